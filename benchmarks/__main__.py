@@ -1,0 +1,101 @@
+"""`python -m benchmarks`: measures Uptake and the yardstick here and prints the tables."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks import report
+from benchmarks.load import generator
+from benchmarks.rounds import PARTS, Benchmark, Settings
+from benchmarks.server import ServerError
+from benchmarks.yardstick import STYLES
+
+FREE_BYTES_NEEDED = 8_000_000_000
+"""What one server may write at most, images above all; it is deleted before the next starts."""
+MAX_SECONDS = 60.0
+MAX_ROUNDS = 20
+MAX_WORKERS = 64
+_INTERRUPTED = 130
+
+
+def _scratch() -> Path:
+    """Where data folders are made unless told: /var/tmp is on a disk where /tmp may not be."""
+    usual = Path("/var/tmp")  # noqa: S108 - only the parent of folders made by mkdtemp
+    return usual if usual.is_dir() else Path(tempfile.gettempdir())
+
+
+def _settings() -> Settings:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument(
+        "--seconds", type=float, default=2.5, help="of each measurement (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=3, help="the median is told (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--workers", type=int, nargs="+", default=[1, 2], help="to try each (default: 1 2)"
+    )
+    parser.add_argument(
+        "--only", choices=PARTS, nargs="+", default=list(PARTS), help="measure these alone"
+    )
+    parser.add_argument(
+        "--yardstick-style",
+        choices=STYLES,
+        default=STYLES[0],
+        help="how the yardstick commits (default: %(default)s, the fastest)",
+    )
+    parser.add_argument(
+        "--scratch", type=Path, default=_scratch(), help="for data folders (default: %(default)s)"
+    )
+    options = parser.parse_args()
+    if not 0 < options.seconds <= MAX_SECONDS:
+        parser.error(f"--seconds must be above 0 and at most {MAX_SECONDS:g}")
+    if not 1 <= options.rounds <= MAX_ROUNDS:
+        parser.error(f"--rounds must be 1 to {MAX_ROUNDS}")
+    if not all(1 <= workers <= MAX_WORKERS for workers in options.workers):
+        parser.error(f"--workers must be 1 to {MAX_WORKERS}")
+    if not options.scratch.is_dir():
+        parser.error(f"--scratch: {options.scratch} is no folder")
+    if shutil.disk_usage(options.scratch).free < FREE_BYTES_NEEDED:
+        parser.error(f"--scratch: less than {FREE_BYTES_NEEDED / 1e9:.0f} GB free")
+    return Settings(
+        seconds=options.seconds,
+        rounds=options.rounds,
+        workers=tuple(dict.fromkeys(options.workers)),
+        parts=frozenset(options.only),
+        scratch=options.scratch,
+        style=options.yardstick_style,
+    )
+
+
+def _terminated(_signal: int, _frame: object) -> None:
+    raise KeyboardInterrupt  # so that servers and folders go away as after Ctrl-C
+
+
+def main() -> int:
+    """The exit status: 0 when every answer was 200, 1 when not."""
+    settings = _settings()
+    signal.signal(signal.SIGTERM, _terminated)
+    began = time.monotonic()
+    try:
+        with generator() as process:
+            benchmark = Benchmark(settings, process)
+            benchmark.run()
+    except KeyboardInterrupt:
+        print("interrupted: servers stopped, data folders deleted", file=sys.stderr)
+        return _INTERRUPTED
+    except ServerError as error:
+        print(f"benchmarks: {error}", file=sys.stderr)
+        return 1
+    report.show(benchmark.results, settings, time.monotonic() - began)
+    return 1 if benchmark.results.faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

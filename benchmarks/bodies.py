@@ -1,0 +1,297 @@
+"""The requests of the benchmark, built from a fixed seed before any clock starts.
+
+A workload is a pool of distinct bodies with gaps of fixed width. Request number n fills the gaps of
+one body of the pool, so that no two requests of a run are equal and nothing that is sent falls to
+deduplication, while sending one costs the generator no copy.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from functools import cache
+from urllib.parse import quote
+
+from benchmarks import picture
+
+SEED = 20231101
+USERS = 1_000
+"""Users that samples, documents and images are about: each comes back every so many requests."""
+DOCUMENT_TYPE = "checkin"
+
+LARGE_BATCH = 1_000
+LARGE_WINDOWS = 256
+SMALL_BATCH = 3
+SMALL_WINDOWS = 4_096
+
+PROFILE_USERS = 20_000
+PROFILE_ROWS = 100
+PROFILE_VARIANTS = 3
+"""Sets of values that take turns, so that every sync changes what the one before it wrote."""
+
+DOCUMENT_POOL = 512
+MAX_REQUESTS = 200_000
+MAX_IMAGES = 4_000
+"""At 1.5 MB each this bounds what one measurement can write to the disk."""
+
+_GAP = "\x00"
+"""Marks, while a body is built, where the fill of a request goes."""
+_NUMBER_WIDTH = 12
+_OFFSET = timezone(timedelta(hours=4))
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """One body of the pool, cut at its gaps."""
+
+    path: str
+    pieces: tuple[memoryview, ...]
+    length: int
+    """Bytes of the whole body, fills included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """All requests of one kind."""
+
+    name: str
+    limit: int
+    """Requests of one measurement at most."""
+    content_type: str
+    credential: str
+    """The header that carries the key, as `Name: {key}`; empty when the path carries it."""
+    templates: tuple[Template, ...]
+    choose: Callable[[int], tuple[int, tuple[bytes, ...]]]
+    """Request number to the template it uses and the fills of its gaps."""
+
+    def head(self, template: Template, host: str, key: str) -> memoryview:
+        """The HTTP head: the same for every request from a template, as fills keep the length."""
+        lines = [
+            f"POST {template.path.format(key=quote(key, safe=''))} HTTP/1.1",
+            f"Host: {host}",
+            f"Content-Type: {self.content_type}",
+            f"Content-Length: {template.length}",
+        ]
+        if self.credential:
+            lines.append(self.credential.format(key=key))
+        return memoryview(("\r\n".join(lines) + "\r\n\r\n").encode("ascii"))
+
+
+def _template(path: str, text: str, width: int) -> Template:
+    pieces = tuple(memoryview(piece.encode()) for piece in text.split(_GAP))
+    length = sum(map(len, pieces)) + width
+    return Template(path, pieces, length)
+
+
+def user_ids(count: int = USERS) -> list[str]:
+    """The users, as UUIDs: they arrive in no order of the key, as users do."""
+    rng = random.Random(SEED)
+    return [str(uuid.UUID(int=rng.getrandbits(128), version=4)) for _ in range(count)]
+
+
+# ---- samples ---------------------------------------------------------------------------------
+
+
+def _sample(start: datetime, rng: random.Random) -> dict[str, object]:
+    end = start + timedelta(milliseconds=rng.randint(1_000, 60_000))
+    return {
+        "device_name": "iPhone",
+        "device_version": "17.0.3",
+        "start_date": start.isoformat(timespec="milliseconds"),
+        "end_date": end.isoformat(timespec="milliseconds"),
+        "value": rng.randint(1, 200),
+        "unit": "count",
+    }
+
+
+def _samples(name: str, size: int, windows: int) -> Workload:
+    """Step counts of one phone: a user's batches follow each other in time."""
+    rng = random.Random(SEED + size)
+    start = datetime(2023, 11, 1, 8, 4, 51, tzinfo=_OFFSET)
+    users = [user.encode() for user in user_ids()]
+    templates = []
+    for _ in range(windows):
+        data = []
+        for _ in range(size):
+            start += timedelta(milliseconds=rng.randint(5_000, 600_000))
+            data.append(_sample(start, rng))
+        text = f'{{"user_id": "{_GAP}", "data_type": "steps", "data": {json.dumps(data)}}}'
+        templates.append(_template("/api/v2.2/samples", text, len(users[0])))
+
+    def choose(number: int) -> tuple[int, tuple[bytes, ...]]:
+        turn, user = divmod(number, USERS)
+        return (user + turn) % windows, (users[user],)
+
+    return Workload(
+        name=name,
+        limit=min(MAX_REQUESTS, USERS * windows),
+        content_type="application/json",
+        credential="Authorization: Bearer {key}",
+        templates=tuple(templates),
+        choose=choose,
+    )
+
+
+# ---- profiles --------------------------------------------------------------------------------
+
+_PLANS = ("free", "basic", "team", "business", "enterprise")
+_CITIES = ("Tokyo", "Osaka", "Berlin", "São Paulo", "Yerevan", "Toronto", "名古屋", "Lagos")
+
+
+def _attribute(column: int, rng: random.Random) -> object:
+    """A value of the kind that a column holds: category, counter, date, amount, flag or text."""
+    kind = column % 6
+    if kind == 0:
+        return rng.choice(_PLANS)
+    if kind == 1:
+        return rng.randint(0, 5_000)
+    if kind == 2:
+        return f"2024-{rng.randint(1, 12):02d}-{rng.randint(1, 28):02d}"
+    if kind == 3:
+        return f"{rng.uniform(0, 900):.2f}"
+    if kind == 4:
+        return rng.choice(_CITIES)
+    return f"segment-{rng.getrandbits(40):010x}"
+
+
+def _profiles(name: str, attributes: int) -> Workload:
+    """A nightly sync: all users in order of their id, again and again, with other values."""
+    rng = random.Random(SEED + attributes)
+    names = ["user_id", *(f"attribute_{column:02d}" for column in range(attributes))]
+    chunks = PROFILE_USERS // PROFILE_ROWS
+    templates = []
+    for _ in range(PROFILE_VARIANTS):
+        for chunk in range(chunks):
+            rows = [
+                [f"user-{chunk * PROFILE_ROWS + row:06d}"]
+                + [_attribute(column, rng) for column in range(attributes)]
+                for row in range(PROFILE_ROWS)
+            ]
+            rows[0][-1] = _GAP
+            text = json.dumps({"field_name": names, "values": rows}, ensure_ascii=False)
+            text = text.replace(json.dumps(_GAP)[1:-1], _GAP)
+            templates.append(_template("/v1/user/profiles", text, _NUMBER_WIDTH))
+
+    def choose(number: int) -> tuple[int, tuple[bytes, ...]]:
+        return number % len(templates), (b"%0*d" % (_NUMBER_WIDTH, number),)
+
+    return Workload(
+        name=name,
+        limit=MAX_REQUESTS,
+        content_type="application/json",
+        credential="Authorization: Bearer {key}",
+        templates=tuple(templates),
+        choose=choose,
+    )
+
+
+# ---- documents -------------------------------------------------------------------------------
+
+
+def _document(rng: random.Random) -> dict[str, object]:
+    """About 1 KB: the answers and measures of one voice check-in."""
+    return {
+        "session": _GAP,
+        "recordedAt": datetime.fromtimestamp(
+            rng.randint(1_690_000_000, 1_760_000_000), UTC
+        ).isoformat(timespec="seconds"),
+        "device": {"model": "iPhone15,2", "os": "17.0.3", "locale": "en-GB", "app": "4.12.1"},
+        "questionnaire": [
+            {"item": f"phq8-{item}", "answer": rng.randint(0, 3), "millis": rng.randint(600, 9_000)}
+            for item in range(1, 9)
+        ],
+        "speech": {
+            "duration": round(rng.uniform(8, 90), 3),
+            "features": [round(rng.uniform(-3, 3), 6) for _ in range(32)],
+        },
+        "note": f"checked in from {rng.choice(_CITIES)}",
+    }
+
+
+def _documents() -> Workload:
+    rng = random.Random(SEED)
+    users = [user.encode() for user in user_ids()]
+    width = len(users[0]) + _NUMBER_WIDTH
+    templates = []
+    for _ in range(DOCUMENT_POOL):
+        text = json.dumps(
+            {"user": {"userLabel": _GAP}, "data": _document(rng)}, ensure_ascii=False
+        ).replace(json.dumps(_GAP)[1:-1], _GAP)
+        templates.append(_template(f"/v1/user-data/{DOCUMENT_TYPE}", text, width))
+
+    def choose(number: int) -> tuple[int, tuple[bytes, ...]]:
+        fills = (users[number % USERS], b"%0*d" % (_NUMBER_WIDTH, number))
+        return number % DOCUMENT_POOL, fills
+
+    return Workload(
+        name="documents",
+        limit=MAX_REQUESTS,
+        content_type="application/json",
+        credential="x-api-key: {key}",
+        templates=tuple(templates),
+        choose=choose,
+    )
+
+
+# ---- images ----------------------------------------------------------------------------------
+
+_BOUNDARY = "----uptake-benchmark-7f3a9c51"
+
+
+def _images() -> Workload:
+    """One picture for all, made distinct by bytes that any reader of it needs."""
+    before, after = picture.jpeg_around_gap()
+    opening = (
+        f"--{_BOUNDARY}\r\n"
+        'Content-Disposition: form-data; name="file"; filename="photo.jpg"\r\n'
+        "Content-Type: image/jpeg\r\n\r\n"
+    ).encode("ascii")
+    closing = f"\r\n--{_BOUNDARY}--\r\n".encode("ascii")
+    pieces = (memoryview(opening + before), memoryview(after + closing))
+    length = sum(map(len, pieces)) + picture.GAP_BYTES
+    templates = tuple(
+        Template(f"/a/api/v2/users/{100_000 + user}/images?apiKey={{key}}", pieces, length)
+        for user in range(USERS)
+    )
+
+    def choose(number: int) -> tuple[int, tuple[bytes, ...]]:
+        return number % USERS, (picture.gap_fill(number),)
+
+    return Workload(
+        name="images",
+        limit=MAX_IMAGES,
+        content_type=f"multipart/form-data; boundary={_BOUNDARY}",
+        credential="",
+        templates=templates,
+        choose=choose,
+    )
+
+
+_BUILDERS: dict[str, Callable[[], Workload]] = {
+    "samples": lambda: _samples("samples", LARGE_BATCH, LARGE_WINDOWS),
+    "samples-3": lambda: _samples("samples-3", SMALL_BATCH, SMALL_WINDOWS),
+    "profiles-10": lambda: _profiles("profiles-10", 10),
+    "profiles-50": lambda: _profiles("profiles-50", 49),  # with user_id: the 50 fields allowed
+    "documents": _documents,
+    "images": _images,
+}
+WORKLOADS = tuple(_BUILDERS)
+ITEMS = {
+    "samples": LARGE_BATCH,
+    "samples-3": SMALL_BATCH,
+    "profiles-10": PROFILE_ROWS,
+    "profiles-50": PROFILE_ROWS,
+    "documents": 1,
+    "images": 1,
+}
+"""Samples, rows, documents or images in one request of a workload."""
+
+
+@cache
+def workload(name: str) -> Workload:
+    """The workload of that name, built on first use and kept."""
+    return _BUILDERS[name]()

@@ -1,0 +1,312 @@
+"""A closed-loop load generator: N keep-alive connections, each with one request in flight.
+
+It must not be the bottleneck, so requests are built before the clock starts, bodies are sent from
+where they lie (scatter-gather, no copy), and one epoll loop on raw sockets does the rest. It runs
+in a process of its own (see `generator`).
+"""
+
+from __future__ import annotations
+
+import gc
+import re
+import select
+import signal
+import socket
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import get_context
+
+from benchmarks.bodies import Workload, workload
+
+HOST = "127.0.0.1"
+STALL_SECONDS = 30.0
+"""No answer on any connection for this long ends the measurement with an error."""
+RECEIVE_BYTES = 65536
+EXCERPT_BYTES = 300
+"""How much of the first refusal is kept, to be shown."""
+WANTED_STATUS = 200
+
+_CONTENT_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)", re.IGNORECASE)
+_END_OF_HEAD = b"\r\n\r\n"
+_STATUS_LINE = re.compile(rb"HTTP/1\.1 (\d{3})")
+
+
+class LoadError(Exception):
+    """The measurement could not be carried through; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One measurement: which requests, to which server, how hard and for how long."""
+
+    workload: str
+    port: int
+    key: str
+    connections: int
+    seconds: float
+    warm_seconds: float
+    first: int
+    """Number of the first request; numbers never repeat on one server, so no request does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What one measurement saw."""
+
+    requests_per_second: float
+    p50_ms: float
+    p99_ms: float
+    counted: int
+    """Requests answered inside the measured window: the rate is of these."""
+    issued: int
+    """All requests sent and answered: warm-up, window and the last ones in flight."""
+    statuses: dict[int, int]
+    refusal: str
+    """The first answer that was not 200, or empty."""
+    window: tuple[float, float]
+    """Start and end of the measured window on the monotonic clock all processes share."""
+    generator_cpu: float
+    """Share of one core that the generator itself used."""
+
+    @property
+    def refused(self) -> int:
+        """Requests answered with anything but 200."""
+        return sum(count for status, count in self.statuses.items() if status != WANTED_STATUS)
+
+
+class _Connection:
+    """One keep-alive connection: what is still to be sent, and what has come back so far."""
+
+    __slots__ = ("answer", "missing", "sock", "started", "status", "unsent", "writable")
+
+    def __init__(self, port: int) -> None:
+        self.sock = socket.create_connection((HOST, port), timeout=STALL_SECONDS)
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.sock.setblocking(False)
+        self.unsent: list[memoryview] = []
+        self.answer = bytearray()
+        self.missing: int | None = None
+        """Bytes of the answer still to come, known once its head is complete."""
+        self.status = 0
+        self.started = 0.0
+        self.writable = False
+        """Whether epoll is asked to say when more can be sent."""
+
+    def send(self) -> None:
+        """Send as much as the socket takes now."""
+        try:
+            sent = self.sock.sendmsg(self.unsent)
+        except (BlockingIOError, BrokenPipeError, ConnectionResetError):
+            # Of a closed connection epoll tells too, and `receive` finds the answer or the end.
+            return
+        done = 0
+        for piece in self.unsent:
+            if sent < len(piece):
+                break
+            sent -= len(piece)
+            done += 1
+        del self.unsent[:done]
+        if sent:
+            self.unsent[0] = self.unsent[0][sent:]
+
+    def receive(self) -> bool:
+        """Read what is there; true when the answer is complete."""
+        try:
+            chunk = self.sock.recv(RECEIVE_BYTES)
+        except BlockingIOError:
+            return False
+        except ConnectionResetError:
+            chunk = b""
+        if not chunk:
+            raise LoadError(self._closed())
+        self.answer += chunk
+        if self.missing is None:
+            self._read_head()
+        else:
+            self.missing -= len(chunk)
+        if self.missing is not None and self.missing < 0:
+            raise LoadError("the server sent more bytes than its Content-Length says")
+        return self.missing == 0
+
+    def _read_head(self) -> None:
+        end = self.answer.find(_END_OF_HEAD)
+        if end < 0:
+            return
+        status = _STATUS_LINE.match(self.answer)
+        length = _CONTENT_LENGTH.search(self.answer, 0, end + 2)
+        if status is None or length is None:
+            head = bytes(self.answer[:EXCERPT_BYTES])
+            raise LoadError(f"an answer without HTTP/1.1 status or Content-Length: {head!r}")
+        self.status = int(status[1])
+        self.missing = end + len(_END_OF_HEAD) + int(length[1]) - len(self.answer)
+
+    def _closed(self) -> str:
+        if not self.answer:
+            return "the server closed the connection instead of answering"
+        seen = bytes(self.answer[:EXCERPT_BYTES])
+        return f"the server closed the connection in the middle of an answer: {seen!r}"
+
+
+class _Run:
+    """The epoll loop of one measurement."""
+
+    def __init__(self, plan: Plan, requests: Workload) -> None:
+        self._plan = plan
+        self._requests = requests
+        host = f"{HOST}:{plan.port}"
+        self._heads = [requests.head(one, host, plan.key) for one in requests.templates]
+        self._poll = select.epoll()
+        self._live: dict[int, _Connection] = {}
+        self._next = plan.first
+        self._last = plan.first + requests.limit
+        self._latencies: list[float] = []
+        self._statuses: Counter[int] = Counter()
+        self._refusal = ""
+        self._counted = 0
+        self._opens = self._closes = 0.0
+
+    def measure(self) -> Measured:
+        plan = self._plan
+        connections: list[_Connection] = []
+        try:
+            began = time.perf_counter()
+            self._opens = began + plan.warm_seconds
+            self._closes = self._opens + plan.seconds
+            cpu = time.process_time()
+            # Each starts at once, as clients do. Opened together and idle, they would all be
+            # accepted by whichever worker wakes first, and the others would have nothing to do.
+            for _ in range(plan.connections):
+                connection = _Connection(plan.port)
+                connections.append(connection)
+                self._live[connection.sock.fileno()] = connection
+                self._poll.register(connection.sock.fileno(), select.EPOLLIN)
+                self._start(connection)
+            self._loop()
+            cpu = time.process_time() - cpu
+            elapsed = time.perf_counter() - began
+        finally:
+            for connection in connections:
+                connection.sock.close()
+            self._poll.close()
+        return self._summary(cpu / elapsed)
+
+    def _loop(self) -> None:
+        live, clock = self._live, time.perf_counter
+        while live:
+            events = self._poll.poll(STALL_SECONDS)
+            if not events:
+                raise LoadError(f"no answer for {STALL_SECONDS:.0f} seconds")
+            for descriptor, event in events:
+                connection = live[descriptor]
+                if connection.unsent and event & select.EPOLLOUT:
+                    self._push(connection)
+                if event & ~select.EPOLLOUT and connection.receive():
+                    now = clock()
+                    self._answered(connection, now)
+                    if now < self._closes and self._next < self._last:
+                        self._start(connection)
+                    else:
+                        self._poll.unregister(descriptor)
+                        del live[descriptor]
+
+    def _start(self, connection: _Connection) -> None:
+        number = self._next
+        self._next += 1
+        index, fills = self._requests.choose(number)
+        first, *rest = self._requests.templates[index].pieces
+        connection.unsent = [self._heads[index], first]
+        for fill, piece in zip(fills, rest, strict=True):
+            connection.unsent += (memoryview(fill), piece)
+        connection.answer.clear()
+        connection.missing = None
+        connection.started = time.perf_counter()
+        self._push(connection)
+
+    def _push(self, connection: _Connection) -> None:
+        connection.send()
+        wanted = bool(connection.unsent)
+        if wanted != connection.writable:
+            connection.writable = wanted
+            mask = select.EPOLLIN | select.EPOLLOUT if wanted else select.EPOLLIN
+            self._poll.modify(connection.sock.fileno(), mask)
+
+    def _answered(self, connection: _Connection, now: float) -> None:
+        self._statuses[connection.status] += 1
+        if connection.status != WANTED_STATUS and not self._refusal:
+            self._refusal = connection.answer[:EXCERPT_BYTES].decode("utf-8", "replace")
+        if connection.unsent:
+            # The rest of the body could not be told from a next request.
+            raise LoadError(
+                f"answered {connection.status} before the body was sent: {self._refusal!r}"
+            )
+        if now < self._opens:
+            return
+        # Requests still in flight when the window closes are not counted in the rate, but
+        # their times are kept: the slowest would otherwise go unseen.
+        self._latencies.append(now - connection.started)
+        if now <= self._closes:
+            self._counted += 1
+
+    def _summary(self, cpu_share: float) -> Measured:
+        times = sorted(self._latencies)
+        if not self._counted:
+            raise LoadError(f"no request was answered within {self._plan.seconds:g} seconds")
+        # When the number of requests ended the run, the window ended with the last answer.
+        closes = min(self._closes, time.perf_counter())
+        return Measured(
+            requests_per_second=self._counted / (closes - self._opens),
+            p50_ms=_percentile(times, 0.50) * 1e3,
+            p99_ms=_percentile(times, 0.99) * 1e3,
+            counted=self._counted,
+            issued=self._next - self._plan.first,
+            statuses=dict(self._statuses),
+            refusal=self._refusal,
+            window=(self._opens, closes),
+            generator_cpu=cpu_share,
+        )
+
+
+def _percentile(ordered: list[float], share: float) -> float:
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+
+
+def measure(plan: Plan) -> Measured:
+    """Carry out one measurement in this process."""
+    requests = workload(plan.workload)
+    gc.collect()
+    gc.disable()  # a pause of the collector would be told as latency of the server
+    try:
+        return _Run(plan, requests).measure()
+    except OSError as error:
+        raise LoadError(f"{type(error).__name__}: {error}") from error
+    finally:
+        gc.enable()
+
+
+def prepare(name: str) -> float:
+    """Build the bodies of a workload ahead of time; the seconds it took."""
+    began = time.perf_counter()
+    workload(name)
+    return time.perf_counter() - began
+
+
+def _leave_interrupts_to_the_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@contextmanager
+def generator() -> Iterator[ProcessPoolExecutor]:
+    """One process for all measurements, so that bodies are built once."""
+    executor = ProcessPoolExecutor(
+        max_workers=1,
+        mp_context=get_context("spawn"),
+        initializer=_leave_interrupts_to_the_parent,
+    )
+    try:
+        yield executor
+    finally:
+        executor.shutdown(wait=True, cancel_futures=True)

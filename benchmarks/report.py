@@ -1,0 +1,184 @@
+"""The tables: every figure with its spread, what it should reach, and every fault in full."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from statistics import median
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from benchmarks import machine, targets
+from benchmarks.rounds import GENERATOR, UPTAKE, YARDSTICK, Footprint, Results, Row, Settings
+
+WIDTH = 128
+
+_RATE_NAMES = {
+    "samples": "samples, batches of 1000",
+    "samples-3": "samples, batches of 3",
+    "profiles-10": "profile rows, 100 x 10 attributes",
+    "profiles-50": "profile rows, 100 x 50 fields",
+    "documents": "documents, 1 KB",
+    "images": "images, JPEG of 1.5 MB",
+}
+_FOOTPRINT_NAMES = {
+    "disk": "disk bytes per sample",
+    "peak": "peak memory, MB",
+    "samples at 25%": "memory at 25% of a run of batches of 1000, MB",
+    "samples at 100%": "memory at 100% of it, MB",
+    "samples-3 at 25%": "memory at 25% of a run of batches of 3, MB",
+    "samples-3 at 100%": "memory at 100% of it, MB",
+}
+
+
+def _table(title: str, *columns: tuple[str, bool]) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE)
+    for name, number in columns:
+        table.add_column(name, justify="right" if number else "left")
+    return table
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:,.1f}"
+
+
+def _spread(values: list[float]) -> str:
+    return f"{_figure(min(values))} - {_figure(max(values))}"
+
+
+def _times(results: Results, row: Row) -> str:
+    if (row.subject, row.workload) != (UPTAKE, "samples"):
+        return ""
+    theirs = targets.best_rate(results, YARDSTICK, connections=row.connections)
+    if not theirs:
+        return ""
+    return f"{median(targets.items_per_second(results, row)) / theirs:.1f} x"
+
+
+def _rates(results: Results) -> Table:
+    table = _table(
+        "Rates: median of the rounds, an answer counts when it is 200",
+        ("server", False),
+        ("what", False),
+        ("workers", True),
+        ("conns", True),
+        ("per second", True),
+        ("min - max", True),
+        ("req/s", True),
+        ("p50 ms", True),
+        ("p99 ms", True),
+        ("to yardstick", True),
+        ("to reach", False),
+        ("", False),
+    )
+    order = {GENERATOR: 0, UPTAKE: 1, YARDSTICK: 2}
+    names = list(_RATE_NAMES)
+    rows = {row for row in (*results.rates, *results.faults) if isinstance(row, Row)}
+    for row in sorted(
+        rows, key=lambda r: (order[r.subject], names.index(r.workload), r.workers, r.connections)
+    ):
+        table.add_row(*_rate_cells(results, row))
+    return table
+
+
+def _rate_cells(results: Results, row: Row) -> list[str]:
+    head = [row.subject, _RATE_NAMES[row.workload], str(row.workers), str(row.connections)]
+    measured = results.rates.get(row, [])
+    if not measured:
+        return [*head, "failed", "", "", "", "", "", "", "FAULT, see below"]
+    items = targets.items_per_second(results, row)
+    target, reached = targets.rate_target(results, row)
+    return [
+        *head,
+        _figure(median(items)),
+        _spread(items),
+        _figure(median(one.requests_per_second for one in measured)),
+        _figure(median(one.p50_ms for one in measured)),
+        _figure(median(one.p99_ms for one in measured)),
+        _times(results, row),
+        target,
+        "FAULT, see below" if row in results.faults else reached,
+    ]
+
+
+def _footprints(results: Results, settings: Settings) -> Table:
+    table = _table(
+        "Footprint and ratio",
+        ("server", False),
+        ("what", False),
+        ("workers", True),
+        ("figure", True),
+        ("min - max", True),
+        ("to reach", False),
+        ("", False),
+    )
+    for workers in settings.workers:
+        ratio = targets.ratio(results, workers)
+        if ratio is not None:
+            wanted = targets.YARDSTICK_RATIO
+            table.add_row(
+                UPTAKE,
+                "samples at best, over the yardstick at its best",
+                str(workers),
+                f"{ratio:.1f} x",
+                "",
+                f">= {wanted:.0f} x",
+                targets.verdict(ratio >= wanted),
+            )
+    names = list(_FOOTPRINT_NAMES)
+    places = {one for one in (*results.footprints, *results.faults) if isinstance(one, Footprint)}
+    for place in sorted(places, key=lambda p: (p.subject, p.workers, names.index(p.name))):
+        table.add_row(*_footprint_cells(results, place))
+    return table
+
+
+def _footprint_cells(results: Results, place: Footprint) -> list[str]:
+    head = [place.subject, _FOOTPRINT_NAMES[place.name], str(place.workers)]
+    values = results.footprints.get(place, [])
+    if not values:
+        return [*head, "failed", "", "", "FAULT, see below"]
+    target, reached = targets.footprint_target(results, place)
+    # Of peaks the highest is told: it is the one that must fit.
+    value = max(values) if place.name == "peak" else median(values)
+    return [
+        *head,
+        _figure(value),
+        _spread(values),
+        target,
+        "FAULT, see below" if place in results.faults else reached,
+    ]
+
+
+def _generator_share(results: Results) -> str:
+    shares = [(one.generator_cpu, row) for row, series in results.rates.items() for one in series]
+    if not shares:
+        return ""
+    share, row = max(shares, key=lambda pair: pair[0])
+    return (
+        f"The generator used at most {share:.0%} of one core "
+        f"({row.subject}, {row.workload}, {row.connections} connections); "
+        "the servers had the rest of the machine."
+    )
+
+
+def show(results: Results, settings: Settings, seconds: float) -> None:
+    """Print everything to standard output."""
+    console = Console(width=WIDTH, highlight=False)
+    for line in machine.description(settings.scratch):
+        console.print(escape(line))
+    console.print(
+        f"{settings.rounds} rounds, {settings.seconds:g} s a measurement, the servers in turns; "
+        f"yardstick: {settings.style}; {seconds:.0f} s in all"
+    )
+    if machine.file_system(Path(settings.scratch)) in machine.VOLATILE:
+        console.print("[bold]The data lay in memory: nothing here was durable.[/bold]")
+    console.print(_rates(results))
+    console.print(_footprints(results, settings))
+    console.print(_generator_share(results))
+    for place, faults in results.faults.items():
+        name = place.workload if isinstance(place, Row) else place.name
+        for fault in faults:
+            where = f"{place.subject}, {name}, {place.workers} workers"
+            console.print(f"[bold]FAULT[/bold] {escape(where)}: {escape(fault)}", soft_wrap=True)

@@ -1,0 +1,248 @@
+"""What is measured, in which order: the product and the yardstick take turns, round after round.
+
+A machine that others use grows slower and faster by itself; turns spread that over both.
+"""
+
+from __future__ import annotations
+
+import itertools
+import sqlite3
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import AbstractContextManager, closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx2
+
+from benchmarks import server as servers
+from benchmarks.bodies import ITEMS, LARGE_BATCH, USERS, WORKLOADS, user_ids
+from benchmarks.load import LoadError, Measured, Plan, measure, prepare
+from benchmarks.server import Server, ServerError
+from benchmarks.yardstick import DATABASE_NAME
+
+CONNECTIONS = (1, 8, 32)
+MANY_CONNECTIONS = 32
+WARM_SECONDS = 0.5
+CEILING_SECONDS = 1.0
+GROWTH_STRETCH = 2
+"""The workload with the most requests runs longer: it shows whether memory grows with them."""
+GROWTH_WORKLOAD = "samples-3"
+CEILING_WORKLOADS = ("samples", "samples-3", "images")
+OTHERS = tuple(name for name in WORKLOADS if name != "samples")
+CHECKED_USERS = 20
+
+UPTAKE, YARDSTICK, GENERATOR = "Uptake", "yardstick", "generator"
+PARTS = (*WORKLOADS, YARDSTICK, GENERATOR)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What one row of the table is about."""
+
+    subject: str
+    workload: str
+    workers: int
+    connections: int
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """A figure that is not a rate."""
+
+    subject: str
+    name: str
+    workers: int
+
+
+@dataclass(slots=True)
+class Results:
+    """Everything measured so far."""
+
+    rates: dict[Row, list[Measured]] = field(default_factory=lambda: defaultdict(list))
+    footprints: dict[Footprint, list[float]] = field(default_factory=lambda: defaultdict(list))
+    faults: dict[Row | Footprint, list[str]] = field(default_factory=lambda: defaultdict(list))
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How the run was asked for."""
+
+    seconds: float
+    rounds: int
+    workers: tuple[int, ...]
+    parts: frozenset[str]
+    scratch: Path
+    style: str
+
+
+class Benchmark:
+    """One run."""
+
+    def __init__(self, settings: Settings, generator: ProcessPoolExecutor) -> None:
+        self._settings = settings
+        self._generator = generator
+        self._began = time.monotonic()
+        self.results = Results()
+
+    def run(self) -> None:
+        """Carry out all rounds."""
+        settings = self._settings
+        for name in self._needed():
+            took = self._generator.submit(prepare, name).result()
+            self._tell(f"bodies of {name} built in {took:.1f} s")
+        if GENERATOR in settings.parts:
+            self._ceiling()
+        for turn in range(1, settings.rounds + 1):
+            for workers in settings.workers:
+                where = f"round {turn}/{settings.rounds}"
+                if "samples" in settings.parts:
+                    self._session(where, self._uptake(workers), UPTAKE, workers, ("samples",))
+                if YARDSTICK in settings.parts:
+                    self._session(where, self._yardstick(workers), YARDSTICK, workers, ("samples",))
+                others = tuple(name for name in OTHERS if name in settings.parts)
+                if others:
+                    self._session(where, self._uptake(workers), UPTAKE, workers, others)
+
+    def _needed(self) -> list[str]:
+        parts = set(self._settings.parts)
+        if YARDSTICK in parts:
+            parts.add("samples")
+        if GENERATOR in parts:
+            parts.update(CEILING_WORKLOADS)
+        return [name for name in WORKLOADS if name in parts]
+
+    def _uptake(self, workers: int) -> AbstractContextManager[Server]:
+        return servers.uptake(self._settings.scratch, workers)
+
+    def _yardstick(self, workers: int) -> AbstractContextManager[Server]:
+        return servers.yardstick(self._settings.scratch, workers, self._settings.style)
+
+    def _tell(self, text: str) -> None:
+        elapsed = time.monotonic() - self._began
+        print(f"[{elapsed:4.0f} s] {text}", file=sys.stderr, flush=True)
+
+    def _ceiling(self) -> None:
+        with servers.discard(self._settings.scratch) as server:
+            for name in CEILING_WORKLOADS:
+                row = Row(GENERATOR, name, 1, MANY_CONNECTIONS)
+                self._measure("", server, row, 0, CEILING_SECONDS)
+
+    def _session(
+        self,
+        where: str,
+        starting: AbstractContextManager[Server],
+        subject: str,
+        workers: int,
+        names: tuple[str, ...],
+    ) -> None:
+        """One server's life: start, measurements, what it kept, stop, what it left on the disk."""
+        peak = Footprint(subject, "peak", workers)
+        try:
+            with starting as server:
+                if names == ("samples",):
+                    self._samples(where, server, subject, workers)
+                else:
+                    for name in names:
+                        self._other(where, server, workers, name)
+                    server.stop()
+                self.results.footprints[peak].append(server.memory.peak_megabytes)
+        except ServerError as error:
+            self._fault(peak, str(error))
+
+    def _fault(self, place: Row | Footprint, text: str) -> None:
+        self.results.faults[place].append(text)
+        self._tell(f"FAULT: {place.subject}, {place.workers} workers: {text}")
+
+    def _measure(
+        self, where: str, server: Server, row: Row, first: int, seconds: float
+    ) -> Measured | None:
+        plan = Plan(
+            row.workload, server.port, server.key, row.connections, seconds, WARM_SECONDS, first
+        )
+        try:
+            measured = self._generator.submit(measure, plan).result()
+        except LoadError as error:
+            ended = server.process.poll() is not None
+            self._fault(row, f"{error}; the server said: {server.tail}" if ended else str(error))
+            return None
+        self.results.rates[row].append(measured)
+        if measured.refused:
+            counts = ", ".join(f"{n:,} x {status}" for status, n in measured.statuses.items())
+            self._fault(row, f"answered {counts}; the first refusal: {measured.refusal}")
+        items = ITEMS[row.workload]
+        self._tell(
+            f"{where} {row.subject}, workers {row.workers}, {row.workload}, connections "
+            f"{row.connections}: {measured.requests_per_second * items:,.0f}/s, "
+            f"p99 {measured.p99_ms:.1f} ms"
+        )
+        return measured
+
+    def _samples(self, where: str, server: Server, subject: str, workers: int) -> None:
+        total = 0
+        for connections in CONNECTIONS:
+            row = Row(subject, "samples", workers, connections)
+            measured = self._measure(where, server, row, total, self._settings.seconds)
+            if measured is None:
+                return  # how much was acknowledged is not known: nothing else can be told
+            total += measured.issued
+            if connections == MANY_CONNECTIONS:
+                self._growth(server, row, measured)
+        place = Footprint(subject, "disk", workers)
+        if subject == UPTAKE:
+            self._check(place, lambda: _kept_by_uptake(server, total))
+        server.stop()
+        if subject == YARDSTICK:
+            self._check(place, lambda: _kept_by_yardstick(server, total))
+        self.results.footprints[place].append(server.disk_bytes() / (total * LARGE_BATCH))
+
+    def _other(self, where: str, server: Server, workers: int, name: str) -> None:
+        row = Row(UPTAKE, name, workers, MANY_CONNECTIONS)
+        growth = name == GROWTH_WORKLOAD
+        seconds = self._settings.seconds * (GROWTH_STRETCH if growth else 1)
+        measured = self._measure(where, server, row, 0, seconds)
+        if growth and measured is not None:
+            self._growth(server, row, measured)
+
+    def _growth(self, server: Server, row: Row, measured: Measured) -> None:
+        for percent in (25, 100):
+            place = Footprint(row.subject, f"{row.workload} at {percent}%", row.workers)
+            megabytes = server.memory.megabytes_at(measured.window, percent / 100)
+            self.results.footprints[place].append(megabytes)
+
+    def _check(self, place: Footprint, problem: Callable[[], str]) -> None:
+        """Samples acknowledged but not kept would make every rate above them worthless."""
+        text = problem()
+        if text:
+            self._fault(place, text)
+
+
+def _kept_by_uptake(server: Server, requests: int) -> str:
+    """Compare what some users have with what was acknowledged for them; empty when equal."""
+    sent = Counter(number % USERS for number in range(requests))
+    step = max(1, len(sent) // CHECKED_USERS)
+    headers = {"Authorization": f"Bearer {server.key}"}
+    names = user_ids()
+    with httpx2.Client(base_url=server.url, headers=headers, trust_env=False) as client:
+        for user in itertools.islice(sorted(sent), 0, None, step):
+            try:
+                answer = client.get(f"/uptake/v1/users/{names[user]}")
+                kept = answer.json()["samples"]["steps"]["count"] if answer.is_success else None
+            except (httpx2.TransportError, ValueError, KeyError) as error:
+                return f"what was kept could not be read: {error!r}"
+            if kept != sent[user] * LARGE_BATCH:
+                return (
+                    f"user {names[user]}: {sent[user] * LARGE_BATCH} samples acknowledged, "
+                    f"{kept} kept (status {answer.status_code})"
+                )
+    return ""
+
+
+def _kept_by_yardstick(server: Server, requests: int) -> str:
+    with closing(sqlite3.connect(server.data / DATABASE_NAME)) as connection:
+        (kept,) = connection.execute("SELECT count(*) FROM samples").fetchone()
+    wanted = requests * LARGE_BATCH
+    return "" if kept == wanted else f"{wanted} samples acknowledged, {kept} kept"

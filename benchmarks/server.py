@@ -1,0 +1,227 @@
+"""Servers under test: each a subprocess on a free port with a data folder of its own.
+
+The folder goes away with the server, whatever happens in between.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+
+from benchmarks.bodies import DOCUMENT_TYPE
+from benchmarks.load import HOST
+from benchmarks.memory import MemoryLog
+
+START_SECONDS = 30.0
+STOP_SECONDS = 30.0
+COMMAND_SECONDS = 60.0
+SETTLE_SECONDS = 0.5
+"""After the first worker answers: the others are about to."""
+TAIL_BYTES = 2_000
+BLOCK_BYTES = 512
+"""The unit of st_blocks."""
+
+SCOPES = ("samples:write", "profiles:write", "user-data:write", "images:write", "data:read")
+_REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+class ServerError(Exception):
+    """A server did not do what the benchmark needs; the text says what."""
+
+
+@dataclass(slots=True)
+class Server:
+    """A running server."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    key: str
+    data: Path
+    output: Path
+    memory: MemoryLog
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return f"http://{HOST}:{self.port}"
+
+    @property
+    def tail(self) -> str:
+        """The end of what it printed."""
+        return _tail(self.output)
+
+    def stop(self) -> None:
+        """Ask it to end and wait until it has."""
+        self.memory.stop()
+        if self.process.poll() is not None:
+            raise ServerError(f"it ended by itself ({self.process.returncode}): {self.tail}")
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired as error:
+            raise ServerError(f"it still ran {STOP_SECONDS:.0f} s after SIGTERM") from error
+
+    def disk_bytes(self) -> int:
+        """What its data folder takes up on the disk, whatever the files are for."""
+        files = (path for path in self.data.rglob("*") if path.is_file())
+        return sum(path.stat().st_blocks for path in files) * BLOCK_BYTES
+
+
+def _tail(output: Path) -> str:
+    return output.read_bytes()[-TAIL_BYTES:].decode("utf-8", "replace").strip()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _environment() -> dict[str, str]:
+    """This one's, without settings that would change the server under test."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("UPTAKE_")}
+
+
+@contextmanager
+def _folder(parent: Path) -> Iterator[Path]:
+    """A new folder; only the subfolder `data` is the server's."""
+    folder = Path(tempfile.mkdtemp(prefix="uptake-benchmark-", dir=parent))
+    try:
+        (folder / "data").mkdir()
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _wait_until_live(process: subprocess.Popen[bytes], url: str, output: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise ServerError(f"it ended at the start ({process.returncode}): {_tail(output)}")
+        try:
+            if httpx2.get(f"{url}/health/live", timeout=1, trust_env=False).status_code == 200:
+                time.sleep(SETTLE_SECONDS)
+                return
+        except httpx2.TransportError:
+            pass  # not yet
+        time.sleep(0.05)
+    raise ServerError(f"not live after {START_SECONDS:.0f} s: {_tail(output)}")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Leave nothing running: the server leads its own process group."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+    finally:
+        process.wait()
+
+
+@contextmanager
+def _running(command: list[str], port: int, folder: Path, key: str = "") -> Iterator[Server]:
+    output = folder / "output.txt"
+    with output.open("wb") as sink:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=sink,
+            stderr=subprocess.STDOUT,
+            cwd=_REPOSITORY,
+            env=_environment(),
+            start_new_session=True,  # Ctrl-C is for the benchmark, which then stops the server
+        )
+    try:
+        _wait_until_live(process, f"http://{HOST}:{port}", output)
+        memory = MemoryLog(process.pid)
+        try:
+            yield Server(process, port, key, folder / "data", output, memory)
+        finally:
+            memory.stop()
+    finally:
+        _end(process)
+
+
+def _uptake(*arguments: str) -> str:
+    """Run a verb of the product's command line; what it printed."""
+    try:
+        done = subprocess.run(
+            [str(_program()), *arguments],
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_SECONDS,
+            env=_environment(),
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ServerError(f"uptake {' '.join(arguments[:2])} took too long") from error
+    if done.returncode:
+        raise ServerError(f"uptake {' '.join(arguments[:2])}: {done.stderr.strip()}")
+    return done.stdout
+
+
+def _program() -> Path:
+    program = Path(sys.executable).with_name("uptake")
+    if not program.exists():
+        raise ServerError(f"no `uptake` beside {sys.executable}: install the package first")
+    return program
+
+
+def _flags(**values: object) -> list[str]:
+    """`data_dir="x"` as `--data-dir x`."""
+    return [
+        word
+        for name, value in values.items()
+        for word in (f"--{name.replace('_', '-')}", str(value))
+    ]
+
+
+@contextmanager
+def uptake(parent: Path, workers: int) -> Iterator[Server]:
+    """The product, with a key for everything and a document type."""
+    with _folder(parent) as folder:
+        port, data = _free_port(), folder / "data"
+        scopes = [word for scope in SCOPES for word in ("--scope", scope)]
+        place = _flags(data_dir=data)
+        made = _uptake("keys", "create", *place, "--project", "default", *scopes, "--json")
+        _uptake("types", "add", DOCUMENT_TYPE, *place)
+        flags = _flags(data_dir=data, host=HOST, port=port, workers=workers)
+        command = [str(_program()), "serve", *flags]
+        with _running(command, port, folder, json.loads(made)["key"]) as server:
+            yield server
+
+
+@contextmanager
+def yardstick(parent: Path, workers: int, style: str) -> Iterator[Server]:
+    """What it is measured against."""
+    with _folder(parent) as folder:
+        port = _free_port()
+        flags = _flags(data_dir=folder / "data", port=port, workers=workers, style=style)
+        command = [sys.executable, "-m", "benchmarks.yardstick", *flags]
+        with _running(command, port, folder) as server:
+            yield server
+
+
+@contextmanager
+def discard(parent: Path) -> Iterator[Server]:
+    """The server that does nothing, for the generator's own ceiling."""
+    with _folder(parent) as folder:
+        port = _free_port()
+        flags = _flags(interface="asginl", host=HOST, port=port)
+        command = [sys.executable, "-m", "granian", *flags, "benchmarks.discard:app"]
+        with _running(command, port, folder) as server:
+            yield server

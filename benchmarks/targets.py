@@ -1,0 +1,77 @@
+"""The figures to reach on two cores, generator included, and whether they were."""
+
+from __future__ import annotations
+
+from statistics import median
+
+from benchmarks.bodies import ITEMS
+from benchmarks.rounds import MANY_CONNECTIONS, UPTAKE, YARDSTICK, Footprint, Results, Row
+
+YARDSTICK_RATIO = 20.0
+P99_MS = 100.0
+DISK_BYTES_PER_SAMPLE = 12.0
+PEAK_MEGABYTES = 400.0
+MEMORY_GROWTH = 1.05
+"""Memory at the end of a run over that at a quarter of it: more than noise means growth."""
+REQUESTS_PER_SECOND = {"samples-3": 3_000, "documents": 3_000, "profiles-50": 600, "images": 250}
+
+
+def items_per_second(results: Results, row: Row) -> list[float]:
+    """Of every round, in items: samples, rows, documents or images."""
+    return [one.requests_per_second * ITEMS[row.workload] for one in results.rates.get(row, [])]
+
+
+def best_rate(results: Results, subject: str, *, workers: int = 0, connections: int = 0) -> float:
+    """The best median of the samples rows, of those with the given workers and connections."""
+    rows = [
+        row
+        for row in results.rates
+        if row.subject == subject
+        and row.workload == "samples"
+        and workers in (0, row.workers)
+        and connections in (0, row.connections)
+    ]
+    return max((median(items_per_second(results, row)) for row in rows), default=0.0)
+
+
+def ratio(results: Results, workers: int) -> float | None:
+    """Samples with that many workers at best, over the yardstick at its best."""
+    ours = best_rate(results, UPTAKE, workers=workers)
+    theirs = best_rate(results, YARDSTICK)
+    return ours / theirs if ours and theirs else None
+
+
+def verdict(*reached: bool) -> str:
+    """A word for the table."""
+    return "reached" if all(reached) else "MISSED"
+
+
+def rate_target(results: Results, row: Row) -> tuple[str, str]:
+    """What the row has to reach, and whether it did; empty when nothing is set for it."""
+    if row.subject != UPTAKE or row.connections != MANY_CONNECTIONS:
+        return "", ""
+    measured = results.rates[row]
+    wanted = REQUESTS_PER_SECOND.get(row.workload, 0)
+    fast = median(one.requests_per_second for one in measured) >= wanted
+    prompt = median(one.p99_ms for one in measured) <= P99_MS
+    target = f"p99 <= {P99_MS:.0f} ms"
+    if wanted:
+        target = f">= {wanted:,} req/s, {target}"
+    return target, verdict(fast, prompt)
+
+
+def footprint_target(results: Results, place: Footprint) -> tuple[str, str]:
+    """The same for a figure that is not a rate."""
+    seen = results.footprints[place]
+    if place.subject != UPTAKE:
+        return "", ""
+    if place.name == "disk":
+        return f"<= {DISK_BYTES_PER_SAMPLE:.0f}", verdict(median(seen) <= DISK_BYTES_PER_SAMPLE)
+    if place.name == "peak":
+        return f"< {PEAK_MEGABYTES:.0f}", verdict(max(seen) < PEAK_MEGABYTES)
+    workload, _, moment = place.name.partition(" at ")
+    if moment != "100%":
+        return "", ""
+    early = Footprint(place.subject, f"{workload} at 25%", place.workers)
+    before = median(results.footprints[early])
+    return "not growing", verdict(median(seen) <= before * MEMORY_GROWTH)

@@ -1,0 +1,145 @@
+"""`uptake keys`: who may send and read."""
+
+import re
+from typing import Annotated, Any
+
+import typer
+
+from uptake.cli.store import (
+    DATA_DIR,
+    Database,
+    DataDir,
+    Failed,
+    Json,
+    opened,
+    print_json,
+    print_table,
+    require_project,
+)
+from uptake.http.access import SCOPES
+from uptake.model import clock, ids
+from uptake.model.items import user_id_fault
+from uptake.store.base import DEFAULT_PROJECT
+from uptake.store.records import Key, Rate
+
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+MAX_SECONDS = 100 * 365 * 86400
+MAX_REQUESTS = 1_000_000_000
+
+app = typer.Typer(help="Keys: made for a project, told once, kept only as a hash.")
+
+
+@app.command()
+def create(  # noqa: PLR0913, PLR0917 - one parameter an option
+    scope: Annotated[
+        list[str], typer.Option("--scope", help=f"What it may do: {', '.join(SCOPES)}.")
+    ],
+    project: Annotated[str, typer.Option("--project", help="Whose it is.")] = DEFAULT_PROJECT,
+    user: Annotated[
+        str | None, typer.Option("--user", help="Bind it to one user, as Gerosense v1.1 needs.")
+    ] = None,
+    expires: Annotated[
+        str | None, typer.Option("--expires", help="How long it is valid: 90d, 12h, 30m, 45s, 2w.")
+    ] = None,
+    rate: Annotated[
+        str | None, typer.Option("--rate", help="How often it may be used: 300/60s.")
+    ] = None,
+    data_dir: DataDir = DATA_DIR,
+    database: Database = "",
+    *,
+    json: Json = False,
+) -> None:
+    """Make a key. It is shown now and never again."""
+    for name in scope:
+        if name not in SCOPES:
+            raise typer.BadParameter(f"--scope {name!r}: one of {', '.join(SCOPES)}")
+    if user is not None and (fault := user_id_fault(user)):
+        raise typer.BadParameter(f"--user {fault}")
+    secret, now = ids.new_key(), clock.now()
+    key = Key(
+        id=ids.time_ordered(),
+        digest=ids.key_digest(secret),
+        project=project,
+        scopes=tuple(dict.fromkeys(scope)),
+        created_at=now,
+        user=user,
+        rate=None if rate is None else parse_rate(rate),
+        expires_at=None if expires is None else now + parse_span(expires) * clock.MICROSECONDS,
+    )
+    with opened(data_dir, database) as store:
+        require_project(store, project)
+        store.add_key(key)
+    if json:
+        told = ("id", "key", "project", "scopes", "user", "expires_at")
+        shown = _shown(key) | {"key": secret}
+        print_json({name: shown[name] for name in told})
+    else:
+        typer.echo(secret)
+
+
+def parse_span(text: str) -> int:
+    """Seconds of a span such as `90d`.
+
+    Raises:
+        BadParameter: it is none.
+    """
+    match = re.fullmatch(r"([1-9][0-9]{0,9})([smhdw])", text)
+    if match is None or int(match[1]) * SECONDS[match[2]] > MAX_SECONDS:
+        raise typer.BadParameter(f"{text!r}: a span is a number and one of s, m, h, d, w: 90d")
+    return int(match[1]) * SECONDS[match[2]]
+
+
+def parse_rate(text: str) -> Rate:
+    """A rate such as `300/60s`.
+
+    Raises:
+        BadParameter: it is none.
+    """
+    requests, slash, span = text.partition("/")
+    if not slash or not re.fullmatch(r"[1-9][0-9]{0,9}", requests) or int(requests) > MAX_REQUESTS:
+        raise typer.BadParameter(f"--rate {text!r}: requests and a span: 300/60s")
+    return Rate(int(requests), parse_span(span))
+
+
+@app.command("list")
+def list_keys(data_dir: DataDir = DATA_DIR, database: Database = "", *, json: Json = False) -> None:
+    """List all keys, without their secrets."""
+    with opened(data_dir, database) as store:
+        shown = [_shown(key) for key in store.keys()]  # noqa: SIM118 - not a dict
+    if json:
+        print_json(shown)
+    else:
+        headings = ["id", "project", "scopes", "user", "rate", "expires_at", "revoked_at"]
+        lines = [{**key, "scopes": ", ".join(key["scopes"])} for key in shown]
+        print_table(headings, [[line[name] for name in headings] for line in lines])
+
+
+@app.command()
+def revoke(
+    key_id: Annotated[str, typer.Argument(metavar="ID", help="As `uptake keys list` shows it.")],
+    data_dir: DataDir = DATA_DIR,
+    database: Database = "",
+    *,
+    json: Json = False,
+) -> None:
+    """End a key; every server takes notice within seconds."""
+    with opened(data_dir, database) as store:
+        if not store.revoke_key(key_id, clock.now()):
+            raise Failed(f"there is no key with the id {key_id!r}; 'uptake keys list' shows them")
+    if json:
+        print_json({"id": key_id, "revoked": True})
+    else:
+        typer.echo(f"Key {key_id} is revoked.")
+
+
+def _shown(key: Key) -> dict[str, Any]:
+    return {
+        "id": key.id,
+        "project": key.project,
+        "scopes": list(key.scopes),
+        "user": key.user,
+        "expires_at": None if key.expires_at is None else clock.iso(key.expires_at),
+        "rate": None if key.rate is None else f"{key.rate.requests}/{key.rate.seconds}s",
+        "created_at": clock.iso(key.created_at),
+        "revoked_at": None if key.revoked_at is None else clock.iso(key.revoked_at),
+    }

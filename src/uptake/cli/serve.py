@@ -1,0 +1,113 @@
+"""`uptake serve`: the server."""
+
+import os
+import socket
+import sys
+import tempfile
+from typing import Annotated
+
+import typer
+from granian import Granian
+from granian.constants import HTTPModes, Interfaces, Loops
+from granian.http import HTTP1Settings
+
+from uptake import wiring
+from uptake.cli.store import DATA_DIR, Database, DataDir, Failed
+from uptake.settings import Settings
+
+DEFAULTS = Settings()
+BACKLOG = 1024
+HEADER_MILLISECONDS = 30_000
+"""How long a request's line and headers may take to arrive."""
+
+STOP_SECONDS = 60
+"""How long a stop waits for requests that are being served."""
+
+
+def serve(  # noqa: PLR0913, PLR0917 - one parameter an option
+    data_dir: DataDir = DATA_DIR,
+    host: Annotated[
+        str, typer.Option("--host", envvar="UPTAKE_HOST", help="Address to listen on.")
+    ] = DEFAULTS.host,
+    port: Annotated[
+        int,
+        typer.Option("--port", envvar="UPTAKE_PORT", min=0, max=65535, help="0: any free port."),
+    ] = DEFAULTS.port,
+    database: Database = "",
+    blobs: Annotated[
+        str,
+        typer.Option(
+            "--blobs", envvar="UPTAKE_BLOBS", help="URL of the images. [default: in --data-dir]"
+        ),
+    ] = "",
+    workers: Annotated[
+        int, typer.Option("--workers", envvar="UPTAKE_WORKERS", min=1, help="Processes.")
+    ] = DEFAULTS.workers,
+    public_url: Annotated[
+        str,
+        typer.Option(
+            "--public-url",
+            envvar="UPTAKE_PUBLIC_URL",
+            help="Address seen from outside. [default: that of each request]",
+        ),
+    ] = "",
+) -> None:
+    """Serve until stopped."""
+    settings = Settings(
+        data_dir=data_dir.resolve(),
+        host=host,
+        port=port or free_port(host),
+        database=database,
+        blobs=blobs,
+        workers=workers,
+        public_url=public_url,
+    )
+    check_port(settings.host, settings.port)
+    # Opened once here, so that what is wrong is told in one line and migrations run once.
+    wiring.open_services(settings).close()
+    run(settings)
+
+
+def free_port(host: str) -> int:
+    """A port that nobody listens on now."""
+    with socket.create_server((host, 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def check_port(host: str, port: int) -> None:
+    """Make sure that a port can be listened on.
+
+    Raises:
+        Failed: it cannot.
+    """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        socket.create_server((host, port), family=family).close()
+    except OSError as error:
+        raise Failed(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
+
+
+def run(settings: Settings) -> None:
+    """Serve with these settings until a signal comes."""
+    os.environ.update(settings.to_environment())
+    if settings.workers > 1:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="uptake-metrics-")
+    name = f"[{settings.host}]" if ":" in settings.host else settings.host
+    sys.stderr.write(f"Uptake listens on http://{name}:{settings.port}\n")
+    sys.stderr.flush()
+    Granian(
+        "uptake.http.app:create",
+        factory=True,
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.ASGI,
+        workers=settings.workers,
+        loop=Loops.uvloop,
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=HEADER_MILLISECONDS),
+        websockets=False,
+        backlog=BACKLOG,
+        log_enabled=False,
+        workers_kill_timeout=STOP_SECONDS,
+        respawn_failed_workers=True,
+    ).serve()

@@ -1,0 +1,11 @@
+"""Every wire the server speaks; a new vendor is one folder and one line here."""
+
+from uptake.formats import gerosense, ptengine, questionpro, thymia
+from uptake.formats.base import Format
+
+FORMATS: tuple[Format, ...] = (
+    thymia.FORMAT,
+    ptengine.FORMAT,
+    questionpro.FORMAT,
+    gerosense.FORMAT,
+)

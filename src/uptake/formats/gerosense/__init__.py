@@ -1,0 +1,39 @@
+"""Gerosense: batches of wearable samples, server to server (v2.2) and per user (v1.1)."""
+
+from uptake.formats.base import BEARER, Endpoint, Format
+from uptake.formats.gerosense import decode, reply, wire
+
+_ANSWERS = {200: wire.Outcome, 207: wire.Outcome, 400: wire.Outcome}
+
+FORMAT = Format(
+    name="gerosense",
+    vendor="Gerosense",
+    prefixes=("/api",),
+    endpoints=(
+        Endpoint(
+            name="gerosense-v1.1",
+            summary="Upload samples of the user that the key is bound to",
+            path="/api/v1.1/samples",
+            scope="samples:write",
+            credentials=(BEARER,),
+            decode=decode.decode_v1_1,
+            reply=reply.reply,
+            request_type=wire.UploadV11,
+            answers=_ANSWERS,
+            user_from_key=True,
+        ),
+        Endpoint(
+            name="gerosense-v2.2",
+            summary="Upload samples of a user",
+            path="/api/v2.2/samples",
+            scope="samples:write",
+            credentials=(BEARER,),
+            decode=decode.decode_v2_2,
+            reply=reply.reply,
+            request_type=wire.UploadV22,
+            answers=_ANSWERS,
+        ),
+    ),
+    refuse=reply.refuse,
+    problem_type=wire.Failed,
+)

@@ -1,0 +1,70 @@
+"""From a Gerosense request to a batch of samples.
+
+A request in which everything is right is decoded into columns at once. One in which anything is
+wrong is judged sample by sample (`judge`), and what is right of it is taken.
+"""
+
+from typing import Any
+
+import msgspec
+
+from uptake.formats.base import MALFORMED, WireRequest
+from uptake.formats.gerosense.judge import PlainSample, judge, to_columns
+from uptake.formats.gerosense.wire import MAX_SAMPLES, MAX_VALUES, MIN_SAMPLES
+from uptake.model.items import METRICS, SampleBatch, user_id_fault
+from uptake.model.submission import Submission
+
+
+class _UploadV11(msgspec.Struct):
+    data_type: str
+    data: list[PlainSample]
+
+
+class _UploadV22(_UploadV11, kw_only=True):
+    user_id: str
+
+
+_v1_1 = msgspec.json.Decoder(_UploadV11)
+_v2_2 = msgspec.json.Decoder(_UploadV22)
+
+
+def decode_v1_1(request: WireRequest) -> Submission:
+    """The samples of a request about the user that the key is bound to."""
+    return _decode(_v1_1, request.body, request.bound_user)
+
+
+def decode_v2_2(request: WireRequest) -> Submission:
+    """The samples of a request about the user that it names."""
+    return _decode(_v2_2, request.body, None)
+
+
+def _decode(
+    decoder: msgspec.json.Decoder[_UploadV11] | msgspec.json.Decoder[_UploadV22],
+    body: bytes,
+    bound_user: str | None,
+) -> Submission:
+    try:
+        upload = decoder.decode(body)
+        user_id = upload.user_id if isinstance(upload, _UploadV22) else bound_user or ""
+        if _is_sound(upload, user_id):
+            metric: Any = upload.data_type
+            batch = SampleBatch(user_id, metric, to_columns(upload.data), len(upload.data))
+            return Submission(items=(batch,))
+    except (*MALFORMED, ValueError):
+        pass
+    return judge(body, bound_user)
+
+
+def _is_sound(upload: _UploadV11, user_id: str) -> bool:
+    samples = upload.data
+    if upload.data_type not in METRICS or user_id_fault(user_id):
+        return False
+    if not MIN_SAMPLES <= len(samples) <= MAX_SAMPLES:
+        return False
+    if not all(map(str.strip, {sample.device_name for sample in samples})):
+        return False
+    for unit in {sample.unit for sample in samples}:
+        limit = MAX_VALUES.get(unit, 0.0)
+        if not all(0 < sample.value <= limit for sample in samples if sample.unit == unit):
+            return False
+    return True

@@ -1,0 +1,230 @@
+"""What is wrong with a Gerosense request, sample by sample, every fault of each."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from uptake.formats.base import MALFORMED, parse
+from uptake.formats.gerosense.wire import MAX_SAMPLES, MAX_VALUES, MIN_SAMPLES
+from uptake.model.items import METRICS, SampleBatch, user_id_fault
+from uptake.model.submission import Fault, Refusal, Submission, refused
+from uptake.samples import columns, times
+from uptake.samples.columns import Columns
+
+Members = dict[str, msgspec.Raw]
+
+_object = msgspec.json.Decoder(Members)
+_array = msgspec.json.Decoder(list[msgspec.Raw])
+_number = msgspec.json.Decoder(float)
+
+
+class PlainSample(msgspec.Struct, gc=False):
+    """A sample whose limits are checked elsewhere: a column at a time, or in words here."""
+
+    device_name: str
+    start_date: str
+    unit: str
+    value: float
+    device_version: str | None = None
+    end_date: str | None = None
+
+
+def to_columns(samples: Sequence[PlainSample]) -> Columns:
+    """Sound samples as columns.
+
+    Raises:
+        ValueError: a time is not ISO 8601, or a sample ends before it starts.
+    """
+    return columns.build(
+        [sample.device_name for sample in samples],
+        [sample.device_version for sample in samples],
+        [sample.start_date for sample in samples],
+        [sample.end_date for sample in samples],
+        [sample.unit for sample in samples],
+        [sample.value for sample in samples],
+    )
+
+
+def judge(body: bytes, bound_user: str | None) -> Submission:
+    """The samples of a request that can be kept, and for each of the others every reason.
+
+    Args:
+        body: the request's body.
+        bound_user: the user, where the wire takes it from the key; None where the body names it.
+    """
+    try:
+        members = _members(body)
+    except ValueError as error:
+        return refused([Fault("json_invalid", f"The body is not JSON: {error}")], body)
+    except TypeError:
+        return refused([Fault("wrong_type", "The body must be a JSON object")], body)
+    faults: list[Fault] = []
+    user_id = bound_user if bound_user is not None else _user_id(members, faults)
+    metric = _metric(members, faults)
+    elements = _elements(members, faults)
+    if faults:
+        return refused(faults, body, user_id)
+    good: list[PlainSample] = []
+    refusals: list[Refusal] = []
+    for index, element in enumerate(elements):
+        sample, reasons = judge_sample(element)
+        if sample is not None:
+            good.append(sample)
+        else:
+            refusals.append(Refusal(tuple(reasons), bytes(element), index, user_id))
+    items = (SampleBatch(user_id, metric, to_columns(good), len(good)),) if good else ()
+    return Submission(items, tuple(refusals))
+
+
+def _members(text: bytes | msgspec.Raw) -> Members:
+    """The members of a JSON object.
+
+    Raises:
+        ValueError: it is not JSON.
+        TypeError: it is JSON, but not an object.
+    """
+    try:
+        bytes(text).decode()
+        return _object.decode(text)
+    except msgspec.ValidationError:
+        parse(bytes(text))
+        raise TypeError("not an object") from None
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+    except MALFORMED as error:
+        raise ValueError(str(error)) from error
+
+
+def _value(members: Members, name: str) -> Any:
+    """A member's value; `...` for a number out of all range."""
+    try:
+        return parse(bytes(members[name]))
+    except ValueError:
+        return ...
+
+
+def _user_id(members: Members, faults: list[Fault]) -> str:
+    if "user_id" not in members:
+        faults.append(Fault("missing", "user_id is missing", ("user_id",)))
+        return ""
+    user_id = _value(members, "user_id")
+    if not isinstance(user_id, str):
+        faults.append(Fault("wrong_type", "user_id must be a string", ("user_id",)))
+        return ""
+    fault = user_id_fault(user_id)
+    if fault is None:
+        return user_id
+    code = "blank" if not user_id else "wrong_type" if "\0" in user_id else "above_limit"
+    faults.append(Fault(code, f"user_id {fault}", ("user_id",)))
+    return ""
+
+
+def _metric(members: Members, faults: list[Fault]) -> Any:
+    if "data_type" not in members:
+        faults.append(Fault("missing", "data_type is missing", ("data_type",)))
+        return None
+    metric = _value(members, "data_type")
+    if not isinstance(metric, str):
+        faults.append(Fault("wrong_type", "data_type must be a string", ("data_type",)))
+    elif metric not in METRICS:
+        message = f"data_type must be one of {', '.join(METRICS)}"
+        faults.append(Fault("unknown_data_type", message, ("data_type",)))
+    return metric
+
+
+def _elements(members: Members, faults: list[Fault]) -> list[msgspec.Raw]:
+    if "data" not in members:
+        faults.append(Fault("missing", "data is missing", ("data",)))
+        return []
+    try:
+        elements = _array.decode(members["data"])
+    except MALFORMED:
+        faults.append(Fault("wrong_type", "data must be a list of samples", ("data",)))
+        return []
+    count = len(elements)
+    if count < MIN_SAMPLES:
+        message = f"data has {count} samples, at least {MIN_SAMPLES} are needed"
+        faults.append(Fault("too_few", message, ("data",)))
+    if count > MAX_SAMPLES:
+        message = f"data has {count} samples, at most {MAX_SAMPLES} are taken"
+        faults.append(Fault("too_many", message, ("data",)))
+    return elements
+
+
+def judge_sample(element: msgspec.Raw) -> tuple[PlainSample | None, list[Fault]]:
+    """A sample, or else everything that is wrong with it."""
+    try:
+        members = _members(element)
+    except (ValueError, TypeError):
+        return None, [Fault("wrong_type", "A sample must be an object")]
+    faults: list[Fault] = []
+    device_name = _text(members, "device_name", faults)
+    if device_name is not None and not device_name.strip():
+        faults.append(Fault("blank", "device_name must not be blank", ("device_name",)))
+    device_version = _text(members, "device_version", faults, optional=True)
+    start_date = _text(members, "start_date", faults)
+    end_date = _text(members, "end_date", faults, optional=True)
+    _check_times(start_date, end_date, faults)
+    unit = _text(members, "unit", faults)
+    if unit is not None and unit not in MAX_VALUES:
+        message = f"unit must be one of {', '.join(MAX_VALUES)}"
+        faults.append(Fault("unknown_unit", message, ("unit",)))
+    value = _checked_number(members, unit, faults)
+    if faults or device_name is None or start_date is None or unit is None or value is None:
+        return None, faults
+    return PlainSample(device_name, start_date, unit, value, device_version, end_date), []
+
+
+def _text(
+    members: Members, name: str, faults: list[Fault], *, optional: bool = False
+) -> str | None:
+    if name not in members:
+        if not optional:
+            faults.append(Fault("missing", f"{name} is missing", (name,)))
+        return None
+    value = _value(members, name)
+    if isinstance(value, str):
+        return value
+    if value is not None or not optional:
+        faults.append(Fault("wrong_type", f"{name} must be a string", (name,)))
+    return None
+
+
+def _check_times(start: str | None, end: str | None, faults: list[Fault]) -> None:
+    instants = []
+    for name, text in (("start_date", start), ("end_date", end)):
+        if text is None:
+            continue
+        try:
+            instants.append(times.read(text)[0])
+        except ValueError:
+            message = f"{name} must be an ISO 8601 timestamp such as 2023-11-01T08:04:51.000+04:00"
+            faults.append(Fault("not_iso8601", message, (name,)))
+    if len(instants) == 2 and instants[1] < instants[0]:
+        message = "end_date must not be earlier than start_date"
+        faults.append(Fault("ends_before_start", message, ("end_date",)))
+
+
+def _checked_number(members: Members, unit: str | None, faults: list[Fault]) -> float | None:
+    place = ("value",)
+    if "value" not in members:
+        faults.append(Fault("missing", "value is missing", place))
+        return None
+    text = bytes(members["value"])
+    if not (text[:1].isdigit() or text[:1] == b"-"):
+        faults.append(Fault("wrong_type", "value must be a number", place))
+        return None
+    try:
+        value = _number.decode(text)
+    except MALFORMED:
+        value = float("-inf") if text[:1] == b"-" else float("inf")
+    limit = MAX_VALUES.get(unit or "", float("inf"))
+    if value <= 0:
+        faults.append(Fault("not_positive", "value must be greater than 0", place))
+    elif value > limit:
+        message = f"value must be at most {limit:g} when unit is {unit}"
+        faults.append(Fault("above_limit", message, place))
+    elif value == float("inf"):
+        faults.append(Fault("above_limit", "value is larger than a double can hold", place))
+    return value

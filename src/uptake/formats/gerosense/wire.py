@@ -1,0 +1,63 @@
+"""The bodies of Gerosense's `/samples`, after its published pages for v1.1 and v2.2.
+
+The vendor documents the statuses 200, 207 and 400 without bodies; the answer's body is ours.
+"""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from uptake.model.items import MAX_USER_ID
+
+MIN_SAMPLES = 3
+MAX_SAMPLES = 1000
+MAX_VALUES = {"count": 30000.0, "count/min": 300.0, "count/s": float("inf")}
+"""Limits of the pages: samples of a request, largest value of each unit (none for count/s)."""
+
+
+class Sample(Struct, gc=False):
+    """One sample; times are ISO 8601."""
+
+    device_name: Annotated[str, Meta(description="A unique device name like iPhone")]
+    start_date: Annotated[str, Meta(description="ISO 8601; without an offset, UTC")]
+    unit: Literal["count", "count/min", "count/s"]
+    value: Annotated[float, Meta(gt=0, description="At most 30000 for count and 300 for count/min")]
+    device_version: str | None = None
+    end_date: Annotated[str | None, Meta(description="Not earlier than start_date")] = None
+
+
+class UploadV11(Struct):
+    """The request of v1.1: the user is the one the key is bound to."""
+
+    data_type: Literal["steps", "bpm"]
+    data: Annotated[list[Sample], Meta(min_length=MIN_SAMPLES, max_length=MAX_SAMPLES)]
+
+
+class UploadV22(UploadV11, kw_only=True):
+    """The request of v2.2."""
+
+    user_id: Annotated[str, Meta(min_length=1, max_length=MAX_USER_ID)]
+
+
+class SampleError(Struct):
+    """One fault; `index` is the sample's position in `data`, null for the request as a whole."""
+
+    index: int | None
+    field: str | None
+    code: str
+    message: str
+
+
+class Outcome(Struct):
+    """What became of every sample: 200, 207 or 400."""
+
+    accepted: int
+    rejected: int
+    errors: list[SampleError]
+
+
+class Failed(Struct):
+    """Every other failure."""
+
+    code: str
+    message: str

@@ -1,0 +1,25 @@
+"""Ptengine: profile attributes of many users at once."""
+
+from uptake.formats.base import BEARER, Endpoint, Format
+from uptake.formats.ptengine import decode, reply, wire
+
+FORMAT = Format(
+    name="ptengine",
+    vendor="Ptengine",
+    prefixes=("/v1/user",),
+    endpoints=(
+        Endpoint(
+            name="ptengine",
+            summary="Set attributes of up to 100 users",
+            path="/v1/user/profiles",
+            scope="profiles:write",
+            credentials=(BEARER,),
+            decode=decode.decode,
+            reply=reply.reply,
+            request_type=wire.Upload,
+            answers={200: wire.Answer, 400: wire.Answer},
+        ),
+    ),
+    refuse=reply.refuse,
+    problem_type=wire.Answer,
+)

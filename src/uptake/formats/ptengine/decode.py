@@ -1,0 +1,150 @@
+"""From Ptengine's matrix to attributes, a row at a time."""
+
+from typing import Any
+
+import msgspec
+
+from uptake.formats.base import MALFORMED, WireRequest, parse
+from uptake.formats.ptengine.wire import MAX_FIELDS, MAX_NAME, MAX_ROWS, MAX_VALUE, USER_ID
+from uptake.model.items import Attributes
+from uptake.model.submission import Fault, Submission, refused
+
+
+class _Strings(msgspec.Struct):
+    field_name: list[str]
+    values: list[list[str]]
+
+
+class _Scalars(msgspec.Struct):
+    field_name: list[str]
+    values: list[list[msgspec.Raw]]
+
+
+_strings = msgspec.json.Decoder(_Strings)
+_scalars = msgspec.json.Decoder(_Scalars)
+
+
+class Unacceptable(ValueError):
+    """The first thing that is wrong with a request; the message names the place."""
+
+    def __init__(self, place: str, reason: str) -> None:
+        super().__init__(f"{place}: {reason}" if place else reason)
+
+
+def decode(request: WireRequest) -> Submission:
+    """The attributes of every row, or the reason why none of them is taken."""
+    body = request.body
+    try:
+        upload: _Strings = _strings.decode(body)
+        names, values = upload.field_name, upload.values
+    except MALFORMED:
+        try:
+            names, values = _read_scalars(body)
+        except Unacceptable as reason:
+            return refused([Fault("unacceptable", str(reason))], body)
+    try:
+        _check_names(names)
+        _check_rows(names, values, may_hold_nul=b"\\u0000" in body)
+    except Unacceptable as reason:
+        return refused([Fault("unacceptable", str(reason))], body)
+    user_at = names.index(USER_ID)
+    return Submission(items=tuple(_attributes(names, row, user_at) for row in values))
+
+
+def _attributes(names: list[str], row: list[str], user_at: int) -> Attributes:
+    values = dict(zip(names, row, strict=True))
+    del values[USER_ID]
+    return Attributes(row[user_at], values)
+
+
+def _check_names(names: list[str]) -> None:
+    for i, name in enumerate(names):
+        if not name or len(name) > MAX_NAME:
+            raise Unacceptable(f"field_name[{i}]", f"a name has 1 to {MAX_NAME} characters")
+        if "\0" in name:
+            raise Unacceptable(f"field_name[{i}]", "a name must not contain a NUL character")
+    if USER_ID not in names:
+        raise Unacceptable("field_name", "lacks user_id")
+    if len(names) > MAX_FIELDS:
+        raise Unacceptable("field_name", f"{len(names)} names, at most {MAX_FIELDS} are taken")
+    if len(set(names)) < len(names):
+        twice = next(i for i, name in enumerate(names) if name in names[:i])
+        raise Unacceptable(f"field_name[{twice}]", "repeats a name")
+
+
+def _check_rows(names: list[str], rows: list[list[str]], *, may_hold_nul: bool) -> None:
+    if not rows:
+        raise Unacceptable("values", "is empty")
+    if len(rows) > MAX_ROWS:
+        raise Unacceptable("values", f"{len(rows)} rows, at most {MAX_ROWS} are taken")
+    user_at = names.index(USER_ID)
+    for i, row in enumerate(rows):
+        if len(row) != len(names):
+            reason = f"has {len(row)} values, field_name has {len(names)} names"
+            raise Unacceptable(f"values[{i}]", reason)
+        if not row[user_at]:
+            raise Unacceptable(f"values[{i}][{user_at}]", "the user_id is empty")
+        if max(map(len, row)) > MAX_VALUE:
+            long = next(k for k, value in enumerate(row) if len(value) > MAX_VALUE)
+            raise Unacceptable(f"values[{i}][{long}]", f"over {MAX_VALUE} characters")
+        if may_hold_nul and any("\0" in value for value in row):
+            held = next(k for k, value in enumerate(row) if "\0" in value)
+            raise Unacceptable(f"values[{i}][{held}]", "must not contain a NUL character")
+
+
+def _read_scalars(body: bytes) -> tuple[list[str], list[list[str]]]:
+    """Names and values of a request in which some values are not strings."""
+    try:
+        upload = _scalars.decode(body)
+    except MALFORMED:
+        _explain(body)
+        raise Unacceptable("", "the body cannot be read") from None
+    rows = [
+        [_text(value, f"values[{i}][{k}]") for k, value in enumerate(row)]
+        for i, row in enumerate(upload.values)
+    ]
+    return upload.field_name, rows
+
+
+def _text(raw: msgspec.Raw, place: str) -> str:
+    """A value as text: strings as they are, numbers and booleans as their JSON text."""
+    text = bytes(raw)
+    if text[:1] == b'"':
+        try:
+            return str(msgspec.json.decode(text, type=str))
+        except MALFORMED as error:
+            raise Unacceptable(place, f"malformed string: {error}") from None
+    if text[:1] in (b"{", b"["):
+        raise Unacceptable(place, "must be a string, a number or a boolean")
+    if text == b"null":
+        raise Unacceptable(place, 'must not be null; use "" for an empty value')
+    return text.decode("ascii")
+
+
+def _explain(body: bytes) -> None:
+    """Say what keeps a body from being names and rows of scalars.
+
+    Raises:
+        Unacceptable: for everything that it finds.
+    """
+    try:
+        content = parse(body)
+    except ValueError as error:
+        raise Unacceptable("", f"the body is not JSON: {error}") from None
+    if not isinstance(content, dict):
+        raise Unacceptable("", "the body must be a JSON object")
+    _explain_list(content, "field_name", "a list of strings")
+    for i, name in enumerate(content["field_name"]):
+        if not isinstance(name, str):
+            raise Unacceptable(f"field_name[{i}]", "must be a string")
+    _explain_list(content, "values", "a list of lists")
+    for i, row in enumerate(content["values"]):
+        if not isinstance(row, list):
+            raise Unacceptable(f"values[{i}]", "must be a list")
+
+
+def _explain_list(content: dict[str, Any], name: str, what: str) -> None:
+    if name not in content:
+        raise Unacceptable("", f"{name} is missing")
+    if not isinstance(content[name], list):
+        raise Unacceptable(name, f"must be {what}")

@@ -1,0 +1,55 @@
+"""From the receipt to QuestionPro's answer."""
+
+from msgspec import UNSET
+
+from uptake.formats.base import IMAGES_PATH, WireReply, WireRequest, answer
+from uptake.formats.questionpro.wire import (
+    DOCS,
+    ERRORS,
+    HEADER_KEY,
+    MESSAGES,
+    Error,
+    ErrorResponse,
+    Failed,
+    Image,
+    Uploaded,
+)
+from uptake.model.problems import Problem
+from uptake.model.receipt import KeptImage, Receipt
+
+KIB = 1024
+MIB = 1024 * KIB
+
+
+def size_text(size: int) -> str:
+    """A size in bytes in the vendor's words: `137 Kb`, `1 Mb`, `1.5 Mb`."""
+    if size < MIB:
+        return f"{max(1, round(size / KIB))} Kb"
+    return f"{size / MIB:.1f}".removesuffix(".0") + " Mb"
+
+
+def reply(receipt: Receipt, request: WireRequest) -> WireReply:
+    """200 with the image's number, address and size, or 400 with the reason."""
+    for kept in receipt.kept:
+        if isinstance(kept, KeptImage):
+            url = request.public_url + IMAGES_PATH + kept.name
+            newer_form = request.credential == HEADER_KEY
+            return answer(
+                200,
+                Uploaded(
+                    Image(kept.image_id, url, size_text(kept.uploaded_bytes)),
+                    request.request_id if newer_form else UNSET,
+                ),
+            )
+    return _failed(400, receipt.refusals[0].faults[0].message, request)
+
+
+def refuse(problem: Problem, request: WireRequest) -> WireReply:
+    """A problem as QuestionPro tells it."""
+    return _failed(problem.status, MESSAGES.get(problem.status, problem.detail), request)
+
+
+def _failed(status: int, message: str, request: WireRequest) -> WireReply:
+    name, number = ERRORS[status]
+    error = Error(DOCS, name, status, number, message, request.url)
+    return answer(status, Failed(ErrorResponse(error)))

@@ -1,0 +1,28 @@
+"""thymia: typed JSON documents about a user."""
+
+from uptake.formats.base import Credential, Endpoint, Format, Place
+from uptake.formats.thymia import decode, reply, wire
+
+FORMAT = Format(
+    name="thymia",
+    vendor="thymia",
+    prefixes=("/v1",),
+    endpoints=(
+        Endpoint(
+            name="thymia",
+            summary="Upload a JSON document of a registered type about one user",
+            path="/v1/user-data/{upload_type}",
+            scope="user-data:write",
+            credentials=(Credential(Place.HEADER, "x-api-key"),),
+            decode=decode.decode,
+            reply=reply.reply,
+            request_type=wire.Upload,
+            answers={200: wire.Uploaded, 422: wire.Invalid},
+            headers={
+                "Idempotency-Key": "Repeating it with the same body gives the first uploadId again."
+            },
+        ),
+    ),
+    refuse=reply.refuse,
+    problem_type=wire.Detail,
+)

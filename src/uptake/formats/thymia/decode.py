@@ -1,0 +1,87 @@
+"""From thymia's request to a document."""
+
+from typing import Any
+
+import msgspec
+
+from uptake.formats.base import MALFORMED, WireRequest, parse
+from uptake.model.items import Document, user_id_fault
+from uptake.model.submission import Fault, Refusal, Submission
+
+MAX_IDEMPOTENCY_KEY = 255
+"""Characters of an Idempotency-Key; the vendor has no such header, so the limit is ours."""
+
+
+class _User(msgspec.Struct):
+    userLabel: str
+
+
+class _Upload(msgspec.Struct):
+    user: _User
+    data: msgspec.Raw
+
+
+_decoder = msgspec.json.Decoder(_Upload)
+
+
+def decode(request: WireRequest) -> Submission:
+    """The document of a request, or every reason why there is none."""
+    key = request.headers.get("idempotency-key") or None
+    try:
+        upload = _decoder.decode(request.body)
+        # `Raw` is skipped over, not read: only this finds numbers and bytes that no one can read.
+        parse(request.body)
+    except (*MALFORMED, ValueError):
+        upload = None
+    faults = [] if upload and _is_sound(upload) else faults_of_body(request.body)
+    if key and len(key) > MAX_IDEMPOTENCY_KEY:
+        message = f"must have at most {MAX_IDEMPOTENCY_KEY} characters"
+        faults.append(Fault("string_too_long", message, ("idempotency_key",)))
+    type_name = request.path["upload_type"]
+    if upload is None or faults:
+        user = upload.user.userLabel if upload and not user_id_fault(upload.user.userLabel) else ""
+        refusal = Refusal(tuple(faults), request.body, user_id=user, document_type=type_name)
+        return Submission(refusals=(refusal,))
+    return Submission(items=(Document(upload.user.userLabel, type_name, bytes(upload.data), key),))
+
+
+def _is_sound(upload: _Upload) -> bool:
+    return bytes(upload.data).startswith(b"{") and user_id_fault(upload.user.userLabel) is None
+
+
+def faults_of_body(body: bytes) -> list[Fault]:
+    """Everything that is wrong with a body, in the words that pydantic would use."""
+    try:
+        content = parse(body)
+    except ValueError as error:
+        return [Fault("json_invalid", f"JSON decode error: {error}", ("body",))]
+    if not isinstance(content, dict):
+        return [Fault("model_attributes_type", "Input should be a valid dictionary", ("body",))]
+    faults = _faults_of_user(content)
+    if "data" not in content:
+        faults.append(Fault("missing", "Field required", ("body", "data")))
+    elif not isinstance(content["data"], dict):
+        faults.append(Fault("dict_type", "Input should be a valid dictionary", ("body", "data")))
+    return faults
+
+
+def _faults_of_user(content: dict[str, Any]) -> list[Fault]:
+    if "user" not in content:
+        return [Fault("missing", "Field required", ("body", "user"))]
+    user = content["user"]
+    if not isinstance(user, dict):
+        message = "Input should be a valid dictionary"
+        return [Fault("model_attributes_type", message, ("body", "user"))]
+    place = ("body", "user", "userLabel")
+    if "userLabel" not in user:
+        return [Fault("missing", "Field required", place)]
+    label = user["userLabel"]
+    if not isinstance(label, str):
+        return [Fault("string_type", "Input should be a valid string", place)]
+    fault = user_id_fault(label)
+    if fault is None:
+        return []
+    code = (
+        "string_too_short" if not label else "value_error" if "\0" in label else "string_too_long"
+    )
+    return [Fault(code, f"The label {fault}", place)]

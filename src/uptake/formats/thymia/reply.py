@@ -1,0 +1,33 @@
+"""From the receipt to thymia's answer."""
+
+from uptake.formats.base import WireReply, WireRequest, answer
+from uptake.formats.thymia.wire import Detail, Invalid, Uploaded, ValidationError
+from uptake.model.problems import Problem
+from uptake.model.receipt import KeptDocument, Receipt
+from uptake.model.submission import Fault
+
+_PLACES: dict[str | int, tuple[str, ...]] = {
+    "type": ("path", "upload_type"),
+    "data": ("body", "data"),
+    "idempotency_key": ("header", "idempotency-key"),
+}
+"""Where the parts of a document stand in thymia's request."""
+
+
+def reply(receipt: Receipt, request: WireRequest) -> WireReply:
+    """200 with the upload's id, or 422 with all that is wrong."""
+    for kept in receipt.kept:
+        if isinstance(kept, KeptDocument):
+            return answer(200, Uploaded(kept.upload_id))
+    faults = [fault for refusal in receipt.refusals for fault in refusal.faults]
+    return answer(422, Invalid([_entry(fault) for fault in faults]))
+
+
+def _entry(fault: Fault) -> ValidationError:
+    first, *rest = fault.place or ("body",)
+    return ValidationError([*_PLACES.get(first, (first,)), *rest], fault.message, fault.code)
+
+
+def refuse(problem: Problem, request: WireRequest) -> WireReply:
+    """A problem as thymia tells it."""
+    return answer(problem.status, Detail(problem.detail))

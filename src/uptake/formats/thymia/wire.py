@@ -1,0 +1,59 @@
+"""The bodies of thymia's user-data upload, after its published OpenAPI document."""
+
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+
+from uptake.model.items import MAX_USER_ID
+
+
+class User(Struct):
+    """Whom the document is about."""
+
+    userLabel: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=MAX_USER_ID,
+            description="A unique label identifying a user in your systems",
+        ),
+    ]
+
+
+class Upload(Struct):
+    """The request."""
+
+    user: User
+    data: Annotated[dict[str, Any], Meta(description="An object as its type's JSON Schema says")]
+
+
+class Uploaded(Struct):
+    """The answer: 200."""
+
+    uploadId: Annotated[
+        str,
+        Meta(
+            description="The id assigned to the uploaded user data",
+            extra_json_schema={"format": "uuid"},
+        ),
+    ]
+
+
+class ValidationError(Struct):
+    """One thing that is wrong; `loc` is the way to it from `body`, `path` or `header`."""
+
+    loc: list[str | int]
+    msg: str
+    type: str
+
+
+class Invalid(Struct):
+    """The answer: 422, with all that is wrong."""
+
+    detail: list[ValidationError]
+
+
+class Detail(Struct):
+    """Every other failure."""
+
+    detail: str

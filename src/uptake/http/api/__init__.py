@@ -1,0 +1,1 @@
+"""The product's own API: `/uptake/v1`."""

@@ -1,0 +1,49 @@
+"""Whether the server lives, whether it can work, and its numbers."""
+
+import asyncio
+import os
+
+from litestar import Response, get
+from litestar.handlers import HTTPRouteHandler
+from msgspec import Struct
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from uptake.http.api.routes import PREFIX
+from uptake.model.problems import Kinds, Problem
+from uptake.store.base import StoreUnavailable
+from uptake.wiring import Services
+
+
+class Health(Struct, frozen=True):
+    """`ok`, always: what is not ok is answered with 503."""
+
+    status: str = "ok"
+
+
+def health_routes(services: Services) -> list[HTTPRouteHandler]:
+    """The routes, over these services."""
+
+    @get(["/health/live", f"{PREFIX}/health/live"], summary="Does the process answer?")
+    async def live() -> Health:
+        """Asks nothing of storage, so that a restart is not tried for what it cannot mend."""
+        return Health()
+
+    @get(["/health/ready", f"{PREFIX}/health/ready"], summary="Can requests be served?")
+    async def ready() -> Health:
+        """Reads from the store; 503 while it cannot."""
+        try:
+            await asyncio.to_thread(services.store.ping)
+        except StoreUnavailable as error:
+            raise Problem(Kinds.UNAVAILABLE) from error
+        return Health()
+
+    @get("/metrics", include_in_schema=False)
+    async def metrics() -> Response[bytes]:
+        registry = REGISTRY
+        if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+            registry = CollectorRegistry()
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+    return [live, ready, metrics]

@@ -1,0 +1,129 @@
+"""The OpenAPI 3.1 document: the API as routed, the uploads as their formats declare them."""
+
+import re
+from typing import Any
+
+import msgspec
+
+from uptake.formats import FORMATS
+from uptake.formats.base import Endpoint, Format, Place
+from uptake.model.problems import Kinds
+
+REF = "#/components/schemas/{name}"
+
+_FILE_FORM = {
+    "type": "object",
+    "properties": {
+        "file": {
+            "type": "string",
+            "contentMediaType": "application/octet-stream",
+            "description": "A PNG, JPEG, GIF or WebP image",
+        }
+    },
+    "required": ["file"],
+}
+_PROBLEMS = (
+    Kinds.UNAUTHORIZED,
+    Kinds.FORBIDDEN,
+    Kinds.TIMEOUT,
+    Kinds.TOO_LARGE,
+    Kinds.UNSUPPORTED_ENCODING,
+    Kinds.RATE_LIMITED,
+    Kinds.UNAVAILABLE,
+)
+
+
+def document(api: dict[str, Any]) -> dict[str, Any]:
+    """The whole document, from that of the product's own API."""
+    components = api.setdefault("components", {})
+    schemas = components.setdefault("schemas", {})
+    schemes = components.setdefault("securitySchemes", {})
+    for form in FORMATS:
+        for endpoint in form.endpoints:
+            api["paths"][endpoint.path] = {"post": _operation(form, endpoint, schemas, schemes)}
+    schemes["bearer"] = {"type": "http", "scheme": "bearer"}
+    for path, item in api["paths"].items():
+        for operation in item.values():
+            if path.startswith("/uptake/") and "/health/" not in path:
+                operation["security"] = [{"bearer": []}]
+    return api
+
+
+def _operation(
+    form: Format, endpoint: Endpoint, schemas: dict[str, Any], schemes: dict[str, Any]
+) -> dict[str, Any]:
+    responses = {
+        str(status): _response(endpoint, kind, schemas, "As documented by the vendor")
+        for status, kind in endpoint.answers.items()
+    }
+    for kind in _PROBLEMS:
+        problem = _response(endpoint, form.problem_type, schemas, kind.value.title)
+        responses.setdefault(str(kind.value.status), problem)
+    responses.setdefault("404", _response(endpoint, form.problem_type, schemas, "No such address"))
+    return {
+        "operationId": endpoint.name,
+        "tags": [form.vendor],
+        "summary": endpoint.summary,
+        "description": f"Scope `{endpoint.scope}`.",
+        "parameters": _parameters(endpoint),
+        "security": _security(endpoint, schemes),
+        "requestBody": {
+            "required": True,
+            "content": {endpoint.request_media: _body(endpoint, schemas)},
+        },
+        "responses": responses,
+    }
+
+
+def _parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in re.findall(r"{([^}]+)}", endpoint.path)
+    ]
+    for name, description in endpoint.headers.items():
+        found.append(
+            {"name": name, "in": "header", "description": description, "schema": {"type": "string"}}
+        )
+    return found
+
+
+def _security(endpoint: Endpoint, schemes: dict[str, Any]) -> list[dict[str, list[str]]]:
+    names = []
+    for credential in endpoint.credentials:
+        if credential.place is Place.BEARER:
+            names.append("bearer")
+            continue
+        schemes[credential.name] = {
+            "type": "apiKey",
+            "in": credential.place.value,
+            "name": credential.name,
+        }
+        names.append(credential.name)
+    return [{name: []} for name in names]
+
+
+def _body(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
+    if endpoint.request_type is None:
+        return {"schema": _FILE_FORM}
+    return {"schema": _schema(endpoint, endpoint.request_type, schemas)}
+
+
+def _response(
+    endpoint: Endpoint, kind: Any, schemas: dict[str, Any], description: str
+) -> dict[str, Any]:
+    schema = _schema(endpoint, kind, schemas)
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
+
+
+def _schema(endpoint: Endpoint, kind: Any, schemas: dict[str, Any]) -> dict[str, Any]:
+    """A reference to a type's schema; components carry their format's name, as types repeat."""
+    vendor = endpoint.name.partition("-")[0]
+    (schema,), found = msgspec.json.schema_components([kind], ref_template=REF)
+    renamed = msgspec.json.encode({"schema": schema, "found": found}).decode()
+    for name in found:
+        renamed = renamed.replace(
+            f'"{REF.format(name=name)}"', f'"{REF.format(name=vendor + name)}"'
+        )
+    result = msgspec.json.decode(renamed)
+    schemas.update({vendor + name: value for name, value in result["found"].items()})
+    return dict(result["schema"])

@@ -1,0 +1,111 @@
+"""Problems as HTTP answers: in a vendor's envelope below its paths, else RFC 9457."""
+
+from typing import Any
+
+import msgspec
+import structlog
+from litestar import Response
+from litestar.exceptions import (
+    HTTPException,
+    MethodNotAllowedException,
+    NotFoundException,
+)
+
+from uptake.formats import FORMATS
+from uptake.formats.base import Format, WireReply, WireRequest
+from uptake.http.ingest import AnyRequest
+from uptake.model import clock
+from uptake.model.problems import Kinds, Problem
+
+PROBLEM_JSON = "application/problem+json"
+_log = structlog.get_logger()
+
+
+class ProblemDetails(msgspec.Struct, frozen=True):
+    """An error of the product's own API (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    request_id: str
+
+
+def format_of(path: str) -> Format | None:
+    """The format below whose prefix a path lies; of several, the one with the longest."""
+    claims = [
+        (len(prefix), form)
+        for form in FORMATS
+        for prefix in form.prefixes
+        if path == prefix or path.startswith(prefix + "/")
+    ]
+    return max(claims, key=lambda claim: claim[0])[1] if claims else None
+
+
+def details(problem: Problem, request_id: str) -> ProblemDetails:
+    """A problem in the product's own form."""
+    kind = problem.kind.value
+    return ProblemDetails(
+        f"urn:uptake:problem:{kind.code}", kind.title, kind.status, problem.detail, request_id
+    )
+
+
+def respond(reply: WireReply, problem: Problem | None = None) -> Response[bytes]:
+    """An HTTP answer of a vendor's wire."""
+    return Response(
+        reply.body,
+        status_code=reply.status,
+        media_type="application/json",
+        headers=_headers(problem),
+    )
+
+
+def _headers(problem: Problem | None) -> dict[str, str]:
+    if problem is None:
+        return {}
+    headers = {}
+    if problem.retry_after is not None:
+        headers["Retry-After"] = str(problem.retry_after)
+    if problem.kind is Kinds.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
+    return headers
+
+
+def tell(request: AnyRequest, problem: Problem) -> Response[bytes]:
+    """A problem in the envelope that its path asks for."""
+    request_id = request.scope["state"]["request_id"]
+    form = format_of(request.scope["path"])
+    if form is None:
+        body = msgspec.json.encode(details(problem, request_id))
+        return Response(
+            body,
+            status_code=problem.status,
+            media_type=PROBLEM_JSON,
+            headers=_headers(problem),
+        )
+    url = str(request.base_url).rstrip("/") + request.scope["path"]
+    wire = WireRequest(request_id, clock.now(), url, "")
+    return respond(form.refuse(problem, wire), problem)
+
+
+def handle(request: AnyRequest, error: Exception) -> Response[Any]:
+    """Every exception that reaches the edge, as an answer."""
+    if isinstance(error, Problem):
+        return tell(request, error)
+    if isinstance(error, NotFoundException):
+        return tell(request, Problem(Kinds.NOT_FOUND))
+    if isinstance(error, MethodNotAllowedException):
+        response = tell(request, Problem(Kinds.METHOD_NOT_ALLOWED))
+        response.headers.update(error.headers or {})
+        return response
+    if isinstance(error, HTTPException) and error.status_code < 500:
+        return tell(request, Problem(Kinds.BAD_REQUEST, _told(error)))
+    _log.error("request failed", request_id=request.scope["state"]["request_id"], exc_info=error)
+    return tell(request, Problem(Kinds.INTERNAL))
+
+
+def _told(error: HTTPException) -> str:
+    extra = getattr(error, "extra", None)
+    if isinstance(extra, list) and extra and isinstance(extra[0], dict):
+        return "; ".join(f"{item.get('key', '')}: {item.get('message', '')}" for item in extra)
+    return error.detail

@@ -1,0 +1,1 @@
+"""From a submission to what is kept of it: judged, grouped, committed, receipted."""

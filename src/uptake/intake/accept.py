@@ -1,0 +1,237 @@
+"""Every item of a submission judged, and made ready to be written.
+
+Nothing here waits for the disk but image bytes, which are put into the blob store first: an image
+whose row is committed always has its bytes, and bytes without a row harm nobody.
+"""
+
+import hashlib
+from collections.abc import Sequence
+
+import msgspec
+
+from uptake.blobs import Blobs, BlobsUnavailable
+from uptake.intake.images import UnusableImage, clean
+from uptake.intake.schemas import DocumentTypes
+from uptake.model import ids
+from uptake.model.items import Attributes, Document, Image, Item, SampleBatch
+from uptake.model.problems import Kinds, Problem
+from uptake.model.receipt import (
+    Kept,
+    KeptAttributes,
+    KeptDocument,
+    KeptImage,
+    KeptSamples,
+    Receipt,
+)
+from uptake.model.submission import Fault, Refusal, Submission
+from uptake.samples import columns
+from uptake.store.base import StoreUnavailable
+from uptake.store.records import (
+    BatchRecord,
+    DocumentRecord,
+    Entry,
+    ImageRecord,
+    Record,
+    RejectionRecord,
+    Written,
+    WrittenDocument,
+    WrittenImage,
+)
+
+RAW_IN_ROW = 256 * 1024
+"""Bytes up to which a refused item is kept in its row; larger ones go to the blob store."""
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """Where a submission comes from.
+
+    Attributes:
+        project, key_id: of the key that was used.
+        format: name of the endpoint.
+        request_id: of the request.
+        received_at: microseconds since the epoch.
+    """
+
+    project: str
+    key_id: str
+    format: str
+    request_id: str
+    received_at: int
+
+
+class Judged(msgspec.Struct, frozen=True):
+    """A submission ready to be committed: what to write, and what to say once it is written."""
+
+    entry: Entry
+    items: tuple[Item, ...]
+    refusals: tuple[Refusal, ...]
+
+
+class Intake:
+    """Judges submissions and turns what the store says of them into receipts."""
+
+    def __init__(self, types: DocumentTypes, blobs: Blobs) -> None:
+        self._types = types
+        self._blobs = blobs
+
+    def judge(self, submission: Submission, origin: Origin) -> Judged:
+        """Decide on every item.
+
+        Raises:
+            Problem: `UNAVAILABLE`, when storage that is needed for it cannot be reached.
+        """
+        try:
+            return self._judge(submission, origin)
+        except (StoreUnavailable, BlobsUnavailable) as error:
+            raise Problem(Kinds.UNAVAILABLE) from error
+
+    def _judge(self, submission: Submission, origin: Origin) -> Judged:
+        records: list[Record] = []
+        items: list[Item] = []
+        refusals = [self._with_type(refusal, origin) for refusal in submission.refusals]
+        for item in submission.items:
+            outcome = self._record(item, origin)
+            if isinstance(outcome, Refusal):
+                refusals.append(outcome)
+            else:
+                records.append(outcome)
+                items.append(item)
+        rejections = tuple(self._rejection(refusal, origin) for refusal in refusals)
+        entry = Entry(
+            origin.project, origin.request_id, origin.received_at, tuple(records), rejections
+        )
+        return Judged(entry, tuple(items), tuple(refusals))
+
+    def _record(self, item: Item, origin: Origin) -> Record | Refusal:
+        match item:
+            case SampleBatch():
+                return _batch(item)
+            case Attributes():
+                return item
+            case Document():
+                return self._document(item, origin)
+            case Image():
+                return self._image(item, origin)
+
+    def _document(self, item: Document, origin: Origin) -> DocumentRecord | Refusal:
+        check = self._types.check(origin.project, item.type)
+        faults = [_unknown_type(item.type)] if check is None else check(item.data)
+        if faults:
+            return _refusal(item, faults)
+        if item.idempotency_key is None:
+            return DocumentRecord(item.user_id, ids.time_ordered(), item.type, item.data)
+        return DocumentRecord(
+            item.user_id,
+            ids.derived("upload", origin.project, item.idempotency_key),
+            item.type,
+            item.data,
+            _content_digest(item),
+            self._rejection(_key_reused(item), origin),
+        )
+
+    def _image(self, item: Image, origin: Origin) -> ImageRecord | Refusal:
+        try:
+            image = clean(item.content)
+        except UnusableImage as error:
+            fault = Fault(error.code, error.message)
+            return Refusal((fault,), item.content, user_id=item.user_id)
+        sha256 = hashlib.sha256(image.content).hexdigest()
+        unchanged = image.content is item.content
+        upload = bytes.fromhex(sha256) if unchanged else hashlib.sha256(item.content).digest()
+        blob = _blob_name("images", origin.project, item.user_id, sha256)
+        self._blobs.put(blob, image.content)
+        return ImageRecord(
+            user_id=item.user_id,
+            upload_digest=upload,
+            uploaded_bytes=len(item.content),
+            name=f"{ids.new_token()}.{image.extension}",
+            sha256=sha256,
+            bytes=len(image.content),
+            blob=blob,
+            media_type=image.media_type,
+            width=image.width,
+            height=image.height,
+        )
+
+    def _with_type(self, refusal: Refusal, origin: Origin) -> Refusal:
+        """A refused document, with the fault of its type where that is unknown too."""
+        name = refusal.document_type
+        if name is None or self._types.check(origin.project, name) is not None:
+            return refusal
+        return msgspec.structs.replace(refusal, faults=(_unknown_type(name), *refusal.faults))
+
+    def _rejection(self, refusal: Refusal, origin: Origin) -> RejectionRecord:
+        raw, blob = refusal.raw, None
+        if len(raw) > RAW_IN_ROW:
+            sha256 = hashlib.sha256(raw).hexdigest()
+            blob = _blob_name("rejected", origin.project, refusal.user_id, sha256)
+            self._blobs.put(blob, raw)
+            raw = b""
+        return RejectionRecord(
+            user_id=refusal.user_id,
+            rejection_id=ids.time_ordered(),
+            format=origin.format,
+            key_id=origin.key_id,
+            position=refusal.index,
+            faults=refusal.faults,
+            raw=raw,
+            raw_blob=blob,
+        )
+
+
+def _batch(item: SampleBatch) -> BatchRecord:
+    encoded = columns.to_bytes(item.columns)
+    start = item.columns.start
+    return BatchRecord(
+        item.user_id,
+        item.metric,
+        columns.digest(encoded),
+        int(start[0]),
+        int(start[-1]),
+        len(start),
+        encoded,
+    )
+
+
+def _unknown_type(name: str) -> Fault:
+    return Fault("unknown_type", f"There is no document type {name!r} in this project", ("type",))
+
+
+def _refusal(item: Document, faults: Sequence[Fault]) -> Refusal:
+    return Refusal(tuple(faults), item.data, user_id=item.user_id, document_type=item.type)
+
+
+def _key_reused(item: Document) -> Refusal:
+    message = "This Idempotency-Key was used with another body"
+    return _refusal(item, [Fault("idempotency_key_reused", message, ("idempotency_key",))])
+
+
+def _content_digest(item: Document) -> bytes:
+    """What makes two uploads the same: user, type and data, however the JSON is laid out."""
+    data = msgspec.json.encode(msgspec.json.decode(item.data), order="sorted")
+    return hashlib.sha256(b"\0".join([item.user_id.encode(), item.type.encode(), data])).digest()
+
+
+def _blob_name(kind: str, project: str, user_id: str, sha256: str) -> str:
+    """Each user has a folder of its own, so that nothing of one stands in another's."""
+    owner = hashlib.sha256(user_id.encode()).hexdigest()[:32]
+    return f"{kind}/{project}/{owner[:2]}/{owner}/{sha256}"
+
+
+def receipt(judged: Judged, written: Sequence[Written]) -> Receipt:
+    """What became of every item, after what was written of it."""
+    kept: list[Kept] = []
+    refusals = list(judged.refusals)
+    for item, record, stands in zip(judged.items, judged.entry.records, written, strict=True):
+        if isinstance(stands, WrittenDocument) and isinstance(record, DocumentRecord):
+            if stands.digest == record.digest:
+                kept.append(KeptDocument(record.upload_id, replayed=not stands.new))
+            elif isinstance(item, Document):
+                refusals.append(_key_reused(item))
+        elif isinstance(stands, WrittenImage) and isinstance(item, Image):
+            kept.append(KeptImage(stands.image_id, stands.name, len(item.content)))
+        elif isinstance(item, SampleBatch):
+            kept.append(KeptSamples(item.received))
+        else:
+            kept.append(KeptAttributes(item.user_id))
+    return Receipt(judged.entry.received_at, tuple(kept), tuple(refusals))

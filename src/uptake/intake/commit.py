@@ -1,0 +1,129 @@
+"""The group commit: submissions of many requests in one transaction, one sync to disk for all.
+
+While one group is being written, the next one gathers; so groups are small when there is little to
+do and large when there is much, and nobody waits on purpose.
+"""
+
+import queue
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future
+from time import perf_counter
+
+import structlog
+from prometheus_client import Gauge, Histogram
+
+from uptake.model.problems import Kinds, Problem
+from uptake.store.base import Items, StoreUnavailable
+from uptake.store.records import Entry, Written
+
+MAX_WAITING = 1024
+"""Submissions that may wait; beyond them a request is turned away (503)."""
+
+MAX_GROUP = 256
+"""Submissions in a transaction: bounds how long a reader or another process waits for it."""
+
+STOP_SECONDS = 30
+"""How long a stop waits for what is queued to be written."""
+
+GROUP_SIZE = Histogram(
+    "uptake_commit_group_size",
+    "Submissions written in one transaction",
+    buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256),
+)
+GROUP_SECONDS = Histogram(
+    "uptake_commit_group_seconds",
+    "Time from the start of a transaction until it is durable",
+    buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5),
+)
+QUEUE_DEPTH = Gauge(
+    "uptake_commit_queue_depth", "Submissions that wait to be written", multiprocess_mode="livesum"
+)
+
+Outcome = tuple[Written, ...]
+_log = structlog.get_logger()
+
+
+class GroupCommit:
+    """A thread that writes what is submitted, a group at a time."""
+
+    def __init__(self, store: Items) -> None:
+        self._store = store
+        self._waiting: queue.Queue[tuple[Entry, Future[Outcome]] | None] = queue.Queue(MAX_WAITING)
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="commit", daemon=True)
+        self._thread.start()
+
+    @property
+    def depth(self) -> int:
+        """How many submissions wait."""
+        return self._waiting.qsize()
+
+    def submit(self, entry: Entry) -> Future[Outcome]:
+        """Have an entry written; the future is done when it is durable.
+
+        The future raises `Problem` (`UNAVAILABLE`) when it was not written.
+
+        Raises:
+            Problem: `OVERLOADED`, when too many wait or the server is stopping.
+        """
+        future: Future[Outcome] = Future()
+        if self._closed:
+            raise Problem(Kinds.OVERLOADED, "The server is stopping")
+        try:
+            self._waiting.put_nowait((entry, future))
+        except queue.Full:
+            raise Problem(Kinds.OVERLOADED) from None
+        return future
+
+    def close(self) -> None:
+        """Write what waits, then stop; nothing more is taken."""
+        self._closed = True
+        self._waiting.put(None)
+        self._thread.join(STOP_SECONDS)
+
+    def _run(self) -> None:
+        going_on = True
+        while going_on:
+            first = self._waiting.get()
+            if first is None:
+                return
+            group = [first]
+            while len(group) < MAX_GROUP:
+                try:
+                    waiting = self._waiting.get_nowait()
+                except queue.Empty:
+                    break
+                if waiting is None:
+                    going_on = False
+                    break
+                group.append(waiting)
+            QUEUE_DEPTH.set(self._waiting.qsize())
+            self._write(group)
+
+    def _write(self, group: Sequence[tuple[Entry, Future[Outcome]]]) -> None:
+        started = perf_counter()
+        try:
+            outcomes = self._store.commit([entry for entry, _ in group])
+        except Exception as error:  # noqa: BLE001 - whatever it is, those who wait must be told
+            self._fail(group, error)
+            return
+        GROUP_SIZE.observe(len(group))
+        GROUP_SECONDS.observe(perf_counter() - started)
+        for (_, future), outcome in zip(group, outcomes, strict=True):
+            future.set_result(outcome)
+
+    def _fail(self, group: Sequence[tuple[Entry, Future[Outcome]]], error: Exception) -> None:
+        if isinstance(error, StoreUnavailable):
+            _log.error("store unavailable", reason=str(error), submissions=len(group))
+        elif len(group) > 1:
+            # One entry that cannot be written must not take its neighbours along.
+            for waiting in group:
+                self._write([waiting])
+            return
+        else:
+            _log.error("commit failed", request_id=group[0][0].request_id, exc_info=error)
+        problem = Problem(Kinds.UNAVAILABLE)
+        problem.__cause__ = error
+        for _, future in group:
+            future.set_exception(problem)

@@ -1,0 +1,18 @@
+"""The only place that asks what time it is."""
+
+import time
+from datetime import UTC, datetime
+
+MICROSECONDS = 1_000_000
+
+
+def now() -> int:
+    """The present time in whole microseconds since 1970-01-01T00:00:00Z."""
+    return time.time_ns() // 1000
+
+
+def iso(moment: int) -> str:
+    """A moment of `now` as RFC 3339 text in UTC with microseconds."""
+    seconds, fraction = divmod(moment, MICROSECONDS)
+    stamp = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return f"{stamp}.{fraction:06d}Z"

@@ -1,0 +1,65 @@
+"""The closed table of reasons for which a whole request is turned away.
+
+A problem says nothing about the items of a request: those have faults (see `submission`).
+The edge translates a problem once, into the envelope of the format that was spoken to.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One row of the table: a stable code, its HTTP status, a title, and whether to try again."""
+
+    code: str
+    status: int
+    title: str
+    retryable: bool = False
+
+
+class Kinds(Enum):
+    """Every kind of problem there is."""
+
+    BAD_REQUEST = Kind("bad_request", 400, "The request cannot be understood")
+    UNAUTHORIZED = Kind("unauthorized", 401, "The key is missing, unknown, revoked or expired")
+    FORBIDDEN = Kind("forbidden", 403, "The key does not permit this")
+    NOT_FOUND = Kind("not_found", 404, "There is nothing here")
+    METHOD_NOT_ALLOWED = Kind("method_not_allowed", 405, "This method is not offered here")
+    TIMEOUT = Kind("request_timeout", 408, "The body did not arrive in time", retryable=True)
+    TOO_LARGE = Kind("too_large", 413, "The body is too large")
+    UNSUPPORTED_ENCODING = Kind("unsupported_encoding", 415, "This Content-Encoding is not spoken")
+    RATE_LIMITED = Kind("rate_limited", 429, "Too many requests for this key", retryable=True)
+    INTERNAL = Kind("internal", 500, "Uptake itself has failed; the request id names the log line")
+    OVERLOADED = Kind("overloaded", 503, "Too much work is waiting", retryable=True)
+    UNAVAILABLE = Kind("unavailable", 503, "Storage cannot be reached or written", retryable=True)
+
+
+class Problem(Exception):
+    """A request turned away as a whole.
+
+    Attributes:
+        kind: the row of the table.
+        detail: one sentence for the person who sent the request; carries nothing secret.
+        retry_after: seconds after which to try again, for the retryable kinds.
+    """
+
+    def __init__(self, kind: Kinds, detail: str = "", retry_after: int | None = None) -> None:
+        super().__init__(detail or kind.value.title)
+        self.kind = kind
+        self.detail = detail or kind.value.title
+        self.retry_after = (retry_after or DEFAULT_RETRY_AFTER) if kind.value.retryable else None
+
+    @property
+    def status(self) -> int:
+        """The HTTP status of the answer."""
+        return self.kind.value.status
+
+    @property
+    def code(self) -> str:
+        """The stable code of the kind."""
+        return self.kind.value.code
+
+
+DEFAULT_RETRY_AFTER = 1
+"""Seconds a client is asked to wait when nothing better is known: a group commits in far less."""

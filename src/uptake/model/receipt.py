@@ -1,0 +1,55 @@
+"""What became of a submission, told after it is durable."""
+
+import msgspec
+
+from uptake.model.submission import Refusal
+
+
+class KeptDocument(msgspec.Struct, frozen=True):
+    """A document is kept under this id; `replayed` when an earlier upload had already made it."""
+
+    upload_id: str
+    replayed: bool = False
+
+
+class KeptAttributes(msgspec.Struct, frozen=True):
+    """The attributes of this user are kept."""
+
+    user_id: str
+
+
+class KeptImage(msgspec.Struct, frozen=True):
+    """An image is kept.
+
+    Attributes:
+        image_id: its number within the project.
+        name: the last part of its URL; cannot be guessed.
+        uploaded_bytes: how large the upload was.
+    """
+
+    image_id: int
+    name: str
+    uploaded_bytes: int
+
+
+class KeptSamples(msgspec.Struct, frozen=True):
+    """This many samples of a batch are kept, repeats within the batch included."""
+
+    count: int
+
+
+Kept = KeptDocument | KeptAttributes | KeptImage | KeptSamples
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """Exactly one outcome for every item of a submission.
+
+    Attributes:
+        received_at: microseconds since the epoch.
+        kept: one for each accepted item, in the order of the submission.
+        refusals: one for each refused item, in order of index.
+    """
+
+    received_at: int
+    kept: tuple[Kept, ...] = ()
+    refusals: tuple[Refusal, ...] = ()

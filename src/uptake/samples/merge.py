@@ -1,0 +1,36 @@
+"""Batches that may overlap, brought together as if they had arrived as one."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from uptake.samples.columns import ARRAYS, Columns, latest, table_of
+
+
+def merge(batches: Sequence[Columns]) -> Columns:
+    """One batch of all the samples of at least one batch, given in the order received.
+
+    Of samples that are the same, the one received last is kept. The result does not depend on
+    how the samples were split into batches.
+    """
+    if len(batches) == 1:
+        return batches[0]
+    names = [name for batch in batches for name in batch.devices]
+    devices, device = table_of(names)
+    versions, version = table_of([name for batch in batches for name in batch.versions])
+    arrays = {name: np.concatenate([getattr(batch, name) for batch in batches]) for name in ARRAYS}
+    counts = [len(batch) for batch in batches]
+    arrays["device"] = device[arrays["device"] + _shifts(counts, [len(b.devices) for b in batches])]
+    arrays["version"] = version[
+        arrays["version"] + _shifts(counts, [len(b.versions) for b in batches])
+    ]
+    return latest(replace(batches[0], **arrays, devices=devices, versions=versions))
+
+
+def _shifts(
+    counts: Sequence[int], sizes: Sequence[int]
+) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """For every sample, where its own batch's table of names begins among all tables."""
+    begins = np.cumsum([0, *sizes[:-1]], dtype=np.int64)
+    return np.repeat(begins, counts)

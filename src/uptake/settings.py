@@ -1,0 +1,57 @@
+"""What a server is told before it starts; every setting is also an environment variable."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+PREFIX = "UPTAKE_"
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """How to serve.
+
+    Attributes:
+        data_dir: folder for the database file and the blobs; made when it does not exist.
+        host, port: where to listen.
+        database: URL of the database; by default the file `uptake.db` in `data_dir`.
+        blobs: URL of the blob store; by default the folder `blobs` in `data_dir`.
+        workers: processes that serve.
+        public_url: address under which the server is reached from outside; by default the one
+            that a request came to.
+    """
+
+    data_dir: Path = Path("uptake-data")
+    host: str = "127.0.0.1"
+    port: int = 8000
+    database: str = ""
+    blobs: str = ""
+    workers: int = 1
+    public_url: str = ""
+
+    @property
+    def blobs_url(self) -> str:
+        """Where blobs are, spelled out."""
+        return self.blobs or (self.data_dir.resolve() / "blobs").as_uri()
+
+    def to_environment(self) -> dict[str, str]:
+        """These settings as environment variables, for the processes that serve."""
+        return {
+            PREFIX + name.upper(): str(value)
+            for name, value in msgspec.structs.asdict(self).items()
+        }
+
+
+def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
+    """The settings that environment variables give.
+
+    Raises:
+        ValueError: a variable's value is not of its setting's kind.
+    """
+    values = {
+        name: environment[PREFIX + name.upper()]
+        for name in Settings.__struct_fields__
+        if environment.get(PREFIX + name.upper())
+    }
+    return msgspec.convert(values, Settings, strict=False, dec_hook=lambda kind, value: kind(value))

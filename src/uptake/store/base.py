@@ -1,0 +1,148 @@
+"""The port: what intake, reading and the edge ask of a store.
+
+A store decides nothing: whether an item is acceptable has been judged before. Its behaviour is
+defined by `uptake.testing.store`, which every back end passes whole.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from uptake.model.items import Metric
+from uptake.store.records import (
+    DocumentType,
+    Entry,
+    KeptDocument,
+    KeptImage,
+    KeptRejection,
+    Key,
+    Rate,
+    Span,
+    User,
+    Written,
+)
+
+DEFAULT_PROJECT = "default"
+"""The project that always exists."""
+
+FIRST_IMAGE_ID = 1_000_001
+"""Images of a project are numbered from here; the vendor's own numbers have seven digits."""
+
+
+class StoreUnavailable(Exception):
+    """The store cannot be reached or written now; nothing of the call was kept. Try again."""
+
+
+class StoreUnusable(Exception):
+    """The store cannot be opened: of a newer version, not writable, not a database."""
+
+
+class AlreadyExists(Exception):
+    """The name is taken."""
+
+
+class Items(Protocol):
+    """What users' data needs of a store. Every method may raise `StoreUnavailable`."""
+
+    def commit(self, entries: Sequence[Entry]) -> list[tuple[Written, ...]]:
+        """Write entries in one transaction, in this order; durable when it returns.
+
+        A user exists from the first record about it. A document whose upload id is taken is not
+        written again; where the digest differs, its `otherwise` is kept instead. An image with the
+        upload digest of one of the same user is that image. A batch with the digest of one of the
+        same user and metric is that batch, received again.
+        Attributes are set one by one over what is there.
+
+        Returns:
+            For each entry, for each record, what stands there now.
+        """
+        ...
+
+    def user(self, project: str, user_id: str) -> User | None:
+        """A user, or None when nothing was ever kept about it."""
+        ...
+
+    def spans(self, project: str, user_id: str) -> list[Span]:
+        """The batches of a user, in order of metric and first sample."""
+        ...
+
+    def batches(
+        self, project: str, user_id: str, metric: Metric, start: int, end: int
+    ) -> list[bytes]:
+        """Columns of the batches with samples that may start in [start, end], as received."""
+        ...
+
+    def document(self, project: str, upload_id: str) -> KeptDocument | None:
+        """The document that was given this id."""
+        ...
+
+    def images(self, project: str, user_id: str, after: int, limit: int) -> list[KeptImage]:
+        """A user's images with a number above `after`, in order of number."""
+        ...
+
+    def image(self, name: str) -> KeptImage | None:
+        """The image with this name, of any project."""
+        ...
+
+    def rejections(self, project: str, after: str, limit: int) -> list[KeptRejection]:
+        """A project's refusals with an id above `after`, in order of id, which is that of time."""
+        ...
+
+
+class Registry(Protocol):
+    """What running a server needs of a store. Every method may raise `StoreUnavailable`."""
+
+    def add_project(self, name: str, created_at: int) -> None:
+        """Make a project.
+
+        Raises:
+            AlreadyExists: there is one of that name.
+        """
+        ...
+
+    def projects(self) -> list[str]:
+        """The names of all projects, sorted."""
+        ...
+
+    def add_key(self, key: Key) -> None:
+        """Keep a key; its project exists."""
+        ...
+
+    def key(self, digest: str) -> Key | None:
+        """The key with this digest."""
+        ...
+
+    def keys(self) -> list[Key]:
+        """All keys, in order of creation."""
+        ...
+
+    def revoke_key(self, key_id: str, moment: int) -> bool:
+        """Mark a key as revoked from this moment on; False when there is none of that id."""
+        ...
+
+    def put_type(self, project: str, document_type: DocumentType) -> None:
+        """Register a document type, or give a registered one another schema."""
+        ...
+
+    def document_type(self, project: str, name: str) -> DocumentType | None:
+        """A registered document type."""
+        ...
+
+    def document_types(self, project: str) -> list[DocumentType]:
+        """All document types of a project, sorted by name."""
+        ...
+
+    def spend(self, key_id: str, rate: Rate, moment: int) -> int:
+        """Count a use of a key in the window of this moment; how many there are with it."""
+        ...
+
+    def ping(self) -> None:
+        """Prove that the store can be read."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+        ...
+
+
+class Store(Items, Registry, Protocol):
+    """A whole store."""

@@ -1,0 +1,130 @@
+"""What is kept, read back."""
+
+from typing import Any
+
+import msgspec
+from sqlalchemy import func, select
+
+from uptake.model.items import Metric
+from uptake.model.submission import Fault
+from uptake.store import tables as t
+from uptake.store.database import Database
+from uptake.store.records import (
+    KeptDocument,
+    KeptImage,
+    KeptRejection,
+    RejectionRecord,
+    Span,
+    User,
+)
+
+_IMAGE = [t.images.c[name] for name in KeptImage.__struct_fields__]
+
+
+class Reads(Database):
+    """The reading half of the port `Items`, on SQL."""
+
+    def user(self, project: str, user_id: str) -> User | None:
+        """See `Items.user`."""
+        key = {"project_id": project, "user_id": user_id}
+
+        def count(table: Any) -> Any:
+            return select(func.count()).select_from(table).filter_by(**key).scalar_subquery()
+
+        query = select(
+            t.users.c.user_id,
+            t.users.c.attributes,
+            t.users.c.first_seen,
+            t.users.c.last_seen,
+            count(t.documents).label("documents"),
+            count(t.images).label("images"),
+        ).filter_by(**key)
+        with self.reading() as connection:
+            row = connection.execute(query).one_or_none()
+        return None if row is None else _user(row)
+
+    def spans(self, project: str, user_id: str) -> list[Span]:
+        """See `Items.spans`."""
+        b = t.sample_batches.c
+        query = (
+            select(b.metric, b.first, b.last, b.count, b.sequence)
+            .filter_by(project_id=project, user_id=user_id)
+            .order_by(b.metric, b.first, b.sequence)
+        )
+        with self.reading() as connection:
+            return [Span(*row) for row in connection.execute(query)]
+
+    def batches(
+        self, project: str, user_id: str, metric: Metric, start: int, end: int
+    ) -> list[bytes]:
+        """See `Items.batches`."""
+        b = t.sample_batches.c
+        query = (
+            select(b["columns"])
+            .filter_by(project_id=project, user_id=user_id, metric=metric)
+            .where(b.first <= end, b.last >= start)
+            .order_by(b.sequence)
+        )
+        with self.reading() as connection:
+            return list(connection.scalars(query))
+
+    def document(self, project: str, upload_id: str) -> KeptDocument | None:
+        """See `Items.document`."""
+        owner = select(t.uploads.c.user_id).filter_by(project_id=project, upload_id=upload_id)
+        with self.reading() as connection:
+            user_id = connection.scalar(owner)
+            if user_id is None:
+                return None
+            query = select(
+                *(t.documents.c[name] for name in KeptDocument.__struct_fields__)
+            ).filter_by(project_id=project, user_id=user_id, upload_id=upload_id)
+            row = connection.execute(query).one_or_none()
+        return None if row is None else KeptDocument(*row)
+
+    def images(self, project: str, user_id: str, after: int, limit: int) -> list[KeptImage]:
+        """See `Items.images`."""
+        query = (
+            select(*_IMAGE)
+            .filter_by(project_id=project, user_id=user_id)
+            .where(t.images.c.image_id > after)
+            .order_by(t.images.c.image_id)
+            .limit(limit)
+        )
+        with self.reading() as connection:
+            return [KeptImage(*row) for row in connection.execute(query)]
+
+    def image(self, name: str) -> KeptImage | None:
+        """See `Items.image`."""
+        n = t.image_names.c
+        with self.reading() as connection:
+            address = select(n.project_id, n.user_id, n.image_id).filter_by(name=name)
+            key = connection.execute(address).mappings().one_or_none()
+            if key is None:
+                return None
+            row = connection.execute(select(*_IMAGE).filter_by(**key)).one_or_none()
+        return None if row is None else KeptImage(*row)
+
+    def rejections(self, project: str, after: str, limit: int) -> list[KeptRejection]:
+        """See `Items.rejections`."""
+        r = t.rejections.c
+        query = (
+            select(t.rejections)
+            .filter_by(project_id=project)
+            .where(r.rejection_id > after)
+            .order_by(r.rejection_id)
+            .limit(limit)
+        )
+        with self.reading() as connection:
+            rows = connection.execute(query).mappings().all()
+        return [_rejection(dict(row)) for row in rows]
+
+
+def _user(row: Any) -> User:
+    attributes = msgspec.json.decode(row.attributes, type=dict[str, str])
+    return User(row.user_id, attributes, row.first_seen, row.last_seen, row.documents, row.images)
+
+
+def _rejection(row: dict[str, Any]) -> KeptRejection:
+    row["faults"] = msgspec.json.decode(row["faults"], type=tuple[Fault, ...])
+    record = RejectionRecord(**{name: row[name] for name in RejectionRecord.__struct_fields__})
+    return KeptRejection(record, row["request_id"], row["received_at"])

@@ -1,0 +1,139 @@
+"""Projects, keys, document types and the uses of keys, on SQL."""
+
+from typing import Any
+
+import sqlalchemy
+from sqlalchemy import case, select, update
+
+from uptake.store import tables as t
+from uptake.store.base import AlreadyExists
+from uptake.store.database import Database
+from uptake.store.records import DocumentType, Key, Rate
+
+
+class SqlRegistry(Database):
+    """The port `Registry`, on SQL."""
+
+    def add_project(self, name: str, created_at: int) -> None:
+        """See `Registry.add_project`."""
+        try:
+            with self.writing() as connection:
+                connection.execute(
+                    self.insert(t.projects), {"name": name, "created_at": created_at}
+                )
+        except sqlalchemy.exc.IntegrityError:
+            raise AlreadyExists(name) from None
+
+    def projects(self) -> list[str]:
+        """See `Registry.projects`."""
+        with self.reading() as connection:
+            return list(connection.scalars(select(t.projects.c.name).order_by(t.projects.c.name)))
+
+    def add_key(self, key: Key) -> None:
+        """See `Registry.add_key`."""
+        rate = key.rate
+        row = {
+            "id": key.id,
+            "digest": key.digest,
+            "project_id": key.project,
+            "scopes": " ".join(key.scopes),
+            "user_id": key.user,
+            "rate_requests": rate and rate.requests,
+            "rate_seconds": rate and rate.seconds,
+            "created_at": key.created_at,
+            "expires_at": key.expires_at,
+            "revoked_at": key.revoked_at,
+        }
+        with self.writing() as connection:
+            connection.execute(self.insert(t.keys), row)
+
+    def key(self, digest: str) -> Key | None:
+        """See `Registry.key`."""
+        with self.reading() as connection:
+            row = connection.execute(select(t.keys).filter_by(digest=digest)).one_or_none()
+        return None if row is None else _key(row)
+
+    def keys(self) -> list[Key]:
+        """See `Registry.keys`."""
+        query = select(t.keys).order_by(t.keys.c.created_at, t.keys.c.id)
+        with self.reading() as connection:
+            return [_key(row) for row in connection.execute(query)]
+
+    def revoke_key(self, key_id: str, moment: int) -> bool:
+        """See `Registry.revoke_key`."""
+        query = update(t.keys).where(t.keys.c.id == key_id).values(revoked_at=moment)
+        with self.writing() as connection:
+            return connection.execute(query).rowcount > 0
+
+    def put_type(self, project: str, document_type: DocumentType) -> None:
+        """See `Registry.put_type`."""
+        statement = self.insert(t.document_types).values(
+            project_id=project,
+            name=document_type.name,
+            schema=document_type.schema,
+            created_at=document_type.created_at,
+        )
+        with self.writing() as connection:
+            connection.execute(
+                statement.on_conflict_do_update(
+                    index_elements=["project_id", "name"],
+                    set_={"schema": statement.excluded.schema},
+                )
+            )
+
+    def document_type(self, project: str, name: str) -> DocumentType | None:
+        """See `Registry.document_type`."""
+        query = _types().filter_by(project_id=project, name=name)
+        with self.reading() as connection:
+            row = connection.execute(query).one_or_none()
+        return None if row is None else DocumentType(*row)
+
+    def document_types(self, project: str) -> list[DocumentType]:
+        """See `Registry.document_types`."""
+        query = _types().filter_by(project_id=project).order_by(t.document_types.c.name)
+        with self.reading() as connection:
+            return [DocumentType(*row) for row in connection.execute(query)]
+
+    def spend(self, key_id: str, rate: Rate, moment: int) -> int:
+        """See `Registry.spend`."""
+        window = moment // (rate.seconds * 1_000_000)
+        statement = self.insert(t.key_uses).values(key_id=key_id, window=window, count=1)
+        in_window = t.key_uses.c.window == statement.excluded.window
+        counted = statement.on_conflict_do_update(
+            index_elements=["key_id"],
+            set_={
+                "window": statement.excluded.window,
+                "count": case((in_window, t.key_uses.c.count + 1), else_=1),
+            },
+        ).returning(t.key_uses.c.count)
+        with self.writing() as connection:
+            return int(connection.execute(counted).scalar_one())
+
+    def ping(self) -> None:
+        """See `Registry.ping`."""
+        with self.reading() as connection:
+            connection.execute(select(t.projects.c.name).limit(1))
+
+    def close(self) -> None:
+        """See `Registry.close`."""
+        self.engine.dispose()
+
+
+def _types() -> Any:
+    c = t.document_types.c
+    return select(c.name, c.schema, c.created_at)
+
+
+def _key(row: Any) -> Key:
+    rate = None if row.rate_requests is None else Rate(row.rate_requests, row.rate_seconds)
+    return Key(
+        id=row.id,
+        digest=row.digest,
+        project=row.project_id,
+        scopes=tuple(row.scopes.split()),
+        created_at=row.created_at,
+        user=row.user_id,
+        rate=rate,
+        expires_at=row.expires_at,
+        revoked_at=row.revoked_at,
+    )

@@ -1,0 +1,23 @@
+"""A store on SQL; what differs between engines stands in a module for each."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Engine
+
+from uptake.store.reads import Reads
+from uptake.store.records import Entry, Written
+from uptake.store.registry import SqlRegistry
+from uptake.store.writes import Statements, write
+
+
+class SqlStore(Reads, SqlRegistry):
+    """The whole port, on any engine that `tables` has been made in."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine)
+        self._statements = Statements(self.insert)
+
+    def commit(self, entries: Sequence[Entry]) -> list[tuple[Written, ...]]:
+        """See `Items.commit`."""
+        with self.writing() as connection:
+            return write(connection, self._statements, entries)

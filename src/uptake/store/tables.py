@@ -1,0 +1,181 @@
+"""The tables; those of users' data lead with `(project_id, user_id)` and can be distributed."""
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import GenericFunction
+
+metadata = MetaData()
+
+JsonText = Text().with_variant(JSONB(), "postgresql")
+
+projects = Table(
+    "projects",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("created_at", BigInteger, nullable=False),
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("digest", String, nullable=False, unique=True),
+    Column("project_id", String, nullable=False),
+    Column("scopes", String, nullable=False),
+    Column("user_id", String),
+    Column("rate_requests", Integer),
+    Column("rate_seconds", Integer),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger),
+    Column("revoked_at", BigInteger),
+)
+
+key_uses = Table(
+    "key_uses",
+    metadata,
+    Column("key_id", String, primary_key=True),
+    Column("window", BigInteger, nullable=False),
+    Column("count", Integer, nullable=False),
+)
+
+document_types = Table(
+    "document_types",
+    metadata,
+    Column("project_id", String, primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("schema", Text),
+    Column("created_at", BigInteger, nullable=False),
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("project_id", String, primary_key=True),
+    Column("user_id", String, primary_key=True),
+    Column("revision", BigInteger, nullable=False),
+    Column("first_seen", BigInteger, nullable=False),
+    Column("last_seen", BigInteger, nullable=False),
+    Column("attributes", JsonText, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+sample_batches = Table(
+    "sample_batches",
+    metadata,
+    Column("project_id", String, primary_key=True),
+    Column("user_id", String, primary_key=True),
+    Column("metric", String, primary_key=True),
+    Column("digest", LargeBinary, primary_key=True),
+    Column("sequence", BigInteger, nullable=False),
+    Column("first", BigInteger, nullable=False),
+    Column("last", BigInteger, nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    Column("columns", LargeBinary, nullable=False),
+)
+
+uploads = Table(
+    "uploads",
+    metadata,
+    Column("project_id", String, primary_key=True),
+    Column("upload_id", String, primary_key=True),
+    Column("user_id", String, nullable=False),
+    Column("digest", LargeBinary),
+    sqlite_with_rowid=False,
+)
+
+documents = Table(
+    "documents",
+    metadata,
+    Column("project_id", String, primary_key=True),
+    Column("user_id", String, primary_key=True),
+    Column("upload_id", String, primary_key=True),
+    Column("type", String, nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+)
+
+image_numbers = Table(
+    "image_numbers",
+    metadata,
+    Column("project_id", String, primary_key=True),
+    Column("last", BigInteger, nullable=False),
+)
+
+image_names = Table(
+    "image_names",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("project_id", String, nullable=False),
+    Column("user_id", String, nullable=False),
+    Column("image_id", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+images = Table(
+    "images",
+    metadata,
+    Column("project_id", String, primary_key=True),
+    Column("user_id", String, primary_key=True),
+    Column("image_id", BigInteger, primary_key=True),
+    Column("upload_digest", LargeBinary, nullable=False),
+    Column("uploaded_bytes", Integer, nullable=False),
+    Column("name", String, nullable=False),
+    Column("sha256", String, nullable=False),
+    Column("bytes", Integer, nullable=False),
+    Column("blob", String, nullable=False),
+    Column("media_type", String, nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    Index("images_by_upload", "project_id", "user_id", "upload_digest", unique=True),
+    sqlite_with_rowid=False,
+)
+
+rejections = Table(
+    "rejections",
+    metadata,
+    Column("project_id", String, primary_key=True),
+    Column("user_id", String, primary_key=True),
+    Column("rejection_id", String, primary_key=True),
+    Column("request_id", String, nullable=False),
+    Column("format", String, nullable=False),
+    Column("key_id", String, nullable=False),
+    Column("position", SmallInteger),
+    Column("received_at", BigInteger, nullable=False),
+    Column("faults", Text, nullable=False),
+    Column("raw", LargeBinary, nullable=False),
+    Column("raw_blob", String),
+    Index("rejections_by_time", "project_id", "rejection_id"),
+)
+
+
+class merge_json(GenericFunction[Any]):  # noqa: N801 - named as the SQL function it stands for
+    """Two JSON objects as one, members of the second over those of the first."""
+
+    inherit_cache = True
+
+
+@compiles(merge_json)
+def _sqlite_merge(element: Any, compiler: Any, **options: Any) -> str:
+    return f"json_patch({compiler.process(element.clauses, **options)})"
+
+
+@compiles(merge_json, "postgresql")
+def _postgresql_merge(element: Any, compiler: Any, **options: Any) -> str:
+    first, second = element.clauses
+    return f"({compiler.process(first, **options)} || {compiler.process(second, **options)})"

@@ -1,0 +1,227 @@
+"""A group of entries in one transaction, a statement for all rows of a kind.
+
+Everything that a user's row orders is written after that row, whose upsert locks it: on engines
+with many writers, entries of one user wait for each other there, and those of others do not.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, bindparam, select
+
+from uptake.model.items import Attributes
+from uptake.store import tables as t
+from uptake.store.base import FIRST_IMAGE_ID
+from uptake.store.records import (
+    BatchRecord,
+    DocumentRecord,
+    Entry,
+    ImageRecord,
+    RejectionRecord,
+    Written,
+    WrittenDocument,
+    WrittenImage,
+)
+
+SEQUENCE_BITS = 16
+"""A batch's sequence is its user's revision, then its place in the group in this many bits."""
+
+Row = dict[str, Any]
+
+
+class Statements:
+    """The statements of `write`, for the dialect whose `insert` is given."""
+
+    def __init__(self, insert: Any) -> None:
+        self.touch_user = _upsert_user(insert)
+        self.set_attributes = _upsert_attributes(insert)
+        self.add_batch = _upsert_batch(insert)
+        self.claim_upload = insert(t.uploads).on_conflict_do_nothing()
+        self.add_document = insert(t.documents).on_conflict_do_nothing()
+        self.next_image = (
+            insert(t.image_numbers)
+            .values(last=FIRST_IMAGE_ID)
+            .on_conflict_do_update(
+                index_elements=["project_id"], set_={"last": t.image_numbers.c.last + 1}
+            )
+            .returning(t.image_numbers.c.last)
+        )
+        self.add_image = insert(t.images)
+        self.add_image_name = insert(t.image_names)
+        self.add_rejection = insert(t.rejections)
+
+
+def _upsert_user(insert: Any) -> Any:
+    statement = insert(t.users).values(revision=1, attributes="{}")
+    return statement.on_conflict_do_update(
+        index_elements=["project_id", "user_id"],
+        set_={"revision": t.users.c.revision + 1, "last_seen": statement.excluded.last_seen},
+    )
+
+
+def _upsert_attributes(insert: Any) -> Any:
+    statement = insert(t.users).values(revision=1)
+    merged = t.merge_json(t.users.c.attributes, statement.excluded.attributes)
+    return statement.on_conflict_do_update(
+        index_elements=["project_id", "user_id"],
+        set_={
+            "revision": t.users.c.revision + 1,
+            "last_seen": statement.excluded.last_seen,
+            "attributes": merged,
+        },
+    )
+
+
+def _upsert_batch(insert: Any) -> Any:
+    revision = (
+        select(t.users.c.revision)
+        .where(
+            t.users.c.project_id == bindparam("of_project"),
+            t.users.c.user_id == bindparam("of_user"),
+        )
+        .scalar_subquery()
+    )
+    statement = insert(t.sample_batches).values(
+        sequence=revision * (1 << SEQUENCE_BITS) + bindparam("place")
+    )
+    return statement.on_conflict_do_update(
+        index_elements=["project_id", "user_id", "metric", "digest"],
+        set_={
+            "sequence": statement.excluded.sequence,
+            "received_at": statement.excluded.received_at,
+        },
+    )
+
+
+def write(
+    connection: Connection, statements: Statements, entries: Sequence[Entry]
+) -> list[tuple[Written, ...]]:
+    """Write entries in their order; what stands now for each of their records."""
+    replayed = dict(_claim_uploads(connection, statements, entries))
+    rows = _Rows()
+    for number, entry in enumerate(entries):
+        for place, record in enumerate(entry.records):
+            known = replayed.get((number, place))
+            if known is None:
+                rows.add(entry, record)
+            elif isinstance(record, DocumentRecord) and known.digest != record.digest:
+                rows.reject(entry, record.otherwise)
+        for rejection in entry.rejections:
+            rows.reject(entry, rejection)
+    rows.write(connection, statements)
+    results: list[tuple[Written, ...]] = []
+    for number, entry in enumerate(entries):
+        written: list[Written] = []
+        for place, record in enumerate(entry.records):
+            match record:
+                case DocumentRecord():
+                    known = replayed.get((number, place))
+                    written.append(known or WrittenDocument(record.digest, new=True))
+                case ImageRecord():
+                    written.append(_write_image(connection, statements, entry, record))
+                case _:
+                    written.append(None)
+        results.append(tuple(written))
+    return results
+
+
+class _Rows:
+    """The rows of a group, by the statement that writes them."""
+
+    def __init__(self) -> None:
+        self.users: dict[tuple[str, str], Row] = {}
+        self.attributes: list[Row] = []
+        self.batches: list[Row] = []
+        self.uploads: list[Row] = []
+        self.documents: list[Row] = []
+        self.rejections: list[Row] = []
+
+    def add(self, entry: Entry, record: Any) -> None:
+        key = {"project_id": entry.project, "user_id": record.user_id}
+        seen = {"first_seen": entry.received_at, "last_seen": entry.received_at}
+        if isinstance(record, Attributes):
+            values = _encode(record.values)
+            self.attributes.append({**key, **seen, "attributes": values})
+            return
+        self.users[entry.project, record.user_id] = {**key, **seen}
+        if isinstance(record, BatchRecord):
+            row = {name: getattr(record, name) for name in _BATCH_FIELDS}
+            row |= {"of_project": entry.project, "of_user": record.user_id}
+            row |= {"place": len(self.batches), "received_at": entry.received_at}
+            self.batches.append(key | row)
+        elif isinstance(record, DocumentRecord):
+            if record.digest is None:
+                self.uploads.append({**key, "upload_id": record.upload_id, "digest": None})
+            self.documents.append(
+                {
+                    **key,
+                    "upload_id": record.upload_id,
+                    "type": record.type,
+                    "data": record.data,
+                    "received_at": entry.received_at,
+                }
+            )
+
+    def reject(self, entry: Entry, rejection: RejectionRecord | None) -> None:
+        if rejection is None:
+            return
+        row = msgspec.structs.asdict(rejection) | {"faults": _encode(rejection.faults)}
+        row |= {"project_id": entry.project, "request_id": entry.request_id}
+        self.rejections.append(row | {"received_at": entry.received_at})
+
+    def write(self, connection: Connection, statements: Statements) -> None:
+        # In one order for every group, so that two writers never wait for each other.
+        users = [self.users[key] for key in sorted(self.users)]
+        attributes = sorted(self.attributes, key=lambda row: (row["project_id"], row["user_id"]))
+        for statement, rows in (
+            (statements.touch_user, users),
+            (statements.set_attributes, attributes),
+            (statements.add_batch, self.batches),
+            (statements.claim_upload, self.uploads),
+            (statements.add_document, self.documents),
+            (statements.add_rejection, self.rejections),
+        ):
+            if rows:
+                connection.execute(statement, rows)
+
+
+_BATCH_FIELDS = ("metric", "digest", "first", "last", "count", "columns")
+
+
+def _encode(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _claim_uploads(
+    connection: Connection, statements: Statements, entries: Sequence[Entry]
+) -> Iterator[tuple[tuple[int, int], WrittenDocument]]:
+    """Claim the derived upload ids of a group; yield the places of documents that came too late."""
+    for number, entry in enumerate(entries):
+        for place, record in enumerate(entry.records):
+            if not isinstance(record, DocumentRecord) or record.digest is None:
+                continue
+            key = {"project_id": entry.project, "upload_id": record.upload_id}
+            claim = {**key, "user_id": record.user_id, "digest": record.digest}
+            if connection.execute(statements.claim_upload, claim).rowcount == 0:
+                stands = select(t.uploads.c.digest).filter_by(**key)
+                yield (number, place), WrittenDocument(connection.scalar(stands), new=False)
+
+
+def _write_image(
+    connection: Connection, statements: Statements, entry: Entry, record: ImageRecord
+) -> WrittenImage:
+    key = {"project_id": entry.project, "user_id": record.user_id}
+    same = select(t.images.c.image_id, t.images.c.name).filter_by(
+        **key, upload_digest=record.upload_digest
+    )
+    found = connection.execute(same).one_or_none()
+    if found is not None:
+        return WrittenImage(found.image_id, found.name, new=False)
+    number = connection.execute(statements.next_image, {"project_id": entry.project}).scalar_one()
+    row = msgspec.structs.asdict(record) | key
+    connection.execute(
+        statements.add_image, row | {"image_id": number, "received_at": entry.received_at}
+    )
+    connection.execute(statements.add_image_name, {**key, "name": record.name, "image_id": number})
+    return WrittenImage(number, record.name, new=True)

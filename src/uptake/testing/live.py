@@ -1,0 +1,146 @@
+"""A real server in a process of its own, for tests that go through HTTP."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import msgspec
+
+from uptake.cli.serve import free_port
+
+START_SECONDS = 30.0
+STOP_SECONDS = 30.0
+ALL_WRITES = ("user-data:write", "profiles:write", "images:write", "samples:write")
+
+
+class NotStarted(Exception):
+    """The server ended, or did not answer in time; the message has what it wrote."""
+
+
+@dataclass
+class LiveServer:
+    """A server on a free port of this machine, over a data folder.
+
+    Attributes:
+        data_dir: its folder; it outlives the server.
+        options: further arguments of `uptake serve`.
+        environment: further variables of its environment.
+        url: its address, while it runs.
+    """
+
+    data_dir: Path
+    options: Sequence[str] = ()
+    environment: dict[str, str] = field(default_factory=dict)
+    url: str = ""
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def log(self) -> str:
+        """What it has written so far."""
+        return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
+
+    @property
+    def log_file(self) -> Path:
+        """Where it writes."""
+        return self.data_dir.with_suffix(".log")
+
+    def start(self) -> None:
+        """Start it, and wait until it answers.
+
+        Raises:
+            NotStarted: it does not.
+        """
+        port = free_port("127.0.0.1")
+        self.url = f"http://127.0.0.1:{port}"
+        with self.log_file.open("ab") as log:
+            self.process = subprocess.Popen(
+                [*_uptake(), "serve", "--port", str(port), *self._where(), *self.options],
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **self.environment},
+                start_new_session=True,
+            )
+        until = time.monotonic() + START_SECONDS
+        while not self._answers():
+            if self.process.poll() is not None or time.monotonic() > until:
+                self.kill()
+                raise NotStarted(self.log)
+            time.sleep(0.02)
+
+    def _answers(self) -> bool:
+        try:
+            return httpx2.get(f"{self.url}/health/ready", timeout=1).status_code == 200
+        except httpx2.HTTPError:
+            return False
+
+    def stop(self) -> int:
+        """Ask it to stop, wait, and return its exit status."""
+        if self.process is None:
+            return 0
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(STOP_SECONDS)
+        finally:
+            self.kill()
+
+    def kill(self) -> None:
+        """Kill it and all its processes, without notice."""
+        if self.process is None:
+            return
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self.process.wait(STOP_SECONDS)
+        self.process = None
+
+    def command(self, *arguments: str) -> Any:
+        """Run an `uptake` command on its data with `--json`; what it printed.
+
+        Raises:
+            subprocess.CalledProcessError: the command failed.
+        """
+        done = subprocess.run(
+            [*_uptake(), *arguments, *self._where(), "--json"],
+            capture_output=True,
+            check=True,
+            env={**os.environ, **self.environment},
+        )
+        return msgspec.json.decode(done.stdout)
+
+    def create_key(self, *scopes: str, user: str | None = None, **options: str) -> str:
+        """A new key; without scopes, one that may write and read everything."""
+        arguments = [
+            part for scope in scopes or (*ALL_WRITES, "data:read") for part in ("--scope", scope)
+        ]
+        if user is not None:
+            arguments += ["--user", user]
+        for name, value in options.items():
+            arguments += [f"--{name}", value]
+        return str(self.command("keys", "create", *arguments)["key"])
+
+    def _where(self) -> list[str]:
+        return ["--data-dir", str(self.data_dir)]
+
+
+def _uptake() -> list[str]:
+    return [sys.executable, "-m", "uptake"]
+
+
+@contextmanager
+def serving(data_dir: Path, *options: str, **environment: str) -> Iterator[LiveServer]:
+    """A server that runs while the block does."""
+    server = LiveServer(data_dir, options, environment)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.kill()

@@ -1,0 +1,27 @@
+"""What tests of every kind share: a live server."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from uptake.testing.live import LiveServer, serving
+
+
+@pytest.fixture(scope="session")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """One server for all tests that do not stop it or count what it holds; use users of your own."""
+    with serving(tmp_path_factory.mktemp("live") / "data") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def key(live: LiveServer) -> str:
+    """A key of the live server that may write and read everything in the default project."""
+    return live.create_key()
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    """A folder for a server of the test's own; not made yet."""
+    return tmp_path / "data"
