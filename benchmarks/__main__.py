@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import signal
 import sys
@@ -14,7 +15,6 @@ from benchmarks import report
 from benchmarks.load import generator
 from benchmarks.rounds import PARTS, Benchmark, Settings
 from benchmarks.server import ServerError
-from benchmarks.yardstick import STYLES
 
 FREE_BYTES_NEEDED = 8_000_000_000
 """What one server may write at most, images above all; it is deleted before the next starts."""
@@ -45,12 +45,6 @@ def _settings() -> Settings:
         "--only", choices=PARTS, nargs="+", default=list(PARTS), help="measure these alone"
     )
     parser.add_argument(
-        "--yardstick-style",
-        choices=STYLES,
-        default=STYLES[0],
-        help="how the yardstick commits (default: %(default)s, the fastest)",
-    )
-    parser.add_argument(
         "--scratch", type=Path, default=_scratch(), help="for data folders (default: %(default)s)"
     )
     options = parser.parse_args()
@@ -70,7 +64,6 @@ def _settings() -> Settings:
         workers=tuple(dict.fromkeys(options.workers)),
         parts=frozenset(options.only),
         scratch=options.scratch,
-        style=options.yardstick_style,
     )
 
 
@@ -82,6 +75,8 @@ def main() -> int:
     """The exit status: 0 when every answer was 200, 1 when not."""
     settings = _settings()
     signal.signal(signal.SIGTERM, _terminated)
+    signal.signal(signal.SIGINT, _terminated)  # a shell's background job would ignore it
+    load_before, *_ = os.getloadavg()
     began = time.monotonic()
     try:
         with generator() as process:
@@ -93,7 +88,7 @@ def main() -> int:
     except ServerError as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 1
-    report.show(benchmark.results, settings, time.monotonic() - began)
+    report.show(benchmark.results, settings, time.monotonic() - began, load_before)
     return 1 if benchmark.results.faults else 0
 
 

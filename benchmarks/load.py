@@ -61,7 +61,7 @@ class Measured:
     p50_ms: float
     p99_ms: float
     counted: int
-    """Requests answered inside the measured window: the rate is of these."""
+    """Requests answered 200 inside the measured window: the rate is of these."""
     issued: int
     """All requests sent and answered: warm-up, window and the last ones in flight."""
     statuses: dict[int, int]
@@ -243,8 +243,8 @@ class _Run:
             raise LoadError(
                 f"answered {connection.status} before the body was sent: {self._refusal!r}"
             )
-        if now < self._opens:
-            return
+        if now < self._opens or connection.status != WANTED_STATUS:
+            return  # a refusal is quick: it must improve neither the rate nor the times
         # Requests still in flight when the window closes are not counted in the rate, but
         # their times are kept: the slowest would otherwise go unseen.
         self._latencies.append(now - connection.started)
@@ -254,7 +254,10 @@ class _Run:
     def _summary(self, cpu_share: float) -> Measured:
         times = sorted(self._latencies)
         if not self._counted:
-            raise LoadError(f"no request was answered within {self._plan.seconds:g} seconds")
+            raise LoadError(
+                f"no request was answered {WANTED_STATUS} within {self._plan.seconds:g} seconds; "
+                f"statuses {dict(self._statuses)}, the first refusal: {self._refusal!r}"
+            )
         # When the number of requests ended the run, the window ended with the last answer.
         closes = min(self._closes, time.perf_counter())
         return Measured(

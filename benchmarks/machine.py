@@ -41,9 +41,9 @@ def description(scratch: Path) -> list[str]:
     """The machine and the software, a line each."""
     cores = len(os.sched_getaffinity(0))
     packages = ("granian", "fastapi", "pydantic", "sqlalchemy", "uvicorn")
+    hardware = f"{cores} cores ({_processor()}), Linux {platform.release()}"
     return [
         f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, Uptake {_version('uptake')}",
-        f"{cores} cores ({_processor()}), Linux {platform.release()}, "
-        f"Python {platform.python_version()}, data on {file_system(scratch)}",
+        f"{hardware}, Python {platform.python_version()}, data on {file_system(scratch)}",
         ", ".join(f"{package} {_version(package)}" for package in packages),
     ]

@@ -11,17 +11,28 @@ from rich.markup import escape
 from rich.table import Table
 
 from benchmarks import machine, targets
-from benchmarks.rounds import GENERATOR, UPTAKE, YARDSTICK, Footprint, Results, Row, Settings
+from benchmarks.rounds import (
+    GENERATOR,
+    MANY_CONNECTIONS,
+    STYLES,
+    TUNED,
+    UPTAKE,
+    YARDSTICK,
+    Footprint,
+    Results,
+    Row,
+    Settings,
+)
 
-WIDTH = 128
+WIDTH = 160
 
 _RATE_NAMES = {
-    "samples": "samples, batches of 1000",
-    "samples-3": "samples, batches of 3",
-    "profiles-10": "profile rows, 100 x 10 attributes",
-    "profiles-50": "profile rows, 100 x 50 fields",
+    "samples": "samples, by 1000",
+    "samples-3": "samples, by 3",
+    "profiles-10": "rows, 100 x 10",
+    "profiles-50": "rows, 100 x 49",
     "documents": "documents, 1 KB",
-    "images": "images, JPEG of 1.5 MB",
+    "images": "images, 1.5 MB",
 }
 _FOOTPRINT_NAMES = {
     "disk": "disk bytes per sample",
@@ -34,9 +45,15 @@ _FOOTPRINT_NAMES = {
 
 
 def _table(title: str, *columns: tuple[str, bool]) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE)
+    table = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
     for name, number in columns:
-        table.add_column(name, justify="right" if number else "left")
+        table.add_column(name, justify="right" if number else "left", no_wrap=True)
     return table
 
 
@@ -54,12 +71,15 @@ def _times(results: Results, row: Row) -> str:
     theirs = targets.best_rate(results, YARDSTICK, connections=row.connections)
     if not theirs:
         return ""
-    return f"{median(targets.items_per_second(results, row)) / theirs:.1f} x"
+    return f"{median(targets.items_per_second(results, row)) / theirs:.1f}"
 
 
 def _rates(results: Results) -> Table:
     table = _table(
-        "Rates: median of the rounds, an answer counts when it is 200",
+        (
+            "Rates: median of the rounds; rows are users x attributes; "
+            f"at {MANY_CONNECTIONS} connections p99 <= {targets.P99_MS:.0f} ms is to be reached"
+        ),
         ("server", False),
         ("what", False),
         ("workers", True),
@@ -69,11 +89,11 @@ def _rates(results: Results) -> Table:
         ("req/s", True),
         ("p50 ms", True),
         ("p99 ms", True),
-        ("to yardstick", True),
+        ("x yardstick", True),
         ("to reach", False),
         ("", False),
     )
-    order = {GENERATOR: 0, UPTAKE: 1, YARDSTICK: 2}
+    order = {GENERATOR: 0, UPTAKE: 1, YARDSTICK: 2, TUNED: 3}
     names = list(_RATE_NAMES)
     rows = {row for row in (*results.rates, *results.faults) if isinstance(row, Row)}
     for row in sorted(
@@ -87,7 +107,7 @@ def _rate_cells(results: Results, row: Row) -> list[str]:
     head = [row.subject, _RATE_NAMES[row.workload], str(row.workers), str(row.connections)]
     measured = results.rates.get(row, [])
     if not measured:
-        return [*head, "failed", "", "", "", "", "", "", "FAULT, see below"]
+        return [*head, "failed", "", "", "", "", "", "", "FAULT"]
     items = targets.items_per_second(results, row)
     target, reached = targets.rate_target(results, row)
     return [
@@ -99,7 +119,7 @@ def _rate_cells(results: Results, row: Row) -> list[str]:
         _figure(median(one.p99_ms for one in measured)),
         _times(results, row),
         target,
-        "FAULT, see below" if row in results.faults else reached,
+        "FAULT" if row in results.faults else reached,
     ]
 
 
@@ -115,18 +135,8 @@ def _footprints(results: Results, settings: Settings) -> Table:
         ("", False),
     )
     for workers in settings.workers:
-        ratio = targets.ratio(results, workers)
-        if ratio is not None:
-            wanted = targets.YARDSTICK_RATIO
-            table.add_row(
-                UPTAKE,
-                "samples at best, over the yardstick at its best",
-                str(workers),
-                f"{ratio:.1f} x",
-                "",
-                f">= {wanted:.0f} x",
-                targets.verdict(ratio >= wanted),
-            )
+        for subject in STYLES:
+            _add_ratio(table, results, subject, workers)
     names = list(_FOOTPRINT_NAMES)
     places = {one for one in (*results.footprints, *results.faults) if isinstance(one, Footprint)}
     for place in sorted(places, key=lambda p: (p.subject, p.workers, names.index(p.name))):
@@ -134,11 +144,27 @@ def _footprints(results: Results, settings: Settings) -> Table:
     return table
 
 
+def _add_ratio(table: Table, results: Results, subject: str, workers: int) -> None:
+    ratio = targets.ratio(results, subject, workers)
+    if ratio is None:
+        return
+    wanted = targets.YARDSTICK_RATIO if subject == YARDSTICK else 0
+    table.add_row(
+        UPTAKE,
+        f"samples at best, over the {subject} at its best",
+        str(workers),
+        f"{ratio:.1f} x",
+        "",
+        f">= {wanted:.0f} x" if wanted else "",
+        targets.verdict(reached=ratio >= wanted) if wanted else "",
+    )
+
+
 def _footprint_cells(results: Results, place: Footprint) -> list[str]:
     head = [place.subject, _FOOTPRINT_NAMES[place.name], str(place.workers)]
     values = results.footprints.get(place, [])
     if not values:
-        return [*head, "failed", "", "", "FAULT, see below"]
+        return [*head, "failed", "", "", "FAULT"]
     target, reached = targets.footprint_target(results, place)
     # Of peaks the highest is told: it is the one that must fit.
     value = max(values) if place.name == "peak" else median(values)
@@ -147,7 +173,7 @@ def _footprint_cells(results: Results, place: Footprint) -> list[str]:
         _figure(value),
         _spread(values),
         target,
-        "FAULT, see below" if place in results.faults else reached,
+        "FAULT" if place in results.faults else reached,
     ]
 
 
@@ -163,14 +189,15 @@ def _generator_share(results: Results) -> str:
     )
 
 
-def show(results: Results, settings: Settings, seconds: float) -> None:
+def show(results: Results, settings: Settings, seconds: float, load_before: float) -> None:
     """Print everything to standard output."""
     console = Console(width=WIDTH, highlight=False)
     for line in machine.description(settings.scratch):
         console.print(escape(line))
     console.print(
         f"{settings.rounds} rounds, {settings.seconds:g} s a measurement, the servers in turns; "
-        f"yardstick: {settings.style}; {seconds:.0f} s in all"
+        f"{seconds:.0f} s in all; "
+        f"load of the machine before: {load_before:.2f}"
     )
     if machine.file_system(Path(settings.scratch)) in machine.VOLATILE:
         console.print("[bold]The data lay in memory: nothing here was durable.[/bold]")

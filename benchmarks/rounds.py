@@ -21,8 +21,9 @@ import httpx2
 from benchmarks import server as servers
 from benchmarks.bodies import ITEMS, LARGE_BATCH, USERS, WORKLOADS, user_ids
 from benchmarks.load import LoadError, Measured, Plan, measure, prepare
+from benchmarks.memory import MEGABYTE
 from benchmarks.server import Server, ServerError
-from benchmarks.yardstick import DATABASE_NAME
+from benchmarks.yardstick import DATABASE_NAME, TABLES
 
 CONNECTIONS = (1, 8, 32)
 MANY_CONNECTIONS = 32
@@ -35,8 +36,12 @@ CEILING_WORKLOADS = ("samples", "samples-3", "images")
 OTHERS = tuple(name for name in WORKLOADS if name != "samples")
 CHECKED_USERS = 20
 
-UPTAKE, YARDSTICK, GENERATOR = "Uptake", "yardstick", "generator"
-PARTS = (*WORKLOADS, YARDSTICK, GENERATOR)
+UPTAKE, GENERATOR = "Uptake", "generator"
+YARDSTICK, TUNED = "yardstick", "yardstick, tuned"
+STYLES = {YARDSTICK: "plain", TUNED: "tuned"}
+"""What stands beside the product, and the style in which `benchmarks.yardstick` runs for it."""
+
+PARTS = (*WORKLOADS, *STYLES, GENERATOR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +81,6 @@ class Settings:
     workers: tuple[int, ...]
     parts: frozenset[str]
     scratch: Path
-    style: str
 
 
 class Benchmark:
@@ -101,15 +105,17 @@ class Benchmark:
                 where = f"round {turn}/{settings.rounds}"
                 if "samples" in settings.parts:
                     self._session(where, self._uptake(workers), UPTAKE, workers, ("samples",))
-                if YARDSTICK in settings.parts:
-                    self._session(where, self._yardstick(workers), YARDSTICK, workers, ("samples",))
+                for subject in STYLES:
+                    if subject in settings.parts:
+                        server = self._yardstick(subject, workers)
+                        self._session(where, server, subject, workers, ("samples",))
                 others = tuple(name for name in OTHERS if name in settings.parts)
                 if others:
                     self._session(where, self._uptake(workers), UPTAKE, workers, others)
 
     def _needed(self) -> list[str]:
         parts = set(self._settings.parts)
-        if YARDSTICK in parts:
+        if parts & set(STYLES):
             parts.add("samples")
         if GENERATOR in parts:
             parts.update(CEILING_WORKLOADS)
@@ -118,8 +124,8 @@ class Benchmark:
     def _uptake(self, workers: int) -> AbstractContextManager[Server]:
         return servers.uptake(self._settings.scratch, workers)
 
-    def _yardstick(self, workers: int) -> AbstractContextManager[Server]:
-        return servers.yardstick(self._settings.scratch, workers, self._settings.style)
+    def _yardstick(self, subject: str, workers: int) -> AbstractContextManager[Server]:
+        return servers.yardstick(self._settings.scratch, workers, STYLES[subject])
 
     def _tell(self, text: str) -> None:
         elapsed = time.monotonic() - self._began
@@ -195,9 +201,14 @@ class Benchmark:
         if subject == UPTAKE:
             self._check(place, lambda: _kept_by_uptake(server, total))
         server.stop()
-        if subject == YARDSTICK:
-            self._check(place, lambda: _kept_by_yardstick(server, total))
-        self.results.footprints[place].append(server.disk_bytes() / (total * LARGE_BATCH))
+        if subject in STYLES:
+            self._check(
+                place, lambda: _kept_by_yardstick(server, TABLES[STYLES[subject]].name, total)
+            )
+        files = server.disk_bytes()
+        self.results.footprints[place].append(sum(files.values()) / (total * LARGE_BATCH))
+        sizes = ", ".join(f"{name} {size / MEGABYTE:.1f} MB" for name, size in files.items())
+        self._tell(f"{where} {subject}, workers {workers}, left on the disk: {sizes}")
 
     def _other(self, where: str, server: Server, workers: int, name: str) -> None:
         row = Row(UPTAKE, name, workers, MANY_CONNECTIONS)
@@ -241,8 +252,8 @@ def _kept_by_uptake(server: Server, requests: int) -> str:
     return ""
 
 
-def _kept_by_yardstick(server: Server, requests: int) -> str:
+def _kept_by_yardstick(server: Server, table: str, requests: int) -> str:
     with closing(sqlite3.connect(server.data / DATABASE_NAME)) as connection:
-        (kept,) = connection.execute("SELECT count(*) FROM samples").fetchone()
+        (kept,) = connection.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608
     wanted = requests * LARGE_BATCH
     return "" if kept == wanted else f"{wanted} samples acknowledged, {kept} kept"

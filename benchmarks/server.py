@@ -27,7 +27,9 @@ from benchmarks.memory import MemoryLog
 
 START_SECONDS = 30.0
 STOP_SECONDS = 30.0
+ORPHAN_SECONDS = 5.0
 COMMAND_SECONDS = 60.0
+POLL_SECONDS = 0.05
 SETTLE_SECONDS = 0.5
 """After the first worker answers: the others are about to."""
 TAIL_BYTES = 2_000
@@ -73,11 +75,27 @@ class Server:
             self.process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired as error:
             raise ServerError(f"it still ran {STOP_SECONDS:.0f} s after SIGTERM") from error
+        deadline = time.monotonic() + ORPHAN_SECONDS
+        while _group_lives(self.process.pid):
+            if time.monotonic() > deadline:
+                raise ServerError("it ended, but left workers behind")
+            time.sleep(POLL_SECONDS)
 
-    def disk_bytes(self) -> int:
-        """What its data folder takes up on the disk, whatever the files are for."""
-        files = (path for path in self.data.rglob("*") if path.is_file())
-        return sum(path.stat().st_blocks for path in files) * BLOCK_BYTES
+    def disk_bytes(self) -> dict[str, int]:
+        """What each file of its data folder takes up on the disk, whatever it is for."""
+        return {
+            str(path.relative_to(self.data)): path.stat().st_blocks * BLOCK_BYTES
+            for path in sorted(self.data.rglob("*"))
+            if path.is_file()
+        }
+
+
+def _group_lives(leader: int) -> bool:
+    try:
+        os.killpg(leader, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def _tail(output: Path) -> str:
@@ -118,7 +136,7 @@ def _wait_until_live(process: subprocess.Popen[bytes], url: str, output: Path) -
                 return
         except httpx2.TransportError:
             pass  # not yet
-        time.sleep(0.05)
+        time.sleep(POLL_SECONDS)
     raise ServerError(f"not live after {START_SECONDS:.0f} s: {_tail(output)}")
 
 

@@ -45,6 +45,8 @@ def open_store(settings: Settings) -> Store:
         return sqlite.open_store(_database_file(settings))
     except (StoreUnusable, OSError) as error:
         raise Unusable(str(error)) from error
+    except ValueError as error:
+        raise Unusable(f"--database {settings.database}: {error}") from error
 
 
 def _database_file(settings: Settings) -> Path:

@@ -23,6 +23,7 @@ class Blobs:
     def __init__(self, store: ObjectStore, folder: Path | None) -> None:
         self._store = store
         self._folder = folder
+        self._synced: set[Path] = set()
 
     def put(self, name: str, content: bytes) -> None:
         """Keep a blob; durable when it returns, and never seen in part.
@@ -30,10 +31,11 @@ class Blobs:
         Raises:
             BlobsUnavailable: it was not kept.
         """
+        self._check_folder()
         try:
             obstore.put(self._store, name, content)
             if self._folder is not None:
-                _sync(self._folder, name)
+                self._sync(self._folder / name)
         except (BaseError, OSError) as error:
             raise BlobsUnavailable(str(error)) from error
 
@@ -46,22 +48,36 @@ class Blobs:
         try:
             return bytes(obstore.get(self._store, name).bytes())
         except FileNotFoundError:
+            self._check_folder()
             return None
         except (BaseError, OSError) as error:
             raise BlobsUnavailable(str(error)) from error
 
+    def _check_folder(self) -> None:
+        # Without it a read would find nothing, and a write make it anew, to be hidden by the real
+        # one when that is back.
+        if self._folder is not None and not self._folder.is_dir():
+            raise BlobsUnavailable(f"{self._folder} has gone")
 
-def _sync(folder: Path, name: str) -> None:
-    """Have a file and the folders that lead to it on disk: obstore leaves that to the system."""
-    path = folder / name
-    for part in (path, *path.parents):
-        descriptor = os.open(part, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        if part == folder:
-            break
+    def _sync(self, path: Path) -> None:
+        """Have a file and its name on disk: obstore leaves that to the system."""
+        _fsync(path)
+        _fsync(path.parent)
+        # Folders further up have changed only if this one is new, to this process at least.
+        if path.parent not in self._synced:
+            for folder in path.parent.parents:
+                _fsync(folder)
+                if folder == self._folder:
+                    break
+            self._synced.add(path.parent)
+
+
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def open_blobs(url: str) -> Blobs:

@@ -1,12 +1,13 @@
 """The command line: one file a verb, and one line for every error."""
 
+import io
 import os
 import sys
 
 import typer
 from typer import _click as click  # Typer carries its own Click and exports no base of errors
 
-from uptake.cli import keys, projects, serve, types
+from uptake.cli import demo, keys, projects, serve, types
 from uptake.cli.store import Failed
 from uptake.store.base import StoreUnavailable
 from uptake.wiring import Unusable
@@ -19,6 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("serve")(serve.serve)
+app.command("demo")(demo.demo)
 app.add_typer(keys.app, name="keys")
 app.add_typer(projects.app, name="projects")
 app.add_typer(types.app, name="types")
@@ -28,6 +30,10 @@ DONE, FAILED, WRONG_USAGE = 0, 1, 2
 
 def main() -> None:
     """Run the command that was asked for, and leave with its status."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # What a terminal cannot show must not end a command.
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(run(sys.argv[1:]))
 
 

@@ -1,6 +1,7 @@
 """`uptake keys`: who may send and read."""
 
 import re
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
@@ -19,7 +20,7 @@ from uptake.cli.store import (
 from uptake.http.access import SCOPES
 from uptake.model import clock, ids
 from uptake.model.items import user_id_fault
-from uptake.store.base import DEFAULT_PROJECT
+from uptake.store.base import DEFAULT_PROJECT, Store
 from uptake.store.records import Key, Rate
 
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -55,26 +56,42 @@ def create(  # noqa: PLR0913, PLR0917 - one parameter an option
             raise typer.BadParameter(f"--scope {name!r}: one of {', '.join(SCOPES)}")
     if user is not None and (fault := user_id_fault(user)):
         raise typer.BadParameter(f"--user {fault}")
-    secret, now = ids.new_key(), clock.now()
-    key = Key(
-        id=ids.time_ordered(),
-        digest=ids.key_digest(secret),
-        project=project,
-        scopes=tuple(dict.fromkeys(scope)),
-        created_at=now,
-        user=user,
-        rate=None if rate is None else parse_rate(rate),
-        expires_at=None if expires is None else now + parse_span(expires) * clock.MICROSECONDS,
-    )
+    allowed = None if rate is None else parse_rate(rate)
+    seconds = None if expires is None else parse_span(expires)
     with opened(data_dir, database) as store:
         require_project(store, project)
-        store.add_key(key)
+        key, secret = issue(store, project, scope, user=user, rate=allowed, seconds=seconds)
     if json:
         told = ("id", "key", "project", "scopes", "user", "expires_at")
         shown = _shown(key) | {"key": secret}
         print_json({name: shown[name] for name in told})
     else:
         typer.echo(secret)
+
+
+def issue(  # noqa: PLR0913 - one argument a property
+    store: Store,
+    project: str,
+    scopes: Sequence[str],
+    *,
+    user: str | None = None,
+    rate: Rate | None = None,
+    seconds: int | None = None,
+) -> tuple[Key, str]:
+    """A new key of a project, kept, and its secret; valid for so many seconds or for ever."""
+    secret, now = ids.new_key(), clock.now()
+    key = Key(
+        id=ids.time_ordered(),
+        digest=ids.key_digest(secret),
+        project=project,
+        scopes=tuple(dict.fromkeys(scopes)),
+        created_at=now,
+        user=user,
+        rate=rate,
+        expires_at=None if seconds is None else now + seconds * clock.MICROSECONDS,
+    )
+    store.add_key(key)
+    return key, secret
 
 
 def parse_span(text: str) -> int:

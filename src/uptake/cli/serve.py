@@ -4,6 +4,7 @@ import os
 import socket
 import sys
 import tempfile
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -37,7 +38,7 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter an option
     blobs: Annotated[
         str,
         typer.Option(
-            "--blobs", envvar="UPTAKE_BLOBS", help="URL of the images. [default: in --data-dir]"
+            "--blobs", envvar="UPTAKE_BLOBS", help="URL of the images; else in --data-dir."
         ),
     ] = "",
     workers: Annotated[
@@ -48,7 +49,7 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter an option
         typer.Option(
             "--public-url",
             envvar="UPTAKE_PUBLIC_URL",
-            help="Address seen from outside. [default: that of each request]",
+            help="Address seen from outside; else that of each request.",
         ),
     ] = "",
 ) -> None:
@@ -69,8 +70,12 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter an option
 
 
 def free_port(host: str) -> int:
-    """A port that nobody listens on now."""
-    with socket.create_server((host, 0)) as listener:
+    """A port that nobody listens on now.
+
+    Raises:
+        Failed: the host cannot be listened on.
+    """
+    with _listening(host, 0) as listener:
         return int(listener.getsockname()[1])
 
 
@@ -80,11 +85,21 @@ def check_port(host: str, port: int) -> None:
     Raises:
         Failed: it cannot.
     """
+    _listening(host, port).close()
+
+
+def _listening(host: str, port: int) -> socket.socket:
     try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        socket.create_server((host, port), family=family).close()
+        family, address = _resolved(host)
+        return socket.create_server((address, port), family=family)
     except OSError as error:
         raise Failed(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
+
+
+def _resolved(host: str) -> tuple[int, str]:
+    """The address that a host's name stands for, and its family: the server takes no names."""
+    family, _, _, _, address = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0]
+    return family, str(address[0])
 
 
 def run(settings: Settings) -> None:
@@ -93,12 +108,14 @@ def run(settings: Settings) -> None:
     if settings.workers > 1:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="uptake-metrics-")
     name = f"[{settings.host}]" if ":" in settings.host else settings.host
-    sys.stderr.write(f"Uptake listens on http://{name}:{settings.port}\n")
-    sys.stderr.flush()
+    # Nobody may be there to read it, or no room; that is no reason not to serve.
+    with suppress(OSError):
+        sys.stderr.write(f"Uptake listens on http://{name}:{settings.port}\n")
+        sys.stderr.flush()
     Granian(
         "uptake.http.app:create",
         factory=True,
-        address=settings.host,
+        address=_resolved(settings.host)[1],
         port=settings.port,
         interface=Interfaces.ASGI,
         workers=settings.workers,

@@ -8,8 +8,7 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
-from rich.console import Console
-from rich.table import Table
+from rich.cells import cell_len, set_cell_size
 
 from uptake import wiring
 from uptake.settings import Settings
@@ -24,7 +23,7 @@ DataDir = Annotated[
 Database = Annotated[
     str,
     typer.Option(
-        "--database", envvar="UPTAKE_DATABASE", help="URL of the database. [default: in --data-dir]"
+        "--database", envvar="UPTAKE_DATABASE", help="URL of the database; else in --data-dir."
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -65,9 +64,10 @@ def print_json(value: object) -> None:
     sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
 
 
-def print_table(columns: Sequence[str], lines: Sequence[Sequence[Any]]) -> None:
-    """Print lines under headings."""
-    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
-    for line in lines:
-        table.add_row(*("" if cell is None else str(cell) for cell in line))
-    Console(soft_wrap=True).print(table)
+def print_table(headings: Sequence[str], lines: Sequence[Sequence[Any]]) -> None:
+    """Print lines under headings, every cell whole however narrow the terminal is."""
+    cells = [headings, *(["" if cell is None else str(cell) for cell in line] for line in lines)]
+    widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
+    for line in cells:
+        padded = (set_cell_size(cell, width) for cell, width in zip(line, widths, strict=True))
+        sys.stdout.write("  ".join(padded).rstrip() + "\n")

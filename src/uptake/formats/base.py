@@ -47,8 +47,7 @@ class Credential:
 BEARER = Credential(Place.BEARER, "authorization")
 
 
-@dataclass(frozen=True, slots=True)
-class WireRequest:
+class WireRequest(msgspec.Struct, frozen=True):
     """A request as a format sees it.
 
     Attributes:
@@ -67,8 +66,8 @@ class WireRequest:
     received_at: int
     url: str
     public_url: str
-    path: Mapping[str, str] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
+    path: Mapping[str, str] = msgspec.field(default_factory=dict)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
     body: bytes = b""
     credential: Credential | None = None
     bound_user: str | None = None

@@ -9,7 +9,7 @@ from msgspec import Struct
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from uptake.http.api.routes import PREFIX
+from uptake.http.api.routes import PREFIX, PROBLEMS
 from uptake.model.problems import Kinds, Problem
 from uptake.store.base import StoreUnavailable
 from uptake.wiring import Services
@@ -29,7 +29,11 @@ def health_routes(services: Services) -> list[HTTPRouteHandler]:
         """Asks nothing of storage, so that a restart is not tried for what it cannot mend."""
         return Health()
 
-    @get(["/health/ready", f"{PREFIX}/health/ready"], summary="Can requests be served?")
+    @get(
+        ["/health/ready", f"{PREFIX}/health/ready"],
+        responses={503: PROBLEMS[503]},
+        summary="Can requests be served?",
+    )
     async def ready() -> Health:
         """Reads from the store; 503 while it cannot."""
         try:

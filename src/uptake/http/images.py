@@ -53,7 +53,7 @@ def image_route(services: Services) -> HTTPRouteHandler:
             "X-Content-Type-Options": "nosniff",
             "Content-Security-Policy": "default-src 'none'",
         }
-        if etag in request.headers.get("if-none-match", "").replace("W/", "").split(", "):
+        if _is_known(etag, request.headers.get("if-none-match", "")):
             return Response(b"", status_code=304, headers=headers, media_type=image.media_type)
         if request.method == "HEAD":
             headers["Content-Length"] = str(image.bytes)
@@ -62,3 +62,9 @@ def image_route(services: Services) -> HTTPRouteHandler:
         return Response(content, headers=headers, media_type=image.media_type)
 
     return get_image
+
+
+def _is_known(etag: str, if_none_match: str) -> bool:
+    """Whether a client has what the tag stands for (RFC 9110, 13.1.2)."""
+    tags = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
+    return etag in tags or tags == ["*"]

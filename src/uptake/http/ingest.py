@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import structlog
 from litestar.connection import Request
+from msgspec.structs import replace
 from prometheus_client import Counter
 
 from uptake.formats.base import Endpoint, Format, WireReply, WireRequest
@@ -50,14 +52,17 @@ class Ingest:
             key, wire = await self._admit(endpoint, wire, query)
             size = limits.expected_size(wire.headers, endpoint.body_limit)
             with self.bodies.room(size):
-                body = await limits.read_body(request.receive, wire.headers, endpoint.body_limit)
-                wire = replace(wire, body=body)
-                result = await self._accept(endpoint, wire, key)
+                with self.commit.expecting():
+                    body = await limits.read_body(
+                        request.receive, wire.headers, endpoint.body_limit
+                    )
+                    wire = replace(wire, body=body)
+                    judged = await self._judge(endpoint, wire, key)
+                written = await asyncio.wrap_future(self.commit.submit(judged.entry))
+            result = receipt(judged, written)
             _count(endpoint, result)
             return endpoint.reply(result, wire), None
         except Problem as problem:
-            if not wire.body:
-                await limits.discard(request.receive)
             return form.refuse(problem, wire), problem
 
     async def _admit(
@@ -69,15 +74,12 @@ class Ingest:
             raise Problem(Kinds.FORBIDDEN, "The key is not bound to a user")
         return key, replace(wire, credential=credential, bound_user=key.user)
 
-    async def _accept(self, endpoint: Endpoint, wire: WireRequest, key: Key) -> Receipt:
+    async def _judge(self, endpoint: Endpoint, wire: WireRequest, key: Key) -> Judged:
         if endpoint.request_type is not None and len(wire.body) <= INLINE:
-            judged = self._judge(endpoint, wire, key)
-        else:
-            judged = await asyncio.to_thread(self._judge, endpoint, wire, key)
-        written = await asyncio.wrap_future(self.commit.submit(judged.entry))
-        return receipt(judged, written)
+            return self._judge_now(endpoint, wire, key)
+        return await asyncio.to_thread(self._judge_now, endpoint, wire, key)
 
-    def _judge(self, endpoint: Endpoint, wire: WireRequest, key: Key) -> Judged:
+    def _judge_now(self, endpoint: Endpoint, wire: WireRequest, key: Key) -> Judged:
         submission = endpoint.decode(wire)
         permit_users(key, submission.user_ids)
         origin = Origin(key.project, key.id, endpoint.name, wire.request_id, wire.received_at)
@@ -87,9 +89,14 @@ class Ingest:
 def _count(endpoint: Endpoint, result: Receipt) -> None:
     kept = sum(item.count if isinstance(item, KeptSamples) else 1 for item in result.kept)
     if kept:
-        ITEMS.labels(endpoint.name, "accepted").inc(kept)
+        _items(endpoint.name, "accepted").inc(kept)
     if result.refusals:
-        ITEMS.labels(endpoint.name, "refused").inc(len(result.refusals))
+        _items(endpoint.name, "refused").inc(len(result.refusals))
+
+
+@cache
+def _items(name: str, outcome: str) -> Counter:
+    return ITEMS.labels(name, outcome)
 
 
 def header_map(raw: Iterable[tuple[bytes, bytes]]) -> Mapping[str, str]:

@@ -4,6 +4,7 @@ import asyncio
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from litestar.types import Receive
@@ -19,11 +20,23 @@ BODY_SECONDS = 600.0
 MEMORY = 256 * 1024 * 1024
 """Bytes of bodies that one process holds at once; beyond them a request is turned away (503)."""
 
-DISCARD = 32 * 1024 * 1024
-"""Bytes of a refused body that are read and thrown away, so that its sender reads the answer
-instead of seeing its connection break while it is still writing."""
+MAX_MEMBERS = 1024
+"""Members of a gzip body. Programs that compress in blocks make one for each 64 KiB; millions of
+tiny ones would only burn time."""
 
-DISCARD_SECONDS = 10.0
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a sender may take: `idle` seconds for the next bytes, `total` for a whole body."""
+
+    idle: float = IDLE_SECONDS
+    total: float = BODY_SECONDS
+
+
+PATIENCE = Patience()
+
+NOT_GZIP = b"\0"
+"""Put before a body that only says it is gzip: no format takes a body that begins with it."""
 
 
 class ClientGone(Exception):
@@ -63,7 +76,7 @@ def expected_size(headers: Mapping[str, str], limit: int) -> int:
         message = f"Content-Encoding {encoding[:40]!r}: send gzip or none"
         raise Problem(Kinds.UNSUPPORTED_ENCODING, message)
     length = headers.get("content-length", "")
-    if not length.isdigit():
+    if not (length.isascii() and length.isdigit()):
         return limit
     size = int(length)
     if size > limit:
@@ -76,8 +89,16 @@ def too_large(limit: int) -> Problem:
     return Problem(Kinds.TOO_LARGE, f"The body is over {limit} bytes")
 
 
-async def read_body(receive: Receive, headers: Mapping[str, str], limit: int) -> bytes:
-    """A body, decompressed; malformed gzip as it is, to be refused as what it is not.
+async def read_body(
+    receive: Receive, headers: Mapping[str, str], limit: int, patience: Patience = PATIENCE
+) -> bytes:
+    """A body, decompressed; malformed gzip as it is after `NOT_GZIP`, for its format to refuse.
+
+    Args:
+        receive: gives the request's messages.
+        headers: names in lower case.
+        limit: bytes that the body may have, decompressed too.
+        patience: how long its sender may take.
 
     Raises:
         Problem: `TOO_LARGE`, `TIMEOUT`.
@@ -86,18 +107,19 @@ async def read_body(receive: Receive, headers: Mapping[str, str], limit: int) ->
     chunks: list[bytes] = []
     size = 0
     loop = asyncio.get_running_loop()
-    latest = loop.time() + BODY_SECONDS
+    latest = loop.time() + patience.total
     inflate = _Inflate(limit) if "gzip" in headers.get("content-encoding", "").lower() else None
     try:
-        async with asyncio.timeout(IDLE_SECONDS) as patience:
+        async with asyncio.timeout(min(patience.idle, patience.total)) as deadline:
             more = True
             while more:
                 message: Any = await receive()
                 if message["type"] == "http.disconnect":
                     raise ClientGone
-                patience.reschedule(min(loop.time() + IDLE_SECONDS, latest))
                 chunk = message.get("body", b"")
                 more = message.get("more_body", False)
+                if more:
+                    deadline.reschedule(min(loop.time() + patience.idle, latest))
                 size += len(chunk)
                 if size > limit:
                     raise too_large(limit)
@@ -106,8 +128,8 @@ async def read_body(receive: Receive, headers: Mapping[str, str], limit: int) ->
                     inflate.feed(chunk)
     except TimeoutError:
         raise Problem(Kinds.TIMEOUT) from None
-    if inflate is not None and inflate.complete:
-        chunks = inflate.parts
+    if inflate is not None:
+        chunks = inflate.parts if inflate.complete else [NOT_GZIP, *chunks]
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
@@ -119,6 +141,7 @@ class _Inflate:
         self._limit = limit
         self._out = 0
         self._broken = False
+        self._members = 1
         self._member = zlib.decompressobj(wbits=31)
 
     @property
@@ -128,6 +151,10 @@ class _Inflate:
     def feed(self, data: bytes) -> None:
         while data and not self._broken:
             if self._member.eof:
+                self._members += 1
+                if self._members > MAX_MEMBERS:
+                    self._broken = True
+                    break
                 self._member = zlib.decompressobj(wbits=31)
             try:
                 part = self._member.decompress(data, self._limit + 1 - self._out)
@@ -139,17 +166,3 @@ class _Inflate:
                 raise too_large(self._limit)
             self.parts.append(part)
             data = self._member.unused_data
-
-
-async def discard(receive: Receive) -> None:
-    """Read what is left of a refused body, within bounds."""
-    size = 0
-    try:
-        async with asyncio.timeout(DISCARD_SECONDS):
-            while size < DISCARD:
-                message: Any = await receive()
-                size += len(message.get("body", b""))
-                if message["type"] == "http.disconnect" or not message.get("more_body", False):
-                    return
-    except TimeoutError:
-        return

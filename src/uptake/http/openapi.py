@@ -4,9 +4,11 @@ import re
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
 
 from uptake.formats import FORMATS
 from uptake.formats.base import Endpoint, Format, Place
+from uptake.formats.vectors import Vector, expanded, illustrated, vectors_of
 from uptake.model.problems import Kinds
 
 REF = "#/components/schemas/{name}"
@@ -52,10 +54,19 @@ def document(api: dict[str, Any]) -> dict[str, Any]:
 def _operation(
     form: Format, endpoint: Endpoint, schemas: dict[str, Any], schemes: dict[str, Any]
 ) -> dict[str, Any]:
+    shown = [
+        vector for vector in vectors_of(form) if vector.example and vector.endpoint == endpoint.name
+    ]
     responses = {
         str(status): _response(endpoint, kind, schemas, "As documented by the vendor")
         for status, kind in endpoint.answers.items()
     }
+    for status in endpoint.answers:
+        responses[str(status)]["content"]["application/json"]["examples"] = {
+            vector.name: _example(vector, illustrated(expanded(vector.reply.body)))
+            for vector in shown
+            if vector.reply.status == status
+        }
     for kind in _PROBLEMS:
         problem = _response(endpoint, form.problem_type, schemas, kind.value.title)
         responses.setdefault(str(kind.value.status), problem)
@@ -69,10 +80,29 @@ def _operation(
         "security": _security(endpoint, schemes),
         "requestBody": {
             "required": True,
-            "content": {endpoint.request_media: _body(endpoint, schemas)},
+            "content": {
+                endpoint.request_media: _body(endpoint, schemas)
+                | {"examples": _requests(endpoint, shown)}
+            },
         },
         "responses": responses,
     }
+
+
+def _requests(endpoint: Endpoint, shown: list[Vector]) -> dict[str, Any]:
+    """The bodies of cases that are of the endpoint's media type, by name."""
+    found = {}
+    for vector in shown:
+        if vector.request.body is not UNSET and endpoint.request_type is not None:
+            found[vector.name] = _example(vector, expanded(vector.request.body))
+        elif vector.request.multipart and endpoint.request_type is None:
+            parts = {part.name: f"(bytes of {part.filename})" for part in vector.request.multipart}
+            found[vector.name] = _example(vector, parts)
+    return found
+
+
+def _example(vector: Vector, value: Any) -> dict[str, Any]:
+    return {"summary": vector.description, "value": value}
 
 
 def _parameters(endpoint: Endpoint) -> list[dict[str, Any]]:

@@ -10,9 +10,10 @@ from litestar.exceptions import (
     MethodNotAllowedException,
     NotFoundException,
 )
+from litestar.response.base import ASGIResponse
 
 from uptake.formats import FORMATS
-from uptake.formats.base import Format, WireReply, WireRequest
+from uptake.formats.base import JSON, Format, WireReply, WireRequest
 from uptake.http.ingest import AnyRequest
 from uptake.model import clock
 from uptake.model.problems import Kinds, Problem
@@ -50,13 +51,10 @@ def details(problem: Problem, request_id: str) -> ProblemDetails:
     )
 
 
-def respond(reply: WireReply, problem: Problem | None = None) -> Response[bytes]:
+def respond(reply: WireReply, problem: Problem | None) -> ASGIResponse:
     """An HTTP answer of a vendor's wire."""
-    return Response(
-        reply.body,
-        status_code=reply.status,
-        media_type="application/json",
-        headers=_headers(problem),
+    return ASGIResponse(
+        body=reply.body, status_code=reply.status, media_type=JSON, headers=_headers(problem)
     )
 
 
@@ -85,7 +83,10 @@ def tell(request: AnyRequest, problem: Problem) -> Response[bytes]:
         )
     url = str(request.base_url).rstrip("/") + request.scope["path"]
     wire = WireRequest(request_id, clock.now(), url, "")
-    return respond(form.refuse(problem, wire), problem)
+    reply = form.refuse(problem, wire)
+    return Response(
+        reply.body, status_code=reply.status, media_type=JSON, headers=_headers(problem)
+    )
 
 
 def handle(request: AnyRequest, error: Exception) -> Response[Any]:

@@ -1,19 +1,16 @@
 """What is told of every request: its id, a log line, and numbers for Prometheus."""
 
-import logging
-import os
 import re
-import sys
+from collections.abc import Callable
+from functools import cache
 from time import perf_counter
-from typing import Any
 
 import msgspec
-import structlog
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from prometheus_client import Counter, Histogram
 
-from uptake.model import ids
+from uptake.model import clock, ids
 
 REQUESTS = Counter("uptake_requests", "Requests by route and status", ["route", "status"])
 SECONDS = Histogram(
@@ -25,39 +22,33 @@ SECONDS = Histogram(
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,100}")
 """A client may name its request; anything else is not worth a place in a header and a log."""
 
-_log = structlog.get_logger()
 
+class RequestLine(msgspec.Struct):
+    """The log line of a request."""
 
-def set_up_logging() -> None:
-    """One JSON object a line on standard error."""
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(serializer=_serialise),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(
-            logging.getLevelNamesMapping().get(os.environ.get("UPTAKE_LOG_LEVEL", "INFO"), 20)
-        ),
-        logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
-        cache_logger_on_first_use=True,
-    )
-
-
-def _serialise(event: dict[str, Any], **_options: Any) -> bytes:
-    return msgspec.json.encode(event, enc_hook=str)
+    timestamp: str
+    level: str
+    event: str
+    request_id: str
+    method: str
+    route: str
+    status: int
+    ms: float
 
 
 class Telemetry:
     """Wraps an application: gives every request an id, and tells what became of it.
 
     The line names the route, never the path or the query: keys and user ids stand in those.
+
+    Args:
+        app: what answers.
+        write_line: takes log lines, and must not take long.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, write_line: Callable[[bytes], object]) -> None:
         self._app = app
+        self._write_line = write_line
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request, or pass on what is none."""
@@ -80,18 +71,33 @@ class Telemetry:
         try:
             await self._app(_with_raw_path(scope), receive, send_with_id)
         finally:
-            seconds = perf_counter() - started
-            route = scope["state"].get("route", "none")
-            REQUESTS.labels(route, status).inc()
-            SECONDS.labels(route).observe(seconds)
-            _log.info(
-                "request",
-                request_id=request_id,
-                method=scope["method"],
-                route=route,
-                status=status,
-                ms=round(seconds * 1000, 2),
-            )
+            self._tell(scope, request_id, status, perf_counter() - started)
+
+    def _tell(self, scope: HTTPScope, request_id: str, status: int, seconds: float) -> None:
+        route = scope.get("path_template") or "none"
+        _requests(route, status).inc()
+        _seconds(route).observe(seconds)
+        line = RequestLine(
+            clock.iso(clock.now()),
+            "info",
+            "request",
+            request_id,
+            scope["method"],
+            route,
+            status,
+            round(seconds * 1000, 2),
+        )
+        self._write_line(msgspec.json.encode(line) + b"\n")
+
+
+@cache
+def _requests(route: str, status: int) -> Counter:
+    return REQUESTS.labels(route, status)
+
+
+@cache
+def _seconds(route: str) -> Histogram:
+    return SECONDS.labels(route)
 
 
 def _request_id(scope: HTTPScope) -> str:

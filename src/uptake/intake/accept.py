@@ -213,9 +213,9 @@ def _content_digest(item: Document) -> bytes:
 
 
 def _blob_name(kind: str, project: str, user_id: str, sha256: str) -> str:
-    """Each user has a folder of its own, so that nothing of one stands in another's."""
+    """A user's own place, so that nothing of one is shared with another, in one of 256 folders."""
     owner = hashlib.sha256(user_id.encode()).hexdigest()[:32]
-    return f"{kind}/{project}/{owner[:2]}/{owner}/{sha256}"
+    return f"{kind}/{project}/{owner[:2]}/{owner}-{sha256}"
 
 
 def receipt(judged: Judged, written: Sequence[Written]) -> Receipt:

@@ -1,7 +1,10 @@
 """Ids and secrets: how they are made and what they look like."""
 
 import hashlib
+import os
 import secrets
+import threading
+from random import Random
 from uuid import UUID
 
 from uptake.model import clock
@@ -11,11 +14,40 @@ KEY_BYTES = 24
 TOKEN_BYTES = 16
 
 
+class _TimeOrdered:
+    """Gives numbers of 122 bits, each greater than the one before: 48 of milliseconds, 74 random.
+
+    They need only differ, so the system is asked for randomness once: asking it for each would let
+    go of the interpreter, which under load costs a small request half its time.
+    """
+
+    def __init__(self) -> None:
+        self.begin_anew()
+
+    def next(self) -> int:
+        with self._lock:
+            number = clock.now() // 1000 << 74 | self._random.getrandbits(74)
+            if number <= self._last:
+                number = self._last + 1 + self._random.getrandbits(32)
+            self._last = number
+            return number
+
+    def begin_anew(self) -> None:
+        """What a process that forked does too, so as not to go on with its parent's numbers."""
+        self._random = Random(os.urandom(32))  # noqa: S311
+        self._lock = threading.Lock()
+        self._last = 0
+
+
+_numbers = _TimeOrdered()
+os.register_at_fork(after_in_child=_numbers.begin_anew)
+
+
 def time_ordered() -> str:
-    """A new UUID of version 7 (RFC 9562): ordered by time, so that indexes grow at one end."""
-    random = secrets.randbits(74)
-    value = (clock.now() // 1000) << 80 | 0x7 << 76 | (random >> 62) << 64
-    return str(UUID(int=value | 0b10 << 62 | random & (1 << 62) - 1))
+    """A new UUID of version 7 (RFC 9562), greater than those this process made before it."""
+    number = _numbers.next()
+    milliseconds, high, low = number >> 74, number >> 62 & 0xFFF, number & (1 << 62) - 1
+    return str(UUID(int=milliseconds << 80 | 0x7 << 76 | high << 64 | 0b10 << 62 | low))
 
 
 def derived(*parts: str) -> str:

@@ -35,7 +35,7 @@ class Document(msgspec.Struct, frozen=True):
     idempotency_key: str | None = None
 
 
-class Attributes(msgspec.Struct, frozen=True):
+class Attributes(msgspec.Struct, frozen=True, gc=False):
     """Values of some of a user's attributes; those not named stay as they are."""
 
     user_id: str

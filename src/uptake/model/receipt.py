@@ -12,7 +12,7 @@ class KeptDocument(msgspec.Struct, frozen=True):
     replayed: bool = False
 
 
-class KeptAttributes(msgspec.Struct, frozen=True):
+class KeptAttributes(msgspec.Struct, frozen=True, gc=False):
     """The attributes of this user are kept."""
 
     user_id: str

@@ -2,9 +2,12 @@
 
 import base64
 import binascii
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+
+Number = Annotated[int, msgspec.Meta(ge=-(1 << 62), le=1 << 62)]
+"""A number in a cursor: one that a store can compare with its own, whoever made the cursor."""
 
 
 class Unknown(Exception):

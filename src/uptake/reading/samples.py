@@ -6,7 +6,7 @@ import numpy as np
 from msgspec import Struct
 
 from uptake.model.items import METRICS, Metric
-from uptake.reading import Unknown, from_cursor, to_cursor
+from uptake.reading import Number, Unknown, from_cursor, to_cursor
 from uptake.samples import times
 from uptake.samples.columns import Columns, from_bytes, rows
 from uptake.samples.merge import merge
@@ -17,7 +17,7 @@ EARLIEST = -(1 << 62)
 LATEST = 1 << 62
 """Ticks before and after every sample."""
 
-Place = tuple[int, int, str, int]
+Place = tuple[Number, Number, str, Number]
 """A sample's identity in its order: start, duration, device name, unit."""
 
 
@@ -60,7 +60,7 @@ def _summary(
     first, last = spans[0].first, max(span.last for span in spans)
     head = _merged(store, project, user_id, metric, first, first)
     tail = _merged(store, project, user_id, metric, last, last)
-    return Summary(count, _start(head, first), _start(tail, last))
+    return Summary(count, _start(head, 0), _start(tail, -1))
 
 
 def _clusters(spans: list[Span]) -> list[list[Span]]:
@@ -76,9 +76,8 @@ def _clusters(spans: list[Span]) -> list[list[Span]]:
     return clusters
 
 
-def _start(columns: Columns, ticks: int) -> str:
-    at = int(np.searchsorted(columns.start, ticks))
-    return times.tell(ticks, int(columns.start_told[at]))
+def _start(columns: Columns, at: int) -> str:
+    return times.tell(int(columns.start[at]), int(columns.start_told[at]))
 
 
 def _merged(  # noqa: PLR0913, PLR0917 - a range of a user's metric

@@ -1,16 +1,19 @@
 """A batch of samples as columns, and those columns as bytes.
 
-Bytes, version 1: one byte with the version, then a zstd frame of a msgpack header
-`[count, devices, versions, columns]` followed by the columns' own bytes, in the header's order.
-An integer column is `[constant]` when it never changes, else `[base, scale, width]` and
-`(value - base) / scale` as unsigned little-endian integers of that width, byte planes apart, which
-is what makes them small. Starts are kept as differences. Values that are decimals of at most three
-places are kept as integers with their exponent, the others as float64.
+Bytes: one byte with the version, then a frame, compressed by zstd unless it is tiny: the length of
+a msgpack header in four bytes, the header `[count, devices, versions, first start, exponent, bases,
+scales, widths]` and the columns' own bytes, in the order of `COLUMNS` and the values last. A column
+is kept as `(number - base) / scale` in unsigned little-endian integers of its width, byte planes
+apart, which is what makes it small; one that never changes has width 0 and no bytes. Starts are
+kept as differences. Values that are decimals of at most three places are kept as integers with
+their exponent, the others as the bits of their float64.
 """
 
 import hashlib
+import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
+from itertools import compress
 from typing import Any, TypeVar
 
 import msgspec
@@ -25,51 +28,83 @@ UNITS = ("count", "count/min", "count/s")
 NO_END = -1
 """The duration of a sample that was told without an end."""
 
-VERSION = 1
-DIGEST_BYTES = 16
+PLAIN, COMPRESSED = b"\x01", b"\x02"
+"""The versions of the bytes."""
+
+PLAIN_BYTES = 512
+"""Frames up to this size are not compressed: it would take longer than writing them."""
+
 COMPRESSION_LEVEL = 1
 """Higher levels win 1 % of the size for 30 % more time on shuffled columns (measured)."""
 
+DIGEST_BYTES = 16
 MAX_EXPONENT = 3
+NOT_DECIMAL = -1
+HEADER_LENGTH = 4
 _EXACT = 2.0**53
+
+COLUMNS = ("start", "duration", "start_told", "end_told", "device", "version", "unit")
 
 Name = TypeVar("Name", str, str | None)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Columns:
-    """Samples of one user and one metric, ordered by `start`, `duration`, device name and unit.
-
-    No two of them are the same sample. All arrays have one length.
+    """Samples of one user and one metric.
 
     Attributes:
-        start: instants in ticks (`times.TICKS` a second).
-        duration: ticks from start to end; `NO_END` when no end was told.
-        start_told, end_told: how the times were told (`times.tell`); 0 where there is no end.
-        device, version: indexes into `devices` and `versions`.
-        unit: indexes into `UNITS`.
-        value: the numbers, always positive.
+        numbers: a row of integers for each of `COLUMNS`, a column for each sample.
+        value: the numbers that were measured, always positive.
         devices: the device names in use, sorted.
         versions: the device versions in use, sorted, None first.
     """
 
-    start: Int64s
-    duration: Int64s
-    start_told: Int64s
-    end_told: Int64s
-    device: Int64s
-    version: Int64s
-    unit: Int64s
+    numbers: Int64s
     value: NDArray[np.float64]
     devices: tuple[str, ...]
     versions: tuple[str | None, ...]
 
     def __len__(self) -> int:
-        return len(self.start)
+        return len(self.value)
+
+    @property
+    def start(self) -> Int64s:
+        """Instants in ticks (`times.TICKS` a second)."""
+        return _row(self.numbers, 0)
+
+    @property
+    def duration(self) -> Int64s:
+        """Ticks from start to end; `NO_END` when no end was told."""
+        return _row(self.numbers, 1)
+
+    @property
+    def start_told(self) -> Int64s:
+        """How the starts were told (`times.tell`)."""
+        return _row(self.numbers, 2)
+
+    @property
+    def end_told(self) -> Int64s:
+        """How the ends were told; 0 where there is none."""
+        return _row(self.numbers, 3)
+
+    @property
+    def device(self) -> Int64s:
+        """Indexes into `devices`."""
+        return _row(self.numbers, 4)
+
+    @property
+    def version(self) -> Int64s:
+        """Indexes into `versions`."""
+        return _row(self.numbers, 5)
+
+    @property
+    def unit(self) -> Int64s:
+        """Indexes into `UNITS`."""
+        return _row(self.numbers, 6)
 
     def take(self, which: Int64s | slice | NDArray[np.bool_]) -> "Columns":
         """The samples at these places, in that order; the tables of names stay whole."""
-        return replace(self, **{name: getattr(self, name)[which] for name in ARRAYS})
+        return Columns(self.numbers[:, which], self.value[which], self.devices, self.versions)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Columns) and rows(self) == rows(other)
@@ -77,7 +112,31 @@ class Columns:
     __hash__ = None  # type: ignore[assignment]
 
 
-ARRAYS = tuple(field.name for field in fields(Columns))[:8]
+def _row(numbers: Int64s, number: int) -> Int64s:
+    row: Int64s = numbers[number]
+    return row
+
+
+def read(  # noqa: PLR0913, PLR0917 - one argument a column
+    device_names: Sequence[str],
+    device_versions: Sequence[str | None],
+    starts: Sequence[str],
+    ends: Sequence[str | None],
+    units: Sequence[str],
+    values: Sequence[float],
+) -> Columns:
+    """Read samples as they are told on a wire, in that order, all sequences of one length.
+
+    Raises:
+        ValueError: a time is not ISO 8601 or ends before it starts, or a unit is not of `UNITS`.
+    """
+    numbers = np.zeros((len(COLUMNS), len(values)), np.int64)
+    _read_times(starts, ends, numbers)
+    devices, numbers[4] = table_of(device_names)
+    versions, numbers[5] = table_of(device_versions)
+    known, unit = table_of(units)
+    numbers[6] = np.array([UNITS.index(name) for name in known], np.int64)[unit]
+    return Columns(numbers, np.array(values, np.float64), devices, versions)
 
 
 def build(  # noqa: PLR0913, PLR0917 - one argument a column
@@ -88,35 +147,23 @@ def build(  # noqa: PLR0913, PLR0917 - one argument a column
     units: Sequence[str],
     values: Sequence[float],
 ) -> Columns:
-    """Make columns of samples as they are told on a wire, all sequences of one length.
-
-    Of samples that are the same (`merge.latest`), the one that stands last is kept.
-
-    Raises:
-        ValueError: a time is not ISO 8601 or ends before it starts.
-    """
-    start, start_told = times.read_all(starts)
-    duration, end_told = _durations(start, ends)
-    devices, device = table_of(device_names)
-    versions, version = table_of(device_versions)
-    unit = np.fromiter(map(UNITS.index, units), np.int64, len(units))
-    value = np.array(values, np.float64)
-    columns = Columns(
-        start, duration, start_told, end_told, device, version, unit, value, devices, versions
-    )
-    return latest(columns)
+    """As `read`, put in order and without repeats by `latest`."""
+    return latest(read(device_names, device_versions, starts, ends, units, values))
 
 
-def _durations(start: Int64s, ends: Sequence[str | None]) -> tuple[Int64s, Int64s]:
-    told = [i for i, end in enumerate(ends) if end is not None]
-    where = slice(None) if len(told) == len(ends) else told
-    duration = np.full(len(ends), NO_END, np.int64)
-    end_told = np.zeros(len(ends), np.int64)
-    end, end_told[where] = times.read_all([end for end in ends if end is not None])
-    duration[where] = end - start[where]
-    if (duration[where] < 0).any():
+def _read_times(starts: Sequence[str], ends: Sequence[str | None], numbers: Int64s) -> None:
+    where: Any = slice(None)
+    if None in ends:
+        where = [i for i, end in enumerate(ends) if end is not None]
+        numbers[1] = NO_END
+    # All at once: most of the cost is that of a call, not that of a text.
+    ticks, told = times.read_all([*starts, *(end for end in ends if end is not None)])
+    count = len(starts)
+    numbers[0], numbers[2] = ticks[:count], told[:count]
+    duration = ticks[count:] - numbers[0, where]
+    if (duration < 0).any():
         raise ValueError("a sample ends before it starts")
-    return duration, end_told
+    numbers[1, where], numbers[3, where] = duration, told[count:]
 
 
 def table_of(names: Sequence[Name]) -> tuple[tuple[Name, ...], Int64s]:
@@ -131,24 +178,38 @@ def table_of(names: Sequence[Name]) -> tuple[tuple[Name, ...], Int64s]:
 def latest(columns: Columns) -> Columns:
     """Put samples in order and, of those that are the same, keep the one that stands last.
 
-    Two samples are the same when start, end, device name and unit are equal.
+    Two samples are the same when start, end, device name and unit are equal; the order is by
+    start, duration, device name and unit.
     """
-    if (np.diff(columns.start) > 0).all():
+    start = columns.start
+    if (start[1:] > start[:-1]).all():
         return columns
-    order = np.lexsort((columns.unit, columns.device, columns.duration, columns.start))
+    order = np.lexsort((columns.unit, columns.device, columns.duration, start))
     ordered = columns.take(order)
-    repeated = np.ones(max(len(ordered) - 1, 0), bool)
-    for name in ("start", "duration", "device", "unit"):
-        repeated &= np.diff(getattr(ordered, name)) == 0
+    identity = ordered.numbers[[0, 1, 4, 6]]
+    repeated = (identity[:, 1:] == identity[:, :-1]).all(axis=0)
     # The sort is stable: within a run of equals the one received last stands last.
-    return ordered.take(np.append(~repeated, True)) if repeated.any() else ordered
+    return _in_use(ordered.take(np.append(~repeated, True))) if repeated.any() else ordered
+
+
+def _in_use(columns: Columns) -> Columns:
+    """The same samples, without the names that only those that were left out had."""
+    numbers = columns.numbers
+    devices, numbers[4] = _used(columns.devices, columns.device)
+    versions, numbers[5] = _used(columns.versions, columns.version)
+    return Columns(numbers, columns.value, devices, versions)
+
+
+def _used(table: tuple[Name, ...], places: Int64s) -> tuple[tuple[Name, ...], Int64s]:
+    used = np.bincount(places, minlength=len(table)) > 0
+    return tuple(compress(table, used)), (np.cumsum(used) - 1)[places]
 
 
 def rows(columns: Columns) -> list[dict[str, Any]]:
     """The samples as they are shown: one dict each with the names that the wire uses."""
     shown = []
-    for start, duration, start_told, end_told, device, version, unit, value in zip(
-        *(getattr(columns, name).tolist() for name in ARRAYS), strict=True
+    for (start, duration, start_told, end_told, device, version, unit), value in zip(
+        columns.numbers.T.tolist(), columns.value.tolist(), strict=True
     ):
         end = None if duration == NO_END else times.tell(start + duration, end_told)
         shown.append(
@@ -170,50 +231,65 @@ def digest(encoded: bytes) -> bytes:
 
 
 def to_bytes(columns: Columns) -> bytes:
-    """Encode columns; equal columns always give equal bytes."""
-    exponent, value = _decimals(columns.value)
-    parts = [
-        _pack(np.diff(columns.start, prepend=columns.start[:1])),
-        *(_pack(getattr(columns, name)) for name in ARRAYS[1:7]),
-        _pack(value) if exponent is not None else ([], _planes(value)),
-    ]
-    header = [
-        len(columns),
-        columns.devices,
-        columns.versions,
-        int(columns.start[0]) if len(columns) else 0,
-        exponent,
-        [how for how, _ in parts],
-    ]
-    packed = msgspec.msgpack.encode(header)
-    frame = b"".join([len(packed).to_bytes(4, "little"), packed, *(data for _, data in parts)])
-    return bytes([VERSION]) + zstandard.ZstdCompressor(level=COMPRESSION_LEVEL).compress(frame)
+    """Encode at least one sample; equal columns always give equal bytes."""
+    exponent, value = _whole(columns.value)
+    table = np.concatenate([columns.numbers, value[np.newaxis]])
+    first = int(table[0, 0])
+    table[0, 1:] = np.diff(columns.start)
+    table[0, 0] = table[0, -1] if len(columns) > 1 else 0
+    base = table.min(axis=1)
+    table -= base[:, np.newaxis]
+    scale = np.maximum(np.gcd.reduce(table, axis=1), 1)
+    widths = [_width(top) for top in (table.max(axis=1) // scale).tolist()]
+    scales = scale.tolist()
+    packed = msgspec.msgpack.encode(
+        [
+            len(columns),
+            columns.devices,
+            columns.versions,
+            first,
+            exponent,
+            base.tolist(),
+            scales,
+            widths,
+        ]
+    )
+    parts = [len(packed).to_bytes(HEADER_LENGTH, "little"), packed]
+    for row, step, width in zip(table, scales, widths, strict=True):
+        if width:
+            narrow = (row if step == 1 else row // step).astype(f"<u{width}")
+            parts.append(narrow.view(np.uint8).reshape(-1, width).T.tobytes())
+    frame = b"".join(parts)
+    if len(frame) <= PLAIN_BYTES:
+        return PLAIN + frame
+    return COMPRESSED + _compressor().compress(frame)
 
 
-def _decimals(value: NDArray[np.float64]) -> tuple[int | None, NDArray[Any]]:
-    """Values as integers and the power of ten that they were multiplied by, where that is exact."""
-    if len(value) and value.max() * 10**MAX_EXPONENT < _EXACT:
+def _whole(value: NDArray[np.float64]) -> tuple[int, Int64s]:
+    """Values as integers, with the power of ten they were multiplied by where that is exact."""
+    if value.max() < _EXACT / 10**MAX_EXPONENT:
         for exponent in range(MAX_EXPONENT + 1):
             scaled = np.rint(value * 10**exponent)
             if (scaled / 10**exponent == value).all():
                 return exponent, scaled.astype(np.int64)
-    return None, value
+    # The bits of positive doubles are in the order of the doubles.
+    return NOT_DECIMAL, value.view(np.int64)
 
 
-def _pack(column: Int64s) -> tuple[list[int], bytes]:
-    if not len(column):
-        return [0], b""
-    base, top = int(column.min()), int(column.max())
-    if base == top:
-        return [base], b""
-    offsets = column - base
-    scale = int(np.gcd.reduce(offsets))
-    width = next(width for width in (1, 2, 4, 8) if (top - base) // scale < 1 << 8 * width)
-    return [base, scale, width], _planes((offsets // scale).astype(f"<u{width}"))
+def _width(top: int) -> int:
+    """Bytes that hold every integer up to this one."""
+    return next(width for width in (0, 1, 2, 4, 8) if top < 1 << 8 * width)
 
 
-def _planes(column: NDArray[Any]) -> bytes:
-    return column.view(np.uint8).reshape(len(column), -1).T.tobytes()
+_local = threading.local()
+
+
+def _compressor() -> zstandard.ZstdCompressor:
+    # One compressor serves one thread at a time, and is costly to make.
+    if not hasattr(_local, "compressor"):
+        _local.compressor = zstandard.ZstdCompressor(level=COMPRESSION_LEVEL)
+    compressor: zstandard.ZstdCompressor = _local.compressor
+    return compressor
 
 
 def from_bytes(encoded: bytes) -> Columns:
@@ -222,29 +298,24 @@ def from_bytes(encoded: bytes) -> Columns:
     Raises:
         ValueError: the bytes are of a version that this program does not know.
     """
-    if encoded[:1] != bytes([VERSION]):
+    version, frame = encoded[:1], encoded[1:]
+    if version == COMPRESSED:
+        frame = zstandard.ZstdDecompressor().decompress(frame)
+    elif version != PLAIN:
         raise ValueError("sample columns of a newer version")
-    frame = zstandard.ZstdDecompressor().decompress(encoded[1:])
-    body = 4 + int.from_bytes(frame[:4], "little")
-    count, devices, versions, first, exponent, hows = msgspec.msgpack.decode(frame[4:body])
-    data = memoryview(frame)[body:]
-    arrays = []
-    for how in hows:
-        width = 8 if not how else how[2] if len(how) > 1 else 0
-        arrays.append(_unpack(how, data[: count * width], count))
-        data = data[count * width :]
-    arrays[0] = arrays[0].cumsum() + first
-    value = arrays[7] if exponent is None else arrays[7] / 10**exponent
-    named = dict(zip(ARRAYS, [*arrays[:7], value], strict=True))
-    return Columns(**named, devices=tuple(devices), versions=tuple(versions))
-
-
-def _unpack(how: list[int], data: memoryview, count: int) -> NDArray[Any]:
-    if len(how) == 1:
-        return np.full(count, how[0], np.int64)
-    planes = np.frombuffer(data, np.uint8).reshape(-1, count).T
-    if not how:
-        return np.ascontiguousarray(planes).view("<f8").reshape(count)
-    base, scale, width = how
-    column = np.ascontiguousarray(planes).view(f"<u{width}").reshape(count)
-    return column.astype(np.int64) * scale + base
+    at = HEADER_LENGTH + int.from_bytes(frame[:HEADER_LENGTH], "little")
+    count, devices, versions, first, exponent, base, scale, widths = msgspec.msgpack.decode(
+        frame[HEADER_LENGTH:at]
+    )
+    table = np.empty((len(widths), count), np.int64)
+    table[:] = np.array(base)[:, np.newaxis]
+    for number, width in enumerate(widths):
+        if width:
+            planes = np.frombuffer(frame, np.uint8, count * width, at).reshape(width, count)
+            narrow = np.ascontiguousarray(planes.T).view(f"<u{width}")[:, 0]
+            table[number] += narrow.astype(np.int64) * scale[number]
+            at += count * width
+    table[0, 0] = first
+    np.cumsum(table[0], out=table[0])
+    value = table[-1].view(np.float64) if exponent == NOT_DECIMAL else table[-1] / 10**exponent
+    return Columns(table[:-1], value, tuple(devices), tuple(versions))

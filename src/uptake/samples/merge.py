@@ -1,11 +1,10 @@
 """Batches that may overlap, brought together as if they had arrived as one."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
-from uptake.samples.columns import ARRAYS, Columns, latest, table_of
+from uptake.samples.columns import Columns, latest, table_of
 
 
 def merge(batches: Sequence[Columns]) -> Columns:
@@ -16,16 +15,14 @@ def merge(batches: Sequence[Columns]) -> Columns:
     """
     if len(batches) == 1:
         return batches[0]
-    names = [name for batch in batches for name in batch.devices]
-    devices, device = table_of(names)
+    devices, device = table_of([name for batch in batches for name in batch.devices])
     versions, version = table_of([name for batch in batches for name in batch.versions])
-    arrays = {name: np.concatenate([getattr(batch, name) for batch in batches]) for name in ARRAYS}
+    numbers = np.concatenate([batch.numbers for batch in batches], axis=1)
+    value = np.concatenate([batch.value for batch in batches])
     counts = [len(batch) for batch in batches]
-    arrays["device"] = device[arrays["device"] + _shifts(counts, [len(b.devices) for b in batches])]
-    arrays["version"] = version[
-        arrays["version"] + _shifts(counts, [len(b.versions) for b in batches])
-    ]
-    return latest(replace(batches[0], **arrays, devices=devices, versions=versions))
+    numbers[4] = device[numbers[4] + _shifts(counts, [len(b.devices) for b in batches])]
+    numbers[5] = version[numbers[5] + _shifts(counts, [len(b.versions) for b in batches])]
+    return latest(Columns(numbers, value, devices, versions))
 
 
 def _shifts(

@@ -11,6 +11,7 @@ so that `tell` writes it again as it came.
 import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,97 +105,112 @@ def read_all(texts: Sequence[str]) -> tuple[Int64s, Int64s]:
     Raises:
         ValueError: at least one is not a timestamp.
     """
-    widths = set(map(len, texts))
-    if len(widths) == 1:
-        return _read_one_width(texts)
-    ticks, told = np.empty((2, len(texts)), np.int64)
-    for width in widths:
-        places = [i for i, text in enumerate(texts) if len(text) == width]
-        ticks[places], told[places] = _read_one_width([texts[i] for i in places])
-    return ticks, told
-
-
-def _read_one_width(texts: Sequence[str]) -> tuple[Int64s, Int64s]:
     alike = _read_alike(texts) if len(texts) >= VECTOR_FROM else None
     if alike is not None:
         return alike
-    ticks, told = np.array([read(text) for text in texts], np.int64).T
+    widths = set(map(len, texts))
+    if len(widths) == 1 or len(texts) < VECTOR_FROM:
+        ticks, told = np.array([read(text) for text in texts], np.int64).reshape(-1, 2).T
+        return ticks, told
+    ticks, told = np.empty((2, len(texts)), np.int64)
+    for width in widths:
+        places = [i for i, text in enumerate(texts) if len(text) == width]
+        ticks[places], told[places] = read_all([texts[i] for i in places])
     return ticks, told
 
 
-_MONTH_DAYS = np.array([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
 _SHAPE = re.compile(r"....-..-..[T ]..:..:..(?:\.([0-9]{1,7}))?(Z|[+-]..:..)?")
+_LOWEST = np.array([1, 1, 1, 0, 0, 0, 0, 0])
+_HIGHEST = np.array([9999, 12, 31, 23, 59, 59, 23, 59])
+_FEBRUARY_DAYS = 28
+_EPOCH_MONTH = 1970 * 12
+
+
+class _Layout:
+    """Where the digits of a text of one shape stand, and what they weigh.
+
+    `weights @ digits` gives year, month, day, hour, minute, second, the offset's hours and
+    minutes, and the ticks since midnight: all exact in float64.
+    """
+
+    def __init__(self, width: int, fraction: int, zone: str) -> None:
+        self.fraction = fraction
+        self.offset_at = width - 6 if zone not in {"", "Z"} else None
+        fixed = [
+            4,
+            7,
+            10,
+            13,
+            16,
+            *([19] if fraction else []),
+            *([width - 1] if zone == "Z" else []),
+        ]
+        places = [(0, 4), (5, 2), (8, 2), (11, 2), (14, 2), (17, 2)]
+        if self.offset_at is not None:
+            fixed.append(self.offset_at + 3)
+            places += [(self.offset_at + 1, 2), (self.offset_at + 4, 2)]
+        self.fixed = np.array([*fixed, width])
+        signs = [] if self.offset_at is None else [self.offset_at]
+        self.digits = np.delete(np.arange(width), fixed + signs)
+        self.weights = np.zeros((9, width + 1))
+        for row, (place, count) in enumerate(places):
+            self.weights[row, place : place + count] = 10.0 ** np.arange(count - 1, -1, -1)
+        hour, minute, second = self.weights[3:6]
+        self.weights[8] = (hour * 3600 + minute * 60 + second) * TICKS
+        self.weights[8, 20 : 20 + fraction] = 10.0 ** (FRACTION_DIGITS - 1 - np.arange(fraction))
+
+    def fits(self, chars: NDArray[np.uint8], digits: NDArray[np.uint8], parts: Int64s) -> bool:
+        """Whether all texts have this shape and no part is out of its range."""
+        if (digits.max(axis=1)[self.digits] > 9).any():
+            return False
+        if (chars.min(axis=1) != chars.max(axis=1))[self.fixed].any():
+            return False
+        if self.offset_at is not None:
+            signs = chars[self.offset_at]
+            if not ((signs == ord("+")) | (signs == ord("-"))).all():
+                return False
+        lowest, highest = parts[:8].min(axis=1), parts[:8].max(axis=1)
+        return bool((lowest >= _LOWEST).all() and (highest <= _HIGHEST).all())
+
+
+@lru_cache
+def _layout(width: int, fraction: int, zone: str) -> _Layout:
+    return _Layout(width, fraction, zone)
 
 
 def _read_alike(texts: Sequence[str]) -> tuple[Int64s, Int64s] | None:
-    """Read texts of one width that all have the shape of the first; None when they do not."""
+    """Read texts that all have the shape of the first; None when they have not, or are wrong."""
     shape = _SHAPE.fullmatch(texts[0])
-    joined = "".join(texts)
-    if shape is None or not joined.isascii():
+    # The line ends prove that all texts are of one width: where one is not, they stand elsewhere.
+    joined = "\n".join(texts) + "\n"
+    width = len(texts[0]) + 1
+    if shape is None or len(joined) != width * len(texts) or not joined.isascii():
         return None
-    width = len(texts[0])
-    digits = len(shape[1] or "")
-    offset_at = width - 6 if shape[2] and shape[2] != "Z" else None
+    layout = _layout(width - 1, len(shape[1] or ""), (shape[2] or "")[:1])
     chars = np.ascontiguousarray(np.frombuffer(joined.encode(), np.uint8).reshape(-1, width).T)
-    fixed = [4, 7, 10, 13, 16, *([19] if digits else [])]
-    if offset_at is not None:
-        fixed.append(offset_at + 3)
-    elif shape[2]:
-        fixed.append(width - 1)
-    signs = [] if offset_at is None else [offset_at]
-    numbers = np.delete(np.arange(width), fixed + signs)
-    values = chars.astype(np.int32) - ord("0")
-    if (chars[fixed] != chars[fixed, :1]).any() or (values[numbers].view(np.uint32) > 9).any():
+    digits = chars - np.uint8(ord("0"))
+    parts = (layout.weights @ digits.astype(np.float64)).astype(np.int64)
+    if not layout.fits(chars, digits, parts):
         return None
-    seconds = _seconds(values)
-    if seconds is None:
+    days = _days(*parts[:3])
+    if days is None:
         return None
-    ticks = seconds * TICKS
-    if digits:
-        fraction = _number(values, 20, digits)
-        ticks += fraction * np.int64(10 ** (FRACTION_DIGITS - digits))
-    if offset_at is None:
-        return ticks, np.full(len(texts), _told(None, digits))
-    minutes = _offsets(chars[offset_at], values[offset_at + 1 :])
-    if minutes is None:
+    ticks = days * (86400 * TICKS) + parts[8]
+    if layout.offset_at is None:
+        return ticks, np.full(len(texts), _told(None, layout.fraction))
+    minutes = parts[6] * 60 + parts[7]
+    minutes = np.where(chars[layout.offset_at] == ord("-"), -minutes, minutes)
+    return ticks - minutes * _MINUTE, (minutes + _ZONE_BIAS) << _ZONE_SHIFT | layout.fraction
+
+
+def _days(year: Int64s, month: Int64s, day: Int64s) -> Int64s | None:
+    """Days since the epoch; None when a month has no such day."""
+    months = year * 12 + (month - 1) - _EPOCH_MONTH
+    first = _first_days(months)
+    if day.max() > _FEBRUARY_DAYS and (first + day > _first_days(months + 1)).any():
         return None
-    told = (minutes + _ZONE_BIAS) << _ZONE_SHIFT | digits
-    return ticks - minutes * _MINUTE, told
+    return first + (day - 1)
 
 
-def _number(values: NDArray[np.int32], place: int, digits: int) -> NDArray[np.int32]:
-    number: NDArray[np.int32] = values[place]
-    for digit in values[place + 1 : place + digits]:
-        number = number * 10 + digit
-    return number
-
-
-def _seconds(values: NDArray[np.int32]) -> Int64s | None:
-    """Local seconds since the epoch; None when one of the times does not exist."""
-    year = _number(values, 0, 4)
-    month, day = _number(values, 5, 2), _number(values, 8, 2)
-    hour, minute, second = (_number(values, place, 2) for place in (11, 14, 17))
-    if (year < 1).any() or (month < 1).any() or (month > 12).any() or (day < 1).any():
-        return None
-    leap = (year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0)) & (month == 2)
-    if (day > _MONTH_DAYS[month] + leap).any():
-        return None
-    if (hour > 23).any() or (minute > 59).any() or (second > 59).any():
-        return None
-    # Days from a calendar that starts on 1 March, so that the leap day comes last in its year.
-    march = (month + 9) % 12
-    years = year - (month < 3)
-    days = 365 * years + years // 4 - years // 100 + years // 400 + (march * 306 + 5) // 10 + day
-    return (days - _DAYS_TO_EPOCH).astype(np.int64) * 86400 + hour * 3600 + minute * 60 + second
-
-
-_DAYS_TO_EPOCH = 719469
-
-
-def _offsets(signs: NDArray[np.uint8], values: NDArray[np.int32]) -> Int64s | None:
-    hours, minutes = _number(values, 0, 2), _number(values, 3, 2)
-    minus = signs == ord("-")
-    if ((signs != ord("+")) & ~minus).any() or (hours > 23).any() or (minutes > 59).any():
-        return None
-    size = (hours * 60 + minutes).astype(np.int64)
-    return np.where(minus, -size, size)
+def _first_days(months: Int64s) -> Int64s:
+    return months.astype("M8[M]").astype("M8[D]").astype(np.int64)

@@ -15,7 +15,7 @@ class SqlStore(Reads, SqlRegistry):
 
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine)
-        self._statements = Statements(self.insert)
+        self._statements = Statements(self)
 
     def commit(self, entries: Sequence[Entry]) -> list[tuple[Written, ...]]:
         """See `Items.commit`."""

@@ -69,6 +69,8 @@ users = Table(
     Column("revision", BigInteger, nullable=False),
     Column("first_seen", BigInteger, nullable=False),
     Column("last_seen", BigInteger, nullable=False),
+    # A digest of the attributes' names; "" while there are none, NULL once they came in parts.
+    Column("names", String),
     Column("attributes", JsonText, nullable=False),
     sqlite_with_rowid=False,
 )

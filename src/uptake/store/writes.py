@@ -4,15 +4,18 @@ Everything that a user's row orders is written after that row, whose upsert lock
 with many writers, entries of one user wait for each other there, and those of others do not.
 """
 
+import hashlib
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, bindparam, case, select
 
 from uptake.model.items import Attributes
 from uptake.store import tables as t
 from uptake.store.base import FIRST_IMAGE_ID
+from uptake.store.database import Bulk, Database
 from uptake.store.records import (
     BatchRecord,
     DocumentRecord,
@@ -27,18 +30,37 @@ from uptake.store.records import (
 SEQUENCE_BITS = 16
 """A batch's sequence is its user's revision, then its place in the group in this many bits."""
 
+NO_NAMES = ""
+MAX_NAME_SETS = 1024
+"""Sets of attribute names whose digests are remembered."""
+
 Row = dict[str, Any]
 
 
-class Statements:
-    """The statements of `write`, for the dialect whose `insert` is given."""
+_KEY = ("project_id", "user_id")
+_SEEN = ("first_seen", "last_seen")
+_BATCH = ("metric", "digest", "first", "last", "count", "columns")
+_DOCUMENT = ("upload_id", "type", "data")
 
-    def __init__(self, insert: Any) -> None:
-        self.touch_user = _upsert_user(insert)
-        self.set_attributes = _upsert_attributes(insert)
-        self.add_batch = _upsert_batch(insert)
+
+class Statements:
+    """The statements of `write`, for a database."""
+
+    def __init__(self, database: Database) -> None:
+        insert, dialect = database.insert, database.engine.dialect
         self.claim_upload = insert(t.uploads).on_conflict_do_nothing()
-        self.add_document = insert(t.documents).on_conflict_do_nothing()
+        add_document = insert(t.documents).on_conflict_do_nothing()
+        batch = (*_KEY, *_BATCH, "received_at", "of_project", "of_user", "place")
+        self.touch_users = Bulk(_upsert_user(insert), (*_KEY, *_SEEN), dialect)
+        self.set_attributes = Bulk(
+            _upsert_attributes(insert), (*_KEY, *_SEEN, "names", "attributes"), dialect
+        )
+        self.add_batches = Bulk(_upsert_batch(insert), batch, dialect)
+        self.add_uploads = Bulk(self.claim_upload, (*_KEY, "upload_id", "digest"), dialect)
+        self.add_documents = Bulk(add_document, (*_KEY, *_DOCUMENT, "received_at"), dialect)
+        self.add_rejections = Bulk(
+            insert(t.rejections), [column.name for column in t.rejections.columns], dialect
+        )
         self.next_image = (
             insert(t.image_numbers)
             .values(last=FIRST_IMAGE_ID)
@@ -49,28 +71,40 @@ class Statements:
         )
         self.add_image = insert(t.images)
         self.add_image_name = insert(t.image_names)
-        self.add_rejection = insert(t.rejections)
 
 
 def _upsert_user(insert: Any) -> Any:
-    statement = insert(t.users).values(revision=1, attributes="{}")
+    statement = insert(t.users).values(revision=1, names=NO_NAMES, attributes="{}")
     return statement.on_conflict_do_update(
         index_elements=["project_id", "user_id"],
-        set_={"revision": t.users.c.revision + 1, "last_seen": statement.excluded.last_seen},
+        set_=_touched(statement.excluded),
     )
 
 
 def _upsert_attributes(insert: Any) -> Any:
     statement = insert(t.users).values(revision=1)
-    merged = t.merge_json(t.users.c.attributes, statement.excluded.attributes)
+    told, kept = statement.excluded, t.users.c
+    merged = t.merge_json(kept.attributes, told.attributes)
     return statement.on_conflict_do_update(
         index_elements=["project_id", "user_id"],
         set_={
-            "revision": t.users.c.revision + 1,
-            "last_seen": statement.excluded.last_seen,
-            "attributes": merged,
+            **_touched(told),
+            # The same names again, as in every nightly sync: nothing stays of what there was, and
+            # there is no need to look for it, which takes as long as all the rest.
+            "attributes": case((kept.names == told.names, told.attributes), else_=merged),
+            "names": case((kept.names.in_((told.names, NO_NAMES)), told.names), else_=None),
         },
     )
+
+
+def _touched(excluded: Any) -> dict[str, Any]:
+    # Writers of one user may come in another order than that in which they received.
+    first, last = t.users.c.first_seen, t.users.c.last_seen
+    return {
+        "revision": t.users.c.revision + 1,
+        "first_seen": case((excluded.first_seen < first, excluded.first_seen), else_=first),
+        "last_seen": case((excluded.last_seen > last, excluded.last_seen), else_=last),
+    }
 
 
 def _upsert_batch(insert: Any) -> Any:
@@ -141,27 +175,23 @@ class _Rows:
         key = {"project_id": entry.project, "user_id": record.user_id}
         seen = {"first_seen": entry.received_at, "last_seen": entry.received_at}
         if isinstance(record, Attributes):
+            names = _names_digest(tuple(record.values))
             values = _encode(record.values)
-            self.attributes.append({**key, **seen, "attributes": values})
+            self.attributes.append({**key, **seen, "names": names, "attributes": values})
             return
-        self.users[entry.project, record.user_id] = {**key, **seen}
+        user = self.users.setdefault((entry.project, record.user_id), {**key, **seen})
+        user["first_seen"] = min(user["first_seen"], entry.received_at)
+        user["last_seen"] = max(user["last_seen"], entry.received_at)
         if isinstance(record, BatchRecord):
-            row = {name: getattr(record, name) for name in _BATCH_FIELDS}
+            row = {name: getattr(record, name) for name in _BATCH}
             row |= {"of_project": entry.project, "of_user": record.user_id}
             row |= {"place": len(self.batches), "received_at": entry.received_at}
             self.batches.append(key | row)
         elif isinstance(record, DocumentRecord):
             if record.digest is None:
                 self.uploads.append({**key, "upload_id": record.upload_id, "digest": None})
-            self.documents.append(
-                {
-                    **key,
-                    "upload_id": record.upload_id,
-                    "type": record.type,
-                    "data": record.data,
-                    "received_at": entry.received_at,
-                }
-            )
+            row = {name: getattr(record, name) for name in _DOCUMENT}
+            self.documents.append(key | row | {"received_at": entry.received_at})
 
     def reject(self, entry: Entry, rejection: RejectionRecord | None) -> None:
         if rejection is None:
@@ -174,19 +204,17 @@ class _Rows:
         # In one order for every group, so that two writers never wait for each other.
         users = [self.users[key] for key in sorted(self.users)]
         attributes = sorted(self.attributes, key=lambda row: (row["project_id"], row["user_id"]))
-        for statement, rows in (
-            (statements.touch_user, users),
-            (statements.set_attributes, attributes),
-            (statements.add_batch, self.batches),
-            (statements.claim_upload, self.uploads),
-            (statements.add_document, self.documents),
-            (statements.add_rejection, self.rejections),
-        ):
-            if rows:
-                connection.execute(statement, rows)
+        statements.touch_users.run(connection, users)
+        statements.set_attributes.run(connection, attributes)
+        statements.add_batches.run(connection, self.batches)
+        statements.add_uploads.run(connection, self.uploads)
+        statements.add_documents.run(connection, self.documents)
+        statements.add_rejections.run(connection, self.rejections)
 
 
-_BATCH_FIELDS = ("metric", "digest", "first", "last", "count", "columns")
+@lru_cache(MAX_NAME_SETS)
+def _names_digest(names: tuple[str, ...]) -> str:
+    return hashlib.sha256("\0".join(sorted(names)).encode()).hexdigest()[:16] if names else NO_NAMES
 
 
 def _encode(value: object) -> str:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,12 +33,14 @@ class LiveServer:
         data_dir: its folder; it outlives the server.
         options: further arguments of `uptake serve`.
         environment: further variables of its environment.
+        program: what is run as `uptake` to serve.
         url: its address, while it runs.
     """
 
     data_dir: Path
     options: Sequence[str] = ()
     environment: dict[str, str] = field(default_factory=dict)
+    program: Sequence[str] = (sys.executable, "-m", "uptake")
     url: str = ""
     process: subprocess.Popen[bytes] | None = None
 
@@ -62,7 +64,7 @@ class LiveServer:
         self.url = f"http://127.0.0.1:{port}"
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
-                [*_uptake(), "serve", "--port", str(port), *self._where(), *self.options],
+                [*self.program, "serve", "--port", str(port), *self._where(), *self.options],
                 stdout=log,
                 stderr=log,
                 env={**os.environ, **self.environment},
@@ -95,10 +97,8 @@ class LiveServer:
         """Kill it and all its processes, without notice."""
         if self.process is None:
             return
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self.process.wait(STOP_SECONDS)
         self.process = None
 

@@ -7,12 +7,15 @@ wrong is judged sample by sample (`judge`), and what is right of it is taken.
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from uptake.formats.base import MALFORMED, WireRequest
-from uptake.formats.gerosense.judge import PlainSample, judge, to_columns
+from uptake.formats.gerosense.judge import PlainSample, judge, read_columns
 from uptake.formats.gerosense.wire import MAX_SAMPLES, MAX_VALUES, MIN_SAMPLES
 from uptake.model.items import METRICS, SampleBatch, user_id_fault
 from uptake.model.submission import Submission
+from uptake.samples import columns
+from uptake.samples.columns import Columns
 
 
 class _UploadV11(msgspec.Struct):
@@ -47,24 +50,31 @@ def _decode(
         upload = decoder.decode(body)
         user_id = upload.user_id if isinstance(upload, _UploadV22) else bound_user or ""
         if _is_sound(upload, user_id):
-            metric: Any = upload.data_type
-            batch = SampleBatch(user_id, metric, to_columns(upload.data), len(upload.data))
-            return Submission(items=(batch,))
+            told = read_columns(upload.data)
+            if _are_sound(told):
+                metric: Any = upload.data_type
+                batch = SampleBatch(user_id, metric, columns.latest(told), len(told))
+                return Submission(items=(batch,))
     except (*MALFORMED, ValueError):
         pass
     return judge(body, bound_user)
 
 
 def _is_sound(upload: _UploadV11, user_id: str) -> bool:
-    samples = upload.data
-    if upload.data_type not in METRICS or user_id_fault(user_id):
-        return False
-    if not MIN_SAMPLES <= len(samples) <= MAX_SAMPLES:
-        return False
-    if not all(map(str.strip, {sample.device_name for sample in samples})):
-        return False
-    for unit in {sample.unit for sample in samples}:
-        limit = MAX_VALUES.get(unit, 0.0)
-        if not all(0 < sample.value <= limit for sample in samples if sample.unit == unit):
-            return False
-    return True
+    return (
+        upload.data_type in METRICS
+        and user_id_fault(user_id) is None
+        and MIN_SAMPLES <= len(upload.data) <= MAX_SAMPLES
+    )
+
+
+def _are_sound(samples: Columns) -> bool:
+    highest = _HIGHEST[samples.unit]
+    return (
+        all(map(str.strip, samples.devices))
+        and bool((samples.value > 0).all())
+        and bool((samples.value <= highest).all())
+    )
+
+
+_HIGHEST = np.array([MAX_VALUES[unit] for unit in columns.UNITS])

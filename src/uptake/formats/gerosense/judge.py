@@ -30,13 +30,13 @@ class PlainSample(msgspec.Struct, gc=False):
     end_date: str | None = None
 
 
-def to_columns(samples: Sequence[PlainSample]) -> Columns:
-    """Sound samples as columns.
+def read_columns(samples: Sequence[PlainSample]) -> Columns:
+    """Samples as columns, in the order in which they came.
 
     Raises:
-        ValueError: a time is not ISO 8601, or a sample ends before it starts.
+        ValueError: a time is not ISO 8601, a sample ends before it starts, or a unit is unknown.
     """
-    return columns.build(
+    return columns.read(
         [sample.device_name for sample in samples],
         [sample.device_version for sample in samples],
         [sample.start_date for sample in samples],
@@ -73,7 +73,11 @@ def judge(body: bytes, bound_user: str | None) -> Submission:
             good.append(sample)
         else:
             refusals.append(Refusal(tuple(reasons), bytes(element), index, user_id))
-    items = (SampleBatch(user_id, metric, to_columns(good), len(good)),) if good else ()
+    items = (
+        (SampleBatch(user_id, metric, columns.latest(read_columns(good)), len(good)),)
+        if good
+        else ()
+    )
     return Submission(items, tuple(refusals))
 
 

@@ -1,5 +1,7 @@
 """From Ptengine's matrix to attributes, a row at a time."""
 
+import re
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -15,12 +17,19 @@ class _Strings(msgspec.Struct):
     values: list[list[str]]
 
 
+class _Plain(msgspec.Struct):
+    field_name: list[str]
+    values: list[list[str | int | bool]]
+
+
 class _Scalars(msgspec.Struct):
     field_name: list[str]
     values: list[list[msgspec.Raw]]
 
 
+_MINUS_ZERO = re.compile(rb"[\[,\s]-0[\],\s]")
 _strings = msgspec.json.Decoder(_Strings)
+_plain = msgspec.json.Decoder(_Plain)
 _scalars = msgspec.json.Decoder(_Scalars)
 
 
@@ -94,6 +103,11 @@ def _check_rows(names: list[str], rows: list[list[str]], *, may_hold_nul: bool) 
 
 def _read_scalars(body: bytes) -> tuple[list[str], list[list[str]]]:
     """Names and values of a request in which some values are not strings."""
+    with suppress(*MALFORMED):
+        # Whole numbers but -0 are written back as they were told; others need their text.
+        if not _MINUS_ZERO.search(body):
+            plain = _plain.decode(body)
+            return plain.field_name, [list(map(_plain_text, row)) for row in plain.values]
     try:
         upload = _scalars.decode(body)
     except MALFORMED:
@@ -104,6 +118,12 @@ def _read_scalars(body: bytes) -> tuple[list[str], list[list[str]]]:
         for i, row in enumerate(upload.values)
     ]
     return upload.field_name, rows
+
+
+def _plain_text(value: str | int | bool) -> str:  # noqa: FBT001
+    if isinstance(value, str):
+        return value
+    return str(value) if value is not True and value is not False else str(value).lower()
 
 
 def _text(raw: msgspec.Raw, place: str) -> str:

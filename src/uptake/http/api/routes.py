@@ -5,8 +5,9 @@ from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
 from urllib.parse import unquote
 
-from litestar import Request, get
-from litestar.handlers import HTTPRouteHandler
+from litestar import Request, Router, get
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import Parameter
 
@@ -30,6 +31,7 @@ DEFAULT_LIMIT = 1000
 
 Result = TypeVar("Result")
 AnyRequest = Request[Any, Any, Any]
+AnyConnection = ASGIConnection[Any, Any, Any, Any]
 Limit = Annotated[int, Parameter(ge=1, le=MAX_LIMIT, description="Entries of a page")]
 Cursor = Annotated[str | None, Parameter(description="The `next` of the page before")]
 Moment = "ISO 8601; without an offset, UTC"
@@ -52,22 +54,24 @@ PROBLEMS = {
 }
 
 
-def api_routes(services: Services, access: Access) -> list[HTTPRouteHandler]:
-    """The routes, over these services."""
+def api_routes(services: Services, access: Access) -> list[Router]:
+    """The routes, over these services; each asks for a key first."""
     store = services.store
 
-    async def admit(request: AnyRequest) -> Key:
-        return await access.admit(bearer(header_map(request.scope["headers"])), "data:read")
+    async def admit(connection: AnyConnection, _handler: BaseRouteHandler) -> None:
+        # A guard, so that nothing else of a request is looked at before its key.
+        secret = bearer(header_map(connection.scope["headers"]))
+        connection.scope["state"]["key"] = await access.admit(secret, "data:read")
 
-    @get(f"{PREFIX}/users/{{user_id:str}}", responses=PROBLEMS, summary="A user's profile")
+    @get("/users/{user_id:str}", responses=PROBLEMS, summary="A user's profile")
     async def get_user(request: AnyRequest, user_id: str) -> users.Profile:
         """Attributes, and how much of everything else there is."""
-        key = await admit(request)
+        key = _key(request)
         user_id = unquote(user_id)
         permit_users(key, {user_id})
         return await ask(users.profile, store, key.project, user_id)
 
-    @get(f"{PREFIX}/users/{{user_id:str}}/samples", responses=PROBLEMS, summary="A user's samples")
+    @get("/users/{user_id:str}/samples", responses=PROBLEMS, summary="A user's samples")
     async def get_samples(  # noqa: PLR0913, PLR0917 - what can be asked for
         request: AnyRequest,
         user_id: str,
@@ -80,7 +84,7 @@ def api_routes(services: Services, access: Access) -> list[HTTPRouteHandler]:
         limit: Limit = DEFAULT_LIMIT,
     ) -> samples.SamplePage:
         """In order of start, repeats once, times with the offset in which they were told."""
-        key = await admit(request)
+        key = _key(request)
         user_id = unquote(user_id)
         permit_users(key, {user_id})
         return await ask(
@@ -95,12 +99,12 @@ def api_routes(services: Services, access: Access) -> list[HTTPRouteHandler]:
             limit=limit,
         )
 
-    @get(f"{PREFIX}/users/{{user_id:str}}/images", responses=PROBLEMS, summary="A user's images")
+    @get("/users/{user_id:str}/images", responses=PROBLEMS, summary="A user's images")
     async def get_images(
         request: AnyRequest, user_id: str, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT
     ) -> users.ImagePage:
         """In the order in which they were first received."""
-        key = await admit(request)
+        key = _key(request)
         user_id = unquote(user_id)
         permit_users(key, {user_id})
         base_url = public_url(request, services.public_url) + IMAGES_PATH
@@ -114,15 +118,21 @@ def api_routes(services: Services, access: Access) -> list[HTTPRouteHandler]:
             limit=limit,
         )
 
-    @get(f"{PREFIX}/documents/{{upload_id:str}}", responses=PROBLEMS, summary="A document")
+    @get("/documents/{upload_id:str}", responses=PROBLEMS, summary="A document")
     async def get_document(request: AnyRequest, upload_id: str) -> users.Document:
         """As it was uploaded."""
-        key = await admit(request)
+        key = _key(request)
         found = await ask(users.document, store, key.project, unquote(upload_id))
         permit_users(key, {found.user_id})
         return found
 
-    return [get_user, get_samples, get_images, get_document]
+    handlers = [get_user, get_samples, get_images, get_document]
+    return [Router(PREFIX, guards=[admit], route_handlers=handlers)]
+
+
+def _key(request: AnyRequest) -> Key:
+    key: Key = request.scope["state"]["key"]
+    return key
 
 
 async def ask(question: Callable[..., Result], *args: Any, **options: Any) -> Result:

@@ -16,6 +16,7 @@ depends_on = None
 def upgrade() -> None:
     _create_registry()
     _create_items()
+    _create_images()
 
 
 def _create_registry() -> None:
@@ -71,42 +72,6 @@ def _create_items() -> None:
         sa.PrimaryKeyConstraint("project_id", "user_id", "upload_id"),
     )
     op.create_table(
-        "image_names",
-        sa.Column("name", sa.String(), nullable=False),
-        sa.Column("project_id", sa.String(), nullable=False),
-        sa.Column("user_id", sa.String(), nullable=False),
-        sa.Column("image_id", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("name"),
-        sqlite_with_rowid=False,
-    )
-    op.create_table(
-        "image_numbers",
-        sa.Column("project_id", sa.String(), nullable=False),
-        sa.Column("last", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("project_id"),
-    )
-    op.create_table(
-        "images",
-        sa.Column("project_id", sa.String(), nullable=False),
-        sa.Column("user_id", sa.String(), nullable=False),
-        sa.Column("image_id", sa.BigInteger(), nullable=False),
-        sa.Column("upload_digest", sa.LargeBinary(), nullable=False),
-        sa.Column("uploaded_bytes", sa.Integer(), nullable=False),
-        sa.Column("name", sa.String(), nullable=False),
-        sa.Column("sha256", sa.String(), nullable=False),
-        sa.Column("bytes", sa.Integer(), nullable=False),
-        sa.Column("blob", sa.String(), nullable=False),
-        sa.Column("media_type", sa.String(), nullable=False),
-        sa.Column("width", sa.Integer(), nullable=False),
-        sa.Column("height", sa.Integer(), nullable=False),
-        sa.Column("received_at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("project_id", "user_id", "image_id"),
-        sqlite_with_rowid=False,
-    )
-    op.create_index(
-        "images_by_upload", "images", ["project_id", "user_id", "upload_digest"], unique=True
-    )
-    op.create_table(
         "rejections",
         sa.Column("project_id", sa.String(), nullable=False),
         sa.Column("user_id", sa.String(), nullable=False),
@@ -154,6 +119,7 @@ def _create_items() -> None:
         sa.Column("revision", sa.BigInteger(), nullable=False),
         sa.Column("first_seen", sa.BigInteger(), nullable=False),
         sa.Column("last_seen", sa.BigInteger(), nullable=False),
+        sa.Column("names", sa.String(), nullable=True),
         sa.Column(
             "attributes",
             sa.Text().with_variant(postgresql.JSONB(), "postgresql"),
@@ -161,4 +127,43 @@ def _create_items() -> None:
         ),
         sa.PrimaryKeyConstraint("project_id", "user_id"),
         sqlite_with_rowid=False,
+    )
+
+
+def _create_images() -> None:
+    op.create_table(
+        "image_names",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("project_id", sa.String(), nullable=False),
+        sa.Column("user_id", sa.String(), nullable=False),
+        sa.Column("image_id", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "image_numbers",
+        sa.Column("project_id", sa.String(), nullable=False),
+        sa.Column("last", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("project_id"),
+    )
+    op.create_table(
+        "images",
+        sa.Column("project_id", sa.String(), nullable=False),
+        sa.Column("user_id", sa.String(), nullable=False),
+        sa.Column("image_id", sa.BigInteger(), nullable=False),
+        sa.Column("upload_digest", sa.LargeBinary(), nullable=False),
+        sa.Column("uploaded_bytes", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("sha256", sa.String(), nullable=False),
+        sa.Column("bytes", sa.Integer(), nullable=False),
+        sa.Column("blob", sa.String(), nullable=False),
+        sa.Column("media_type", sa.String(), nullable=False),
+        sa.Column("width", sa.Integer(), nullable=False),
+        sa.Column("height", sa.Integer(), nullable=False),
+        sa.Column("received_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("project_id", "user_id", "image_id"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(
+        "images_by_upload", "images", ["project_id", "user_id", "upload_digest"], unique=True
     )

@@ -1,0 +1,40 @@
+# Every target does its own set-up: a machine with Python 3.11 and pip is enough.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help run check lint test bench docs clean
+
+help: ## Show this.
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/installed: pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) \
+		|| { $(PYTHON) -m pip install --quiet virtualenv && $(PYTHON) -m virtualenv --quiet $(VENV); }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+run: $(VENV)/installed ## Run the demo: a server, and data sent to all five endpoints.
+	$(BIN)/uptake demo
+
+lint: $(VENV)/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+check: lint ## Style, types, structure and the fast tests, in under a minute.
+	$(BIN)/pytest -q tests/samples tests/intake tests/architecture tests/reading
+
+test: lint ## Everything: style, types, structure and every test.
+	$(BIN)/pytest
+
+bench: $(VENV)/installed ## Measure this server and a plain yardstick, and print the tables.
+	$(BIN)/python -m benchmarks
+
+docs: $(VENV)/installed ## Write the generated pages of docs/reference anew.
+	$(BIN)/python docs/generate.py
+
+clean: ## Remove what was built.
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist

@@ -1,0 +1,25 @@
+"""Stepwise: walks of members of a fitness club, as its bands report them."""
+
+from uptake.formats.base import Credential, Endpoint, Format, Place
+from uptake.formats.stepwise import decode, reply, wire
+
+FORMAT = Format(
+    name="stepwise",
+    vendor="Stepwise",
+    prefixes=("/stepwise",),
+    endpoints=(
+        Endpoint(
+            name="stepwise",
+            summary="Upload walks of a member",
+            path="/stepwise/v3/walks",
+            scope="samples:write",
+            credentials=(Credential(Place.HEADER, "x-stepwise-token"),),
+            decode=decode.decode,
+            reply=reply.reply,
+            request_type=wire.Upload,
+            answers={200: wire.Stored, 400: wire.Failed},
+        ),
+    ),
+    refuse=reply.refuse,
+    problem_type=wire.Failed,
+)

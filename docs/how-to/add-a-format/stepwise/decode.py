@@ -1,0 +1,36 @@
+"""From Stepwise's request to a batch of samples; taken whole or not at all."""
+
+import msgspec
+
+from uptake.formats.base import MALFORMED, WireRequest
+from uptake.formats.stepwise.wire import Upload
+from uptake.model.items import SampleBatch, user_id_fault
+from uptake.model.submission import Fault, Submission, refused
+from uptake.samples import columns
+
+_decoder = msgspec.json.Decoder(Upload)
+
+
+def decode(request: WireRequest) -> Submission:
+    """The samples of a request, or the reason why none of them is taken."""
+    try:
+        upload = _decoder.decode(request.body)
+        batch = _batch(upload)
+    except (*MALFORMED, ValueError) as error:
+        return refused([Fault("unacceptable", str(error))], request.body)
+    if fault := user_id_fault(upload.member):
+        return refused([Fault("unacceptable", f"member {fault}")], request.body)
+    return Submission(items=(batch,))
+
+
+def _batch(upload: Upload) -> SampleBatch:
+    count = len(upload.walks)
+    steps = columns.build(
+        [upload.band] * count,
+        [None] * count,
+        [walk.begin for walk in upload.walks],
+        [walk.end for walk in upload.walks],
+        ["count"] * count,
+        [walk.steps for walk in upload.walks],
+    )
+    return SampleBatch(upload.member, "steps", steps, count)

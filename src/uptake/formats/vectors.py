@@ -1,0 +1,209 @@
+"""The cases that come with every format: a request, what it means and what is answered.
+
+A case is a JSON file in the format's folder `vectors`, named for what it shows. In the body of a
+request and in what is expected, `{"<characters>": 128, "of": "x"}` stands for a long string and,
+within a list, `{"<elements>": 1000, "of": ...}` for that many equal elements.
+
+In the body of an answer a string `<uuid>`, `<int>`, `<url>` or `<text>` stands for whatever is one;
+it may carry an illustration, as in `<int:1684155980>`. `<text>` may also stand for a part of a
+string, there and in the message of a fault.
+"""
+
+import base64
+import importlib.resources
+import re
+from importlib.resources.abc import Traversable
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Struct
+
+from uptake.formats.base import JSON, Endpoint, Format
+
+BOUNDARY = "vector-boundary"
+CHARACTERS = "<characters>"
+ELEMENTS = "<elements>"
+PLACEHOLDER = re.compile("<(uuid|int|url|text)(?::([^>]*))?>")
+
+_ILLUSTRATIONS = {
+    "uuid": "019ab3c4-5d6e-7f80-9a1b-2c3d4e5f6071",
+    "int": "1000011",
+    "url": "https://uptake.example/",
+    "text": "...",
+}
+
+
+class BadVector(ValueError):
+    """A file that is no case; the message names it and says why."""
+
+
+class Part(Struct, frozen=True, forbid_unknown_fields=True):
+    """A part of a multipart form; its content is `text` or else `base64`."""
+
+    name: str
+    filename: str | None = None
+    content_type: str | None = None
+    text: str = ""
+    base64: str = ""
+
+    @property
+    def content(self) -> bytes:
+        """The part's bytes."""
+        return self.text.encode() or base64.b64decode(self.base64)
+
+
+class Wire(Struct, frozen=True, forbid_unknown_fields=True):
+    """A request as it is sent.
+
+    Attributes:
+        path: values for the parts in braces of the endpoint's path.
+        headers: beside `Content-Type`, which follows from the body where it is not given.
+        query: parameters beside the key.
+        body: any JSON value; or else one of the following.
+        text, base64: the body's bytes.
+        multipart: the parts of a form.
+    """
+
+    path: dict[str, str] = {}
+    headers: dict[str, str] = {}
+    query: dict[str, str] = {}
+    body: Any = UNSET
+    text: str | None = None
+    base64: str | None = None
+    multipart: tuple[Part, ...] = ()
+
+    @property
+    def content(self) -> bytes:
+        """The body's bytes."""
+        if self.body is not UNSET:
+            return msgspec.json.encode(expanded(self.body))
+        if self.base64 is not None:
+            return base64.b64decode(self.base64)
+        if self.text is not None:
+            return self.text.encode()
+        return b"".join([*map(_written, self.multipart), f"--{BOUNDARY}--\r\n".encode()])
+
+    @property
+    def all_headers(self) -> dict[str, str]:
+        """The headers with `content-type`, names in lower case."""
+        media_type = f"multipart/form-data; boundary={BOUNDARY}" if self.multipart else JSON
+        given = {name.lower(): value for name, value in self.headers.items()}
+        return {"content-type": media_type, **given}
+
+
+class KeyOf(Struct, frozen=True, forbid_unknown_fields=True):
+    """The key that is used: bound to `user`, standing in the place called `place`."""
+
+    user: str | None = None
+    place: str | None = None
+
+
+class Reply(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is answered."""
+
+    status: int
+    body: Any
+
+
+class Vector(Struct, frozen=True, forbid_unknown_fields=True):
+    """A case.
+
+    Attributes:
+        description: one line for the reader.
+        endpoint: name of the endpoint it is for.
+        request: what is sent.
+        submission: what it decodes to, as `uptake.testing.vectors.canonical` shows it.
+        reply: what is answered over HTTP.
+        key: whose key is used, and where it stands.
+        types: document types of the project, with their JSON Schemas or null.
+        example: whether the API's documentation shows it.
+        name: that of the file.
+    """
+
+    description: str
+    endpoint: str
+    request: Wire
+    submission: dict[str, Any]
+    reply: Reply
+    key: KeyOf = KeyOf()
+    types: dict[str, Any] = {}
+    example: bool = False
+    name: str = ""
+
+
+_decoder = msgspec.json.Decoder(Vector)
+
+
+def load(folder: Traversable) -> list[Vector]:
+    """The cases of a folder, in order of name.
+
+    Raises:
+        BadVector: a file is no case.
+    """
+    files = [file for file in folder.iterdir() if file.name.endswith(".json")]
+    return [_read(file) for file in sorted(files, key=lambda file: file.name)]
+
+
+def _read(file: Traversable) -> Vector:
+    try:
+        vector = _decoder.decode(file.read_bytes())
+    except msgspec.DecodeError as error:
+        raise BadVector(f"{file.name}: {error}") from error
+    return msgspec.structs.replace(vector, name=file.name.removesuffix(".json"))
+
+
+def vectors_of(form: Format) -> list[Vector]:
+    """The cases that come with a format of this package."""
+    return load(importlib.resources.files("uptake.formats") / form.name / "vectors")
+
+
+def endpoint_of(form: Format, vector: Vector) -> Endpoint:
+    """The endpoint that a case is for.
+
+    Raises:
+        BadVector: the format has none of that name.
+    """
+    for endpoint in form.endpoints:
+        if endpoint.name == vector.endpoint:
+            return endpoint
+    raise BadVector(f"{vector.name}: {form.name} has no endpoint {vector.endpoint!r}")
+
+
+def expanded(value: Any) -> Any:
+    """A value with what stands for long strings and lists written out."""
+    if isinstance(value, list):
+        return [element for part in value for element in _elements(part)]
+    if not isinstance(value, dict):
+        return value
+    if CHARACTERS in value:
+        return str(value["of"]) * int(value[CHARACTERS])
+    return {name: expanded(member) for name, member in value.items()}
+
+
+def illustrated(value: Any) -> Any:
+    """The body of an answer as a reader is shown it: something in place of every placeholder."""
+    if isinstance(value, list):
+        return [illustrated(element) for element in value]
+    if isinstance(value, dict):
+        return {name: illustrated(member) for name, member in value.items()}
+    if not isinstance(value, str):
+        return value
+    shown = PLACEHOLDER.sub(lambda found: found[2] or _ILLUSTRATIONS[found[1]], value)
+    found = PLACEHOLDER.fullmatch(value)
+    return int(shown) if found and found[1] == "int" else shown
+
+
+def _elements(part: Any) -> list[Any]:
+    if isinstance(part, dict) and ELEMENTS in part:
+        return [expanded(part["of"])] * int(part[ELEMENTS])
+    return [expanded(part)]
+
+
+def _written(part: Part) -> bytes:
+    disposition = f'Content-Disposition: form-data; name="{part.name}"'
+    if part.filename is not None:
+        disposition += f'; filename="{part.filename}"'
+    lines = [f"--{BOUNDARY}", disposition]
+    if part.content_type is not None:
+        lines.append(f"Content-Type: {part.content_type}")
+    return "\r\n".join([*lines, "", ""]).encode() + part.content + b"\r\n"

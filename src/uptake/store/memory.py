@@ -1,0 +1,302 @@
+"""A store in memory: the port in its plainest form, what every other store is compared with."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
+
+from uptake.model.clock import MICROSECONDS
+from uptake.model.items import Attributes, Metric
+from uptake.store.base import (
+    DEFAULT_PROJECT,
+    FIRST_IMAGE_ID,
+    AlreadyExists,
+    Store,
+    StoreUnavailable,
+)
+from uptake.store.records import (
+    BatchRecord,
+    DocumentRecord,
+    DocumentType,
+    Entry,
+    ImageRecord,
+    KeptDocument,
+    KeptImage,
+    KeptRejection,
+    Key,
+    Rate,
+    RejectionRecord,
+    Span,
+    User,
+    Written,
+    WrittenDocument,
+    WrittenImage,
+)
+
+
+class MemoryStore:
+    """The whole port; what it holds is gone with it.
+
+    Attributes:
+        reachable: set to False to see what happens when a store cannot be reached.
+    """
+
+    def __init__(self) -> None:
+        self.reachable = True
+        self._lock = threading.Lock()
+        self._projects = {DEFAULT_PROJECT}
+        self._keys: dict[str, Key] = {}
+        self._uses: dict[str, tuple[int, int]] = {}
+        self._types: dict[tuple[str, str], DocumentType] = {}
+        self._users: dict[tuple[str, str], User] = {}
+        self._documents: dict[tuple[str, str], tuple[bytes | None, KeptDocument]] = {}
+        # In the order received: a dict keeps it, and a batch received again is put in anew.
+        self._batches: dict[tuple[str, str, Metric, bytes], tuple[int, BatchRecord]] = {}
+        self._received = 0
+        self._images: dict[tuple[str, str, bytes], KeptImage] = {}
+        self._names: dict[str, KeptImage] = {}
+        self._last_image: dict[str, int] = {}
+        self._rejections: list[tuple[str, KeptRejection]] = []
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        with self._lock:
+            if not self.reachable:
+                raise StoreUnavailable("the store is out of reach")
+            yield
+
+    def commit(self, entries: Sequence[Entry]) -> list[tuple[Written, ...]]:
+        """See `Items.commit`."""
+        with self._alone():
+            self._check_names(entries)
+            return [self._write(entry) for entry in entries]
+
+    def _check_names(self, entries: Sequence[Entry]) -> None:
+        """Refuse what would fail half way, before anything is written."""
+        taken, known = set(self._names), set(self._images)
+        for entry in entries:
+            for record in entry.records:
+                if not isinstance(record, ImageRecord):
+                    continue
+                identity = (entry.project, record.user_id, record.upload_digest)
+                if identity in known:
+                    continue
+                if record.name in taken:
+                    raise ValueError(f"the image name {record.name!r} is taken")
+                known.add(identity)
+                taken.add(record.name)
+
+    def _write(self, entry: Entry) -> tuple[Written, ...]:
+        written: list[Written] = []
+        for record in entry.records:
+            match record:
+                case DocumentRecord():
+                    written.append(self._write_document(entry, record))
+                case ImageRecord():
+                    written.append(self._write_image(entry, record))
+                case BatchRecord():
+                    self._write_batch(entry, record)
+                    written.append(None)
+                case Attributes():
+                    self._see(entry, record.user_id, record.values)
+                    written.append(None)
+        for rejection in entry.rejections:
+            self._reject(entry, rejection)
+        return tuple(written)
+
+    def _see(self, entry: Entry, user_id: str, values: dict[str, str] | None = None) -> None:
+        moment, key = entry.received_at, (entry.project, user_id)
+        user = self._users.get(key) or User(user_id, {}, moment, moment, 0, 0)
+        self._users[key] = replace(
+            user,
+            attributes=user.attributes | (values or {}),
+            first_seen=min(user.first_seen, moment),
+            last_seen=max(user.last_seen, moment),
+        )
+
+    def _write_document(self, entry: Entry, record: DocumentRecord) -> WrittenDocument:
+        key = (entry.project, record.upload_id)
+        if key in self._documents:
+            digest, _ = self._documents[key]
+            if digest != record.digest and record.otherwise is not None:
+                self._reject(entry, record.otherwise)
+            return WrittenDocument(digest, new=False)
+        self._see(entry, record.user_id)
+        kept = KeptDocument(
+            record.user_id, record.upload_id, record.type, record.data, entry.received_at
+        )
+        self._documents[key] = (record.digest, kept)
+        return WrittenDocument(record.digest, new=True)
+
+    def _write_batch(self, entry: Entry, record: BatchRecord) -> None:
+        self._see(entry, record.user_id)
+        self._received += 1
+        key = (entry.project, record.user_id, record.metric, record.digest)
+        self._batches.pop(key, None)
+        self._batches[key] = (self._received, record)
+
+    def _write_image(self, entry: Entry, record: ImageRecord) -> WrittenImage:
+        self._see(entry, record.user_id)
+        key = (entry.project, record.user_id, record.upload_digest)
+        image = self._images.get(key)
+        if image is not None:
+            return WrittenImage(image.image_id, image.name, new=False)
+        number = self._last_image.get(entry.project, FIRST_IMAGE_ID - 1) + 1
+        values = msgspec.structs.asdict(record)
+        values |= {"image_id": number, "received_at": entry.received_at}
+        image = KeptImage(**{name: values[name] for name in KeptImage.__struct_fields__})
+        self._last_image[entry.project] = number
+        self._images[key] = self._names[image.name] = image
+        return WrittenImage(number, image.name, new=True)
+
+    def _reject(self, entry: Entry, rejection: RejectionRecord) -> None:
+        kept = KeptRejection(rejection, entry.request_id, entry.received_at)
+        self._rejections.append((entry.project, kept))
+
+    def user(self, project: str, user_id: str) -> User | None:
+        """See `Items.user`."""
+        with self._alone():
+            user = self._users.get((project, user_id))
+            if user is None:
+                return None
+            documents = [
+                kept
+                for (owner, _), (_, kept) in self._documents.items()
+                if owner == project and kept.user_id == user_id
+            ]
+            images = self._images_of(project, user_id)
+            return replace(user, documents=len(documents), images=len(images))
+
+    def spans(self, project: str, user_id: str) -> list[Span]:
+        """See `Items.spans`."""
+        with self._alone():
+            spans = [
+                Span(batch.metric, batch.first, batch.last, batch.count, sequence)
+                for (owner, user, _, _), (sequence, batch) in self._batches.items()
+                if (owner, user) == (project, user_id)
+            ]
+        return sorted(spans, key=lambda span: (span.metric, span.first, span.sequence))
+
+    def batches(
+        self, project: str, user_id: str, metric: Metric, start: int, end: int
+    ) -> list[bytes]:
+        """See `Items.batches`."""
+        with self._alone():
+            return [
+                batch.columns
+                for key, (_, batch) in self._batches.items()
+                if key[:3] == (project, user_id, metric)
+                and batch.first <= end
+                and batch.last >= start
+            ]
+
+    def document(self, project: str, upload_id: str) -> KeptDocument | None:
+        """See `Items.document`."""
+        with self._alone():
+            _, kept = self._documents.get((project, upload_id), (None, None))
+            return kept
+
+    def images(self, project: str, user_id: str, after: int, limit: int) -> list[KeptImage]:
+        """See `Items.images`."""
+        with self._alone():
+            found = [i for i in self._images_of(project, user_id) if i.image_id > after]
+        return sorted(found, key=lambda image: image.image_id)[:limit]
+
+    def _images_of(self, project: str, user_id: str) -> list[KeptImage]:
+        return [
+            image
+            for (owner, user, _), image in self._images.items()
+            if (owner, user) == (project, user_id)
+        ]
+
+    def image(self, name: str) -> KeptImage | None:
+        """See `Items.image`."""
+        with self._alone():
+            return self._names.get(name)
+
+    def rejections(self, project: str, after: str, limit: int) -> list[KeptRejection]:
+        """See `Items.rejections`."""
+        with self._alone():
+            found = [
+                kept
+                for owner, kept in self._rejections
+                if owner == project and kept.record.rejection_id > after
+            ]
+        return sorted(found, key=lambda kept: kept.record.rejection_id)[:limit]
+
+    def add_project(self, name: str, created_at: int) -> None:  # noqa: ARG002 - the port's
+        """See `Registry.add_project`."""
+        with self._alone():
+            if name in self._projects:
+                raise AlreadyExists(name)
+            self._projects.add(name)
+
+    def projects(self) -> list[str]:
+        """See `Registry.projects`."""
+        with self._alone():
+            return sorted(self._projects)
+
+    def add_key(self, key: Key) -> None:
+        """See `Registry.add_key`."""
+        with self._alone():
+            self._keys[key.id] = key
+
+    def key(self, digest: str) -> Key | None:
+        """See `Registry.key`."""
+        with self._alone():
+            return next((key for key in self._keys.values() if key.digest == digest), None)
+
+    def keys(self) -> list[Key]:
+        """See `Registry.keys`."""
+        with self._alone():
+            return sorted(self._keys.values(), key=lambda key: (key.created_at, key.id))
+
+    def revoke_key(self, key_id: str, moment: int) -> bool:
+        """See `Registry.revoke_key`."""
+        with self._alone():
+            if key_id not in self._keys:
+                return False
+            self._keys[key_id] = replace(self._keys[key_id], revoked_at=moment)
+            return True
+
+    def put_type(self, project: str, document_type: DocumentType) -> None:
+        """See `Registry.put_type`."""
+        with self._alone():
+            key = (project, document_type.name)
+            known = self._types.get(key, document_type)
+            self._types[key] = replace(known, schema=document_type.schema)
+
+    def document_type(self, project: str, name: str) -> DocumentType | None:
+        """See `Registry.document_type`."""
+        with self._alone():
+            return self._types.get((project, name))
+
+    def document_types(self, project: str) -> list[DocumentType]:
+        """See `Registry.document_types`."""
+        with self._alone():
+            found = [kept for (owner, _), kept in self._types.items() if owner == project]
+        return sorted(found, key=lambda document_type: document_type.name)
+
+    def spend(self, key_id: str, rate: Rate, moment: int) -> int:
+        """See `Registry.spend`."""
+        window = moment // (rate.seconds * MICROSECONDS)
+        with self._alone():
+            counted, uses = self._uses.get(key_id, (window, 0))
+            uses = uses + 1 if counted == window else 1
+            self._uses[key_id] = (window, uses)
+            return uses
+
+    def ping(self) -> None:
+        """See `Registry.ping`."""
+        with self._alone():
+            pass
+
+    def close(self) -> None:
+        """See `Registry.close`."""
+
+
+if TYPE_CHECKING:
+    _conforms: type[Store] = MemoryStore

@@ -1,0 +1,202 @@
+"""What a store must do when many write at once."""
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from uptake.model.items import Attributes
+from uptake.store.base import AlreadyExists, Store
+from uptake.store.records import Rate, Written, WrittenDocument, WrittenImage
+from uptake.testing.store.making import (
+    NOON,
+    attributes,
+    batch,
+    digest_of,
+    document,
+    entry,
+    image,
+    rejection,
+)
+from uptake.testing.store.opening import OpensStore
+
+THREADS = 16
+OPENED = 2
+"""How often the store is opened: as if by so many processes."""
+
+EVER = (-(1 << 62), 1 << 62)
+Result = TypeVar("Result")
+
+
+def at_once(work: Callable[[int], Result]) -> list[Result]:
+    """What each of the threads returns, all having started together.
+
+    Raises:
+        Exception: the first that one of them raised.
+    """
+    ready = threading.Barrier(THREADS)
+
+    def start(number: int) -> Result:
+        ready.wait()
+        return work(number)
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        return list(pool.map(start, range(THREADS)))
+
+
+class Concurrency(OpensStore):
+    """Whatever is sent in parallel is kept once, and nobody is told of an error."""
+
+    @pytest.fixture
+    def stores(self, tmp_path: Path) -> Iterator[Sequence[Store]]:
+        """The same new store, opened more than once."""
+        with ExitStack() as opened:
+            yield [opened.enter_context(closing(self.open_store(tmp_path))) for _ in range(OPENED)]
+
+    def test_one_batch_from_all_sides_is_kept_once(self, stores: Sequence[Store]) -> None:
+        """And so is every batch that only some of them send."""
+
+        def send(number: int) -> None:
+            for i in range(5):
+                shared, some, own = batch("anna", f"{i}"), f"{number % 4}/{i}", f"{number}-{i}"
+                store = stores[number % OPENED]
+                store.commit([entry(shared, batch("anna", some)), entry(batch("anna", own))])
+
+        at_once(send)
+        kept = stores[0].batches("default", "anna", "steps", *EVER)
+        expected = {f"{i}" for i in range(5)}
+        expected |= {f"{number}/{i}" for number in range(4) for i in range(5)}
+        expected |= {f"{number}-{i}" for number in range(THREADS) for i in range(5)}
+        assert sorted(expected) == sorted(columns.decode() for columns in kept)
+        sequences = [span.sequence for span in stores[0].spans("default", "anna")]
+        assert len(set(sequences)) == len(expected)
+
+    def test_each_sender_finds_its_own_order(self, stores: Sequence[Store]) -> None:
+        """What one sent after another was told is received after it."""
+
+        def send(number: int) -> None:
+            for i in range(6):
+                stores[number % OPENED].commit([entry(batch("anna", f"{number}:{i}"))])
+
+        at_once(send)
+        kept = [c.decode() for c in stores[0].batches("default", "anna", "steps", *EVER)]
+        for number in range(THREADS):
+            mine = [name for name in kept if name.startswith(f"{number}:")]
+            assert mine == [f"{number}:{i}" for i in range(6)]
+
+    def test_one_image_from_all_sides_is_one_image(self, stores: Sequence[Store]) -> None:
+        """Everyone is told the same number and name, and one that it is new."""
+
+        def send(number: int) -> list[tuple[Written, ...]]:
+            record = image("anna", "x", name=f"{number}.png")
+            return stores[number % OPENED].commit([entry(record)])
+
+        told = [written for [[written]] in at_once(send) if isinstance(written, WrittenImage)]
+        kept = stores[0].images("default", "anna", 0, 10)
+        assert [i.image_id for i in kept] == [1_000_001]
+        assert {(one.image_id, one.name) for one in told} == {(1_000_001, kept[0].name)}
+        assert sorted(one.new for one in told) == [False] * (THREADS - 1) + [True]
+
+    def test_images_of_many_users_are_numbered_without_gaps(self, stores: Sequence[Store]) -> None:
+        """No number is given twice."""
+
+        def send(number: int) -> None:
+            for i in range(4):
+                record = image(f"user {number}", f"{i}", name=f"{number}-{i}.png")
+                stores[number % OPENED].commit([entry(record)])
+
+        at_once(send)
+        numbers = [
+            found.image_id
+            for number in range(THREADS)
+            for found in stores[0].images("default", f"user {number}", 0, 10)
+        ]
+        assert sorted(numbers) == list(range(1_000_001, 1_000_001 + 4 * THREADS))
+
+    def test_one_upload_id_from_all_sides_is_one_document(self, stores: Sequence[Store]) -> None:
+        """Half of the senders have another body: all agree on who came first."""
+
+        def send(number: int) -> list[tuple[Written, ...]]:
+            body = f'{{"n": {number % 2}}}'
+            record = document(
+                f"user {number}",
+                "shared",
+                data=body.encode(),
+                digest=digest_of(body),
+                otherwise=rejection(f"r-{number:02d}", raw=body.encode()),
+            )
+            return stores[number % OPENED].commit([entry(record)])
+
+        told = [written for [[written]] in at_once(send) if isinstance(written, WrittenDocument)]
+        kept = stores[0].document("default", "shared")
+        assert kept is not None
+        assert {one.digest for one in told} == {digest_of(kept.data.decode())}
+        assert sorted(one.new for one in told) == [False] * (THREADS - 1) + [True]
+        refused = stores[0].rejections("default", "", 100)
+        other = {b'{"n": 0}', b'{"n": 1}'} - {kept.data}
+        assert Counter(one.record.raw for one in refused) == dict.fromkeys(other, THREADS // 2)
+
+    def test_attributes_of_one_user_from_all_sides_are_all_set(
+        self, stores: Sequence[Store]
+    ) -> None:
+        """No sender's attribute is lost to another's."""
+
+        def send(number: int) -> None:
+            for i in range(4):
+                group = [
+                    entry(Attributes("anna", {f"{number}/{i}": "x", f"{number}": f"{i}"})),
+                    entry(attributes(f"user {number}", a=f"{i}"), attributes("bert", a="1")),
+                ]
+                stores[number % OPENED].commit(group if number % 2 else group[::-1])
+
+        at_once(send)
+        anna = stores[0].user("default", "anna")
+        assert anna is not None
+        assert anna.attributes == {
+            **{f"{number}/{i}": "x" for number in range(THREADS) for i in range(4)},
+            **{f"{number}": "3" for number in range(THREADS)},
+        }
+
+    def test_every_use_of_a_key_is_counted(self, stores: Sequence[Store]) -> None:
+        """No two uses are told the same count."""
+
+        def spend(number: int) -> list[int]:
+            return [stores[number % OPENED].spend("k-1", Rate(9, 60), NOON) for _ in range(5)]
+
+        counts = [count for counts in at_once(spend) for count in counts]
+        assert sorted(counts) == list(range(1, 5 * THREADS + 1))
+
+    def test_a_project_is_made_once(self, stores: Sequence[Store]) -> None:
+        """All but one learn that it exists."""
+
+        def make(number: int) -> bool:
+            try:
+                stores[number % OPENED].add_project("one", NOON)
+            except AlreadyExists:
+                return False
+            return True
+
+        assert sorted(at_once(make)) == [False] * (THREADS - 1) + [True]
+        assert stores[0].projects() == ["default", "one"]
+
+    def test_readers_see_whole_groups_while_others_write(self, stores: Sequence[Store]) -> None:
+        """A group is there or it is not; what was there stays."""
+
+        def work(number: int) -> list[int]:
+            store = stores[number % OPENED]
+            if number < 4:
+                for i in range(10):
+                    group = [entry(batch("anna", f"{number} {i} {part}")) for part in range(3)]
+                    store.commit(group)
+                return []
+            return [len(store.batches("default", "anna", "steps", *EVER)) for _ in range(20)]
+
+        for seen in at_once(work):
+            assert seen == sorted(seen)
+            assert [count % 3 for count in seen] == [0] * len(seen)
+        assert len(stores[0].batches("default", "anna", "steps", *EVER)) == 120

@@ -1,0 +1,101 @@
+"""What a store must do about documents and the ids that repeats share."""
+
+import pytest
+
+from uptake.model.items import Attributes
+from uptake.store.base import Store
+from uptake.store.records import DocumentRecord, KeptDocument, KeptRejection, WrittenDocument
+from uptake.testing.store.making import NOON, digest_of, document, entry, rejection
+from uptake.testing.store.opening import OpensStore
+
+FIRST, OTHER = digest_of("first"), digest_of("other")
+
+
+def _first() -> DocumentRecord:
+    return document("anna", "shared", data=b'{"n": 1}', digest=FIRST)
+
+
+class Documents(OpensStore):
+    """Documents are kept byte for byte, and once where their id says that they are the same."""
+
+    def test_a_document_comes_back_as_it_was(self, store: Store) -> None:
+        """Byte for byte: the layout of its JSON is the sender's."""
+        data = '{ "b":1.0,\n\t"a": "\u00e9\\u00e9 \U0001f600 \\u0000" }'.encode()
+        store.commit([entry(document("anna", "one", data=data))])
+        expected = KeptDocument("anna", "one", "visit", data, NOON)
+        assert store.document("default", "one") == expected
+
+    def test_an_id_never_given_is_none(self, store: Store) -> None:
+        """Neither an unknown id nor one of another project finds anything."""
+        store.commit([entry(document("anna", "one"), project="other")])
+        assert store.document("default", "one") is None
+        assert store.document("default", "") is None
+
+    def test_the_same_again_is_the_first(self, store: Store) -> None:
+        """An id that is taken with the same digest is a repeat: nothing is written."""
+        store.commit([entry(_first())])
+        again = entry(_first(), received_at=NOON + 9)
+        assert store.commit([again]) == [(WrittenDocument(FIRST, new=False),)]
+        expected = KeptDocument("anna", "shared", "visit", b'{"n": 1}', NOON)
+        assert store.document("default", "shared") == expected
+        assert store.rejections("default", "", 10) == []
+        user = store.user("default", "anna")
+        assert user is not None
+        assert user.documents == 1
+
+    @pytest.mark.parametrize("user_id", ["anna", "bert"])
+    def test_another_under_a_taken_id_is_kept_as_refused(self, store: Store, user_id: str) -> None:
+        """The first stays as it was, and the refusal that came with the second is kept."""
+        store.commit([entry(_first())])
+        refusal = rejection("r-1", user_id=user_id, raw=b'{"n": 2}')
+        second = entry(
+            document(user_id, "shared", data=b'{"n": 2}', digest=OTHER, otherwise=refusal),
+            received_at=NOON + 9,
+        )
+        assert store.commit([second]) == [(WrittenDocument(FIRST, new=False),)]
+        kept = store.document("default", "shared")
+        assert kept == KeptDocument("anna", "shared", "visit", b'{"n": 1}', NOON)
+        assert store.rejections("default", "", 10) == [
+            KeptRejection(refusal, second.request_id, NOON + 9)
+        ]
+
+    def test_a_refused_document_makes_no_user(self, store: Store) -> None:
+        """Nothing is kept about the user that only a refused document named."""
+        store.commit([entry(_first())])
+        store.commit([entry(document("bert", "shared", digest=OTHER, otherwise=rejection()))])
+        assert store.user("default", "bert") is None
+
+    def test_repeats_inside_one_group_are_seen(self, store: Store) -> None:
+        """First, the same, and another of one id, in one transaction."""
+        refusal = rejection("r-1")
+        written = store.commit(
+            [
+                entry(_first(), document("anna", "shared", data=b"{}", digest=FIRST)),
+                entry(document("bert", "shared", digest=OTHER, otherwise=refusal)),
+                entry(_first(), Attributes("anna", {"a": "1"})),
+            ]
+        )
+        assert written == [
+            (WrittenDocument(FIRST, new=True), WrittenDocument(FIRST, new=False)),
+            (WrittenDocument(FIRST, new=False),),
+            (WrittenDocument(FIRST, new=False), None),
+        ]
+        kept = store.document("default", "shared")
+        assert kept == KeptDocument("anna", "shared", "visit", b'{"n": 1}', NOON)
+        assert [kept.record for kept in store.rejections("default", "", 10)] == [refusal]
+
+    def test_an_id_belongs_to_its_project(self, store: Store) -> None:
+        """The same id in two projects is two documents."""
+        store.commit([entry(_first(), project="one")])
+        second = document("bert", "shared", data=b'{"n": 2}', digest=OTHER, otherwise=rejection())
+        assert store.commit([entry(second, project="two")]) == [(WrittenDocument(OTHER, new=True),)]
+        found = [store.document(project, "shared") for project in ("one", "two")]
+        assert [kept.data for kept in found if kept] == [b'{"n": 1}', b'{"n": 2}']
+
+    def test_a_large_document_is_kept_whole(self, store: Store) -> None:
+        """As large as a body may be: 4 MiB."""
+        data = b'"' + b"x" * (4 * 1024 * 1024 - 2) + b'"'
+        store.commit([entry(document("anna", "one", data=data))])
+        kept = store.document("default", "one")
+        assert kept is not None
+        assert kept.data == data

@@ -1,0 +1,96 @@
+"""What a store must do when it cannot be reached."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from uptake.store.base import Store, StoreUnavailable
+from uptake.store.records import DocumentType, Rate
+from uptake.testing.store.making import (
+    NOON,
+    attributes,
+    batch,
+    digest_of,
+    document,
+    entry,
+    image,
+    key,
+    rejection,
+)
+from uptake.testing.store.opening import OpensStore
+
+CALLS: dict[str, Callable[[Store], object]] = {
+    "commit": lambda store: store.commit([entry(attributes("anna", a="2"), batch("anna", "y"))]),
+    "user": lambda store: store.user("default", "anna"),
+    "spans": lambda store: store.spans("default", "anna"),
+    "batches": lambda store: store.batches("default", "anna", "steps", 0, 9),
+    "document": lambda store: store.document("default", "one"),
+    "images": lambda store: store.images("default", "anna", 0, 9),
+    "image": lambda store: store.image("one.png"),
+    "rejections": lambda store: store.rejections("default", "", 9),
+    "add_project": lambda store: store.add_project("other", NOON),
+    "projects": lambda store: store.projects(),
+    "add_key": lambda store: store.add_key(key("k-2")),
+    "key": lambda store: store.key(digest_of("k-1").hex()),
+    "keys": lambda store: store.keys(),
+    "revoke_key": lambda store: store.revoke_key("k-1", NOON),
+    "put_type": lambda store: store.put_type("default", DocumentType("visit", "{}", NOON)),
+    "document_type": lambda store: store.document_type("default", "visit"),
+    "document_types": lambda store: store.document_types("default"),
+    "spend": lambda store: store.spend("k-1", Rate(1, 60), NOON),
+    "ping": lambda store: store.ping(),
+}
+"""One call of each method."""
+
+WRITING = ("commit", "add_project", "add_key", "revoke_key", "put_type", "spend")
+READING = tuple(name for name in CALLS if name not in WRITING)
+
+
+def fill(store: Store) -> None:
+    """Have something of every kind in a store."""
+    store.commit(
+        [
+            entry(
+                attributes("anna", a="1"),
+                document("anna", "one"),
+                image("anna", "x", name="one.png"),
+                batch("anna", "x"),
+                rejections=(rejection("r-1"),),
+            )
+        ]
+    )
+    store.add_key(key("k-1"))
+    store.put_type("default", DocumentType("visit", None, NOON))
+
+
+def everything(store: Store) -> dict[str, object]:
+    """What all methods that read say of a store."""
+    return {name: CALLS[name](store) for name in READING}
+
+
+class Faults(OpensStore):
+    """A store out of reach says so, and has forgotten nothing when it is back."""
+
+    @pytest.mark.parametrize("name", CALLS)
+    def test_a_store_out_of_reach_says_that_it_is(
+        self, store: Store, tmp_path: Path, name: str
+    ) -> None:
+        """Every method raises `StoreUnavailable`, and works again when the store is back."""
+        fill(store)
+        before = everything(store)
+        with self.out_of_reach(store, tmp_path):
+            for _ in range(2):
+                with pytest.raises(StoreUnavailable):
+                    CALLS[name](store)
+        assert everything(store) == before
+        CALLS[name](store)
+
+    def test_a_store_goes_and_comes_back_more_than_once(self, store: Store, tmp_path: Path) -> None:
+        """What was written in between is kept."""
+        for i in range(3):
+            with self.out_of_reach(store, tmp_path), pytest.raises(StoreUnavailable):
+                store.commit([entry(batch("anna", f"lost {i}"))])
+            store.commit([entry(batch("anna", f"kept {i}"))])
+        kept = store.batches("default", "anna", "steps", 0, 0)
+        assert kept == [b"kept 0", b"kept 1", b"kept 2"]

@@ -1,0 +1,129 @@
+"""Records to hand to a store, of which a test says only what matters to it."""
+
+import hashlib
+from itertools import count
+
+from uptake.model.items import Attributes, Metric
+from uptake.model.submission import Fault
+from uptake.store.base import DEFAULT_PROJECT
+from uptake.store.records import (
+    BatchRecord,
+    DocumentRecord,
+    Entry,
+    ImageRecord,
+    Key,
+    Rate,
+    Record,
+    RejectionRecord,
+)
+
+NOON = 1_700_000_000_000_000
+"""A moment at which entries are received: microseconds since the epoch, in 2023."""
+
+_numbers = count()
+
+
+def unique(prefix: str) -> str:
+    """A name that was never used before; later ones sort after earlier ones."""
+    return f"{prefix}-{next(_numbers):08d}"
+
+
+def digest_of(text: str) -> bytes:
+    """SHA-256 of a text: a digest of the right form for every record."""
+    return hashlib.sha256(text.encode()).digest()
+
+
+def entry(
+    *records: Record,
+    project: str = DEFAULT_PROJECT,
+    received_at: int = NOON,
+    rejections: tuple[RejectionRecord, ...] = (),
+) -> Entry:
+    """An entry with these records."""
+    return Entry(project, unique("request"), received_at, records, rejections)
+
+
+def attributes(user_id: str, **values: str) -> Attributes:
+    """Values of attributes of a user."""
+    return Attributes(user_id, values)
+
+
+def document(
+    user_id: str,
+    upload_id: str | None = None,
+    *,
+    data: bytes = b'{"a": 1}',
+    digest: bytes | None = None,
+    otherwise: RejectionRecord | None = None,
+) -> DocumentRecord:
+    """A document; its id is a new one unless it is given."""
+    return DocumentRecord(user_id, upload_id or unique("upload"), "visit", data, digest, otherwise)
+
+
+def image(user_id: str, content: str, *, name: str | None = None) -> ImageRecord:
+    """An image that was uploaded with this content, under a new name unless it is given."""
+    return ImageRecord(
+        user_id=user_id,
+        upload_digest=digest_of(content),
+        uploaded_bytes=len(content) + 10,
+        name=name or unique("image") + ".png",
+        sha256=digest_of("clean " + content).hex(),
+        bytes=len(content),
+        blob=f"images/{digest_of(content).hex()}",
+        media_type="image/png",
+        width=640,
+        height=480,
+    )
+
+
+def batch(  # noqa: PLR0913, PLR0917 - a row of a table
+    user_id: str,
+    content: str,
+    first: int = 0,
+    last: int = 0,
+    metric: Metric = "steps",
+    count: int = 1,
+) -> BatchRecord:
+    """A batch whose columns are this content: a store does not look into them."""
+    digest = digest_of(content)[:16]
+    return BatchRecord(user_id, metric, digest, first, last, count, content.encode())
+
+
+def rejection(
+    rejection_id: str | None = None,
+    *,
+    user_id: str = "",
+    raw: bytes = b"{}",
+    raw_blob: str | None = None,
+    position: int | None = None,
+) -> RejectionRecord:
+    """A refusal with two faults; its id is a new one unless it is given."""
+    faults = (
+        Fault("missing", "There is no value", ("data", 3, "value")),
+        Fault("blank", 'A name with \u00fc, "quotes" and \U0001f600', ()),
+    )
+    return RejectionRecord(
+        user_id,
+        rejection_id or unique("rejection"),
+        "samples",
+        "key-1",
+        position,
+        faults,
+        raw,
+        raw_blob,
+    )
+
+
+def key(  # noqa: PLR0913 - a row of a table
+    key_id: str,
+    *,
+    project: str = DEFAULT_PROJECT,
+    created_at: int = NOON,
+    user: str | None = None,
+    rate: Rate | None = None,
+    expires_at: int | None = None,
+) -> Key:
+    """A key whose digest follows from its id."""
+    scopes = ("samples:write", "data:read")
+    digest = digest_of(key_id).hex()
+    return Key(key_id, digest, project, scopes, created_at, user, rate, expires_at)

@@ -1,0 +1,127 @@
+"""What a store must do about projects, keys, document types and the uses of keys."""
+
+import msgspec
+import pytest
+
+from uptake.store.base import AlreadyExists, Store
+from uptake.store.records import DocumentType, Rate
+from uptake.testing.store.making import NOON, digest_of, key
+from uptake.testing.store.opening import OpensStore
+
+SECOND = 1_000_000
+"""Microseconds."""
+
+
+class Projects(OpensStore):
+    """Projects have names, and one is always there."""
+
+    def test_the_default_project_always_exists(self, store: Store) -> None:
+        """Also in a store that nobody has touched."""
+        assert store.projects() == ["default"]
+
+    def test_projects_are_sorted_by_name(self, store: Store) -> None:
+        """By the numbers of their characters, whatever the language of the machine."""
+        for name in ("zoo", "Zoo", "a-b", "ab", "a.b"):
+            store.add_project(name, NOON)
+        assert store.projects() == ["Zoo", "a-b", "a.b", "ab", "default", "zoo"]
+
+    def test_a_name_is_given_once(self, store: Store) -> None:
+        """Also that of the project that always exists."""
+        store.add_project("one", NOON)
+        for name in ("one", "default"):
+            with pytest.raises(AlreadyExists):
+                store.add_project(name, NOON)
+        assert store.projects() == ["default", "one"]
+
+
+class Keys(OpensStore):
+    """Keys are found by the digest of their secret."""
+
+    def test_a_key_comes_back_as_it_was(self, store: Store) -> None:
+        """With all that it may have, and with nothing but what it must have."""
+        full = key("k-1", user="anna \u00e9", rate=Rate(300, 60), expires_at=NOON + 90 * SECOND)
+        bare = msgspec.structs.replace(key("k-2"), scopes=("admin",))
+        store.add_key(full)
+        store.add_key(bare)
+        assert store.key(full.digest) == full
+        assert store.key(bare.digest) == bare
+        assert (bare.user, bare.rate, bare.expires_at, bare.revoked_at) == (None,) * 4
+
+    def test_an_unknown_digest_is_none(self, store: Store) -> None:
+        """And digests are compared as a whole."""
+        kept = key("k-1")
+        store.add_key(kept)
+        for digest in ("", "%", kept.digest[:-1], kept.digest.upper()):
+            assert store.key(digest) is None
+
+    def test_keys_are_listed_in_order_of_creation(self, store: Store) -> None:
+        """Of all projects, revoked and expired ones too."""
+        kept = [
+            key("c", created_at=NOON, expires_at=NOON + 1),
+            key("a", created_at=NOON + 1),
+            key("b", created_at=NOON + 2, project="other"),
+        ]
+        for one in (kept[2], kept[0], kept[1]):
+            store.add_key(one)
+        store.revoke_key("a", NOON + 5)
+        revoked = msgspec.structs.replace(kept[1], revoked_at=NOON + 5)
+        assert store.keys() == [kept[0], revoked, kept[2]]
+
+    def test_a_revoked_key_says_since_when(self, store: Store) -> None:
+        """And no other key does."""
+        store.add_key(key("k-1"))
+        store.add_key(key("k-2"))
+        assert store.revoke_key("k-1", NOON + 7) is True
+        assert store.revoke_key("k-3", NOON + 7) is False
+        found = [store.key(digest_of(name).hex()) for name in ("k-1", "k-2")]
+        assert [one.revoked_at for one in found if one] == [NOON + 7, None]
+
+
+class Types(OpensStore):
+    """Document types are their project's, and may be given another schema."""
+
+    def test_types_are_sorted_by_name(self, store: Store) -> None:
+        """With a schema or without one, and those of other projects are not there."""
+        types = [DocumentType("b", None, NOON), DocumentType("a", '{"type": "object"}', NOON)]
+        for document_type in types:
+            store.put_type("default", document_type)
+        store.put_type("other", DocumentType("c", None, NOON))
+        assert store.document_types("default") == [types[1], types[0]]
+        assert store.document_type("default", "a") == types[1]
+        assert store.document_type("default", "c") is None
+        assert store.document_types("nobody") == []
+
+    @pytest.mark.parametrize("schema", ['{"type": "string"}', None])
+    def test_a_type_can_be_given_another_schema(self, store: Store, schema: str | None) -> None:
+        """Or none; it stays as old as it is."""
+        store.put_type("default", DocumentType("visit", '{"type": "object"}', NOON))
+        store.put_type("default", DocumentType("visit", schema, NOON + 9))
+        expected = DocumentType("visit", schema, NOON)
+        assert store.document_type("default", "visit") == expected
+        assert store.document_types("default") == [expected]
+
+
+class Uses(OpensStore):
+    """The uses of a key are counted in windows of time."""
+
+    def test_uses_are_counted_within_a_window(self, store: Store) -> None:
+        """A window ends when its seconds are over, and the next one begins at one."""
+        rate, start = Rate(3, 60), 60 * SECOND * 1000
+        moments = [0, 1, 59 * SECOND, 60 * SECOND - 1, 60 * SECOND, 61 * SECOND, 300 * SECOND]
+        counts = [store.spend("k-1", rate, start + moment) for moment in moments]
+        assert counts == [1, 2, 3, 4, 1, 2, 1]
+
+    def test_keys_are_counted_apart(self, store: Store) -> None:
+        """What one key spends is not taken from another."""
+        rate = Rate(1, 60)
+        spent = [store.spend(name, rate, NOON) for name in ("a", "b", "a", "A", "b", "a")]
+        assert spent == [1, 1, 2, 1, 2, 3]
+
+
+class RegistryOfStore(Projects, Keys, Types, Uses):
+    """All that the port `Registry` promises."""
+
+    def test_a_store_that_works_says_so(self, store: Store) -> None:
+        """A ping of a store within reach is silent, however often."""
+        for _ in range(3):
+            store.ping()

@@ -1,0 +1,195 @@
+"""Runs the cases that come with a format, at the decoder alone and over HTTP."""
+
+import hashlib
+import re
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID
+
+import httpx2
+import msgspec
+
+from uptake.formats.base import Credential, Endpoint, Format, Place, WireRequest
+from uptake.formats.vectors import PLACEHOLDER, Vector, endpoint_of, expanded
+from uptake.model.items import Attributes, Document, Image, Item, SampleBatch
+from uptake.model.submission import Fault, Refusal, Submission
+from uptake.samples import columns
+
+SOME_MOMENT = 1_700_000_000_000_000
+"""The time at which requests are said to arrive when only the decoder runs."""
+
+
+class Mismatch(AssertionError):
+    """A case did not come out as it says; the message lists every difference."""
+
+
+def check_decode(form: Format, vector: Vector) -> None:
+    """Decode a case's request, and compare.
+
+    Raises:
+        Mismatch: the submission is another one, or a refused item is not kept as it was sent.
+    """
+    request = wire_request(form, vector)
+    submission = endpoint_of(form, vector).decode(request)
+    found = differences(expanded(vector.submission), canonical(submission))
+    found += [
+        f"refusal {refusal.index}: its raw bytes are no part of the body"
+        for refusal in submission.refusals
+        if refusal.raw not in request.body
+    ]
+    _raise_for(vector, found)
+
+
+def check_http(form: Format, vector: Vector, client: httpx2.Client, secret: str) -> None:
+    """Send a case's request with this key, and compare what is answered.
+
+    The client's `base_url` is the server's. The key has the endpoint's scope, is bound as the case
+    says, and its project has no other document types than the case's.
+
+    Raises:
+        Mismatch: status or body is another one.
+    """
+    endpoint = endpoint_of(form, vector)
+    credential = credential_of(endpoint, vector)
+    headers, query = vector.request.all_headers, dict(vector.request.query)
+    match credential.place:
+        case Place.BEARER:
+            headers["authorization"] = f"Bearer {secret}"
+        case Place.HEADER:
+            headers[credential.name] = secret
+        case Place.QUERY:
+            query[credential.name] = secret
+    response = client.post(
+        path_of(endpoint, vector),
+        params=query,
+        headers=headers,
+        content=vector.request.content,
+    )
+    found = differences(vector.reply.status, response.status_code, "status")
+    try:
+        body = msgspec.json.decode(response.content)
+    except msgspec.DecodeError:
+        body = response.text
+    _raise_for(vector, found + differences(expanded(vector.reply.body), body, "body"))
+
+
+def wire_request(form: Format, vector: Vector) -> WireRequest:
+    """A case's request as its format sees it."""
+    endpoint = endpoint_of(form, vector)
+    return WireRequest(
+        request_id="vector",
+        received_at=SOME_MOMENT,
+        url="http://localhost" + path_of(endpoint, vector),
+        public_url="http://localhost",
+        path=vector.request.path,
+        headers=vector.request.all_headers,
+        body=vector.request.content,
+        credential=credential_of(endpoint, vector),
+        bound_user=vector.key.user,
+    )
+
+
+def path_of(endpoint: Endpoint, vector: Vector) -> str:
+    """The path that a case's request goes to, encoded."""
+    return re.sub(
+        "{([^}]+)}", lambda part: quote(vector.request.path[part[1]], safe=""), endpoint.path
+    )
+
+
+def credential_of(endpoint: Endpoint, vector: Vector) -> Credential:
+    """Where a case's key stands: in the place it names, or else in the first one documented."""
+    named = [found for found in endpoint.credentials if found.name == vector.key.place]
+    return (named or endpoint.credentials)[0]
+
+
+def canonical(submission: Submission) -> dict[str, Any]:
+    """A submission as JSON: samples as rows, pictures as digest and size, defaults left out."""
+    return {
+        "items": [_item(item) for item in submission.items],
+        "refusals": [_refusal(refusal) for refusal in submission.refusals],
+    }
+
+
+def _item(item: Item) -> dict[str, Any]:
+    match item:
+        case Document():
+            shown = {"user_id": item.user_id, "type": item.type}
+            shown["data"] = msgspec.json.decode(item.data)
+            if item.idempotency_key is not None:
+                shown["idempotency_key"] = item.idempotency_key
+            return {"document": shown}
+        case Attributes():
+            return {"attributes": {"user_id": item.user_id, "values": item.values}}
+        case Image():
+            sha256 = hashlib.sha256(item.content).hexdigest()
+            return {
+                "image": {"user_id": item.user_id, "sha256": sha256, "bytes": len(item.content)}
+            }
+        case SampleBatch():
+            return {
+                "samples": {
+                    "user_id": item.user_id,
+                    "metric": item.metric,
+                    "received": item.received,
+                    "rows": columns.rows(item.columns),
+                }
+            }
+
+
+def _refusal(refusal: Refusal) -> dict[str, Any]:
+    shown: dict[str, Any] = {"index": refusal.index}
+    if refusal.user_id:
+        shown["user_id"] = refusal.user_id
+    if refusal.document_type is not None:
+        shown["document_type"] = refusal.document_type
+    return {**shown, "faults": [_fault(fault) for fault in refusal.faults]}
+
+
+def _fault(fault: Fault) -> dict[str, Any]:
+    return {"code": fault.code, "message": fault.message, "place": list(fault.place)}
+
+
+def differences(expected: Any, actual: Any, place: str = "submission") -> list[str]:
+    """Where two JSON values differ, placeholders in the expected one considered."""
+    if isinstance(expected, dict) and isinstance(actual, dict):
+        found = [f"{place}.{name}: missing" for name in expected.keys() - actual.keys()]
+        found += [f"{place}.{name}: unexpected" for name in actual.keys() - expected.keys()]
+        for name in expected.keys() & actual.keys():
+            found += differences(expected[name], actual[name], f"{place}.{name}")
+        return sorted(found)
+    if isinstance(expected, list) and isinstance(actual, list) and len(expected) == len(actual):
+        return [
+            difference
+            for i, (wanted, got) in enumerate(zip(expected, actual, strict=True))
+            for difference in differences(wanted, got, f"{place}[{i}]")
+        ]
+    return [] if _matches(expected, actual) else [f"{place}: {expected!r} expected, not {actual!r}"]
+
+
+def _matches(expected: Any, actual: Any) -> bool:
+    if not isinstance(expected, str):
+        return type(expected) is type(actual) and bool(expected == actual)
+    placeholder = PLACEHOLDER.fullmatch(expected)
+    kind = placeholder[1] if placeholder else "text"
+    if kind == "int":
+        return isinstance(actual, int) and not isinstance(actual, bool)
+    if not isinstance(actual, str):
+        return False
+    if kind == "uuid":
+        return _is_uuid(actual)
+    if kind == "url":
+        return re.fullmatch(r"https?://[^/\s]+/\S+", actual) is not None
+    parts = map(re.escape, re.split("<text(?::[^>]*)?>", expected))
+    return re.fullmatch(".+".join(parts), actual, re.DOTALL) is not None
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        return str(UUID(text)) == text
+    except ValueError:
+        return False
+
+
+def _raise_for(vector: Vector, found: list[str]) -> None:
+    if found:
+        raise Mismatch("\n".join([f"{vector.endpoint}/{vector.name}:", *found]))

@@ -1,0 +1,32 @@
+"""The direction of imports, as `.importlinter` has it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+LINT = "from importlinter.cli import lint_imports_command; lint_imports_command()"
+
+
+def _lint(config: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", LINT, "--no-cache", "--config", str(config)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_every_contract_on_imports_is_kept() -> None:
+    """Layers, vendors apart from each other, and each driver with its back end alone."""
+    done = _lint(ROOT / ".importlinter")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " 0 broken." in done.stdout
+
+
+def test_a_broken_contract_is_noticed(tmp_path: Path) -> None:
+    """With the edge left out of those that may know its framework, the check fails."""
+    config = (ROOT / ".importlinter").read_text(encoding="utf-8")
+    head, contract, rest = config.partition("[importlinter:contract:web]")
+    assert contract
+    wrong = tmp_path / "wrong"
+    wrong.write_text(head + contract + rest.replace("uptake.http", "uptake.store", 1))
+    done = _lint(wrong)
+    assert done.returncode == 1
+    assert " 1 broken." in done.stdout

@@ -1,0 +1,58 @@
+"""Runs the command line as its users do, in a process of its own."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+
+@dataclass(frozen=True)
+class Done:
+    """A command that has ended: its exit status and what it wrote."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """The one line of JSON that it printed."""
+        assert self.out.count("\n") == 1
+        return msgspec.json.decode(self.out)
+
+    def assert_failed(self, status: int, *words: str) -> None:
+        """It ended with this status, said why in one line with these words, and nothing else."""
+        assert (self.status, self.out) == (status, "")
+        assert self.err.startswith("uptake: ")
+        assert self.err.count("\n") == 1
+        assert "Traceback" not in self.err
+        for word in words:
+            assert word in self.err
+
+
+Uptake = Callable[..., Done]
+
+
+@pytest.fixture
+def uptake(tmp_path: Path) -> Uptake:
+    """Runs `uptake` in a folder of the test's own; keywords are environment variables."""
+
+    def run(*arguments: object, **variables: str) -> Done:
+        done = subprocess.run(
+            [sys.executable, "-m", "uptake", *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=tmp_path,
+            env={**os.environ, **variables},
+            timeout=60,
+        )
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    return run

@@ -1,0 +1,31 @@
+"""`uptake projects`: making and listing."""
+
+import pytest
+
+from .conftest import Uptake
+
+
+def test_the_default_project_is_there_from_the_start(uptake: Uptake) -> None:
+    """Even in a folder that did not exist."""
+    assert uptake("projects", "list", "--json").json == [{"name": "default"}]
+
+
+def test_a_new_project_is_listed_and_takes_keys(uptake: Uptake) -> None:
+    """Sorted by name, as JSON and as lines."""
+    assert uptake("projects", "create", "acme", "--json").json == {"name": "acme"}
+    assert uptake("projects", "list").out == "acme\ndefault\n"
+    key = uptake("keys", "create", "--project", "acme", "--scope", "data:read", "--json").json
+    assert key["project"] == "acme"
+
+
+def test_a_name_is_taken_once(uptake: Uptake) -> None:
+    """The work failed: 1, with the name."""
+    assert uptake("projects", "create", "acme").status == 0
+    uptake("projects", "create", "acme").assert_failed(1, "acme")
+    uptake("projects", "create", "default").assert_failed(1, "default")
+
+
+@pytest.mark.parametrize("name", ["", "a b", "../x", "x" * 64, "é"])
+def test_a_name_is_plain(uptake: Uptake, name: str) -> None:
+    """Names go into paths and addresses; others are wrong usage."""
+    uptake("projects", "create", name).assert_failed(2)

@@ -1,0 +1,182 @@
+"""`uptake serve`: its address, its options, its end."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx2
+import msgspec
+import pytest
+
+from .conftest import Uptake
+
+SAMPLES = [
+    {
+        "device_name": "iPhone",
+        "start_date": f"2023-11-01T08:0{i}:00Z",
+        "unit": "count",
+        "value": 10,
+    }
+    for i in range(3)
+]
+
+
+@contextmanager
+def running(
+    folder: Path, *options: str, **variables: str
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A server while the block runs, and the address that it printed."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "uptake", "serve", *options],
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=folder,
+        env={**os.environ, **variables},
+    )
+    assert process.stderr is not None
+    try:
+        told = re.fullmatch(r"Uptake listens on (http://\S+)\n", process.stderr.readline())
+        assert told is not None
+        wait_until_ready(told[1])
+        yield process, told[1]
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+
+
+def wait_until_ready(url: str) -> None:
+    """Ask until the server answers."""
+    with httpx2.Client(transport=httpx2.HTTPTransport(retries=8)) as client:
+        assert client.get(f"{url}/health/ready").status_code == 200
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def test_it_tells_its_address_and_ends_well(tmp_path: Path) -> None:
+    """`--port 0` takes a free port; SIGTERM is a good end."""
+    with running(tmp_path, "--port", "0") as (process, url):
+        assert url.startswith("http://127.0.0.1:")
+        assert not url.endswith(":0")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+    assert (tmp_path / "uptake-data" / "uptake.db").is_file()
+
+
+def test_ctrl_c_is_a_good_end_too(tmp_path: Path) -> None:
+    """SIGINT gives 0."""
+    with running(tmp_path, "--port", "0") as (process, _):
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+
+
+def test_it_listens_on_ipv6(tmp_path: Path) -> None:
+    """The address is printed in brackets."""
+    with running(tmp_path, "--host", "::1", "--port", "0") as (_, url):
+        assert url.startswith("http://[::1]:")
+
+
+def test_every_option_is_a_variable_too(tmp_path: Path) -> None:
+    """All seven settings of a server, by their variables."""
+    port = free_port()
+    variables = {
+        "UPTAKE_DATA_DIR": str(tmp_path / "a"),
+        "UPTAKE_HOST": "localhost",
+        "UPTAKE_PORT": str(port),
+        "UPTAKE_DATABASE": f"sqlite:///{tmp_path}/b.db",
+        "UPTAKE_BLOBS": (tmp_path / "c").as_uri(),
+        "UPTAKE_WORKERS": "2",
+        "UPTAKE_PUBLIC_URL": "https://intake.example.org",
+    }
+    with running(tmp_path, **variables) as (process, url):
+        assert url == f"http://localhost:{port}"
+        assert (tmp_path / "b.db").is_file()
+        assert (tmp_path / "c").is_dir()
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        assert len(children) >= 2
+        answer = post_image(url, create_key(f"sqlite:///{tmp_path}/b.db"))
+        assert answer["imageURL"].startswith("https://intake.example.org/")
+
+
+def test_an_option_wins_over_its_variable(tmp_path: Path) -> None:
+    """`--public-url` over `UPTAKE_PUBLIC_URL`."""
+    options = ("--port", "0", "--public-url", "https://option.example.org")
+    with running(tmp_path, *options, UPTAKE_PUBLIC_URL="https://variable.example.org") as (_, url):
+        answer = post_image(url, create_key(f"sqlite:///{tmp_path}/uptake-data/uptake.db"))
+        assert answer["imageURL"].startswith("https://option.example.org/")
+
+
+def create_key(database: str) -> str:
+    """A key that may send images."""
+    made = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "uptake",
+            "keys",
+            "create",
+            "--scope",
+            "images:write",
+            f"--database={database}",
+        ],
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    return made.stdout.strip()
+
+
+def post_image(url: str, key: str) -> dict[str, object]:
+    """Send a picture of one pixel; what is answered about it."""
+    pixel = bytes.fromhex(
+        "47494638396101000100800000000000ffffff21f90401000000002c00000000010001000002024401003b"
+    )
+    answer = httpx2.post(
+        f"{url}/a/api/v2/users/7/images", params={"apiKey": key}, files={"file": pixel}
+    )
+    assert answer.status_code == 200
+    return dict(answer.json()["response"])
+
+
+def test_a_key_works_while_the_server_runs(tmp_path: Path, uptake: Uptake) -> None:
+    """Made and revoked beside it, without a restart."""
+    with running(tmp_path, "--port", "0") as (_, url):
+        key = uptake("keys", "create", "--scope", "samples:write", "--json").json
+        body = msgspec.json.encode({"user_id": "7", "data_type": "steps", "data": SAMPLES})
+        headers = {"Authorization": f"Bearer {key['key']}"}
+        answer = httpx2.post(f"{url}/api/v2.2/samples", content=body, headers=headers)
+        assert answer.status_code == 200
+        assert answer.json() == {"accepted": 3, "rejected": 0, "errors": []}
+
+
+def test_a_port_in_use_is_told(uptake: Uptake) -> None:
+    """The work failed: 1, with the address."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        uptake("serve", "--port", port).assert_failed(1, f"127.0.0.1:{port}")
+
+
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "203.0.113.1"])
+@pytest.mark.parametrize("port", [0, 8123])
+def test_a_host_that_is_not_here_is_told(uptake: Uptake, host: str, port: int) -> None:
+    """The work failed: 1, with the host."""
+    uptake("serve", "--host", host, "--port", port).assert_failed(1, host)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [("UPTAKE_PORT", "http"), ("UPTAKE_WORKERS", "many")]
+)
+def test_a_variable_with_a_wrong_value_is_wrong_usage(
+    uptake: Uptake, variable: str, value: str
+) -> None:
+    """Exit status 2, with the name of the variable."""
+    uptake("serve", **{variable: value}).assert_failed(2, variable)

@@ -1,0 +1,129 @@
+"""Wrong usage, unusable storage, and how they are told."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from .conftest import Uptake
+
+STORE_COMMANDS = [
+    ("keys", "create", "--scope", "data:read"),
+    ("keys", "list"),
+    ("keys", "revoke", "id"),
+    ("projects", "create", "acme"),
+    ("projects", "list"),
+    ("types", "add", "check-in"),
+    ("types", "list"),
+    ("serve", "--port", "0"),
+]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["fly"], "fly"),
+        (["keys", "fly"], "fly"),
+        (["keys", "revoke"], "ID"),
+        (["projects", "create"], "name"),
+        (["types", "add"], "name"),
+        (["serve", "--wings", "2"], "--wings"),
+        (["serve", "--port", "http"], "--port"),
+        (["serve", "--port", "65536"], "--port"),
+        (["serve", "--workers", "0"], "--workers"),
+        (["demo", "twice"], "twice"),
+    ],
+)
+def test_wrong_usage_is_2_and_one_line(uptake: Uptake, arguments: list[str], word: str) -> None:
+    """An unknown command, a missing argument, a bad value: the line names it."""
+    uptake(*arguments).assert_failed(2, word)
+
+
+def test_nothing_to_do_shows_the_commands(uptake: Uptake) -> None:
+    """Help, and the status of wrong usage."""
+    shown = uptake()
+    assert (shown.status, shown.err) == (2, "")
+    assert "Usage: uptake" in shown.out
+
+
+@pytest.mark.parametrize("group", ["keys", "projects", "types"])
+def test_a_group_without_a_command_is_wrong_usage(uptake: Uptake, group: str) -> None:
+    """Exit status 2, one line."""
+    uptake(group).assert_failed(2, "command")
+
+
+@pytest.mark.parametrize(
+    "command", [(), ("serve",), ("demo",), ("keys", "create"), ("types", "add")]
+)
+def test_help_is_there(uptake: Uptake, command: tuple[str, ...]) -> None:
+    """And asking for it is no error."""
+    shown = uptake(*command, "--help")
+    assert (shown.status, shown.err) == (0, "")
+    assert "Usage: uptake" in shown.out
+
+
+@pytest.mark.parametrize("command", STORE_COMMANDS)
+def test_a_file_in_the_way_of_the_folder_is_told(
+    uptake: Uptake, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    """A folder that cannot be made: 1, with its path."""
+    (tmp_path / "taken").write_text("")
+    uptake(*command, "--data-dir", "taken/data").assert_failed(1, "taken")
+
+
+def test_a_folder_in_the_way_of_the_database_is_told(uptake: Uptake, tmp_path: Path) -> None:
+    """A database that cannot be opened: 1, with its path."""
+    (tmp_path / "data" / "uptake.db").mkdir(parents=True)
+    uptake("keys", "list", "--data-dir", "data").assert_failed(1, "uptake.db")
+
+
+def test_a_file_that_is_no_database_is_told(uptake: Uptake, tmp_path: Path) -> None:
+    """It is left as it is."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "uptake.db").write_bytes(b"not a database" * 100)
+    uptake("keys", "list", "--data-dir", "data").assert_failed(1, "uptake.db")
+    assert (tmp_path / "data" / "uptake.db").read_bytes() == b"not a database" * 100
+
+
+def test_a_database_of_a_newer_version_is_told(uptake: Uptake, tmp_path: Path) -> None:
+    """An older program must not write into it: 1, and `newer version`."""
+    uptake("projects", "list", "--data-dir", "data")
+    with sqlite3.connect(tmp_path / "data" / "uptake.db") as database:
+        database.execute("UPDATE alembic_version SET version_num = '9999'")
+    database.close()
+    uptake("keys", "list", "--data-dir", "data").assert_failed(1, "newer version")
+    uptake("serve", "--port", "0", "--data-dir", "data").assert_failed(1, "newer version")
+
+
+@pytest.mark.parametrize(
+    "url", ["mysql://localhost/x", "uptake.db", "sqlite://[", "sqlite:///none/such/folder/x.db"]
+)
+def test_a_database_that_cannot_be_is_told(uptake: Uptake, url: str) -> None:
+    """An unknown scheme, no URL at all, a folder that is not there: 1 and one line."""
+    uptake("projects", "list", "--database", url).assert_failed(1)
+
+
+@pytest.mark.parametrize("url", ["nothing", "carrier-pigeon://loft"])
+def test_blobs_that_cannot_be_are_told(uptake: Uptake, url: str) -> None:
+    """An unknown scheme or no URL at all: 1, with the URL."""
+    uptake("serve", "--port", "0", "--blobs", url).assert_failed(1, url)
+
+
+def test_the_database_can_be_named_by_url(uptake: Uptake, tmp_path: Path) -> None:
+    """Three slashes are a relative path, four an absolute one, as everywhere with SQLite."""
+    uptake("projects", "create", "acme", "--database", "sqlite:///here.db")
+    absolute = f"sqlite:///{tmp_path}/here.db"
+    assert uptake("projects", "list", "--database", absolute).out == "acme\ndefault\n"
+    assert not (tmp_path / "uptake-data").exists()
+
+
+@pytest.mark.parametrize("variable", ["UPTAKE_DATA_DIR", "UPTAKE_DATABASE"])
+def test_storage_can_be_named_by_variable(uptake: Uptake, tmp_path: Path, variable: str) -> None:
+    """The same as `--data-dir` and `--database`; an option wins over its variable."""
+    value = {"UPTAKE_DATA_DIR": "there", "UPTAKE_DATABASE": "sqlite:///there.db"}[variable]
+    option = {"UPTAKE_DATA_DIR": "--data-dir", "UPTAKE_DATABASE": "--database"}[variable]
+    uptake("projects", "create", "acme", **{variable: value})
+    assert uptake("projects", "list", option, value).out == "acme\ndefault\n"
+    other = uptake("projects", "list", option, value.replace("there", "other"), **{variable: value})
+    assert other.out == "default\n"
+    assert not (tmp_path / "uptake-data").exists()

@@ -1,0 +1,52 @@
+"""Draws the pictures that these tests upload."""
+
+import io
+import zlib
+from typing import Any
+
+from PIL import Image
+
+_ORIENTATION, _MAKE, _GPS = 0x0112, 0x010F, 0x8825
+SECRET = b"48.8584N-2.2945E-secret"
+"""Stands in for everything private."""
+
+
+def drawn(width: int = 8, height: int = 4) -> Image.Image:
+    """A red picture with a blue quarter at the top left."""
+    picture = Image.new("RGB", (width, height), (220, 20, 20))
+    picture.paste((20, 20, 220), (0, 0, width // 2, height // 2))
+    return picture
+
+
+def encoded(kind: str, width: int = 8, height: int = 4, **options: Any) -> bytes:
+    """The file of a drawn picture."""
+    out = io.BytesIO()
+    drawn(width, height).save(out, kind, **options)
+    return out.getvalue()
+
+
+def exif(orientation: int = 1) -> Image.Exif:
+    """EXIF data with a place, the secret and an orientation."""
+    data = Image.Exif()
+    data[_ORIENTATION] = orientation
+    data[_MAKE] = SECRET.decode()
+    data.get_ifd(_GPS)[1] = "N"
+    data.get_ifd(_GPS)[2] = (48.0, 51.0, 30.0)
+    return data
+
+
+def png_of(size: int, text: bytes = b"") -> bytes:
+    """A PNG file of exactly so many bytes: a comment fills it up."""
+    body = b"tEXtComment\0" + text.ljust(size - len(PNG) - 12 - len("Comment\0"), b"x")
+    chunk = (len(body) - 4).to_bytes(4) + body + zlib.crc32(body).to_bytes(4)
+    return PNG[:-12] + chunk + PNG[-12:]
+
+
+def opened(content: bytes) -> Image.Image:
+    """The picture of a file, decoded."""
+    picture = Image.open(io.BytesIO(content))
+    picture.load()
+    return picture
+
+
+PNG = encoded("PNG")

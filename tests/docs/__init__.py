@@ -1,0 +1,1 @@
+"""The documents: their examples run, and they leave nothing out."""

@@ -1,0 +1,77 @@
+"""Runs the shell examples of a document, in order and in one shell, and reads what they print."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PORT_SHOWN = "localhost:8000"
+"""Where the documents' server is; the tests put it on a free port."""
+
+SECONDS = 100
+_FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_NOT_RUN = ("pip install", "make ", "git clone", "uptake demo")
+"""Lines that are checked to be there by other tests, or would run the tests inside the tests."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """A block of commands, and what the document shows as their output, if it does."""
+
+    commands: str
+    shown: str | None
+
+
+def examples_of(document: Path) -> list[Example]:
+    """The `sh` blocks of a document, each with the `text` or `json` block that follows it."""
+    blocks = _FENCE.findall(document.read_text())
+    found = []
+    for i, (language, content) in enumerate(blocks):
+        if language == "sh":
+            after = blocks[i + 1] if i + 1 < len(blocks) else ("", "")
+            found.append(Example(content, after[1] if after[0] in {"text", "json"} else None))
+    return found
+
+
+def run_examples(document: str, folder: Path) -> None:
+    """Run a document's examples in a folder; each must succeed and print what is shown.
+
+    In what is shown, `...` stands for anything, and spaces and line breaks do not count.
+    """
+    examples = examples_of(ROOT / document)
+    assert examples
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    lines = ["set -euo pipefail", "trap 'kill $(jobs -p) 2>/dev/null || true; wait' EXIT"]
+    for i, example in enumerate(examples):
+        kept = [line for line in example.commands.splitlines() if not line.startswith(_NOT_RUN)]
+        commands = "\n".join(kept).replace(PORT_SHOWN, f"localhost:{port}")
+        lines += [f"echo {i} > at", "{ :", commands, f"}} > out{i}"]
+    programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-c", "\n".join(lines)],
+        cwd=folder,
+        env={**os.environ, "PATH": programs, "UPTAKE_PORT": str(port)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    at = int((folder / "at").read_text())
+    assert done.returncode == 0, f"{examples[at].commands}\n{done.stderr}"
+    for i, example in enumerate(examples):
+        if example.shown is not None:
+            told = (folder / f"out{i}").read_text().replace(f"localhost:{port}", PORT_SHOWN)
+            assert matches(told, example.shown), f"{example.commands}\n{told}"
+
+
+def matches(told: str, shown: str) -> bool:
+    """Whether an output is what a document shows."""
+    parts = ["".join(part.split()) for part in shown.split("...")]
+    pattern = ".*".join(map(re.escape, parts))
+    return re.fullmatch(pattern, "".join(told.split())) is not None

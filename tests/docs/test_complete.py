@@ -1,0 +1,163 @@
+"""The documents leave nothing out, and their links lead somewhere."""
+
+import importlib.util
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from prometheus_client import REGISTRY
+
+from uptake.formats import FORMATS
+from uptake.http import app  # noqa: F401 - brings all metrics into being
+from uptake.http.access import SCOPES
+from uptake.http.api.routes import PREFIX
+from uptake.model.problems import Kinds
+from uptake.settings import Settings
+
+from .examples import ROOT
+
+DOCS = ROOT / "docs"
+PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
+GEROSENSE_CODES = (
+    "missing",
+    "wrong_type",
+    "blank",
+    "not_iso8601",
+    "ends_before_start",
+    "unknown_unit",
+    "unknown_data_type",
+    "not_positive",
+    "above_limit",
+    "too_few",
+    "too_many",
+    "json_invalid",
+)
+
+
+def reference(name: str) -> str:
+    """The text of a page of the reference."""
+    return (DOCS / "reference" / name).read_text()
+
+
+@pytest.fixture(scope="module")
+def generate() -> ModuleType:
+    """The script that writes pages of the reference."""
+    spec = importlib.util.spec_from_file_location("generate", DOCS / "generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_generated_pages_are_up_to_date(generate: ModuleType) -> None:
+    """`make docs` writes them."""
+    for name, text in generate.pages().items():
+        assert reference(name) == text.rstrip("\n") + "\n"
+
+
+def test_every_setting_is_documented() -> None:
+    """By its variable and its option, and variables that have no option too."""
+    for name in Settings.__struct_fields__:
+        assert f"`UPTAKE_{name.upper()}` | `--{name.replace('_', '-')}`" in reference("settings.md")
+    for file in (ROOT / "src").rglob("*.py"):
+        for variable in re.findall(r'"(UPTAKE_[A-Z_]+[A-Z])"', file.read_text()):
+            assert f"`{variable}`" in reference("settings.md")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "serve",
+        "demo",
+        "keys create",
+        "keys list",
+        "keys revoke ID",
+        "projects create NAME",
+        "projects list",
+        "types add NAME",
+        "types list",
+    ],
+)
+def test_every_command_is_documented(command: str) -> None:
+    """With a heading of its own."""
+    assert f"\n## uptake {command}\n" in reference("cli.md")
+
+
+def test_every_scope_is_documented() -> None:
+    """In the list of the command line, word for word."""
+    for scope in SCOPES:
+        assert f"- `{scope}`\n" in reference("cli.md")
+
+
+def test_every_problem_is_documented() -> None:
+    """With its status, its code and its meaning."""
+    for kind in Kinds:
+        row = f"| {kind.value.status} | `{kind.value.code}` | {kind.value.title} |"
+        assert row in reference("errors.md")
+
+
+def test_every_gerosense_code_is_documented_and_no_other_is_used() -> None:
+    """The closed list of the contract."""
+    for code in GEROSENSE_CODES:
+        assert f"| `{code}` |" in reference("errors.md").partition("## Gerosense")[2]
+    judge = (ROOT / "src/uptake/formats/gerosense/judge.py").read_text()
+    assert set(re.findall(r'Fault\(\s*"(\w+)"', judge)) <= set(GEROSENSE_CODES)
+
+
+def test_every_thymia_type_is_documented() -> None:
+    """Those that decode tells, and those that intake does."""
+    section = reference("errors.md").partition("## thymia")[2].partition("\n## ")[0]
+    told = (ROOT / "src/uptake/formats/thymia/decode.py").read_text()
+    told += (ROOT / "src/uptake/intake/accept.py").read_text()
+    types = set(re.findall(r'Fault\(\s*"(\w+)"', told))
+    assert "missing" in types
+    for code in types:
+        assert f"| `{code}` |" in section
+
+
+def test_every_metric_is_documented() -> None:
+    """By the name under which it is scraped."""
+    page = (DOCS / "how-to" / "metrics-and-logs.md").read_text()
+    names = {
+        family.name + ("_total" if family.type == "counter" else "")
+        for family in REGISTRY.collect()
+        if family.name.startswith("uptake_")
+    }
+    assert len(names) >= 6
+    for name in names:
+        assert f"| `{name}` |" in page
+
+
+def test_every_endpoint_and_address_is_documented() -> None:
+    """Uploads with a section each, the read API with one for each question."""
+    for form in FORMATS:
+        for endpoint in form.endpoints:
+            heading = f"\n## {form.vendor}: `POST {endpoint.path}`\n"
+            assert heading in reference("endpoints.md")
+    for path in (
+        "users/{user_id}",
+        "users/{user_id}/samples",
+        "users/{user_id}/images",
+        "documents/{upload_id}",
+    ):
+        assert f"\n## `GET {PREFIX}/{path}`\n" in reference("api.md")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    """To a file of the repository."""
+    for target in re.findall(r"\]\(([^)]+)\)", page.read_text()):
+        if not target.startswith("https://"):
+            assert (page.parent / target.partition("#")[0]).exists()
+
+
+def test_the_index_leads_to_every_page() -> None:
+    """Decisions and measurements apart, which have their own places."""
+    index = (DOCS / "index.md").read_text()
+    for page in DOCS.rglob("*.md"):
+        name = str(page.relative_to(DOCS))
+        apart = ("index.md", "performance.md", "decisions/", "how-to/add-a-format/")
+        if not name.startswith(apart):
+            assert f"({name})" in index

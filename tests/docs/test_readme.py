@@ -1,0 +1,49 @@
+"""The README: its commands work as pasted, and it shows what the demo prints."""
+
+import re
+from pathlib import Path
+from random import Random
+
+from uptake.demo import people, plan
+from uptake.demo.uploads import Keys
+from uptake.formats import FORMATS
+
+from .examples import ROOT, run_examples
+
+README = (ROOT / "README.md").read_text()
+
+
+def test_every_command_works_as_pasted(tmp_path: Path) -> None:
+    """In order, in one shell, with the answers that are shown."""
+    run_examples("README.md", tmp_path)
+
+
+def test_the_two_commands_are_there() -> None:
+    """Word for word, each in a block of its own."""
+    assert "```sh\npip install . && uptake demo\n```" in README
+    assert "```sh\nmake test\n```" in README
+
+
+def test_every_endpoint_is_in_the_table_and_has_a_command() -> None:
+    """With its vendor and its scope."""
+    for form in FORMATS:
+        for endpoint in form.endpoints:
+            row = next(line for line in README.splitlines() if f"`POST {endpoint.path}`" in line)
+            assert row.startswith(f"| {form.vendor} |")
+            assert row.endswith(f"| `{endpoint.scope}` |")
+            start = re.escape(re.split(r"{", endpoint.path)[0])
+            assert re.search(rf'^curl -sS "?\$URL{start}', README, re.MULTILINE)
+
+
+def test_the_transcript_counts_what_the_demo_sends() -> None:
+    """Made-up people are the same on every run, so the numbers are too."""
+    random = Random(plan.SEED)
+    everybody = people.made_up(plan.PEOPLE, random)
+    planned = plan.made_up(everybody, Keys("sender", "bound", "reader"))
+    for form in FORMATS:
+        for endpoint in form.endpoints:
+            uploads = planned.uploads[endpoint.name]
+            sent = sum(upload.items for upload in uploads)
+            accepted = sum(upload.accepted for upload in uploads)
+            line = f"{endpoint.path} {sent:,} {accepted:,} {sent - accepted:,} "
+            assert line in re.sub(" +", " ", README)

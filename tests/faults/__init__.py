@@ -1,0 +1,1 @@
+"""What the server does when things go wrong around it."""

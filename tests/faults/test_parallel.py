@@ -1,0 +1,159 @@
+"""Sixteen senders at once: no error, and everything once."""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import httpx2
+import pytest
+
+from uptake.testing.live import LiveServer, serving
+
+from .pictures import picture
+from .uploads import Uploads, keys_of, log_of, start_of
+
+SENDERS = 16
+ROUNDS = 6
+BOUND_USER = "4001"
+
+
+@dataclass
+class Field:
+    """A server under test and the sixteen that send to it."""
+
+    senders: list[Uploads]
+
+    def at_once(self, send: Callable[[Uploads, int], httpx2.Response]) -> list[httpx2.Response]:
+        """Have every sender send, all at the same moment; the answers by sender."""
+        together = threading.Barrier(SENDERS)
+
+        def one(number: int) -> httpx2.Response:
+            together.wait(30)
+            return send(self.senders[number], number)
+
+        with ThreadPoolExecutor(SENDERS) as pool:
+            return list(pool.map(one, range(SENDERS)))
+
+    @property
+    def reader(self) -> Uploads:
+        """One that reads what is there."""
+        return self.senders[0]
+
+
+@pytest.fixture(scope="module", params=["1", "2"], ids=["one-process", "two-processes"])
+def field(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Field]:
+    """A server of as many processes over one database file."""
+    data_dir = tmp_path_factory.mktemp("parallel") / "data"
+    with serving(data_dir, "--workers", request.param) as server:
+        yield from _field(server)
+
+
+def _field(server: LiveServer) -> Iterator[Field]:
+    keys = keys_of(server, BOUND_USER)
+    found = Field([Uploads(server.url, *keys) for _ in range(SENDERS)])
+    yield found
+    for sender in found.senders:
+        sender.close()
+    assert "Traceback" not in log_of(server)
+
+
+def _statuses(answers: list[httpx2.Response]) -> set[int]:
+    return {answer.status_code for answer in answers}
+
+
+def test_the_same_batch_from_all_is_kept_once(field: Field) -> None:
+    """Each gets 200, each sample is there once."""
+    for round_number in range(ROUNDS):
+        minutes = range(round_number * 50, round_number * 50 + 50)
+        answers = field.at_once(lambda sender, _, minutes=minutes: sender.samples("same", minutes))
+        assert {200} == _statuses(answers)
+        assert {(50, 0)} == {(a.json()["accepted"], a.json()["rejected"]) for a in answers}
+    assert [start_of(minute) for minute in range(ROUNDS * 50)] == field.reader.starts("same")
+
+
+def test_overlapping_batches_are_kept_once(field: Field) -> None:
+    """Each sender's batch shares all but ten of its samples with the next one's."""
+    answers = field.at_once(
+        lambda sender, n: sender.samples("overlap", range(n * 10, n * 10 + 100))
+    )
+    assert {200} == _statuses(answers)
+    assert [start_of(minute) for minute in range(250)] == field.reader.starts("overlap")
+    assert field.reader.read("/users/overlap")["samples"]["steps"]["count"] == 250
+
+
+def test_both_sample_endpoints_feed_one_user(field: Field) -> None:
+    """Half of the senders use the bound key of v1.1, half name the user to v2.2."""
+    minutes = range(40)
+    answers = field.at_once(
+        lambda sender, n: (
+            sender.samples_of_bound(minutes) if n % 2 else sender.samples(BOUND_USER, minutes)
+        )
+    )
+    assert {200} == _statuses(answers)
+    assert [start_of(minute) for minute in minutes] == field.reader.starts(BOUND_USER)
+
+
+def test_the_same_image_from_all_is_one_image(field: Field) -> None:
+    """One imageID, one URL, and one entry in the list."""
+    content = picture(77)
+    answers = field.at_once(lambda sender, _: sender.image("5001", content))
+    assert {200} == _statuses(answers)
+    told = [answer.json()["response"] for answer in answers]
+    assert len({(one["imageID"], one["imageURL"]) for one in told}) == 1
+    assert len(field.reader.read("/users/5001/images")["images"]) == 1
+    assert content == field.reader.get(told[0]["imageURL"]).content
+
+
+def test_different_images_get_different_numbers(field: Field) -> None:
+    """No two uploads are given the same imageID."""
+    answers = field.at_once(lambda sender, n: sender.image("5002", picture(1000 + n)))
+    assert {200} == _statuses(answers)
+    assert len({answer.json()["response"]["imageID"] for answer in answers}) == SENDERS
+    assert len(field.reader.read("/users/5002/images")["images"]) == SENDERS
+
+
+def test_one_idempotency_key_makes_one_document(field: Field) -> None:
+    """All senders are told the same upload id."""
+    for round_number in range(ROUNDS):
+        once = f"parallel-{round_number}"
+        answers = field.at_once(lambda sender, _, once=once: sender.document("doc", {"a": 1}, once))
+        assert {200} == _statuses(answers)
+        assert len({answer.json()["uploadId"] for answer in answers}) == 1
+    assert field.reader.read("/users/doc")["documents"] == ROUNDS
+
+
+def test_one_idempotency_key_with_different_bodies_keeps_the_first(field: Field) -> None:
+    """One sender wins, all others are told 422."""
+    answers = field.at_once(lambda sender, n: sender.document("duel", {"n": n}, "duel"))
+    won = [n for n, answer in enumerate(answers) if answer.status_code == 200]
+    assert len(won) == 1
+    assert {200, 422} == _statuses(answers)
+    kept = field.reader.read(f"/documents/{answers[won[0]].json()['uploadId']}")
+    assert {"n": won[0]} == kept["data"]
+    assert field.reader.read("/users/duel")["documents"] == 1
+
+
+def test_documents_without_a_key_are_all_kept(field: Field) -> None:
+    """A new id for every request."""
+    answers = field.at_once(lambda sender, _: sender.document("many", {"a": 1}))
+    assert {200} == _statuses(answers)
+    assert len({answer.json()["uploadId"] for answer in answers}) == SENDERS
+    assert field.reader.read("/users/many")["documents"] == SENDERS
+
+
+def test_attributes_of_one_user_are_all_kept(field: Field) -> None:
+    """Each sender sets a name of its own and one that all set, in crossing orders of users."""
+
+    def send(sender: Uploads, n: int) -> httpx2.Response:
+        values = {f"own{n}": str(n), "shared": str(n)}
+        users = ["left", "right"] if n % 2 else ["right", "left"]
+        return sender.attributes(dict.fromkeys(users, values))
+
+    assert {200} == _statuses(field.at_once(send))
+    for user in ("left", "right"):
+        kept = field.reader.read(f"/users/{user}")["attributes"]
+        assert kept.pop("shared") in {str(n) for n in range(SENDERS)}
+        assert {f"own{n}": str(n) for n in range(SENDERS)} == kept

@@ -1,0 +1,166 @@
+"""Clients that take forever: others are served, and the connection ends in bounded time."""
+
+import asyncio
+import contextlib
+import socket
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from uptake.http.drain import Drain
+from uptake.http.limits import ClientGone, Patience, read_body
+from uptake.model.problems import Kinds, Problem
+from uptake.testing.live import LiveServer
+
+from .raw import connected, read_all, request
+
+SLOW = 64
+IMPATIENT = Path(__file__).with_name("impatient.py")
+
+
+def test_while_many_clients_drip_others_are_served(live: LiveServer, key: str) -> None:
+    """A body's byte now and then on many connections holds up nobody else."""
+    head = {
+        b"Authorization": b"Bearer " + key.encode(),
+        b"Content-Length": b"1000",
+    }
+    body = {"field_name": ["user_id", "a"], "values": [["slow-others", "1"]]}
+    bearer = {"Authorization": f"Bearer {key}"}
+    with contextlib.ExitStack() as stack:
+        slow = [stack.enter_context(connected(live.url)) for _ in range(SLOW)]
+        for connection in slow:
+            connection.sendall(request(b"POST", b"/v1/user/profiles", head))
+        half = [stack.enter_context(connected(live.url)) for _ in range(SLOW)]
+        for connection in half:
+            connection.sendall(b"POST /v1/user/profiles HTTP/1.1\r\nHost: loc")
+        for _ in range(5):
+            for connection in slow:
+                connection.sendall(b" ")
+            answer = httpx2.post(
+                f"{live.url}/v1/user/profiles", json=body, headers=bearer, timeout=20
+            )
+            assert answer.status_code == 200
+
+
+def test_headers_that_never_end_end_the_connection(data_dir: Path) -> None:
+    """However often another byte comes."""
+    server = LiveServer(data_dir, program=[sys.executable, str(IMPATIENT)])
+    try:
+        server.start()
+        with connected(server.url) as silent, connected(server.url) as dripping:
+            started = time.monotonic()
+            silent.sendall(b"POST /v1/user/profiles HTTP/1.1\r\nHost: loc")
+            dripping.sendall(b"POST /v1/user/profiles HTTP/1.1\r\n")
+            dripping.settimeout(0.1)
+            while time.monotonic() - started < 30:
+                try:
+                    dripping.sendall(b"X-More: x\r\n")
+                    if not dripping.recv(1000):
+                        break
+                except TimeoutError:
+                    continue
+                except ConnectionError:
+                    break
+            assert time.monotonic() - started < 30
+            read_all(silent)
+            assert time.monotonic() - started < 30
+        assert httpx2.get(f"{server.url}/health/live").status_code == 200
+    finally:
+        server.kill()
+
+
+def _dripping(part: bytes, pause: float) -> Callable[[], Awaitable[Any]]:
+    async def receive() -> dict[str, Any]:
+        await asyncio.sleep(pause)
+        return {"type": "http.request", "body": part, "more_body": True}
+
+    return receive
+
+
+def _problem_of(receive: Any, patience: Patience) -> Problem:
+    with pytest.raises(Problem) as told:
+        asyncio.run(read_body(receive, {}, 1000, patience))
+    return told.value
+
+
+def test_a_body_that_stops_coming_is_a_timeout() -> None:
+    """After `idle` seconds without a byte."""
+    problem = _problem_of(_dripping(b"", 3600), Patience(idle=0.05, total=3600))
+    assert (problem.kind, problem.status) == (Kinds.TIMEOUT, 408)
+
+
+def test_a_body_that_drips_is_a_timeout() -> None:
+    """After `total` seconds, however regularly its bytes come."""
+    started = time.monotonic()
+    problem = _problem_of(_dripping(b" ", 0.02), Patience(idle=3600, total=0.2))
+    assert (problem.kind, problem.status) == (Kinds.TIMEOUT, 408)
+    assert time.monotonic() - started < 20
+
+
+def test_a_body_whose_sender_goes_away_is_nobodys() -> None:
+    """It is neither taken nor refused."""
+
+    async def receive() -> dict[str, str]:
+        return {"type": "http.disconnect"}
+
+    with pytest.raises(ClientGone):
+        asyncio.run(read_body(receive, {}, 1000))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("pause", [0.0, 3600.0], ids=["endless", "silent"])
+def test_an_early_answer_waits_for_the_body_within_bounds(pause: float) -> None:
+    """For so many bytes and so many seconds, then it is given."""
+    sent: list[Any] = []
+
+    async def answer(_scope: Any, _receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 401, "headers": []})
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope: Any = {"type": "http", "headers": [(b"content-length", b"99")]}
+    drain = Drain(answer, limit=100_000, seconds=0.1)
+    asyncio.run(drain(scope, _dripping(b"x" * 1000, pause), send))  # type: ignore[arg-type]
+    assert [message["status"] for message in sent] == [401]
+
+
+def test_an_answer_to_a_body_that_was_read_waits_for_nothing() -> None:
+    """What has been read to its end is not read again."""
+    received = 0
+    sent: list[Any] = []
+
+    async def answer(_scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def receive() -> dict[str, Any]:
+        nonlocal received
+        received += 1
+        return {"type": "http.request", "body": b"{}", "more_body": False}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope: Any = {"type": "http", "headers": [(b"content-length", b"2")]}
+    asyncio.run(Drain(answer)(scope, receive, send))  # type: ignore[arg-type]
+    assert (received, len(sent)) == (1, 1)
+
+
+def test_a_refused_body_without_end_ends_the_connection(live: LiveServer) -> None:
+    """More than what is thrown away patiently: the sender is told, then cut off."""
+    head = {b"Authorization": b"Bearer nobody", b"Content-Length": b"100000000000"}
+    part = b"x" * 1_000_000
+    with connected(live.url) as connection:
+        connection.sendall(request(b"POST", b"/v1/user/profiles", head))
+        sent = 0
+        with contextlib.suppress(ConnectionError, socket.timeout):
+            while sent < 2_000_000_000:
+                connection.sendall(part)
+                sent += len(part)
+        assert sent < 2_000_000_000
+    assert httpx2.get(f"{live.url}/health/live").status_code == 200

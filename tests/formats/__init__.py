@@ -1,0 +1,1 @@
+"""The formats: their vectors and what they share."""

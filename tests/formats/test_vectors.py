@@ -1,0 +1,124 @@
+"""Every vector comes out as it says, at the decoder and over HTTP, and none is wanting."""
+
+import importlib.resources
+import re
+from pathlib import Path
+
+import httpx2
+import pytest
+
+import uptake.formats
+from contract.tenant import new_tenant
+from uptake.formats import FORMATS
+from uptake.formats.base import Format
+from uptake.formats.vectors import Vector, endpoint_of, load, vectors_of
+from uptake.store.base import Store
+from uptake.testing.vectors import Mismatch, check_decode, check_http
+
+VECTORS = [
+    pytest.param(form, vector, id=f"{form.name}/{vector.name}")
+    for form in FORMATS
+    for vector in vectors_of(form)
+]
+GEROSENSE_CODES = {
+    "missing",
+    "wrong_type",
+    "blank",
+    "not_iso8601",
+    "ends_before_start",
+    "unknown_unit",
+    "unknown_data_type",
+    "not_positive",
+    "above_limit",
+    "too_few",
+    "too_many",
+    "json_invalid",
+}
+
+
+@pytest.mark.parametrize(("form", "vector"), VECTORS)
+def test_a_vector_decodes_as_it_says(form: Format, vector: Vector) -> None:
+    """The submission is the one that is written down."""
+    check_decode(form, vector)
+
+
+@pytest.mark.parametrize(("form", "vector"), VECTORS)
+def test_a_vector_is_answered_as_it_says(
+    form: Format, vector: Vector, client: httpx2.Client, store: Store
+) -> None:
+    """Status and body over HTTP are those that are written down."""
+    tenant = new_tenant(client, store)
+    for name, schema in vector.types.items():
+        tenant.type(name, schema)
+    secret = tenant.key(endpoint_of(form, vector).scope, user=vector.key.user)
+    check_http(form, vector, client, secret)
+
+
+@pytest.mark.parametrize("form", FORMATS, ids=lambda form: form.name)
+def test_every_endpoint_has_vectors_of_every_answer(form: Format) -> None:
+    """For each endpoint, each status that its reply can have is shown."""
+    shown = {(vector.endpoint, vector.reply.status) for vector in vectors_of(form)}
+    declared = {
+        (endpoint.name, status) for endpoint in form.endpoints for status in endpoint.answers
+    }
+    assert set() == declared - shown
+
+
+def test_every_code_of_gerosense_has_a_vector() -> None:
+    """The contract's closed list, no more and no less."""
+    gerosense = next(form for form in FORMATS if form.name == "gerosense")
+    shown = {
+        error["code"]
+        for vector in vectors_of(gerosense)
+        for error in vector.reply.body.get("errors", [])
+    }
+    assert shown == GEROSENSE_CODES
+
+
+@pytest.mark.parametrize("place", ["body", "path", "header"])
+def test_every_place_of_a_thymia_fault_has_a_vector(place: str) -> None:
+    """`loc` starts with one of three words."""
+    thymia = next(form for form in FORMATS if form.name == "thymia")
+    shown = {
+        entry["loc"][0]
+        for vector in vectors_of(thymia)
+        for entry in vector.reply.body.get("detail", [])
+    }
+    assert place in shown
+
+
+def test_every_folder_of_formats_is_spoken_and_explained() -> None:
+    """A folder with a decoder is in FORMATS, and has a README and vectors."""
+    formats = importlib.resources.files(uptake.formats)
+    folders = {
+        folder.name for folder in formats.iterdir() if folder.joinpath("decode.py").is_file()
+    }
+    assert {form.name for form in FORMATS} == folders
+    assert all(formats.joinpath(name, "README.md").is_file() for name in folders)
+
+
+def test_every_vector_says_what_it_shows() -> None:
+    """A name in lower case with dashes, and a description."""
+    wrong = [
+        vector.name
+        for form in FORMATS
+        for vector in vectors_of(form)
+        if not vector.description or not re.fullmatch(r"[a-z0-9.-]+", vector.name)
+    ]
+    assert wrong == []
+
+
+def test_a_vector_that_differs_is_told_with_every_place(tmp_path: Path) -> None:
+    """The runner can fail, and says where."""
+    (tmp_path / "wrong.json").write_text(
+        """{"description": "x", "endpoint": "ptengine",
+            "request": {"body": {"field_name": ["user_id", "a"], "values": [["42", "b"]]}},
+            "submission": {"items": [{"attributes": {"user_id": "43", "values": {"a": "b"}}}],
+                           "refusals": [{"index": 0, "faults": []}]},
+            "reply": {"status": 200, "body": {}}}"""
+    )
+    ptengine = next(form for form in FORMATS if form.name == "ptengine")
+    with pytest.raises(Mismatch) as told:
+        check_decode(ptengine, load(tmp_path)[0])
+    assert "submission.items[0].attributes.user_id: '43' expected, not '42'" in str(told.value)
+    assert "submission.refusals" in str(told.value)

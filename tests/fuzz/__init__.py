@@ -1,0 +1,1 @@
+"""Input that no test would think of."""

@@ -1,0 +1,105 @@
+"""The live server against its own OpenAPI document."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from schemathesis import Case, GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from uptake.testing.live import LiveServer
+
+CHECKS: list[Any] = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+EXAMPLES = 40
+OPERATIONS = [
+    ("POST", "/v1/user-data/{upload_type}"),
+    ("POST", "/v1/user/profiles"),
+    ("POST", "/a/api/v2/users/{user-id}/images"),
+    ("POST", "/api/v1.1/samples"),
+    ("POST", "/api/v2.2/samples"),
+    ("GET", "/uptake/v1/users/{user_id}"),
+    ("GET", "/uptake/v1/users/{user_id}/samples"),
+    ("GET", "/uptake/v1/users/{user_id}/images"),
+    ("GET", "/uptake/v1/documents/{upload_id}"),
+    ("GET", "/uptake/v1/health/live"),
+    ("GET", "/uptake/v1/health/ready"),
+    ("GET", "/health/live"),
+    ("GET", "/health/ready"),
+]
+
+
+@pytest.fixture(scope="module")
+def api(live: LiveServer) -> Any:
+    """The document that the server gives out."""
+    return schemathesis.openapi.from_url(f"{live.url}/openapi.json")
+
+
+@pytest.fixture(scope="module")
+def credentials(live: LiveServer, key: str) -> Mapping[str, Mapping[str, str]]:
+    """Headers with a sound key in every place; for the path of a bound key, with one of those."""
+    bound = live.create_key("samples:write", user="schemathesis")
+    live.command("types", "add", "0")
+    headers = {"Authorization": f"Bearer {key}", "x-api-key": key, "api-key": key}
+    return {path: headers for _, path in OPERATIONS} | {
+        "/api/v1.1/samples": {"Authorization": f"Bearer {bound}"}
+    }
+
+
+def test_the_document_describes_every_operation(api: Any) -> None:
+    """And no others."""
+    described = [result.ok() for result in api.get_all_operations()]
+    assert sorted(OPERATIONS) == sorted((one.method.upper(), one.path) for one in described)
+
+
+SOUND, UNSOUND = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
+CASES = [(*operation, SOUND) for operation in OPERATIONS] + [
+    # There is nothing to be wrong with a request that has no input.
+    (*operation, UNSOUND)
+    for operation in OPERATIONS
+    if "/health/" not in operation[1]
+]
+KNOWN = {"upload_type": "0", "user-id": "7"}
+"""What a sound request puts into its path, so that it gets as far as its body."""
+
+
+@pytest.mark.parametrize(("method", "path", "mode"), CASES)
+def test_every_answer_is_as_documented(
+    api: Any,
+    credentials: Mapping[str, Mapping[str, str]],
+    method: str,
+    path: str,
+    mode: GenerationMode,
+) -> None:
+    """Status, content type and body, whatever is sent; and never a failure of the server."""
+    operation = api[path][method]
+
+    @seed(20240101)
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        database=None,
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=operation.as_strategy(generation_mode=mode))
+    def answers_as_documented(case: Case) -> None:
+        if mode is SOUND:
+            parts = {name: KNOWN.get(name, value) for name, value in case.path_parameters.items()}
+            case.path_parameters = parts
+        case.call_and_validate(headers=dict(credentials[path]), checks=CHECKS)
+
+    answers_as_documented()

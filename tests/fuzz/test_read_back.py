@@ -1,0 +1,122 @@
+"""What is accepted reads back equal."""
+
+import hashlib
+import itertools
+import json
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from uptake.blobs import open_blobs
+from uptake.formats import FORMATS
+from uptake.formats.base import WireRequest
+from uptake.intake.accept import Intake, Origin, receipt
+from uptake.intake.schemas import DocumentTypes
+from uptake.model.receipt import KeptDocument, Receipt
+from uptake.reading import samples as sample_reading
+from uptake.reading import users as user_reading
+from uptake.store import sqlite
+from uptake.store.base import Store
+from uptake.store.records import DocumentType
+
+from .bodies import batches, documents, profiles
+
+EXAMPLES = 120
+ENDPOINTS = {endpoint.name: endpoint for form in FORMATS for endpoint in form.endpoints}
+SETTINGS = settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+Keep = Callable[[str, Any], tuple[str, Receipt]]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """A store on SQLite with one project an example."""
+    found = sqlite.open_store(tmp_path_factory.mktemp("fuzz") / "uptake.db")
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def keep(store: Store, tmp_path: Path) -> Keep:
+    """Takes a body in as the edge does, into a project of its own; its name and the receipt."""
+    intake = Intake(DocumentTypes(store), open_blobs((tmp_path / "blobs").as_uri()))
+    numbers = itertools.count()
+
+    def take(endpoint: str, body: Any) -> tuple[str, Receipt]:
+        project = f"{hashlib.sha256(str(tmp_path).encode()).hexdigest()}-{next(numbers)}"
+        store.put_type(project, DocumentType("diary", None, 0))
+        request = WireRequest(
+            "r", 1, "", "", {"upload_type": "diary"}, body=json.dumps(body).encode()
+        )
+        submission = ENDPOINTS[endpoint].decode(request)
+        judged = intake.judge(submission, Origin(project, "k", endpoint, "r", 1))
+        (written,) = store.commit([judged.entry])
+        return project, receipt(judged, written)
+
+    return take
+
+
+@SETTINGS
+@given(body=documents)
+def test_a_document_reads_back_as_it_was_sent(store: Store, keep: Keep, body: Any) -> None:
+    """The same JSON, about the same user."""
+    project, told = keep("thymia", body)
+    (kept,) = told.kept
+    assert isinstance(kept, KeptDocument)
+    found = user_reading.document(store, project, kept.upload_id)
+    assert body["data"] == json.loads(bytes(found.data))
+    assert (body["user"]["userLabel"], "diary") == (found.user_id, found.type)
+
+
+@SETTINGS
+@given(body=profiles())
+def test_attributes_read_back_as_the_last_row_has_them(store: Store, keep: Keep, body: Any) -> None:
+    """Attribute by attribute, for every user of the request."""
+    project, _ = keep("ptengine", body)
+    expected: dict[str, dict[str, str]] = {}
+    for row in body["values"]:
+        values = dict(zip(body["field_name"], row, strict=True))
+        expected.setdefault(values.pop("user_id"), {}).update(values)
+    for user, values in expected.items():
+        assert values == user_reading.profile(store, project, user).attributes
+
+
+@SETTINGS
+@given(body=batches())
+def test_samples_read_back_once_each(store: Store, keep: Keep, body: Any) -> None:
+    """Of those that are the same the last one, with times as they were told."""
+    project, told = keep("gerosense-v2.2", body)
+    assert told.refusals == ()
+    expected = {_identity(sample): _shown(sample) for sample in body["data"]}
+    page = sample_reading.page(
+        store, project, body["user_id"], body["data_type"], cursor=None, limit=1000
+    )
+    assert page.next is None
+    assert expected == {_identity(sample): _shown(sample) for sample in page.samples}
+    assert len(expected) == len(page.samples)
+    starts = [datetime.fromisoformat(sample["start_date"]) for sample in page.samples]
+    assert starts == sorted(starts)
+
+
+def _identity(sample: dict[str, Any]) -> tuple[Any, ...]:
+    """What makes two samples of a user and a metric the same."""
+    end = sample.get("end_date")
+    return (
+        sample["device_name"],
+        datetime.fromisoformat(sample["start_date"]),
+        None if end is None else datetime.fromisoformat(end),
+        sample["unit"],
+    )
+
+
+def _shown(sample: dict[str, Any]) -> tuple[Any, ...]:
+    """What else is told of a sample."""
+    start = datetime.fromisoformat(sample["start_date"])
+    return sample["value"], sample.get("device_version"), start.utcoffset()

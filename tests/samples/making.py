@@ -1,0 +1,118 @@
+"""Samples as a wire tells them, in all the variety that the contract allows."""
+
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from hypothesis import strategies as st
+
+from uptake.samples import columns, times
+from uptake.samples.columns import Columns
+
+
+class Told(NamedTuple):
+    """A sample as it is told."""
+
+    device: str
+    version: str | None
+    start: str
+    end: str | None
+    unit: str
+    value: float
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """What makes two samples the same: start, end, device name and unit, as instants."""
+        end = None if self.end is None else times.read(self.end)[0]
+        return times.read(self.start)[0], end, self.device, self.unit
+
+    @property
+    def shown(self) -> dict[str, object]:
+        """The sample as it is shown."""
+        return {
+            "device_name": self.device,
+            "device_version": self.version,
+            "start_date": self.start,
+            "end_date": self.end,
+            "value": self.value,
+            "unit": self.unit,
+        }
+
+
+def columns_of(samples: list[Told]) -> Columns:
+    """One batch of these samples, at least one."""
+    return columns.build(*zip(*samples, strict=True))
+
+
+def told(moment: datetime, fraction: str, minutes: int | None) -> str:
+    """A local time in canonical form: fraction digits if any, and an offset or `Z`."""
+    text = f"{moment:%Y-%m-%dT%H:%M:%S}".rjust(19, "0") + (f".{fraction}" if fraction else "")
+    if minutes is None:
+        return text + "Z"
+    hours, rest = divmod(abs(minutes), 60)
+    return f"{text}{'-' if minutes < 0 else '+'}{hours:02d}:{rest:02d}"
+
+
+moments = st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59)).map(  # noqa: DTZ001
+    lambda moment: moment.replace(microsecond=0)
+)
+fractions = st.text("0123456789", max_size=7)
+offsets = st.none() | st.integers(-23 * 60 - 59, 23 * 60 + 59)
+canonical_times = st.builds(told, moments, fractions, offsets)
+
+_HOUR = datetime(2024, 2, 29, 23, 30)  # noqa: DTZ001 - told in an offset of its own
+near_offsets = st.sampled_from([None, 0, 60, -90])
+names = st.sampled_from(["Watch", "watch", "Ring \u00e9", "\U0001f600"])
+versions = st.sampled_from([None, "", "1.0", "2.0"])
+values = st.one_of(
+    st.integers(1, 30000),
+    st.decimals("0.001", 300, places=3).map(float),
+    st.sampled_from([5e-324, 1e-9, 1 / 3, 2.0**53 - 1, 2.0**53, 1e308, 1.7976931348623157e308]),
+    st.floats(min_value=0, exclude_min=True, allow_infinity=False, allow_nan=False),
+)
+
+
+@st.composite
+def samples(draw: st.DrawFn) -> Told:
+    """Samples of one hour on few devices, so that many are the same or overlap."""
+    minute = draw(st.integers(0, 5))
+    length = draw(st.none() | st.sampled_from([0, 1, 60]))
+    start = _HOUR + timedelta(minutes=minute)
+    return Told(
+        draw(names),
+        draw(versions),
+        _at(start, draw(near_offsets)),
+        None if length is None else _at(start + timedelta(seconds=length), draw(near_offsets)),
+        draw(st.sampled_from(["count", "count/min", "count/s"])),
+        draw(values),
+    )
+
+
+def _at(moment: datetime, minutes: int | None) -> str:
+    """The same instant, told in another offset."""
+    return told(moment + timedelta(minutes=minutes or 0), "", minutes)
+
+
+@st.composite
+def far_samples(draw: st.DrawFn) -> Told:
+    """Samples of any year, on any device, told in any way."""
+    first, second = draw(canonical_times), draw(st.none() | canonical_times)
+    if second is not None and times.read(second)[0] < times.read(first)[0]:
+        first, second = second, first
+    unit = draw(st.sampled_from(["count", "count/min", "count/s"]))
+    device = draw(st.text(min_size=1, max_size=5))
+    return Told(device, draw(st.none() | st.text(max_size=5)), first, second, unit, draw(values))
+
+
+def latest_by_identity(received: list[Told]) -> list[dict[str, object]]:
+    """The law in its plainest form: of samples that are the same, the last; in order."""
+    kept: dict[tuple[object, ...], Told] = {}
+    for sample in received:
+        kept[sample.identity] = sample
+    units = ["count", "count/min", "count/s"]
+
+    def place(sample: Told) -> tuple[object, ...]:
+        start, end, device, _ = sample.identity
+        # A sample without an end comes before those that end.
+        return start, end is not None, end or 0, device, units.index(sample.unit)
+
+    return [sample.shown for sample in sorted(kept.values(), key=place)]

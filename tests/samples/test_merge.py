@@ -1,0 +1,63 @@
+"""What is read does not depend on how samples were split into uploads."""
+
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from samples.making import Told, columns_of, far_samples, latest_by_identity, samples
+from uptake.samples import columns
+from uptake.samples.merge import merge
+
+received_samples = st.lists(samples() | far_samples(), min_size=1, max_size=30)
+
+
+@st.composite
+def split_samples(draw: st.DrawFn) -> list[list[Told]]:
+    """Samples in the order received, in any batches of at least one."""
+    received = draw(received_samples)
+    cuts = draw(st.sets(st.integers(1, len(received) - 1))) if len(received) > 1 else set()
+    return [received[a:b] for a, b in pairwise([0, *sorted(cuts), len(received)])]
+
+
+@given(split_samples())
+def test_any_split_reads_as_the_last_of_each(batches: list[list[Told]]) -> None:
+    """The law: exactly the last received of each identity, in order."""
+    merged = merge([columns_of(batch) for batch in batches])
+    received = [sample for batch in batches for sample in batch]
+    assert columns.rows(merged) == latest_by_identity(received)
+
+
+@given(split_samples(), st.data())
+def test_batches_may_be_folded_in_any_way(batches: list[list[Told]], data: st.DataObject) -> None:
+    """Neighbours first or all at once, as bytes or not: the result is the same, byte for byte."""
+    whole = merge([columns_of(batch) for batch in batches])
+    parts = [columns_of(batch) for batch in batches]
+    while len(parts) > 1:
+        first = data.draw(st.integers(0, len(parts) - 2))
+        folded = merge(parts[first : first + 2])
+        parts[first : first + 2] = [columns.from_bytes(columns.to_bytes(folded))]
+    assert columns.to_bytes(parts[0]) == columns.to_bytes(whole)
+
+
+@given(split_samples(), st.data())
+def test_repeated_batches_count_where_they_were_received_last(
+    batches: list[list[Told]], data: st.DataObject
+) -> None:
+    """Leaving out the earlier receipts of a repeated batch changes nothing."""
+    order = data.draw(st.lists(st.integers(0, len(batches) - 1), min_size=1, max_size=12))
+    last = [number for at, number in enumerate(order) if number not in order[at + 1 :]]
+    with_repeats = merge([columns_of(batches[number]) for number in order])
+    without = merge([columns_of(batches[number]) for number in last])
+    received = [sample for number in order for sample in batches[number]]
+    assert columns.rows(with_repeats) == latest_by_identity(received)
+    assert columns.rows(without) == columns.rows(with_repeats)
+
+
+@given(received_samples)
+def test_merging_changes_none_of_what_it_is_given(received: list[Told]) -> None:
+    """A batch that was merged can be merged again."""
+    batch = columns_of(received)
+    before = columns.to_bytes(batch)
+    merge([batch, columns_of(received[:1]), batch])
+    assert columns.to_bytes(batch) == before

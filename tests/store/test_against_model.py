@@ -1,0 +1,210 @@
+"""SQLite and the plain store in memory agree, whatever is done to both."""
+
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from operator import methodcaller
+from pathlib import Path
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from msgspec.structs import replace
+
+from uptake.model.items import METRICS, Attributes
+from uptake.store import sqlite
+from uptake.store.base import AlreadyExists, Store
+from uptake.store.memory import MemoryStore
+from uptake.store.records import DocumentType, Entry, Rate, Record, Span
+from uptake.testing.store.making import (
+    NOON,
+    batch,
+    digest_of,
+    document,
+    image,
+    key,
+    rejection,
+    unique,
+)
+
+EXAMPLES = 25
+STEPS = 25
+
+PROJECTS = st.sampled_from(["default", "other"])
+USERS = st.sampled_from(["anna", "Anna", "bert \U0001f600"])
+TEXTS = st.sampled_from(["", "1", "null", "\u00e9'\"\\%", "\U0001f600"])
+CONTENTS = st.sampled_from(["x", "y", "z"])
+TICKS = st.integers(-5, 5)
+MOMENTS = st.integers(NOON, NOON + 9)
+
+attributes_of_users = st.builds(
+    Attributes, USERS, st.dictionaries(st.sampled_from(["a", "b", "c"]), TEXTS)
+)
+images = st.builds(image, USERS, CONTENTS)
+new_documents = st.builds(document, USERS)
+
+
+@st.composite
+def keyed_documents(draw: st.DrawFn) -> Record:
+    """Documents of a few ids, so that many are repeats."""
+    user_id, body = draw(USERS), draw(CONTENTS)
+    otherwise = draw(st.none() | st.builds(rejection, user_id=st.just(user_id)))
+    name = draw(st.sampled_from(["one", "two"]))
+    digest = digest_of(user_id + body)
+    return document(user_id, name, data=body.encode(), digest=digest, otherwise=otherwise)
+
+
+@st.composite
+def batches(draw: st.DrawFn) -> Record:
+    """Batches of a few contents, whose times follow from the content as they do in truth."""
+    first, length = draw(TICKS), draw(st.integers(0, 3))
+    content = f"{first} {length}"
+    return batch(draw(USERS), content, first, first + length, draw(st.sampled_from(METRICS)))
+
+
+records = st.one_of(attributes_of_users, images, new_documents, keyed_documents(), batches())
+refusals = st.builds(rejection, user_id=st.just("") | USERS, position=st.none() | st.integers(0, 9))
+entries = st.builds(
+    lambda project, moment, records, refused: Entry(
+        project, unique("request"), moment, tuple(records), tuple(refused)
+    ),
+    PROJECTS,
+    MOMENTS,
+    st.lists(records, max_size=4),
+    st.lists(refusals, max_size=2),
+)
+
+
+class BothStores(RuleBasedStateMachine):
+    """The same is done to both, and both must say the same."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        self.path = Path(self.folder.name) / "uptake.db"
+        self.model = MemoryStore()
+        self.store: Store = sqlite.open_store(self.path)
+        self.moment = NOON
+        self.changed = True
+
+    def teardown(self) -> None:
+        """Let go of the file."""
+        self.store.close()
+        self.folder.cleanup()
+
+    def both(self, method: str, *arguments: object) -> None:
+        """Call the same method of both, and compare what they say."""
+        self.compare(methodcaller(method, *arguments))
+
+    def compare(self, call: Callable[[Store], object]) -> None:
+        """Do the same with both, and compare what comes of it."""
+        assert call(self.model) == call(self.store)
+
+    @rule(group=st.lists(entries, min_size=1, max_size=4))
+    def commit(self, group: list[Entry]) -> None:
+        """A group of anything."""
+        self.both("commit", group)
+        self.changed = True
+
+    @rule()
+    def open_again(self) -> None:
+        """What is kept does not depend on who opened the file."""
+        self.store.close()
+        self.store = sqlite.open_store(self.path)
+        self.changed = True
+
+    @rule(name=st.sampled_from(["other", "p2", "P2", "default"]))
+    def add_project(self, name: str) -> None:
+        """A project that may be there."""
+
+        def add(store: Store) -> bool:
+            try:
+                store.add_project(name, NOON)
+            except AlreadyExists:
+                return False
+            return True
+
+        self.compare(add)
+        self.both("projects")
+
+    @rule(created_at=MOMENTS, rate=st.none() | st.builds(Rate, st.integers(1, 3), st.just(1)))
+    def add_key(self, created_at: int, rate: Rate | None) -> None:
+        """A new key."""
+        made = key(unique("key"), created_at=created_at, rate=rate)
+        self.both("add_key", made)
+        self.both("key", made.digest)
+
+    @precondition(lambda self: self.model.keys())
+    @rule(data=st.data(), moment=MOMENTS)
+    def revoke_key(self, data: st.DataObject, moment: int) -> None:
+        """A key that is there, or that is not."""
+        names = [known.id for known in self.model.keys()]  # noqa: SIM118 - a store is no dict
+        name = data.draw(st.sampled_from(["nobody", *names]))
+        self.both("revoke_key", name, moment)
+        self.both("keys")
+
+    @rule(
+        project=PROJECTS,
+        name=CONTENTS,
+        schema=st.none() | st.just("{}") | st.just('{"type": "object"}'),
+        moment=MOMENTS,
+    )
+    def put_type(self, project: str, name: str, schema: str | None, moment: int) -> None:
+        """A document type, new or with another schema."""
+        made = DocumentType(name, schema, moment)
+        self.both("put_type", project, made)
+        self.both("document_type", project, name)
+        self.both("document_types", project)
+
+    @rule(name=CONTENTS, passed=st.sampled_from([0, 1, 500_000, 1_000_000]))
+    def spend(self, name: str, passed: int) -> None:
+        """A use of a key, some time after the last one."""
+        self.moment += passed
+        self.both("spend", name, Rate(1, 1), self.moment)
+
+    @rule(project=PROJECTS, user=USERS, after=st.integers(0, 5), limit=st.integers(1, 4))
+    def page(self, project: str, user: str, after: int, limit: int) -> None:
+        """Lists from somewhere on."""
+        self.both("images", project, user, 1_000_000 + after, limit)
+        refused = self.model.rejections(project, "", 100)
+        names = ["", *(kept.record.rejection_id for kept in refused)]
+        after_name = names[after % len(names)]
+        self.both("rejections", project, after_name, limit)
+
+    @rule(project=PROJECTS, user=USERS, start=TICKS, length=st.integers(0, 5))
+    def batches_between(self, project: str, user: str, start: int, length: int) -> None:
+        """Batches of a time."""
+        for metric in METRICS:
+            self.both("batches", project, user, metric, start, start + length)
+
+    @precondition(lambda self: self.changed)
+    @invariant()
+    def all_users_are_alike(self) -> None:
+        """Users, their batches, documents and images, and the refusals of each project."""
+        self.changed = False
+        for project in ("default", "other"):
+            self.both("rejections", project, "", 1000)
+            for name in ("one", "two"):
+                self.both("document", project, name)
+            for user in ("anna", "Anna", "bert \U0001f600", "nobody"):
+                self.both("user", project, user)
+                self.both("images", project, user, 0, 1000)
+                for found in self.model.images(project, user, 0, 1000):
+                    self.both("image", found.name)
+                self.compare(partial(_spans, project, user))
+
+
+def _spans(project: str, user_id: str, store: Store) -> list[Span]:
+    """Spans whose sequence is only their place in the order received."""
+    spans = store.spans(project, user_id)
+    order = sorted(span.sequence for span in spans)
+    return [replace(span, sequence=order.index(span.sequence)) for span in spans]
+
+
+TestBothStores = BothStores.TestCase
+TestBothStores.settings = settings(
+    max_examples=EXAMPLES,
+    stateful_step_count=STEPS,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)

@@ -1,0 +1,80 @@
+"""A folder is a blob store, and a URL that leads to none is told in a sentence."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from uptake.blobs import Blobs, BlobsUnusable, open_blobs
+from uptake.testing.blobs import BlobsConformance
+
+
+class Folder(BlobsConformance):
+    """A folder, to be broken in several ways."""
+
+    def open_blobs(self, place: Path) -> Blobs:
+        """Below the folder of the test, at a name that a URL must escape."""
+        return open_blobs(_folder(place).as_uri())
+
+
+class TestReplacedFolder(Folder):
+    """A folder in whose place a file lies."""
+
+    @contextmanager
+    def out_of_reach(self, place: Path) -> Iterator[None]:
+        """A file is what stays when someone restores the wrong thing."""
+        _folder(place).rename(place / "away")
+        _folder(place).write_text("a file")
+        yield
+        _folder(place).unlink()
+        (place / "away").rename(_folder(place))
+
+
+class TestVanishedFolder(Folder):
+    """A folder that has gone, as when its disk is not mounted."""
+
+    @contextmanager
+    def out_of_reach(self, place: Path) -> Iterator[None]:
+        """It must not be made anew: the disk would hide it when it is back."""
+        _folder(place).rename(place / "away")
+        yield
+        assert not _folder(place).exists()
+        (place / "away").rename(_folder(place))
+
+
+def _folder(place: Path) -> Path:
+    return place / "50% blobs é"
+
+
+def test_a_blob_is_one_whole_file(tmp_path: Path) -> None:
+    """Nothing else lies in the folder when a blob has been put, twice."""
+    blobs = open_blobs(tmp_path.as_uri())
+    for _ in range(2):
+        blobs.put("some/name", b"x")
+    assert [tmp_path / "some" / "name"] == [p for p in tmp_path.rglob("*") if p.is_file()]
+
+
+def test_no_name_leads_out_of_the_folder(tmp_path: Path) -> None:
+    """What lies beside the folder can neither be read nor written."""
+    (tmp_path / "secret").write_text("x")
+    blobs = open_blobs((tmp_path / "inner").as_uri())
+    with pytest.raises(ValueError, match="path"):
+        blobs.get("../secret")
+    with pytest.raises(ValueError, match="path"):
+        blobs.put("../secret", b"y")
+    assert (tmp_path / "secret").read_text() == "x"
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    """The sentence names the URL."""
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(BlobsUnusable, match=f"^{(tmp_path / 'file').as_uri()}: "):
+        open_blobs((tmp_path / "file").as_uri())
+
+
+@pytest.mark.parametrize("url", ["", "nothing", "gopher://host/x", "s3://"])
+def test_a_url_that_leads_nowhere_is_refused(url: str) -> None:
+    """It is told when the server starts, not when the first image comes."""
+    with pytest.raises(BlobsUnusable):
+        open_blobs(url)

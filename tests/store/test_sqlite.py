@@ -1,0 +1,65 @@
+"""SQLite is a store."""
+
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from uptake.store import sqlite
+from uptake.store.base import Store
+from uptake.store.sql import SqlStore
+from uptake.testing.store import DurableStoreConformance
+
+PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "page_size": 8192}
+
+
+class TestSqliteStore(DurableStoreConformance):
+    """Everything that a store does."""
+
+    def open_store(self, place: Path) -> SqlStore:
+        """A file in the folder."""
+        return sqlite.open_store(place / "uptake.db")
+
+    @contextmanager
+    def out_of_reach(self, store: Store, place: Path) -> Iterator[None]:
+        """The folder's disk has gone, and something else lies where the file was."""
+        engine(store).dispose()
+        away, path = place / "away", place / "uptake.db"
+        path.rename(away)
+        path.mkdir()
+        try:
+            yield
+        finally:
+            path.rmdir()
+            away.rename(path)
+
+    @contextmanager
+    def unwritable(self, store: Store, place: Path) -> Iterator[None]:
+        """The disk is full: the log, where every commit goes, cannot grow."""
+        del store
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        full = (place / "uptake.db-wal").stat().st_size
+        resource.setrlimit(resource.RLIMIT_FSIZE, (full, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def engine(store: Store) -> Any:
+    """What a store on SQL does its work with."""
+    assert isinstance(store, SqlStore)
+    return store.engine
+
+
+@pytest.mark.parametrize("pragma", PRAGMAS)
+def test_every_connection_waits_for_the_disk(tmp_path: Path, pragma: str) -> None:
+    """A commit that returns has been synced: full synchronisation of a write-ahead log."""
+    store = sqlite.open_store(tmp_path / "uptake.db")
+    with store.reading() as connection:
+        found = connection.exec_driver_sql(f"PRAGMA {pragma}").scalar_one()
+    store.close()
+    assert PRAGMAS[pragma] == found
