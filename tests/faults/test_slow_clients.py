@@ -113,8 +113,8 @@ def test_a_body_whose_sender_goes_away_is_nobodys() -> None:
 
 
 @pytest.mark.parametrize("pause", [0.0, 3600.0], ids=["endless", "silent"])
-def test_an_early_answer_waits_for_the_body_within_bounds(pause: float) -> None:
-    """For so many bytes and so many seconds, then it is given."""
+def test_a_body_is_read_on_after_an_early_answer_within_bounds(pause: float) -> None:
+    """For so many bytes and so many seconds, then its connection is given up."""
     sent: list[Any] = []
 
     async def answer(_scope: Any, _receive: Any, send: Any) -> None:
@@ -127,6 +127,16 @@ def test_an_early_answer_waits_for_the_body_within_bounds(pause: float) -> None:
     drain = Drain(answer, limit=100_000, seconds=0.1)
     asyncio.run(drain(scope, _dripping(b"x" * 1000, pause), send))  # type: ignore[arg-type]
     assert [message["status"] for message in sent] == [401]
+
+
+def test_a_refusal_does_not_wait_for_the_body(live: LiveServer) -> None:
+    """A key is judged before the body is read, and its sender is told at once."""
+    head = {b"Authorization": b"Bearer nobody", b"Content-Length": b"1000"}
+    with connected(live.url) as connection:
+        started = time.monotonic()
+        connection.sendall(request(b"POST", b"/v1/user/profiles", head))
+        assert connection.recv(12) == b"HTTP/1.1 401"
+        assert time.monotonic() - started < 5
 
 
 def test_an_answer_to_a_body_that_was_read_waits_for_nothing() -> None:

@@ -1,4 +1,4 @@
-"""An answer that comes before the body is through: what is left of the body is read first.
+"""An answer that comes before the body is through: what is left of the body is read after it.
 
 A sender that is still writing when the connection closes sees it break, not the answer.
 """
@@ -7,7 +7,7 @@ import asyncio
 from typing import Any
 
 from litestar.enums import ScopeType
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, Receive, Scope, Send
 
 DISCARD = 32 * 1024 * 1024
 """Bytes of a body that are read and thrown away at most."""
@@ -16,7 +16,7 @@ DISCARD_SECONDS = 10.0
 
 
 class Drain:
-    """Wraps an application: no answer starts while its request's body is on the way, within bounds.
+    """Wraps an application: reads to its end, within bounds, a body that was answered before.
 
     Args:
         app: what answers.
@@ -44,14 +44,9 @@ class Drain:
             more = _goes_on(message)
             return message
 
-        async def send_after_body(message: Message) -> None:
-            nonlocal more
-            if more and message["type"] == "http.response.start":
-                more = False
-                await self._discard(receive)
-            await send(message)
-
-        await self._app(scope, receive_counted, send_after_body)
+        await self._app(scope, receive_counted, send)
+        if more:
+            await self._discard(receive)
 
     async def _discard(self, receive: Receive) -> None:
         size, more = 0, True
