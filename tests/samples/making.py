@@ -61,7 +61,7 @@ canonical_times = st.builds(told, moments, fractions, offsets)
 
 _HOUR = datetime(2024, 2, 29, 23, 30)  # noqa: DTZ001 - told in an offset of its own
 near_offsets = st.sampled_from([None, 0, 60, -90])
-names = st.sampled_from(["Watch", "watch", "Ring \u00e9", "\U0001f600"])
+names = st.sampled_from(["Watch", "watch \U0001f600"])
 versions = st.sampled_from([None, "", "1.0", "2.0"])
 values = st.one_of(
     st.integers(1, 30000),
@@ -74,15 +74,15 @@ values = st.one_of(
 @st.composite
 def samples(draw: st.DrawFn) -> Told:
     """Samples of one hour on few devices, so that many are the same or overlap."""
-    minute = draw(st.integers(0, 5))
-    length = draw(st.none() | st.sampled_from([0, 1, 60]))
+    minute = draw(st.integers(0, 2))
+    length = draw(st.sampled_from([None, 0, 60]))
     start = _HOUR + timedelta(minutes=minute)
     return Told(
         draw(names),
         draw(versions),
         _at(start, draw(near_offsets)),
         None if length is None else _at(start + timedelta(seconds=length), draw(near_offsets)),
-        draw(st.sampled_from(["count", "count/min", "count/s"])),
+        draw(st.sampled_from(["count", "count/min"])),
         draw(values),
     )
 

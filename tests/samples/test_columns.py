@@ -90,6 +90,12 @@ def test_the_same_samples_are_the_same_bytes(received: list[Told], random: Rando
     assert columns.digest(columns.to_bytes(columns_of(kept))) == columns.digest(encoded)
 
 
+def test_what_a_replaced_sample_had_leaves_no_trace() -> None:
+    """A version that only a replaced sample had is not in the bytes of what is left."""
+    left = columns.to_bytes(columns_of([sample(2, version="2")]))
+    assert columns.to_bytes(columns_of([sample(1, version="1"), sample(2, version="2")])) == left
+
+
 @given(st.lists(samples(), min_size=1, max_size=5), st.lists(samples(), min_size=1, max_size=5))
 def test_columns_are_equal_when_they_show_the_same(first: list[Told], second: list[Told]) -> None:
     """And then, and only then, their bytes are."""

@@ -62,12 +62,14 @@ def demo(
             _judge(show.run(stage, everybody, planned.result()))
             if not once:
                 _stay(console, server)
+            server.stop()
         except NotStarted as error:
             raise Failed(f"the server did not start: {_last_line(str(error))}") from error
         except show.NoAnswer as error:
             raise Failed(f"{error}; the server wrote: {_last_line(server.log)}") from error
         finally:
-            server.stop()
+            # When something went wrong there is nothing to finish: the data is thrown away.
+            server.kill()
 
 
 def _set_up(data_dir: Path, bound_user: str) -> "Keys":

@@ -1,8 +1,7 @@
 """From Ptengine's matrix to attributes, a row at a time."""
 
 import re
-from contextlib import suppress
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -11,15 +10,15 @@ from uptake.formats.ptengine.wire import MAX_FIELDS, MAX_NAME, MAX_ROWS, MAX_VAL
 from uptake.model.items import Attributes
 from uptake.model.submission import Fault, Submission, refused
 
-
-class _Strings(msgspec.Struct):
-    field_name: list[str]
-    values: list[list[str]]
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME)]
+Text = Annotated[str, msgspec.Meta(max_length=MAX_VALUE)]
 
 
-class _Plain(msgspec.Struct):
-    field_name: list[str]
-    values: list[list[str | int | bool]]
+class _Sound(msgspec.Struct):
+    field_name: Annotated[list[Name], msgspec.Meta(max_length=MAX_FIELDS)]
+    values: Annotated[
+        list[list[Text | int | bool]], msgspec.Meta(min_length=1, max_length=MAX_ROWS)
+    ]
 
 
 class _Scalars(msgspec.Struct):
@@ -27,9 +26,9 @@ class _Scalars(msgspec.Struct):
     values: list[list[msgspec.Raw]]
 
 
+_NUL = rb"\u0000"
 _MINUS_ZERO = re.compile(rb"[\[,\s]-0[\],\s]")
-_strings = msgspec.json.Decoder(_Strings)
-_plain = msgspec.json.Decoder(_Plain)
+_sound = msgspec.json.Decoder(_Sound)
 _scalars = msgspec.json.Decoder(_Scalars)
 
 
@@ -42,28 +41,65 @@ class Unacceptable(ValueError):
 
 def decode(request: WireRequest) -> Submission:
     """The attributes of every row, or the reason why none of them is taken."""
-    body = request.body
+    at_once = _decode_sound(request.body)
+    if at_once is not None:
+        return at_once
     try:
-        upload: _Strings = _strings.decode(body)
-        names, values = upload.field_name, upload.values
-    except MALFORMED:
-        try:
-            names, values = _read_scalars(body)
-        except Unacceptable as reason:
-            return refused([Fault("unacceptable", str(reason))], body)
-    try:
+        names, rows = _read_scalars(request.body)
         _check_names(names)
-        _check_rows(names, values, may_hold_nul=b"\\u0000" in body)
+        _check_rows(names, rows)
     except Unacceptable as reason:
-        return refused([Fault("unacceptable", str(reason))], body)
+        return refused([Fault("unacceptable", str(reason))], request.body)
+    return _submission(names, rows)
+
+
+def _decode_sound(body: bytes) -> Submission | None:
+    """The attributes of a request in which all is right and all numbers are whole, else None."""
+    if _NUL in body:
+        return None
+    whole = _Whole()
+    try:
+        upload = _sound.decode(body)
+        rows = [
+            [value if value.__class__ is str else whole.text(value) for value in row]
+            for row in upload.values
+        ]
+    except (*MALFORMED, ValueError):
+        return None
+    if whole.zero and _MINUS_ZERO.search(body):
+        return None  # read as 0, and its text is to be kept
+    names = upload.field_name
+    if USER_ID not in names or len(set(names)) < len(names):
+        return None
+    if not all(map(len(names).__eq__, map(len, rows))):
+        return None
     user_at = names.index(USER_ID)
-    return Submission(items=tuple(_attributes(names, row, user_at) for row in values))
+    return _submission(names, rows) if all(row[user_at] for row in rows) else None
 
 
-def _attributes(names: list[str], row: list[str], user_at: int) -> Attributes:
-    values = dict(zip(names, row, strict=True))
-    del values[USER_ID]
-    return Attributes(row[user_at], values)
+class _Whole:
+    """Whole numbers and booleans as their JSON text; whether there was a zero among them."""
+
+    zero = False
+
+    def text(self, value: Any) -> str:
+        if isinstance(value, bool):
+            return "true" if value else "false"
+        self.zero |= value == 0
+        text = str(value)
+        if len(text) > MAX_VALUE:
+            raise ValueError("too long")
+        return text
+
+
+def _submission(names: list[str], rows: list[list[str]]) -> Submission:
+    user_at = names.index(USER_ID)
+    others = [name for name in names if name != USER_ID]
+    items = []
+    for row in rows:
+        user_id = row.pop(user_at)
+        items.append(Attributes(user_id, dict(zip(others, row, strict=True))))
+    return Submission(tuple(items))
 
 
 def _check_names(names: list[str]) -> None:
@@ -81,7 +117,7 @@ def _check_names(names: list[str]) -> None:
         raise Unacceptable(f"field_name[{twice}]", "repeats a name")
 
 
-def _check_rows(names: list[str], rows: list[list[str]], *, may_hold_nul: bool) -> None:
+def _check_rows(names: list[str], rows: list[list[str]]) -> None:
     if not rows:
         raise Unacceptable("values", "is empty")
     if len(rows) > MAX_ROWS:
@@ -96,18 +132,13 @@ def _check_rows(names: list[str], rows: list[list[str]], *, may_hold_nul: bool) 
         if max(map(len, row)) > MAX_VALUE:
             long = next(k for k, value in enumerate(row) if len(value) > MAX_VALUE)
             raise Unacceptable(f"values[{i}][{long}]", f"over {MAX_VALUE} characters")
-        if may_hold_nul and any("\0" in value for value in row):
-            held = next(k for k, value in enumerate(row) if "\0" in value)
+        held = next((k for k, value in enumerate(row) if "\0" in value), None)
+        if held is not None:
             raise Unacceptable(f"values[{i}][{held}]", "must not contain a NUL character")
 
 
 def _read_scalars(body: bytes) -> tuple[list[str], list[list[str]]]:
-    """Names and values of a request in which some values are not strings."""
-    with suppress(*MALFORMED):
-        # Whole numbers but -0 are written back as they were told; others need their text.
-        if not _MINUS_ZERO.search(body):
-            plain = _plain.decode(body)
-            return plain.field_name, [list(map(_plain_text, row)) for row in plain.values]
+    """Names and values of a request, as far as they can be read."""
     try:
         upload = _scalars.decode(body)
     except MALFORMED:
@@ -118,12 +149,6 @@ def _read_scalars(body: bytes) -> tuple[list[str], list[list[str]]]:
         for i, row in enumerate(upload.values)
     ]
     return upload.field_name, rows
-
-
-def _plain_text(value: str | int | bool) -> str:  # noqa: FBT001
-    if isinstance(value, str):
-        return value
-    return str(value) if value is not True and value is not False else str(value).lower()
 
 
 def _text(raw: msgspec.Raw, place: str) -> str:
