@@ -142,13 +142,13 @@ _PLANS = ("free", "basic", "team", "business", "enterprise")
 _CITIES = ("Tokyo", "Osaka", "Berlin", "São Paulo", "Yerevan", "Toronto", "名古屋", "Lagos")
 
 
-def _attribute(column: int, rng: random.Random) -> object:
-    """A value of the kind that a column holds: category, counter, date, amount, flag or text."""
+def _attribute(column: int, rng: random.Random) -> str:
+    """A value of the kind that a column holds, as text: so the vendor's page has all of them."""
     kind = column % 6
     if kind == 0:
         return rng.choice(_PLANS)
     if kind == 1:
-        return rng.randint(0, 5_000)
+        return str(rng.randint(0, 5_000))
     if kind == 2:
         return f"2024-{rng.randint(1, 12):02d}-{rng.randint(1, 28):02d}"
     if kind == 3:

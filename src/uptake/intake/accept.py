@@ -90,7 +90,7 @@ class Intake:
         items: list[Item] = []
         refusals = [self._with_type(refusal, origin) for refusal in submission.refusals]
         for item in submission.items:
-            outcome = self._record(item, origin)
+            outcome = item if isinstance(item, Attributes) else self._record(item, origin)
             if isinstance(outcome, Refusal):
                 refusals.append(outcome)
             else:
@@ -102,12 +102,10 @@ class Intake:
         )
         return Judged(entry, tuple(items), tuple(refusals))
 
-    def _record(self, item: Item, origin: Origin) -> Record | Refusal:
+    def _record(self, item: SampleBatch | Document | Image, origin: Origin) -> Record | Refusal:
         match item:
             case SampleBatch():
                 return _batch(item)
-            case Attributes():
-                return item
             case Document():
                 return self._document(item, origin)
             case Image():
@@ -223,7 +221,9 @@ def receipt(judged: Judged, written: Sequence[Written]) -> Receipt:
     kept: list[Kept] = []
     refusals = list(judged.refusals)
     for item, record, stands in zip(judged.items, judged.entry.records, written, strict=True):
-        if isinstance(stands, WrittenDocument) and isinstance(record, DocumentRecord):
+        if isinstance(item, Attributes):
+            kept.append(KeptAttributes(item.user_id))
+        elif isinstance(stands, WrittenDocument) and isinstance(record, DocumentRecord):
             if stands.digest == record.digest:
                 kept.append(KeptDocument(record.upload_id, replayed=not stands.new))
             elif isinstance(item, Document):
@@ -232,6 +232,4 @@ def receipt(judged: Judged, written: Sequence[Written]) -> Receipt:
             kept.append(KeptImage(stands.image_id, stands.name, len(item.content)))
         elif isinstance(item, SampleBatch):
             kept.append(KeptSamples(item.received))
-        else:
-            kept.append(KeptAttributes(item.user_id))
     return Receipt(judged.entry.received_at, tuple(kept), tuple(refusals))

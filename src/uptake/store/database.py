@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
+from itertools import chain
 from operator import itemgetter
 from typing import Any
 
@@ -38,11 +40,16 @@ class Database:
             yield connection
 
 
+BLOCKS = (64, 16, 4, 1)
+"""Rows of one statement, largest first; few sizes, so that the driver keeps them all prepared."""
+
+
 class Bulk:
-    """A statement for many rows, compiled once.
+    """An insert of many rows, compiled once.
 
     Its rows go to the driver without the detour through SQLAlchemy, which takes longer for each
-    than SQLite takes to write it.
+    than SQLite takes to write it; and many at a time, as the driver lets go of the interpreter for
+    each statement, and gets it back only after whoever else waits for it.
 
     Args:
         statement: what is done with each row.
@@ -56,14 +63,32 @@ class Bulk:
         self._constants = {
             name: value for name, value in compiled.params.items() if name not in names
         }
-        order = compiled.positiontup
-        self._pick = itemgetter(*order) if order else dict
+        self._head, values, rest = self._text.partition(" VALUES ")
+        self._values, conflict, rest = rest.partition(" ON CONFLICT")
+        self._tail = conflict + rest
+        order = compiled.positiontup or []
+        count = self._values.count("?")
+        self._positional = bool(order and values)
+        self._pick = itemgetter(*order[:count]) if self._positional else dict
+        self._last = tuple(self._constants[name] for name in order[count:])
 
     def run(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-        """Execute it for each row, in order."""
-        if rows:
-            values: Any = [self._pick(self._constants | row) for row in rows]
-            connection.exec_driver_sql(self._text, values)
+        """Insert rows, in order."""
+        values: Any = [self._pick(self._constants | row) for row in rows]
+        if not self._positional:
+            if values:
+                connection.exec_driver_sql(self._text, values)
+            return
+        done = 0
+        for block in BLOCKS:
+            while len(values) - done >= block:
+                parameters = (*chain.from_iterable(values[done : done + block]), *self._last)
+                connection.exec_driver_sql(self._block(block), parameters)
+                done += block
+
+    @cache  # noqa: B019 - made once, and kept as long as the store
+    def _block(self, rows: int) -> str:
+        return f"{self._head} VALUES {', '.join([self._values] * rows)}{self._tail}"
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 from uptake.store.reads import Reads
 from uptake.store.records import Entry, Written
 from uptake.store.registry import SqlRegistry
-from uptake.store.writes import Statements, write
+from uptake.store.writes import Group, Statements, write
 
 
 class SqlStore(Reads, SqlRegistry):
@@ -19,5 +19,6 @@ class SqlStore(Reads, SqlRegistry):
 
     def commit(self, entries: Sequence[Entry]) -> list[tuple[Written, ...]]:
         """See `Items.commit`."""
+        group = Group(entries)
         with self.writing() as connection:
-            return write(connection, self._statements, entries)
+            return write(connection, self._statements, group)

@@ -166,7 +166,23 @@ rejections = Table(
 )
 
 
-class merge_json(GenericFunction[Any]):  # noqa: N801 - named as the SQL function it stands for
+class json_value(GenericFunction[Any]):  # noqa: N801 - read as an SQL function
+    """A JSON value from the UTF-8 bytes that a parameter carries."""
+
+    inherit_cache = True
+
+
+@compiles(json_value)
+def _sqlite_value(element: Any, compiler: Any, **options: Any) -> str:
+    return f"CAST({compiler.process(element.clauses, **options)} AS TEXT)"
+
+
+@compiles(json_value, "postgresql")
+def _postgresql_value(element: Any, compiler: Any, **options: Any) -> str:
+    return f"CAST(convert_from({compiler.process(element.clauses, **options)}, 'UTF8') AS JSONB)"
+
+
+class merge_json(GenericFunction[Any]):  # noqa: N801 - read as an SQL function
     """Two JSON objects as one, members of the second over those of the first."""
 
     inherit_cache = True

@@ -7,10 +7,11 @@ with many writers, entries of one user wait for each other there, and those of o
 import hashlib
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, bindparam, case, select
+from sqlalchemy import Connection, LargeBinary, bindparam, case, select
 
 from uptake.model.items import Attributes
 from uptake.store import tables as t
@@ -21,6 +22,7 @@ from uptake.store.records import (
     DocumentRecord,
     Entry,
     ImageRecord,
+    Record,
     RejectionRecord,
     Written,
     WrittenDocument,
@@ -53,7 +55,7 @@ class Statements:
         batch = (*_KEY, *_BATCH, "received_at", "of_project", "of_user", "place")
         self.touch_users = Bulk(_upsert_user(insert), (*_KEY, *_SEEN), dialect)
         self.set_attributes = Bulk(
-            _upsert_attributes(insert), (*_KEY, *_SEEN, "names", "attributes"), dialect
+            _upsert_attributes(insert), (*_KEY, *_SEEN, "names", "told"), dialect
         )
         self.add_batches = Bulk(_upsert_batch(insert), batch, dialect)
         self.add_uploads = Bulk(self.claim_upload, (*_KEY, "upload_id", "digest"), dialect)
@@ -82,7 +84,8 @@ def _upsert_user(insert: Any) -> Any:
 
 
 def _upsert_attributes(insert: Any) -> Any:
-    statement = insert(t.users).values(revision=1)
+    told_json = t.json_value(bindparam("told", type_=LargeBinary))
+    statement = insert(t.users).values(revision=1, attributes=told_json)
     told, kept = statement.excluded, t.users.c
     merged = t.merge_json(kept.attributes, told.attributes)
     return statement.on_conflict_do_update(
@@ -128,88 +131,110 @@ def _upsert_batch(insert: Any) -> Any:
     )
 
 
-def write(
-    connection: Connection, statements: Statements, entries: Sequence[Entry]
-) -> list[tuple[Written, ...]]:
-    """Write entries in their order; what stands now for each of their records."""
-    replayed = dict(_claim_uploads(connection, statements, entries))
-    rows = _Rows()
-    for number, entry in enumerate(entries):
-        for place, record in enumerate(entry.records):
-            known = replayed.get((number, place))
-            if known is None:
-                rows.add(entry, record)
-            elif isinstance(record, DocumentRecord) and known.digest != record.digest:
-                rows.reject(entry, record.otherwise)
-        for rejection in entry.rejections:
-            rows.reject(entry, rejection)
-    rows.write(connection, statements)
-    results: list[tuple[Written, ...]] = []
-    for number, entry in enumerate(entries):
-        written: list[Written] = []
-        for place, record in enumerate(entry.records):
-            match record:
-                case DocumentRecord():
-                    known = replayed.get((number, place))
-                    written.append(known or WrittenDocument(record.digest, new=True))
-                case ImageRecord():
-                    written.append(_write_image(connection, statements, entry, record))
-                case _:
-                    written.append(None)
-        results.append(tuple(written))
-    return results
+class Group:
+    """The rows of entries, by the statement that writes them; made before the transaction begins.
 
+    Args:
+        entries: in the order in which they are to be written.
+    """
 
-class _Rows:
-    """The rows of a group, by the statement that writes them."""
-
-    def __init__(self) -> None:
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        self.entries = entries
         self.users: dict[tuple[str, str], Row] = {}
         self.attributes: list[Row] = []
         self.batches: list[Row] = []
         self.uploads: list[Row] = []
         self.documents: list[Row] = []
         self.rejections: list[Row] = []
+        for entry in entries:
+            for record in entry.records:
+                self._add(entry, record)
+            for rejection in entry.rejections:
+                self.reject(entry, rejection)
+        # In one order for every group, so that two writers never wait for each other.
+        self.attributes.sort(key=itemgetter("project_id", "user_id"))
 
-    def add(self, entry: Entry, record: Any) -> None:
-        key = {"project_id": entry.project, "user_id": record.user_id}
-        seen = {"first_seen": entry.received_at, "last_seen": entry.received_at}
+    def _add(self, entry: Entry, record: Record) -> None:
         if isinstance(record, Attributes):
-            names = _names_digest(tuple(record.values))
-            values = _encode(record.values)
-            self.attributes.append({**key, **seen, "names": names, "attributes": values})
-            return
-        user = self.users.setdefault((entry.project, record.user_id), {**key, **seen})
-        user["first_seen"] = min(user["first_seen"], entry.received_at)
-        user["last_seen"] = max(user["last_seen"], entry.received_at)
-        if isinstance(record, BatchRecord):
-            row = {name: getattr(record, name) for name in _BATCH}
+            self.attributes.append(
+                {
+                    "project_id": entry.project,
+                    "user_id": record.user_id,
+                    "first_seen": entry.received_at,
+                    "last_seen": entry.received_at,
+                    "names": _names_digest(tuple(record.values)),
+                    "told": msgspec.json.encode(record.values),
+                }
+            )
+        elif isinstance(record, BatchRecord):
+            row = self._touch(entry, record.user_id)
+            row |= {name: getattr(record, name) for name in _BATCH}
             row |= {"of_project": entry.project, "of_user": record.user_id}
             row |= {"place": len(self.batches), "received_at": entry.received_at}
-            self.batches.append(key | row)
-        elif isinstance(record, DocumentRecord):
-            if record.digest is None:
-                self.uploads.append({**key, "upload_id": record.upload_id, "digest": None})
-            row = {name: getattr(record, name) for name in _DOCUMENT}
-            self.documents.append(key | row | {"received_at": entry.received_at})
+            self.batches.append(row)
+        elif isinstance(record, ImageRecord):
+            self._touch(entry, record.user_id)
+        elif record.digest is None:
+            key = {"project_id": entry.project, "user_id": record.user_id}
+            self.uploads.append({**key, "upload_id": record.upload_id, "digest": None})
+            self.add_document(entry, record)
 
-    def reject(self, entry: Entry, rejection: RejectionRecord | None) -> None:
-        if rejection is None:
-            return
-        row = msgspec.structs.asdict(rejection) | {"faults": _encode(rejection.faults)}
+    def _touch(self, entry: Entry, user_id: str) -> Row:
+        key = {"project_id": entry.project, "user_id": user_id}
+        seen = {"first_seen": entry.received_at, "last_seen": entry.received_at}
+        user = self.users.setdefault((entry.project, user_id), {**key, **seen})
+        user["first_seen"] = min(user["first_seen"], entry.received_at)
+        user["last_seen"] = max(user["last_seen"], entry.received_at)
+        return key
+
+    def add_document(self, entry: Entry, record: DocumentRecord) -> None:
+        """Have a document written whose upload id is claimed."""
+        row = self._touch(entry, record.user_id)
+        row |= {name: getattr(record, name) for name in _DOCUMENT}
+        self.documents.append(row | {"received_at": entry.received_at})
+
+    def reject(self, entry: Entry, rejection: RejectionRecord) -> None:
+        """Have a refusal written."""
+        row = msgspec.structs.asdict(rejection) | {
+            "faults": msgspec.json.encode(rejection.faults).decode()
+        }
         row |= {"project_id": entry.project, "request_id": entry.request_id}
         self.rejections.append(row | {"received_at": entry.received_at})
 
-    def write(self, connection: Connection, statements: Statements) -> None:
-        # In one order for every group, so that two writers never wait for each other.
-        users = [self.users[key] for key in sorted(self.users)]
-        attributes = sorted(self.attributes, key=lambda row: (row["project_id"], row["user_id"]))
-        statements.touch_users.run(connection, users)
-        statements.set_attributes.run(connection, attributes)
-        statements.add_batches.run(connection, self.batches)
-        statements.add_uploads.run(connection, self.uploads)
-        statements.add_documents.run(connection, self.documents)
-        statements.add_rejections.run(connection, self.rejections)
+
+def write(
+    connection: Connection, statements: Statements, group: Group
+) -> list[tuple[Written, ...]]:
+    """Write a group; what stands now for each record of its entries."""
+    claimed = list(_claim_uploads(connection, statements, group))
+    statements.touch_users.run(connection, [group.users[key] for key in sorted(group.users)])
+    statements.set_attributes.run(connection, group.attributes)
+    statements.add_batches.run(connection, group.batches)
+    statements.add_uploads.run(connection, group.uploads)
+    statements.add_documents.run(connection, group.documents)
+    statements.add_rejections.run(connection, group.rejections)
+    claims = iter(claimed)
+    return [
+        tuple(_written(connection, statements, entry, record, claims) for record in entry.records)
+        for entry in group.entries
+    ]
+
+
+def _written(
+    connection: Connection,
+    statements: Statements,
+    entry: Entry,
+    record: Record,
+    claims: Iterator[WrittenDocument],
+) -> Written:
+    if isinstance(record, DocumentRecord):
+        return _NEW_DOCUMENT if record.digest is None else next(claims)
+    if isinstance(record, ImageRecord):
+        return _write_image(connection, statements, entry, record)
+    return None
+
+
+_NEW_DOCUMENT = WrittenDocument(None, new=True)
 
 
 @lru_cache(MAX_NAME_SETS)
@@ -217,23 +242,24 @@ def _names_digest(names: tuple[str, ...]) -> str:
     return hashlib.sha256("\0".join(sorted(names)).encode()).hexdigest()[:16] if names else NO_NAMES
 
 
-def _encode(value: object) -> str:
-    return msgspec.json.encode(value).decode()
-
-
 def _claim_uploads(
-    connection: Connection, statements: Statements, entries: Sequence[Entry]
-) -> Iterator[tuple[tuple[int, int], WrittenDocument]]:
-    """Claim the derived upload ids of a group; yield the places of documents that came too late."""
-    for number, entry in enumerate(entries):
-        for place, record in enumerate(entry.records):
+    connection: Connection, statements: Statements, group: Group
+) -> Iterator[WrittenDocument]:
+    """Claim the derived upload ids of a group, each for the document that comes first."""
+    for entry in group.entries:
+        for record in entry.records:
             if not isinstance(record, DocumentRecord) or record.digest is None:
                 continue
             key = {"project_id": entry.project, "upload_id": record.upload_id}
             claim = {**key, "user_id": record.user_id, "digest": record.digest}
-            if connection.execute(statements.claim_upload, claim).rowcount == 0:
-                stands = select(t.uploads.c.digest).filter_by(**key)
-                yield (number, place), WrittenDocument(connection.scalar(stands), new=False)
+            if connection.execute(statements.claim_upload, claim).rowcount > 0:
+                group.add_document(entry, record)
+                yield WrittenDocument(record.digest, new=True)
+                continue
+            stands = connection.scalar(select(t.uploads.c.digest).filter_by(**key))
+            if stands != record.digest and record.otherwise is not None:
+                group.reject(entry, record.otherwise)
+            yield WrittenDocument(stands, new=False)
 
 
 def _write_image(

@@ -98,7 +98,7 @@ def _submission(names: list[str], rows: list[list[str]]) -> Submission:
     items = []
     for row in rows:
         user_id = row.pop(user_at)
-        items.append(Attributes(user_id, dict(zip(others, row, strict=True))))
+        items.append(Attributes(user_id, dict(zip(others, row))))  # noqa: B905 - checked before
     return Submission(tuple(items))
 
 
