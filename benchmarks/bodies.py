@@ -159,7 +159,10 @@ def _attribute(column: int, rng: random.Random) -> str:
 
 
 def _profiles(name: str, attributes: int) -> Workload:
-    """A nightly sync: all users in order of their id, again and again, with other values."""
+    """A nightly sync: all users in order of their id, again and again, with other values.
+
+    Each width has users of its own: one user's attributes do not come from two tables here.
+    """
     rng = random.Random(SEED + attributes)
     names = ["user_id", *(f"attribute_{column:02d}" for column in range(attributes))]
     chunks = PROFILE_USERS // PROFILE_ROWS
@@ -167,7 +170,7 @@ def _profiles(name: str, attributes: int) -> Workload:
     for _ in range(PROFILE_VARIANTS):
         for chunk in range(chunks):
             rows = [
-                [f"user-{chunk * PROFILE_ROWS + row:06d}"]
+                [f"user-{attributes:02d}-{chunk * PROFILE_ROWS + row:06d}"]
                 + [_attribute(column, rng) for column in range(attributes)]
                 for row in range(PROFILE_ROWS)
             ]
