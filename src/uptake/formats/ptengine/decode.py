@@ -14,11 +14,18 @@ Name = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME)]
 Text = Annotated[str, msgspec.Meta(max_length=MAX_VALUE)]
 
 
-class _Sound(msgspec.Struct):
-    field_name: Annotated[list[Name], msgspec.Meta(max_length=MAX_FIELDS)]
-    values: Annotated[
-        list[list[Text | int | bool]], msgspec.Meta(min_length=1, max_length=MAX_ROWS)
-    ]
+Names = Annotated[list[Name], msgspec.Meta(max_length=MAX_FIELDS)]
+SOME_ROWS = msgspec.Meta(min_length=1, max_length=MAX_ROWS)
+
+
+class _Strings(msgspec.Struct):
+    field_name: Names
+    values: Annotated[list[list[Text]], SOME_ROWS]
+
+
+class _Whole(msgspec.Struct):
+    field_name: Names
+    values: Annotated[list[list[Text | int | bool]], SOME_ROWS]
 
 
 class _Scalars(msgspec.Struct):
@@ -28,7 +35,8 @@ class _Scalars(msgspec.Struct):
 
 _NUL = rb"\u0000"
 _MINUS_ZERO = re.compile(rb"[\[,\s]-0[\],\s]")
-_sound = msgspec.json.Decoder(_Sound)
+_strings = msgspec.json.Decoder(_Strings)
+_whole = msgspec.json.Decoder(_Whole)
 _scalars = msgspec.json.Decoder(_Scalars)
 
 
@@ -57,18 +65,10 @@ def _decode_sound(body: bytes) -> Submission | None:
     """The attributes of a request in which all is right and all numbers are whole, else None."""
     if _NUL in body:
         return None
-    whole = _Whole()
     try:
-        upload = _sound.decode(body)
-        rows = [
-            [value if value.__class__ is str else whole.text(value) for value in row]
-            for row in upload.values
-        ]
+        names, rows = _read_sound(body)
     except (*MALFORMED, ValueError):
         return None
-    if whole.zero and _MINUS_ZERO.search(body):
-        return None  # read as 0, and its text is to be kept
-    names = upload.field_name
     if USER_ID not in names or len(set(names)) < len(names):
         return None
     if not all(map(len(names).__eq__, map(len, rows))):
@@ -77,19 +77,30 @@ def _decode_sound(body: bytes) -> Submission | None:
     return _submission(names, rows) if all(row[user_at] for row in rows) else None
 
 
-class _Whole:
-    """Whole numbers and booleans as their JSON text; whether there was a zero among them."""
+def _read_sound(body: bytes) -> tuple[list[str], list[list[str]]]:
+    try:
+        strings = _strings.decode(body)
+    except msgspec.ValidationError:
+        pass
+    else:
+        return strings.field_name, strings.values
+    whole = _whole.decode(body)
+    if any(0 in row for row in whole.values) and _MINUS_ZERO.search(body):
+        raise ValueError("read as 0, and its text is to be kept")
+    rows = [
+        [value if isinstance(value, str) else _text_of(value) for value in row]
+        for row in whole.values
+    ]
+    return whole.field_name, rows
 
-    zero = False
 
-    def text(self, value: Any) -> str:
-        if isinstance(value, bool):
-            return "true" if value else "false"
-        self.zero |= value == 0
-        text = str(value)
-        if len(text) > MAX_VALUE:
-            raise ValueError("too long")
-        return text
+def _text_of(value: int | bool) -> str:  # noqa: FBT001
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    text = str(value)
+    if len(text) > MAX_VALUE:
+        raise ValueError("over the limit of a value")
+    return text
 
 
 def _submission(names: list[str], rows: list[list[str]]) -> Submission:
