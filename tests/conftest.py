@@ -10,7 +10,7 @@ from uptake.testing.live import LiveServer, serving
 
 @pytest.fixture(scope="session")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    """One server for all tests that do not stop it or count what it holds; use users of your own."""
+    """One server for all tests that neither stop it nor count what it holds."""
     with serving(tmp_path_factory.mktemp("live") / "data") as server:
         yield server
 
