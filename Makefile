@@ -15,6 +15,11 @@ $(VENV)/installed: pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
+# The examples in the documents are tested as they stand, and they use curl.
+$(VENV)/curl: $(VENV)/installed
+	@command -v curl >/dev/null || { apt-get update -qq && apt-get install -y -qq curl; }
+	@touch $@
+
 run: $(VENV)/installed ## Run the demo: a server, and data sent to all five endpoints.
 	$(BIN)/uptake demo
 
@@ -27,7 +32,7 @@ lint: $(VENV)/installed
 check: lint ## Style, types, structure and the fast tests, in under a minute.
 	$(BIN)/pytest -q tests/samples tests/intake tests/architecture tests/reading
 
-test: lint ## Everything: style, types, structure and every test.
+test: lint $(VENV)/curl ## Everything: style, types, structure and every test.
 	$(BIN)/pytest
 
 bench: $(VENV)/installed ## Measure this server and a plain yardstick, and print the tables.

@@ -5,7 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from uptake.testing.live import LiveServer, serving
+# Before anything imports them: their assertions are to tell what they compared.
+pytest.register_assert_rewrite(
+    "uptake.testing.store", "uptake.testing.blobs", "uptake.testing.vectors"
+)
+
+from uptake.testing.live import LiveServer, serving  # noqa: E402
 
 
 @pytest.fixture(scope="session")

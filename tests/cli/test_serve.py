@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -70,6 +71,18 @@ def test_it_tells_its_address_and_ends_well(tmp_path: Path) -> None:
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
     assert (tmp_path / "uptake-data" / "uptake.db").is_file()
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.2, 0.4, 0.8])
+def test_it_ends_when_told_before_it_serves(tmp_path: Path, seconds: float) -> None:
+    """At no moment of its start is the signal lost."""
+    arguments = [sys.executable, "-m", "uptake", "serve", "--port", "0"]
+    with subprocess.Popen(arguments, cwd=tmp_path, stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith(b"Uptake listens on")
+        time.sleep(seconds)
+        process.send_signal(signal.SIGTERM)
+        process.wait(20)
 
 
 def test_ctrl_c_is_a_good_end_too(tmp_path: Path) -> None:

@@ -1,10 +1,11 @@
 """`uptake serve`: the server."""
 
 import os
+import signal
 import socket
 import sys
 import tempfile
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Annotated
 
 import typer
@@ -21,7 +22,7 @@ BACKLOG = 1024
 HEADER_MILLISECONDS = 30_000
 """How long a request's line and headers may take to arrive."""
 
-STOP_SECONDS = 60
+STOP_SECONDS = 35
 """How long a stop waits for requests that are being served."""
 
 
@@ -105,8 +106,24 @@ def _resolved(host: str) -> tuple[int, str]:
 def run(settings: Settings) -> None:
     """Serve with these settings until a signal comes."""
     os.environ.update(settings.to_environment())
-    if settings.workers > 1:
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="uptake-metrics-")
+    os.register_at_fork(after_in_child=_obey_signals)
+    with ExitStack() as stack:
+        if settings.workers > 1:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="uptake-metrics-"))
+            os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        _serve(settings)
+
+
+def _obey_signals() -> None:
+    """Have a process that is told to stop before it serves do so.
+
+    It inherits its parent's handlers, which only make a note, and sets its own when it serves.
+    """
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _serve(settings: Settings) -> None:
     name = f"[{settings.host}]" if ":" in settings.host else settings.host
     # Nobody may be there to read it, or no room; that is no reason not to serve.
     with suppress(OSError):
