@@ -32,7 +32,7 @@ from uptake.wiring import Services
 
 GC_THRESHOLDS = (20_000, 50, 100)
 
-WORK_THREADS = 4
+WORK_THREADS = 3
 """Threads for images, large bodies and reads. More hold more images in memory at once, and make
 them no faster: two keep a disk busy (measured)."""
 

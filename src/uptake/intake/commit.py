@@ -25,7 +25,7 @@ MAX_WAITING = 1024
 MAX_GROUP = 256
 """Submissions in a transaction: bounds how long a reader or another process waits for it."""
 
-GATHER_SECONDS = 0.008
+GATHER_SECONDS = 0.002
 """How long a group waits for submissions that are on their way: a transaction of its own for each
 takes half the processor's time of a batch of 1000 samples (measured)."""
 
