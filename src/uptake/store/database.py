@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
 from itertools import chain
 from operator import itemgetter
 from typing import Any
@@ -63,11 +62,13 @@ class Bulk:
         self._constants = {
             name: value for name, value in compiled.params.items() if name not in names
         }
-        self._head, values, rest = self._text.partition(" VALUES ")
-        self._values, conflict, rest = rest.partition(" ON CONFLICT")
-        self._tail = conflict + rest
+        head, _, rest = self._text.partition(" VALUES ")
+        values, conflict, rest = rest.partition(" ON CONFLICT")
+        self._texts = {
+            rows: f"{head} VALUES {', '.join([values] * rows)}{conflict}{rest}" for rows in BLOCKS
+        }
         order = compiled.positiontup or []
-        count = self._values.count("?")
+        count = values.count("?")
         self._positional = bool(order and values)
         self._pick = itemgetter(*order[:count]) if self._positional else dict
         self._last = tuple(self._constants[name] for name in order[count:])
@@ -83,12 +84,8 @@ class Bulk:
         for block in BLOCKS:
             while len(values) - done >= block:
                 parameters = (*chain.from_iterable(values[done : done + block]), *self._last)
-                connection.exec_driver_sql(self._block(block), parameters)
+                connection.exec_driver_sql(self._texts[block], parameters)
                 done += block
-
-    @cache  # noqa: B019 - made once, and kept as long as the store
-    def _block(self, rows: int) -> str:
-        return f"{self._head} VALUES {', '.join([self._values] * rows)}{self._tail}"
 
 
 @contextmanager
