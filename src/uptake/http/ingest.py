@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-import structlog
 from litestar.connection import Request
 from msgspec.structs import replace
 from prometheus_client import Counter
@@ -26,7 +25,6 @@ INLINE = RAW_IN_ROW
 without touching a disk; a thread would cost more than it saves. Larger ones and images get one."""
 
 ITEMS = Counter("uptake_items", "Items by what became of them", ["format", "outcome"])
-_log = structlog.get_logger()
 
 AnyRequest = Request[Any, Any, Any]
 
