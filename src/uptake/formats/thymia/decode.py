@@ -37,6 +37,9 @@ def decode(request: WireRequest) -> Submission:
     if key and len(key) > MAX_IDEMPOTENCY_KEY:
         message = f"must have at most {MAX_IDEMPOTENCY_KEY} characters"
         faults.append(Fault("string_too_long", message, ("idempotency_key",)))
+    if upload is None and not faults:
+        # The quick decoder judges every member of a name, `parse` keeps the last: so one is wrong.
+        faults.append(Fault("json_invalid", "A member stands more than once", ("body",)))
     type_name = request.path["upload_type"]
     if upload is None or faults:
         user = upload.user.userLabel if upload and not user_id_fault(upload.user.userLabel) else ""
