@@ -23,6 +23,7 @@ from uptake.http.api.asking import (
     key_of,
 )
 from uptake.http.api.rollups import rollup_route
+from uptake.http.api.sync import sync_route
 from uptake.http.ingest import header_map
 from uptake.model.items import Metric
 from uptake.reading import samples, users
@@ -104,5 +105,6 @@ def api_routes(services: Services, access: Access) -> list[Router]:
         permit_users(key, {found.user_id})
         return found
 
-    handlers = [get_user, get_samples, get_images, get_document, rollup_route(store)]
+    handlers = [get_user, get_samples, get_images, get_document]
+    handlers += [rollup_route(store), sync_route(store)]
     return [Router(PREFIX, guards=[admit], route_handlers=handlers)]
