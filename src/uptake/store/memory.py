@@ -101,7 +101,7 @@ class MemoryStore:
                     self._write_batch(entry, record)
                     written.append(None)
                 case Attributes():
-                    self._see(entry, record.user_id, record.values)
+                    self._see(entry, record.user_id, record.mapping())
                     written.append(None)
         for rejection in entry.rejections:
             self._reject(entry, rejection)

@@ -9,6 +9,7 @@ from uptake.model.items import Metric
 from uptake.model.submission import Fault
 from uptake.store import tables as t
 from uptake.store.database import Database
+from uptake.store.profiles import attributes_of
 from uptake.store.records import (
     KeptDocument,
     KeptImage,
@@ -34,11 +35,15 @@ class Reads(Database):
         query = select(
             t.users.c.user_id,
             t.users.c.attributes,
+            t.attribute_names.c.names,
             t.users.c.first_seen,
             t.users.c.last_seen,
             count(t.documents).label("documents"),
             count(t.images).label("images"),
-        ).filter_by(**key)
+        )
+        query = query.outerjoin_from(t.users, t.attribute_names, t.names_of_users).where(
+            t.users.c.project_id == project, t.users.c.user_id == user_id
+        )
         with self.reading() as connection:
             row = connection.execute(query).one_or_none()
         return None if row is None else _user(row)
@@ -120,7 +125,7 @@ class Reads(Database):
 
 
 def _user(row: Any) -> User:
-    attributes = msgspec.json.decode(row.attributes, type=dict[str, str])
+    attributes = attributes_of(row.attributes, row.names)
     return User(row.user_id, attributes, row.first_seen, row.last_seen, row.documents, row.images)
 
 

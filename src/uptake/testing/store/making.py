@@ -45,7 +45,7 @@ def entry(
 
 def attributes(user_id: str, **values: str) -> Attributes:
     """Values of attributes of a user."""
-    return Attributes(user_id, values)
+    return Attributes(user_id, tuple(values), list(values.values()))
 
 
 def document(

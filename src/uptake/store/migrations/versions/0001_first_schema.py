@@ -2,7 +2,6 @@
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects import postgresql
 
 from uptake.model import clock
 from uptake.store.base import DEFAULT_PROJECT
@@ -119,13 +118,17 @@ def _create_items() -> None:
         sa.Column("revision", sa.BigInteger(), nullable=False),
         sa.Column("first_seen", sa.BigInteger(), nullable=False),
         sa.Column("last_seen", sa.BigInteger(), nullable=False),
-        sa.Column("names", sa.String(), nullable=True),
-        sa.Column(
-            "attributes",
-            sa.Text().with_variant(postgresql.JSONB(), "postgresql"),
-            nullable=False,
-        ),
+        sa.Column("names", sa.LargeBinary(), nullable=True),
+        sa.Column("attributes", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("project_id", "user_id"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "attribute_names",
+        sa.Column("project_id", sa.String(), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("names", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("project_id", "digest"),
         sqlite_with_rowid=False,
     )
 
