@@ -172,6 +172,9 @@ class BothStores(RuleBasedStateMachine):
         """Lists from somewhere on."""
         self.both("images", project, user, 1_000_000 + after, limit)
         refused = self.model.rejections(project, "", 100)
+        for kept in refused[:limit]:
+            self.both("rejection", project, kept.record.rejection_id)
+            self.both("receipts", project, kept.request_id)
         names = ["", *(kept.record.rejection_id for kept in refused)]
         after_name = names[after % len(names)]
         self.both("rejections", project, after_name, limit)
