@@ -3,7 +3,7 @@
 import httpx2
 import pytest
 
-from contract import test_images, test_questionpro
+from contract import test_image_transfer, test_images, test_questionpro
 from contract.tenant import Tenant, new_tenant
 from uptake.blobs import open_blobs
 from uptake.formats import FORMATS
@@ -18,7 +18,7 @@ QUESTIONPRO = next(form for form in FORMATS if form.name == "questionpro")
 globals().update(
     {
         name: test
-        for module in (test_images, test_questionpro)
+        for module in (test_image_transfer, test_images, test_questionpro)
         for name, test in vars(module).items()
         if name.startswith("test_") and "public_url" not in name
     }

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from uptake.blobs import Blobs, BlobsUnusable, open_blobs
+from uptake.blobs import Blobs, BlobsUnavailable, BlobsUnusable, open_blobs
 from uptake.blobs.memory import MemoryBlobs
 from uptake.testing.blobs import BlobsConformance
 from uptake.testing.seaweedfs import SeaweedFS
@@ -90,6 +90,22 @@ class TestObjectStore(BlobsConformance):
         self._seaweedfs.start()
 
 
+def test_a_bucket_that_is_gone_is_no_missing_blob(
+    seaweedfs: SeaweedFS, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both are 404 in S3's protocol."""
+    for name, value in seaweedfs.environment.items():
+        monkeypatch.setenv(name, value)
+    seaweedfs.add_bucket("short-lived")
+    blobs = open_blobs("s3://short-lived")
+    blobs.put("some/name", b"x")
+    assert (blobs.get("some/name"), blobs.get("some/other")) == (b"x", None)
+    seaweedfs.drop_bucket("short-lived")
+    for call in (blobs.get, lambda name: blobs.read(name, 0, 1), lambda name: blobs.put(name, b"")):
+        with pytest.raises(BlobsUnavailable, match="NoSuchBucket"):
+            call("some/name")
+
+
 def test_a_blob_is_one_whole_file(tmp_path: Path) -> None:
     """Nothing else lies in the folder when a blob has been put, twice."""
     blobs = open_blobs(tmp_path.as_uri())
@@ -107,6 +123,15 @@ def test_no_name_leads_out_of_the_folder(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="path"):
         blobs.put("../secret", b"y")
     assert (tmp_path / "secret").read_text() == "x"
+
+
+def test_a_path_names_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Absolute, or from where the command runs; what a URL would escape stands as it is."""
+    monkeypatch.chdir(tmp_path)
+    for place in (str(tmp_path / "a b%20é"), "blobs", "./some/blobs"):
+        open_blobs(place).put("some/name", b"x")
+    for folder in ("a b%20é", "blobs", "some/blobs"):
+        assert (tmp_path / folder / "some/name").read_bytes() == b"x"
 
 
 def test_a_file_is_no_folder(tmp_path: Path) -> None:

@@ -84,6 +84,17 @@ class SeaweedFS:
         """A place in its bucket, for `--blobs`."""
         return f"s3://{BUCKET}/{prefix}"
 
+    def add_bucket(self, name: str) -> None:
+        """Make another bucket."""
+        httpx2.post(self._bucket(name)).raise_for_status()
+
+    def drop_bucket(self, name: str) -> None:
+        """Remove a bucket and all that is in it."""
+        httpx2.delete(self._bucket(name), params={"recursive": "true"}).raise_for_status()
+
+    def _bucket(self, name: str) -> str:
+        return f"http://{HOST}:{self.ports['filer']}/buckets/{name}/"
+
     @property
     def log_file(self) -> Path:
         """Where it writes."""
@@ -110,12 +121,22 @@ class SeaweedFS:
                 self._command(), stdout=log, stderr=log, cwd=self.folder
             )
         until = time.monotonic() + START_SECONDS
-        while not _takes_objects(self.ports):
+        while not self._takes_objects():
             if self.process.poll() is not None or time.monotonic() > until:
                 self.kill()
                 return False
             time.sleep(0.05)
         return True
+
+    def _takes_objects(self) -> bool:
+        """Whether a file finds a place on disk, the bucket is there, and S3 is spoken."""
+        try:
+            place = httpx2.get(f"http://{HOST}:{self.ports['master']}/dir/assign", timeout=1)
+            bucket = httpx2.get(self._bucket(BUCKET), timeout=1)
+            interface = httpx2.get(f"{self.endpoint}/healthz", timeout=1)
+        except httpx2.HTTPError:
+            return False
+        return "fid" in place.text and bucket.is_success and interface.is_success
 
     def _command(self) -> list[str]:
         identities = self.folder / "identities.json"
@@ -175,17 +196,6 @@ def _identities() -> dict[str, object]:
         "actions": ["Admin", "Read", "Write", "List", "Tagging"],
     }
     return {"identities": [identity]}
-
-
-def _takes_objects(ports: dict[str, int]) -> bool:
-    """Whether a file finds a place on disk, the bucket is there, and the S3 interface answers."""
-    try:
-        place = httpx2.get(f"http://{HOST}:{ports['master']}/dir/assign", timeout=1)
-        bucket = httpx2.get(f"http://{HOST}:{ports['filer']}/buckets/{BUCKET}/", timeout=1)
-        interface = httpx2.get(f"http://{HOST}:{ports['s3']}/healthz", timeout=1)
-    except httpx2.HTTPError:
-        return False
-    return "fid" in place.text and bucket.is_success and interface.is_success
 
 
 @contextmanager
