@@ -11,6 +11,7 @@ from uptake.model.items import Metric
 from uptake.store.records import (
     DocumentType,
     Entry,
+    Erasure,
     KeptDocument,
     KeptImage,
     KeptReceipt,
@@ -97,6 +98,35 @@ class Items(Protocol):
 
     def rejection(self, project: str, rejection_id: str) -> KeptRejection | None:
         """The refusal with this id."""
+        ...
+
+    def erase(self, project: str, user_id: str, erasure_id: str, moment: int) -> Erasure:
+        """Take everything about a user away in one transaction, and set its tombstone.
+
+        From then on `commit` keeps nothing about the user: it tells `Erased` of its records, and
+        leaves out its rejections. A receipt of several users' request stays; it names none.
+        Keys that are bound to the user go as well.
+        """
+        ...
+
+    def finish_erasure(self, project: str, erasure_id: str, moment: int) -> None:
+        """Note that nothing of the user is left in the blob store."""
+        ...
+
+    def erasure(self, project: str, erasure_id: str) -> Erasure | None:
+        """What was erased under this id."""
+        ...
+
+    def erasures(self, project: str, after: str, limit: int) -> list[Erasure]:
+        """A project's erasures with an id above `after`, in order of id, which is that of time."""
+        ...
+
+    def unfinished_erasures(self) -> list[tuple[str, Erasure]]:
+        """Those of all projects that left bytes in the blob store, with their project."""
+        ...
+
+    def readmit(self, project: str, user_id: str) -> bool:
+        """Take a user's tombstone away; False when there is none."""
         ...
 
     def receipts(self, project: str, request_id: str) -> list[KeptReceipt]:
