@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from uptake.blobs import Blobs, BlobsUnusable, open_blobs
+from uptake.blobs import Blobs, BlobsUnavailable, BlobsUnusable, open_blobs
 from uptake.intake.accept import Intake
 from uptake.intake.commit import GroupCommit
 from uptake.intake.schemas import DocumentTypes
@@ -58,6 +58,23 @@ def _database_file(settings: Settings) -> Path:
         raise Unusable(f"--database {url.scheme}://: only sqlite:///FILE is known")
     # As everywhere with SQLite: three slashes for a relative path, four for an absolute one.
     return Path(unquote(url.path[1:]))
+
+
+def check_blobs(settings: Settings) -> None:
+    """See that blobs can be written, read, listed and deleted where the settings say.
+
+    A process that serves does without: while blobs are out of reach images are too, and nothing
+    else.
+
+    Raises:
+        Unusable: they cannot.
+    """
+    try:
+        open_blobs(settings.blobs_url).check()
+    except BlobsUnusable as error:
+        raise Unusable(str(error)) from error
+    except BlobsUnavailable as error:
+        raise Unusable(f"{settings.blobs_url}: {error}") from error
 
 
 def open_services(settings: Settings) -> Services:

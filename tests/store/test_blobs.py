@@ -1,4 +1,4 @@
-"""A folder is a blob store, and a URL that leads to none is told in a sentence."""
+"""A folder, an object store and memory are blob stores; a URL of none is told in a sentence."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from uptake.blobs import Blobs, BlobsUnusable, open_blobs
+from uptake.blobs.memory import MemoryBlobs
 from uptake.testing.blobs import BlobsConformance
+from uptake.testing.seaweedfs import SeaweedFS
 
 
 class Folder(BlobsConformance):
@@ -47,6 +49,47 @@ def _folder(place: Path) -> Path:
     return place / "50% blobs é"
 
 
+class TestMemory(BlobsConformance):
+    """What the others are compared with."""
+
+    @pytest.fixture(autouse=True)
+    def _places(self) -> None:
+        self._stores: dict[Path, MemoryBlobs] = {}
+
+    def open_blobs(self, place: Path) -> MemoryBlobs:
+        """One store for a place, while a test runs."""
+        return self._stores.setdefault(place, MemoryBlobs())
+
+    @contextmanager
+    def out_of_reach(self, place: Path) -> Iterator[None]:
+        """The switch that it has for this."""
+        self._stores[place].reachable = False
+        yield
+        self._stores[place].reachable = True
+
+
+class TestObjectStore(BlobsConformance):
+    """Below a prefix of a bucket of SeaweedFS."""
+
+    @pytest.fixture(autouse=True)
+    def _variables(self, seaweedfs: SeaweedFS, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._seaweedfs = seaweedfs
+        for name, value in seaweedfs.environment.items():
+            monkeypatch.setenv(name, value)
+
+    def open_blobs(self, place: Path) -> Blobs:
+        """Below a prefix of its name."""
+        return open_blobs(self._seaweedfs.url(place.relative_to("/").as_posix()))
+
+    @contextmanager
+    def out_of_reach(self, place: Path) -> Iterator[None]:
+        """Killed, without notice."""
+        del place
+        self._seaweedfs.kill()
+        yield
+        self._seaweedfs.start()
+
+
 def test_a_blob_is_one_whole_file(tmp_path: Path) -> None:
     """Nothing else lies in the folder when a blob has been put, twice."""
     blobs = open_blobs(tmp_path.as_uri())
@@ -73,7 +116,9 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
         open_blobs((tmp_path / "file").as_uri())
 
 
-@pytest.mark.parametrize("url", ["", "nothing", "gopher://host/x", "s3://"])
+@pytest.mark.parametrize(
+    "url", ["", "gopher://host/x", "s3://", "s3:/bucket", "memory:///", "http://host/x"]
+)
 def test_a_url_that_leads_nowhere_is_refused(url: str) -> None:
     """It is told when the server starts, not when the first image comes."""
     with pytest.raises(BlobsUnusable):

@@ -14,6 +14,7 @@ from granian.constants import HTTPModes, Interfaces, Loops
 from granian.http import HTTP1Settings
 
 from uptake import wiring
+from uptake.cli.apart import apart
 from uptake.cli.store import DATA_DIR, Database, DataDir, Failed
 from uptake.settings import Settings
 
@@ -67,6 +68,7 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter an option
     check_port(settings.host, settings.port)
     # Opened once here, so that what is wrong is told in one line and migrations run once.
     wiring.open_services(settings).close()
+    apart(wiring.check_blobs, settings)
     run(settings)
 
 

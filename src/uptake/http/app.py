@@ -33,8 +33,8 @@ from uptake.wiring import Services
 GC_THRESHOLDS = (20_000, 50, 100)
 
 WORK_THREADS = 3
-"""Threads for images, large bodies and reads. More hold more images in memory at once, and make
-them no faster: two keep a disk busy (measured)."""
+"""Threads for what is asked of the store. Images and large bodies have their own, as many as the
+blob store says: one that does not answer must not hold up the rest."""
 
 
 def create() -> ASGIApp:
@@ -56,7 +56,8 @@ def build(services: Services, write_line: Callable[[bytes], object]) -> ASGIApp:
         write_line: takes the log lines of requests.
     """
     access = Access(services.store)
-    ingest = Ingest(access, Bodies(), services.intake, services.commit)
+    threads = ThreadPoolExecutor(services.blobs.parallel, thread_name_prefix="blobs")
+    ingest = Ingest(access, Bodies(), services.intake, services.commit, threads)
 
     @asynccontextmanager
     async def lifespan(_app: Litestar) -> AsyncIterator[None]:
@@ -75,7 +76,7 @@ def build(services: Services, write_line: Callable[[bytes], object]) -> ASGIApp:
             *uploads,
             *api_routes(services, access),
             *health_routes(services),
-            image_route(services),
+            image_route(services, threads),
             _openapi_route(),
         ],
         exception_handlers={Exception: problems.handle},

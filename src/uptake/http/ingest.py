@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -32,12 +33,17 @@ AnyRequest = Request[Any, Any, Any]
 
 @dataclass(frozen=True, slots=True)
 class Ingest:
-    """Takes uploads in; what it needs for that."""
+    """Takes uploads in; what it needs for that.
+
+    Attributes:
+        threads: where images and large bodies are judged, which may have to wait for blobs.
+    """
 
     access: Access
     bodies: Bodies
     intake: Intake
     commit: GroupCommit
+    threads: Executor
 
     async def take(
         self, form: Format, endpoint: Endpoint, request: AnyRequest, wire: WireRequest, query: bytes
@@ -52,11 +58,10 @@ class Ingest:
             size = limits.expected_size(wire.headers, endpoint.body_limit)
             with self.bodies.room(size):
                 with self.commit.expecting():
-                    body = await limits.read_body(
-                        request.receive, wire.headers, endpoint.body_limit
-                    )
-                    wire = replace(wire, body=body)
-                    judged = await self._judge(endpoint, wire, key)
+                    bodies = [
+                        await limits.read_body(request.receive, wire.headers, endpoint.body_limit)
+                    ]
+                    judged = await self._judge(endpoint, wire, bodies, key)
                 written = await asyncio.wrap_future(self.commit.submit(judged.entry))
             result = receipt(judged, written)
             _count(endpoint, result)
@@ -73,13 +78,22 @@ class Ingest:
             raise Problem(Kinds.FORBIDDEN, "The key is not bound to a user")
         return key, replace(wire, credential=credential, bound_user=key.user)
 
-    async def _judge(self, endpoint: Endpoint, wire: WireRequest, key: Key) -> Judged:
-        if endpoint.request_type is not None and len(wire.body) <= INLINE:
-            return self._judge_now(endpoint, wire, key)
-        return await asyncio.to_thread(self._judge_now, endpoint, wire, key)
+    async def _judge(
+        self, endpoint: Endpoint, wire: WireRequest, bodies: list[bytes], key: Key
+    ) -> Judged:
+        if endpoint.request_type is not None and len(bodies[0]) <= INLINE:
+            return self._judge_now(endpoint, wire, bodies, key)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(
+            self.threads, self._judge_now, endpoint, wire, bodies, key
+        )
 
-    def _judge_now(self, endpoint: Endpoint, wire: WireRequest, key: Key) -> Judged:
-        submission = endpoint.decode(wire)
+    def _judge_now(
+        self, endpoint: Endpoint, wire: WireRequest, bodies: list[bytes], key: Key
+    ) -> Judged:
+        # Taken out of the list and held by nobody else: a body goes when it is decoded, and what is
+        # large in it is not in memory twice while a blob store is waited for.
+        submission = endpoint.decode(replace(wire, body=bodies.pop()))
         permit_users(key, submission.user_ids)
         context = context_of(wire) if submission.refusals else {}
         origin = Origin(

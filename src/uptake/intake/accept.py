@@ -8,6 +8,8 @@ import hashlib
 from collections.abc import Sequence
 
 import msgspec
+import structlog
+from msgspec.structs import replace
 
 from uptake.blobs import Blobs, BlobsUnavailable
 from uptake.intake.images import UnusableImage, clean
@@ -40,6 +42,12 @@ from uptake.store.records import (
 
 RAW_IN_ROW = 256 * 1024
 """Bytes up to which a refused item is kept in its row; larger ones go to the blob store."""
+
+RAW_IN_ROW_IN_NEED = 4 * 1024 * 1024
+"""Bytes up to which it is, while the blob store cannot be reached: any JSON body, so that what is
+wrong with one can be told without that store."""
+
+_log = structlog.get_logger()
 
 
 ITEM, IDEMPOTENCY_KEY, TYPE = "item", "idempotency key", "type"
@@ -90,7 +98,10 @@ class Intake:
         """
         try:
             return self._judge(submission, origin)
-        except (StoreUnavailable, BlobsUnavailable) as error:
+        except BlobsUnavailable as error:
+            _log.error("blobs unavailable", reason=str(error), request_id=origin.request_id)
+            raise Problem(Kinds.UNAVAILABLE) from error
+        except StoreUnavailable as error:
             raise Problem(Kinds.UNAVAILABLE) from error
 
     def _judge(self, submission: Submission, origin: Origin) -> Judged:
@@ -103,7 +114,8 @@ class Intake:
                 refusals.append(outcome)
             else:
                 records.append(outcome)
-                items.append(item)
+                # Its bytes are kept by now, and need not wait in memory for the commit.
+                items.append(replace(item, content=b"") if isinstance(item, Image) else item)
         rejections = tuple(self._rejection(refusal, origin) for refusal in refusals)
         entry = Entry(
             origin.project,
@@ -171,7 +183,7 @@ class Intake:
         name = refusal.document_type
         if name is None or self._types.check(origin.project, name) is not None:
             return refusal
-        return msgspec.structs.replace(refusal, faults=(_unknown_type(name), *refusal.faults))
+        return replace(refusal, faults=(_unknown_type(name), *refusal.faults))
 
     def _rejection(self, refusal: Refusal, origin: Origin) -> RejectionRecord:
         raw, blob, context = refusal.raw, None, refusal.context
@@ -180,8 +192,13 @@ class Intake:
         if len(raw) > RAW_IN_ROW:
             sha256 = hashlib.sha256(raw).hexdigest()
             blob = _blob_name("rejected", origin.project, refusal.user_id, sha256)
-            self._blobs.put(blob, raw)
-            raw = b""
+            try:
+                self._blobs.put(blob, raw)
+                raw = b""
+            except BlobsUnavailable:
+                if len(raw) > RAW_IN_ROW_IN_NEED:
+                    raise
+                blob = None
         return RejectionRecord(
             user_id=refusal.user_id,
             rejection_id=ids.time_ordered(),
@@ -263,8 +280,8 @@ def receipt(judged: Judged, written: Sequence[Written]) -> Receipt:
                 kept.append(KeptDocument(record.upload_id, replayed=not stands.new))
             elif isinstance(item, Document):
                 refusals.append(_key_reused(item))
-        elif isinstance(stands, WrittenImage) and isinstance(item, Image):
-            kept.append(KeptImage(stands.image_id, stands.name, len(item.content)))
+        elif isinstance(stands, WrittenImage) and isinstance(record, ImageRecord):
+            kept.append(KeptImage(stands.image_id, stands.name, record.uploaded_bytes))
         elif isinstance(item, SampleBatch):
             kept.append(KeptSamples(item.received))
     return Receipt(judged.entry.received_at, tuple(kept), tuple(refusals))
