@@ -13,6 +13,7 @@ from uptake.store.base import (
     FIRST_IMAGE_ID,
     Store,
 )
+from uptake.store.memory_expiry import MemoryExpiry
 from uptake.store.memory_registry import MemoryRegistry
 from uptake.store.receipts import receipt_of
 from uptake.store.records import (
@@ -36,7 +37,7 @@ from uptake.store.records import (
 )
 
 
-class MemoryStore(MemoryRegistry):
+class MemoryStore(MemoryExpiry, MemoryRegistry):
     """The whole port; what it holds is gone with it."""
 
     def __init__(self) -> None:
@@ -44,7 +45,7 @@ class MemoryStore(MemoryRegistry):
         self._users: dict[tuple[str, str], User] = {}
         self._documents: dict[tuple[str, str], tuple[bytes | None, KeptDocument]] = {}
         # In the order received: a dict keeps it, and a batch received again is put in anew.
-        self._batches: dict[tuple[str, str, Metric, bytes], tuple[int, BatchRecord]] = {}
+        self._batches: dict[tuple[str, str, Metric, bytes], tuple[int, BatchRecord, int]] = {}
         self._received = 0
         self._images: dict[tuple[str, str, bytes], KeptImage] = {}
         self._names: dict[str, KeptImage] = {}
@@ -136,7 +137,7 @@ class MemoryStore(MemoryRegistry):
         self._received += 1
         key = (entry.project, record.user_id, record.metric, record.digest)
         self._batches.pop(key, None)
-        self._batches[key] = (self._received, record)
+        self._batches[key] = (self._received, record, entry.received_at)
 
     def _write_image(self, entry: Entry, record: ImageRecord) -> WrittenImage:
         self._see(entry, record.user_id)
@@ -175,7 +176,7 @@ class MemoryStore(MemoryRegistry):
         with self.alone():
             spans = [
                 Span(batch.metric, batch.first, batch.last, batch.count, sequence)
-                for (owner, user, _, _), (sequence, batch) in self._batches.items()
+                for (owner, user, _, _), (sequence, batch, _) in self._batches.items()
                 if (owner, user) == (project, user_id)
             ]
         return sorted(spans, key=lambda span: (span.metric, span.first, span.sequence))
@@ -187,7 +188,7 @@ class MemoryStore(MemoryRegistry):
         with self.alone():
             return [
                 batch.columns
-                for key, (_, batch) in self._batches.items()
+                for key, (_, batch, _) in self._batches.items()
                 if key[:3] == (project, user_id, metric)
                 and batch.first <= end
                 and batch.last >= start
@@ -251,7 +252,7 @@ class MemoryStore(MemoryRegistry):
             counts = {
                 "users": int(self._users.pop(owner, None) is not None),
                 "samples": sum(
-                    batch.count for key, (_, batch) in self._batches.items() if key[:2] == owner
+                    batch.count for key, (_, batch, _) in self._batches.items() if key[:2] == owner
                 ),
             }
             taken: dict[str, dict[Any, Any]] = {

@@ -1,14 +1,14 @@
 """The registry's half of the store in memory, and the lock that both halves share."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from msgspec.structs import replace
 
 from uptake.model.clock import MICROSECONDS
 from uptake.store.base import DEFAULT_PROJECT, AlreadyExists, StoreUnavailable
-from uptake.store.records import DocumentType, Key, Rate
+from uptake.store.records import DocumentType, Key, Rate, RetentionRule
 
 
 class MemoryRegistry:
@@ -24,6 +24,8 @@ class MemoryRegistry:
         self._projects = {DEFAULT_PROJECT}
         self._keys: dict[str, Key] = {}
         self._uses: dict[str, tuple[int, int]] = {}
+        self._rules: dict[str, list[RetentionRule]] = {}
+        self._claims: dict[str, int] = {}
         self._types: dict[tuple[str, str], DocumentType] = {}
 
     @contextmanager
@@ -95,6 +97,24 @@ class MemoryRegistry:
             uses = uses + 1 if counted == window else 1
             self._uses[key_id] = (window, uses)
             return uses
+
+    def put_retention(self, project: str, rules: Sequence[RetentionRule]) -> None:
+        """See `Registry.put_retention`."""
+        with self.alone():
+            self._rules[project] = sorted(rules, key=lambda rule: (rule.kind, rule.type))
+
+    def retention(self, project: str) -> list[RetentionRule]:
+        """See `Registry.retention`."""
+        with self.alone():
+            return list(self._rules.get(project, []))
+
+    def claim(self, name: str, now: int, until: int) -> bool:
+        """See `Registry.claim`."""
+        with self.alone():
+            if self._claims.get(name, now) > now:
+                return False
+            self._claims[name] = until
+            return True
 
     def ping(self) -> None:
         """See `Registry.ping`."""

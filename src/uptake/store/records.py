@@ -3,7 +3,7 @@
 Moments are microseconds since the epoch, sample times are ticks (`samples.times`).
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -312,3 +312,34 @@ class Erasure(Struct, frozen=True):
     erased_at: int
     counts: dict[str, int]
     finished_at: int | None = None
+
+
+RetentionKind = Literal["samples", "documents", "images", "rejections", "receipts"]
+
+
+class RetentionRule(Struct, frozen=True):
+    """How long data is kept, counted from when it was received.
+
+    Attributes:
+        kind: of data.
+        days: how many days.
+        type: a metric or a document type; "" for all of the kind.
+    """
+
+    kind: RetentionKind
+    days: int
+    type: str = ""
+
+
+class Expired(Struct, frozen=True):
+    """A page of what was taken away.
+
+    Attributes:
+        count: how much of it; samples are counted one by one.
+        blobs: what is in no use any more.
+        next: where to go on; () at the end.
+    """
+
+    count: int
+    blobs: tuple[str, ...]
+    next: tuple[Any, ...]

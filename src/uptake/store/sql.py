@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from sqlalchemy import Engine
 
 from uptake.store.erasing import Erasing, Tombstones
+from uptake.store.expiry import Expiring
 from uptake.store.reads import Reads
 from uptake.store.records import Entry, Written
 from uptake.store.registry import SqlRegistry
 from uptake.store.writes import Group, Statements, write
 
 
-class SqlStore(Reads, Erasing, SqlRegistry):
+class SqlStore(Reads, Erasing, Expiring, SqlRegistry):
     """The whole port, on any engine that `tables` has been made in."""
 
     def __init__(self, engine: Engine) -> None:

@@ -222,6 +222,22 @@ erasures = Table(
     sqlite_with_rowid=False,
 )
 
+retention_rules = Table(
+    "retention_rules",
+    metadata,
+    Column("project_id", String, primary_key=True),
+    Column("kind", String, primary_key=True),
+    Column("type", String, primary_key=True),
+    Column("days", Integer, nullable=False),
+)
+
+claims = Table(
+    "claims",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("until", BigInteger, nullable=False),
+)
+
 tombstone_changes = Table(
     "tombstone_changes",
     metadata,

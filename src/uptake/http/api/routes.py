@@ -6,6 +6,7 @@ from uptake.http.access import Access
 from uptake.http.api.asking import guard
 from uptake.http.api.erasing import erasure_routes
 from uptake.http.api.refused import refusal_routes, replay_routes
+from uptake.http.api.retaining import retention_routes
 from uptake.http.api.users import user_routes
 from uptake.wiring import Services
 
@@ -22,5 +23,6 @@ def api_routes(services: Services, access: Access) -> list[Router]:
         *refusal_routes(services, may_read),
         *replay_routes(services, may_administer),
         *erasure_routes(services, may_erase),
+        *retention_routes(services, may_administer),
     ]
     return [Router(PREFIX, route_handlers=handlers)]

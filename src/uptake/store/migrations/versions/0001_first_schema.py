@@ -18,6 +18,7 @@ def upgrade() -> None:
     _create_images()
     _create_outcomes()
     _create_erasures()
+    _create_upkeep()
 
 
 def _create_registry() -> None:
@@ -188,6 +189,23 @@ def _create_erasures() -> None:
         sa.Column("project_id", sa.String(), nullable=False),
         sa.Column("number", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("project_id"),
+    )
+
+
+def _create_upkeep() -> None:
+    op.create_table(
+        "retention_rules",
+        sa.Column("project_id", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("type", sa.String(), nullable=False),
+        sa.Column("days", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("project_id", "kind", "type"),
+    )
+    op.create_table(
+        "claims",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("until", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name"),
     )
 
 
