@@ -8,6 +8,7 @@ from uptake.blobs import Blobs, BlobsUnavailable, BlobsUnusable, open_blobs
 from uptake.intake.accept import Intake
 from uptake.intake.commit import GroupCommit
 from uptake.intake.schemas import DocumentTypes
+from uptake.intake.upkeep import Upkeep, chores
 from uptake.settings import Settings
 from uptake.store import sqlite
 from uptake.store.base import Store, StoreUnusable
@@ -27,10 +28,12 @@ class Services:
     blobs: Blobs
     intake: Intake
     commit: GroupCommit
+    upkeep: Upkeep
     public_url: str
 
     def close(self) -> None:
         """Write what waits and let go of the store."""
+        self.upkeep.close()
         self.commit.close()
         self.store.close()
 
@@ -91,5 +94,10 @@ def open_services(settings: Settings) -> Services:
         raise Unusable(str(error)) from error
     types = DocumentTypes(store)
     return Services(
-        store, blobs, Intake(types, blobs), GroupCommit(store), settings.public_url.rstrip("/")
+        store,
+        blobs,
+        Intake(types, blobs),
+        GroupCommit(store),
+        Upkeep(store, chores(store, blobs)),
+        settings.public_url.rstrip("/"),
     )

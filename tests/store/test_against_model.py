@@ -161,6 +161,17 @@ class BothStores(RuleBasedStateMachine):
         self.both("document_type", project, name)
         self.both("document_types", project)
 
+    @rule(project=PROJECTS, user=USERS)
+    def erase(self, project: str, user: str) -> None:
+        """A user is taken away, and what comes later about it is not kept."""
+        self.both("erase", project, user, unique("erasure"), NOON)
+        self.both("erasures", project, "", 100)
+
+    @rule(project=PROJECTS, user=USERS)
+    def readmit(self, project: str, user: str) -> None:
+        """A user is let in again, whether it was erased or not."""
+        self.both("readmit", project, user)
+
     @rule(name=CONTENTS, passed=st.sampled_from([0, 1, 500_000, 1_000_000]))
     def spend(self, name: str, passed: int) -> None:
         """A use of a key, some time after the last one."""

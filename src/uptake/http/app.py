@@ -57,12 +57,15 @@ def build(services: Services, write_line: Callable[[bytes], object]) -> ASGIApp:
     """
     access = Access(services.store)
     threads = ThreadPoolExecutor(services.blobs.parallel, thread_name_prefix="blobs")
-    ingest = Ingest(access, Bodies(), services.intake, services.commit, threads)
+    ingest = Ingest(
+        access, Bodies(), services.intake, services.commit, services.store, services.blobs, threads
+    )
 
     @asynccontextmanager
     async def lifespan(_app: Litestar) -> AsyncIterator[None]:
         pool = ThreadPoolExecutor(WORK_THREADS, thread_name_prefix="work")
         asyncio.get_running_loop().set_default_executor(pool)
+        services.upkeep.start()
         yield
         services.close()
 

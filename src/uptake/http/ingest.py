@@ -1,7 +1,7 @@
 """The one handler for every upload of every format."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cache
@@ -11,16 +11,19 @@ from litestar.connection import Request
 from msgspec.structs import replace
 from prometheus_client import Counter
 
+from uptake.blobs import Blobs, BlobsUnavailable
 from uptake.formats.again import context_of
 from uptake.formats.base import Endpoint, Format, WireReply, WireRequest
 from uptake.http import limits
 from uptake.http.access import Access, find_credential, permit_users
 from uptake.http.limits import Bodies
-from uptake.intake.accept import RAW_IN_ROW, Intake, Judged, Origin, receipt
+from uptake.intake.accept import RAW_IN_ROW, Intake, Judged, Origin
 from uptake.intake.commit import GroupCommit
+from uptake.intake.outcome import forget, may_leave_bytes, receipt
 from uptake.model.problems import Kinds, Problem
 from uptake.model.receipt import KeptSamples, Receipt
-from uptake.store.records import Key
+from uptake.store.base import Items, StoreUnavailable
+from uptake.store.records import Key, Written
 
 INLINE = RAW_IN_ROW
 """Bytes of a JSON body up to which it is judged on the event loop, in about a millisecond and
@@ -43,6 +46,8 @@ class Ingest:
     bodies: Bodies
     intake: Intake
     commit: GroupCommit
+    store: Items
+    blobs: Blobs
     threads: Executor
 
     async def take(
@@ -63,11 +68,23 @@ class Ingest:
                     ]
                     judged = await self._judge(endpoint, wire, bodies, key)
                 written = await asyncio.wrap_future(self.commit.submit(judged.entry))
+            if may_leave_bytes(judged, written):
+                await self._forget(judged, written)
             result = receipt(judged, written)
             _count(endpoint, result)
             return endpoint.reply(result, wire), None
         except Problem as problem:
             return form.refuse(problem, wire), problem
+
+    async def _forget(self, judged: Judged, written: Sequence[Written]) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.run_in_executor(
+                self.threads, forget, self.store, self.blobs, judged, written
+            )
+        except (StoreUnavailable, BlobsUnavailable) as error:
+            # It is sent again, and then meets the tombstone before it has bytes to put away.
+            raise Problem(Kinds.UNAVAILABLE) from error
 
     async def _admit(
         self, endpoint: Endpoint, wire: WireRequest, query: bytes

@@ -13,18 +13,11 @@ from msgspec.structs import replace
 
 from uptake.blobs import Blobs, BlobsUnavailable
 from uptake.intake.images import UnusableImage, clean
+from uptake.intake.places import IMAGES, REJECTED, blob_name
 from uptake.intake.schemas import DocumentTypes
 from uptake.model import ids
 from uptake.model.items import Attributes, Document, Image, Item, SampleBatch
 from uptake.model.problems import Kinds, Problem
-from uptake.model.receipt import (
-    Kept,
-    KeptAttributes,
-    KeptDocument,
-    KeptImage,
-    KeptSamples,
-    Receipt,
-)
 from uptake.model.submission import Fault, Refusal, Submission
 from uptake.samples import columns
 from uptake.store.base import StoreUnavailable
@@ -35,9 +28,6 @@ from uptake.store.records import (
     ImageRecord,
     Record,
     RejectionRecord,
-    Written,
-    WrittenDocument,
-    WrittenImage,
 )
 
 RAW_IN_ROW = 256 * 1024
@@ -151,7 +141,7 @@ class Intake:
             item.type,
             item.data,
             _content_digest(item),
-            self._rejection(_key_reused(item), origin),
+            self._rejection(key_reused(item), origin),
         )
 
     def _image(self, item: Image, origin: Origin) -> ImageRecord | Refusal:
@@ -163,7 +153,7 @@ class Intake:
         sha256 = hashlib.sha256(image.content).hexdigest()
         unchanged = image.content is item.content
         upload = bytes.fromhex(sha256) if unchanged else hashlib.sha256(item.content).digest()
-        blob = _blob_name("images", origin.project, item.user_id, sha256)
+        blob = blob_name(IMAGES, origin.project, item.user_id, sha256)
         self._blobs.put(blob, image.content)
         return ImageRecord(
             user_id=item.user_id,
@@ -191,7 +181,7 @@ class Intake:
             context = origin.context
         if len(raw) > RAW_IN_ROW:
             sha256 = hashlib.sha256(raw).hexdigest()
-            blob = _blob_name("rejected", origin.project, refusal.user_id, sha256)
+            blob = blob_name(REJECTED, origin.project, refusal.user_id, sha256)
             try:
                 self._blobs.put(blob, raw)
                 raw = b""
@@ -251,7 +241,8 @@ def item_again(refusal: Refusal) -> Document | Image | None:
     return None
 
 
-def _key_reused(item: Document) -> Refusal:
+def key_reused(item: Document) -> Refusal:
+    """The refusal of a document whose Idempotency-Key belongs to another."""
     message = "This Idempotency-Key was used with another body"
     return _refusal(item, [Fault("idempotency_key_reused", message, ("idempotency_key",))])
 
@@ -260,28 +251,3 @@ def _content_digest(item: Document) -> bytes:
     """What makes two uploads the same: user, type and data, however the JSON is laid out."""
     data = msgspec.json.encode(msgspec.json.decode(item.data), order="sorted")
     return hashlib.sha256(b"\0".join([item.user_id.encode(), item.type.encode(), data])).digest()
-
-
-def _blob_name(kind: str, project: str, user_id: str, sha256: str) -> str:
-    """A user's own place, so that nothing of one is shared with another, in one of 256 folders."""
-    owner = hashlib.sha256(user_id.encode()).hexdigest()[:32]
-    return f"{kind}/{project}/{owner[:2]}/{owner}-{sha256}"
-
-
-def receipt(judged: Judged, written: Sequence[Written]) -> Receipt:
-    """What became of every item, after what was written of it."""
-    kept: list[Kept] = []
-    refusals = list(judged.refusals)
-    for item, record, stands in zip(judged.items, judged.entry.records, written, strict=True):
-        if isinstance(item, Attributes):
-            kept.append(KeptAttributes(item.user_id))
-        elif isinstance(stands, WrittenDocument) and isinstance(record, DocumentRecord):
-            if stands.digest == record.digest:
-                kept.append(KeptDocument(record.upload_id, replayed=not stands.new))
-            elif isinstance(item, Document):
-                refusals.append(_key_reused(item))
-        elif isinstance(stands, WrittenImage) and isinstance(record, ImageRecord):
-            kept.append(KeptImage(stands.image_id, stands.name, record.uploaded_bytes))
-        elif isinstance(item, SampleBatch):
-            kept.append(KeptSamples(item.received))
-    return Receipt(judged.entry.received_at, tuple(kept), tuple(refusals))

@@ -4,7 +4,7 @@ Everything that a user's row orders is written after that row, whose upsert lock
 with many writers, entries of one user wait for each other there, and those of others do not.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -20,6 +20,7 @@ from uptake.store.records import (
     BatchRecord,
     DocumentRecord,
     Entry,
+    Erased,
     ImageRecord,
     Record,
     RejectionRecord,
@@ -100,13 +101,15 @@ class Group:
 
     Args:
         entries: in the order in which they are to be written.
+        erased: project and id of users of whom nothing is written.
 
     Attributes:
         to_tell: the records of which there is something to tell: number of the entry, and place.
     """
 
-    def __init__(self, entries: Sequence[Entry]) -> None:
+    def __init__(self, entries: Sequence[Entry], erased: Collection[tuple[str, str]] = ()) -> None:
         self.entries = entries
+        self.erased = erased
         self.users: dict[tuple[str, str], Row] = {}
         self.told = Told()
         self.batches: list[Row] = []
@@ -116,9 +119,11 @@ class Group:
         self.to_tell: list[tuple[int, int]] = []
         for number, entry in enumerate(entries):
             for place, record in enumerate(entry.records):
-                self._add(entry, record)
-                if isinstance(record, DocumentRecord | ImageRecord):
+                gone = self.is_erased(entry, record.user_id)
+                if gone or isinstance(record, DocumentRecord | ImageRecord):
                     self.to_tell.append((number, place))
+                if not gone:
+                    self._add(entry, record)
             for rejection in entry.rejections:
                 self.reject(entry, rejection)
 
@@ -146,6 +151,10 @@ class Group:
         user["last_seen"] = max(user["last_seen"], entry.received_at)
         return key
 
+    def is_erased(self, entry: Entry, user_id: str) -> bool:
+        """Whether nothing of this user is written."""
+        return bool(self.erased) and (entry.project, user_id) in self.erased
+
     def add_document(self, entry: Entry, record: DocumentRecord) -> None:
         """Have a document written whose upload id is claimed."""
         row = self._touch(entry, record.user_id)
@@ -154,6 +163,8 @@ class Group:
 
     def reject(self, entry: Entry, rejection: RejectionRecord) -> None:
         """Have a refusal written."""
+        if self.is_erased(entry, rejection.user_id):
+            return
         row = msgspec.structs.asdict(rejection) | {
             "faults": msgspec.json.encode(rejection.faults).decode(),
             "context": msgspec.json.encode(rejection.context).decode(),
@@ -178,7 +189,9 @@ def write(
     for number, place in group.to_tell:
         entry = group.entries[number]
         record = entry.records[place]
-        if isinstance(record, ImageRecord):
+        if group.is_erased(entry, record.user_id):
+            written[number][place] = _ERASED
+        elif isinstance(record, ImageRecord):
             written[number][place] = _write_image(connection, statements, entry, record)
         elif isinstance(record, DocumentRecord):
             written[number][place] = _NEW_DOCUMENT if record.digest is None else next(claims)
@@ -187,7 +200,7 @@ def write(
     statements.add_receipts.run(
         connection,
         [
-            receipt_row(entry, outcome, place)
+            receipt_row(entry, outcome, place, group.erased)
             for place, (entry, outcome) in enumerate(zip(group.entries, outcomes, strict=True))
         ],
     )
@@ -195,6 +208,7 @@ def write(
 
 
 _NEW_DOCUMENT = WrittenDocument(None, new=True)
+_ERASED = Erased()
 
 
 def _resolve(connection: Connection, group: Group) -> None:
@@ -216,6 +230,8 @@ def _claim_uploads(
     for number, place in group.to_tell:
         entry = group.entries[number]
         record = entry.records[place]
+        if group.is_erased(entry, record.user_id):
+            continue
         if isinstance(record, DocumentRecord) and record.digest is not None:
             key = {"project_id": entry.project, "upload_id": record.upload_id}
             claim = {**key, "user_id": record.user_id, "digest": record.digest}

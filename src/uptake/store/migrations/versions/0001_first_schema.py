@@ -17,6 +17,8 @@ def upgrade() -> None:
     _create_items()
     _create_images()
     _create_outcomes()
+    _create_erasures()
+    _create_upkeep()
 
 
 def _create_registry() -> None:
@@ -152,6 +154,58 @@ def _create_images() -> None:
     )
     op.create_index(
         "images_by_upload", "images", ["project_id", "user_id", "upload_digest"], unique=True
+    )
+
+
+def _create_erasures() -> None:
+    op.create_index(
+        "receipts_by_user",
+        "receipts",
+        ["project_id", "user_id"],
+        sqlite_where=sa.text("user_id <> ''"),
+        postgresql_where=sa.text("user_id <> ''"),
+    )
+    op.create_table(
+        "tombstones",
+        sa.Column("project_id", sa.String(), nullable=False),
+        sa.Column("user_hash", sa.String(), nullable=False),
+        sa.Column("erased_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("project_id", "user_hash"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "erasures",
+        sa.Column("project_id", sa.String(), nullable=False),
+        sa.Column("erasure_id", sa.String(), nullable=False),
+        sa.Column("user_hash", sa.String(), nullable=False),
+        sa.Column("erased_at", sa.BigInteger(), nullable=False),
+        sa.Column("counts", sa.Text(), nullable=False),
+        sa.Column("finished_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("project_id", "erasure_id"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "tombstone_changes",
+        sa.Column("project_id", sa.String(), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("project_id"),
+    )
+
+
+def _create_upkeep() -> None:
+    op.create_table(
+        "retention_rules",
+        sa.Column("project_id", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("type", sa.String(), nullable=False),
+        sa.Column("days", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("project_id", "kind", "type"),
+    )
+    op.create_table(
+        "claims",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("until", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name"),
     )
 
 
