@@ -11,6 +11,7 @@ from uptake.intake.schemas import DocumentTypes
 from uptake.settings import Settings
 from uptake.store import sqlite
 from uptake.store.base import Store, StoreUnusable
+from uptake.store.rows import Rows
 
 DATABASE_FILE = "uptake.db"
 
@@ -49,15 +50,46 @@ def open_store(settings: Settings) -> Store:
         raise Unusable(f"--database {settings.database}: {error}") from error
 
 
-def _database_file(settings: Settings) -> Path:
+def open_rows(settings: Settings, *, make: bool = False) -> Rows:
+    """The rows of the store that the settings name, as they are, whatever version wrote them.
+
+    Args:
+        settings: of a server.
+        make: whether to make an empty store where there is none.
+
+    Raises:
+        Unusable: it cannot be opened.
+    """
+    try:
+        return sqlite.open_rows(_database_file(settings, make=make), make=make)
+    except (StoreUnusable, OSError) as error:
+        raise Unusable(str(error)) from error
+    except ValueError as error:
+        raise Unusable(f"--database {settings.database}: {error}") from error
+
+
+def _database_file(settings: Settings, *, make: bool = True) -> Path:
     if not settings.database:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        if make:
+            settings.data_dir.mkdir(parents=True, exist_ok=True)
         return settings.data_dir / DATABASE_FILE
     url = urlsplit(settings.database)
     if url.scheme != "sqlite":
         raise Unusable(f"--database {url.scheme}://: only sqlite:///FILE is known")
     # As everywhere with SQLite: three slashes for a relative path, four for an absolute one.
     return Path(unquote(url.path[1:]))
+
+
+def open_named_blobs(settings: Settings) -> Blobs:
+    """The blobs that the settings name.
+
+    Raises:
+        Unusable: they cannot be opened.
+    """
+    try:
+        return open_blobs(settings.blobs_url)
+    except BlobsUnusable as error:
+        raise Unusable(str(error)) from error
 
 
 def open_services(settings: Settings) -> Services:
@@ -68,10 +100,10 @@ def open_services(settings: Settings) -> Services:
     """
     store = open_store(settings)
     try:
-        blobs = open_blobs(settings.blobs_url)
-    except BlobsUnusable as error:
+        blobs = open_named_blobs(settings)
+    except Unusable:
         store.close()
-        raise Unusable(str(error)) from error
+        raise
     types = DocumentTypes(store)
     return Services(
         store, blobs, Intake(types, blobs), GroupCommit(store), settings.public_url.rstrip("/")
