@@ -3,7 +3,6 @@
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,16 @@ import msgspec
 
 from uptake.testing.live import LiveServer, serving
 
-from .ledger import ALL_KINDS, BOUND_USER, Ledger, Load, send_documents_again, verify
+from .ledger import (
+    BOUND_USER,
+    Ledger,
+    Load,
+    acknowledged,
+    send_documents_again,
+    verify,
+    wait_for_all_kinds,
+)
 from .uploads import Uploads, keys_of
-
-SECONDS = 60.0
 
 
 def _uptake(*arguments: object) -> Any:
@@ -26,27 +31,6 @@ def _uptake(*arguments: object) -> Any:
     return msgspec.json.decode(done.stdout)
 
 
-def _acknowledged(ledger: Ledger) -> Ledger:
-    """What has been acknowledged by now, while more is being sent; what is sent goes on growing."""
-    return Ledger(
-        documents=dict(ledger.documents),
-        sent_documents=ledger.sent_documents,
-        attributes=list(ledger.attributes),
-        sent_attributes=ledger.sent_attributes,
-        images=list(ledger.images),
-        samples={user: set(starts) for user, starts in list(ledger.samples.items())},
-        sent_samples=ledger.sent_samples,
-        refused=ledger.refused,
-    )
-
-
-def _wait_for_all_kinds(ledger: Ledger) -> None:
-    until = time.monotonic() + SECONDS
-    while ledger.kinds != ALL_KINDS:
-        assert time.monotonic() < until
-        time.sleep(0.05)
-
-
 def test_what_was_acknowledged_before_a_backup_under_load_is_in_it(
     data_dir: Path, tmp_path: Path
 ) -> None:
@@ -56,8 +40,8 @@ def test_what_was_acknowledged_before_a_backup_under_load_is_in_it(
         keys = keys_of(server, BOUND_USER)
         load = Load(ledger, server.url, keys)
         load.start(first=0)
-        _wait_for_all_kinds(ledger)
-        before = _acknowledged(ledger)
+        wait_for_all_kinds(ledger)
+        before = acknowledged(ledger)
         told = _uptake("backup", tmp_path / "backup", "--data-dir", data_dir)
         load.end()
         assert load.broken == []
@@ -81,7 +65,7 @@ def test_a_server_answers_while_it_is_backed_up(data_dir: Path, tmp_path: Path) 
         ledger = Ledger()
         load = Load(ledger, server.url, keys_of(server, BOUND_USER))
         load.start(first=0)
-        _wait_for_all_kinds(ledger)
+        wait_for_all_kinds(ledger)
         sent = len(ledger.documents)
         for number in range(3):
             _uptake("backup", tmp_path / str(number), "--data-dir", data_dir)
