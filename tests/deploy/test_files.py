@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 import yaml
 from compose_spec import PyCompose
+from prometheus_client import REGISTRY
 
 from uptake.cli.serve import STOP_SECONDS
+from uptake.http import app  # noqa: F401 - brings all metrics into being
 from uptake.settings import PREFIX, Settings
 
 from .proxy import ROOT
@@ -143,6 +145,25 @@ def test_nothing_is_stopped_before_it_has_had_the_time_it_needs(compose: Any, un
     for node in ("uptake-1", "uptake-2"):
         assert _seconds(compose["services"][node]["stop_grace_period"]) > STOP_SECONDS
     assert int(unit["Service"]["TimeoutStopSec"]) > STOP_SECONDS
+
+
+def test_every_alert_is_about_a_metric_that_is_there_and_is_explained() -> None:
+    """By the names under which metrics are scraped."""
+    rules = yaml.safe_load((ROOT / "deploy" / "alerts.yaml").read_text())["groups"][0]["rules"]
+    page = (ROOT / "docs" / "how-to" / "monitoring.md").read_text()
+    scraped = {
+        name + suffix
+        for family in REGISTRY.collect()
+        for name in [family.name]
+        for suffix in {"counter": ["_total"], "histogram": ["_bucket"]}.get(family.type, [""])
+        if name.startswith("uptake_")
+    }
+    named = {name for rule in rules for name in re.findall(r"uptake_\w+", rule["expr"])}
+    assert "uptake_requests_total" in named
+    assert named <= scraped
+    for rule in rules:
+        assert f"| `{rule['alert']}` |" in page
+    assert len(rules) == page.count("\n| `Uptake")
 
 
 def test_systemd_takes_the_unit(tmp_path: Path) -> None:

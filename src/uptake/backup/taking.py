@@ -7,7 +7,7 @@ before the row that names it is committed, so each is there.
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -91,10 +91,19 @@ def _made(folder: Path) -> Iterator[None]:
             (folder / name).mkdir(mode=0o700)
         yield
     except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        if not new:
-            folder.mkdir(exist_ok=True)
+        with suppress(OSError):
+            _empty(folder)
+            if new:
+                folder.rmdir()
         raise
+
+
+def _empty(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def _copy_rows(
