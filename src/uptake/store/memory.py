@@ -11,12 +11,14 @@ from msgspec.structs import replace
 from uptake.model.clock import MICROSECONDS
 from uptake.model.items import Attributes, Metric
 from uptake.store.base import (
+    ALL_REJECTIONS,
     DEFAULT_PROJECT,
     FIRST_IMAGE_ID,
     AlreadyExists,
     Store,
     StoreUnavailable,
 )
+from uptake.store.receipts import receipt_of
 from uptake.store.records import (
     BatchRecord,
     DocumentRecord,
@@ -25,9 +27,11 @@ from uptake.store.records import (
     ImageRecord,
     KeptDocument,
     KeptImage,
+    KeptReceipt,
     KeptRejection,
     Key,
     Rate,
+    RejectionFilter,
     RejectionRecord,
     Span,
     User,
@@ -59,7 +63,8 @@ class MemoryStore:
         self._images: dict[tuple[str, str, bytes], KeptImage] = {}
         self._names: dict[str, KeptImage] = {}
         self._last_image: dict[str, int] = {}
-        self._rejections: list[tuple[str, KeptRejection]] = []
+        self._rejections: dict[tuple[str, str], KeptRejection] = {}
+        self._receipts: list[tuple[str, KeptReceipt]] = []
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -101,11 +106,21 @@ class MemoryStore:
                     self._write_batch(entry, record)
                     written.append(None)
                 case Attributes():
-                    self._see(entry, record.user_id, record.values)
+                    self._see(entry, record.user_id, record.mapping())
                     written.append(None)
         for rejection in entry.rejections:
             self._reject(entry, rejection)
+        if entry.resolves is not None:
+            self._resolve(entry, entry.resolves)
+        self._receipts.append((entry.project, receipt_of(entry, written)))
         return tuple(written)
+
+    def _resolve(self, entry: Entry, resolves: tuple[str, str]) -> None:
+        user_id, rejection_id = resolves
+        kept = self._rejections.get((entry.project, rejection_id))
+        if kept is not None and kept.record.user_id == user_id:
+            resolved = replace(kept, resolved_by=entry.request_id)
+            self._rejections[entry.project, rejection_id] = resolved
 
     def _see(self, entry: Entry, user_id: str, values: dict[str, str] | None = None) -> None:
         moment, key = entry.received_at, (entry.project, user_id)
@@ -154,7 +169,7 @@ class MemoryStore:
 
     def _reject(self, entry: Entry, rejection: RejectionRecord) -> None:
         kept = KeptRejection(rejection, entry.request_id, entry.received_at)
-        self._rejections.append((entry.project, kept))
+        self._rejections[entry.project, rejection.rejection_id] = kept
 
     def user(self, project: str, user_id: str) -> User | None:
         """See `Items.user`."""
@@ -217,15 +232,32 @@ class MemoryStore:
         with self._alone():
             return self._names.get(name)
 
-    def rejections(self, project: str, after: str, limit: int) -> list[KeptRejection]:
+    def rejections(
+        self, project: str, after: str, limit: int, only: RejectionFilter = ALL_REJECTIONS
+    ) -> list[KeptRejection]:
         """See `Items.rejections`."""
         with self._alone():
             found = [
                 kept
-                for owner, kept in self._rejections
-                if owner == project and kept.record.rejection_id > after
+                for (owner, rejection_id), kept in self._rejections.items()
+                if owner == project and rejection_id > after and _passes(kept, only)
             ]
         return sorted(found, key=lambda kept: kept.record.rejection_id)[:limit]
+
+    def rejection(self, project: str, rejection_id: str) -> KeptRejection | None:
+        """See `Items.rejection`."""
+        with self._alone():
+            return self._rejections.get((project, rejection_id))
+
+    def receipts(self, project: str, request_id: str) -> list[KeptReceipt]:
+        """See `Items.receipts`."""
+        with self._alone():
+            found = [
+                receipt
+                for owner, receipt in self._receipts
+                if (owner, receipt.request_id) == (project, request_id)
+            ]
+        return sorted(found, key=lambda receipt: receipt.received_at)
 
     def add_project(self, name: str, created_at: int) -> None:  # noqa: ARG002 - the port's
         """See `Registry.add_project`."""
@@ -296,6 +328,20 @@ class MemoryStore:
 
     def close(self) -> None:
         """See `Registry.close`."""
+
+
+def _passes(kept: KeptRejection, only: RejectionFilter) -> bool:
+    record = kept.record
+    return (
+        only.format in {None, record.format}
+        and only.key_id in {None, record.key_id}
+        and only.user_id in {None, record.user_id}
+        and only.request_id in {None, kept.request_id}
+        and (only.code is None or any(fault.code == only.code for fault in record.faults))
+        and (only.since is None or kept.received_at >= only.since)
+        and (only.until is None or kept.received_at < only.until)
+        and only.resolved in {None, kept.resolved_by is not None}
+    )
 
 
 if TYPE_CHECKING:
