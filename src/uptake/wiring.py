@@ -11,7 +11,7 @@ from uptake.intake.schemas import DocumentTypes
 from uptake.settings import Settings
 from uptake.store import sqlite
 from uptake.store.base import Store, StoreUnusable
-from uptake.store.rows import Rows
+from uptake.store.contents import Contents
 
 DATABASE_FILE = "uptake.db"
 
@@ -50,8 +50,8 @@ def open_store(settings: Settings) -> Store:
         raise Unusable(f"--database {settings.database}: {error}") from error
 
 
-def open_rows(settings: Settings, *, make: bool = False) -> Rows:
-    """The rows of the store that the settings name, as they are, whatever version wrote them.
+def open_contents(settings: Settings, *, make: bool = False) -> Contents:
+    """What is in the store that the settings name, whatever version wrote it.
 
     Args:
         settings: of a server.
@@ -61,7 +61,7 @@ def open_rows(settings: Settings, *, make: bool = False) -> Rows:
         Unusable: it cannot be opened.
     """
     try:
-        return sqlite.open_rows(_database_file(settings, make=make), make=make)
+        return sqlite.open_contents(_database_file(settings, make=make), make=make)
     except (StoreUnusable, OSError) as error:
         raise Unusable(str(error)) from error
     except ValueError as error:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from uptake.backup.manifest import BLOB_LIST, read_manifest, table_file
 from uptake.backup.rowfile import read_rows, write_rows
 from uptake.store import migrations, sqlite, tables
-from uptake.store.rows import BLOB_COLUMNS
+from uptake.store.contents import BLOB_COLUMNS
 from uptake.testing.live import LiveServer, serving
 
 from .conftest import done
@@ -92,7 +92,7 @@ def test_a_server_that_runs_can_be_backed_up_by_variables(tmp_path: Path) -> Non
 @pytest.mark.parametrize("revision", REVISIONS)
 def test_a_backup_of_any_revision_is_brought_up_to_date(tmp_path: Path, revision: str) -> None:
     """Rows are restored into the schema that they had, then migrated."""
-    old = sqlite.open_rows(tmp_path / "old.db", make=True)
+    old = sqlite.open_contents(tmp_path / "old.db", make=True)
     with old.writing() as connection:
         migrations.upgrade_to(connection, revision)
     old.close()
@@ -109,13 +109,13 @@ def test_a_backup_of_any_revision_is_brought_up_to_date(tmp_path: Path, revision
 def test_a_backup_does_not_migrate_what_it_copies(tmp_path: Path) -> None:
     """It is what one takes before an upgrade: the database must stay as it is."""
     path = tmp_path / "old.db"
-    old = sqlite.open_rows(path, make=True)
+    old = sqlite.open_contents(path, make=True)
     with old.writing() as connection:
         migrations.upgrade_to(connection, REVISIONS[-1])
         connection.exec_driver_sql("CREATE TABLE notes (text VARCHAR)")
     old.close()
     done("backup", tmp_path / "backup", "--database", f"sqlite:///{path}")
-    old = sqlite.open_rows(path)
+    old = sqlite.open_contents(path)
     with old.reading() as connection:
         assert migrations.revision_of(connection) == REVISIONS[-1]
     old.close()

@@ -8,10 +8,10 @@ from uptake.backup.manifest import BLOBS, MANIFEST, Damaged, Manifest, table_fil
 from uptake.backup.rowfile import read_rows
 from uptake.backup.watching import Watcher
 from uptake.blobs import Blobs
-from uptake.store.rows import Rows
+from uptake.store.contents import Contents
 
 
-def restore(folder: Path, rows: Rows, blobs: Blobs, watcher: Watcher) -> Manifest:
+def restore(folder: Path, contents: Contents, blobs: Blobs, watcher: Watcher) -> Manifest:
     """Fill an empty store with a backup, which is checked first; what it held.
 
     Blobs are put before the rows that name them are committed, as they are when they arrive. The
@@ -23,7 +23,7 @@ def restore(folder: Path, rows: Rows, blobs: Blobs, watcher: Watcher) -> Manifes
         StoreUnavailable, BlobsUnavailable: the target cannot be written.
         OSError: the backup cannot be read.
     """
-    rows.require_empty()
+    contents.require_empty()
     manifest = check(folder, watcher)
 
     def put(blob: Listed) -> None:
@@ -33,7 +33,7 @@ def restore(folder: Path, rows: Rows, blobs: Blobs, watcher: Watcher) -> Manifes
     for _ in in_threads(put, listed(folder, manifest)):
         watcher.advance(1)
     watcher.begin("rows", manifest.rows)
-    with rows.filling(manifest.revision) as filling:
+    with contents.filling(manifest.revision) as filling:
         if set(manifest.tables) != filling.names:
             raise Damaged(f"{MANIFEST}: these are not the tables of {manifest.revision}")
         for name, file in manifest.tables.items():

@@ -28,7 +28,7 @@ from uptake.backup.rowfile import write_rows
 from uptake.backup.watching import Watcher
 from uptake.blobs import Blobs
 from uptake.model import clock
-from uptake.store.rows import BLOB_COLUMNS, Row, Rows, Snapshot
+from uptake.store.contents import BLOB_COLUMNS, Contents, Row, Snapshot
 
 
 class NotEmpty(Exception):
@@ -48,7 +48,7 @@ class Taken:
         self.missing = missing
 
 
-def take(rows: Rows, blobs: Blobs, folder: Path, watcher: Watcher) -> Taken:
+def take(contents: Contents, blobs: Blobs, folder: Path, watcher: Watcher) -> Taken:
     """Back up a store and its blobs into a new or empty folder.
 
     Raises:
@@ -58,7 +58,7 @@ def take(rows: Rows, blobs: Blobs, folder: Path, watcher: Watcher) -> Taken:
     """
     moment = clock.now()
     with _made(folder), tempfile.TemporaryFile("w+") as names:
-        with rows.snapshot() as snapshot:
+        with contents.snapshot() as snapshot:
             revision = snapshot.revision
             tables = _copy_rows(snapshot, folder, names, watcher)
         collecting = Collecting(blobs, folder / BLOBS)

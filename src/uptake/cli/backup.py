@@ -38,12 +38,12 @@ def backup(
     What was answered with success before it began is in it. It restores into any database.
     """
     settings = Settings(data_dir=data_dir, database=database, blobs=blobs)
-    rows = wiring.open_rows(settings)
+    contents = wiring.open_contents(settings)
     with _shown() as shown:
         try:
-            taken = take(rows, wiring.open_named_blobs(settings), folder, shown)
+            taken = take(contents, wiring.open_named_blobs(settings), folder, shown)
         finally:
-            rows.close()
+            contents.close()
     _tell(taken.manifest, f"{folder} holds", json=json)
     if missing := taken.missing:
         count = f"{len(missing)} of {len(missing) + taken.manifest.blobs.rows} blobs"
@@ -74,11 +74,11 @@ def restore(  # noqa: PLR0913 - one parameter an option
             _tell(check(folder, shown), f"{folder} is whole:", json=json)
             return
         read_manifest(folder)  # before anything is made for what may not be there
-        rows = wiring.open_rows(settings, make=True)
+        contents = wiring.open_contents(settings, make=True)
         try:
-            manifest = restore_backup(folder, rows, wiring.open_named_blobs(settings), shown)
+            manifest = restore_backup(folder, contents, wiring.open_named_blobs(settings), shown)
         finally:
-            rows.close()
+            contents.close()
     _tell(manifest, f"{folder} is restored:", json=json)
 
 

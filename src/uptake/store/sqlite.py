@@ -17,8 +17,8 @@ from sqlalchemy import Connection, event
 
 from uptake.store import migrations
 from uptake.store.base import StoreUnavailable, StoreUnusable
+from uptake.store.contents import Contents
 from uptake.store.database import WRITES
-from uptake.store.rows import Rows
 from uptake.store.sql import SqlStore
 
 BUSY_SECONDS = 30
@@ -59,8 +59,8 @@ def open_store(path: Path) -> SqlStore:
     return _SqliteStore(engine, place)
 
 
-def open_rows(path: Path, *, make: bool = False) -> Rows:
-    """Open the rows of a database file as they are, without bringing it up to date.
+def open_contents(path: Path, *, make: bool = False) -> Contents:
+    """Open a database file as it is, without bringing it up to date.
 
     Args:
         path: the file.
@@ -74,7 +74,7 @@ def open_rows(path: Path, *, make: bool = False) -> Rows:
         place.make()
     elif place.identity() is None:
         raise StoreUnusable(f"{path}: there is no such database")
-    return Rows(_open_engine(place, path))
+    return Contents(_open_engine(place, path))
 
 
 def _open_engine(place: "_Place", path: Path) -> sqlalchemy.Engine:

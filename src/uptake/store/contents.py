@@ -25,8 +25,8 @@ _ONE_STATE = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 """On SQLite any transaction sees one state from its first read to its end."""
 
 
-class Rows(Database):
-    """A database as tables of rows."""
+class Contents(Database):
+    """A database as tables of rows, whatever they are for."""
 
     @contextmanager
     def snapshot(self) -> Iterator["Snapshot"]:
