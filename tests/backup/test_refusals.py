@@ -6,14 +6,20 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
 
-from uptake.backup.rowfile import write_rows
+from uptake.backup.manifest import Damaged, RowFile, read_manifest
+from uptake.backup.rowfile import read_rows, write_rows
 
 from .conftest import done, refused, run
 
@@ -75,6 +81,32 @@ def _tables(database: Path) -> list[tuple[str]]:
         return driver.execute("SELECT name FROM sqlite_schema").fetchall()
     finally:
         driver.close()
+
+
+@given(st.data())
+def test_any_change_of_a_manifest_is_told_or_harmless(backup: Path, data: st.DataObject) -> None:
+    """Whatever bytes it has, reading it ends well or with `Damaged`."""
+    content = bytearray((backup / "manifest.json").read_bytes())
+    for _ in range(data.draw(st.integers(1, 3))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "manifest.json").write_bytes(content)
+        with suppress(Damaged):
+            assert read_manifest(Path(folder)).format == 1
+
+
+@given(content=st.binary(max_size=100), compressed=st.booleans())
+def test_any_bytes_as_rows_are_told(content: bytes, *, compressed: bool) -> None:
+    """They are `Damaged`, unless there are none."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "some.rows"
+        path.write_bytes(zstandard.compress(content) if compressed else content)
+        expected = RowFile(("a", "b"), 0, len(content), "0" * 64)
+        if content:
+            with pytest.raises(Damaged):
+                list(read_rows(path, expected))
+        else:
+            assert list(read_rows(path, expected)) == []
 
 
 def _one_row_more(manifest: Any) -> None:

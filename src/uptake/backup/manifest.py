@@ -109,7 +109,7 @@ def read_manifest(folder: Path) -> Manifest:
         if msgspec.json.decode(content, type=_Form).format != FORMAT:
             raise Damaged(f"{folder} was made by a newer version of Uptake; use that one")
         manifest = msgspec.json.decode(content, type=Manifest)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Damaged(f"{MANIFEST}: {error}") from error
     if odd := [name for name in manifest.tables if not name.isidentifier()]:
         raise Damaged(f"{MANIFEST}: {odd[0]!r} is no table")

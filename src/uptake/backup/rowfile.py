@@ -13,6 +13,9 @@ import zstandard
 from uptake.backup.manifest import Damaged, RowFile
 
 LENGTH_BYTES = 4
+MAX_ROW = 64 * 1024 * 1024
+"""Bytes of a row; the largest that are written, with documents, have little over 4 MiB."""
+
 LEVEL = 3
 """zstd's own default: a fifth of the size of documents, faster than a disk."""
 
@@ -65,12 +68,15 @@ def read_rows(path: Path, expected: RowFile) -> Iterator[list[Any]]:
         with path.open("rb") as file:
             stream = BufferedReader(zstandard.ZstdDecompressor().stream_reader(file))
             while head := stream.read(LENGTH_BYTES):
-                row = msgspec.msgpack.decode(stream.read(int.from_bytes(head, "big")))
+                length = int.from_bytes(head, "big")
+                if length > MAX_ROW:
+                    raise Damaged(f"{path.name}: a row has {length} bytes")
+                row = msgspec.msgpack.decode(stream.read(length))
                 if not isinstance(row, list) or len(row) != len(expected.columns):
-                    raise Damaged(f"{path.name}: a row of it is none")
+                    raise Damaged(f"{path.name}: a row has other values")
                 count += 1
                 yield row
-    except (zstandard.ZstdError, msgspec.DecodeError, FileNotFoundError) as error:
+    except (zstandard.ZstdError, msgspec.DecodeError, ValueError, OSError) as error:
         raise Damaged(f"{path.name}: {error}") from error
     if count != expected.rows:
         raise Damaged(f"{path.name} has {count} rows, not {expected.rows}")
