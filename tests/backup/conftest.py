@@ -1,49 +1,51 @@
 """A data folder with something of everything, and the command line to back it up."""
 
-import os
-import subprocess
-import sys
-from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
+from uptake.cli import run as uptake_run
 from uptake.testing.live import serving
 
 from .filling import fill
 
-Ran = subprocess.CompletedProcess[str]
-Uptake = Callable[..., Ran]
+
+@dataclass(frozen=True)
+class Ran:
+    """A command that has ended: its exit status and what it wrote."""
+
+    status: int
+    out: str
+    err: str
 
 
-def run(*arguments: object, **variables: str) -> Ran:
-    """Run `uptake`; keywords are environment variables."""
-    return subprocess.run(
-        [sys.executable, "-m", "uptake", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, **variables},
-        timeout=60,
-    )
+def run(*arguments: object) -> Ran:
+    """Run `uptake` in this process, which takes a tenth of the time of one of its own."""
+    out, err = StringIO(), StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        status = uptake_run([str(argument) for argument in arguments])
+    return Ran(status, out.getvalue(), err.getvalue())
 
 
 def done(*arguments: object) -> Any:
     """Run `uptake` with `--json`; what it printed. It must succeed and say nothing else."""
     ran = run(*arguments, "--json")
-    assert (ran.returncode, ran.stderr) == (0, "")
-    return msgspec.json.decode(ran.stdout)
+    assert (ran.status, ran.err) == (0, "")
+    return msgspec.json.decode(ran.out)
 
 
 def refused(*arguments: object) -> str:
     """Run `uptake`; the one line in which it says why it failed."""
     ran = run(*arguments)
-    assert (ran.returncode, ran.stdout) == (1, ""), ran.stderr
-    assert ran.stderr.startswith("uptake: ")
-    assert ran.stderr.count("\n") == 1
-    return ran.stderr
+    assert (ran.status, ran.out) == (1, ""), ran.err
+    assert ran.err.startswith("uptake: ")
+    assert ran.err.count("\n") == 1
+    return ran.err
 
 
 @pytest.fixture(scope="session")
