@@ -12,6 +12,7 @@ from uptake.intake.upkeep import Upkeep, chores
 from uptake.settings import Settings
 from uptake.store import sqlite
 from uptake.store.base import Store, StoreUnusable
+from uptake.store.contents import Contents
 
 DATABASE_FILE = "uptake.db"
 
@@ -52,15 +53,46 @@ def open_store(settings: Settings) -> Store:
         raise Unusable(f"--database {settings.database}: {error}") from error
 
 
-def _database_file(settings: Settings) -> Path:
+def open_contents(settings: Settings, *, make: bool = False) -> Contents:
+    """What is in the store that the settings name, whatever version wrote it.
+
+    Args:
+        settings: of a server.
+        make: whether to make an empty store where there is none.
+
+    Raises:
+        Unusable: it cannot be opened.
+    """
+    try:
+        return sqlite.open_contents(_database_file(settings, make=make), make=make)
+    except (StoreUnusable, OSError) as error:
+        raise Unusable(str(error)) from error
+    except ValueError as error:
+        raise Unusable(f"--database {settings.database}: {error}") from error
+
+
+def _database_file(settings: Settings, *, make: bool = True) -> Path:
     if not settings.database:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        if make:
+            settings.data_dir.mkdir(parents=True, exist_ok=True)
         return settings.data_dir / DATABASE_FILE
     url = urlsplit(settings.database)
     if url.scheme != "sqlite":
         raise Unusable(f"--database {url.scheme}://: only sqlite:///FILE is known")
     # As everywhere with SQLite: three slashes for a relative path, four for an absolute one.
     return Path(unquote(url.path[1:]))
+
+
+def open_named_blobs(settings: Settings) -> Blobs:
+    """The blobs that the settings name.
+
+    Raises:
+        Unusable: they cannot be opened.
+    """
+    try:
+        return open_blobs(settings.blobs_url)
+    except BlobsUnusable as error:
+        raise Unusable(str(error)) from error
 
 
 def check_blobs(settings: Settings) -> None:
@@ -73,9 +105,7 @@ def check_blobs(settings: Settings) -> None:
         Unusable: they cannot.
     """
     try:
-        open_blobs(settings.blobs_url).check()
-    except BlobsUnusable as error:
-        raise Unusable(str(error)) from error
+        open_named_blobs(settings).check()
     except BlobsUnavailable as error:
         raise Unusable(f"{settings.blobs_url}: {error}") from error
 
@@ -88,10 +118,10 @@ def open_services(settings: Settings) -> Services:
     """
     store = open_store(settings)
     try:
-        blobs = open_blobs(settings.blobs_url)
-    except BlobsUnusable as error:
+        blobs = open_named_blobs(settings)
+    except Unusable:
         store.close()
-        raise Unusable(str(error)) from error
+        raise
     types = DocumentTypes(store)
     return Services(
         store,
