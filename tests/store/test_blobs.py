@@ -128,7 +128,7 @@ def test_no_name_leads_out_of_the_folder(tmp_path: Path) -> None:
 def test_a_path_names_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Absolute, or from where the command runs; what a URL would escape stands as it is."""
     monkeypatch.chdir(tmp_path)
-    for place in (str(tmp_path / "a b%20é"), "blobs", "./some/blobs"):
+    for place in (str(tmp_path / "a b%20é"), "./blobs", "some/blobs"):
         open_blobs(place).put("some/name", b"x")
     for folder in ("a b%20é", "blobs", "some/blobs"):
         assert (tmp_path / folder / "some/name").read_bytes() == b"x"
@@ -142,7 +142,7 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["", "gopher://host/x", "s3://", "s3:/bucket", "memory:///", "http://host/x"]
+    "url", ["", "nothing", "gopher://host/x", "s3://", "s3:/bucket", "memory:///", "http://host/x"]
 )
 def test_a_url_that_leads_nowhere_is_refused(url: str) -> None:
     """It is told when the server starts, not when the first image comes."""

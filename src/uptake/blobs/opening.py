@@ -37,7 +37,7 @@ ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 
 
 def open_blobs(url: str) -> Blobs:
-    """Open the store that a URL or a path names: `s3://BUCKET/PREFIX`, `file:///FOLDER`, `FOLDER`.
+    """Open the store that a URL or path names: `s3://BUCKET/PREFIX`, `file:///FOLDER`, `./FOLDER`.
 
     A folder is made if it does not exist. An object store is not spoken to: where it is and how to
     get in stands in its own variables, `AWS_ENDPOINT_URL`, `AWS_ACCESS_KEY_ID` and so on.
@@ -49,10 +49,11 @@ def open_blobs(url: str) -> Blobs:
         scheme = urlsplit(url).scheme
         if scheme == "file":
             return _folder(Path(unquote(urlsplit(url).path)))
-        if not scheme and url:
+        # A word alone is rather a slip than a folder.
+        if not scheme and "/" in url:
             return _folder(Path(url))
         if scheme not in OBJECT_STORES:
-            raise BlobsUnusable(f"{url!r} is neither a folder nor s3://BUCKET/PREFIX")
+            raise BlobsUnusable(f"{url!r} is neither s3://BUCKET/PREFIX nor ./FOLDER")
         return ObjectBlobs(from_url(url, **_patience(), client_options=_client(os.environ)))
     except (BaseError, OSError, ValueError) as error:
         raise BlobsUnusable(f"{url}: {reason(error)}") from error
