@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import JSON, Connection, MetaData, Table, Text, bindparam, cast, delete, select
+from sqlalchemy import Connection, MetaData, Table, delete, select
 
 from uptake.store import migrations
 from uptake.store.base import StoreUnusable
@@ -19,7 +19,7 @@ BLOB_COLUMNS = {"images": "blob", "rejections": "raw_blob"}
 """The columns that name blobs, by their tables."""
 
 Row = Sequence[Any]
-"""The values of a row: text, numbers, bytes and None; JSON as text."""
+"""The values of a row: text, numbers, bytes and None."""
 
 _ONE_STATE = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 """On SQLite any transaction sees one state from its first read to its end."""
@@ -109,10 +109,8 @@ class Snapshot(_Tables):
 
     def rows(self, name: str) -> Iterator[Row]:
         """The rows of a table, in no order; few of them are in memory at a time."""
-        columns = self._tables[name].columns
-        texts = (cast(c, Text) if isinstance(c.type, JSON) else c for c in columns)
         streamed = self._connection.execution_options(yield_per=AT_ONCE)
-        yield from streamed.execute(select(*texts))
+        yield from streamed.execute(select(self._tables[name]))
 
 
 class Filling(_Tables):
@@ -144,13 +142,7 @@ class Filling(_Tables):
         table = self._tables.get(name)
         if table is None or set(columns) != set(table.columns.keys()):
             raise StoreUnusable(f"{name} has other columns in revision {self.revision}")
-        values = {
-            column: cast(bindparam(column, type_=Text), table.c[column].type)
-            if isinstance(table.c[column].type, JSON)
-            else bindparam(column)
-            for column in columns
-        }
-        statement = table.insert().values(values)
+        statement = table.insert()
         waiting = iter(rows)
         while block := [dict(zip(columns, row, strict=True)) for row in islice(waiting, AT_ONCE)]:
             self._connection.execute(statement, block)
