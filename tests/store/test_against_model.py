@@ -37,9 +37,14 @@ CONTENTS = st.sampled_from(["x", "y", "z"])
 TICKS = st.integers(-5, 5)
 MOMENTS = st.integers(NOON, NOON + 9)
 
-attributes_of_users = st.builds(
-    Attributes, USERS, st.dictionaries(st.sampled_from(["a", "b", "c"]), TEXTS)
-)
+
+@st.composite
+def attributes_of_users(draw: st.DrawFn) -> Attributes:
+    """Names in any order: the same again, others, more, fewer and none."""
+    names = draw(st.lists(st.sampled_from(["a", "b", "c"]), unique=True))
+    return Attributes(draw(USERS), tuple(names), [draw(TEXTS) for _ in names])
+
+
 images = st.builds(image, USERS, CONTENTS)
 new_documents = st.builds(document, USERS)
 
@@ -62,7 +67,7 @@ def batches(draw: st.DrawFn) -> Record:
     return batch(draw(USERS), content, first, first + length, draw(st.sampled_from(METRICS)))
 
 
-records = st.one_of(attributes_of_users, images, new_documents, keyed_documents(), batches())
+records = st.one_of(attributes_of_users(), images, new_documents, keyed_documents(), batches())
 refusals = st.builds(rejection, user_id=st.just("") | USERS, position=st.none() | st.integers(0, 9))
 entries = st.builds(
     lambda project, moment, records, refused: Entry(
@@ -156,6 +161,17 @@ class BothStores(RuleBasedStateMachine):
         self.both("document_type", project, name)
         self.both("document_types", project)
 
+    @rule(project=PROJECTS, user=USERS)
+    def erase(self, project: str, user: str) -> None:
+        """A user is taken away, and what comes later about it is not kept."""
+        self.both("erase", project, user, unique("erasure"), NOON)
+        self.both("erasures", project, "", 100)
+
+    @rule(project=PROJECTS, user=USERS)
+    def readmit(self, project: str, user: str) -> None:
+        """A user is let in again, whether it was erased or not."""
+        self.both("readmit", project, user)
+
     @rule(name=CONTENTS, passed=st.sampled_from([0, 1, 500_000, 1_000_000]))
     def spend(self, name: str, passed: int) -> None:
         """A use of a key, some time after the last one."""
@@ -167,6 +183,9 @@ class BothStores(RuleBasedStateMachine):
         """Lists from somewhere on."""
         self.both("images", project, user, 1_000_000 + after, limit)
         refused = self.model.rejections(project, "", 100)
+        for kept in refused[:limit]:
+            self.both("rejection", project, kept.record.rejection_id)
+            self.both("receipts", project, kept.request_id)
         names = ["", *(kept.record.rejection_id for kept in refused)]
         after_name = names[after % len(names)]
         self.both("rejections", project, after_name, limit)

@@ -36,8 +36,8 @@ KEPT_BYTES = (32 << 20) - (8 << 10)
 """A little below the largest block from which glibc learns (`DEFAULT_MMAP_THRESHOLD_MAX`)."""
 
 WORK_THREADS = 3
-"""Threads for images, large bodies and reads. More hold more images in memory at once, and make
-them no faster: two keep a disk busy (measured)."""
+"""Threads for what is asked of the store. Images and large bodies have their own, as many as the
+blob store says: one that does not answer must not hold up the rest."""
 
 
 def create() -> ASGIApp:
@@ -70,12 +70,16 @@ def build(services: Services, write_line: Callable[[bytes], object]) -> ASGIApp:
         write_line: takes the log lines of requests.
     """
     access = Access(services.store)
-    ingest = Ingest(access, Bodies(), services.intake, services.commit)
+    threads = ThreadPoolExecutor(services.blobs.parallel, thread_name_prefix="blobs")
+    ingest = Ingest(
+        access, Bodies(), services.intake, services.commit, services.store, services.blobs, threads
+    )
 
     @asynccontextmanager
     async def lifespan(_app: Litestar) -> AsyncIterator[None]:
         pool = ThreadPoolExecutor(WORK_THREADS, thread_name_prefix="work")
         asyncio.get_running_loop().set_default_executor(pool)
+        services.upkeep.start()
         yield
         services.close()
 
@@ -89,7 +93,7 @@ def build(services: Services, write_line: Callable[[bytes], object]) -> ASGIApp:
             *uploads,
             *api_routes(services, access),
             *health_routes(services),
-            image_route(services),
+            image_route(services, threads),
             _openapi_route(),
         ],
         exception_handlers={Exception: problems.handle},

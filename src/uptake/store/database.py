@@ -73,19 +73,20 @@ class Bulk:
         self._pick = itemgetter(*order[:count]) if self._positional else dict
         self._last = tuple(self._constants[name] for name in order[count:])
 
-    def run(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-        """Insert rows, in order."""
-        values: Any = [self._pick(self._constants | row) for row in rows]
+    def run(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> int:
+        """Insert rows, in order; how many were written, inserted or changed."""
+        if self._constants:
+            rows = [self._constants | row for row in rows]
+        values: Any = [self._pick(row) for row in rows]
         if not self._positional:
-            if values:
-                connection.exec_driver_sql(self._text, values)
-            return
-        done = 0
+            return connection.exec_driver_sql(self._text, values).rowcount if values else 0
+        written = done = 0
         for block in BLOCKS:
             while len(values) - done >= block:
                 parameters = (*chain.from_iterable(values[done : done + block]), *self._last)
-                connection.exec_driver_sql(self._texts[block], parameters)
+                written += connection.exec_driver_sql(self._texts[block], parameters).rowcount
                 done += block
+        return written
 
 
 @contextmanager

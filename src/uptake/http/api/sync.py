@@ -5,7 +5,7 @@ from urllib.parse import unquote
 
 from litestar import get
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import Parameter
+from litestar.params import Parameter, QueryParameter
 
 from uptake.http.access import permit_users
 from uptake.http.api.asking import (
@@ -13,6 +13,7 @@ from uptake.http.api.asking import (
     PROBLEMS,
     AnyRequest,
     Cursor,
+    Guard,
     Moment,
     ask,
     instant,
@@ -24,16 +25,21 @@ from uptake.reading.stretches import EARLIEST, LATEST
 from uptake.store.base import Items
 
 
-def sync_route(store: Items) -> HTTPRouteHandler:
+def sync_route(store: Items, may_read: Guard) -> HTTPRouteHandler:
     """The route, over this store."""
 
-    @get("/users/{user_id:str}/sync", responses=PROBLEMS, summary="What there is of a user")
+    @get(
+        "/users/{user_id:str}/sync",
+        guards=[may_read],
+        responses=PROBLEMS,
+        summary="What there is of a user's samples",
+    )
     async def get_sync(  # noqa: PLR0913, PLR0917 - what can be asked for
         request: AnyRequest,
         user_id: str,
         metric: Annotated[Metric, Parameter(description="Which kind of samples")],
         from_: Annotated[
-            str | None, Parameter(query="from", description=f"Inclusive. {Moment}")
+            str | None, QueryParameter(name="from", description=f"Inclusive. {Moment}")
         ] = None,
         to: Annotated[str | None, Parameter(description=f"Exclusive. {Moment}")] = None,
         cursor: Cursor = None,

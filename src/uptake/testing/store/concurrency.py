@@ -10,7 +10,6 @@ from typing import TypeVar
 
 import pytest
 
-from uptake.model.items import Attributes
 from uptake.store.base import AlreadyExists, Store
 from uptake.store.records import Rate, Written, WrittenDocument, WrittenImage
 from uptake.testing.store.making import (
@@ -149,7 +148,7 @@ class Concurrency(OpensStore):
         def send(number: int) -> None:
             for i in range(4):
                 group = [
-                    entry(Attributes("anna", {f"{number}/{i}": "x", f"{number}": f"{i}"})),
+                    entry(attributes("anna", **{f"{number}/{i}": "x", f"{number}": f"{i}"})),
                     entry(attributes(f"user {number}", a=f"{i}"), attributes("bert", a="1")),
                 ]
                 stores[number % OPENED].commit(group if number % 2 else group[::-1])

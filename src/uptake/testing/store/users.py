@@ -106,8 +106,8 @@ class Users(OpensStore):
     @pytest.mark.parametrize("text", HARD_TEXTS, ids=ascii)
     def test_any_text_can_be_a_name_or_a_value(self, store: Store, text: str) -> None:
         """Ids, names of attributes and values come back character for character."""
-        store.commit([entry(Attributes(text, {text: text, "other": "x"}))])
-        store.commit([entry(Attributes(text, {"other": text}))])
+        store.commit([entry(Attributes(text, (text, "other"), [text, "x"]))])
+        store.commit([entry(Attributes(text, ("other",), [text]))])
         user = store.user("default", text)
         assert user is not None
         assert (user.user_id, user.attributes) == (text, {text: text, "other": text})
