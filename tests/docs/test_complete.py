@@ -141,6 +141,8 @@ def test_every_endpoint_and_address_is_documented() -> None:
     for path in (
         "users/{user_id}",
         "users/{user_id}/samples",
+        "users/{user_id}/rollups",
+        "users/{user_id}/sync",
         "users/{user_id}/images",
         "documents/{upload_id}",
     ):
