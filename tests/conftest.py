@@ -11,6 +11,14 @@ pytest.register_assert_rewrite(
 )
 
 from uptake.testing.live import LiveServer, serving  # noqa: E402
+from uptake.testing.postgres import Postgres, postgres  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Postgres]:
+    """One PostgreSQL for all tests that do not stop it; each takes a database of its own."""
+    with postgres() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """The only place that names concrete things: which store, which blobs, put together how."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -9,7 +10,7 @@ from uptake.intake.accept import Intake
 from uptake.intake.commit import GroupCommit
 from uptake.intake.schemas import DocumentTypes
 from uptake.settings import Settings
-from uptake.store import sqlite
+from uptake.store import postgres, sqlite
 from uptake.store.base import Store, StoreUnusable
 
 DATABASE_FILE = "uptake.db"
@@ -42,22 +43,31 @@ def open_store(settings: Settings) -> Store:
         Unusable: it cannot be opened.
     """
     try:
-        return sqlite.open_store(_database_file(settings))
+        if not settings.database:
+            settings.data_dir.mkdir(parents=True, exist_ok=True)
+            return sqlite.open_store(settings.data_dir / DATABASE_FILE)
+        scheme = urlsplit(settings.database).scheme
+        if scheme not in BACK_ENDS:
+            raise Unusable(f"--database {scheme}://: known are {', '.join(BACK_ENDS)}")
+        return BACK_ENDS[scheme](settings.database)
     except (StoreUnusable, OSError) as error:
         raise Unusable(str(error)) from error
     except ValueError as error:
-        raise Unusable(f"--database {settings.database}: {error}") from error
+        # What was given is not told: it may hold a password.
+        raise Unusable(f"--database: {error}") from error
 
 
-def _database_file(settings: Settings) -> Path:
-    if not settings.database:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
-        return settings.data_dir / DATABASE_FILE
-    url = urlsplit(settings.database)
-    if url.scheme != "sqlite":
-        raise Unusable(f"--database {url.scheme}://: only sqlite:///FILE is known")
+def _open_sqlite(url: str) -> Store:
     # As everywhere with SQLite: three slashes for a relative path, four for an absolute one.
-    return Path(unquote(url.path[1:]))
+    return sqlite.open_store(Path(unquote(urlsplit(url).path[1:])))
+
+
+BACK_ENDS: Mapping[str, Callable[[str], Store]] = {
+    "sqlite": _open_sqlite,
+    "postgresql": postgres.open_store,
+    "postgres": postgres.open_store,
+}
+"""How a store is opened, by the scheme of its URL."""
 
 
 def open_services(settings: Settings) -> Services:

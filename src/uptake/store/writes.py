@@ -5,6 +5,7 @@ with many writers, entries of one user wait for each other there, and those of o
 """
 
 from collections.abc import Iterator, Sequence
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -13,8 +14,8 @@ from sqlalchemy import Connection, bindparam, literal_column, select
 from uptake.model.items import Attributes
 from uptake.store import tables as t
 from uptake.store.base import FIRST_IMAGE_ID
-from uptake.store.database import Bulk, Database
-from uptake.store.profiles import ProfileStatements, Row, Told, touched
+from uptake.store.database import Database, Row
+from uptake.store.profiles import ProfileStatements, Told, touched
 from uptake.store.records import (
     BatchRecord,
     DocumentRecord,
@@ -40,17 +41,20 @@ class Statements:
     """The statements of `write`, for a database."""
 
     def __init__(self, database: Database) -> None:
-        insert, dialect = database.insert, database.engine.dialect
-        self.claim_upload = insert(t.uploads).on_conflict_do_nothing()
+        insert, bulk = database.insert, database.bulk
+        add_upload = insert(t.uploads).on_conflict_do_nothing()
         add_document = insert(t.documents).on_conflict_do_nothing()
         batch = (*_KEY, *_BATCH, "received_at", "of_project", "of_user", "place")
-        self.touch_users = Bulk(_upsert_user(insert), (*_KEY, *_SEEN), dialect)
+        same_batch = (*_KEY, "metric", "digest")
+        claim = add_upload.returning(t.uploads.c.project_id, t.uploads.c.upload_id)
+        self.touch_users = bulk(_upsert_user(insert), (*_KEY, *_SEEN))
         self.profiles = ProfileStatements(database)
-        self.add_batches = Bulk(_upsert_batch(insert), batch, dialect)
-        self.add_uploads = Bulk(self.claim_upload, (*_KEY, "upload_id", "digest"), dialect)
-        self.add_documents = Bulk(add_document, (*_KEY, *_DOCUMENT, "received_at"), dialect)
-        self.add_rejections = Bulk(
-            insert(t.rejections), [column.name for column in t.rejections.columns], dialect
+        self.add_batches = bulk(_upsert_batch(insert), batch, same_batch)
+        self.claim_uploads = bulk(claim, (*_KEY, "upload_id", "digest"))
+        self.add_uploads = bulk(add_upload, (*_KEY, "upload_id", "digest"))
+        self.add_documents = bulk(add_document, (*_KEY, *_DOCUMENT, "received_at"))
+        self.add_rejections = bulk(
+            insert(t.rejections), [column.name for column in t.rejections.columns]
         )
         self.next_image = (
             insert(t.image_numbers)
@@ -131,8 +135,7 @@ class Group:
         elif isinstance(record, ImageRecord):
             self._touch(entry, record.user_id)
         elif record.digest is None:
-            key = {"project_id": entry.project, "user_id": record.user_id}
-            self.uploads.append({**key, "upload_id": record.upload_id, "digest": None})
+            self.uploads.append(_upload(entry, record))
             self.add_document(entry, record)
 
     def _touch(self, entry: Entry, user_id: str) -> Row:
@@ -187,20 +190,40 @@ def _claim_uploads(
     connection: Connection, statements: Statements, group: Group
 ) -> Iterator[WrittenDocument]:
     """Claim the derived upload ids of a group, each for the document that comes first."""
-    for number, place in group.to_tell:
-        entry = group.entries[number]
-        record = entry.records[place]
-        if isinstance(record, DocumentRecord) and record.digest is not None:
-            key = {"project_id": entry.project, "upload_id": record.upload_id}
-            claim = {**key, "user_id": record.user_id, "digest": record.digest}
-            if connection.execute(statements.claim_upload, claim).rowcount > 0:
-                group.add_document(entry, record)
-                yield WrittenDocument(record.digest, new=True)
-                continue
-            stands = connection.scalar(select(t.uploads.c.digest).filter_by(**key))
-            if stands != record.digest and record.otherwise is not None:
-                group.reject(entry, record.otherwise)
-            yield WrittenDocument(stands, new=False)
+    claims = [
+        (entry, record)
+        for entry in group.entries
+        for record in entry.records
+        if isinstance(record, DocumentRecord) and record.digest is not None
+    ]
+    if not claims:
+        return
+    rows = [_upload(entry, record) for entry, record in claims]
+    # In one order for every group, so that two writers never wait for each other.
+    rows.sort(key=itemgetter("project_id", "upload_id"))
+    claimed = set(statements.claim_uploads.returned(connection, rows))
+    stands: dict[tuple[str, str], bytes | None] = {}
+    for entry, record in claims:
+        key = (entry.project, record.upload_id)
+        new = key in claimed and key not in stands
+        if new:
+            stands[key] = record.digest
+            group.add_document(entry, record)
+        elif key not in stands:
+            stands[key] = _digest_of(connection, *key)
+        if stands[key] != record.digest and record.otherwise is not None:
+            group.reject(entry, record.otherwise)
+        yield WrittenDocument(stands[key], new=new)
+
+
+def _digest_of(connection: Connection, project: str, upload_id: str) -> bytes | None:
+    query = select(t.uploads.c.digest).filter_by(project_id=project, upload_id=upload_id)
+    return connection.scalar(query)
+
+
+def _upload(entry: Entry, record: DocumentRecord) -> Row:
+    key = {"project_id": entry.project, "user_id": record.user_id}
+    return {**key, "upload_id": record.upload_id, "digest": record.digest}
 
 
 def _write_image(

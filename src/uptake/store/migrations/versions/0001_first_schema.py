@@ -11,6 +11,9 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
+NAME = sa.String().with_variant(sa.String(collation="C"), "postgresql")
+"""Ordered by code points on every engine."""
+
 
 def upgrade() -> None:
     _create_registry()
@@ -21,26 +24,26 @@ def upgrade() -> None:
 def _create_registry() -> None:
     op.create_table(
         "document_types",
-        sa.Column("project_id", sa.String(), nullable=False),
-        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("project_id", NAME, nullable=False),
+        sa.Column("name", NAME, nullable=False),
         sa.Column("schema", sa.Text(), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("project_id", "name"),
     )
     op.create_table(
         "key_uses",
-        sa.Column("key_id", sa.String(), nullable=False),
+        sa.Column("key_id", NAME, nullable=False),
         sa.Column("window", sa.BigInteger(), nullable=False),
         sa.Column("count", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("key_id"),
     )
     op.create_table(
         "keys",
-        sa.Column("id", sa.String(), nullable=False),
-        sa.Column("digest", sa.String(), nullable=False),
-        sa.Column("project_id", sa.String(), nullable=False),
-        sa.Column("scopes", sa.String(), nullable=False),
-        sa.Column("user_id", sa.String(), nullable=True),
+        sa.Column("id", NAME, nullable=False),
+        sa.Column("digest", NAME, nullable=False),
+        sa.Column("project_id", NAME, nullable=False),
+        sa.Column("scopes", NAME, nullable=False),
+        sa.Column("user_id", NAME, nullable=True),
         sa.Column("rate_requests", sa.Integer(), nullable=True),
         sa.Column("rate_seconds", sa.Integer(), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
@@ -51,7 +54,7 @@ def _create_registry() -> None:
     )
     op.create_table(
         "projects",
-        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("name", NAME, nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name"),
     )
@@ -62,27 +65,27 @@ def _create_registry() -> None:
 def _create_items() -> None:
     op.create_table(
         "documents",
-        sa.Column("project_id", sa.String(), nullable=False),
-        sa.Column("user_id", sa.String(), nullable=False),
-        sa.Column("upload_id", sa.String(), nullable=False),
-        sa.Column("type", sa.String(), nullable=False),
+        sa.Column("project_id", NAME, nullable=False),
+        sa.Column("user_id", NAME, nullable=False),
+        sa.Column("upload_id", NAME, nullable=False),
+        sa.Column("type", NAME, nullable=False),
         sa.Column("received_at", sa.BigInteger(), nullable=False),
         sa.Column("data", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("project_id", "user_id", "upload_id"),
     )
     op.create_table(
         "rejections",
-        sa.Column("project_id", sa.String(), nullable=False),
-        sa.Column("user_id", sa.String(), nullable=False),
-        sa.Column("rejection_id", sa.String(), nullable=False),
-        sa.Column("request_id", sa.String(), nullable=False),
-        sa.Column("format", sa.String(), nullable=False),
-        sa.Column("key_id", sa.String(), nullable=False),
+        sa.Column("project_id", NAME, nullable=False),
+        sa.Column("user_id", NAME, nullable=False),
+        sa.Column("rejection_id", NAME, nullable=False),
+        sa.Column("request_id", NAME, nullable=False),
+        sa.Column("format", NAME, nullable=False),
+        sa.Column("key_id", NAME, nullable=False),
         sa.Column("position", sa.SmallInteger(), nullable=True),
         sa.Column("received_at", sa.BigInteger(), nullable=False),
         sa.Column("faults", sa.Text(), nullable=False),
         sa.Column("raw", sa.LargeBinary(), nullable=False),
-        sa.Column("raw_blob", sa.String(), nullable=True),
+        sa.Column("raw_blob", NAME, nullable=True),
         sa.PrimaryKeyConstraint("project_id", "user_id", "rejection_id"),
     )
     op.create_index(
@@ -90,9 +93,9 @@ def _create_items() -> None:
     )
     op.create_table(
         "sample_batches",
-        sa.Column("project_id", sa.String(), nullable=False),
-        sa.Column("user_id", sa.String(), nullable=False),
-        sa.Column("metric", sa.String(), nullable=False),
+        sa.Column("project_id", NAME, nullable=False),
+        sa.Column("user_id", NAME, nullable=False),
+        sa.Column("metric", NAME, nullable=False),
         sa.Column("digest", sa.LargeBinary(), nullable=False),
         sa.Column("sequence", sa.BigInteger(), nullable=False),
         sa.Column("first", sa.BigInteger(), nullable=False),
@@ -104,17 +107,17 @@ def _create_items() -> None:
     )
     op.create_table(
         "uploads",
-        sa.Column("project_id", sa.String(), nullable=False),
-        sa.Column("upload_id", sa.String(), nullable=False),
-        sa.Column("user_id", sa.String(), nullable=False),
+        sa.Column("project_id", NAME, nullable=False),
+        sa.Column("upload_id", NAME, nullable=False),
+        sa.Column("user_id", NAME, nullable=False),
         sa.Column("digest", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("project_id", "upload_id"),
         sqlite_with_rowid=False,
     )
     op.create_table(
         "users",
-        sa.Column("project_id", sa.String(), nullable=False),
-        sa.Column("user_id", sa.String(), nullable=False),
+        sa.Column("project_id", NAME, nullable=False),
+        sa.Column("user_id", NAME, nullable=False),
         sa.Column("revision", sa.BigInteger(), nullable=False),
         sa.Column("first_seen", sa.BigInteger(), nullable=False),
         sa.Column("last_seen", sa.BigInteger(), nullable=False),
@@ -125,7 +128,7 @@ def _create_items() -> None:
     )
     op.create_table(
         "attribute_names",
-        sa.Column("project_id", sa.String(), nullable=False),
+        sa.Column("project_id", NAME, nullable=False),
         sa.Column("digest", sa.LargeBinary(), nullable=False),
         sa.Column("names", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("project_id", "digest"),
@@ -136,31 +139,31 @@ def _create_items() -> None:
 def _create_images() -> None:
     op.create_table(
         "image_names",
-        sa.Column("name", sa.String(), nullable=False),
-        sa.Column("project_id", sa.String(), nullable=False),
-        sa.Column("user_id", sa.String(), nullable=False),
+        sa.Column("name", NAME, nullable=False),
+        sa.Column("project_id", NAME, nullable=False),
+        sa.Column("user_id", NAME, nullable=False),
         sa.Column("image_id", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name"),
         sqlite_with_rowid=False,
     )
     op.create_table(
         "image_numbers",
-        sa.Column("project_id", sa.String(), nullable=False),
+        sa.Column("project_id", NAME, nullable=False),
         sa.Column("last", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("project_id"),
     )
     op.create_table(
         "images",
-        sa.Column("project_id", sa.String(), nullable=False),
-        sa.Column("user_id", sa.String(), nullable=False),
+        sa.Column("project_id", NAME, nullable=False),
+        sa.Column("user_id", NAME, nullable=False),
         sa.Column("image_id", sa.BigInteger(), nullable=False),
         sa.Column("upload_digest", sa.LargeBinary(), nullable=False),
         sa.Column("uploaded_bytes", sa.Integer(), nullable=False),
-        sa.Column("name", sa.String(), nullable=False),
-        sa.Column("sha256", sa.String(), nullable=False),
+        sa.Column("name", NAME, nullable=False),
+        sa.Column("sha256", NAME, nullable=False),
         sa.Column("bytes", sa.Integer(), nullable=False),
-        sa.Column("blob", sa.String(), nullable=False),
-        sa.Column("media_type", sa.String(), nullable=False),
+        sa.Column("blob", NAME, nullable=False),
+        sa.Column("media_type", NAME, nullable=False),
         sa.Column("width", sa.Integer(), nullable=False),
         sa.Column("height", sa.Integer(), nullable=False),
         sa.Column("received_at", sa.BigInteger(), nullable=False),
