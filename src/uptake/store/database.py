@@ -38,7 +38,13 @@ class Rows(Protocol):
 
 
 class Database:
-    """An engine whose transactions fail with `StoreUnavailable` where trying again may help."""
+    """An engine whose transactions fail with `StoreUnavailable` where trying again may help.
+
+    Attributes:
+        many_writers: whether transactions that write may run at the same time.
+    """
+
+    many_writers = False
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine

@@ -101,6 +101,8 @@ def open_store(url: str) -> SqlStore:
 class _PostgresStore(SqlStore):
     """A store whose rows are sent many at a time, and whose groups are written again if need be."""
 
+    many_writers = True
+
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine)
         self._reader = engine.execution_options(

@@ -42,6 +42,7 @@ class Statements:
 
     def __init__(self, database: Database) -> None:
         insert, bulk = database.insert, database.bulk
+        self.many_writers = database.many_writers
         add_upload = insert(t.uploads).on_conflict_do_nothing()
         add_document = insert(t.documents).on_conflict_do_nothing()
         batch = (*_KEY, *_BATCH, "received_at", "of_project", "of_user", "place")
@@ -103,7 +104,8 @@ class Group:
         entries: in the order in which they are to be written.
 
     Attributes:
-        to_tell: the records of which there is something to tell: number of the entry, and place.
+        told_documents, images: the records of which there is something to tell, each after the
+            number of its entry and its place in it.
     """
 
     def __init__(self, entries: Sequence[Entry]) -> None:
@@ -114,12 +116,15 @@ class Group:
         self.uploads: list[Row] = []
         self.documents: list[Row] = []
         self.rejections: list[Row] = []
-        self.to_tell: list[tuple[int, int]] = []
+        self.told_documents: list[tuple[int, int, DocumentRecord]] = []
+        self.images: list[tuple[int, int, ImageRecord]] = []
         for number, entry in enumerate(entries):
             for place, record in enumerate(entry.records):
                 self._add(entry, record)
-                if isinstance(record, DocumentRecord | ImageRecord):
-                    self.to_tell.append((number, place))
+                if isinstance(record, DocumentRecord):
+                    self.told_documents.append((number, place, record))
+                elif isinstance(record, ImageRecord):
+                    self.images.append((number, place, record))
             for rejection in entry.rejections:
                 self.reject(entry, rejection)
 
@@ -166,6 +171,11 @@ def write(
 ) -> list[tuple[Written, ...]]:
     """Write a group; what stands now for each record of its entries."""
     claims = iter(list(_claim_uploads(connection, statements, group)))
+    if statements.many_writers and group.users:
+        # Locked together with the others: two groups that locked the users of each kind after
+        # those of another could wait for each other.
+        for owner, row in group.told.rows.items():
+            group.users.setdefault(owner, {name: row[name] for name in (*_KEY, *_SEEN)})
     statements.touch_users.run(connection, [group.users[key] for key in sorted(group.users)])
     statements.profiles.write(connection, group.told)
     statements.add_batches.run(connection, group.batches)
@@ -173,13 +183,13 @@ def write(
     statements.add_documents.run(connection, group.documents)
     statements.add_rejections.run(connection, group.rejections)
     written: list[list[Written]] = [[None] * len(entry.records) for entry in group.entries]
-    for number, place in group.to_tell:
+    for number, place, record in group.told_documents:
+        written[number][place] = _NEW_DOCUMENT if record.digest is None else next(claims)
+    # A project at a time and in one order, as its images' numbers are locked until the end.
+    group.images.sort(key=lambda image: group.entries[image[0]].project)
+    for number, place, image in group.images:
         entry = group.entries[number]
-        record = entry.records[place]
-        if isinstance(record, ImageRecord):
-            written[number][place] = _write_image(connection, statements, entry, record)
-        elif isinstance(record, DocumentRecord):
-            written[number][place] = _NEW_DOCUMENT if record.digest is None else next(claims)
+        written[number][place] = _write_image(connection, statements, entry, image)
     return [tuple(row) for row in written]
 
 
@@ -191,10 +201,9 @@ def _claim_uploads(
 ) -> Iterator[WrittenDocument]:
     """Claim the derived upload ids of a group, each for the document that comes first."""
     claims = [
-        (entry, record)
-        for entry in group.entries
-        for record in entry.records
-        if isinstance(record, DocumentRecord) and record.digest is not None
+        (group.entries[number], record)
+        for number, _, record in group.told_documents
+        if record.digest is not None
     ]
     if not claims:
         return

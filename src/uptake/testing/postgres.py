@@ -94,7 +94,7 @@ class Postgres:
         while not self._answers():
             if self.process.poll() is not None or time.monotonic() > until:
                 self.crash()
-                raise PostgresFailed(self._log.read_text(errors="replace")[-2000:])
+                raise PostgresFailed(self.log[-2000:])
             time.sleep(POLL_SECONDS)
 
     def stop(self) -> None:
@@ -165,6 +165,11 @@ class Postgres:
     def pids(self) -> list[int]:
         """Its processes, the first of them first; none when it does not run."""
         return [] if self.process is None else [self.process.pid, *_children(self.process.pid)]
+
+    @property
+    def log(self) -> str:
+        """What it has written so far."""
+        return self._log.read_text(errors="replace")
 
     @property
     def _data(self) -> Path:
