@@ -38,6 +38,10 @@ class Prepared:
         self._given += 1
         return b"uptake_%d" % self._given
 
+    def forget(self) -> None:
+        """Know no statement any more."""
+        self._names.clear()
+
     def add(self, names: dict[bytes, bytes]) -> None:
         """Know statements as prepared under these names."""
         self._names |= names

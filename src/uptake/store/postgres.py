@@ -86,6 +86,7 @@ def open_store(url: str) -> SqlStore:
     )
     event.listen(engine, "connect", _on_connect)
     event.listen(engine, "checkout", _on_checkout)
+    event.listen(engine, "rollback", _on_rollback)
     event.listen(engine, "before_cursor_execute", _before_execute)
     try:
         migrations.upgrade(engine)
@@ -190,6 +191,12 @@ def _on_checkout(connection: "psycopg.Connection[object]", _record: Any, _proxy:
     poll.register(connection.pgconn.socket, select.POLLIN)
     if poll.poll(0):
         raise sqlalchemy.exc.DisconnectionError("the server has closed the connection")
+
+
+def _on_rollback(connection: Connection) -> None:
+    """Take nothing for prepared: psycopg has the server forget all statements at a rollback."""
+    if not connection.invalidated:
+        connection.info[_PREPARED].forget()
 
 
 def _before_execute(connection: Connection, *_: object) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from uptake.store.base import AlreadyExists, Store
 from uptake.store.records import DocumentType, Rate
-from uptake.testing.store.making import NOON, digest_of, key
+from uptake.testing.store.making import NOON, attributes, batch, digest_of, entry, key
 from uptake.testing.store.opening import OpensStore
 
 SECOND = 1_000_000
@@ -32,6 +32,14 @@ class Projects(OpensStore):
             with pytest.raises(AlreadyExists):
                 store.add_project(name, NOON)
         assert store.projects() == ["default", "one"]
+
+    def test_a_name_that_is_taken_spoils_nothing(self, store: Store) -> None:
+        """What was written before can be written in the same way after it."""
+        for i in range(3):
+            store.commit([entry(attributes("anna", a=f"{i}"), batch("anna", f"{i}"))])
+            with pytest.raises(AlreadyExists):
+                store.add_project("default", NOON)
+        assert store.batches("default", "anna", "steps", 0, 0) == [b"0", b"1", b"2"]
 
 
 class Keys(OpensStore):
