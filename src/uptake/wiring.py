@@ -48,7 +48,7 @@ def open_store(settings: Settings) -> Store:
             return sqlite.open_store(settings.data_dir / DATABASE_FILE)
         scheme = urlsplit(settings.database).scheme
         if scheme not in BACK_ENDS:
-            raise Unusable(f"--database {scheme}://: known are {', '.join(BACK_ENDS)}")
+            raise Unusable(f"--database: {scheme!r} is none of {', '.join(BACK_ENDS)}")
         return BACK_ENDS[scheme](settings.database)
     except (StoreUnusable, OSError) as error:
         raise Unusable(str(error)) from error

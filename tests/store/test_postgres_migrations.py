@@ -1,7 +1,6 @@
 """A database on PostgreSQL is made, brought up to date, or refused with a sentence."""
 
 import multiprocessing
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
 from urllib.parse import quote
@@ -14,7 +13,7 @@ from alembic.runtime.migration import MigrationContext
 from uptake.store import postgres, tables
 from uptake.store.base import StoreUnusable
 from uptake.testing.postgres import PASSWORD, Postgres
-from uptake.testing.store.making import NOON
+from uptake.testing.store.making import NOON, unique
 
 OPENERS = 4
 ROUNDS = 5
@@ -46,11 +45,11 @@ SCHEMA = {
 
 
 @pytest.fixture
-def database(postgresql: Postgres) -> Iterator[str]:
+def database(postgresql: Postgres) -> str:
     """The name of a database in which nothing is."""
-    postgresql.create("fresh")
-    yield "fresh"
-    postgresql.drop("fresh")
+    name = unique("fresh")
+    postgresql.create(name)
+    return name
 
 
 def test_the_migrated_schema_is_the_one_the_code_uses(postgresql: Postgres, database: str) -> None:
@@ -70,10 +69,9 @@ def test_a_fresh_schema_is_the_migrated_one(postgresql: Postgres, database: str)
     tables.metadata.create_all(engine)
     engine.dispose()
     expected = _schema(postgresql, database)
-    postgresql.drop(database)
-    postgresql.create(database)
-    postgres.open_store(postgresql.url(database)).close()
-    assert expected == _schema(postgresql, database)
+    migrated = unique("migrated")
+    postgres.open_store(postgresql.create(migrated)).close()
+    assert expected == _schema(postgresql, migrated)
     assert len(expected["columns"]) > 50
 
 
@@ -102,7 +100,7 @@ def test_a_database_of_a_newer_version_is_refused(postgresql: Postgres, database
     with pytest.raises(StoreUnusable) as refused:
         postgres.open_store(postgresql.url(database))
     expected = (
-        f"postgresql://uptake:***@127.0.0.1:{postgresql.port}/fresh: "
+        f"postgresql://uptake:***@127.0.0.1:{postgresql.port}/{database}: "
         "the data was written by a newer version of Uptake; use that one"
     )
     assert expected == str(refused.value)
@@ -110,30 +108,27 @@ def test_a_database_of_a_newer_version_is_refused(postgresql: Postgres, database
 
 
 @pytest.mark.parametrize(
-    ("change", "reason"),
+    ("address", "reason"),
     [
-        (("/fresh", "/missing"), 'database "missing" does not exist'),
-        ((f":{quote(PASSWORD, safe='')}@", ":wrong@"), "password authentication failed"),
-        (("127.0.0.1", "127.0.0.1:1"), "Connection refused"),
-        (("/fresh", "/fresh?sslmode=require"), "server does not support SSL"),
-        (("/fresh", "/fresh?nonsense=1"), 'invalid connection option "nonsense"'),
-        (("127.0.0.1:", "127.0.0.1:x"), "not the address of a database"),
+        ("postgresql://{user}@127.0.0.1:{port}/missing", 'database "missing" does not exist'),
+        ("postgresql://uptake:wrong@127.0.0.1:{port}/{name}", "password authentication failed"),
+        ("postgresql://{user}@127.0.0.1:1/{name}", "Connection refused"),
+        ("postgresql://{user}@127.0.0.1:{port}/{name}?sslmode=require", "not support SSL"),
+        ("postgresql://{user}@127.0.0.1:{port}/{name}?nonsense=1", 'option "nonsense"'),
+        ("postgresql://{user}@127.0.0.1:x/{name}", "not the address of a database"),
     ],
 )
 def test_a_database_that_cannot_be_opened_is_told_in_a_line(
-    postgresql: Postgres, database: str, change: tuple[str, str], reason: str
+    postgresql: Postgres, database: str, address: str, reason: str
 ) -> None:
     """Why, and which, without its password."""
-    address = postgresql.url(database).replace(*change)
-    if "1:1" in address:
-        address = address.replace(f":1:{postgresql.port}", ":1")
+    secret = quote(PASSWORD, safe="")
     with pytest.raises(StoreUnusable, match=reason) as refused:
-        postgres.open_store(address)
+        postgres.open_store(
+            address.format(user=f"uptake:{secret}", port=postgresql.port, name=database)
+        )
     told = str(refused.value)
-    assert "\n" not in told
-    assert "wrong" not in told
-    assert quote(PASSWORD, safe="") not in told
-    assert PASSWORD not in told
+    assert all(text not in told for text in ("\n", "wrong", secret, PASSWORD))
 
 
 def _open(address: str) -> list[str]:
@@ -146,9 +141,8 @@ def test_nodes_that_start_at_once_migrate_once(postgresql: Postgres) -> None:
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(OPENERS, mp_context=spawn) as pool:
         for number in range(ROUNDS):
-            address = postgresql.create(f"fresh {number}")
+            address = postgresql.create(unique(f"at once {number}"))
             assert list(pool.map(_open, [address] * OPENERS)) == [["default"]] * OPENERS
-            postgresql.drop(f"fresh {number}")
 
 
 def test_nodes_wait_for_a_long_migration(postgresql: Postgres, database: str) -> None:

@@ -53,7 +53,7 @@ keys = Table(
     Column("scopes", String, nullable=False),
     Column("user_id", String),
     Column("rate_requests", Integer),
-    Column("rate_seconds", Integer),
+    Column("rate_seconds", BigInteger),
     Column("created_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger),
     Column("revoked_at", BigInteger),

@@ -162,6 +162,13 @@ class Postgres:
         """End all connections to a database."""
         self.execute(_ENDED.format(sql.Literal(database)))
 
+    def dump(self, database: str) -> bytes:
+        """Everything in a database, as text."""
+        program = self._programs / "pg_dump"
+        return subprocess.run(
+            [str(program), "--inserts", database], capture_output=True, check=True
+        ).stdout
+
     def pids(self) -> list[int]:
         """Its processes, the first of them first; none when it does not run."""
         return [] if self.process is None else [self.process.pid, *_children(self.process.pid)]

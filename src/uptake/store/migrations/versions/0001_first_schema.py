@@ -45,7 +45,7 @@ def _create_registry() -> None:
         sa.Column("scopes", NAME, nullable=False),
         sa.Column("user_id", NAME, nullable=True),
         sa.Column("rate_requests", sa.Integer(), nullable=True),
-        sa.Column("rate_seconds", sa.Integer(), nullable=True),
+        sa.Column("rate_seconds", sa.BigInteger(), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=True),
         sa.Column("revoked_at", sa.BigInteger(), nullable=True),
