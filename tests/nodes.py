@@ -1,6 +1,7 @@
 """Several servers on one PostgreSQL, and a client that goes to each in turn."""
 
 import itertools
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -8,6 +9,9 @@ from pathlib import Path
 import httpx2
 
 from uptake.testing.live import LiveServer, serving
+
+PATIENCE_SECONDS = 30.0
+PAUSE_SECONDS = 0.02
 
 
 @contextmanager
@@ -31,13 +35,33 @@ class TakingTurns(httpx2.HTTPTransport):
 
     def __init__(self, servers: Sequence[LiveServer]) -> None:
         super().__init__()
-        self._ports = itertools.cycle(httpx2.URL(server.url).port for server in servers)
+        self._servers = itertools.cycle(servers)
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         """See `httpx2.BaseTransport`."""
-        # The header Host stays as it was.
-        request.url = request.url.copy_with(port=next(self._ports))
+        # The header Host stays as it was; a server that was started again has another port.
+        port = httpx2.URL(next(self._servers).url).port
+        request.url = request.url.copy_with(port=port)
         return super().handle_request(request)
+
+
+class Undaunted(TakingTurns):
+    """Goes to the next server whenever one does not answer, or says that it cannot now."""
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        """See `httpx2.BaseTransport`."""
+        until = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                answer = super().handle_request(request)
+            except httpx2.TransportError:
+                if time.monotonic() > until:
+                    raise
+            else:
+                if answer.status_code != 503 or time.monotonic() > until:
+                    return answer
+                answer.close()
+            time.sleep(PAUSE_SECONDS)
 
 
 def client_of(servers: Sequence[LiveServer]) -> httpx2.Client:

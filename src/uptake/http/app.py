@@ -27,6 +27,7 @@ from uptake.http.images import image_route
 from uptake.http.ingest import Ingest, header_map
 from uptake.http.limits import Bodies, ClientGone
 from uptake.http.openapi import document
+from uptake.http.stopping import Stopping
 from uptake.model import clock
 from uptake.wiring import Services
 
@@ -56,12 +57,14 @@ def build(services: Services, write_line: Callable[[bytes], object]) -> ASGIApp:
         write_line: takes the log lines of requests.
     """
     access = Access(services.store)
-    ingest = Ingest(access, Bodies(), services.intake, services.commit)
+    stopping = Stopping()
+    ingest = Ingest(access, Bodies(), services.intake, services.commit, stopping)
 
     @asynccontextmanager
     async def lifespan(_app: Litestar) -> AsyncIterator[None]:
         pool = ThreadPoolExecutor(WORK_THREADS, thread_name_prefix="work")
         asyncio.get_running_loop().set_default_executor(pool)
+        stopping.listen()
         yield
         services.close()
 
@@ -74,7 +77,7 @@ def build(services: Services, write_line: Callable[[bytes], object]) -> ASGIApp:
         [
             *uploads,
             *api_routes(services, access),
-            *health_routes(services),
+            *health_routes(services, stopping),
             image_route(services),
             _openapi_route(),
         ],
@@ -90,7 +93,7 @@ def build(services: Services, write_line: Callable[[bytes], object]) -> ASGIApp:
         lifespan=[lifespan],
         request_max_body_size=None,
     )
-    return telemetry.Telemetry(Drain(app), write_line)
+    return telemetry.Telemetry(Drain(stopping.watching(app)), write_line)
 
 
 def _upload(

@@ -14,15 +14,19 @@ from uptake.formats.base import Endpoint, Format, WireReply, WireRequest
 from uptake.http import limits
 from uptake.http.access import Access, find_credential, permit_users
 from uptake.http.limits import Bodies
+from uptake.http.stopping import Stopping
 from uptake.intake.accept import RAW_IN_ROW, Intake, Judged, Origin, receipt
 from uptake.intake.commit import GroupCommit
 from uptake.model.problems import Kinds, Problem
 from uptake.model.receipt import KeptSamples, Receipt
-from uptake.store.records import Key
+from uptake.store.records import Key, Written
 
 INLINE = RAW_IN_ROW
 """Bytes of a JSON body up to which it is judged on the event loop, in about a millisecond and
 without touching a disk; a thread would cost more than it saves. Larger ones and images get one."""
+
+WRITE_SECONDS = 20.0
+"""How long an upload waits to be written; less than the 30 seconds that clients commonly wait."""
 
 ITEMS = Counter("uptake_items", "Items by what became of them", ["format", "outcome"])
 
@@ -37,6 +41,7 @@ class Ingest:
     bodies: Bodies
     intake: Intake
     commit: GroupCommit
+    stopping: Stopping
 
     async def take(
         self, form: Format, endpoint: Endpoint, request: AnyRequest, wire: WireRequest, query: bytes
@@ -47,6 +52,7 @@ class Ingest:
             ClientGone: there is nobody left to answer.
         """
         try:
+            self.stopping.refuse()
             key, wire = await self._admit(endpoint, wire, query)
             size = limits.expected_size(wire.headers, endpoint.body_limit)
             with self.bodies.room(size):
@@ -56,7 +62,7 @@ class Ingest:
                     )
                     wire = replace(wire, body=body)
                     judged = await self._judge(endpoint, wire, key)
-                written = await asyncio.wrap_future(self.commit.submit(judged.entry))
+                written = await self._write(judged)
             result = receipt(judged, written)
             _count(endpoint, result)
             return endpoint.reply(result, wire), None
@@ -76,6 +82,14 @@ class Ingest:
         if endpoint.request_type is not None and len(wire.body) <= INLINE:
             return self._judge_now(endpoint, wire, key)
         return await asyncio.to_thread(self._judge_now, endpoint, wire, key)
+
+    async def _write(self, judged: Judged) -> tuple[Written, ...]:
+        """Have it written; what has not begun after `WRITE_SECONDS` never will."""
+        try:
+            async with asyncio.timeout(WRITE_SECONDS):
+                return await asyncio.wrap_future(self.commit.submit(judged.entry))
+        except TimeoutError:
+            raise Problem(Kinds.UNAVAILABLE, "Storage takes too long") from None
 
     def _judge_now(self, endpoint: Endpoint, wire: WireRequest, key: Key) -> Judged:
         submission = endpoint.decode(wire)

@@ -29,18 +29,16 @@ that writes or reads."""
 CONNECT_SECONDS = 5
 """How long a new connection may take: requests wait for it."""
 
+SLOW_SECONDS = 1.0
+CLOSED_SECONDS = 1.0
+"""A try to connect that takes longer than the first makes all wait as long as the second."""
+
 LOCK_SECONDS = 30
 """How long a statement waits for a lock that another transaction holds; as with SQLite."""
 
 IDLE_SECONDS = 60
 """How long the server keeps a transaction in which nothing happens: a node that is frozen in the
 middle of one must not hold up the others for ever."""
-
-SETTINGS = {
-    "lock_timeout": f"{LOCK_SECONDS}s",
-    "idle_in_transaction_session_timeout": f"{IDLE_SECONDS}s",
-    "client_connection_check_interval": "10s",
-}
 
 NETWORK = {
     "connect_timeout": CONNECT_SECONDS,
@@ -58,6 +56,14 @@ ATTEMPTS = 5
 
 PAUSE_SECONDS = 0.05
 """How long to pause before that, at most, the first time."""
+
+_SET_UP = f"""
+    SELECT set_config('lock_timeout', '{LOCK_SECONDS}s', false),
+        set_config('idle_in_transaction_session_timeout', '{IDLE_SECONDS}s', false),
+        -- Where the server's default is less, what is acknowledged would not be durable yet.
+        CASE current_setting('synchronous_commit')
+            WHEN 'off' THEN set_config('synchronous_commit', 'on', false)
+        END"""
 
 _PREPARED = "uptake_prepared"
 _IN_THE_WAY = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
@@ -84,6 +90,7 @@ def open_store(url: str) -> SqlStore:
         pool_size=CONNECTIONS,
         max_overflow=MORE_CONNECTIONS,
     )
+    event.listen(engine, "do_connect", _Door().connect)
     event.listen(engine, "connect", _on_connect)
     event.listen(engine, "checkout", _on_checkout)
     event.listen(engine, "rollback", _on_rollback)
@@ -150,6 +157,31 @@ class _PostgresStore(SqlStore):
         return super().commit(entries)
 
 
+class _Door:
+    """New connections; where one took long to fail, nobody tries again for a while.
+
+    Behind a network that swallows everything, each try takes seconds, and requests that wait for
+    one try after another would be told only when nobody listens any more.
+    """
+
+    def __init__(self) -> None:
+        self._closed_until = 0.0
+        self._reason = ""
+
+    def connect(self, dialect: Any, _record: Any, arguments: Any, options: Any) -> Any:
+        """See SQLAlchemy's event `do_connect`."""
+        began = time.monotonic()
+        if began < self._closed_until:
+            raise psycopg.OperationalError(self._reason)
+        try:
+            return dialect.connect(*arguments, **options)
+        except psycopg.OperationalError as error:
+            if time.monotonic() - began > SLOW_SECONDS:
+                self._reason = str(error)
+                self._closed_until = time.monotonic() + CLOSED_SECONDS
+            raise
+
+
 def _driver(connection: Connection) -> "psycopg.Connection[object]":
     driver = connection.connection.driver_connection
     if not isinstance(driver, psycopg.Connection):
@@ -175,13 +207,7 @@ def _one_line(error: object) -> str:
 def _on_connect(connection: "psycopg.Connection[object]", record: Any) -> None:
     record.info[_PREPARED] = Prepared()
     autocommit, connection.autocommit = connection.autocommit, True
-    for name, value in SETTINGS.items():
-        connection.execute("SELECT set_config(%s, %s, false)", [name, value])
-    # Where the server says less, what is acknowledged would not be durable yet.
-    connection.execute(
-        "SELECT set_config('synchronous_commit', 'on', false)"
-        " WHERE current_setting('synchronous_commit') = 'off'"
-    )
+    connection.execute(_SET_UP)
     connection.autocommit = autocommit
 
 
