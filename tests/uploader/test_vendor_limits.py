@@ -5,6 +5,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from uploader import plain
 from uploader.conftest import POWERLESS_KEY, VENDOR_KEY
 from uploader.vendor_stub import VendorStub
 
@@ -38,15 +39,15 @@ def _send_image(stub: VendorStub, content: bytes = PNG, **options: Any) -> httpx
         "params": {"apiKey": VENDOR_KEY},
         "files": {"file": ("42.png", content, "image/png")},
     } | options
-    return httpx2.post(stub.url + arguments.pop("path", IMAGES), **arguments)
+    return plain.post(stub.url + arguments.pop("path", IMAGES), **arguments)
 
 
 def test_a_document_is_taken(vendors: VendorStub) -> None:
     """With an id for each."""
     body = {"user": {"userLabel": "user-12345"}, "data": {"mood": 3}}
     headers = {"x-api-key": VENDOR_KEY}
-    first = httpx2.post(vendors.url + DOCUMENTS, json=body, headers=headers)
-    second = httpx2.post(vendors.url + DOCUMENTS, json=body, headers=headers)
+    first = plain.post(vendors.url + DOCUMENTS, json=body, headers=headers)
+    second = plain.post(vendors.url + DOCUMENTS, json=body, headers=headers)
     assert [first.status_code, second.status_code] == [200, 200]
     assert first.json().keys() == {"uploadId"}
     assert first.json() != second.json()
@@ -67,7 +68,7 @@ def test_a_document_that_breaks_the_schema_is_refused(
     vendors: VendorStub, body: Any, places: list[list[str]]
 ) -> None:
     """422, all problems at once."""
-    answer = httpx2.post(vendors.url + DOCUMENTS, json=body, headers={"x-api-key": VENDOR_KEY})
+    answer = plain.post(vendors.url + DOCUMENTS, json=body, headers={"x-api-key": VENDOR_KEY})
     assert answer.status_code == 422
     assert [problem["loc"] for problem in answer.json()["detail"]] == places
     assert vendors.kept.documents == {}
@@ -77,7 +78,7 @@ def test_a_document_of_a_type_not_agreed_is_refused(vendors: VendorStub) -> None
     """The type is agreed with the vendor first."""
     body = {"user": {"userLabel": "u"}, "data": {}}
     headers = {"x-api-key": VENDOR_KEY}
-    answer = httpx2.post(vendors.url + "/v1/user-data/poem", json=body, headers=headers)
+    answer = plain.post(vendors.url + "/v1/user-data/poem", json=body, headers=headers)
     assert answer.status_code == 422
     assert answer.json()["detail"][0]["loc"] == ["path", "upload_type"]
 
@@ -86,12 +87,12 @@ def test_profiles_are_taken(vendors: VendorStub) -> None:
     """New attributes are added, those sent again replaced."""
     rows = [["abcd123", "yes", "no"], ["abcd456", "yes", ""]]
     body = {"field_name": ["user_id", "conan", "titan"], "values": rows}
-    answer = httpx2.post(vendors.url + PROFILES, json=body, headers=BEARER)
+    answer = plain.post(vendors.url + PROFILES, json=body, headers=BEARER)
     assert answer.status_code == 200
     assert answer.json()["msg"] == "Success"
     assert isinstance(answer.json()["timestamp"], int)
     later = {"field_name": ["titan", "user_id"], "values": [["no", "abcd456"]]}
-    assert httpx2.post(vendors.url + PROFILES, json=later, headers=BEARER).status_code == 200
+    assert plain.post(vendors.url + PROFILES, json=later, headers=BEARER).status_code == 200
     assert vendors.kept.attributes == {
         "abcd123": {"conan": "yes", "titan": "no"},
         "abcd456": {"conan": "yes", "titan": "no"},
@@ -103,7 +104,7 @@ def test_the_largest_profiles_are_taken(vendors: VendorStub) -> None:
     names = ["user_id", "n" * 50, *(f"a{index}" for index in range(48))]
     values = [[f"u{index}", *["ü" * 128] * 49] for index in range(100)]
     body = {"field_name": names, "values": values}
-    assert httpx2.post(vendors.url + PROFILES, json=body, headers=BEARER).status_code == 200
+    assert plain.post(vendors.url + PROFILES, json=body, headers=BEARER).status_code == 200
     assert len(vendors.kept.attributes) == 100
 
 
@@ -127,7 +128,7 @@ def test_the_largest_profiles_are_taken(vendors: VendorStub) -> None:
 )
 def test_profiles_that_break_a_limit_are_refused(vendors: VendorStub, body: Any) -> None:
     """400 with a reason, and nothing is kept."""
-    answer = httpx2.post(vendors.url + PROFILES, json=body, headers=BEARER)
+    answer = plain.post(vendors.url + PROFILES, json=body, headers=BEARER)
     assert answer.status_code == 400
     assert answer.json().keys() == {"msg", "timestamp"}
     assert vendors.kept.attributes == {}
@@ -176,7 +177,7 @@ def test_an_image_that_breaks_a_rule_is_refused(
 @pytest.mark.parametrize("count", [3, 1000])
 def test_samples_are_taken(vendors: VendorStub, count: int) -> None:
     """3 to 1000 of them; the document shows no body of the answer."""
-    answer = httpx2.post(vendors.url + SAMPLES, json=_batch(*[STEP] * count), headers=BEARER)
+    answer = plain.post(vendors.url + SAMPLES, json=_batch(*[STEP] * count), headers=BEARER)
     assert [answer.status_code, answer.content] == [200, b""]
     assert vendors.kept.samples == {"u1": [("steps", STEP)] * count}
 
@@ -184,10 +185,10 @@ def test_samples_are_taken(vendors: VendorStub, count: int) -> None:
 def test_samples_of_a_token_are_its_users(vendors: VendorStub) -> None:
     """v1.1 has no `user_id`, and takes no token that is nobody's."""
     body = {"data_type": "bpm", "data": [STEP | {"unit": "count/s"}] * 3}
-    of_ada = httpx2.post(
+    of_ada = plain.post(
         vendors.url + OWN_SAMPLES, json=body, headers={"Authorization": "Bearer token-of-ada"}
     )
-    of_nobody = httpx2.post(vendors.url + OWN_SAMPLES, json=body, headers=BEARER)
+    of_nobody = plain.post(vendors.url + OWN_SAMPLES, json=body, headers=BEARER)
     assert [of_ada.status_code, of_nobody.status_code] == [200, 401]
     assert vendors.kept.samples == {"ada": [("bpm", STEP | {"unit": "count/s"})] * 3}
 
@@ -206,7 +207,7 @@ def test_samples_of_a_token_are_its_users(vendors: VendorStub) -> None:
 )
 def test_a_sample_at_a_limit_is_taken(vendors: VendorStub, sample: dict[str, Any]) -> None:
     """The limits belong to what is allowed."""
-    answer = httpx2.post(vendors.url + SAMPLES, json=_batch(STEP, sample, STEP), headers=BEARER)
+    answer = plain.post(vendors.url + SAMPLES, json=_batch(STEP, sample, STEP), headers=BEARER)
     assert answer.status_code == 200
 
 
@@ -232,8 +233,8 @@ def test_a_sample_at_a_limit_is_taken(vendors: VendorStub, sample: dict[str, Any
 )
 def test_a_faulty_sample_is_left_out(vendors: VendorStub, sample: Any) -> None:
     """207 when others are accepted, 400 when none is."""
-    some = httpx2.post(vendors.url + SAMPLES, json=_batch(STEP, sample, STEP), headers=BEARER)
-    none = httpx2.post(vendors.url + SAMPLES, json=_batch(*[sample] * 3), headers=BEARER)
+    some = plain.post(vendors.url + SAMPLES, json=_batch(STEP, sample, STEP), headers=BEARER)
+    none = plain.post(vendors.url + SAMPLES, json=_batch(*[sample] * 3), headers=BEARER)
     assert [some.status_code, none.status_code] == [207, 400]
     assert vendors.kept.samples == {"u1": [("steps", STEP)] * 2}
     assert [refusal.status for refusal in vendors.refusals] == [207, 400]
@@ -255,6 +256,6 @@ def test_a_faulty_sample_is_left_out(vendors: VendorStub, sample: Any) -> None:
 )
 def test_a_batch_that_breaks_a_rule_is_refused(vendors: VendorStub, body: Any) -> None:
     """400, nothing is kept."""
-    answer = httpx2.post(vendors.url + SAMPLES, json=body, headers=BEARER)
+    answer = plain.post(vendors.url + SAMPLES, json=body, headers=BEARER)
     assert [answer.status_code, answer.content] == [400, b""]
     assert vendors.kept.samples == {}

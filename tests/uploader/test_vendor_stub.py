@@ -7,6 +7,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from uploader import plain
 from uploader.conftest import POWERLESS_KEY, VENDOR_KEY
 from uploader.vendor_stub import VendorStub, vendor_stub
 from uploader.vendors.desk import Known
@@ -52,7 +53,7 @@ def test_a_key_is_asked_for(
     vendors: VendorStub, path: str, headers: dict[str, str], status: int
 ) -> None:
     """In the place that the document names, and nowhere else."""
-    assert httpx2.post(vendors.url + path, json={}, headers=headers).status_code == status
+    assert plain.post(vendors.url + path, json={}, headers=headers).status_code == status
 
 
 @pytest.mark.parametrize(
@@ -70,7 +71,7 @@ def test_a_body_that_is_not_json_is_refused(
 ) -> None:
     """With the status of the vendor's failures."""
     headers = {"Content-Type": "application/json"} | ({key: VENDOR_KEY} if key else BEARER)
-    assert httpx2.post(vendors.url + path, content=content, headers=headers).status_code == status
+    assert plain.post(vendors.url + path, content=content, headers=headers).status_code == status
 
 
 @pytest.mark.parametrize(
@@ -90,10 +91,10 @@ def test_json_must_be_called_json(
     """`Content-Type: application/json` stands in every document."""
     keys = BEARER | {"x-api-key": VENDOR_KEY}
     content = json.dumps(good).encode()
-    called = httpx2.post(
+    called = plain.post(
         vendors.url + path, content=content, headers=keys | {"Content-Type": "application/json"}
     )
-    not_called = httpx2.post(vendors.url + path, content=content, headers=keys | told)
+    not_called = plain.post(vendors.url + path, content=content, headers=keys | told)
     assert called.status_code == 200
     assert not_called.status_code == (422 if path == DOCUMENTS else 400)
 
@@ -102,25 +103,25 @@ def test_json_must_be_called_json(
 def test_no_content_encoding_is_taken(vendors: VendorStub, path: str) -> None:
     """No document offers one."""
     headers = BEARER | {"x-api-key": VENDOR_KEY, "Content-Encoding": "gzip"}
-    assert httpx2.post(vendors.url + path, content=b"", headers=headers).status_code == 415
+    assert plain.post(vendors.url + path, content=b"", headers=headers).status_code == 415
 
 
 @pytest.mark.parametrize("path", [DOCUMENTS, PROFILES, IMAGES, SAMPLES, OWN_SAMPLES])
 def test_only_post_is_taken(vendors: VendorStub, path: str) -> None:
     """405 for the others, 404 for other paths."""
-    assert httpx2.get(vendors.url + path).status_code == 405
-    assert httpx2.post(vendors.url + path + "/more", json={}).status_code == 404
+    assert httpx2.get(vendors.url + path, verify=plain.NO_CERTIFICATES).status_code == 405
+    assert plain.post(vendors.url + path + "/more", json={}).status_code == 404
 
 
 def test_a_body_without_a_length_is_refused(vendors: VendorStub) -> None:
     """411: a chunked body is not read."""
-    answer = httpx2.post(vendors.url + SAMPLES, content=iter([b"{}"]), headers=BEARER)
+    answer = plain.post(vendors.url + SAMPLES, content=iter([b"{}"]), headers=BEARER)
     assert answer.status_code == 411
 
 
 def test_requests_are_counted_and_connections_kept(vendors: VendorStub) -> None:
     """One client, one connection, however many requests."""
-    with httpx2.Client(base_url=vendors.url, headers=BEARER) as client:
+    with plain.client(vendors.url, BEARER) as client:
         for _ in range(5):
             assert client.post(SAMPLES, json=GOOD_SAMPLES).status_code == 200
         assert client.post(PROFILES, json={}).status_code == 400
@@ -134,7 +135,7 @@ def test_the_largest_number_at_once_is_remembered() -> None:
     with vendor_stub(Known({VENDOR_KEY: None}), pause_seconds=0.3) as stub:
         senders = [
             threading.Thread(
-                target=httpx2.post, args=(stub.url + PROFILES,), kwargs={"headers": BEARER}
+                target=plain.post, args=(stub.url + PROFILES,), kwargs={"headers": BEARER}
             )
             for _ in range(4)
         ]

@@ -10,14 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import ModuleType
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from uploader.vendors import gerosense, ptengine, questionpro, thymia
-from uploader.vendors.desk import Answer, Kept, Known, Refused, Request
+from uploader.vendors.desk import Answer, Kept, Known, Refused, Request, Vendor
 
-VENDORS: tuple[ModuleType, ...] = (thymia, ptengine, questionpro, gerosense)
+VENDORS: tuple[Vendor, ...] = (thymia, ptengine, questionpro, gerosense)
 IDLE_SECONDS = 60.0
 
 
@@ -45,6 +44,7 @@ class VendorStub:
         most_at_once: the largest number of requests that were under way together.
         refusals: those refused, whole or in part, in order.
         faults: what went wrong in the stub itself; stays empty.
+        open: the connections that there are.
     """
 
     known: Known
@@ -57,6 +57,7 @@ class VendorStub:
     most_at_once: int = 0
     refusals: list[Refusal] = field(default_factory=list)
     faults: list[BaseException] = field(default_factory=list)
+    open: set[socket.socket] = field(default_factory=set)
     _at_once: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -69,6 +70,12 @@ class VendorStub:
             if answer.refused:
                 self.refusals.append(Refusal(request.path, answer.status, answer.refused))
         return answer
+
+    def hang_up(self) -> None:
+        """End every connection, so that its thread ends."""
+        for connection in list(self.open):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def _judged(self, request: Request) -> Answer:
         vendor = next((v for v in VENDORS if request.path.startswith(v.PREFIX)), None)
@@ -153,28 +160,21 @@ class _Server(ThreadingHTTPServer):
 
     def __init__(self, stub: VendorStub) -> None:
         self.stub = stub
-        self._open: set[socket.socket] = set()
         super().__init__(("127.0.0.1", 0), _Handler)
 
     def process_request(self, request: Any, client_address: Any) -> None:
         self.stub.connections += 1
-        self._open.add(request)
+        self.stub.open.add(request)
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
-        self._open.discard(request)
+        self.stub.open.discard(request)
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
         error = sys.exception()
         if error is not None and not isinstance(error, ConnectionError | TimeoutError):
             self.stub.faults.append(error)
-
-    def hang_up(self) -> None:
-        """End every connection, so that its thread ends."""
-        for connection in list(self._open):
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
 
 
 @contextmanager
@@ -194,5 +194,5 @@ def vendor_stub(known: Known, pause_seconds: float = 0.0) -> Iterator[VendorStub
         finally:
             server.shutdown()
             thread.join()
-            server.hang_up()
+            stub.hang_up()
     assert stub.faults == []

@@ -5,7 +5,7 @@ import threading
 from collections import defaultdict
 from dataclasses import dataclass, field
 from email.message import Message
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,19 @@ class Kept:
     )
     images: dict[str, list[bytes]] = field(default_factory=lambda: defaultdict(list))
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class Vendor(Protocol):
+    """What each vendor's module is."""
+
+    PREFIX: str
+    """Every path that begins so is the vendor's."""
+
+    def answer(self, request: Request, known: Known, kept: Kept) -> Answer:
+        """Keep what is sent; raises `Refused`."""
+
+    def refusal(self, refused: Refused) -> Answer:
+        """The answer that says so."""
 
 
 def refuse(status: int, why: str, *place: str | int) -> NoReturn:
