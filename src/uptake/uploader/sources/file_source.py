@@ -23,16 +23,21 @@ class Progress:
 
 
 class FileSource(Generic[Item]):
-    """A `Source` of one file.
+    """A `Source` of one file, or of a folder of them.
 
     Attributes:
         file: its path, as it was given.
         size: its bytes on disk.
     """
 
-    def __init__(self, path: Path, read: Callable[[Progress], Iterator[Item | Unreadable]]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        read: Callable[[Progress], Iterator[Item | Unreadable]],
+        size: int | None = None,
+    ) -> None:
         self.file = str(path)
-        self.size = path.stat().st_size
+        self.size = path.stat().st_size if size is None else size
         self._read = read
         self._progress = Progress()
 

@@ -7,16 +7,23 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from uptake.uploader.sources import (
+    DocumentsSource,
+    ImagesSource,
+    ProfilesSource,
     SamplesSource,
     UnknownSource,
 )
 from uptake.uploader.sources.apple_health import apple_health, export_in_folder
+from uptake.uploader.sources.documents import document_files, document_lines, is_one_object
 from uptake.uploader.sources.file_kinds import kind_of
+from uptake.uploader.sources.images import image_folder, image_table
+from uptake.uploader.sources.profiles import profile_rows
 from uptake.uploader.sources.sample_columns import Defaults
 from uptake.uploader.sources.sample_lines import sample_lines
 from uptake.uploader.sources.sample_tables import sample_csv, sample_parquet
 
 NO_COLUMNS: Mapping[str, str] = {}
+_TABLES = ("csv", "ndjson", "parquet")
 _Arguments = ParamSpec("_Arguments")
 _Opened = TypeVar("_Opened")
 
@@ -73,3 +80,63 @@ def samples(  # noqa: PLR0913 - one argument for each thing that a file may not 
     defaults = Defaults(user, metric, unit, device)
     openers = {"ndjson": sample_lines, "csv": sample_csv, "parquet": sample_parquet}
     return openers[kind](path, columns, defaults)
+
+
+@_told
+def profiles(
+    path: Path, *, user: str | None = None, columns: Mapping[str, str] = NO_COLUMNS
+) -> ProfilesSource:
+    """Profiles from CSV, NDJSON or Parquet: `user_id`, and an attribute in every other column.
+
+    Args:
+        path: a file.
+        user: whom rows are about that do not say it.
+        columns: `user_id` and names of attributes to those of the file.
+
+    Raises:
+        UnknownSource: the path leads to nothing that can be read.
+    """
+    return profile_rows(path, kind_of(path, "profiles", _TABLES), user, columns)
+
+
+@_told
+def documents(
+    path: Path, *, user: str | None = None, columns: Mapping[str, str] = NO_COLUMNS
+) -> DocumentsSource:
+    """Documents from NDJSON, a JSON file, or a folder of JSON files.
+
+    Args:
+        path: a file or a folder.
+        user: whom documents are about that do not say it, before a file's name does.
+        columns: `user_id` and `data` to members of the objects.
+
+    Raises:
+        UnknownSource: the path leads to nothing that can be read.
+    """
+    if path.is_dir():
+        return document_files(path, user, columns)
+    kind_of(path, "documents", ("ndjson",))
+    if path.suffix.lower() == ".json" and is_one_object(path):
+        return document_files(path, user, columns)
+    return document_lines(path, user, columns)
+
+
+@_told
+def images(
+    path: Path, *, user: str | None = None, columns: Mapping[str, str] = NO_COLUMNS
+) -> ImagesSource:
+    """Images from a folder, or from a table of users and paths in CSV, NDJSON or Parquet.
+
+    Args:
+        path: a file or a folder.
+        user: whom rows are about that do not say it; for a folder, whom all images are about.
+        columns: `user_id` and `path` to those of the file.
+
+    Raises:
+        UnknownSource: the path leads to nothing that can be read.
+    """
+    if not path.is_dir():
+        return image_table(path, kind_of(path, "images", _TABLES), user, columns)
+    if columns:
+        raise UnknownSource(f"{path}: a folder has no columns that could be mapped")
+    return image_folder(path, user)

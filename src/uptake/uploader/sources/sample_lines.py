@@ -13,21 +13,13 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from uptake.uploader.sources import UnknownSource, Unreadable
+from uptake.uploader.sources import Unreadable
 from uptake.uploader.sources.file_source import FileSource, Progress
+from uptake.uploader.sources.json_lines import MISREAD, only_refused, require_members
 from uptake.uploader.sources.numbers import number
 from uptake.uploader.sources.plain_lines import PlainLines
 from uptake.uploader.sources.sample_columns import NAMES, Defaults, mapped, readable
 from uptake.uploader.sources.streams import line_blocks, unpacked
-
-PEEKED_BYTES = 64 * 1024
-"""What is looked at to see whether the members that a mapping names occur at all."""
-
-REFUSED = "refused"
-"""The member that the uploader adds to an item that was refused."""
-
-MISREAD = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What decoding raises for bytes that are not the JSON that was expected."""
 
 _USER, _METRIC, _DEVICE, _VALUE = map(NAMES.index, ("user_id", "metric", "device_name", "value"))
 _TYPES: dict[str, Any] = {"user_id": str | int | None, "value": str | float | None}
@@ -45,7 +37,7 @@ def sample_lines(
     file = str(path)
     places = mapped(columns, file)
     if places:
-        _require_members(path, places, file)
+        require_members(path, places.values(), file)
 
     def read(progress: Progress) -> Iterator[pa.RecordBatch | Unreadable]:
         reader = _Reader(file, places, defaults)
@@ -56,20 +48,6 @@ def sample_lines(
                 yield from reader.read(*block)
 
     return FileSource(path, read)
-
-
-def _require_members(path: Path, places: Mapping[str, str], file: str) -> None:
-    begin = unpacked(path, Progress()).read(PEEKED_BYTES)
-    found: dict[str, None] = {}
-    for line in begin.split(b"\n"):
-        try:
-            found.update(dict.fromkeys(msgspec.json.decode(line, type=dict[str, msgspec.Raw])))
-        except MISREAD:
-            continue
-    for member in places.values():
-        if member not in found and "data" not in found:
-            names = ", ".join(found) or "nothing"
-            raise UnknownSource(f"{file}: no line has a member {member!r}; found: {names}")
 
 
 class _Reader:
@@ -131,7 +109,7 @@ class _Reader:
             return
         if row.data and row.data != _NULL:
             yield from self._read_body(line, row, rows)
-        elif row != self._nothing or not _only_refused(text):
+        elif row != self._nothing or not only_refused(text):
             yield from self._append(self._whole(row), line, "", rows)
 
     def _read_body(self, line: int, body: Any, rows: "_Rows") -> Iterator[Unreadable]:
@@ -228,10 +206,3 @@ class _Rows:
             for name, column in zip(NAMES, self.values, strict=True)
         }
         return columns, pa.array(self.lines, pa.int64())
-
-
-def _only_refused(text: bytes) -> bool:
-    try:
-        return set(msgspec.json.decode(text, type=dict[str, msgspec.Raw])) == {REFUSED}
-    except MISREAD:
-        return False
