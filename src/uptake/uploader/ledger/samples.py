@@ -1,0 +1,232 @@
+"""What the ledger says of samples: a row for each request, and one for all that were folded."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+
+from uptake.samples.digests import Words, follow
+from uptake.uploader.ledger import ACKNOWLEDGED, PENDING, SENT, refusals
+from uptake.uploader.ledger.refusals import Refusal
+from uptake.uploader.ledger.runs import Run
+from uptake.uploader.samples.index import Contents, Index
+
+FOLD_FROM = 8
+"""From how many rows on those of one user and metric are made into one when they are read."""
+
+WORDS = 3
+"""Two words of identity and one of content."""
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """A sample that waits until there are enough for a request; `item` is its row as JSON."""
+
+    digest: bytes
+    item: bytes
+    file: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Known:
+    """What is known of one user's samples of one metric.
+
+    Attributes:
+        kept: those that are acknowledged, or on their way in this run.
+        refused: those that were refused, by the identity that `refusal_of` gives.
+        waiting: those that were too few.
+    """
+
+    kept: Index
+    refused: Index
+    waiting: list[Waiting]
+
+
+def refusal_of(identity: Words, content: Contents) -> Words:
+    """Words for a sample with its content: another value is another matter."""
+    return follow(identity, content)
+
+
+def pack(identity: Words, content: Contents) -> bytes:
+    """Identities and contents as bytes."""
+    return np.concatenate([identity, content[np.newaxis]]).astype("<u8").tobytes()
+
+
+def unpack(digests: bytes) -> tuple[Words, Contents]:
+    """What `pack` was given."""
+    words = np.frombuffer(digests, "<u8").reshape(WORDS, -1)
+    return words[:2], words[2]
+
+
+@dataclass(frozen=True, slots=True)
+class SamplesLedger:
+    """The samples of one destination."""
+
+    run: Run
+
+    def known(self, user_id: str, metric: str, *, retry_refused: bool = False) -> Known:
+        """Everything about one user's samples of one metric; many rows are made into one.
+
+        Args:
+            user_id: whose samples.
+            metric: of what.
+            retry_refused: whether to know nothing of what was refused.
+        """
+        ledger, destination = self.run.ledger, self.run.destination
+        rows = ledger.rows(
+            "SELECT state, run, digests, attempts FROM samples"
+            " WHERE destination = ? AND user_id = ? AND metric = ? ORDER BY id",
+            destination,
+            user_id,
+            metric,
+        )
+        kept, open_ = Index(), Index()
+        for state, run, digests, _ in rows:
+            identity, content = unpack(digests)
+            if state == ACKNOWLEDGED or run == self.run.number:
+                kept.note(identity, content)
+                if state == ACKNOWLEDGED and len(open_):
+                    open_.forget(identity)
+            else:
+                # What was under way when an earlier run ended may have arrived or not.
+                kept.forget(identity)
+                open_.note(identity, content)
+        if len(rows) >= FOLD_FROM and all(run != self.run.number for _, run, _, _ in rows):
+            self._fold(user_id, metric, kept, open_, sum(row[3] for row in rows))
+        refused = Index() if retry_refused else self._refused(user_id, metric)
+        return Known(kept, refused, self._waiting(user_id, metric))
+
+    def _refused(self, user_id: str, metric: str) -> Index:
+        rows = self.run.ledger.rows(
+            "SELECT identity, content FROM refusals"
+            " WHERE destination = ? AND user_id = ? AND metric = ?",
+            self.run.destination,
+            user_id,
+            metric,
+        )
+        refused = Index()
+        if rows:
+            identity, content = (b"".join(column) for column in zip(*rows, strict=True))
+            words = np.frombuffer(identity, "<u8").reshape(-1, 2).T
+            said = np.frombuffer(content, "<u8")
+            refused.note(refusal_of(words, said), said)
+        return refused
+
+    def _waiting(self, user_id: str, metric: str) -> list[Waiting]:
+        rows = self.run.ledger.rows(
+            "SELECT digest, item, file, line FROM waiting"
+            " WHERE destination = ? AND user_id = ? AND metric = ? ORDER BY id",
+            self.run.destination,
+            user_id,
+            metric,
+        )
+        return [Waiting(*row) for row in rows]
+
+    def wait(self, user_id: str, metric: str, samples: list[Waiting]) -> None:
+        """Note which of a user's samples wait, instead of those that did before."""
+        ledger, destination = self.run.ledger, self.run.destination
+        with ledger.together():
+            ledger.write(
+                "DELETE FROM waiting WHERE destination = ? AND user_id = ? AND metric = ?",
+                destination,
+                user_id,
+                metric,
+            )
+            ledger.write_all(
+                "INSERT INTO waiting (destination, user_id, metric, digest, item, file, line)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (destination, user_id, metric, one.digest, one.item, one.file, one.line)
+                    for one in samples
+                ],
+            )
+
+    def waited(self, user_id: str, metric: str, identity: Words, content: Contents) -> None:
+        """Note that these samples wait no longer, if they did."""
+        self.run.ledger.write_all(
+            "DELETE FROM waiting"
+            " WHERE destination = ? AND user_id = ? AND metric = ? AND digest = ?",
+            [
+                (
+                    self.run.destination,
+                    user_id,
+                    metric,
+                    pack(identity[:, i : i + 1], content[i : i + 1]),
+                )
+                for i in range(len(content))
+            ],
+        )
+
+    def gathered(self, user_id: str, metric: str, digests: bytes) -> int:
+        """Note a request that is to be sent; the number under which it is noted."""
+        return self.run.ledger.write(
+            "INSERT INTO samples"
+            " (destination, user_id, metric, state, run, attempts, count, digests)"
+            " VALUES (?, ?, ?, ?, ?, 0, ?, ?)",
+            self.run.destination,
+            user_id,
+            metric,
+            PENDING,
+            self.run.number,
+            len(digests) // (8 * WORDS),
+            digests,
+        )
+
+    def sent(self, number: int) -> None:
+        """Note, before it is sent, that a request is."""
+        self.run.ledger.write(
+            "UPDATE samples SET state = ?, attempts = attempts + 1 WHERE id = ?", SENT, number
+        )
+
+    def acknowledged(self, number: int, kept: bytes, refused: Sequence[Refusal]) -> None:
+        """Note the answer to a request: the digests of what is kept, and what is refused."""
+        ledger = self.run.ledger
+        with ledger.together():
+            if kept:
+                ledger.write(
+                    "UPDATE samples SET state = ?, count = ?, digests = ? WHERE id = ?",
+                    ACKNOWLEDGED,
+                    len(kept) // (8 * WORDS),
+                    kept,
+                    number,
+                )
+            else:
+                ledger.write("DELETE FROM samples WHERE id = ?", number)
+            refusals.note(self.run, refused)
+
+    def replace(self, number: int, parts: Sequence[bytes]) -> list[int]:
+        """Note that a request is sent in several instead; the numbers of those."""
+        ledger = self.run.ledger
+        with ledger.together():
+            ((user_id, metric),) = ledger.rows(
+                "SELECT user_id, metric FROM samples WHERE id = ?", number
+            )
+            ledger.write("DELETE FROM samples WHERE id = ?", number)
+            return [self.gathered(user_id, metric, digests) for digests in parts]
+
+    def _fold(self, user_id: str, metric: str, kept: Index, unknown: Index, attempts: int) -> None:
+        """Make one row of all that is acknowledged, and one of all whose outcome is not known."""
+        ledger, destination = self.run.ledger, self.run.destination
+        with ledger.together():
+            ledger.write(
+                "DELETE FROM samples WHERE destination = ? AND user_id = ? AND metric = ?",
+                destination,
+                user_id,
+                metric,
+            )
+            for state, index in ((ACKNOWLEDGED, kept), (SENT, unknown)):
+                if len(index):
+                    identity, content = index.whole()
+                    ledger.write(
+                        "INSERT INTO samples"
+                        " (destination, user_id, metric, state, run, attempts, count, digests)"
+                        " VALUES (?, ?, ?, ?, 0, ?, ?, ?)",
+                        destination,
+                        user_id,
+                        metric,
+                        state,
+                        attempts if state == ACKNOWLEDGED else 0,
+                        len(content),
+                        pack(identity, content),
+                    )
