@@ -73,7 +73,7 @@ def pieces(stream: Readable, file: str) -> Iterator[tuple[int, bytes] | Unreadab
     start = root.start() if root else 0
     line, rest, end = 1 + head.count(b"\n", 0, start), head[start:], b""
     while True:
-        chunk = stream.read(BLOCK_BYTES)
+        chunk = stream.read(BLOCK_BYTES) or b""
         text = b"".join((rest, chunk))
         cut = text.rfind(b"<") if chunk else len(text)
         if _may_have_asides(text):

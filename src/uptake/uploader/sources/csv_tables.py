@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from uptake.uploader.sources import UnknownSource, Unreadable
 from uptake.uploader.sources.file_source import Progress
-from uptake.uploader.sources.streams import BLOCK_BYTES, unpacked
+from uptake.uploader.sources.streams import BLOCK_BYTES, peeked, unpacked
 from uptake.uploader.sources.utf8 import REPLACEMENT, Utf8
 
 HEADER_BYTES = 256 * 1024
@@ -54,7 +54,7 @@ class CsvTable:
         """
         self.file = str(path)
         self._path = path
-        begin = unpacked(path, Progress()).read(HEADER_BYTES)
+        begin = peeked(path, HEADER_BYTES)
         text = begin.decode("utf-8-sig", "replace")
         self._delimiter = max(DELIMITERS, key=text.split("\n", 1)[0].count)
         rows = csv.reader(io.StringIO(text, newline=""), delimiter=self._delimiter)

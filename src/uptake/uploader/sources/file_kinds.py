@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from uptake.uploader.sources import UnknownSource
-from uptake.uploader.sources.file_source import Progress
-from uptake.uploader.sources.streams import BOM, plain_suffix, unpacked
+from uptake.uploader.sources.streams import BOM, peeked, plain_suffix
 
 PEEKED_BYTES = 4096
 
@@ -46,7 +45,7 @@ def kind_of(path: Path, what: str, kinds: Sequence[str]) -> str:
     """
     if path.is_dir():
         raise UnknownSource(f"{path}: is a folder; {what} are read from {_listed(kinds)}")
-    begin = unpacked(path, Progress()).read(PEEKED_BYTES).removeprefix(BOM).lstrip()
+    begin = peeked(path, PEEKED_BYTES).removeprefix(BOM).lstrip()
     for magic, suffix in _PACKED.items():
         if begin.startswith(magic):
             raise UnknownSource(f"{path}: is compressed, but its name does not end in {suffix}")

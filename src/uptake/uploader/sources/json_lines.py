@@ -7,7 +7,7 @@ import msgspec
 
 from uptake.uploader.sources import UnknownSource, Unreadable
 from uptake.uploader.sources.file_source import Progress
-from uptake.uploader.sources.streams import line_blocks, unpacked
+from uptake.uploader.sources.streams import line_blocks, peeked, unpacked
 
 REFUSED = "refused"
 """The member that the uploader adds to an item that was refused."""
@@ -29,7 +29,7 @@ def require_members(path: Path, names: Iterable[str], file: str) -> None:
         UnknownSource: one does not; not when there are upload bodies, the members of which are
             further inside.
     """
-    begin = unpacked(path, Progress()).read(PEEKED_BYTES)
+    begin = peeked(path, PEEKED_BYTES)
     found: dict[str, None] = {}
     for line in begin.split(b"\n"):
         try:

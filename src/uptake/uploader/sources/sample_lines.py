@@ -40,7 +40,7 @@ def sample_lines(
         require_members(path, places.values(), file)
 
     def read(progress: Progress) -> Iterator[pa.RecordBatch | Unreadable]:
-        reader = _Reader(file, places, defaults)
+        reader = LineReader(file, places, defaults)
         for block in line_blocks(unpacked(path, progress), file):
             if isinstance(block, Unreadable):
                 yield block
@@ -50,7 +50,7 @@ def sample_lines(
     return FileSource(path, read)
 
 
-class _Reader:
+class LineReader:
     """Reads the blocks of one file."""
 
     def __init__(self, file: str, places: Mapping[str, str], defaults: Defaults) -> None:
@@ -71,10 +71,16 @@ class _Reader:
             return
         rows = self._samples_only(line, block)
         if rows is None:
-            rows = _Rows()
-            for place, text in enumerate(block.split(b"\n"), line):
-                if text and not text.isspace():
-                    yield from self._read_line(place, text, rows)
+            yield from self.read_slowly(line, block)
+        else:
+            yield from readable(*rows.columns(), self._defaults, self._file)
+
+    def read_slowly(self, line: int, block: bytes) -> Iterator[pa.RecordBatch | Unreadable]:
+        """The same, one line after the other."""
+        rows = _Rows()
+        for place, text in enumerate(block.split(b"\n"), line):
+            if text and not text.isspace():
+                yield from self._read_line(place, text, rows)
         if rows.lines:
             yield from readable(*rows.columns(), self._defaults, self._file)
 

@@ -16,6 +16,9 @@ BLOCK_BYTES = 4 << 20
 MAX_LINE_BYTES = 16 << 20
 """Four times what any endpoint takes as a JSON body; longer lines are no items."""
 
+UNPACKED_BYTES = 64 * 1024
+"""Unpacked in one step."""
+
 COMPRESSIONS = {".gz": "gzip", ".gzip": "gzip", ".zst": "zstd", ".zstd": "zstd"}
 """Suffix to codec."""
 
@@ -25,7 +28,7 @@ BOM = b"\xef\xbb\xbf"
 class Readable(Protocol):
     """What bytes are read from."""
 
-    def read(self, size: int, /) -> bytes:
+    def read(self, size: int, /) -> bytes | None:
         """At most that many bytes; none at the end."""
 
 
@@ -64,21 +67,71 @@ class Counted(io.RawIOBase):
         super().close()
 
 
+class Unpacked(io.RawIOBase):
+    """The contents of a compressed file; where it is damaged, what is before that comes first."""
+
+    def __init__(self, file: Counted, codec: str) -> None:
+        self._file = file
+        self._contents = pa.CompressedInputStream(pa.PythonFile(file, "r"), codec)
+        self._damage: OSError | None = None
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: bytearray, /) -> int:  # type: ignore[override]
+        """Read in small steps, as a step that fails gives nothing."""
+        count = 0
+        while count < len(buffer) and self._damage is None:
+            try:
+                step = self._contents.read(min(UNPACKED_BYTES, len(buffer) - count))
+            except OSError as error:
+                self._damage = error
+                break
+            if not step:
+                break
+            buffer[count : count + len(step)] = step
+            count += len(step)
+        if not count and self._damage is not None:
+            raise self._damage
+        return count
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+        super().close()
+
+
 def plain_suffix(path: Path) -> str:
     """The suffix that says what is inside, in lower case: `.csv` for `steps.csv.gz`."""
     suffix = path.suffix.lower()
     return Path(path.stem).suffix.lower() if suffix in COMPRESSIONS else suffix
 
 
-def unpacked(path: Path, progress: Progress) -> pa.NativeFile:
+def unpacked(path: Path, progress: Progress) -> io.RawIOBase:
     """A file's contents, decompressed when its suffix says that they are compressed.
 
     Raises:
         OSError: it cannot be opened.
     """
-    file = pa.PythonFile(Counted(path, progress), "r")
+    file = Counted(path, progress)
     codec = COMPRESSIONS.get(path.suffix.lower())
-    return file if codec is None else pa.CompressedInputStream(file, codec)
+    return file if codec is None else Unpacked(file, codec)
+
+
+def peeked(path: Path, size: int) -> bytes:
+    """How a file begins; nothing when it cannot be unpacked, which its reading will tell.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    with unpacked(path, Progress()) as stream:
+        try:
+            return stream.read(size) or b""
+        except OSError:
+            if isinstance(stream, Unpacked):
+                return b""
+            raise
 
 
 def line_blocks(stream: Readable, file: str) -> Iterator[tuple[int, bytes] | Unreadable]:

@@ -29,7 +29,7 @@ class Utf8(io.RawIOBase):
     def readinto(self, buffer: bytearray, /) -> int:  # type: ignore[override]
         """Read as much as there is ready, or as a block of the stream makes ready."""
         while not self._ready:
-            chunk = self._stream.read(BLOCK_BYTES)
+            chunk = self._stream.read(BLOCK_BYTES) or b""
             if not chunk and not self._begun:
                 return 0
             self._ready = memoryview(self._valid(self._begun + chunk, last=not chunk))
