@@ -1,11 +1,15 @@
-"""What tests of the uploader share: the vendors, as their documents describe them."""
+"""What tests of the uploader share: somebody who sends, and the vendors as documented."""
 
 from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
+from uploader.sending import Sender
 from uploader.vendor_stub import VendorStub, vendor_stub
 from uploader.vendors.desk import Known
+from uptake.testing.live import LiveServer
 
 VENDOR_KEY = "vendor-key"
 POWERLESS_KEY = "powerless-key"
@@ -19,3 +23,15 @@ def vendors() -> Iterator[VendorStub]:
     known = Known({VENDOR_KEY: None} | TOKENS, {POWERLESS_KEY}, {"survey", "voice"})
     with vendor_stub(known) as stub:
         yield stub
+
+
+@pytest.fixture
+def sender(live: LiveServer, key: str, tmp_path: Path) -> Sender:
+    """Somebody who sends to the server that all tests share."""
+    return Sender(live, key, tmp_path)
+
+
+@pytest.fixture
+def user() -> str:
+    """A user of the test's own."""
+    return f"u-{uuid4()}"

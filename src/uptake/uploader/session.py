@@ -84,7 +84,7 @@ class Session:
         Args:
             wire: how items are told.
             name: by which the ledger knows the endpoint.
-            feed: reads with `items` and hands requests to its last argument.
+            feed: reads with `read` and hands requests to its last argument.
 
         Raises:
             LedgerUnusable: the ledger cannot be used.
@@ -132,7 +132,7 @@ class Session:
         finally:
             sender.finish()
 
-    def items(self) -> Iterator[tuple[Any, str]]:
+    def read(self) -> Iterator[tuple[Any, str]]:
         """What the sources hold that can be read, each with the name of its file.
 
         Raises:

@@ -234,11 +234,12 @@ class Group:
         number, _ = groups_of(every.identity)
         last = np.zeros(int(number.max()) + 1, np.int64)
         np.maximum.at(last, number, np.arange(len(every)))
-        _, _, held = self._find(every.identity[:, last])
+        before, now, held = self._find(every.identity[:, last])
         wrong = held != every.content[last]
         sent = every.take(wrong[number])
         self.now.note(sent.identity, sent.content)
-        self.office.tally.add(repeated=len(every) - len(sent))
+        known = int((before & ~now & ~wrong).sum())
+        self.office.tally.add(known=known, repeated=len(every) - len(sent) - known)
         return sent
 
     def _mend(self) -> None:

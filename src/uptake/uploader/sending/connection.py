@@ -99,12 +99,9 @@ def destination(url: str) -> Destination:
     return Destination(f"{parts.scheme}://{shown}{prefix}", parts.scheme, host, known_port, prefix)
 
 
-def fill(template: str, **values: str) -> str:
-    """A path whose parts in braces are filled in, quoted."""
-    for name, value in values.items():
-        template = template.replace("{" + name.replace("_", "-") + "}", "{" + name + "}")
-        template = template.replace("{" + name + "}", quote(value, safe=""))
-    return template
+def fill(template: str, name: str, value: str) -> str:
+    """A path in which the part of this name in braces is filled in, quoted."""
+    return template.replace("{" + name + "}", quote(value, safe=""))
 
 
 class Connection:

@@ -20,6 +20,9 @@ LONGEST_WAIT = 3600.0
 AGAIN = {408, 425, 429}
 """Besides 5xx, the statuses after which the same request may go well (RFC 9110, 6585, 8470)."""
 
+START = 15.0
+"""Seconds for which a receiver may be silent that has never answered: it may be starting."""
+
 WORDS = 200
 """Characters of an answer that are shown."""
 
@@ -38,7 +41,7 @@ class Retry:
     first: float = 0.25
     longest: float = 30.0
     patience: float = 300.0
-    start: float = 15.0
+    start: float = START
 
 
 @dataclass(slots=True)
