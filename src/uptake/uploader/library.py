@@ -1,22 +1,26 @@
 """The uploader as a library: everything sent once, over a ledger."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from uptake.formats.base import BEARER
 from uptake.formats.outgoing import AnyWire, DocumentsWire, ImagesWire, ProfilesWire, SamplesWire
 from uptake.uploader.items.documents import documents_feed
 from uptake.uploader.items.images import images_feed
 from uptake.uploader.items.profiles import profiles_feed
-from uptake.uploader.ledger import read_ledger
+from uptake.uploader.ledger import open_ledger, read_ledger
+from uptake.uploader.ledger.runs import find, key_digest
 from uptake.uploader.ledger.standing import Standing, standings
 from uptake.uploader.places import default_ledger
 from uptake.uploader.samples.feed import samples_feed
-from uptake.uploader.sending.connection import destination
+from uptake.uploader.sending.connection import Connection, destination
 from uptake.uploader.sending.sender import START, Retry
 from uptake.uploader.session import Feed, Plan, Session
-from uptake.uploader.sources import Source, opening
+from uptake.uploader.sources import SamplesSource, Source, opening
 from uptake.uploader.tally import Summary
+from uptake.uploader.verify.check import Check, Verification
+from uptake.uploader.verify.server import Server
 from uptake.uploader.wires import wire_of
 
 PARALLEL = 8
@@ -108,12 +112,7 @@ class Uploader:
             LedgerUnusable: the ledger cannot be used.
         """
         spoken = wire_of(SamplesWire, wire)
-        opened = [
-            opening.samples(
-                Path(path), user=user, columns=columns, metric=metric, unit=unit, device=device
-            )
-            for path in sources
-        ]
+        opened = self._samples(sources, user, columns, metric, unit, device)
         feed = samples_feed(spoken, self._plan.key, retry_refused=self._retry_refused)
         return self._run(spoken, opened, feed)
 
@@ -162,6 +161,76 @@ class Uploader:
         opened = [opening.images(Path(path), user=user, columns=columns) for path in sources]
         feed = images_feed(wire, retry_refused=self._retry_refused)
         return self._run(wire, opened, feed)
+
+    def verify_samples(  # noqa: PLR0913 - what files may not say
+        self,
+        *sources: Path | str,
+        wire: str | None = None,
+        user: str | None = None,
+        columns: Columns = NO_COLUMNS,
+        metric: str | None = None,
+        unit: str | None = None,
+        device: str | None = None,
+        forget: bool = False,
+        step: Callable[[], None] = lambda: None,
+    ) -> Verification:
+        """Compare samples of files with what the ledger says and the server holds.
+
+        The server is asked through its read API, which is Uptake's: the key needs the scope
+        `data:read`.
+
+        Args:
+            sources: as for `send_samples`, which the other arguments are taken from too.
+            wire: as there.
+            user: as there; for v1.1 the user that the key is bound to.
+            columns: as there.
+            metric: as there.
+            unit: as there.
+            device: as there.
+            forget: have the ledger forget what the server lacks, so that it is sent again.
+            step: called now and then, for those who show progress.
+
+        Raises:
+            UnknownSource: a file is not there, or is of no kind that can be read.
+            LedgerUnusable: the ledger cannot be used.
+            Unreachable: the server gives no answer.
+            Halt: the key may not ask.
+        """
+        spoken = wire_of(SamplesWire, wire)
+        opened = self._samples(sources, user, columns, metric, unit, device)
+        plan = self._plan
+        connection = Connection(plan.to, BEARER, plan.key, plan.seconds)
+        ledger = (open_ledger if forget else read_ledger)(plan.ledger)
+        try:
+            run = find(ledger, plan.to.url, spoken.name)
+            owner = f"key:{key_digest(plan.key)}" if spoken.user_from_key else ""
+            check = Check(
+                run,
+                Server(connection, plan.to.url),
+                owner=owner,
+                user=(user or "") if owner else "",
+                forget=forget,
+            )
+            return check.run(opened, step)
+        finally:
+            connection.close()
+            ledger.close()
+
+    @staticmethod
+    def _samples(  # noqa: PLR0913, PLR0917 - what files may not say
+        sources: Sequence[Path | str],
+        user: str | None,
+        columns: Columns,
+        metric: str | None,
+        unit: str | None,
+        device: str | None,
+    ) -> list[SamplesSource]:
+        return [
+            opening.samples(
+                Path(path), user=user, columns=columns, metric=metric, unit=unit, device=device
+            )
+            for path in sources
+        ]
 
     def _run(self, wire: AnyWire, sources: Sequence[Source[Any]], feed: Feed) -> Summary:
         self.session = Session(self._plan, sources)

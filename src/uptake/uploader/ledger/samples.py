@@ -205,6 +205,10 @@ class SamplesLedger:
             ledger.write("DELETE FROM samples WHERE id = ?", number)
             return [self.gathered(user_id, metric, digests) for digests in parts]
 
+    def keep(self, user_id: str, metric: str, kept: Index) -> None:
+        """Note that these and no others are acknowledged of a user's samples of a metric."""
+        self._fold(user_id, metric, kept, Index(), 0)
+
     def _fold(self, user_id: str, metric: str, kept: Index, unknown: Index, attempts: int) -> None:
         """Make one row of all that is acknowledged, and one of all whose outcome is not known."""
         ledger, destination = self.run.ledger, self.run.destination
