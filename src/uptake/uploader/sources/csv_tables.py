@@ -14,8 +14,11 @@ from numpy.typing import NDArray
 
 from uptake.uploader.sources import UnknownSource, Unreadable
 from uptake.uploader.sources.file_source import Progress
-from uptake.uploader.sources.streams import BLOCK_BYTES, peeked, unpacked
+from uptake.uploader.sources.streams import peeked, unpacked
 from uptake.uploader.sources.utf8 import REPLACEMENT, Utf8
+
+BLOCK_BYTES = 1 << 20
+"""Parsed at a time, and the most that a row may take; Arrow reads some of them ahead."""
 
 HEADER_BYTES = 256 * 1024
 """What a header may take."""

@@ -11,6 +11,9 @@ from uptake.uploader.sources.sample_columns import METRICS, NAMES, REQUIRED, Def
 _NEITHER = pa.list_(pa.null())
 """The type of members that plain lines do not have: anything but null or `[]` does not fit it."""
 
+PARSED_BYTES = 1 << 20
+"""Parsed by one thread at a time; a line beyond it is no sample."""
+
 APART = ("data", "refused")
 """Members that make a line something else than a sample."""
 
@@ -60,7 +63,7 @@ class PlainLines:
         try:
             table = pj.read_json(
                 pa.BufferReader(block),
-                read_options=pj.ReadOptions(use_threads=False, block_size=len(block) + 1),
+                read_options=pj.ReadOptions(use_threads=True, block_size=PARSED_BYTES),
                 parse_options=self._options,
             )
             table.validate(full=True)  # Arrow's parser takes bytes that are not UTF-8

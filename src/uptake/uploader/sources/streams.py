@@ -55,9 +55,15 @@ class Counted(io.RawIOBase):
         """Where reading goes on."""
         return self._file.tell()
 
+    def read(self, size: int = -1, /) -> bytes:
+        """Read, and count; without the copies that the inherited one makes."""
+        chunk = self._file.read(size)
+        self._progress.position += len(chunk)
+        return chunk
+
     def readinto(self, buffer: bytearray, /) -> int:  # type: ignore[override]
         """Read, and count."""
-        count = self._file.readinto(buffer) or 0
+        count = self._file.readinto(buffer)
         self._progress.position += count
         return count
 
