@@ -4,6 +4,7 @@ Steps and heart rates become samples. The export names no user.
 """
 
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,8 +29,11 @@ def apple_health(path: Path, user: str | None) -> FileSource[pa.RecordBatch]:
         OSError: it cannot be opened.
     """
     file = str(path)
-    with _opened(path, Progress()) as stream:
-        require_export(head_of(stream), file)
+    try:
+        with _opened(path, Progress()) as stream:
+            require_export(head_of(stream), file)
+    except _DAMAGED as error:
+        raise UnknownSource(f"{path}: the archive cannot be read: {error}") from error
 
     def read(progress: Progress) -> Iterator[pa.RecordBatch | Unreadable]:
         records = Records(file, user)
@@ -75,6 +79,9 @@ def is_zip(path: Path) -> bool:
     with path.open("rb") as file:
         return file.read(len(_ZIP)) == _ZIP
 
+
+_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError)
+"""What opening an archive raises that is damaged, encrypted or packed in an unusual way."""
 
 _ZIP = b"PK\x03\x04"
 

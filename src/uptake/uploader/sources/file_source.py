@@ -49,11 +49,18 @@ class FileSource(Generic[Item]):
     def __call__(self) -> Iterator[Item | Unreadable]:
         """Read it from the beginning; a file that breaks off is told as its last item."""
         self._progress = Progress()
-        return self._guarded(self._progress)
+        return until_broken(self._read(self._progress), self.file)
 
-    def _guarded(self, progress: Progress) -> Iterator[Item | Unreadable]:
-        try:
-            yield from self._read(progress)
-        except BROKEN as error:
-            reason = " ".join(str(error).split()) or type(error).__name__
-            yield Unreadable(self.file, 0, f"cannot be read any further: {reason}")
+
+def until_broken(
+    found: Iterator[Item | Unreadable], file: str, broken: tuple[type[BaseException], ...] = BROKEN
+) -> Iterator[Item | Unreadable]:
+    """What is found in a file, and that it cannot be read any further when one of these is raised.
+
+    The line told is 0, as it is the file that is damaged.
+    """
+    try:
+        yield from found
+    except broken as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        yield Unreadable(file, 0, f"cannot be read any further: {reason}")

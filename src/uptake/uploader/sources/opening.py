@@ -1,6 +1,5 @@
 """Opens files as sources: which kind a file is, told by its name and by how it begins."""
 
-import zipfile
 from collections.abc import Callable, Mapping
 from functools import wraps
 from pathlib import Path
@@ -41,8 +40,6 @@ def _told(open_: Callable[_Arguments, _Opened]) -> Callable[_Arguments, _Opened]
             raise UnknownSource(
                 f"{error.filename or args[0]}: {error.strerror or error}"
             ) from error
-        except (zipfile.BadZipFile, RuntimeError) as error:
-            raise UnknownSource(f"{args[0]}: the archive cannot be read: {error}") from error
 
     return opened
 

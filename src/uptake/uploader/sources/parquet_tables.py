@@ -18,6 +18,10 @@ BUFFER_BYTES = 1 << 20
 """Of a column chunk held at a time, so that a row group of any size takes no more."""
 
 
+DAMAGED = (pa.ArrowException, UnicodeDecodeError, MemoryError)
+"""What is raised for files that say something else than they hold: sizes, types, encodings."""
+
+
 class ParquetTable:
     """A Parquet file.
 
@@ -32,7 +36,7 @@ class ParquetTable:
         try:
             with pq.ParquetFile(path) as table:
                 self.schema: pa.Schema = table.schema_arrow
-        except pa.ArrowException as error:
+        except DAMAGED as error:
             raise UnknownSource(f"{path}: not a Parquet file: {error}") from error
 
     def batches(

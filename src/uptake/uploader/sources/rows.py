@@ -10,9 +10,9 @@ import pyarrow as pa
 
 from uptake.uploader.sources import UnknownSource, Unreadable
 from uptake.uploader.sources.csv_tables import CsvTable
-from uptake.uploader.sources.file_source import Progress
+from uptake.uploader.sources.file_source import Progress, until_broken
 from uptake.uploader.sources.json_lines import MISREAD, objects, require_members
-from uptake.uploader.sources.parquet_tables import ParquetTable, text
+from uptake.uploader.sources.parquet_tables import DAMAGED, ParquetTable, text
 
 Value = str | int | float | bool
 Row = dict[str, Value]
@@ -79,11 +79,7 @@ class Rows:
                 else:
                     yield from _told(part.lines.to_pylist(), part.batch)
         else:
-            names = self._table.schema.names
-            for first, batch in self._table.batches(names, progress):
-                columns = [_plain(column) for column in batch.columns]
-                lines = range(first, first + batch.num_rows)
-                yield from _told(lines, pa.RecordBatch.from_arrays(columns, names=names))
+            yield from until_broken(_rows(self._table, progress), self.file, DAMAGED)
 
     def _decoded(
         self, line: int, members: Mapping[str, msgspec.Raw]
@@ -107,6 +103,14 @@ def _require(file: str, wanted: Sequence[str], found: Sequence[str]) -> None:
     for name in wanted:
         if name not in found:
             raise UnknownSource(f"{file}: no column {name!r}; found: {', '.join(found)}")
+
+
+def _rows(table: ParquetTable, progress: Progress) -> Iterator[tuple[int, Row]]:
+    names = table.schema.names
+    for first, batch in table.batches(names, progress):
+        columns = [_plain(column) for column in batch.columns]
+        lines = range(first, first + batch.num_rows)
+        yield from _told(lines, pa.RecordBatch.from_arrays(columns, names=names))
 
 
 def _told(lines: Sequence[int], batch: pa.RecordBatch) -> Iterator[tuple[int, Row]]:

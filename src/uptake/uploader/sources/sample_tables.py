@@ -8,8 +8,8 @@ import pyarrow as pa
 
 from uptake.uploader.sources import UnknownSource, Unreadable
 from uptake.uploader.sources.csv_tables import CsvTable
-from uptake.uploader.sources.file_source import FileSource, Progress
-from uptake.uploader.sources.parquet_tables import ParquetTable, text
+from uptake.uploader.sources.file_source import FileSource, Progress, until_broken
+from uptake.uploader.sources.parquet_tables import DAMAGED, ParquetTable, text
 from uptake.uploader.sources.sample_columns import Defaults, mapped, readable, resolved
 
 
@@ -37,7 +37,7 @@ def sample_parquet(
             lines = pa.array(np.arange(first, first + batch.num_rows))
             yield from readable(arrays, lines, defaults, table.file)
 
-    return FileSource(path, read)
+    return FileSource(path, lambda progress: until_broken(read(progress), table.file, DAMAGED))
 
 
 def _numeric(column: pa.Array) -> pa.Array:
