@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from uptake.uploader.sources import UnknownSource, Unreadable, opening
@@ -44,6 +44,7 @@ def read_all(path: Path) -> None:
                 assert found.reason
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200), st.sampled_from([path.suffix for path in FILES] + [".x", ".json"]))
 def test_any_bytes_are_read_or_refused(folder: Path, content: bytes, suffix: str) -> None:
     """Whatever the file calls itself."""
@@ -52,6 +53,7 @@ def test_any_bytes_are_read_or_refused(folder: Path, content: bytes, suffix: str
     read_all(path)
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(FILES),
     st.lists(st.tuples(st.floats(0, 1), st.integers(0, 9), st.binary(max_size=9)), max_size=4),

@@ -9,7 +9,7 @@ from typing import Any
 from xml.parsers import expat
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from uptake.uploader.sources import Unreadable, apple_pieces
@@ -124,6 +124,7 @@ DOCUMENTS = st.lists(st.tuples(ASIDES, records()), max_size=6).map(
 )
 
 
+@settings(deadline=None)
 @given(DOCUMENTS, st.integers(1, 700))
 def test_a_well_formed_export_is_read_as_a_parser_reads_it(text: bytes, block: int) -> None:
     """Every record with its line, however it is written and wherever blocks end."""
@@ -137,6 +138,7 @@ def test_a_well_formed_export_is_read_as_a_parser_reads_it(text: bytes, block: i
 CHANGES = st.sampled_from([b"", b"<", b">", b'"', b"'", b"&", b"\xff", b"\0", b"<!--", b"/", b"x"])
 
 
+@settings(deadline=None)
 @given(DOCUMENTS, st.integers(1, 700), st.integers(0), st.integers(0, 9), CHANGES)
 def test_a_damaged_export_never_ends_the_reading(
     text: bytes, block: int, place: int, length: int, change: bytes
@@ -152,6 +154,7 @@ def test_a_damaged_export_never_ends_the_reading(
         assert sorted(lines) == [record["line"] for record in found]
 
 
+@settings(deadline=None)
 @given(DOCUMENTS, st.integers(1, 700), st.integers(0))
 def test_a_cut_off_export_gives_all_that_is_before_the_cut(
     text: bytes, block: int, place: int

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 import zstandard
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from uptake.uploader.sources import UnknownSource, opening, streams
@@ -256,6 +256,7 @@ def lines(draw: st.DrawFn) -> bytes:
     return text.encode()
 
 
+@settings(deadline=None)
 @given(lines())
 def test_blocks_read_at_once_are_read_as_line_by_line(block: bytes) -> None:
     """The quick ways give what the slow one does, or leave a block to it."""

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from uptake.uploader.sources import UnknownSource, Unreadable, csv_tables, opening
@@ -290,6 +290,7 @@ def test_a_damaged_parquet_file_is_told(tmp_path: Path) -> None:
 CELLS = st.text(st.sampled_from('ab",;\n\r é'), max_size=6)
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(CELLS, min_size=2, max_size=4), max_size=12), st.integers(128, 400))
 def test_any_cells_come_back_with_their_lines(rows: list[list[str]], block: int) -> None:
     """Whatever is quoted, wherever blocks end, and with rows that have too many cells between."""

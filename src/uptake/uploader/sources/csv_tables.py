@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,31 +90,40 @@ class CsvTable:
             return "skip"
 
         places = _Places(first=2, line=self._header_lines + 1)
-        stream = Utf8(unpacked(self._path, progress))
         try:
-            for batch in pacsv.open_csv(
-                pa.PythonFile(stream, "r"),
-                read_options=pacsv.ReadOptions(
-                    use_threads=False,
-                    block_size=BLOCK_BYTES,
-                    column_names=self.columns,
-                    skip_rows_after_names=1,
-                ),
-                parse_options=pacsv.ParseOptions(
-                    delimiter=self._delimiter,
-                    newlines_in_values=True,
-                    ignore_empty_lines=False,
-                    invalid_row_handler=refuse,
-                ),
-                convert_options=self._convert,
+            with (
+                unpacked(self._path, progress) as file,
+                Utf8(file) as stream,
+                self._reader(stream, refuse) as reader,
             ):
-                yield from self._part(batch, places, refused, mended=stream.mended)
+                for batch in reader:
+                    yield from self._part(batch, places, refused, mended=stream.mended)
         except pa.ArrowInvalid as error:
             reason = f"cannot be read from here on: {error}"
             yield Unreadable(self.file, places.line, reason)
             return
         for row, line in places.pass_refused(refused):
             yield self._misshapen(row, line)
+
+    def _reader(
+        self, stream: Utf8, refuse: Callable[[pacsv.InvalidRow], str]
+    ) -> pacsv.CSVStreamingReader:
+        return pacsv.open_csv(
+            pa.PythonFile(stream, "r"),
+            read_options=pacsv.ReadOptions(
+                use_threads=False,
+                block_size=BLOCK_BYTES,
+                column_names=self.columns,
+                skip_rows_after_names=1,
+            ),
+            parse_options=pacsv.ParseOptions(
+                delimiter=self._delimiter,
+                newlines_in_values=True,
+                ignore_empty_lines=False,
+                invalid_row_handler=refuse,
+            ),
+            convert_options=self._convert,
+        )
 
     def _part(
         self,

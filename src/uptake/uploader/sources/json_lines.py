@@ -53,19 +53,23 @@ def only_refused(text: bytes) -> bool:
 def objects(path: Path, progress: Progress) -> Iterator[tuple[int, Members] | Unreadable]:
     """The members of each line, and its number; blank lines and those only refused are left out."""
     file = str(path)
-    for block in line_blocks(unpacked(path, progress), file):
-        if isinstance(block, Unreadable):
-            yield block
+    with unpacked(path, progress) as stream:
+        for block in line_blocks(stream, file):
+            if isinstance(block, Unreadable):
+                yield block
+            else:
+                yield from _objects(*block, file)
+
+
+def _objects(first: int, block: bytes, file: str) -> Iterator[tuple[int, Members] | Unreadable]:
+    for line, text in enumerate(block.split(b"\n"), first):
+        if not text or text.isspace():
             continue
-        first, lines = block
-        for line, text in enumerate(lines.split(b"\n"), first):
-            if not text or text.isspace():
-                continue
-            try:
-                members = _MEMBERS.decode(text)
-            except MISREAD as error:
-                yield Unreadable(file, line, str(error))
-                continue
-            refused = members.pop(REFUSED, None)
-            if members or refused is None:
-                yield line, members
+        try:
+            members = _MEMBERS.decode(text)
+        except MISREAD as error:
+            yield Unreadable(file, line, str(error))
+            continue
+        refused = members.pop(REFUSED, None)
+        if members or refused is None:
+            yield line, members

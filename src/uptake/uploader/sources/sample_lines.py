@@ -41,11 +41,12 @@ def sample_lines(
 
     def read(progress: Progress) -> Iterator[pa.RecordBatch | Unreadable]:
         reader = LineReader(file, places, defaults)
-        for block in line_blocks(unpacked(path, progress), file):
-            if isinstance(block, Unreadable):
-                yield block
-            else:
-                yield from reader.read(*block)
+        with unpacked(path, progress) as stream:
+            for block in line_blocks(stream, file):
+                if isinstance(block, Unreadable):
+                    yield block
+                else:
+                    yield from reader.read(*block)
 
     return FileSource(path, read)
 
