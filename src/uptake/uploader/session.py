@@ -67,11 +67,13 @@ class Session:
         tally: what has become of everything so far.
         faults: where refused items are told.
         sources: what is read.
+        afterwards: what is to be done when everything has an outcome, or sending has stopped.
     """
 
     def __init__(self, plan: Plan, sources: Sequence[Source[Any]]) -> None:
         self.plan = plan
         self.sources = sources
+        self.afterwards: list[Callable[[], None]] = []
         self.tally = Tally()
         self.faults = Faults(None if plan.dry_run else plan.refused_file, self.tally)
         self._began = monotonic()
@@ -96,6 +98,8 @@ class Session:
                 self._count(run, feed)
             else:
                 self._send(wire, run, feed)
+                for finish in self.afterwards:
+                    finish()
             summary = self._summary(run)
             run.end(summary)
             return summary

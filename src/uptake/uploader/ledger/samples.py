@@ -1,7 +1,8 @@
 """What the ledger says of samples: a row for each request, and one for all that were folded."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -13,7 +14,8 @@ from uptake.uploader.ledger.runs import Run
 from uptake.uploader.samples.index import Contents, Index
 
 FOLD_FROM = 8
-"""From how many rows on those of one user and metric are made into one when they are read."""
+"""From how many rows on those of one user and metric are made into one when they are read; fewer
+if some samples stand in several of them."""
 
 WORDS = 3
 """Two words of identity and one of content."""
@@ -41,6 +43,35 @@ class Known:
     kept: Index
     refused: Index
     waiting: list[Waiting]
+
+
+class _Row(NamedTuple):
+    state: str
+    run: int
+    attempts: int
+    digests: bytes
+
+    @property
+    def samples(self) -> int:
+        return len(self.digests) // (8 * WORDS)
+
+
+def _kept_and_unknown(rows: Sequence[_Row], run: int | None) -> tuple[Index, Index]:
+    """What is acknowledged, or on its way in this run; and that of which nobody knows.
+
+    What was under way when an earlier run ended may have arrived or not.
+    """
+    kept, unknown = Index(), Index()
+    for row in rows:
+        identity, content = unpack(row.digests)
+        if row.state == ACKNOWLEDGED or row.run == run:
+            kept.note(identity, content)
+            if row.state == ACKNOWLEDGED and len(unknown):
+                unknown.forget(identity)
+        elif row.state == SENT:
+            kept.forget(identity)
+            unknown.note(identity, content)
+    return kept, unknown
 
 
 def refusal_of(identity: Words, content: Contents) -> Words:
@@ -73,29 +104,39 @@ class SamplesLedger:
             metric: of what.
             retry_refused: whether to know nothing of what was refused.
         """
-        ledger, destination = self.run.ledger, self.run.destination
-        rows = ledger.rows(
-            "SELECT state, run, digests, attempts FROM samples"
+        rows = self._rows(user_id, metric)
+        kept, unknown = _kept_and_unknown(rows, self.run.number)
+        many = len(rows) >= FOLD_FROM or len(kept.whole()[1]) < sum(row.samples for row in rows)
+        if many and all(row.run != self.run.number for row in rows):
+            self._fold(user_id, metric, kept, unknown, sum(row.attempts for row in rows))
+        refused = Index() if retry_refused else self._refused(user_id, metric)
+        return Known(kept, refused, self._waiting(user_id, metric))
+
+    def tidy(self, replaced: Iterable[tuple[str, str]] = ()) -> None:
+        """After a run, forget what later requests have settled or replaced.
+
+        Args:
+            replaced: users and metrics of which samples were replaced by others.
+        """
+        unknown_of = self.run.ledger.rows(
+            "SELECT DISTINCT user_id, metric FROM samples WHERE destination = ? AND state = ?",
+            self.run.destination,
+            SENT,
+        )
+        for user_id, metric in {*unknown_of, *replaced}:
+            rows = self._rows(user_id, metric)
+            kept, unknown = _kept_and_unknown(rows, None)
+            self._fold(user_id, metric, kept, unknown, sum(row.attempts for row in rows))
+
+    def _rows(self, user_id: str, metric: str) -> "list[_Row]":
+        rows = self.run.ledger.rows(
+            "SELECT state, run, attempts, digests FROM samples"
             " WHERE destination = ? AND user_id = ? AND metric = ? ORDER BY id",
-            destination,
+            self.run.destination,
             user_id,
             metric,
         )
-        kept, open_ = Index(), Index()
-        for state, run, digests, _ in rows:
-            identity, content = unpack(digests)
-            if state == ACKNOWLEDGED or run == self.run.number:
-                kept.note(identity, content)
-                if state == ACKNOWLEDGED and len(open_):
-                    open_.forget(identity)
-            else:
-                # What was under way when an earlier run ended may have arrived or not.
-                kept.forget(identity)
-                open_.note(identity, content)
-        if len(rows) >= FOLD_FROM and all(run != self.run.number for _, run, _, _ in rows):
-            self._fold(user_id, metric, kept, open_, sum(row[3] for row in rows))
-        refused = Index() if retry_refused else self._refused(user_id, metric)
-        return Known(kept, refused, self._waiting(user_id, metric))
+        return [_Row(*row) for row in rows]
 
     def _refused(self, user_id: str, metric: str) -> Index:
         rows = self.run.ledger.rows(

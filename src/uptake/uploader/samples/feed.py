@@ -21,6 +21,7 @@ def samples_feed(wire: SamplesWire, key: str, *, retry_refused: bool = False) ->
         office = Office(wire, SamplesLedger(run), session.tally, session.faults)
         owner = f"key:{key_digest(key)}" if wire.user_from_key else ""
         gathering = Gathering(office, put, owner=owner, retry_refused=retry_refused)
+        session.afterwards.append(lambda: office.ledger.tidy(gathering.replaced))
         for batch, file in session.read():
             gathering.take(batch, file)
         gathering.finish()

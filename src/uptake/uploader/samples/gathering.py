@@ -29,6 +29,7 @@ class Gathering:
     Attributes:
         owner: how the ledger calls the user whom the key is bound to, where the wire takes the
             user from the key.
+        replaced: users and metrics of which samples were replaced by others.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Gathering:
     ) -> None:
         self._office = office
         self._put = put
+        self.replaced: set[tuple[str, str]] = set()
         self._owner = owner
         self._retry_refused = retry_refused
         self._room = room
@@ -88,6 +90,8 @@ class Gathering:
         key, group = self._groups.popitem(last=False)
         for job in group.finish():
             self._put(job)
+        if group.replaced:
+            self.replaced.add(key)
         return self._weights.pop(key, 0)
 
     def _readable(self, rows: Rows, file: str) -> Int64s:

@@ -60,6 +60,7 @@ class Group:
         changed: samples to be looked at in the end.
         neighbours: a few that the receiver has, to fill up a request.
         resumed: how many of the buffer had waited in the ledger.
+        replaced: whether some were sent instead of others that are the same.
     """
 
     office: Office
@@ -72,6 +73,7 @@ class Group:
     changing: Index = field(default_factory=Index)
     neighbours: Packed = NONE
     resumed: int = 0
+    replaced: bool = False
 
     def __post_init__(self) -> None:
         for one in self.known.waiting:
@@ -174,6 +176,7 @@ class Group:
         """The requests with all the rest; what is too little for one waits in the ledger."""
         last = self._last_of_changed()
         self.buffer.append(last)
+        self.replaced = len(last) > 0
         yield from self._cut(more=False)
         self._mend()
 
