@@ -1,5 +1,8 @@
 """Which files can be read, and what is said of those that cannot."""
 
+import gzip
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -106,3 +109,21 @@ def test_the_example_in_parquet_has_times_in_a_zone() -> None:
     """So that it shows what is made of them."""
     schema = pq.read_schema(EXAMPLES / "samples.parquet")
     assert str(schema.field("start_date").type) == "timestamp[ms, tz=Europe/Paris]"
+
+
+@pytest.mark.parametrize("name", ["samples.csv", "samples.ndjson", "samples.csv.gz"])
+def test_a_program_may_end_while_a_source_is_open(name: str, tmp_path: Path) -> None:
+    """Nothing reads on behind its back, which would crash it."""
+    example = (EXAMPLES / name.removesuffix(".gz")).read_bytes()
+    head, rows = example.split(b"\n", 1)
+    path = tmp_path / name
+    text = head + b"\n" + rows * 1500
+    path.write_bytes(gzip.compress(text, 1) if name.endswith(".gz") else text)
+    program = (
+        "import sys, pathlib; from uptake.uploader.sources import opening;"
+        "found = opening.samples(pathlib.Path(sys.argv[1]))(); print(next(found).num_rows > 1000)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, path], capture_output=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"True\n", b"")

@@ -14,12 +14,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from uptake.uploader.sources import UnknownSource, Unreadable, csv_tables, opening
+from uptake.uploader.sources import UnknownSource, Unreadable, csv_blocks, opening
 from uptake.uploader.sources.csv_tables import CsvTable, Part
 from uptake.uploader.sources.file_source import Progress
 
 from .found import read_samples, steps, types_of
 
+OPEN_QUOTE = "a quote is not closed, or the row is far too long"
 HEADER = "user_id,metric,device_name,start_date,value,unit\n"
 ROW = "ada,steps,iPhone,2024-03-05T07:08:09+01:00,12,count\n"
 
@@ -97,18 +98,22 @@ def test_rows_of_csv_that_cannot_be_read_do_not_stop_the_rest(table: Path) -> No
     ]
 
 
-def test_a_quote_that_is_not_closed_is_told(table: Path) -> None:
-    """With how far it reaches."""
-    table.write_text(HEADER + ROW + ROW.replace("iPhone", '"iPhone') + ROW)
-    assert read_samples(table) == (
-        [steps(2)],
-        [
-            (
-                3,
-                "has 3 cells where the header has 6, over 2 lines: perhaps a quote is not closed",
-            )
-        ],
-    )
+def test_a_quote_that_is_not_closed_is_told(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What follows is read all the same, whether the file ends first or a row grows too long."""
+    open_ = ROW.replace("iPhone", '"iPhone')
+    expected = ([steps(2), *map(steps, range(4, 14))], [(3, OPEN_QUOTE)])
+    table.write_text(HEADER + ROW + open_ + ROW * 10)
+    assert read_samples(table) == expected
+    monkeypatch.setattr(csv_blocks, "BLOCK_BYTES", 100)
+    monkeypatch.setattr(csv_blocks, "MAX_LINE_BYTES", 200)
+    assert read_samples(table) == expected
+
+
+def test_a_quote_that_is_closed_too_late_is_told(table: Path) -> None:
+    """The rows in between are cells of another."""
+    table.write_text(HEADER + ROW + ROW.replace("iPhone", '"iPhone') + ROW.replace(",", '",') + ROW)
+    reason = "has 8 cells where the header has 6"
+    assert read_samples(table) == ([steps(2), steps(5)], [(3, reason)])
 
 
 def test_bytes_of_csv_that_are_not_utf_8_are_told(table: Path) -> None:
@@ -291,7 +296,7 @@ CELLS = st.text(st.sampled_from('ab",;\n\r é'), max_size=6)
 
 
 @settings(deadline=None)
-@given(st.lists(st.lists(CELLS, min_size=2, max_size=4), max_size=12), st.integers(128, 400))
+@given(st.lists(st.lists(CELLS, min_size=2, max_size=4), max_size=12), st.integers(1, 400))
 def test_any_cells_come_back_with_their_lines(rows: list[list[str]], block: int) -> None:
     """Whatever is quoted, wherever blocks end, and with rows that have too many cells between."""
     text, line = '"a","b"\n', 2
@@ -306,7 +311,7 @@ def test_any_cells_come_back_with_their_lines(rows: list[list[str]], block: int)
         text += written.getvalue()
         line += written.getvalue().count("\n")
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(csv_tables, "BLOCK_BYTES", block)
+        patch.setattr(csv_blocks, "BLOCK_BYTES", block)
         path = Path(folder) / "cells.csv"
         path.write_bytes(text.encode())
         parts = list(CsvTable(path, quoted_empty=True).parts(Progress()))

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,12 +13,10 @@ import pyarrow.csv as pacsv
 from numpy.typing import NDArray
 
 from uptake.uploader.sources import UnknownSource, Unreadable
+from uptake.uploader.sources.csv_blocks import row_blocks
 from uptake.uploader.sources.file_source import Progress
 from uptake.uploader.sources.streams import peeked, unpacked
 from uptake.uploader.sources.utf8 import REPLACEMENT, Utf8
-
-BLOCK_BYTES = 1 << 20
-"""Parsed at a time, and the most that a row may take; Arrow reads some of them ahead."""
 
 HEADER_BYTES = 256 * 1024
 """What a header may take."""
@@ -83,38 +81,35 @@ class CsvTable:
 
     def parts(self, progress: Progress) -> Iterator[Part | Unreadable]:
         """The rows in their order; of each part first those that cannot be read."""
+        first_block = True
+        with unpacked(self._path, progress) as file:
+            stream = Utf8(file)
+            for block in row_blocks(stream, self._delimiter, self.file):
+                if isinstance(block, Unreadable):
+                    yield block
+                    continue
+                line, text = block
+                # Arrow counts the row that it skips, and begins at 1.
+                places = _Places(1 + first_block, line + first_block * self._header_lines)
+                yield from self._parsed(text, places, mended=stream.mended)
+                first_block = False
+
+    def _parsed(
+        self, text: bytes, places: "_Places", *, mended: bool
+    ) -> Iterator[Part | Unreadable]:
         refused: list[pacsv.InvalidRow] = []
 
         def refuse(row: pacsv.InvalidRow) -> str:
             refused.append(row)
             return "skip"
 
-        places = _Places(first=2, line=self._header_lines + 1)
-        try:
-            with (
-                unpacked(self._path, progress) as file,
-                Utf8(file) as stream,
-                self._reader(stream, refuse) as reader,
-            ):
-                for batch in reader:
-                    yield from self._part(batch, places, refused, mended=stream.mended)
-        except pa.ArrowInvalid as error:
-            reason = f"cannot be read from here on: {error}"
-            yield Unreadable(self.file, places.line, reason)
-            return
-        for row, line in places.pass_refused(refused):
-            yield self._misshapen(row, line)
-
-    def _reader(
-        self, stream: Utf8, refuse: Callable[[pacsv.InvalidRow], str]
-    ) -> pacsv.CSVStreamingReader:
-        return pacsv.open_csv(
-            pa.PythonFile(stream, "r"),
+        table = pacsv.read_csv(
+            pa.BufferReader(text),
             read_options=pacsv.ReadOptions(
                 use_threads=False,
-                block_size=BLOCK_BYTES,
+                block_size=len(text) + 1,
                 column_names=self.columns,
-                skip_rows_after_names=1,
+                skip_rows_after_names=places.first - 1,
             ),
             parse_options=pacsv.ParseOptions(
                 delimiter=self._delimiter,
@@ -123,7 +118,11 @@ class CsvTable:
                 invalid_row_handler=refuse,
             ),
             convert_options=self._convert,
-        )
+        ).combine_chunks()
+        for batch in table.to_batches():
+            yield from self._part(batch, places, refused, mended=mended)
+        for row, line in places.pass_refused(refused):
+            yield self._misshapen(row, line)
 
     def _part(
         self,
@@ -151,8 +150,6 @@ class CsvTable:
 
     def _misshapen(self, row: pacsv.InvalidRow, line: int) -> Unreadable:
         reason = f"has {row.actual_columns} cells where the header has {row.expected_columns}"
-        if _height(row) > 1:
-            reason += f", over {_height(row)} lines: perhaps a quote is not closed"
         return Unreadable(self.file, line, reason)
 
 
