@@ -85,6 +85,20 @@ def test_compressed_requests_arrive(sender: Sender, user: str) -> None:
     assert sender.held(user) == samples
 
 
+def test_requests_are_compressed_where_the_other_side_says_it_takes_that(
+    live: LiveServer, key: str, tmp_path: Path, user: str
+) -> None:
+    """And only when it is elsewhere; vendors do not say it."""
+    path = write(tmp_path / "samples.ndjson", some(user, 2000))
+    # 127.0.0.1 as one number: the same place, but not by a name that is known to be here.
+    for url, compressed in ((live.url, False), (live.url.replace("127.0.0.1", "2130706433"), True)):
+        uploader = Sender(live, key, tmp_path, url).uploader()
+        assert uploader.send_samples(path).complete
+        assert uploader.session is not None
+        assert uploader.session._sender is not None
+        assert uploader.session._sender._compressed is compressed
+
+
 def test_an_endpoint_that_is_not_there_stops_the_run(sender: Sender, user: str) -> None:
     """An address with a wrong path is no reason to try for minutes."""
     path = write(sender.folder / "samples.ndjson", some(user, 3))
