@@ -228,7 +228,8 @@ class Group:
     def _last_of_changed(self) -> Packed:
         """Those to be sent of the samples that differ from what was known of them.
 
-        None of an identity of which the last in the source is what the receiver has or will have.
+        None of an identity of which the last in the source is what the receiver has. What is only
+        on its way to it may yet be refused.
         """
         every = join(self.changed)
         self.changed.clear()
@@ -238,10 +239,10 @@ class Group:
         last = np.zeros(int(number.max()) + 1, np.int64)
         np.maximum.at(last, number, np.arange(len(every)))
         before, now, held = self._find(every.identity[:, last])
-        wrong = held != every.content[last]
+        wrong = now | (held != every.content[last])
         sent = every.take(wrong[number])
         self.now.note(sent.identity, sent.content)
-        known = int((before & ~now & ~wrong).sum())
+        known = int((before & ~wrong).sum())
         self.office.tally.add(known=known, repeated=len(every) - len(sent) - known)
         return sent
 
