@@ -5,6 +5,7 @@ import re
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,12 +41,15 @@ def examples_of(document: Path) -> list[Example]:
 def run_examples(document: str, folder: Path) -> None:
     """Run a document's examples in a folder; each must succeed and print what is shown.
 
-    In what is shown, `...` stands for anything, and spaces and line breaks do not count.
+    The sample files that ship with the project are in the folder. In what is shown, `...` stands
+    for anything, and spaces and line breaks do not count.
     """
     examples = examples_of(ROOT / document)
     assert examples
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
+    with suppress(FileExistsError):
+        (folder / "examples").symlink_to(ROOT / "examples")
     lines = ["set -euo pipefail", "trap 'kill $(jobs -p) 2>/dev/null || true; wait' EXIT"]
     for i, example in enumerate(examples):
         kept = [line for line in example.commands.splitlines() if not line.startswith(_NOT_RUN)]
@@ -55,7 +59,12 @@ def run_examples(document: str, folder: Path) -> None:
     done = subprocess.run(
         ["bash", "-c", "\n".join(lines)],
         cwd=folder,
-        env={**os.environ, "PATH": programs, "UPTAKE_PORT": str(port)},
+        env={
+            **os.environ,
+            "PATH": programs,
+            "UPTAKE_PORT": str(port),
+            "XDG_STATE_HOME": str(folder / "state"),
+        },
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
