@@ -65,6 +65,21 @@ def open_contents(settings: Settings, *, make: bool = False) -> Contents:
         return back_end.open_contents(url, make=make)
 
 
+def distribute(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Spread the tables of a store over the nodes of its database.
+
+    Yields:
+        The name of each table that was placed, and the statement that did it.
+
+    Raises:
+        Unusable: the store is none that can be distributed.
+    """
+    with _opening(settings, make=False) as (back_end, url):
+        if back_end.distribute is None:
+            raise StoreUnusable("only PostgreSQL with the extension citus can be distributed")
+        yield from back_end.distribute(url)
+
+
 @contextmanager
 def _opening(settings: Settings, *, make: bool) -> Iterator[tuple["BackEnd", str]]:
     """The back end of a store, and the store's URL; what is wrong with it is one sentence."""
@@ -91,6 +106,7 @@ class BackEnd:
 
     open_store: Callable[[str], Store]
     open_contents: Callable[..., Contents]
+    distribute: Callable[[str], Iterator[tuple[str, str]]] | None = None
 
 
 def _file(url: str) -> Path:
@@ -102,7 +118,7 @@ SQLITE = BackEnd(
     lambda url: sqlite.open_store(_file(url)),
     lambda url, *, make: sqlite.open_contents(_file(url), make=make),
 )
-POSTGRESQL = BackEnd(postgres.open_store, postgres.open_contents)
+POSTGRESQL = BackEnd(postgres.open_store, postgres.open_contents, postgres.distribute)
 BACK_ENDS: Mapping[str, BackEnd] = {
     "sqlite": SQLITE,
     "postgresql": POSTGRESQL,

@@ -11,13 +11,14 @@ import psycopg
 import sqlalchemy
 from sqlalchemy import Connection, Engine, event
 
-from uptake.store import migrations
+from uptake.store import distribution, migrations
 from uptake.store.base import StoreUnavailable, StoreUnusable
 from uptake.store.contents import Contents
 from uptake.store.database import translated
 from uptake.store.pipeline import Pipeline, Prepared
 from uptake.store.records import Entry, Written
 from uptake.store.sql import SqlStore
+from uptake.store.tables import metadata
 from uptake.store.unnest import PIPELINE, UnnestedRows
 
 DRIVER = "postgresql+psycopg"
@@ -98,6 +99,22 @@ def open_contents(url: str, *, make: bool = False) -> Contents:  # noqa: ARG001 
         StoreUnusable: it is not the address of one.
     """
     return Contents(_open_engine(url)[0])
+
+
+def distribute(url: str) -> Iterator[tuple[str, str]]:
+    """Bring a database up to date, and spread its tables over its nodes (`distribution`).
+
+    Raises:
+        StoreUnusable: it cannot be reached, or has no Citus.
+    """
+    store = open_store(url)
+    try:
+        # Citus places a table in a transaction of its own: the rest follows when it is asked again.
+        with translated(), store.engine.connect() as connection:
+            connection.execution_options(isolation_level="AUTOCOMMIT")
+            yield from distribution.distribute(connection, metadata.tables)
+    finally:
+        store.close()
 
 
 def _open_engine(url: str) -> tuple[Engine, str]:
