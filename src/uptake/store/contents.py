@@ -1,6 +1,6 @@
 """All rows of a store: out of it, in one state, and into an empty one, whatever its engine."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from typing import Any
@@ -14,6 +14,8 @@ from uptake.store.database import Database
 
 AT_ONCE = 32
 """Rows in memory at a time. The largest, a document, has 4 MiB."""
+
+NAMES_AT_ONCE = 1000
 
 BLOB_COLUMNS = {"images": "blob", "rejections": "raw_blob"}
 """The columns that name blobs, by their tables."""
@@ -111,6 +113,16 @@ class Snapshot(_Tables):
         """The rows of a table, in no order; few of them are in memory at a time."""
         streamed = self._connection.execution_options(yield_per=AT_ONCE)
         yield from streamed.execute(select(self._tables[name]))
+
+    def still_named(self, blobs: Collection[str]) -> set[str]:
+        """Those of some blobs that a row names."""
+        named = set()
+        for name, column in BLOB_COLUMNS.items():
+            streamed = self._connection.execution_options(yield_per=NAMES_AT_ONCE)
+            for blob in streamed.scalars(select(self._tables[name].c[column])):
+                if blob in blobs:
+                    named.add(blob)
+        return named
 
 
 class Filling(_Tables):
