@@ -14,6 +14,7 @@ from deployments import Deployment, deployed  # noqa: E402
 from nodes import two_nodes  # noqa: E402
 from uptake.testing.live import LiveServer, serving  # noqa: E402
 from uptake.testing.postgres import Postgres, postgres  # noqa: E402
+from uptake.testing.seaweedfs import SeaweedFS, object_store  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -34,6 +35,13 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
 def key(live: LiveServer) -> str:
     """A key of the live server that may write and read everything in the default project."""
     return live.create_key()
+
+
+@pytest.fixture(scope="session")
+def seaweedfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeaweedFS]:
+    """One object store for all tests, which use places of their own in it; it may be killed."""
+    with object_store(tmp_path_factory.mktemp("seaweedfs") / "data") as store:
+        yield store
 
 
 @pytest.fixture

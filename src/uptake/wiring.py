@@ -1,17 +1,21 @@
 """The only place that names concrete things: which store, which blobs, put together how."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from uptake.blobs import Blobs, BlobsUnusable, open_blobs
+from uptake.blobs import Blobs, BlobsUnavailable, BlobsUnusable, open_blobs
 from uptake.intake.accept import Intake
 from uptake.intake.commit import GroupCommit
 from uptake.intake.schemas import DocumentTypes
+from uptake.intake.upkeep import Upkeep, chores
 from uptake.settings import Settings
 from uptake.store import postgres, sqlite
 from uptake.store.base import Store, StoreUnusable
+from uptake.store.contents import Contents
 
 DATABASE_FILE = "uptake.db"
 
@@ -28,10 +32,12 @@ class Services:
     blobs: Blobs
     intake: Intake
     commit: GroupCommit
+    upkeep: Upkeep
     public_url: str
 
     def close(self) -> None:
         """Write what waits and let go of the store."""
+        self.upkeep.close()
         self.commit.close()
         self.store.close()
 
@@ -42,14 +48,42 @@ def open_store(settings: Settings) -> Store:
     Raises:
         Unusable: it cannot be opened.
     """
-    try:
-        if not settings.database:
+    with _told():
+        back_end, place = _database(settings, make=True)
+        return back_end.open_store(place)
+
+
+def open_contents(settings: Settings, *, make: bool = False) -> Contents:
+    """What is in the store that the settings name, whatever version wrote it.
+
+    Args:
+        settings: of a server.
+        make: whether to make an empty store where there is none.
+
+    Raises:
+        Unusable: it cannot be opened.
+    """
+    with _told():
+        back_end, place = _database(settings, make=make)
+        return back_end.open_contents(place, make=make)
+
+
+def _database(settings: Settings, *, make: bool) -> "tuple[BackEnd, Any]":
+    """What keeps the database, and where."""
+    if not settings.database:
+        if make:
             settings.data_dir.mkdir(parents=True, exist_ok=True)
-            return sqlite.open_store(settings.data_dir / DATABASE_FILE)
-        scheme = urlsplit(settings.database).scheme
-        if scheme not in BACK_ENDS:
-            raise Unusable(f"--database: {scheme!r} is none of {', '.join(BACK_ENDS)}")
-        return BACK_ENDS[scheme](settings.database)
+        return BACK_ENDS["sqlite"], settings.data_dir / DATABASE_FILE
+    scheme = urlsplit(settings.database).scheme
+    if scheme not in BACK_ENDS:
+        raise Unusable(f"--database: {scheme!r} is none of {', '.join(BACK_ENDS)}")
+    return BACK_ENDS[scheme], BACK_ENDS[scheme].place(settings.database)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
     except (StoreUnusable, OSError) as error:
         raise Unusable(str(error)) from error
     except ValueError as error:
@@ -57,17 +91,53 @@ def open_store(settings: Settings) -> Store:
         raise Unusable(f"--database: {error}") from error
 
 
-def _open_sqlite(url: str) -> Store:
+def _file(url: str) -> Path:
     # As everywhere with SQLite: three slashes for a relative path, four for an absolute one.
-    return sqlite.open_store(Path(unquote(urlsplit(url).path[1:])))
+    return Path(unquote(urlsplit(url).path[1:]))
 
 
-BACK_ENDS: Mapping[str, Callable[[str], Store]] = {
-    "sqlite": _open_sqlite,
-    "postgresql": postgres.open_store,
-    "postgres": postgres.open_store,
+@dataclass(frozen=True, slots=True)
+class BackEnd:
+    """What can keep a database: how it is opened, and what its URL is turned into for that."""
+
+    open_store: Callable[[Any], Store]
+    open_contents: Callable[..., Contents]
+    place: Callable[[str], Any] = str
+
+
+BACK_ENDS = {
+    "sqlite": BackEnd(sqlite.open_store, sqlite.open_contents, _file),
+    "postgresql": BackEnd(postgres.open_store, postgres.open_contents),
+    "postgres": BackEnd(postgres.open_store, postgres.open_contents),
 }
-"""How a store is opened, by the scheme of its URL."""
+"""By the scheme of its URL."""
+
+
+def open_named_blobs(settings: Settings) -> Blobs:
+    """The blobs that the settings name.
+
+    Raises:
+        Unusable: they cannot be opened.
+    """
+    try:
+        return open_blobs(settings.blobs_url)
+    except BlobsUnusable as error:
+        raise Unusable(str(error)) from error
+
+
+def check_blobs(settings: Settings) -> None:
+    """See that blobs can be written, read, listed and deleted where the settings say.
+
+    A process that serves does without: while blobs are out of reach images are too, and nothing
+    else.
+
+    Raises:
+        Unusable: they cannot.
+    """
+    try:
+        open_named_blobs(settings).check()
+    except BlobsUnavailable as error:
+        raise Unusable(f"{settings.blobs_url}: {error}") from error
 
 
 def open_services(settings: Settings) -> Services:
@@ -78,11 +148,16 @@ def open_services(settings: Settings) -> Services:
     """
     store = open_store(settings)
     try:
-        blobs = open_blobs(settings.blobs_url)
-    except BlobsUnusable as error:
+        blobs = open_named_blobs(settings)
+    except Unusable:
         store.close()
-        raise Unusable(str(error)) from error
+        raise
     types = DocumentTypes(store)
     return Services(
-        store, blobs, Intake(types, blobs), GroupCommit(store), settings.public_url.rstrip("/")
+        store,
+        blobs,
+        Intake(types, blobs),
+        GroupCommit(store),
+        Upkeep(store, chores(store, blobs)),
+        settings.public_url.rstrip("/"),
     )

@@ -17,7 +17,8 @@ from granian.http import HTTP1Settings
 from granian.server.mp import MPServer, WorkerProcess
 
 from uptake import wiring
-from uptake.cli.store import DATA_DIR, Database, DataDir, Failed
+from uptake.cli.apart import apart
+from uptake.cli.store import DATA_DIR, BlobsUrl, Database, DataDir, Failed
 from uptake.http.stopping import TOLD
 from uptake.settings import Settings
 
@@ -40,12 +41,7 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter an option
         typer.Option("--port", envvar="UPTAKE_PORT", min=0, max=65535, help="0: any free port."),
     ] = DEFAULTS.port,
     database: Database = "",
-    blobs: Annotated[
-        str,
-        typer.Option(
-            "--blobs", envvar="UPTAKE_BLOBS", help="URL of the images; else in --data-dir."
-        ),
-    ] = "",
+    blobs: BlobsUrl = "",
     workers: Annotated[
         int, typer.Option("--workers", envvar="UPTAKE_WORKERS", min=1, help="Processes.")
     ] = DEFAULTS.workers,
@@ -71,6 +67,7 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter an option
     check_port(settings.host, settings.port)
     # Opened once here, so that what is wrong is told in one line and migrations run once.
     wiring.open_services(settings).close()
+    apart(wiring.check_blobs, settings)
     run(settings)
 
 

@@ -34,8 +34,8 @@ from uptake.wiring import Services
 GC_THRESHOLDS = (20_000, 50, 100)
 
 WORK_THREADS = 3
-"""Threads for images, large bodies and reads. More hold more images in memory at once, and make
-them no faster: two keep a disk busy (measured)."""
+"""Threads for what is asked of the store. Images and large bodies have their own, as many as the
+blob store says: one that does not answer must not hold up the rest."""
 
 
 def create() -> ASGIApp:
@@ -58,13 +58,24 @@ def build(services: Services, write_line: Callable[[bytes], object]) -> ASGIApp:
     """
     access = Access(services.store)
     stopping = Stopping()
-    ingest = Ingest(access, Bodies(), services.intake, services.commit, stopping)
+    threads = ThreadPoolExecutor(services.blobs.parallel, thread_name_prefix="blobs")
+    ingest = Ingest(
+        access,
+        Bodies(),
+        services.intake,
+        services.commit,
+        services.store,
+        services.blobs,
+        threads,
+        stopping,
+    )
 
     @asynccontextmanager
     async def lifespan(_app: Litestar) -> AsyncIterator[None]:
         pool = ThreadPoolExecutor(WORK_THREADS, thread_name_prefix="work")
         asyncio.get_running_loop().set_default_executor(pool)
         stopping.listen()
+        services.upkeep.start()
         yield
         services.close()
 
@@ -78,7 +89,7 @@ def build(services: Services, write_line: Callable[[bytes], object]) -> ASGIApp:
             *uploads,
             *api_routes(services, access),
             *health_routes(services, stopping),
-            image_route(services),
+            image_route(services, threads),
             _openapi_route(),
         ],
         exception_handlers={Exception: problems.handle},

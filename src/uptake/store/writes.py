@@ -4,22 +4,24 @@ Everything that a user's row orders is written after that row, whose upsert lock
 with many writers, entries of one user wait for each other there, and those of others do not.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from operator import itemgetter
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, bindparam, literal_column, select
+from sqlalchemy import Connection, bindparam, literal_column, select, update
 
 from uptake.model.items import Attributes
 from uptake.store import tables as t
 from uptake.store.base import FIRST_IMAGE_ID
 from uptake.store.database import Database, Row
 from uptake.store.profiles import ProfileStatements, Told, touched
+from uptake.store.receipts import receipt_row
 from uptake.store.records import (
     BatchRecord,
     DocumentRecord,
     Entry,
+    Erased,
     ImageRecord,
     Record,
     RejectionRecord,
@@ -35,6 +37,7 @@ _KEY = ("project_id", "user_id")
 _SEEN = ("first_seen", "last_seen")
 _BATCH = ("metric", "digest", "first", "last", "count", "columns")
 _DOCUMENT = ("upload_id", "type", "data")
+_RECEIPT = tuple(column.name for column in t.receipts.columns)
 
 
 class Statements:
@@ -57,6 +60,7 @@ class Statements:
         self.add_rejections = bulk(
             insert(t.rejections), [column.name for column in t.rejections.columns]
         )
+        self.add_receipts = bulk(insert(t.receipts).on_conflict_do_nothing(), _RECEIPT)
         self.next_image = (
             insert(t.image_numbers)
             .values(last=FIRST_IMAGE_ID)
@@ -102,29 +106,30 @@ class Group:
 
     Args:
         entries: in the order in which they are to be written.
+        erased: project and id of users of whom nothing is written.
 
     Attributes:
-        told_documents, images: the records of which there is something to tell, each after the
-            number of its entry and its place in it.
+        to_tell: the records of which there is something to tell, each after the number of its
+            entry and its place in it.
     """
 
-    def __init__(self, entries: Sequence[Entry]) -> None:
+    def __init__(self, entries: Sequence[Entry], erased: Collection[tuple[str, str]] = ()) -> None:
         self.entries = entries
+        self.erased = erased
         self.users: dict[tuple[str, str], Row] = {}
         self.told = Told()
         self.batches: list[Row] = []
         self.uploads: list[Row] = []
         self.documents: list[Row] = []
         self.rejections: list[Row] = []
-        self.told_documents: list[tuple[int, int, DocumentRecord]] = []
-        self.images: list[tuple[int, int, ImageRecord]] = []
+        self.to_tell: list[tuple[int, int, Record]] = []
         for number, entry in enumerate(entries):
             for place, record in enumerate(entry.records):
-                self._add(entry, record)
-                if isinstance(record, DocumentRecord):
-                    self.told_documents.append((number, place, record))
-                elif isinstance(record, ImageRecord):
-                    self.images.append((number, place, record))
+                gone = self.is_erased(entry, record.user_id)
+                if gone or isinstance(record, DocumentRecord | ImageRecord):
+                    self.to_tell.append((number, place, record))
+                if not gone:
+                    self._add(entry, record)
             for rejection in entry.rejections:
                 self.reject(entry, rejection)
 
@@ -151,6 +156,23 @@ class Group:
         user["last_seen"] = max(user["last_seen"], entry.received_at)
         return key
 
+    def is_erased(self, entry: Entry, user_id: str) -> bool:
+        """Whether nothing of this user is written."""
+        return bool(self.erased) and (entry.project, user_id) in self.erased
+
+    def images(self) -> list[tuple[int, int, ImageRecord]]:
+        """The images to write, as in `to_tell`, all of a project together.
+
+        In one order for every group, as a project's numbers are locked until the end.
+        """
+        found = [
+            (number, place, record)
+            for number, place, record in self.to_tell
+            if isinstance(record, ImageRecord)
+            and not self.is_erased(self.entries[number], record.user_id)
+        ]
+        return sorted(found, key=lambda image: self.entries[image[0]].project)
+
     def add_document(self, entry: Entry, record: DocumentRecord) -> None:
         """Have a document written whose upload id is claimed."""
         row = self._touch(entry, record.user_id)
@@ -159,8 +181,12 @@ class Group:
 
     def reject(self, entry: Entry, rejection: RejectionRecord) -> None:
         """Have a refusal written."""
+        if self.is_erased(entry, rejection.user_id):
+            return
         row = msgspec.structs.asdict(rejection) | {
-            "faults": msgspec.json.encode(rejection.faults).decode()
+            "faults": msgspec.json.encode(rejection.faults).decode(),
+            "context": msgspec.json.encode(rejection.context).decode(),
+            "resolved_by": None,
         }
         row |= {"project_id": entry.project, "request_id": entry.request_id}
         self.rejections.append(row | {"received_at": entry.received_at})
@@ -183,17 +209,39 @@ def write(
     statements.add_documents.run(connection, group.documents)
     statements.add_rejections.run(connection, group.rejections)
     written: list[list[Written]] = [[None] * len(entry.records) for entry in group.entries]
-    for number, place, record in group.told_documents:
-        written[number][place] = _NEW_DOCUMENT if record.digest is None else next(claims)
-    # A project at a time and in one order, as its images' numbers are locked until the end.
-    group.images.sort(key=lambda image: group.entries[image[0]].project)
-    for number, place, image in group.images:
-        entry = group.entries[number]
-        written[number][place] = _write_image(connection, statements, entry, image)
-    return [tuple(row) for row in written]
+    for number, place, told in group.to_tell:
+        if group.is_erased(group.entries[number], told.user_id):
+            written[number][place] = _ERASED
+        elif isinstance(told, DocumentRecord):
+            written[number][place] = _NEW_DOCUMENT if told.digest is None else next(claims)
+    for number, place, image in group.images():
+        written[number][place] = _write_image(connection, statements, group.entries[number], image)
+    _resolve(connection, group)
+    outcomes = [tuple(row) for row in written]
+    statements.add_receipts.run(
+        connection,
+        [
+            receipt_row(entry, outcome, place, group.erased)
+            for place, (entry, outcome) in enumerate(zip(group.entries, outcomes, strict=True))
+        ],
+    )
+    return outcomes
 
 
 _NEW_DOCUMENT = WrittenDocument(None, new=True)
+_ERASED = Erased()
+
+
+def _resolve(connection: Connection, group: Group) -> None:
+    """Note which rejections the entries of a group are the replay of."""
+    for entry in group.entries:
+        if entry.resolves is not None:
+            user_id, rejection_id = entry.resolves
+            connection.execute(
+                update(t.rejections)
+                .filter_by(project_id=entry.project, user_id=user_id, rejection_id=rejection_id)
+                .values(resolved_by=entry.request_id)
+            )
 
 
 def _claim_uploads(
@@ -202,8 +250,10 @@ def _claim_uploads(
     """Claim the derived upload ids of a group, each for the document that comes first."""
     claims = [
         (group.entries[number], record)
-        for number, _, record in group.told_documents
-        if record.digest is not None
+        for number, _, record in group.to_tell
+        if isinstance(record, DocumentRecord)
+        and record.digest is not None
+        and not group.is_erased(group.entries[number], record.user_id)
     ]
     if not claims:
         return
