@@ -13,8 +13,9 @@ from pathlib import Path
 
 from benchmarks import report
 from benchmarks.load import generator
-from benchmarks.rounds import PARTS, Benchmark, Settings
+from benchmarks.rounds import GROWTH, PARTS, Benchmark, Settings
 from benchmarks.server import ServerError
+from benchmarks.subjects import ENGINES
 
 FREE_BYTES_NEEDED = 8_000_000_000
 """What one server may write at most, images above all; it is deleted before the next starts."""
@@ -42,7 +43,14 @@ def _settings() -> Settings:
         "--workers", type=int, nargs="+", default=[1, 2], help="to try each (default: 1 2)"
     )
     parser.add_argument(
-        "--only", choices=PARTS, nargs="+", default=list(PARTS), help="measure these alone"
+        "--only",
+        choices=(*PARTS, GROWTH),
+        nargs="+",
+        default=list(PARTS),
+        help="measure these alone; growth is measured only when it is named here",
+    )
+    parser.add_argument(
+        "--engine", choices=ENGINES, nargs="+", default=list(ENGINES), help="(default: both)"
     )
     parser.add_argument(
         "--scratch", type=Path, default=_scratch(), help="for data folders (default: %(default)s)"
@@ -63,6 +71,7 @@ def _settings() -> Settings:
         rounds=options.rounds,
         workers=tuple(dict.fromkeys(options.workers)),
         parts=frozenset(options.only),
+        engines=tuple(dict.fromkeys(options.engine)),
         scratch=options.scratch,
     )
 
