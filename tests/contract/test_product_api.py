@@ -6,7 +6,6 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
-from uuid import uuid4
 
 import httpx2
 import pytest
