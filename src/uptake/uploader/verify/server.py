@@ -39,6 +39,7 @@ class _Device(msgspec.Struct):
 
 class _Sync(msgspec.Struct):
     devices: list[_Device]
+    next: str | None = None
 
 
 class _Page(msgspec.Struct):
@@ -72,20 +73,32 @@ class Server:
         """
         user = f"{PREFIX}/users/{quote(user_id, safe='')}"
         if self._has_sync:
-            body = self._get(f"{user}/sync", {"metric": metric})
-            if body is not None:
-                sync = _decode(body, _Sync)
-                return [
-                    DayDigest(device.device_name, _days(day.day), day.count, day.digest)
-                    for device in sync.devices
-                    for day in device.days
-                ]
+            told = self._sync(user, metric)
+            if told is not None:
+                return told
             if self._get(user, {}) is None:
                 return []
             # It knows the user, and so not the question: it is of an older version.
             self._has_sync = False
         held = self._samples(user_id, metric, {})
         return [] if held is None else day_digests(held)
+
+    def _sync(self, user: str, metric: str) -> list[DayDigest] | None:
+        found: list[DayDigest] = []
+        cursor: str | None = ""
+        while cursor is not None:
+            query = {"metric": metric, "limit": str(PAGE)} | ({"cursor": cursor} if cursor else {})
+            body = self._get(f"{user}/sync", query)
+            if body is None:
+                return None
+            page = _decode(body, _Sync)
+            found += [
+                DayDigest(device.device_name, _days(day.day), day.count, day.digest)
+                for device in page.devices
+                for day in device.days
+            ]
+            cursor = page.next
+        return found
 
     def samples(self, user_id: str, metric: str, first: int, last: int) -> Index:
         """Identities of the samples that start from one day to another, with digests' second words.
