@@ -51,12 +51,12 @@ class GatedStore:
 
 
 def _entry(number: int) -> Entry:
-    return Entry(DEFAULT_PROJECT, f"r{number}", 1, (Attributes(f"u{number}", {"a": "b"}),))
+    return Entry(DEFAULT_PROJECT, f"r{number}", 1, (Attributes(f"u{number}", ("a",), ["b"]),))
 
 
 def _poison(number: int) -> Entry:
     """An entry that no database takes: half a surrogate pair is not text."""
-    return Entry(DEFAULT_PROJECT, f"r{number}", 1, (Attributes(f"u{number}\ud800", {"a": "b"}),))
+    return Entry(DEFAULT_PROJECT, f"r{number}", 1, (Attributes(f"u{number}\ud800", ("a",), ["b"]),))
 
 
 def _started(gated: GatedStore) -> tuple[GroupCommit, Future[tuple[Written, ...]]]:

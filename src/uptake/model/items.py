@@ -4,6 +4,7 @@ Nothing below a format knows a vendor: whoever sent an item, it is one of these.
 """
 
 import re
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
@@ -36,10 +37,21 @@ class Document(msgspec.Struct, frozen=True):
 
 
 class Attributes(msgspec.Struct, frozen=True, gc=False):
-    """Values of some of a user's attributes; those not named stay as they are."""
+    """Values of some of a user's attributes; those not named stay as they are.
+
+    Attributes:
+        user_id: whose they are.
+        names: of the attributes, each once; one tuple for all the users of a table.
+        values: in the order of the names.
+    """
 
     user_id: str
-    values: dict[str, str]
+    names: tuple[str, ...]
+    values: Sequence[str]
+
+    def mapping(self) -> dict[str, str]:
+        """The values by name."""
+        return dict(zip(self.names, self.values, strict=True))
 
 
 class Image(msgspec.Struct, frozen=True):

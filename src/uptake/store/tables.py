@@ -1,26 +1,42 @@
 """The tables; those of users' data lead with `(project_id, user_id)` and can be distributed."""
 
-from typing import Any
-
+import sqlalchemy
 from sqlalchemy import (
     BigInteger,
     Column,
+    Dialect,
     Index,
     Integer,
     LargeBinary,
     MetaData,
     SmallInteger,
-    String,
     Table,
     Text,
+    TypeDecorator,
+    and_,
+    text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.functions import GenericFunction
 
 metadata = MetaData()
 
-JsonText = Text().with_variant(JSONB(), "postgresql")
+
+class Name(TypeDecorator[str]):
+    """PostgreSQL's text, ordered by code points whatever the language of the database.
+
+    It cannot hold a NUL, which is therefore in no name that is kept: whoever asks for one that has
+    it is given nothing, as if they had asked for NULL.
+    """
+
+    impl = sqlalchemy.String
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """See `TypeDecorator`."""
+        del dialect
+        return None if value is None or "\0" in value else value
+
+
+String = sqlalchemy.String().with_variant(Name(collation="C"), "postgresql")
 
 projects = Table(
     "projects",
@@ -38,7 +54,7 @@ keys = Table(
     Column("scopes", String, nullable=False),
     Column("user_id", String),
     Column("rate_requests", Integer),
-    Column("rate_seconds", Integer),
+    Column("rate_seconds", BigInteger),
     Column("created_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger),
     Column("revoked_at", BigInteger),
@@ -69,11 +85,25 @@ users = Table(
     Column("revision", BigInteger, nullable=False),
     Column("first_seen", BigInteger, nullable=False),
     Column("last_seen", BigInteger, nullable=False),
-    # A digest of the attributes' names; "" while there are none, NULL once they came in parts.
-    Column("names", String),
-    Column("attributes", JsonText, nullable=False),
+    # Values as a JSON array in the order of a set of names; or, `names` being NULL, a JSON object.
+    Column("names", LargeBinary),
+    Column("attributes", LargeBinary),
     sqlite_with_rowid=False,
 )
+
+attribute_names = Table(
+    "attribute_names",
+    metadata,
+    Column("project_id", String, primary_key=True),
+    Column("digest", LargeBinary, primary_key=True),
+    Column("names", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+names_of_users = and_(
+    attribute_names.c.project_id == users.c.project_id, attribute_names.c.digest == users.c.names
+)
+"""What joins a user with the names of its attributes."""
 
 sample_batches = Table(
     "sample_batches",
@@ -162,38 +192,77 @@ rejections = Table(
     Column("faults", Text, nullable=False),
     Column("raw", LargeBinary, nullable=False),
     Column("raw_blob", String),
+    Column("context", Text, nullable=False),
+    Column("resolved_by", String),
     Index("rejections_by_time", "project_id", "rejection_id"),
 )
 
+receipts = Table(
+    "receipts",
+    metadata,
+    Column("project_id", String, primary_key=True),
+    Column("request_id", String, primary_key=True),
+    Column("received_at", BigInteger, primary_key=True),
+    # Two requests may bear one id, if their sender gives it: then this tells them apart.
+    Column("place", SmallInteger, primary_key=True),
+    Column("format", String, nullable=False),
+    Column("key_id", String, nullable=False),
+    Column("user_id", String, nullable=False),
+    Column("items", LargeBinary, nullable=False),
+    Column("first_refused", String),
+    Column("last_refused", String),
+    Index(
+        "receipts_by_user",
+        "project_id",
+        "user_id",
+        sqlite_where=text("user_id <> ''"),
+        postgresql_where=text("user_id <> ''"),
+    ),
+    sqlite_with_rowid=False,
+)
 
-class json_value(GenericFunction[Any]):  # noqa: N801 - read as an SQL function
-    """A JSON value from the UTF-8 bytes that a parameter carries."""
+tombstones = Table(
+    "tombstones",
+    metadata,
+    Column("project_id", String, primary_key=True),
+    Column("user_hash", String, primary_key=True),
+    Column("erased_at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
 
-    inherit_cache = True
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("project_id", String, primary_key=True),
+    Column("erasure_id", String, primary_key=True),
+    Column("user_hash", String, nullable=False),
+    Column("erased_at", BigInteger, nullable=False),
+    Column("counts", Text, nullable=False),
+    # Until then bytes of the user may be left in the blob store.
+    Column("finished_at", BigInteger),
+    sqlite_with_rowid=False,
+)
 
+retention_rules = Table(
+    "retention_rules",
+    metadata,
+    Column("project_id", String, primary_key=True),
+    Column("kind", String, primary_key=True),
+    Column("type", String, primary_key=True),
+    Column("days", Integer, nullable=False),
+)
 
-@compiles(json_value)
-def _sqlite_value(element: Any, compiler: Any, **options: Any) -> str:
-    return f"CAST({compiler.process(element.clauses, **options)} AS TEXT)"
+claims = Table(
+    "claims",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("until", BigInteger, nullable=False),
+)
 
-
-@compiles(json_value, "postgresql")
-def _postgresql_value(element: Any, compiler: Any, **options: Any) -> str:
-    return f"CAST(convert_from({compiler.process(element.clauses, **options)}, 'UTF8') AS JSONB)"
-
-
-class merge_json(GenericFunction[Any]):  # noqa: N801 - read as an SQL function
-    """Two JSON objects as one, members of the second over those of the first."""
-
-    inherit_cache = True
-
-
-@compiles(merge_json)
-def _sqlite_merge(element: Any, compiler: Any, **options: Any) -> str:
-    return f"json_patch({compiler.process(element.clauses, **options)})"
-
-
-@compiles(merge_json, "postgresql")
-def _postgresql_merge(element: Any, compiler: Any, **options: Any) -> str:
-    first, second = element.clauses
-    return f"({compiler.process(first, **options)} || {compiler.process(second, **options)})"
+tombstone_changes = Table(
+    "tombstone_changes",
+    metadata,
+    Column("project_id", String, primary_key=True),
+    # Grows with every tombstone that is set or taken away, so that each process knows them all.
+    Column("number", BigInteger, nullable=False),
+)

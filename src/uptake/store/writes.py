@@ -4,23 +4,24 @@ Everything that a user's row orders is written after that row, whose upsert lock
 with many writers, entries of one user wait for each other there, and those of others do not.
 """
 
-import hashlib
-from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Collection, Iterator, Sequence
 from operator import itemgetter
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, LargeBinary, bindparam, case, select
+from sqlalchemy import Connection, bindparam, literal_column, select, update
 
 from uptake.model.items import Attributes
 from uptake.store import tables as t
 from uptake.store.base import FIRST_IMAGE_ID
-from uptake.store.database import Bulk, Database
+from uptake.store.database import Database, Row
+from uptake.store.profiles import ProfileStatements, Told, touched
+from uptake.store.receipts import receipt_row
 from uptake.store.records import (
     BatchRecord,
     DocumentRecord,
     Entry,
+    Erased,
     ImageRecord,
     Record,
     RejectionRecord,
@@ -32,37 +33,34 @@ from uptake.store.records import (
 SEQUENCE_BITS = 16
 """A batch's sequence is its user's revision, then its place in the group in this many bits."""
 
-NO_NAMES = ""
-MAX_NAME_SETS = 1024
-"""Sets of attribute names whose digests are remembered."""
-
-Row = dict[str, Any]
-
-
 _KEY = ("project_id", "user_id")
 _SEEN = ("first_seen", "last_seen")
 _BATCH = ("metric", "digest", "first", "last", "count", "columns")
 _DOCUMENT = ("upload_id", "type", "data")
+_RECEIPT = tuple(column.name for column in t.receipts.columns)
 
 
 class Statements:
     """The statements of `write`, for a database."""
 
     def __init__(self, database: Database) -> None:
-        insert, dialect = database.insert, database.engine.dialect
-        self.claim_upload = insert(t.uploads).on_conflict_do_nothing()
+        insert, bulk = database.insert, database.bulk
+        self.many_writers = database.many_writers
+        add_upload = insert(t.uploads).on_conflict_do_nothing()
         add_document = insert(t.documents).on_conflict_do_nothing()
         batch = (*_KEY, *_BATCH, "received_at", "of_project", "of_user", "place")
-        self.touch_users = Bulk(_upsert_user(insert), (*_KEY, *_SEEN), dialect)
-        self.set_attributes = Bulk(
-            _upsert_attributes(insert), (*_KEY, *_SEEN, "names", "told"), dialect
+        same_batch = (*_KEY, "metric", "digest")
+        claim = add_upload.returning(t.uploads.c.project_id, t.uploads.c.upload_id)
+        self.touch_users = bulk(_upsert_user(insert), (*_KEY, *_SEEN))
+        self.profiles = ProfileStatements(database)
+        self.add_batches = bulk(_upsert_batch(insert), batch, same_batch)
+        self.claim_uploads = bulk(claim, (*_KEY, "upload_id", "digest"))
+        self.add_uploads = bulk(add_upload, (*_KEY, "upload_id", "digest"))
+        self.add_documents = bulk(add_document, (*_KEY, *_DOCUMENT, "received_at"))
+        self.add_rejections = bulk(
+            insert(t.rejections), [column.name for column in t.rejections.columns]
         )
-        self.add_batches = Bulk(_upsert_batch(insert), batch, dialect)
-        self.add_uploads = Bulk(self.claim_upload, (*_KEY, "upload_id", "digest"), dialect)
-        self.add_documents = Bulk(add_document, (*_KEY, *_DOCUMENT, "received_at"), dialect)
-        self.add_rejections = Bulk(
-            insert(t.rejections), [column.name for column in t.rejections.columns], dialect
-        )
+        self.add_receipts = bulk(insert(t.receipts).on_conflict_do_nothing(), _RECEIPT)
         self.next_image = (
             insert(t.image_numbers)
             .values(last=FIRST_IMAGE_ID)
@@ -76,38 +74,10 @@ class Statements:
 
 
 def _upsert_user(insert: Any) -> Any:
-    statement = insert(t.users).values(revision=1, names=NO_NAMES, attributes="{}")
+    statement = insert(t.users).values(revision=literal_column("1"))
     return statement.on_conflict_do_update(
-        index_elements=["project_id", "user_id"],
-        set_=_touched(statement.excluded),
+        index_elements=["project_id", "user_id"], set_=touched(statement.excluded)
     )
-
-
-def _upsert_attributes(insert: Any) -> Any:
-    told_json = t.json_value(bindparam("told", type_=LargeBinary))
-    statement = insert(t.users).values(revision=1, attributes=told_json)
-    told, kept = statement.excluded, t.users.c
-    merged = t.merge_json(kept.attributes, told.attributes)
-    return statement.on_conflict_do_update(
-        index_elements=["project_id", "user_id"],
-        set_={
-            **_touched(told),
-            # The same names again, as in every nightly sync: nothing stays of what there was, and
-            # there is no need to look for it, which takes as long as all the rest.
-            "attributes": case((kept.names == told.names, told.attributes), else_=merged),
-            "names": case((kept.names.in_((told.names, NO_NAMES)), told.names), else_=None),
-        },
-    )
-
-
-def _touched(excluded: Any) -> dict[str, Any]:
-    # Writers of one user may come in another order than that in which they received.
-    first, last = t.users.c.first_seen, t.users.c.last_seen
-    return {
-        "revision": t.users.c.revision + 1,
-        "first_seen": case((excluded.first_seen < first, excluded.first_seen), else_=first),
-        "last_seen": case((excluded.last_seen > last, excluded.last_seen), else_=last),
-    }
 
 
 def _upsert_batch(insert: Any) -> Any:
@@ -136,36 +106,42 @@ class Group:
 
     Args:
         entries: in the order in which they are to be written.
+        erased: project and id of users of whom nothing is written.
+
+    Attributes:
+        gone: number of the entry, and place in it, of records about erased users.
+        told_documents, images: the records of which there is something to tell, each after the
+            number of its entry and its place in it.
     """
 
-    def __init__(self, entries: Sequence[Entry]) -> None:
+    def __init__(self, entries: Sequence[Entry], erased: Collection[tuple[str, str]] = ()) -> None:
         self.entries = entries
+        self.erased = erased
         self.users: dict[tuple[str, str], Row] = {}
-        self.attributes: list[Row] = []
+        self.told = Told()
         self.batches: list[Row] = []
         self.uploads: list[Row] = []
         self.documents: list[Row] = []
         self.rejections: list[Row] = []
-        for entry in entries:
-            for record in entry.records:
+        self.gone: list[tuple[int, int]] = []
+        self.told_documents: list[tuple[int, int, DocumentRecord]] = []
+        self.images: list[tuple[int, int, ImageRecord]] = []
+        for number, entry in enumerate(entries):
+            for place, record in enumerate(entry.records):
+                if self.is_erased(entry, record.user_id):
+                    self.gone.append((number, place))
+                    continue
                 self._add(entry, record)
+                if isinstance(record, DocumentRecord):
+                    self.told_documents.append((number, place, record))
+                elif isinstance(record, ImageRecord):
+                    self.images.append((number, place, record))
             for rejection in entry.rejections:
                 self.reject(entry, rejection)
-        # In one order for every group, so that two writers never wait for each other.
-        self.attributes.sort(key=itemgetter("project_id", "user_id"))
 
     def _add(self, entry: Entry, record: Record) -> None:
         if isinstance(record, Attributes):
-            self.attributes.append(
-                {
-                    "project_id": entry.project,
-                    "user_id": record.user_id,
-                    "first_seen": entry.received_at,
-                    "last_seen": entry.received_at,
-                    "names": _names_digest(tuple(record.values)),
-                    "told": msgspec.json.encode(record.values),
-                }
-            )
+            self.told.tell(entry.project, record, entry.received_at)
         elif isinstance(record, BatchRecord):
             row = self._touch(entry, record.user_id)
             row |= {name: getattr(record, name) for name in _BATCH}
@@ -175,8 +151,7 @@ class Group:
         elif isinstance(record, ImageRecord):
             self._touch(entry, record.user_id)
         elif record.digest is None:
-            key = {"project_id": entry.project, "user_id": record.user_id}
-            self.uploads.append({**key, "upload_id": record.upload_id, "digest": None})
+            self.uploads.append(_upload(entry, record))
             self.add_document(entry, record)
 
     def _touch(self, entry: Entry, user_id: str) -> Row:
@@ -187,6 +162,10 @@ class Group:
         user["last_seen"] = max(user["last_seen"], entry.received_at)
         return key
 
+    def is_erased(self, entry: Entry, user_id: str) -> bool:
+        """Whether nothing of this user is written."""
+        return bool(self.erased) and (entry.project, user_id) in self.erased
+
     def add_document(self, entry: Entry, record: DocumentRecord) -> None:
         """Have a document written whose upload id is claimed."""
         row = self._touch(entry, record.user_id)
@@ -195,8 +174,12 @@ class Group:
 
     def reject(self, entry: Entry, rejection: RejectionRecord) -> None:
         """Have a refusal written."""
+        if self.is_erased(entry, rejection.user_id):
+            return
         row = msgspec.structs.asdict(rejection) | {
-            "faults": msgspec.json.encode(rejection.faults).decode()
+            "faults": msgspec.json.encode(rejection.faults).decode(),
+            "context": msgspec.json.encode(rejection.context).decode(),
+            "resolved_by": None,
         }
         row |= {"project_id": entry.project, "request_id": entry.request_id}
         self.rejections.append(row | {"received_at": entry.received_at})
@@ -206,60 +189,93 @@ def write(
     connection: Connection, statements: Statements, group: Group
 ) -> list[tuple[Written, ...]]:
     """Write a group; what stands now for each record of its entries."""
-    claimed = list(_claim_uploads(connection, statements, group))
+    claims = iter(list(_claim_uploads(connection, statements, group)))
+    if statements.many_writers and group.users:
+        # Locked together with the others: two groups that locked the users of each kind after
+        # those of another could wait for each other.
+        for owner, row in group.told.rows.items():
+            group.users.setdefault(owner, {name: row[name] for name in (*_KEY, *_SEEN)})
     statements.touch_users.run(connection, [group.users[key] for key in sorted(group.users)])
-    statements.set_attributes.run(connection, group.attributes)
+    statements.profiles.write(connection, group.told)
     statements.add_batches.run(connection, group.batches)
     statements.add_uploads.run(connection, group.uploads)
     statements.add_documents.run(connection, group.documents)
     statements.add_rejections.run(connection, group.rejections)
-    claims = iter(claimed)
-    return [
-        tuple(_written(connection, statements, entry, record, claims) for record in entry.records)
-        for entry in group.entries
-    ]
-
-
-def _written(
-    connection: Connection,
-    statements: Statements,
-    entry: Entry,
-    record: Record,
-    claims: Iterator[WrittenDocument],
-) -> Written:
-    if isinstance(record, DocumentRecord):
-        return _NEW_DOCUMENT if record.digest is None else next(claims)
-    if isinstance(record, ImageRecord):
-        return _write_image(connection, statements, entry, record)
-    return None
+    written: list[list[Written]] = [[None] * len(entry.records) for entry in group.entries]
+    for number, place, record in group.told_documents:
+        written[number][place] = _NEW_DOCUMENT if record.digest is None else next(claims)
+    # A project at a time and in one order, as its images' numbers are locked until the end.
+    group.images.sort(key=lambda image: group.entries[image[0]].project)
+    for number, place, image in group.images:
+        entry = group.entries[number]
+        written[number][place] = _write_image(connection, statements, entry, image)
+    for number, place in group.gone:
+        written[number][place] = _ERASED
+    _resolve(connection, group)
+    outcomes = [tuple(row) for row in written]
+    statements.add_receipts.run(
+        connection,
+        [
+            receipt_row(entry, outcome, place, group.erased)
+            for place, (entry, outcome) in enumerate(zip(group.entries, outcomes, strict=True))
+        ],
+    )
+    return outcomes
 
 
 _NEW_DOCUMENT = WrittenDocument(None, new=True)
+_ERASED = Erased()
 
 
-@lru_cache(MAX_NAME_SETS)
-def _names_digest(names: tuple[str, ...]) -> str:
-    return hashlib.sha256("\0".join(sorted(names)).encode()).hexdigest()[:16] if names else NO_NAMES
+def _resolve(connection: Connection, group: Group) -> None:
+    """Note which rejections the entries of a group are the replay of."""
+    for entry in group.entries:
+        if entry.resolves is not None:
+            user_id, rejection_id = entry.resolves
+            connection.execute(
+                update(t.rejections)
+                .filter_by(project_id=entry.project, user_id=user_id, rejection_id=rejection_id)
+                .values(resolved_by=entry.request_id)
+            )
 
 
 def _claim_uploads(
     connection: Connection, statements: Statements, group: Group
 ) -> Iterator[WrittenDocument]:
     """Claim the derived upload ids of a group, each for the document that comes first."""
-    for entry in group.entries:
-        for record in entry.records:
-            if not isinstance(record, DocumentRecord) or record.digest is None:
-                continue
-            key = {"project_id": entry.project, "upload_id": record.upload_id}
-            claim = {**key, "user_id": record.user_id, "digest": record.digest}
-            if connection.execute(statements.claim_upload, claim).rowcount > 0:
-                group.add_document(entry, record)
-                yield WrittenDocument(record.digest, new=True)
-                continue
-            stands = connection.scalar(select(t.uploads.c.digest).filter_by(**key))
-            if stands != record.digest and record.otherwise is not None:
-                group.reject(entry, record.otherwise)
-            yield WrittenDocument(stands, new=False)
+    claims = [
+        (group.entries[number], record)
+        for number, _, record in group.told_documents
+        if record.digest is not None
+    ]
+    if not claims:
+        return
+    rows = [_upload(entry, record) for entry, record in claims]
+    # In one order for every group, so that two writers never wait for each other.
+    rows.sort(key=itemgetter("project_id", "upload_id"))
+    claimed = set(statements.claim_uploads.returned(connection, rows))
+    stands: dict[tuple[str, str], bytes | None] = {}
+    for entry, record in claims:
+        key = (entry.project, record.upload_id)
+        new = key in claimed and key not in stands
+        if new:
+            stands[key] = record.digest
+            group.add_document(entry, record)
+        elif key not in stands:
+            stands[key] = _digest_of(connection, *key)
+        if stands[key] != record.digest and record.otherwise is not None:
+            group.reject(entry, record.otherwise)
+        yield WrittenDocument(stands[key], new=new)
+
+
+def _digest_of(connection: Connection, project: str, upload_id: str) -> bytes | None:
+    query = select(t.uploads.c.digest).filter_by(project_id=project, upload_id=upload_id)
+    return connection.scalar(query)
+
+
+def _upload(entry: Entry, record: DocumentRecord) -> Row:
+    key = {"project_id": entry.project, "user_id": record.user_id}
+    return {**key, "upload_id": record.upload_id, "digest": record.digest}
 
 
 def _write_image(

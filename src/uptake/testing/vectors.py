@@ -119,7 +119,7 @@ def _item(item: Item) -> dict[str, Any]:
                 shown["idempotency_key"] = item.idempotency_key
             return {"document": shown}
         case Attributes():
-            return {"attributes": {"user_id": item.user_id, "values": item.values}}
+            return {"attributes": {"user_id": item.user_id, "values": item.mapping()}}
         case Image():
             sha256 = hashlib.sha256(item.content).hexdigest()
             return {

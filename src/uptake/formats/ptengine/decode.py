@@ -105,12 +105,8 @@ def _text_of(value: int | bool) -> str:  # noqa: FBT001
 
 def _submission(names: list[str], rows: list[list[str]]) -> Submission:
     user_at = names.index(USER_ID)
-    others = [name for name in names if name != USER_ID]
-    items = []
-    for row in rows:
-        user_id = row.pop(user_at)
-        items.append(Attributes(user_id, dict(zip(others, row))))  # noqa: B905 - checked before
-    return Submission(tuple(items))
+    others = (*names[:user_at], *names[user_at + 1 :])
+    return Submission(tuple([Attributes(row.pop(user_at), others, row) for row in rows]))
 
 
 def _check_names(names: list[str]) -> None:

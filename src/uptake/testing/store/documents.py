@@ -72,7 +72,7 @@ class Documents(OpensStore):
             [
                 entry(_first(), document("anna", "shared", data=b"{}", digest=FIRST)),
                 entry(document("bert", "shared", digest=OTHER, otherwise=refusal)),
-                entry(_first(), Attributes("anna", {"a": "1"})),
+                entry(_first(), Attributes("anna", ("a",), ["1"])),
             ]
         )
         assert written == [
