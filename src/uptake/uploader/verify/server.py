@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from uptake.samples import columns
-from uptake.samples.digests import DayDigest, day_digests, digests, identities
+from uptake.samples.digests import DayDigest, digests, identities
 from uptake.uploader.samples.index import Index
 from uptake.uploader.sending.connection import Broken, Connection, Request
 from uptake.uploader.sending.job import Halt
@@ -18,6 +18,9 @@ from uptake.uploader.sending.sender import AGAIN, retry_after, words
 
 PREFIX = "/uptake/v1"
 PAGE = 1000
+NOTHING = b"urn:uptake:problem:not_found"
+"""What the read API says of a user whom it does not know, and no other server."""
+
 ATTEMPTS = 8
 FIRST_WAIT = 0.25
 LAST_DAY = 2_932_896
@@ -62,7 +65,6 @@ class Server:
     def __init__(self, connection: Connection, url: str) -> None:
         self._connection = connection
         self._url = url
-        self._has_sync = True
 
     def days(self, user_id: str, metric: str) -> list[DayDigest]:
         """How many samples it holds of each device and day, and their digests.
@@ -71,26 +73,13 @@ class Server:
             Unreachable: there is no answer.
             Halt: the key may not ask.
         """
-        user = f"{PREFIX}/users/{quote(user_id, safe='')}"
-        if self._has_sync:
-            told = self._sync(user, metric)
-            if told is not None:
-                return told
-            if self._get(user, {}) is None:
-                return []
-            # It knows the user, and so not the question: it is of an older version.
-            self._has_sync = False
-        held = self._samples(user_id, metric, {})
-        return [] if held is None else day_digests(held)
-
-    def _sync(self, user: str, metric: str) -> list[DayDigest] | None:
         found: list[DayDigest] = []
         cursor: str | None = ""
         while cursor is not None:
             query = {"metric": metric, "limit": str(PAGE)} | ({"cursor": cursor} if cursor else {})
-            body = self._get(f"{user}/sync", query)
+            body = self._get(f"{PREFIX}/users/{quote(user_id, safe='')}/sync", query)
             if body is None:
-                return None
+                return []
             page = _decode(body, _Sync)
             found += [
                 DayDigest(device.device_name, _days(day.day), day.count, day.digest)
@@ -136,7 +125,7 @@ class Server:
         return columns.build(*([one[name] for one in found] for name in names))
 
     def _get(self, path: str, query: Mapping[str, str]) -> bytes | None:
-        """The body of an answer; None for 404."""
+        """The body of an answer; None where there is nothing."""
         asked = path + (f"?{urlencode(query)}" if query else "")
         reason = ""
         for attempt in range(ATTEMPTS):
@@ -152,10 +141,11 @@ class Server:
                 reason = words(answer.body)
                 time.sleep(max(retry_after(answer), FIRST_WAIT * 2**attempt))
                 continue
-            if answer.status == 404:
+            if answer.status == 404 and NOTHING in answer.body:
                 return None
             if answer.status != 200:
-                raise Unreachable(f"{self._url} answers {answer.status}: {words(answer.body)}")
+                said = f"{answer.status}: {words(answer.body)}"
+                raise Unreachable(f"{self._url} does not answer as Uptake's read API does: {said}")
             return answer.body
         raise Unreachable(f"{self._url} gives no answer: {reason}")
 
