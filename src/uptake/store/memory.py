@@ -17,6 +17,7 @@ from uptake.store.base import (
     Store,
     StoreUnavailable,
 )
+from uptake.store.memory_listing import MemoryListing
 from uptake.store.records import (
     BatchRecord,
     DocumentRecord,
@@ -37,7 +38,7 @@ from uptake.store.records import (
 )
 
 
-class MemoryStore:
+class MemoryStore(MemoryListing):
     """The whole port; what it holds is gone with it.
 
     Attributes:
@@ -45,6 +46,7 @@ class MemoryStore:
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self.reachable = True
         self._lock = threading.Lock()
         self._projects = {DEFAULT_PROJECT}
@@ -52,6 +54,7 @@ class MemoryStore:
         self._uses: dict[str, tuple[int, int]] = {}
         self._types: dict[tuple[str, str], DocumentType] = {}
         self._users: dict[tuple[str, str], User] = {}
+        self._seen: set[tuple[str, str]] = set()
         self._documents: dict[tuple[str, str], tuple[bytes | None, KeptDocument]] = {}
         # In the order received: a dict keeps it, and a batch received again is put in anew.
         self._batches: dict[tuple[str, str, Metric, bytes], tuple[int, BatchRecord]] = {}
@@ -72,7 +75,10 @@ class MemoryStore:
         """See `Items.commit`."""
         with self._alone():
             self._check_names(entries)
-            return [self._write(entry) for entry in entries]
+            self._seen.clear()
+            written = [self._write(entry) for entry in entries]
+            self._note(self._seen)
+            return written
 
     def _check_names(self, entries: Sequence[Entry]) -> None:
         """Refuse what would fail half way, before anything is written."""
@@ -109,6 +115,7 @@ class MemoryStore:
 
     def _see(self, entry: Entry, user_id: str, values: dict[str, str] | None = None) -> None:
         moment, key = entry.received_at, (entry.project, user_id)
+        self._seen.add(key)
         user = self._users.get(key) or User(user_id, {}, moment, moment, 0, 0)
         self._users[key] = replace(
             user,

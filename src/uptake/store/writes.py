@@ -13,6 +13,7 @@ from sqlalchemy import Connection, bindparam, literal_column, select
 from uptake.model.items import Attributes
 from uptake.store import tables as t
 from uptake.store.base import FIRST_IMAGE_ID
+from uptake.store.changes import ChangeLog
 from uptake.store.database import Bulk, Database
 from uptake.store.profiles import ProfileStatements, Row, Told, touched
 from uptake.store.records import (
@@ -46,6 +47,7 @@ class Statements:
         batch = (*_KEY, *_BATCH, "received_at", "of_project", "of_user", "place")
         self.touch_users = Bulk(_upsert_user(insert), (*_KEY, *_SEEN), dialect)
         self.profiles = ProfileStatements(database)
+        self.changes = ChangeLog(database)
         self.add_batches = Bulk(_upsert_batch(insert), batch, dialect)
         self.add_uploads = Bulk(self.claim_upload, (*_KEY, "upload_id", "digest"), dialect)
         self.add_documents = Bulk(add_document, (*_KEY, *_DOCUMENT, "received_at"), dialect)
@@ -177,6 +179,7 @@ def write(
             written[number][place] = _write_image(connection, statements, entry, record)
         elif isinstance(record, DocumentRecord):
             written[number][place] = _NEW_DOCUMENT if record.digest is None else next(claims)
+    statements.changes.write(connection, group.users.keys() | group.told.rows.keys())
     return [tuple(row) for row in written]
 
 

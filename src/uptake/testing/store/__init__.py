@@ -16,6 +16,7 @@ from uptake.testing.store.documents import Documents
 from uptake.testing.store.durability import Durability
 from uptake.testing.store.faults import Faults
 from uptake.testing.store.images import Images
+from uptake.testing.store.listing import ListingOfStore
 from uptake.testing.store.registry import RegistryOfStore
 from uptake.testing.store.rejections import Rejections
 from uptake.testing.store.users import Users
@@ -31,6 +32,7 @@ class StoreConformance(
     Images,
     Batches,
     Rejections,
+    ListingOfStore,
     RegistryOfStore,
     Concurrency,
     Faults,

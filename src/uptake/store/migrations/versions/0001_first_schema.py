@@ -15,6 +15,7 @@ depends_on = None
 def upgrade() -> None:
     _create_registry()
     _create_items()
+    _create_changes()
     _create_images()
 
 
@@ -25,6 +26,15 @@ def _create_registry() -> None:
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("schema", sa.Text(), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("project_id", "name"),
+    )
+    op.create_table(
+        "segments",
+        sa.Column("project_id", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("filter", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("changed_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("project_id", "name"),
     )
     op.create_table(
@@ -69,6 +79,12 @@ def _create_items() -> None:
         sa.Column("received_at", sa.BigInteger(), nullable=False),
         sa.Column("data", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("project_id", "user_id", "upload_id"),
+    )
+    op.create_index(
+        "documents_by_type",
+        "documents",
+        ["project_id", "type", "user_id", "received_at"],
+        unique=False,
     )
     op.create_table(
         "rejections",
@@ -130,6 +146,19 @@ def _create_items() -> None:
         sa.Column("names", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("project_id", "digest"),
         sqlite_with_rowid=False,
+    )
+
+
+def _create_changes() -> None:
+    op.create_table(
+        "changes",
+        sa.Column("project_id", sa.String(), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.Column("change_id", sa.String(), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("users", sa.LargeBinary(), nullable=True),
+        sa.Column("erased", sa.LargeBinary(), nullable=True),
+        sa.PrimaryKeyConstraint("project_id", "position", "change_id"),
     )
 
 
