@@ -10,7 +10,7 @@ The log has an end: the oldest rows are forgotten, and the last of them stays as
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -60,14 +60,11 @@ class ChangeLog:
         self._add = Bulk(statement, _ROW, database.engine.dialect)
         self._added: dict[str, int] = defaultdict(int)
 
-    def write(self, connection: Connection, owners: Iterable[Owner]) -> None:
+    def write(self, connection: Connection, owners: Collection[Owner]) -> None:
         """Note whom the transaction keeps something about; the last thing that it does."""
-        of_projects: dict[str, list[str]] = defaultdict(list)
-        for project, user_id in owners:
-            of_projects[project].append(user_id)
         rows = [
-            _row(project, msgspec.json.encode(of_projects[project]), None)
-            for project in sorted(of_projects)
+            _row(project, msgspec.json.encode(user_ids), None)
+            for project, user_ids in sorted(_of_projects(owners).items())
         ]
         self._add.run(connection, rows)
         for row in rows:
@@ -90,6 +87,16 @@ class ChangeLog:
                 connection.execute(update(t.changes).where(this).values(users=left))
         digests = msgspec.json.encode([erased_digest(user_id)])
         self._add.run(connection, [_row(project, b"[]", digests)])
+
+
+def _of_projects(owners: Collection[Owner]) -> dict[str, list[str]]:
+    projects = {project for project, _ in owners}
+    if len(projects) == 1:
+        return {projects.pop(): [user_id for _, user_id in owners]}
+    found: dict[str, list[str]] = {project: [] for project in projects}
+    for project, user_id in owners:
+        found[project].append(user_id)
+    return found
 
 
 def _position(database: Database) -> Any:

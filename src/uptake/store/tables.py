@@ -103,6 +103,7 @@ changes = Table(
     # JSON arrays: ids of users, digests of ids; both NULL where what was here is forgotten.
     Column("users", LargeBinary),
     Column("erased", LargeBinary),
+    sqlite_with_rowid=False,
 )
 
 sample_batches = Table(

@@ -179,7 +179,8 @@ def write(
             written[number][place] = _write_image(connection, statements, entry, record)
         elif isinstance(record, DocumentRecord):
             written[number][place] = _NEW_DOCUMENT if record.digest is None else next(claims)
-    statements.changes.write(connection, group.users.keys() | group.told.rows.keys())
+    users, told = group.users.keys(), group.told.rows.keys()
+    statements.changes.write(connection, users | told if users and told else users or told)
     return [tuple(row) for row in written]
 
 

@@ -159,6 +159,7 @@ def _create_changes() -> None:
         sa.Column("users", sa.LargeBinary(), nullable=True),
         sa.Column("erased", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("project_id", "position", "change_id"),
+        sqlite_with_rowid=False,
     )
 
 
