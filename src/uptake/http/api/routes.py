@@ -1,57 +1,35 @@
 """What `/uptake/v1` answers: users, samples, documents and images."""
 
-import asyncio
-from collections.abc import Callable
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 from urllib.parse import unquote
 
-from litestar import Request, Router, get
+from litestar import Router, get
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
-from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import Parameter
 
 from uptake.formats.base import IMAGES_PATH
 from uptake.http.access import Access, bearer, permit_users
 from uptake.http.address import public_url
+from uptake.http.api.asking import (
+    DEFAULT_LIMIT,
+    PROBLEMS,
+    AnyRequest,
+    Cursor,
+    Limit,
+    Moment,
+    ask,
+    instant,
+    key_of,
+)
+from uptake.http.api.rollups import rollup_route
 from uptake.http.ingest import header_map
-from uptake.http.problems import PROBLEM_JSON, ProblemDetails
 from uptake.model.items import Metric
-from uptake.model.problems import Kinds, Problem
-from uptake.reading import BadCursor, Unknown, samples, users
-from uptake.samples import times
-from uptake.store.base import StoreUnavailable
-from uptake.store.records import Key
+from uptake.reading import samples, users
 from uptake.wiring import Services
 
 PREFIX = "/uptake/v1"
-MAX_LIMIT = 10_000
-DEFAULT_LIMIT = 1000
-"""Entries of a page."""
-
-Result = TypeVar("Result")
-AnyRequest = Request[Any, Any, Any]
 AnyConnection = ASGIConnection[Any, Any, Any, Any]
-Limit = Annotated[int, Parameter(ge=1, le=MAX_LIMIT, description="Entries of a page")]
-Cursor = Annotated[str | None, Parameter(description="The `next` of the page before")]
-Moment = "ISO 8601; without an offset, UTC"
-
-PROBLEMS = {
-    kind.value.status: ResponseSpec(
-        ProblemDetails,
-        description=kind.value.title,
-        media_type=PROBLEM_JSON,
-        generate_examples=False,
-    )
-    for kind in (
-        Kinds.BAD_REQUEST,
-        Kinds.UNAUTHORIZED,
-        Kinds.FORBIDDEN,
-        Kinds.NOT_FOUND,
-        Kinds.RATE_LIMITED,
-        Kinds.UNAVAILABLE,
-    )
-}
 
 
 def api_routes(services: Services, access: Access) -> list[Router]:
@@ -66,7 +44,7 @@ def api_routes(services: Services, access: Access) -> list[Router]:
     @get("/users/{user_id:str}", responses=PROBLEMS, summary="A user's profile")
     async def get_user(request: AnyRequest, user_id: str) -> users.Profile:
         """Attributes, and how much of everything else there is."""
-        key = _key(request)
+        key = key_of(request)
         user_id = unquote(user_id)
         permit_users(key, {user_id})
         return await ask(users.profile, store, key.project, user_id)
@@ -84,7 +62,7 @@ def api_routes(services: Services, access: Access) -> list[Router]:
         limit: Limit = DEFAULT_LIMIT,
     ) -> samples.SamplePage:
         """In order of start, repeats once, times with the offset in which they were told."""
-        key = _key(request)
+        key = key_of(request)
         user_id = unquote(user_id)
         permit_users(key, {user_id})
         return await ask(
@@ -93,8 +71,8 @@ def api_routes(services: Services, access: Access) -> list[Router]:
             key.project,
             user_id,
             metric,
-            start=_instant("from", from_, samples.EARLIEST),
-            end=_instant("to", to, samples.LATEST),
+            start=instant("from", from_, samples.EARLIEST),
+            end=instant("to", to, samples.LATEST),
             cursor=cursor,
             limit=limit,
         )
@@ -104,7 +82,7 @@ def api_routes(services: Services, access: Access) -> list[Router]:
         request: AnyRequest, user_id: str, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT
     ) -> users.ImagePage:
         """In the order in which they were first received."""
-        key = _key(request)
+        key = key_of(request)
         user_id = unquote(user_id)
         permit_users(key, {user_id})
         base_url = public_url(request, services.public_url) + IMAGES_PATH
@@ -121,43 +99,10 @@ def api_routes(services: Services, access: Access) -> list[Router]:
     @get("/documents/{upload_id:str}", responses=PROBLEMS, summary="A document")
     async def get_document(request: AnyRequest, upload_id: str) -> users.Document:
         """As it was uploaded."""
-        key = _key(request)
+        key = key_of(request)
         found = await ask(users.document, store, key.project, unquote(upload_id))
         permit_users(key, {found.user_id})
         return found
 
-    handlers = [get_user, get_samples, get_images, get_document]
+    handlers = [get_user, get_samples, get_images, get_document, rollup_route(store)]
     return [Router(PREFIX, guards=[admit], route_handlers=handlers)]
-
-
-def _key(request: AnyRequest) -> Key:
-    key: Key = request.scope["state"]["key"]
-    return key
-
-
-async def ask(question: Callable[..., Result], *args: Any, **options: Any) -> Result:
-    """Put a question to the kept data in a thread.
-
-    Raises:
-        Problem: for all that can go wrong with it.
-    """
-    try:
-        return await asyncio.to_thread(question, *args, **options)
-    except Unknown:
-        raise Problem(Kinds.NOT_FOUND) from None
-    except BadCursor as error:
-        raise Problem(Kinds.BAD_REQUEST, f"cursor: {error}") from None
-    except StoreUnavailable as error:
-        raise Problem(Kinds.UNAVAILABLE) from error
-
-
-def _instant(name: str, text: str | None, default: int) -> int:
-    if not text:
-        return default
-    # In a query, an offset's plus sign that nobody encoded arrives as a space.
-    for attempt in (text, "+".join(text.rsplit(" ", 1))):
-        try:
-            return times.read(attempt)[0]
-        except ValueError:
-            continue
-    raise Problem(Kinds.BAD_REQUEST, f"{name}: {text[:100]!r} is not an ISO 8601 timestamp")

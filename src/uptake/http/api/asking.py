@@ -1,0 +1,90 @@
+"""What every question of `/uptake/v1` has in common: its key, its parameters, its failures."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
+
+from litestar import Request
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import Parameter
+
+from uptake.http.problems import PROBLEM_JSON, ProblemDetails
+from uptake.model.problems import Kinds, Problem
+from uptake.reading import BadCursor, Unknown
+from uptake.samples import times
+from uptake.store.base import StoreUnavailable
+from uptake.store.records import Key
+
+MAX_LIMIT = 10_000
+DEFAULT_LIMIT = 1000
+"""Entries of a page."""
+
+Result = TypeVar("Result")
+AnyRequest = Request[Any, Any, Any]
+Limit = Annotated[int, Parameter(ge=1, le=MAX_LIMIT, description="Entries of a page")]
+Cursor = Annotated[str | None, Parameter(description="The `next` of the page before")]
+Moment = "ISO 8601; without an offset, UTC"
+
+PROBLEMS = {
+    kind.value.status: ResponseSpec(
+        ProblemDetails,
+        description=kind.value.title,
+        media_type=PROBLEM_JSON,
+        generate_examples=False,
+    )
+    for kind in (
+        Kinds.BAD_REQUEST,
+        Kinds.UNAUTHORIZED,
+        Kinds.FORBIDDEN,
+        Kinds.NOT_FOUND,
+        Kinds.RATE_LIMITED,
+        Kinds.UNAVAILABLE,
+    )
+}
+
+
+def key_of(request: AnyRequest) -> Key:
+    """The key with which the request was admitted."""
+    key: Key = request.scope["state"]["key"]
+    return key
+
+
+async def ask(question: Callable[..., Result], *args: Any, **options: Any) -> Result:
+    """Put a question to the kept data in a thread.
+
+    Raises:
+        Problem: for all that can go wrong with it.
+    """
+    try:
+        return await asyncio.to_thread(question, *args, **options)
+    except Unknown:
+        raise Problem(Kinds.NOT_FOUND) from None
+    except BadCursor as error:
+        raise Problem(Kinds.BAD_REQUEST, f"cursor: {error}") from None
+    except StoreUnavailable as error:
+        raise Problem(Kinds.UNAVAILABLE) from error
+
+
+def instant(name: str, text: str | None, default: int) -> int:
+    """A parameter's instant in ticks.
+
+    Raises:
+        Problem: `BAD_REQUEST`, it is no timestamp.
+    """
+    return told_instant(name, text)[0] if text else default
+
+
+def told_instant(name: str, text: str) -> tuple[int, bool]:
+    """A parameter's instant in ticks, and whether it was told without an offset.
+
+    Raises:
+        Problem: `BAD_REQUEST`, it is no timestamp.
+    """
+    # In a query, an offset's plus sign that nobody encoded arrives as a space.
+    for attempt in (text, "+".join(text.rsplit(" ", 1))):
+        try:
+            ticks, told = times.read(attempt)
+        except ValueError:
+            continue
+        return ticks, not times.has_offset(told) and attempt[-1] not in "Zz"
+    raise Problem(Kinds.BAD_REQUEST, f"{name}: {text[:100]!r} is not an ISO 8601 timestamp")
