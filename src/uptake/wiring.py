@@ -8,6 +8,8 @@ from uptake.blobs import Blobs, BlobsUnusable, open_blobs
 from uptake.intake.accept import Intake
 from uptake.intake.commit import GroupCommit
 from uptake.intake.schemas import DocumentTypes
+from uptake.reading.segments.pool import MEGABYTE
+from uptake.reading.segments.questions import Segments
 from uptake.settings import Settings
 from uptake.store import sqlite
 from uptake.store.base import Store, StoreUnusable
@@ -28,10 +30,12 @@ class Services:
     intake: Intake
     commit: GroupCommit
     public_url: str
+    segments: Segments
 
     def close(self) -> None:
         """Write what waits and let go of the store."""
         self.commit.close()
+        self.segments.pool.close()
         self.store.close()
 
 
@@ -74,5 +78,10 @@ def open_services(settings: Settings) -> Services:
         raise Unusable(str(error)) from error
     types = DocumentTypes(store)
     return Services(
-        store, blobs, Intake(types, blobs), GroupCommit(store), settings.public_url.rstrip("/")
+        store,
+        blobs,
+        Intake(types, blobs),
+        GroupCommit(store),
+        settings.public_url.rstrip("/"),
+        Segments(store, settings.segment_memory * MEGABYTE),
     )

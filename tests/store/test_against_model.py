@@ -196,6 +196,8 @@ class BothStores(RuleBasedStateMachine):
         """Users by the page, and their documents counted."""
         self.compare(lambda store: told(store.profiles(project, after, limit)))
         self.compare(lambda store: told(store.profiles_of(project, [after, "nobody"])))
+        for metric in METRICS:
+            self.compare(lambda store, metric=metric: sorted(store.sampled(project, metric)))
         self.both("document_counts", project, "visit", since, None)
         self.both("document_counts", project, "visit", 0, [after, "nobody"])
 

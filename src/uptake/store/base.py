@@ -114,6 +114,10 @@ class Items(Protocol):
         """
         ...
 
+    def sampled(self, project: str, metric: Metric) -> list[str]:
+        """The users who have samples of a metric, each once."""
+        ...
+
     def changes(self, project: str, since: int | None) -> Changes | None:
         """Whom something was kept about since an earlier answer's `next`; None for none yet.
 

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import LargeBinary, Select, Text, and_, cast, func, literal, select
 
+from uptake.model.items import Metric
 from uptake.store import tables as t
 from uptake.store.database import Database
 from uptake.store.profiles import READ_AT_ONCE, Names
@@ -54,6 +55,13 @@ class Listing(Database):
                 some = query.where(d.user_id.in_(user_ids[start : start + READ_AT_ONCE]))
                 found |= _counts(connection.execute(some))
         return found
+
+    def sampled(self, project: str, metric: Metric) -> list[str]:
+        """See `Items.sampled`."""
+        user_id = t.sample_batches.c.user_id
+        query = select(user_id).filter_by(project_id=project, metric=metric).distinct()
+        with self.reading() as connection:
+            return list(connection.scalars(query))
 
     def _joined(self, project: str, users: Select[Any]) -> list[Profiles]:
         """What a query of users gives, one row for all that have the same names."""

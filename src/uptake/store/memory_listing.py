@@ -7,7 +7,8 @@ import msgspec
 from msgspec.structs import replace
 
 from uptake.model import ids
-from uptake.store.records import Change, Changes, KeptDocument, Profiles, Segment, User
+from uptake.model.items import Metric
+from uptake.store.records import BatchRecord, Change, Changes, KeptDocument, Profiles, Segment, User
 
 Owner = tuple[str, str]
 """Project and user."""
@@ -18,6 +19,7 @@ class MemoryListing:
 
     _users: dict[Owner, User]
     _documents: dict[Owner, tuple[bytes | None, KeptDocument]]
+    _batches: dict[tuple[str, str, Metric, bytes], tuple[int, BatchRecord]]
 
     def __init__(self) -> None:
         self._changes: dict[str, list[Change]] = {}
@@ -59,6 +61,14 @@ class MemoryListing:
                 if counted and kept.received_at >= since:
                     counts[kept.user_id] = counts.get(kept.user_id, 0) + 1
         return counts
+
+    def sampled(self, project: str, metric: Metric) -> list[str]:
+        """See `Items.sampled`."""
+        with self._alone():
+            found = {
+                user for owner, user, of, _ in self._batches if (owner, of) == (project, metric)
+            }
+            return list(found)
 
     def changes(self, project: str, since: int | None) -> Changes | None:
         """See `Items.changes`."""

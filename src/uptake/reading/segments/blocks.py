@@ -1,7 +1,7 @@
 """Users in columns, as many as make a block: built once, and never changed."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 
 import msgspec
 import numpy as np
@@ -17,12 +17,38 @@ from uptake.store.records import Profiles
 LOOK_UP = 400
 """Looking up one id takes as long as going through so many, to see which of them are wanted."""
 
+QUESTIONS = 8
+"""To which the amounts are kept with a block: the latest."""
+
 _QUOTE, _BACKSLASH = ord('"'), b"\\"
 _SHORT = 16
 """Hexadecimal digits of a digest by which users are looked up; the rest is compared then."""
 
 _OBJECTS = msgspec.json.Decoder(list[dict[str, str]])
 _ARRAYS = msgspec.json.Decoder(list[list[str]])
+
+
+class WorkedOut:
+    """An amount for each row of a block, as far as it is known.
+
+    Attributes:
+        values: NaN where there is no amount.
+        known: of which rows that is so or not.
+    """
+
+    def __init__(self, rows: int) -> None:
+        self.values = np.full(rows, np.nan)
+        self.known = np.zeros(rows, np.bool_)
+
+    @property
+    def size(self) -> int:
+        """Bytes that it takes."""
+        return self.values.nbytes + self.known.nbytes
+
+    def set(self, rows: Rows, amount: float) -> None:
+        """Know the amount of these rows."""
+        self.values[rows] = amount
+        self.known[rows] = True
 
 
 class Block:
@@ -42,7 +68,8 @@ class Block:
         self.last_seen = last_seen
         self.columns = columns
         self._order = _order(ids)
-        self._digests: NDArray[np.uint64] | None = None
+        self._worked_out: dict[Hashable, WorkedOut] = {}
+        self._digests: list[NDArray[np.uint64]] = []
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -50,8 +77,19 @@ class Block:
     @property
     def size(self) -> int:
         """Bytes that it takes, about."""
-        own = self.ids.nbytes + self.first_seen.nbytes + self.last_seen.nbytes
-        return int(own) + sum(one.size for one in self.columns.values())
+        own = [self.ids, self.first_seen, self.last_seen, *self._digests]
+        columns = sum(one.size for one in self.columns.values())
+        amounts = sum(one.size for one in list(self._worked_out.values()))
+        return sum(int(one.nbytes) for one in own) + columns + amounts
+
+    def worked_out(self, question: Hashable) -> WorkedOut:
+        """Where what a question comes to for each row is kept; that of old questions goes."""
+        found = self._worked_out.get(question)
+        if found is None:
+            for oldest in list(self._worked_out)[: 1 - QUESTIONS]:
+                self._worked_out.pop(oldest, None)
+            found = self._worked_out[question] = WorkedOut(len(self))
+        return found
 
     def rows_of(self, user_ids: Sequence[str]) -> Rows:
         """The rows of those of these users that it has."""
@@ -70,10 +108,11 @@ class Block:
         wanted = set(digests)
         if not wanted:
             return np.empty(0, np.int32)
-        if self._digests is None:
-            self._digests = np.array([_short(name) for name in self.ids.to_pylist()], np.uint64)
+        if not self._digests:
+            listed = [_short(name) for name in self.ids.to_pylist()]
+            self._digests = [np.array(listed, np.uint64)]
         short = np.array([int(digest[:_SHORT], 16) for digest in wanted], np.uint64)
-        rows = np.flatnonzero(np.isin(self._digests, short)).tolist()
+        rows = np.flatnonzero(np.isin(self._digests[0], short)).tolist()
         sure = [row for row in rows if erased_digest(self.ids[row].as_py()) in wanted]
         return np.array(sure, np.int32)
 

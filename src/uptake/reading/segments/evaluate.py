@@ -123,9 +123,9 @@ def _hits(wanted: f.Present | f.Compared, column: Column) -> Flags | None:
         return _of_texts(wanted, column.values)
     if wanted.kind == "number":
         numbers = column.numbers()
-        return ~np.isnan(numbers) & _compared(numbers, wanted)
+        return _compared(numbers, wanted, ~np.isnan(numbers))
     dates = column.dates()
-    return (dates != NO_DATE) & _compared(dates, wanted)
+    return _compared(dates, wanted, dates != NO_DATE)
 
 
 def _of_texts(wanted: f.Compared, values: Any) -> Flags:
@@ -143,10 +143,12 @@ def _of_texts(wanted: f.Compared, values: Any) -> Flags:
     return flags
 
 
-def _compared(values: Amounts, wanted: f.Compared) -> Flags:
+def _compared(values: Amounts, wanted: f.Compared, there: Flags) -> Flags:
     if wanted.op == "in":
-        return np.isin(values, np.array(wanted.values, values.dtype))
-    return _COMPARE[wanted.op](values, wanted.values[0])
+        found: Flags = np.isin(values, np.array(wanted.values, values.dtype))
+    else:
+        found = _COMPARE[wanted.op](values, wanted.values[0])
+    return there & found
 
 
 def _moment(wanted: f.Seen, now: int) -> int:

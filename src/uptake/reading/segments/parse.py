@@ -3,19 +3,16 @@
 import math
 from collections.abc import Callable, Mapping
 from typing import Any, get_args
-from zoneinfo import available_timezones
 
 import msgspec
 
 from uptake.model.submission import Fault
+from uptake.reading.rollups import SAMPLE_ZONE
 from uptake.reading.segments import filters as f
-from uptake.samples import times
+from uptake.samples import times, zones
 
 MAX_FAULTS = 20
 """That are told; the next ones show when these are mended."""
-
-SAMPLE_ZONE = "sample"
-"""What is said instead of a time zone for every sample's own clock, as of rollups."""
 
 NUMBER_PATTERN = r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?"
 """A number as JSON writes it (RFC 8259, section 6)."""
@@ -47,13 +44,8 @@ class NotAFilter(ValueError):
     """
 
     def __init__(self, faults: list[Fault]) -> None:
-        super().__init__("; ".join(f"{pointer(fault.place)}: {fault.message}" for fault in faults))
+        super().__init__("; ".join(f"{fault.pointer}: {fault.message}" for fault in faults))
         self.faults = faults
-
-
-def pointer(place: Place) -> str:
-    """A place as a JSON Pointer in the form of a fragment (RFC 6901, section 6)."""
-    return "#" + "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in place)
 
 
 def read(text: bytes) -> f.Filter:
@@ -258,7 +250,7 @@ class _Reader:
         op = self._choice(found, "op", _ORDERS, place)
         days = self._days(found, "days", place)
         zone = found.get("zone", SAMPLE_ZONE)
-        if not isinstance(zone, str) or not (zone == SAMPLE_ZONE or zone in available_timezones()):
+        if not isinstance(zone, str) or not (zone == SAMPLE_ZONE or zone in zones.names()):
             message = f"must be `{SAMPLE_ZONE}` or the IANA name of a time zone"
             self._fault("unknown_zone", message, (*place, "zone"))
         value = self._value(found, "number", place)

@@ -104,7 +104,9 @@ class Segments:
         wanted = self._read(project, text)
         found = self._found(project, wanted)
         page = found.page(cursor, limit)
-        names = {one.name for one in f.conditions(wanted) if isinstance(one, f.Present | f.Compared)}
+        names = {
+            one.name for one in f.conditions(wanted) if isinstance(one, f.Present | f.Compared)
+        }
         unknown = names - {name for part in found.state for name in part.block.columns}
         return Preview(page.count, page.users, page.next, sorted(unknown))
 

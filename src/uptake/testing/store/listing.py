@@ -124,6 +124,19 @@ class Counts(OpensStore):
         many = [f"user {i}" for i in range(2100)]
         assert store.document_counts("default", "visit", 0, [*many, "bert"]) == {"bert": 1}
 
+    def test_users_with_samples_are_told_once(self, store: Store) -> None:
+        """Of a metric and a project, however many batches there are."""
+        store.commit(
+            [
+                entry(batch("anna", "x"), batch("anna", "y"), batch("bert", "x", metric="bpm")),
+                entry(batch("carl", "x"), attributes("dora", a="1")),
+                entry(batch("emil", "x"), project="other"),
+            ]
+        )
+        assert sorted(store.sampled("default", "steps")) == ["anna", "carl"]
+        assert store.sampled("default", "bpm") == ["bert"]
+        assert store.sampled("nobody", "bpm") == []
+
 
 class Log(OpensStore):
     """Whoever remembers users learns of whom to look again."""
