@@ -34,6 +34,11 @@ _MEMBERS: dict[str, tuple[str, ...]] = {
 
 Place = tuple[str | int, ...]
 Members = Mapping[str, Any]
+HasType = Callable[[str], bool]
+
+
+def _any_type(_name: str) -> bool:
+    return True
 
 
 class NotAFilter(ValueError):
@@ -48,8 +53,12 @@ class NotAFilter(ValueError):
         self.faults = faults
 
 
-def read(text: bytes) -> f.Filter:
+def read(text: bytes, has_type: HasType = _any_type) -> f.Filter:
     """A filter from its JSON.
+
+    Args:
+        text: JSON.
+        has_type: whether there is a document type of a name.
 
     Raises:
         msgspec.DecodeError: it is not JSON.
@@ -61,16 +70,20 @@ def read(text: bytes) -> f.Filter:
         raise NotAFilter([_too_deep(())]) from None
     except UnicodeDecodeError as error:
         raise msgspec.DecodeError("the text is not UTF-8") from error
-    return parse(found)
+    return parse(found, has_type)
 
 
-def parse(found: Any) -> f.Filter:
+def parse(found: Any, has_type: HasType = _any_type) -> f.Filter:
     """A filter from decoded JSON.
+
+    Args:
+        found: the JSON.
+        has_type: whether there is a document type of a name.
 
     Raises:
         NotAFilter: it is not one.
     """
-    reader = _Reader()
+    reader = _Reader(has_type)
     made = reader.filter(found, (), 0)
     if reader.faults or made is None:
         raise NotAFilter(reader.faults[:MAX_FAULTS])
@@ -84,8 +97,9 @@ def _too_deep(place: Place) -> Fault:
 class _Reader:
     """Reads a filter, and remembers what is wrong with it."""
 
-    def __init__(self) -> None:
+    def __init__(self, has_type: HasType) -> None:
         self.faults: list[Fault] = []
+        self._has_type = has_type
         self._parts = 0
         self._conditions = 0
         self._behaviour = 0
@@ -154,9 +168,11 @@ class _Reader:
                 if other in found:
                     self._fault("unknown_member", f"`{op}` takes none", (*place, other))
             return f.Present(name, op)
-        kind: f.Kind = "text"
+        kind: f.Kind | None = "text"
         if "as" in found:
             kind = self._choice(found, "as", get_args(f.Kind), place)
+        if op is None or kind is None:
+            return None
         if op in {"gt", "ge", "lt", "le"} and kind == "text" and "as" not in found:
             self._fault("missing", f"`{op}` must say `as` what: number or date", (*place, "as"))
             return None
@@ -234,6 +250,9 @@ class _Reader:
 
     def _documents(self, found: Members, place: Place) -> f.Filter | None:
         name = self._text(found, "documents", place)
+        if name and not self._has_type(name):
+            message = "the project has no document type of that name"
+            self._fault("unknown_type", message, (*place, "documents"))
         op = self._choice(found, "op", _ORDERS, place)
         value = found.get("value")
         if isinstance(value, bool) or not isinstance(value, int):
@@ -284,7 +303,7 @@ class _Reader:
         if value not in choices:
             one_of = "one of " + ", ".join(f"`{choice}`" for choice in choices)
             self._absent_or_wrong(found, name, one_of, (*place, name))
-            return choices[0]
+            return None
         return value
 
     def _absent_or_wrong(self, found: Members, name: str, wanted: str, place: Place) -> None:

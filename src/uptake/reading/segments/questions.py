@@ -10,7 +10,6 @@ import numpy as np
 from msgspec import Raw, Struct
 
 from uptake.model import clock
-from uptake.model.submission import Fault
 from uptake.reading import Unknown, from_cursor, to_cursor
 from uptake.reading.segments import filters as f
 from uptake.reading.segments import parse
@@ -174,17 +173,10 @@ class Segments:
             raise Unknown(name)
 
     def _read(self, project: str, text: bytes) -> f.Filter:
-        wanted = parse.read(text)
-        types = {one.type for one in f.conditions(wanted) if isinstance(one, f.Documents)}
-        known = {one.name for one in self._store.document_types(project)} if types else types
-        if types - known:
-            raise parse.NotAFilter(
-                [
-                    Fault("unknown_type", f"the project has no document type {name!r}")
-                    for name in sorted(types - known)
-                ]
-            )
-        return wanted
+        def has_type(name: str) -> bool:
+            return "\0" not in name and self._store.document_type(project, name) is not None
+
+        return parse.read(text, has_type)
 
     def _kept(self, project: str, name: str) -> f.Filter:
         segment = self._store.segment(project, name)
