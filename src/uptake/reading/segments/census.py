@@ -105,7 +105,8 @@ class Census:
         try:
             self.asked = monotonic()
             while self._loading is not None or not self._follow():
-                self._load(until, memory)
+                self._load(self._loading or Builder(), until, memory)
+                self._loading = None
             if self.size > memory:
                 self._begin()
                 raise TooLarge
@@ -117,13 +118,13 @@ class Census:
     def _count(self) -> int:
         return sum(part.count for part in self._state)
 
-    def _load(self, until: float, memory: int) -> None:
-        """Read all users, page after page, those that were read before excepted."""
+    def _load(self, builder: Builder, until: float, memory: int) -> None:
+        """Read all users, page after page, from where it was left; by way of a builder."""
         if self._next is None:
             # What is committed from here on will be followed; it may have been read already.
             start = self._store.changes(self._project, None)
             self._next = start.next if start else None
-        builder = self._loading or Builder()
+        self._loading = builder
         while page := self._store.profiles(self._project, self._after, PAGE):
             for profiles in page:
                 builder.add(profiles)
@@ -138,7 +139,6 @@ class Census:
                 raise TakesLonger(self._count() + len(builder))
         if len(builder):
             self._state.append(_part(builder))
-        self._loading = None
 
     def _follow(self) -> bool:
         """Take in what has changed; False when all must be read anew."""

@@ -28,39 +28,19 @@ def schemas(ref_template: str) -> dict[str, Schema]:
             {"attribute": _text(least=1), "op": _choice(f.Presence)},
             "The attribute was told; it was told as the empty text.",
         ),
-        "FilterText": _object(
+        "FilterPart": _object(
             {
                 "attribute": _text(least=1),
-                "op": {"enum": ["eq", "ne", "contains", "starts_with"]},
-                "value": _text(least=0),
+                "op": {"enum": ["contains", "starts_with"]},
+                "value": _text(least=1),
                 "as": {"const": "text"},
             },
-            "The attribute compares so, character by character.",
+            "The attribute has this in it, or at its beginning.",
             optional=("as",),
         ),
-        "FilterTyped": _object(
-            {
-                "attribute": _text(least=1),
-                "op": _choice(f.Order),
-                "value": {"anyOf": [{"type": "number"}, _moment()]},
-                "as": {"enum": ["number", "date"]},
-            },
-            "The attribute is a number or a date, and compares so.",
-        ),
-        "FilterIn": _object(
-            {
-                "attribute": _text(least=1),
-                "op": {"const": "in"},
-                "value": {
-                    "type": "array",
-                    "items": {"anyOf": [_text(least=0), {"type": "number"}]},
-                    "maxItems": f.MAX_LISTED,
-                },
-                "as": _choice(f.Kind),
-            },
-            "The attribute is one of these.",
-            optional=("as",),
-        ),
+        **_compared("text", ["eq", "ne"], _text(least=0)),
+        **_compared("number", list(get_args(f.Order)), {"type": "number"}),
+        **_compared("date", list(get_args(f.Order)), _moment()),
         "FilterSeen": _object(
             {"seen": _choice(f.Which), "op": _choice(f.Order), "value": _moment()},
             "The first or last time that something was kept about the user.",
@@ -87,6 +67,22 @@ def schemas(ref_template: str) -> dict[str, Schema]:
     }
     whole = {"description": "Of whom it is true.", "anyOf": [ref(name) for name in kinds]}
     return {ROOT: whole, **kinds}
+
+
+def _compared(kind: f.Kind, ops: list[str], value: Schema) -> dict[str, Schema]:
+    optional = ("as",) if kind == "text" else ()
+    listed = {"type": "array", "items": value, "maxItems": f.MAX_LISTED}
+    return {
+        f"Filter{kind.title()}{many}": _object(
+            {"attribute": _text(least=1), "op": op, "value": wanted, "as": {"const": kind}},
+            f"The attribute is a {kind}, and {told}.",
+            optional,
+        )
+        for many, op, wanted, told in (
+            ("", {"enum": ops}, value, "compares so"),
+            ("In", {"const": "in"}, listed, "one of these"),
+        )
+    }
 
 
 def _samples(metric: str) -> Schema:
