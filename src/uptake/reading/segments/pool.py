@@ -3,6 +3,8 @@
 import threading
 from time import monotonic
 
+from prometheus_client import Gauge
+
 from uptake.reading.segments.census import Census, State
 from uptake.store.base import Items
 
@@ -10,6 +12,13 @@ IDLE_SECONDS = 1800.0
 """How long a census is kept that nobody asks for."""
 
 MEGABYTE = 1_000_000
+
+
+BYTES = Gauge(
+    "uptake_segment_bytes",
+    "Memory that the users of segments take, about",
+    multiprocess_mode="livesum",
+)
 
 
 class Pool:
@@ -46,13 +55,13 @@ class Pool:
     def _make_room(self, used: Census) -> None:
         """Drop those asked for longest ago while all together take too much."""
         with self._lock:
-            size = sum(census.size for census in self._kept.values())
-            for project, census in sorted(self._kept.items(), key=lambda kept: kept[1].asked):
-                if size <= self._memory:
-                    return
-                if census is not used:
-                    size -= census.size
-                    del self._kept[project]
+            sizes = {project: census.size for project, census in self._kept.items()}
+            for project in sorted(sizes, key=lambda project: self._kept[project].asked):
+                if sum(sizes.values()) <= self._memory:
+                    break
+                if self._kept[project] is not used:
+                    del self._kept[project], sizes[project]
+            BYTES.set(sum(sizes.values()))
 
     def _watch(self) -> None:
         """See to it that what is not asked for is dropped, though nobody asks for anything."""
@@ -67,6 +76,7 @@ class Pool:
         with self._lock:
             self._timer = None
             self._kept = {name: one for name, one in self._kept.items() if one.asked > oldest}
+            BYTES.set(sum(census.size for census in self._kept.values()))
             if self._kept:
                 self._watch()
 
