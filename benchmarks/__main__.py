@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks import report
+from benchmarks import report, segments
 from benchmarks.load import generator
 from benchmarks.rounds import PARTS, Benchmark, Settings
 from benchmarks.server import ServerError
@@ -82,13 +82,17 @@ def main() -> int:
         with generator() as process:
             benchmark = Benchmark(settings, process)
             benchmark.run()
+        found = segments.measure(settings.scratch) if segments.PART in settings.parts else []
     except KeyboardInterrupt:
         print("interrupted: servers stopped, data folders deleted", file=sys.stderr)
         return _INTERRUPTED
     except ServerError as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 1
-    report.show(benchmark.results, settings, time.monotonic() - began, load_before)
+    if benchmark.results.rates:
+        report.show(benchmark.results, settings, time.monotonic() - began, load_before)
+    if found:
+        segments.show(found)
     return 1 if benchmark.results.faults else 0
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import httpx2
 
+from benchmarks import segments
 from benchmarks import server as servers
 from benchmarks.bodies import ITEMS, LARGE_BATCH, USERS, WORKLOADS, user_ids
 from benchmarks.load import LoadError, Measured, Plan, measure, prepare
@@ -41,7 +42,7 @@ YARDSTICK, TUNED = "yardstick", "yardstick, tuned"
 STYLES = {YARDSTICK: "plain", TUNED: "tuned"}
 """What stands beside the product, and the style in which `benchmarks.yardstick` runs for it."""
 
-PARTS = (*WORKLOADS, *STYLES, GENERATOR)
+PARTS = (*WORKLOADS, *STYLES, GENERATOR, segments.PART)
 
 
 @dataclass(frozen=True, slots=True)
