@@ -17,7 +17,7 @@ from uptake.reading.segments.columns import Flags
 from uptake.store.base import Items
 from uptake.store.records import Change
 
-PAGE = 2000
+PAGE = 8000
 """Users read from the store at a time, so that nobody waits long for this process's interpreter."""
 
 BLOCK = 1 << 18

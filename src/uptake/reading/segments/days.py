@@ -20,6 +20,11 @@ _DAILY: dict[Metric, tuple[str, str, str]] = {
 """The figures of a day of which the lowest, the mean and the highest are taken."""
 
 
+MARGIN = 3
+"""Days asked for beyond those wanted: clocks differ by up to a day at both ends, and all that is
+asked for at once is read once."""
+
+
 class Days(Struct, frozen=True):
     """Whole days on a clock.
 
@@ -58,7 +63,7 @@ def rolled_up(
         return None
     begin, end = Bound(days.begin, local=True), Bound(days.end, local=True)
     question = Question(metric, "day", days.zone, begin=begin, end=end)
-    parts = list(rows(found, question, None, (days.end - days.begin) // DAY))
+    parts = list(rows(found, question, None, (days.end - days.begin) // DAY + MARGIN))
     if not any(len(part.which) for part in parts):
         return None
     lowest, mean, highest = (
