@@ -145,9 +145,10 @@ def _settings() -> Iterator[str]:
     yield ""
     yield "- `--database`: `sqlite:///FILE` with a relative path, `sqlite:////FILE` with an"
     yield "  absolute one; by default the file `uptake.db` in the data folder."
-    yield "- `--blobs`: `file:///FOLDER`, or the URL of an object store, `s3://BUCKET/PREFIX`,"
-    yield "  whose own variables (`AWS_ACCESS_KEY_ID` and so on) are read; by default the folder"
-    yield "  `blobs` in the data folder."
+    yield "- `--blobs`: a folder, `./FOLDER`, `/FOLDER` or `file:///FOLDER`, or an object store,"
+    yield "  `s3://BUCKET/PREFIX`, whose own variables (`AWS_ACCESS_KEY_ID` and so on) are read"
+    yield "  ([object store](../how-to/object-store.md)); by default the folder `blobs` in the data"
+    yield "  folder."
     yield "- `--public-url`: what the addresses of images start with; by default the address that"
     yield "  each request came to."
 

@@ -17,6 +17,8 @@ from .tenant import Tenant, sample
 PATHS = [
     "/users/42",
     "/users/42/samples?metric=steps",
+    "/users/42/rollups?metric=steps",
+    "/users/42/sync?metric=steps",
     "/users/42/images",
     f"/documents/{uuid4()}",
 ]

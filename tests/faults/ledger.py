@@ -2,6 +2,7 @@
 
 import hashlib
 import threading
+import time
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,7 @@ BATCH = 20
 OVERLAP = 5
 """Samples of a batch, and how many of them are those of the batch before."""
 
+WAIT_SECONDS = 60.0
 NUMBERS_PER_THREAD = 1_000_000
 
 
@@ -91,6 +93,28 @@ class Load:
             self.broken.append(error)
         finally:
             uploads.close()
+
+
+def acknowledged(ledger: Ledger) -> Ledger:
+    """What has been acknowledged by now, while more is being sent; what is sent goes on growing."""
+    return Ledger(
+        documents=dict(ledger.documents),
+        sent_documents=ledger.sent_documents,
+        attributes=list(ledger.attributes),
+        sent_attributes=ledger.sent_attributes,
+        images=list(ledger.images),
+        samples={user: set(starts) for user, starts in list(ledger.samples.items())},
+        sent_samples=ledger.sent_samples,
+        refused=ledger.refused,
+    )
+
+
+def wait_for_all_kinds(ledger: Ledger) -> None:
+    """Wait until something of each kind was acknowledged."""
+    until = time.monotonic() + WAIT_SECONDS
+    while ledger.kinds != ALL_KINDS:
+        assert time.monotonic() < until
+        time.sleep(0.05)
 
 
 def _accepted(ledger: Ledger, answer: httpx2.Response) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from samples.making import Told
@@ -167,7 +168,7 @@ class Rollup:
         for sample in self.samples:
             self._share(sample.start, sample).count += 1
         moments = sorted({at for sample in self.samples for at in self._cuts(sample)})
-        for begin, end in zip(moments, moments[1:], strict=False):
+        for begin, end in pairwise(moments):
             self._count_lengths(begin, end)
         for sample in self.samples:
             if not sample.length:

@@ -15,7 +15,8 @@ from uptake.model.items import METRICS, Attributes
 from uptake.store import sqlite
 from uptake.store.base import AlreadyExists, Store
 from uptake.store.memory import MemoryStore
-from uptake.store.records import DocumentType, Entry, Rate, Record, Segment, Span
+from uptake.store.records import DocumentType, Entry, Rate, Record, Span
+from uptake.store.segment_records import Segment
 from uptake.testing.store.listing import changed, told
 from uptake.testing.store.making import (
     NOON,
@@ -201,6 +202,17 @@ class BothStores(RuleBasedStateMachine):
         self.both("document_counts", project, "visit", since, None)
         self.both("document_counts", project, "visit", 0, [after, "nobody"])
 
+    @rule(project=PROJECTS, user=USERS)
+    def erase(self, project: str, user: str) -> None:
+        """A user is taken away, and what comes later about it is not kept."""
+        self.both("erase", project, user, unique("erasure"), NOON)
+        self.both("erasures", project, "", 100)
+
+    @rule(project=PROJECTS, user=USERS)
+    def readmit(self, project: str, user: str) -> None:
+        """A user is let in again, whether it was erased or not."""
+        self.both("readmit", project, user)
+
     @rule(name=CONTENTS, passed=st.sampled_from([0, 1, 500_000, 1_000_000]))
     def spend(self, name: str, passed: int) -> None:
         """A use of a key, some time after the last one."""
@@ -212,6 +224,9 @@ class BothStores(RuleBasedStateMachine):
         """Lists from somewhere on."""
         self.both("images", project, user, 1_000_000 + after, limit)
         refused = self.model.rejections(project, "", 100)
+        for kept in refused[:limit]:
+            self.both("rejection", project, kept.record.rejection_id)
+            self.both("receipts", project, kept.request_id)
         names = ["", *(kept.record.rejection_id for kept in refused)]
         after_name = names[after % len(names)]
         self.both("rejections", project, after_name, limit)

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
+from uptake.model.ids import user_hash
 from uptake.store import sqlite, tables
-from uptake.store.changes import LOG_BYTES, ROW_BYTES, erased_digest
+from uptake.store.changes import LOG_BYTES, ROW_BYTES
 from uptake.store.sql import SqlStore
 from uptake.testing.store.listing import MANY, changed
 from uptake.testing.store.making import attributes, entry
@@ -64,9 +65,9 @@ def test_an_erased_user_is_named_no_more(store: SqlStore) -> None:
     answer = store.changes("default", start)
     assert answer is not None
     assert [change.users for change in answer.changes] == [["bert"], ["bert"], []]
-    assert [change.erased for change in answer.changes] == [[], [], [erased_digest("anna")]]
+    assert [change.erased for change in answer.changes] == [[], [], [user_hash("anna")]]
     digest = "55579b557896d0ce1764c47fed644f9b35f58bad620674af23f356d80ed0c503"
-    assert erased_digest("anna") == digest
+    assert user_hash("anna") == digest
     assert changed(store, 1, "other")[0] == {"anna"}
 
 

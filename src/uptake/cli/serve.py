@@ -14,7 +14,8 @@ from granian.constants import HTTPModes, Interfaces, Loops
 from granian.http import HTTP1Settings
 
 from uptake import wiring
-from uptake.cli.store import DATA_DIR, Database, DataDir, Failed
+from uptake.cli.apart import apart
+from uptake.cli.store import DATA_DIR, BlobsUrl, Database, DataDir, Failed
 from uptake.settings import Settings
 
 DEFAULTS = Settings()
@@ -36,12 +37,7 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter an option
         typer.Option("--port", envvar="UPTAKE_PORT", min=0, max=65535, help="0: any free port."),
     ] = DEFAULTS.port,
     database: Database = "",
-    blobs: Annotated[
-        str,
-        typer.Option(
-            "--blobs", envvar="UPTAKE_BLOBS", help="URL of the images; else in --data-dir."
-        ),
-    ] = "",
+    blobs: BlobsUrl = "",
     workers: Annotated[
         int, typer.Option("--workers", envvar="UPTAKE_WORKERS", min=1, help="Processes.")
     ] = DEFAULTS.workers,
@@ -77,6 +73,7 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter an option
     check_port(settings.host, settings.port)
     # Opened once here, so that what is wrong is told in one line and migrations run once.
     wiring.open_services(settings).close()
+    apart(wiring.check_blobs, settings)
     run(settings)
 
 

@@ -26,6 +26,10 @@ Database = Annotated[
         "--database", envvar="UPTAKE_DATABASE", help="URL of the database; else in --data-dir."
     ),
 ]
+BlobsUrl = Annotated[
+    str,
+    typer.Option("--blobs", envvar="UPTAKE_BLOBS", help="URL of the images; else in --data-dir."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 DATA_DIR = Settings().data_dir

@@ -9,31 +9,52 @@ from msgspec import Struct
 
 from uptake.model.items import Metric
 from uptake.reading import Number
-from uptake.reading.stretches import LATEST, MOST_SAMPLES, Series
+from uptake.reading.stretches import LATEST, Series
 from uptake.samples import zones
 from uptake.samples.columns import Columns
-from uptake.samples.rollup.calendar import FINE, MARGIN_DAYS, SIZES, Calendar, Every, calendar
+from uptake.samples.rollup.calendar import FINE, SIZES, Calendar, Every, calendar
 from uptake.samples.rollup.pieces import Flags, TooManyPieces
 from uptake.samples.rollup.table import Table, Way, roll_up
 from uptake.samples.times import Int64s, offset_of
 from uptake.samples.zones import DAY
 
-MOST_CELLS = 1 << 19
-"""Days, hours or minutes of a stretch: about ten numbers are kept for each."""
-
-MOST_PIECES = 4_000_000
-"""Pieces into which the samples of a stretch are cut, unless a single bucket needs more: they take
-about 200 bytes each."""
-
 GROWTH = 4
 """How much longer a stretch is than the one before, and shorter where that was too much."""
 
-MARGIN = MARGIN_DAYS * DAY
+APART_DAYS = 5
+"""Days around a stretch that have a say in it when devices are merged. Two samples of one instant
+may be told up to 48 hours apart, and which one counts is decided over the whole day of each."""
+
+AROUND_DAYS = 2
+"""The same where days are those of a zone, and so are the same for all samples."""
+
+NEAR_DAYS = 1
+"""The same when devices are not merged: clocks are at most a day from UTC, and change by less."""
+
 CELLS: dict[Every, int] = {"minute": 1, "hour": 1, "day": 1, "week": 7, "month": 31}
 """Cells of a bucket at most."""
 
 Place = tuple[Number, Number, str]
 """A row's place in the order: its key, its offset where that tells it apart, its device's name."""
+
+
+class Stretch(Struct, frozen=True):
+    """How much is worked on at a time.
+
+    Attributes:
+        samples: about so many: what is worked out of them still fits the processor's caches, and
+            the memory that it takes is not asked of the system again and again.
+        cells: days, hours or minutes at most; about ten numbers are kept for each.
+        pieces: into which samples are cut, at most unless a single bucket needs more; they take
+            about 200 bytes each.
+    """
+
+    samples: int = 100_000
+    cells: int = 1 << 19
+    pieces: int = 4_000_000
+
+
+USUAL = Stretch()
 
 
 class Bound(Struct, frozen=True):
@@ -58,7 +79,7 @@ class Question(Struct, frozen=True):
     """
 
     metric: Metric
-    every: Every
+    every: Every = "day"
     zone: str | None = None
     device: str | None = None
     each: bool = False
@@ -100,7 +121,13 @@ class Rows:
         return int(self.key[row]), int(self.apart[row]), name
 
 
-def rows(found: Series, question: Question, after: Place | None, limit: int) -> Iterator[Rows]:
+def rows(
+    found: Series,
+    question: Question,
+    after: Place | None,
+    limit: int,
+    stretch: Stretch = USUAL,
+) -> Iterator[Rows]:
     """All rows after a place, in order; no more work is done than has to be for what is taken.
 
     Args:
@@ -108,18 +135,25 @@ def rows(found: Series, question: Question, after: Place | None, limit: int) -> 
         question: what is asked of them.
         after: the place of the row before the first.
         limit: how many rows will be taken, about.
+        stretch: how much is worked on at a time.
     """
     size = SIZES[question.every]
     low, stop = _range(found, question, after)
-    count = most = min(limit + 1, MOST_CELLS // CELLS[question.every])
+    most = max(1, stretch.cells // CELLS[question.every])
+    count = min(limit + 1, most)
     tail = found.last + DAY + size + 1
+    margin = _margin(question)
+    around = margin * DAY
+    least = max(size, 2 * around)
     while low < stop:
-        room = found.horizon(low - MARGIN, MOST_SAMPLES) - size - MARGIN
-        high = min(low + count * size, stop, max(room, low + size), tail if low < tail else LATEST)
-        columns = _columns(found, question, low - MARGIN, high + size + MARGIN)
+        room = found.horizon(low, stretch.samples)
+        high = min(low + count * size, stop, max(room, low + least), tail if low < tail else LATEST)
+        columns = _columns(found, question, low - around, high + size + around)
         if columns is not None:
             try:
-                table = _table(columns, question, low, high, MOST_PIECES if count > 1 else LATEST)
+                table = _table(
+                    columns, question, low, high, stretch.pieces if count > 1 else LATEST
+                )
             except TooManyPieces:
                 count = most = max(1, count // GROWTH)
                 continue
@@ -189,7 +223,14 @@ def _calendar(columns: Columns, question: Question, low: int, high: int) -> Cale
     if question.zone is None and not _by_reading(question):
         offset = offset_of(columns.start_told)
         low, high = low + int(offset.min()), high + int(offset.max())
-    return calendar(question.every, low, high, question.zone)
+    return calendar(question.every, low, high, question.zone, _margin(question))
+
+
+def _margin(question: Question) -> int:
+    """How many days around a stretch have a say in it."""
+    if question.metric == "bpm" or question.each:
+        return NEAR_DAYS
+    return APART_DAYS if question.zone is None else AROUND_DAYS
 
 
 def _chosen(  # noqa: PLR0913, PLR0917 - a table and all that limits it

@@ -22,14 +22,12 @@ import zstandard
 from numpy.typing import NDArray
 
 from uptake.samples import times
+from uptake.samples.packed import COMPRESSED, HEADER_LENGTH, NOT_DECIMAL, PLAIN, unpack
 from uptake.samples.times import Int64s
 
 UNITS = ("count", "count/min", "count/s")
 NO_END = -1
 """The duration of a sample that was told without an end."""
-
-PLAIN, COMPRESSED = b"\x01", b"\x02"
-"""The versions of the bytes."""
 
 PLAIN_BYTES = 512
 """Frames up to this size are not compressed: it would take longer than writing them."""
@@ -39,8 +37,6 @@ COMPRESSION_LEVEL = 1
 
 DIGEST_BYTES = 16
 MAX_EXPONENT = 3
-NOT_DECIMAL = -1
-HEADER_LENGTH = 4
 _EXACT = 2.0**53
 
 COLUMNS = ("start", "duration", "start_told", "end_told", "device", "version", "unit")
@@ -184,12 +180,28 @@ def latest(columns: Columns) -> Columns:
     start = columns.start
     if (start[1:] > start[:-1]).all():
         return columns
-    order = np.lexsort((columns.unit, columns.device, columns.duration, start))
-    ordered = columns.take(order)
-    identity = ordered.numbers[[0, 1, 4, 6]]
-    repeated = (identity[:, 1:] == identity[:, :-1]).all(axis=0)
-    # The sort is stable: within a run of equals the one received last stands last.
-    return _in_use(ordered.take(np.append(~repeated, True))) if repeated.any() else ordered
+    ordered = columns.take(np.argsort(start, kind="stable"))
+    together = np.flatnonzero(ordered.start[1:] == ordered.start[:-1])
+    if not len(together):
+        return ordered
+    # Those that start together are seldom in any other order than that in which they came.
+    if not _in_order(ordered.numbers, together):
+        ordered = columns.take(np.lexsort((columns.unit, columns.device, columns.duration, start)))
+    identity = ordered.numbers[[1, 4, 6]]
+    repeated = together[(identity[:, together + 1] == identity[:, together]).all(axis=0)]
+    if not len(repeated):
+        return ordered
+    # The sorts are stable: within a run of equals the one received last stands last.
+    kept = np.ones(len(ordered), bool)
+    kept[repeated] = False
+    return _in_use(ordered.take(kept))
+
+
+def _in_order(numbers: Int64s, places: Int64s) -> bool:
+    """Whether the samples at these places come before the next by duration, device and unit."""
+    duration, device, unit = (row[places + 1] - row[places] for row in numbers[[1, 4, 6]])
+    late = (duration < 0) | ((duration == 0) & ((device < 0) | ((device == 0) & (unit < 0))))
+    return not late.any()
 
 
 def _in_use(columns: Columns) -> Columns:
@@ -292,70 +304,14 @@ def _compressor() -> zstandard.ZstdCompressor:
     return compressor
 
 
-@dataclass(frozen=True, slots=True)
-class Packed:
-    """A batch's bytes with their header read, and the columns not yet."""
-
-    planes: memoryview
-    count: int
-    devices: list[str]
-    versions: list[str | None]
-    first: int
-    exponent: int
-    base: list[int]
-    scale: list[int]
-    widths: list[int]
-
-    @property
-    def until(self) -> int:
-        """An instant in ticks at or after the end of every sample: near it, at little cost."""
-        # Starts are differences, all but the first, which is as long as the last once more.
-        last = self.first + self.base[0] * (self.count - 1)
-        for place in range(self.widths[0]):
-            plane = np.frombuffer(self.planes, np.uint8, self.count, place * self.count)
-            last += (int(plane[1:].sum()) << 8 * place) * self.scale[0]
-        longest = self.base[1] + ((1 << 8 * self.widths[1]) - 1) * self.scale[1]
-        return last + max(longest, 0)
-
-    def columns(self) -> Columns:
-        """The samples."""
-        table = np.empty((len(self.widths), self.count), np.int64)
-        table[:] = np.array(self.base)[:, np.newaxis]
-        at = 0
-        for number, width in enumerate(self.widths):
-            if width:
-                size = self.count * width
-                planes = np.frombuffer(self.planes, np.uint8, size, at).reshape(width, -1)
-                narrow = np.ascontiguousarray(planes.T).view(f"<u{width}")[:, 0]
-                table[number] += narrow.astype(np.int64) * self.scale[number]
-                at += size
-        table[0, 0] = self.first
-        np.cumsum(table[0], out=table[0])
-        decimal = self.exponent != NOT_DECIMAL
-        value = table[-1] / 10**self.exponent if decimal else table[-1].view(np.float64)
-        return Columns(table[:-1], value, tuple(self.devices), tuple(self.versions))
-
-
-def unpack(encoded: bytes) -> Packed:
-    """Read the header of what `to_bytes` made.
-
-    Raises:
-        ValueError: the bytes are of a version that this program does not know.
-    """
-    version, frame = encoded[:1], encoded[1:]
-    if version == COMPRESSED:
-        frame = zstandard.ZstdDecompressor().decompress(frame)
-    elif version != PLAIN:
-        raise ValueError("sample columns of a newer version")
-    at = HEADER_LENGTH + int.from_bytes(frame[:HEADER_LENGTH], "little")
-    header = msgspec.msgpack.decode(frame[HEADER_LENGTH:at])
-    return Packed(memoryview(frame)[at:], *header)
-
-
 def from_bytes(encoded: bytes) -> Columns:
     """Decode what `to_bytes` made.
 
     Raises:
         ValueError: the bytes are of a version that this program does not know.
     """
-    return unpack(encoded).columns()
+    packed = unpack(encoded)
+    numbers = np.empty((len(COLUMNS), packed.count), np.int64)
+    value = np.empty(packed.count)
+    packed.fill(numbers, value)
+    return Columns(numbers, value, tuple(packed.devices), tuple(packed.versions))

@@ -8,7 +8,6 @@ So a reader asks from there on again; a row that it knows already does no harm.
 The log has an end: the oldest rows are forgotten, and the last of them stays as a mark.
 """
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Collection
 from typing import Any
@@ -30,7 +29,7 @@ from sqlalchemy import (
 from uptake.model import clock, ids
 from uptake.store import tables as t
 from uptake.store.database import Bulk, Database
-from uptake.store.records import Change, Changes
+from uptake.store.segment_records import Change, Changes
 
 LOG_BYTES = 32 * 1024 * 1024
 """Of a project. Whoever has not looked for longer reads its users anew, which then is faster."""
@@ -45,11 +44,6 @@ _ROW = ("project_id", "change_id", "size", "users", "erased", "of_project", "at_
 
 Owner = tuple[str, str]
 """Project and user."""
-
-
-def erased_digest(user_id: str) -> str:
-    """What stands for the id of a user who must not be named any more: SHA-256, hexadecimal."""
-    return hashlib.sha256(user_id.encode()).hexdigest()
 
 
 class ChangeLog:
@@ -85,7 +79,7 @@ class ChangeLog:
                     c.project_id == project, c.position == position, c.change_id == change_id
                 )
                 connection.execute(update(t.changes).where(this).values(users=left))
-        digests = msgspec.json.encode([erased_digest(user_id)])
+        digests = msgspec.json.encode([ids.user_hash(user_id)])
         self._add.run(connection, [_row(project, b"[]", digests)])
 
 

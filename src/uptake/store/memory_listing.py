@@ -1,32 +1,31 @@
 """What the store in memory says of many users at once: pages, counts, changes, segments."""
 
 from collections.abc import Collection, Sequence
-from contextlib import AbstractContextManager
 
 import msgspec
 from msgspec.structs import replace
 
 from uptake.model import ids
 from uptake.model.items import Metric
-from uptake.store.records import BatchRecord, Change, Changes, KeptDocument, Profiles, Segment, User
+from uptake.store.memory_registry import MemoryRegistry
+from uptake.store.records import BatchRecord, KeptDocument, User
+from uptake.store.segment_records import Change, Changes, Profiles, Segment
 
 Owner = tuple[str, str]
 """Project and user."""
 
 
-class MemoryListing:
-    """A part of `MemoryStore`, which has the users and the documents."""
+class MemoryListing(MemoryRegistry):
+    """The part of the port about many users; and segments."""
 
     _users: dict[Owner, User]
     _documents: dict[Owner, tuple[bytes | None, KeptDocument]]
-    _batches: dict[tuple[str, str, Metric, bytes], tuple[int, BatchRecord]]
+    _batches: dict[tuple[str, str, Metric, bytes], tuple[int, BatchRecord, int]]
 
     def __init__(self) -> None:
+        super().__init__()
         self._changes: dict[str, list[Change]] = {}
         self._segments: dict[Owner, Segment] = {}
-
-    def _alone(self) -> AbstractContextManager[None]:
-        raise NotImplementedError
 
     def _note(self, owners: Collection[Owner]) -> None:
         """Note whom a group of entries keeps something about."""
@@ -35,9 +34,15 @@ class MemoryListing:
             change = Change(ids.time_ordered(), users, [])
             self._changes.setdefault(project, []).append(change)
 
+    def _forget(self, project: str, user_id: str) -> None:
+        """Take a user's id out of what was noted, and note its hash."""
+        log = self._changes.setdefault(project, [])
+        log[:] = [replace(one, users=[u for u in one.users if u != user_id]) for one in log]
+        log.append(Change(ids.time_ordered(), [], [ids.user_hash(user_id)]))
+
     def profiles(self, project: str, after: str, limit: int) -> list[Profiles]:
         """See `Items.profiles`."""
-        with self._alone():
+        with self.alone():
             found = [
                 u for (owner, name), u in self._users.items() if owner == project and name > after
             ]
@@ -45,7 +50,7 @@ class MemoryListing:
 
     def profiles_of(self, project: str, user_ids: Sequence[str]) -> list[Profiles]:
         """See `Items.profiles_of`."""
-        with self._alone():
+        with self.alone():
             owners = [(project, user_id) for user_id in user_ids]
             return _columns([self._users[owner] for owner in owners if owner in self._users])
 
@@ -54,7 +59,7 @@ class MemoryListing:
     ) -> dict[str, int]:
         """See `Items.document_counts`."""
         counts: dict[str, int] = {}
-        with self._alone():
+        with self.alone():
             for (owner, _), (_, kept) in self._documents.items():
                 asked = user_ids is None or kept.user_id in user_ids
                 counted = (owner, kept.type) == (project, document_type) and asked
@@ -64,7 +69,7 @@ class MemoryListing:
 
     def sampled(self, project: str, metric: Metric) -> list[str]:
         """See `Items.sampled`."""
-        with self._alone():
+        with self.alone():
             found = {
                 user for owner, user, of, _ in self._batches if (owner, of) == (project, metric)
             }
@@ -72,13 +77,13 @@ class MemoryListing:
 
     def changes(self, project: str, since: int | None) -> Changes | None:
         """See `Items.changes`."""
-        with self._alone():
+        with self.alone():
             log = self._changes.get(project, [])
             return Changes(len(log), [] if since is None else log[since:])
 
     def put_segment(self, project: str, segment: Segment) -> Segment:
         """See `Registry.put_segment`."""
-        with self._alone():
+        with self.alone():
             known = self._segments.get((project, segment.name), segment)
             stands = replace(segment, created_at=known.created_at)
             self._segments[project, segment.name] = stands
@@ -86,12 +91,12 @@ class MemoryListing:
 
     def segment(self, project: str, name: str) -> Segment | None:
         """See `Registry.segment`."""
-        with self._alone():
+        with self.alone():
             return self._segments.get((project, name))
 
     def segments(self, project: str, after: str, limit: int) -> list[Segment]:
         """See `Registry.segments`."""
-        with self._alone():
+        with self.alone():
             found = [
                 kept
                 for (owner, name), kept in self._segments.items()
@@ -101,7 +106,7 @@ class MemoryListing:
 
     def delete_segment(self, project: str, name: str) -> bool:
         """See `Registry.delete_segment`."""
-        with self._alone():
+        with self.alone():
             return self._segments.pop((project, name), None) is not None
 
 

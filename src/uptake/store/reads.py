@@ -1,5 +1,6 @@
 """What is kept, read back."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -8,12 +9,16 @@ from sqlalchemy import func, select
 from uptake.model.items import Metric
 from uptake.model.submission import Fault
 from uptake.store import tables as t
+from uptake.store.base import ALL_REJECTIONS
 from uptake.store.database import Database
 from uptake.store.profiles import attributes_of
+from uptake.store.receipts import receipt_from
 from uptake.store.records import (
     KeptDocument,
     KeptImage,
+    KeptReceipt,
     KeptRejection,
+    RejectionFilter,
     RejectionRecord,
     Span,
     User,
@@ -109,13 +114,15 @@ class Reads(Database):
             row = connection.execute(select(*_IMAGE).filter_by(**key)).one_or_none()
         return None if row is None else KeptImage(*row)
 
-    def rejections(self, project: str, after: str, limit: int) -> list[KeptRejection]:
+    def rejections(
+        self, project: str, after: str, limit: int, only: RejectionFilter = ALL_REJECTIONS
+    ) -> list[KeptRejection]:
         """See `Items.rejections`."""
         r = t.rejections.c
         query = (
             select(t.rejections)
             .filter_by(project_id=project)
-            .where(r.rejection_id > after)
+            .where(r.rejection_id > after, *_conditions(only))
             .order_by(r.rejection_id)
             .limit(limit)
         )
@@ -123,13 +130,47 @@ class Reads(Database):
             rows = connection.execute(query).mappings().all()
         return [_rejection(dict(row)) for row in rows]
 
+    def rejection(self, project: str, rejection_id: str) -> KeptRejection | None:
+        """See `Items.rejection`."""
+        query = select(t.rejections).filter_by(project_id=project, rejection_id=rejection_id)
+        with self.reading() as connection:
+            row = connection.execute(query).mappings().one_or_none()
+        return None if row is None else _rejection(dict(row))
+
+    def receipts(self, project: str, request_id: str) -> list[KeptReceipt]:
+        """See `Items.receipts`."""
+        query = (
+            select(t.receipts)
+            .filter_by(project_id=project, request_id=request_id)
+            .order_by(t.receipts.c.received_at, t.receipts.c.place)
+        )
+        with self.reading() as connection:
+            return [receipt_from(dict(row)) for row in connection.execute(query).mappings()]
+
 
 def _user(row: Any) -> User:
     attributes = attributes_of(row.attributes, row.names)
     return User(row.user_id, attributes, row.first_seen, row.last_seen, row.documents, row.images)
 
 
+def _conditions(only: RejectionFilter) -> Iterator[Any]:
+    r = t.rejections.c
+    for name in ("format", "key_id", "user_id", "request_id"):
+        if (wanted := getattr(only, name)) is not None:
+            yield r[name] == wanted
+    if only.code is not None:
+        # Codes are plain words, and a quote inside of a message is escaped.
+        yield r.faults.contains(f'{{"code":"{only.code}"', autoescape=True)
+    if only.since is not None:
+        yield r.received_at >= only.since
+    if only.until is not None:
+        yield r.received_at < only.until
+    if only.resolved is not None:
+        yield r.resolved_by.is_not(None) if only.resolved else r.resolved_by.is_(None)
+
+
 def _rejection(row: dict[str, Any]) -> KeptRejection:
     row["faults"] = msgspec.json.decode(row["faults"], type=tuple[Fault, ...])
+    row["context"] = msgspec.json.decode(row["context"], type=dict[str, str])
     record = RejectionRecord(**{name: row[name] for name in RejectionRecord.__struct_fields__})
-    return KeptRejection(record, row["request_id"], row["received_at"])
+    return KeptRejection(record, row["request_id"], row["received_at"], row["resolved_by"])

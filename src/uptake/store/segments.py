@@ -4,7 +4,7 @@ from sqlalchemy import delete, select
 
 from uptake.store import tables as t
 from uptake.store.database import Database
-from uptake.store.records import Segment
+from uptake.store.segment_records import Segment
 
 _SEGMENT = [t.segments.c[name] for name in Segment.__struct_fields__]
 

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
+    text,
 )
 
 metadata = MetaData()
@@ -194,5 +195,77 @@ rejections = Table(
     Column("faults", Text, nullable=False),
     Column("raw", LargeBinary, nullable=False),
     Column("raw_blob", String),
+    Column("context", Text, nullable=False),
+    Column("resolved_by", String),
     Index("rejections_by_time", "project_id", "rejection_id"),
+)
+
+receipts = Table(
+    "receipts",
+    metadata,
+    Column("project_id", String, primary_key=True),
+    Column("request_id", String, primary_key=True),
+    Column("received_at", BigInteger, primary_key=True),
+    # Two requests may bear one id, if their sender gives it: then this tells them apart.
+    Column("place", SmallInteger, primary_key=True),
+    Column("format", String, nullable=False),
+    Column("key_id", String, nullable=False),
+    Column("user_id", String, nullable=False),
+    Column("items", LargeBinary, nullable=False),
+    Column("first_refused", String),
+    Column("last_refused", String),
+    Index(
+        "receipts_by_user",
+        "project_id",
+        "user_id",
+        sqlite_where=text("user_id <> ''"),
+        postgresql_where=text("user_id <> ''"),
+    ),
+    sqlite_with_rowid=False,
+)
+
+tombstones = Table(
+    "tombstones",
+    metadata,
+    Column("project_id", String, primary_key=True),
+    Column("user_hash", String, primary_key=True),
+    Column("erased_at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("project_id", String, primary_key=True),
+    Column("erasure_id", String, primary_key=True),
+    Column("user_hash", String, nullable=False),
+    Column("erased_at", BigInteger, nullable=False),
+    Column("counts", Text, nullable=False),
+    # Until then bytes of the user may be left in the blob store.
+    Column("finished_at", BigInteger),
+    sqlite_with_rowid=False,
+)
+
+retention_rules = Table(
+    "retention_rules",
+    metadata,
+    Column("project_id", String, primary_key=True),
+    Column("kind", String, primary_key=True),
+    Column("type", String, primary_key=True),
+    Column("days", Integer, nullable=False),
+)
+
+claims = Table(
+    "claims",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("until", BigInteger, nullable=False),
+)
+
+tombstone_changes = Table(
+    "tombstone_changes",
+    metadata,
+    Column("project_id", String, primary_key=True),
+    # Grows with every tombstone that is set or taken away, so that each process knows them all.
+    Column("number", BigInteger, nullable=False),
 )

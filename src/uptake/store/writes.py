@@ -4,11 +4,11 @@ Everything that a user's row orders is written after that row, whose upsert lock
 with many writers, entries of one user wait for each other there, and those of others do not.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, bindparam, literal_column, select
+from sqlalchemy import Connection, bindparam, literal_column, select, update
 
 from uptake.model.items import Attributes
 from uptake.store import tables as t
@@ -16,10 +16,12 @@ from uptake.store.base import FIRST_IMAGE_ID
 from uptake.store.changes import ChangeLog
 from uptake.store.database import Bulk, Database
 from uptake.store.profiles import ProfileStatements, Row, Told, touched
+from uptake.store.receipts import receipt_row
 from uptake.store.records import (
     BatchRecord,
     DocumentRecord,
     Entry,
+    Erased,
     ImageRecord,
     Record,
     RejectionRecord,
@@ -35,6 +37,7 @@ _KEY = ("project_id", "user_id")
 _SEEN = ("first_seen", "last_seen")
 _BATCH = ("metric", "digest", "first", "last", "count", "columns")
 _DOCUMENT = ("upload_id", "type", "data")
+_RECEIPT = tuple(column.name for column in t.receipts.columns)
 
 
 class Statements:
@@ -54,6 +57,7 @@ class Statements:
         self.add_rejections = Bulk(
             insert(t.rejections), [column.name for column in t.rejections.columns], dialect
         )
+        self.add_receipts = Bulk(insert(t.receipts).on_conflict_do_nothing(), _RECEIPT, dialect)
         self.next_image = (
             insert(t.image_numbers)
             .values(last=FIRST_IMAGE_ID)
@@ -99,13 +103,15 @@ class Group:
 
     Args:
         entries: in the order in which they are to be written.
+        erased: project and id of users of whom nothing is written.
 
     Attributes:
         to_tell: the records of which there is something to tell: number of the entry, and place.
     """
 
-    def __init__(self, entries: Sequence[Entry]) -> None:
+    def __init__(self, entries: Sequence[Entry], erased: Collection[tuple[str, str]] = ()) -> None:
         self.entries = entries
+        self.erased = erased
         self.users: dict[tuple[str, str], Row] = {}
         self.told = Told()
         self.batches: list[Row] = []
@@ -115,9 +121,11 @@ class Group:
         self.to_tell: list[tuple[int, int]] = []
         for number, entry in enumerate(entries):
             for place, record in enumerate(entry.records):
-                self._add(entry, record)
-                if isinstance(record, DocumentRecord | ImageRecord):
+                gone = self.is_erased(entry, record.user_id)
+                if gone or isinstance(record, DocumentRecord | ImageRecord):
                     self.to_tell.append((number, place))
+                if not gone:
+                    self._add(entry, record)
             for rejection in entry.rejections:
                 self.reject(entry, rejection)
 
@@ -145,6 +153,10 @@ class Group:
         user["last_seen"] = max(user["last_seen"], entry.received_at)
         return key
 
+    def is_erased(self, entry: Entry, user_id: str) -> bool:
+        """Whether nothing of this user is written."""
+        return bool(self.erased) and (entry.project, user_id) in self.erased
+
     def add_document(self, entry: Entry, record: DocumentRecord) -> None:
         """Have a document written whose upload id is claimed."""
         row = self._touch(entry, record.user_id)
@@ -153,8 +165,12 @@ class Group:
 
     def reject(self, entry: Entry, rejection: RejectionRecord) -> None:
         """Have a refusal written."""
+        if self.is_erased(entry, rejection.user_id):
+            return
         row = msgspec.structs.asdict(rejection) | {
-            "faults": msgspec.json.encode(rejection.faults).decode()
+            "faults": msgspec.json.encode(rejection.faults).decode(),
+            "context": msgspec.json.encode(rejection.context).decode(),
+            "resolved_by": None,
         }
         row |= {"project_id": entry.project, "request_id": entry.request_id}
         self.rejections.append(row | {"received_at": entry.received_at})
@@ -175,16 +191,40 @@ def write(
     for number, place in group.to_tell:
         entry = group.entries[number]
         record = entry.records[place]
-        if isinstance(record, ImageRecord):
+        if group.is_erased(entry, record.user_id):
+            written[number][place] = _ERASED
+        elif isinstance(record, ImageRecord):
             written[number][place] = _write_image(connection, statements, entry, record)
         elif isinstance(record, DocumentRecord):
             written[number][place] = _NEW_DOCUMENT if record.digest is None else next(claims)
+    _resolve(connection, group)
+    outcomes = [tuple(row) for row in written]
+    statements.add_receipts.run(
+        connection,
+        [
+            receipt_row(entry, outcome, place, group.erased)
+            for place, (entry, outcome) in enumerate(zip(group.entries, outcomes, strict=True))
+        ],
+    )
     users, told = group.users.keys(), group.told.rows.keys()
     statements.changes.write(connection, users | told if users and told else users or told)
-    return [tuple(row) for row in written]
+    return outcomes
 
 
 _NEW_DOCUMENT = WrittenDocument(None, new=True)
+_ERASED = Erased()
+
+
+def _resolve(connection: Connection, group: Group) -> None:
+    """Note which rejections the entries of a group are the replay of."""
+    for entry in group.entries:
+        if entry.resolves is not None:
+            user_id, rejection_id = entry.resolves
+            connection.execute(
+                update(t.rejections)
+                .filter_by(project_id=entry.project, user_id=user_id, rejection_id=rejection_id)
+                .values(resolved_by=entry.request_id)
+            )
 
 
 def _claim_uploads(
@@ -194,6 +234,8 @@ def _claim_uploads(
     for number, place in group.to_tell:
         entry = group.entries[number]
         record = entry.records[place]
+        if group.is_erased(entry, record.user_id):
+            continue
         if isinstance(record, DocumentRecord) and record.digest is not None:
             key = {"project_id": entry.project, "upload_id": record.upload_id}
             claim = {**key, "user_id": record.user_id, "digest": record.digest}

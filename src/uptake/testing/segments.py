@@ -114,4 +114,4 @@ def _batch(user_id: str, sample: Sample, now: int) -> BatchRecord:
     encoded = columns.to_bytes(batch)
     first, last = int(batch.start[0]), int(batch.start[-1])
     digest = columns.digest(encoded)
-    return BatchRecord(user_id, sample.metric, digest, first, last, len(batch), encoded)
+    return BatchRecord(user_id, sample.metric, digest, first, last, len(batch), encoded, len(batch))

@@ -11,15 +11,16 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
+from uptake.model.ids import user_hash
 from uptake.model.items import Attributes
 from uptake.reading.segments import census as module
 from uptake.reading.segments.census import Census, State, TakesLonger, TooLarge
 from uptake.reading.segments.pool import Pool
 from uptake.reading.segments.questions import Segments
 from uptake.store import sqlite
-from uptake.store.changes import erased_digest
 from uptake.store.memory import MemoryStore
-from uptake.store.records import Change, Changes, Entry
+from uptake.store.records import Entry
+from uptake.store.segment_records import Change, Changes
 from uptake.store.sql import SqlStore
 from uptake.testing.store.making import NOON, attributes, batch, entry
 
@@ -220,7 +221,7 @@ def test_a_change_that_is_told_again_is_passed_over() -> None:
             return super().changes(project, None if since is None else 0)
 
         def erase(self, user_id: str) -> None:
-            self._changes["default"].append(Change("e", [], [erased_digest(user_id)]))
+            self._changes["default"].append(Change("e", [], [user_hash(user_id)]))
             del self._users["default", user_id]
 
     store = Repeating()

@@ -1,13 +1,19 @@
-"""What every question of `/uptake/v1` has in common: its key, its parameters, its failures."""
+"""What the routes of `/uptake/v1` share: who asks, how, and what can go wrong."""
 
 import asyncio
-from collections.abc import Callable
+import re
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, TypeVar
 
 from litestar import Request
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import Parameter
 
+from uptake.blobs import BlobsUnavailable
+from uptake.http.access import Access, bearer
+from uptake.http.ingest import header_map
 from uptake.http.problems import PROBLEM_JSON, ProblemDetails
 from uptake.model.problems import Kinds, Problem
 from uptake.reading import BadCursor, Unknown
@@ -21,6 +27,7 @@ DEFAULT_LIMIT = 1000
 
 Result = TypeVar("Result")
 AnyRequest = Request[Any, Any, Any]
+AnyConnection = ASGIConnection[Any, Any, Any, Any]
 Limit = Annotated[int, Parameter(ge=1, le=MAX_LIMIT, description="Entries of a page")]
 Cursor = Annotated[str | None, Parameter(description="The `next` of the page before")]
 Moment = "ISO 8601; without an offset, UTC"
@@ -43,8 +50,21 @@ PROBLEMS = {
 }
 
 
+Guard = Callable[[AnyConnection, BaseRouteHandler], Awaitable[None]]
+
+
+def guard(access: Access, scope: str) -> Guard:
+    """Admits requests with a key of this scope, before anything else of them is looked at."""
+
+    async def admit(connection: AnyConnection, _handler: BaseRouteHandler) -> None:
+        secret = bearer(header_map(connection.scope["headers"]))
+        connection.scope["state"]["key"] = await access.admit(secret, scope)
+
+    return admit
+
+
 def key_of(request: AnyRequest) -> Key:
-    """The key with which the request was admitted."""
+    """The key that was admitted."""
     key: Key = request.scope["state"]["key"]
     return key
 
@@ -61,24 +81,24 @@ async def ask(question: Callable[..., Result], *args: Any, **options: Any) -> Re
         raise Problem(Kinds.NOT_FOUND) from None
     except BadCursor as error:
         raise Problem(Kinds.BAD_REQUEST, f"cursor: {error}") from None
-    except StoreUnavailable as error:
+    except (StoreUnavailable, BlobsUnavailable) as error:
         raise Problem(Kinds.UNAVAILABLE) from error
 
 
 def instant(name: str, text: str | None, default: int) -> int:
-    """A parameter's instant in ticks.
+    """A moment from a query, in ticks.
 
     Raises:
-        Problem: `BAD_REQUEST`, it is no timestamp.
+        Problem: `BAD_REQUEST`.
     """
     return told_instant(name, text)[0] if text else default
 
 
 def told_instant(name: str, text: str) -> tuple[int, bool]:
-    """A parameter's instant in ticks, and whether it was told without an offset.
+    """A moment from a query, in ticks, and whether it was told with an offset or `Z`.
 
     Raises:
-        Problem: `BAD_REQUEST`, it is no timestamp.
+        Problem: `BAD_REQUEST`.
     """
     # In a query, an offset's plus sign that nobody encoded arrives as a space.
     for attempt in (text, "+".join(text.rsplit(" ", 1))):
@@ -86,5 +106,19 @@ def told_instant(name: str, text: str) -> tuple[int, bool]:
             ticks, told = times.read(attempt)
         except ValueError:
             continue
-        return ticks, not times.has_offset(told) and attempt[-1] not in "Zz"
+        return ticks, times.has_offset(told) or attempt[-1] in "Zz"
     raise Problem(Kinds.BAD_REQUEST, f"{name}: {text[:100]!r} is not an ISO 8601 timestamp")
+
+
+def sound_id(text: str) -> str:
+    """An id from a path, which may be one of ours.
+
+    Raises:
+        Problem: `NOT_FOUND`.
+    """
+    if not _ID.fullmatch(text):
+        raise Problem(Kinds.NOT_FOUND)
+    return text
+
+
+_ID = re.compile(r"[A-Za-z0-9._-]{1,100}")

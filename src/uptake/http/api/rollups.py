@@ -5,7 +5,7 @@ from urllib.parse import unquote
 
 from litestar import get
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import Parameter
+from litestar.params import Parameter, QueryParameter
 
 from uptake.http.access import permit_users
 from uptake.http.api.asking import (
@@ -13,6 +13,7 @@ from uptake.http.api.asking import (
     PROBLEMS,
     AnyRequest,
     Cursor,
+    Guard,
     Limit,
     ask,
     key_of,
@@ -33,10 +34,15 @@ MERGE, EACH = "merge", "each"
 _LOCAL = "ISO 8601; without an offset, what the local clock shows"
 
 
-def rollup_route(store: Items) -> HTTPRouteHandler:
+def rollup_route(store: Items, may_read: Guard) -> HTTPRouteHandler:
     """The route, over this store."""
 
-    @get("/users/{user_id:str}/rollups", responses=PROBLEMS, summary="A user's rollups")
+    @get(
+        "/users/{user_id:str}/rollups",
+        guards=[may_read],
+        responses=PROBLEMS,
+        summary="A user's rollups",
+    )
     async def get_rollups(  # noqa: PLR0913, PLR0917 - what can be asked for
         request: AnyRequest,
         user_id: str,
@@ -44,7 +50,7 @@ def rollup_route(store: Items) -> HTTPRouteHandler:
         every: Annotated[Every, Parameter(description="How long a bucket is")] = "day",
         from_: Annotated[
             str | None,
-            Parameter(query="from", description=f"Buckets that start then or later. {_LOCAL}"),
+            QueryParameter(name="from", description=f"Buckets that start then or later. {_LOCAL}"),
         ] = None,
         to: Annotated[
             str | None, Parameter(description=f"Buckets that start before then. {_LOCAL}")
@@ -115,4 +121,7 @@ def _places(values: list[str]) -> dict[str, int]:
 
 
 def _bound(name: str, text: str | None) -> Bound | None:
-    return Bound(*told_instant(name, text)) if text else None
+    if not text:
+        return None
+    ticks, with_offset = told_instant(name, text)
+    return Bound(ticks, local=not with_offset)

@@ -1,108 +1,32 @@
-"""What `/uptake/v1` answers: users, samples, documents and images."""
+"""All routes of `/uptake/v1`."""
 
-from typing import Annotated, Any
-from urllib.parse import unquote
+from litestar import Router
 
-from litestar import Router, get
-from litestar.connection import ASGIConnection
-from litestar.handlers import BaseRouteHandler
-from litestar.params import Parameter
-
-from uptake.formats.base import IMAGES_PATH
-from uptake.http.access import Access, bearer, permit_users
-from uptake.http.address import public_url
-from uptake.http.api.asking import (
-    DEFAULT_LIMIT,
-    PROBLEMS,
-    AnyRequest,
-    Cursor,
-    Limit,
-    Moment,
-    ask,
-    instant,
-    key_of,
-)
+from uptake.http.access import Access
+from uptake.http.api.asking import guard
+from uptake.http.api.erasing import erasure_routes
+from uptake.http.api.refused import refusal_routes, replay_routes
+from uptake.http.api.retaining import retention_routes
 from uptake.http.api.rollups import rollup_route
-from uptake.http.ingest import header_map
-from uptake.model.items import Metric
-from uptake.reading import samples, users
+from uptake.http.api.sync import sync_route
+from uptake.http.api.users import user_routes
 from uptake.wiring import Services
 
 PREFIX = "/uptake/v1"
-AnyConnection = ASGIConnection[Any, Any, Any, Any]
 
 
 def api_routes(services: Services, access: Access) -> list[Router]:
     """The routes, over these services; each asks for a key first."""
-    store = services.store
-
-    async def admit(connection: AnyConnection, _handler: BaseRouteHandler) -> None:
-        # A guard, so that nothing else of a request is looked at before its key.
-        secret = bearer(header_map(connection.scope["headers"]))
-        connection.scope["state"]["key"] = await access.admit(secret, "data:read")
-
-    @get("/users/{user_id:str}", responses=PROBLEMS, summary="A user's profile")
-    async def get_user(request: AnyRequest, user_id: str) -> users.Profile:
-        """Attributes, and how much of everything else there is."""
-        key = key_of(request)
-        user_id = unquote(user_id)
-        permit_users(key, {user_id})
-        return await ask(users.profile, store, key.project, user_id)
-
-    @get("/users/{user_id:str}/samples", responses=PROBLEMS, summary="A user's samples")
-    async def get_samples(  # noqa: PLR0913, PLR0917 - what can be asked for
-        request: AnyRequest,
-        user_id: str,
-        metric: Annotated[Metric, Parameter(description="Which kind of samples")],
-        from_: Annotated[
-            str | None, Parameter(query="from", description=f"Inclusive. {Moment}")
-        ] = None,
-        to: Annotated[str | None, Parameter(description=f"Exclusive. {Moment}")] = None,
-        cursor: Cursor = None,
-        limit: Limit = DEFAULT_LIMIT,
-    ) -> samples.SamplePage:
-        """In order of start, repeats once, times with the offset in which they were told."""
-        key = key_of(request)
-        user_id = unquote(user_id)
-        permit_users(key, {user_id})
-        return await ask(
-            samples.page,
-            store,
-            key.project,
-            user_id,
-            metric,
-            start=instant("from", from_, samples.EARLIEST),
-            end=instant("to", to, samples.LATEST),
-            cursor=cursor,
-            limit=limit,
-        )
-
-    @get("/users/{user_id:str}/images", responses=PROBLEMS, summary="A user's images")
-    async def get_images(
-        request: AnyRequest, user_id: str, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT
-    ) -> users.ImagePage:
-        """In the order in which they were first received."""
-        key = key_of(request)
-        user_id = unquote(user_id)
-        permit_users(key, {user_id})
-        base_url = public_url(request, services.public_url) + IMAGES_PATH
-        return await ask(
-            users.images,
-            store,
-            key.project,
-            user_id,
-            base_url=base_url,
-            cursor=cursor,
-            limit=limit,
-        )
-
-    @get("/documents/{upload_id:str}", responses=PROBLEMS, summary="A document")
-    async def get_document(request: AnyRequest, upload_id: str) -> users.Document:
-        """As it was uploaded."""
-        key = key_of(request)
-        found = await ask(users.document, store, key.project, unquote(upload_id))
-        permit_users(key, {found.user_id})
-        return found
-
-    handlers = [get_user, get_samples, get_images, get_document, rollup_route(store)]
-    return [Router(PREFIX, guards=[admit], route_handlers=handlers)]
+    may_read, may_erase, may_administer = (
+        guard(access, scope) for scope in ("data:read", "data:erase", "admin")
+    )
+    handlers = [
+        *user_routes(services, may_read),
+        rollup_route(services.store, may_read),
+        sync_route(services.store, may_read),
+        *refusal_routes(services, may_read),
+        *replay_routes(services, may_administer),
+        *erasure_routes(services, may_erase),
+        *retention_routes(services, may_administer),
+    ]
+    return [Router(PREFIX, route_handlers=handlers)]

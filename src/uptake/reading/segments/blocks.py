@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from uptake.model.ids import user_hash
 from uptake.reading.segments.columns import Column, Flags, Piece, Rows, Texts, column, combined
 from uptake.samples.times import Int64s
-from uptake.store.changes import erased_digest
-from uptake.store.records import Profiles
+from uptake.store.segment_records import Profiles
 
 LOOK_UP = 400
 """Looking up one id takes as long as going through so many, to see which of them are wanted."""
@@ -22,7 +22,7 @@ QUESTIONS = 8
 
 _QUOTE, _BACKSLASH = ord('"'), b"\\"
 _SHORT = 16
-"""Hexadecimal digits of a digest by which users are looked up; the rest is compared then."""
+"""Hexadecimal digits of a hash by which users are looked up; the rest is compared then."""
 
 _OBJECTS = msgspec.json.Decoder(list[dict[str, str]])
 _ARRAYS = msgspec.json.Decoder(list[list[str]])
@@ -69,7 +69,7 @@ class Block:
         self.columns = columns
         self._order = _order(ids)
         self._worked_out: dict[Hashable, WorkedOut] = {}
-        self._digests: list[NDArray[np.uint64]] = []
+        self._hashes: list[NDArray[np.uint64]] = []
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -77,7 +77,7 @@ class Block:
     @property
     def size(self) -> int:
         """Bytes that it takes, about."""
-        own = [self.ids, self.first_seen, self.last_seen, *self._digests]
+        own = [self.ids, self.first_seen, self.last_seen, *self._hashes]
         columns = sum(one.size for one in self.columns.values())
         amounts = sum(one.size for one in list(self._worked_out.values()))
         return sum(int(one.nbytes) for one in own) + columns + amounts
@@ -103,17 +103,17 @@ class Block:
                 found.append(self._row(place))
         return np.array(found, np.int32)
 
-    def rows_of_digests(self, digests: Iterable[str]) -> Rows:
-        """The rows of users whose ids have these digests (`erased_digest`)."""
-        wanted = set(digests)
+    def rows_of_hashes(self, hashes: Iterable[str]) -> Rows:
+        """The rows of users whose ids have these hashes (`ids.user_hash`)."""
+        wanted = set(hashes)
         if not wanted:
             return np.empty(0, np.int32)
-        if not self._digests:
+        if not self._hashes:
             listed = [_short(name) for name in self.ids.to_pylist()]
-            self._digests = [np.array(listed, np.uint64)]
-        short = np.array([int(digest[:_SHORT], 16) for digest in wanted], np.uint64)
-        rows = np.flatnonzero(np.isin(self._digests[0], short)).tolist()
-        sure = [row for row in rows if erased_digest(self.ids[row].as_py()) in wanted]
+            self._hashes = [np.array(listed, np.uint64)]
+        short = np.array([int(one[:_SHORT], 16) for one in wanted], np.uint64)
+        rows = np.flatnonzero(np.isin(self._hashes[0], short)).tolist()
+        sure = [row for row in rows if user_hash(self.ids[row].as_py()) in wanted]
         return np.array(sure, np.int32)
 
     def first(self, mask: Flags, after: str, count: int) -> list[tuple[str, int]]:
@@ -142,7 +142,7 @@ class Block:
 
 
 def _short(user_id: str) -> int:
-    return int(erased_digest(user_id)[:_SHORT], 16)
+    return int(user_hash(user_id)[:_SHORT], 16)
 
 
 def _order(ids: Texts) -> Rows | None:

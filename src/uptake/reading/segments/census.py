@@ -15,7 +15,7 @@ import numpy as np
 from uptake.reading.segments.blocks import Block, Builder
 from uptake.reading.segments.columns import Flags
 from uptake.store.base import Items
-from uptake.store.records import Change
+from uptake.store.segment_records import Change
 
 PAGE = 8000
 """Users read from the store at a time, so that nobody waits long for this process's interpreter."""
@@ -161,7 +161,7 @@ class Census:
         listed = sorted(changed)
         for profiles in self._store.profiles_of(self._project, listed):
             builder.add(profiles)
-        erased = {digest for change in changes for digest in change.erased}
+        erased = {gone for change in changes for gone in change.erased}
         crossed = map(_crossing_out(listed, erased), self._state)
         self._state = [part for part in crossed if part.count]
         if len(builder):
@@ -180,7 +180,7 @@ class Census:
 
 def _crossing_out(user_ids: Sequence[str], erased: set[str]) -> Callable[[Part], Part]:
     def cross_out(part: Part) -> Part:
-        found = [part.block.rows_of(user_ids), part.block.rows_of_digests(erased)]
+        found = [part.block.rows_of(user_ids), part.block.rows_of_hashes(erased)]
         rows = np.concatenate(found)
         if not part.stands[rows].any():
             return part

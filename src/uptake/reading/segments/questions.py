@@ -19,7 +19,7 @@ from uptake.reading.segments.columns import Flags
 from uptake.reading.segments.evaluate import Moment, holds
 from uptake.reading.segments.pool import Pool
 from uptake.store.base import Store
-from uptake.store.records import Segment
+from uptake.store.segment_records import Segment
 
 ANSWER_SECONDS = 15.0
 """How long a question may take; then what was done is kept, and it is to be asked again."""

@@ -27,10 +27,6 @@ SIZES: dict[Every, int] = {
 FINE: tuple[Every, ...] = ("minute", "hour")
 """Buckets of which there may be two with the same reading of the clock."""
 
-MARGIN_DAYS = 5
-"""Days beyond the buckets. Of two samples at one instant, their own clocks may be told up to 48
-hours apart, and what each counts for is decided over its whole local day."""
-
 MONDAY = 3
 """1970-01-01 was a Thursday: so many days after a Monday, with which a week begins (ISO 8601)."""
 
@@ -58,25 +54,27 @@ class Calendar:
     offsets: Offsets | None
 
 
-def calendar(every: Every, low: int, high: int, zone: str | None) -> Calendar:
-    """All buckets with a part in [low, high), with a margin on both sides.
+def calendar(every: Every, low: int, high: int, zone: str | None, margin: int) -> Calendar:
+    """All buckets with a part in [low, high).
 
     Args:
         every: how long a bucket is.
         low: ticks on the clock.
         high: likewise.
         zone: of the clock; None for each sample's own.
+        margin: days before the first bucket and after the last that have cells too.
     """
-    reach = (MARGIN_DAYS + 2) * DAY + SIZES[every]
+    reach = (margin + 2) * DAY + SIZES[every]
     offsets = None if zone is None else zones.offsets(zone, low - reach, high + reach)
-    return _fine(every, low, high, offsets) if every in FINE else _whole(every, low, high, offsets)
+    made = _fine if every in FINE else _whole
+    return made(every, low, high, offsets, margin)
 
 
-def _whole(every: Every, low: int, high: int, offsets: Offsets | None) -> Calendar:
+def _whole(every: Every, low: int, high: int, offsets: Offsets | None, margin: int) -> Calendar:
     """Buckets of whole days."""
     first, last = _numbers(every, _days(np.array([low, high - 1]), offsets)).tolist()
     turns = _first_days(every, np.arange(first, last + 2))
-    days = np.arange(turns[0] - MARGIN_DAYS, turns[-1] + MARGIN_DAYS + 1)
+    days = np.arange(turns[0] - margin, turns[-1] + margin + 1)
     edges, days = _cells(days, offsets)
     bucket = _numbers(every, days) - first
     bucket[(bucket < 0) | (bucket > last - first)] = OUTSIDE
@@ -84,7 +82,7 @@ def _whole(every: Every, low: int, high: int, offsets: Offsets | None) -> Calend
     return Calendar(edges, days, bucket, bounds[:-1], bounds[1:], offsets)
 
 
-def _fine(every: Every, low: int, high: int, offsets: Offsets | None) -> Calendar:
+def _fine(every: Every, low: int, high: int, offsets: Offsets | None, margin: int) -> Calendar:
     """Buckets of hours or minutes, and whole days in the margin."""
     size = SIZES[every]
     if offsets is None:
@@ -92,12 +90,12 @@ def _fine(every: Every, low: int, high: int, offsets: Offsets | None) -> Calenda
     else:
         bounds = offsets.grid(low, high, size)
     first, last = _days(bounds[[0, -1]], offsets).tolist()
-    margin, days = _cells(np.arange(first - MARGIN_DAYS, last + MARGIN_DAYS + 1), offsets)
-    before, after = margin[margin < bounds[0]], margin[margin > bounds[-1]]
+    turns, days = _cells(np.arange(first - margin, last + margin + 2), offsets)
+    before, after = turns[turns < bounds[0]], turns[turns > bounds[-1]]
     edges = np.concatenate([before, bounds, after])
     bucket = np.full(len(edges) - 1, OUTSIDE)
     bucket[len(before) : len(before) + len(bounds) - 1] = np.arange(len(bounds) - 1)
-    day = days[np.searchsorted(margin, edges[:-1], side="right") - 1]
+    day = days[np.searchsorted(turns, edges[:-1], side="right") - 1]
     return Calendar(edges, day, bucket, bounds[:-1], bounds[1:], offsets)
 
 

@@ -19,8 +19,9 @@ NOBODY = np.iinfo(np.int64).max
 POINT = 1
 """What is told of a sample without length that counts, which has no ticks."""
 
-_FEW = np.iinfo(np.int16).max
-"""So many devices can be told apart by numbers that are sorted by counting them."""
+SHORT = 4
+"""Segments up to which it is faster to look at each of a sample's. Most samples overlap few others,
+but some may overlap any number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,8 @@ def counting(begin: Int64s, end: Int64s, device: Int64s, rank: Int64s, owner: In
         Ticks; for samples without length, `POINT` or 0.
     """
     long = end > begin
+    if not len(long):
+        return np.empty_like(begin)
     if long.all():
         return _won(_segments(begin, end, rank, owner), device)
     found = np.empty_like(begin)
@@ -105,25 +108,31 @@ def _lowest(first: Int64s, last: Int64s, rank: Int64s, segments: int) -> Int64s:
 
 def _won(segments: _Segments, device: Int64s) -> Int64s:
     """The ticks of each sample in the segments in which its device counts."""
-    count = len(segments.owner)
-    order = _ordered(segments.owner)[np.count_nonzero(segments.owner < 0) :]
-    # The segments of one device after those of another, each in order of time.
-    key = segments.owner[order] * count + order
-    ticks = np.append(0, np.cumsum(np.diff(segments.edges)[order]))
-    # Searching in order is much faster than going to and fro between devices.
-    samples = _ordered(device)
-    before = device[samples] * count
-    first = np.searchsorted(key, segments.first[samples] + before)
-    last = np.searchsorted(key, segments.last[samples] + before)
-    won = np.empty_like(ticks, shape=len(device))
-    won[samples] = ticks[last] - ticks[first]
+    ticks = np.diff(segments.edges)
+    span = segments.last - segments.first
+    won = np.zeros_like(span)
+    which = np.arange(len(span))
+    for place in range(SHORT):
+        segment = segments.first[which] + place
+        won[which] += np.where(segments.owner[segment] == device[which], ticks[segment], 0)
+        which = which[span[which] > place + 1]
+        if not len(which):
+            return won
+    won[which] = _won_by_long(segments, which, device[which], ticks)
     return won
 
 
-def _ordered(devices: Int64s) -> Int64s:
-    """The places of devices in order of device, and of equals in theirs."""
-    few = devices.max() <= _FEW
-    return np.argsort(devices.astype(np.int16) if few else devices, kind="stable")
+def _won_by_long(segments: _Segments, which: Int64s, device: Int64s, ticks: Int64s) -> Int64s:
+    """The same of some samples that may cover any number of segments."""
+    count = len(segments.owner)
+    order = np.argsort(segments.owner, kind="stable")[np.count_nonzero(segments.owner < 0) :]
+    # The segments of one device after those of another, each in order of time.
+    key = segments.owner[order] * count + order
+    before = np.append(0, np.cumsum(ticks[order]))
+    first = np.searchsorted(key, segments.first[which] + device * count)
+    last = np.searchsorted(key, segments.last[which] + device * count)
+    won: Int64s = before[last] - before[first]
+    return won
 
 
 def _standing(

@@ -1,7 +1,7 @@
 """What pieces of samples come to by group: numbers of steps, or heart rates."""
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +19,6 @@ Figures = dict[str, Floats]
 LARGEST = float(np.finfo(np.float64).max)
 """What is told of more than a double can hold: neither `count/s` nor the length of a sample has a
 limit."""
-
-DECIMALS = 6
-"""Places to which figures are rounded: shares of samples are seldom whole numbers."""
-
-ROUNDED_TO = 1e9
-"""Figures above this are not rounded: they have no more places than that."""
 
 POINT_TICKS = TICKS
 """What a heart rate without length weighs in a mean beside those that have one: one second."""
@@ -57,7 +51,7 @@ class Steps:
 
     def over(self, member: Int64s, groups: int) -> Figures:
         """See `Measure.over`."""
-        found = {"sum": _sums(member, self._given, groups), "left_out": np.zeros(groups)}
+        found = {"sum": _sums(member, self._given, groups)}
         if self._left_out is not None:
             found["left_out"] = _sums(member, self._left_out, groups)
         return found
@@ -83,8 +77,7 @@ class HeartRates:
         share = self._weight / np.bincount(member, self._weight, groups)[member]
         with np.errstate(over="ignore"):
             mean = np.bincount(member, self._rate * share, groups)
-        mean = np.clip(mean, lowest, highest)
-        return {"min": _told(lowest), "mean": _told(mean), "max": _told(highest)}
+        return {"min": lowest, "mean": np.clip(mean, lowest, highest), "max": highest}
 
     def take(self, which: Int64s) -> "HeartRates":
         """See `Measure.take`."""
@@ -93,23 +86,30 @@ class HeartRates:
 
 def _sums(member: Int64s, amounts: Floats, groups: int) -> Floats:
     with np.errstate(over="ignore"):
-        return _told(np.bincount(member, amounts, groups))
+        sums: Floats = np.minimum(np.bincount(member, amounts, groups), LARGEST)
+    return sums
 
 
-def _told(figures: NDArray[Any]) -> Floats:
-    small = figures < ROUNDED_TO
-    rounded = np.round(np.where(small, figures, 0.0), DECIMALS)
-    return np.where(small, rounded, np.minimum(figures, LARGEST))
+def steps_each(columns: Columns, pieces: Pieces, *, explain: bool) -> Steps:
+    """The steps of pieces, shared out by time, every device for itself.
 
-
-def steps_each(columns: Columns, pieces: Pieces) -> Steps:
-    """The steps of pieces, shared out by time, every device for itself."""
+    Args:
+        columns: the samples that were cut.
+        pieces: of these samples.
+        explain: whether it will be told what is left out: nothing.
+    """
     amount, ticks, length = _shared(columns, pieces)
-    return Steps(amount * (ticks / length), None)
+    given = amount * (ticks / length)
+    return Steps(given, np.zeros_like(given) if explain else None)
 
 
 def steps_merged(
-    columns: Columns, pieces: Pieces, calendar: Calendar, priority: Mapping[str, int]
+    columns: Columns,
+    pieces: Pieces,
+    calendar: Calendar,
+    priority: Mapping[str, int],
+    *,
+    explain: bool,
 ) -> Steps:
     """The steps of pieces, shared out by time; where devices overlap, those of one alone.
 
@@ -118,13 +118,15 @@ def steps_merged(
         pieces: of these samples.
         calendar: by whose cells they were cut.
         priority: the places of devices that go before all others.
+        explain: whether it will be told what is left out.
     """
     device = pieces.device
     if (device == device[0]).all():
-        return steps_each(columns, pieces)
+        return steps_each(columns, pieces, explain=explain)
     amount, ticks, length = _shared(columns, pieces)
     won = counted(columns, pieces, calendar, priority, _competing(columns, pieces))
-    return Steps(amount * (won / length), amount * ((ticks - won) / length))
+    left_out = amount * ((ticks - won) / length) if explain else None
+    return Steps(amount * (won / length), left_out)
 
 
 def heart_rates(columns: Columns, pieces: Pieces) -> HeartRates:

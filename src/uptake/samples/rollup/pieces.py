@@ -1,6 +1,7 @@
 """Samples cut at the edges of a calendar's cells."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,9 @@ from uptake.samples.rollup.calendar import Calendar
 from uptake.samples.times import Int64s, offset_of
 
 Flags = NDArray[np.bool_]
+
+LAST = np.iinfo(np.int64).max
+"""A tick after all others."""
 
 
 class TooManyPieces(Exception):
@@ -58,42 +62,70 @@ def cut(columns: Columns, calendar: Calendar, most: int) -> Pieces:
 
     A sample without length is one piece, in the cell in which it starts.
 
+    Args:
+        columns: the samples.
+        calendar: whose cells they are cut by.
+        most: pieces that there may be.
+
     Raises:
-        TooManyPieces: there would be more than `most`.
+        TooManyPieces: there would be more.
     """
     begin, length = columns.start, np.maximum(columns.duration, 0)
     offset = offset_of(columns.start_told)
-    shift = np.zeros_like(offset) if calendar.offsets is not None else offset
+    shift = offset if calendar.offsets is None else np.zeros_like(offset)
     edges = calendar.edges
-    start = begin + shift
-    end = start + length
-    first = np.searchsorted(edges, start, side="right") - 1
-    # A sample that ends on an edge has no part in what begins there.
-    last = np.maximum(np.searchsorted(edges, end, side="left") - 1, first)
-    inside = (last >= 0) & (first < len(edges) - 1)
-    # In a year of samples, few cross an edge: then nothing has to be copied.
-    if inside.all() and (first == last).all():
-        every = np.arange(len(columns))
-        opens = np.ones(len(columns), bool)
-        return Pieces(every, first, begin, begin + length, opens, length, columns.device, offset)
-    sample = np.flatnonzero(inside)
+    first, last = _cells(begin + shift, begin + shift + length, edges)
+    whole = _Samples(begin, length, columns.device, offset)
+    if (first == last).all() and first[0] >= 0 and first[-1] < len(edges) - 1:
+        return whole.pieces(slice(None), first, np.ones(len(first), bool))
+    sample = np.flatnonzero((last >= 0) & (first < len(edges) - 1))
     first, last = first[sample], last[sample]
     low, high = np.maximum(first, 0), np.minimum(last, len(edges) - 2)
     counts = high - low + 1
     total = int(counts.sum())
     if total > most:
         raise TooManyPieces
-    sample = np.repeat(sample, counts)
     place = np.arange(total) - np.repeat(np.cumsum(counts) - counts, counts)
     cell = np.repeat(low, counts) + place
-    shift = shift[sample]
-    return Pieces(
-        sample,
-        cell,
-        np.maximum(start[sample], edges[cell]) - shift,
-        np.minimum(end[sample], edges[cell + 1]) - shift,
-        cell == np.repeat(first, counts),
-        length[sample],
-        columns.device[sample],
-        offset[sample],
-    )
+    found = whole.pieces(np.repeat(sample, counts), cell, cell == np.repeat(first, counts))
+    # Most samples lie in one cell whole: only what was cut has other bounds than its sample.
+    some = np.flatnonzero(np.repeat(first != last, counts))
+    moved = shift[found.sample[some]]
+    found.begin[some] = np.maximum(found.begin[some], edges[cell[some]] - moved)
+    found.end[some] = np.minimum(found.end[some], edges[cell[some] + 1] - moved)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Samples:
+    """What pieces take over from their samples."""
+
+    begin: Int64s
+    length: Int64s
+    device: Int64s
+    offset: Int64s
+
+    def pieces(self, sample: Any, cell: Int64s, opens: Flags) -> Pieces:
+        """Pieces that have the bounds of these samples."""
+        begin, length = self.begin[sample], self.length[sample]
+        if isinstance(sample, slice):
+            sample = np.arange(len(cell))
+        device, offset = self.device[sample], self.offset[sample]
+        return Pieces(sample, cell, begin, begin + length, opens, length, device, offset)
+
+
+def _cells(start: Int64s, end: Int64s, edges: Int64s) -> tuple[Int64s, Int64s]:
+    """The cells in which samples start and end: -1 before all of them, their number behind.
+
+    A sample that ends on an edge has no part in the cell that begins there.
+    """
+    if (start[1:] >= start[:-1]).all():
+        # Few edges are found among many samples faster than many samples among few edges.
+        bounds = [0, *np.searchsorted(start, edges).tolist(), len(start)]
+        first = np.repeat(np.arange(-1, len(edges)), np.diff(bounds))
+    else:
+        first = np.searchsorted(edges, start, side="right") - 1
+    last = first.copy()
+    beyond = np.flatnonzero(end > np.append(edges, LAST)[first + 1])
+    last[beyond] = np.searchsorted(edges, end[beyond], side="left") - 1
+    return first, last

@@ -113,8 +113,8 @@ def _measure(columns: Columns, pieces: Pieces, calendar: Calendar, way: Way) -> 
     if way.kind == "bpm":
         return measures.heart_rates(columns, pieces)
     if way.each:
-        return measures.steps_each(columns, pieces)
-    return measures.steps_merged(columns, pieces, calendar, way.priority)
+        return measures.steps_each(columns, pieces, explain=way.explain)
+    return measures.steps_merged(columns, pieces, calendar, way.priority, explain=way.explain)
 
 
 def _rows(

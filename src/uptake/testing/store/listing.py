@@ -8,7 +8,8 @@ import pytest
 
 from uptake.model.items import Attributes
 from uptake.store.base import Store
-from uptake.store.records import Profiles, Record
+from uptake.store.records import Record
+from uptake.store.segment_records import Profiles
 from uptake.testing.store.concurrency import OPENED, THREADS, at_once
 from uptake.testing.store.making import (
     NOON,

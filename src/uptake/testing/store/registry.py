@@ -4,7 +4,8 @@ import msgspec
 import pytest
 
 from uptake.store.base import AlreadyExists, Store
-from uptake.store.records import DocumentType, Rate, Segment
+from uptake.store.records import DocumentType, Rate
+from uptake.store.segment_records import Segment
 from uptake.testing.store.making import NOON, digest_of, key
 from uptake.testing.store.opening import OpensStore
 

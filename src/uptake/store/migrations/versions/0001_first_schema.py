@@ -17,6 +17,9 @@ def upgrade() -> None:
     _create_items()
     _create_changes()
     _create_images()
+    _create_outcomes()
+    _create_erasures()
+    _create_upkeep()
 
 
 def _create_registry() -> None:
@@ -85,24 +88,6 @@ def _create_items() -> None:
         "documents",
         ["project_id", "type", "user_id", "received_at"],
         unique=False,
-    )
-    op.create_table(
-        "rejections",
-        sa.Column("project_id", sa.String(), nullable=False),
-        sa.Column("user_id", sa.String(), nullable=False),
-        sa.Column("rejection_id", sa.String(), nullable=False),
-        sa.Column("request_id", sa.String(), nullable=False),
-        sa.Column("format", sa.String(), nullable=False),
-        sa.Column("key_id", sa.String(), nullable=False),
-        sa.Column("position", sa.SmallInteger(), nullable=True),
-        sa.Column("received_at", sa.BigInteger(), nullable=False),
-        sa.Column("faults", sa.Text(), nullable=False),
-        sa.Column("raw", sa.LargeBinary(), nullable=False),
-        sa.Column("raw_blob", sa.String(), nullable=True),
-        sa.PrimaryKeyConstraint("project_id", "user_id", "rejection_id"),
-    )
-    op.create_index(
-        "rejections_by_time", "rejections", ["project_id", "rejection_id"], unique=False
     )
     op.create_table(
         "sample_batches",
@@ -199,4 +184,94 @@ def _create_images() -> None:
     )
     op.create_index(
         "images_by_upload", "images", ["project_id", "user_id", "upload_digest"], unique=True
+    )
+
+
+def _create_erasures() -> None:
+    op.create_index(
+        "receipts_by_user",
+        "receipts",
+        ["project_id", "user_id"],
+        sqlite_where=sa.text("user_id <> ''"),
+        postgresql_where=sa.text("user_id <> ''"),
+    )
+    op.create_table(
+        "tombstones",
+        sa.Column("project_id", sa.String(), nullable=False),
+        sa.Column("user_hash", sa.String(), nullable=False),
+        sa.Column("erased_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("project_id", "user_hash"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "erasures",
+        sa.Column("project_id", sa.String(), nullable=False),
+        sa.Column("erasure_id", sa.String(), nullable=False),
+        sa.Column("user_hash", sa.String(), nullable=False),
+        sa.Column("erased_at", sa.BigInteger(), nullable=False),
+        sa.Column("counts", sa.Text(), nullable=False),
+        sa.Column("finished_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("project_id", "erasure_id"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "tombstone_changes",
+        sa.Column("project_id", sa.String(), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("project_id"),
+    )
+
+
+def _create_upkeep() -> None:
+    op.create_table(
+        "retention_rules",
+        sa.Column("project_id", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("type", sa.String(), nullable=False),
+        sa.Column("days", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("project_id", "kind", "type"),
+    )
+    op.create_table(
+        "claims",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("until", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name"),
+    )
+
+
+def _create_outcomes() -> None:
+    op.create_table(
+        "rejections",
+        sa.Column("project_id", sa.String(), nullable=False),
+        sa.Column("user_id", sa.String(), nullable=False),
+        sa.Column("rejection_id", sa.String(), nullable=False),
+        sa.Column("request_id", sa.String(), nullable=False),
+        sa.Column("format", sa.String(), nullable=False),
+        sa.Column("key_id", sa.String(), nullable=False),
+        sa.Column("position", sa.SmallInteger(), nullable=True),
+        sa.Column("received_at", sa.BigInteger(), nullable=False),
+        sa.Column("faults", sa.Text(), nullable=False),
+        sa.Column("raw", sa.LargeBinary(), nullable=False),
+        sa.Column("raw_blob", sa.String(), nullable=True),
+        sa.Column("context", sa.Text(), nullable=False),
+        sa.Column("resolved_by", sa.String(), nullable=True),
+        sa.PrimaryKeyConstraint("project_id", "user_id", "rejection_id"),
+    )
+    op.create_index(
+        "rejections_by_time", "rejections", ["project_id", "rejection_id"], unique=False
+    )
+    op.create_table(
+        "receipts",
+        sa.Column("project_id", sa.String(), nullable=False),
+        sa.Column("request_id", sa.String(), nullable=False),
+        sa.Column("received_at", sa.BigInteger(), nullable=False),
+        sa.Column("place", sa.SmallInteger(), nullable=False),
+        sa.Column("format", sa.String(), nullable=False),
+        sa.Column("key_id", sa.String(), nullable=False),
+        sa.Column("user_id", sa.String(), nullable=False),
+        sa.Column("items", sa.LargeBinary(), nullable=False),
+        sa.Column("first_refused", sa.String(), nullable=True),
+        sa.Column("last_refused", sa.String(), nullable=True),
+        sa.PrimaryKeyConstraint("project_id", "request_id", "received_at", "place"),
+        sqlite_with_rowid=False,
     )

@@ -1,0 +1,115 @@
+"""What became of every item of a request, as a row."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import msgspec
+
+from uptake.model.items import Attributes
+from uptake.store.records import (
+    BatchRecord,
+    DocumentRecord,
+    Entry,
+    Erased,
+    ImageRecord,
+    KeptReceipt,
+    ReceiptItem,
+    Record,
+    Written,
+    WrittenDocument,
+    WrittenImage,
+)
+
+
+def receipt_row(
+    entry: Entry, written: Sequence[Written], place: int, erased: Collection[tuple[str, str]]
+) -> dict[str, Any]:
+    """The receipt of an entry, written as the one at this place of its group."""
+    receipt = receipt_of(entry, written, erased)
+    first, last = receipt.refused or (None, None)
+    return {
+        "project_id": entry.project,
+        "request_id": receipt.request_id,
+        "received_at": receipt.received_at,
+        "place": place,
+        "format": receipt.format,
+        "key_id": receipt.key_id,
+        "user_id": receipt.user_id,
+        "items": _encode(receipt.items),
+        "first_refused": first,
+        "last_refused": last,
+    }
+
+
+def receipt_of(
+    entry: Entry, written: Sequence[Written], erased: Collection[tuple[str, str]]
+) -> KeptReceipt:
+    """What became of an entry, after what was written of it, of all but users who were erased."""
+    pairs = list(zip(entry.records, written, strict=True))
+    attributes = sum(isinstance(record, Attributes) for record in entry.records)
+    users: set[str] = set()
+    refused: list[str] = []
+    items: list[ReceiptItem] = []
+    for rejection in entry.rejections:
+        if (entry.project, rejection.user_id) not in erased:
+            users.add(rejection.user_id)
+            refused.append(rejection.rejection_id)
+    gone = [record for record, stands in pairs if isinstance(stands, Erased)]
+    if gone:
+        items.append(ReceiptItem("erased", sum(map(_size, gone))))
+        attributes -= sum(isinstance(record, Attributes) for record in gone)
+    if attributes:
+        items.append(ReceiptItem("attributes", attributes))
+    if attributes < len(pairs) - len(gone):
+        for record, stands in pairs:
+            item = _item(record, stands)
+            if item is not None:
+                items.append(item)
+            elif isinstance(stands, WrittenDocument) and isinstance(record, DocumentRecord):
+                refused += [record.otherwise.rejection_id] if record.otherwise else []
+            if not isinstance(stands, Erased):
+                users.add(record.user_id)
+    return KeptReceipt(
+        entry.request_id,
+        entry.received_at,
+        entry.format,
+        entry.key_id,
+        users.pop() if len(users) == 1 and not attributes else "",
+        tuple(items),
+        (min(refused), max(refused)) if refused else None,
+    )
+
+
+def _size(record: Record) -> int:
+    return record.received if isinstance(record, BatchRecord) else 1
+
+
+def _item(record: Record, stands: Written) -> ReceiptItem | None:
+    """What is told of a record that was kept; nothing of attributes, which are counted."""
+    if isinstance(record, BatchRecord) and stands is None:
+        return ReceiptItem("samples", record.received)
+    if isinstance(record, ImageRecord) and isinstance(stands, WrittenImage):
+        return ReceiptItem("image", 1, str(stands.image_id), repeated=not stands.new)
+    if not isinstance(record, DocumentRecord) or not isinstance(stands, WrittenDocument):
+        return None
+    if stands.digest != record.digest:
+        return None
+    return ReceiptItem("document", 1, record.upload_id, repeated=not stands.new)
+
+
+def receipt_from(row: dict[str, Any]) -> KeptReceipt:
+    """A receipt from its row."""
+    first, last = row["first_refused"], row["last_refused"]
+    return KeptReceipt(
+        row["request_id"],
+        row["received_at"],
+        row["format"],
+        row["key_id"],
+        row["user_id"],
+        _decode(row["items"]),
+        None if first is None else (first, last),
+    )
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(tuple[ReceiptItem, ...]).decode
