@@ -11,7 +11,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks import report, segments
+from rich.console import Console
+
+from benchmarks import report, segments, uploads
+from benchmarks.apple_health import measure_apple_health
 from benchmarks.load import generator
 from benchmarks.rounds import PARTS, Benchmark, Settings
 from benchmarks.server import ServerError
@@ -22,6 +25,8 @@ MAX_SECONDS = 60.0
 MAX_ROUNDS = 20
 MAX_WORKERS = 64
 _INTERRUPTED = 130
+UPLOADER = "uploader"
+"""The part that is measured after the servers."""
 
 
 def _scratch() -> Path:
@@ -42,7 +47,11 @@ def _settings() -> Settings:
         "--workers", type=int, nargs="+", default=[1, 2], help="to try each (default: 1 2)"
     )
     parser.add_argument(
-        "--only", choices=PARTS, nargs="+", default=list(PARTS), help="measure these alone"
+        "--only",
+        choices=(*PARTS, UPLOADER),
+        nargs="+",
+        default=[*PARTS, UPLOADER],
+        help="measure these alone",
     )
     parser.add_argument(
         "--scratch", type=Path, default=_scratch(), help="for data folders (default: %(default)s)"
@@ -83,6 +92,9 @@ def main() -> int:
             benchmark = Benchmark(settings, process)
             benchmark.run()
         found = segments.measure(settings.scratch) if segments.PART in settings.parts else []
+        sent = None
+        if UPLOADER in settings.parts:
+            sent = uploads.measure(settings.scratch), measure_apple_health(settings.scratch)
     except KeyboardInterrupt:
         print("interrupted: servers stopped, data folders deleted", file=sys.stderr)
         return _INTERRUPTED
@@ -91,6 +103,8 @@ def main() -> int:
         return 1
     if benchmark.results.rates:
         report.show(benchmark.results, settings, time.monotonic() - began, load_before)
+    if sent is not None:
+        uploads.show(*sent, Console(width=report.WIDTH, highlight=False))
     if found:
         segments.show(found)
     return 1 if benchmark.results.faults else 0

@@ -1,8 +1,10 @@
 """The only place that names concrete things: which store, which blobs, put together how."""
 
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from uptake.blobs import Blobs, BlobsUnavailable, BlobsUnusable, open_blobs
 from uptake.intake.accept import Intake
@@ -12,7 +14,7 @@ from uptake.intake.upkeep import Upkeep, chores
 from uptake.reading.segments.pool import MEGABYTE
 from uptake.reading.segments.questions import Segments
 from uptake.settings import Settings
-from uptake.store import sqlite
+from uptake.store import postgres, sqlite
 from uptake.store.base import Store, StoreUnusable
 from uptake.store.contents import Contents
 
@@ -49,12 +51,8 @@ def open_store(settings: Settings) -> Store:
     Raises:
         Unusable: it cannot be opened.
     """
-    try:
-        return sqlite.open_store(_database_file(settings))
-    except (StoreUnusable, OSError) as error:
-        raise Unusable(str(error)) from error
-    except ValueError as error:
-        raise Unusable(f"--database {settings.database}: {error}") from error
+    with _opening(settings, make=True) as (back_end, url):
+        return back_end.open_store(url)
 
 
 def open_contents(settings: Settings, *, make: bool = False) -> Contents:
@@ -67,24 +65,54 @@ def open_contents(settings: Settings, *, make: bool = False) -> Contents:
     Raises:
         Unusable: it cannot be opened.
     """
+    with _opening(settings, make=make) as (back_end, url):
+        return back_end.open_contents(url, make=make)
+
+
+@contextmanager
+def _opening(settings: Settings, *, make: bool) -> Iterator[tuple["BackEnd", str]]:
+    """The back end of a store, and the store's URL; what is wrong with it is one sentence."""
+    url = settings.database
+    if not url:
+        if make:
+            settings.data_dir.mkdir(parents=True, exist_ok=True)
+        url = f"sqlite:///{quote(str(settings.data_dir / DATABASE_FILE))}"
     try:
-        return sqlite.open_contents(_database_file(settings, make=make), make=make)
+        scheme = urlsplit(url).scheme
+        if scheme not in BACK_ENDS:
+            raise Unusable(f"--database: {scheme!r} is none of {', '.join(BACK_ENDS)}")
+        yield BACK_ENDS[scheme], url
     except (StoreUnusable, OSError) as error:
         raise Unusable(str(error)) from error
     except ValueError as error:
-        raise Unusable(f"--database {settings.database}: {error}") from error
+        # What was given is not told: it may hold a password.
+        raise Unusable(f"--database: {error}") from error
 
 
-def _database_file(settings: Settings, *, make: bool = True) -> Path:
-    if not settings.database:
-        if make:
-            settings.data_dir.mkdir(parents=True, exist_ok=True)
-        return settings.data_dir / DATABASE_FILE
-    url = urlsplit(settings.database)
-    if url.scheme != "sqlite":
-        raise Unusable(f"--database {url.scheme}://: only sqlite:///FILE is known")
+@dataclass(frozen=True, slots=True)
+class BackEnd:
+    """How the databases of one kind are opened, by their URL."""
+
+    open_store: Callable[[str], Store]
+    open_contents: Callable[..., Contents]
+
+
+def _file(url: str) -> Path:
     # As everywhere with SQLite: three slashes for a relative path, four for an absolute one.
-    return Path(unquote(url.path[1:]))
+    return Path(unquote(urlsplit(url).path[1:]))
+
+
+SQLITE = BackEnd(
+    lambda url: sqlite.open_store(_file(url)),
+    lambda url, *, make: sqlite.open_contents(_file(url), make=make),
+)
+POSTGRESQL = BackEnd(postgres.open_store, postgres.open_contents)
+BACK_ENDS: Mapping[str, BackEnd] = {
+    "sqlite": SQLITE,
+    "postgresql": POSTGRESQL,
+    "postgres": POSTGRESQL,
+}
+"""By the scheme of a URL."""
 
 
 def open_named_blobs(settings: Settings) -> Blobs:

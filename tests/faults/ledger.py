@@ -4,6 +4,7 @@ import hashlib
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,9 +63,16 @@ ALL_KINDS = {"documents", "attributes", "images", "samples", "samples of the bou
 class Load:
     """Threads that send to all five endpoints until they are told to stop."""
 
-    def __init__(self, ledger: Ledger, url: str, keys: tuple[str, str], threads: int = 4) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        url: str,
+        keys: tuple[str, str],
+        threads: int = 4,
+        transport: Callable[[], httpx2.BaseTransport] | None = None,
+    ) -> None:
         self._ledger = ledger
-        self._url, self._keys = url, keys
+        self._url, self._keys, self._transport = url, keys, transport
         self._over = threading.Event()
         self.broken: list[Exception] = []
         self._threads = [threading.Thread(target=self._run, args=(n,)) for n in range(threads)]
@@ -82,7 +90,8 @@ class Load:
             thread.join()
 
     def _run(self, number: int) -> None:
-        uploads = Uploads(self._url, *self._keys)
+        transport = None if self._transport is None else self._transport()
+        uploads = Uploads(self._url, *self._keys, transport)
         n = self._first + number * NUMBERS_PER_THREAD
         try:
             while not self._over.is_set():

@@ -24,10 +24,17 @@ class Uploads:
         url: the server's address.
         key: may write everything and read; not bound.
         bound_key: may write samples, and is bound to a user.
+        transport: how requests are sent; by default to that server, once.
     """
 
-    def __init__(self, url: str, key: str, bound_key: str = "") -> None:
-        self._client = httpx2.Client(base_url=url, timeout=TIMEOUT)
+    def __init__(
+        self,
+        url: str,
+        key: str,
+        bound_key: str = "",
+        transport: httpx2.BaseTransport | None = None,
+    ) -> None:
+        self._client = httpx2.Client(base_url=url, timeout=TIMEOUT, transport=transport)
         self.keys = key, bound_key
         self._key = key
         self._bearer = {"Authorization": f"Bearer {key}"}

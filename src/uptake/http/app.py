@@ -28,6 +28,7 @@ from uptake.http.images import image_route
 from uptake.http.ingest import Ingest, header_map
 from uptake.http.limits import Bodies, ClientGone
 from uptake.http.openapi import document
+from uptake.http.stopping import Stopping
 from uptake.model import clock
 from uptake.wiring import Services
 
@@ -72,15 +73,15 @@ def build(services: Services, write_line: Callable[[bytes], object]) -> ASGIApp:
     """
     access = Access(services.store)
     threads = ThreadPoolExecutor(services.blobs.parallel, thread_name_prefix="blobs")
-    ingest = Ingest(
-        access, Bodies(), services.intake, services.commit, services.store, services.blobs, threads
-    )
+    stopping = Stopping()
+    ingest = Ingest(access, Bodies(), services, stopping, threads)
 
     @asynccontextmanager
     async def lifespan(_app: Litestar) -> AsyncIterator[None]:
         pool = ThreadPoolExecutor(WORK_THREADS, thread_name_prefix="work")
         asyncio.get_running_loop().set_default_executor(pool)
         services.upkeep.start()
+        stopping.listen()
         yield
         services.close()
 
@@ -94,7 +95,7 @@ def build(services: Services, write_line: Callable[[bytes], object]) -> ASGIApp:
             *uploads,
             *api_routes(services, access),
             segment_routes(PREFIX, services.segments, access),
-            *health_routes(services),
+            *health_routes(services, stopping),
             image_route(services, threads),
             _openapi_route(),
         ],
@@ -110,7 +111,7 @@ def build(services: Services, write_line: Callable[[bytes], object]) -> ASGIApp:
         lifespan=[lifespan],
         request_max_body_size=None,
     )
-    return telemetry.Telemetry(Drain(app), write_line)
+    return telemetry.Telemetry(Drain(stopping.watching(app)), write_line)
 
 
 def _upload(

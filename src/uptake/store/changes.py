@@ -28,7 +28,7 @@ from sqlalchemy import (
 
 from uptake.model import clock, ids
 from uptake.store import tables as t
-from uptake.store.database import Bulk, Database
+from uptake.store.database import Database
 from uptake.store.segment_records import Change, Changes
 
 LOG_BYTES = 32 * 1024 * 1024
@@ -40,7 +40,9 @@ PRUNE_BYTES = LOG_BYTES // 8
 ROW_BYTES = 128
 """What a row takes beside the ids in it, about."""
 
-_ROW = ("project_id", "change_id", "size", "users", "erased", "of_project", "at_least")
+_ROW = ("project_id", "change_id", "size", "users", "erased")
+_IN_ORDER = ("of_project", "at_least")
+"""What else a row is given where the database gives its transactions no numbers."""
 
 Owner = tuple[str, str]
 """Project and user."""
@@ -50,8 +52,9 @@ class ChangeLog:
     """Writes the log, for a database."""
 
     def __init__(self, database: Database) -> None:
-        statement = database.insert(t.changes).values(position=_position(database))
-        self._add = Bulk(statement, _ROW, database.engine.dialect)
+        statement = database.insert(t.changes).inline().values(position=_position(database))
+        names = _ROW if _numbers_transactions(database) else _ROW + _IN_ORDER
+        self._add = database.bulk(statement, names)
         self._added: dict[str, int] = defaultdict(int)
 
     def write(self, connection: Connection, owners: Collection[Owner]) -> None:
@@ -93,8 +96,12 @@ def _of_projects(owners: Collection[Owner]) -> dict[str, list[str]]:
     return found
 
 
+def _numbers_transactions(database: Database) -> bool:
+    return database.engine.dialect.name == "postgresql"
+
+
 def _position(database: Database) -> Any:
-    if database.engine.dialect.name == "postgresql":
+    if _numbers_transactions(database):
         return cast(cast(func.pg_current_xact_id(), String), BigInteger)
     # Not lower than the clock, so that no number is given again in a database that was put back.
     of_project = t.changes.c.project_id == bindparam("of_project")
@@ -149,7 +156,7 @@ class ChangeReads(Database):
 
     def _horizon(self, project: str) -> Any:
         """Below it, there is no transaction whose rows cannot be seen yet."""
-        if self.engine.dialect.name == "postgresql":
+        if _numbers_transactions(self):
             horizon = func.pg_snapshot_xmin(func.pg_current_snapshot())
             return select(cast(cast(horizon, String), BigInteger))
         last = select(func.max(t.changes.c.position)).filter_by(project_id=project)

@@ -1,6 +1,6 @@
 """All rows of a store: out of it, in one state, and into an empty one, whatever its engine."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from typing import Any
@@ -11,9 +11,12 @@ from sqlalchemy import Connection, MetaData, Table, delete, select
 from uptake.store import migrations
 from uptake.store.base import StoreUnusable
 from uptake.store.database import Database
+from uptake.store.tables import changes
 
 AT_ONCE = 32
 """Rows in memory at a time. The largest, a document, has 4 MiB."""
+
+NAMES_AT_ONCE = 1000
 
 BLOB_COLUMNS = {"images": "blob", "rejections": "raw_blob"}
 """The columns that name blobs, by their tables."""
@@ -108,9 +111,24 @@ class Snapshot(_Tables):
         return {name: list(map(str, table.columns.keys())) for name, table in self._tables.items()}
 
     def rows(self, name: str) -> Iterator[Row]:
-        """The rows of a table, in no order; few of them are in memory at a time."""
+        """The rows of a table, in no order; few of them are in memory at a time.
+
+        Those of the log of changes stay: it is for whoever follows this one database.
+        """
+        if name == changes.name:
+            return
         streamed = self._connection.execution_options(yield_per=AT_ONCE)
         yield from streamed.execute(select(self._tables[name]))
+
+    def still_named(self, blobs: Collection[str]) -> set[str]:
+        """Those of some blobs that a row names."""
+        named = set()
+        for name, column in BLOB_COLUMNS.items():
+            streamed = self._connection.execution_options(yield_per=NAMES_AT_ONCE)
+            for blob in streamed.scalars(select(self._tables[name].c[column])):
+                if blob in blobs:
+                    named.add(blob)
+        return named
 
 
 class Filling(_Tables):

@@ -1,21 +1,42 @@
 """The tables; those of users' data lead with `(project_id, user_id)` and can be distributed."""
 
+import sqlalchemy
 from sqlalchemy import (
     BigInteger,
     Column,
+    Dialect,
     Index,
     Integer,
     LargeBinary,
     MetaData,
     SmallInteger,
-    String,
     Table,
     Text,
+    TypeDecorator,
     and_,
     text,
 )
 
 metadata = MetaData()
+
+
+class Name(TypeDecorator[str]):
+    """PostgreSQL's text, ordered by code points whatever the language of the database.
+
+    It cannot hold a NUL, which is therefore in no name that is kept: whoever asks for one that has
+    it is given nothing, as if they had asked for NULL.
+    """
+
+    impl = sqlalchemy.String
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """See `TypeDecorator`."""
+        del dialect
+        return None if value is None or "\0" in value else value
+
+
+String = sqlalchemy.String().with_variant(Name(collation="C"), "postgresql")
 
 projects = Table(
     "projects",
@@ -33,7 +54,7 @@ keys = Table(
     Column("scopes", String, nullable=False),
     Column("user_id", String),
     Column("rate_requests", Integer),
-    Column("rate_seconds", Integer),
+    Column("rate_seconds", BigInteger),
     Column("created_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger),
     Column("revoked_at", BigInteger),

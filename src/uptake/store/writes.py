@@ -5,6 +5,7 @@ with many writers, entries of one user wait for each other there, and those of o
 """
 
 from collections.abc import Collection, Iterator, Sequence
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -14,8 +15,8 @@ from uptake.model.items import Attributes
 from uptake.store import tables as t
 from uptake.store.base import FIRST_IMAGE_ID
 from uptake.store.changes import ChangeLog
-from uptake.store.database import Bulk, Database
-from uptake.store.profiles import ProfileStatements, Row, Told, touched
+from uptake.store.database import Database, Row
+from uptake.store.profiles import ProfileStatements, Told, touched
 from uptake.store.receipts import receipt_row
 from uptake.store.records import (
     BatchRecord,
@@ -44,20 +45,24 @@ class Statements:
     """The statements of `write`, for a database."""
 
     def __init__(self, database: Database) -> None:
-        insert, dialect = database.insert, database.engine.dialect
-        self.claim_upload = insert(t.uploads).on_conflict_do_nothing()
+        insert, bulk = database.insert, database.bulk
+        self.many_writers = database.many_writers
+        add_upload = insert(t.uploads).on_conflict_do_nothing()
         add_document = insert(t.documents).on_conflict_do_nothing()
         batch = (*_KEY, *_BATCH, "received_at", "of_project", "of_user", "place")
-        self.touch_users = Bulk(_upsert_user(insert), (*_KEY, *_SEEN), dialect)
+        same_batch = (*_KEY, "metric", "digest")
+        claim = add_upload.returning(t.uploads.c.project_id, t.uploads.c.upload_id)
+        self.touch_users = bulk(_upsert_user(insert), (*_KEY, *_SEEN))
         self.profiles = ProfileStatements(database)
         self.changes = ChangeLog(database)
-        self.add_batches = Bulk(_upsert_batch(insert), batch, dialect)
-        self.add_uploads = Bulk(self.claim_upload, (*_KEY, "upload_id", "digest"), dialect)
-        self.add_documents = Bulk(add_document, (*_KEY, *_DOCUMENT, "received_at"), dialect)
-        self.add_rejections = Bulk(
-            insert(t.rejections), [column.name for column in t.rejections.columns], dialect
+        self.add_batches = bulk(_upsert_batch(insert), batch, same_batch)
+        self.claim_uploads = bulk(claim, (*_KEY, "upload_id", "digest"))
+        self.add_uploads = bulk(add_upload, (*_KEY, "upload_id", "digest"))
+        self.add_documents = bulk(add_document, (*_KEY, *_DOCUMENT, "received_at"))
+        self.add_rejections = bulk(
+            insert(t.rejections), [column.name for column in t.rejections.columns]
         )
-        self.add_receipts = Bulk(insert(t.receipts).on_conflict_do_nothing(), _RECEIPT, dialect)
+        self.add_receipts = bulk(insert(t.receipts).on_conflict_do_nothing(), _RECEIPT)
         self.next_image = (
             insert(t.image_numbers)
             .values(last=FIRST_IMAGE_ID)
@@ -106,7 +111,9 @@ class Group:
         erased: project and id of users of whom nothing is written.
 
     Attributes:
-        to_tell: the records of which there is something to tell: number of the entry, and place.
+        gone: number of the entry, and place in it, of records about erased users.
+        told_documents, images: the records of which there is something to tell, each after the
+            number of its entry and its place in it.
     """
 
     def __init__(self, entries: Sequence[Entry], erased: Collection[tuple[str, str]] = ()) -> None:
@@ -118,14 +125,19 @@ class Group:
         self.uploads: list[Row] = []
         self.documents: list[Row] = []
         self.rejections: list[Row] = []
-        self.to_tell: list[tuple[int, int]] = []
+        self.gone: list[tuple[int, int]] = []
+        self.told_documents: list[tuple[int, int, DocumentRecord]] = []
+        self.images: list[tuple[int, int, ImageRecord]] = []
         for number, entry in enumerate(entries):
             for place, record in enumerate(entry.records):
-                gone = self.is_erased(entry, record.user_id)
-                if gone or isinstance(record, DocumentRecord | ImageRecord):
-                    self.to_tell.append((number, place))
-                if not gone:
-                    self._add(entry, record)
+                if self.is_erased(entry, record.user_id):
+                    self.gone.append((number, place))
+                    continue
+                self._add(entry, record)
+                if isinstance(record, DocumentRecord):
+                    self.told_documents.append((number, place, record))
+                elif isinstance(record, ImageRecord):
+                    self.images.append((number, place, record))
             for rejection in entry.rejections:
                 self.reject(entry, rejection)
 
@@ -141,8 +153,7 @@ class Group:
         elif isinstance(record, ImageRecord):
             self._touch(entry, record.user_id)
         elif record.digest is None:
-            key = {"project_id": entry.project, "user_id": record.user_id}
-            self.uploads.append({**key, "upload_id": record.upload_id, "digest": None})
+            self.uploads.append(_upload(entry, record))
             self.add_document(entry, record)
 
     def _touch(self, entry: Entry, user_id: str) -> Row:
@@ -181,6 +192,11 @@ def write(
 ) -> list[tuple[Written, ...]]:
     """Write a group; what stands now for each record of its entries."""
     claims = iter(list(_claim_uploads(connection, statements, group)))
+    if statements.many_writers and group.users:
+        # Locked together with the others: two groups that locked the users of each kind after
+        # those of another could wait for each other.
+        for owner, row in group.told.rows.items():
+            group.users.setdefault(owner, {name: row[name] for name in (*_KEY, *_SEEN)})
     statements.touch_users.run(connection, [group.users[key] for key in sorted(group.users)])
     statements.profiles.write(connection, group.told)
     statements.add_batches.run(connection, group.batches)
@@ -188,15 +204,15 @@ def write(
     statements.add_documents.run(connection, group.documents)
     statements.add_rejections.run(connection, group.rejections)
     written: list[list[Written]] = [[None] * len(entry.records) for entry in group.entries]
-    for number, place in group.to_tell:
+    for number, place, record in group.told_documents:
+        written[number][place] = _NEW_DOCUMENT if record.digest is None else next(claims)
+    # A project at a time and in one order, as its images' numbers are locked until the end.
+    group.images.sort(key=lambda image: group.entries[image[0]].project)
+    for number, place, image in group.images:
         entry = group.entries[number]
-        record = entry.records[place]
-        if group.is_erased(entry, record.user_id):
-            written[number][place] = _ERASED
-        elif isinstance(record, ImageRecord):
-            written[number][place] = _write_image(connection, statements, entry, record)
-        elif isinstance(record, DocumentRecord):
-            written[number][place] = _NEW_DOCUMENT if record.digest is None else next(claims)
+        written[number][place] = _write_image(connection, statements, entry, image)
+    for number, place in group.gone:
+        written[number][place] = _ERASED
     _resolve(connection, group)
     outcomes = [tuple(row) for row in written]
     statements.add_receipts.run(
@@ -231,22 +247,39 @@ def _claim_uploads(
     connection: Connection, statements: Statements, group: Group
 ) -> Iterator[WrittenDocument]:
     """Claim the derived upload ids of a group, each for the document that comes first."""
-    for number, place in group.to_tell:
-        entry = group.entries[number]
-        record = entry.records[place]
-        if group.is_erased(entry, record.user_id):
-            continue
-        if isinstance(record, DocumentRecord) and record.digest is not None:
-            key = {"project_id": entry.project, "upload_id": record.upload_id}
-            claim = {**key, "user_id": record.user_id, "digest": record.digest}
-            if connection.execute(statements.claim_upload, claim).rowcount > 0:
-                group.add_document(entry, record)
-                yield WrittenDocument(record.digest, new=True)
-                continue
-            stands = connection.scalar(select(t.uploads.c.digest).filter_by(**key))
-            if stands != record.digest and record.otherwise is not None:
-                group.reject(entry, record.otherwise)
-            yield WrittenDocument(stands, new=False)
+    claims = [
+        (group.entries[number], record)
+        for number, _, record in group.told_documents
+        if record.digest is not None
+    ]
+    if not claims:
+        return
+    rows = [_upload(entry, record) for entry, record in claims]
+    # In one order for every group, so that two writers never wait for each other.
+    rows.sort(key=itemgetter("project_id", "upload_id"))
+    claimed = set(statements.claim_uploads.returned(connection, rows))
+    stands: dict[tuple[str, str], bytes | None] = {}
+    for entry, record in claims:
+        key = (entry.project, record.upload_id)
+        new = key in claimed and key not in stands
+        if new:
+            stands[key] = record.digest
+            group.add_document(entry, record)
+        elif key not in stands:
+            stands[key] = _digest_of(connection, *key)
+        if stands[key] != record.digest and record.otherwise is not None:
+            group.reject(entry, record.otherwise)
+        yield WrittenDocument(stands[key], new=new)
+
+
+def _digest_of(connection: Connection, project: str, upload_id: str) -> bytes | None:
+    query = select(t.uploads.c.digest).filter_by(project_id=project, upload_id=upload_id)
+    return connection.scalar(query)
+
+
+def _upload(entry: Entry, record: DocumentRecord) -> Row:
+    key = {"project_id": entry.project, "user_id": record.user_id}
+    return {**key, "upload_id": record.upload_id, "digest": record.digest}
 
 
 def _write_image(

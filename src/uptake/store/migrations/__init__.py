@@ -80,4 +80,8 @@ def _config() -> Config:
 def _lock(connection: Connection) -> None:
     """Keep other nodes out until the end; on SQLite the write transaction itself does."""
     if connection.dialect.name == "postgresql":
+        # Others may migrate as long as they need; their other transactions may not.
+        patience = connection.scalar(sqlalchemy.text("SHOW lock_timeout"))
+        connection.execute(sqlalchemy.text("SET LOCAL lock_timeout = 0"))
         connection.execute(sqlalchemy.text("SELECT pg_advisory_xact_lock(7816457)"))
+        connection.execute(sqlalchemy.text(f"SET LOCAL lock_timeout = '{patience}'"))

@@ -11,6 +11,9 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
+NAME = sa.String().with_variant(sa.String(collation="C"), "postgresql")
+"""Ordered by code points on every engine."""
+
 
 def upgrade() -> None:
     _create_registry()
@@ -25,16 +28,16 @@ def upgrade() -> None:
 def _create_registry() -> None:
     op.create_table(
         "document_types",
-        sa.Column("project_id", sa.String(), nullable=False),
-        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("project_id", NAME, nullable=False),
+        sa.Column("name", NAME, nullable=False),
         sa.Column("schema", sa.Text(), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("project_id", "name"),
     )
     op.create_table(
         "segments",
-        sa.Column("project_id", sa.String(), nullable=False),
-        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("project_id", NAME, nullable=False),
+        sa.Column("name", NAME, nullable=False),
         sa.Column("filter", sa.Text(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("changed_at", sa.BigInteger(), nullable=False),
@@ -42,20 +45,20 @@ def _create_registry() -> None:
     )
     op.create_table(
         "key_uses",
-        sa.Column("key_id", sa.String(), nullable=False),
+        sa.Column("key_id", NAME, nullable=False),
         sa.Column("window", sa.BigInteger(), nullable=False),
         sa.Column("count", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("key_id"),
     )
     op.create_table(
         "keys",
-        sa.Column("id", sa.String(), nullable=False),
-        sa.Column("digest", sa.String(), nullable=False),
-        sa.Column("project_id", sa.String(), nullable=False),
-        sa.Column("scopes", sa.String(), nullable=False),
-        sa.Column("user_id", sa.String(), nullable=True),
+        sa.Column("id", NAME, nullable=False),
+        sa.Column("digest", NAME, nullable=False),
+        sa.Column("project_id", NAME, nullable=False),
+        sa.Column("scopes", NAME, nullable=False),
+        sa.Column("user_id", NAME, nullable=True),
         sa.Column("rate_requests", sa.Integer(), nullable=True),
-        sa.Column("rate_seconds", sa.Integer(), nullable=True),
+        sa.Column("rate_seconds", sa.BigInteger(), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=True),
         sa.Column("revoked_at", sa.BigInteger(), nullable=True),
@@ -64,7 +67,7 @@ def _create_registry() -> None:
     )
     op.create_table(
         "projects",
-        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("name", NAME, nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name"),
     )
@@ -75,10 +78,10 @@ def _create_registry() -> None:
 def _create_items() -> None:
     op.create_table(
         "documents",
-        sa.Column("project_id", sa.String(), nullable=False),
-        sa.Column("user_id", sa.String(), nullable=False),
-        sa.Column("upload_id", sa.String(), nullable=False),
-        sa.Column("type", sa.String(), nullable=False),
+        sa.Column("project_id", NAME, nullable=False),
+        sa.Column("user_id", NAME, nullable=False),
+        sa.Column("upload_id", NAME, nullable=False),
+        sa.Column("type", NAME, nullable=False),
         sa.Column("received_at", sa.BigInteger(), nullable=False),
         sa.Column("data", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("project_id", "user_id", "upload_id"),
@@ -91,9 +94,9 @@ def _create_items() -> None:
     )
     op.create_table(
         "sample_batches",
-        sa.Column("project_id", sa.String(), nullable=False),
-        sa.Column("user_id", sa.String(), nullable=False),
-        sa.Column("metric", sa.String(), nullable=False),
+        sa.Column("project_id", NAME, nullable=False),
+        sa.Column("user_id", NAME, nullable=False),
+        sa.Column("metric", NAME, nullable=False),
         sa.Column("digest", sa.LargeBinary(), nullable=False),
         sa.Column("sequence", sa.BigInteger(), nullable=False),
         sa.Column("first", sa.BigInteger(), nullable=False),
@@ -105,17 +108,17 @@ def _create_items() -> None:
     )
     op.create_table(
         "uploads",
-        sa.Column("project_id", sa.String(), nullable=False),
-        sa.Column("upload_id", sa.String(), nullable=False),
-        sa.Column("user_id", sa.String(), nullable=False),
+        sa.Column("project_id", NAME, nullable=False),
+        sa.Column("upload_id", NAME, nullable=False),
+        sa.Column("user_id", NAME, nullable=False),
         sa.Column("digest", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("project_id", "upload_id"),
         sqlite_with_rowid=False,
     )
     op.create_table(
         "users",
-        sa.Column("project_id", sa.String(), nullable=False),
-        sa.Column("user_id", sa.String(), nullable=False),
+        sa.Column("project_id", NAME, nullable=False),
+        sa.Column("user_id", NAME, nullable=False),
         sa.Column("revision", sa.BigInteger(), nullable=False),
         sa.Column("first_seen", sa.BigInteger(), nullable=False),
         sa.Column("last_seen", sa.BigInteger(), nullable=False),
@@ -126,7 +129,7 @@ def _create_items() -> None:
     )
     op.create_table(
         "attribute_names",
-        sa.Column("project_id", sa.String(), nullable=False),
+        sa.Column("project_id", NAME, nullable=False),
         sa.Column("digest", sa.LargeBinary(), nullable=False),
         sa.Column("names", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("project_id", "digest"),
@@ -137,9 +140,9 @@ def _create_items() -> None:
 def _create_changes() -> None:
     op.create_table(
         "changes",
-        sa.Column("project_id", sa.String(), nullable=False),
+        sa.Column("project_id", NAME, nullable=False),
         sa.Column("position", sa.BigInteger(), nullable=False),
-        sa.Column("change_id", sa.String(), nullable=False),
+        sa.Column("change_id", NAME, nullable=False),
         sa.Column("size", sa.Integer(), nullable=False),
         sa.Column("users", sa.LargeBinary(), nullable=True),
         sa.Column("erased", sa.LargeBinary(), nullable=True),
@@ -151,31 +154,31 @@ def _create_changes() -> None:
 def _create_images() -> None:
     op.create_table(
         "image_names",
-        sa.Column("name", sa.String(), nullable=False),
-        sa.Column("project_id", sa.String(), nullable=False),
-        sa.Column("user_id", sa.String(), nullable=False),
+        sa.Column("name", NAME, nullable=False),
+        sa.Column("project_id", NAME, nullable=False),
+        sa.Column("user_id", NAME, nullable=False),
         sa.Column("image_id", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name"),
         sqlite_with_rowid=False,
     )
     op.create_table(
         "image_numbers",
-        sa.Column("project_id", sa.String(), nullable=False),
+        sa.Column("project_id", NAME, nullable=False),
         sa.Column("last", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("project_id"),
     )
     op.create_table(
         "images",
-        sa.Column("project_id", sa.String(), nullable=False),
-        sa.Column("user_id", sa.String(), nullable=False),
+        sa.Column("project_id", NAME, nullable=False),
+        sa.Column("user_id", NAME, nullable=False),
         sa.Column("image_id", sa.BigInteger(), nullable=False),
         sa.Column("upload_digest", sa.LargeBinary(), nullable=False),
         sa.Column("uploaded_bytes", sa.Integer(), nullable=False),
-        sa.Column("name", sa.String(), nullable=False),
-        sa.Column("sha256", sa.String(), nullable=False),
+        sa.Column("name", NAME, nullable=False),
+        sa.Column("sha256", NAME, nullable=False),
         sa.Column("bytes", sa.Integer(), nullable=False),
-        sa.Column("blob", sa.String(), nullable=False),
-        sa.Column("media_type", sa.String(), nullable=False),
+        sa.Column("blob", NAME, nullable=False),
+        sa.Column("media_type", NAME, nullable=False),
         sa.Column("width", sa.Integer(), nullable=False),
         sa.Column("height", sa.Integer(), nullable=False),
         sa.Column("received_at", sa.BigInteger(), nullable=False),
@@ -197,17 +200,17 @@ def _create_erasures() -> None:
     )
     op.create_table(
         "tombstones",
-        sa.Column("project_id", sa.String(), nullable=False),
-        sa.Column("user_hash", sa.String(), nullable=False),
+        sa.Column("project_id", NAME, nullable=False),
+        sa.Column("user_hash", NAME, nullable=False),
         sa.Column("erased_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("project_id", "user_hash"),
         sqlite_with_rowid=False,
     )
     op.create_table(
         "erasures",
-        sa.Column("project_id", sa.String(), nullable=False),
-        sa.Column("erasure_id", sa.String(), nullable=False),
-        sa.Column("user_hash", sa.String(), nullable=False),
+        sa.Column("project_id", NAME, nullable=False),
+        sa.Column("erasure_id", NAME, nullable=False),
+        sa.Column("user_hash", NAME, nullable=False),
         sa.Column("erased_at", sa.BigInteger(), nullable=False),
         sa.Column("counts", sa.Text(), nullable=False),
         sa.Column("finished_at", sa.BigInteger(), nullable=True),
@@ -216,7 +219,7 @@ def _create_erasures() -> None:
     )
     op.create_table(
         "tombstone_changes",
-        sa.Column("project_id", sa.String(), nullable=False),
+        sa.Column("project_id", NAME, nullable=False),
         sa.Column("number", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("project_id"),
     )
@@ -225,15 +228,15 @@ def _create_erasures() -> None:
 def _create_upkeep() -> None:
     op.create_table(
         "retention_rules",
-        sa.Column("project_id", sa.String(), nullable=False),
-        sa.Column("kind", sa.String(), nullable=False),
-        sa.Column("type", sa.String(), nullable=False),
+        sa.Column("project_id", NAME, nullable=False),
+        sa.Column("kind", NAME, nullable=False),
+        sa.Column("type", NAME, nullable=False),
         sa.Column("days", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("project_id", "kind", "type"),
     )
     op.create_table(
         "claims",
-        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("name", NAME, nullable=False),
         sa.Column("until", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name"),
     )
@@ -242,19 +245,19 @@ def _create_upkeep() -> None:
 def _create_outcomes() -> None:
     op.create_table(
         "rejections",
-        sa.Column("project_id", sa.String(), nullable=False),
-        sa.Column("user_id", sa.String(), nullable=False),
-        sa.Column("rejection_id", sa.String(), nullable=False),
-        sa.Column("request_id", sa.String(), nullable=False),
-        sa.Column("format", sa.String(), nullable=False),
-        sa.Column("key_id", sa.String(), nullable=False),
+        sa.Column("project_id", NAME, nullable=False),
+        sa.Column("user_id", NAME, nullable=False),
+        sa.Column("rejection_id", NAME, nullable=False),
+        sa.Column("request_id", NAME, nullable=False),
+        sa.Column("format", NAME, nullable=False),
+        sa.Column("key_id", NAME, nullable=False),
         sa.Column("position", sa.SmallInteger(), nullable=True),
         sa.Column("received_at", sa.BigInteger(), nullable=False),
         sa.Column("faults", sa.Text(), nullable=False),
         sa.Column("raw", sa.LargeBinary(), nullable=False),
-        sa.Column("raw_blob", sa.String(), nullable=True),
+        sa.Column("raw_blob", NAME, nullable=True),
         sa.Column("context", sa.Text(), nullable=False),
-        sa.Column("resolved_by", sa.String(), nullable=True),
+        sa.Column("resolved_by", NAME, nullable=True),
         sa.PrimaryKeyConstraint("project_id", "user_id", "rejection_id"),
     )
     op.create_index(
@@ -262,16 +265,16 @@ def _create_outcomes() -> None:
     )
     op.create_table(
         "receipts",
-        sa.Column("project_id", sa.String(), nullable=False),
-        sa.Column("request_id", sa.String(), nullable=False),
+        sa.Column("project_id", NAME, nullable=False),
+        sa.Column("request_id", NAME, nullable=False),
         sa.Column("received_at", sa.BigInteger(), nullable=False),
         sa.Column("place", sa.SmallInteger(), nullable=False),
-        sa.Column("format", sa.String(), nullable=False),
-        sa.Column("key_id", sa.String(), nullable=False),
-        sa.Column("user_id", sa.String(), nullable=False),
+        sa.Column("format", NAME, nullable=False),
+        sa.Column("key_id", NAME, nullable=False),
+        sa.Column("user_id", NAME, nullable=False),
         sa.Column("items", sa.LargeBinary(), nullable=False),
-        sa.Column("first_refused", sa.String(), nullable=True),
-        sa.Column("last_refused", sa.String(), nullable=True),
+        sa.Column("first_refused", NAME, nullable=True),
+        sa.Column("last_refused", NAME, nullable=True),
         sa.PrimaryKeyConstraint("project_id", "request_id", "received_at", "place"),
         sqlite_with_rowid=False,
     )
