@@ -232,7 +232,7 @@ def test_users_that_do_not_fit_into_memory_are_507(
 ) -> None:
     """And everything else goes on; a server with more memory answers."""
     folder = tmp_path_factory.mktemp("memory") / "data"
-    server = LiveServer(folder, ["--segment-memory", "1"])
+    server = LiveServer(folder, options=["--segment-memory", "1"])
     server.start()
     try:
         headers = {"Authorization": f"Bearer {server.create_key('profiles:write', 'data:read')}"}
@@ -252,7 +252,7 @@ def test_users_that_do_not_fit_into_memory_are_507(
 def test_two_processes_say_the_same(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Whichever of them took the upload, and whichever is asked."""
     folder = tmp_path_factory.mktemp("workers") / "data"
-    server = LiveServer(folder, ["--workers", "2"])
+    server = LiveServer(folder, options=["--workers", "2"])
     server.start()
     try:
         headers = {"Authorization": f"Bearer {server.create_key('profiles:write', 'data:read')}"}
