@@ -16,8 +16,9 @@ from rich.console import Console
 from benchmarks import report, segments, uploads
 from benchmarks.apple_health import measure_apple_health
 from benchmarks.load import generator
-from benchmarks.rounds import PARTS, Benchmark, Settings
+from benchmarks.rounds import GROWTH, PARTS, Benchmark, Settings
 from benchmarks.server import ServerError
+from benchmarks.subjects import ENGINES
 
 FREE_BYTES_NEEDED = 8_000_000_000
 """What one server may write at most, images above all; it is deleted before the next starts."""
@@ -48,10 +49,13 @@ def _settings() -> Settings:
     )
     parser.add_argument(
         "--only",
-        choices=(*PARTS, UPLOADER),
+        choices=(*PARTS, UPLOADER, GROWTH),
         nargs="+",
         default=[*PARTS, UPLOADER],
-        help="measure these alone",
+        help="measure these alone; growth is measured only when it is named here",
+    )
+    parser.add_argument(
+        "--engine", choices=ENGINES, nargs="+", default=list(ENGINES), help="(default: both)"
     )
     parser.add_argument(
         "--scratch", type=Path, default=_scratch(), help="for data folders (default: %(default)s)"
@@ -72,6 +76,7 @@ def _settings() -> Settings:
         rounds=options.rounds,
         workers=tuple(dict.fromkeys(options.workers)),
         parts=frozenset(options.only),
+        engines=tuple(dict.fromkeys(options.engine)),
         scratch=options.scratch,
     )
 
@@ -91,7 +96,9 @@ def main() -> int:
         with generator() as process:
             benchmark = Benchmark(settings, process)
             benchmark.run()
-        found = segments.measure(settings.scratch) if segments.PART in settings.parts else []
+        found = {}
+        if segments.PART in settings.parts:
+            found = {one: segments.measure(settings.scratch, one) for one in settings.engines}
         sent = None
         if UPLOADER in settings.parts:
             sent = uploads.measure(settings.scratch), measure_apple_health(settings.scratch)
@@ -105,8 +112,8 @@ def main() -> int:
         report.show(benchmark.results, settings, time.monotonic() - began, load_before)
     if sent is not None:
         uploads.show(*sent, Console(width=report.WIDTH, highlight=False))
-    if found:
-        segments.show(found)
+    for engine, figures in found.items():
+        segments.show(figures, engine)
     return 1 if benchmark.results.faults else 0
 
 

@@ -65,13 +65,13 @@ class Figure:
     wanted: float | None = WANTED_MS
 
 
-def measure(scratch: Path) -> list[Figure]:
-    """All figures, with a server of its own.
+def measure(scratch: Path, engine: str) -> list[Figure]:
+    """All figures on one engine, with a server of its own.
 
     Raises:
         ServerError: an answer was not what it had to be.
     """
-    with servers.uptake(scratch, workers=1) as server:
+    with servers.uptake(scratch, 1, engine) as server:
         began = time.monotonic()
         _fill(server)
         _tell(f"a million users written in {time.monotonic() - began:.0f} s")
@@ -92,7 +92,8 @@ def _tell(text: str) -> None:
 def _fill(server: Server) -> None:
     """A million users, by way of the store: uploads are measured elsewhere."""
     random = Random(SEED)
-    store = wiring.open_store(Settings(data_dir=server.data))
+    address = "" if server.database is None else server.database.url(servers.NAME)
+    store = wiring.open_store(Settings(data_dir=server.data, database=address))
     for first in range(0, USERS, GROUP):
         users = range(first, first + GROUP)
         records = tuple(Attributes(f"user-{i:07d}", NAMES, _values(i, random)) for i in users)
@@ -168,10 +169,10 @@ def _counted(client: httpx2.Client, wanted: dict[str, Any]) -> int:
     raise ServerError(f"a question was answered with {answer.status_code}: {answer.text[:200]}")
 
 
-def show(figures: list[Figure]) -> bool:
+def show(figures: list[Figure], engine: str) -> bool:
     """Print the figures; whether all are as wanted."""
     table = Table(
-        title=f"Segments, {USERS:,} users with ten attributes: count and first page, over HTTP",
+        title=f"Segments on {engine}: {USERS:,} users with ten attributes; count and first page",
         title_justify="left",
         box=box.SIMPLE_HEAD,
     )

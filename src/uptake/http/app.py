@@ -80,8 +80,8 @@ def build(services: Services, write_line: Callable[[bytes], object]) -> ASGIApp:
     async def lifespan(_app: Litestar) -> AsyncIterator[None]:
         pool = ThreadPoolExecutor(WORK_THREADS, thread_name_prefix="work")
         asyncio.get_running_loop().set_default_executor(pool)
-        services.upkeep.start()
         stopping.listen()
+        services.upkeep.start()
         yield
         services.close()
 
