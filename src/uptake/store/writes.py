@@ -14,6 +14,7 @@ from sqlalchemy import Connection, bindparam, literal_column, select, update
 from uptake.model.items import Attributes
 from uptake.store import tables as t
 from uptake.store.base import FIRST_IMAGE_ID
+from uptake.store.changes import ChangeLog
 from uptake.store.database import Database, Row
 from uptake.store.profiles import ProfileStatements, Told, touched
 from uptake.store.receipts import receipt_row
@@ -53,6 +54,7 @@ class Statements:
         claim = add_upload.returning(t.uploads.c.project_id, t.uploads.c.upload_id)
         self.touch_users = bulk(_upsert_user(insert), (*_KEY, *_SEEN))
         self.profiles = ProfileStatements(database)
+        self.changes = ChangeLog(database)
         self.add_batches = bulk(_upsert_batch(insert), batch, same_batch)
         self.claim_uploads = bulk(claim, (*_KEY, "upload_id", "digest"))
         self.add_uploads = bulk(add_upload, (*_KEY, "upload_id", "digest"))
@@ -225,6 +227,8 @@ def write(
             for place, (entry, outcome) in enumerate(zip(group.entries, outcomes, strict=True))
         ],
     )
+    users, told = group.users.keys(), group.told.rows.keys()
+    statements.changes.write(connection, users | told if users and told else users or told)
     return outcomes
 
 
