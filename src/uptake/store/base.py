@@ -5,6 +5,7 @@ defined by `uptake.testing.store`, which every back end passes whole.
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from uptake.model.items import Metric
@@ -20,6 +21,7 @@ from uptake.store.records import (
     User,
     Written,
 )
+from uptake.store.snapshot import Snapshot
 
 DEFAULT_PROJECT = "default"
 """The project that always exists."""
@@ -85,6 +87,13 @@ class Items(Protocol):
 
     def rejections(self, project: str, after: str, limit: int) -> list[KeptRejection]:
         """A project's refusals with an id above `after`, in order of id, which is that of time."""
+        ...
+
+    def snapshot(self, project: str) -> AbstractContextManager[Snapshot]:
+        """A project as it is now, for as long as the block runs.
+
+        Reading from it may raise `StoreUnavailable`, also where the block ends.
+        """
         ...
 
 

@@ -19,7 +19,14 @@ _INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
 class Database:
-    """An engine whose transactions fail with `StoreUnavailable` where trying again may help."""
+    """An engine whose transactions fail with `StoreUnavailable` where trying again may help.
+
+    Attributes:
+        lane: the lane of its transactions that write (`store.marks`); processes whose transactions
+            may run at the same time better have different ones, or they wait for each other.
+    """
+
+    lane = 0
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine

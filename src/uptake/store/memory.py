@@ -17,6 +17,7 @@ from uptake.store.base import (
     Store,
     StoreUnavailable,
 )
+from uptake.store.memory_snapshot import MemorySnapshot
 from uptake.store.records import (
     BatchRecord,
     DocumentRecord,
@@ -60,6 +61,8 @@ class MemoryStore:
         self._names: dict[str, KeptImage] = {}
         self._last_image: dict[str, int] = {}
         self._rejections: list[tuple[str, KeptRejection]] = []
+        self._commits = 0
+        self._marks: dict[tuple[object, ...], int] = {}
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -72,6 +75,7 @@ class MemoryStore:
         """See `Items.commit`."""
         with self._alone():
             self._check_names(entries)
+            self._commits += 1
             return [self._write(entry) for entry in entries]
 
     def _check_names(self, entries: Sequence[Entry]) -> None:
@@ -109,6 +113,8 @@ class MemoryStore:
 
     def _see(self, entry: Entry, user_id: str, values: dict[str, str] | None = None) -> None:
         moment, key = entry.received_at, (entry.project, user_id)
+        if values is not None or key not in self._users:
+            self._marks[key] = self._commits
         user = self._users.get(key) or User(user_id, {}, moment, moment, 0, 0)
         self._users[key] = replace(
             user,
@@ -129,6 +135,7 @@ class MemoryStore:
             record.user_id, record.upload_id, record.type, record.data, entry.received_at
         )
         self._documents[key] = (record.digest, kept)
+        self._marks["document", *key] = self._commits
         return WrittenDocument(record.digest, new=True)
 
     def _write_batch(self, entry: Entry, record: BatchRecord) -> None:
@@ -137,6 +144,7 @@ class MemoryStore:
         key = (entry.project, record.user_id, record.metric, record.digest)
         self._batches.pop(key, None)
         self._batches[key] = (self._received, record)
+        self._marks[key] = self._commits
 
     def _write_image(self, entry: Entry, record: ImageRecord) -> WrittenImage:
         self._see(entry, record.user_id)
@@ -155,6 +163,7 @@ class MemoryStore:
     def _reject(self, entry: Entry, rejection: RejectionRecord) -> None:
         kept = KeptRejection(rejection, entry.request_id, entry.received_at)
         self._rejections.append((entry.project, kept))
+        self._marks["rejection", entry.project, rejection.rejection_id] = self._commits
 
     def user(self, project: str, user_id: str) -> User | None:
         """See `Items.user`."""
@@ -226,6 +235,26 @@ class MemoryStore:
                 if owner == project and kept.record.rejection_id > after
             ]
         return sorted(found, key=lambda kept: kept.record.rejection_id)[:limit]
+
+    @contextmanager
+    def snapshot(self, project: str) -> Iterator[MemorySnapshot]:
+        """See `Items.snapshot`."""
+        marks, made = self._marks, MemorySnapshot({0: self._commits} if self._commits else {})
+        with self._alone():
+            for key, user in self._users.items():
+                if key[0] == project:
+                    made.kept_users.append((marks[key], user))
+            for batch_key, batch in self._batches.items():
+                if batch_key[0] == project:
+                    made.kept_batches.append((marks[batch_key], batch))
+            for document_key, (_, document) in self._documents.items():
+                if document_key[0] == project:
+                    made.kept_documents.append((marks["document", *document_key], document))
+            for owner, kept in self._rejections:
+                if owner == project:
+                    mark = marks["rejection", owner, kept.record.rejection_id]
+                    made.kept_rejections.append((mark, kept))
+        yield made
 
     def add_project(self, name: str, created_at: int) -> None:  # noqa: ARG002 - the port's
         """See `Registry.add_project`."""

@@ -1,23 +1,17 @@
 """What is kept, read back."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-import msgspec
 from sqlalchemy import func, select
 
 from uptake.model.items import Metric
-from uptake.model.submission import Fault
 from uptake.store import tables as t
 from uptake.store.database import Database
 from uptake.store.profiles import attributes_of
-from uptake.store.records import (
-    KeptDocument,
-    KeptImage,
-    KeptRejection,
-    RejectionRecord,
-    Span,
-    User,
-)
+from uptake.store.records import KeptDocument, KeptImage, KeptRejection, Span, User
+from uptake.store.sql_snapshot import SqlSnapshot, rejection_of
 
 _IMAGE = [t.images.c[name] for name in KeptImage.__struct_fields__]
 
@@ -121,15 +115,15 @@ class Reads(Database):
         )
         with self.reading() as connection:
             rows = connection.execute(query).mappings().all()
-        return [_rejection(dict(row)) for row in rows]
+        return [rejection_of(dict(row)) for row in rows]
+
+    @contextmanager
+    def snapshot(self, project: str) -> Iterator[SqlSnapshot]:
+        """See `Items.snapshot`."""
+        with self.reading() as connection:
+            yield SqlSnapshot(connection, project)
 
 
 def _user(row: Any) -> User:
     attributes = attributes_of(row.attributes, row.names)
     return User(row.user_id, attributes, row.first_seen, row.last_seen, row.documents, row.images)
-
-
-def _rejection(row: dict[str, Any]) -> KeptRejection:
-    row["faults"] = msgspec.json.decode(row["faults"], type=tuple[Fault, ...])
-    record = RejectionRecord(**{name: row[name] for name in RejectionRecord.__struct_fields__})
-    return KeptRejection(record, row["request_id"], row["received_at"])

@@ -55,6 +55,14 @@ document_types = Table(
     Column("created_at", BigInteger, nullable=False),
 )
 
+marks = Table(
+    "marks",
+    metadata,
+    Column("lane", BigInteger, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 users = Table(
     "users",
     metadata,
@@ -63,6 +71,7 @@ users = Table(
     Column("revision", BigInteger, nullable=False),
     Column("first_seen", BigInteger, nullable=False),
     Column("last_seen", BigInteger, nullable=False),
+    Column("mark", BigInteger, nullable=False),
     # Values as a JSON array in the order of a set of names; or, `names` being NULL, a JSON object.
     Column("names", LargeBinary),
     Column("attributes", LargeBinary),
@@ -95,7 +104,9 @@ sample_batches = Table(
     Column("last", BigInteger, nullable=False),
     Column("count", Integer, nullable=False),
     Column("received_at", BigInteger, nullable=False),
+    Column("mark", BigInteger, nullable=False),
     Column("columns", LargeBinary, nullable=False),
+    Index("sample_batches_by_mark", "project_id", "mark"),
 )
 
 uploads = Table(
@@ -116,7 +127,9 @@ documents = Table(
     Column("upload_id", String, primary_key=True),
     Column("type", String, nullable=False),
     Column("received_at", BigInteger, nullable=False),
+    Column("mark", BigInteger, nullable=False),
     Column("data", LargeBinary, nullable=False),
+    Index("documents_by_mark", "project_id", "mark"),
 )
 
 image_numbers = Table(
@@ -167,8 +180,10 @@ rejections = Table(
     Column("key_id", String, nullable=False),
     Column("position", SmallInteger),
     Column("received_at", BigInteger, nullable=False),
+    Column("mark", BigInteger, nullable=False),
     Column("faults", Text, nullable=False),
     Column("raw", LargeBinary, nullable=False),
     Column("raw_blob", String),
     Index("rejections_by_time", "project_id", "rejection_id"),
+    Index("rejections_by_mark", "project_id", "mark"),
 )

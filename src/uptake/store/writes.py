@@ -14,6 +14,7 @@ from uptake.model.items import Attributes
 from uptake.store import tables as t
 from uptake.store.base import FIRST_IMAGE_ID
 from uptake.store.database import Bulk, Database
+from uptake.store.marks import mark_of, next_number
 from uptake.store.profiles import ProfileStatements, Row, Told, touched
 from uptake.store.records import (
     BatchRecord,
@@ -41,17 +42,19 @@ class Statements:
 
     def __init__(self, database: Database) -> None:
         insert, dialect = database.insert, database.engine.dialect
+        mark = mark_of(database.lane)
+        self.lane = database.lane
+        self.begin = Bulk(next_number(insert), ("lane", "number"), dialect)
         self.claim_upload = insert(t.uploads).on_conflict_do_nothing()
-        add_document = insert(t.documents).on_conflict_do_nothing()
+        add_document = insert(t.documents).values(mark=mark).on_conflict_do_nothing()
         batch = (*_KEY, *_BATCH, "received_at", "of_project", "of_user", "place")
-        self.touch_users = Bulk(_upsert_user(insert), (*_KEY, *_SEEN), dialect)
+        self.touch_users = Bulk(_upsert_user(insert, mark), (*_KEY, *_SEEN), dialect)
         self.profiles = ProfileStatements(database)
-        self.add_batches = Bulk(_upsert_batch(insert), batch, dialect)
+        self.add_batches = Bulk(_upsert_batch(insert, mark), batch, dialect)
         self.add_uploads = Bulk(self.claim_upload, (*_KEY, "upload_id", "digest"), dialect)
         self.add_documents = Bulk(add_document, (*_KEY, *_DOCUMENT, "received_at"), dialect)
-        self.add_rejections = Bulk(
-            insert(t.rejections), [column.name for column in t.rejections.columns], dialect
-        )
+        rejection = [column.name for column in t.rejections.columns if column.name != "mark"]
+        self.add_rejections = Bulk(insert(t.rejections).values(mark=mark), rejection, dialect)
         self.next_image = (
             insert(t.image_numbers)
             .values(last=FIRST_IMAGE_ID)
@@ -64,14 +67,14 @@ class Statements:
         self.add_image_name = insert(t.image_names)
 
 
-def _upsert_user(insert: Any) -> Any:
-    statement = insert(t.users).values(revision=literal_column("1"))
+def _upsert_user(insert: Any, mark: Any) -> Any:
+    statement = insert(t.users).values(revision=literal_column("1"), mark=mark)
     return statement.on_conflict_do_update(
         index_elements=["project_id", "user_id"], set_=touched(statement.excluded)
     )
 
 
-def _upsert_batch(insert: Any) -> Any:
+def _upsert_batch(insert: Any, mark: Any) -> Any:
     revision = (
         select(t.users.c.revision)
         .where(
@@ -81,13 +84,14 @@ def _upsert_batch(insert: Any) -> Any:
         .scalar_subquery()
     )
     statement = insert(t.sample_batches).values(
-        sequence=revision * (1 << SEQUENCE_BITS) + bindparam("place")
+        sequence=revision * (1 << SEQUENCE_BITS) + bindparam("place"), mark=mark
     )
     return statement.on_conflict_do_update(
         index_elements=["project_id", "user_id", "metric", "digest"],
         set_={
             "sequence": statement.excluded.sequence,
             "received_at": statement.excluded.received_at,
+            "mark": statement.excluded.mark,
         },
     )
 
@@ -162,6 +166,7 @@ def write(
     connection: Connection, statements: Statements, group: Group
 ) -> list[tuple[Written, ...]]:
     """Write a group; what stands now for each record of its entries."""
+    statements.begin.run(connection, [{"lane": statements.lane, "number": 1}])
     claims = iter(list(_claim_uploads(connection, statements, group)))
     statements.touch_users.run(connection, [group.users[key] for key in sorted(group.users)])
     statements.profiles.write(connection, group.told)

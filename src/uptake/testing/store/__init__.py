@@ -18,6 +18,7 @@ from uptake.testing.store.faults import Faults
 from uptake.testing.store.images import Images
 from uptake.testing.store.registry import RegistryOfStore
 from uptake.testing.store.rejections import Rejections
+from uptake.testing.store.snapshots import Snapshots
 from uptake.testing.store.users import Users
 from uptake.testing.store.volume import Volume
 
@@ -31,6 +32,7 @@ class StoreConformance(
     Images,
     Batches,
     Rejections,
+    Snapshots,
     RegistryOfStore,
     Concurrency,
     Faults,
