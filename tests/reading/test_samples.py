@@ -27,7 +27,7 @@ def send(store: MemoryStore, received: list[Told], metric: str = "steps") -> Non
     encoded = columns.to_bytes(batch)
     first, last = int(batch.start[0]), int(batch.start[-1])
     digest = columns.digest(encoded)
-    record = BatchRecord("anna", metric, digest, first, last, len(batch), encoded)  # type: ignore[arg-type]
+    record = BatchRecord("anna", metric, digest, first, last, len(batch), encoded, len(batch))  # type: ignore[arg-type]
     store.commit([Entry("default", unique("request"), NOON, (record,))])
 
 

@@ -94,6 +94,8 @@ class Endpoint:
         decode: the request's submission; never raises for any bytes whatever.
         reply: the answer to a request that was decoded and judged.
         body_limit: bytes of the body after decompression.
+        decode_item: for wires that judge each item: one of them alone, as `Refusal.raw`, with the
+            user and the `Refusal.context` it had.
         user_from_key: the user is the one the key is bound to; an unbound key is forbidden.
         request_type: type that describes the body, for OpenAPI; None for an image upload.
         request_media: media type of the body.
@@ -112,6 +114,7 @@ class Endpoint:
     request_type: Any = None
     request_media: str = JSON
     body_limit: int = JSON_LIMIT
+    decode_item: Callable[[bytes, str, Mapping[str, str]], Submission] | None = None
     user_from_key: bool = False
     headers: Mapping[str, str] = field(default_factory=dict)
 

@@ -9,7 +9,8 @@ from msgspec import Struct
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from uptake.http.api.routes import PREFIX, PROBLEMS
+from uptake.http.api.asking import PROBLEMS
+from uptake.http.api.routes import PREFIX
 from uptake.model.problems import Kinds, Problem
 from uptake.store.base import StoreUnavailable
 from uptake.wiring import Services

@@ -10,6 +10,7 @@ from litestar.connection import Request
 from msgspec.structs import replace
 from prometheus_client import Counter
 
+from uptake.formats.again import context_of
 from uptake.formats.base import Endpoint, Format, WireReply, WireRequest
 from uptake.http import limits
 from uptake.http.access import Access, find_credential, permit_users
@@ -80,7 +81,10 @@ class Ingest:
     def _judge_now(self, endpoint: Endpoint, wire: WireRequest, key: Key) -> Judged:
         submission = endpoint.decode(wire)
         permit_users(key, submission.user_ids)
-        origin = Origin(key.project, key.id, endpoint.name, wire.request_id, wire.received_at)
+        context = context_of(wire) if submission.refusals else {}
+        origin = Origin(
+            key.project, key.id, endpoint.name, wire.request_id, wire.received_at, context
+        )
         return self.intake.judge(submission, origin)
 
 

@@ -42,6 +42,10 @@ RAW_IN_ROW = 256 * 1024
 """Bytes up to which a refused item is kept in its row; larger ones go to the blob store."""
 
 
+ITEM, IDEMPOTENCY_KEY, TYPE = "item", "idempotency key", "type"
+"""Of the context of an item that was refused here: its kind, and what a document had besides."""
+
+
 class Origin(msgspec.Struct, frozen=True):
     """Where a submission comes from.
 
@@ -50,6 +54,8 @@ class Origin(msgspec.Struct, frozen=True):
         format: name of the endpoint.
         request_id: of the request.
         received_at: microseconds since the epoch.
+        context: what must be known to judge the request again, should it be refused as a whole.
+        resolves: the rejection that this is the replay of, by its user and its id.
     """
 
     project: str
@@ -57,6 +63,8 @@ class Origin(msgspec.Struct, frozen=True):
     format: str
     request_id: str
     received_at: int
+    context: dict[str, str] = {}
+    resolves: tuple[str, str] | None = None
 
 
 class Judged(msgspec.Struct, frozen=True):
@@ -98,7 +106,14 @@ class Intake:
                 items.append(item)
         rejections = tuple(self._rejection(refusal, origin) for refusal in refusals)
         entry = Entry(
-            origin.project, origin.request_id, origin.received_at, tuple(records), rejections
+            origin.project,
+            origin.request_id,
+            origin.received_at,
+            tuple(records),
+            rejections,
+            origin.format,
+            origin.key_id,
+            origin.resolves,
         )
         return Judged(entry, tuple(items), tuple(refusals))
 
@@ -132,7 +147,7 @@ class Intake:
             image = clean(item.content)
         except UnusableImage as error:
             fault = Fault(error.code, error.message)
-            return Refusal((fault,), item.content, user_id=item.user_id)
+            return Refusal((fault,), item.content, user_id=item.user_id, context={ITEM: "image"})
         sha256 = hashlib.sha256(image.content).hexdigest()
         unchanged = image.content is item.content
         upload = bytes.fromhex(sha256) if unchanged else hashlib.sha256(item.content).digest()
@@ -159,7 +174,9 @@ class Intake:
         return msgspec.structs.replace(refusal, faults=(_unknown_type(name), *refusal.faults))
 
     def _rejection(self, refusal: Refusal, origin: Origin) -> RejectionRecord:
-        raw, blob = refusal.raw, None
+        raw, blob, context = refusal.raw, None, refusal.context
+        if refusal.index is None and ITEM not in context:
+            context = origin.context
         if len(raw) > RAW_IN_ROW:
             sha256 = hashlib.sha256(raw).hexdigest()
             blob = _blob_name("rejected", origin.project, refusal.user_id, sha256)
@@ -174,6 +191,7 @@ class Intake:
             faults=refusal.faults,
             raw=raw,
             raw_blob=blob,
+            context=context,
         )
 
 
@@ -188,6 +206,7 @@ def _batch(item: SampleBatch) -> BatchRecord:
         int(start[-1]),
         len(start),
         encoded,
+        item.received,
     )
 
 
@@ -196,7 +215,23 @@ def _unknown_type(name: str) -> Fault:
 
 
 def _refusal(item: Document, faults: Sequence[Fault]) -> Refusal:
-    return Refusal(tuple(faults), item.data, user_id=item.user_id, document_type=item.type)
+    context = {ITEM: "document", TYPE: item.type}
+    if item.idempotency_key is not None:
+        context[IDEMPOTENCY_KEY] = item.idempotency_key
+    return Refusal(
+        tuple(faults), item.data, user_id=item.user_id, document_type=item.type, context=context
+    )
+
+
+def item_again(refusal: Refusal) -> Document | Image | None:
+    """The item that was refused here; None for what a format has refused."""
+    match refusal.context.get(ITEM):
+        case "document":
+            key = refusal.context.get(IDEMPOTENCY_KEY)
+            return Document(refusal.user_id, refusal.context[TYPE], refusal.raw, key)
+        case "image":
+            return Image(refusal.user_id, refusal.raw)
+    return None
 
 
 def _key_reused(item: Document) -> Refusal:

@@ -28,6 +28,7 @@ class Refusal(msgspec.Struct, frozen=True):
         index: its position in the request; None when the request as a whole is refused.
         user_id: whom it is about, where that could be made out; else "".
         document_type: the document type that was named, if this is a document.
+        context: what stands beside the item in its request, and is needed to judge it again.
     """
 
     faults: tuple[Fault, ...]
@@ -35,6 +36,7 @@ class Refusal(msgspec.Struct, frozen=True):
     index: int | None = None
     user_id: str = ""
     document_type: str | None = None
+    context: dict[str, str] = {}
 
 
 class Submission(msgspec.Struct, frozen=True):

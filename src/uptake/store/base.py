@@ -14,9 +14,11 @@ from uptake.store.records import (
     Entry,
     KeptDocument,
     KeptImage,
+    KeptReceipt,
     KeptRejection,
     Key,
     Rate,
+    RejectionFilter,
     Span,
     User,
     Written,
@@ -28,6 +30,9 @@ DEFAULT_PROJECT = "default"
 
 FIRST_IMAGE_ID = 1_000_001
 """Images of a project are numbered from here; the vendor's own numbers have seven digits."""
+
+
+ALL_REJECTIONS = RejectionFilter()
 
 
 class StoreUnavailable(Exception):
@@ -52,7 +57,8 @@ class Items(Protocol):
         written again; where the digest differs, its `otherwise` is kept instead. An image with the
         upload digest of one of the same user is that image. A batch with the digest of one of the
         same user and metric is that batch, received again.
-        Attributes are set one by one over what is there.
+        Attributes are set one by one over what is there. Every entry leaves its receipt; the
+        rejection that it resolves is marked with the entry's request.
 
         Returns:
             For each entry, for each record, what stands there now.
@@ -85,7 +91,9 @@ class Items(Protocol):
         """The image with this name, of any project."""
         ...
 
-    def rejections(self, project: str, after: str, limit: int) -> list[KeptRejection]:
+    def rejections(
+        self, project: str, after: str, limit: int, only: RejectionFilter = ALL_REJECTIONS
+    ) -> list[KeptRejection]:
         """A project's refusals with an id above `after`, in order of id, which is that of time."""
         ...
 
@@ -94,6 +102,14 @@ class Items(Protocol):
 
         Reading from it may raise `StoreUnavailable`, also where the block ends.
         """
+        ...
+
+    def rejection(self, project: str, rejection_id: str) -> KeptRejection | None:
+        """The refusal with this id."""
+        ...
+
+    def receipts(self, project: str, request_id: str) -> list[KeptReceipt]:
+        """What became of the requests with this id, in the order in which they were received."""
         ...
 
 

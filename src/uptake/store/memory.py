@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from uptake.model.clock import MICROSECONDS
 from uptake.model.items import Attributes, Metric
 from uptake.store.base import (
+    ALL_REJECTIONS,
     DEFAULT_PROJECT,
     FIRST_IMAGE_ID,
     AlreadyExists,
@@ -18,6 +19,7 @@ from uptake.store.base import (
     StoreUnavailable,
 )
 from uptake.store.memory_snapshot import MemorySnapshot
+from uptake.store.receipts import receipt_of
 from uptake.store.records import (
     BatchRecord,
     DocumentRecord,
@@ -26,9 +28,11 @@ from uptake.store.records import (
     ImageRecord,
     KeptDocument,
     KeptImage,
+    KeptReceipt,
     KeptRejection,
     Key,
     Rate,
+    RejectionFilter,
     RejectionRecord,
     Span,
     User,
@@ -60,7 +64,8 @@ class MemoryStore:
         self._images: dict[tuple[str, str, bytes], KeptImage] = {}
         self._names: dict[str, KeptImage] = {}
         self._last_image: dict[str, int] = {}
-        self._rejections: list[tuple[str, KeptRejection]] = []
+        self._rejections: dict[tuple[str, str], KeptRejection] = {}
+        self._receipts: list[tuple[str, KeptReceipt]] = []
         self._commits = 0
         self._marks: dict[tuple[object, ...], int] = {}
 
@@ -109,7 +114,18 @@ class MemoryStore:
                     written.append(None)
         for rejection in entry.rejections:
             self._reject(entry, rejection)
+        if entry.resolves is not None:
+            self._resolve(entry, entry.resolves)
+        self._receipts.append((entry.project, receipt_of(entry, written)))
         return tuple(written)
+
+    def _resolve(self, entry: Entry, resolves: tuple[str, str]) -> None:
+        user_id, rejection_id = resolves
+        kept = self._rejections.get((entry.project, rejection_id))
+        if kept is not None and kept.record.user_id == user_id:
+            resolved = replace(kept, resolved_by=entry.request_id)
+            self._rejections[entry.project, rejection_id] = resolved
+            self._marks["rejection", entry.project, rejection_id] = self._commits
 
     def _see(self, entry: Entry, user_id: str, values: dict[str, str] | None = None) -> None:
         moment, key = entry.received_at, (entry.project, user_id)
@@ -162,7 +178,7 @@ class MemoryStore:
 
     def _reject(self, entry: Entry, rejection: RejectionRecord) -> None:
         kept = KeptRejection(rejection, entry.request_id, entry.received_at)
-        self._rejections.append((entry.project, kept))
+        self._rejections[entry.project, rejection.rejection_id] = kept
         self._marks["rejection", entry.project, rejection.rejection_id] = self._commits
 
     def user(self, project: str, user_id: str) -> User | None:
@@ -226,21 +242,24 @@ class MemoryStore:
         with self._alone():
             return self._names.get(name)
 
-    def rejections(self, project: str, after: str, limit: int) -> list[KeptRejection]:
+    def rejections(
+        self, project: str, after: str, limit: int, only: RejectionFilter = ALL_REJECTIONS
+    ) -> list[KeptRejection]:
         """See `Items.rejections`."""
         with self._alone():
             found = [
                 kept
-                for owner, kept in self._rejections
-                if owner == project and kept.record.rejection_id > after
+                for (owner, rejection_id), kept in self._rejections.items()
+                if owner == project and rejection_id > after and _passes(kept, only)
             ]
         return sorted(found, key=lambda kept: kept.record.rejection_id)[:limit]
 
     @contextmanager
     def snapshot(self, project: str) -> Iterator[MemorySnapshot]:
         """See `Items.snapshot`."""
-        marks, made = self._marks, MemorySnapshot({0: self._commits} if self._commits else {})
+        marks = self._marks
         with self._alone():
+            made = MemorySnapshot({0: self._commits} if self._commits else {})
             for key, user in self._users.items():
                 if key[0] == project:
                     made.kept_users.append((marks[key], user))
@@ -250,11 +269,25 @@ class MemoryStore:
             for document_key, (_, document) in self._documents.items():
                 if document_key[0] == project:
                     made.kept_documents.append((marks["document", *document_key], document))
-            for owner, kept in self._rejections:
-                if owner == project:
-                    mark = marks["rejection", owner, kept.record.rejection_id]
-                    made.kept_rejections.append((mark, kept))
+            for rejection_key, kept in self._rejections.items():
+                if rejection_key[0] == project:
+                    made.kept_rejections.append((marks["rejection", *rejection_key], kept))
         yield made
+
+    def rejection(self, project: str, rejection_id: str) -> KeptRejection | None:
+        """See `Items.rejection`."""
+        with self._alone():
+            return self._rejections.get((project, rejection_id))
+
+    def receipts(self, project: str, request_id: str) -> list[KeptReceipt]:
+        """See `Items.receipts`."""
+        with self._alone():
+            found = [
+                receipt
+                for owner, receipt in self._receipts
+                if (owner, receipt.request_id) == (project, request_id)
+            ]
+        return sorted(found, key=lambda receipt: receipt.received_at)
 
     def add_project(self, name: str, created_at: int) -> None:  # noqa: ARG002 - the port's
         """See `Registry.add_project`."""
@@ -325,6 +358,20 @@ class MemoryStore:
 
     def close(self) -> None:
         """See `Registry.close`."""
+
+
+def _passes(kept: KeptRejection, only: RejectionFilter) -> bool:
+    record = kept.record
+    return (
+        only.format in {None, record.format}
+        and only.key_id in {None, record.key_id}
+        and only.user_id in {None, record.user_id}
+        and only.request_id in {None, kept.request_id}
+        and (only.code is None or any(fault.code == only.code for fault in record.faults))
+        and (only.since is None or kept.received_at >= only.since)
+        and (only.until is None or kept.received_at < only.until)
+        and only.resolved in {None, kept.resolved_by is not None}
+    )
 
 
 if TYPE_CHECKING:

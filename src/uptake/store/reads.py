@@ -8,9 +8,19 @@ from sqlalchemy import func, select
 
 from uptake.model.items import Metric
 from uptake.store import tables as t
+from uptake.store.base import ALL_REJECTIONS
 from uptake.store.database import Database
 from uptake.store.profiles import attributes_of
-from uptake.store.records import KeptDocument, KeptImage, KeptRejection, Span, User
+from uptake.store.receipts import receipt_from
+from uptake.store.records import (
+    KeptDocument,
+    KeptImage,
+    KeptReceipt,
+    KeptRejection,
+    RejectionFilter,
+    Span,
+    User,
+)
 from uptake.store.sql_snapshot import SqlSnapshot, rejection_of
 
 _IMAGE = [t.images.c[name] for name in KeptImage.__struct_fields__]
@@ -103,13 +113,15 @@ class Reads(Database):
             row = connection.execute(select(*_IMAGE).filter_by(**key)).one_or_none()
         return None if row is None else KeptImage(*row)
 
-    def rejections(self, project: str, after: str, limit: int) -> list[KeptRejection]:
+    def rejections(
+        self, project: str, after: str, limit: int, only: RejectionFilter = ALL_REJECTIONS
+    ) -> list[KeptRejection]:
         """See `Items.rejections`."""
         r = t.rejections.c
         query = (
             select(t.rejections)
             .filter_by(project_id=project)
-            .where(r.rejection_id > after)
+            .where(r.rejection_id > after, *_conditions(only))
             .order_by(r.rejection_id)
             .limit(limit)
         )
@@ -123,7 +135,40 @@ class Reads(Database):
         with self.reading() as connection:
             yield SqlSnapshot(connection, project)
 
+    def rejection(self, project: str, rejection_id: str) -> KeptRejection | None:
+        """See `Items.rejection`."""
+        query = select(t.rejections).filter_by(project_id=project, rejection_id=rejection_id)
+        with self.reading() as connection:
+            row = connection.execute(query).mappings().one_or_none()
+        return None if row is None else rejection_of(dict(row))
+
+    def receipts(self, project: str, request_id: str) -> list[KeptReceipt]:
+        """See `Items.receipts`."""
+        query = (
+            select(t.receipts)
+            .filter_by(project_id=project, request_id=request_id)
+            .order_by(t.receipts.c.received_at, t.receipts.c.place)
+        )
+        with self.reading() as connection:
+            return [receipt_from(dict(row)) for row in connection.execute(query).mappings()]
+
 
 def _user(row: Any) -> User:
     attributes = attributes_of(row.attributes, row.names)
     return User(row.user_id, attributes, row.first_seen, row.last_seen, row.documents, row.images)
+
+
+def _conditions(only: RejectionFilter) -> Iterator[Any]:
+    r = t.rejections.c
+    for name in ("format", "key_id", "user_id", "request_id"):
+        if (wanted := getattr(only, name)) is not None:
+            yield r[name] == wanted
+    if only.code is not None:
+        # Codes are plain words, and a quote inside of a message is escaped.
+        yield r.faults.contains(f'{{"code":"{only.code}"', autoescape=True)
+    if only.since is not None:
+        yield r.received_at >= only.since
+    if only.until is not None:
+        yield r.received_at < only.until
+    if only.resolved is not None:
+        yield r.resolved_by.is_not(None) if only.resolved else r.resolved_by.is_(None)

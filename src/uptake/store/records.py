@@ -3,6 +3,8 @@
 Moments are microseconds since the epoch, sample times are ticks (`samples.times`).
 """
 
+from typing import Literal
+
 from msgspec import Struct
 
 from uptake.model.items import Attributes, Metric
@@ -36,7 +38,16 @@ class ImageRecord(Struct, frozen=True):
 
 
 class BatchRecord(Struct, frozen=True):
-    """Samples to keep; `columns` is what `samples.columns.to_bytes` gives."""
+    """Samples to keep.
+
+    Attributes:
+        user_id, metric: as in `SampleBatch`.
+        digest: of the columns.
+        first, last: the starts of its first and last sample.
+        count: how many samples.
+        columns: what `samples.columns.to_bytes` gives.
+        received: how many arrived, repeats within the batch included.
+    """
 
     user_id: str
     metric: Metric
@@ -45,10 +56,21 @@ class BatchRecord(Struct, frozen=True):
     last: int
     count: int
     columns: bytes
+    received: int
 
 
 class RejectionRecord(Struct, frozen=True):
-    """A refusal to keep; `raw` or, for large ones, `raw_blob` is the item as it was sent."""
+    """A refusal to keep; `raw` or, for large ones, `raw_blob` is the item as it was sent.
+
+    Attributes:
+        user_id: whom it is about, as far as that is known; else "".
+        rejection_id: those of one process are in the order of time.
+        format: the endpoint's name.
+        key_id: the key it was sent with.
+        position: in its request; None for a request as a whole.
+        faults: every reason.
+        context: what must be known besides to judge the item again (see `intake.replay`).
+    """
 
     user_id: str
     rejection_id: str
@@ -58,6 +80,7 @@ class RejectionRecord(Struct, frozen=True):
     faults: tuple[Fault, ...]
     raw: bytes
     raw_blob: str | None = None
+    context: dict[str, str] = {}
 
 
 class DocumentRecord(Struct, frozen=True):
@@ -81,13 +104,24 @@ Record = DocumentRecord | ImageRecord | BatchRecord | Attributes
 
 
 class Entry(Struct, frozen=True):
-    """A submission in the form in which it is written: all of it or nothing."""
+    """A submission in the form in which it is written: all of it or nothing.
+
+    Attributes:
+        project: whose data it is.
+        request_id, received_at, format, key_id: where it comes from.
+        records: what to keep.
+        rejections: the refusals.
+        resolves: the rejection that this is the replay of, by its user and its id.
+    """
 
     project: str
     request_id: str
     received_at: int
     records: tuple[Record, ...] = ()
     rejections: tuple[RejectionRecord, ...] = ()
+    format: str = ""
+    key_id: str = ""
+    resolves: tuple[str, str] | None = None
 
 
 class WrittenDocument(Struct, frozen=True):
@@ -156,11 +190,67 @@ class KeptImage(Struct, frozen=True):
 
 
 class KeptRejection(Struct, frozen=True):
-    """A refusal as it is kept."""
+    """A refusal as it is kept; `resolved_by` is the request that replayed it, if one did."""
 
     record: RejectionRecord
     request_id: str
     received_at: int
+    resolved_by: str | None = None
+
+
+class RejectionFilter(Struct, frozen=True):
+    """Which refusals are asked for; None stands for any.
+
+    Attributes:
+        format, key_id, user_id, request_id: what they have.
+        code: of at least one of their faults.
+        since, until: moments between which they were received, the second excluded.
+        resolved: whether they were replayed.
+    """
+
+    format: str | None = None
+    key_id: str | None = None
+    user_id: str | None = None
+    request_id: str | None = None
+    code: str | None = None
+    since: int | None = None
+    until: int | None = None
+    resolved: bool | None = None
+
+
+class ReceiptItem(Struct, frozen=True, array_like=True):
+    """What became of accepted items that stand one after the other in a request.
+
+    Attributes:
+        kind: of the items.
+        count: how many they are.
+        reference: a document's upload id, an image's number.
+        repeated: whether it stood there before.
+    """
+
+    kind: Literal["document", "image", "samples", "attributes"]
+    count: int
+    reference: str = ""
+    repeated: bool = False
+
+
+class KeptReceipt(Struct, frozen=True):
+    """What became of a request.
+
+    Attributes:
+        request_id, received_at, format, key_id: where it comes from.
+        user_id: whom it is about, where that is one user; else "".
+        items: the accepted ones.
+        refused: the ids of the first and the last of its rejections, which lie between them.
+    """
+
+    request_id: str
+    received_at: int
+    format: str
+    key_id: str
+    user_id: str
+    items: tuple[ReceiptItem, ...]
+    refused: tuple[str, str] | None
 
 
 class Rate(Struct, frozen=True):

@@ -156,5 +156,6 @@ class SqlSnapshot:
 def rejection_of(row: dict[str, Any]) -> KeptRejection:
     """A refusal from its row."""
     row["faults"] = msgspec.json.decode(row["faults"], type=tuple[Fault, ...])
+    row["context"] = msgspec.json.decode(row["context"], type=dict[str, str])
     record = RejectionRecord(**{name: row[name] for name in RejectionRecord.__struct_fields__})
-    return KeptRejection(record, row["request_id"], row["received_at"])
+    return KeptRejection(record, row["request_id"], row["received_at"], row["resolved_by"])

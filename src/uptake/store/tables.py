@@ -184,6 +184,25 @@ rejections = Table(
     Column("faults", Text, nullable=False),
     Column("raw", LargeBinary, nullable=False),
     Column("raw_blob", String),
+    Column("context", Text, nullable=False),
+    Column("resolved_by", String),
     Index("rejections_by_time", "project_id", "rejection_id"),
     Index("rejections_by_mark", "project_id", "mark"),
+)
+
+receipts = Table(
+    "receipts",
+    metadata,
+    Column("project_id", String, primary_key=True),
+    Column("request_id", String, primary_key=True),
+    Column("received_at", BigInteger, primary_key=True),
+    # Two requests may bear one id, if their sender gives it: then this tells them apart.
+    Column("place", SmallInteger, primary_key=True),
+    Column("format", String, nullable=False),
+    Column("key_id", String, nullable=False),
+    Column("user_id", String, nullable=False),
+    Column("items", LargeBinary, nullable=False),
+    Column("first_refused", String),
+    Column("last_refused", String),
+    sqlite_with_rowid=False,
 )

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, bindparam, literal_column, select
+from sqlalchemy import Connection, bindparam, literal_column, select, update
 
 from uptake.model.items import Attributes
 from uptake.store import tables as t
@@ -16,6 +16,7 @@ from uptake.store.base import FIRST_IMAGE_ID
 from uptake.store.database import Bulk, Database
 from uptake.store.marks import mark_of, next_number
 from uptake.store.profiles import ProfileStatements, Row, Told, touched
+from uptake.store.receipts import receipt_row
 from uptake.store.records import (
     BatchRecord,
     DocumentRecord,
@@ -35,6 +36,7 @@ _KEY = ("project_id", "user_id")
 _SEEN = ("first_seen", "last_seen")
 _BATCH = ("metric", "digest", "first", "last", "count", "columns")
 _DOCUMENT = ("upload_id", "type", "data")
+_RECEIPT = tuple(column.name for column in t.receipts.columns)
 
 
 class Statements:
@@ -42,7 +44,7 @@ class Statements:
 
     def __init__(self, database: Database) -> None:
         insert, dialect = database.insert, database.engine.dialect
-        mark = mark_of(database.lane)
+        self.mark = mark = mark_of(database.lane)
         self.lane = database.lane
         self.begin = Bulk(next_number(insert), ("lane", "number"), dialect)
         self.claim_upload = insert(t.uploads).on_conflict_do_nothing()
@@ -55,6 +57,7 @@ class Statements:
         self.add_documents = Bulk(add_document, (*_KEY, *_DOCUMENT, "received_at"), dialect)
         rejection = [column.name for column in t.rejections.columns if column.name != "mark"]
         self.add_rejections = Bulk(insert(t.rejections).values(mark=mark), rejection, dialect)
+        self.add_receipts = Bulk(insert(t.receipts).on_conflict_do_nothing(), _RECEIPT, dialect)
         self.next_image = (
             insert(t.image_numbers)
             .values(last=FIRST_IMAGE_ID)
@@ -156,7 +159,9 @@ class Group:
     def reject(self, entry: Entry, rejection: RejectionRecord) -> None:
         """Have a refusal written."""
         row = msgspec.structs.asdict(rejection) | {
-            "faults": msgspec.json.encode(rejection.faults).decode()
+            "faults": msgspec.json.encode(rejection.faults).decode(),
+            "context": msgspec.json.encode(rejection.context).decode(),
+            "resolved_by": None,
         }
         row |= {"project_id": entry.project, "request_id": entry.request_id}
         self.rejections.append(row | {"received_at": entry.received_at})
@@ -182,10 +187,31 @@ def write(
             written[number][place] = _write_image(connection, statements, entry, record)
         elif isinstance(record, DocumentRecord):
             written[number][place] = _NEW_DOCUMENT if record.digest is None else next(claims)
-    return [tuple(row) for row in written]
+    _resolve(connection, statements, group)
+    outcomes = [tuple(row) for row in written]
+    statements.add_receipts.run(
+        connection,
+        [
+            receipt_row(entry, outcome, place)
+            for place, (entry, outcome) in enumerate(zip(group.entries, outcomes, strict=True))
+        ],
+    )
+    return outcomes
 
 
 _NEW_DOCUMENT = WrittenDocument(None, new=True)
+
+
+def _resolve(connection: Connection, statements: Statements, group: Group) -> None:
+    """Note which rejections the entries of a group are the replay of."""
+    for entry in group.entries:
+        if entry.resolves is not None:
+            user_id, rejection_id = entry.resolves
+            connection.execute(
+                update(t.rejections)
+                .filter_by(project_id=entry.project, user_id=user_id, rejection_id=rejection_id)
+                .values(resolved_by=entry.request_id, mark=statements.mark)
+            )
 
 
 def _claim_uploads(

@@ -1,6 +1,6 @@
 """What is wrong with a Gerosense request, sample by sample, every fault of each."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -11,6 +11,9 @@ from uptake.model.items import METRICS, SampleBatch, user_id_fault
 from uptake.model.submission import Fault, Refusal, Submission, refused
 from uptake.samples import columns, times
 from uptake.samples.columns import Columns
+
+METRIC = "data_type"
+"""What a refused sample does not say itself: the member beside it."""
 
 Members = dict[str, msgspec.Raw]
 
@@ -72,13 +75,26 @@ def judge(body: bytes, bound_user: str | None) -> Submission:
         if sample is not None:
             good.append(sample)
         else:
-            refusals.append(Refusal(tuple(reasons), bytes(element), index, user_id))
+            refusals.append(
+                Refusal(tuple(reasons), bytes(element), index, user_id, context={METRIC: metric})
+            )
     items = (
         (SampleBatch(user_id, metric, columns.latest(read_columns(good)), len(good)),)
         if good
         else ()
     )
     return Submission(items, tuple(refusals))
+
+
+def judge_again(element: bytes, user_id: str, context: Mapping[str, str]) -> Submission:
+    """A sample that was refused once, alone; the same answers as in its request."""
+    sample, reasons = judge_sample(msgspec.Raw(element))
+    if sample is None:
+        return Submission(
+            refusals=(Refusal(tuple(reasons), element, 0, user_id, context=dict(context)),)
+        )
+    metric: Any = context[METRIC]
+    return Submission((SampleBatch(user_id, metric, read_columns([sample]), 1),))
 
 
 def _members(text: bytes | msgspec.Raw) -> Members:

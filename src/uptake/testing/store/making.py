@@ -38,9 +38,12 @@ def entry(
     project: str = DEFAULT_PROJECT,
     received_at: int = NOON,
     rejections: tuple[RejectionRecord, ...] = (),
+    resolves: tuple[str, str] | None = None,
 ) -> Entry:
     """An entry with these records."""
-    return Entry(project, unique("request"), received_at, records, rejections)
+    return Entry(
+        project, unique("request"), received_at, records, rejections, "samples", "key-1", resolves
+    )
 
 
 def attributes(user_id: str, **values: str) -> Attributes:
@@ -86,7 +89,7 @@ def batch(  # noqa: PLR0913, PLR0917 - a row of a table
 ) -> BatchRecord:
     """A batch whose columns are this content: a store does not look into them."""
     digest = digest_of(content)[:16]
-    return BatchRecord(user_id, metric, digest, first, last, count, content.encode())
+    return BatchRecord(user_id, metric, digest, first, last, count, content.encode(), count + 1)
 
 
 def rejection(

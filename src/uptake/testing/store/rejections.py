@@ -1,8 +1,19 @@
 """What a store must do about refusals."""
 
+from msgspec.structs import replace
+
 from uptake.store.base import Store
-from uptake.store.records import KeptRejection
-from uptake.testing.store.making import NOON, entry, rejection
+from uptake.store.records import KeptReceipt, KeptRejection, ReceiptItem, RejectionFilter
+from uptake.testing.store.making import (
+    NOON,
+    attributes,
+    batch,
+    digest_of,
+    document,
+    entry,
+    image,
+    rejection,
+)
 from uptake.testing.store.opening import OpensStore
 
 
@@ -48,3 +59,97 @@ class Rejections(OpensStore):
             ["r-2"],
             [],
         ]
+
+    def test_refusals_are_filtered(self, store: Store) -> None:
+        """By all that is known of them; what is not asked for does not matter."""
+        one = entry(rejections=(rejection("r-1", user_id="anna"), rejection("r-2")))
+        two = entry(rejections=(rejection("r-3", user_id="anna"),), received_at=NOON + 5)
+        store.commit([one, two])
+
+        def found(**wanted: object) -> list[str]:
+            kept = store.rejections("default", "", 10, RejectionFilter(**wanted))  # type: ignore[arg-type]
+            return [refusal.record.rejection_id for refusal in kept]
+
+        assert found(user_id="anna") == ["r-1", "r-3"]
+        assert found(user_id="anna", request_id=one.request_id) == ["r-1"]
+        assert found(format="samples", key_id="key-1", code="blank") == ["r-1", "r-2", "r-3"]
+        assert found(code="blan") == found(format="image") == found(key_id="key-2") == []
+        assert (found(since=NOON + 1), found(until=NOON + 5)) == (["r-3"], ["r-1", "r-2"])
+
+    def test_a_refusal_is_found_by_its_id(self, store: Store) -> None:
+        """In its project alone."""
+        refusal = rejection("r-1", user_id="anna")
+        received = entry(rejections=(refusal,))
+        store.commit([received])
+        kept = KeptRejection(refusal, received.request_id, NOON)
+        assert store.rejection("default", "r-1") == kept
+        assert store.rejection("other", "r-1") is None
+        assert store.rejection("default", "r-2") is None
+
+    def test_a_replay_resolves_its_refusal(self, store: Store) -> None:
+        """In the transaction that keeps its items; it stays what it was otherwise."""
+        refusal = rejection("r-1", user_id="anna")
+        store.commit([entry(rejections=(refusal, rejection("r-2", user_id="anna")))])
+        replay = entry(document("anna"), resolves=("anna", "r-1"))
+        store.commit([replay])
+        kept = store.rejection("default", "r-1")
+        assert kept is not None
+        assert (kept.record, kept.resolved_by) == (refusal, replay.request_id)
+        open_ones = store.rejections("default", "", 10, RejectionFilter(resolved=False))
+        assert [other.record.rejection_id for other in open_ones] == ["r-2"]
+
+    def test_every_entry_leaves_its_receipt(self, store: Store) -> None:
+        """What became of each record, and between which ids its refusals lie."""
+        mixed = entry(
+            document("anna", "u-1"),
+            image("anna", "x"),
+            image("anna", "x"),
+            batch("anna", "y", count=3),
+            rejections=(rejection("r-2", user_id="anna"), rejection("r-1", user_id="anna")),
+        )
+        profiles = entry(attributes("anna", a="1"), attributes("bert", a="1"))
+        store.commit([mixed, profiles])
+        (receipt,) = store.receipts("default", mixed.request_id)
+        number = receipt.items[1].reference
+        expected = KeptReceipt(
+            mixed.request_id,
+            NOON,
+            "samples",
+            "key-1",
+            "anna",
+            (
+                ReceiptItem("document", 1, "u-1"),
+                ReceiptItem("image", 1, number),
+                ReceiptItem("image", 1, number, repeated=True),
+                ReceiptItem("samples", 4),
+            ),
+            ("r-1", "r-2"),
+        )
+        assert receipt == expected
+        (table,) = store.receipts("default", profiles.request_id)
+        assert (table.user_id, table.items) == ("", (ReceiptItem("attributes", 2),))
+        assert store.receipts("other", mixed.request_id) == []
+
+    def test_a_conflict_stands_in_the_receipt(self, store: Store) -> None:
+        """The refusal that takes a document's place is among those of its entry."""
+        digest = digest_of("one")
+        store.commit([entry(document("anna", "u-1", digest=digest))])
+        other = document(
+            "anna", "u-1", digest=digest_of("two"), otherwise=rejection("r-1", user_id="anna")
+        )
+        again = document("anna", "u-1", digest=digest)
+        second, third = entry(other), entry(again)
+        store.commit([second, third])
+        (conflict,) = store.receipts("default", second.request_id)
+        assert (conflict.items, conflict.refused) == ((), ("r-1", "r-1"))
+        (repeat,) = store.receipts("default", third.request_id)
+        assert repeat.items == (ReceiptItem("document", 1, "u-1", repeated=True),)
+
+    def test_requests_may_share_an_id(self, store: Store) -> None:
+        """Their sender gave it; in the order in which they were received."""
+        one, two = entry(document("anna")), entry(document("bert"), received_at=NOON + 1)
+        two = replace(two, request_id=one.request_id)
+        three = replace(entry(document("carl")), request_id=one.request_id)
+        store.commit([two, one, three])
+        receipts = store.receipts("default", one.request_id)
+        assert [receipt.user_id for receipt in receipts] == ["anna", "carl", "bert"]

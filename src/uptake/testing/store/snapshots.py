@@ -6,6 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from uptake.store.base import DEFAULT_PROJECT, Store
 from uptake.store.records import Entry
 from uptake.store.snapshot import EVERYTHING, KeptUser, Selection, Snapshot
@@ -137,6 +139,17 @@ class Snapshots(OpensStore):
         assert [user.user_id for user in found] == ["bert", "dora"]
         assert found[0].attributes == {"a": "1", "b": "2"}
         assert names == ["a", "b"]
+
+    def test_a_refusal_comes_since_when_it_was_replayed(self, store: Store) -> None:
+        """So that whoever goes on learns that it is resolved."""
+        store.commit([entry(rejections=(rejection("r-1", user_id="anna"), rejection("r-2")))])
+        since = marks_of(store)
+        replayed = replace(entry(batch("anna", "1")), resolves=("anna", "r-1"))
+        store.commit([replayed])
+        with store.snapshot(DEFAULT_PROJECT) as snapshot:
+            found = list(snapshot.rejections(Selection(since=since)))
+        assert [one.record.rejection_id for one in found] == ["r-1"]
+        assert found[0].resolved_by == replayed.request_id
 
     def test_attribute_names_are_those_of_the_users_asked_for(self, store: Store) -> None:
         """However their attributes were told; names that nobody has any more are not among them."""

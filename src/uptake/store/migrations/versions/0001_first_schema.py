@@ -16,6 +16,7 @@ def upgrade() -> None:
     _create_registry()
     _create_items()
     _create_images()
+    _create_outcomes()
 
 
 def _create_registry() -> None:
@@ -72,26 +73,6 @@ def _create_items() -> None:
         sa.PrimaryKeyConstraint("project_id", "user_id", "upload_id"),
     )
     op.create_index("documents_by_mark", "documents", ["project_id", "mark"], unique=False)
-    op.create_table(
-        "rejections",
-        sa.Column("project_id", sa.String(), nullable=False),
-        sa.Column("user_id", sa.String(), nullable=False),
-        sa.Column("rejection_id", sa.String(), nullable=False),
-        sa.Column("request_id", sa.String(), nullable=False),
-        sa.Column("format", sa.String(), nullable=False),
-        sa.Column("key_id", sa.String(), nullable=False),
-        sa.Column("position", sa.SmallInteger(), nullable=True),
-        sa.Column("received_at", sa.BigInteger(), nullable=False),
-        sa.Column("mark", sa.BigInteger(), nullable=False),
-        sa.Column("faults", sa.Text(), nullable=False),
-        sa.Column("raw", sa.LargeBinary(), nullable=False),
-        sa.Column("raw_blob", sa.String(), nullable=True),
-        sa.PrimaryKeyConstraint("project_id", "user_id", "rejection_id"),
-    )
-    op.create_index(
-        "rejections_by_time", "rejections", ["project_id", "rejection_id"], unique=False
-    )
-    op.create_index("rejections_by_mark", "rejections", ["project_id", "mark"], unique=False)
     op.create_table(
         "sample_batches",
         sa.Column("project_id", sa.String(), nullable=False),
@@ -185,4 +166,44 @@ def _create_images() -> None:
     )
     op.create_index(
         "images_by_upload", "images", ["project_id", "user_id", "upload_digest"], unique=True
+    )
+
+
+def _create_outcomes() -> None:
+    op.create_table(
+        "rejections",
+        sa.Column("project_id", sa.String(), nullable=False),
+        sa.Column("user_id", sa.String(), nullable=False),
+        sa.Column("rejection_id", sa.String(), nullable=False),
+        sa.Column("request_id", sa.String(), nullable=False),
+        sa.Column("format", sa.String(), nullable=False),
+        sa.Column("key_id", sa.String(), nullable=False),
+        sa.Column("position", sa.SmallInteger(), nullable=True),
+        sa.Column("received_at", sa.BigInteger(), nullable=False),
+        sa.Column("mark", sa.BigInteger(), nullable=False),
+        sa.Column("faults", sa.Text(), nullable=False),
+        sa.Column("raw", sa.LargeBinary(), nullable=False),
+        sa.Column("raw_blob", sa.String(), nullable=True),
+        sa.Column("context", sa.Text(), nullable=False),
+        sa.Column("resolved_by", sa.String(), nullable=True),
+        sa.PrimaryKeyConstraint("project_id", "user_id", "rejection_id"),
+    )
+    op.create_index(
+        "rejections_by_time", "rejections", ["project_id", "rejection_id"], unique=False
+    )
+    op.create_index("rejections_by_mark", "rejections", ["project_id", "mark"], unique=False)
+    op.create_table(
+        "receipts",
+        sa.Column("project_id", sa.String(), nullable=False),
+        sa.Column("request_id", sa.String(), nullable=False),
+        sa.Column("received_at", sa.BigInteger(), nullable=False),
+        sa.Column("place", sa.SmallInteger(), nullable=False),
+        sa.Column("format", sa.String(), nullable=False),
+        sa.Column("key_id", sa.String(), nullable=False),
+        sa.Column("user_id", sa.String(), nullable=False),
+        sa.Column("items", sa.LargeBinary(), nullable=False),
+        sa.Column("first_refused", sa.String(), nullable=True),
+        sa.Column("last_refused", sa.String(), nullable=True),
+        sa.PrimaryKeyConstraint("project_id", "request_id", "received_at", "place"),
+        sqlite_with_rowid=False,
     )

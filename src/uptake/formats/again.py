@@ -1,0 +1,52 @@
+"""What was refused, decoded again: as a request of its own, or as the item it was."""
+
+from collections.abc import Mapping
+
+from msgspec.structs import replace
+
+from uptake.formats.base import Endpoint, WireRequest
+from uptake.model.submission import Refusal, Submission
+
+PATH, HEADER = "path ", "header "
+KEPT_HEADERS = ("content-type", "idempotency-key")
+"""Headers without which a body cannot be read again. None of them carries a secret."""
+
+
+def context_of(request: WireRequest) -> dict[str, str]:
+    """What must be known besides its body to decode a request again."""
+    path = {PATH + name: value for name, value in request.path.items()}
+    headers = request.headers
+    kept = {HEADER + name: headers[name] for name in KEPT_HEADERS if name in headers}
+    return path | kept
+
+
+def decode_again(endpoint: Endpoint, refused: Refusal, request: WireRequest) -> Submission:
+    """The submission of a refused request, or of a refused item where the wire judges each.
+
+    Args:
+        endpoint: that it was sent to.
+        refused: what was refused; its context is that of the item, or `context_of` the request.
+        request: what asks for this; all else of the request that it stands for is put in here.
+
+    Raises:
+        Problem: as the endpoint's own `decode`.
+    """
+    if endpoint.decode_item is not None and refused.index is not None:
+        return endpoint.decode_item(refused.raw, refused.user_id, refused.context)
+    return endpoint.decode(
+        replace(
+            request,
+            path=_named(PATH, refused.context),
+            headers=_named(HEADER, refused.context),
+            body=refused.raw,
+            bound_user=refused.user_id if endpoint.user_from_key else None,
+        )
+    )
+
+
+def _named(prefix: str, context: Mapping[str, str]) -> dict[str, str]:
+    return {
+        name.removeprefix(prefix): value
+        for name, value in context.items()
+        if name.startswith(prefix)
+    }

@@ -1,0 +1,101 @@
+"""What the routes of `/uptake/v1` share: who asks, how, and what can go wrong."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, TypeVar
+
+from litestar import Request
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import Parameter
+
+from uptake.blobs import BlobsUnavailable
+from uptake.http.access import Access, bearer
+from uptake.http.ingest import header_map
+from uptake.http.problems import PROBLEM_JSON, ProblemDetails
+from uptake.model.problems import Kinds, Problem
+from uptake.reading import BadCursor, Unknown
+from uptake.samples import times
+from uptake.store.base import StoreUnavailable
+from uptake.store.records import Key
+
+MAX_LIMIT = 10_000
+DEFAULT_LIMIT = 1000
+"""Entries of a page."""
+
+Result = TypeVar("Result")
+AnyRequest = Request[Any, Any, Any]
+AnyConnection = ASGIConnection[Any, Any, Any, Any]
+Limit = Annotated[int, Parameter(ge=1, le=MAX_LIMIT, description="Entries of a page")]
+Cursor = Annotated[str | None, Parameter(description="The `next` of the page before")]
+Moment = "ISO 8601; without an offset, UTC"
+
+PROBLEMS = {
+    kind.value.status: ResponseSpec(
+        ProblemDetails,
+        description=kind.value.title,
+        media_type=PROBLEM_JSON,
+        generate_examples=False,
+    )
+    for kind in (
+        Kinds.BAD_REQUEST,
+        Kinds.UNAUTHORIZED,
+        Kinds.FORBIDDEN,
+        Kinds.NOT_FOUND,
+        Kinds.RATE_LIMITED,
+        Kinds.UNAVAILABLE,
+    )
+}
+
+
+Guard = Callable[[AnyConnection, BaseRouteHandler], Awaitable[None]]
+
+
+def guard(access: Access, scope: str) -> Guard:
+    """Admits requests with a key of this scope, before anything else of them is looked at."""
+
+    async def admit(connection: AnyConnection, _handler: BaseRouteHandler) -> None:
+        secret = bearer(header_map(connection.scope["headers"]))
+        connection.scope["state"]["key"] = await access.admit(secret, scope)
+
+    return admit
+
+
+def key_of(request: AnyRequest) -> Key:
+    """The key that was admitted."""
+    key: Key = request.scope["state"]["key"]
+    return key
+
+
+async def ask(question: Callable[..., Result], *args: Any, **options: Any) -> Result:
+    """Put a question to the kept data in a thread.
+
+    Raises:
+        Problem: for all that can go wrong with it.
+    """
+    try:
+        return await asyncio.to_thread(question, *args, **options)
+    except Unknown:
+        raise Problem(Kinds.NOT_FOUND) from None
+    except BadCursor as error:
+        raise Problem(Kinds.BAD_REQUEST, f"cursor: {error}") from None
+    except (StoreUnavailable, BlobsUnavailable) as error:
+        raise Problem(Kinds.UNAVAILABLE) from error
+
+
+def instant(name: str, text: str | None, default: int) -> int:
+    """A moment from a query, in ticks.
+
+    Raises:
+        Problem: `BAD_REQUEST`.
+    """
+    if not text:
+        return default
+    # In a query, an offset's plus sign that nobody encoded arrives as a space.
+    for attempt in (text, "+".join(text.rsplit(" ", 1))):
+        try:
+            return times.read(attempt)[0]
+        except ValueError:
+            continue
+    raise Problem(Kinds.BAD_REQUEST, f"{name}: {text[:100]!r} is not an ISO 8601 timestamp")

@@ -1,0 +1,194 @@
+"""What is told of refusals and receipts, and how what was refused is tried again."""
+
+import re
+from typing import Annotated, Any
+
+from litestar import get, post
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import Parameter, QueryParameter
+from msgspec import Struct
+from msgspec.structs import replace
+
+from uptake.formats.base import JSON_LIMIT, WireRequest
+from uptake.http.access import permit_users
+from uptake.http.address import public_url
+from uptake.http.api.asking import (
+    DEFAULT_LIMIT,
+    PROBLEMS,
+    AnyRequest,
+    Cursor,
+    Limit,
+    Moment,
+    ask,
+    instant,
+    key_of,
+)
+from uptake.http.ingest import header_map
+from uptake.http.limits import read_body
+from uptake.http.replay import Replayed, replay
+from uptake.model import clock
+from uptake.model.problems import Kinds, Problem
+from uptake.reading import rejections
+from uptake.samples.times import TICKS
+from uptake.store.records import RejectionFilter
+from uptake.wiring import Services
+
+REPLAYED_AT_ONCE = 100
+"""Rejections tried again in one request, unless it asks for fewer."""
+
+_ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
+_TICKS_IN_MICROSECOND = TICKS // clock.MICROSECONDS
+
+Text = str | None
+Format = Annotated[Text, Parameter(description="Name of the endpoint, e.g. `gerosense-v2.2`")]
+Code = Annotated[Text, Parameter(description="Code of one of the faults, e.g. `above_limit`")]
+KeyId = Annotated[Text, QueryParameter(name="key", description="Id of the key it was sent with")]
+UserId = Annotated[Text, QueryParameter(name="user", description="Whom it is about")]
+RequestId = Annotated[Text, QueryParameter(name="request", description="The request it came with")]
+Resolved = Annotated[bool | None, Parameter(description="Whether it was replayed")]
+From = Annotated[
+    Text, QueryParameter(name="from", description=f"Received since, inclusive. {Moment}")
+]
+To = Annotated[Text, Parameter(description=f"Received before. {Moment}")]
+
+
+class Replays(Struct, frozen=True):
+    """What became of several replays, in the order in which they had been refused."""
+
+    replays: list[Replayed]
+    next: str | None
+
+
+def reading_routes(services: Services) -> list[HTTPRouteHandler]:
+    """What was refused, and what became of a request."""
+    store = services.store
+
+    @get("/rejections", responses=PROBLEMS, summary="What was refused, and why")
+    async def list_rejections(  # noqa: PLR0913, PLR0917 - what can be asked for
+        request: AnyRequest,
+        format: Format = None,  # noqa: A002 - the query's name
+        code: Code = None,
+        key_id: KeyId = None,
+        user_id: UserId = None,
+        request_id: RequestId = None,
+        resolved: Resolved = None,
+        since: From = None,
+        to: To = None,
+        cursor: Cursor = None,
+        limit: Limit = DEFAULT_LIMIT,
+    ) -> rejections.RejectionPage:
+        """In the order of receipt. A key that is bound to a user sees what is known to be its."""
+        only = _filter(format, code, key_id, user_id, request_id, resolved, since, to)
+        only = _for(request, only)
+        return await ask(
+            rejections.page, store, key_of(request).project, only=only, cursor=cursor, limit=limit
+        )
+
+    @get("/rejections/{rejection_id:str}", responses=PROBLEMS, summary="A refused item")
+    async def get_rejection(request: AnyRequest, rejection_id: str) -> rejections.RawRejection:
+        """With every reason, and the item as it was sent."""
+        key = key_of(request)
+        found = await ask(
+            rejections.rejection, store, services.blobs, key.project, _id(rejection_id)
+        )
+        permit_users(key, {found.user_id or ""})
+        return found
+
+    @get("/requests/{request_id:str}", responses=PROBLEMS, summary="What became of a request")
+    async def get_request(request: AnyRequest, request_id: str) -> rejections.Receipts:
+        """Of every item, whatever its endpoint could say; by the `X-Request-Id` of its answer."""
+        key = key_of(request)
+        found = await ask(rejections.receipts, store, key.project, _id(request_id))
+        permit_users(key, {told.user_id or "" for told in found.submissions})
+        return found
+
+    return [list_rejections, get_rejection, get_request]
+
+
+def replay_routes(services: Services) -> list[HTTPRouteHandler]:
+    """What was refused, tried again."""
+
+    @post(
+        "/rejections/{rejection_id:str}/replay",
+        status_code=200,
+        responses=PROBLEMS,
+        summary="Try a refused item again",
+    )
+    async def replay_one(request: AnyRequest, rejection_id: str) -> Replayed:
+        """As it was sent, or mended: a body, if there is one, takes the place of the item."""
+        headers = header_map(request.scope["headers"])
+        mended = await read_body(request.receive, headers, JSON_LIMIT)
+        key, wire = key_of(request), _wire(request, services, mended)
+        return await ask(replay, services, key.project, key.id, _id(rejection_id), wire)
+
+    @post(
+        "/rejections/replay",
+        status_code=200,
+        responses=PROBLEMS,
+        summary="Try refused items again",
+    )
+    async def replay_many(  # noqa: PLR0913, PLR0917 - what can be asked for
+        request: AnyRequest,
+        format: Format = None,  # noqa: A002 - the query's name
+        code: Code = None,
+        key_id: KeyId = None,
+        user_id: UserId = None,
+        request_id: RequestId = None,
+        since: From = None,
+        to: To = None,
+        cursor: Cursor = None,
+        limit: Annotated[
+            int, Parameter(ge=1, le=REPLAYED_AT_ONCE, description="Items of a page")
+        ] = REPLAYED_AT_ONCE,
+    ) -> Replays:
+        """A page of those that were not replayed yet; go on with `next` until it is null."""
+        only = _filter(format, code, key_id, user_id, request_id, False, since, to)
+        key, wire = key_of(request), _wire(request, services, b"")
+
+        def replay_page() -> Replays:
+            page = rejections.page(
+                services.store, key.project, only=only, cursor=cursor, limit=limit
+            )
+            replays = [
+                replay(services, key.project, key.id, told.rejection_id, wire)
+                for told in page.rejections
+            ]
+            return Replays(replays, page.next)
+
+        return await ask(replay_page)
+
+    return [replay_one, replay_many]
+
+
+def _wire(request: AnyRequest, services: Services, body: bytes) -> WireRequest:
+    base_url = public_url(request, services.public_url)
+    request_id = request.scope["state"]["request_id"]
+    return WireRequest(request_id, clock.now(), str(request.url), base_url, body=body)
+
+
+def _id(text: str) -> str:
+    if not _ID.fullmatch(text):
+        raise Problem(Kinds.NOT_FOUND)
+    return text
+
+
+def _filter(*texts: Any) -> RejectionFilter:
+    form, code, key_id, user_id, request_id, resolved, since, to = texts
+    for text in (form, code, key_id, user_id, request_id):
+        if text is not None and "\0" in text:
+            raise Problem(Kinds.BAD_REQUEST, "A filter must not contain a NUL character")
+    return RejectionFilter(
+        form, key_id, user_id, request_id, code, _moment("from", since), _moment("to", to), resolved
+    )
+
+
+def _moment(name: str, text: str | None) -> int | None:
+    return None if text is None else instant(name, text, 0) // _TICKS_IN_MICROSECOND
+
+
+def _for(request: AnyRequest, only: RejectionFilter) -> RejectionFilter:
+    key = key_of(request)
+    if key.user is None:
+        return only
+    permit_users(key, {only.user_id or key.user})
+    return replace(only, user_id=key.user)

@@ -1,0 +1,96 @@
+"""What is told of users: profiles, samples, documents and images."""
+
+from typing import Annotated
+from urllib.parse import unquote
+
+from litestar import get
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import Parameter, QueryParameter
+
+from uptake.formats.base import IMAGES_PATH
+from uptake.http.access import permit_users
+from uptake.http.address import public_url
+from uptake.http.api.asking import (
+    DEFAULT_LIMIT,
+    PROBLEMS,
+    AnyRequest,
+    Cursor,
+    Limit,
+    Moment,
+    ask,
+    instant,
+    key_of,
+)
+from uptake.model.items import Metric
+from uptake.reading import samples, users
+from uptake.wiring import Services
+
+
+def user_routes(services: Services) -> list[HTTPRouteHandler]:
+    """The routes, over these services."""
+    store = services.store
+
+    @get("/users/{user_id:str}", responses=PROBLEMS, summary="A user's profile")
+    async def get_user(request: AnyRequest, user_id: str) -> users.Profile:
+        """Attributes, and how much of everything else there is."""
+        key = key_of(request)
+        user_id = unquote(user_id)
+        permit_users(key, {user_id})
+        return await ask(users.profile, store, key.project, user_id)
+
+    @get("/users/{user_id:str}/samples", responses=PROBLEMS, summary="A user's samples")
+    async def get_samples(  # noqa: PLR0913, PLR0917 - what can be asked for
+        request: AnyRequest,
+        user_id: str,
+        metric: Annotated[Metric, Parameter(description="Which kind of samples")],
+        from_: Annotated[
+            str | None, QueryParameter(name="from", description=f"Inclusive. {Moment}")
+        ] = None,
+        to: Annotated[str | None, Parameter(description=f"Exclusive. {Moment}")] = None,
+        cursor: Cursor = None,
+        limit: Limit = DEFAULT_LIMIT,
+    ) -> samples.SamplePage:
+        """In order of start, repeats once, times with the offset in which they were told."""
+        key = key_of(request)
+        user_id = unquote(user_id)
+        permit_users(key, {user_id})
+        return await ask(
+            samples.page,
+            store,
+            key.project,
+            user_id,
+            metric,
+            start=instant("from", from_, samples.EARLIEST),
+            end=instant("to", to, samples.LATEST),
+            cursor=cursor,
+            limit=limit,
+        )
+
+    @get("/users/{user_id:str}/images", responses=PROBLEMS, summary="A user's images")
+    async def get_images(
+        request: AnyRequest, user_id: str, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT
+    ) -> users.ImagePage:
+        """In the order in which they were first received."""
+        key = key_of(request)
+        user_id = unquote(user_id)
+        permit_users(key, {user_id})
+        base_url = public_url(request, services.public_url) + IMAGES_PATH
+        return await ask(
+            users.images,
+            store,
+            key.project,
+            user_id,
+            base_url=base_url,
+            cursor=cursor,
+            limit=limit,
+        )
+
+    @get("/documents/{upload_id:str}", responses=PROBLEMS, summary="A document")
+    async def get_document(request: AnyRequest, upload_id: str) -> users.Document:
+        """As it was uploaded."""
+        key = key_of(request)
+        found = await ask(users.document, store, key.project, unquote(upload_id))
+        permit_users(key, {found.user_id})
+        return found
+
+    return [get_user, get_samples, get_images, get_document]

@@ -1,0 +1,108 @@
+"""What was refused, tried again after a schema or the item itself was mended.
+
+A replay goes the way of every upload: decoded by its format, judged by the intake, committed with
+its receipt. In the same transaction its rejection is marked, so it counts once.
+"""
+
+import msgspec
+from msgspec.structs import replace
+
+from uptake.blobs import BlobsUnavailable
+from uptake.formats import ENDPOINTS
+from uptake.formats.again import decode_again
+from uptake.formats.base import WireRequest
+from uptake.intake.accept import Judged, Origin, item_again, receipt
+from uptake.model.items import Document, Item
+from uptake.model.problems import Kinds, Problem
+from uptake.model.submission import Fault, Refusal, Submission
+from uptake.reading import Unknown
+from uptake.store.records import KeptRejection
+from uptake.wiring import Services
+
+
+class Replayed(msgspec.Struct, frozen=True):
+    """What became of a replay.
+
+    Attributes:
+        rejection_id: what was tried again.
+        outcome: `accepted`, wholly or in part; `refused` again, and nothing has changed; `resolved`
+            before, and left alone.
+        request_id: under which there is a receipt of what was accepted.
+        faults: why it was refused again, or why a part of it was.
+    """
+
+    rejection_id: str
+    outcome: str
+    request_id: str | None = None
+    faults: tuple[Fault, ...] = ()
+
+
+def replay(
+    services: Services, project: str, key_id: str, rejection_id: str, wire: WireRequest
+) -> Replayed:
+    """Try a rejection again, with the mended item where `wire` has a body.
+
+    Raises:
+        Unknown: there is no such rejection.
+        Problem: storage cannot be reached, or the endpoint's own decoding says so.
+        StoreUnavailable: as of the store.
+    """
+    kept = services.store.rejection(project, rejection_id)
+    if kept is None:
+        raise Unknown(rejection_id)
+    if kept.resolved_by is not None:
+        return Replayed(rejection_id, "resolved", kept.resolved_by)
+    refused = _refusal(services, kept, wire.body)
+    judged = _judge(services, project, key_id, kept, refused, wire)
+    if not judged.items:
+        faults = [fault for refusal in judged.refusals for fault in refusal.faults]
+        return Replayed(rejection_id, "refused", None, tuple(faults))
+    written = services.commit.submit(judged.entry).result()
+    told = receipt(judged, written)
+    faults = [fault for refusal in told.refusals for fault in refusal.faults]
+    return Replayed(rejection_id, "accepted", wire.request_id, tuple(faults))
+
+
+def _refusal(services: Services, kept: KeptRejection, mended: bytes) -> Refusal:
+    record = kept.record
+    raw = mended or record.raw
+    if not mended and record.raw_blob is not None:
+        try:
+            raw = services.blobs.get(record.raw_blob) or b""
+        except BlobsUnavailable as error:
+            raise Problem(Kinds.UNAVAILABLE) from error
+    return Refusal(record.faults, raw, record.position, record.user_id, context=record.context)
+
+
+def _judge(  # noqa: PLR0913, PLR0917 - a replay has two requests
+    services: Services,
+    project: str,
+    key_id: str,
+    kept: KeptRejection,
+    refused: Refusal,
+    wire: WireRequest,
+) -> Judged:
+    record = kept.record
+    item = item_again(refused)
+    if item is None:
+        submission = decode_again(ENDPOINTS[record.format], refused, wire)
+    else:
+        submission = Submission((item,))
+    items = tuple(_once(item, record.rejection_id) for item in submission.items)
+    origin = Origin(
+        project,
+        key_id,
+        record.format,
+        wire.request_id,
+        wire.received_at,
+        record.context,
+        resolves=(record.user_id, record.rejection_id),
+    )
+    return services.intake.judge(replace(submission, items=items), origin)
+
+
+def _once(item: Item, rejection_id: str) -> Item:
+    """A document by a key of its own, so that replays from two sides at once make one."""
+    if isinstance(item, Document) and item.idempotency_key is None:
+        return replace(item, idempotency_key=f"rejection {rejection_id}")
+    return item

@@ -1,0 +1,195 @@
+"""What was refused and why, and what became of every item of a request."""
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Struct
+
+from uptake.blobs import Blobs
+from uptake.model import clock
+from uptake.model.submission import Fault
+from uptake.reading import Unknown, from_cursor, to_cursor
+from uptake.store.base import Items
+from uptake.store.records import KeptReceipt, KeptRejection, ReceiptItem, RejectionFilter
+
+RejectionId = Annotated[str, msgspec.Meta(pattern="^[0-9a-f-]{36}$")]
+"""As `ids.time_ordered` makes them."""
+
+TOLD_AT_MOST = 1000
+"""Rejections told with a receipt: as many as the largest request has items."""
+
+
+class Rejection(Struct, frozen=True, kw_only=True):
+    """An item, or a whole request, that was refused.
+
+    Attributes:
+        rejection_id: its id.
+        request_id: the request it came with.
+        received_at: RFC 3339.
+        format: the endpoint it was sent to.
+        key_id: the key it was sent with.
+        user_id: whom it is about, where that is known.
+        index: its position in the request; null for a request as a whole.
+        faults: every reason.
+        resolved_by: the request that replayed it, once there was one.
+    """
+
+    rejection_id: str
+    request_id: str
+    received_at: str
+    format: str
+    key_id: str
+    user_id: str | None
+    index: int | None
+    faults: tuple[Fault, ...]
+    resolved_by: str | None
+
+
+class RawRejection(Rejection, frozen=True, kw_only=True):
+    """A refusal with the item as it was sent.
+
+    Attributes:
+        item: the item, where it is JSON.
+        raw_base64: its bytes, where it is not.
+    """
+
+    item: msgspec.Raw | None
+    raw_base64: bytes | None
+
+
+class RejectionPage(Struct, frozen=True):
+    """Refusals in the order in which they were received."""
+
+    rejections: list[Rejection]
+    next: str | None
+
+
+class Outcomes(Struct, frozen=True, kw_only=True):
+    """What became of every item of one request.
+
+    Attributes:
+        received_at: RFC 3339.
+        format: the endpoint it was sent to.
+        key_id: the key it was sent with.
+        user_id: whom it is about, where that is one user.
+        accepted: how many items are kept.
+        items: the accepted ones; neighbours of which the same is to be told stand together.
+        rejected: the refused ones.
+    """
+
+    received_at: str
+    format: str
+    key_id: str
+    user_id: str | None
+    accepted: int
+    items: list[dict[str, Any]]
+    rejected: list[Rejection]
+
+
+class Receipts(Struct, frozen=True):
+    """What became of a request, or of each of several where their sender gave them one id."""
+
+    request_id: str
+    submissions: list[Outcomes]
+
+
+def page(
+    store: Items, project: str, *, only: RejectionFilter, cursor: str | None, limit: int
+) -> RejectionPage:
+    """Refusals, at most `limit` of them, from a cursor on.
+
+    Raises:
+        BadCursor: the cursor was not given by this server.
+    """
+    after: str = from_cursor(cursor, RejectionId) if cursor else ""
+    found = store.rejections(project, after, limit + 1, only)
+    shown = found[:limit]
+    more = len(found) > limit
+    last = shown[-1].record.rejection_id if more else None
+    return RejectionPage([_view(kept) for kept in shown], to_cursor(last) if more else None)
+
+
+def rejection(store: Items, blobs: Blobs, project: str, rejection_id: str) -> RawRejection:
+    """A refusal with the item as it was sent.
+
+    Raises:
+        Unknown: there is none of that id.
+        BlobsUnavailable: the item cannot be read now.
+    """
+    kept = store.rejection(project, rejection_id)
+    if kept is None:
+        raise Unknown(rejection_id)
+    raw = kept.record.raw
+    if kept.record.raw_blob is not None:
+        raw = blobs.get(kept.record.raw_blob) or b""
+    item = _json(raw)
+    view = msgspec.structs.asdict(_view(kept))
+    return RawRejection(**view, item=item, raw_base64=raw if item is None else None)
+
+
+def receipts(store: Items, project: str, request_id: str) -> Receipts:
+    """What became of a request.
+
+    Raises:
+        Unknown: there is none of that id.
+    """
+    found = store.receipts(project, request_id)
+    if not found:
+        raise Unknown(request_id)
+    return Receipts(request_id, [_outcomes(store, project, receipt) for receipt in found])
+
+
+def _outcomes(store: Items, project: str, receipt: KeptReceipt) -> Outcomes:
+    refused: list[KeptRejection] = []
+    if receipt.refused is not None:
+        first, last = receipt.refused
+        only = RejectionFilter(
+            request_id=receipt.request_id,
+            since=receipt.received_at,
+            until=receipt.received_at + 1,
+        )
+        # An id cut short stands before the id itself.
+        found = store.rejections(project, first[:-1], TOLD_AT_MOST, only)
+        refused = [kept for kept in found if first <= kept.record.rejection_id <= last]
+    return Outcomes(
+        received_at=clock.iso(receipt.received_at),
+        format=receipt.format,
+        key_id=receipt.key_id,
+        user_id=receipt.user_id or None,
+        accepted=sum(item.count for item in receipt.items),
+        items=[_told(item) for item in receipt.items],
+        rejected=[_view(kept) for kept in refused],
+    )
+
+
+def _told(item: ReceiptItem) -> dict[str, Any]:
+    told: dict[str, Any] = {"kind": item.kind, "count": item.count}
+    if item.kind == "document":
+        told |= {"upload_id": item.reference, "replayed": item.repeated}
+    if item.kind == "image":
+        told |= {"image_id": int(item.reference), "replayed": item.repeated}
+    return told
+
+
+def _view(kept: KeptRejection) -> Rejection:
+    record = kept.record
+    return Rejection(
+        rejection_id=record.rejection_id,
+        request_id=kept.request_id,
+        received_at=clock.iso(kept.received_at),
+        format=record.format,
+        key_id=record.key_id,
+        user_id=record.user_id or None,
+        index=record.position,
+        faults=record.faults,
+        resolved_by=kept.resolved_by,
+    )
+
+
+def _json(raw: bytes) -> msgspec.Raw | None:
+    try:
+        raw.decode()
+        msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return msgspec.Raw(raw)
