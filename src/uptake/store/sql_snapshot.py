@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Select, Table, select, tuple_,
 from uptake.model.items import METRICS, Metric
 from uptake.model.submission import Fault
 from uptake.store import tables as t
+from uptake.store.database import translated
 from uptake.store.marks import Marks, received
 from uptake.store.profiles import attributes_of
 from uptake.store.records import KeptDocument, KeptRejection, RejectionRecord
@@ -78,9 +79,8 @@ class SqlSnapshot:
             # As a query of their own: SQLite looks up what comes of it, but not what is listed.
             listed = values(*_BATCH_KEY, name="wanted").data(some).cte()
             wanted = tuple_(*_BATCH_KEY).in_(select(*listed.c))
-            yield from self._connection.execute(
-                select(*_BATCH).where(mine, wanted).order_by(*_ORDER)
-            )
+            query = select(*_BATCH).where(mine, wanted).order_by(*_ORDER)
+            yield from self._rows(query, BATCHES_AT_ONCE)
 
     def users(self, only: Selection) -> Iterator[KeptUser]:
         """See `Snapshot.users`."""
@@ -150,7 +150,8 @@ class SqlSnapshot:
             yield [*conditions, table.c.user_id.in_(some)]
 
     def _rows(self, query: Select[Any], at_once: int) -> Iterator[Any]:
-        return iter(self._connection.execute(query, execution_options={"yield_per": at_once}))
+        with translated():
+            yield from self._connection.execute(query, execution_options={"yield_per": at_once})
 
 
 def rejection_of(row: dict[str, Any]) -> KeptRejection:
