@@ -20,6 +20,11 @@ $(VENV)/curl: $(VENV)/installed
 	@command -v curl >/dev/null || { apt-get update -qq && apt-get install -y -qq curl; }
 	@touch $@
 
+# The unit in deploy/ is checked by systemd's own tool; a server need not run under systemd.
+$(VENV)/systemd-analyze: $(VENV)/installed
+	@command -v systemd-analyze >/dev/null || { apt-get update -qq && apt-get install -y -qq systemd; }
+	@touch $@
+
 run: $(VENV)/installed ## Run the demo: a server, and data sent to all five endpoints.
 	$(BIN)/uptake demo
 
@@ -32,7 +37,7 @@ lint: $(VENV)/installed
 check: lint ## Style, types, structure and the fast tests, in under a minute.
 	$(BIN)/pytest -q tests/samples tests/intake tests/architecture tests/reading
 
-test: lint $(VENV)/curl ## Everything: style, types, structure and every test.
+test: lint $(VENV)/curl $(VENV)/systemd-analyze ## Everything: style, types, structure and every test.
 	$(BIN)/pytest
 
 bench: $(VENV)/installed ## Measure this server and a plain yardstick, and print the tables.

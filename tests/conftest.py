@@ -10,7 +10,18 @@ pytest.register_assert_rewrite(
     "uptake.testing.store", "uptake.testing.blobs", "uptake.testing.vectors"
 )
 
+from deployments import Deployment, deployed  # noqa: E402
+from nodes import two_nodes  # noqa: E402
 from uptake.testing.live import LiveServer, serving  # noqa: E402
+from uptake.testing.postgres import Postgres, postgres  # noqa: E402
+from uptake.testing.seaweedfs import SeaweedFS, object_store  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Postgres]:
+    """One PostgreSQL for all tests that do not stop it; each takes a database of its own."""
+    with postgres() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +37,41 @@ def key(live: LiveServer) -> str:
     return live.create_key()
 
 
+@pytest.fixture(scope="session")
+def seaweedfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeaweedFS]:
+    """One object store for all tests, which use places of their own in it; it may be killed."""
+    with object_store(tmp_path_factory.mktemp("seaweedfs") / "data") as store:
+        yield store
+
+
 @pytest.fixture
 def data_dir(tmp_path: Path) -> Path:
     """A folder for a server of the test's own; not made yet."""
     return tmp_path / "data"
+
+
+@pytest.fixture(scope="session")
+def on_sqlite(live: LiveServer) -> Iterator[Deployment]:
+    """One server, which keeps everything in a folder."""
+    with deployed([live]) as deployment:
+        yield deployment
+
+
+@pytest.fixture(scope="session")
+def on_postgresql(
+    postgresql: Postgres, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Deployment]:
+    """Two servers that take turns, one of them of two processes."""
+    database = postgresql.create("contract")
+    with (
+        two_nodes(tmp_path_factory.mktemp("nodes"), database) as servers,
+        deployed(servers, postgresql) as deployment,
+    ):
+        yield deployment
+
+
+@pytest.fixture(params=["on_sqlite", "on_postgresql"])
+def deployment(request: pytest.FixtureRequest) -> Deployment:
+    """What the test runs on."""
+    found: Deployment = request.getfixturevalue(request.param)
+    return found

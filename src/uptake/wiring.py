@@ -1,16 +1,20 @@
 """The only place that names concrete things: which store, which blobs, put together how."""
 
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
-from uptake.blobs import Blobs, BlobsUnusable, open_blobs
+from uptake.blobs import Blobs, BlobsUnavailable, BlobsUnusable, open_blobs
 from uptake.intake.accept import Intake
 from uptake.intake.commit import GroupCommit
 from uptake.intake.schemas import DocumentTypes
+from uptake.intake.upkeep import Upkeep, chores
 from uptake.settings import Settings
-from uptake.store import sqlite
+from uptake.store import postgres, sqlite
 from uptake.store.base import Store, StoreUnusable
+from uptake.store.contents import Contents
 
 DATABASE_FILE = "uptake.db"
 
@@ -27,10 +31,12 @@ class Services:
     blobs: Blobs
     intake: Intake
     commit: GroupCommit
+    upkeep: Upkeep
     public_url: str
 
     def close(self) -> None:
         """Write what waits and let go of the store."""
+        self.upkeep.close()
         self.commit.close()
         self.store.close()
 
@@ -41,23 +47,95 @@ def open_store(settings: Settings) -> Store:
     Raises:
         Unusable: it cannot be opened.
     """
+    with _opening(settings, make=True) as (back_end, url):
+        return back_end.open_store(url)
+
+
+def open_contents(settings: Settings, *, make: bool = False) -> Contents:
+    """What is in the store that the settings name, whatever version wrote it.
+
+    Args:
+        settings: of a server.
+        make: whether to make an empty store where there is none.
+
+    Raises:
+        Unusable: it cannot be opened.
+    """
+    with _opening(settings, make=make) as (back_end, url):
+        return back_end.open_contents(url, make=make)
+
+
+@contextmanager
+def _opening(settings: Settings, *, make: bool) -> Iterator[tuple["BackEnd", str]]:
+    """The back end of a store, and the store's URL; what is wrong with it is one sentence."""
+    url = settings.database
+    if not url:
+        if make:
+            settings.data_dir.mkdir(parents=True, exist_ok=True)
+        url = f"sqlite:///{quote(str(settings.data_dir / DATABASE_FILE))}"
     try:
-        return sqlite.open_store(_database_file(settings))
+        scheme = urlsplit(url).scheme
+        if scheme not in BACK_ENDS:
+            raise Unusable(f"--database: {scheme!r} is none of {', '.join(BACK_ENDS)}")
+        yield BACK_ENDS[scheme], url
     except (StoreUnusable, OSError) as error:
         raise Unusable(str(error)) from error
     except ValueError as error:
-        raise Unusable(f"--database {settings.database}: {error}") from error
+        # What was given is not told: it may hold a password.
+        raise Unusable(f"--database: {error}") from error
 
 
-def _database_file(settings: Settings) -> Path:
-    if not settings.database:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
-        return settings.data_dir / DATABASE_FILE
-    url = urlsplit(settings.database)
-    if url.scheme != "sqlite":
-        raise Unusable(f"--database {url.scheme}://: only sqlite:///FILE is known")
+@dataclass(frozen=True, slots=True)
+class BackEnd:
+    """How the databases of one kind are opened, by their URL."""
+
+    open_store: Callable[[str], Store]
+    open_contents: Callable[..., Contents]
+
+
+def _file(url: str) -> Path:
     # As everywhere with SQLite: three slashes for a relative path, four for an absolute one.
-    return Path(unquote(url.path[1:]))
+    return Path(unquote(urlsplit(url).path[1:]))
+
+
+SQLITE = BackEnd(
+    lambda url: sqlite.open_store(_file(url)),
+    lambda url, *, make: sqlite.open_contents(_file(url), make=make),
+)
+POSTGRESQL = BackEnd(postgres.open_store, postgres.open_contents)
+BACK_ENDS: Mapping[str, BackEnd] = {
+    "sqlite": SQLITE,
+    "postgresql": POSTGRESQL,
+    "postgres": POSTGRESQL,
+}
+"""By the scheme of a URL."""
+
+
+def open_named_blobs(settings: Settings) -> Blobs:
+    """The blobs that the settings name.
+
+    Raises:
+        Unusable: they cannot be opened.
+    """
+    try:
+        return open_blobs(settings.blobs_url)
+    except BlobsUnusable as error:
+        raise Unusable(str(error)) from error
+
+
+def check_blobs(settings: Settings) -> None:
+    """See that blobs can be written, read, listed and deleted where the settings say.
+
+    A process that serves does without: while blobs are out of reach images are too, and nothing
+    else.
+
+    Raises:
+        Unusable: they cannot.
+    """
+    try:
+        open_named_blobs(settings).check()
+    except BlobsUnavailable as error:
+        raise Unusable(f"{settings.blobs_url}: {error}") from error
 
 
 def open_services(settings: Settings) -> Services:
@@ -68,11 +146,16 @@ def open_services(settings: Settings) -> Services:
     """
     store = open_store(settings)
     try:
-        blobs = open_blobs(settings.blobs_url)
-    except BlobsUnusable as error:
+        blobs = open_named_blobs(settings)
+    except Unusable:
         store.close()
-        raise Unusable(str(error)) from error
+        raise
     types = DocumentTypes(store)
     return Services(
-        store, blobs, Intake(types, blobs), GroupCommit(store), settings.public_url.rstrip("/")
+        store,
+        blobs,
+        Intake(types, blobs),
+        GroupCommit(store),
+        Upkeep(store, chores(store, blobs)),
+        settings.public_url.rstrip("/"),
     )

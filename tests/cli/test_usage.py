@@ -96,11 +96,28 @@ def test_a_database_of_a_newer_version_is_told(uptake: Uptake, tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    "url", ["mysql://localhost/x", "uptake.db", "sqlite://[", "sqlite:///none/such/folder/x.db"]
+    "url",
+    [
+        "mysql://localhost/x",
+        "postgresql://[",
+        "postgres://host:port/x",
+        "uptake.db",
+        "sqlite://[",
+        "sqlite:///none/such/folder/x.db",
+    ],
 )
 def test_a_database_that_cannot_be_is_told(uptake: Uptake, url: str) -> None:
     """An unknown scheme, no URL at all, a folder that is not there: 1 and one line."""
     uptake("projects", "list", "--database", url).assert_failed(1)
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres"])
+def test_a_database_out_of_reach_is_told_without_its_password(uptake: Uptake, scheme: str) -> None:
+    """Which one and why, in one line; a server does not start without its database."""
+    for command in (("keys", "list"), ("serve", "--port", "0")):
+        done = uptake(*command, "--database", f"{scheme}://anna:secret@127.0.0.1:1/data")
+        done.assert_failed(1, "postgresql://anna:***@127.0.0.1:1/data", "Connection refused")
+        assert "secret" not in done.err
 
 
 @pytest.mark.parametrize("url", ["nothing", "carrier-pigeon://loft"])

@@ -1,31 +1,24 @@
-"""A project of its own for every test, on the live server."""
-
-from collections.abc import Iterator
+"""A project of its own for every test, on servers over each engine."""
 
 import httpx2
 import pytest
 
-from uptake.settings import Settings
+from deployments import Deployment
 from uptake.store.base import Store
-from uptake.testing.live import LiveServer
-from uptake.wiring import open_store
 
 from .tenant import Tenant, new_tenant
 
 
-@pytest.fixture(scope="session")
-def store(live: LiveServer) -> Iterator[Store]:
-    """The live server's store, opened beside it."""
-    opened = open_store(Settings(data_dir=live.data_dir))
-    yield opened
-    opened.close()
+@pytest.fixture
+def store(deployment: Deployment) -> Store:
+    """The servers' store, opened beside them."""
+    return deployment.store
 
 
-@pytest.fixture(scope="session")
-def client(live: LiveServer) -> Iterator[httpx2.Client]:
-    """A client of the live server; it carries no key."""
-    with httpx2.Client(base_url=live.url, timeout=30) as opened:
-        yield opened
+@pytest.fixture
+def client(deployment: Deployment) -> httpx2.Client:
+    """A client of the servers; it carries no key."""
+    return deployment.client
 
 
 @pytest.fixture

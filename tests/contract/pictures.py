@@ -2,6 +2,7 @@
 
 import io
 import zlib
+from random import Random
 from typing import Any
 
 from PIL import Image
@@ -40,6 +41,14 @@ def png_of(size: int, text: bytes = b"") -> bytes:
     body = b"tEXtComment\0" + text.ljust(size - len(PNG) - 12 - len("Comment\0"), b"x")
     chunk = (len(body) - 4).to_bytes(4) + body + zlib.crc32(body).to_bytes(4)
     return PNG[:-12] + chunk + PNG[-12:]
+
+
+def noise(size: int) -> bytes:
+    """A PNG file of exactly so many bytes that stays as it is; no part of it is like another."""
+    header, ending = PNG[:33], PNG[-12:]
+    body = b"IDAT" + Random(size).randbytes(size - len(header) - len(ending) - 12)
+    chunk = (len(body) - 4).to_bytes(4) + body + zlib.crc32(body).to_bytes(4)
+    return header + chunk + ending
 
 
 def opened(content: bytes) -> Image.Image:

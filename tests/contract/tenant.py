@@ -17,6 +17,9 @@ from uptake.testing.live import ALL_WRITES
 EVERYTHING = (*ALL_WRITES, "data:read")
 SECOND = clock.MICROSECONDS
 
+TURNS = 8
+"""So many answers in a row come from every process of every server."""
+
 _numbers = itertools.count(1)
 
 

@@ -5,12 +5,16 @@ import re
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PORT_SHOWN = "localhost:8000"
 """Where the documents' server is; the tests put it on a free port."""
+
+OBJECT_STORE_SHOWN = "http://localhost:8333"
+"""Where their object store is."""
 
 SECONDS = 100
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -37,8 +41,11 @@ def examples_of(document: Path) -> list[Example]:
     return found
 
 
-def run_examples(document: str, folder: Path) -> None:
+def run_examples(document: str, folder: Path, others: Mapping[str, str] | None = None) -> None:
     """Run a document's examples in a folder; each must succeed and print what is shown.
+
+    Further servers that the document speaks to are in `others`: where they are shown, where they
+    are.
 
     In what is shown, `...` stands for anything, and spaces and line breaks do not count.
     """
@@ -46,10 +53,13 @@ def run_examples(document: str, folder: Path) -> None:
     assert examples
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
+    places = {PORT_SHOWN: f"localhost:{port}", **(others or {})}
     lines = ["set -euo pipefail", "trap 'kill $(jobs -p) 2>/dev/null || true; wait' EXIT"]
     for i, example in enumerate(examples):
         kept = [line for line in example.commands.splitlines() if not line.startswith(_NOT_RUN)]
-        commands = "\n".join(kept).replace(PORT_SHOWN, f"localhost:{port}")
+        commands = "\n".join(kept)
+        for shown, place in places.items():
+            commands = commands.replace(shown, place)
         lines += [f"echo {i} > at", "{ :", commands, f"}} > out{i}"]
     programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
@@ -66,7 +76,9 @@ def run_examples(document: str, folder: Path) -> None:
     assert done.returncode == 0, f"{examples[at].commands}\n{done.stderr}"
     for i, example in enumerate(examples):
         if example.shown is not None:
-            told = (folder / f"out{i}").read_text().replace(f"localhost:{port}", PORT_SHOWN)
+            told = (folder / f"out{i}").read_text()
+            for shown, place in places.items():
+                told = told.replace(place, shown)
             assert matches(told, example.shown), f"{example.commands}\n{told}"
 
 

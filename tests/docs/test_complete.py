@@ -71,6 +71,8 @@ def test_every_setting_is_documented() -> None:
     [
         "serve",
         "demo",
+        "backup FOLDER",
+        "restore FOLDER",
         "keys create",
         "keys list",
         "keys revoke ID",

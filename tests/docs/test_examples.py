@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from .examples import ROOT, examples_of, matches, run_examples
+from .examples import OBJECT_STORE_SHOWN, ROOT, examples_of, matches, run_examples
 
 DOCUMENTS = sorted(
     str(file.relative_to(ROOT))
@@ -19,15 +19,21 @@ def test_the_tutorial_and_the_how_tos_have_examples() -> None:
         "docs/how-to/document-types.md",
         "docs/how-to/keys.md",
         "docs/how-to/metrics-and-logs.md",
+        "docs/how-to/object-store.md",
         "docs/how-to/serve.md",
         "docs/tutorial.md",
     } <= set(DOCUMENTS)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
-def test_examples_work_as_pasted(document: str, tmp_path: Path) -> None:
+def test_examples_work_as_pasted(
+    document: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     """In one shell, in an empty folder."""
-    run_examples(document, tmp_path)
+    others = {}
+    if OBJECT_STORE_SHOWN in (ROOT / document).read_text():
+        others[OBJECT_STORE_SHOWN] = request.getfixturevalue("seaweedfs").endpoint
+    run_examples(document, tmp_path, others)
 
 
 def test_an_example_that_fails_is_noticed(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 import hashlib
 import threading
+import time
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +18,7 @@ BATCH = 20
 OVERLAP = 5
 """Samples of a batch, and how many of them are those of the batch before."""
 
+WAIT_SECONDS = 60.0
 NUMBERS_PER_THREAD = 1_000_000
 
 
@@ -60,9 +63,16 @@ ALL_KINDS = {"documents", "attributes", "images", "samples", "samples of the bou
 class Load:
     """Threads that send to all five endpoints until they are told to stop."""
 
-    def __init__(self, ledger: Ledger, url: str, keys: tuple[str, str], threads: int = 4) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        url: str,
+        keys: tuple[str, str],
+        threads: int = 4,
+        transport: Callable[[], httpx2.BaseTransport] | None = None,
+    ) -> None:
         self._ledger = ledger
-        self._url, self._keys = url, keys
+        self._url, self._keys, self._transport = url, keys, transport
         self._over = threading.Event()
         self.broken: list[Exception] = []
         self._threads = [threading.Thread(target=self._run, args=(n,)) for n in range(threads)]
@@ -80,7 +90,8 @@ class Load:
             thread.join()
 
     def _run(self, number: int) -> None:
-        uploads = Uploads(self._url, *self._keys)
+        transport = None if self._transport is None else self._transport()
+        uploads = Uploads(self._url, *self._keys, transport)
         n = self._first + number * NUMBERS_PER_THREAD
         try:
             while not self._over.is_set():
@@ -91,6 +102,28 @@ class Load:
             self.broken.append(error)
         finally:
             uploads.close()
+
+
+def acknowledged(ledger: Ledger) -> Ledger:
+    """What has been acknowledged by now, while more is being sent; what is sent goes on growing."""
+    return Ledger(
+        documents=dict(ledger.documents),
+        sent_documents=ledger.sent_documents,
+        attributes=list(ledger.attributes),
+        sent_attributes=ledger.sent_attributes,
+        images=list(ledger.images),
+        samples={user: set(starts) for user, starts in list(ledger.samples.items())},
+        sent_samples=ledger.sent_samples,
+        refused=ledger.refused,
+    )
+
+
+def wait_for_all_kinds(ledger: Ledger) -> None:
+    """Wait until something of each kind was acknowledged."""
+    until = time.monotonic() + WAIT_SECONDS
+    while ledger.kinds != ALL_KINDS:
+        assert time.monotonic() < until
+        time.sleep(0.05)
 
 
 def _accepted(ledger: Ledger, answer: httpx2.Response) -> bool:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from uptake.testing.live import LiveServer
+from uptake.testing.live import LiveServer, serving
 
 from .ledger import BOUND_USER
+from .small_disk import small_disk
 from .uploads import Uploads, keys_of, log_of, problem_of
 
 CONFINED = Path(__file__).with_name("confined.py")
@@ -83,6 +84,38 @@ def test_full_every_endpoint_says_503_and_with_room_again_all_go_on(narrow: Live
     _assert_kept(uploads, ids, names)
     assert uploads.read("/users/2")["documents"] == 1
     uploads.close()
+
+
+def test_a_disk_that_is_full_and_has_room_again(data_dir: Path, tmp_path: Path) -> None:
+    """A real one: 503 with Retry-After meanwhile, no restart needed, nothing acknowledged lost."""
+    program = [sys.executable, "-m", "uptake"]
+    with small_disk(data_dir, program) as disk:
+        uploads = Uploads(disk.server.url, *disk.keys)
+        ids, names = _fill(uploads)
+        for name, send in uploads.one_of_each("1", 500).items():
+            answer = send()
+            assert answer.status_code == 503, (name, answer.text)
+            assert int(answer.headers["retry-after"]) >= 1
+            assert ENDPOINTS[name] == problem_of(name, answer)
+        _assert_kept(uploads, ids, names)
+
+        disk.make_room()
+        for name, send in uploads.one_of_each("2", 600).items():
+            answer = send()
+            assert answer.status_code == 200, (name, answer.text)
+        _assert_kept(uploads, ids, names)
+        uploads.close()
+        log = log_of(disk.server)
+        assert "database or disk is full" in log
+        assert "Traceback" not in log
+        disk.kill_and_save(tmp_path / "saved")
+
+    with serving(tmp_path / "saved") as restarted:
+        uploads = Uploads(restarted.url, *disk.keys)
+        _assert_kept(uploads, ids, names)
+        profile = uploads.read("/users/2")
+        assert (profile["documents"], profile["images"]) == (1, 1)
+        uploads.close()
 
 
 def _assert_kept(uploads: Uploads, ids: list[str], names: int) -> None:

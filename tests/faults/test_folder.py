@@ -68,6 +68,20 @@ def test_a_folder_that_cannot_be_made_is_told_at_the_start(tmp_path: Path) -> No
     )
 
 
+def test_a_read_only_image_folder_is_told_at_the_start(data_dir: Path) -> None:
+    """Not when the first image comes; written as a path or as a URL."""
+    blobs = data_dir / "blobs"
+    blobs.mkdir(parents=True)
+    blobs.chmod(0o555)
+    try:
+        for place in (str(blobs), blobs.as_uri()):
+            told = _start_fails("--data-dir", str(data_dir), "--blobs", place)
+            assert told.startswith(f"uptake: {place}: ")
+            assert "Permission denied" in told
+    finally:
+        blobs.chmod(0o755)
+
+
 def test_a_database_that_is_none_is_told_at_the_start(filled: Path) -> None:
     """And left as it is."""
     database = filled / "uptake.db"

@@ -1,4 +1,4 @@
-"""Sixteen senders at once: no error, and everything once."""
+"""Sixteen senders at once, to one process or several: no error, and everything once."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import httpx2
 import pytest
 
+from nodes import two_nodes
 from uptake.testing.live import LiveServer, serving
+from uptake.testing.postgres import Postgres
 
 from .pictures import picture
 from .uploads import Uploads, keys_of, log_of, start_of
@@ -41,23 +43,30 @@ class Field:
         return self.senders[0]
 
 
-@pytest.fixture(scope="module", params=["1", "2"], ids=["one-process", "two-processes"])
+@pytest.fixture(scope="module", params=["one-process", "two-processes", "two-servers"])
 def field(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Field]:
-    """A server of as many processes over one database file."""
-    data_dir = tmp_path_factory.mktemp("parallel") / "data"
-    with serving(data_dir, "--workers", request.param) as server:
-        yield from _field(server)
+    """A server of so many processes over one database file, or servers over PostgreSQL."""
+    folder = tmp_path_factory.mktemp("parallel")
+    if request.param == "two-servers":
+        postgresql: Postgres = request.getfixturevalue("postgresql")
+        with two_nodes(folder, postgresql.create("parallel")) as servers:
+            yield from _field(servers)
+    else:
+        workers = "1" if request.param == "one-process" else "2"
+        with serving(folder / "data", "--workers", workers) as server:
+            yield from _field([server])
 
 
-def _field(server: LiveServer) -> Iterator[Field]:
-    keys = keys_of(server, BOUND_USER)
-    found = Field([Uploads(server.url, *keys) for _ in range(SENDERS)])
+def _field(servers: list[LiveServer]) -> Iterator[Field]:
+    keys = keys_of(servers[0], BOUND_USER)
+    urls = [server.url for server in servers]
+    found = Field([Uploads(urls[n % len(urls)], *keys) for n in range(SENDERS)])
     yield found
     for sender in found.senders:
         sender.close()
-    assert "Traceback" not in log_of(server)
+    assert all("Traceback" not in log_of(server) for server in servers)
 
 
 def _statuses(answers: list[httpx2.Response]) -> set[int]:
@@ -97,12 +106,13 @@ def test_both_sample_endpoints_feed_one_user(field: Field) -> None:
 
 
 def test_the_same_image_from_all_is_one_image(field: Field) -> None:
-    """One imageID, one URL, and one entry in the list."""
+    """One imageID, one name in the URL, and one entry in the list."""
     content = picture(77)
     answers = field.at_once(lambda sender, _: sender.image("5001", content))
     assert {200} == _statuses(answers)
     told = [answer.json()["response"] for answer in answers]
-    assert len({(one["imageID"], one["imageURL"]) for one in told}) == 1
+    names = {(one["imageID"], one["imageURL"].rpartition("/")[2]) for one in told}
+    assert len(names) == 1
     assert len(field.reader.read("/users/5001/images")["images"]) == 1
     assert content == field.reader.get(told[0]["imageURL"]).content
 

@@ -1,14 +1,18 @@
-"""A server that is asked to stop finishes what it has begun."""
+"""A server that is asked to stop finishes what it has begun, and says no to what is new."""
 
+import signal
 import time
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx2
 
-from uptake.testing.live import LiveServer
+from uptake.testing.live import LiveServer, serving
 
 from .ledger import ALL_KINDS, BOUND_USER, Ledger, Load, verify
-from .uploads import Uploads, keys_of
+from .raw import connected
+from .uploads import Uploads, keys_of, problem_of
 
 LEAVING = (
     httpx2.ConnectError,
@@ -43,3 +47,56 @@ def test_stopped_under_mixed_load_it_exits_with_0_and_keeps_what_it_acknowledged
         uploads.close()
     finally:
         server.kill()
+
+
+def test_while_it_finishes_what_it_has_begun_it_refuses_what_is_new(data_dir: Path) -> None:
+    """503 on old and on new connections; what was under way is answered with 200 and kept."""
+    with serving(data_dir) as server, ExitStack() as stack:
+        keys = keys_of(server, BOUND_USER)
+        uploads = Uploads(server.url, *keys)
+        head, body = _document(keys[0])
+        slow, idle = (stack.enter_context(connected(server.url)) for _ in range(2))
+        idle.sendall(head + body)
+        assert b" 200 OK" in idle.recv(4096)
+        slow.sendall(head + body[:10])
+        _wait_for(lambda: uploads.get("/health/ready").status_code == 200)
+        assert server.process is not None
+        server.process.send_signal(signal.SIGTERM)
+        _wait_for(lambda: uploads.get("/health/ready").status_code == 503)
+        for name, send in uploads.one_of_each(BOUND_USER, 1).items():
+            answer = send()
+            assert answer.status_code == 503
+            assert int(answer.headers["retry-after"]) >= 1
+            assert answer.headers["connection"] == "close"
+            problem_of(name, answer)
+        idle.sendall(head + body)
+        assert b" 503 Service Unavailable" in idle.recv(4096)
+        assert uploads.get("/health/live").status_code == 200
+        slow.sendall(body[10:])
+        assert b" 200 OK" in slow.recv(4096)
+        assert server.process.wait(30) == 0
+        uploads.close()
+        server.start()
+        uploads = Uploads(server.url, *keys)
+        assert uploads.read("/users/1")["documents"] == 2
+        uploads.close()
+
+
+def _document(key: str) -> tuple[bytes, bytes]:
+    body = b'{"user": {"userLabel": "1"}, "data": {}}'
+    head = (
+        "POST /v1/user-data/diary HTTP/1.1",
+        "Host: localhost",
+        f"x-api-key: {key}",
+        f"Content-Length: {len(body)}",
+        "",
+        "",
+    )
+    return "\r\n".join(head).encode(), body
+
+
+def _wait_for(condition: Callable[[], bool]) -> None:
+    until = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.02)

@@ -24,10 +24,18 @@ class Uploads:
         url: the server's address.
         key: may write everything and read; not bound.
         bound_key: may write samples, and is bound to a user.
+        transport: how requests are sent; by default to that server, once.
     """
 
-    def __init__(self, url: str, key: str, bound_key: str = "") -> None:
-        self._client = httpx2.Client(base_url=url, timeout=TIMEOUT)
+    def __init__(
+        self,
+        url: str,
+        key: str,
+        bound_key: str = "",
+        transport: httpx2.BaseTransport | None = None,
+    ) -> None:
+        self._client = httpx2.Client(base_url=url, timeout=TIMEOUT, transport=transport)
+        self.keys = key, bound_key
         self._key = key
         self._bearer = {"Authorization": f"Bearer {key}"}
         self._bound = {"Authorization": f"Bearer {bound_key}"}
@@ -60,6 +68,10 @@ class Uploads:
         """Endpoint 5."""
         body = {"user_id": user, "data_type": "steps", "data": samples(minutes)}
         return self._client.post("/api/v2.2/samples", json=body, headers=self._bearer)
+
+    def post(self, path: str, body: Any) -> httpx2.Response:
+        """Any body to an address that takes the key in the usual place."""
+        return self._client.post(path, json=body, headers=self._bearer)
 
     def one_of_each(self, user: str, number: int) -> dict[str, Callable[[], httpx2.Response]]:
         """The five requests by the name of their endpoint, about this user, not sent yet."""

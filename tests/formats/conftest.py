@@ -1,4 +1,4 @@
-"""A store beside the live server, for projects and keys of a test's own, and a client."""
+"""A store beside the live servers, for projects and keys of a test's own, and a client."""
 
 from contract.conftest import client, store
 

@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from uptake.blobs import open_blobs
 from uptake.formats import FORMATS
 from uptake.formats.base import WireRequest
-from uptake.intake.accept import Intake, Origin, receipt
+from uptake.intake.accept import Intake, Origin
+from uptake.intake.outcome import receipt
 from uptake.intake.schemas import DocumentTypes
 from uptake.model.receipt import KeptDocument, Receipt
 from uptake.reading import samples as sample_reading

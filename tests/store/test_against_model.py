@@ -1,4 +1,4 @@
-"""SQLite and the plain store in memory agree, whatever is done to both."""
+"""Each engine and the plain store in memory agree, whatever is done to both."""
 
 import tempfile
 from collections.abc import Callable
@@ -6,17 +6,19 @@ from functools import partial
 from operator import methodcaller
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from msgspec.structs import replace
 
 from uptake.model.items import METRICS, Attributes
-from uptake.store import sqlite
+from uptake.store import postgres, sqlite
 from uptake.store.base import AlreadyExists, Store
 from uptake.store.memory import MemoryStore
 from uptake.store.records import DocumentType, Entry, Rate, Record, Span
 from uptake.store.snapshot import Selection
+from uptake.testing.postgres import Postgres
 from uptake.testing.store.making import (
     NOON,
     batch,
@@ -28,8 +30,9 @@ from uptake.testing.store.making import (
     unique,
 )
 
-EXAMPLES = 25
-STEPS = 25
+EXAMPLES, POSTGRES_EXAMPLES = 25, 8
+STEPS, POSTGRES_STEPS = 25, 15
+"""Fewer where every question goes to another process."""
 
 PROJECTS = st.sampled_from(["default", "other"])
 USERS = st.sampled_from(["anna", "Anna", "bert \U0001f600"])
@@ -86,18 +89,19 @@ class BothStores(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = tempfile.TemporaryDirectory()
-        self.path = Path(self.folder.name) / "uptake.db"
         self.model = MemoryStore()
-        self.store: Store = sqlite.open_store(self.path)
+        self.store = self.open_store()
         self.moment = NOON
         self.changed = True
         self.marks: list[dict[type[Store], dict[int, int]]] = []
 
+    def open_store(self) -> Store:
+        """The store that is compared with the one in memory: new at first, then the same."""
+        raise NotImplementedError
+
     def teardown(self) -> None:
-        """Let go of the file."""
+        """Let go of it."""
         self.store.close()
-        self.folder.cleanup()
 
     def both(self, method: str, *arguments: object) -> None:
         """Call the same method of both, and compare what they say."""
@@ -131,9 +135,9 @@ class BothStores(RuleBasedStateMachine):
 
     @rule()
     def open_again(self) -> None:
-        """What is kept does not depend on who opened the file."""
+        """What is kept does not depend on who opened the store."""
         self.store.close()
-        self.store = sqlite.open_store(self.path)
+        self.store = self.open_store()
         self.changed = True
 
     @rule(name=st.sampled_from(["other", "p2", "P2", "default"]))
@@ -178,6 +182,17 @@ class BothStores(RuleBasedStateMachine):
         self.both("put_type", project, made)
         self.both("document_type", project, name)
         self.both("document_types", project)
+
+    @rule(project=PROJECTS, user=USERS)
+    def erase(self, project: str, user: str) -> None:
+        """A user is taken away, and what comes later about it is not kept."""
+        self.both("erase", project, user, unique("erasure"), NOON)
+        self.both("erasures", project, "", 100)
+
+    @rule(project=PROJECTS, user=USERS)
+    def readmit(self, project: str, user: str) -> None:
+        """A user is let in again, whether it was erased or not."""
+        self.both("readmit", project, user)
 
     @rule(name=CONTENTS, passed=st.sampled_from([0, 1, 500_000, 1_000_000]))
     def spend(self, name: str, passed: int) -> None:
@@ -255,10 +270,47 @@ def _since(
         ]
 
 
-TestBothStores = BothStores.TestCase
-TestBothStores.settings = settings(
-    max_examples=EXAMPLES,
-    stateful_step_count=STEPS,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow],
-)
+class SqliteAndModel(BothStores):
+    """A file."""
+
+    def __init__(self) -> None:
+        self.folder = tempfile.TemporaryDirectory()
+        super().__init__()
+
+    def open_store(self) -> Store:
+        """The file in the folder."""
+        return sqlite.open_store(Path(self.folder.name) / "uptake.db")
+
+    def teardown(self) -> None:
+        """Let go of the folder too."""
+        super().teardown()
+        self.folder.cleanup()
+
+
+class PostgresAndModel(BothStores):
+    """A database on a server, made empty for each run."""
+
+    server: Postgres
+
+    def __init__(self) -> None:
+        self.address = self.server.emptied("machine")
+        super().__init__()
+
+    def open_store(self) -> Store:
+        """The database as it is."""
+        return postgres.open_store(self.address)
+
+
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+TestSqlite = SqliteAndModel.TestCase
+TestSqlite.settings = settings(PATIENT, max_examples=EXAMPLES, stateful_step_count=STEPS)
+
+
+class TestPostgres(PostgresAndModel.TestCase):  # type: ignore[name-defined,misc]
+    """The same on PostgreSQL."""
+
+    settings = settings(PATIENT, max_examples=POSTGRES_EXAMPLES, stateful_step_count=POSTGRES_STEPS)
+
+    @pytest.fixture(autouse=True)
+    def _server(self, postgresql: Postgres) -> None:
+        PostgresAndModel.server = postgresql

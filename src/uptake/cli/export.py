@@ -11,7 +11,7 @@ import typer
 from uptake.blobs import BlobsUnavailable
 from uptake.cli.store import (
     DATA_DIR,
-    Blobs,
+    BlobsUrl,
     Database,
     DataDir,
     Failed,
@@ -69,7 +69,7 @@ def export(  # noqa: PLR0913, PLR0917 - one parameter an option
     ] = None,
     data_dir: DataDir = DATA_DIR,
     database: Database = "",
-    blobs: Blobs = "",
+    blobs: BlobsUrl = "",
     *,
     json: Json = False,
 ) -> None:

@@ -5,16 +5,21 @@ import signal
 import socket
 import sys
 import tempfile
+import threading
+import time
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from granian import Granian
 from granian.constants import HTTPModes, Interfaces, Loops
 from granian.http import HTTP1Settings
+from granian.server.mp import MPServer, WorkerProcess
 
 from uptake import wiring
-from uptake.cli.store import DATA_DIR, Database, DataDir, Failed
+from uptake.cli.apart import apart
+from uptake.cli.store import DATA_DIR, BlobsUrl, Database, DataDir, Failed
+from uptake.http.stopping import TOLD
 from uptake.settings import Settings
 
 DEFAULTS = Settings()
@@ -23,7 +28,7 @@ HEADER_MILLISECONDS = 30_000
 """How long a request's line and headers may take to arrive."""
 
 STOP_SECONDS = 35
-"""How long a stop waits for requests that are being served."""
+"""How long a stop waits for requests that are being served, and then for what they wrote."""
 
 
 def serve(  # noqa: PLR0913, PLR0917 - one parameter an option
@@ -36,12 +41,7 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter an option
         typer.Option("--port", envvar="UPTAKE_PORT", min=0, max=65535, help="0: any free port."),
     ] = DEFAULTS.port,
     database: Database = "",
-    blobs: Annotated[
-        str,
-        typer.Option(
-            "--blobs", envvar="UPTAKE_BLOBS", help="URL of the images; else in --data-dir."
-        ),
-    ] = "",
+    blobs: BlobsUrl = "",
     workers: Annotated[
         int, typer.Option("--workers", envvar="UPTAKE_WORKERS", min=1, help="Processes.")
     ] = DEFAULTS.workers,
@@ -67,6 +67,7 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter an option
     check_port(settings.host, settings.port)
     # Opened once here, so that what is wrong is told in one line and migrations run once.
     wiring.open_services(settings).close()
+    apart(wiring.check_blobs, settings)
     run(settings)
 
 
@@ -123,13 +124,40 @@ def _obey_signals() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+class _Server(MPServer):
+    """A server whose processes finish what they have begun before they close anything."""
+
+    _told = False
+
+    def signal_handler_interrupt(self, *args: Any, **kwargs: Any) -> None:
+        """Tell the processes that serve; the second time, stop at once."""
+        if self._told:
+            super().signal_handler_interrupt(*args, **kwargs)  # type: ignore[no-untyped-call]
+            return
+        self._told = True
+        workers = list(self.wrks)
+        for worker in workers:
+            # Else it would be replaced when it ends.
+            worker.interrupt_by_parent = True
+        threading.Thread(target=self._end, args=[workers], name="end", daemon=True).start()
+
+    def _end(self, workers: Sequence[WorkerProcess]) -> None:
+        for worker in workers:
+            with suppress(ProcessLookupError):
+                os.kill(worker.inner.pid, TOLD)
+        until = time.monotonic() + STOP_SECONDS
+        for worker in workers:
+            worker.inner.join(max(0.0, until - time.monotonic()))
+        super().signal_handler_interrupt()  # type: ignore[no-untyped-call]
+
+
 def _serve(settings: Settings) -> None:
     name = f"[{settings.host}]" if ":" in settings.host else settings.host
     # Nobody may be there to read it, or no room; that is no reason not to serve.
     with suppress(OSError):
         sys.stderr.write(f"Uptake listens on http://{name}:{settings.port}\n")
         sys.stderr.flush()
-    Granian(
+    _Server(
         "uptake.http.app:create",
         factory=True,
         address=_resolved(settings.host)[1],

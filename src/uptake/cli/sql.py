@@ -10,7 +10,7 @@ import typer
 from uptake.blobs import BlobsUnavailable
 from uptake.cli.store import (
     DATA_DIR,
-    Blobs,
+    BlobsUrl,
     Database,
     DataDir,
     Failed,
@@ -33,7 +33,7 @@ def sql(  # noqa: PLR0913 - one parameter an option
     project: Annotated[str, typer.Option("--project", help="Whose data.")] = DEFAULT_PROJECT,
     data_dir: DataDir = DATA_DIR,
     database: Database = "",
-    blobs: Blobs = "",
+    blobs: BlobsUrl = "",
     *,
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print a JSON array on one line.")] = False,

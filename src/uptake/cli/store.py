@@ -27,7 +27,7 @@ Database = Annotated[
         "--database", envvar="UPTAKE_DATABASE", help="URL of the database; else in --data-dir."
     ),
 ]
-Blobs = Annotated[
+BlobsUrl = Annotated[
     str,
     typer.Option("--blobs", envvar="UPTAKE_BLOBS", help="URL of the images; else in --data-dir."),
 ]

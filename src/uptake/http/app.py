@@ -27,14 +27,15 @@ from uptake.http.images import image_route
 from uptake.http.ingest import Ingest, header_map
 from uptake.http.limits import Bodies, ClientGone
 from uptake.http.openapi import document
+from uptake.http.stopping import Stopping
 from uptake.model import clock
 from uptake.wiring import Services
 
 GC_THRESHOLDS = (20_000, 50, 100)
 
 WORK_THREADS = 3
-"""Threads for images, large bodies and reads. More hold more images in memory at once, and make
-them no faster: two keep a disk busy (measured)."""
+"""Threads for what is asked of the store. Images and large bodies have their own, as many as the
+blob store says: one that does not answer must not hold up the rest."""
 
 
 def create() -> ASGIApp:
@@ -56,12 +57,16 @@ def build(services: Services, write_line: Callable[[bytes], object]) -> ASGIApp:
         write_line: takes the log lines of requests.
     """
     access = Access(services.store)
-    ingest = Ingest(access, Bodies(), services.intake, services.commit)
+    threads = ThreadPoolExecutor(services.blobs.parallel, thread_name_prefix="blobs")
+    stopping = Stopping()
+    ingest = Ingest(access, Bodies(), services, stopping, threads)
 
     @asynccontextmanager
     async def lifespan(_app: Litestar) -> AsyncIterator[None]:
         pool = ThreadPoolExecutor(WORK_THREADS, thread_name_prefix="work")
         asyncio.get_running_loop().set_default_executor(pool)
+        services.upkeep.start()
+        stopping.listen()
         yield
         services.close()
 
@@ -73,9 +78,9 @@ def build(services: Services, write_line: Callable[[bytes], object]) -> ASGIApp:
     app = Litestar(
         [
             *uploads,
-            *api_routes(services, access),
-            *health_routes(services),
-            image_route(services),
+            *api_routes(services, access, stopping),
+            *health_routes(services, stopping),
+            image_route(services, threads),
             _openapi_route(),
         ],
         exception_handlers={Exception: problems.handle},
@@ -90,7 +95,7 @@ def build(services: Services, write_line: Callable[[bytes], object]) -> ASGIApp:
         lifespan=[lifespan],
         request_max_body_size=None,
     )
-    return telemetry.Telemetry(Drain(app), write_line)
+    return telemetry.Telemetry(Drain(stopping.watching(app)), write_line)
 
 
 def _upload(

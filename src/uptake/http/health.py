@@ -11,6 +11,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from uptake.http.api.asking import PROBLEMS
 from uptake.http.api.routes import PREFIX
+from uptake.http.stopping import Stopping
 from uptake.model.problems import Kinds, Problem
 from uptake.store.base import StoreUnavailable
 from uptake.wiring import Services
@@ -22,7 +23,7 @@ class Health(Struct, frozen=True):
     status: str = "ok"
 
 
-def health_routes(services: Services) -> list[HTTPRouteHandler]:
+def health_routes(services: Services, stopping: Stopping) -> list[HTTPRouteHandler]:
     """The routes, over these services."""
 
     @get(["/health/live", f"{PREFIX}/health/live"], summary="Does the process answer?")
@@ -36,7 +37,8 @@ def health_routes(services: Services) -> list[HTTPRouteHandler]:
         summary="Can requests be served?",
     )
     async def ready() -> Health:
-        """Reads from the store; 503 while it cannot."""
+        """Reads from the store; 503 while it cannot, and once the server is to stop."""
+        stopping.refuse()
         try:
             await asyncio.to_thread(services.store.ping)
         except StoreUnavailable as error:

@@ -1,13 +1,20 @@
 """Serves kept images to whoever knows their names."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from concurrent.futures import Executor
 from typing import Any
 
-from litestar import HttpMethod, Request, Response, route
+import structlog
+from litestar import HttpMethod, Request, route
 from litestar.handlers import HTTPRouteHandler
+from litestar.response.base import ASGIResponse
 
-from uptake.blobs import BlobsUnavailable
+from uptake.blobs import Blobs, BlobsUnavailable
 from uptake.formats.base import IMAGES_PATH
+from uptake.http.ingest import header_map
+from uptake.http.ranges import Unsatisfiable, wanted
+from uptake.http.streaming import CutOff, Streamed
 from uptake.model.problems import Kinds, Problem
 from uptake.store.base import StoreUnavailable
 from uptake.store.records import KeptImage
@@ -17,9 +24,16 @@ MAX_AGE = 86400
 """Seconds for which a browser may keep an image: the bytes under a name never change, but a name
 may cease to exist."""
 
+PART = 1024 * 1024
+"""Bytes of an image that are read from the blob store at once, and in memory for each client: most
+images are one or a few of them, so that an object store is asked rarely."""
 
-def image_route(services: Services) -> HTTPRouteHandler:
-    """The route of all images, over these services."""
+_log = structlog.get_logger()
+
+
+def image_route(services: Services, threads: Executor) -> HTTPRouteHandler:
+    """The route of all images, over these services; their bytes are read on these threads."""
+    reading = _Reading(services.blobs, threads)
 
     def find(name: str) -> KeptImage:
         try:
@@ -30,38 +44,93 @@ def image_route(services: Services) -> HTTPRouteHandler:
             raise Problem(Kinds.NOT_FOUND)
         return image
 
-    def load(image: KeptImage) -> bytes:
-        try:
-            content = services.blobs.get(image.blob)
-        except BlobsUnavailable as error:
-            raise Problem(Kinds.UNAVAILABLE) from error
-        if content is None:
-            raise Problem(Kinds.UNAVAILABLE, "The image's bytes are missing from the blob store")
-        return content
-
     @route(
         IMAGES_PATH + "{name:str}",
         http_method=[HttpMethod.GET, HttpMethod.HEAD],
         include_in_schema=False,
     )
-    async def get_image(request: Request[Any, Any, Any], name: str) -> Response[bytes]:
+    async def get_image(request: Request[Any, Any, Any], name: str) -> ASGIResponse:
         image = await asyncio.to_thread(find, name)
+        asked = header_map(request.scope["headers"])
         etag = f'"{image.sha256}"'
         headers = {
             "ETag": etag,
+            "Accept-Ranges": "bytes",
             "Cache-Control": f"private, max-age={MAX_AGE}",
             "X-Content-Type-Options": "nosniff",
             "Content-Security-Policy": "default-src 'none'",
         }
-        if _is_known(etag, request.headers.get("if-none-match", "")):
-            return Response(b"", status_code=304, headers=headers, media_type=image.media_type)
+        if _is_known(etag, asked.get("if-none-match", "")):
+            return ASGIResponse(status_code=304, headers=headers)
         if request.method == "HEAD":
             headers["Content-Length"] = str(image.bytes)
-            return Response(b"", headers=headers, media_type=image.media_type)
-        content = await asyncio.to_thread(load, image)
-        return Response(content, headers=headers, media_type=image.media_type)
+            headers["Content-Type"] = image.media_type
+            return ASGIResponse(headers=headers, is_head_response=True)
+        try:
+            part = wanted(asked, etag, image.bytes)
+        except Unsatisfiable:
+            headers["Content-Range"] = f"bytes */{image.bytes}"
+            return ASGIResponse(status_code=416, headers=headers, media_type=image.media_type)
+        start, end = part or (0, image.bytes)
+        if part is not None:
+            headers["Content-Range"] = f"bytes {start}-{end - 1}/{image.bytes}"
+        first = await reading.first(image, start, end, request.scope["state"]["request_id"])
+        return Streamed(
+            reading.parts(image, start, end, first),
+            end - start,
+            status_code=200 if part is None else 206,
+            headers=headers,
+            media_type=image.media_type,
+        )
 
     return get_image
+
+
+class _Reading:
+    """Reads an image's bytes from the blob store, a part at a time."""
+
+    def __init__(self, blobs: Blobs, threads: Executor) -> None:
+        self._blobs = blobs
+        self._threads = threads
+
+    async def first(self, image: KeptImage, start: int, end: int, request_id: str) -> bytes:
+        """The first part, which decides on the status of the answer.
+
+        Raises:
+            Problem: `UNAVAILABLE`, or `NOT_FOUND` when the bytes are gone: to ask again would not
+                bring them back.
+        """
+        try:
+            part = await self._read(image, start, end)
+        except BlobsUnavailable as error:
+            _log.error("blobs unavailable", reason=str(error), request_id=request_id)
+            raise Problem(Kinds.UNAVAILABLE) from error
+        if not part:
+            _log.error("image without bytes", image=image.image_id, request_id=request_id)
+            raise Problem(Kinds.NOT_FOUND, "The image's bytes are gone from the blob store")
+        return part
+
+    async def parts(
+        self, image: KeptImage, start: int, end: int, first: bytes
+    ) -> AsyncIterator[bytes]:
+        """The first part and all others up to the end."""
+        part: bytes | None = first
+        while part:
+            yield part
+            start += len(part)
+            if start >= end:
+                return
+            try:
+                part = await self._read(image, start, end)
+            except BlobsUnavailable as error:
+                raise CutOff from error
+        raise CutOff
+
+    async def _read(self, image: KeptImage, start: int, end: int) -> bytes | None:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(
+            self._threads, self._blobs.read, image.blob, start, min(end, start + PART)
+        )
 
 
 def _is_known(etag: str, if_none_match: str) -> bool:

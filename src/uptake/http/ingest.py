@@ -1,7 +1,8 @@
 """The one handler for every upload of every format."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -10,20 +11,27 @@ from litestar.connection import Request
 from msgspec.structs import replace
 from prometheus_client import Counter
 
+from uptake.blobs import BlobsUnavailable
 from uptake.formats.again import context_of
 from uptake.formats.base import Endpoint, Format, WireReply, WireRequest
 from uptake.http import limits
 from uptake.http.access import Access, find_credential, permit_users
 from uptake.http.limits import Bodies
-from uptake.intake.accept import RAW_IN_ROW, Intake, Judged, Origin, receipt
-from uptake.intake.commit import GroupCommit
+from uptake.http.stopping import Stopping
+from uptake.intake.accept import RAW_IN_ROW, Judged, Origin
+from uptake.intake.outcome import forget, may_leave_bytes, receipt
 from uptake.model.problems import Kinds, Problem
 from uptake.model.receipt import KeptSamples, Receipt
-from uptake.store.records import Key
+from uptake.store.base import StoreUnavailable
+from uptake.store.records import Key, Written
+from uptake.wiring import Services
 
 INLINE = RAW_IN_ROW
 """Bytes of a JSON body up to which it is judged on the event loop, in about a millisecond and
 without touching a disk; a thread would cost more than it saves. Larger ones and images get one."""
+
+WRITE_SECONDS = 20.0
+"""How long an upload waits to be written; less than the 30 seconds that clients commonly wait."""
 
 ITEMS = Counter("uptake_items", "Items by what became of them", ["format", "outcome"])
 
@@ -32,12 +40,17 @@ AnyRequest = Request[Any, Any, Any]
 
 @dataclass(frozen=True, slots=True)
 class Ingest:
-    """Takes uploads in; what it needs for that."""
+    """Takes uploads in; what it needs for that.
+
+    Attributes:
+        threads: where images and large bodies are judged, which may have to wait for blobs.
+    """
 
     access: Access
     bodies: Bodies
-    intake: Intake
-    commit: GroupCommit
+    services: Services
+    stopping: Stopping
+    threads: Executor
 
     async def take(
         self, form: Format, endpoint: Endpoint, request: AnyRequest, wire: WireRequest, query: bytes
@@ -48,21 +61,32 @@ class Ingest:
             ClientGone: there is nobody left to answer.
         """
         try:
+            self.stopping.refuse()
             key, wire = await self._admit(endpoint, wire, query)
             size = limits.expected_size(wire.headers, endpoint.body_limit)
             with self.bodies.room(size):
-                with self.commit.expecting():
-                    body = await limits.read_body(
-                        request.receive, wire.headers, endpoint.body_limit
-                    )
-                    wire = replace(wire, body=body)
-                    judged = await self._judge(endpoint, wire, key)
-                written = await asyncio.wrap_future(self.commit.submit(judged.entry))
+                with self.services.commit.expecting():
+                    bodies = [
+                        await limits.read_body(request.receive, wire.headers, endpoint.body_limit)
+                    ]
+                    judged = await self._judge(endpoint, wire, bodies, key)
+                written = await self._write(judged)
+            if may_leave_bytes(judged, written):
+                await self._forget(judged, written)
             result = receipt(judged, written)
             _count(endpoint, result)
             return endpoint.reply(result, wire), None
         except Problem as problem:
             return form.refuse(problem, wire), problem
+
+    async def _forget(self, judged: Judged, written: Sequence[Written]) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            store, blobs = self.services.store, self.services.blobs
+            await loop.run_in_executor(self.threads, forget, store, blobs, judged, written)
+        except (StoreUnavailable, BlobsUnavailable) as error:
+            # It is sent again, and then meets the tombstone before it has bytes to put away.
+            raise Problem(Kinds.UNAVAILABLE) from error
 
     async def _admit(
         self, endpoint: Endpoint, wire: WireRequest, query: bytes
@@ -73,19 +97,36 @@ class Ingest:
             raise Problem(Kinds.FORBIDDEN, "The key is not bound to a user")
         return key, replace(wire, credential=credential, bound_user=key.user)
 
-    async def _judge(self, endpoint: Endpoint, wire: WireRequest, key: Key) -> Judged:
-        if endpoint.request_type is not None and len(wire.body) <= INLINE:
-            return self._judge_now(endpoint, wire, key)
-        return await asyncio.to_thread(self._judge_now, endpoint, wire, key)
+    async def _judge(
+        self, endpoint: Endpoint, wire: WireRequest, bodies: list[bytes], key: Key
+    ) -> Judged:
+        if endpoint.request_type is not None and len(bodies[0]) <= INLINE:
+            return self._judge_now(endpoint, wire, bodies, key)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(
+            self.threads, self._judge_now, endpoint, wire, bodies, key
+        )
 
-    def _judge_now(self, endpoint: Endpoint, wire: WireRequest, key: Key) -> Judged:
-        submission = endpoint.decode(wire)
+    async def _write(self, judged: Judged) -> tuple[Written, ...]:
+        """Have it written; what has not begun after `WRITE_SECONDS` never will."""
+        try:
+            async with asyncio.timeout(WRITE_SECONDS):
+                return await asyncio.wrap_future(self.services.commit.submit(judged.entry))
+        except TimeoutError:
+            raise Problem(Kinds.UNAVAILABLE, "Storage takes too long") from None
+
+    def _judge_now(
+        self, endpoint: Endpoint, wire: WireRequest, bodies: list[bytes], key: Key
+    ) -> Judged:
+        # Taken out of the list and held by nobody else: a body goes when it is decoded, and what is
+        # large in it is not in memory twice while a blob store is waited for.
+        submission = endpoint.decode(replace(wire, body=bodies.pop()))
         permit_users(key, submission.user_ids)
         context = context_of(wire) if submission.refusals else {}
         origin = Origin(
             key.project, key.id, endpoint.name, wire.request_id, wire.received_at, context
         )
-        return self.intake.judge(submission, origin)
+        return self.services.intake.judge(submission, origin)
 
 
 def _count(endpoint: Endpoint, result: Receipt) -> None:

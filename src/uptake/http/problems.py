@@ -18,6 +18,9 @@ from uptake.http.ingest import AnyRequest
 from uptake.model import clock
 from uptake.model.problems import Kinds, Problem
 
+TAKEN_ENCODINGS = {"Accept-Encoding": "gzip"}
+"""In an answer, what the next request may be encoded with (RFC 9110, 12.5.3)."""
+
 PROBLEM_JSON = "application/problem+json"
 _log = structlog.get_logger()
 
@@ -52,9 +55,12 @@ def details(problem: Problem, request_id: str) -> ProblemDetails:
 
 
 def respond(reply: WireReply, problem: Problem | None) -> ASGIResponse:
-    """An HTTP answer of a vendor's wire."""
+    """An HTTP answer of a vendor's wire; it says that uploads may come compressed."""
     return ASGIResponse(
-        body=reply.body, status_code=reply.status, media_type=JSON, headers=_headers(problem)
+        body=reply.body,
+        status_code=reply.status,
+        media_type=JSON,
+        headers={**TAKEN_ENCODINGS, **_headers(problem)},
     )
 
 

@@ -11,7 +11,8 @@ from uptake.blobs import BlobsUnavailable
 from uptake.formats import ENDPOINTS
 from uptake.formats.again import decode_again
 from uptake.formats.base import WireRequest
-from uptake.intake.accept import Judged, Origin, item_again, receipt
+from uptake.intake.accept import Judged, Origin, item_again
+from uptake.intake.outcome import receipt
 from uptake.model.items import Document, Item
 from uptake.model.problems import Kinds, Problem
 from uptake.model.submission import Fault, Refusal, Submission

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections.abc import Awaitable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, suppress
 from typing import Any
@@ -12,6 +13,7 @@ from litestar.types import Receive, Send
 
 from uptake.blobs import BlobsUnavailable
 from uptake.exports import Export
+from uptake.http.stopping import Stopping
 from uptake.model.problems import Kinds, Problem
 from uptake.reading import BadCursor, Unknown
 from uptake.store.base import StoreUnavailable
@@ -58,7 +60,8 @@ class Running:
 class Exports:
     """Makes answers of exports, a few at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, stopping: Stopping) -> None:
+        self.stopping = stopping
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="export")
         self._places = AT_ONCE
 
@@ -74,6 +77,7 @@ class Exports:
         Raises:
             Problem: `OVERLOADED`, or what opening it fails with.
         """
+        self.stopping.refuse()
         if not self._places:
             raise Problem(Kinds.OVERLOADED, f"{AT_ONCE} exports are being made already")
         self._places -= 1
@@ -120,21 +124,35 @@ class _Streamed(ASGIResponse):
 
     async def send_body(self, send: Send, receive: Receive) -> None:
         """Send part after part until the last, or until the receiver is gone."""
-        gone = asyncio.ensure_future(_gone(receive))
+        ends = [
+            asyncio.ensure_future(_gone(receive)),
+            asyncio.ensure_future(self._exports.stopping.begun.wait()),
+        ]
         try:
             while (part := await self._exports.run(self._running.next)) is not None:
-                async with asyncio.timeout(STALL_SECONDS):
-                    await send({"type": "http.response.body", "body": part, "more_body": True})
-                if gone.done():
+                sending = send({"type": "http.response.body", "body": part, "more_body": True})
+                if not await _taken(sending, ends):
                     return
             await send({"type": "http.response.body", "body": b"", "more_body": False})
-        except TimeoutError:
-            _log.warning("export broken off", request_id=self._request_id, reason="not taken")
         except (StoreUnavailable, BlobsUnavailable) as error:
             _log.error("export broken off", request_id=self._request_id, reason=str(error))
         finally:
-            gone.cancel()
+            for end in ends:
+                end.cancel()
             await asyncio.shield(self._exports.done(self._running))
+
+
+async def _taken(sending: Awaitable[None], ends: Sequence[asyncio.Future[Any]]) -> bool:
+    """Whether a part was taken in time, and there is a reason to send the next one."""
+    sent = asyncio.ensure_future(sending)
+    done, _ = await asyncio.wait(
+        [sent, *ends], timeout=STALL_SECONDS, return_when=asyncio.FIRST_COMPLETED
+    )
+    if done == {sent}:
+        await sent
+        return True
+    sent.cancel()
+    return False
 
 
 async def _gone(receive: Receive) -> None:

@@ -8,21 +8,16 @@ import hashlib
 from collections.abc import Sequence
 
 import msgspec
+import structlog
+from msgspec.structs import replace
 
 from uptake.blobs import Blobs, BlobsUnavailable
 from uptake.intake.images import UnusableImage, clean
+from uptake.intake.places import IMAGES, REJECTED, blob_name
 from uptake.intake.schemas import DocumentTypes
 from uptake.model import ids
 from uptake.model.items import Attributes, Document, Image, Item, SampleBatch
 from uptake.model.problems import Kinds, Problem
-from uptake.model.receipt import (
-    Kept,
-    KeptAttributes,
-    KeptDocument,
-    KeptImage,
-    KeptSamples,
-    Receipt,
-)
 from uptake.model.submission import Fault, Refusal, Submission
 from uptake.samples import columns
 from uptake.store.base import StoreUnavailable
@@ -33,13 +28,16 @@ from uptake.store.records import (
     ImageRecord,
     Record,
     RejectionRecord,
-    Written,
-    WrittenDocument,
-    WrittenImage,
 )
 
 RAW_IN_ROW = 256 * 1024
 """Bytes up to which a refused item is kept in its row; larger ones go to the blob store."""
+
+RAW_IN_ROW_IN_NEED = 4 * 1024 * 1024
+"""Bytes up to which it is, while the blob store cannot be reached: any JSON body, so that what is
+wrong with one can be told without that store."""
+
+_log = structlog.get_logger()
 
 
 ITEM, IDEMPOTENCY_KEY, TYPE = "item", "idempotency key", "type"
@@ -90,7 +88,10 @@ class Intake:
         """
         try:
             return self._judge(submission, origin)
-        except (StoreUnavailable, BlobsUnavailable) as error:
+        except BlobsUnavailable as error:
+            _log.error("blobs unavailable", reason=str(error), request_id=origin.request_id)
+            raise Problem(Kinds.UNAVAILABLE) from error
+        except StoreUnavailable as error:
             raise Problem(Kinds.UNAVAILABLE) from error
 
     def _judge(self, submission: Submission, origin: Origin) -> Judged:
@@ -103,7 +104,8 @@ class Intake:
                 refusals.append(outcome)
             else:
                 records.append(outcome)
-                items.append(item)
+                # Its bytes are kept by now, and need not wait in memory for the commit.
+                items.append(replace(item, content=b"") if isinstance(item, Image) else item)
         rejections = tuple(self._rejection(refusal, origin) for refusal in refusals)
         entry = Entry(
             origin.project,
@@ -139,7 +141,7 @@ class Intake:
             item.type,
             item.data,
             _content_digest(item),
-            self._rejection(_key_reused(item), origin),
+            self._rejection(key_reused(item), origin),
         )
 
     def _image(self, item: Image, origin: Origin) -> ImageRecord | Refusal:
@@ -151,7 +153,7 @@ class Intake:
         sha256 = hashlib.sha256(image.content).hexdigest()
         unchanged = image.content is item.content
         upload = bytes.fromhex(sha256) if unchanged else hashlib.sha256(item.content).digest()
-        blob = _blob_name("images", origin.project, item.user_id, sha256)
+        blob = blob_name(IMAGES, origin.project, item.user_id, sha256)
         self._blobs.put(blob, image.content)
         return ImageRecord(
             user_id=item.user_id,
@@ -171,7 +173,7 @@ class Intake:
         name = refusal.document_type
         if name is None or self._types.check(origin.project, name) is not None:
             return refusal
-        return msgspec.structs.replace(refusal, faults=(_unknown_type(name), *refusal.faults))
+        return replace(refusal, faults=(_unknown_type(name), *refusal.faults))
 
     def _rejection(self, refusal: Refusal, origin: Origin) -> RejectionRecord:
         raw, blob, context = refusal.raw, None, refusal.context
@@ -179,9 +181,14 @@ class Intake:
             context = origin.context
         if len(raw) > RAW_IN_ROW:
             sha256 = hashlib.sha256(raw).hexdigest()
-            blob = _blob_name("rejected", origin.project, refusal.user_id, sha256)
-            self._blobs.put(blob, raw)
-            raw = b""
+            blob = blob_name(REJECTED, origin.project, refusal.user_id, sha256)
+            try:
+                self._blobs.put(blob, raw)
+                raw = b""
+            except BlobsUnavailable:
+                if len(raw) > RAW_IN_ROW_IN_NEED:
+                    raise
+                blob = None
         return RejectionRecord(
             user_id=refusal.user_id,
             rejection_id=ids.time_ordered(),
@@ -234,7 +241,8 @@ def item_again(refusal: Refusal) -> Document | Image | None:
     return None
 
 
-def _key_reused(item: Document) -> Refusal:
+def key_reused(item: Document) -> Refusal:
+    """The refusal of a document whose Idempotency-Key belongs to another."""
     message = "This Idempotency-Key was used with another body"
     return _refusal(item, [Fault("idempotency_key_reused", message, ("idempotency_key",))])
 
@@ -243,28 +251,3 @@ def _content_digest(item: Document) -> bytes:
     """What makes two uploads the same: user, type and data, however the JSON is laid out."""
     data = msgspec.json.encode(msgspec.json.decode(item.data), order="sorted")
     return hashlib.sha256(b"\0".join([item.user_id.encode(), item.type.encode(), data])).digest()
-
-
-def _blob_name(kind: str, project: str, user_id: str, sha256: str) -> str:
-    """A user's own place, so that nothing of one is shared with another, in one of 256 folders."""
-    owner = hashlib.sha256(user_id.encode()).hexdigest()[:32]
-    return f"{kind}/{project}/{owner[:2]}/{owner}-{sha256}"
-
-
-def receipt(judged: Judged, written: Sequence[Written]) -> Receipt:
-    """What became of every item, after what was written of it."""
-    kept: list[Kept] = []
-    refusals = list(judged.refusals)
-    for item, record, stands in zip(judged.items, judged.entry.records, written, strict=True):
-        if isinstance(item, Attributes):
-            kept.append(KeptAttributes(item.user_id))
-        elif isinstance(stands, WrittenDocument) and isinstance(record, DocumentRecord):
-            if stands.digest == record.digest:
-                kept.append(KeptDocument(record.upload_id, replayed=not stands.new))
-            elif isinstance(item, Document):
-                refusals.append(_key_reused(item))
-        elif isinstance(stands, WrittenImage) and isinstance(item, Image):
-            kept.append(KeptImage(stands.image_id, stands.name, len(item.content)))
-        elif isinstance(item, SampleBatch):
-            kept.append(KeptSamples(item.received))
-    return Receipt(judged.entry.received_at, tuple(kept), tuple(refusals))

@@ -19,8 +19,9 @@ from uptake.model.problems import Kinds, Problem
 from uptake.store.base import Items, StoreUnavailable
 from uptake.store.records import Entry, Written
 
-MAX_WAITING = 1024
-"""Submissions that may wait; beyond them a request is turned away (503)."""
+MAX_WAITING = 512
+"""Submissions that may wait; beyond them a request is turned away (503). The server takes up to
+1024 connections, so that of as many requests at once some are told so."""
 
 MAX_GROUP = 256
 """Submissions in a transaction: bounds how long a reader or another process waits for it."""

@@ -60,6 +60,11 @@ def derived(*parts: str) -> str:
     return str(UUID(int=value & ~(0b11 << 62) | 0b10 << 62))
 
 
+def user_hash(user_id: str) -> str:
+    """What stands for a user where its id must not: hexadecimal SHA-256."""
+    return hashlib.sha256(user_id.encode("utf-8", "surrogatepass")).hexdigest()
+
+
 def new_key() -> str:
     """A new secret key, told to its owner once and kept only as its `key_digest`."""
     return KEY_PREFIX + secrets.token_urlsafe(KEY_BYTES)

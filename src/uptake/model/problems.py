@@ -24,6 +24,7 @@ class Kinds(Enum):
     BAD_REQUEST = Kind("bad_request", 400, "The request cannot be understood")
     UNAUTHORIZED = Kind("unauthorized", 401, "The key is missing, unknown, revoked or expired")
     FORBIDDEN = Kind("forbidden", 403, "The key does not permit this")
+    ERASED = Kind("erased", 403, "This user was erased, and is kept out until let in again")
     NOT_FOUND = Kind("not_found", 404, "There is nothing here")
     METHOD_NOT_ALLOWED = Kind("method_not_allowed", 405, "This method is not offered here")
     TIMEOUT = Kind("request_timeout", 408, "The body did not arrive in time", retryable=True)

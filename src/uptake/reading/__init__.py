@@ -10,6 +10,10 @@ Number = Annotated[int, msgspec.Meta(ge=-(1 << 62), le=1 << 62)]
 """A number in a cursor: one that a store can compare with its own, whoever made the cursor."""
 
 
+TimeOrderedId = Annotated[str, msgspec.Meta(pattern="^[0-9a-f-]{36}$")]
+"""An id in a cursor, as `ids.time_ordered` makes them."""
+
+
 class Unknown(Exception):
     """There is nothing of that name."""
 

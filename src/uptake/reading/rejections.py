@@ -1,6 +1,6 @@
 """What was refused and why, and what became of every item of a request."""
 
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -8,12 +8,9 @@ from msgspec import Struct
 from uptake.blobs import Blobs
 from uptake.model import clock
 from uptake.model.submission import Fault
-from uptake.reading import Unknown, from_cursor, to_cursor
+from uptake.reading import TimeOrderedId, Unknown, from_cursor, to_cursor
 from uptake.store.base import Items
 from uptake.store.records import KeptReceipt, KeptRejection, ReceiptItem, RejectionFilter
-
-RejectionId = Annotated[str, msgspec.Meta(pattern="^[0-9a-f-]{36}$")]
-"""As `ids.time_ordered` makes them."""
 
 TOLD_AT_MOST = 1000
 """Rejections told with a receipt: as many as the largest request has items."""
@@ -73,7 +70,8 @@ class Outcomes(Struct, frozen=True, kw_only=True):
         key_id: the key it was sent with.
         user_id: whom it is about, where that is one user.
         accepted: how many items are kept.
-        items: the accepted ones; neighbours of which the same is to be told stand together.
+        items: the accepted ones, and the `erased` of users who are kept out; neighbours of which
+            the same is to be told stand together.
         rejected: the refused ones.
     """
 
@@ -101,7 +99,7 @@ def page(
     Raises:
         BadCursor: the cursor was not given by this server.
     """
-    after: str = from_cursor(cursor, RejectionId) if cursor else ""
+    after: str = from_cursor(cursor, TimeOrderedId) if cursor else ""
     found = store.rejections(project, after, limit + 1, only)
     shown = found[:limit]
     more = len(found) > limit
@@ -156,7 +154,7 @@ def _outcomes(store: Items, project: str, receipt: KeptReceipt) -> Outcomes:
         format=receipt.format,
         key_id=receipt.key_id,
         user_id=receipt.user_id or None,
-        accepted=sum(item.count for item in receipt.items),
+        accepted=sum(item.count for item in receipt.items if item.kind != "erased"),
         items=[_told(item) for item in receipt.items],
         rejected=[_view(kept) for kept in refused],
     )

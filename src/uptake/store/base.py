@@ -6,12 +6,14 @@ defined by `uptake.testing.store`, which every back end passes whole.
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Any, Protocol
 
 from uptake.model.items import Metric
 from uptake.store.records import (
     DocumentType,
     Entry,
+    Erasure,
+    Expired,
     KeptDocument,
     KeptImage,
     KeptReceipt,
@@ -19,6 +21,7 @@ from uptake.store.records import (
     Key,
     Rate,
     RejectionFilter,
+    RetentionRule,
     Span,
     User,
     Written,
@@ -108,6 +111,45 @@ class Items(Protocol):
         """The refusal with this id."""
         ...
 
+    def erase(self, project: str, user_id: str, erasure_id: str, moment: int) -> Erasure:
+        """Take everything about a user away in one transaction, and set its tombstone.
+
+        From then on `commit` keeps nothing about the user: it tells `Erased` of its records, and
+        leaves out its rejections. A receipt of several users' request stays; it names none.
+        Keys that are bound to the user go as well.
+        """
+        ...
+
+    def finish_erasure(self, project: str, erasure_id: str, moment: int) -> None:
+        """Note that nothing of the user is left in the blob store."""
+        ...
+
+    def erasure(self, project: str, erasure_id: str) -> Erasure | None:
+        """What was erased under this id."""
+        ...
+
+    def erasures(self, project: str, after: str, limit: int) -> list[Erasure]:
+        """A project's erasures with an id above `after`, in order of id, which is that of time."""
+        ...
+
+    def unfinished_erasures(self) -> list[tuple[str, Erasure]]:
+        """Those of all projects that left bytes in the blob store, with their project."""
+        ...
+
+    def expired(self, project: str, rule: RetentionRule, before: int) -> int:
+        """How much a rule would take away of what was received before this moment."""
+        ...
+
+    def expire(
+        self, project: str, rule: RetentionRule, before: int, after: tuple[Any, ...], limit: int
+    ) -> Expired:
+        """Take a page of that away, from where the page before ended; from () at first."""
+        ...
+
+    def readmit(self, project: str, user_id: str) -> bool:
+        """Take a user's tombstone away; False when there is none."""
+        ...
+
     def receipts(self, project: str, request_id: str) -> list[KeptReceipt]:
         """What became of the requests with this id, in the order in which they were received."""
         ...
@@ -158,6 +200,18 @@ class Registry(Protocol):
 
     def spend(self, key_id: str, rate: Rate, moment: int) -> int:
         """Count a use of a key in the window of this moment; how many there are with it."""
+        ...
+
+    def put_retention(self, project: str, rules: Sequence[RetentionRule]) -> None:
+        """Have these rules hold in a project, in place of those before."""
+        ...
+
+    def retention(self, project: str) -> list[RetentionRule]:
+        """The rules of a project, sorted by kind and type."""
+        ...
+
+    def claim(self, name: str, now: int, until: int) -> bool:
+        """Take a piece of work for oneself until a moment; False when another has it now."""
         ...
 
     def ping(self) -> None:

@@ -4,13 +4,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from operator import itemgetter
-from typing import Any
+from typing import Any, Protocol
 
 import sqlalchemy
-from sqlalchemy import Connection, Dialect, Engine
+from sqlalchemy import Connection, CursorResult, Dialect, Engine
 from sqlalchemy.dialects import postgresql, sqlite
 
 from uptake.store.base import StoreUnavailable
+
+Row = dict[str, Any]
+"""Values by their names."""
 
 WRITES = "uptake_writes"
 """Execution option of a connection whose transaction will write."""
@@ -18,19 +21,42 @@ WRITES = "uptake_writes"
 _INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
+class Rows(Protocol):
+    """An insert of many rows."""
+
+    def run(self, connection: Connection, rows: Sequence[Row]) -> None:
+        """Insert rows, in order; what that fails with may be raised by what comes after it."""
+        ...
+
+    def written(self, connection: Connection, rows: Sequence[Row]) -> int:
+        """Insert rows, in order; how many were written, inserted or changed."""
+        ...
+
+    def returned(self, connection: Connection, rows: Sequence[Row]) -> list[tuple[Any, ...]]:
+        """Insert rows, in order; what the statement returns of those that were written: texts."""
+        ...
+
+
 class Database:
     """An engine whose transactions fail with `StoreUnavailable` where trying again may help.
 
     Attributes:
+        many_writers: whether transactions that write may run at the same time.
         lane: the lane of its transactions that write (`store.marks`); processes whose transactions
             may run at the same time better have different ones, or they wait for each other.
     """
 
+    many_writers = False
     lane = 0
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.insert: Any = _INSERTS[engine.dialect.name]
+
+    def bulk(self, statement: Any, names: Sequence[str], key: Sequence[str] = ()) -> Rows:
+        """An insert of many rows; by `key` they are the same where that may be so."""
+        del key  # one row is written after the other
+        return Bulk(statement, names, self.engine.dialect)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -76,24 +102,32 @@ class Bulk:
         }
         order = compiled.positiontup or []
         count = values.count("?")
-        self._positional = bool(order and values)
-        self._pick = itemgetter(*order[:count]) if self._positional else dict
+        self._pick = itemgetter(*order[:count])
         self._last = tuple(self._constants[name] for name in order[count:])
 
-    def run(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> int:
-        """Insert rows, in order; how many were written, inserted or changed."""
+    def run(self, connection: Connection, rows: Sequence[Row]) -> None:
+        """See `Rows.run`."""
+        for _ in self._results(connection, rows):
+            pass
+
+    def written(self, connection: Connection, rows: Sequence[Row]) -> int:
+        """See `Rows.written`."""
+        return sum(result.rowcount for result in self._results(connection, rows))
+
+    def returned(self, connection: Connection, rows: Sequence[Row]) -> list[tuple[Any, ...]]:
+        """See `Rows.returned`."""
+        return [tuple(row) for result in self._results(connection, rows) for row in result]
+
+    def _results(self, connection: Connection, rows: Sequence[Row]) -> Iterator[CursorResult[Any]]:
         if self._constants:
             rows = [self._constants | row for row in rows]
         values: Any = [self._pick(row) for row in rows]
-        if not self._positional:
-            return connection.exec_driver_sql(self._text, values).rowcount if values else 0
-        written = done = 0
+        done = 0
         for block in BLOCKS:
             while len(values) - done >= block:
                 parameters = (*chain.from_iterable(values[done : done + block]), *self._last)
-                written += connection.exec_driver_sql(self._texts[block], parameters).rowcount
+                yield connection.exec_driver_sql(self._texts[block], parameters)
                 done += block
-        return written
 
 
 @contextmanager

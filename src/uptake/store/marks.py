@@ -9,7 +9,16 @@ rows it saw. No clock takes part. Decision 0013 has what else was looked at.
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, ScalarSelect, false, literal_column, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    ScalarSelect,
+    false,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 
 from uptake.store import tables as t
 
@@ -18,6 +27,9 @@ LANES = 64
 
 NUMBER_BITS = 48
 """Of a mark, for the number; above them is the lane."""
+
+SKIPPED = 1 << 32
+"""Numbers left out after a restore: more than a database gives between a backup and its end."""
 
 Marks = dict[int, int]
 """The number that each lane has reached; a lane that is not there has reached none."""
@@ -34,6 +46,17 @@ def mark_of(lane: int) -> ScalarSelect[int]:
     mine = t.marks.c.lane == literal_column(str(lane))
     mark: ColumnElement[int] = literal_column(str(_first(lane))) + t.marks.c.number
     return select(mark).where(mine).scalar_subquery()
+
+
+def skip_ahead(connection: Connection, insert: Any, *, many_writers: bool) -> None:
+    """Have all lanes go on from numbers that were never given, though a backup has lower ones.
+
+    So what is written after a restore is after every cursor that was given before it.
+    """
+    lanes = range(LANES if many_writers else 1)
+    begin = insert(t.marks).values(number=literal_column("0")).on_conflict_do_nothing()
+    connection.execute(begin, [{"lane": lane} for lane in lanes])
+    connection.execute(update(t.marks).values(number=t.marks.c.number + SKIPPED))
 
 
 def received(mark: ColumnElement[int], since: Marks, until: Marks) -> ColumnElement[bool]:

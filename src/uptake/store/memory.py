@@ -1,37 +1,33 @@
 """A store in memory: the port in its plainest form, what every other store is compared with."""
 
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec.structs import replace
 
-from uptake.model.clock import MICROSECONDS
+from uptake.model import ids
 from uptake.model.items import Attributes, Metric
 from uptake.store.base import (
     ALL_REJECTIONS,
-    DEFAULT_PROJECT,
     FIRST_IMAGE_ID,
-    AlreadyExists,
     Store,
-    StoreUnavailable,
 )
+from uptake.store.memory_expiry import MemoryExpiry
+from uptake.store.memory_registry import MemoryRegistry
 from uptake.store.memory_snapshot import MemorySnapshot
 from uptake.store.receipts import receipt_of
 from uptake.store.records import (
     BatchRecord,
     DocumentRecord,
-    DocumentType,
     Entry,
+    Erased,
+    Erasure,
     ImageRecord,
     KeptDocument,
     KeptImage,
     KeptReceipt,
     KeptRejection,
-    Key,
-    Rate,
     RejectionFilter,
     RejectionRecord,
     Span,
@@ -42,43 +38,29 @@ from uptake.store.records import (
 )
 
 
-class MemoryStore:
-    """The whole port; what it holds is gone with it.
-
-    Attributes:
-        reachable: set to False to see what happens when a store cannot be reached.
-    """
+class MemoryStore(MemoryExpiry, MemoryRegistry):
+    """The whole port; what it holds is gone with it."""
 
     def __init__(self) -> None:
-        self.reachable = True
-        self._lock = threading.Lock()
-        self._projects = {DEFAULT_PROJECT}
-        self._keys: dict[str, Key] = {}
-        self._uses: dict[str, tuple[int, int]] = {}
-        self._types: dict[tuple[str, str], DocumentType] = {}
+        super().__init__()
         self._users: dict[tuple[str, str], User] = {}
         self._documents: dict[tuple[str, str], tuple[bytes | None, KeptDocument]] = {}
         # In the order received: a dict keeps it, and a batch received again is put in anew.
-        self._batches: dict[tuple[str, str, Metric, bytes], tuple[int, BatchRecord]] = {}
+        self._batches: dict[tuple[str, str, Metric, bytes], tuple[int, BatchRecord, int]] = {}
         self._received = 0
         self._images: dict[tuple[str, str, bytes], KeptImage] = {}
         self._names: dict[str, KeptImage] = {}
         self._last_image: dict[str, int] = {}
         self._rejections: dict[tuple[str, str], KeptRejection] = {}
         self._receipts: list[tuple[str, KeptReceipt]] = []
+        self._tombstones: set[tuple[str, str]] = set()
+        self._erasures: dict[tuple[str, str], Erasure] = {}
         self._commits = 0
         self._marks: dict[tuple[object, ...], int] = {}
 
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        with self._lock:
-            if not self.reachable:
-                raise StoreUnavailable("the store is out of reach")
-            yield
-
     def commit(self, entries: Sequence[Entry]) -> list[tuple[Written, ...]]:
         """See `Items.commit`."""
-        with self._alone():
+        with self.alone():
             self._check_names(entries)
             self._commits += 1
             return [self._write(entry) for entry in entries]
@@ -101,6 +83,9 @@ class MemoryStore:
     def _write(self, entry: Entry) -> tuple[Written, ...]:
         written: list[Written] = []
         for record in entry.records:
+            if (entry.project, record.user_id) in self._tombstones:
+                written.append(Erased())
+                continue
             match record:
                 case DocumentRecord():
                     written.append(self._write_document(entry, record))
@@ -113,10 +98,11 @@ class MemoryStore:
                     self._see(entry, record.user_id, record.mapping())
                     written.append(None)
         for rejection in entry.rejections:
-            self._reject(entry, rejection)
+            if (entry.project, rejection.user_id) not in self._tombstones:
+                self._reject(entry, rejection)
         if entry.resolves is not None:
             self._resolve(entry, entry.resolves)
-        self._receipts.append((entry.project, receipt_of(entry, written)))
+        self._receipts.append((entry.project, receipt_of(entry, written, self._tombstones)))
         return tuple(written)
 
     def _resolve(self, entry: Entry, resolves: tuple[str, str]) -> None:
@@ -159,7 +145,7 @@ class MemoryStore:
         self._received += 1
         key = (entry.project, record.user_id, record.metric, record.digest)
         self._batches.pop(key, None)
-        self._batches[key] = (self._received, record)
+        self._batches[key] = (self._received, record, entry.received_at)
         self._marks[key] = self._commits
 
     def _write_image(self, entry: Entry, record: ImageRecord) -> WrittenImage:
@@ -183,7 +169,7 @@ class MemoryStore:
 
     def user(self, project: str, user_id: str) -> User | None:
         """See `Items.user`."""
-        with self._alone():
+        with self.alone():
             user = self._users.get((project, user_id))
             if user is None:
                 return None
@@ -197,10 +183,10 @@ class MemoryStore:
 
     def spans(self, project: str, user_id: str) -> list[Span]:
         """See `Items.spans`."""
-        with self._alone():
+        with self.alone():
             spans = [
                 Span(batch.metric, batch.first, batch.last, batch.count, sequence)
-                for (owner, user, _, _), (sequence, batch) in self._batches.items()
+                for (owner, user, _, _), (sequence, batch, _) in self._batches.items()
                 if (owner, user) == (project, user_id)
             ]
         return sorted(spans, key=lambda span: (span.metric, span.first, span.sequence))
@@ -209,10 +195,10 @@ class MemoryStore:
         self, project: str, user_id: str, metric: Metric, start: int, end: int
     ) -> list[bytes]:
         """See `Items.batches`."""
-        with self._alone():
+        with self.alone():
             return [
                 batch.columns
-                for key, (_, batch) in self._batches.items()
+                for key, (_, batch, _) in self._batches.items()
                 if key[:3] == (project, user_id, metric)
                 and batch.first <= end
                 and batch.last >= start
@@ -220,13 +206,13 @@ class MemoryStore:
 
     def document(self, project: str, upload_id: str) -> KeptDocument | None:
         """See `Items.document`."""
-        with self._alone():
+        with self.alone():
             _, kept = self._documents.get((project, upload_id), (None, None))
             return kept
 
     def images(self, project: str, user_id: str, after: int, limit: int) -> list[KeptImage]:
         """See `Items.images`."""
-        with self._alone():
+        with self.alone():
             found = [i for i in self._images_of(project, user_id) if i.image_id > after]
         return sorted(found, key=lambda image: image.image_id)[:limit]
 
@@ -239,14 +225,14 @@ class MemoryStore:
 
     def image(self, name: str) -> KeptImage | None:
         """See `Items.image`."""
-        with self._alone():
+        with self.alone():
             return self._names.get(name)
 
     def rejections(
         self, project: str, after: str, limit: int, only: RejectionFilter = ALL_REJECTIONS
     ) -> list[KeptRejection]:
         """See `Items.rejections`."""
-        with self._alone():
+        with self.alone():
             found = [
                 kept
                 for (owner, rejection_id), kept in self._rejections.items()
@@ -258,14 +244,14 @@ class MemoryStore:
     def snapshot(self, project: str) -> Iterator[MemorySnapshot]:
         """See `Items.snapshot`."""
         marks = self._marks
-        with self._alone():
+        with self.alone():
             made = MemorySnapshot({0: self._commits} if self._commits else {})
             for key, user in self._users.items():
                 if key[0] == project:
                     made.kept_users.append((marks[key], user))
-            for batch_key, batch in self._batches.items():
+            for batch_key, (sequence, batch, _) in self._batches.items():
                 if batch_key[0] == project:
-                    made.kept_batches.append((marks[batch_key], batch))
+                    made.kept_batches.append((marks[batch_key], (sequence, batch)))
             for document_key, (_, document) in self._documents.items():
                 if document_key[0] == project:
                     made.kept_documents.append((marks["document", *document_key], document))
@@ -276,12 +262,12 @@ class MemoryStore:
 
     def rejection(self, project: str, rejection_id: str) -> KeptRejection | None:
         """See `Items.rejection`."""
-        with self._alone():
+        with self.alone():
             return self._rejections.get((project, rejection_id))
 
     def receipts(self, project: str, request_id: str) -> list[KeptReceipt]:
         """See `Items.receipts`."""
-        with self._alone():
+        with self.alone():
             found = [
                 receipt
                 for owner, receipt in self._receipts
@@ -289,75 +275,83 @@ class MemoryStore:
             ]
         return sorted(found, key=lambda receipt: receipt.received_at)
 
-    def add_project(self, name: str, created_at: int) -> None:  # noqa: ARG002 - the port's
-        """See `Registry.add_project`."""
-        with self._alone():
-            if name in self._projects:
-                raise AlreadyExists(name)
-            self._projects.add(name)
+    def erase(self, project: str, user_id: str, erasure_id: str, moment: int) -> Erasure:
+        """See `Items.erase`."""
+        owner = (project, user_id)
+        with self.alone():
+            counts = {
+                "users": int(self._users.pop(owner, None) is not None),
+                "samples": sum(
+                    batch.count for key, (_, batch, _) in self._batches.items() if key[:2] == owner
+                ),
+            }
+            taken: dict[str, dict[Any, Any]] = {
+                "documents": _split(
+                    self._documents, lambda key, kept: (key[0], kept[1].user_id) == owner
+                ),
+                "images": _split(self._images, lambda key, _: key[:2] == owner),
+                "rejections": _split(
+                    self._rejections, lambda key, kept: (key[0], kept.record.user_id) == owner
+                ),
+                "keys": _split(self._keys, lambda _, key: (key.project, key.user) == owner),
+            }
+            _split(self._batches, lambda key, _: key[:2] == owner)
+            for image in taken["images"].values():
+                del self._names[image.name]
+            receipts = [kept for kept in self._receipts if (kept[0], kept[1].user_id) != owner]
+            counts |= {name: len(rows) for name, rows in taken.items()}
+            counts["receipts"] = len(self._receipts) - len(receipts)
+            self._receipts = receipts
+            self._tombstones.add(owner)
+            erasure = Erasure(erasure_id, ids.user_hash(user_id), moment, counts)
+            self._erasures[project, erasure_id] = erasure
+            return erasure
 
-    def projects(self) -> list[str]:
-        """See `Registry.projects`."""
-        with self._alone():
-            return sorted(self._projects)
+    def finish_erasure(self, project: str, erasure_id: str, moment: int) -> None:
+        """See `Items.finish_erasure`."""
+        with self.alone():
+            key = (project, erasure_id)
+            self._erasures[key] = replace(self._erasures[key], finished_at=moment)
 
-    def add_key(self, key: Key) -> None:
-        """See `Registry.add_key`."""
-        with self._alone():
-            self._keys[key.id] = key
+    def erasure(self, project: str, erasure_id: str) -> Erasure | None:
+        """See `Items.erasure`."""
+        with self.alone():
+            return self._erasures.get((project, erasure_id))
 
-    def key(self, digest: str) -> Key | None:
-        """See `Registry.key`."""
-        with self._alone():
-            return next((key for key in self._keys.values() if key.digest == digest), None)
+    def erasures(self, project: str, after: str, limit: int) -> list[Erasure]:
+        """See `Items.erasures`."""
+        with self.alone():
+            found = [
+                erasure
+                for (owner, erasure_id), erasure in self._erasures.items()
+                if owner == project and erasure_id > after
+            ]
+        return sorted(found, key=lambda erasure: erasure.erasure_id)[:limit]
 
-    def keys(self) -> list[Key]:
-        """See `Registry.keys`."""
-        with self._alone():
-            return sorted(self._keys.values(), key=lambda key: (key.created_at, key.id))
+    def unfinished_erasures(self) -> list[tuple[str, Erasure]]:
+        """See `Items.unfinished_erasures`."""
+        with self.alone():
+            found = [
+                (project, erasure)
+                for (project, _), erasure in self._erasures.items()
+                if erasure.finished_at is None
+            ]
+        return sorted(found, key=lambda pair: pair[1].erasure_id)
 
-    def revoke_key(self, key_id: str, moment: int) -> bool:
-        """See `Registry.revoke_key`."""
-        with self._alone():
-            if key_id not in self._keys:
-                return False
-            self._keys[key_id] = replace(self._keys[key_id], revoked_at=moment)
-            return True
+    def readmit(self, project: str, user_id: str) -> bool:
+        """See `Items.readmit`."""
+        with self.alone():
+            known = (project, user_id) in self._tombstones
+            self._tombstones.discard((project, user_id))
+            return known
 
-    def put_type(self, project: str, document_type: DocumentType) -> None:
-        """See `Registry.put_type`."""
-        with self._alone():
-            key = (project, document_type.name)
-            known = self._types.get(key, document_type)
-            self._types[key] = replace(known, schema=document_type.schema)
 
-    def document_type(self, project: str, name: str) -> DocumentType | None:
-        """See `Registry.document_type`."""
-        with self._alone():
-            return self._types.get((project, name))
-
-    def document_types(self, project: str) -> list[DocumentType]:
-        """See `Registry.document_types`."""
-        with self._alone():
-            found = [kept for (owner, _), kept in self._types.items() if owner == project]
-        return sorted(found, key=lambda document_type: document_type.name)
-
-    def spend(self, key_id: str, rate: Rate, moment: int) -> int:
-        """See `Registry.spend`."""
-        window = moment // (rate.seconds * MICROSECONDS)
-        with self._alone():
-            counted, uses = self._uses.get(key_id, (window, 0))
-            uses = uses + 1 if counted == window else 1
-            self._uses[key_id] = (window, uses)
-            return uses
-
-    def ping(self) -> None:
-        """See `Registry.ping`."""
-        with self._alone():
-            pass
-
-    def close(self) -> None:
-        """See `Registry.close`."""
+def _split(kept: dict[Any, Any], gone: Callable[[Any, Any], bool]) -> dict[Any, Any]:
+    """Take those out of a dict for which `gone` is true of key and value."""
+    taken = {key: value for key, value in kept.items() if gone(key, value)}
+    for key in taken:
+        del kept[key]
+    return taken
 
 
 def _passes(kept: KeptRejection, only: RejectionFilter) -> bool:

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, case, literal_column, or_, select
 
 from uptake.model.items import Attributes
 from uptake.store import tables as t
-from uptake.store.database import Bulk, Database
+from uptake.store.database import Database, Row
 from uptake.store.marks import mark_of
 
 MAX_NAME_SETS = 1024
@@ -25,12 +25,12 @@ MAX_NAME_SETS = 1024
 READ_AT_ONCE = 500
 """Users in a query for what is kept of them; well below what a database takes as parameters."""
 
-Row = dict[str, Any]
 Names = tuple[str, ...]
 Owner = tuple[str, str]
 """Project and user."""
 
 _KEY = ("project_id", "user_id")
+_NAMES = ("project_id", "digest", "names")
 _ROW = (*_KEY, "first_seen", "last_seen", "names", "attributes")
 
 
@@ -104,31 +104,33 @@ class ProfileStatements:
     """The statements that write profiles, for a database."""
 
     def __init__(self, database: Database) -> None:
-        insert, dialect = database.insert, database.engine.dialect
-        self._add_names = insert(t.attribute_names).on_conflict_do_nothing()
+        insert, bulk = database.insert, database.bulk
+        self._add_names = bulk(insert(t.attribute_names).on_conflict_do_nothing(), _NAMES)
         mark = mark_of(database.lane)
         statement = insert(t.users).values(revision=literal_column("1"), mark=mark)
         kept, told = t.users.c, statement.excluded
         replaced = {**touched(told), "names": told.names, "attributes": told.attributes}
         replaced |= {"mark": told.mark}
         as_before = or_(kept.names == told.names, kept.attributes.is_(None))
-        only_then = statement.on_conflict_do_update(_KEY, set_=replaced, where=as_before)
-        always = statement.on_conflict_do_update(_KEY, set_=replaced)
-        self._set = Bulk(only_then, _ROW, dialect)
-        self._replace = Bulk(always, _ROW, dialect)
+        only_then = statement.on_conflict_do_update(
+            index_elements=_KEY, set_=replaced, where=as_before
+        )
+        always = statement.on_conflict_do_update(index_elements=_KEY, set_=replaced)
+        self._set = bulk(only_then, _ROW)
+        self._replace = bulk(always, _ROW)
 
     def write(self, connection: Connection, told: Told) -> None:
         """Write what was told, in a transaction; other attributes of the users stay."""
         if not told.rows:
             return
-        sets = [
-            {"project_id": project, "digest": digest, "names": _encode(names)}
-            for (project, digest), names in told.names.items()
-        ]
-        connection.execute(self._add_names, sets)
         # In one order for every group, so that two writers never wait for each other.
+        sets = [
+            {"project_id": project, "digest": digest, "names": _encode(told.names[project, digest])}
+            for project, digest in sorted(told.names)
+        ]
+        self._add_names.run(connection, sets)
         rows = [told.rows[owner] for owner in sorted(told.rows)]
-        if self._set.run(connection, rows) == len(rows):
+        if self._set.written(connection, rows) == len(rows):
             return
         for start in range(0, len(rows), READ_AT_ONCE):
             merged = _with_what_is_kept(connection, told, rows[start : start + READ_AT_ONCE])

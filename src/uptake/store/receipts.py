@@ -1,6 +1,6 @@
 """What became of every item of a request, as a row."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
@@ -10,18 +10,22 @@ from uptake.store.records import (
     BatchRecord,
     DocumentRecord,
     Entry,
+    Erased,
     ImageRecord,
     KeptReceipt,
     ReceiptItem,
+    Record,
     Written,
     WrittenDocument,
     WrittenImage,
 )
 
 
-def receipt_row(entry: Entry, written: Sequence[Written], place: int) -> dict[str, Any]:
+def receipt_row(
+    entry: Entry, written: Sequence[Written], place: int, erased: Collection[tuple[str, str]]
+) -> dict[str, Any]:
     """The receipt of an entry, written as the one at this place of its group."""
-    receipt = receipt_of(entry, written)
+    receipt = receipt_of(entry, written, erased)
     first, last = receipt.refused or (None, None)
     return {
         "project_id": entry.project,
@@ -37,40 +41,60 @@ def receipt_row(entry: Entry, written: Sequence[Written], place: int) -> dict[st
     }
 
 
-def receipt_of(entry: Entry, written: Sequence[Written]) -> KeptReceipt:
-    """What became of an entry, after what was written of it."""
+def receipt_of(
+    entry: Entry, written: Sequence[Written], erased: Collection[tuple[str, str]]
+) -> KeptReceipt:
+    """What became of an entry, after what was written of it, of all but users who were erased."""
+    pairs = list(zip(entry.records, written, strict=True))
+    attributes = sum(isinstance(record, Attributes) for record in entry.records)
+    users: set[str] = set()
+    refused: list[str] = []
     items: list[ReceiptItem] = []
-    refused = [rejection.rejection_id for rejection in entry.rejections]
-    users = {rejection.user_id for rejection in entry.rejections}
-    attributes = 0
-    for record, stands in zip(entry.records, written, strict=True):
-        if isinstance(record, Attributes):
-            attributes += 1
-            continue
-        users.add(record.user_id)
-        if isinstance(record, BatchRecord):
-            items.append(ReceiptItem("samples", record.received))
-        elif isinstance(record, ImageRecord) and isinstance(stands, WrittenImage):
-            number = str(stands.image_id)
-            items.append(ReceiptItem("image", 1, number, repeated=not stands.new))
-        elif isinstance(record, DocumentRecord) and isinstance(stands, WrittenDocument):
-            if stands.digest == record.digest:
-                item = ReceiptItem("document", 1, record.upload_id, repeated=not stands.new)
-                items.append(item)
-            elif record.otherwise is not None:
-                refused.append(record.otherwise.rejection_id)
+    for rejection in entry.rejections:
+        if (entry.project, rejection.user_id) not in erased:
+            users.add(rejection.user_id)
+            refused.append(rejection.rejection_id)
+    gone = [record for record, stands in pairs if isinstance(stands, Erased)]
+    if gone:
+        items.append(ReceiptItem("erased", sum(map(_size, gone))))
+        attributes -= sum(isinstance(record, Attributes) for record in gone)
     if attributes:
         items.append(ReceiptItem("attributes", attributes))
-        users |= {entry.records[0].user_id} if len(entry.records) == 1 else {"", "several"}
+    if attributes < len(pairs) - len(gone):
+        for record, stands in pairs:
+            item = _item(record, stands)
+            if item is not None:
+                items.append(item)
+            elif isinstance(stands, WrittenDocument) and isinstance(record, DocumentRecord):
+                refused += [record.otherwise.rejection_id] if record.otherwise else []
+            if not isinstance(stands, Erased):
+                users.add(record.user_id)
     return KeptReceipt(
         entry.request_id,
         entry.received_at,
         entry.format,
         entry.key_id,
-        users.pop() if len(users) == 1 else "",
+        users.pop() if len(users) == 1 and not attributes else "",
         tuple(items),
         (min(refused), max(refused)) if refused else None,
     )
+
+
+def _size(record: Record) -> int:
+    return record.received if isinstance(record, BatchRecord) else 1
+
+
+def _item(record: Record, stands: Written) -> ReceiptItem | None:
+    """What is told of a record that was kept; nothing of attributes, which are counted."""
+    if isinstance(record, BatchRecord) and stands is None:
+        return ReceiptItem("samples", record.received)
+    if isinstance(record, ImageRecord) and isinstance(stands, WrittenImage):
+        return ReceiptItem("image", 1, str(stands.image_id), repeated=not stands.new)
+    if not isinstance(record, DocumentRecord) or not isinstance(stands, WrittenDocument):
+        return None
+    if stands.digest != record.digest:
+        return None
+    return ReceiptItem("document", 1, record.upload_id, repeated=not stands.new)
 
 
 def receipt_from(row: dict[str, Any]) -> KeptReceipt:

@@ -3,7 +3,7 @@
 Moments are microseconds since the epoch, sample times are ticks (`samples.times`).
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -131,6 +131,10 @@ class WrittenDocument(Struct, frozen=True):
     new: bool
 
 
+class Erased(Struct, frozen=True):
+    """Nothing stands there: the user was erased, and is not let in again."""
+
+
 class WrittenImage(Struct, frozen=True):
     """Number and name under which an image stands now."""
 
@@ -139,7 +143,7 @@ class WrittenImage(Struct, frozen=True):
     new: bool
 
 
-Written = WrittenDocument | WrittenImage | None
+Written = WrittenDocument | WrittenImage | Erased | None
 """What a store tells of a record it has written; nothing for samples and attributes."""
 
 
@@ -219,16 +223,16 @@ class RejectionFilter(Struct, frozen=True):
 
 
 class ReceiptItem(Struct, frozen=True, array_like=True):
-    """What became of accepted items that stand one after the other in a request.
+    """What became of items that were not refused, and stand one after the other in a request.
 
     Attributes:
-        kind: of the items.
+        kind: of the items; `erased` for those of users who were erased, which are not kept.
         count: how many they are.
         reference: a document's upload id, an image's number.
         repeated: whether it stood there before.
     """
 
-    kind: Literal["document", "image", "samples", "attributes"]
+    kind: Literal["document", "image", "samples", "attributes", "erased"]
     count: int
     reference: str = ""
     repeated: bool = False
@@ -290,3 +294,52 @@ class DocumentType(Struct, frozen=True):
     name: str
     schema: str | None
     created_at: int
+
+
+class Erasure(Struct, frozen=True):
+    """What was erased of a user.
+
+    Attributes:
+        erasure_id: those of one process are in the order of time.
+        user_hash: `ids.user_hash` of whom it was.
+        erased_at: moment.
+        counts: rows by kind; samples as they were received, repeats included.
+        finished_at: when the last bytes had left the blob store; None until then.
+    """
+
+    erasure_id: str
+    user_hash: str
+    erased_at: int
+    counts: dict[str, int]
+    finished_at: int | None = None
+
+
+RetentionKind = Literal["samples", "documents", "images", "rejections", "receipts"]
+
+
+class RetentionRule(Struct, frozen=True):
+    """How long data is kept, counted from when it was received.
+
+    Attributes:
+        kind: of data.
+        days: how many days.
+        type: a metric or a document type; "" for all of the kind.
+    """
+
+    kind: RetentionKind
+    days: int
+    type: str = ""
+
+
+class Expired(Struct, frozen=True):
+    """A page of what was taken away.
+
+    Attributes:
+        count: how much of it; samples are counted one by one.
+        blobs: what is in no use any more.
+        next: where to go on; () at the end.
+    """
+
+    count: int
+    blobs: tuple[str, ...]
+    next: tuple[Any, ...]

@@ -1,14 +1,16 @@
 """Projects, keys, document types and the uses of keys, on SQL."""
 
+from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import sqlalchemy
-from sqlalchemy import case, select, update
+from sqlalchemy import case, delete, select, update
 
 from uptake.store import tables as t
 from uptake.store.base import AlreadyExists
 from uptake.store.database import Database
-from uptake.store.records import DocumentType, Key, Rate
+from uptake.store.records import DocumentType, Key, Rate, RetentionRule
 
 
 class SqlRegistry(Database):
@@ -108,6 +110,31 @@ class SqlRegistry(Database):
         ).returning(t.key_uses.c.count)
         with self.writing() as connection:
             return int(connection.execute(counted).scalar_one())
+
+    def put_retention(self, project: str, rules: Sequence[RetentionRule]) -> None:
+        """See `Registry.put_retention`."""
+        rows = [msgspec.structs.asdict(rule) | {"project_id": project} for rule in rules]
+        with self.writing() as connection:
+            connection.execute(delete(t.retention_rules).filter_by(project_id=project))
+            if rows:
+                connection.execute(self.insert(t.retention_rules), rows)
+
+    def retention(self, project: str) -> list[RetentionRule]:
+        """See `Registry.retention`."""
+        rules = t.retention_rules.c
+        query = select(rules.kind, rules.days, rules.type).filter_by(project_id=project)
+        with self.reading() as connection:
+            found = connection.execute(query.order_by(rules.kind, rules.type))
+            return [RetentionRule(*row) for row in found]
+
+    def claim(self, name: str, now: int, until: int) -> bool:
+        """See `Registry.claim`."""
+        insert = self.insert(t.claims).values(name=name, until=until)
+        statement = insert.on_conflict_do_update(
+            index_elements=["name"], set_={"until": until}, where=t.claims.c.until <= now
+        )
+        with self.writing() as connection:
+            return connection.scalar(statement.returning(t.claims.c.name)) is not None
 
     def ping(self) -> None:
         """See `Registry.ping`."""

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, event
 
 from uptake.store import migrations
 from uptake.store.base import StoreUnavailable, StoreUnusable
+from uptake.store.contents import Contents
 from uptake.store.database import WRITES
 from uptake.store.sql import SqlStore
 
@@ -46,6 +47,37 @@ def open_store(path: Path) -> SqlStore:
     """
     place = _Place(path)
     place.make()
+    engine = _open_engine(place, path)
+    try:
+        migrations.upgrade(engine)
+    except sqlalchemy.exc.DBAPIError as error:
+        engine.dispose()
+        raise StoreUnusable(f"{path}: {error.orig}") from error
+    except StoreUnusable as error:
+        engine.dispose()
+        raise StoreUnusable(f"{path}: {error}") from error
+    return _SqliteStore(engine, place)
+
+
+def open_contents(path: Path, *, make: bool = False) -> Contents:
+    """Open a database file as it is, without bringing it up to date.
+
+    Args:
+        path: the file.
+        make: whether to make an empty one where there is none.
+
+    Raises:
+        StoreUnusable: there is none, or it cannot be made.
+    """
+    place = _Place(path)
+    if make:
+        place.make()
+    elif place.identity() is None:
+        raise StoreUnusable(f"{path}: there is no such database")
+    return Contents(_open_engine(place, path))
+
+
+def _open_engine(place: "_Place", path: Path) -> sqlalchemy.Engine:
     engine = sqlalchemy.create_engine(
         # Never made by opening it: a file that has gone is missed, not begun anew.
         sqlalchemy.URL.create(
@@ -59,15 +91,7 @@ def open_store(path: Path) -> SqlStore:
     event.listen(engine, "connect", place.remember)
     event.listen(engine, "checkout", place.check)
     event.listen(engine, "begin", _on_begin)
-    try:
-        migrations.upgrade(engine)
-    except sqlalchemy.exc.DBAPIError as error:
-        engine.dispose()
-        raise StoreUnusable(f"{path}: {error.orig}") from error
-    except StoreUnusable as error:
-        engine.dispose()
-        raise StoreUnusable(f"{path}: {error}") from error
-    return _SqliteStore(engine, place)
+    return engine
 
 
 class _Place:

@@ -1,20 +1,42 @@
 """The tables; those of users' data lead with `(project_id, user_id)` and can be distributed."""
 
+import sqlalchemy
 from sqlalchemy import (
     BigInteger,
     Column,
+    Dialect,
     Index,
     Integer,
     LargeBinary,
     MetaData,
     SmallInteger,
-    String,
     Table,
     Text,
+    TypeDecorator,
     and_,
+    text,
 )
 
 metadata = MetaData()
+
+
+class Name(TypeDecorator[str]):
+    """PostgreSQL's text, ordered by code points whatever the language of the database.
+
+    It cannot hold a NUL, which is therefore in no name that is kept: whoever asks for one that has
+    it is given nothing, as if they had asked for NULL.
+    """
+
+    impl = sqlalchemy.String
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """See `TypeDecorator`."""
+        del dialect
+        return None if value is None or "\0" in value else value
+
+
+String = sqlalchemy.String().with_variant(Name(collation="C"), "postgresql")
 
 projects = Table(
     "projects",
@@ -32,7 +54,7 @@ keys = Table(
     Column("scopes", String, nullable=False),
     Column("user_id", String),
     Column("rate_requests", Integer),
-    Column("rate_seconds", Integer),
+    Column("rate_seconds", BigInteger),
     Column("created_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger),
     Column("revoked_at", BigInteger),
@@ -204,5 +226,58 @@ receipts = Table(
     Column("items", LargeBinary, nullable=False),
     Column("first_refused", String),
     Column("last_refused", String),
+    Index(
+        "receipts_by_user",
+        "project_id",
+        "user_id",
+        sqlite_where=text("user_id <> ''"),
+        postgresql_where=text("user_id <> ''"),
+    ),
     sqlite_with_rowid=False,
+)
+
+tombstones = Table(
+    "tombstones",
+    metadata,
+    Column("project_id", String, primary_key=True),
+    Column("user_hash", String, primary_key=True),
+    Column("erased_at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("project_id", String, primary_key=True),
+    Column("erasure_id", String, primary_key=True),
+    Column("user_hash", String, nullable=False),
+    Column("erased_at", BigInteger, nullable=False),
+    Column("counts", Text, nullable=False),
+    # Until then bytes of the user may be left in the blob store.
+    Column("finished_at", BigInteger),
+    sqlite_with_rowid=False,
+)
+
+retention_rules = Table(
+    "retention_rules",
+    metadata,
+    Column("project_id", String, primary_key=True),
+    Column("kind", String, primary_key=True),
+    Column("type", String, primary_key=True),
+    Column("days", Integer, nullable=False),
+)
+
+claims = Table(
+    "claims",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("until", BigInteger, nullable=False),
+)
+
+tombstone_changes = Table(
+    "tombstone_changes",
+    metadata,
+    Column("project_id", String, primary_key=True),
+    # Grows with every tombstone that is set or taken away, so that each process knows them all.
+    Column("number", BigInteger, nullable=False),
 )

@@ -4,7 +4,8 @@ Everything that a user's row orders is written after that row, whose upsert lock
 with many writers, entries of one user wait for each other there, and those of others do not.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -13,14 +14,15 @@ from sqlalchemy import Connection, bindparam, literal_column, select, update
 from uptake.model.items import Attributes
 from uptake.store import tables as t
 from uptake.store.base import FIRST_IMAGE_ID
-from uptake.store.database import Bulk, Database
+from uptake.store.database import Database, Row
 from uptake.store.marks import mark_of, next_number
-from uptake.store.profiles import ProfileStatements, Row, Told, touched
+from uptake.store.profiles import ProfileStatements, Told, touched
 from uptake.store.receipts import receipt_row
 from uptake.store.records import (
     BatchRecord,
     DocumentRecord,
     Entry,
+    Erased,
     ImageRecord,
     Record,
     RejectionRecord,
@@ -43,21 +45,25 @@ class Statements:
     """The statements of `write`, for a database."""
 
     def __init__(self, database: Database) -> None:
-        insert, dialect = database.insert, database.engine.dialect
-        self.mark = mark = mark_of(database.lane)
+        insert, bulk = database.insert, database.bulk
+        self.many_writers = database.many_writers
         self.lane = database.lane
-        self.begin = Bulk(next_number(insert), ("lane", "number"), dialect)
-        self.claim_upload = insert(t.uploads).on_conflict_do_nothing()
+        self.mark = mark = mark_of(database.lane)
+        self.begin = bulk(next_number(insert), ("lane", "number"))
+        add_upload = insert(t.uploads).on_conflict_do_nothing()
         add_document = insert(t.documents).values(mark=mark).on_conflict_do_nothing()
         batch = (*_KEY, *_BATCH, "received_at", "of_project", "of_user", "place")
-        self.touch_users = Bulk(_upsert_user(insert, mark), (*_KEY, *_SEEN), dialect)
+        same_batch = (*_KEY, "metric", "digest")
+        claim = add_upload.returning(t.uploads.c.project_id, t.uploads.c.upload_id)
+        self.touch_users = bulk(_upsert_user(insert, mark), (*_KEY, *_SEEN))
         self.profiles = ProfileStatements(database)
-        self.add_batches = Bulk(_upsert_batch(insert, mark), batch, dialect)
-        self.add_uploads = Bulk(self.claim_upload, (*_KEY, "upload_id", "digest"), dialect)
-        self.add_documents = Bulk(add_document, (*_KEY, *_DOCUMENT, "received_at"), dialect)
+        self.add_batches = bulk(_upsert_batch(insert, mark), batch, same_batch)
+        self.claim_uploads = bulk(claim, (*_KEY, "upload_id", "digest"))
+        self.add_uploads = bulk(add_upload, (*_KEY, "upload_id", "digest"))
+        self.add_documents = bulk(add_document, (*_KEY, *_DOCUMENT, "received_at"))
         rejection = [column.name for column in t.rejections.columns if column.name != "mark"]
-        self.add_rejections = Bulk(insert(t.rejections).values(mark=mark), rejection, dialect)
-        self.add_receipts = Bulk(insert(t.receipts).on_conflict_do_nothing(), _RECEIPT, dialect)
+        self.add_rejections = bulk(insert(t.rejections).values(mark=mark), rejection)
+        self.add_receipts = bulk(insert(t.receipts).on_conflict_do_nothing(), _RECEIPT)
         self.next_image = (
             insert(t.image_numbers)
             .values(last=FIRST_IMAGE_ID)
@@ -104,25 +110,36 @@ class Group:
 
     Args:
         entries: in the order in which they are to be written.
+        erased: project and id of users of whom nothing is written.
 
     Attributes:
-        to_tell: the records of which there is something to tell: number of the entry, and place.
+        gone: number of the entry, and place in it, of records about erased users.
+        told_documents, images: the records of which there is something to tell, each after the
+            number of its entry and its place in it.
     """
 
-    def __init__(self, entries: Sequence[Entry]) -> None:
+    def __init__(self, entries: Sequence[Entry], erased: Collection[tuple[str, str]] = ()) -> None:
         self.entries = entries
+        self.erased = erased
         self.users: dict[tuple[str, str], Row] = {}
         self.told = Told()
         self.batches: list[Row] = []
         self.uploads: list[Row] = []
         self.documents: list[Row] = []
         self.rejections: list[Row] = []
-        self.to_tell: list[tuple[int, int]] = []
+        self.gone: list[tuple[int, int]] = []
+        self.told_documents: list[tuple[int, int, DocumentRecord]] = []
+        self.images: list[tuple[int, int, ImageRecord]] = []
         for number, entry in enumerate(entries):
             for place, record in enumerate(entry.records):
+                if self.is_erased(entry, record.user_id):
+                    self.gone.append((number, place))
+                    continue
                 self._add(entry, record)
-                if isinstance(record, DocumentRecord | ImageRecord):
-                    self.to_tell.append((number, place))
+                if isinstance(record, DocumentRecord):
+                    self.told_documents.append((number, place, record))
+                elif isinstance(record, ImageRecord):
+                    self.images.append((number, place, record))
             for rejection in entry.rejections:
                 self.reject(entry, rejection)
 
@@ -138,8 +155,7 @@ class Group:
         elif isinstance(record, ImageRecord):
             self._touch(entry, record.user_id)
         elif record.digest is None:
-            key = {"project_id": entry.project, "user_id": record.user_id}
-            self.uploads.append({**key, "upload_id": record.upload_id, "digest": None})
+            self.uploads.append(_upload(entry, record))
             self.add_document(entry, record)
 
     def _touch(self, entry: Entry, user_id: str) -> Row:
@@ -150,6 +166,10 @@ class Group:
         user["last_seen"] = max(user["last_seen"], entry.received_at)
         return key
 
+    def is_erased(self, entry: Entry, user_id: str) -> bool:
+        """Whether nothing of this user is written."""
+        return bool(self.erased) and (entry.project, user_id) in self.erased
+
     def add_document(self, entry: Entry, record: DocumentRecord) -> None:
         """Have a document written whose upload id is claimed."""
         row = self._touch(entry, record.user_id)
@@ -158,6 +178,8 @@ class Group:
 
     def reject(self, entry: Entry, rejection: RejectionRecord) -> None:
         """Have a refusal written."""
+        if self.is_erased(entry, rejection.user_id):
+            return
         row = msgspec.structs.asdict(rejection) | {
             "faults": msgspec.json.encode(rejection.faults).decode(),
             "context": msgspec.json.encode(rejection.context).decode(),
@@ -173,6 +195,11 @@ def write(
     """Write a group; what stands now for each record of its entries."""
     statements.begin.run(connection, [{"lane": statements.lane, "number": 1}])
     claims = iter(list(_claim_uploads(connection, statements, group)))
+    if statements.many_writers and group.users:
+        # Locked together with the others: two groups that locked the users of each kind after
+        # those of another could wait for each other.
+        for owner, row in group.told.rows.items():
+            group.users.setdefault(owner, {name: row[name] for name in (*_KEY, *_SEEN)})
     statements.touch_users.run(connection, [group.users[key] for key in sorted(group.users)])
     statements.profiles.write(connection, group.told)
     statements.add_batches.run(connection, group.batches)
@@ -180,19 +207,21 @@ def write(
     statements.add_documents.run(connection, group.documents)
     statements.add_rejections.run(connection, group.rejections)
     written: list[list[Written]] = [[None] * len(entry.records) for entry in group.entries]
-    for number, place in group.to_tell:
+    for number, place, record in group.told_documents:
+        written[number][place] = _NEW_DOCUMENT if record.digest is None else next(claims)
+    # A project at a time and in one order, as its images' numbers are locked until the end.
+    group.images.sort(key=lambda image: group.entries[image[0]].project)
+    for number, place, image in group.images:
         entry = group.entries[number]
-        record = entry.records[place]
-        if isinstance(record, ImageRecord):
-            written[number][place] = _write_image(connection, statements, entry, record)
-        elif isinstance(record, DocumentRecord):
-            written[number][place] = _NEW_DOCUMENT if record.digest is None else next(claims)
+        written[number][place] = _write_image(connection, statements, entry, image)
+    for number, place in group.gone:
+        written[number][place] = _ERASED
     _resolve(connection, statements, group)
     outcomes = [tuple(row) for row in written]
     statements.add_receipts.run(
         connection,
         [
-            receipt_row(entry, outcome, place)
+            receipt_row(entry, outcome, place, group.erased)
             for place, (entry, outcome) in enumerate(zip(group.entries, outcomes, strict=True))
         ],
     )
@@ -200,6 +229,7 @@ def write(
 
 
 _NEW_DOCUMENT = WrittenDocument(None, new=True)
+_ERASED = Erased()
 
 
 def _resolve(connection: Connection, statements: Statements, group: Group) -> None:
@@ -218,20 +248,39 @@ def _claim_uploads(
     connection: Connection, statements: Statements, group: Group
 ) -> Iterator[WrittenDocument]:
     """Claim the derived upload ids of a group, each for the document that comes first."""
-    for number, place in group.to_tell:
-        entry = group.entries[number]
-        record = entry.records[place]
-        if isinstance(record, DocumentRecord) and record.digest is not None:
-            key = {"project_id": entry.project, "upload_id": record.upload_id}
-            claim = {**key, "user_id": record.user_id, "digest": record.digest}
-            if connection.execute(statements.claim_upload, claim).rowcount > 0:
-                group.add_document(entry, record)
-                yield WrittenDocument(record.digest, new=True)
-                continue
-            stands = connection.scalar(select(t.uploads.c.digest).filter_by(**key))
-            if stands != record.digest and record.otherwise is not None:
-                group.reject(entry, record.otherwise)
-            yield WrittenDocument(stands, new=False)
+    claims = [
+        (group.entries[number], record)
+        for number, _, record in group.told_documents
+        if record.digest is not None
+    ]
+    if not claims:
+        return
+    rows = [_upload(entry, record) for entry, record in claims]
+    # In one order for every group, so that two writers never wait for each other.
+    rows.sort(key=itemgetter("project_id", "upload_id"))
+    claimed = set(statements.claim_uploads.returned(connection, rows))
+    stands: dict[tuple[str, str], bytes | None] = {}
+    for entry, record in claims:
+        key = (entry.project, record.upload_id)
+        new = key in claimed and key not in stands
+        if new:
+            stands[key] = record.digest
+            group.add_document(entry, record)
+        elif key not in stands:
+            stands[key] = _digest_of(connection, *key)
+        if stands[key] != record.digest and record.otherwise is not None:
+            group.reject(entry, record.otherwise)
+        yield WrittenDocument(stands[key], new=new)
+
+
+def _digest_of(connection: Connection, project: str, upload_id: str) -> bytes | None:
+    query = select(t.uploads.c.digest).filter_by(project_id=project, upload_id=upload_id)
+    return connection.scalar(query)
+
+
+def _upload(entry: Entry, record: DocumentRecord) -> Row:
+    key = {"project_id": entry.project, "user_id": record.user_id}
+    return {**key, "upload_id": record.upload_id, "digest": record.digest}
 
 
 def _write_image(

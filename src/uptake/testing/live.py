@@ -31,6 +31,7 @@ class LiveServer:
 
     Attributes:
         data_dir: its folder; it outlives the server.
+        database: URL of its database, where that is not a file in the folder.
         options: further arguments of `uptake serve`.
         environment: further variables of its environment.
         program: what is run as `uptake` to serve.
@@ -38,6 +39,7 @@ class LiveServer:
     """
 
     data_dir: Path
+    database: str = ""
     options: Sequence[str] = ()
     environment: dict[str, str] = field(default_factory=dict)
     program: Sequence[str] = (sys.executable, "-m", "uptake")
@@ -128,7 +130,8 @@ class LiveServer:
         return str(self.command("keys", "create", *arguments)["key"])
 
     def _where(self) -> list[str]:
-        return ["--data-dir", str(self.data_dir)]
+        where = ["--data-dir", str(self.data_dir)]
+        return [*where, "--database", self.database] if self.database else where
 
 
 def _uptake() -> list[str]:
@@ -136,9 +139,11 @@ def _uptake() -> list[str]:
 
 
 @contextmanager
-def serving(data_dir: Path, *options: str, **environment: str) -> Iterator[LiveServer]:
+def serving(
+    data_dir: Path, *options: str, database: str = "", **environment: str
+) -> Iterator[LiveServer]:
     """A server that runs while the block does."""
-    server = LiveServer(data_dir, options, environment)
+    server = LiveServer(data_dir, database, options, environment)
     server.start()
     try:
         yield server

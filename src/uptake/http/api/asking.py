@@ -1,6 +1,7 @@
 """What the routes of `/uptake/v1` share: who asks, how, and what can go wrong."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, TypeVar
 
@@ -99,3 +100,17 @@ def instant(name: str, text: str | None, default: int) -> int:
         except ValueError:
             continue
     raise Problem(Kinds.BAD_REQUEST, f"{name}: {text[:100]!r} is not an ISO 8601 timestamp")
+
+
+def sound_id(text: str) -> str:
+    """An id from a path, which may be one of ours.
+
+    Raises:
+        Problem: `NOT_FOUND`.
+    """
+    if not _ID.fullmatch(text):
+        raise Problem(Kinds.NOT_FOUND)
+    return text
+
+
+_ID = re.compile(r"[A-Za-z0-9._-]{1,100}")

@@ -32,7 +32,8 @@ from uptake.exports import (
     suffix_of,
 )
 from uptake.http.access import permit_users
-from uptake.http.api.asking import PROBLEMS, AnyRequest, Moment, ask, instant, key_of
+from uptake.http.api.asking import PROBLEMS, AnyRequest, Guard, Moment, ask, instant, key_of
+from uptake.http.stopping import Stopping
 from uptake.http.streams import CURSOR_HEADER, Exports
 from uptake.model.items import METRICS, Metric
 from uptake.model.problems import Kinds, Problem
@@ -99,12 +100,15 @@ class _ArchiveOperation(Operation):
         self.responses = {**(self.responses or {}), "200": answer}
 
 
-def export_routes(services: Services) -> list[HTTPRouteHandler]:
+def export_routes(
+    services: Services, stopping: Stopping, may_read: Guard
+) -> list[HTTPRouteHandler]:
     """The routes, over these services."""
-    store, exports = services.store, Exports()
+    store, exports = services.store, Exports(stopping)
 
     @get(
         "/exports/{kind:str}",
+        guards=[may_read],
         operation_class=_ExportOperation,
         responses=PROBLEMS,
         summary="A project's data as a file",
@@ -149,6 +153,7 @@ def export_routes(services: Services) -> list[HTTPRouteHandler]:
 
     @get(
         "/users/{user_id:str}/archive",
+        guards=[may_read],
         operation_class=_ArchiveOperation,
         responses=PROBLEMS,
         summary="Everything about a user",

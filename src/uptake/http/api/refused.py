@@ -1,6 +1,5 @@
 """What is told of refusals and receipts, and how what was refused is tried again."""
 
-import re
 from typing import Annotated, Any
 
 from litestar import get, post
@@ -17,11 +16,13 @@ from uptake.http.api.asking import (
     PROBLEMS,
     AnyRequest,
     Cursor,
+    Guard,
     Limit,
     Moment,
     ask,
     instant,
     key_of,
+    sound_id,
 )
 from uptake.http.ingest import header_map
 from uptake.http.limits import read_body
@@ -36,7 +37,6 @@ from uptake.wiring import Services
 REPLAYED_AT_ONCE = 100
 """Rejections tried again in one request, unless it asks for fewer."""
 
-_ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
 _TICKS_IN_MICROSECOND = TICKS // clock.MICROSECONDS
 
 Text = str | None
@@ -59,11 +59,11 @@ class Replays(Struct, frozen=True):
     next: str | None
 
 
-def reading_routes(services: Services) -> list[HTTPRouteHandler]:
+def refusal_routes(services: Services, may_read: Guard) -> list[HTTPRouteHandler]:
     """What was refused, and what became of a request."""
     store = services.store
 
-    @get("/rejections", responses=PROBLEMS, summary="What was refused, and why")
+    @get("/rejections", guards=[may_read], responses=PROBLEMS, summary="What was refused, and why")
     async def list_rejections(  # noqa: PLR0913, PLR0917 - what can be asked for
         request: AnyRequest,
         format: Format = None,  # noqa: A002 - the query's name
@@ -84,33 +84,44 @@ def reading_routes(services: Services) -> list[HTTPRouteHandler]:
             rejections.page, store, key_of(request).project, only=only, cursor=cursor, limit=limit
         )
 
-    @get("/rejections/{rejection_id:str}", responses=PROBLEMS, summary="A refused item")
+    @get(
+        "/rejections/{rejection_id:str}",
+        guards=[may_read],
+        responses=PROBLEMS,
+        summary="A refused item",
+    )
     async def get_rejection(request: AnyRequest, rejection_id: str) -> rejections.RawRejection:
         """With every reason, and the item as it was sent."""
         key = key_of(request)
         found = await ask(
-            rejections.rejection, store, services.blobs, key.project, _id(rejection_id)
+            rejections.rejection, store, services.blobs, key.project, sound_id(rejection_id)
         )
         permit_users(key, {found.user_id or ""})
         return found
 
-    @get("/requests/{request_id:str}", responses=PROBLEMS, summary="What became of a request")
+    @get(
+        "/requests/{request_id:str}",
+        guards=[may_read],
+        responses=PROBLEMS,
+        summary="What became of a request",
+    )
     async def get_request(request: AnyRequest, request_id: str) -> rejections.Receipts:
         """Of every item, whatever its endpoint could say; by the `X-Request-Id` of its answer."""
         key = key_of(request)
-        found = await ask(rejections.receipts, store, key.project, _id(request_id))
+        found = await ask(rejections.receipts, store, key.project, sound_id(request_id))
         permit_users(key, {told.user_id or "" for told in found.submissions})
         return found
 
     return [list_rejections, get_rejection, get_request]
 
 
-def replay_routes(services: Services) -> list[HTTPRouteHandler]:
+def replay_routes(services: Services, may_replay: Guard) -> list[HTTPRouteHandler]:
     """What was refused, tried again."""
 
     @post(
         "/rejections/{rejection_id:str}/replay",
         status_code=200,
+        guards=[may_replay],
         responses=PROBLEMS,
         summary="Try a refused item again",
     )
@@ -119,11 +130,12 @@ def replay_routes(services: Services) -> list[HTTPRouteHandler]:
         headers = header_map(request.scope["headers"])
         mended = await read_body(request.receive, headers, JSON_LIMIT)
         key, wire = key_of(request), _wire(request, services, mended)
-        return await ask(replay, services, key.project, key.id, _id(rejection_id), wire)
+        return await ask(replay, services, key.project, key.id, sound_id(rejection_id), wire)
 
     @post(
         "/rejections/replay",
         status_code=200,
+        guards=[may_replay],
         responses=PROBLEMS,
         summary="Try refused items again",
     )
@@ -164,12 +176,6 @@ def _wire(request: AnyRequest, services: Services, body: bytes) -> WireRequest:
     base_url = public_url(request, services.public_url)
     request_id = request.scope["state"]["request_id"]
     return WireRequest(request_id, clock.now(), str(request.url), base_url, body=body)
-
-
-def _id(text: str) -> str:
-    if not _ID.fullmatch(text):
-        raise Problem(Kinds.NOT_FOUND)
-    return text
 
 
 def _filter(*texts: Any) -> RejectionFilter:

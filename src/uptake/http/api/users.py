@@ -15,6 +15,7 @@ from uptake.http.api.asking import (
     PROBLEMS,
     AnyRequest,
     Cursor,
+    Guard,
     Limit,
     Moment,
     ask,
@@ -26,11 +27,11 @@ from uptake.reading import samples, users
 from uptake.wiring import Services
 
 
-def user_routes(services: Services) -> list[HTTPRouteHandler]:
+def user_routes(services: Services, may_read: Guard) -> list[HTTPRouteHandler]:
     """The routes, over these services."""
     store = services.store
 
-    @get("/users/{user_id:str}", responses=PROBLEMS, summary="A user's profile")
+    @get("/users/{user_id:str}", guards=[may_read], responses=PROBLEMS, summary="A user's profile")
     async def get_user(request: AnyRequest, user_id: str) -> users.Profile:
         """Attributes, and how much of everything else there is."""
         key = key_of(request)
@@ -38,7 +39,12 @@ def user_routes(services: Services) -> list[HTTPRouteHandler]:
         permit_users(key, {user_id})
         return await ask(users.profile, store, key.project, user_id)
 
-    @get("/users/{user_id:str}/samples", responses=PROBLEMS, summary="A user's samples")
+    @get(
+        "/users/{user_id:str}/samples",
+        guards=[may_read],
+        responses=PROBLEMS,
+        summary="A user's samples",
+    )
     async def get_samples(  # noqa: PLR0913, PLR0917 - what can be asked for
         request: AnyRequest,
         user_id: str,
@@ -66,7 +72,12 @@ def user_routes(services: Services) -> list[HTTPRouteHandler]:
             limit=limit,
         )
 
-    @get("/users/{user_id:str}/images", responses=PROBLEMS, summary="A user's images")
+    @get(
+        "/users/{user_id:str}/images",
+        guards=[may_read],
+        responses=PROBLEMS,
+        summary="A user's images",
+    )
     async def get_images(
         request: AnyRequest, user_id: str, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT
     ) -> users.ImagePage:
@@ -85,7 +96,7 @@ def user_routes(services: Services) -> list[HTTPRouteHandler]:
             limit=limit,
         )
 
-    @get("/documents/{upload_id:str}", responses=PROBLEMS, summary="A document")
+    @get("/documents/{upload_id:str}", guards=[may_read], responses=PROBLEMS, summary="A document")
     async def get_document(request: AnyRequest, upload_id: str) -> users.Document:
         """As it was uploaded."""
         key = key_of(request)

@@ -14,6 +14,8 @@ from uptake.testing.store.commits import Commits
 from uptake.testing.store.concurrency import Concurrency
 from uptake.testing.store.documents import Documents
 from uptake.testing.store.durability import Durability
+from uptake.testing.store.erasures import Erasures
+from uptake.testing.store.expiry import Expiry
 from uptake.testing.store.faults import Faults
 from uptake.testing.store.images import Images
 from uptake.testing.store.registry import RegistryOfStore
@@ -33,6 +35,8 @@ class StoreConformance(
     Batches,
     Rejections,
     Snapshots,
+    Erasures,
+    Expiry,
     RegistryOfStore,
     Concurrency,
     Faults,

@@ -1,5 +1,6 @@
 """What a store must do when many write at once."""
 
+import random
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -11,7 +12,7 @@ from typing import TypeVar
 import pytest
 
 from uptake.store.base import AlreadyExists, Store
-from uptake.store.records import Rate, Written, WrittenDocument, WrittenImage
+from uptake.store.records import Entry, Rate, Record, Written, WrittenDocument, WrittenImage
 from uptake.testing.store.making import (
     NOON,
     attributes,
@@ -46,6 +47,20 @@ def at_once(work: Callable[[int], Result]) -> list[Result]:
 
     with ThreadPoolExecutor(THREADS) as pool:
         return list(pool.map(start, range(THREADS)))
+
+
+def _mixture(chosen: random.Random, users: Sequence[str], name: str, project: str) -> Entry:
+    """Something of every kind of users by chance, in an order by chance."""
+    shared = chosen.sample(users, 3)
+    records: list[Record] = [
+        attributes(chosen.choice(users), **{name: "x"}),
+        batch(chosen.choice(users), name),
+        image(chosen.choice(users), name),
+        *(document(user, user, digest=digest_of(user)) for user in shared),
+        attributes(chosen.choice(users), b=name),
+    ]
+    chosen.shuffle(records)
+    return entry(*records, project=project)
 
 
 class Concurrency(OpensStore):
@@ -160,6 +175,28 @@ class Concurrency(OpensStore):
             **{f"{number}/{i}": "x" for number in range(THREADS) for i in range(4)},
             **{f"{number}": "3" for number in range(THREADS)},
         }
+
+    def test_groups_of_any_mixture_get_past_each_other(self, stores: Sequence[Store]) -> None:
+        """All kinds of records of the same users, in every order: each group is written once."""
+        users = [f"user {i}" for i in range(6)]
+
+        def send(number: int) -> None:
+            chosen = random.Random(number)  # noqa: S311
+            for i in range(6):
+                projects = chosen.sample(["default", "other"], 2)
+                group = [_mixture(chosen, users, f"{number}:{i}", project) for project in projects]
+                stores[number % OPENED].commit(group)
+
+        at_once(send)
+        for project in ("default", "other"):
+            kept = [c for u in users for c in stores[0].batches(project, u, "steps", *EVER)]
+            assert sorted(kept) == sorted(
+                f"{number}:{i}".encode() for number in range(THREADS) for i in range(6)
+            )
+            images = [i.image_id for u in users for i in stores[0].images(project, u, 0, 1000)]
+            assert sorted(images) == list(range(1_000_001, 1_000_001 + 6 * THREADS))
+            found = [stores[0].document(project, user) for user in users]
+            assert [one.user_id for one in found if one] == users
 
     def test_every_use_of_a_key_is_counted(self, stores: Sequence[Store]) -> None:
         """No two uses are told the same count."""

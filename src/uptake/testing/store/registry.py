@@ -5,7 +5,7 @@ import pytest
 
 from uptake.store.base import AlreadyExists, Store
 from uptake.store.records import DocumentType, Rate
-from uptake.testing.store.making import NOON, digest_of, key
+from uptake.testing.store.making import NOON, attributes, batch, digest_of, entry, key
 from uptake.testing.store.opening import OpensStore
 
 SECOND = 1_000_000
@@ -33,13 +33,22 @@ class Projects(OpensStore):
                 store.add_project(name, NOON)
         assert store.projects() == ["default", "one"]
 
+    def test_a_name_that_is_taken_spoils_nothing(self, store: Store) -> None:
+        """What was written before can be written in the same way after it."""
+        for i in range(3):
+            store.commit([entry(attributes("anna", a=f"{i}"), batch("anna", f"{i}"))])
+            with pytest.raises(AlreadyExists):
+                store.add_project("default", NOON)
+        assert store.batches("default", "anna", "steps", 0, 0) == [b"0", b"1", b"2"]
+
 
 class Keys(OpensStore):
     """Keys are found by the digest of their secret."""
 
     def test_a_key_comes_back_as_it_was(self, store: Store) -> None:
         """With all that it may have, and with nothing but what it must have."""
-        full = key("k-1", user="anna \u00e9", rate=Rate(300, 60), expires_at=NOON + 90 * SECOND)
+        century = 100 * 366 * 86400
+        full = key("k-1", user="anna \u00e9", rate=Rate(10**9, century), expires_at=NOON + SECOND)
         bare = msgspec.structs.replace(key("k-2"), scopes=("admin",))
         store.add_key(full)
         store.add_key(bare)

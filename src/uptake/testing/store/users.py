@@ -112,6 +112,23 @@ class Users(OpensStore):
         assert user is not None
         assert (user.user_id, user.attributes) == (text, {text: text, "other": text})
 
+    def test_a_text_that_no_name_can_be_finds_nothing(self, store: Store) -> None:
+        """A NUL is in no name that is kept, but anyone may ask for one that has it."""
+        store.commit([entry(attributes("anna", a="1"), image("anna", "x", name="anna"))])
+        store.commit([entry(document("anna", "anna"), batch("anna", "x"))])
+        for text in ("anna\0", "\0", "an\0na"):
+            assert store.user("default", text) is None
+            assert store.user(text, "anna") is None
+            assert store.spans("default", text) == []
+            assert store.batches("default", text, "steps", -9, 9) == []
+            assert store.document("default", text) is None
+            assert store.images("default", text, 0, 9) == []
+            assert store.image(text) is None
+            assert store.rejections(text, "", 9) == []
+            assert store.document_type("default", text) is None
+            assert store.key(text) is None
+            assert store.revoke_key(text, NOON) is False
+
     def test_texts_that_look_alike_are_users_apart(self, store: Store) -> None:
         """Case, spaces, accents and their composition tell users apart."""
         alike = ["anna", "Anna", "ANNA", "anna ", " anna", "\u00e5nna", "a\u030anna", "anna\u200b"]

@@ -1,0 +1,120 @@
+"""Blobs into the files of a backup and out of them, several at a time."""
+
+import hashlib
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path, PurePosixPath
+from typing import TypeVar
+
+from uptake.backup.manifest import Damaged, sync_folder
+from uptake.blobs import Blobs
+
+LISTED = ("name", "bytes", "sha256")
+"""What the list of blobs has of each."""
+
+THREADS = 4
+WAITING = 8
+"""Blobs in memory at a time; the largest have 20 MiB."""
+
+Listed = tuple[str, int, str]
+_In = TypeVar("_In")
+_Out = TypeVar("_Out")
+
+
+def in_threads(work: Callable[[_In], _Out], things: Iterable[_In]) -> Iterator[_Out]:
+    """What comes of each thing, in their order; few of them are under way at a time."""
+    with ThreadPoolExecutor(THREADS) as pool:
+        waiting: deque[Future[_Out]] = deque()
+        try:
+            for thing in things:
+                waiting.append(pool.submit(work, thing))
+                if len(waiting) == WAITING:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+class Collecting:
+    """Copies blobs into a folder.
+
+    Attributes:
+        bytes: size of those copied.
+        missing: names of those that were not there.
+    """
+
+    def __init__(self, blobs: Blobs, folder: Path) -> None:
+        self._blobs = blobs
+        self._folder = folder
+        self.bytes = 0
+        self.missing: list[str] = []
+
+    def run(self, names: Iterable[str]) -> Iterator[Listed]:
+        """Copy the blobs of these names; each is listed once, however often it is named."""
+        for name, copied in in_threads(self._copy, names):
+            if copied is None:
+                continue
+            if copied == _MISSING:
+                self.missing.append(name)
+                continue
+            size, sha256 = copied
+            self.bytes += size
+            yield name, size, sha256
+
+    def _copy(self, name: str) -> tuple[str, tuple[int, str] | None]:
+        """Name, and size and digest; None when somebody else copies it."""
+        path = file_of(self._folder, name)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            file = path.open("xb")
+        except FileExistsError:
+            return name, None
+        with file:
+            content = self._blobs.get(name)
+            if content is None:
+                path.unlink()
+                return name, _MISSING
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        return name, (len(content), hashlib.sha256(content).hexdigest())
+
+    def sync(self) -> None:
+        """Have the names of all copies on disk."""
+        for folder, _, _ in os.walk(self._folder):
+            sync_folder(Path(folder))
+
+
+_MISSING = (0, "")
+
+
+def file_of(folder: Path, name: str) -> Path:
+    """Where a blob lies in the folder of a backup's blobs.
+
+    Raises:
+        Damaged: the name leads out of it.
+    """
+    parts = PurePosixPath(name).parts
+    if not parts or parts[0] == "/" or ".." in parts:
+        raise Damaged(f"{name!r} is no name of a blob")
+    return folder.joinpath(*parts)
+
+
+def read_blob(folder: Path, listed: Listed) -> bytes:
+    """A blob out of the folder of a backup's blobs.
+
+    Raises:
+        Damaged: it is not there, or not as it is listed.
+    """
+    name, size, sha256 = listed
+    try:
+        content = file_of(folder, name).read_bytes()
+    except FileNotFoundError:
+        raise Damaged(f"blobs/{name} is not there") from None
+    if len(content) != size or hashlib.sha256(content).hexdigest() != sha256:
+        raise Damaged(f"blobs/{name} is not what it was when the backup was made")
+    return content

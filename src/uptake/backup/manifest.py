@@ -1,0 +1,120 @@
+"""What a backup holds, and the sums by which damage is noticed."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+FORMAT = 1
+"""The form of the folder; another one is refused."""
+
+MANIFEST = "manifest.json"
+BLOB_LIST = "blobs.rows"
+BLOBS = "blobs"
+TABLES = "tables"
+
+Count = Annotated[int, msgspec.Meta(ge=0)]
+Sha256 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+
+
+class Damaged(Exception):
+    """A folder is no whole backup; the message names the place."""
+
+
+class RowFile(msgspec.Struct, frozen=True):
+    """A file of rows.
+
+    Attributes:
+        columns: what each value of a row is.
+        rows: how many there are.
+        bytes, sha256: of the file; the digest in hexadecimal.
+    """
+
+    columns: tuple[str, ...]
+    rows: Count
+    bytes: Count
+    sha256: Sha256
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """What a backup holds.
+
+    Attributes:
+        format: `FORMAT`.
+        uptake: version of the program that made it.
+        created_at: when its rows were as they are, ISO 8601.
+        revision: of the schema that the rows have.
+        tables: the file of each table, by its name.
+        blobs: the file that lists the blobs.
+        blob_bytes: their size together.
+    """
+
+    format: int
+    uptake: str
+    created_at: str
+    revision: str
+    tables: dict[str, RowFile]
+    blobs: RowFile
+    blob_bytes: Count
+
+    @property
+    def rows(self) -> int:
+        """How many rows all tables have together."""
+        return sum(file.rows for file in self.tables.values())
+
+    @property
+    def bytes(self) -> int:
+        """Size of everything but the manifest."""
+        return sum(file.bytes for file in [*self.tables.values(), self.blobs]) + self.blob_bytes
+
+
+def table_file(folder: Path, name: str) -> Path:
+    """Where the rows of a table are."""
+    return folder / TABLES / f"{name}.rows"
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Say that a backup is whole: written last, and found on disk after a power cut."""
+    unfinished = folder / f"{MANIFEST}.unfinished"
+    with unfinished.open("xb") as file:
+        file.write(msgspec.json.format(msgspec.json.encode(manifest)) + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.rename(folder / MANIFEST)
+    sync_folder(folder)
+    sync_folder(folder.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder on disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """What the backup in a folder holds.
+
+    Raises:
+        Damaged: there is no whole backup, or one of another form.
+    """
+    try:
+        content = (folder / MANIFEST).read_bytes()
+    except FileNotFoundError:
+        raise Damaged(f"{folder} has no {MANIFEST}: no backup, or an unfinished one") from None
+    try:
+        if msgspec.json.decode(content, type=_Form).format != FORMAT:
+            raise Damaged(f"{folder} was made by a newer version of Uptake; use that one")
+        manifest = msgspec.json.decode(content, type=Manifest)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Damaged(f"{MANIFEST}: {error}") from error
+    if odd := [name for name in manifest.tables if not name.isidentifier()]:
+        raise Damaged(f"{MANIFEST}: {odd[0]!r} is no table")
+    return manifest
+
+
+class _Form(msgspec.Struct):
+    format: int

@@ -1,0 +1,80 @@
+"""What became of a submission, after what was written of it."""
+
+from collections.abc import Sequence
+
+from uptake.blobs import Blobs
+from uptake.intake.accept import Judged, key_reused
+from uptake.model.items import Attributes, Document, SampleBatch
+from uptake.model.problems import Kinds, Problem
+from uptake.model.receipt import (
+    Kept,
+    KeptAttributes,
+    KeptDocument,
+    KeptImage,
+    KeptSamples,
+    Receipt,
+)
+from uptake.store.base import Items
+from uptake.store.records import (
+    DocumentRecord,
+    Erased,
+    ImageRecord,
+    Written,
+    WrittenDocument,
+    WrittenImage,
+)
+
+
+def receipt(judged: Judged, written: Sequence[Written]) -> Receipt:
+    """What became of every item, after what was written of it.
+
+    Those of users who were erased are in no list: they are not kept, and why is not remembered.
+
+    Raises:
+        Problem: `ERASED`, when nothing is kept because of that.
+    """
+    kept: list[Kept] = []
+    refusals = list(judged.refusals)
+    for item, record, stands in zip(judged.items, judged.entry.records, written, strict=True):
+        if isinstance(stands, Erased):
+            continue
+        if isinstance(item, Attributes):
+            kept.append(KeptAttributes(item.user_id))
+        elif isinstance(stands, WrittenDocument) and isinstance(record, DocumentRecord):
+            if stands.digest == record.digest:
+                kept.append(KeptDocument(record.upload_id, replayed=not stands.new))
+            elif isinstance(item, Document):
+                refusals.append(key_reused(item))
+        elif isinstance(stands, WrittenImage) and isinstance(record, ImageRecord):
+            kept.append(KeptImage(stands.image_id, stands.name, record.uploaded_bytes))
+        elif isinstance(item, SampleBatch):
+            kept.append(KeptSamples(item.received))
+    if not kept and any(isinstance(stands, Erased) for stands in written):
+        raise Problem(Kinds.ERASED)
+    return Receipt(judged.entry.received_at, tuple(kept), tuple(refusals))
+
+
+def may_leave_bytes(judged: Judged, written: Sequence[Written]) -> bool:
+    """Whether bytes may have been put away for a user of whom it then turned out to be erased."""
+    refused = judged.entry.rejections
+    return Erased() in written or any(refusal.raw_blob is not None for refusal in refused)
+
+
+def forget(store: Items, blobs: Blobs, judged: Judged, written: Sequence[Written]) -> None:
+    """Remove the bytes that were put away for users who were erased.
+
+    Raises:
+        StoreUnavailable, BlobsUnavailable: they may still be there.
+    """
+    entry = judged.entry
+    names = [
+        record.blob
+        for record, stands in zip(entry.records, written, strict=True)
+        if isinstance(record, ImageRecord) and isinstance(stands, Erased)
+    ]
+    names += [
+        refusal.raw_blob
+        for refusal in entry.rejections
+        if refusal.raw_blob and store.rejection(entry.project, refusal.rejection_id) is None
+    ]
+    blobs.delete(names)

@@ -1,0 +1,89 @@
+"""What is done beside the requests: each piece of it by one process of all, at its time."""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from uptake.blobs import Blobs, BlobsUnavailable
+from uptake.intake.erase import Eraser
+from uptake.intake.retain import expire
+from uptake.model import clock
+from uptake.store.base import Registry, Store, StoreUnavailable
+
+LOOK_SECONDS = 10.0
+"""How often a process looks whether there is something to do."""
+
+ERASURES_SECONDS = 60
+RETENTION_SECONDS = 3600
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Chore:
+    """A piece of work that comes again; claimed in the store, so one process of all does it."""
+
+    name: str
+    seconds: int
+    do: Callable[[], None]
+
+
+class Upkeep:
+    """A thread that does chores."""
+
+    def __init__(self, registry: Registry, chores: Sequence[Chore]) -> None:
+        self._registry = registry
+        self._chores = chores
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="upkeep", daemon=True)
+
+    def start(self) -> None:
+        """Begin, and look at once."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Finish what is being done, and stop."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            for chore in self._chores:
+                self._do(chore)
+            self._stop.wait(LOOK_SECONDS)
+
+    def _do(self, chore: Chore) -> None:
+        now = clock.now()
+        try:
+            until = now + chore.seconds * clock.MICROSECONDS
+            if not self._stop.is_set() and self._registry.claim(chore.name, now, until):
+                chore.do()
+        except (StoreUnavailable, BlobsUnavailable) as error:
+            _log.warning("chore put off", chore=chore.name, reason=str(error))
+        except Exception as error:  # noqa: BLE001 - the other chores go on
+            _log.error("chore failed", chore=chore.name, exc_info=error)
+
+
+def chores(store: Store, blobs: Blobs) -> tuple[Chore, ...]:
+    """All there is to do."""
+
+    def finish_erasures() -> None:
+        finished = Eraser(store, blobs).resume()
+        if finished:
+            _log.info("erasures finished", erasures=finished)
+
+    def apply_retention() -> None:
+        now = clock.now()
+        for project in store.projects():
+            for rule in store.retention(project):
+                taken = expire(store, blobs, project, rule, now)
+                if taken:
+                    _log.info("retention", kind=rule.kind, type=rule.type, taken=taken)
+
+    return (
+        Chore("erasures", ERASURES_SECONDS, finish_erasures),
+        Chore("retention", RETENTION_SECONDS, apply_retention),
+    )

@@ -1,0 +1,179 @@
+"""Users taken away, and what keeps them from coming back.
+
+Every group of entries reads its project's row in `tombstone_changes` first, and shares a lock on
+it; an erasure changes that row first, and so waits for the groups before it and keeps those after
+it waiting. The row's number tells each process whether it knows all tombstones.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Table, delete, func, select, update
+
+from uptake.model import ids
+from uptake.store import tables as t
+from uptake.store.database import Database
+from uptake.store.records import Entry, Erasure
+
+Owner = tuple[str, str]
+"""Project and user."""
+
+_COUNTED: dict[str, Table] = {
+    "documents": t.documents,
+    "images": t.images,
+    "rejections": t.rejections,
+    "receipts": t.receipts,
+    "keys": t.keys,
+}
+_ERASURE = [t.erasures.c[name] for name in Erasure.__struct_fields__]
+
+
+class Tombstones:
+    """The tombstones that a process knows."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[int, frozenset[str]]] = {}
+
+    def among(self, connection: Connection, entries: Iterable[Entry]) -> set[Owner]:
+        """Which users of these entries were erased; none more will be while this transaction lasts.
+
+        Args:
+            connection: in a transaction that writes, of which this is the first query.
+            entries: what it will write.
+        """
+        projects = {entry.project for entry in entries}
+        numbers = (
+            select(t.tombstone_changes)
+            .where(t.tombstone_changes.c.project_id.in_(sorted(projects)))
+            .order_by(t.tombstone_changes.c.project_id)
+            .with_for_update(read=True)
+        )
+        found: set[Owner] = set()
+        for project, number in connection.execute(numbers).all():
+            hashes = self._hashes(connection, project, number)
+            if hashes:
+                found |= {
+                    owner
+                    for owner in _owners(entries)
+                    if owner[0] == project and ids.user_hash(owner[1]) in hashes
+                }
+        return found
+
+    def _hashes(self, connection: Connection, project: str, number: int) -> frozenset[str]:
+        known, hashes = self._known.get(project, (0, frozenset()))
+        if known != number:
+            query = select(t.tombstones.c.user_hash).filter_by(project_id=project)
+            hashes = frozenset(connection.scalars(query))
+            self._known[project] = (number, hashes)
+        return hashes
+
+
+def _owners(entries: Iterable[Entry]) -> set[Owner]:
+    return {
+        (entry.project, item.user_id)
+        for entry in entries
+        for item in (*entry.records, *entry.rejections)
+        if item.user_id
+    }
+
+
+class Erasing(Database):
+    """The part of the port `Items` that erases, on SQL."""
+
+    def erase(self, project: str, user_id: str, erasure_id: str, moment: int) -> Erasure:
+        """See `Items.erase`."""
+        user = {"project_id": project, "user_id": user_id}
+        user_hash = ids.user_hash(user_id)
+        with self.writing() as connection:
+            self._change(connection, project)
+            counts = _take_away(connection, user)
+            insert = self.insert(t.tombstones).values(
+                project_id=project, user_hash=user_hash, erased_at=moment
+            )
+            connection.execute(insert.on_conflict_do_nothing())
+            erasure = Erasure(erasure_id, user_hash, moment, counts)
+            row = msgspec.structs.asdict(erasure) | {
+                "project_id": project,
+                "counts": msgspec.json.encode(counts).decode(),
+            }
+            connection.execute(self.insert(t.erasures), row)
+        return erasure
+
+    def _change(self, connection: Connection, project: str) -> None:
+        insert = self.insert(t.tombstone_changes).values(project_id=project, number=1)
+        connection.execute(
+            insert.on_conflict_do_update(
+                index_elements=["project_id"], set_={"number": t.tombstone_changes.c.number + 1}
+            )
+        )
+
+    def readmit(self, project: str, user_id: str) -> bool:
+        """See `Items.readmit`."""
+        gone = delete(t.tombstones).filter_by(project_id=project, user_hash=ids.user_hash(user_id))
+        with self.writing() as connection:
+            self._change(connection, project)
+            return connection.execute(gone).rowcount > 0
+
+    def finish_erasure(self, project: str, erasure_id: str, moment: int) -> None:
+        """See `Items.finish_erasure`."""
+        key = {"project_id": project, "erasure_id": erasure_id}
+        with self.writing() as connection:
+            connection.execute(update(t.erasures).filter_by(**key).values(finished_at=moment))
+
+    def erasure(self, project: str, erasure_id: str) -> Erasure | None:
+        """See `Items.erasure`."""
+        query = select(*_ERASURE).filter_by(project_id=project, erasure_id=erasure_id)
+        with self.reading() as connection:
+            row = connection.execute(query).mappings().one_or_none()
+        return None if row is None else _erasure(dict(row))
+
+    def erasures(self, project: str, after: str, limit: int) -> list[Erasure]:
+        """See `Items.erasures`."""
+        query = (
+            select(*_ERASURE)
+            .filter_by(project_id=project)
+            .where(t.erasures.c.erasure_id > after)
+            .order_by(t.erasures.c.erasure_id)
+            .limit(limit)
+        )
+        with self.reading() as connection:
+            return [_erasure(dict(row)) for row in connection.execute(query).mappings()]
+
+    def unfinished_erasures(self) -> list[tuple[str, Erasure]]:
+        """See `Items.unfinished_erasures`."""
+        query = (
+            select(t.erasures.c.project_id, *_ERASURE)
+            .where(t.erasures.c.finished_at.is_(None))
+            .order_by(t.erasures.c.erasure_id)
+        )
+        with self.reading() as connection:
+            rows = [dict(row) for row in connection.execute(query).mappings()]
+        return [(row.pop("project_id"), _erasure(row)) for row in rows]
+
+
+def _take_away(connection: Connection, user: dict[str, Any]) -> dict[str, int]:
+    """Delete all rows of a user; how many there were by kind."""
+    b = t.sample_batches
+    samples = connection.scalar(select(func.sum(b.c.count)).filter_by(**user)) or 0
+    connection.execute(delete(b).filter_by(**user))
+    uploads = select(t.documents.c.upload_id).filter_by(**user).scalar_subquery()
+    connection.execute(
+        delete(t.uploads).where(
+            t.uploads.c.project_id == user["project_id"], t.uploads.c.upload_id.in_(uploads)
+        )
+    )
+    names = select(t.images.c.name).filter_by(**user).scalar_subquery()
+    connection.execute(delete(t.image_names).where(t.image_names.c.name.in_(names)))
+    keys = select(t.keys.c.id).filter_by(**user).scalar_subquery()
+    connection.execute(delete(t.key_uses).where(t.key_uses.c.key_id.in_(keys)))
+    counts = {"users": connection.execute(delete(t.users).filter_by(**user)).rowcount}
+    counts["samples"] = int(samples)
+    for name, table in _COUNTED.items():
+        counts[name] = connection.execute(delete(table).filter_by(**user)).rowcount
+    return counts
+
+
+def _erasure(row: dict[str, Any]) -> Erasure:
+    row["counts"] = msgspec.json.decode(row["counts"], type=dict[str, int])
+    return Erasure(**row)

@@ -1,0 +1,92 @@
+"""What has been kept long enough, found and taken away a page at a time."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Table, delete, exists, func, select, tuple_
+
+from uptake.store import tables as t
+from uptake.store.database import Database
+from uptake.store.records import Expired, RetentionRule
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A kind of data: its table, its key after the project, what counts, and what is a type."""
+
+    table: Table
+    key: tuple[str, ...]
+    count: str | None = None
+    type: str | None = None
+    blob: str | None = None
+
+
+_KINDS = {
+    "samples": _Kept(t.sample_batches, ("user_id", "metric", "digest"), "count", "metric"),
+    "documents": _Kept(t.documents, ("user_id", "upload_id"), type="type"),
+    "images": _Kept(t.images, ("user_id", "image_id"), blob="blob"),
+    "rejections": _Kept(t.rejections, ("user_id", "rejection_id"), blob="raw_blob"),
+    "receipts": _Kept(t.receipts, ("request_id", "received_at", "place")),
+}
+
+
+class Expiring(Database):
+    """The part of the port `Items` that lets things go with time, on SQL."""
+
+    def expired(self, project: str, rule: RetentionRule, before: int) -> int:
+        """See `Items.expired`."""
+        kind = _KINDS[rule.kind]
+        count = func.count() if kind.count is None else func.sum(kind.table.c[kind.count])
+        query = select(count).select_from(kind.table).where(*_due(project, rule, before))
+        with self.reading() as connection:
+            return int(connection.scalar(query) or 0)
+
+    def expire(
+        self, project: str, rule: RetentionRule, before: int, after: tuple[Any, ...], limit: int
+    ) -> Expired:
+        """See `Items.expire`."""
+        kind = _KINDS[rule.kind]
+        key = [kind.table.c[name] for name in kind.key]
+        due = _due(project, rule, before)
+        if after:
+            due.append(tuple_(*key) > tuple_(*after))
+        extra = [kind.table.c[name] for name in (kind.count, kind.blob) if name is not None]
+        page = select(*key, *extra).where(*due).order_by(*key).limit(limit)
+        with self.writing() as connection:
+            rows = [row._mapping for row in connection.execute(page)]  # noqa: SLF001 - its name
+            for row in rows:
+                _take(
+                    connection,
+                    kind,
+                    {"project_id": project} | {name: row[name] for name in kind.key},
+                )
+            blobs = {row[kind.blob] for row in rows} - {None} if kind.blob else set()
+            left = tuple(sorted(b for b in blobs if not _in_use(connection, kind, b)))
+        count = sum(row[kind.count] for row in rows) if kind.count else len(rows)
+        last = tuple(rows[-1][name] for name in kind.key) if len(rows) == limit else ()
+        return Expired(count, left, last)
+
+
+def _due(project: str, rule: RetentionRule, before: int) -> list[Any]:
+    kind = _KINDS[rule.kind]
+    columns = kind.table.c
+    due: list[Any] = [columns.project_id == project, columns.received_at < before]
+    if rule.type and kind.type is not None:
+        due.append(columns[kind.type] == rule.type)
+    return due
+
+
+def _take(connection: Connection, kind: _Kept, key: dict[str, Any]) -> None:
+    """Delete a row, and what points at it."""
+    if kind.table is t.documents:
+        upload = {"project_id": key["project_id"], "upload_id": key["upload_id"]}
+        connection.execute(delete(t.uploads).filter_by(**upload))
+    if kind.table is t.images:
+        connection.execute(delete(t.image_names).filter_by(**key))
+    connection.execute(delete(kind.table).filter_by(**key))
+
+
+def _in_use(connection: Connection, kind: _Kept, blob: str) -> bool:
+    """Whether another row of the same content goes on; it is the same user's."""
+    column = kind.table.c[kind.blob or ""]
+    return bool(connection.scalar(select(exists().where(column == blob))))

@@ -1,0 +1,114 @@
+"""What lets things go with time in the store in memory."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from uptake.store.memory_registry import MemoryRegistry
+from uptake.store.records import (
+    BatchRecord,
+    Expired,
+    KeptDocument,
+    KeptImage,
+    KeptReceipt,
+    KeptRejection,
+    RetentionRule,
+)
+
+
+class _Kept(NamedTuple):
+    """Something that is kept: its place in the order of its kind, and how it is taken away."""
+
+    place: tuple[Any, ...]
+    type: str
+    received_at: int
+    size: int
+    blob: str | None
+    take: Callable[[], object]
+
+
+class MemoryExpiry(MemoryRegistry):
+    """The part of the port `Items` that lets things go with time."""
+
+    _batches: dict[tuple[str, str, Any, bytes], tuple[int, BatchRecord, int]]
+    _documents: dict[tuple[str, str], tuple[bytes | None, KeptDocument]]
+    _images: dict[tuple[str, str, bytes], KeptImage]
+    _names: dict[str, KeptImage]
+    _rejections: dict[tuple[str, str], KeptRejection]
+    _receipts: list[tuple[str, KeptReceipt]]
+
+    def expired(self, project: str, rule: RetentionRule, before: int) -> int:
+        """See `Items.expired`."""
+        with self.alone():
+            return sum(kept.size for kept in self._due(project, rule, before))
+
+    def expire(
+        self, project: str, rule: RetentionRule, before: int, after: tuple[Any, ...], limit: int
+    ) -> Expired:
+        """See `Items.expire`."""
+        with self.alone():
+            due = sorted(self._due(project, rule, before), key=lambda kept: kept.place)
+            page = [kept for kept in due if kept.place > after][:limit]
+            for kept in page:
+                kept.take()
+            blobs = {kept.blob for kept in page if kept.blob is not None}
+            in_use = {image.blob for image in self._images.values()}
+            in_use |= {kept.record.raw_blob or "" for kept in self._rejections.values()}
+            last = page[-1].place if len(page) == limit else ()
+            return Expired(sum(kept.size for kept in page), tuple(sorted(blobs - in_use)), last)
+
+    def _due(self, project: str, rule: RetentionRule, before: int) -> list[_Kept]:
+        kinds: dict[str, Callable[[str], Iterator[_Kept]]] = {
+            "samples": self._kept_samples,
+            "documents": self._kept_documents,
+            "images": self._kept_images,
+            "rejections": self._kept_rejections,
+            "receipts": self._kept_receipts,
+        }
+        typed = rule.type if rule.kind in {"samples", "documents"} else ""
+        return [
+            kept
+            for kept in kinds[rule.kind](project)
+            if kept.received_at < before and typed in {"", kept.type}
+        ]
+
+    def _kept_samples(self, project: str) -> Iterator[_Kept]:
+        for key, (_, batch, received_at) in self._batches.items():
+            if key[0] == project:
+                take = _taking(self._batches, key)
+                yield _Kept(key[1:], batch.metric, received_at, batch.count, None, take)
+
+    def _kept_documents(self, project: str) -> Iterator[_Kept]:
+        for key, (_, kept) in self._documents.items():
+            if key[0] == project:
+                place, take = (kept.user_id, kept.upload_id), _taking(self._documents, key)
+                yield _Kept(place, kept.type, kept.received_at, 1, None, take)
+
+    def _kept_images(self, project: str) -> Iterator[_Kept]:
+        for key, image in self._images.items():
+            if key[0] == project:
+                place, take = (image.user_id, image.image_id), self._taking_image(key)
+                yield _Kept(place, "", image.received_at, 1, image.blob, take)
+
+    def _taking_image(self, key: tuple[str, str, bytes]) -> Callable[[], object]:
+        return lambda: self._names.pop(self._images.pop(key).name)
+
+    def _kept_rejections(self, project: str) -> Iterator[_Kept]:
+        for key, kept in self._rejections.items():
+            if key[0] == project:
+                record, take = kept.record, _taking(self._rejections, key)
+                place = (record.user_id, record.rejection_id)
+                yield _Kept(place, "", kept.received_at, 1, record.raw_blob, take)
+
+    def _kept_receipts(self, project: str) -> Iterator[_Kept]:
+        for number, pair in enumerate(self._receipts):
+            owner, kept = pair
+            if owner == project:
+                place = (kept.request_id, kept.received_at, number)
+                yield _Kept(place, "", kept.received_at, 1, None, self._taking_receipt(pair))
+
+    def _taking_receipt(self, pair: tuple[str, KeptReceipt]) -> Callable[[], object]:
+        return lambda: self._receipts.remove(pair)
+
+
+def _taking(kept: dict[Any, Any], key: object) -> Callable[[], object]:
+    return lambda: kept.pop(key)

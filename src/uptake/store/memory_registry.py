@@ -1,0 +1,125 @@
+"""The registry's half of the store in memory, and the lock that both halves share."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from msgspec.structs import replace
+
+from uptake.model.clock import MICROSECONDS
+from uptake.store.base import DEFAULT_PROJECT, AlreadyExists, StoreUnavailable
+from uptake.store.records import DocumentType, Key, Rate, RetentionRule
+
+
+class MemoryRegistry:
+    """Projects, keys and document types.
+
+    Attributes:
+        reachable: set to False to see what happens when a store cannot be reached.
+    """
+
+    def __init__(self) -> None:
+        self.reachable = True
+        self._lock = threading.Lock()
+        self._projects = {DEFAULT_PROJECT}
+        self._keys: dict[str, Key] = {}
+        self._uses: dict[str, tuple[int, int]] = {}
+        self._rules: dict[str, list[RetentionRule]] = {}
+        self._claims: dict[str, int] = {}
+        self._types: dict[tuple[str, str], DocumentType] = {}
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Let nobody else in meanwhile."""
+        with self._lock:
+            if not self.reachable:
+                raise StoreUnavailable("the store is out of reach")
+            yield
+
+    def add_project(self, name: str, created_at: int) -> None:  # noqa: ARG002 - the port's
+        """See `Registry.add_project`."""
+        with self.alone():
+            if name in self._projects:
+                raise AlreadyExists(name)
+            self._projects.add(name)
+
+    def projects(self) -> list[str]:
+        """See `Registry.projects`."""
+        with self.alone():
+            return sorted(self._projects)
+
+    def add_key(self, key: Key) -> None:
+        """See `Registry.add_key`."""
+        with self.alone():
+            self._keys[key.id] = key
+
+    def key(self, digest: str) -> Key | None:
+        """See `Registry.key`."""
+        with self.alone():
+            return next((key for key in self._keys.values() if key.digest == digest), None)
+
+    def keys(self) -> list[Key]:
+        """See `Registry.keys`."""
+        with self.alone():
+            return sorted(self._keys.values(), key=lambda key: (key.created_at, key.id))
+
+    def revoke_key(self, key_id: str, moment: int) -> bool:
+        """See `Registry.revoke_key`."""
+        with self.alone():
+            if key_id not in self._keys:
+                return False
+            self._keys[key_id] = replace(self._keys[key_id], revoked_at=moment)
+            return True
+
+    def put_type(self, project: str, document_type: DocumentType) -> None:
+        """See `Registry.put_type`."""
+        with self.alone():
+            key = (project, document_type.name)
+            known = self._types.get(key, document_type)
+            self._types[key] = replace(known, schema=document_type.schema)
+
+    def document_type(self, project: str, name: str) -> DocumentType | None:
+        """See `Registry.document_type`."""
+        with self.alone():
+            return self._types.get((project, name))
+
+    def document_types(self, project: str) -> list[DocumentType]:
+        """See `Registry.document_types`."""
+        with self.alone():
+            found = [kept for (owner, _), kept in self._types.items() if owner == project]
+        return sorted(found, key=lambda document_type: document_type.name)
+
+    def spend(self, key_id: str, rate: Rate, moment: int) -> int:
+        """See `Registry.spend`."""
+        window = moment // (rate.seconds * MICROSECONDS)
+        with self.alone():
+            counted, uses = self._uses.get(key_id, (window, 0))
+            uses = uses + 1 if counted == window else 1
+            self._uses[key_id] = (window, uses)
+            return uses
+
+    def put_retention(self, project: str, rules: Sequence[RetentionRule]) -> None:
+        """See `Registry.put_retention`."""
+        with self.alone():
+            self._rules[project] = sorted(rules, key=lambda rule: (rule.kind, rule.type))
+
+    def retention(self, project: str) -> list[RetentionRule]:
+        """See `Registry.retention`."""
+        with self.alone():
+            return list(self._rules.get(project, []))
+
+    def claim(self, name: str, now: int, until: int) -> bool:
+        """See `Registry.claim`."""
+        with self.alone():
+            if self._claims.get(name, now) > now:
+                return False
+            self._claims[name] = until
+            return True
+
+    def ping(self) -> None:
+        """See `Registry.ping`."""
+        with self.alone():
+            pass
+
+    def close(self) -> None:
+        """See `Registry.close`."""

@@ -1,0 +1,252 @@
+"""PostgreSQL: many writers on many nodes, every commit on the server's disk."""
+
+import random
+import select
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+import sqlalchemy
+from sqlalchemy import Connection, Engine, event
+
+from uptake.store import migrations
+from uptake.store.base import StoreUnavailable, StoreUnusable
+from uptake.store.contents import Contents
+from uptake.store.database import translated
+from uptake.store.marks import LANES
+from uptake.store.pipeline import Pipeline, Prepared
+from uptake.store.records import Entry, Written
+from uptake.store.sql import SqlStore
+from uptake.store.unnest import PIPELINE, UnnestedRows
+
+DRIVER = "postgresql+psycopg"
+
+CONNECTIONS = 4
+MORE_CONNECTIONS = 4
+"""Connections that a process keeps, and how many more it opens for a while: one for each thread
+that writes or reads."""
+
+CONNECT_SECONDS = 5
+"""How long a new connection may take: requests wait for it."""
+
+SLOW_SECONDS = 1.0
+CLOSED_SECONDS = 1.0
+"""A try to connect that takes longer than the first makes all wait as long as the second."""
+
+LOCK_SECONDS = 30
+"""How long a statement waits for a lock that another transaction holds; as with SQLite."""
+
+IDLE_SECONDS = 60
+"""How long the server keeps a transaction in which nothing happens: a node that is frozen in the
+middle of one must not hold up the others for ever."""
+
+NETWORK = {
+    "connect_timeout": CONNECT_SECONDS,
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+    "application_name": "uptake",
+}
+"""A server that vanished without a word is missed after half a minute
+(postgresql.org/docs/current/libpq-connect.html)."""
+
+ATTEMPTS = 5
+"""How often a group is written that others' writes got in the way of."""
+
+PAUSE_SECONDS = 0.05
+"""How long to pause before that, at most, the first time."""
+
+_SET_UP = f"""
+    SELECT set_config('lock_timeout', '{LOCK_SECONDS}s', false),
+        set_config('idle_in_transaction_session_timeout', '{IDLE_SECONDS}s', false),
+        -- Where the server's default is less, what is acknowledged would not be durable yet.
+        CASE current_setting('synchronous_commit')
+            WHEN 'off' THEN set_config('synchronous_commit', 'on', false)
+        END"""
+
+_PREPARED = "uptake_prepared"
+_IN_THE_WAY = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
+
+
+def open_store(url: str) -> SqlStore:
+    """Open a database, its tables made or brought up to date where needed.
+
+    Args:
+        url: `postgresql://USER:PASSWORD@HOST:PORT/DATABASE`, with libpq's parameters as its query.
+
+    Raises:
+        StoreUnusable: it cannot be reached or written, or was written by a newer version.
+    """
+    engine, name = _open_engine(url)
+    try:
+        migrations.upgrade(engine)
+    except sqlalchemy.exc.DBAPIError as error:
+        engine.dispose()
+        raise StoreUnusable(f"{name}: {_one_line(error.orig)}") from error
+    except StoreUnusable as error:
+        engine.dispose()
+        raise StoreUnusable(f"{name}: {error}") from error
+    return _PostgresStore(engine)
+
+
+def open_contents(url: str, *, make: bool = False) -> Contents:  # noqa: ARG001 - as of a file
+    """Open a database as it is, without bringing it up to date; it is there already.
+
+    Raises:
+        StoreUnusable: it is not the address of one.
+    """
+    return Contents(_open_engine(url)[0])
+
+
+def _open_engine(url: str) -> tuple[Engine, str]:
+    """The engine of a database, and its address without the password."""
+    try:
+        address = sqlalchemy.make_url(url).set(drivername=DRIVER)
+    except (sqlalchemy.exc.ArgumentError, ValueError) as error:
+        raise StoreUnusable(f"not the address of a database: {error}") from error
+    name = address.set(drivername="postgresql").render_as_string()
+    engine = sqlalchemy.create_engine(
+        address,
+        connect_args={key: value for key, value in NETWORK.items() if key not in address.query},
+        isolation_level="READ COMMITTED",
+        pool_size=CONNECTIONS,
+        max_overflow=MORE_CONNECTIONS,
+    )
+    event.listen(engine, "do_connect", _Door().connect)
+    event.listen(engine, "connect", _on_connect)
+    event.listen(engine, "checkout", _on_checkout)
+    event.listen(engine, "rollback", _on_rollback)
+    event.listen(engine, "before_cursor_execute", _before_execute)
+    return engine, name
+
+
+class _PostgresStore(SqlStore):
+    """A store whose rows are sent many at a time, and whose groups are written again if need be."""
+
+    many_writers = True
+
+    def __init__(self, engine: Engine) -> None:
+        with translated(), engine.connect() as connection:
+            # Sessions that begin one after the other have different ones.
+            self.lane = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one() % LANES
+        super().__init__(engine)
+        self._reader = engine.execution_options(
+            isolation_level="REPEATABLE READ", postgresql_readonly=True
+        )
+
+    def bulk(self, statement: Any, names: Sequence[str], key: Sequence[str] = ()) -> UnnestedRows:
+        """See `Database.bulk`."""
+        return UnnestedRows(statement, names, self.engine.dialect, key)
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """See `Database.reading`."""
+        with translated(), self._reader.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """See `Database.writing`."""
+        with super().writing() as connection:
+            info = connection.info
+            pipeline = info[PIPELINE] = Pipeline(_driver(connection), info[_PREPARED])
+            try:
+                with _translated():
+                    yield connection
+                    pipeline.finish(commit=True)
+            except BaseException:
+                if not pipeline.abandon():
+                    connection.invalidate()
+                raise
+            finally:
+                del info[PIPELINE]
+
+    def commit(self, entries: Sequence[Entry]) -> list[tuple[Written, ...]]:
+        """See `Items.commit`."""
+        for attempt in range(1, ATTEMPTS):
+            try:
+                return super().commit(entries)
+            except StoreUnavailable as error:
+                cause = error.__cause__
+                if not isinstance(getattr(cause, "orig", cause), _IN_THE_WAY):
+                    raise
+                time.sleep(random.uniform(0, PAUSE_SECONDS * attempt))  # noqa: S311
+        return super().commit(entries)
+
+
+class _Door:
+    """New connections; where one took long to fail, nobody tries again for a while.
+
+    Behind a network that swallows everything, each try takes seconds, and requests that wait for
+    one try after another would be told only when nobody listens any more.
+    """
+
+    def __init__(self) -> None:
+        self._closed_until = 0.0
+        self._reason = ""
+
+    def connect(self, dialect: Any, _record: Any, arguments: Any, options: Any) -> Any:
+        """See SQLAlchemy's event `do_connect`."""
+        began = time.monotonic()
+        if began < self._closed_until:
+            raise psycopg.OperationalError(self._reason)
+        try:
+            return dialect.connect(*arguments, **options)
+        except psycopg.OperationalError as error:
+            if time.monotonic() - began > SLOW_SECONDS:
+                self._reason = str(error)
+                self._closed_until = time.monotonic() + CLOSED_SECONDS
+            raise
+
+
+def _driver(connection: Connection) -> "psycopg.Connection[object]":
+    driver = connection.connection.driver_connection
+    if not isinstance(driver, psycopg.Connection):
+        raise TypeError(f"not a connection of psycopg: {driver!r}")
+    return driver
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """What `database.translated` does, for errors that do not come by way of SQLAlchemy."""
+    try:
+        yield
+    except (psycopg.IntegrityError, psycopg.DataError):
+        raise
+    except psycopg.Error as error:
+        raise StoreUnavailable(_one_line(error)) from error
+
+
+def _one_line(error: object) -> str:
+    return " ".join(str(error).split())
+
+
+def _on_connect(connection: "psycopg.Connection[object]", record: Any) -> None:
+    record.info[_PREPARED] = Prepared()
+    autocommit, connection.autocommit = connection.autocommit, True
+    connection.execute(_SET_UP)
+    connection.autocommit = autocommit
+
+
+def _on_checkout(connection: "psycopg.Connection[object]", _record: Any, _proxy: Any) -> None:
+    """Have a connection made anew on which the server has spoken unasked: to say goodbye."""
+    poll = select.poll()
+    poll.register(connection.pgconn.socket, select.POLLIN)
+    if poll.poll(0):
+        raise sqlalchemy.exc.DisconnectionError("the server has closed the connection")
+
+
+def _on_rollback(connection: Connection) -> None:
+    """Take nothing for prepared: psycopg has the server forget all statements at a rollback."""
+    if not connection.invalidated:
+        connection.info[_PREPARED].forget()
+
+
+def _before_execute(connection: Connection, *_: object) -> None:
+    """Finish what was sent in the pipeline before the driver itself sends something."""
+    pipeline = connection.info.get(PIPELINE)
+    if pipeline is not None:
+        pipeline.finish(commit=False)

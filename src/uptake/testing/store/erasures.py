@@ -1,0 +1,128 @@
+"""What a store must do about erasures."""
+
+from uptake.model import ids
+from uptake.store.base import Store
+from uptake.store.records import Erased, Erasure, ReceiptItem
+from uptake.testing.store.making import (
+    NOON,
+    attributes,
+    batch,
+    document,
+    entry,
+    image,
+    key,
+    rejection,
+)
+from uptake.testing.store.opening import OpensStore
+
+
+def _fill(store: Store, user_id: str, project: str = "default") -> None:
+    store.commit(
+        [
+            entry(
+                document(user_id, f"{project} {user_id}"),
+                image(user_id, "x", name=f"{project} {user_id}.png"),
+                batch(user_id, "y", count=3),
+                rejections=(rejection(f"{project} {user_id}", user_id=user_id),),
+                project=project,
+            ),
+            entry(attributes(user_id, a="1"), project=project),
+        ]
+    )
+    store.add_key(key(f"{project} {user_id}", project=project, user=user_id))
+
+
+class Erasures(OpensStore):
+    """A user is taken away whole, and does not come back by itself."""
+
+    def test_nothing_is_left_of_an_erased_user(self, store: Store) -> None:
+        """Of any kind, by whatever name it is asked for; others keep theirs."""
+        for user_id, project in (("anna", "default"), ("bert", "default"), ("anna", "other")):
+            _fill(store, user_id, project)
+        erasure = store.erase("default", "anna", "e-1", NOON)
+        counts = {"users": 1, "samples": 3, "documents": 1, "images": 1, "rejections": 1}
+        counts |= {"receipts": 1, "keys": 1}
+        assert erasure == Erasure("e-1", ids.user_hash("anna"), NOON, counts)
+        assert store.user("default", "anna") is None
+        assert store.spans("default", "anna") == []
+        assert store.images("default", "anna", 0, 10) == []
+        assert store.document("default", "default anna") is None
+        assert store.image("default anna.png") is None
+        assert store.rejection("default", "default anna") is None
+        keys = store.keys()
+        assert [kept.id for kept in keys] == ["default bert", "other anna"]
+        for project, user_id in (("default", "bert"), ("other", "anna")):
+            user = store.user(project, user_id)
+            assert user is not None
+            assert (user.documents, user.images, user.attributes) == (1, 1, {"a": "1"})
+            assert store.image(f"{project} {user_id}.png") is not None
+
+    def test_what_comes_later_about_an_erased_user_is_not_kept(self, store: Store) -> None:
+        """Of any kind; what came with it about others is."""
+        store.erase("default", "anna", "e-1", NOON)
+        late = entry(
+            attributes("anna", a="2"),
+            attributes("bert", a="2"),
+            document("anna", "u-1"),
+            image("anna", "x"),
+            batch("anna", "y", count=3),
+            rejections=(rejection("r-1", user_id="anna"), rejection("r-2", user_id="bert")),
+        )
+        (written,) = store.commit([late])
+        assert written == (Erased(), None, Erased(), Erased(), Erased())
+        assert store.user("default", "anna") is None
+        assert store.document("default", "u-1") is None
+        assert store.rejection("default", "r-1") is None
+        assert store.rejection("default", "r-2") is not None
+        assert store.user("default", "bert") is not None
+        (receipt,) = store.receipts("default", late.request_id)
+        assert receipt.items == (ReceiptItem("erased", 7), ReceiptItem("attributes", 1))
+
+    def test_a_receipt_about_an_erased_user_does_not_name_it(self, store: Store) -> None:
+        """It says that something was not kept, and no more."""
+        store.erase("default", "anna", "e-1", NOON)
+        late = entry(document("anna"), rejections=(rejection("r-1", user_id="anna"),))
+        store.commit([late])
+        (receipt,) = store.receipts("default", late.request_id)
+        assert (receipt.user_id, receipt.refused) == ("", None)
+
+    def test_an_erasure_holds_for_its_project_alone(self, store: Store) -> None:
+        """A user of the same name elsewhere is another."""
+        store.erase("default", "anna", "e-1", NOON)
+        store.commit([entry(attributes("anna", a="1"), project="other")])
+        assert store.user("other", "anna") is not None
+
+    def test_a_user_that_was_let_in_again_is_a_new_one(self, store: Store) -> None:
+        """Nothing of what was before comes back."""
+        _fill(store, "anna")
+        store.erase("default", "anna", "e-1", NOON)
+        assert store.readmit("default", "anna")
+        assert not store.readmit("default", "anna")
+        store.commit([entry(attributes("anna", b="2"))])
+        user = store.user("default", "anna")
+        assert user is not None
+        assert (user.attributes, user.documents) == ({"b": "2"}, 0)
+        store.erase("default", "anna", "e-2", NOON)
+        store.commit([entry(attributes("anna", c="3"))])
+        assert store.user("default", "anna") is None
+
+    def test_someone_unknown_can_be_erased(self, store: Store) -> None:
+        """So that what is still on its way is not kept either."""
+        erasure = store.erase("default", "nobody", "e-1", NOON)
+        assert set(erasure.counts.values()) == {0}
+        store.commit([entry(attributes("nobody", a="1"))])
+        assert store.user("default", "nobody") is None
+
+    def test_erasures_are_told_later(self, store: Store) -> None:
+        """One by one, page after page, and those that have left bytes behind."""
+        made = [store.erase("default", f"user {i}", f"e-{i}", NOON + i) for i in range(3)]
+        store.erase("other", "anna", "e-3", NOON)
+        assert store.erasure("default", "e-1") == made[1]
+        assert store.erasure("default", "e-3") is None
+        assert store.erasures("default", "e-0", 1) == [made[1]]
+        store.finish_erasure("default", "e-1", NOON + 9)
+        finished = store.erasure("default", "e-1")
+        assert finished is not None
+        assert finished.finished_at == NOON + 9
+        left = [(project, kept.erasure_id) for project, kept in store.unfinished_erasures()]
+        assert left == [("default", "e-0"), ("default", "e-2"), ("other", "e-3")]

@@ -1,0 +1,214 @@
+"""An erased user leaves nothing behind but a receipt and a tombstone, and does not come back."""
+
+import hashlib
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx2
+import pytest
+
+from uptake.model import ids
+from uptake.settings import Settings
+from uptake.store.records import RejectionFilter
+from uptake.testing.live import LiveServer, serving
+from uptake.wiring import open_store
+
+from .pictures import PNG
+from .tenant import EVERYTHING, Tenant, new_tenant, sample
+
+GONE, VANISHED, STAYS = "7391842650", "8402953761", "1234509876"
+DIARY = "a diary that nobody else keeps"
+LARGE = "x" * 300_000
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """A server whose files may be searched."""
+    with serving(tmp_path_factory.mktemp("erasure") / "data") as server:
+        yield server
+
+
+@pytest.fixture
+def tenant(own: LiveServer) -> Iterator[Tenant]:
+    """A project on that server."""
+    store = open_store(Settings(data_dir=own.data_dir))
+    with httpx2.Client(base_url=own.url, timeout=30) as client:
+        made = new_tenant(client, store)
+        made.type("mood", {"type": "object", "maxProperties": 2})
+        made.secret = made.key(*EVERYTHING, "data:erase", "admin")
+        yield made
+    store.close()
+
+
+def _erase(tenant: Tenant, user_id: str, secret: str = "") -> httpx2.Response:
+    headers = {"Authorization": f"Bearer {secret or tenant.secret}"}
+    return tenant.client.delete(f"/uptake/v1/users/{user_id}", headers=headers)
+
+
+def _readmit(tenant: Tenant, user_id: str, after_erasure: str) -> httpx2.Response:
+    return tenant.client.put(
+        f"/uptake/v1/users/{user_id}/consent",
+        params={"after_erasure": after_erasure},
+        headers={"Authorization": f"Bearer {tenant.secret}"},
+    )
+
+
+def _fill(tenant: Tenant, user_id: str) -> list[httpx2.Response]:
+    """Everything that can be kept about a user, and everything that can be refused."""
+    large = {f"{user_id} {i}": LARGE for i in range(3)}
+    return [
+        tenant.document(user_id, {DIARY: user_id}, **{"Idempotency-Key": user_id}),
+        tenant.document(user_id, large),
+        tenant.profiles(["user_id", "home"], [user_id, f"street of {user_id}"]),
+        tenant.picture(user_id, PNG + user_id.encode()),
+        tenant.steps(user_id, sample(0), sample(1, device_name=user_id), sample(2, value=0)),
+    ]
+
+
+def test_nothing_of_an_erased_user_is_found_anywhere(tenant: Tenant, own: LiveServer) -> None:
+    """In no table, in no blob, and not in the file once it is vacuumed; others keep theirs."""
+    tenant.key("samples:write", user=VANISHED)
+    for user_id in (VANISHED, STAYS):
+        _fill(tenant, user_id)
+    before = tenant.user(STAYS)
+    assert _owner(VANISHED) in _blobs(own.data_dir)
+    erasure = _erase(tenant, VANISHED).json()
+    assert erasure["counts"] == {
+        "users": 1,
+        "samples": 2,
+        "documents": 1,
+        "images": 1,
+        "rejections": 2,
+        "receipts": 4,
+        "keys": 1,
+    }
+    assert erasure["finished_at"] is not None
+    assert tenant.get(f"/users/{VANISHED}").status_code == 404
+    database = own.data_dir / "uptake.db"
+    with closing(sqlite3.connect(database)) as connection:
+        assert _tables_with(connection, VANISHED) == set()
+        assert _tables_with(connection, STAYS) > {"users", "documents", "sample_batches"}
+        assert _tables_with(connection, ids.user_hash(VANISHED)) == {"tombstones", "erasures"}
+        connection.execute("VACUUM")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    for file in own.data_dir.glob("uptake.db*"):
+        assert VANISHED.encode() not in file.read_bytes()
+    assert _owner(VANISHED) not in _blobs(own.data_dir)
+    assert _owner(STAYS) in _blobs(own.data_dir)
+    assert tenant.user(STAYS) == before
+
+
+def _owner(user_id: str) -> str:
+    return hashlib.sha256(user_id.encode()).hexdigest()[:32]
+
+
+def _blobs(data_dir: Path) -> str:
+    return "\n".join(str(path) for path in (data_dir / "blobs").rglob("*") if path.is_file())
+
+
+def _tables_with(connection: sqlite3.Connection, text: str) -> set[str]:
+    tables = [name for (name,) in connection.execute("SELECT name FROM pragma_table_list")]
+    return {
+        name
+        for name in tables
+        if any(
+            text in (value.decode("latin-1") if isinstance(value, bytes) else str(value))
+            for row in connection.execute(f'SELECT * FROM "{name}"')  # noqa: S608
+            for value in row
+        )
+    }
+
+
+def test_what_comes_late_is_turned_away(tenant: Tenant, own: LiveServer) -> None:
+    """By every endpoint, in its envelope, and without a trace."""
+    _fill(tenant, GONE)
+    _erase(tenant, GONE)
+    document, _refused, profile, picture, steps = _fill(tenant, GONE)
+    message = "This user was erased, and is kept out until let in again"
+    assert (document.status_code, document.json()) == (403, {"detail": message})
+    assert (profile.status_code, profile.json()["msg"]) == (403, message)
+    assert picture.status_code == 403
+    assert picture.json()["response"]["error"]["name"] == "FORBIDDEN"
+    assert (steps.status_code, steps.json()) == (403, {"code": "erased", "message": message})
+    assert tenant.get(f"/users/{GONE}").status_code == 404
+    assert tenant.store.rejections(tenant.project, "", 10, RejectionFilter(user_id=GONE)) == []
+    assert _owner(GONE) not in _blobs(own.data_dir)
+    receipt = tenant.get(f"/requests/{steps.headers['x-request-id']}").json()["submissions"][0]
+    assert (receipt["user_id"], receipt["rejected"]) == (None, [])
+    assert receipt["items"] == [{"kind": "erased", "count": 2}]
+    assert receipt["accepted"] == 0
+
+
+def test_a_table_keeps_its_other_rows(tenant: Tenant) -> None:
+    """A nightly sync that still names an erased user goes on for all others."""
+    _erase(tenant, GONE)
+    sent = tenant.profiles(["user_id", "plan"], [GONE, "pro"], [STAYS, "free"])
+    assert sent.status_code == 200
+    assert tenant.get(f"/users/{GONE}").status_code == 404
+    assert tenant.user(STAYS)["attributes"] == {"plan": "free"}
+    receipt = tenant.get(f"/requests/{sent.headers['x-request-id']}").json()["submissions"][0]
+    assert receipt["items"] == [
+        {"kind": "erased", "count": 1},
+        {"kind": "attributes", "count": 1},
+    ]
+
+
+def test_a_replay_does_not_bring_a_user_back(tenant: Tenant) -> None:
+    """Not even one of a request that was refused before anyone knew whom it was about."""
+    sent = tenant.profiles(["user_id", "plan", "plan"], [GONE, "pro", "pro"])
+    assert sent.status_code == 400
+    _erase(tenant, GONE)
+    rejection = tenant.get("/rejections").json()["rejections"][-1]
+    body: dict[str, Any] = {"field_name": ["user_id", "plan"], "values": [[GONE, "pro"]]}
+    replayed = tenant.client.post(
+        f"/uptake/v1/rejections/{rejection['rejection_id']}/replay",
+        json=body,
+        headers={"Authorization": f"Bearer {tenant.secret}"},
+    )
+    assert replayed.status_code == 403
+    assert tenant.get(f"/users/{GONE}").status_code == 404
+
+
+def test_a_user_comes_back_when_that_is_said(tenant: Tenant) -> None:
+    """With consent after the erasure, said in so many words; as someone new."""
+    _fill(tenant, GONE)
+    _erase(tenant, GONE)
+    assert _readmit(tenant, GONE, "false").status_code == 400
+    assert tenant.profiles(["user_id"], [GONE]).status_code == 403
+    assert _readmit(tenant, GONE, "true").json() == {"readmitted": True}
+    assert _readmit(tenant, GONE, "true").json() == {"readmitted": False}
+    assert tenant.profiles(["user_id", "plan"], [GONE, "free"]).status_code == 200
+    user = tenant.user(GONE)
+    assert (user["attributes"], user["documents"], user["images"]) == ({"plan": "free"}, 0, 0)
+
+
+def test_the_receipt_can_be_fetched_and_checked(tenant: Tenant) -> None:
+    """By its id, in the list, and by whoever computes its digest."""
+    _fill(tenant, GONE)
+    erasure = _erase(tenant, GONE).json()
+    again = _erase(tenant, GONE).json()
+    assert set(again["counts"].values()) == {0}
+    assert tenant.get(f"/erasures/{erasure['erasure_id']}").json() == erasure
+    assert tenant.get("/erasures").json() == {"erasures": [erasure, again], "next": None}
+    first = tenant.get("/erasures", params={"limit": 1}).json()
+    assert first["erasures"] == [erasure]
+    rest = tenant.get("/erasures", params={"cursor": first["next"]}).json()
+    assert rest == {"erasures": [again], "next": None}
+    counts = [f"{kind}={count}" for kind, count in sorted(erasure["counts"].items())]
+    told = [erasure["erasure_id"], erasure["user_hash"], erasure["erased_at"], *counts]
+    assert erasure["digest"] == hashlib.sha256("\n".join(told).encode()).hexdigest()
+    assert erasure["user_hash"] == hashlib.sha256(GONE.encode()).hexdigest()
+    assert tenant.get(f"/erasures/{uuid4()}").status_code == 404
+
+
+def test_erasing_asks_for_a_key_that_may(tenant: Tenant) -> None:
+    """One that is bound may erase its own user alone, and sees no list of others."""
+    assert _erase(tenant, GONE, tenant.key(*EVERYTHING, "admin")).status_code == 403
+    bound = tenant.key("data:erase", user=GONE)
+    assert _erase(tenant, STAYS, bound).status_code == 403
+    assert tenant.get("/erasures", bound).status_code == 403
+    assert _erase(tenant, GONE, bound).status_code == 200

@@ -1,0 +1,1 @@
+"""A server that keeps images in an object store."""

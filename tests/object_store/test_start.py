@@ -1,0 +1,83 @@
+"""What is wrong with an object store is told when the server starts, in one line, with status 1."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from uptake.cli.serve import free_port
+from uptake.testing.seaweedfs import SeaweedFS
+
+SECONDS = 15.0
+"""Within which it is told, on a busy machine; the longest wait for an answer is 8."""
+
+
+def _start_fails(data_dir: Path, blobs: str, **environment: str) -> str:
+    """What `uptake serve` says, all of it, as it ends with status 1 instead of serving."""
+    began = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", "uptake", "serve", "--port", "0", "--blobs", blobs],
+        env={**os.environ, "UPTAKE_DATA_DIR": str(data_dir), **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert time.monotonic() - began < SECONDS
+    assert (done.returncode, done.stdout) == (1, ""), done.stderr
+    assert done.stderr.startswith("uptake: ")
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    return done.stderr
+
+
+def test_a_store_that_cannot_be_reached(data_dir: Path, seaweedfs: SeaweedFS) -> None:
+    """Nobody listens there."""
+    endpoint = f"http://127.0.0.1:{free_port('127.0.0.1')}"
+    environment = seaweedfs.environment | {"AWS_ENDPOINT_URL": endpoint}
+    told = _start_fails(data_dir, "s3://uptake/some", **environment)
+    assert told.startswith("uptake: s3://uptake/some: ")
+    assert endpoint in told
+    assert "Connection refused" in told
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "word"),
+    [
+        ("AWS_SECRET_ACCESS_KEY", "wrong-secret", "SignatureDoesNotMatch"),
+        ("AWS_ACCESS_KEY_ID", "nobody", "InvalidAccessKeyId"),
+    ],
+)
+def test_credentials_that_are_wrong(
+    data_dir: Path, seaweedfs: SeaweedFS, variable: str, value: str, word: str
+) -> None:
+    """The store's own code is told, and no credential."""
+    environment = seaweedfs.environment | {variable: value}
+    told = _start_fails(data_dir, seaweedfs.url("some"), **environment)
+    assert word in told
+    assert environment["AWS_SECRET_ACCESS_KEY"] not in told
+
+
+def test_a_bucket_that_does_not_exist(data_dir: Path, seaweedfs: SeaweedFS) -> None:
+    """It is not made."""
+    told = _start_fails(data_dir, "s3://nowhere/some", **seaweedfs.environment)
+    assert "s3://nowhere/some: " in told
+    assert "NoSuchBucket" in told
+
+
+@pytest.mark.parametrize(
+    ("url", "word"),
+    [
+        ("s3://", "s3://"),
+        ("s3:/bucket/some", "s3:/bucket/some"),
+        ("ftp://host/some", "neither"),
+        ("memory:///", "neither"),
+    ],
+)
+def test_a_url_of_no_store(data_dir: Path, url: str, word: str) -> None:
+    """It is shown as it was given."""
+    told = _start_fails(data_dir, url)
+    assert url in told
+    assert word in told
