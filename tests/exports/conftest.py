@@ -19,6 +19,12 @@ def blobs(tmp_path: Path) -> Blobs:
     return blobs_in(tmp_path)
 
 
+@pytest.fixture(scope="session")
+def some_blobs(tmp_path_factory: pytest.TempPathFactory) -> Blobs:
+    """A blob store that is asked for nothing, for tests of many examples."""
+    return blobs_in(tmp_path_factory.mktemp("blobs"))
+
+
 @pytest.fixture
 def empty(tmp_path: Path) -> Iterator[Store]:
     """A store of the test's own."""

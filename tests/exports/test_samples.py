@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from obstore.store import MemoryStore as MemoryBlobs
 
 from samples.making import Told, far_samples, latest_by_identity, samples
 from uptake.blobs import Blobs
@@ -59,13 +58,13 @@ def on_the_wire(row: dict[str, Any]) -> dict[str, Any]:
 
 @given(received, st.sampled_from(FORMS))
 def test_each_sample_is_there_once_as_it_was_told_last(
-    uploads: list[tuple[str, Metric, list[Told]]], form: Form
+    some_blobs: Blobs, uploads: list[tuple[str, Metric, list[Told]]], form: Form
 ) -> None:
     """By user, metric and start, whatever the batches; the instants are those of the texts."""
     store = MemoryStore()
     for user_id, metric, some in uploads:
         commit(store, batch(user_id, some, metric))
-    found = read(export(store, no_blobs(), "samples", form)[0], form)
+    found = read(export(store, some_blobs, "samples", form)[0], form)
     assert [on_the_wire(row) for row in found] == expected(uploads)
     for row in found:
         for text, utc in ((row["start_date"], row["start_utc"]), (row["end_date"], row["end_utc"])):
@@ -76,7 +75,7 @@ def test_each_sample_is_there_once_as_it_was_told_last(
 
 @given(received, st.data())
 def test_increments_put_over_each_other_are_the_whole(
-    uploads: list[tuple[str, Metric, list[Told]]], data: st.DataObject
+    some_blobs: Blobs, uploads: list[tuple[str, Metric, list[Told]]], data: st.DataObject
 ) -> None:
     """Of samples that are the same, that of the later increment wins, as if sent at once."""
     store = MemoryStore()
@@ -86,9 +85,9 @@ def test_increments_put_over_each_other_are_the_whole(
     for first, last in pairwise(sorted({0, *cuts, len(uploads)})):
         for user_id, metric, some in uploads[first:last]:
             commit(store, batch(user_id, some, metric))
-        content, cursor = export(store, no_blobs(), "samples", since=cursor)
+        content, cursor = export(store, some_blobs, "samples", since=cursor)
         kept |= {_identity(row): on_the_wire(row) for row in parsed(content)}
-    whole = rows(store, no_blobs(), "samples")
+    whole = rows(store, some_blobs, "samples")
     assert kept == {_identity(row): on_the_wire(row) for row in whole}
 
 
@@ -147,8 +146,3 @@ def test_pieces_of_any_size_are_the_same_samples(empty: Store, blobs: Blobs, siz
         for _ in range(3)
         for hour in range(6)
     ]
-
-
-def no_blobs() -> Blobs:
-    """A blob store that nobody asks for anything."""
-    return Blobs(MemoryBlobs(), None)

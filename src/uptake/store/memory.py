@@ -1,6 +1,7 @@
 """A store in memory: the port in its plainest form, what every other store is compared with."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import msgspec
