@@ -11,10 +11,14 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks import report
+from rich.console import Console
+
+from benchmarks import report, uploads
+from benchmarks.apple_health import measure_apple_health
 from benchmarks.load import generator
-from benchmarks.rounds import PARTS, Benchmark, Settings
+from benchmarks.rounds import GROWTH, PARTS, Benchmark, Settings
 from benchmarks.server import ServerError
+from benchmarks.subjects import ENGINES
 
 FREE_BYTES_NEEDED = 8_000_000_000
 """What one server may write at most, images above all; it is deleted before the next starts."""
@@ -22,6 +26,8 @@ MAX_SECONDS = 60.0
 MAX_ROUNDS = 20
 MAX_WORKERS = 64
 _INTERRUPTED = 130
+UPLOADER = "uploader"
+"""The part that is measured after the servers."""
 
 
 def _scratch() -> Path:
@@ -42,7 +48,14 @@ def _settings() -> Settings:
         "--workers", type=int, nargs="+", default=[1, 2], help="to try each (default: 1 2)"
     )
     parser.add_argument(
-        "--only", choices=PARTS, nargs="+", default=list(PARTS), help="measure these alone"
+        "--only",
+        choices=(*PARTS, UPLOADER, GROWTH),
+        nargs="+",
+        default=[*PARTS, UPLOADER],
+        help="measure these alone; growth is measured only when it is named here",
+    )
+    parser.add_argument(
+        "--engine", choices=ENGINES, nargs="+", default=list(ENGINES), help="(default: both)"
     )
     parser.add_argument(
         "--scratch", type=Path, default=_scratch(), help="for data folders (default: %(default)s)"
@@ -63,6 +76,7 @@ def _settings() -> Settings:
         rounds=options.rounds,
         workers=tuple(dict.fromkeys(options.workers)),
         parts=frozenset(options.only),
+        engines=tuple(dict.fromkeys(options.engine)),
         scratch=options.scratch,
     )
 
@@ -82,6 +96,9 @@ def main() -> int:
         with generator() as process:
             benchmark = Benchmark(settings, process)
             benchmark.run()
+        sent = None
+        if UPLOADER in settings.parts:
+            sent = uploads.measure(settings.scratch), measure_apple_health(settings.scratch)
     except KeyboardInterrupt:
         print("interrupted: servers stopped, data folders deleted", file=sys.stderr)
         return _INTERRUPTED
@@ -89,6 +106,8 @@ def main() -> int:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 1
     report.show(benchmark.results, settings, time.monotonic() - began, load_before)
+    if sent is not None:
+        uploads.show(*sent, Console(width=report.WIDTH, highlight=False))
     return 1 if benchmark.results.faults else 0
 
 

@@ -11,17 +11,17 @@ from rich.markup import escape
 from rich.table import Table
 
 from benchmarks import machine, targets
-from benchmarks.rounds import (
+from benchmarks.bodies import LARGE_BATCH
+from benchmarks.rounds import MANY_CONNECTIONS, Footprint, Results, Row, Settings
+from benchmarks.subjects import (
     GENERATOR,
-    MANY_CONNECTIONS,
-    STYLES,
-    TUNED,
-    UPTAKE,
+    MANY,
+    POSTGRESQL,
+    PRODUCTS,
+    UNNEST,
     YARDSTICK,
-    Footprint,
-    Results,
-    Row,
-    Settings,
+    YARDSTICKS,
+    engine_of,
 )
 
 WIDTH = 160
@@ -66,9 +66,12 @@ def _spread(values: list[float]) -> str:
 
 
 def _times(results: Results, row: Row) -> str:
-    if (row.subject, row.workload) != (UPTAKE, "samples"):
+    if row.subject not in PRODUCTS.values() or row.workload != "samples":
         return ""
-    theirs = targets.best_rate(results, YARDSTICK, connections=row.connections)
+    beside = (MANY, UNNEST) if engine_of(row.subject) == POSTGRESQL else (YARDSTICK,)
+    theirs = max(
+        targets.best_rate(results, yardstick, connections=row.connections) for yardstick in beside
+    )
     if not theirs:
         return ""
     return f"{median(targets.items_per_second(results, row)) / theirs:.1f}"
@@ -93,7 +96,7 @@ def _rates(results: Results) -> Table:
         ("to reach", False),
         ("", False),
     )
-    order = {GENERATOR: 0, UPTAKE: 1, YARDSTICK: 2, TUNED: 3}
+    order = {name: at for at, name in enumerate((GENERATOR, *PRODUCTS.values(), *YARDSTICKS))}
     names = list(_RATE_NAMES)
     rows = {row for row in (*results.rates, *results.faults) if isinstance(row, Row)}
     for row in sorted(
@@ -135,7 +138,7 @@ def _footprints(results: Results, settings: Settings) -> Table:
         ("", False),
     )
     for workers in settings.workers:
-        for subject in STYLES:
+        for subject in YARDSTICKS:
             _add_ratio(table, results, subject, workers)
     names = list(_FOOTPRINT_NAMES)
     places = {one for one in (*results.footprints, *results.faults) if isinstance(one, Footprint)}
@@ -149,8 +152,10 @@ def _add_ratio(table: Table, results: Results, subject: str, workers: int) -> No
     if ratio is None:
         return
     wanted = targets.YARDSTICK_RATIO if subject == YARDSTICK else 0
+    if engine_of(subject) == POSTGRESQL:
+        wanted = targets.POSTGRESQL_RATIO
     table.add_row(
-        UPTAKE,
+        PRODUCTS[engine_of(subject)],
         f"samples at best, over the {subject} at its best",
         str(workers),
         f"{ratio:.1f} x",
@@ -177,6 +182,26 @@ def _footprint_cells(results: Results, place: Footprint) -> list[str]:
     ]
 
 
+def _stored(results: Results) -> Table:
+    table = _table(
+        f"Samples taken by 1000 when so many are there already, {MANY_CONNECTIONS} connections",
+        ("server", False),
+        ("million samples", True),
+        ("per second", True),
+        ("p50 ms", True),
+        ("p99 ms", True),
+    )
+    for (subject, millions), seen in results.stored.items():
+        table.add_row(
+            subject,
+            f"{millions}",
+            _figure(median(one.requests_per_second for one in seen) * LARGE_BATCH),
+            _figure(median(one.p50_ms for one in seen)),
+            _figure(median(one.p99_ms for one in seen)),
+        )
+    return table
+
+
 def _generator_share(results: Results) -> str:
     shares = [(one.generator_cpu, row) for row, series in results.rates.items() for one in series]
     if not shares:
@@ -201,8 +226,11 @@ def show(results: Results, settings: Settings, seconds: float, load_before: floa
     )
     if machine.file_system(Path(settings.scratch)) in machine.VOLATILE:
         console.print("[bold]The data lay in memory: nothing here was durable.[/bold]")
-    console.print(_rates(results))
-    console.print(_footprints(results, settings))
+    if results.rates:
+        console.print(_rates(results))
+        console.print(_footprints(results, settings))
+    if results.stored:
+        console.print(_stored(results))
     console.print(_generator_share(results))
     for place, faults in results.faults.items():
         name = place.workload if isinstance(place, Row) else place.name

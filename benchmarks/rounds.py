@@ -17,13 +17,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx2
+from psycopg.sql import SQL
 
 from benchmarks import server as servers
 from benchmarks.bodies import ITEMS, LARGE_BATCH, USERS, WORKLOADS, user_ids
 from benchmarks.load import LoadError, Measured, Plan, measure, prepare
 from benchmarks.memory import MEGABYTE
 from benchmarks.server import Server, ServerError
-from benchmarks.yardstick import DATABASE_NAME, TABLES
+from benchmarks.subjects import GENERATOR, PRODUCTS, YARDSTICKS, Yardstick
+from benchmarks.yardstick import DATABASE_NAME
 
 CONNECTIONS = (1, 8, 32)
 MANY_CONNECTIONS = 32
@@ -36,12 +38,14 @@ CEILING_WORKLOADS = ("samples", "samples-3", "images")
 OTHERS = tuple(name for name in WORKLOADS if name != "samples")
 CHECKED_USERS = 20
 
-UPTAKE, GENERATOR = "Uptake", "generator"
-YARDSTICK, TUNED = "yardstick", "yardstick, tuned"
-STYLES = {YARDSTICK: "plain", TUNED: "tuned"}
-"""What stands beside the product, and the style in which `benchmarks.yardstick` runs for it."""
+STORED_MILLIONS = (1, 10, 50)
+"""Samples that are there already when it is measured how fast more are taken."""
+FILL_SECONDS = 5.0
+MILLION = 1_000_000
 
-PARTS = (*WORKLOADS, *STYLES, GENERATOR)
+GROWTH = "growth"
+PARTS = (*WORKLOADS, *YARDSTICKS, GENERATOR)
+"""What is measured unless some of it is chosen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,7 @@ class Results:
 
     rates: dict[Row, list[Measured]] = field(default_factory=lambda: defaultdict(list))
     footprints: dict[Footprint, list[float]] = field(default_factory=lambda: defaultdict(list))
+    stored: dict[tuple[str, int], list[Measured]] = field(default_factory=lambda: defaultdict(list))
     faults: dict[Row | Footprint, list[str]] = field(default_factory=lambda: defaultdict(list))
 
 
@@ -80,6 +85,7 @@ class Settings:
     rounds: int
     workers: tuple[int, ...]
     parts: frozenset[str]
+    engines: tuple[str, ...]
     scratch: Path
 
 
@@ -100,32 +106,35 @@ class Benchmark:
             self._tell(f"bodies of {name} built in {took:.1f} s")
         if GENERATOR in settings.parts:
             self._ceiling()
+        if GROWTH in settings.parts:
+            for engine in settings.engines:
+                self._stored(engine, max(settings.workers))
         for turn in range(1, settings.rounds + 1):
             for workers in settings.workers:
-                where = f"round {turn}/{settings.rounds}"
-                if "samples" in settings.parts:
-                    self._session(where, self._uptake(workers), UPTAKE, workers, ("samples",))
-                for subject in STYLES:
-                    if subject in settings.parts:
-                        server = self._yardstick(subject, workers)
-                        self._session(where, server, subject, workers, ("samples",))
-                others = tuple(name for name in OTHERS if name in settings.parts)
-                if others:
-                    self._session(where, self._uptake(workers), UPTAKE, workers, others)
+                for engine in settings.engines:
+                    self._round(f"round {turn}/{settings.rounds}", engine, workers)
+
+    def _round(self, where: str, engine: str, workers: int) -> None:
+        settings, product = self._settings, PRODUCTS[engine]
+        if "samples" in settings.parts:
+            server = servers.uptake(settings.scratch, workers, engine)
+            self._session(where, server, product, workers, ("samples",))
+        for subject, yardstick in YARDSTICKS.items():
+            if subject in settings.parts and yardstick.engine == engine:
+                server = servers.yardstick(settings.scratch, workers, engine, yardstick.style)
+                self._session(where, server, subject, workers, ("samples",))
+        others = tuple(name for name in OTHERS if name in settings.parts)
+        if others:
+            server = servers.uptake(settings.scratch, workers, engine)
+            self._session(where, server, product, workers, others)
 
     def _needed(self) -> list[str]:
         parts = set(self._settings.parts)
-        if parts & set(STYLES):
+        if parts & {*YARDSTICKS, GROWTH}:
             parts.add("samples")
         if GENERATOR in parts:
             parts.update(CEILING_WORKLOADS)
         return [name for name in WORKLOADS if name in parts]
-
-    def _uptake(self, workers: int) -> AbstractContextManager[Server]:
-        return servers.uptake(self._settings.scratch, workers)
-
-    def _yardstick(self, subject: str, workers: int) -> AbstractContextManager[Server]:
-        return servers.yardstick(self._settings.scratch, workers, STYLES[subject])
 
     def _tell(self, text: str) -> None:
         elapsed = time.monotonic() - self._began
@@ -136,6 +145,33 @@ class Benchmark:
             for name in CEILING_WORKLOADS:
                 row = Row(GENERATOR, name, 1, MANY_CONNECTIONS)
                 self._measure("", server, row, 0, CEILING_SECONDS)
+
+    def _stored(self, engine: str, workers: int) -> None:
+        """Samples a second when so many million are there already, all in one server's life."""
+        subject = PRODUCTS[engine]
+        row = Row(subject, "samples", workers, MANY_CONNECTIONS)
+        place = Footprint(subject, "disk", workers)
+        try:
+            with servers.uptake(self._settings.scratch, workers, engine) as server:
+                total = 0
+                for millions in STORED_MILLIONS:
+                    while total * LARGE_BATCH < millions * MILLION:
+                        left = millions * MILLION - total * LARGE_BATCH
+                        seconds = FILL_SECONDS if left > FILL_SECONDS * MILLION else 1.0
+                        filled = self._measure("filling", server, row, total, seconds)
+                        if filled is None:
+                            return
+                        total += filled.issued
+                    seen = self._measure("then", server, row, total, self._settings.seconds)
+                    if seen is None:
+                        return
+                    total += seen.issued
+                    self.results.stored[subject, millions].append(seen)
+                self._check(place, lambda: _kept_by_uptake(server, total))
+                server.stop()
+        except ServerError as error:
+            self._fault(place, str(error))
+        self.results.rates.pop(row, None)
 
     def _session(
         self,
@@ -153,7 +189,7 @@ class Benchmark:
                     self._samples(where, server, subject, workers)
                 else:
                     for name in names:
-                        self._other(where, server, workers, name)
+                        self._other(where, server, subject, workers, name)
                     server.stop()
                 self.results.footprints[peak].append(server.memory.peak_megabytes)
         except ServerError as error:
@@ -198,20 +234,18 @@ class Benchmark:
             if connections == MANY_CONNECTIONS:
                 self._growth(server, row, measured)
         place = Footprint(subject, "disk", workers)
-        if subject == UPTAKE:
+        if subject not in YARDSTICKS:
             self._check(place, lambda: _kept_by_uptake(server, total))
         server.stop()
-        if subject in STYLES:
-            self._check(
-                place, lambda: _kept_by_yardstick(server, TABLES[STYLES[subject]].name, total)
-            )
+        if subject in YARDSTICKS:
+            self._check(place, lambda: _kept_by_yardstick(server, YARDSTICKS[subject], total))
         files = server.disk_bytes()
         self.results.footprints[place].append(sum(files.values()) / (total * LARGE_BATCH))
         sizes = ", ".join(f"{name} {size / MEGABYTE:.1f} MB" for name, size in files.items())
         self._tell(f"{where} {subject}, workers {workers}, left on the disk: {sizes}")
 
-    def _other(self, where: str, server: Server, workers: int, name: str) -> None:
-        row = Row(UPTAKE, name, workers, MANY_CONNECTIONS)
+    def _other(self, where: str, server: Server, subject: str, workers: int, name: str) -> None:
+        row = Row(subject, name, workers, MANY_CONNECTIONS)
         growth = name == GROWTH_WORKLOAD
         seconds = self._settings.seconds * (GROWTH_STRETCH if growth else 1)
         measured = self._measure(where, server, row, 0, seconds)
@@ -252,8 +286,12 @@ def _kept_by_uptake(server: Server, requests: int) -> str:
     return ""
 
 
-def _kept_by_yardstick(server: Server, table: str, requests: int) -> str:
-    with closing(sqlite3.connect(server.data / DATABASE_NAME)) as connection:
-        (kept,) = connection.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608
+def _kept_by_yardstick(server: Server, yardstick: Yardstick, requests: int) -> str:
+    query = f"SELECT count(*) FROM {yardstick.table}"  # noqa: S608 - the names are ours
+    if server.database is not None:
+        [[kept]] = server.database.execute(SQL(query), servers.NAME)
+    else:
+        with closing(sqlite3.connect(server.data / DATABASE_NAME)) as connection:
+            (kept,) = connection.execute(query).fetchone()
     wanted = requests * LARGE_BATCH
     return "" if kept == wanted else f"{wanted} samples acknowledged, {kept} kept"

@@ -24,6 +24,7 @@ import httpx2
 from benchmarks.bodies import DOCUMENT_TYPE
 from benchmarks.load import HOST
 from benchmarks.memory import MemoryLog
+from uptake.testing.postgres import Postgres, PostgresFailed, postgres
 
 START_SECONDS = 30.0
 STOP_SECONDS = 30.0
@@ -35,6 +36,9 @@ SETTLE_SECONDS = 0.5
 TAIL_BYTES = 2_000
 BLOCK_BYTES = 512
 """The unit of st_blocks."""
+
+NAME = "benchmark"
+"""Of the database on PostgreSQL."""
 
 SCOPES = ("samples:write", "profiles:write", "user-data:write", "images:write", "data:read")
 _REPOSITORY = Path(__file__).resolve().parent.parent
@@ -54,6 +58,8 @@ class Server:
     data: Path
     output: Path
     memory: MemoryLog
+    database: Postgres | None = None
+    """The PostgreSQL that it keeps everything in; else that is its data folder."""
 
     @property
     def url(self) -> str:
@@ -82,7 +88,13 @@ class Server:
             time.sleep(POLL_SECONDS)
 
     def disk_bytes(self) -> dict[str, int]:
-        """What each file of its data folder takes up on the disk, whatever it is for."""
+        """What each file of its data folder takes up on the disk, whatever it is for.
+
+        Of PostgreSQL what it says of the database; its log of writes is used again and again.
+        """
+        if self.database is not None:
+            [[size]] = self.database.execute("SELECT pg_database_size(current_database())", NAME)
+            return {NAME: size}
         return {
             str(path.relative_to(self.data)): path.stat().st_blocks * BLOCK_BYTES
             for path in sorted(self.data.rglob("*"))
@@ -151,7 +163,31 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 @contextmanager
-def _running(command: list[str], port: int, folder: Path, key: str = "") -> Iterator[Server]:
+def _database(parent: Path, engine: str) -> Iterator[Postgres | None]:
+    """A PostgreSQL as it is when installed, where it is wanted: each commit synced to the disk."""
+    if engine != "postgresql":
+        yield None
+        return
+    try:
+        with postgres(parent) as started:
+            started.create(NAME)
+            yield started
+    except PostgresFailed as error:
+        raise ServerError(f"PostgreSQL: {str(error).strip()}") from error
+
+
+def _address(database: Postgres | None) -> list[str]:
+    return [] if database is None else _flags(database=database.url(NAME))
+
+
+@contextmanager
+def _running(
+    command: list[str],
+    port: int,
+    folder: Path,
+    key: str = "",
+    database: Postgres | None = None,
+) -> Iterator[Server]:
     output = folder / "output.txt"
     with output.open("wb") as sink:
         process = subprocess.Popen(
@@ -167,7 +203,7 @@ def _running(command: list[str], port: int, folder: Path, key: str = "") -> Iter
         _wait_until_live(process, f"http://{HOST}:{port}", output)
         memory = MemoryLog(process.pid)
         try:
-            yield Server(process, port, key, folder / "data", output, memory)
+            yield Server(process, port, key, folder / "data", output, memory, database)
         finally:
             memory.stop()
     finally:
@@ -209,28 +245,32 @@ def _flags(**values: object) -> list[str]:
 
 
 @contextmanager
-def uptake(parent: Path, workers: int) -> Iterator[Server]:
+def uptake(parent: Path, workers: int, engine: str = "sqlite") -> Iterator[Server]:
     """The product, with a key for everything and a document type."""
-    with _folder(parent) as folder:
+    with _folder(parent) as folder, _database(parent, engine) as database:
         port, data = _free_port(), folder / "data"
         scopes = [word for scope in SCOPES for word in ("--scope", scope)]
-        place = _flags(data_dir=data)
+        place = [*_flags(data_dir=data), *_address(database)]
         made = _uptake("keys", "create", *place, "--project", "default", *scopes, "--json")
         _uptake("types", "add", DOCUMENT_TYPE, *place)
-        flags = _flags(data_dir=data, host=HOST, port=port, workers=workers)
-        command = [str(_program()), "serve", *flags]
-        with _running(command, port, folder, json.loads(made)["key"]) as server:
+        flags = _flags(host=HOST, port=port, workers=workers)
+        command = [str(_program()), "serve", *place, *flags]
+        with _running(command, port, folder, json.loads(made)["key"], database) as server:
             yield server
 
 
 @contextmanager
-def yardstick(parent: Path, workers: int, style: str) -> Iterator[Server]:
+def yardstick(parent: Path, workers: int, engine: str, style: str) -> Iterator[Server]:
     """What it is measured against."""
-    with _folder(parent) as folder:
+    with _folder(parent) as folder, _database(parent, engine) as database:
         port = _free_port()
-        flags = _flags(data_dir=folder / "data", port=port, workers=workers, style=style)
-        command = [sys.executable, "-m", "benchmarks.yardstick", *flags]
-        with _running(command, port, folder) as server:
+        flags = _flags(port=port, workers=workers, style=style)
+        if database is None:
+            place = ["benchmarks.yardstick", *_flags(data_dir=folder / "data")]
+        else:
+            place = ["benchmarks.yardstick_postgres", *_address(database)]
+        command = [sys.executable, "-m", *place, *flags]
+        with _running(command, port, folder, database=database) as server:
             yield server
 
 

@@ -5,15 +5,21 @@ from __future__ import annotations
 from statistics import median
 
 from benchmarks.bodies import ITEMS
-from benchmarks.rounds import MANY_CONNECTIONS, UPTAKE, Footprint, Results, Row
+from benchmarks.rounds import MANY_CONNECTIONS, Footprint, Results, Row
+from benchmarks.subjects import PRODUCTS, UPTAKE, UPTAKE_ON_POSTGRESQL, engine_of
 
 YARDSTICK_RATIO = 20.0
+POSTGRESQL_RATIO = 6.0
+"""Over the better of the yardsticks on PostgreSQL."""
 P99_MS = 100.0
 DISK_BYTES_PER_SAMPLE = 12.0
 PEAK_MEGABYTES = 400.0
 MEMORY_GROWTH = 1.05
 """Memory at the end of a run over that at a quarter of it: more than noise means growth."""
-REQUESTS_PER_SECOND = {"samples-3": 3_000, "documents": 3_000, "profiles-50": 600, "images": 250}
+REQUESTS_PER_SECOND = {
+    UPTAKE: {"samples-3": 3_000, "documents": 3_000, "profiles-50": 600, "images": 250},
+    UPTAKE_ON_POSTGRESQL: {"samples-3": 2_500, "documents": 2_500},
+}
 
 
 def items_per_second(results: Results, row: Row) -> list[float]:
@@ -35,8 +41,8 @@ def best_rate(results: Results, subject: str, *, workers: int = 0, connections: 
 
 
 def ratio(results: Results, subject: str, workers: int) -> float | None:
-    """Samples with that many workers at best, over a yardstick at its best."""
-    ours = best_rate(results, UPTAKE, workers=workers)
+    """Samples with that many workers at best, over a yardstick of the engine at its best."""
+    ours = best_rate(results, PRODUCTS[engine_of(subject)], workers=workers)
     theirs = best_rate(results, subject)
     return ours / theirs if ours and theirs else None
 
@@ -48,10 +54,11 @@ def verdict(*, reached: bool) -> str:
 
 def rate_target(results: Results, row: Row) -> tuple[str, str]:
     """What the row has to reach, and whether it did; empty when nothing is set for it."""
-    if row.subject != UPTAKE or row.connections != MANY_CONNECTIONS:
+    targets = REQUESTS_PER_SECOND.get(row.subject)
+    if targets is None or row.connections != MANY_CONNECTIONS:
         return "", ""
     measured = results.rates[row]
-    wanted = REQUESTS_PER_SECOND.get(row.workload, 0)
+    wanted = targets.get(row.workload, 0)
     slow = median(one.requests_per_second for one in measured) < wanted
     late = median(one.p99_ms for one in measured) > P99_MS
     target = f">= {wanted:,} req/s" if wanted else ""
@@ -63,7 +70,7 @@ def rate_target(results: Results, row: Row) -> tuple[str, str]:
 def footprint_target(results: Results, place: Footprint) -> tuple[str, str]:
     """The same for a figure that is not a rate."""
     seen = results.footprints[place]
-    if place.subject != UPTAKE:
+    if place.subject not in REQUESTS_PER_SECOND:
         return "", ""
     if place.name == "disk":
         return f"<= {DISK_BYTES_PER_SAMPLE:.0f}", verdict(

@@ -129,11 +129,12 @@ def _microseconds(told: datetime) -> int:
     return ((told if told.tzinfo else told.replace(tzinfo=UTC)) - _EPOCH) // _MICROSECOND
 
 
-def _rows(batch: Batch, kept_time: Callable[[datetime], Any]) -> list[dict[str, Any]]:
-    rows = []
+def rows(batch: Batch, kept_time: Callable[[datetime], Any]) -> list[dict[str, Any]]:
+    """A row for each sample, with its times in the form in which they are kept."""
+    found: list[dict[str, Any]] = []
     for sample in batch.data:
         end = sample.end_date or sample.start_date
-        rows.append(
+        found.append(
             {
                 "user_id": batch.user_id,
                 "data_type": batch.data_type,
@@ -147,7 +148,7 @@ def _rows(batch: Batch, kept_time: Callable[[datetime], Any]) -> list[dict[str, 
                 "value": sample.value,
             }
         )
-    return rows
+    return found
 
 
 def _upsert(table: Table) -> Insert:
@@ -186,10 +187,10 @@ def create_app() -> FastAPI:
     app = FastAPI(title="Yardstick")
 
     def store(batch: Batch) -> Accepted:
-        rows = _rows(batch, kept_time)
+        found = rows(batch, kept_time)
         with writer, engine.begin() as connection:
-            connection.execute(statement, rows)
-        return Accepted(accepted=len(rows))
+            connection.execute(statement, found)
+        return Accepted(accepted=len(found))
 
     async def post_inline(batch: Batch) -> Accepted:
         return store(batch)

@@ -4,11 +4,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 # Before anything imports them: their assertions are to tell what they compared.
 pytest.register_assert_rewrite(
     "uptake.testing.store", "uptake.testing.blobs", "uptake.testing.vectors"
 )
+
+# How long an example takes says more about the machine than about the law.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 from deployments import Deployment, deployed  # noqa: E402
 from nodes import two_nodes  # noqa: E402

@@ -1,10 +1,11 @@
 """The only place that names concrete things: which store, which blobs, put together how."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote, unquote, urlsplit
+from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from uptake.blobs import Blobs, BlobsUnavailable, BlobsUnusable, open_blobs
 from uptake.intake.accept import Intake
@@ -47,8 +48,9 @@ def open_store(settings: Settings) -> Store:
     Raises:
         Unusable: it cannot be opened.
     """
-    with _opening(settings, make=True) as (back_end, url):
-        return back_end.open_store(url)
+    with _told():
+        back_end, place = _database(settings, make=True)
+        return back_end.open_store(place)
 
 
 def open_contents(settings: Settings, *, make: bool = False) -> Contents:
@@ -61,23 +63,43 @@ def open_contents(settings: Settings, *, make: bool = False) -> Contents:
     Raises:
         Unusable: it cannot be opened.
     """
-    with _opening(settings, make=make) as (back_end, url):
-        return back_end.open_contents(url, make=make)
+    with _told():
+        back_end, place = _database(settings, make=make)
+        return back_end.open_contents(place, make=make)
+
+
+def distribute(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Spread the tables of a store over the nodes of its database.
+
+    Yields:
+        The name of each table that was placed, and the statement that did it.
+
+    Raises:
+        Unusable: the store is none that can be distributed.
+    """
+    with _told():
+        back_end, place = _database(settings, make=False)
+        if back_end.distribute is None:
+            raise StoreUnusable("only PostgreSQL with the extension citus can be distributed")
+        yield from back_end.distribute(place)
+
+
+def _database(settings: Settings, *, make: bool) -> "tuple[BackEnd, Any]":
+    """What keeps the database, and where."""
+    if not settings.database:
+        if make:
+            settings.data_dir.mkdir(parents=True, exist_ok=True)
+        return BACK_ENDS["sqlite"], settings.data_dir / DATABASE_FILE
+    scheme = urlsplit(settings.database).scheme
+    if scheme not in BACK_ENDS:
+        raise Unusable(f"--database: {scheme!r} is none of {', '.join(BACK_ENDS)}")
+    return BACK_ENDS[scheme], BACK_ENDS[scheme].place(settings.database)
 
 
 @contextmanager
-def _opening(settings: Settings, *, make: bool) -> Iterator[tuple["BackEnd", str]]:
-    """The back end of a store, and the store's URL; what is wrong with it is one sentence."""
-    url = settings.database
-    if not url:
-        if make:
-            settings.data_dir.mkdir(parents=True, exist_ok=True)
-        url = f"sqlite:///{quote(str(settings.data_dir / DATABASE_FILE))}"
+def _told() -> Iterator[None]:
     try:
-        scheme = urlsplit(url).scheme
-        if scheme not in BACK_ENDS:
-            raise Unusable(f"--database: {scheme!r} is none of {', '.join(BACK_ENDS)}")
-        yield BACK_ENDS[scheme], url
+        yield
     except (StoreUnusable, OSError) as error:
         raise Unusable(str(error)) from error
     except ValueError as error:
@@ -85,30 +107,28 @@ def _opening(settings: Settings, *, make: bool) -> Iterator[tuple["BackEnd", str
         raise Unusable(f"--database: {error}") from error
 
 
-@dataclass(frozen=True, slots=True)
-class BackEnd:
-    """How the databases of one kind are opened, by their URL."""
-
-    open_store: Callable[[str], Store]
-    open_contents: Callable[..., Contents]
-
-
 def _file(url: str) -> Path:
     # As everywhere with SQLite: three slashes for a relative path, four for an absolute one.
     return Path(unquote(urlsplit(url).path[1:]))
 
 
-SQLITE = BackEnd(
-    lambda url: sqlite.open_store(_file(url)),
-    lambda url, *, make: sqlite.open_contents(_file(url), make=make),
-)
-POSTGRESQL = BackEnd(postgres.open_store, postgres.open_contents)
-BACK_ENDS: Mapping[str, BackEnd] = {
-    "sqlite": SQLITE,
-    "postgresql": POSTGRESQL,
-    "postgres": POSTGRESQL,
+@dataclass(frozen=True, slots=True)
+class BackEnd:
+    """What can keep a database: how it is opened, and what its URL is turned into for that."""
+
+    open_store: Callable[[Any], Store]
+    open_contents: Callable[..., Contents]
+    place: Callable[[str], Any] = str
+    distribute: Callable[[str], Iterator[tuple[str, str]]] | None = None
+
+
+_POSTGRESQL = BackEnd(postgres.open_store, postgres.open_contents, distribute=postgres.distribute)
+BACK_ENDS = {
+    "sqlite": BackEnd(sqlite.open_store, sqlite.open_contents, _file),
+    "postgresql": _POSTGRESQL,
+    "postgres": _POSTGRESQL,
 }
-"""By the scheme of a URL."""
+"""By the scheme of its URL."""
 
 
 def open_named_blobs(settings: Settings) -> Blobs:

@@ -20,6 +20,8 @@ ENDPOINTS = {
 API = {
     "/uptake/v1/users/{user_id}",
     "/uptake/v1/users/{user_id}/samples",
+    "/uptake/v1/users/{user_id}/rollups",
+    "/uptake/v1/users/{user_id}/sync",
     "/uptake/v1/users/{user_id}/images",
     "/uptake/v1/documents/{upload_id}",
     "/health/live",

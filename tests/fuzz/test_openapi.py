@@ -33,6 +33,8 @@ OPERATIONS = [
     ("POST", "/api/v2.2/samples"),
     ("GET", "/uptake/v1/users/{user_id}"),
     ("GET", "/uptake/v1/users/{user_id}/samples"),
+    ("GET", "/uptake/v1/users/{user_id}/rollups"),
+    ("GET", "/uptake/v1/users/{user_id}/sync"),
     ("GET", "/uptake/v1/users/{user_id}/images"),
     ("GET", "/uptake/v1/documents/{upload_id}"),
     ("GET", "/uptake/v1/rejections"),

@@ -128,7 +128,8 @@ def test_faulty_rows_and_refused_samples_do_not_stop_the_rest(sender: Sender, us
         "read": 8,
         "unreadable": 1,
         "known": 3,
-        "refused_before": 2,
+        "repeated": 1,
+        "refused_before": 1,
         "acknowledged": 2,
         "requests": 1,
     }

@@ -7,7 +7,7 @@ import sys
 import typer
 from typer import _click as click  # Typer carries its own Click and exports no base of errors
 
-from uptake.cli import backup, demo, export, keys, projects, retention, send, serve, sql, types
+from uptake.cli import backup, db, demo, export, keys, projects, retention, send, serve, sql, types
 from uptake.cli.store import Failed
 from uptake.store.base import StoreUnavailable
 from uptake.wiring import Unusable
@@ -29,6 +29,7 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(projects.app, name="projects")
 app.add_typer(types.app, name="types")
 app.add_typer(retention.app, name="retention")
+app.add_typer(db.app, name="db")
 app.add_typer(send.app, name="send")
 
 DONE, FAILED, WRONG_USAGE = 0, 1, 2

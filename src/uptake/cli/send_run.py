@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 COUNTS = {
     "acknowledged": "acknowledged now",
     "known": "acknowledged before",
-    "repeated": "in the sources more than once",
+    "repeated": "repeated or replaced in the sources",
     "to_send": "to be sent",
     "refused": "refused",
     "refused_before": "refused before, and not sent again",

@@ -106,6 +106,17 @@ def tell(ticks: int, told: int) -> str:
     return f"{text}{sign}{size // 60:02d}:{size % 60:02d}"
 
 
+def has_offset(told: int) -> bool:
+    """Whether a time was told with an offset of hours and minutes."""
+    return told >> _ZONE_SHIFT != _NO_ZONE
+
+
+def offset_of(told: Int64s) -> Int64s:
+    """The offsets in which times were told, in ticks east of UTC; 0 where none was told."""
+    zone = told >> _ZONE_SHIFT
+    return np.where(zone == _NO_ZONE, 0, zone - _ZONE_BIAS) * _MINUTE
+
+
 def read_all(texts: Sequence[str]) -> tuple[Int64s, Int64s]:
     """Read many timestamps at once; the same results as `read`, as two arrays.
 

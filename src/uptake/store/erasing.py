@@ -1,11 +1,12 @@
 """Users taken away, and what keeps them from coming back.
 
-Every group of entries reads its project's row in `tombstone_changes` first, and shares a lock on
-it; an erasure changes that row first, and so waits for the groups before it and keeps those after
-it waiting. The row's number tells each process whether it knows all tombstones.
+Every group of entries reads its project's row in `tombstone_changes` first, in a transaction during
+which none of its projects' users can be erased; the row's number tells each process whether it
+knows all tombstones. On engines with one writer that is so by itself; where there are many, groups
+share a lock that an erasure wants for itself.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import msgspec
@@ -35,22 +36,18 @@ class Tombstones:
     def __init__(self) -> None:
         self._known: dict[str, tuple[int, frozenset[str]]] = {}
 
-    def among(self, connection: Connection, entries: Iterable[Entry]) -> set[Owner]:
-        """Which users of these entries were erased; none more will be while this transaction lasts.
+    def among(
+        self, connection: Connection, entries: Iterable[Entry], changes: Iterable[tuple[str, int]]
+    ) -> set[Owner]:
+        """Which users of these entries were erased.
 
         Args:
-            connection: in a transaction that writes, of which this is the first query.
+            connection: in a transaction that writes.
             entries: what it will write.
+            changes: what `Erasing.tombstone_changes` tells of their projects.
         """
-        projects = {entry.project for entry in entries}
-        numbers = (
-            select(t.tombstone_changes)
-            .where(t.tombstone_changes.c.project_id.in_(sorted(projects)))
-            .order_by(t.tombstone_changes.c.project_id)
-            .with_for_update(read=True)
-        )
         found: set[Owner] = set()
-        for project, number in connection.execute(numbers).all():
+        for project, number in changes:
             hashes = self._hashes(connection, project, number)
             if hashes:
                 found |= {
@@ -100,7 +97,24 @@ class Erasing(Database):
             connection.execute(self.insert(t.erasures), row)
         return erasure
 
+    def tombstone_changes(
+        self, connection: Connection, projects: Collection[str]
+    ) -> list[tuple[str, int]]:
+        """How often tombstones of these projects changed; they will not until the transaction ends.
+
+        Args:
+            connection: in a transaction that writes, of which this is the first query.
+            projects: names; those whose tombstones never changed are not told of.
+        """
+        columns = t.tombstone_changes.c
+        query = select(columns.project_id, columns.number).where(columns.project_id.in_(projects))
+        return [(project, number) for project, number in connection.execute(query)]
+
+    def shut_out(self, connection: Connection, project: str) -> None:
+        """Let no group of this project be written until the transaction ends; the first query."""
+
     def _change(self, connection: Connection, project: str) -> None:
+        self.shut_out(connection, project)
         insert = self.insert(t.tombstone_changes).values(project_id=project, number=1)
         connection.execute(
             insert.on_conflict_do_update(

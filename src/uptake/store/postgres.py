@@ -1,17 +1,18 @@
 """PostgreSQL: many writers on many nodes, every commit on the server's disk."""
 
+import hashlib
 import random
-import select
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from select import POLLIN, poll
+from typing import Any, LiteralString
 
 import psycopg
 import sqlalchemy
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Engine, event, func, select
 
-from uptake.store import migrations
+from uptake.store import distribution, migrations
 from uptake.store.base import StoreUnavailable, StoreUnusable
 from uptake.store.contents import Contents
 from uptake.store.database import translated
@@ -19,7 +20,8 @@ from uptake.store.marks import LANES
 from uptake.store.pipeline import Pipeline, Prepared
 from uptake.store.records import Entry, Written
 from uptake.store.sql import SqlStore
-from uptake.store.unnest import PIPELINE, UnnestedRows
+from uptake.store.tables import metadata
+from uptake.store.unnest import INT8, PIPELINE, TEXT, UnnestedRows, array
 
 DRIVER = "postgresql+psycopg"
 
@@ -59,13 +61,17 @@ ATTEMPTS = 5
 PAUSE_SECONDS = 0.05
 """How long to pause before that, at most, the first time."""
 
+_SHARE = b"SELECT pg_advisory_xact_lock_shared(k) FROM unnest($1::int8[]) AS k"
+_CHANGES = b"SELECT project_id, number FROM tombstone_changes WHERE project_id = ANY($1::text[])"
+
 _SET_UP = f"""
     SELECT set_config('lock_timeout', '{LOCK_SECONDS}s', false),
-        set_config('idle_in_transaction_session_timeout', '{IDLE_SECONDS}s', false),
         -- Where the server's default is less, what is acknowledged would not be durable yet.
         CASE current_setting('synchronous_commit')
             WHEN 'off' THEN set_config('synchronous_commit', 'on', false)
         END"""
+
+_END_WHAT_RESTS = f"SET idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'"
 
 _PREPARED = "uptake_prepared"
 _IN_THE_WAY = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
@@ -80,47 +86,77 @@ def open_store(url: str) -> SqlStore:
     Raises:
         StoreUnusable: it cannot be reached or written, or was written by a newer version.
     """
-    engine, name = _open_engine(url)
-    try:
+    engine = _open_engine(url)
+    event.listen(engine, "connect", _end_what_rests)
+    with _named(engine):
         migrations.upgrade(engine)
-    except sqlalchemy.exc.DBAPIError as error:
-        engine.dispose()
-        raise StoreUnusable(f"{name}: {_one_line(error.orig)}") from error
-    except StoreUnusable as error:
-        engine.dispose()
-        raise StoreUnusable(f"{name}: {error}") from error
     return _PostgresStore(engine)
 
 
-def open_contents(url: str, *, make: bool = False) -> Contents:  # noqa: ARG001 - as of a file
-    """Open a database as it is, without bringing it up to date; it is there already.
+def open_contents(url: str, *, make: bool = False) -> Contents:
+    """Open a database as it is, without bringing it up to date.
+
+    Args:
+        url: as for `open_store`.
+        make: of no meaning here, as a database is there when it can be connected to.
 
     Raises:
-        StoreUnusable: it is not the address of one.
+        StoreUnusable: it cannot be reached.
     """
-    return Contents(_open_engine(url)[0])
+    del make
+    engine = _open_engine(url)
+    with _named(engine):
+        engine.connect().close()
+    return Contents(engine)
 
 
-def _open_engine(url: str) -> tuple[Engine, str]:
-    """The engine of a database, and its address without the password."""
+def distribute(url: str) -> Iterator[tuple[str, str]]:
+    """Bring a database up to date, and spread its tables over its nodes (`distribution`).
+
+    Raises:
+        StoreUnusable: it cannot be reached, or has no Citus.
+    """
+    store = open_store(url)
+    try:
+        # Citus places a table in a transaction of its own: the rest follows when it is asked again.
+        with translated(), store.engine.connect() as connection:
+            connection.execution_options(isolation_level="AUTOCOMMIT")
+            yield from distribution.distribute(connection, metadata.tables)
+    finally:
+        store.close()
+
+
+def _open_engine(url: str) -> Engine:
     try:
         address = sqlalchemy.make_url(url).set(drivername=DRIVER)
     except (sqlalchemy.exc.ArgumentError, ValueError) as error:
         raise StoreUnusable(f"not the address of a database: {error}") from error
-    name = address.set(drivername="postgresql").render_as_string()
     engine = sqlalchemy.create_engine(
         address,
         connect_args={key: value for key, value in NETWORK.items() if key not in address.query},
         isolation_level="READ COMMITTED",
         pool_size=CONNECTIONS,
         max_overflow=MORE_CONNECTIONS,
+        # Else an error would be logged with the values it is about.
+        hide_parameters=True,
     )
     event.listen(engine, "do_connect", _Door().connect)
     event.listen(engine, "connect", _on_connect)
     event.listen(engine, "checkout", _on_checkout)
     event.listen(engine, "rollback", _on_rollback)
     event.listen(engine, "before_cursor_execute", _before_execute)
-    return engine, name
+    return engine
+
+
+@contextmanager
+def _named(engine: Engine) -> Iterator[None]:
+    """Tell what an engine that cannot be used fails with, and which it is, without its password."""
+    try:
+        yield
+    except (sqlalchemy.exc.DBAPIError, StoreUnusable) as error:
+        engine.dispose()
+        name = engine.url.set(drivername="postgresql").render_as_string()
+        raise StoreUnusable(f"{name}: {_one_line(getattr(error, 'orig', error))}") from error
 
 
 class _PostgresStore(SqlStore):
@@ -140,6 +176,25 @@ class _PostgresStore(SqlStore):
     def bulk(self, statement: Any, names: Sequence[str], key: Sequence[str] = ()) -> UnnestedRows:
         """See `Database.bulk`."""
         return UnnestedRows(statement, names, self.engine.dialect, key)
+
+    def tombstone_changes(
+        self, connection: Connection, projects: Collection[str]
+    ) -> list[tuple[str, int]]:
+        """See `Erasing.tombstone_changes`."""
+        pipeline: Pipeline = connection.info[PIPELINE]
+        names = sorted(projects)
+        pipeline.send(_SHARE, [array(INT8, list(map(_lock_of, names)))])
+        # A statement of its own, as it must see what was committed while the locks were waited for.
+        pipeline.send(_CHANGES, [array(TEXT, names)])
+        found = pipeline.finish(commit=False)[-1]
+        return [
+            ((found.get_value(row, 0) or b"").decode(), int(found.get_value(row, 1) or 0))
+            for row in range(found.ntuples)
+        ]
+
+    def shut_out(self, connection: Connection, project: str) -> None:
+        """See `Erasing.shut_out`."""
+        connection.execute(select(func.pg_advisory_xact_lock(_lock_of(project))))
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -224,18 +279,33 @@ def _one_line(error: object) -> str:
     return " ".join(str(error).split())
 
 
+def _lock_of(project: str) -> int:
+    """The number of the lock that groups share and erasures want for themselves."""
+    digest = hashlib.sha256(b"erasures of " + project.encode()).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)
+
+
 def _on_connect(connection: "psycopg.Connection[object]", record: Any) -> None:
     record.info[_PREPARED] = Prepared()
+    _carry_out(connection, _SET_UP)
+
+
+def _end_what_rests(connection: "psycopg.Connection[object]", _record: Any) -> None:
+    _carry_out(connection, _END_WHAT_RESTS)
+
+
+def _carry_out(connection: "psycopg.Connection[object]", statement: LiteralString) -> None:
+    """Have something done outside of any transaction."""
     autocommit, connection.autocommit = connection.autocommit, True
-    connection.execute(_SET_UP)
+    connection.execute(statement)
     connection.autocommit = autocommit
 
 
 def _on_checkout(connection: "psycopg.Connection[object]", _record: Any, _proxy: Any) -> None:
     """Have a connection made anew on which the server has spoken unasked: to say goodbye."""
-    poll = select.poll()
-    poll.register(connection.pgconn.socket, select.POLLIN)
-    if poll.poll(0):
+    watch = poll()
+    watch.register(connection.pgconn.socket, POLLIN)
+    if watch.poll(0):
         raise sqlalchemy.exc.DisconnectionError("the server has closed the connection")
 
 

@@ -134,7 +134,8 @@ class SqlRegistry(Database):
             index_elements=["name"], set_={"until": until}, where=t.claims.c.until <= now
         )
         with self.writing() as connection:
-            return connection.scalar(statement.returning(t.claims.c.name)) is not None
+            taken = connection.scalar(statement.returning(t.claims.c.name))
+        return taken is not None
 
     def ping(self) -> None:
         """See `Registry.ping`."""

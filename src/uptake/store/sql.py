@@ -24,7 +24,8 @@ class SqlStore(Reads, Erasing, Expiring, SqlRegistry):
         """See `Items.commit`."""
         group = Group(entries)
         with self.writing() as connection:
-            erased = self._tombstones.among(connection, entries)
+            changes = self.tombstone_changes(connection, {entry.project for entry in entries})
+            erased = self._tombstones.among(connection, entries, changes)
             if erased:
                 group = Group(entries, erased)
             return write(connection, self._statements, group)

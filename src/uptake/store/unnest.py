@@ -22,10 +22,10 @@ PIPELINE = "uptake_pipeline"
 PORTION_BYTES = 16 * 1024 * 1024
 """Bytes of rows in a statement: PostgreSQL takes up to 1 GiB, and holds several copies of it."""
 
-_TEXT, _INT8, _BYTEA = 25, 20, 17
+TEXT, INT8, BYTEA = 25, 20, 17
 """Types of elements by their numbers in PostgreSQL's catalogue (pg_type.dat)."""
 
-_TYPES = {_TEXT: "text", _INT8: "int8", _BYTEA: "bytea"}
+_TYPES = {TEXT: "text", INT8: "int8", BYTEA: "bytea"}
 _PARAMETER = re.compile(r"%\((\w+)\)s")
 _HEAD = struct.Struct("!iiIii")
 _LENGTH = struct.Struct("!i")
@@ -51,7 +51,7 @@ class UnnestedRows:
         self._statement = _unnested(compiled, names, self._kinds).encode()
         self._pick = itemgetter(*names)
         self._key = itemgetter(*key) if key else None
-        self._large = [at for at, kind in enumerate(self._kinds) if kind == _BYTEA]
+        self._large = [at for at, kind in enumerate(self._kinds) if kind == BYTEA]
 
     def run(self, connection: Connection, rows: Sequence[Row]) -> None:
         """See `Rows.run`."""
@@ -80,7 +80,7 @@ class UnnestedRows:
         sent = 0
         for wave in _waves(rows, self._key) if self._key else [rows]:
             for portion in self._portions(list(map(self._pick, wave))):
-                values = map(_array, self._kinds, zip(*portion, strict=True))
+                values = map(array, self._kinds, zip(*portion, strict=True))
                 pipeline.send(self._statement, list(values))
                 sent += 1
         return sent
@@ -130,15 +130,15 @@ def _literal(value: str | int) -> str:
 
 def _kind(column: Any) -> int:
     if isinstance(column, Integer):
-        return _INT8
-    return _BYTEA if isinstance(column, LargeBinary) else _TEXT
+        return INT8
+    return BYTEA if isinstance(column, LargeBinary) else TEXT
 
 
-def _array(kind: int, values: Sequence[Any]) -> bytes:
+def array(kind: int, values: Sequence[Any]) -> bytes:
     """An array in PostgreSQL's binary form: `array_recv` in its arrayfuncs.c."""
     holes = None in values
     head = _HEAD.pack(1, holes, kind, len(values), 1)
-    if kind == _INT8 and not holes:
+    if kind == INT8 and not holes:
         return head + struct.pack(
             "!" + "iq" * len(values), *(part for value in values for part in (_LONG, value))
         )

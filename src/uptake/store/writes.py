@@ -113,9 +113,8 @@ class Group:
         erased: project and id of users of whom nothing is written.
 
     Attributes:
-        gone: number of the entry, and place in it, of records about erased users.
-        told_documents, images: the records of which there is something to tell, each after the
-            number of its entry and its place in it.
+        to_tell: the records of which there is something to tell, each after the number of its
+            entry and its place in it.
     """
 
     def __init__(self, entries: Sequence[Entry], erased: Collection[tuple[str, str]] = ()) -> None:
@@ -127,19 +126,14 @@ class Group:
         self.uploads: list[Row] = []
         self.documents: list[Row] = []
         self.rejections: list[Row] = []
-        self.gone: list[tuple[int, int]] = []
-        self.told_documents: list[tuple[int, int, DocumentRecord]] = []
-        self.images: list[tuple[int, int, ImageRecord]] = []
+        self.to_tell: list[tuple[int, int, Record]] = []
         for number, entry in enumerate(entries):
             for place, record in enumerate(entry.records):
-                if self.is_erased(entry, record.user_id):
-                    self.gone.append((number, place))
-                    continue
-                self._add(entry, record)
-                if isinstance(record, DocumentRecord):
-                    self.told_documents.append((number, place, record))
-                elif isinstance(record, ImageRecord):
-                    self.images.append((number, place, record))
+                gone = self.is_erased(entry, record.user_id)
+                if gone or isinstance(record, DocumentRecord | ImageRecord):
+                    self.to_tell.append((number, place, record))
+                if not gone:
+                    self._add(entry, record)
             for rejection in entry.rejections:
                 self.reject(entry, rejection)
 
@@ -169,6 +163,19 @@ class Group:
     def is_erased(self, entry: Entry, user_id: str) -> bool:
         """Whether nothing of this user is written."""
         return bool(self.erased) and (entry.project, user_id) in self.erased
+
+    def images(self) -> list[tuple[int, int, ImageRecord]]:
+        """The images to write, as in `to_tell`, all of a project together.
+
+        In one order for every group, as a project's numbers are locked until the end.
+        """
+        found = [
+            (number, place, record)
+            for number, place, record in self.to_tell
+            if isinstance(record, ImageRecord)
+            and not self.is_erased(self.entries[number], record.user_id)
+        ]
+        return sorted(found, key=lambda image: self.entries[image[0]].project)
 
     def add_document(self, entry: Entry, record: DocumentRecord) -> None:
         """Have a document written whose upload id is claimed."""
@@ -207,15 +214,13 @@ def write(
     statements.add_documents.run(connection, group.documents)
     statements.add_rejections.run(connection, group.rejections)
     written: list[list[Written]] = [[None] * len(entry.records) for entry in group.entries]
-    for number, place, record in group.told_documents:
-        written[number][place] = _NEW_DOCUMENT if record.digest is None else next(claims)
-    # A project at a time and in one order, as its images' numbers are locked until the end.
-    group.images.sort(key=lambda image: group.entries[image[0]].project)
-    for number, place, image in group.images:
-        entry = group.entries[number]
-        written[number][place] = _write_image(connection, statements, entry, image)
-    for number, place in group.gone:
-        written[number][place] = _ERASED
+    for number, place, told in group.to_tell:
+        if group.is_erased(group.entries[number], told.user_id):
+            written[number][place] = _ERASED
+        elif isinstance(told, DocumentRecord):
+            written[number][place] = _NEW_DOCUMENT if told.digest is None else next(claims)
+    for number, place, image in group.images():
+        written[number][place] = _write_image(connection, statements, group.entries[number], image)
     _resolve(connection, statements, group)
     outcomes = [tuple(row) for row in written]
     statements.add_receipts.run(
@@ -250,8 +255,10 @@ def _claim_uploads(
     """Claim the derived upload ids of a group, each for the document that comes first."""
     claims = [
         (group.entries[number], record)
-        for number, _, record in group.told_documents
-        if record.digest is not None
+        for number, _, record in group.to_tell
+        if isinstance(record, DocumentRecord)
+        and record.digest is not None
+        and not group.is_erased(group.entries[number], record.user_id)
     ]
     if not claims:
         return

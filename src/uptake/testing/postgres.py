@@ -205,14 +205,18 @@ class Postgres:
 
 
 @contextmanager
-def postgres(**settings: str) -> Iterator[Postgres]:
+def postgres(parent: Path | None = None, **settings: str) -> Iterator[Postgres]:
     """A server that runs while the block does, and leaves nothing behind.
+
+    Args:
+        parent: where to make its folder; by default where temporary files are.
+        settings: of its configuration, over the defaults.
 
     Raises:
         PostgresFailed: it could not be made or started.
     """
     # Not below a test's folder, which only its owner may enter.
-    folder = Path(tempfile.mkdtemp(prefix="uptake-postgres-"))
+    folder = Path(tempfile.mkdtemp(prefix="uptake-postgres-", dir=parent))
     server = Postgres(folder, settings)
     try:
         server.make()

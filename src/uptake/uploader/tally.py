@@ -16,7 +16,7 @@ class Summary(msgspec.Struct, frozen=True):
         read: items of the sources, those that cannot be read included.
         unreadable: of these, those that cannot be read.
         known: those that were acknowledged before this run.
-        repeated: those that stand in the sources more than once, or are replaced further on.
+        repeated: those that stand in the sources more than once, or are replaced by others there.
         refused_before: those that were refused before, and were not sent again.
         resumed: items that had waited in the ledger, and were taken up; not among `read`.
         acknowledged: those that the receiver said it keeps.

@@ -8,6 +8,8 @@ from uptake.http.api.erasing import erasure_routes
 from uptake.http.api.exports import export_routes
 from uptake.http.api.refused import refusal_routes, replay_routes
 from uptake.http.api.retaining import retention_routes
+from uptake.http.api.rollups import rollup_route
+from uptake.http.api.sync import sync_route
 from uptake.http.api.users import user_routes
 from uptake.http.stopping import Stopping
 from uptake.wiring import Services
@@ -22,6 +24,8 @@ def api_routes(services: Services, access: Access, stopping: Stopping) -> list[R
     )
     handlers = [
         *user_routes(services, may_read),
+        rollup_route(services.store, may_read),
+        sync_route(services.store, may_read),
         *refusal_routes(services, may_read),
         *replay_routes(services, may_administer),
         *erasure_routes(services, may_erase),

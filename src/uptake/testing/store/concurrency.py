@@ -198,6 +198,24 @@ class Concurrency(OpensStore):
             found = [stores[0].document(project, user) for user in users]
             assert [one.user_id for one in found if one] == users
 
+    def test_a_user_erased_while_others_write_stays_away(self, stores: Sequence[Store]) -> None:
+        """Also by the first erasure of all: whatever a group wrote before it goes with it."""
+
+        def work(number: int) -> None:
+            store = stores[number % OPENED]
+            if number == 0:
+                store.erase("default", "anna", "e-1", NOON)
+                return
+            for i in range(10):
+                name = f"{number}:{i}"
+                store.commit([entry(batch("anna", name), image("anna", name), batch("bert", name))])
+
+        at_once(work)
+        assert stores[0].user("default", "anna") is None
+        assert stores[0].batches("default", "anna", "steps", *EVER) == []
+        assert stores[0].images("default", "anna", 0, 1000) == []
+        assert len(stores[0].batches("default", "bert", "steps", *EVER)) == 10 * (THREADS - 1)
+
     def test_every_use_of_a_key_is_counted(self, stores: Sequence[Store]) -> None:
         """No two uses are told the same count."""
 

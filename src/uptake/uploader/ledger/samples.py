@@ -113,7 +113,7 @@ class SamplesLedger:
         return Known(kept, refused, self._waiting(user_id, metric))
 
     def tidy(self, replaced: Iterable[tuple[str, str]] = ()) -> None:
-        """After a run, forget what later requests have settled or replaced.
+        """After a run, forget what later requests have settled or replaced; fold many rows.
 
         Args:
             replaced: users and metrics of which samples were replaced by others.
@@ -123,7 +123,13 @@ class SamplesLedger:
             self.run.destination,
             SENT,
         )
-        for user_id, metric in {*unknown_of, *replaced}:
+        many_of = self.run.ledger.rows(
+            "SELECT user_id, metric FROM samples WHERE destination = ?"
+            " GROUP BY user_id, metric HAVING count(*) >= ?",
+            self.run.destination,
+            FOLD_FROM,
+        )
+        for user_id, metric in {*unknown_of, *many_of, *replaced}:
             rows = self._rows(user_id, metric)
             kept, unknown = _kept_and_unknown(rows, None)
             self._fold(user_id, metric, kept, unknown, sum(row.attempts for row in rows))

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from uptake.samples.times import Int64s
-from uptake.uploader.ledger import refusals
 from uptake.uploader.samples.group import Group, Sorted
 from uptake.uploader.samples.jobs import Office, SamplesJob
 from uptake.uploader.samples.packed import Packed
@@ -65,8 +64,9 @@ class Gathering:
             for places in self._by_group(rows, self._readable(rows, file))
         ]
         found = [(group, group.sort(rows, places)) for group, places in groups]
-        for group, places in found:
-            self._tell_refused(rows, group, places.refused, number)
+        for group, kinds in found:
+            if len(kinds.refused):
+                group.refused.append(_bare(rows, kinds.refused, number))
         self._distribute(rows, found, number)
         for group, _ in found:
             self._weights[group.user_id, group.metric] = group.weight
@@ -140,21 +140,6 @@ class Gathering:
             self._groups[key] = Group(self._office, *key, known)
         return self._groups[key]
 
-    def _tell_refused(self, rows: Rows, group: Group, places: Int64s, file: int) -> None:
-        """Tell again of samples that were refused before."""
-        for place in places.tolist():
-            refusal = refusals.find(
-                self._office.ledger.run,
-                group.user_id,
-                group.metric,
-                rows.identity[:, place].astype("<u8").tobytes(),
-                rows.content[place : place + 1].astype("<u8").tobytes(),
-            )
-            if refusal is not None:
-                self._office.faults.refused(
-                    refusal.at(self._office.files[file], int(rows.line[place]))
-                )
-
     def _distribute(self, rows: Rows, found: list[tuple[Group, Sorted]], file: int) -> None:
         """Give each group its samples as JSON, all of which is made at once."""
         chosen = [
@@ -183,3 +168,15 @@ class Gathering:
         for (group, _), fresh, changed, neighbours in zip(found, kinds, kinds, kinds, strict=True):
             for job in group.take(fresh, changed, neighbours):
                 self._put(job)
+
+
+def _bare(rows: Rows, places: Int64s, file: int) -> Packed:
+    """Samples without their JSON."""
+    return Packed(
+        b"",
+        np.zeros(len(places) + 1, np.int64),
+        rows.identity[:, places],
+        rows.content[places],
+        np.full(len(places), file, np.int64),
+        rows.line[places],
+    )

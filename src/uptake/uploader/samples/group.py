@@ -58,6 +58,8 @@ class Group:
         now: what came up in this run, and was not as the ledger says.
         buffer: samples to be sent.
         changed: samples to be looked at in the end.
+        changing: what identifies these.
+        refused: samples that were refused before, without their JSON.
         neighbours: a few that the receiver has, to fill up a request.
         resumed: how many of the buffer had waited in the ledger.
         replaced: whether some were sent instead of others that are the same.
@@ -71,6 +73,7 @@ class Group:
     buffer: list[Packed] = field(default_factory=list)
     changed: list[Packed] = field(default_factory=list)
     changing: Index = field(default_factory=Index)
+    refused: list[Packed] = field(default_factory=list)
     neighbours: Packed = NONE
     resumed: int = 0
     replaced: bool = False
@@ -97,7 +100,7 @@ class Group:
     @property
     def weight(self) -> int:
         """Bytes that it takes, about."""
-        packed = sum(part.weight for part in (*self.buffer, *self.changed))
+        packed = sum(part.weight for part in (*self.buffer, *self.changed, *self.refused))
         return packed + DIGEST_BYTES * (len(self.known.kept) + len(self.now)) + OWN_BYTES
 
     def _find(
@@ -131,7 +134,6 @@ class Group:
             read=len(places),
             known=int((same & ~again).sum()),
             repeated=int(again.sum()) + repeated,
-            refused_before=int(refused.sum()),
         )
         some = places[same & ~again][-(self.office.wire.least - 1) :]
         return Sorted(places[fresh], places[changed], some, places[refused])
@@ -178,7 +180,30 @@ class Group:
         self.buffer.append(last)
         self.replaced = len(last) > 0
         yield from self._cut(more=False)
+        self._tell_refused()
         self._mend()
+
+    def _tell_refused(self) -> None:
+        """Tell again of what was refused before, unless it has been mended."""
+        every = join(self.refused)
+        self.refused.clear()
+        if not len(every):
+            return
+        before, now, _ = self._find(every.identity)
+        mended = before | now
+        office = self.office
+        office.tally.add(refused_before=int((~mended).sum()), repeated=int(mended.sum()))
+        for i in np.flatnonzero(~mended).tolist():
+            refusal = refusals.find(
+                office.ledger.run,
+                self.user_id,
+                self.metric,
+                every.identity[:, i].astype("<u8").tobytes(),
+                every.content[i : i + 1].astype("<u8").tobytes(),
+            )
+            if refusal is not None:
+                at = office.files[int(every.file[i])], int(every.line[i])
+                office.faults.refused(refusal.at(*at))
 
     def _cut(self, *, more: bool) -> Iterator[SamplesJob]:
         wire = self.office.wire
