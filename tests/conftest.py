@@ -64,12 +64,15 @@ def on_sqlite(live: LiveServer) -> Iterator[Deployment]:
 
 @pytest.fixture(scope="session")
 def on_postgresql(
-    postgresql: Postgres, tmp_path_factory: pytest.TempPathFactory
+    postgresql: Postgres, seaweedfs: SeaweedFS, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Deployment]:
-    """Two servers that take turns, one of them of two processes."""
+    """Two servers that take turns, one of them of two processes; images in an object store."""
     database = postgresql.create("contract")
     with (
-        two_nodes(tmp_path_factory.mktemp("nodes"), database) as servers,
+        two_nodes(
+            *(tmp_path_factory.mktemp("nodes"), database, seaweedfs.url("nodes/images")),
+            **seaweedfs.environment,
+        ) as servers,
         deployed(servers, postgresql) as deployment,
     ):
         yield deployment
