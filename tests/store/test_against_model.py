@@ -18,6 +18,7 @@ from uptake.store.base import AlreadyExists, Store
 from uptake.store.memory import MemoryStore
 from uptake.store.records import DocumentType, Entry, Rate, Record, Span
 from uptake.store.segment_records import Segment
+from uptake.store.snapshot import Selection
 from uptake.testing.postgres import Postgres
 from uptake.testing.store.listing import changed, told
 from uptake.testing.store.making import (
@@ -98,6 +99,7 @@ class BothStores(RuleBasedStateMachine):
             store: {project: changed(store, None, project)[1] for project in ("default", "other")}
             for store in (self.model, self.store)
         }
+        self.marks: list[dict[type[Store], dict[int, int]]] = []
 
     def open_store(self) -> Store:
         """The store that is compared with the one in memory: new at first, then the same."""
@@ -120,6 +122,22 @@ class BothStores(RuleBasedStateMachine):
         """A group of anything."""
         self.both("commit", group)
         self.changed = True
+
+    @rule()
+    def look(self) -> None:
+        """Take note of what has been received so far, as an export does."""
+        self.marks.append({type(store): _marks(store) for store in (self.model, self.store)})
+
+    @precondition(lambda self: self.marks)
+    @rule(
+        project=PROJECTS, data=st.data(), users=st.none() | st.sets(USERS), start=st.none() | TICKS
+    )
+    def what_came_since(
+        self, project: str, data: st.DataObject, users: set[str] | None, start: int | None
+    ) -> None:
+        """All of each kind that was received since, of some users and times."""
+        since = data.draw(st.sampled_from(self.marks))
+        self.compare(partial(_since, project, since, users and sorted(users), start))
 
     @rule()
     def open_again(self) -> None:
@@ -264,6 +282,34 @@ def _spans(project: str, user_id: str, store: Store) -> list[Span]:
     spans = store.spans(project, user_id)
     order = sorted(span.sequence for span in spans)
     return [replace(span, sequence=order.index(span.sequence)) for span in spans]
+
+
+def _marks(store: Store) -> dict[int, int]:
+    with store.snapshot("default") as snapshot:
+        return snapshot.marks
+
+
+def _since(
+    project: str,
+    since: dict[type[Store], dict[int, int]],
+    users: list[str] | None,
+    start: int | None,
+    store: Store,
+) -> list[object]:
+    """What a snapshot tells, batches in the order received."""
+    only = Selection(users, since[type(store)], start, None if start is None else start + 2)
+    ever = replace(only, start=None, end=None)
+    with store.snapshot(project) as snapshot:
+        batches = sorted(
+            snapshot.batches(METRICS, only), key=lambda b: (b.user_id, b.metric, b.sequence)
+        )
+        return [
+            [replace(one, sequence=0) for one in batches],
+            list(snapshot.users(ever)),
+            snapshot.attribute_names(ever),
+            list(snapshot.documents(None, ever)),
+            list(snapshot.rejections(ever)),
+        ]
 
 
 class SqliteAndModel(BothStores):

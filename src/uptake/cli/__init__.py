@@ -7,7 +7,7 @@ import sys
 import typer
 from typer import _click as click  # Typer carries its own Click and exports no base of errors
 
-from uptake.cli import backup, db, demo, keys, projects, retention, send, serve, types
+from uptake.cli import backup, db, demo, export, keys, projects, retention, send, serve, sql, types
 from uptake.cli.store import Failed
 from uptake.store.base import StoreUnavailable
 from uptake.wiring import Unusable
@@ -23,6 +23,8 @@ app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
+app.command("export")(export.export)
+app.command("sql")(sql.sql)
 app.add_typer(keys.app, name="keys")
 app.add_typer(projects.app, name="projects")
 app.add_typer(types.app, name="types")

@@ -13,6 +13,7 @@ from rich.cells import cell_len, set_cell_size
 from uptake import wiring
 from uptake.settings import Settings
 from uptake.store.base import Store
+from uptake.wiring import Services
 
 DataDir = Annotated[
     Path,
@@ -51,6 +52,20 @@ def opened(data_dir: Path, database: str) -> Iterator[Store]:
         yield store
     finally:
         store.close()
+
+
+@contextmanager
+def opened_services(data_dir: Path, database: str, blobs: str) -> Iterator[Services]:
+    """The store and the blobs that the options name.
+
+    Raises:
+        Unusable: one of them cannot be opened.
+    """
+    services = wiring.open_services(Settings(data_dir=data_dir, database=database, blobs=blobs))
+    try:
+        yield services
+    finally:
+        services.close()
 
 
 def require_project(store: Store, name: str) -> None:

@@ -93,7 +93,7 @@ def build(services: Services, write_line: Callable[[bytes], object]) -> ASGIApp:
     app = Litestar(
         [
             *uploads,
-            *api_routes(services, access),
+            *api_routes(services, access, stopping),
             segment_routes(PREFIX, services.segments, access),
             *health_routes(services, stopping),
             image_route(services, threads),

@@ -47,6 +47,13 @@ def _told(minutes: int | None, digits: int) -> int:
     return zone << _ZONE_SHIFT | digits
 
 
+def manners(told: Int64s) -> tuple[NDArray[np.bool_], Int64s, Int64s]:
+    """How times were told: whether with an offset, its minutes east of UTC, fraction digits."""
+    zone = told >> _ZONE_SHIFT
+    zoned = zone != _NO_ZONE
+    return zoned, np.where(zoned, zone - _ZONE_BIAS, 0), told & (1 << _ZONE_SHIFT) - 1
+
+
 def read(text: str) -> tuple[int, int]:
     """Read one timestamp.
 

@@ -5,6 +5,7 @@ defined by `uptake.testing.store`, which every back end passes whole.
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from uptake.model.items import Metric
@@ -26,6 +27,7 @@ from uptake.store.records import (
     Written,
 )
 from uptake.store.segment_records import Changes, Profiles, Segment
+from uptake.store.snapshot import Snapshot
 
 DEFAULT_PROJECT = "default"
 """The project that always exists."""
@@ -132,6 +134,13 @@ class Items(Protocol):
 
         Whatever was committed before the call is told in this answer or was in one before it. What
         was told may be told again. A log that has been forgotten that far back is no answer: None.
+        """
+        ...
+
+    def snapshot(self, project: str) -> AbstractContextManager[Snapshot]:
+        """A project as it is now, for as long as the block runs.
+
+        Reading from it may raise `StoreUnavailable`, also where the block ends.
         """
         ...
 

@@ -16,6 +16,7 @@ from uptake.store import distribution, migrations
 from uptake.store.base import StoreUnavailable, StoreUnusable
 from uptake.store.contents import Contents
 from uptake.store.database import translated
+from uptake.store.marks import LANES
 from uptake.store.pipeline import Pipeline, Prepared
 from uptake.store.records import Entry, Written
 from uptake.store.sql import SqlStore
@@ -164,6 +165,9 @@ class _PostgresStore(SqlStore):
     many_writers = True
 
     def __init__(self, engine: Engine) -> None:
+        with translated(), engine.connect() as connection:
+            # Sessions that begin one after the other have different ones.
+            self.lane = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one() % LANES
         super().__init__(engine)
         self._reader = engine.execution_options(
             isolation_level="REPEATABLE READ", postgresql_readonly=True

@@ -21,6 +21,7 @@ from uptake.testing.store.images import Images
 from uptake.testing.store.listing import ListingOfStore
 from uptake.testing.store.registry import RegistryOfStore
 from uptake.testing.store.rejections import Rejections
+from uptake.testing.store.snapshots import Snapshots
 from uptake.testing.store.users import Users
 from uptake.testing.store.volume import Volume
 
@@ -35,6 +36,7 @@ class StoreConformance(
     Batches,
     Rejections,
     ListingOfStore,
+    Snapshots,
     Erasures,
     Expiry,
     RegistryOfStore,
