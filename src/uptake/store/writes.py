@@ -13,9 +13,9 @@ from sqlalchemy import Connection, bindparam, literal_column, select, update
 
 from uptake.model.items import Attributes
 from uptake.store import tables as t
-from uptake.store.base import FIRST_IMAGE_ID
 from uptake.store.changes import ChangeLog
 from uptake.store.database import Database, Row
+from uptake.store.images import ImageStatements
 from uptake.store.marks import mark_of, next_number
 from uptake.store.profiles import ProfileStatements, Told, touched
 from uptake.store.receipts import receipt_row
@@ -29,7 +29,6 @@ from uptake.store.records import (
     RejectionRecord,
     Written,
     WrittenDocument,
-    WrittenImage,
 )
 
 SEQUENCE_BITS = 16
@@ -66,16 +65,7 @@ class Statements:
         rejection = [column.name for column in t.rejections.columns if column.name != "mark"]
         self.add_rejections = bulk(insert(t.rejections).values(mark=mark), rejection)
         self.add_receipts = bulk(insert(t.receipts).on_conflict_do_nothing(), _RECEIPT)
-        self.next_image = (
-            insert(t.image_numbers)
-            .values(last=FIRST_IMAGE_ID)
-            .on_conflict_do_update(
-                index_elements=["project_id"], set_={"last": t.image_numbers.c.last + 1}
-            )
-            .returning(t.image_numbers.c.last)
-        )
-        self.add_image = insert(t.images)
-        self.add_image_name = insert(t.image_names)
+        self.images = ImageStatements(database)
 
 
 def _upsert_user(insert: Any, mark: Any) -> Any:
@@ -227,8 +217,12 @@ def write(
             written[number][place] = _ERASED
         elif isinstance(told, DocumentRecord):
             written[number][place] = _NEW_DOCUMENT if told.digest is None else next(claims)
-    for number, place, image in group.images():
-        written[number][place] = _write_image(connection, statements, group.entries[number], image)
+    images = group.images()
+    stand = statements.images.write(
+        connection, [(group.entries[n], record) for n, _, record in images]
+    )
+    for (number, place, _), image in zip(images, stand, strict=True):
+        written[number][place] = image
     _resolve(connection, statements, group)
     outcomes = [tuple(row) for row in written]
     statements.add_receipts.run(
@@ -297,22 +291,3 @@ def _digest_of(connection: Connection, project: str, upload_id: str) -> bytes | 
 def _upload(entry: Entry, record: DocumentRecord) -> Row:
     key = {"project_id": entry.project, "user_id": record.user_id}
     return {**key, "upload_id": record.upload_id, "digest": record.digest}
-
-
-def _write_image(
-    connection: Connection, statements: Statements, entry: Entry, record: ImageRecord
-) -> WrittenImage:
-    key = {"project_id": entry.project, "user_id": record.user_id}
-    same = select(t.images.c.image_id, t.images.c.name).filter_by(
-        **key, upload_digest=record.upload_digest
-    )
-    found = connection.execute(same).one_or_none()
-    if found is not None:
-        return WrittenImage(found.image_id, found.name, new=False)
-    number = connection.execute(statements.next_image, {"project_id": entry.project}).scalar_one()
-    row = msgspec.structs.asdict(record) | key
-    connection.execute(
-        statements.add_image, row | {"image_id": number, "received_at": entry.received_at}
-    )
-    connection.execute(statements.add_image_name, {**key, "name": record.name, "image_id": number})
-    return WrittenImage(number, record.name, new=True)
