@@ -175,6 +175,12 @@ class Group:
         ]
         return sorted(found, key=lambda image: self.entries[image[0]].project)
 
+    @property
+    def owners(self) -> Collection[tuple[str, str]]:
+        """The users about whom something is written, by project."""
+        users, profiles = self.users.keys(), self.told.rows.keys()
+        return users | profiles if users and profiles else users or profiles
+
     def add_document(self, entry: Entry, record: DocumentRecord) -> None:
         """Have a document written whose upload id is claimed."""
         row = self._touch(entry, record.user_id)
@@ -227,8 +233,7 @@ def write(
             for place, (entry, outcome) in enumerate(zip(group.entries, outcomes, strict=True))
         ],
     )
-    users, told = group.users.keys(), group.told.rows.keys()
-    statements.changes.write(connection, users | told if users and told else users or told)
+    statements.changes.write(connection, group.owners)
     return outcomes
 
 
