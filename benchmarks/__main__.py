@@ -49,9 +49,9 @@ def _settings() -> Settings:
     )
     parser.add_argument(
         "--only",
-        choices=(*PARTS, UPLOADER, ROLLUPS, segments.PART, GROWTH),
+        choices=(*PARTS, UPLOADER, ROLLUPS, GROWTH),
         nargs="+",
-        default=[*PARTS, UPLOADER, ROLLUPS, segments.PART],
+        default=[*PARTS, UPLOADER, ROLLUPS],
         help="measure these alone; growth is measured only when it is named here",
     )
     parser.add_argument(
