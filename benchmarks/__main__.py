@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import report, uploads
+from benchmarks import report, segments, uploads
 from benchmarks.apple_health import measure_apple_health
 from benchmarks.load import generator
 from benchmarks.rounds import GROWTH, PARTS, Benchmark, Settings
@@ -96,6 +96,9 @@ def main() -> int:
         with generator() as process:
             benchmark = Benchmark(settings, process)
             benchmark.run()
+        found = {}
+        if segments.PART in settings.parts:
+            found = {one: segments.measure(settings.scratch, one) for one in settings.engines}
         sent = None
         if UPLOADER in settings.parts:
             sent = uploads.measure(settings.scratch), measure_apple_health(settings.scratch)
@@ -105,9 +108,12 @@ def main() -> int:
     except ServerError as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 1
-    report.show(benchmark.results, settings, time.monotonic() - began, load_before)
+    if benchmark.results.rates:
+        report.show(benchmark.results, settings, time.monotonic() - began, load_before)
     if sent is not None:
         uploads.show(*sent, Console(width=report.WIDTH, highlight=False))
+    for engine, figures in found.items():
+        segments.show(figures, engine)
     return 1 if benchmark.results.faults else 0
 
 

@@ -12,6 +12,8 @@ from uptake.intake.accept import Intake
 from uptake.intake.commit import GroupCommit
 from uptake.intake.schemas import DocumentTypes
 from uptake.intake.upkeep import Upkeep, chores
+from uptake.reading.segments.pool import MEGABYTE
+from uptake.reading.segments.questions import Segments
 from uptake.settings import Settings
 from uptake.store import postgres, sqlite
 from uptake.store.base import Store, StoreUnusable
@@ -34,11 +36,13 @@ class Services:
     commit: GroupCommit
     upkeep: Upkeep
     public_url: str
+    segments: Segments
 
     def close(self) -> None:
         """Write what waits and let go of the store."""
         self.upkeep.close()
         self.commit.close()
+        self.segments.pool.close()
         self.store.close()
 
 
@@ -178,4 +182,5 @@ def open_services(settings: Settings) -> Services:
         GroupCommit(store),
         Upkeep(store, chores(store, blobs)),
         settings.public_url.rstrip("/"),
+        Segments(store, settings.segment_memory * MEGABYTE),
     )

@@ -154,7 +154,7 @@ def test_it_does_not_matter_how_much_is_worked_on_at_a_time(
     received = data.draw(some_samples(every))
     store = filled(split(received, data.draw(st.lists(st.integers(0, 100), max_size=5))))
     question = Question("steps", every, zone, each=each, explain=True)
-    small = Stretch(*(data.draw(st.integers(1, 40)) for _ in range(3)))
+    small = Stretch(*(data.draw(st.integers(8, 60)) for _ in range(3)))
     found = series(store, "default", "anna", "steps")
     assert found is not None
     parts = tables.rows(found, question, None, data.draw(st.integers(1, 50)), small)

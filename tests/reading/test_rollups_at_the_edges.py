@@ -90,14 +90,14 @@ def test_months_of_many_centuries_are_told_in_pages() -> None:
     assert total == pytest.approx(30_000)
 
 
-def test_two_minutes_forty_years_apart_are_one_page() -> None:
-    """What lies between them is not worked through."""
-    store = filled(
-        [
-            [one("1980-05-01T10:00:00Z", "1980-05-01T10:01:00Z")],
-            [one("2020-05-01T10:00:00Z", "2020-05-01T10:01:00Z")],
-        ]
-    )
+@pytest.mark.parametrize("batches", [1, 2])
+def test_minutes_thousands_of_years_apart_are_one_page(batches: int) -> None:
+    """What lies between them is not worked through, in one batch or two."""
+    minutes = [
+        one("0080-05-01T10:00:00Z", "0080-05-01T10:01:00Z"),
+        one("9020-05-01T10:00:00Z", "9020-05-01T10:01:00Z"),
+    ]
+    store = filled([minutes] if batches == 1 else [[minute] for minute in minutes])
     for every in ("minute", "hour"):
         found, cursor = page(store, Question("steps", every), 5)
         assert [row["sum"] for row in found] == [10, 10]

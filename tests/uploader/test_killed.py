@@ -18,14 +18,14 @@ from .sending import Sample, Sender, some, told, write
 
 SEED = 20260131
 KILLS = 20
-USERS = 300
+USERS = 150
 LONGEST_LIFE = 0.4
 """Seconds after its start within which each upload is killed."""
 
 UPLOAD = """
 import sys
 from uptake import Uploader
-uploader = Uploader(sys.argv[1], sys.argv[2], ledger=sys.argv[3], parallel=4)
+uploader = Uploader(sys.argv[1], sys.argv[2], ledger=sys.argv[3], parallel=2)
 print("started", flush=True)
 summary = uploader.send_samples(sys.argv[4])
 """
@@ -43,8 +43,8 @@ def made_up(random: Random) -> list[Sample]:
         if number % 3 == 0:
             bpm = {"metric": "bpm", "unit": "count/min", "end_date": None, "device_version": None}
             samples += some(user, random.randint(3, 9), **bpm)
-    changed = [one | {"value": 99} for one in random.sample(samples, 200)]
-    return samples + changed + random.sample(changed, 50)
+    changed = [one | {"value": 99} for one in random.sample(samples, 100)]
+    return samples + changed + random.sample(changed, 30)
 
 
 def last_of_each(samples: list[Sample]) -> dict[tuple[str, str], list[Sample]]:
@@ -85,7 +85,7 @@ def test_killed_twenty_times_everything_arrives_and_all_sides_say_so(tmp_path: P
             for _ in range(KILLS):
                 kill_one(arguments, random.uniform(0, LONGEST_LIFE))
             before = told_by(ledger)
-            summary = sender.uploader(parallel=4).send_samples(path)
+            summary = sender.uploader().send_samples(path)
             assert summary.complete, summary
             assert summary.known > 0
             assert proxy.counts.keys() >= {deed for deed, chance in chances.table if chance}

@@ -8,8 +8,13 @@ import pytest
 
 from uptake import Uploader
 from uptake.uploader.sending.job import Halt
+from uptake.uploader.verify.server import Unreachable
 
+from .conftest import VENDOR_KEY
+from .misdeeds import Chances
+from .proxy import proxying
 from .sending import Sender, sample, some, write
+from .vendor_stub import VendorStub
 
 
 def verify(sender: Sender, *paths: Path, **options: Any) -> dict[str, Any]:
@@ -111,4 +116,24 @@ def test_a_key_without_the_scope_is_told_so(sender: Sender, user: str) -> None:
     key = sender.server.create_key("samples:write")
     uploader = Uploader(sender.server.url, key, ledger=sender.folder / "ledger")
     with pytest.raises(Halt, match="the key may not read"):
+        uploader.verify_samples(path)
+
+
+def test_days_that_agree_are_not_looked_into(sender: Sender, user: str) -> None:
+    """One question for each user and metric, however many samples there are."""
+    path = write(sender.folder / "samples.ndjson", [*some(user, 5000), *some(f"{user}-2", 3)])
+    with proxying(sender.server.url, Chances()) as proxy:
+        through = Sender(sender.server, sender.key, sender.folder, proxy.url)
+        assert through.uploader().send_samples(path).complete
+        before = proxy.counts.total()
+        assert verify(through, path) == {"users": 2, "expected": 5003, "found": 5003}
+        assert proxy.counts.total() - before == 2
+
+
+def test_a_vendor_cannot_be_asked(vendors: VendorStub, tmp_path: Path) -> None:
+    """It has no read API: that is not to be taken for samples that are missing."""
+    path = write(tmp_path / "samples.ndjson", some("ann", 3))
+    uploader = Uploader(vendors.url, VENDOR_KEY, ledger=tmp_path / "ledger")
+    assert uploader.send_samples(path).complete
+    with pytest.raises(Unreachable, match="does not answer as Uptake's read API does"):
         uploader.verify_samples(path)

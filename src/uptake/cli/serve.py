@@ -53,6 +53,15 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter an option
             help="Address seen from outside; else that of each request.",
         ),
     ] = "",
+    segment_memory: Annotated[
+        int,
+        typer.Option(
+            "--segment-memory",
+            envvar="UPTAKE_SEGMENT_MEMORY",
+            min=1,
+            help="Megabytes for the users of segments, in each process.",
+        ),
+    ] = DEFAULTS.segment_memory,
 ) -> None:
     """Serve until stopped."""
     settings = Settings(
@@ -63,6 +72,7 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter an option
         blobs=blobs,
         workers=workers,
         public_url=public_url,
+        segment_memory=segment_memory,
     )
     check_port(settings.host, settings.port)
     # Opened once here, so that what is wrong is told in one line and migrations run once.

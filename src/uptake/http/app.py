@@ -21,6 +21,7 @@ from uptake.http import lifeline, log, problems, telemetry
 from uptake.http.access import Access
 from uptake.http.address import public_url
 from uptake.http.api.routes import PREFIX, api_routes
+from uptake.http.api.segments import segment_routes
 from uptake.http.drain import Drain
 from uptake.http.health import health_routes
 from uptake.http.images import image_route
@@ -93,6 +94,7 @@ def build(services: Services, write_line: Callable[[bytes], object]) -> ASGIApp:
         [
             *uploads,
             *api_routes(services, access, stopping),
+            segment_routes(PREFIX, services.segments, access),
             *health_routes(services, stopping),
             image_route(services, threads),
             _openapi_route(),

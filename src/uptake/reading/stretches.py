@@ -35,11 +35,12 @@ class Series:
         self.last = max(span.last for span in spans)
 
     def next(self, instant: int) -> int | None:
-        """An instant from this one on before which no further sample starts; None when none does.
-
-        A batch lies between two samples, and nothing is known about what is between them.
-        """
-        coming = [max(span.first, instant) for span in self._spans if span.last >= instant]
+        """When the first sample starts that starts at or after an instant; None when none does."""
+        coming = [span.first for span in self._spans if span.first >= instant]
+        if any(span.first < instant <= span.last for span in self._spans):
+            # Between the first and the last sample of a batch there may be years without any.
+            starts = [unpack(batch).starts() for batch in self._batches(instant, instant)]
+            coming += [int(start[np.searchsorted(start, instant)]) for start in starts]
         return min(coming, default=None)
 
     def horizon(self, low: int, most: int) -> int:

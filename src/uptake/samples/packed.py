@@ -42,6 +42,13 @@ class Packed:
         longest = self.base[1] + ((1 << 8 * self.widths[1]) - 1) * self.scale[1]
         return last + max(longest, 0)
 
+    def starts(self) -> Int64s:
+        """When the samples start, in ticks and in order."""
+        numbers = np.empty((len(self.widths) - 1, self.count), np.int64)
+        self.fill(numbers, np.empty(self.count))
+        starts: Int64s = numbers[0]
+        return starts
+
     def fill(self, numbers: Int64s, value: NDArray[np.float64]) -> None:
         """Decode the samples into arrays for so many, each row of which lies in one piece."""
         at = 0

@@ -12,6 +12,7 @@ from uptake.store import migrations
 from uptake.store.base import StoreUnusable
 from uptake.store.database import Database
 from uptake.store.marks import skip_ahead
+from uptake.store.tables import changes
 
 AT_ONCE = 32
 """Rows in memory at a time. The largest, a document, has 4 MiB."""
@@ -113,7 +114,12 @@ class Snapshot(_Tables):
         return {name: list(map(str, table.columns.keys())) for name, table in self._tables.items()}
 
     def rows(self, name: str) -> Iterator[Row]:
-        """The rows of a table, in no order; few of them are in memory at a time."""
+        """The rows of a table, in no order; few of them are in memory at a time.
+
+        Those of the log of changes stay: it is for whoever follows this one database.
+        """
+        if name == changes.name:
+            return
         streamed = self._connection.execution_options(yield_per=AT_ONCE)
         yield from streamed.execute(select(self._tables[name]))
 

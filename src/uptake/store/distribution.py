@@ -17,6 +17,9 @@ BY_USER = ("users", "sample_batches", "documents", "images", "rejections")
 BY_ID = {"uploads": "upload_id", "image_names": "name", "receipts": "request_id"}
 """Distributed by what they are asked for by."""
 
+LOCAL = ("changes",)
+"""Left where transactions are begun: the order of its rows is that of their numbers there."""
+
 _PRESENT = text("SELECT extversion FROM pg_extension WHERE extname = 'citus'")
 _PLACED = text("SELECT logicalrelid::regclass::text FROM pg_dist_partition")
 
@@ -36,7 +39,7 @@ def statements(tables: Collection[str], placed: Collection[str]) -> Iterator[tup
     for name, column in BY_ID.items():
         if name not in placed:
             yield name, _distributed(name, column, "none")
-    for name in sorted(set(tables) - {*BY_USER, *BY_ID, *placed}):
+    for name in sorted(set(tables) - {*BY_USER, *BY_ID, *LOCAL, *placed}):
         yield name, f"SELECT create_reference_table('{name}')"
 
 

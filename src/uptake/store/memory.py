@@ -15,7 +15,6 @@ from uptake.store.base import (
     Store,
 )
 from uptake.store.memory_expiry import MemoryExpiry
-from uptake.store.memory_registry import MemoryRegistry
 from uptake.store.memory_snapshot import MemorySnapshot
 from uptake.store.receipts import receipt_of
 from uptake.store.records import (
@@ -39,12 +38,13 @@ from uptake.store.records import (
 )
 
 
-class MemoryStore(MemoryExpiry, MemoryRegistry):
+class MemoryStore(MemoryExpiry):
     """The whole port; what it holds is gone with it."""
 
     def __init__(self) -> None:
         super().__init__()
         self._users: dict[tuple[str, str], User] = {}
+        self._seen: set[tuple[str, str]] = set()
         self._documents: dict[tuple[str, str], tuple[bytes | None, KeptDocument]] = {}
         # In the order received: a dict keeps it, and a batch received again is put in anew.
         self._batches: dict[tuple[str, str, Metric, bytes], tuple[int, BatchRecord, int]] = {}
@@ -63,8 +63,11 @@ class MemoryStore(MemoryExpiry, MemoryRegistry):
         """See `Items.commit`."""
         with self.alone():
             self._check_names(entries)
+            self._seen.clear()
             self._commits += 1
-            return [self._write(entry) for entry in entries]
+            written = [self._write(entry) for entry in entries]
+            self._note(self._seen)
+            return written
 
     def _check_names(self, entries: Sequence[Entry]) -> None:
         """Refuse what would fail half way, before anything is written."""
@@ -116,6 +119,7 @@ class MemoryStore(MemoryExpiry, MemoryRegistry):
 
     def _see(self, entry: Entry, user_id: str, values: dict[str, str] | None = None) -> None:
         moment, key = entry.received_at, (entry.project, user_id)
+        self._seen.add(key)
         if values is not None or key not in self._users:
             self._marks[key] = self._commits
         user = self._users.get(key) or User(user_id, {}, moment, moment, 0, 0)
@@ -306,6 +310,7 @@ class MemoryStore(MemoryExpiry, MemoryRegistry):
             self._tombstones.add(owner)
             erasure = Erasure(erasure_id, ids.user_hash(user_id), moment, counts)
             self._erasures[project, erasure_id] = erasure
+            self._forget(project, user_id)
             return erasure
 
     def finish_erasure(self, project: str, erasure_id: str, moment: int) -> None:

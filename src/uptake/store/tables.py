@@ -60,6 +60,16 @@ keys = Table(
     Column("revoked_at", BigInteger),
 )
 
+segments = Table(
+    "segments",
+    metadata,
+    Column("project_id", String, primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("filter", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+)
+
 key_uses = Table(
     "key_uses",
     metadata,
@@ -114,6 +124,19 @@ names_of_users = and_(
 )
 """What joins a user with the names of its attributes."""
 
+changes = Table(
+    "changes",
+    metadata,
+    Column("project_id", String, primary_key=True),
+    Column("position", BigInteger, primary_key=True),
+    Column("change_id", String, primary_key=True),
+    Column("size", Integer, nullable=False),
+    # JSON arrays: ids of users, digests of ids; both NULL where what was here is forgotten.
+    Column("users", LargeBinary),
+    Column("erased", LargeBinary),
+    sqlite_with_rowid=False,
+)
+
 sample_batches = Table(
     "sample_batches",
     metadata,
@@ -151,6 +174,7 @@ documents = Table(
     Column("received_at", BigInteger, nullable=False),
     Column("mark", BigInteger, nullable=False),
     Column("data", LargeBinary, nullable=False),
+    Index("documents_by_type", "project_id", "type", "user_id", "received_at"),
     Index("documents_by_mark", "project_id", "mark"),
 )
 

@@ -13,8 +13,9 @@ from sqlalchemy import Connection, bindparam, literal_column, select, update
 
 from uptake.model.items import Attributes
 from uptake.store import tables as t
-from uptake.store.base import FIRST_IMAGE_ID
+from uptake.store.changes import ChangeLog
 from uptake.store.database import Database, Row
+from uptake.store.images import ImageStatements
 from uptake.store.marks import mark_of, next_number
 from uptake.store.profiles import ProfileStatements, Told, touched
 from uptake.store.receipts import receipt_row
@@ -28,7 +29,6 @@ from uptake.store.records import (
     RejectionRecord,
     Written,
     WrittenDocument,
-    WrittenImage,
 )
 
 SEQUENCE_BITS = 16
@@ -57,6 +57,7 @@ class Statements:
         claim = add_upload.returning(t.uploads.c.project_id, t.uploads.c.upload_id)
         self.touch_users = bulk(_upsert_user(insert, mark), (*_KEY, *_SEEN))
         self.profiles = ProfileStatements(database)
+        self.changes = ChangeLog(database)
         self.add_batches = bulk(_upsert_batch(insert, mark), batch, same_batch)
         self.claim_uploads = bulk(claim, (*_KEY, "upload_id", "digest"))
         self.add_uploads = bulk(add_upload, (*_KEY, "upload_id", "digest"))
@@ -64,16 +65,7 @@ class Statements:
         rejection = [column.name for column in t.rejections.columns if column.name != "mark"]
         self.add_rejections = bulk(insert(t.rejections).values(mark=mark), rejection)
         self.add_receipts = bulk(insert(t.receipts).on_conflict_do_nothing(), _RECEIPT)
-        self.next_image = (
-            insert(t.image_numbers)
-            .values(last=FIRST_IMAGE_ID)
-            .on_conflict_do_update(
-                index_elements=["project_id"], set_={"last": t.image_numbers.c.last + 1}
-            )
-            .returning(t.image_numbers.c.last)
-        )
-        self.add_image = insert(t.images)
-        self.add_image_name = insert(t.image_names)
+        self.images = ImageStatements(database)
 
 
 def _upsert_user(insert: Any, mark: Any) -> Any:
@@ -160,6 +152,12 @@ class Group:
         user["last_seen"] = max(user["last_seen"], entry.received_at)
         return key
 
+    @property
+    def owners(self) -> Collection[tuple[str, str]]:
+        """Project and id of every user about whom something is written."""
+        users, told = self.users.keys(), self.told.rows.keys()
+        return users | told if users and told else users or told
+
     def is_erased(self, entry: Entry, user_id: str) -> bool:
         """Whether nothing of this user is written."""
         return bool(self.erased) and (entry.project, user_id) in self.erased
@@ -176,6 +174,12 @@ class Group:
             and not self.is_erased(self.entries[number], record.user_id)
         ]
         return sorted(found, key=lambda image: self.entries[image[0]].project)
+
+    @property
+    def owners(self) -> Collection[tuple[str, str]]:
+        """The users about whom something is written, by project."""
+        users, profiles = self.users.keys(), self.told.rows.keys()
+        return users | profiles if users and profiles else users or profiles
 
     def add_document(self, entry: Entry, record: DocumentRecord) -> None:
         """Have a document written whose upload id is claimed."""
@@ -219,8 +223,12 @@ def write(
             written[number][place] = _ERASED
         elif isinstance(told, DocumentRecord):
             written[number][place] = _NEW_DOCUMENT if told.digest is None else next(claims)
-    for number, place, image in group.images():
-        written[number][place] = _write_image(connection, statements, group.entries[number], image)
+    images = group.images()
+    stand = statements.images.write(
+        connection, [(group.entries[n], record) for n, _, record in images]
+    )
+    for (number, place, _), image in zip(images, stand, strict=True):
+        written[number][place] = image
     _resolve(connection, statements, group)
     outcomes = [tuple(row) for row in written]
     statements.add_receipts.run(
@@ -230,6 +238,7 @@ def write(
             for place, (entry, outcome) in enumerate(zip(group.entries, outcomes, strict=True))
         ],
     )
+    statements.changes.write(connection, group.owners)
     return outcomes
 
 
@@ -288,22 +297,3 @@ def _digest_of(connection: Connection, project: str, upload_id: str) -> bytes | 
 def _upload(entry: Entry, record: DocumentRecord) -> Row:
     key = {"project_id": entry.project, "user_id": record.user_id}
     return {**key, "upload_id": record.upload_id, "digest": record.digest}
-
-
-def _write_image(
-    connection: Connection, statements: Statements, entry: Entry, record: ImageRecord
-) -> WrittenImage:
-    key = {"project_id": entry.project, "user_id": record.user_id}
-    same = select(t.images.c.image_id, t.images.c.name).filter_by(
-        **key, upload_digest=record.upload_digest
-    )
-    found = connection.execute(same).one_or_none()
-    if found is not None:
-        return WrittenImage(found.image_id, found.name, new=False)
-    number = connection.execute(statements.next_image, {"project_id": entry.project}).scalar_one()
-    row = msgspec.structs.asdict(record) | key
-    connection.execute(
-        statements.add_image, row | {"image_id": number, "received_at": entry.received_at}
-    )
-    connection.execute(statements.add_image_name, {**key, "name": record.name, "image_id": number})
-    return WrittenImage(number, record.name, new=True)

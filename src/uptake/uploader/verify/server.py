@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from uptake.samples import columns
-from uptake.samples.digests import DayDigest, day_digests, digests, identities
+from uptake.samples.digests import DayDigest, digests, identities
 from uptake.uploader.samples.index import Index
 from uptake.uploader.sending.connection import Broken, Connection, Request
 from uptake.uploader.sending.job import Halt
@@ -18,6 +18,9 @@ from uptake.uploader.sending.sender import AGAIN, retry_after, words
 
 PREFIX = "/uptake/v1"
 PAGE = 1000
+NOTHING = b"urn:uptake:problem:not_found"
+"""What the read API says of a user whom it does not know, and no other server."""
+
 ATTEMPTS = 8
 FIRST_WAIT = 0.25
 LAST_DAY = 2_932_896
@@ -39,6 +42,7 @@ class _Device(msgspec.Struct):
 
 class _Sync(msgspec.Struct):
     devices: list[_Device]
+    next: str | None = None
 
 
 class _Page(msgspec.Struct):
@@ -61,7 +65,6 @@ class Server:
     def __init__(self, connection: Connection, url: str) -> None:
         self._connection = connection
         self._url = url
-        self._has_sync = True
 
     def days(self, user_id: str, metric: str) -> list[DayDigest]:
         """How many samples it holds of each device and day, and their digests.
@@ -70,22 +73,21 @@ class Server:
             Unreachable: there is no answer.
             Halt: the key may not ask.
         """
-        user = f"{PREFIX}/users/{quote(user_id, safe='')}"
-        if self._has_sync:
-            body = self._get(f"{user}/sync", {"metric": metric})
-            if body is not None:
-                sync = _decode(body, _Sync)
-                return [
-                    DayDigest(device.device_name, _days(day.day), day.count, day.digest)
-                    for device in sync.devices
-                    for day in device.days
-                ]
-            if self._get(user, {}) is None:
+        found: list[DayDigest] = []
+        cursor: str | None = ""
+        while cursor is not None:
+            query = {"metric": metric, "limit": str(PAGE)} | ({"cursor": cursor} if cursor else {})
+            body = self._get(f"{PREFIX}/users/{quote(user_id, safe='')}/sync", query)
+            if body is None:
                 return []
-            # It knows the user, and so not the question: it is of an older version.
-            self._has_sync = False
-        held = self._samples(user_id, metric, {})
-        return [] if held is None else day_digests(held)
+            page = _decode(body, _Sync)
+            found += [
+                DayDigest(device.device_name, _days(day.day), day.count, day.digest)
+                for device in page.devices
+                for day in device.days
+            ]
+            cursor = page.next
+        return found
 
     def samples(self, user_id: str, metric: str, first: int, last: int) -> Index:
         """Identities of the samples that start from one day to another, with digests' second words.
@@ -123,7 +125,7 @@ class Server:
         return columns.build(*([one[name] for one in found] for name in names))
 
     def _get(self, path: str, query: Mapping[str, str]) -> bytes | None:
-        """The body of an answer; None for 404."""
+        """The body of an answer; None where there is nothing."""
         asked = path + (f"?{urlencode(query)}" if query else "")
         reason = ""
         for attempt in range(ATTEMPTS):
@@ -139,10 +141,11 @@ class Server:
                 reason = words(answer.body)
                 time.sleep(max(retry_after(answer), FIRST_WAIT * 2**attempt))
                 continue
-            if answer.status == 404:
+            if answer.status == 404 and NOTHING in answer.body:
                 return None
             if answer.status != 200:
-                raise Unreachable(f"{self._url} answers {answer.status}: {words(answer.body)}")
+                said = f"{answer.status}: {words(answer.body)}"
+                raise Unreachable(f"{self._url} does not answer as Uptake's read API does: {said}")
             return answer.body
         raise Unreachable(f"{self._url} gives no answer: {reason}")
 

@@ -18,6 +18,7 @@ NAME = sa.String().with_variant(sa.String(collation="C"), "postgresql")
 def upgrade() -> None:
     _create_registry()
     _create_items()
+    _create_changes()
     _create_images()
     _create_outcomes()
     _create_erasures()
@@ -31,6 +32,15 @@ def _create_registry() -> None:
         sa.Column("name", NAME, nullable=False),
         sa.Column("schema", sa.Text(), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("project_id", "name"),
+    )
+    op.create_table(
+        "segments",
+        sa.Column("project_id", NAME, nullable=False),
+        sa.Column("name", NAME, nullable=False),
+        sa.Column("filter", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("changed_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("project_id", "name"),
     )
     op.create_table(
@@ -76,6 +86,12 @@ def _create_items() -> None:
         sa.Column("mark", sa.BigInteger(), nullable=False),
         sa.Column("data", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("project_id", "user_id", "upload_id"),
+    )
+    op.create_index(
+        "documents_by_type",
+        "documents",
+        ["project_id", "type", "user_id", "received_at"],
+        unique=False,
     )
     op.create_index("documents_by_mark", "documents", ["project_id", "mark"], unique=False)
     op.create_table(
@@ -131,6 +147,20 @@ def _create_items() -> None:
         sa.Column("digest", sa.LargeBinary(), nullable=False),
         sa.Column("names", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("project_id", "digest"),
+        sqlite_with_rowid=False,
+    )
+
+
+def _create_changes() -> None:
+    op.create_table(
+        "changes",
+        sa.Column("project_id", NAME, nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.Column("change_id", NAME, nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("users", sa.LargeBinary(), nullable=True),
+        sa.Column("erased", sa.LargeBinary(), nullable=True),
+        sa.PrimaryKeyConstraint("project_id", "position", "change_id"),
         sqlite_with_rowid=False,
     )
 

@@ -1,0 +1,87 @@
+"""The images of a group: those that are there already are found, the others numbered and kept."""
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, bindparam, select, tuple_
+
+from uptake.store import tables as t
+from uptake.store.base import FIRST_IMAGE_ID
+from uptake.store.database import Database, Row
+from uptake.store.records import Entry, ImageRecord, WrittenImage
+
+Image = tuple[Entry, ImageRecord]
+Same = tuple[str, str, bytes]
+"""What makes images the same: project, user, and digest of what was uploaded."""
+
+_SAME = tuple_(t.images.c.project_id, t.images.c.user_id, t.images.c.upload_digest)
+_IMAGE = [column.name for column in t.images.columns]
+_NAME = [column.name for column in t.image_names.columns]
+
+
+class ImageStatements:
+    """The statements that write images, for a database."""
+
+    def __init__(self, database: Database) -> None:
+        more: Any = bindparam("more")
+        first = database.insert(t.image_numbers).values(last=FIRST_IMAGE_ID - 1 + more)
+        self._number = first.on_conflict_do_update(
+            index_elements=["project_id"], set_={"last": t.image_numbers.c.last + more}
+        ).returning(t.image_numbers.c.last)
+        self._add = database.bulk(database.insert(t.images), _IMAGE)
+        self._add_names = database.bulk(database.insert(t.image_names), _NAME)
+
+    def write(self, connection: Connection, images: Sequence[Image]) -> list[WrittenImage]:
+        """Write images whose users' rows are locked; what stands now for each of them.
+
+        Args:
+            connection: in a transaction that writes.
+            images: all of a project together, and projects in one order for every group: a
+                project's numbers are locked until the end.
+        """
+        if not images:
+            return []
+        stands = _there(connection, {_same(*image) for image in images})
+        new: dict[Same, Image] = {}
+        for image in images:
+            if _same(*image) not in stands:
+                new.setdefault(_same(*image), image)
+        rows = list(self._numbered(connection, list(new.values())))
+        self._add.run(connection, rows)
+        self._add_names.run(connection, rows)
+        for same, row in zip(new, rows, strict=True):
+            stands[same] = WrittenImage(row["image_id"], row["name"], new=False)
+        return [_told(stands[_same(*image)], image, new) for image in images]
+
+    def _numbered(self, connection: Connection, images: Sequence[Image]) -> Iterator[Row]:
+        for project, found in groupby(images, key=lambda image: image[0].project):
+            mine = list(found)
+            numbered = {"project_id": project, "more": len(mine)}
+            last = connection.execute(self._number, numbered).scalar_one()
+            for image_id, (entry, record) in enumerate(mine, last - len(mine) + 1):
+                row = {"project_id": project, "image_id": image_id}
+                yield msgspec.structs.asdict(record) | row | {"received_at": entry.received_at}
+
+
+def _same(entry: Entry, record: ImageRecord) -> Same:
+    return entry.project, record.user_id, record.upload_digest
+
+
+def _told(stands: WrittenImage, image: Image, new: dict[Same, Image]) -> WrittenImage:
+    """What stands for an image, as it is told to whoever sent it: new to the first."""
+    is_new = new.get(_same(*image)) is image
+    return msgspec.structs.replace(stands, new=True) if is_new else stands
+
+
+def _there(connection: Connection, wanted: set[Same]) -> dict[Same, WrittenImage]:
+    columns = t.images.c
+    query = select(
+        columns.project_id, columns.user_id, columns.upload_digest, columns.image_id, columns.name
+    ).where(_SAME.in_(sorted(wanted, key=itemgetter(0, 1, 2))))
+    return {
+        (project, user_id, digest): WrittenImage(image_id, name, new=False)
+        for project, user_id, digest, image_id, name in connection.execute(query)
+    }
