@@ -29,11 +29,15 @@ Rows = dict[str, list[object]]
 
 
 def rows_of(folder: Path) -> Rows:
-    """All rows of a backup, in an order of their own, and those that list its blobs."""
+    """All rows of a backup, in an order of their own, and those that list its blobs.
+
+    Without the numbers of transactions, which go on from higher ones after a restore.
+    """
     manifest = read_manifest(folder)
     found = {
         name: sorted(read_rows(table_file(folder, name), file), key=repr)
         for name, file in manifest.tables.items()
+        if name != "marks"
     }
     return found | {"blobs": sorted(read_rows(folder / BLOB_LIST, manifest.blobs))}
 
