@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from contract.conftest import client, store, tenant
+from deployments import Deployment
 from uptake.testing.live import LiveServer, serving
 from uptake.testing.seaweedfs import SeaweedFS
 
@@ -19,3 +20,9 @@ def live(tmp_path_factory: pytest.TempPathFactory, seaweedfs: SeaweedFS) -> Iter
     with serving(folder, "--blobs", blobs, **seaweedfs.environment) as server:
         yield server
         assert not (folder / "blobs").exists()
+
+
+@pytest.fixture
+def deployment(on_sqlite: Deployment) -> Deployment:
+    """That server alone; the contract's tests run on several nodes over an object store too."""
+    return on_sqlite

@@ -11,10 +11,11 @@ Sample = dict[str, Any]
 # fmt: off
 WEEKDAY = (0, 0, 0, 0, 0, 0, 250, 900, 1400, 500, 250, 300,
            1100, 800, 300, 300, 350, 900, 1500, 1000, 500, 250, 100, 30)
-WEEKEND = (0, 0, 0, 0, 0, 0, 0, 100, 300, 700, 1200, 1500,
+WEEKEND = (0, 0, 0, 0, 0, 0, 20, 100, 300, 700, 1200, 1500,
            1300, 900, 1000, 1300, 1500, 1200, 800, 600, 400, 300, 200, 80)
 # fmt: on
-"""Steps in each hour of a usual day: to work, lunch and home, or late up and out."""
+"""Steps in each hour of a usual day: to work, lunch and home, or late up and out. Both in the same
+hours, and all chance below taken in the same measure: so as many samples are made on any day."""
 
 SATURDAY = 5
 
@@ -51,10 +52,11 @@ def beats(
 
 def _rate(person: Person, at: datetime, random: Random) -> int:
     wakes = person.wakes + 2 * (at.weekday() >= SATURDAY)
+    asleep, awake = random.randrange(-3, 5), random.gauss(0, 6)
     if at.hour < wakes or at.hour >= 23:
-        return person.resting + random.randrange(-3, 5)
+        return person.resting + asleep
     exercise = 45 * person.activity if at.hour == 18 else 0
-    return round(person.resting + 18 + exercise + random.gauss(0, 6))
+    return round(person.resting + 18 + exercise + awake)
 
 
 def _sample(  # noqa: PLR0913, PLR0917 - one argument a member
