@@ -11,7 +11,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks import report
+from rich.console import Console
+
+from benchmarks import report, rollups, segments, uploads
+from benchmarks.apple_health import measure_apple_health
 from benchmarks.load import generator
 from benchmarks.rounds import GROWTH, PARTS, Benchmark, Settings
 from benchmarks.server import ServerError
@@ -23,6 +26,8 @@ MAX_SECONDS = 60.0
 MAX_ROUNDS = 20
 MAX_WORKERS = 64
 _INTERRUPTED = 130
+UPLOADER, ROLLUPS = "uploader", "rollups"
+"""The parts that are measured after the servers."""
 
 
 def _scratch() -> Path:
@@ -44,9 +49,9 @@ def _settings() -> Settings:
     )
     parser.add_argument(
         "--only",
-        choices=(*PARTS, GROWTH),
+        choices=(*PARTS, UPLOADER, ROLLUPS, GROWTH),
         nargs="+",
-        default=list(PARTS),
+        default=[*PARTS, UPLOADER, ROLLUPS],
         help="measure these alone; growth is measured only when it is named here",
     )
     parser.add_argument(
@@ -91,13 +96,29 @@ def main() -> int:
         with generator() as process:
             benchmark = Benchmark(settings, process)
             benchmark.run()
+        found = {}
+        if segments.PART in settings.parts:
+            found = {one: segments.measure(settings.scratch, one) for one in settings.engines}
+        sent = None
+        if UPLOADER in settings.parts:
+            sent = uploads.measure(settings.scratch), measure_apple_health(settings.scratch)
+        rolled_up = None
+        if ROLLUPS in settings.parts:
+            rolled_up = rollups.measure(settings.scratch, settings.engines)
     except KeyboardInterrupt:
         print("interrupted: servers stopped, data folders deleted", file=sys.stderr)
         return _INTERRUPTED
     except ServerError as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 1
-    report.show(benchmark.results, settings, time.monotonic() - began, load_before)
+    if benchmark.results.rates:
+        report.show(benchmark.results, settings, time.monotonic() - began, load_before)
+    if sent is not None:
+        uploads.show(*sent, Console(width=report.WIDTH, highlight=False))
+    for engine, figures in found.items():
+        segments.show(figures, engine)
+    if rolled_up is not None:
+        rollups.show(rolled_up, Console(width=report.WIDTH, highlight=False))
     return 1 if benchmark.results.faults else 0
 
 

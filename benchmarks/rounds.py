@@ -19,7 +19,7 @@ from pathlib import Path
 import httpx2
 from psycopg.sql import SQL
 
-from benchmarks import processor
+from benchmarks import processor, segments
 from benchmarks import server as servers
 from benchmarks.bodies import ITEMS, LARGE_BATCH, USERS, WORKLOADS, user_ids
 from benchmarks.load import LoadError, Measured, Plan, measure, prepare
@@ -45,7 +45,7 @@ FILL_SECONDS = 5.0
 MILLION = 1_000_000
 
 GROWTH = "growth"
-PARTS = (*WORKLOADS, *YARDSTICKS, GENERATOR)
+PARTS = (*WORKLOADS, *YARDSTICKS, GENERATOR, segments.PART)
 """What is measured unless some of it is chosen."""
 
 

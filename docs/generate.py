@@ -7,7 +7,7 @@ from typing import Any
 
 import typer.main
 
-from uptake.cli import app
+from uptake.cli.commands import app
 from uptake.cli.keys import SECONDS
 from uptake.formats.questionpro.wire import ERRORS
 from uptake.http.access import SCOPES
@@ -19,8 +19,9 @@ GENERATED = "<!-- Written by docs/generate.py; run `make docs` after a change of
 
 OTHER_VARIABLES = {
     "UPTAKE_LOG_LEVEL": ("INFO", "From which level on lines beside those of requests are logged."),
+    "UPTAKE_KEY": ("", "The key with which `uptake send` sends, unless `--key-file` names one."),
 }
-"""Settings of a server that have no option."""
+"""Settings that have no option."""
 
 GEROSENSE_CODES = {
     "missing": "a member that must be there is not",
@@ -73,8 +74,9 @@ def _cli() -> Iterator[str]:
     yield "# Command line"
     yield ""
     yield "Exit status: 0 done, 1 the work failed or was incomplete, 2 wrong usage; 130 after"
-    yield "Ctrl-C in the middle of the work. An error is one line on standard error. `--json`"
-    yield "prints one line of JSON on standard output. `python -m uptake` is the same as `uptake`."
+    yield "Ctrl-C in the middle of the work, which `uptake send` takes for incomplete work: 1. An"
+    yield "error is one line on standard error. `--json` prints one line of JSON on standard"
+    yield "output. `python -m uptake` is the same as `uptake`."
     yield ""
     spans = ", ".join(f"`{name}` ({seconds} s)" for name, seconds in SECONDS.items())
     yield f"A span of time is a number and a unit: {spans}. A rate is a number of requests and a"
@@ -139,7 +141,7 @@ def _settings() -> Iterator[str]:
         option = options[variable]
         rows.append((f"`{variable}`", f"`{option.opts[0]}`", _default(option), option.help))
     for variable, (default, meaning) in OTHER_VARIABLES.items():
-        rows.append((f"`{variable}`", "", f"`{default}`", meaning))
+        rows.append((f"`{variable}`", "", f"`{default}`" if default else "", meaning))
     yield from _table(("Variable", "Option", "Default", "Meaning"), rows)
     yield "## URLs"
     yield ""

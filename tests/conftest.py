@@ -4,11 +4,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 # Before anything imports them: their assertions are to tell what they compared.
 pytest.register_assert_rewrite(
     "uptake.testing.store", "uptake.testing.blobs", "uptake.testing.vectors"
 )
+
+# How long an example takes says more about the machine than about the law.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 from deployments import Deployment, deployed  # noqa: E402
 from nodes import two_nodes  # noqa: E402
@@ -59,12 +64,15 @@ def on_sqlite(live: LiveServer) -> Iterator[Deployment]:
 
 @pytest.fixture(scope="session")
 def on_postgresql(
-    postgresql: Postgres, tmp_path_factory: pytest.TempPathFactory
+    postgresql: Postgres, seaweedfs: SeaweedFS, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Deployment]:
-    """Two servers that take turns, one of them of two processes."""
+    """Two servers that take turns, one of them of two processes; images in an object store."""
     database = postgresql.create("contract")
     with (
-        two_nodes(tmp_path_factory.mktemp("nodes"), database) as servers,
+        two_nodes(
+            *(tmp_path_factory.mktemp("nodes"), database, seaweedfs.url("nodes/images")),
+            **seaweedfs.environment,
+        ) as servers,
         deployed(servers, postgresql) as deployment,
     ):
         yield deployment

@@ -15,15 +15,18 @@ PAUSE_SECONDS = 0.02
 
 
 @contextmanager
-def two_nodes(folder: Path, database: str) -> Iterator[list[LiveServer]]:
-    """Two servers, the second of two processes, that share a database and the folder of images."""
-    blobs = (folder / "blobs").as_uri()
+def two_nodes(
+    folder: Path, database: str, blobs: str = "", **environment: str
+) -> Iterator[list[LiveServer]]:
+    """Two servers, the second of two processes, that share a database and a place for images."""
+    blobs = blobs or (folder / "blobs").as_uri()
     with ExitStack() as running:
         yield [
             running.enter_context(
                 serving(
                     *(folder / f"node-{workers}", "--blobs", blobs, "--workers", workers),
                     database=database,
+                    **environment,
                 )
             )
             for workers in ("1", "2")

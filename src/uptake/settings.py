@@ -20,6 +20,7 @@ class Settings(msgspec.Struct, frozen=True):
         workers: processes that serve.
         public_url: address under which the server is reached from outside; by default the one
             that a request came to.
+        segment_memory: megabytes of memory that a process may use for the users of segments.
     """
 
     data_dir: Path = Path("uptake-data")
@@ -29,6 +30,7 @@ class Settings(msgspec.Struct, frozen=True):
     blobs: str = ""
     workers: int = 1
     public_url: str = ""
+    segment_memory: int = 2000
 
     @property
     def blobs_url(self) -> str:

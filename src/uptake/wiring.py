@@ -12,6 +12,8 @@ from uptake.intake.accept import Intake
 from uptake.intake.commit import GroupCommit
 from uptake.intake.schemas import DocumentTypes
 from uptake.intake.upkeep import Upkeep, chores
+from uptake.reading.segments.pool import MEGABYTE
+from uptake.reading.segments.questions import Segments
 from uptake.settings import Settings
 from uptake.store import postgres, sqlite
 from uptake.store.base import Store, StoreUnusable
@@ -34,11 +36,13 @@ class Services:
     commit: GroupCommit
     upkeep: Upkeep
     public_url: str
+    segments: Segments
 
     def close(self) -> None:
         """Write what waits and let go of the store."""
         self.upkeep.close()
         self.commit.close()
+        self.segments.pool.close()
         self.store.close()
 
 
@@ -66,6 +70,22 @@ def open_contents(settings: Settings, *, make: bool = False) -> Contents:
     with _told():
         back_end, place = _database(settings, make=make)
         return back_end.open_contents(place, make=make)
+
+
+def distribute(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Spread the tables of a store over the nodes of its database.
+
+    Yields:
+        The name of each table that was placed, and the statement that did it.
+
+    Raises:
+        Unusable: the store is none that can be distributed.
+    """
+    with _told():
+        back_end, place = _database(settings, make=False)
+        if back_end.distribute is None:
+            raise StoreUnusable("only PostgreSQL with the extension citus can be distributed")
+        yield from back_end.distribute(place)
 
 
 def _database(settings: Settings, *, make: bool) -> "tuple[BackEnd, Any]":
@@ -103,12 +123,14 @@ class BackEnd:
     open_store: Callable[[Any], Store]
     open_contents: Callable[..., Contents]
     place: Callable[[str], Any] = str
+    distribute: Callable[[str], Iterator[tuple[str, str]]] | None = None
 
 
+_POSTGRESQL = BackEnd(postgres.open_store, postgres.open_contents, distribute=postgres.distribute)
 BACK_ENDS = {
     "sqlite": BackEnd(sqlite.open_store, sqlite.open_contents, _file),
-    "postgresql": BackEnd(postgres.open_store, postgres.open_contents),
-    "postgres": BackEnd(postgres.open_store, postgres.open_contents),
+    "postgresql": _POSTGRESQL,
+    "postgres": _POSTGRESQL,
 }
 """By the scheme of its URL."""
 
@@ -160,4 +182,5 @@ def open_services(settings: Settings) -> Services:
         GroupCommit(store),
         Upkeep(store, chores(store, blobs)),
         settings.public_url.rstrip("/"),
+        Segments(store, settings.segment_memory * MEGABYTE),
     )

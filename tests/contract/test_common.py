@@ -116,6 +116,7 @@ def test_every_answer_to_an_upload_carries_a_request_id(tenant: Tenant, upload: 
     answers = [upload.send(tenant, key), upload.send(tenant, key, b"?"), upload.send(tenant, "")]
     assert [200, upload.refused, 401] == [answer.status_code for answer in answers]
     assert len({answer.headers["x-request-id"] for answer in answers}) == 3
+    assert {answer.headers["accept-encoding"] for answer in answers} == {"gzip"}
 
 
 @pytest.mark.parametrize("upload", JSON_UPLOADS, ids=str)

@@ -20,8 +20,14 @@ ENDPOINTS = {
 API = {
     "/uptake/v1/users/{user_id}",
     "/uptake/v1/users/{user_id}/samples",
+    "/uptake/v1/users/{user_id}/rollups",
+    "/uptake/v1/users/{user_id}/sync",
     "/uptake/v1/users/{user_id}/images",
     "/uptake/v1/documents/{upload_id}",
+    "/uptake/v1/segments",
+    "/uptake/v1/segments/preview",
+    "/uptake/v1/segments/{name}",
+    "/uptake/v1/segments/{name}/users",
     "/health/live",
     "/health/ready",
 }

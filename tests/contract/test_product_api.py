@@ -6,7 +6,6 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
-from uuid import uuid4
 
 import httpx2
 import pytest
@@ -14,11 +13,16 @@ import pytest
 from .pictures import PNG, encoded
 from .tenant import Tenant, sample
 
+NOBODYS = "8cf3f5e8-0460-4f22-9b20-5b87c09a041f"
+"""An id that was never given."""
+
 PATHS = [
     "/users/42",
     "/users/42/samples?metric=steps",
+    "/users/42/rollups?metric=steps",
+    "/users/42/sync?metric=steps",
     "/users/42/images",
-    f"/documents/{uuid4()}",
+    f"/documents/{NOBODYS}",
 ]
 ODD_IDS = ["a/b", "a%2Fb", "100%", "?x=1", "#1", "é", "😀", "a b", "+", "a\nb", "%"]
 
@@ -246,7 +250,7 @@ def test_a_document_is_told_as_it_was_uploaded(tenant: Tenant) -> None:
     assert {"upload_id": upload_id, "user_id": "42", "type": "mood", "data": data} == document
 
 
-@pytest.mark.parametrize("upload_id", ["nothing", "%2F", "é", str(uuid4()).upper(), "0" * 5000])
+@pytest.mark.parametrize("upload_id", ["nothing", "%2F", "é", NOBODYS.upper(), "0" * 5000])
 def test_an_upload_id_that_is_none_is_404(tenant: Tenant, upload_id: str) -> None:
     """As a problem."""
     _is_problem(tenant.get(f"/documents/{upload_id}"), 404)

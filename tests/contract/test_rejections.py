@@ -15,6 +15,9 @@ from .pictures import PNG
 from .tenant import EVERYTHING, Tenant, new_tenant, sample
 
 MOOD = {"type": "object", "required": ["mood"], "properties": {"mood": {"type": "integer"}}}
+NOBODYS = "8cf3f5e8-0460-4f22-9b20-5b87c09a041f"
+"""An id that was never given."""
+
 PAST = {"from": "2001-01-01T00:00:00Z", "to": "2001-01-02T00:00:00Z"}
 
 
@@ -265,7 +268,7 @@ def test_a_bound_key_sees_what_is_its_users(tenant: Tenant) -> None:
     assert tenant.get(path, bound).status_code == 403
 
 
-@pytest.mark.parametrize("path", ["/rejections/nothing", f"/rejections/{uuid4()}", "/requests/x"])
+@pytest.mark.parametrize("path", ["/rejections/nothing", f"/rejections/{NOBODYS}", "/requests/x"])
 def test_what_is_not_there_is_not_found(tenant: Tenant, path: str) -> None:
     """Ids of the wrong form too."""
     assert tenant.get(path).status_code == 404

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,8 +45,8 @@ def examples_of(document: Path) -> list[Example]:
 def run_examples(document: str, folder: Path, others: Mapping[str, str] | None = None) -> None:
     """Run a document's examples in a folder; each must succeed and print what is shown.
 
-    Further servers that the document speaks to are in `others`: where they are shown, where they
-    are.
+    The sample files that ship with the project are in the folder. Further servers that the document
+    speaks to are in `others`: where they are shown, where they are.
 
     In what is shown, `...` stands for anything, and spaces and line breaks do not count.
     """
@@ -54,6 +55,8 @@ def run_examples(document: str, folder: Path, others: Mapping[str, str] | None =
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     places = {PORT_SHOWN: f"localhost:{port}", **(others or {})}
+    with suppress(FileExistsError):
+        (folder / "examples").symlink_to(ROOT / "examples")
     lines = ["set -euo pipefail", "trap 'kill $(jobs -p) 2>/dev/null || true; wait' EXIT"]
     for i, example in enumerate(examples):
         kept = [line for line in example.commands.splitlines() if not line.startswith(_NOT_RUN)]
@@ -65,7 +68,12 @@ def run_examples(document: str, folder: Path, others: Mapping[str, str] | None =
     done = subprocess.run(
         ["bash", "-c", "\n".join(lines)],
         cwd=folder,
-        env={**os.environ, "PATH": programs, "UPTAKE_PORT": str(port)},
+        env={
+            **os.environ,
+            "PATH": programs,
+            "UPTAKE_PORT": str(port),
+            "XDG_STATE_HOME": str(folder / "state"),
+        },
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,

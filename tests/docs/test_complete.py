@@ -13,6 +13,7 @@ from uptake.http import app  # noqa: F401 - brings all metrics into being
 from uptake.http.access import SCOPES
 from uptake.http.api.routes import PREFIX
 from uptake.model.problems import Kinds
+from uptake.reading.segments.schema import schemas
 from uptake.settings import Settings
 
 from .examples import ROOT
@@ -141,10 +142,34 @@ def test_every_endpoint_and_address_is_documented() -> None:
     for path in (
         "users/{user_id}",
         "users/{user_id}/samples",
+        "users/{user_id}/rollups",
+        "users/{user_id}/sync",
         "users/{user_id}/images",
         "documents/{upload_id}",
     ):
         assert f"\n## `GET {PREFIX}/{path}`\n" in reference("api.md")
+    for operation in (
+        f"POST {PREFIX}/segments/preview",
+        f"PUT {PREFIX}/segments/{{name}}",
+        f"GET {PREFIX}/segments",
+        f"GET {PREFIX}/segments/{{name}}",
+        f"GET {PREFIX}/segments/{{name}}/users",
+        f"DELETE {PREFIX}/segments/{{name}}",
+    ):
+        assert f"\n## `{operation}`\n" in reference("api.md")
+
+
+def test_every_part_of_a_filter_is_documented() -> None:
+    """Members, operators, and what can be asked of samples."""
+    page = (DOCS / "how-to" / "segments.md").read_text()
+    words = {"and", "or", "not", "exists", "is_empty", "contains", "starts_with", "in"}
+    for schema in schemas("{name}").values():
+        for name, member in schema.get("properties", {}).items():
+            words |= {name, *member.get("enum", ())}
+    for word in words:
+        assert re.search(rf'[`"]{word}[`"]', page), word
+    for bound in (16, 100, 200, 10, 1000, 1024, 3660):
+        assert re.search(rf"\b{bound}\b", page)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -19,6 +19,7 @@ def test_the_tutorial_and_the_how_tos_have_examples() -> None:
         "docs/how-to/document-types.md",
         "docs/how-to/keys.md",
         "docs/how-to/metrics-and-logs.md",
+        "docs/how-to/segments.md",
         "docs/how-to/object-store.md",
         "docs/how-to/serve.md",
         "docs/tutorial.md",

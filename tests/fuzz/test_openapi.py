@@ -15,7 +15,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from uptake.testing.live import LiveServer
+from uptake.testing.live import ALL_WRITES, LiveServer
 
 CHECKS: list[Any] = [
     not_a_server_error,
@@ -33,8 +33,16 @@ OPERATIONS = [
     ("POST", "/api/v2.2/samples"),
     ("GET", "/uptake/v1/users/{user_id}"),
     ("GET", "/uptake/v1/users/{user_id}/samples"),
+    ("GET", "/uptake/v1/users/{user_id}/rollups"),
+    ("GET", "/uptake/v1/users/{user_id}/sync"),
     ("GET", "/uptake/v1/users/{user_id}/images"),
     ("GET", "/uptake/v1/documents/{upload_id}"),
+    ("POST", "/uptake/v1/segments/preview"),
+    ("GET", "/uptake/v1/segments"),
+    ("PUT", "/uptake/v1/segments/{name}"),
+    ("GET", "/uptake/v1/segments/{name}"),
+    ("GET", "/uptake/v1/segments/{name}/users"),
+    ("DELETE", "/uptake/v1/segments/{name}"),
     ("GET", "/uptake/v1/rejections"),
     ("GET", "/uptake/v1/rejections/{rejection_id}"),
     ("POST", "/uptake/v1/rejections/{rejection_id}/replay"),
@@ -61,8 +69,9 @@ def api(live: LiveServer) -> Any:
 
 
 @pytest.fixture(scope="module")
-def credentials(live: LiveServer, key: str) -> Mapping[str, Mapping[str, str]]:
+def credentials(live: LiveServer) -> Mapping[str, Mapping[str, str]]:
     """Headers with a sound key in every place; for the path of a bound key, with one of those."""
+    key = live.create_key(*ALL_WRITES, "data:read", "admin")
     bound = live.create_key("samples:write", user="schemathesis")
     live.command("types", "add", "0")
     headers = {"Authorization": f"Bearer {key}", "x-api-key": key, "api-key": key}
@@ -84,7 +93,7 @@ CASES = [(*operation, SOUND) for operation in OPERATIONS] + [
     for operation in OPERATIONS
     if "/health/" not in operation[1]
 ]
-KNOWN = {"upload_type": "0", "user-id": "7"}
+KNOWN = {"upload_type": "0", "user-id": "7", "name": "kept"}
 """What a sound request puts into its path, so that it gets as far as its body."""
 
 

@@ -7,37 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from samples.making import Told, columns_of, far_samples, latest_by_identity, samples
+from reading.filled import filled, send
+from samples.making import Told, far_samples, latest_by_identity, samples
 from uptake.reading import BadCursor, Unknown
 from uptake.reading.samples import EARLIEST, LATEST, SamplePage, page, summaries
-from uptake.samples import columns, times
+from uptake.samples import times
 from uptake.store.memory import MemoryStore
-from uptake.store.records import BatchRecord, Entry
-from uptake.testing.store.making import NOON, attributes, entry, unique
 
 Rows = list[dict[str, object]]
 
 some_samples = st.lists(samples(), min_size=1, max_size=12)
 uploads = st.lists(some_samples | st.lists(far_samples(), min_size=1, max_size=6), max_size=6)
-
-
-def send(store: MemoryStore, received: list[Told], metric: str = "steps") -> None:
-    """Commit samples as one upload of a user."""
-    batch = columns_of(received)
-    encoded = columns.to_bytes(batch)
-    first, last = int(batch.start[0]), int(batch.start[-1])
-    digest = columns.digest(encoded)
-    record = BatchRecord("anna", metric, digest, first, last, len(batch), encoded, len(batch))  # type: ignore[arg-type]
-    store.commit([Entry("default", unique("request"), NOON, (record,))])
-
-
-def filled(received: list[list[Told]]) -> MemoryStore:
-    """A store that has received these uploads."""
-    store = MemoryStore()
-    store.commit([entry(attributes("anna"))])
-    for upload in received:
-        send(store, upload)
-    return store
 
 
 def read(

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from samples.making import Told, columns_of, far_samples, latest_by_identity, samples
 from uptake.samples import columns
-from uptake.samples.merge import merge
+from uptake.samples.merge import merge, merge_packed
+from uptake.samples.packed import unpack
 
 received_samples = st.lists(samples() | far_samples(), min_size=1, max_size=30)
 
@@ -61,3 +62,21 @@ def test_merging_changes_none_of_what_it_is_given(received: list[Told]) -> None:
     before = columns.to_bytes(batch)
     merge([batch, columns_of(received[:1]), batch])
     assert columns.to_bytes(batch) == before
+
+
+@given(split_samples())
+def test_batches_merge_the_same_when_they_are_packed(batches: list[list[Told]]) -> None:
+    """Decoded into their places at once, or each for itself first."""
+    merged = merge([columns_of(batch) for batch in batches])
+    packed = [unpack(columns.to_bytes(columns_of(batch))) for batch in batches]
+    assert columns.to_bytes(merge_packed(packed)) == columns.to_bytes(merged)
+
+
+@given(received_samples)
+def test_packed_samples_tell_until_when_they_last(received: list[Told]) -> None:
+    """At or after the end of every one; exactly, where all are of one length."""
+    batch = columns_of(received)
+    ends = [start + max(length, 0) for start, length in batch.numbers[:2].T.tolist()]
+    assert unpack(columns.to_bytes(batch)).until >= max(ends)
+    alike = columns_of([sample._replace(end=None) for sample in received])
+    assert unpack(columns.to_bytes(alike)).until == alike.start[-1]

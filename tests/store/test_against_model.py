@@ -17,7 +17,10 @@ from uptake.store import postgres, sqlite
 from uptake.store.base import AlreadyExists, Store
 from uptake.store.memory import MemoryStore
 from uptake.store.records import DocumentType, Entry, Rate, Record, Span
+from uptake.store.segment_records import Segment
+from uptake.store.snapshot import Selection
 from uptake.testing.postgres import Postgres
+from uptake.testing.store.listing import changed, told
 from uptake.testing.store.making import (
     NOON,
     batch,
@@ -92,6 +95,11 @@ class BothStores(RuleBasedStateMachine):
         self.store = self.open_store()
         self.moment = NOON
         self.changed = True
+        self.since = {
+            store: {project: changed(store, None, project)[1] for project in ("default", "other")}
+            for store in (self.model, self.store)
+        }
+        self.marks: list[dict[type[Store], dict[int, int]]] = []
 
     def open_store(self) -> Store:
         """The store that is compared with the one in memory: new at first, then the same."""
@@ -116,10 +124,28 @@ class BothStores(RuleBasedStateMachine):
         self.changed = True
 
     @rule()
+    def look(self) -> None:
+        """Take note of what has been received so far, as an export does."""
+        self.marks.append({type(store): _marks(store) for store in (self.model, self.store)})
+
+    @precondition(lambda self: self.marks)
+    @rule(
+        project=PROJECTS, data=st.data(), users=st.none() | st.sets(USERS), start=st.none() | TICKS
+    )
+    def what_came_since(
+        self, project: str, data: st.DataObject, users: set[str] | None, start: int | None
+    ) -> None:
+        """All of each kind that was received since, of some users and times."""
+        since = data.draw(st.sampled_from(self.marks))
+        self.compare(partial(_since, project, since, users and sorted(users), start))
+
+    @rule()
     def open_again(self) -> None:
         """What is kept does not depend on who opened the store."""
         self.store.close()
+        since = self.since.pop(self.store)
         self.store = self.open_store()
+        self.since[self.store] = since
         self.changed = True
 
     @rule(name=st.sampled_from(["other", "p2", "P2", "default"]))
@@ -165,6 +191,39 @@ class BothStores(RuleBasedStateMachine):
         self.both("document_type", project, name)
         self.both("document_types", project)
 
+    @rule(project=PROJECTS, name=CONTENTS, text=TEXTS, moment=MOMENTS)
+    def put_segment(self, project: str, name: str, text: str, moment: int) -> None:
+        """A segment, new or with another filter."""
+        self.both("put_segment", project, Segment(name, text, moment, moment))
+        self.both("segment", project, name)
+
+    @rule(project=PROJECTS, name=CONTENTS, after=CONTENTS)
+    def delete_segment(self, project: str, name: str, after: str) -> None:
+        """A segment that may be there."""
+        self.both("delete_segment", project, name)
+        self.both("segments", project, "", 2)
+        self.both("segments", project, after, 9)
+
+    @rule(project=PROJECTS)
+    def follow(self, project: str) -> None:
+        """Learn of whom something was kept since this was last asked."""
+
+        def follow(store: Store) -> set[str]:
+            users, self.since[store][project] = changed(store, self.since[store][project], project)
+            return users
+
+        self.compare(follow)
+
+    @rule(project=PROJECTS, after=USERS, limit=st.integers(1, 3), since=MOMENTS)
+    def many(self, project: str, after: str, limit: int, since: int) -> None:
+        """Users by the page, and their documents counted."""
+        self.compare(lambda store: told(store.profiles(project, after, limit)))
+        self.compare(lambda store: told(store.profiles_of(project, [after, "nobody"])))
+        for metric in METRICS:
+            self.compare(lambda store, metric=metric: sorted(store.sampled(project, metric)))
+        self.both("document_counts", project, "visit", since, None)
+        self.both("document_counts", project, "visit", 0, [after, "nobody"])
+
     @rule(project=PROJECTS, user=USERS)
     def erase(self, project: str, user: str) -> None:
         """A user is taken away, and what comes later about it is not kept."""
@@ -207,6 +266,7 @@ class BothStores(RuleBasedStateMachine):
         self.changed = False
         for project in ("default", "other"):
             self.both("rejections", project, "", 1000)
+            self.compare(lambda store, project=project: told(store.profiles(project, "", 9)))
             for name in ("one", "two"):
                 self.both("document", project, name)
             for user in ("anna", "Anna", "bert \U0001f600", "nobody"):
@@ -222,6 +282,34 @@ def _spans(project: str, user_id: str, store: Store) -> list[Span]:
     spans = store.spans(project, user_id)
     order = sorted(span.sequence for span in spans)
     return [replace(span, sequence=order.index(span.sequence)) for span in spans]
+
+
+def _marks(store: Store) -> dict[int, int]:
+    with store.snapshot("default") as snapshot:
+        return snapshot.marks
+
+
+def _since(
+    project: str,
+    since: dict[type[Store], dict[int, int]],
+    users: list[str] | None,
+    start: int | None,
+    store: Store,
+) -> list[object]:
+    """What a snapshot tells, batches in the order received."""
+    only = Selection(users, since[type(store)], start, None if start is None else start + 2)
+    ever = replace(only, start=None, end=None)
+    with store.snapshot(project) as snapshot:
+        batches = sorted(
+            snapshot.batches(METRICS, only), key=lambda b: (b.user_id, b.metric, b.sequence)
+        )
+        return [
+            [replace(one, sequence=0) for one in batches],
+            list(snapshot.users(ever)),
+            snapshot.attribute_names(ever),
+            list(snapshot.documents(None, ever)),
+            list(snapshot.rejections(ever)),
+        ]
 
 
 class SqliteAndModel(BothStores):

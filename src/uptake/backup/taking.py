@@ -76,7 +76,17 @@ def take(contents: Contents, blobs: Blobs, folder: Path, watcher: Watcher) -> Ta
             blob_bytes=collecting.bytes,
         )
         write_manifest(folder, manifest)
-    return Taken(manifest, collecting.missing)
+        missing = _still_missing(contents, collecting.missing)
+    return Taken(manifest, missing)
+
+
+def _still_missing(contents: Contents, names: list[str]) -> list[str]:
+    """Without those that no row names any more: their users were erased in the meantime."""
+    if not names:
+        return names
+    with contents.snapshot() as snapshot:
+        named = snapshot.still_named(set(names))
+    return [name for name in names if name in named]
 
 
 @contextmanager

@@ -18,7 +18,8 @@ from granian.server.mp import MPServer, WorkerProcess
 
 from uptake import wiring
 from uptake.cli.apart import apart
-from uptake.cli.store import DATA_DIR, BlobsUrl, Database, DataDir, Failed
+from uptake.cli.printing import Failed
+from uptake.cli.store import DATA_DIR, BlobsUrl, Database, DataDir
 from uptake.http.stopping import TOLD
 from uptake.settings import Settings
 
@@ -53,6 +54,15 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter an option
             help="Address seen from outside; else that of each request.",
         ),
     ] = "",
+    segment_memory: Annotated[
+        int,
+        typer.Option(
+            "--segment-memory",
+            envvar="UPTAKE_SEGMENT_MEMORY",
+            min=1,
+            help="Megabytes for the users of segments, in each process.",
+        ),
+    ] = DEFAULTS.segment_memory,
 ) -> None:
     """Serve until stopped."""
     settings = Settings(
@@ -63,6 +73,7 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter an option
         blobs=blobs,
         workers=workers,
         public_url=public_url,
+        segment_memory=segment_memory,
     )
     check_port(settings.host, settings.port)
     # Opened once here, so that what is wrong is told in one line and migrations run once.

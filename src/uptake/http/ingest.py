@@ -11,20 +11,20 @@ from litestar.connection import Request
 from msgspec.structs import replace
 from prometheus_client import Counter
 
-from uptake.blobs import Blobs, BlobsUnavailable
+from uptake.blobs import BlobsUnavailable
 from uptake.formats.again import context_of
 from uptake.formats.base import Endpoint, Format, WireReply, WireRequest
 from uptake.http import limits
 from uptake.http.access import Access, find_credential, permit_users
 from uptake.http.limits import Bodies
 from uptake.http.stopping import Stopping
-from uptake.intake.accept import RAW_IN_ROW, Intake, Judged, Origin
-from uptake.intake.commit import GroupCommit
+from uptake.intake.accept import RAW_IN_ROW, Judged, Origin
 from uptake.intake.outcome import forget, may_leave_bytes, receipt
 from uptake.model.problems import Kinds, Problem
 from uptake.model.receipt import KeptSamples, Receipt
-from uptake.store.base import Items, StoreUnavailable
+from uptake.store.base import StoreUnavailable
 from uptake.store.records import Key, Written
+from uptake.wiring import Services
 
 INLINE = RAW_IN_ROW
 """Bytes of a JSON body up to which it is judged on the event loop, in about a millisecond and
@@ -48,12 +48,9 @@ class Ingest:
 
     access: Access
     bodies: Bodies
-    intake: Intake
-    commit: GroupCommit
-    store: Items
-    blobs: Blobs
-    threads: Executor
+    services: Services
     stopping: Stopping
+    threads: Executor
 
     async def take(
         self, form: Format, endpoint: Endpoint, request: AnyRequest, wire: WireRequest, query: bytes
@@ -68,7 +65,7 @@ class Ingest:
             key, wire = await self._admit(endpoint, wire, query)
             size = limits.expected_size(wire.headers, endpoint.body_limit)
             with self.bodies.room(size):
-                with self.commit.expecting():
+                with self.services.commit.expecting():
                     bodies = [
                         await limits.read_body(request.receive, wire.headers, endpoint.body_limit)
                     ]
@@ -85,9 +82,8 @@ class Ingest:
     async def _forget(self, judged: Judged, written: Sequence[Written]) -> None:
         loop = asyncio.get_running_loop()
         try:
-            await loop.run_in_executor(
-                self.threads, forget, self.store, self.blobs, judged, written
-            )
+            store, blobs = self.services.store, self.services.blobs
+            await loop.run_in_executor(self.threads, forget, store, blobs, judged, written)
         except (StoreUnavailable, BlobsUnavailable) as error:
             # It is sent again, and then meets the tombstone before it has bytes to put away.
             raise Problem(Kinds.UNAVAILABLE) from error
@@ -115,7 +111,7 @@ class Ingest:
         """Have it written; what has not begun after `WRITE_SECONDS` never will."""
         try:
             async with asyncio.timeout(WRITE_SECONDS):
-                return await asyncio.wrap_future(self.commit.submit(judged.entry))
+                return await asyncio.wrap_future(self.services.commit.submit(judged.entry))
         except TimeoutError:
             raise Problem(Kinds.UNAVAILABLE, "Storage takes too long") from None
 
@@ -130,7 +126,7 @@ class Ingest:
         origin = Origin(
             key.project, key.id, endpoint.name, wire.request_id, wire.received_at, context
         )
-        return self.intake.judge(submission, origin)
+        return self.services.intake.judge(submission, origin)
 
 
 def _count(endpoint: Endpoint, result: Receipt) -> None:

@@ -10,6 +10,8 @@ from uptake.formats import FORMATS
 from uptake.formats.base import Endpoint, Format, Place
 from uptake.formats.vectors import Vector, expanded, illustrated, vectors_of
 from uptake.model.problems import Kinds
+from uptake.reading.segments.schema import ROOT
+from uptake.reading.segments.schema import schemas as filter_schemas
 
 REF = "#/components/schemas/{name}"
 
@@ -43,6 +45,8 @@ def document(api: dict[str, Any]) -> dict[str, Any]:
     for form in FORMATS:
         for endpoint in form.endpoints:
             api["paths"][endpoint.path] = {"post": _operation(form, endpoint, schemas, schemes)}
+    schemas |= filter_schemas(REF)
+    schemas["SegmentView"]["properties"]["filter"] = {"$ref": REF.format(name=ROOT)}
     schemes["bearer"] = {"type": "http", "scheme": "bearer"}
     for path, item in api["paths"].items():
         for operation in item.values():

@@ -18,18 +18,30 @@ from uptake.http.ingest import AnyRequest
 from uptake.model import clock
 from uptake.model.problems import Kinds, Problem
 
+TAKEN_ENCODINGS = {"Accept-Encoding": "gzip"}
+"""In an answer, what the next request may be encoded with (RFC 9110, 12.5.3)."""
+
 PROBLEM_JSON = "application/problem+json"
 _log = structlog.get_logger()
 
 
+class ErrorAt(msgspec.Struct, frozen=True):
+    """One thing that is wrong with a body; `pointer` is a JSON Pointer (RFC 6901) to it."""
+
+    pointer: str
+    code: str
+    detail: str
+
+
 class ProblemDetails(msgspec.Struct, frozen=True):
-    """An error of the product's own API (RFC 9457)."""
+    """An error of the product's own API (RFC 9457); `errors` where several can be told apart."""
 
     type: str
     title: str
     status: int
     detail: str
     request_id: str
+    errors: list[ErrorAt] | msgspec.UnsetType = msgspec.UNSET
 
 
 def format_of(path: str) -> Format | None:
@@ -46,15 +58,24 @@ def format_of(path: str) -> Format | None:
 def details(problem: Problem, request_id: str) -> ProblemDetails:
     """A problem in the product's own form."""
     kind = problem.kind.value
+    errors = [ErrorAt(f.pointer, f.code, f.message) for f in problem.faults]
     return ProblemDetails(
-        f"urn:uptake:problem:{kind.code}", kind.title, kind.status, problem.detail, request_id
+        f"urn:uptake:problem:{kind.code}",
+        kind.title,
+        kind.status,
+        problem.detail,
+        request_id,
+        errors or msgspec.UNSET,
     )
 
 
 def respond(reply: WireReply, problem: Problem | None) -> ASGIResponse:
-    """An HTTP answer of a vendor's wire."""
+    """An HTTP answer of a vendor's wire; it says that uploads may come compressed."""
     return ASGIResponse(
-        body=reply.body, status_code=reply.status, media_type=JSON, headers=_headers(problem)
+        body=reply.body,
+        status_code=reply.status,
+        media_type=JSON,
+        headers={**TAKEN_ENCODINGS, **_headers(problem)},
     )
 
 

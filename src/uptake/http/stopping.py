@@ -21,10 +21,15 @@ NOTICE_SECONDS = 0.3
 
 
 class Stopping:
-    """Whether this process is about to stop, and how many requests it has still to answer."""
+    """Whether this process is about to stop, and how many requests it has still to answer.
+
+    Attributes:
+        begun: set once it has been told; what takes longer than a request ends then.
+    """
 
     def __init__(self) -> None:
         self._told = False
+        self.begun = asyncio.Event()
         self._under_way = 0
         self._quiet = asyncio.Event()
         self._ending: asyncio.Task[None] | None = None
@@ -68,6 +73,7 @@ class Stopping:
     def _begin(self) -> None:
         if not self._told:
             self._told = True
+            self.begun.set()
             self._ending = asyncio.get_running_loop().create_task(self._end())
 
     async def _end(self) -> None:

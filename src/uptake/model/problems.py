@@ -7,6 +7,8 @@ The edge translates a problem once, into the envelope of the format that was spo
 from dataclasses import dataclass
 from enum import Enum
 
+from uptake.model.submission import Fault
+
 
 @dataclass(frozen=True, slots=True)
 class Kind:
@@ -30,10 +32,13 @@ class Kinds(Enum):
     TIMEOUT = Kind("request_timeout", 408, "The body did not arrive in time", retryable=True)
     TOO_LARGE = Kind("too_large", 413, "The body is too large")
     UNSUPPORTED_ENCODING = Kind("unsupported_encoding", 415, "This Content-Encoding is not spoken")
+    INVALID_FILTER = Kind("invalid_filter", 422, "The filter is not one")
     RATE_LIMITED = Kind("rate_limited", 429, "Too many requests for this key", retryable=True)
     INTERNAL = Kind("internal", 500, "Uptake itself has failed; the request id names the log line")
     OVERLOADED = Kind("overloaded", 503, "Too much work is waiting", retryable=True)
     UNAVAILABLE = Kind("unavailable", 503, "Storage cannot be reached or written", retryable=True)
+    UNFINISHED = Kind("unfinished", 503, "It takes longer; what was done is kept", retryable=True)
+    TOO_MANY_USERS = Kind("too_many_users", 507, "The users do not fit into memory")
 
 
 class Problem(Exception):
@@ -43,11 +48,19 @@ class Problem(Exception):
         kind: the row of the table.
         detail: one sentence for the person who sent the request; carries nothing secret.
         retry_after: seconds after which to try again, for the retryable kinds.
+        faults: what in particular is wrong, each with its place in the body.
     """
 
-    def __init__(self, kind: Kinds, detail: str = "", retry_after: int | None = None) -> None:
+    def __init__(
+        self,
+        kind: Kinds,
+        detail: str = "",
+        retry_after: int | None = None,
+        faults: tuple[Fault, ...] = (),
+    ) -> None:
         super().__init__(detail or kind.value.title)
         self.kind = kind
+        self.faults = faults
         self.detail = detail or kind.value.title
         self.retry_after = (retry_after or DEFAULT_RETRY_AFTER) if kind.value.retryable else None
 

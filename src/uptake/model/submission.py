@@ -18,6 +18,12 @@ class Fault(msgspec.Struct, frozen=True):
     message: str
     place: tuple[str | int, ...] = ()
 
+    @property
+    def pointer(self) -> str:
+        """The place as a JSON Pointer in the form of a fragment (RFC 6901, section 6)."""
+        parts = [str(part).replace("~", "~0").replace("/", "~1") for part in self.place]
+        return "#" + "".join(f"/{part}" for part in parts)
+
 
 class Refusal(msgspec.Struct, frozen=True):
     """An item that is not accepted, kept with every reason and as it was sent.

@@ -120,7 +120,7 @@ def rejection(store: Items, blobs: Blobs, project: str, rejection_id: str) -> Ra
     raw = kept.record.raw
     if kept.record.raw_blob is not None:
         raw = blobs.get(kept.record.raw_blob) or b""
-    item = _json(raw)
+    item = as_json(raw)
     view = msgspec.structs.asdict(_view(kept))
     return RawRejection(**view, item=item, raw_base64=raw if item is None else None)
 
@@ -184,7 +184,8 @@ def _view(kept: KeptRejection) -> Rejection:
     )
 
 
-def _json(raw: bytes) -> msgspec.Raw | None:
+def as_json(raw: bytes) -> msgspec.Raw | None:
+    """An item as the JSON that it is, or None when it is none."""
     try:
         raw.decode()
         msgspec.json.decode(raw)

@@ -52,6 +52,16 @@ class ImagePage(Struct, frozen=True):
     next: str | None
 
 
+def require(store: Items, project: str, user_id: str) -> None:
+    """Make sure that a user exists.
+
+    Raises:
+        Unknown: there is no such user.
+    """
+    if store.user(project, user_id) is None:
+        raise Unknown(user_id)
+
+
 def profile(store: Items, project: str, user_id: str) -> Profile:
     """Everything that is known about a user, samples as counts.
 

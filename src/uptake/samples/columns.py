@@ -22,14 +22,12 @@ import zstandard
 from numpy.typing import NDArray
 
 from uptake.samples import times
+from uptake.samples.packed import COMPRESSED, HEADER_LENGTH, NOT_DECIMAL, PLAIN, unpack
 from uptake.samples.times import Int64s
 
 UNITS = ("count", "count/min", "count/s")
 NO_END = -1
 """The duration of a sample that was told without an end."""
-
-PLAIN, COMPRESSED = b"\x01", b"\x02"
-"""The versions of the bytes."""
 
 PLAIN_BYTES = 512
 """Frames up to this size are not compressed: it would take longer than writing them."""
@@ -39,8 +37,6 @@ COMPRESSION_LEVEL = 1
 
 DIGEST_BYTES = 16
 MAX_EXPONENT = 3
-NOT_DECIMAL = -1
-HEADER_LENGTH = 4
 _EXACT = 2.0**53
 
 COLUMNS = ("start", "duration", "start_told", "end_told", "device", "version", "unit")
@@ -184,12 +180,28 @@ def latest(columns: Columns) -> Columns:
     start = columns.start
     if (start[1:] > start[:-1]).all():
         return columns
-    order = np.lexsort((columns.unit, columns.device, columns.duration, start))
-    ordered = columns.take(order)
-    identity = ordered.numbers[[0, 1, 4, 6]]
-    repeated = (identity[:, 1:] == identity[:, :-1]).all(axis=0)
-    # The sort is stable: within a run of equals the one received last stands last.
-    return _in_use(ordered.take(np.append(~repeated, True))) if repeated.any() else ordered
+    ordered = columns.take(np.argsort(start, kind="stable"))
+    together = np.flatnonzero(ordered.start[1:] == ordered.start[:-1])
+    if not len(together):
+        return ordered
+    # Those that start together are seldom in any other order than that in which they came.
+    if not _in_order(ordered.numbers, together):
+        ordered = columns.take(np.lexsort((columns.unit, columns.device, columns.duration, start)))
+    identity = ordered.numbers[[1, 4, 6]]
+    repeated = together[(identity[:, together + 1] == identity[:, together]).all(axis=0)]
+    if not len(repeated):
+        return ordered
+    # The sorts are stable: within a run of equals the one received last stands last.
+    kept = np.ones(len(ordered), bool)
+    kept[repeated] = False
+    return _in_use(ordered.take(kept))
+
+
+def _in_order(numbers: Int64s, places: Int64s) -> bool:
+    """Whether the samples at these places come before the next by duration, device and unit."""
+    duration, device, unit = (row[places + 1] - row[places] for row in numbers[[1, 4, 6]])
+    late = (duration < 0) | ((duration == 0) & ((device < 0) | ((device == 0) & (unit < 0))))
+    return not late.any()
 
 
 def _in_use(columns: Columns) -> Columns:
@@ -298,24 +310,8 @@ def from_bytes(encoded: bytes) -> Columns:
     Raises:
         ValueError: the bytes are of a version that this program does not know.
     """
-    version, frame = encoded[:1], encoded[1:]
-    if version == COMPRESSED:
-        frame = zstandard.ZstdDecompressor().decompress(frame)
-    elif version != PLAIN:
-        raise ValueError("sample columns of a newer version")
-    at = HEADER_LENGTH + int.from_bytes(frame[:HEADER_LENGTH], "little")
-    count, devices, versions, first, exponent, base, scale, widths = msgspec.msgpack.decode(
-        frame[HEADER_LENGTH:at]
-    )
-    table = np.empty((len(widths), count), np.int64)
-    table[:] = np.array(base)[:, np.newaxis]
-    for number, width in enumerate(widths):
-        if width:
-            planes = np.frombuffer(frame, np.uint8, count * width, at).reshape(width, count)
-            narrow = np.ascontiguousarray(planes.T).view(f"<u{width}")[:, 0]
-            table[number] += narrow.astype(np.int64) * scale[number]
-            at += count * width
-    table[0, 0] = first
-    np.cumsum(table[0], out=table[0])
-    value = table[-1].view(np.float64) if exponent == NOT_DECIMAL else table[-1] / 10**exponent
-    return Columns(table[:-1], value, tuple(devices), tuple(versions))
+    packed = unpack(encoded)
+    numbers = np.empty((len(COLUMNS), packed.count), np.int64)
+    value = np.empty(packed.count)
+    packed.fill(numbers, value)
+    return Columns(numbers, value, tuple(packed.devices), tuple(packed.versions))

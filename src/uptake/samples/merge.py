@@ -3,8 +3,11 @@
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
-from uptake.samples.columns import Columns, latest, table_of
+from uptake.samples.columns import COLUMNS, Columns, Name, latest, table_of
+from uptake.samples.packed import Packed
+from uptake.samples.times import Int64s
 
 
 def merge(batches: Sequence[Columns]) -> Columns:
@@ -15,19 +18,41 @@ def merge(batches: Sequence[Columns]) -> Columns:
     """
     if len(batches) == 1:
         return batches[0]
-    devices, device = table_of([name for batch in batches for name in batch.devices])
-    versions, version = table_of([name for batch in batches for name in batch.versions])
     numbers = np.concatenate([batch.numbers for batch in batches], axis=1)
     value = np.concatenate([batch.value for batch in batches])
-    counts = [len(batch) for batch in batches]
-    numbers[4] = device[numbers[4] + _shifts(counts, [len(b.devices) for b in batches])]
-    numbers[5] = version[numbers[5] + _shifts(counts, [len(b.versions) for b in batches])]
+    return _named(numbers, value, batches, [len(batch) for batch in batches])
+
+
+def merge_packed(batches: Sequence[Packed]) -> Columns:
+    """As `merge`, of batches that are decoded into their places at once."""
+    counts = [batch.count for batch in batches]
+    numbers = np.empty((len(COLUMNS), sum(counts)), np.int64)
+    value = np.empty(sum(counts))
+    at = 0
+    for batch, count in zip(batches, counts, strict=True):
+        batch.fill(numbers[:, at : at + count], value[at : at + count])
+        at += count
+    return _named(numbers, value, batches, counts)
+
+
+def _named(
+    numbers: Int64s,
+    value: NDArray[np.float64],
+    batches: Sequence[Columns] | Sequence[Packed],
+    counts: Sequence[int],
+) -> Columns:
+    """The samples of batches one after the other, with tables of names for all of them."""
+    devices, numbers[4] = _renamed(numbers[4], [batch.devices for batch in batches], counts)
+    versions, numbers[5] = _renamed(numbers[5], [batch.versions for batch in batches], counts)
     return latest(Columns(numbers, value, devices, versions))
 
 
-def _shifts(
-    counts: Sequence[int], sizes: Sequence[int]
-) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """For every sample, where its own batch's table of names begins among all tables."""
-    begins = np.cumsum([0, *sizes[:-1]], dtype=np.int64)
-    return np.repeat(begins, counts)
+def _renamed(
+    places: Int64s, tables: Sequence[Sequence[Name]], counts: Sequence[int]
+) -> tuple[tuple[Name, ...], Int64s]:
+    """One table of all names, and the places in it of samples that have those in their own."""
+    if all(table == tables[0] for table in tables):
+        return tuple(tables[0]), places
+    names, place = table_of([name for table in tables for name in table])
+    begins = np.cumsum([0, *map(len, tables[:-1])], dtype=np.int64)
+    return names, place[places + np.repeat(begins, counts)]

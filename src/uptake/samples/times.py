@@ -47,6 +47,13 @@ def _told(minutes: int | None, digits: int) -> int:
     return zone << _ZONE_SHIFT | digits
 
 
+def manners(told: Int64s) -> tuple[NDArray[np.bool_], Int64s, Int64s]:
+    """How times were told: whether with an offset, its minutes east of UTC, fraction digits."""
+    zone = told >> _ZONE_SHIFT
+    zoned = zone != _NO_ZONE
+    return zoned, np.where(zoned, zone - _ZONE_BIAS, 0), told & (1 << _ZONE_SHIFT) - 1
+
+
 def read(text: str) -> tuple[int, int]:
     """Read one timestamp.
 
@@ -97,6 +104,17 @@ def tell(ticks: int, told: int) -> str:
         return text + "Z"
     sign, size = ("-", -minutes) if minutes < 0 else ("+", minutes)
     return f"{text}{sign}{size // 60:02d}:{size % 60:02d}"
+
+
+def has_offset(told: int) -> bool:
+    """Whether a time was told with an offset of hours and minutes."""
+    return told >> _ZONE_SHIFT != _NO_ZONE
+
+
+def offset_of(told: Int64s) -> Int64s:
+    """The offsets in which times were told, in ticks east of UTC; 0 where none was told."""
+    zone = told >> _ZONE_SHIFT
+    return np.where(zone == _NO_ZONE, 0, zone - _ZONE_BIAS) * _MINUTE
 
 
 def read_all(texts: Sequence[str]) -> tuple[Int64s, Int64s]:
@@ -186,8 +204,30 @@ def _read_alike(texts: Sequence[str]) -> tuple[Int64s, Int64s] | None:
     width = len(texts[0]) + 1
     if shape is None or len(joined) != width * len(texts) or not joined.isascii():
         return None
-    layout = _layout(width - 1, len(shape[1] or ""), (shape[2] or "")[:1])
-    chars = np.ascontiguousarray(np.frombuffer(joined.encode(), np.uint8).reshape(-1, width).T)
+    texts_of_bytes = np.frombuffer(joined.encode(), np.uint8).reshape(-1, width)
+    return _read_shaped(texts_of_bytes, shape)
+
+
+def read_fixed(texts: NDArray[np.uint8]) -> tuple[Int64s, Int64s] | None:
+    """Read many timestamps of one width at once, as `read_all` does, from a row of bytes each.
+
+    Returns:
+        The same as `read_all`, or None where they have not all one shape or are no timestamps:
+        then `read_all` says which it is.
+    """
+    shape = _SHAPE.fullmatch(texts[0].tobytes().decode("ascii", "replace"))
+    if shape is None:
+        return None
+    ended = np.empty((len(texts), texts.shape[1] + 1), np.uint8)
+    ended[:, :-1] = texts
+    ended[:, -1] = ord("\n")
+    return _read_shaped(ended, shape)
+
+
+def _read_shaped(texts: NDArray[np.uint8], shape: re.Match[str]) -> tuple[Int64s, Int64s] | None:
+    """Read texts that end with a line end and should have the shape of the first."""
+    layout = _layout(texts.shape[1] - 1, len(shape[1] or ""), (shape[2] or "")[:1])
+    chars = np.ascontiguousarray(texts.T)
     digits = chars - np.uint8(ord("0"))
     parts = (layout.weights @ digits.astype(np.float64)).astype(np.int64)
     if not layout.fits(chars, digits, parts):

@@ -5,6 +5,7 @@ defined by `uptake.testing.store`, which every back end passes whole.
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from uptake.model.items import Metric
@@ -25,6 +26,8 @@ from uptake.store.records import (
     User,
     Written,
 )
+from uptake.store.segment_records import Changes, Profiles, Segment
+from uptake.store.snapshot import Snapshot
 
 DEFAULT_PROJECT = "default"
 """The project that always exists."""
@@ -96,6 +99,49 @@ class Items(Protocol):
         self, project: str, after: str, limit: int, only: RejectionFilter = ALL_REJECTIONS
     ) -> list[KeptRejection]:
         """A project's refusals with an id above `after`, in order of id, which is that of time."""
+        ...
+
+    def profiles(self, project: str, after: str, limit: int) -> list[Profiles]:
+        """The first users, at most `limit`, with an id above `after`; none when that was the last.
+
+        Ids are in order of code points.
+        """
+        ...
+
+    def profiles_of(self, project: str, user_ids: Sequence[str]) -> list[Profiles]:
+        """Those of these users that there are, in any order."""
+        ...
+
+    def document_counts(
+        self, project: str, document_type: str, since: int, user_ids: Sequence[str] | None
+    ) -> dict[str, int]:
+        """How many documents of a type there are of each user, if any, received from then on.
+
+        Args:
+            project: whose documents.
+            document_type: which of them.
+            since: a moment.
+            user_ids: about whom it is asked; None for everybody.
+        """
+        ...
+
+    def sampled(self, project: str, metric: Metric) -> list[str]:
+        """The users who have samples of a metric, each once."""
+        ...
+
+    def changes(self, project: str, since: int | None) -> Changes | None:
+        """Whom something was kept about since an earlier answer's `next`; None for none yet.
+
+        Whatever was committed before the call is told in this answer or was in one before it. What
+        was told may be told again. A log that has been forgotten that far back is no answer: None.
+        """
+        ...
+
+    def snapshot(self, project: str) -> AbstractContextManager[Snapshot]:
+        """A project as it is now, for as long as the block runs.
+
+        Reading from it may raise `StoreUnavailable`, also where the block ends.
+        """
         ...
 
     def rejection(self, project: str, rejection_id: str) -> KeptRejection | None:
@@ -187,6 +233,25 @@ class Registry(Protocol):
 
     def document_types(self, project: str) -> list[DocumentType]:
         """All document types of a project, sorted by name."""
+        ...
+
+    def put_segment(self, project: str, segment: Segment) -> Segment:
+        """Keep a segment, or give a kept one another filter; what stands now.
+
+        Of a kept one, `created_at` stays.
+        """
+        ...
+
+    def segment(self, project: str, name: str) -> Segment | None:
+        """The segment of this name."""
+        ...
+
+    def segments(self, project: str, after: str, limit: int) -> list[Segment]:
+        """A project's segments with a name above `after`, in order of name."""
+        ...
+
+    def delete_segment(self, project: str, name: str) -> bool:
+        """Forget a segment; False when there is none of that name."""
         ...
 
     def spend(self, key_id: str, rate: Rate, moment: int) -> int:

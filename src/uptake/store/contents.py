@@ -1,25 +1,29 @@
 """All rows of a store: out of it, in one state, and into an empty one, whatever its engine."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import JSON, Connection, MetaData, Table, Text, bindparam, cast, delete, select
+from sqlalchemy import Connection, MetaData, Table, delete, select
 
 from uptake.store import migrations
 from uptake.store.base import StoreUnusable
 from uptake.store.database import Database
+from uptake.store.marks import skip_ahead
+from uptake.store.tables import changes
 
 AT_ONCE = 32
 """Rows in memory at a time. The largest, a document, has 4 MiB."""
+
+NAMES_AT_ONCE = 1000
 
 BLOB_COLUMNS = {"images": "blob", "rejections": "raw_blob"}
 """The columns that name blobs, by their tables."""
 
 Row = Sequence[Any]
-"""The values of a row: text, numbers, bytes and None; JSON as text."""
+"""The values of a row: text, numbers, bytes and None."""
 
 _ONE_STATE = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 """On SQLite any transaction sees one state from its first read to its end."""
@@ -72,6 +76,8 @@ class Contents(Database):
                 migrations.upgrade_to(connection, revision)
                 yield Filling(connection, revision)
                 migrations.upgrade_to(connection, "head")
+                many_writers = self.engine.dialect.name == "postgresql"
+                skip_ahead(connection, self.insert, many_writers=many_writers)
         except (sqlalchemy.exc.IntegrityError, sqlalchemy.exc.DataError) as error:
             raise StoreUnusable(f"the database refuses a row: {error.orig}") from error
 
@@ -108,11 +114,24 @@ class Snapshot(_Tables):
         return {name: list(map(str, table.columns.keys())) for name, table in self._tables.items()}
 
     def rows(self, name: str) -> Iterator[Row]:
-        """The rows of a table, in no order; few of them are in memory at a time."""
-        columns = self._tables[name].columns
-        texts = (cast(c, Text) if isinstance(c.type, JSON) else c for c in columns)
+        """The rows of a table, in no order; few of them are in memory at a time.
+
+        Those of the log of changes stay: it is for whoever follows this one database.
+        """
+        if name == changes.name:
+            return
         streamed = self._connection.execution_options(yield_per=AT_ONCE)
-        yield from streamed.execute(select(*texts))
+        yield from streamed.execute(select(self._tables[name]))
+
+    def still_named(self, blobs: Collection[str]) -> set[str]:
+        """Those of some blobs that a row names."""
+        named = set()
+        for name, column in BLOB_COLUMNS.items():
+            streamed = self._connection.execution_options(yield_per=NAMES_AT_ONCE)
+            for blob in streamed.scalars(select(self._tables[name].c[column])):
+                if blob in blobs:
+                    named.add(blob)
+        return named
 
 
 class Filling(_Tables):
@@ -144,13 +163,7 @@ class Filling(_Tables):
         table = self._tables.get(name)
         if table is None or set(columns) != set(table.columns.keys()):
             raise StoreUnusable(f"{name} has other columns in revision {self.revision}")
-        values = {
-            column: cast(bindparam(column, type_=Text), table.c[column].type)
-            if isinstance(table.c[column].type, JSON)
-            else bindparam(column)
-            for column in columns
-        }
-        statement = table.insert().values(values)
+        statement = table.insert()
         waiting = iter(rows)
         while block := [dict(zip(columns, row, strict=True)) for row in islice(waiting, AT_ONCE)]:
             self._connection.execute(statement, block)

@@ -42,9 +42,12 @@ class Database:
 
     Attributes:
         many_writers: whether transactions that write may run at the same time.
+        lane: the lane of its transactions that write (`store.marks`); processes whose transactions
+            may run at the same time better have different ones, or they wait for each other.
     """
 
     many_writers = False
+    lane = 0
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Table, delete, func, select, update
 
 from uptake.model import ids
 from uptake.store import tables as t
+from uptake.store.changes import ChangeLog
 from uptake.store.database import Database
 from uptake.store.records import Entry, Erasure
 
@@ -85,6 +86,7 @@ class Erasing(Database):
         with self.writing() as connection:
             self._change(connection, project)
             counts = _take_away(connection, user)
+            ChangeLog(self).erase(connection, project, user_id)
             insert = self.insert(t.tombstones).values(
                 project_id=project, user_hash=user_hash, erased_at=moment
             )

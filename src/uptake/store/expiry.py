@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, delete, exists, func, select, tuple_
 
 from uptake.store import tables as t
+from uptake.store.changes import ChangeLog
 from uptake.store.database import Database
 from uptake.store.records import Expired, RetentionRule
 
@@ -60,6 +61,9 @@ class Expiring(Database):
                     kind,
                     {"project_id": project} | {name: row[name] for name in kind.key},
                 )
+            if kind.table is t.sample_batches and rows:
+                owners = {(project, str(row["user_id"])) for row in rows}
+                ChangeLog(self).write(connection, owners)
             blobs = {row[kind.blob] for row in rows} - {None} if kind.blob else set()
             left = tuple(sorted(b for b in blobs if not _in_use(connection, kind, b)))
         count = sum(row[kind.count] for row in rows) if kind.count else len(rows)

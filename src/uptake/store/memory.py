@@ -1,6 +1,7 @@
 """A store in memory: the port in its plainest form, what every other store is compared with."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -14,7 +15,7 @@ from uptake.store.base import (
     Store,
 )
 from uptake.store.memory_expiry import MemoryExpiry
-from uptake.store.memory_registry import MemoryRegistry
+from uptake.store.memory_snapshot import MemorySnapshot
 from uptake.store.receipts import receipt_of
 from uptake.store.records import (
     BatchRecord,
@@ -37,12 +38,13 @@ from uptake.store.records import (
 )
 
 
-class MemoryStore(MemoryExpiry, MemoryRegistry):
+class MemoryStore(MemoryExpiry):
     """The whole port; what it holds is gone with it."""
 
     def __init__(self) -> None:
         super().__init__()
         self._users: dict[tuple[str, str], User] = {}
+        self._seen: set[tuple[str, str]] = set()
         self._documents: dict[tuple[str, str], tuple[bytes | None, KeptDocument]] = {}
         # In the order received: a dict keeps it, and a batch received again is put in anew.
         self._batches: dict[tuple[str, str, Metric, bytes], tuple[int, BatchRecord, int]] = {}
@@ -54,12 +56,18 @@ class MemoryStore(MemoryExpiry, MemoryRegistry):
         self._receipts: list[tuple[str, KeptReceipt]] = []
         self._tombstones: set[tuple[str, str]] = set()
         self._erasures: dict[tuple[str, str], Erasure] = {}
+        self._commits = 0
+        self._marks: dict[tuple[object, ...], int] = {}
 
     def commit(self, entries: Sequence[Entry]) -> list[tuple[Written, ...]]:
         """See `Items.commit`."""
         with self.alone():
             self._check_names(entries)
-            return [self._write(entry) for entry in entries]
+            self._seen.clear()
+            self._commits += 1
+            written = [self._write(entry) for entry in entries]
+            self._note(self._seen)
+            return written
 
     def _check_names(self, entries: Sequence[Entry]) -> None:
         """Refuse what would fail half way, before anything is written."""
@@ -107,9 +115,13 @@ class MemoryStore(MemoryExpiry, MemoryRegistry):
         if kept is not None and kept.record.user_id == user_id:
             resolved = replace(kept, resolved_by=entry.request_id)
             self._rejections[entry.project, rejection_id] = resolved
+            self._marks["rejection", entry.project, rejection_id] = self._commits
 
     def _see(self, entry: Entry, user_id: str, values: dict[str, str] | None = None) -> None:
         moment, key = entry.received_at, (entry.project, user_id)
+        self._seen.add(key)
+        if values is not None or key not in self._users:
+            self._marks[key] = self._commits
         user = self._users.get(key) or User(user_id, {}, moment, moment, 0, 0)
         self._users[key] = replace(
             user,
@@ -130,6 +142,7 @@ class MemoryStore(MemoryExpiry, MemoryRegistry):
             record.user_id, record.upload_id, record.type, record.data, entry.received_at
         )
         self._documents[key] = (record.digest, kept)
+        self._marks["document", *key] = self._commits
         return WrittenDocument(record.digest, new=True)
 
     def _write_batch(self, entry: Entry, record: BatchRecord) -> None:
@@ -138,6 +151,7 @@ class MemoryStore(MemoryExpiry, MemoryRegistry):
         key = (entry.project, record.user_id, record.metric, record.digest)
         self._batches.pop(key, None)
         self._batches[key] = (self._received, record, entry.received_at)
+        self._marks[key] = self._commits
 
     def _write_image(self, entry: Entry, record: ImageRecord) -> WrittenImage:
         self._see(entry, record.user_id)
@@ -156,6 +170,7 @@ class MemoryStore(MemoryExpiry, MemoryRegistry):
     def _reject(self, entry: Entry, rejection: RejectionRecord) -> None:
         kept = KeptRejection(rejection, entry.request_id, entry.received_at)
         self._rejections[entry.project, rejection.rejection_id] = kept
+        self._marks["rejection", entry.project, rejection.rejection_id] = self._commits
 
     def user(self, project: str, user_id: str) -> User | None:
         """See `Items.user`."""
@@ -230,6 +245,26 @@ class MemoryStore(MemoryExpiry, MemoryRegistry):
             ]
         return sorted(found, key=lambda kept: kept.record.rejection_id)[:limit]
 
+    @contextmanager
+    def snapshot(self, project: str) -> Iterator[MemorySnapshot]:
+        """See `Items.snapshot`."""
+        marks = self._marks
+        with self.alone():
+            made = MemorySnapshot({0: self._commits} if self._commits else {})
+            for key, user in self._users.items():
+                if key[0] == project:
+                    made.kept_users.append((marks[key], user))
+            for batch_key, (sequence, batch, _) in self._batches.items():
+                if batch_key[0] == project:
+                    made.kept_batches.append((marks[batch_key], (sequence, batch)))
+            for document_key, (_, document) in self._documents.items():
+                if document_key[0] == project:
+                    made.kept_documents.append((marks["document", *document_key], document))
+            for rejection_key, kept in self._rejections.items():
+                if rejection_key[0] == project:
+                    made.kept_rejections.append((marks["rejection", *rejection_key], kept))
+        yield made
+
     def rejection(self, project: str, rejection_id: str) -> KeptRejection | None:
         """See `Items.rejection`."""
         with self.alone():
@@ -275,6 +310,7 @@ class MemoryStore(MemoryExpiry, MemoryRegistry):
             self._tombstones.add(owner)
             erasure = Erasure(erasure_id, ids.user_hash(user_id), moment, counts)
             self._erasures[project, erasure_id] = erasure
+            self._forget(project, user_id)
             return erasure
 
     def finish_erasure(self, project: str, erasure_id: str, moment: int) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from uptake.store.memory_registry import MemoryRegistry
+from uptake.store.memory_listing import MemoryListing
 from uptake.store.records import (
     BatchRecord,
     Expired,
@@ -26,7 +26,7 @@ class _Kept(NamedTuple):
     take: Callable[[], object]
 
 
-class MemoryExpiry(MemoryRegistry):
+class MemoryExpiry(MemoryListing):
     """The part of the port `Items` that lets things go with time."""
 
     _batches: dict[tuple[str, str, Any, bytes], tuple[int, BatchRecord, int]]
@@ -50,6 +50,8 @@ class MemoryExpiry(MemoryRegistry):
             page = [kept for kept in due if kept.place > after][:limit]
             for kept in page:
                 kept.take()
+            if rule.kind == "samples":
+                self._note({(project, kept.place[0]) for kept in page})
             blobs = {kept.blob for kept in page if kept.blob is not None}
             in_use = {image.blob for image in self._images.values()}
             in_use |= {kept.record.raw_blob or "" for kept in self._rejections.values()}

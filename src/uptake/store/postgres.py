@@ -12,13 +12,15 @@ import psycopg
 import sqlalchemy
 from sqlalchemy import Connection, Engine, event, func, select
 
-from uptake.store import migrations
+from uptake.store import distribution, migrations
 from uptake.store.base import StoreUnavailable, StoreUnusable
 from uptake.store.contents import Contents
 from uptake.store.database import translated
+from uptake.store.marks import LANES
 from uptake.store.pipeline import Pipeline, Prepared
 from uptake.store.records import Entry, Written
 from uptake.store.sql import SqlStore
+from uptake.store.tables import metadata
 from uptake.store.unnest import INT8, PIPELINE, TEXT, UnnestedRows, array
 
 DRIVER = "postgresql+psycopg"
@@ -108,6 +110,22 @@ def open_contents(url: str, *, make: bool = False) -> Contents:
     return Contents(engine)
 
 
+def distribute(url: str) -> Iterator[tuple[str, str]]:
+    """Bring a database up to date, and spread its tables over its nodes (`distribution`).
+
+    Raises:
+        StoreUnusable: it cannot be reached, or has no Citus.
+    """
+    store = open_store(url)
+    try:
+        # Citus places a table in a transaction of its own: the rest follows when it is asked again.
+        with translated(), store.engine.connect() as connection:
+            connection.execution_options(isolation_level="AUTOCOMMIT")
+            yield from distribution.distribute(connection, metadata.tables)
+    finally:
+        store.close()
+
+
 def _open_engine(url: str) -> Engine:
     try:
         address = sqlalchemy.make_url(url).set(drivername=DRIVER)
@@ -147,6 +165,9 @@ class _PostgresStore(SqlStore):
     many_writers = True
 
     def __init__(self, engine: Engine) -> None:
+        with translated(), engine.connect() as connection:
+            # Sessions that begin one after the other have different ones.
+            self.lane = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one() % LANES
         super().__init__(engine)
         self._reader = engine.execution_options(
             isolation_level="REPEATABLE READ", postgresql_readonly=True

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, case, literal_column, or_, select
 from uptake.model.items import Attributes
 from uptake.store import tables as t
 from uptake.store.database import Database, Row
+from uptake.store.marks import mark_of
 
 MAX_NAME_SETS = 1024
 """Sets of attribute names whose digests are remembered."""
@@ -105,9 +106,11 @@ class ProfileStatements:
     def __init__(self, database: Database) -> None:
         insert, bulk = database.insert, database.bulk
         self._add_names = bulk(insert(t.attribute_names).on_conflict_do_nothing(), _NAMES)
-        statement = insert(t.users).values(revision=literal_column("1"))
+        mark = mark_of(database.lane)
+        statement = insert(t.users).values(revision=literal_column("1"), mark=mark)
         kept, told = t.users.c, statement.excluded
         replaced = {**touched(told), "names": told.names, "attributes": told.attributes}
+        replaced |= {"mark": told.mark}
         as_before = or_(kept.names == told.names, kept.attributes.is_(None))
         only_then = statement.on_conflict_do_update(
             index_elements=_KEY, set_=replaced, where=as_before

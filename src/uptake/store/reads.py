@@ -1,13 +1,12 @@
 """What is kept, read back."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-import msgspec
 from sqlalchemy import func, select
 
 from uptake.model.items import Metric
-from uptake.model.submission import Fault
 from uptake.store import tables as t
 from uptake.store.base import ALL_REJECTIONS
 from uptake.store.database import Database
@@ -19,10 +18,10 @@ from uptake.store.records import (
     KeptReceipt,
     KeptRejection,
     RejectionFilter,
-    RejectionRecord,
     Span,
     User,
 )
+from uptake.store.sql_snapshot import SqlSnapshot, rejection_of
 
 _IMAGE = [t.images.c[name] for name in KeptImage.__struct_fields__]
 
@@ -128,14 +127,20 @@ class Reads(Database):
         )
         with self.reading() as connection:
             rows = connection.execute(query).mappings().all()
-        return [_rejection(dict(row)) for row in rows]
+        return [rejection_of(dict(row)) for row in rows]
+
+    @contextmanager
+    def snapshot(self, project: str) -> Iterator[SqlSnapshot]:
+        """See `Items.snapshot`."""
+        with self.reading() as connection:
+            yield SqlSnapshot(connection, project)
 
     def rejection(self, project: str, rejection_id: str) -> KeptRejection | None:
         """See `Items.rejection`."""
         query = select(t.rejections).filter_by(project_id=project, rejection_id=rejection_id)
         with self.reading() as connection:
             row = connection.execute(query).mappings().one_or_none()
-        return None if row is None else _rejection(dict(row))
+        return None if row is None else rejection_of(dict(row))
 
     def receipts(self, project: str, request_id: str) -> list[KeptReceipt]:
         """See `Items.receipts`."""
@@ -167,10 +172,3 @@ def _conditions(only: RejectionFilter) -> Iterator[Any]:
         yield r.received_at < only.until
     if only.resolved is not None:
         yield r.resolved_by.is_not(None) if only.resolved else r.resolved_by.is_(None)
-
-
-def _rejection(row: dict[str, Any]) -> KeptRejection:
-    row["faults"] = msgspec.json.decode(row["faults"], type=tuple[Fault, ...])
-    row["context"] = msgspec.json.decode(row["context"], type=dict[str, str])
-    record = RejectionRecord(**{name: row[name] for name in RejectionRecord.__struct_fields__})
-    return KeptRejection(record, row["request_id"], row["received_at"], row["resolved_by"])

@@ -4,15 +4,18 @@ from collections.abc import Sequence
 
 from sqlalchemy import Engine
 
+from uptake.store.changes import ChangeReads
 from uptake.store.erasing import Erasing, Tombstones
 from uptake.store.expiry import Expiring
+from uptake.store.listing import Listing
 from uptake.store.reads import Reads
 from uptake.store.records import Entry, Written
 from uptake.store.registry import SqlRegistry
+from uptake.store.segments import SqlSegments
 from uptake.store.writes import Group, Statements, write
 
 
-class SqlStore(Reads, Erasing, Expiring, SqlRegistry):
+class SqlStore(Reads, Listing, ChangeReads, Erasing, Expiring, SqlSegments, SqlRegistry):
     """The whole port, on any engine that `tables` has been made in."""
 
     def __init__(self, engine: Engine) -> None:

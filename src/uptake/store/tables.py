@@ -60,6 +60,16 @@ keys = Table(
     Column("revoked_at", BigInteger),
 )
 
+segments = Table(
+    "segments",
+    metadata,
+    Column("project_id", String, primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("filter", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+)
+
 key_uses = Table(
     "key_uses",
     metadata,
@@ -77,6 +87,14 @@ document_types = Table(
     Column("created_at", BigInteger, nullable=False),
 )
 
+marks = Table(
+    "marks",
+    metadata,
+    Column("lane", BigInteger, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 users = Table(
     "users",
     metadata,
@@ -85,6 +103,7 @@ users = Table(
     Column("revision", BigInteger, nullable=False),
     Column("first_seen", BigInteger, nullable=False),
     Column("last_seen", BigInteger, nullable=False),
+    Column("mark", BigInteger, nullable=False),
     # Values as a JSON array in the order of a set of names; or, `names` being NULL, a JSON object.
     Column("names", LargeBinary),
     Column("attributes", LargeBinary),
@@ -108,6 +127,19 @@ names_of_users = and_(
 )
 """What joins a user with the names of its attributes."""
 
+changes = Table(
+    "changes",
+    metadata,
+    Column("project_id", String, primary_key=True),
+    Column("position", BigInteger, primary_key=True),
+    Column("change_id", String, primary_key=True),
+    Column("size", Integer, nullable=False),
+    # JSON arrays: ids of users, digests of ids; both NULL where what was here is forgotten.
+    Column("users", LargeBinary),
+    Column("erased", LargeBinary),
+    sqlite_with_rowid=False,
+)
+
 sample_batches = Table(
     "sample_batches",
     metadata,
@@ -120,7 +152,9 @@ sample_batches = Table(
     Column("last", BigInteger, nullable=False),
     Column("count", Integer, nullable=False),
     Column("received_at", BigInteger, nullable=False),
+    Column("mark", BigInteger, nullable=False),
     Column("columns", LargeBinary, nullable=False),
+    Index("sample_batches_by_mark", "project_id", "mark"),
 )
 
 uploads = Table(
@@ -141,7 +175,10 @@ documents = Table(
     Column("upload_id", String, primary_key=True),
     Column("type", String, nullable=False),
     Column("received_at", BigInteger, nullable=False),
+    Column("mark", BigInteger, nullable=False),
     Column("data", LargeBinary, nullable=False),
+    Index("documents_by_type", "project_id", "type", "user_id", "received_at"),
+    Index("documents_by_mark", "project_id", "mark"),
 )
 
 image_numbers = Table(
@@ -192,12 +229,14 @@ rejections = Table(
     Column("key_id", String, nullable=False),
     Column("position", SmallInteger),
     Column("received_at", BigInteger, nullable=False),
+    Column("mark", BigInteger, nullable=False),
     Column("faults", Text, nullable=False),
     Column("raw", LargeBinary, nullable=False),
     Column("raw_blob", String),
     Column("context", Text, nullable=False),
     Column("resolved_by", String),
     Index("rejections_by_time", "project_id", "rejection_id"),
+    Index("rejections_by_mark", "project_id", "mark"),
 )
 
 receipts = Table(

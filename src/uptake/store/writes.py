@@ -13,8 +13,10 @@ from sqlalchemy import Connection, bindparam, literal_column, select, update
 
 from uptake.model.items import Attributes
 from uptake.store import tables as t
+from uptake.store.changes import ChangeLog
 from uptake.store.database import Database, Row
 from uptake.store.images import ImageStatements
+from uptake.store.marks import mark_of, next_number
 from uptake.store.profiles import ProfileStatements, Told, touched
 from uptake.store.receipts import receipt_row
 from uptake.store.records import (
@@ -45,32 +47,35 @@ class Statements:
     def __init__(self, database: Database) -> None:
         insert, bulk = database.insert, database.bulk
         self.many_writers = database.many_writers
+        self.lane = database.lane
+        self.mark = mark = mark_of(database.lane)
+        self.begin = bulk(next_number(insert), ("lane", "number"))
         add_upload = insert(t.uploads).on_conflict_do_nothing()
-        add_document = insert(t.documents).on_conflict_do_nothing()
+        add_document = insert(t.documents).values(mark=mark).on_conflict_do_nothing()
         batch = (*_KEY, *_BATCH, "received_at", "of_project", "of_user", "place")
         same_batch = (*_KEY, "metric", "digest")
         claim = add_upload.returning(t.uploads.c.project_id, t.uploads.c.upload_id)
-        self.touch_users = bulk(_upsert_user(insert), (*_KEY, *_SEEN))
+        self.touch_users = bulk(_upsert_user(insert, mark), (*_KEY, *_SEEN))
         self.profiles = ProfileStatements(database)
-        self.add_batches = bulk(_upsert_batch(insert), batch, same_batch)
+        self.changes = ChangeLog(database)
+        self.add_batches = bulk(_upsert_batch(insert, mark), batch, same_batch)
         self.claim_uploads = bulk(claim, (*_KEY, "upload_id", "digest"))
         self.add_uploads = bulk(add_upload, (*_KEY, "upload_id", "digest"))
         self.add_documents = bulk(add_document, (*_KEY, *_DOCUMENT, "received_at"))
-        self.add_rejections = bulk(
-            insert(t.rejections), [column.name for column in t.rejections.columns]
-        )
+        rejection = [column.name for column in t.rejections.columns if column.name != "mark"]
+        self.add_rejections = bulk(insert(t.rejections).values(mark=mark), rejection)
         self.add_receipts = bulk(insert(t.receipts).on_conflict_do_nothing(), _RECEIPT)
         self.images = ImageStatements(database)
 
 
-def _upsert_user(insert: Any) -> Any:
-    statement = insert(t.users).values(revision=literal_column("1"))
+def _upsert_user(insert: Any, mark: Any) -> Any:
+    statement = insert(t.users).values(revision=literal_column("1"), mark=mark)
     return statement.on_conflict_do_update(
         index_elements=["project_id", "user_id"], set_=touched(statement.excluded)
     )
 
 
-def _upsert_batch(insert: Any) -> Any:
+def _upsert_batch(insert: Any, mark: Any) -> Any:
     revision = (
         select(t.users.c.revision)
         .where(
@@ -80,13 +85,14 @@ def _upsert_batch(insert: Any) -> Any:
         .scalar_subquery()
     )
     statement = insert(t.sample_batches).values(
-        sequence=revision * (1 << SEQUENCE_BITS) + bindparam("place")
+        sequence=revision * (1 << SEQUENCE_BITS) + bindparam("place"), mark=mark
     )
     return statement.on_conflict_do_update(
         index_elements=["project_id", "user_id", "metric", "digest"],
         set_={
             "sequence": statement.excluded.sequence,
             "received_at": statement.excluded.received_at,
+            "mark": statement.excluded.mark,
         },
     )
 
@@ -146,6 +152,12 @@ class Group:
         user["last_seen"] = max(user["last_seen"], entry.received_at)
         return key
 
+    @property
+    def owners(self) -> Collection[tuple[str, str]]:
+        """Project and id of every user about whom something is written."""
+        users, told = self.users.keys(), self.told.rows.keys()
+        return users | told if users and told else users or told
+
     def is_erased(self, entry: Entry, user_id: str) -> bool:
         """Whether nothing of this user is written."""
         return bool(self.erased) and (entry.project, user_id) in self.erased
@@ -186,6 +198,7 @@ def write(
     connection: Connection, statements: Statements, group: Group
 ) -> list[tuple[Written, ...]]:
     """Write a group; what stands now for each record of its entries."""
+    statements.begin.run(connection, [{"lane": statements.lane, "number": 1}])
     claims = iter(list(_claim_uploads(connection, statements, group)))
     if statements.many_writers and group.users:
         # Locked together with the others: two groups that locked the users of each kind after
@@ -210,7 +223,7 @@ def write(
     )
     for (number, place, _), image in zip(images, stand, strict=True):
         written[number][place] = image
-    _resolve(connection, group)
+    _resolve(connection, statements, group)
     outcomes = [tuple(row) for row in written]
     statements.add_receipts.run(
         connection,
@@ -219,6 +232,7 @@ def write(
             for place, (entry, outcome) in enumerate(zip(group.entries, outcomes, strict=True))
         ],
     )
+    statements.changes.write(connection, group.owners)
     return outcomes
 
 
@@ -226,7 +240,7 @@ _NEW_DOCUMENT = WrittenDocument(None, new=True)
 _ERASED = Erased()
 
 
-def _resolve(connection: Connection, group: Group) -> None:
+def _resolve(connection: Connection, statements: Statements, group: Group) -> None:
     """Note which rejections the entries of a group are the replay of."""
     for entry in group.entries:
         if entry.resolves is not None:
@@ -234,7 +248,7 @@ def _resolve(connection: Connection, group: Group) -> None:
             connection.execute(
                 update(t.rejections)
                 .filter_by(project_id=entry.project, user_id=user_id, rejection_id=rejection_id)
-                .values(resolved_by=entry.request_id)
+                .values(resolved_by=entry.request_id, mark=statements.mark)
             )
 
 

@@ -91,14 +91,22 @@ def instant(name: str, text: str | None, default: int) -> int:
     Raises:
         Problem: `BAD_REQUEST`.
     """
-    if not text:
-        return default
+    return told_instant(name, text)[0] if text else default
+
+
+def told_instant(name: str, text: str) -> tuple[int, bool]:
+    """A moment from a query, in ticks, and whether it was told with an offset or `Z`.
+
+    Raises:
+        Problem: `BAD_REQUEST`.
+    """
     # In a query, an offset's plus sign that nobody encoded arrives as a space.
     for attempt in (text, "+".join(text.rsplit(" ", 1))):
         try:
-            return times.read(attempt)[0]
+            ticks, told = times.read(attempt)
         except ValueError:
             continue
+        return ticks, times.has_offset(told) or attempt[-1] in "Zz"
     raise Problem(Kinds.BAD_REQUEST, f"{name}: {text[:100]!r} is not an ISO 8601 timestamp")
 
 

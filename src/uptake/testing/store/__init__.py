@@ -18,8 +18,10 @@ from uptake.testing.store.erasures import Erasures
 from uptake.testing.store.expiry import Expiry
 from uptake.testing.store.faults import Faults
 from uptake.testing.store.images import Images
+from uptake.testing.store.listing import ListingOfStore
 from uptake.testing.store.registry import RegistryOfStore
 from uptake.testing.store.rejections import Rejections
+from uptake.testing.store.snapshots import Snapshots
 from uptake.testing.store.users import Users
 from uptake.testing.store.volume import Volume
 
@@ -33,6 +35,8 @@ class StoreConformance(
     Images,
     Batches,
     Rejections,
+    ListingOfStore,
+    Snapshots,
     Erasures,
     Expiry,
     RegistryOfStore,

@@ -5,6 +5,7 @@ import pytest
 
 from uptake.store.base import AlreadyExists, Store
 from uptake.store.records import DocumentType, Rate
+from uptake.store.segment_records import Segment
 from uptake.testing.store.making import NOON, attributes, batch, digest_of, entry, key
 from uptake.testing.store.opening import OpensStore
 
@@ -110,6 +111,41 @@ class Types(OpensStore):
         assert store.document_types("default") == [expected]
 
 
+class Segments(OpensStore):
+    """Filters under a name are their project's, and may be given another content."""
+
+    def test_segments_come_by_the_page_in_order_of_name(self, store: Store) -> None:
+        """And those of other projects are not there."""
+        kept = {
+            name: Segment(name, f'{{"a": "{name}"}}', NOON, NOON)
+            for name in ("b", "B", "a-b", "ab", "\U0001f600")
+        }
+        for segment in kept.values():
+            assert store.put_segment("default", segment) == segment
+        store.put_segment("other", Segment("c", "{}", NOON, NOON))
+        assert store.segments("default", "", 3) == [kept["B"], kept["a-b"], kept["ab"]]
+        assert store.segments("default", "ab", 3) == [kept["b"], kept["\U0001f600"]]
+        assert store.segments("nobody", "", 3) == []
+        assert store.segment("default", "B") == kept["B"]
+        assert store.segment("default", "c") is None
+
+    def test_a_segment_can_be_given_another_filter(self, store: Store) -> None:
+        """It stays as old as it is, and says when it was changed."""
+        store.put_segment("default", Segment("a", "{}", NOON, NOON))
+        stands = store.put_segment("default", Segment("a", "[]", NOON + 9, NOON + 9))
+        assert stands == Segment("a", "[]", NOON, NOON + 9)
+        assert store.segment("default", "a") == stands
+
+    def test_a_segment_is_forgotten_once(self, store: Store) -> None:
+        """That of another project stays."""
+        for project in ("default", "other"):
+            store.put_segment(project, Segment("a", "{}", NOON, NOON))
+        assert store.delete_segment("default", "a") is True
+        assert store.delete_segment("default", "a") is False
+        assert store.segment("default", "a") is None
+        assert store.segment("other", "a") == Segment("a", "{}", NOON, NOON)
+
+
 class Uses(OpensStore):
     """The uses of a key are counted in windows of time."""
 
@@ -127,7 +163,7 @@ class Uses(OpensStore):
         assert spent == [1, 1, 2, 1, 2, 3]
 
 
-class RegistryOfStore(Projects, Keys, Types, Uses):
+class RegistryOfStore(Projects, Keys, Types, Segments, Uses):
     """All that the port `Registry` promises."""
 
     def test_a_store_that_works_says_so(self, store: Store) -> None:

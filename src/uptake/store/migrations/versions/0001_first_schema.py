@@ -18,6 +18,7 @@ NAME = sa.String().with_variant(sa.String(collation="C"), "postgresql")
 def upgrade() -> None:
     _create_registry()
     _create_items()
+    _create_changes()
     _create_images()
     _create_outcomes()
     _create_erasures()
@@ -31,6 +32,15 @@ def _create_registry() -> None:
         sa.Column("name", NAME, nullable=False),
         sa.Column("schema", sa.Text(), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("project_id", "name"),
+    )
+    op.create_table(
+        "segments",
+        sa.Column("project_id", NAME, nullable=False),
+        sa.Column("name", NAME, nullable=False),
+        sa.Column("filter", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("changed_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("project_id", "name"),
     )
     op.create_table(
@@ -73,9 +83,17 @@ def _create_items() -> None:
         sa.Column("upload_id", NAME, nullable=False),
         sa.Column("type", NAME, nullable=False),
         sa.Column("received_at", sa.BigInteger(), nullable=False),
+        sa.Column("mark", sa.BigInteger(), nullable=False),
         sa.Column("data", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("project_id", "user_id", "upload_id"),
     )
+    op.create_index(
+        "documents_by_type",
+        "documents",
+        ["project_id", "type", "user_id", "received_at"],
+        unique=False,
+    )
+    op.create_index("documents_by_mark", "documents", ["project_id", "mark"], unique=False)
     op.create_table(
         "sample_batches",
         sa.Column("project_id", NAME, nullable=False),
@@ -87,8 +105,12 @@ def _create_items() -> None:
         sa.Column("last", sa.BigInteger(), nullable=False),
         sa.Column("count", sa.Integer(), nullable=False),
         sa.Column("received_at", sa.BigInteger(), nullable=False),
+        sa.Column("mark", sa.BigInteger(), nullable=False),
         sa.Column("columns", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("project_id", "user_id", "metric", "digest"),
+    )
+    op.create_index(
+        "sample_batches_by_mark", "sample_batches", ["project_id", "mark"], unique=False
     )
     op.create_table(
         "uploads",
@@ -100,12 +122,20 @@ def _create_items() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "marks",
+        sa.Column("lane", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("lane"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "users",
         sa.Column("project_id", NAME, nullable=False),
         sa.Column("user_id", NAME, nullable=False),
         sa.Column("revision", sa.BigInteger(), nullable=False),
         sa.Column("first_seen", sa.BigInteger(), nullable=False),
         sa.Column("last_seen", sa.BigInteger(), nullable=False),
+        sa.Column("mark", sa.BigInteger(), nullable=False),
         sa.Column("names", sa.LargeBinary(), nullable=True),
         sa.Column("attributes", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("project_id", "user_id"),
@@ -118,6 +148,20 @@ def _create_items() -> None:
         sa.Column("digest", sa.LargeBinary(), nullable=False),
         sa.Column("names", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("project_id", "digest"),
+        sqlite_with_rowid=False,
+    )
+
+
+def _create_changes() -> None:
+    op.create_table(
+        "changes",
+        sa.Column("project_id", NAME, nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.Column("change_id", NAME, nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("users", sa.LargeBinary(), nullable=True),
+        sa.Column("erased", sa.LargeBinary(), nullable=True),
+        sa.PrimaryKeyConstraint("project_id", "position", "change_id"),
         sqlite_with_rowid=False,
     )
 
@@ -224,6 +268,7 @@ def _create_outcomes() -> None:
         sa.Column("key_id", NAME, nullable=False),
         sa.Column("position", sa.SmallInteger(), nullable=True),
         sa.Column("received_at", sa.BigInteger(), nullable=False),
+        sa.Column("mark", sa.BigInteger(), nullable=False),
         sa.Column("faults", sa.Text(), nullable=False),
         sa.Column("raw", sa.LargeBinary(), nullable=False),
         sa.Column("raw_blob", NAME, nullable=True),
@@ -234,6 +279,7 @@ def _create_outcomes() -> None:
     op.create_index(
         "rejections_by_time", "rejections", ["project_id", "rejection_id"], unique=False
     )
+    op.create_index("rejections_by_mark", "rejections", ["project_id", "mark"], unique=False)
     op.create_table(
         "receipts",
         sa.Column("project_id", NAME, nullable=False),

@@ -1,0 +1,193 @@
+"""Segments over a million users: the first question, which reads them, and those after it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from statistics import median
+from typing import Any
+
+import httpx2
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import server as servers
+from benchmarks.server import Server, ServerError
+from uptake import wiring
+from uptake.model.items import Attributes
+from uptake.settings import Settings
+from uptake.store.records import Entry
+
+PART = "segments"
+USERS = 1_000_000
+GROUP = 5_000
+SEED = 20261121
+QUESTIONS = 25
+"""Of each kind; the middle and the slowest are told."""
+
+WANTED_MS = 300.0
+PATIENCE_SECONDS = 120.0
+WIDTH = 120
+
+NAMES = (
+    *("country", "plan", "age", "email", "signed_up"),
+    *("city", "score", "language", "team", "note"),
+)
+COUNTRIES = ("NO", "SE", "DK", "FI", "DE", "FR", "IT", "ES", "GB", "US")
+
+FEW_VALUES: dict[str, Any] = {
+    "and": [
+        {"attribute": "country", "op": "eq", "value": "NO"},
+        {"attribute": "age", "op": "ge", "value": 30, "as": "number"},
+        {"attribute": "plan", "op": "in", "value": ["plus", "pro"]},
+    ]
+}
+MANY_VALUES: dict[str, Any] = {
+    "and": [
+        {"attribute": "email", "op": "contains", "value": "99"},
+        {"attribute": "score", "op": "gt", "value": 50, "as": "number"},
+        {"attribute": "signed_up", "op": "ge", "value": "2020-01-01", "as": "date"},
+    ]
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """What was asked, and how long the answers took."""
+
+    name: str
+    milliseconds: list[float]
+    wanted: float | None = WANTED_MS
+
+
+def measure(scratch: Path, engine: str) -> list[Figure]:
+    """All figures on one engine, with a server of its own.
+
+    Raises:
+        ServerError: an answer was not what it had to be.
+    """
+    with servers.uptake(scratch, 1, engine) as server:
+        began = time.monotonic()
+        _fill(server)
+        _tell(f"a million users written in {time.monotonic() - began:.0f} s")
+        headers = {"Authorization": f"Bearer {server.key}"}
+        with httpx2.Client(
+            base_url=server.url, headers=headers, trust_env=False, timeout=PATIENCE_SECONDS
+        ) as client:
+            figures = _ask(client)
+        bytes_of_users = server.memory.peak_megabytes
+        _tell(f"peak memory of the server: {bytes_of_users:.0f} MB")
+    return figures
+
+
+def _tell(text: str) -> None:
+    print(f"[{PART}] {text}", file=sys.stderr, flush=True)
+
+
+def _fill(server: Server) -> None:
+    """A million users, by way of the store: uploads are measured elsewhere."""
+    random = Random(SEED)
+    address = "" if server.database is None else server.database.url(servers.NAME)
+    store = wiring.open_store(Settings(data_dir=server.data, database=address))
+    for first in range(0, USERS, GROUP):
+        users = range(first, first + GROUP)
+        records = tuple(Attributes(f"user-{i:07d}", NAMES, _values(i, random)) for i in users)
+        store.commit([Entry("default", "benchmark", time.time_ns() // 1000, records)])
+        if first % (USERS // 4) == 0:
+            _tell(f"{first:,} of {USERS:,} users written")
+    store.close()
+
+
+def _values(number: int, random: Random) -> list[str]:
+    return [
+        random.choice(COUNTRIES),
+        random.choice(("free", "plus", "pro", "")),
+        str(random.randint(18, 90)),
+        f"person{number}@example.com",
+        f"20{random.randint(10, 26)}-{random.randint(1, 12):02d}-{random.randint(1, 28):02d}",
+        f"city {random.randint(0, 5000)}",
+        f"{random.random() * 100:.4f}",
+        random.choice(("en", "nb", "sv")),
+        f"team {random.randint(0, 50)}",
+        random.choice(("", "null", "x")),
+    ]
+
+
+def _ask(client: httpx2.Client) -> list[Figure]:
+    def preview(wanted: dict[str, Any]) -> Callable[[int], None]:
+        def ask(_number: int) -> None:
+            _counted(client, wanted)
+
+        return ask
+
+    def change_and_ask(number: int) -> None:
+        row = [f"user-{number:07d}", "NO", "pro", "40"]
+        table = {"field_name": ["user_id", "country", "plan", "age"], "values": [row]}
+        if client.post("/v1/user/profiles", json=table).status_code != 200:
+            raise ServerError("an upload was refused")
+        _counted(client, FEW_VALUES)
+
+    figures = [
+        Figure("the first question, which reads all users", _timed(preview(FEW_VALUES), 1), None),
+        Figure("three conditions, few different values", _timed(preview(FEW_VALUES))),
+        Figure("other columns for the first time", _timed(preview(MANY_VALUES), 1), None),
+        Figure("three conditions, a million different values", _timed(preview(MANY_VALUES))),
+        Figure("upload of a user, then the question", _timed(change_and_ask)),
+    ]
+    found = _counted(client, {"and": []})
+    if found != USERS:
+        raise ServerError(f"{USERS:,} users written, {found:,} counted")
+    return figures
+
+
+def _timed(ask: Callable[[int], None], times: int = QUESTIONS) -> list[float]:
+    taken = []
+    for number in range(times):
+        began = time.perf_counter()
+        ask(number)
+        taken.append((time.perf_counter() - began) * 1000)
+    return taken
+
+
+def _counted(client: httpx2.Client, wanted: dict[str, Any]) -> int:
+    """The count that is answered, with a page of users, however often it has to be asked."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < until:
+        answer = client.post("/uptake/v1/segments/preview", json=wanted)
+        if answer.status_code == 200:
+            body = answer.json()
+            if len(body["users"]) != min(body["count"], 1000):
+                raise ServerError("the first page is not whole")
+            return int(body["count"])
+        if answer.status_code != 503:
+            break
+    raise ServerError(f"a question was answered with {answer.status_code}: {answer.text[:200]}")
+
+
+def show(figures: list[Figure], engine: str) -> bool:
+    """Print the figures; whether all are as wanted."""
+    table = Table(
+        title=f"Segments on {engine}: {USERS:,} users with ten attributes; count and first page",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+    )
+    table.add_column("question")
+    for name in ("middle, ms", "slowest, ms", "wanted", ""):
+        table.add_column(name, justify="right")
+    reached = True
+    for figure in figures:
+        middle = median(figure.milliseconds)
+        good = figure.wanted is None or middle <= figure.wanted
+        reached = reached and good
+        wanted = "" if figure.wanted is None else f"<= {figure.wanted:.0f}"
+        word = "" if figure.wanted is None else "reached" if good else "MISSED"
+        table.add_row(
+            figure.name, f"{middle:,.0f}", f"{max(figure.milliseconds):,.0f}", wanted, word
+        )
+    Console(width=WIDTH, highlight=False).print(table)
+    return reached

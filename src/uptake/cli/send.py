@@ -1,0 +1,158 @@
+"""`uptake send`: what people have, to an endpoint, everything once."""
+
+from typing import Annotated
+
+import typer
+
+from uptake.cli import send_check
+from uptake.cli.printing import Json
+from uptake.cli.send_options import (
+    REFUSED_FILE,
+    As,
+    Common,
+    Device,
+    DryRun,
+    Gzip,
+    KeyFile,
+    LedgerFile,
+    Map,
+    Metric,
+    Parallel,
+    Patience,
+    Refused,
+    RetryRefused,
+    Sources,
+    To,
+    Unit,
+    User,
+    columns_of,
+)
+from uptake.cli.send_run import send
+
+PARALLEL = 8
+PATIENCE = 300.0
+
+app = typer.Typer(
+    help="Send files to Uptake or to a vendor: everything once, over a ledger.",
+    no_args_is_help=True,
+)
+app.command("status")(send_check.status)
+app.command("verify")(send_check.verify)
+
+
+@app.command()
+def samples(  # noqa: PLR0913, PLR0917 - one parameter an option
+    sources: Sources,
+    to: To,
+    key_file: KeyFile = None,
+    user: User = None,
+    wire: As = "gerosense-v2.2",
+    maps: Map = None,
+    metric: Metric = None,
+    unit: Unit = None,
+    device: Device = None,
+    ledger: LedgerFile = None,
+    parallel: Parallel = PARALLEL,
+    refused: Refused = REFUSED_FILE,
+    gzip: Gzip = None,
+    patience: Patience = PATIENCE,
+    *,
+    retry_refused: RetryRefused = False,
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> int:
+    """Send samples: Apple Health exports, NDJSON, CSV, Parquet."""
+    columns = columns_of(maps)
+    common = Common(
+        to, key_file, ledger, parallel, refused, retry_refused, gzip, patience, dry_run, json
+    )
+    return send(
+        common,
+        lambda uploader: uploader.send_samples(
+            *sources,
+            wire=wire,
+            user=user,
+            columns=columns,
+            metric=metric,
+            unit=unit,
+            device=device,
+        ),
+    )
+
+
+@app.command()
+def profiles(  # noqa: PLR0913, PLR0917 - one parameter an option
+    sources: Sources,
+    to: To,
+    key_file: KeyFile = None,
+    user: User = None,
+    maps: Map = None,
+    ledger: LedgerFile = None,
+    parallel: Parallel = PARALLEL,
+    refused: Refused = REFUSED_FILE,
+    gzip: Gzip = None,
+    patience: Patience = PATIENCE,
+    *,
+    retry_refused: RetryRefused = False,
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> int:
+    """Send attributes: CSV, NDJSON or Parquet with user_id and a column for each attribute."""
+    columns = columns_of(maps)
+    common = Common(
+        to, key_file, ledger, parallel, refused, retry_refused, gzip, patience, dry_run, json
+    )
+    return send(common, lambda u: u.send_profiles(*sources, user=user, columns=columns))
+
+
+@app.command()
+def documents(  # noqa: PLR0913, PLR0917 - one parameter an option
+    sources: Sources,
+    to: To,
+    type_name: Annotated[
+        str, typer.Option("--type", metavar="TYPE", help="Document type of all of them.")
+    ],
+    key_file: KeyFile = None,
+    user: User = None,
+    maps: Map = None,
+    ledger: LedgerFile = None,
+    parallel: Parallel = PARALLEL,
+    refused: Refused = REFUSED_FILE,
+    gzip: Gzip = None,
+    patience: Patience = PATIENCE,
+    *,
+    retry_refused: RetryRefused = False,
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> int:
+    """Send documents of a type: NDJSON, or a folder of JSON files."""
+    columns = columns_of(maps)
+    common = Common(
+        to, key_file, ledger, parallel, refused, retry_refused, gzip, patience, dry_run, json
+    )
+    return send(common, lambda u: u.send_documents(type_name, *sources, user=user, columns=columns))
+
+
+@app.command()
+def images(  # noqa: PLR0913, PLR0917 - one parameter an option
+    sources: Sources,
+    to: To,
+    key_file: KeyFile = None,
+    user: User = None,
+    maps: Map = None,
+    ledger: LedgerFile = None,
+    parallel: Parallel = PARALLEL,
+    refused: Refused = REFUSED_FILE,
+    gzip: Gzip = None,
+    patience: Patience = PATIENCE,
+    *,
+    retry_refused: RetryRefused = False,
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> int:
+    """Send images: a folder of them, or a table of users and paths."""
+    columns = columns_of(maps)
+    common = Common(
+        to, key_file, ledger, parallel, refused, retry_refused, gzip, patience, dry_run, json
+    )
+    return send(common, lambda u: u.send_images(*sources, user=user, columns=columns))

@@ -1,0 +1,122 @@
+"""The options that the commands of `uptake send` share."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+KEY_VARIABLE = "UPTAKE_KEY"
+REFUSED_FILE = Path("uptake-refused.ndjson")
+
+Sources = Annotated[
+    list[Path], typer.Argument(metavar="SOURCE", show_default=False, help="Files or folders.")
+]
+To = Annotated[
+    str, typer.Option("--to", metavar="URL", help="Base URL, such as http://localhost:8000.")
+]
+KeyFile = Annotated[
+    Path | None,
+    typer.Option("--key-file", help=f"File with the key; else the variable {KEY_VARIABLE}."),
+]
+User = Annotated[
+    str | None, typer.Option("--user", help="Whom items are about that do not say it.")
+]
+LedgerFile = Annotated[
+    Path | None,
+    typer.Option("--ledger", help="File of the ledger; by default one for each URL."),
+]
+Parallel = Annotated[
+    int, typer.Option("--parallel", min=1, max=64, help="Requests under way at a time, at most.")
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Read, compare and count; send and note nothing.")
+]
+As = Annotated[str, typer.Option("--as", metavar="WIRE", help="gerosense-v2.2 or gerosense-v1.1.")]
+Map = Annotated[
+    list[str] | None,
+    typer.Option("--map", metavar="NAME=COLUMN", help="Column of the files for a name."),
+]
+Metric = Annotated[
+    str | None, typer.Option("--metric", help="steps or bpm, for samples that do not say it.")
+]
+Unit = Annotated[str | None, typer.Option("--unit", help="For samples that do not say it.")]
+Device = Annotated[
+    str | None, typer.Option("--device", help="Device name of samples that do not say it.")
+]
+Refused = Annotated[
+    Path, typer.Option("--refused", help="Where refused items go, with the reasons.")
+]
+RetryRefused = Annotated[
+    bool, typer.Option("--retry-refused", help="Send again what was refused before.")
+]
+Gzip = Annotated[
+    bool | None,
+    typer.Option(
+        "--gzip/--no-gzip",
+        help="Compress requests; by default if the other side says it takes that and is elsewhere.",
+        show_default=False,
+    ),
+]
+Patience = Annotated[
+    float,
+    typer.Option(
+        "--patience", min=0, help="Seconds for which a request is tried that does not go well."
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """What every command that sends can be told."""
+
+    to: str
+    key_file: Path | None
+    ledger: Path | None
+    parallel: int
+    refused: Path
+    retry_refused: bool
+    gzip: bool | None
+    patience: float
+    dry_run: bool
+    json: bool
+
+
+def key_of(key_file: Path | None) -> str:
+    """The key, from its file or the environment.
+
+    Raises:
+        BadParameter: there is none, or it cannot be one.
+    """
+    if key_file is None:
+        key = os.environ.get(KEY_VARIABLE, "").strip()
+        where = f"the variable {KEY_VARIABLE}"
+    else:
+        where = f"the file {key_file}"
+        try:
+            key = key_file.read_text(encoding="utf-8").strip()
+        except (OSError, ValueError) as error:
+            raise typer.BadParameter(f"{where} cannot be read: {error}") from None
+    if not key:
+        raise typer.BadParameter(
+            f"there is no key: --key-file names a file with it, or {KEY_VARIABLE} holds it"
+        )
+    if not key.isascii() or not key.isprintable() or " " in key:
+        raise typer.BadParameter(f"{where} holds something else than one key")
+    return key
+
+
+def columns_of(maps: list[str] | None) -> dict[str, str]:
+    """The columns that `--map` names.
+
+    Raises:
+        BadParameter: one is not `name=column`.
+    """
+    columns = {}
+    for told in maps or []:
+        name, equals, column = told.partition("=")
+        if not (name and equals and column):
+            raise typer.BadParameter(f"--map {told!r}: a name and a column: value=steps_count")
+        columns[name] = column
+    return columns

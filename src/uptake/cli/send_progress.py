@@ -1,0 +1,84 @@
+"""Shows on standard error how far sending has come."""
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+
+if TYPE_CHECKING:
+    from uptake.uploader.session import Session
+
+SECONDS = 0.2
+PLAIN_SECONDS = 10.0
+"""How often it is told where no terminal is there to draw on."""
+
+SETTLED = 2.0
+"""Seconds before it is said how long the rest will take."""
+
+
+def line_of(session: "Session") -> str:
+    """Items, rate, refused and time left in one line."""
+    tally, seconds = session.tally, max(session.seconds, 0.001)
+    parts = [
+        f"{tally.read:,} read",
+        f"{tally.acknowledged:,} acknowledged",
+        f"{round(tally.acknowledged / seconds):,}/s",
+    ]
+    refused = tally.refused + tally.refused_before + tally.unreadable
+    if refused:
+        parts.append(f"{refused:,} refused")
+    done = part_done(session)
+    if seconds > SETTLED and 0 < done < 1:
+        parts.append(f"{timedelta(seconds=round(seconds * (1 - done) / done))} left")
+    if tally.trouble:
+        parts.append(f"trying again: {tally.trouble[:60]}")
+    return ", ".join(parts)
+
+
+def part_done(session: "Session") -> float:
+    """How much of the work is done, from 0 to 1: read, and answered."""
+    tally = session.tally
+    if not tally.read:
+        return 0.0
+    return session.read_part * (1 - tally.left / (tally.read + tally.resumed or 1))
+
+
+@contextmanager
+def showing(session: Callable[[], "Session | None"]) -> Iterator[None]:
+    """Show how far a session has come while the block runs."""
+    console = Console(stderr=True)
+    ended = threading.Event()
+    target = _draw if console.is_terminal else _tell
+    thread = threading.Thread(target=target, args=(session, ended, console), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _draw(
+    session: Callable[[], "Session | None"], ended: threading.Event, console: Console
+) -> None:
+    columns = (SpinnerColumn(), BarColumn(), TextColumn("{task.description}", markup=False))
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("", total=1.0)
+        while not ended.wait(SECONDS):
+            running = session()
+            if running is not None:
+                progress.update(task, completed=part_done(running), description=line_of(running))
+
+
+def _tell(
+    session: Callable[[], "Session | None"], ended: threading.Event, _console: Console
+) -> None:
+    while not ended.wait(PLAIN_SECONDS):
+        running = session()
+        if running is not None:
+            sys.stderr.write(line_of(running) + "\n")

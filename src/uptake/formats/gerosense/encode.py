@@ -1,0 +1,85 @@
+"""From samples to Gerosense's requests, and from its answers to what became of each sample."""
+
+import msgspec
+
+from uptake.formats.base import BEARER, MALFORMED
+from uptake.formats.gerosense.wire import MAX_SAMPLES, MIN_SAMPLES, Outcome
+from uptake.formats.outgoing import Refused, SamplesWire, Unclear, Verdict
+
+_json = msgspec.json.Encoder()
+_outcome = msgspec.json.Decoder(Outcome)
+
+NO_REASON = "refused without a reason"
+
+
+def _opening_v2_2(user_id: str, metric: str) -> bytes:
+    head = _json.encode({"user_id": user_id, "data_type": metric})
+    return head[:-1] + b',"data":['
+
+
+def _opening_v1_1(user_id: str, metric: str) -> bytes:  # noqa: ARG001 - the key says who it is
+    return _json.encode({"data_type": metric})[:-1] + b',"data":['
+
+
+def read(status: int, body: bytes, count: int) -> Verdict:
+    """What became of `count` samples.
+
+    The vendor documents 200, 207 and 400 without bodies: then the status is all there is.
+
+    Raises:
+        Unclear: the body is none of this endpoint's, or does not go with its status.
+    """
+    if not body.strip():
+        everything = Refused(None, "", NO_REASON)
+        return Verdict((everything,) if status >= 400 else (), unnamed=status == 207)
+    try:
+        outcome = _outcome.decode(body)
+    except MALFORMED as error:
+        if status >= 400:
+            text = body.decode("utf-8", "replace").strip()
+            return Verdict((Refused(None, "", text),))
+        raise Unclear(f"{status} with a body that is not this endpoint's") from error
+    refused = tuple(
+        Refused(error.index, error.code, error.message, error.field) for error in outcome.errors
+    )
+    whole = any(fault.index is None for fault in refused)
+    named = {fault.index for fault in refused}
+    if whole and status >= 400:
+        return Verdict(refused)
+    if (outcome.accepted, outcome.rejected) != (count - len(named), len(named)) or not all(
+        index is not None and 0 <= index < count for index in named
+    ):
+        raise Unclear(f"{status} that does not account for every sample")
+    return Verdict(refused)
+
+
+_ROW = tuple(
+    (name, name)
+    for name in ("device_name", "device_version", "start_date", "end_date", "value", "unit")
+)
+
+WIRES = (
+    SamplesWire(
+        name="gerosense-v1.1",
+        path="/api/v1.1/samples",
+        credential=BEARER,
+        read=read,
+        least=MIN_SAMPLES,
+        most=MAX_SAMPLES,
+        row=_ROW,
+        opening=_opening_v1_1,
+        closing=b"]}",
+        user_from_key=True,
+    ),
+    SamplesWire(
+        name="gerosense-v2.2",
+        path="/api/v2.2/samples",
+        credential=BEARER,
+        read=read,
+        least=MIN_SAMPLES,
+        most=MAX_SAMPLES,
+        row=_ROW,
+        opening=_opening_v2_2,
+        closing=b"]}",
+    ),
+)

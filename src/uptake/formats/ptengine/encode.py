@@ -1,0 +1,73 @@
+"""From attributes to Ptengine's matrix, and from its answers to what became of each row."""
+
+import re
+from collections.abc import Sequence
+
+import msgspec
+
+from uptake.formats.base import BEARER, MALFORMED
+from uptake.formats.outgoing import ProfilesWire, Refused, Scalar, Unclear, Verdict
+from uptake.formats.ptengine.wire import (
+    MAX_FIELDS,
+    MAX_NAME,
+    MAX_ROWS,
+    MAX_VALUE,
+    USER_ID,
+    Answer,
+)
+
+_json = msgspec.json.Encoder()
+_answer = msgspec.json.Decoder(Answer)
+_ROW_AT_FAULT = re.compile(r"values\[([0-9]+)\]")
+
+
+def fault(name: str, value: Scalar) -> str | None:
+    """What the page's section 3 has against an attribute, if anything."""
+    if not name or len(name) > MAX_NAME:
+        return f"a name has 1 to {MAX_NAME} characters"
+    if name == USER_ID:
+        return f"no attribute can be named {USER_ID}"
+    text = value if isinstance(value, str) else _json.encode(value).decode()
+    if len(text) > MAX_VALUE:
+        return f"over {MAX_VALUE} characters"
+    return "must not contain a NUL character" if "\0" in name or "\0" in text else None
+
+
+def body(names: Sequence[str], rows: Sequence[tuple[str, Sequence[Scalar]]]) -> bytes:
+    """The request for these users, with `user_id` in the first column."""
+    values = [[user_id, *row] for user_id, row in rows]
+    return _json.encode({"field_name": [USER_ID, *names], "values": values})
+
+
+def read(status: int, body: bytes, count: int) -> Verdict:
+    """Whether all rows are kept, or which one the vendor's reason names; then none is.
+
+    Raises:
+        Unclear: the body is none of this endpoint's.
+    """
+    try:
+        message = _answer.decode(body).msg
+    except MALFORMED as error:
+        if status >= 400:
+            text = body.decode("utf-8", "replace").strip()
+            return Verdict((Refused(None, "", text),), kept_others=False)
+        raise Unclear(f"{status} with a body that is not this endpoint's") from error
+    if status == 200:
+        return Verdict()
+    named = _ROW_AT_FAULT.match(message)
+    index = int(named[1]) if named and int(named[1]) < count else None
+    return Verdict((Refused(index, "", message),), kept_others=False)
+
+
+WIRES = (
+    ProfilesWire(
+        name="ptengine",
+        path="/v1/user/profiles",
+        credential=BEARER,
+        read=read,
+        most_rows=MAX_ROWS,
+        most_names=MAX_FIELDS - 1,
+        fault=fault,
+        body=body,
+    ),
+)

@@ -1,0 +1,56 @@
+"""From an image to QuestionPro's form, and from its answers to what became of it."""
+
+import hashlib
+
+import msgspec
+
+from uptake.formats.base import IMAGE_LIMIT, MALFORMED
+from uptake.formats.outgoing import ImagesWire, Refused, Unclear, Verdict
+from uptake.formats.questionpro.wire import QUERY_KEY, Failed, Uploaded
+
+_uploaded = msgspec.json.Decoder(Uploaded)
+_failed = msgspec.json.Decoder(Failed)
+
+
+def form(name: str, content: bytes) -> tuple[str, bytes]:
+    """A form (RFC 7578) with the one part `file`; the same image always makes the same form."""
+    boundary = hashlib.sha256(content).hexdigest()
+    quoted = "".join("_" if char in '"\\' or not char.isprintable() else char for char in name)
+    head = (
+        f"--{boundary}\r\n"
+        f'Content-Disposition: form-data; name="file"; filename="{quoted}"\r\n'
+        "Content-Type: application/octet-stream\r\n\r\n"
+    )
+    tail = f"\r\n--{boundary}--\r\n"
+    body = head.encode() + content + tail.encode()
+    return f"multipart/form-data; boundary={boundary}", body
+
+
+def read(status: int, body: bytes, count: int) -> Verdict:  # noqa: ARG001 - one image
+    """The image's address, or the reason why there is none.
+
+    Raises:
+        Unclear: the body is none of this endpoint's.
+    """
+    try:
+        if status == 200:
+            return Verdict(told=_uploaded.decode(body).response.imageURL)
+        failed = _failed.decode(body).response.error
+    except MALFORMED as error:
+        if status >= 400:
+            return Verdict((Refused(0, "", body.decode("utf-8", "replace").strip()),))
+        raise Unclear(f"{status} with a body that is not this endpoint's") from error
+    return Verdict((Refused(0, failed.name, failed.message),))
+
+
+WIRES = (
+    ImagesWire(
+        name="questionpro",
+        path="/a/api/v2/users/{user-id}/images",
+        credential=QUERY_KEY,
+        read=read,
+        user_in_path="user-id",
+        most_bytes=IMAGE_LIMIT,
+        form=form,
+    ),
+)

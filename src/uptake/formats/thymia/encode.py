@@ -1,0 +1,60 @@
+"""From a document to thymia's request, and from its answers to what became of it."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from uptake.formats.base import MALFORMED, Credential, Place
+from uptake.formats.outgoing import DocumentsWire, Refused, Unclear, Verdict
+from uptake.formats.thymia.wire import Invalid, Uploaded
+
+_json = msgspec.json.Encoder()
+_uploaded = msgspec.json.Decoder(Uploaded)
+_invalid = msgspec.json.Decoder(Invalid)
+
+TYPE_AT_FAULT = ["path", "upload_type"]
+
+
+def body(user_id: str, data: bytes) -> bytes:
+    """The request for a user and an object as JSON text."""
+    return b'{"user":{"userLabel":' + _json.encode(user_id) + b'},"data":' + data + b"}"
+
+
+def headers(key: str) -> Mapping[str, str]:
+    """The same upload is known again by this; the vendor's page has no such header."""
+    return {"Idempotency-Key": key}
+
+
+def read(status: int, body: bytes, count: int) -> Verdict:  # noqa: ARG001 - one document
+    """The upload's id, or every reason why there is none.
+
+    Raises:
+        Unclear: the body is none of this endpoint's.
+    """
+    try:
+        if status == 200:
+            return Verdict(told=_uploaded.decode(body).uploadId)
+        entries = _invalid.decode(body).detail
+    except MALFORMED as error:
+        if status != 200:
+            return Verdict((Refused(0, "", body.decode("utf-8", "replace").strip()),))
+        raise Unclear(f"{status} with a body that is not this endpoint's") from error
+    for entry in entries:
+        if entry.loc == TYPE_AT_FAULT:
+            return Verdict(halt=f"the document type is not taken: {entry.msg}")
+    return Verdict(
+        tuple(Refused(0, entry.type, entry.msg, ".".join(map(str, entry.loc))) for entry in entries)
+    )
+
+
+WIRES = (
+    DocumentsWire(
+        name="thymia",
+        path="/v1/user-data/{upload_type}",
+        credential=Credential(Place.HEADER, "x-api-key"),
+        read=read,
+        type_in_path="upload_type",
+        headers=headers,
+        body=body,
+    ),
+)

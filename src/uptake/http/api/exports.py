@@ -1,0 +1,193 @@
+"""What of a project is given away as files, made while they are sent."""
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Annotated
+from urllib.parse import quote, unquote
+
+from litestar import get
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.spec import (
+    OpenAPIHeader,
+    OpenAPIMediaType,
+    OpenAPIResponse,
+    Operation,
+    Schema,
+)
+from litestar.openapi.spec.enums import OpenAPIType
+from litestar.params import Parameter, QueryParameter
+from litestar.response.base import ASGIResponse
+
+from uptake.exports import (
+    MEDIA_TYPES,
+    PACKED_MEDIA_TYPES,
+    Compression,
+    Export,
+    Form,
+    Kind,
+    NotPossible,
+    Question,
+    compression_of,
+    media_type_of,
+    suffix_of,
+)
+from uptake.http.access import permit_users
+from uptake.http.api.asking import PROBLEMS, AnyRequest, Guard, Moment, ask, instant, key_of
+from uptake.http.stopping import Stopping
+from uptake.http.streams import CURSOR_HEADER, Exports
+from uptake.model.items import METRICS, Metric
+from uptake.model.problems import Kinds, Problem
+from uptake.reading import samples
+from uptake.reading.users import require
+from uptake.wiring import Services
+
+ZIP = "application/zip"
+
+Text = str | None
+UserId = Annotated[Text, QueryParameter(name="user", description="Only what is about this user")]
+From = Annotated[
+    Text,
+    QueryParameter(
+        name="from",
+        description="Samples that start, documents and rejections that were received, users that"
+        f" were last seen then or later. {Moment}",
+    ),
+]
+To = Annotated[Text, Parameter(description=f"The same, before this. {Moment}")]
+Since = Annotated[
+    Text,
+    Parameter(description=f"The `{CURSOR_HEADER}` of an export: only what was received after it"),
+]
+OfMetric = Annotated[Metric | None, Parameter(description="Of samples, only these")]
+OfType = Annotated[
+    Text, QueryParameter(name="type", description="Of documents, only those of this type")
+]
+AskedForm = Annotated[Form, Parameter(description="Of the file")]
+AskedCompression = Annotated[
+    Compression | None,
+    Parameter(description="Unless told: `zstd` inside of Parquet, else `none`"),
+]
+
+
+def _content(*media_types: str) -> dict[str, OpenAPIMediaType]:
+    return {name: OpenAPIMediaType(schema=Schema()) for name in media_types}
+
+
+@dataclass
+class _ExportOperation(Operation):
+    """An answer of any of several media types."""
+
+    def __post_init__(self) -> None:
+        header = OpenAPIHeader(
+            schema=Schema(type=OpenAPIType.STRING), description="From where the next one goes on"
+        )
+        self.responses = {
+            **(self.responses or {}),
+            "200": OpenAPIResponse(
+                description="The file",
+                headers={CURSOR_HEADER: header},
+                content=_content(*MEDIA_TYPES.values(), *PACKED_MEDIA_TYPES.values()),
+            ),
+        }
+
+
+@dataclass
+class _ArchiveOperation(Operation):
+    """An answer that is a zip file."""
+
+    def __post_init__(self) -> None:
+        answer = OpenAPIResponse(description="The archive", content=_content(ZIP))
+        self.responses = {**(self.responses or {}), "200": answer}
+
+
+def export_routes(
+    services: Services, stopping: Stopping, may_read: Guard
+) -> list[HTTPRouteHandler]:
+    """The routes, over these services."""
+    store, exports = services.store, Exports(stopping)
+
+    @get(
+        "/exports/{kind:str}",
+        guards=[may_read],
+        operation_class=_ExportOperation,
+        responses=PROBLEMS,
+        summary="A project's data as a file",
+    )
+    async def get_export(  # noqa: PLR0913, PLR0917 - what can be asked for
+        request: AnyRequest,
+        kind: Annotated[Kind, Parameter(description="What is exported")],
+        form: AskedForm = "parquet",
+        compression: AskedCompression = None,
+        user: UserId = None,
+        from_: From = None,
+        to: To = None,
+        since: Since = None,
+        metric: OfMetric = None,
+        type_name: OfType = None,
+    ) -> ASGIResponse:
+        """All of it or a part, as it is at this moment, streamed in constant memory."""
+        key = key_of(request)
+        permit_users(key, {user or ""})
+        try:
+            packed = compression_of(form, compression)
+        except NotPossible as error:
+            raise Problem(Kinds.BAD_REQUEST, f"compression: {error}") from None
+        if user is not None:
+            await ask(require, store, key.project, user)
+        question = Question(
+            kind,
+            key.project,
+            users=None if user is None else lambda: [user],
+            start=instant("from", from_, samples.EARLIEST) if from_ else None,
+            end=instant("to", to, samples.LATEST) if to else None,
+            since=since or None,
+            metrics=METRICS if metric is None else (metric,),
+            type_name=type_name,
+        )
+        return await exports.answer(
+            _opened(services, question, form, packed),
+            request.scope["state"]["request_id"],
+            media_type_of(form, packed),
+            _named(kind + suffix_of(form, packed)),
+        )
+
+    @get(
+        "/users/{user_id:str}/archive",
+        guards=[may_read],
+        operation_class=_ArchiveOperation,
+        responses=PROBLEMS,
+        summary="Everything about a user",
+    )
+    async def get_archive(request: AnyRequest, user_id: str) -> ASGIResponse:
+        """As a zip file: profile, samples, documents, images, rejections, and what they are."""
+        key = key_of(request)
+        user_id = unquote(user_id)
+        permit_users(key, {user_id})
+        return await exports.answer(
+            _archived(services, key.project, user_id),
+            request.scope["state"]["request_id"],
+            ZIP,
+            _named(f"{user_id}.zip"),
+        )
+
+    return [get_export, get_archive]
+
+
+def _opened(
+    services: Services, question: Question, form: Form, compression: Compression
+) -> AbstractContextManager[Export]:
+    # Not before it is needed: Arrow takes 50 MB.
+    from uptake.exports.exporting import opened  # noqa: PLC0415
+
+    return opened(services.store, services.blobs, question, form, compression)
+
+
+def _archived(services: Services, project: str, user_id: str) -> AbstractContextManager[Export]:
+    from uptake.exports.archive import archived  # noqa: PLC0415
+
+    return archived(services.store, services.blobs, project, user_id)
+
+
+def _named(name: str) -> dict[str, str]:
+    """Under which name a browser keeps a file (RFC 6266, RFC 8187)."""
+    return {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}"}

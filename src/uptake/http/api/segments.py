@@ -1,0 +1,222 @@
+"""What `/uptake/v1/segments` answers."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
+from urllib.parse import unquote
+
+import msgspec
+from litestar import Router, delete, get, post, put
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.spec import OpenAPIMediaType, Operation, Reference, RequestBody
+
+from uptake.http import limits
+from uptake.http.access import Access, bearer
+from uptake.http.api.asking import DEFAULT_LIMIT, PROBLEMS, AnyRequest, Cursor, Limit, key_of
+from uptake.http.ingest import header_map
+from uptake.http.problems import PROBLEM_JSON, ProblemDetails
+from uptake.model.problems import Kinds, Problem
+from uptake.reading import BadCursor, Unknown
+from uptake.reading.segments.census import TakesLonger, TooLarge
+from uptake.reading.segments.parse import NotAFilter
+from uptake.reading.segments.questions import (
+    Members,
+    Preview,
+    SegmentPage,
+    Segments,
+    SegmentView,
+)
+from uptake.reading.segments.schema import ROOT
+from uptake.store.base import StoreUnavailable
+
+READ, CHANGE = "data:read", "admin"
+"""Scopes: for questions, and for giving a name to a filter or taking it away."""
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+"""Of a segment: what needs no escape in an address, a file name or a shell."""
+
+MAX_FILTER = 1024 * 1024
+"""Bytes of a filter's JSON."""
+
+THREADS = 2
+"""That answer; reading a project's users takes one of them for seconds, so they are apart from
+those that serve everything else."""
+
+MAX_WAITING = 32
+"""Questions that wait or are being answered in a process; beyond them, 503."""
+
+Result = TypeVar("Result")
+AnyConnection = ASGIConnection[Any, Any, Any, Any]
+Guard = Callable[[AnyConnection, BaseRouteHandler], Awaitable[None]]
+_FILTER = Reference(ref=f"#/components/schemas/{ROOT}")
+_TOLD = PROBLEMS | {
+    kind.value.status: ResponseSpec(
+        ProblemDetails,
+        description=kind.value.title,
+        media_type=PROBLEM_JSON,
+        generate_examples=False,
+    )
+    for kind in (
+        Kinds.TIMEOUT,
+        Kinds.TOO_LARGE,
+        Kinds.UNSUPPORTED_ENCODING,
+        Kinds.INVALID_FILTER,
+        Kinds.TOO_MANY_USERS,
+    )
+}
+
+
+@dataclass
+class _TakesFilter(Operation):
+    """An operation whose body is a filter: the handler reads it itself, as its JSON is kept."""
+
+    def __post_init__(self) -> None:
+        media = {"application/json": OpenAPIMediaType(schema=_FILTER)}
+        self.request_body = RequestBody(content=media, required=True)
+
+
+def segment_routes(prefix: str, segments: Segments, access: Access) -> Router:
+    """The routes below a prefix; each asks for a key first."""
+    desk = _Desk()
+    questions = _questions(segments, desk, [_admits(access, READ)])
+    return Router(
+        prefix, route_handlers=questions + _changes(segments, desk, [_admits(access, CHANGE)])
+    )
+
+
+def _admits(access: Access, scope: str) -> Guard:
+    async def admit(connection: AnyConnection, _handler: BaseRouteHandler) -> None:
+        # A guard, so that nothing else of a request is looked at before its key.
+        key = await access.admit(bearer(header_map(connection.scope["headers"])), scope)
+        if key.user is not None:
+            raise Problem(Kinds.FORBIDDEN, "The key is bound to a user")
+        connection.scope["state"]["key"] = key
+
+    return admit
+
+
+def _questions(segments: Segments, desk: "_Desk", guards: list[Guard]) -> list[HTTPRouteHandler]:
+    @post(
+        "/segments/preview",
+        status_code=200,
+        guards=guards,
+        responses=_TOLD,
+        operation_class=_TakesFilter,
+        summary="Of whom is a filter true?",
+    )
+    async def preview_segment(
+        request: AnyRequest, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT
+    ) -> Preview:
+        """How many users, and a page of them in order of id."""
+        project, text = key_of(request).project, await _body(request)
+        return await desk.ask(segments.preview, project, text, cursor, limit)
+
+    @get("/segments", guards=guards, responses=PROBLEMS, summary="The segments of a project")
+    async def get_segments(
+        request: AnyRequest, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT
+    ) -> SegmentPage:
+        """In order of name."""
+        return await desk.ask(segments.segments, key_of(request).project, cursor, limit)
+
+    @get("/segments/{name:str}", guards=guards, responses=PROBLEMS, summary="A segment")
+    async def get_segment(request: AnyRequest, name: str) -> SegmentView:
+        """Its filter, as it was given."""
+        return await desk.ask(segments.segment, key_of(request).project, _known(name))
+
+    @get("/segments/{name:str}/users", guards=guards, responses=_TOLD, summary="A segment's users")
+    async def get_segment_users(
+        request: AnyRequest, name: str, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT
+    ) -> Members:
+        """How many there are now, and a page of them in order of id."""
+        project = key_of(request).project
+        return await desk.ask(segments.members, project, _known(name), cursor, limit)
+
+    return [preview_segment, get_segments, get_segment, get_segment_users]
+
+
+def _changes(segments: Segments, desk: "_Desk", guards: list[Guard]) -> list[HTTPRouteHandler]:
+    @put(
+        "/segments/{name:str}",
+        guards=guards,
+        responses=_TOLD,
+        operation_class=_TakesFilter,
+        summary="Give a filter a name",
+    )
+    async def put_segment(request: AnyRequest, name: str) -> SegmentView:
+        """A new segment, or another filter for one that there is. Scope `admin`."""
+        name = unquote(name)
+        if not NAME.fullmatch(name):
+            raise Problem(Kinds.BAD_REQUEST, f"name: must be like {NAME.pattern}")
+        project, text = key_of(request).project, await _body(request)
+        return await desk.ask(segments.put, project, name, text)
+
+    @delete("/segments/{name:str}", guards=guards, responses=PROBLEMS, summary="Forget a segment")
+    async def delete_segment(request: AnyRequest, name: str) -> None:
+        """Its users stay as they are. Scope `admin`."""
+        await desk.ask(segments.delete, key_of(request).project, _known(name))
+
+    return [put_segment, delete_segment]
+
+
+def _known(name: str) -> str:
+    name = unquote(name)
+    if not NAME.fullmatch(name):
+        raise Problem(Kinds.NOT_FOUND)
+    return name
+
+
+async def _body(request: AnyRequest) -> bytes:
+    headers = header_map(request.scope["headers"])
+    limits.expected_size(headers, MAX_FILTER)
+    try:
+        return await limits.read_body(request.receive, headers, MAX_FILTER)
+    except limits.ClientGone:
+        raise Problem(Kinds.BAD_REQUEST, "The body ended too early") from None
+
+
+class _Desk:
+    """Where questions wait for a thread that answers them."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="segments")
+        self._waiting = 0
+
+    async def ask(self, question: Callable[..., Result], *args: Any) -> Result:
+        """Have a question answered.
+
+        Raises:
+            Problem: for all that can go wrong with it.
+        """
+        if self._waiting >= MAX_WAITING:
+            raise Problem(Kinds.OVERLOADED)
+        self._waiting += 1
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._pool, partial(_answered, question, *args))
+        finally:
+            self._waiting -= 1
+
+
+def _answered(question: Callable[..., Result], *args: Any) -> Result:
+    try:
+        return question(*args)
+    except Unknown:
+        raise Problem(Kinds.NOT_FOUND) from None
+    except BadCursor as error:
+        raise Problem(Kinds.BAD_REQUEST, f"cursor: {error}") from None
+    except msgspec.DecodeError as error:
+        raise Problem(Kinds.BAD_REQUEST, f"The body is not JSON: {error}") from None
+    except NotAFilter as error:
+        raise Problem(Kinds.INVALID_FILTER, str(error), faults=tuple(error.faults)) from None
+    except TakesLonger as error:
+        raise Problem(Kinds.UNFINISHED, f"{error}; ask again to go on") from None
+    except TooLarge:
+        raise Problem(Kinds.TOO_MANY_USERS) from None
+    except StoreUnavailable as error:
+        raise Problem(Kinds.UNAVAILABLE) from error

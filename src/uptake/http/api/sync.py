@@ -1,0 +1,66 @@
+"""The question for what there is, by which a client knows what it has still to send."""
+
+from typing import Annotated
+from urllib.parse import unquote
+
+from litestar import get
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import Parameter, QueryParameter
+
+from uptake.http.access import permit_users
+from uptake.http.api.asking import (
+    MAX_LIMIT,
+    PROBLEMS,
+    AnyRequest,
+    Cursor,
+    Guard,
+    Moment,
+    ask,
+    instant,
+    key_of,
+)
+from uptake.model.items import Metric
+from uptake.reading import sync
+from uptake.reading.stretches import EARLIEST, LATEST
+from uptake.store.base import Items
+
+
+def sync_route(store: Items, may_read: Guard) -> HTTPRouteHandler:
+    """The route, over this store."""
+
+    @get(
+        "/users/{user_id:str}/sync",
+        guards=[may_read],
+        responses=PROBLEMS,
+        summary="What there is of a user's samples",
+    )
+    async def get_sync(  # noqa: PLR0913, PLR0917 - what can be asked for
+        request: AnyRequest,
+        user_id: str,
+        metric: Annotated[Metric, Parameter(description="Which kind of samples")],
+        from_: Annotated[
+            str | None, QueryParameter(name="from", description=f"Inclusive. {Moment}")
+        ] = None,
+        to: Annotated[str | None, Parameter(description=f"Exclusive. {Moment}")] = None,
+        cursor: Cursor = None,
+        limit: Annotated[
+            int, Parameter(ge=1, le=MAX_LIMIT, description="Days of a page, those with samples")
+        ] = MAX_LIMIT,
+    ) -> sync.SyncState:
+        """How many samples of which devices, and a digest of each day (UTC), to compare."""
+        key = key_of(request)
+        user_id = unquote(user_id)
+        permit_users(key, {user_id})
+        return await ask(
+            sync.page,
+            store,
+            key.project,
+            user_id,
+            metric,
+            start=instant("from", from_, EARLIEST),
+            end=instant("to", to, LATEST),
+            cursor=cursor,
+            limit=limit,
+        )
+
+    return get_sync

@@ -1,0 +1,1 @@
+"""Segments: the users of a project for whom a filter holds."""

@@ -1,0 +1,79 @@
+"""What a user's samples of some days come to, by the rollups that everybody is shown."""
+
+import numpy as np
+from msgspec import Struct
+
+from uptake.model.clock import MICROSECONDS
+from uptake.model.items import Metric
+from uptake.reading.segments.filters import Stat
+from uptake.reading.stretches import series
+from uptake.reading.tables import Bound, Question, rows
+from uptake.samples import zones
+from uptake.samples.times import TICKS
+from uptake.samples.zones import DAY
+from uptake.store.base import Items
+
+_DAILY: dict[Metric, tuple[str, str, str]] = {
+    "steps": ("sum", "sum", "sum"),
+    "bpm": ("min", "mean", "max"),
+}
+"""The figures of a day of which the lowest, the mean and the highest are taken."""
+
+
+MARGIN = 3
+"""Days asked for beyond those wanted: clocks differ by up to a day at both ends, and all that is
+asked for at once is read once."""
+
+
+class Days(Struct, frozen=True):
+    """Whole days on a clock.
+
+    Attributes:
+        begin: what the clock shows as the first begins, in ticks.
+        end: what it shows as the last is over.
+        zone: whose clock; None for that of each sample.
+    """
+
+    begin: int
+    end: int
+    zone: str | None
+
+
+def days_until(now: int, days: int, zone: str | None) -> Days:
+    """So many days, the last of them today.
+
+    Args:
+        now: microseconds since the epoch.
+        days: how many.
+        zone: whose days; without one, today is that of UTC.
+    """
+    ticks = now * (TICKS // MICROSECONDS)
+    if zone is not None:
+        ticks += int(zones.offsets(zone, ticks, ticks + 1).at(np.array([ticks]))[0])
+    end = (ticks // DAY + 1) * DAY
+    return Days(end - days * DAY, end, zone)
+
+
+def rolled_up(
+    store: Items, project: str, user_id: str, metric: Metric, days: Days
+) -> dict[Stat, float] | None:
+    """The figures of a user's days, those without samples left out; None when all are."""
+    found = series(store, project, user_id, metric)
+    if found is None:
+        return None
+    begin, end = Bound(days.begin, local=True), Bound(days.end, local=True)
+    question = Question(metric, "day", days.zone, begin=begin, end=end)
+    parts = list(rows(found, question, None, (days.end - days.begin) // DAY + MARGIN))
+    if not any(len(part.which) for part in parts):
+        return None
+    lowest, mean, highest = (
+        np.concatenate([part.table.figures[name][part.which] for part in parts])
+        for name in _DAILY[metric]
+    )
+    return {
+        "sum": float(mean.sum()),
+        "min": float(lowest.min()),
+        "mean": float(mean.mean()),
+        "max": float(highest.max()),
+        "count": float(sum(int(part.table.count[part.which].sum()) for part in parts)),
+    }

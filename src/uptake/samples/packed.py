@@ -1,0 +1,104 @@
+"""A batch's bytes, opened: what can be told of them before their columns are decoded."""
+
+import threading
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+import zstandard
+from numpy.typing import NDArray
+
+from uptake.samples.times import Int64s
+
+PLAIN, COMPRESSED = b"\x01", b"\x02"
+"""The versions of the bytes (`columns` says what is in them)."""
+
+HEADER_LENGTH = 4
+NOT_DECIMAL = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A batch's bytes with their header read, and the columns not yet."""
+
+    planes: memoryview
+    count: int
+    devices: list[str]
+    versions: list[str | None]
+    first: int
+    exponent: int
+    base: list[int]
+    scale: list[int]
+    widths: list[int]
+
+    @property
+    def until(self) -> int:
+        """An instant in ticks at or after the end of every sample: near it, at little cost."""
+        # Starts are differences, all but the first, which is as long as the last once more.
+        last = self.first + self.base[0] * (self.count - 1)
+        for place in range(self.widths[0]):
+            plane = np.frombuffer(self.planes, np.uint8, self.count, place * self.count)
+            last += (int(plane[1:].sum()) << 8 * place) * self.scale[0]
+        longest = self.base[1] + ((1 << 8 * self.widths[1]) - 1) * self.scale[1]
+        return last + max(longest, 0)
+
+    def starts(self) -> Int64s:
+        """When the samples start, in ticks and in order."""
+        numbers = np.empty((len(self.widths) - 1, self.count), np.int64)
+        self.fill(numbers, np.empty(self.count))
+        starts: Int64s = numbers[0]
+        return starts
+
+    def fill(self, numbers: Int64s, value: NDArray[np.float64]) -> None:
+        """Decode the samples into arrays for so many, each row of which lies in one piece."""
+        at = 0
+        rows = (*numbers, value.view(np.int64))
+        for number, (base, scale, width) in enumerate(
+            zip(self.base, self.scale, self.widths, strict=True)
+        ):
+            row = rows[number]
+            size = self.count * width
+            if width == 0:
+                row.fill(base)
+                continue
+            plane = np.frombuffer(self.planes, np.uint8, size, at)
+            if width > 1:
+                plane = np.ascontiguousarray(plane.reshape(width, -1).T).view(f"<u{width}")[:, 0]
+            row[:] = plane
+            if scale != 1:
+                row *= scale
+            if base:
+                row += base
+            at += size
+        numbers[0, 0] = self.first
+        np.cumsum(numbers[0], out=numbers[0])
+        if self.exponent != NOT_DECIMAL:
+            value[:] = rows[-1] / 10**self.exponent
+
+
+def unpack(encoded: bytes) -> Packed:
+    """Read the header of what `to_bytes` made.
+
+    Raises:
+        ValueError: the bytes are of a version that this program does not know.
+    """
+    version = encoded[:1]
+    if version not in {PLAIN, COMPRESSED}:
+        raise ValueError("sample columns of a newer version")
+    frame = memoryview(encoded)[1:]
+    if version == COMPRESSED:
+        frame = memoryview(_decompressor().decompress(frame))
+    at = HEADER_LENGTH + int.from_bytes(frame[:HEADER_LENGTH], "little")
+    header = msgspec.msgpack.decode(frame[HEADER_LENGTH:at])
+    return Packed(frame[at:], *header)
+
+
+_local = threading.local()
+
+
+def _decompressor() -> zstandard.ZstdDecompressor:
+    # One decompressor serves one thread at a time, and is costly to make.
+    if not hasattr(_local, "decompressor"):
+        _local.decompressor = zstandard.ZstdDecompressor()
+    decompressor: zstandard.ZstdDecompressor = _local.decompressor
+    return decompressor

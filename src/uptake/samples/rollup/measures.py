@@ -1,0 +1,169 @@
+"""What pieces of samples come to by group: numbers of steps, or heart rates."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from uptake.samples.columns import UNITS, Columns
+from uptake.samples.rollup.calendar import Calendar
+from uptake.samples.rollup.coverage import POINT
+from uptake.samples.rollup.pieces import Flags, Pieces
+from uptake.samples.rollup.precedence import counted
+from uptake.samples.times import TICKS, Int64s
+
+Floats = NDArray[np.float64]
+Figures = dict[str, Floats]
+
+LARGEST = float(np.finfo(np.float64).max)
+"""What is told of more than a double can hold: neither `count/s` nor the length of a sample has a
+limit."""
+
+POINT_TICKS = TICKS
+"""What a heart rate without length weighs in a mean beside those that have one: one second."""
+
+_COUNT, _PER_MINUTE, _PER_SECOND = range(len(UNITS))
+
+
+class Measure(Protocol):
+    """What pieces come to."""
+
+    def over(self, member: Int64s, groups: int) -> Figures:
+        """The figures of each group, by name.
+
+        Args:
+            member: the group that each piece belongs to.
+            groups: how many there are; each has at least one piece.
+        """
+        ...
+
+    def take(self, which: Int64s) -> "Measure":
+        """What these pieces come to."""
+        ...
+
+
+class Steps:
+    """Numbers of steps: the `sum` of what counts, and what is `left_out` of it."""
+
+    def __init__(self, given: Floats, left_out: Floats | None) -> None:
+        self._given, self._left_out = given, left_out
+
+    def over(self, member: Int64s, groups: int) -> Figures:
+        """See `Measure.over`."""
+        found = {"sum": _sums(member, self._given, groups)}
+        if self._left_out is not None:
+            found["left_out"] = _sums(member, self._left_out, groups)
+        return found
+
+    def take(self, which: Int64s) -> "Steps":
+        """See `Measure.take`."""
+        left_out = self._left_out
+        return Steps(self._given[which], None if left_out is None else left_out[which])
+
+
+class HeartRates:
+    """Beats a minute: `min`, `mean` by time, and `max`."""
+
+    def __init__(self, rate: Floats, weight: Floats) -> None:
+        self._rate, self._weight = rate, weight
+
+    def over(self, member: Int64s, groups: int) -> Figures:
+        """See `Measure.over`."""
+        lowest, highest = np.full(groups, LARGEST), np.zeros(groups)
+        np.minimum.at(lowest, member, self._rate)
+        np.maximum.at(highest, member, self._rate)
+        # The weights are made shares first, so that no sum is larger than the largest rate.
+        share = self._weight / np.bincount(member, self._weight, groups)[member]
+        with np.errstate(over="ignore"):
+            mean = np.bincount(member, self._rate * share, groups)
+        return {"min": lowest, "mean": np.clip(mean, lowest, highest), "max": highest}
+
+    def take(self, which: Int64s) -> "HeartRates":
+        """See `Measure.take`."""
+        return HeartRates(self._rate[which], self._weight[which])
+
+
+def _sums(member: Int64s, amounts: Floats, groups: int) -> Floats:
+    with np.errstate(over="ignore"):
+        sums: Floats = np.minimum(np.bincount(member, amounts, groups), LARGEST)
+    return sums
+
+
+def steps_each(columns: Columns, pieces: Pieces, *, explain: bool) -> Steps:
+    """The steps of pieces, shared out by time, every device for itself.
+
+    Args:
+        columns: the samples that were cut.
+        pieces: of these samples.
+        explain: whether it will be told what is left out: nothing.
+    """
+    amount, ticks, length = _shared(columns, pieces)
+    given = amount * (ticks / length)
+    return Steps(given, np.zeros_like(given) if explain else None)
+
+
+def steps_merged(
+    columns: Columns,
+    pieces: Pieces,
+    calendar: Calendar,
+    priority: Mapping[str, int],
+    *,
+    explain: bool,
+) -> Steps:
+    """The steps of pieces, shared out by time; where devices overlap, those of one alone.
+
+    Args:
+        columns: the samples that were cut.
+        pieces: of these samples.
+        calendar: by whose cells they were cut.
+        priority: the places of devices that go before all others.
+        explain: whether it will be told what is left out.
+    """
+    device = pieces.device
+    if (device == device[0]).all():
+        return steps_each(columns, pieces, explain=explain)
+    amount, ticks, length = _shared(columns, pieces)
+    won = counted(columns, pieces, calendar, priority, _competing(columns, pieces))
+    left_out = amount * ((ticks - won) / length) if explain else None
+    return Steps(amount * (won / length), left_out)
+
+
+def heart_rates(columns: Columns, pieces: Pieces) -> HeartRates:
+    """The heart rates of pieces, each weighing what it lasts.
+
+    A plain `count` is taken for beats a minute, as the metric is.
+    """
+    rate = columns.value
+    if (columns.unit == _PER_SECOND).any():
+        with np.errstate(over="ignore"):
+            rate = np.where(columns.unit == _PER_SECOND, rate * 60, rate)
+    weight = np.where(pieces.length == 0, POINT_TICKS, pieces.end - pieces.begin)
+    return HeartRates(np.minimum(rate, LARGEST)[pieces.sample], weight.astype(np.float64))
+
+
+def _shared(columns: Columns, pieces: Pieces) -> tuple[Floats, Int64s, Int64s]:
+    """The steps of each piece's whole sample, the piece's ticks and those of the whole."""
+    ticks, length = pieces.end - pieces.begin, pieces.length
+    point = length == 0
+    if point.any():
+        ticks, length = np.where(point, POINT, ticks), np.where(point, POINT, length)
+    return _amounts(columns)[pieces.sample], ticks, length
+
+
+def _amounts(columns: Columns) -> Floats:
+    """Steps of whole samples; a rate is one over its sample's length."""
+    unit = columns.unit
+    if not unit.any():
+        return columns.value
+    seconds = np.maximum(columns.duration, 0) / TICKS
+    spans = np.choose(unit, [np.ones_like(seconds), seconds / 60, seconds])
+    with np.errstate(over="ignore"):
+        amounts: Floats = np.minimum(columns.value * spans, LARGEST)
+    return amounts
+
+
+def _competing(columns: Columns, pieces: Pieces) -> Flags | None:
+    """Which pieces are steps at all: a rate without length is none. None for all of them."""
+    silent = (columns.unit != _COUNT) & (columns.duration <= 0)
+    return ~silent[pieces.sample] if silent.any() else None

@@ -1,0 +1,100 @@
+"""Many instants written as they were told, at once: what `times.tell` does, for arrays."""
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from uptake.samples.times import FRACTION_DIGITS, TICKS, Int64s, manners
+
+_DAY_SECONDS = 86400
+_DAY = _DAY_SECONDS * TICKS
+_MINUTE = 60 * TICKS
+_MOST_MINUTES = 24 * 60 - 1
+"""The largest offset that can be told (`times.read`)."""
+
+Chars = NDArray[np.uint8]
+Texts = tuple[Chars, Int64s]
+"""Texts of ASCII, one after the other; where each begins, and where the last one ends."""
+
+
+def tell_all(ticks: Int64s, told: Int64s) -> Texts:
+    """Instants as text, each as `times.tell` writes it.
+
+    Fastest where neighbours are of one day, and all have a fraction of as many digits.
+    """
+    if not len(ticks):
+        return np.zeros(0, np.uint8), np.zeros(1, np.int64)
+    zoned, minutes, digits = manners(told)
+    shape = digits << 1 | zoned
+    first = int(shape[0])
+    if (shape == first).all():
+        chars = _alike(ticks, minutes, first >> 1, zoned=bool(first & 1))
+        return chars.ravel(), np.arange(len(ticks) + 1) * chars.shape[1]
+    return _mixed(ticks, minutes, shape)
+
+
+def _mixed(ticks: Int64s, minutes: Int64s, shape: Int64s) -> Texts:
+    parts = []
+    widths = np.empty(len(ticks), np.int64)
+    for one in np.unique(shape).tolist():
+        places = np.flatnonzero(shape == one)
+        chars = _alike(ticks[places], minutes[places], one >> 1, zoned=bool(one & 1))
+        widths[places] = chars.shape[1]
+        parts.append((places, chars))
+    begins = np.concatenate([[0], np.cumsum(widths)])
+    whole = np.empty(begins[-1], np.uint8)
+    for places, chars in parts:
+        whole[begins[places, np.newaxis] + np.arange(chars.shape[1])] = chars
+    return whole, begins
+
+
+def _alike(ticks: Int64s, minutes: Int64s, digits: int, *, zoned: bool) -> Chars:
+    """Texts with a fraction of so many digits, all with an offset or all with `Z`: a row each."""
+    local = ticks + minutes * _MINUTE if zoned else ticks
+    days = local // _DAY
+    rest = local - days * _DAY
+    seconds = rest // TICKS
+    fields = [("date", "S10"), ("time", "S9")]
+    if digits:
+        fields.append(("fraction", f"S{digits + 1}"))
+    out = np.empty(len(ticks), [*fields, ("zone", "S6" if zoned else "S1")])
+    out["date"] = _dates(days)
+    out["time"] = _times().take(seconds)
+    out["zone"] = _zones().take(minutes + _MOST_MINUTES) if zoned else b"Z"
+    chars = out.view(np.uint8).reshape(len(ticks), -1)
+    if digits:
+        chars[:, 19] = ord(".")
+        fraction = (rest - seconds * TICKS) // 10 ** (FRACTION_DIGITS - digits)
+        for place in range(19 + digits, 19, -1):
+            tens = fraction // 10
+            chars[:, place] = fraction - tens * 10 + ord("0")
+            fraction = tens
+    return chars
+
+
+def _dates(days: Int64s) -> NDArray[Any]:
+    """Calendar dates, of which each run of the same is made once."""
+    begins = np.flatnonzero(np.concatenate([[True], days[1:] != days[:-1]]))
+    texts = np.datetime_as_string(days[begins].astype("M8[D]")).astype("S10")
+    return np.repeat(texts, np.diff(np.append(begins, len(days))))
+
+
+@lru_cache
+def _times() -> NDArray[Any]:
+    """Every second of a day, as `T23:59:59`."""
+    midnight = np.arange(_DAY_SECONDS).astype("M8[s]")
+    return np.array([text[10:] for text in np.datetime_as_string(midnight).tolist()], "S9")
+
+
+@lru_cache
+def _zones() -> NDArray[Any]:
+    """Every offset in minutes, from `-23:59` to `+23:59`."""
+    return np.array(
+        [
+            f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
+            for minutes in range(-_MOST_MINUTES, _MOST_MINUTES + 1)
+        ],
+        "S6",
+    )

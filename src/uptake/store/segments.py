@@ -1,0 +1,51 @@
+"""Segments by name, on SQL."""
+
+from sqlalchemy import delete, select
+
+from uptake.store import tables as t
+from uptake.store.database import Database
+from uptake.store.segment_records import Segment
+
+_SEGMENT = [t.segments.c[name] for name in Segment.__struct_fields__]
+
+
+class SqlSegments(Database):
+    """What the port `Registry` says of segments, on SQL."""
+
+    def put_segment(self, project: str, segment: Segment) -> Segment:
+        """See `Registry.put_segment`."""
+        statement = self.insert(t.segments).values(
+            project_id=project,
+            name=segment.name,
+            filter=segment.filter,
+            created_at=segment.created_at,
+            changed_at=segment.changed_at,
+        )
+        told = statement.excluded
+        kept = statement.on_conflict_do_update(
+            index_elements=["project_id", "name"],
+            set_={"filter": told.filter, "changed_at": told.changed_at},
+        ).returning(*_SEGMENT)
+        with self.writing() as connection:
+            return Segment(*connection.execute(kept).one())
+
+    def segment(self, project: str, name: str) -> Segment | None:
+        """See `Registry.segment`."""
+        query = select(*_SEGMENT).filter_by(project_id=project, name=name)
+        with self.reading() as connection:
+            row = connection.execute(query).one_or_none()
+        return None if row is None else Segment(*row)
+
+    def segments(self, project: str, after: str, limit: int) -> list[Segment]:
+        """See `Registry.segments`."""
+        name = t.segments.c.name
+        query = select(*_SEGMENT).filter_by(project_id=project).where(name > after)
+        with self.reading() as connection:
+            return [Segment(*row) for row in connection.execute(query.order_by(name).limit(limit))]
+
+    def delete_segment(self, project: str, name: str) -> bool:
+        """See `Registry.delete_segment`."""
+        s = t.segments.c
+        statement = delete(t.segments).where(s.project_id == project, s.name == name)
+        with self.writing() as connection:
+            return connection.execute(statement).rowcount > 0

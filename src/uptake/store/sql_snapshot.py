@@ -1,0 +1,162 @@
+"""A project as it was at one moment, read from a database in one transaction, row after row."""
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, Select, Table, select, tuple_, values
+
+from uptake.model.items import METRICS, Metric
+from uptake.model.submission import Fault
+from uptake.store import tables as t
+from uptake.store.database import translated
+from uptake.store.marks import Marks, received
+from uptake.store.profiles import attributes_of
+from uptake.store.records import KeptDocument, KeptRejection, RejectionRecord
+from uptake.store.snapshot import KeptBatch, KeptUser, Selection
+
+USERS_AT_ONCE = 500
+"""Users named in a query; well below what a database takes as parameters."""
+
+BATCHES_AT_ONCE = 128
+"""Batches read at a time: those of 1000 samples are about 10 kB each."""
+
+LARGE_ROWS_AT_ONCE = 16
+"""Documents and refusals read at a time, which may have megabytes each."""
+
+SMALL_ROWS_AT_ONCE = 1000
+"""Users, and the keys of batches, read at a time."""
+
+_BATCH = [t.sample_batches.c[name] for name in KeptBatch.__struct_fields__]
+_BATCH_KEY = [t.sample_batches.c[name] for name in ("user_id", "metric", "digest")]
+_ORDER = _BATCH_KEY[:2]
+_DOCUMENT = [t.documents.c[name] for name in KeptDocument.__struct_fields__]
+_NAMES = msgspec.json.Decoder(list[str])
+_VALUES = msgspec.json.Decoder(dict[str, str])
+
+
+class SqlSnapshot:
+    """See `Snapshot`.
+
+    Args:
+        connection: with a transaction that sees one state of the data.
+        project: whose data it is.
+    """
+
+    def __init__(self, connection: Connection, project: str) -> None:
+        self._connection = connection
+        self._project = project
+        found = connection.execute(select(t.marks.c.lane, t.marks.c.number))
+        self.marks: Marks = {row.lane: row.number for row in found}
+
+    def batches(self, metrics: Sequence[Metric], only: Selection) -> Iterator[KeptBatch]:
+        """See `Snapshot.batches`."""
+        b = t.sample_batches.c
+        conditions: list[ColumnElement[bool]] = []
+        if set(metrics) != set(METRICS):
+            conditions.append(b.metric.in_(metrics))
+        if only.start is not None:
+            conditions.append(b.last >= only.start)
+        if only.end is not None:
+            conditions.append(b.first < only.end)
+        rows = self._batches_since if only.since is not None else self._batches
+        for part in self._parts(t.sample_batches, only):
+            for row in rows([*part, *conditions]):
+                yield KeptBatch(*row)
+
+    def _batches(self, conditions: Sequence[ColumnElement[bool]]) -> Iterator[Any]:
+        query = select(*_BATCH).where(*conditions).order_by(*_ORDER)
+        return self._rows(query, BATCHES_AT_ONCE)
+
+    def _batches_since(self, conditions: Sequence[ColumnElement[bool]]) -> Iterator[Any]:
+        """The same where they must be sorted: by their keys alone, which take less memory."""
+        mine = t.sample_batches.c.project_id == self._project
+        keys = self._rows(
+            select(*_BATCH_KEY).where(*conditions).order_by(*_ORDER), SMALL_ROWS_AT_ONCE
+        )
+        while some := [tuple(key) for key in islice(keys, BATCHES_AT_ONCE)]:
+            # As a query of their own: SQLite looks up what comes of it, but not what is listed.
+            listed = values(*_BATCH_KEY, name="wanted").data(some).cte()
+            wanted = tuple_(*_BATCH_KEY).in_(select(*listed.c))
+            query = select(*_BATCH).where(mine, wanted).order_by(*_ORDER)
+            yield from self._rows(query, BATCHES_AT_ONCE)
+
+    def users(self, only: Selection) -> Iterator[KeptUser]:
+        """See `Snapshot.users`."""
+        u, names = t.users.c, t.attribute_names.c.names
+        for part in self._parts(t.users, only, u.last_seen):
+            query = (
+                select(u.user_id, u.attributes, names, u.first_seen, u.last_seen)
+                .outerjoin_from(t.users, t.attribute_names, t.names_of_users)
+                .where(*part)
+                .order_by(u.user_id)
+            )
+            for row in self._rows(query, SMALL_ROWS_AT_ONCE):
+                attributes = attributes_of(row.attributes, row.names)
+                yield KeptUser(row.user_id, attributes, row.first_seen, row.last_seen)
+
+    def attribute_names(self, only: Selection) -> list[str]:
+        """See `Snapshot.attribute_names`."""
+        u, names = t.users.c, t.attribute_names.c.names
+        found: set[str] = set()
+        for part in self._parts(t.users, only, u.last_seen):
+            sets = select(names).join_from(t.users, t.attribute_names, t.names_of_users)
+            for (listed,) in self._rows(sets.where(*part).distinct(), SMALL_ROWS_AT_ONCE):
+                found.update(_NAMES.decode(listed))
+            apart = u.names.is_(None), u.attributes.is_not(None)
+            for (told,) in self._rows(
+                select(u.attributes).where(*part, *apart), SMALL_ROWS_AT_ONCE
+            ):
+                found.update(_VALUES.decode(told))
+        return sorted(found)
+
+    def documents(self, type_name: str | None, only: Selection) -> Iterator[KeptDocument]:
+        """See `Snapshot.documents`."""
+        d = t.documents.c
+        for part in self._parts(t.documents, only, d.received_at):
+            query = select(*_DOCUMENT).where(*part)
+            if type_name is not None:
+                query = query.where(d.type == type_name)
+            order = (d.user_id, d.upload_id) if only.since is None else (d.mark, d.upload_id)
+            for row in self._rows(query.order_by(*order), LARGE_ROWS_AT_ONCE):
+                yield KeptDocument(*row)
+
+    def rejections(self, only: Selection) -> Iterator[KeptRejection]:
+        """See `Snapshot.rejections`."""
+        r = t.rejections.c
+        for part in self._parts(t.rejections, only, r.received_at):
+            order = (r.user_id, r.rejection_id) if only.since is None else (r.mark, r.rejection_id)
+            query = select(t.rejections).where(*part).order_by(*order)
+            for row in self._rows(query, LARGE_ROWS_AT_ONCE):
+                yield rejection_of(row._asdict())
+
+    def _parts(
+        self, table: Table, only: Selection, moment: ColumnElement[int] | None = None
+    ) -> Iterator[list[ColumnElement[bool]]]:
+        """Conditions of the queries that together read what is asked for, in order."""
+        conditions: list[ColumnElement[bool]] = [table.c.project_id == self._project]
+        if only.since is not None:
+            conditions.append(received(table.c.mark, only.since, self.marks))
+        if moment is not None and only.start is not None:
+            conditions.append(moment >= only.start)
+        if moment is not None and only.end is not None:
+            conditions.append(moment < only.end)
+        if only.users is None:
+            yield conditions
+            return
+        for at in range(0, len(only.users), USERS_AT_ONCE):
+            some = only.users[at : at + USERS_AT_ONCE]
+            yield [*conditions, table.c.user_id.in_(some)]
+
+    def _rows(self, query: Select[Any], at_once: int) -> Iterator[Any]:
+        with translated():
+            yield from self._connection.execute(query, execution_options={"yield_per": at_once})
+
+
+def rejection_of(row: dict[str, Any]) -> KeptRejection:
+    """A refusal from its row."""
+    row["faults"] = msgspec.json.decode(row["faults"], type=tuple[Fault, ...])
+    row["context"] = msgspec.json.decode(row["context"], type=dict[str, str])
+    record = RejectionRecord(**{name: row[name] for name in RejectionRecord.__struct_fields__})
+    return KeptRejection(record, row["request_id"], row["received_at"], row["resolved_by"])

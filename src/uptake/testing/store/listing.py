@@ -1,0 +1,248 @@
+"""What a store must do about many users at once: pages, counts, and what has changed."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from uptake.model.items import Attributes
+from uptake.store.base import Store
+from uptake.store.records import Record
+from uptake.store.segment_records import Profiles
+from uptake.testing.store.concurrency import OPENED, THREADS, at_once
+from uptake.testing.store.making import (
+    NOON,
+    attributes,
+    batch,
+    digest_of,
+    document,
+    entry,
+    image,
+    rejection,
+)
+from uptake.testing.store.opening import OpensStore
+from uptake.testing.store.users import HARD_TEXTS
+
+MANY = 25_000
+"""Users whose long ids do not fit into a log of changes."""
+
+
+def told(pages: Sequence[Profiles]) -> dict[str, tuple[dict[str, str], int, int]]:
+    """Attributes, first and last seen of users, by id; whatever groups they came in."""
+    found = {}
+    for page in pages:
+        values = msgspec.json.decode(page.values)
+        if page.names is not None:
+            values = [dict(zip(page.names, row, strict=True)) for row in values]
+        for row in zip(page.user_ids, values, page.first_seen, page.last_seen, strict=True):
+            assert row[0] not in found
+            found[row[0]] = row[1:]
+    return found
+
+
+def changed(store: Store, since: int | None, project: str = "default") -> tuple[set[str], int]:
+    """Who is told as changed, and from where on to ask the next time."""
+    answer = store.changes(project, since)
+    assert answer is not None
+    return {name for change in answer.changes for name in change.users}, answer.next
+
+
+class Pages(OpensStore):
+    """Users come by the page, with all that is kept of their attributes."""
+
+    def test_nobody_is_no_page(self, store: Store) -> None:
+        """Of a project without users, and of users that are not there."""
+        assert store.profiles("default", "", 10) == []
+        assert store.profiles_of("default", ["anna"]) == []
+        assert store.profiles_of("default", []) == []
+
+    def test_a_page_has_what_a_user_has(self, store: Store) -> None:
+        """Whatever names they were told, in one table or in several, or none at all."""
+        store.commit(
+            [
+                entry(attributes("a", x="1", y=""), attributes("b", x="2", y="null")),
+                entry(attributes("c", x="1"), batch("d", "x"), received_at=NOON + 1),
+                entry(attributes("e", y="4")),
+                entry(attributes("a", x="9"), project="other"),
+            ]
+        )
+        store.commit([entry(attributes("e", x="5"), attributes("c"), received_at=NOON + 2)])
+        expected = {
+            "a": ({"x": "1", "y": ""}, NOON, NOON),
+            "b": ({"x": "2", "y": "null"}, NOON, NOON),
+            "c": ({"x": "1"}, NOON + 1, NOON + 2),
+            "d": ({}, NOON + 1, NOON + 1),
+            "e": ({"y": "4", "x": "5"}, NOON, NOON + 2),
+        }
+        assert told(store.profiles("default", "", 10)) == expected
+        assert told(store.profiles_of("default", ["e", "nobody", "c"])) == {
+            name: expected[name] for name in ("c", "e")
+        }
+        assert told(store.profiles("other", "", 10)) == {"a": ({"x": "9"}, NOON, NOON)}
+
+    def test_pages_are_in_order_of_code_points(self, store: Store) -> None:
+        """On every engine and in every language, so that a page follows upon another."""
+        names = sorted({*HARD_TEXTS, "Zoe", "zoe", "a-b", "ab", "a b", "_", "\U0001f600"})
+        store.commit([entry(Attributes(name, ("me",), [name])) for name in reversed(names)])
+        found: list[str] = []
+        while page := told(store.profiles("default", found[-1] if found else "", 4)):
+            assert {name: value[0] for name, value in page.items()} == {n: {"me": n} for n in page}
+            found += sorted(page)
+        assert found == names
+
+    def test_many_users_are_asked_for_at_once(self, store: Store) -> None:
+        """More than fit into one statement's parameters."""
+        names = [f"user {i:05d}" for i in range(2100)]
+        store.commit([entry(*(attributes(name, n=name) for name in names))])
+        assert sorted(told(store.profiles_of("default", names))) == names
+        assert sorted(told(store.profiles("default", "", 5000))) == names
+
+
+class Counts(OpensStore):
+    """The documents of a type are counted by user."""
+
+    def test_documents_are_counted_by_user(self, store: Store) -> None:
+        """Those of another type or project or an earlier time are not."""
+        other = msgspec.structs.replace(document("anna"), type="other")
+        store.commit(
+            [
+                entry(document("anna"), document("anna"), document("bert"), other),
+                entry(document("anna"), document("carl"), received_at=NOON + 5),
+                entry(document("anna"), project="other"),
+                entry(attributes("dora", a="1")),
+            ]
+        )
+        assert store.document_counts("default", "visit", 0, None) == {
+            "anna": 3,
+            "bert": 1,
+            "carl": 1,
+        }
+        assert store.document_counts("default", "visit", NOON + 5, None) == {"anna": 1, "carl": 1}
+        assert store.document_counts("default", "visit", NOON + 6, None) == {}
+        assert store.document_counts("default", "visit", 0, ["anna", "dora", "x"]) == {"anna": 3}
+        assert store.document_counts("default", "nothing", 0, None) == {}
+        many = [f"user {i}" for i in range(2100)]
+        assert store.document_counts("default", "visit", 0, [*many, "bert"]) == {"bert": 1}
+
+    def test_users_with_samples_are_told_once(self, store: Store) -> None:
+        """Of a metric and a project, however many batches there are."""
+        store.commit(
+            [
+                entry(batch("anna", "x"), batch("anna", "y"), batch("bert", "x", metric="bpm")),
+                entry(batch("carl", "x"), attributes("dora", a="1")),
+                entry(batch("emil", "x"), project="other"),
+            ]
+        )
+        assert sorted(store.sampled("default", "steps")) == ["anna", "carl"]
+        assert store.sampled("default", "bpm") == ["bert"]
+        assert store.sampled("nobody", "bpm") == []
+
+
+class Log(OpensStore):
+    """Whoever remembers users learns of whom to look again."""
+
+    @pytest.mark.parametrize(
+        "record",
+        [
+            attributes("anna", a="1"),
+            document("anna"),
+            document("anna", "keyed", digest=digest_of("x")),
+            image("anna", "x"),
+            batch("anna", "x"),
+        ],
+        ids=["attributes", "document", "keyed document", "image", "samples"],
+    )
+    def test_a_record_of_any_kind_is_a_change(self, store: Store, record: Record) -> None:
+        """Of its user alone, in its project alone; sent again it may be one again."""
+        _, start = changed(store, None)
+        _, other = changed(store, None, "other")
+        store.commit([entry(record)])
+        users, following = changed(store, start)
+        assert users == {"anna"}
+        store.commit([entry(record)])
+        assert changed(store, following)[0] <= {"anna"}
+        assert changed(store, other, "other")[0] == set()
+
+    def test_a_refusal_is_no_change(self, store: Store) -> None:
+        """As it makes no user."""
+        _, start = changed(store, None)
+        store.commit([entry(rejections=(rejection(user_id="anna"),))])
+        assert changed(store, start)[0] == set()
+
+    def test_a_group_is_one_change_for_each_project(self, store: Store) -> None:
+        """With everybody of whom anything in it is."""
+        _, start = changed(store, None)
+        _, other = changed(store, None, "other")
+        store.commit(
+            [
+                entry(attributes("anna", a="1"), batch("bert", "x")),
+                entry(attributes("anna", a="2"), attributes("carl", a="1"), project="other"),
+                entry(document("dora \U0001f600")),
+            ]
+        )
+        assert changed(store, start)[0] == {"anna", "bert", "dora \U0001f600"}
+        assert changed(store, other, "other")[0] == {"anna", "carl"}
+        answer = store.changes("default", start)
+        assert answer is not None
+        assert [sorted(change.users) for change in answer.changes] == [
+            ["anna", "bert", "dora \U0001f600"]
+        ]
+
+    def test_a_change_is_known_by_its_id(self, store: Store) -> None:
+        """So that one which is told again can be passed over."""
+        _, start = changed(store, None)
+        for i in range(5):
+            store.commit([entry(attributes("anna", a=f"{i}"))])
+        answers = [store.changes("default", start) for _ in range(2)]
+        told_ids = [{change.change_id for change in one.changes} for one in answers if one]
+        assert len(told_ids[0]) == 5
+        assert told_ids[0] == told_ids[1]
+
+    def test_nothing_that_was_committed_is_missed(self, store: Store, tmp_path: Path) -> None:
+        """Many write while somebody follows; what was acknowledged is in the next answer."""
+        others = [self.open_store(tmp_path) for _ in range(OPENED)]
+        _, start = changed(store, None)
+
+        def send(number: int) -> None:
+            if number == 0:
+                return follow()
+            for i in range(10):
+                name = f"{number}-{i}"
+                others[number % OPENED].commit([entry(attributes(name, a="1"))])
+                acknowledged.add(name)
+            return None
+
+        acknowledged: set[str] = set()
+        seen: set[str] = set()
+
+        def follow() -> None:
+            since = start
+            while len(seen) < 10 * (THREADS - 1):
+                expected = set(acknowledged)
+                users, since = changed(store, since)
+                seen.update(users)
+                assert expected <= seen
+
+        at_once(send)
+        for other in others:
+            other.close()
+        assert seen == {f"{number}-{i}" for number in range(1, THREADS) for i in range(10)}
+
+    def test_a_log_that_is_forgotten_says_so(self, store: Store) -> None:
+        """It has an end; but it never leaves something out without a word."""
+        _, start = changed(store, None)
+        store.commit([entry(attributes("first", a="1"))])
+        for page in range(8):
+            names = [f"{page} {i:05d} ".ljust(256, "x") for i in range(MANY)]
+            store.commit([entry(*(Attributes(name, (), ()) for name in names))])
+        answer = store.changes("default", start)
+        if answer is not None:
+            assert len({name for c in answer.changes for name in c.users}) == 8 * MANY + 1
+        _, following = changed(store, None)
+        store.commit([entry(attributes("last", a="1"))])
+        assert "last" in changed(store, following)[0]
+
+
+class ListingOfStore(Pages, Counts, Log):
+    """All that the port `Items` promises about many users."""

@@ -1,0 +1,230 @@
+"""What a store must do to be exported: one state of it, and what came since an earlier one."""
+
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from uptake.store.base import DEFAULT_PROJECT, Store
+from uptake.store.records import Entry
+from uptake.store.snapshot import EVERYTHING, KeptUser, Selection, Snapshot
+from uptake.testing.store.making import (
+    NOON,
+    attributes,
+    batch,
+    document,
+    entry,
+    rejection,
+    unique,
+)
+from uptake.testing.store.opening import OpensStore
+
+WRITERS = 4
+WRITES = 15
+"""Commits of each writer, while another thread reads."""
+
+MANY_USERS = 1200
+"""More than any store names in one query."""
+
+
+def marks_of(store: Store) -> dict[int, int]:
+    """What has been received so far."""
+    with store.snapshot(DEFAULT_PROJECT) as snapshot:
+        return snapshot.marks
+
+
+def contents(snapshot: Snapshot, only: Selection) -> list[bytes]:
+    """The columns of the batches that are asked for, as a snapshot gives them."""
+    return [kept.columns for kept in snapshot.batches(("steps", "bpm"), only)]
+
+
+def kept(store: Store, only: Selection = EVERYTHING) -> dict[str, list[object]]:
+    """Names of all that is asked for, by kind, as given."""
+    with store.snapshot(DEFAULT_PROJECT) as snapshot:
+        return {
+            "batches": [*sorted(contents(snapshot, only))],
+            "users": [user.user_id for user in snapshot.users(only)],
+            "documents": [found.upload_id for found in snapshot.documents(None, only)],
+            "rejections": [found.record.rejection_id for found in snapshot.rejections(only)],
+        }
+
+
+def of_everything(name: str, received_at: int = NOON) -> Entry:
+    """A batch, a document and a refusal of a user, all of them with this name."""
+    return entry(
+        batch(name, name),
+        document(name, f"d-{name}"),
+        received_at=received_at,
+        rejections=(rejection(f"r-{name}", user_id=name),),
+    )
+
+
+def names_of(*names: str) -> dict[str, list[object]]:
+    """What `kept` tells when those entries were committed."""
+    return {
+        "batches": [name.encode() for name in names],
+        "users": list(names),
+        "documents": [f"d-{name}" for name in names],
+        "rejections": [f"r-{name}" for name in names],
+    }
+
+
+class Snapshots(OpensStore):
+    """A snapshot has all of a project and nothing else, and increments add up to the whole."""
+
+    def test_a_snapshot_has_everything_in_order(self, store: Store) -> None:
+        """By user, whatever the order in which it came; of one project alone."""
+        store.commit([of_everything("bert"), of_everything("\u00e5sa")])
+        store.commit([of_everything("anna"), entry(batch("carl", "x"), project="other")])
+        assert kept(store) == names_of("anna", "bert", "\u00e5sa")
+
+    def test_what_is_received_meanwhile_is_not_in_a_snapshot(self, store: Store) -> None:
+        """Not even what is asked of it for the first time afterwards."""
+        store.commit([of_everything("anna")])
+        with store.snapshot(DEFAULT_PROJECT) as snapshot:
+            store.commit([of_everything("bert"), entry(attributes("anna", a="1"))])
+            assert contents(snapshot, EVERYTHING) == [b"anna"]
+            assert list(snapshot.users(EVERYTHING)) == [KeptUser("anna", {}, NOON, NOON)]
+            assert len(list(snapshot.documents(None, EVERYTHING))) == 1
+            assert len(list(snapshot.rejections(EVERYTHING))) == 1
+        assert kept(store) == names_of("anna", "bert")
+
+    def test_increments_have_what_came_since(self, store: Store) -> None:
+        """Each thing in one of them, whatever time it is said to have been received at."""
+        marks = [marks_of(store)]
+        for name in ("anna", "bert", "carl"):
+            store.commit([of_everything(name, NOON - len(marks))])
+            marks.append(marks_of(store))
+        told = [kept(store, Selection(since=since)) for since in marks]
+        assert told == [
+            names_of("anna", "bert", "carl"),
+            names_of("bert", "carl"),
+            names_of("carl"),
+            names_of(),
+        ]
+
+    def test_a_batch_received_again_came_since(self, store: Store) -> None:
+        """It wins over what was received before it, so whoever goes on must be told."""
+        store.commit([entry(batch("anna", "1")), entry(batch("anna", "2"))])
+        since = marks_of(store)
+        store.commit([entry(batch("anna", "1"))])
+        assert kept(store, Selection(since=since))["batches"] == [b"1"]
+
+    def test_sequences_of_an_increment_are_above_those_before(self, store: Store) -> None:
+        """So that the sample received last wins over all increments."""
+        top = -1
+        since = marks_of(store)
+        for name in ("1", "2", "1", "3"):
+            store.commit([entry(batch("anna", name), document("anna"), batch("anna", "x" + name))])
+            with store.snapshot(DEFAULT_PROJECT) as snapshot:
+                found = list(snapshot.batches(("steps",), Selection(since=since)))
+                since = snapshot.marks
+            assert {one.columns for one in found} == {name.encode(), b"x" + name.encode()}
+            assert min(one.sequence for one in found) > top
+            top = max(one.sequence for one in found)
+
+    def test_users_come_since_when_they_are_new_or_told_of(self, store: Store) -> None:
+        """Not when they are only seen again."""
+        store.commit(
+            [entry(attributes("anna", a="1"), attributes("bert", a="1"), batch("carl", "1"))]
+        )
+        since = marks_of(store)
+        store.commit([entry(batch("anna", "2"), attributes("bert", b="2"), document("dora"))])
+        with store.snapshot(DEFAULT_PROJECT) as snapshot:
+            found = list(snapshot.users(Selection(since=since)))
+            names = snapshot.attribute_names(Selection(since=since))
+        assert [user.user_id for user in found] == ["bert", "dora"]
+        assert found[0].attributes == {"a": "1", "b": "2"}
+        assert names == ["a", "b"]
+
+    def test_a_refusal_comes_since_when_it_was_replayed(self, store: Store) -> None:
+        """So that whoever goes on learns that it is resolved."""
+        store.commit([entry(rejections=(rejection("r-1", user_id="anna"), rejection("r-2")))])
+        since = marks_of(store)
+        replayed = replace(entry(batch("anna", "1")), resolves=("anna", "r-1"))
+        store.commit([replayed])
+        with store.snapshot(DEFAULT_PROJECT) as snapshot:
+            found = list(snapshot.rejections(Selection(since=since)))
+        assert [one.record.rejection_id for one in found] == ["r-1"]
+        assert found[0].resolved_by == replayed.request_id
+
+    def test_attribute_names_are_those_of_the_users_asked_for(self, store: Store) -> None:
+        """However their attributes were told; names that nobody has any more are not among them."""
+        store.commit([entry(attributes("anna", b="1", a=""), attributes("bert", c="1"))])
+        store.commit([entry(attributes("bert", d="2"), attributes("carl"))])
+        expected = {None: ["a", "b", "c", "d"], "anna": ["a", "b"], "bert": ["c", "d"], "carl": []}
+        with store.snapshot(DEFAULT_PROJECT) as snapshot:
+            for user_id, names in expected.items():
+                only = Selection(users=None if user_id is None else [user_id])
+                assert snapshot.attribute_names(only) == names
+
+    def test_a_selection_by_time(self, store: Store) -> None:
+        """The first moment belongs to it, the last does not; batches may reach into it."""
+        store.commit(
+            [
+                *(of_everything(f"u{i}", NOON + i) for i in range(4)),
+                entry(batch("anna", "before", 0, 9), batch("anna", "into", 5, 10)),
+                entry(batch("anna", "from", 19, 30), batch("anna", "after", 20, 30)),
+            ]
+        )
+        found = kept(store, Selection(start=NOON + 1, end=NOON + 3))
+        assert [found[kind] for kind in ("users", "documents", "rejections")] == [
+            ["u1", "u2"],
+            ["d-u1", "d-u2"],
+            ["r-u1", "r-u2"],
+        ]
+        assert kept(store, Selection(start=10, end=20))["batches"] == [b"from", b"into"]
+
+    def test_a_selection_of_many_users(self, store: Store) -> None:
+        """In order, also where they are more than one query takes; unknown ones are not missed."""
+        store.commit([of_everything(f"u{i:04}") for i in range(3, MANY_USERS, 3)])
+        wanted = [f"u{i:04}" for i in range(MANY_USERS) if i % 2]
+        expected = names_of(*(f"u{i:04}" for i in range(3, MANY_USERS, 6)))
+        assert kept(store, Selection(users=wanted)) == expected
+        assert kept(store, Selection(users=wanted, since={})) == expected
+        assert kept(store, Selection(users=[])) == names_of()
+
+    def test_a_selection_by_metric_and_by_type(self, store: Store) -> None:
+        """Only those."""
+        store.commit(
+            [entry(batch("anna", "s"), batch("anna", "b", metric="bpm"), document("anna"))]
+        )
+        with store.snapshot(DEFAULT_PROJECT) as snapshot:
+            found = [one.columns for one in snapshot.batches(("bpm",), EVERYTHING)]
+            visits = len(list(snapshot.documents("visit", EVERYTHING)))
+            others = len(list(snapshot.documents("Visit", EVERYTHING)))
+        assert (found, visits, others) == ([b"b"], 1, 0)
+
+    def test_increments_miss_nothing_while_many_write(self, store: Store, tmp_path: Path) -> None:
+        """Two stores over one place, threads that write, and one that goes on and on."""
+        done = threading.Event()
+        with closing(self.open_store(tmp_path)) as other, ThreadPoolExecutor(WRITERS) as pool:
+            found = pool.submit(_follow, store, done)
+            written = [pool.submit(_write, one) for one in (store, other, other)]
+            expected = sorted(name for future in written for name in future.result())
+            done.set()
+            assert sorted(found.result()) == expected
+
+
+def _write(store: Store) -> list[bytes]:
+    names = []
+    for _ in range(WRITES):
+        group = [entry(batch(f"u{i}", unique("batch"))) for i in range(3)]
+        store.commit(group)
+        names += [record.columns for one in group for record in one.records]  # type: ignore[union-attr]
+    return names
+
+
+def _follow(store: Store, done: threading.Event) -> Sequence[bytes]:
+    found: list[bytes] = []
+    marks: dict[int, int] = {}
+    last = False
+    while not last:
+        last = done.is_set()
+        with store.snapshot(DEFAULT_PROJECT) as snapshot:
+            found += contents(snapshot, Selection(since=marks))
+            marks = snapshot.marks
+    return found

@@ -1,0 +1,1 @@
+"""Sends what people have to an endpoint: everything once, nothing missed, whatever happens."""

@@ -1,0 +1,252 @@
+"""A client with one method for each upload endpoint."""
+
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from uptake.formats.base import Credential
+from uptake.formats.outgoing import (
+    AnyWire,
+    DocumentsWire,
+    ImagesWire,
+    ProfilesWire,
+    Refused,
+    SamplesWire,
+    Scalar,
+    Verdict,
+)
+from uptake.uploader.ledger.refusals import Reason
+from uptake.uploader.sending.connection import Connection, Request, destination, fill
+from uptake.uploader.sending.sender import retry_after, words
+from uptake.uploader.wires import wire_of
+
+SECONDS = 60.0
+"""How long an answer may take."""
+
+ANOTHER = "not kept, because another item of the request was refused"
+
+_json = msgspec.json.Encoder()
+
+
+class Sample(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One measurement.
+
+    Attributes:
+        device_name: what measured it.
+        start_date: ISO 8601; without an offset, UTC.
+        unit: `count`, `count/min` or `count/s`.
+        value: greater than 0; at most 30000 for `count`, 300 for `count/min`.
+        device_version: of the device's software.
+        end_date: ISO 8601, not earlier than `start_date`.
+    """
+
+    device_name: str
+    start_date: str
+    unit: str
+    value: float
+    device_version: str | None = None
+    end_date: str | None = None
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What became of one item.
+
+    Attributes:
+        accepted: whether the receiver keeps it; None where some items of the request are refused
+            and the answer does not say which.
+        reasons: why it was refused, in the receiver's words.
+        told: what the receiver calls it: a document's id, an image's address.
+    """
+
+    accepted: bool | None
+    reasons: tuple[Reason, ...] = ()
+    told: str = ""
+
+
+class RequestFailed(Exception):
+    """A request of which nothing is kept, for a reason that is not in its items.
+
+    Attributes:
+        status: of the answer: 401, 403, 404, 413, 429 or 5xx.
+        retry_after: seconds after which to try again, 0 where the answer names none.
+    """
+
+    def __init__(self, status: int, message: str, seconds: float) -> None:
+        super().__init__(f"{status}: {message}")
+        self.status = status
+        self.retry_after = seconds
+
+
+class Client:
+    """Sends one request at a time to Uptake, or to a vendor whose wire it speaks.
+
+    It neither splits nor repeats nor remembers: `Uploader` does. It may be used as a context
+    manager, and by one thread at a time.
+
+    Args:
+        url: the base URL, e.g. `http://localhost:8000`.
+        key: the secret.
+        seconds: how long to wait for an answer.
+        compressed: whether to send bodies compressed by gzip, which Uptake takes.
+    """
+
+    def __init__(
+        self, url: str, key: str, *, seconds: float = SECONDS, compressed: bool = False
+    ) -> None:
+        self._to = destination(url)
+        self._key = key
+        self._seconds = seconds
+        self._compressed = compressed
+        self._connections: dict[Credential, Connection] = {}
+
+    def send_samples(
+        self, user_id: str, metric: str, samples: Sequence[Sample], *, wire: str = "gerosense-v2.2"
+    ) -> list[Outcome]:
+        """Send 3 to 1000 samples of one user (Gerosense v2.2).
+
+        Args:
+            user_id: whose they are.
+            metric: `steps` or `bpm`.
+            samples: what was measured.
+            wire: another wire for samples.
+
+        Returns:
+            What became of each.
+
+        Raises:
+            RequestFailed: the request was turned away as a whole.
+            Broken: no answer came.
+        """
+        spoken = wire_of(SamplesWire, wire)
+        members = {column: member for member, column in spoken.row}
+        rows = [
+            {members[name]: value for name, value in msgspec.structs.asdict(sample).items()}
+            for sample in samples
+        ]
+        told = [{name: value for name, value in row.items() if value is not None} for row in rows]
+        body = b",".join(map(_json.encode, told))
+        request = Request(
+            spoken.path, spoken.opening(user_id, metric) + body + spoken.closing, spoken.media
+        )
+        return self._send(spoken, request, len(samples))
+
+    def send_own_samples(self, metric: str, samples: Sequence[Sample]) -> list[Outcome]:
+        """Send 3 to 1000 samples of the user that the key is bound to (Gerosense v1.1).
+
+        Raises:
+            RequestFailed: the request was turned away as a whole.
+            Broken: no answer came.
+        """
+        return self.send_samples("", metric, samples, wire="gerosense-v1.1")
+
+    def send_profiles(self, profiles: Mapping[str, Mapping[str, Scalar]]) -> list[Outcome]:
+        """Send attributes of up to 100 users, at most 49 each, all with the same names (Ptengine).
+
+        Args:
+            profiles: user ids, and names to values for each.
+
+        Returns:
+            What became of each user's; if one is refused, none is kept.
+
+        Raises:
+            ValueError: not all have the same names.
+            RequestFailed: the request was turned away as a whole.
+            Broken: no answer came.
+        """
+        spoken = wire_of(ProfilesWire)
+        names = list(next(iter(profiles.values()), {}))
+        if any(set(row) != set(names) for row in profiles.values()):
+            raise ValueError("all users of a request need attributes of the same names")
+        rows = [(user_id, [row[name] for name in names]) for user_id, row in profiles.items()]
+        request = Request(spoken.path, spoken.body(names, rows), spoken.media)
+        return self._send(spoken, request, len(profiles))
+
+    def send_document(
+        self, type_name: str, user_id: str, data: object, *, idempotency_key: str = ""
+    ) -> Outcome:
+        """Send a document (thymia).
+
+        Args:
+            type_name: of the document.
+            user_id: whom it is about.
+            data: what makes a JSON object: a dict, a dataclass, a msgspec Struct.
+            idempotency_key: the same for a repeat, by which Uptake keeps the document once.
+
+        Returns:
+            What became of it; `told` is its id.
+
+        Raises:
+            RequestFailed: the request was turned away, as where the type is not registered.
+            Broken: no answer came.
+        """
+        spoken = wire_of(DocumentsWire)
+        headers = spoken.headers(idempotency_key) if idempotency_key else {}
+        path = fill(spoken.path, spoken.type_in_path, type_name)
+        body = spoken.body(user_id, _json.encode(data))
+        return self._send(spoken, Request(path, body, spoken.media, headers), 1)[0]
+
+    def send_image(self, user_id: str, image: bytes, *, name: str = "image") -> Outcome:
+        """Send an image: PNG, JPEG, GIF or WebP (QuestionPro).
+
+        Args:
+            user_id: whom it is about; this vendor's are integers.
+            image: the file's bytes.
+            name: of the file.
+
+        Returns:
+            What became of it; `told` is its address.
+
+        Raises:
+            RequestFailed: the request was turned away.
+            Broken: no answer came.
+        """
+        spoken = wire_of(ImagesWire)
+        media, body = spoken.form(name, image)
+        path = fill(spoken.path, spoken.user_in_path, user_id)
+        return self._send(spoken, Request(path, body, media), 1)[0]
+
+    def _send(self, wire: AnyWire, request: Request, count: int) -> list[Outcome]:
+        connection = self._connections.get(wire.credential)
+        if connection is None:
+            connection = Connection(self._to, wire.credential, self._key, self._seconds)
+            self._connections[wire.credential] = connection
+        answer = connection.send(request, compressed=self._compressed)
+        told = {200, 207, 400, 422} if answer.status < 500 else set()
+        if answer.status not in told:
+            raise RequestFailed(answer.status, words(answer.body), retry_after(answer))
+        verdict = wire.read(answer.status, answer.body, count)
+        if verdict.halt:
+            raise RequestFailed(answer.status, verdict.halt, 0.0)
+        return [_outcome(verdict, place) for place in range(count)]
+
+    def close(self) -> None:
+        """Close the connections."""
+        for connection in self._connections.values():
+            connection.close()
+        self._connections.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _outcome(verdict: Verdict, place: int) -> Outcome:
+    mine = [fault for fault in verdict.refused if fault.index in {None, place}]
+    if mine:
+        return Outcome(False, tuple(map(_reason, mine)))
+    if verdict.refused and not verdict.kept_others:
+        return Outcome(False, (Reason(ANOTHER),))
+    return Outcome(None if verdict.unnamed else True, told=verdict.told)
+
+
+def _reason(fault: Refused) -> Reason:
+    return Reason(fault.message, fault.code, fault.field)

@@ -1,0 +1,64 @@
+"""The file of what was not taken: refused items with their reasons, and places without an item."""
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO
+
+import msgspec
+
+from uptake.uploader.ledger.refusals import Reason, Refusal
+from uptake.uploader.sources import Unreadable
+from uptake.uploader.tally import Tally
+
+
+class _Told(msgspec.Struct):
+    file: str
+    line: int
+    reasons: Sequence[Reason]
+
+
+class Faults:
+    """Writes NDJSON: items as their source reads them, each with a member `refused` that says why.
+
+    The file appears under its name when `finish` is called: it may be one of the sources.
+    """
+
+    def __init__(self, path: Path | None, tally: Tally) -> None:
+        self._path = path
+        self._tally = tally
+        self._file: IO[bytes] | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def _part(self) -> Path:
+        return Path(f"{self._path}.part")
+
+    def unreadable(self, place: Unreadable) -> None:
+        """A place without an item."""
+        self._tally.add(read=1, unreadable=1)
+        self._note(b"{}", place.file, place.line, (Reason(place.reason),))
+
+    def refused(self, refusal: Refusal) -> None:
+        """An item that was refused."""
+        self._note(refusal.item, refusal.file, refusal.line, refusal.reasons)
+
+    def _note(self, item: bytes, file: str, line: int, reasons: Sequence[Reason]) -> None:
+        self._tally.fault(file, line, "; ".join(reason.message for reason in reasons))
+        if self._path is None:
+            return
+        told = msgspec.json.encode(_Told(file, line, reasons))
+        comma = b"," if len(item) > 2 else b""
+        with self._lock:
+            if self._file is None:
+                self._file = self._part.open("wb")
+            self._file.write(item[:-1] + comma + b'"refused":' + told + b"}\n")
+
+    def finish(self) -> str:
+        """Put the file in its place; its name, "" if there was nothing to write."""
+        with self._lock:
+            if self._file is None:
+                return ""
+            self._file.close()
+            self._part.replace(self._path or "")
+            return str(self._path)

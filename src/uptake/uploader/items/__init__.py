@@ -1,0 +1,1 @@
+"""Attributes, documents and images on their way into requests."""

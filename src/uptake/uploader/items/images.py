@@ -1,0 +1,50 @@
+"""Images from sources to requests."""
+
+import msgspec
+
+from uptake.formats.outgoing import ImagesWire
+from uptake.uploader.items.pieces import Desk, Piece, settle
+from uptake.uploader.items.single import Once, SingleJob
+from uptake.uploader.ledger.items import ItemsLedger, content, identity
+from uptake.uploader.ledger.refusals import Reason
+from uptake.uploader.ledger.runs import Run
+from uptake.uploader.sending.connection import Request, fill
+from uptake.uploader.session import Feed, Put, Session
+from uptake.uploader.sources import ImageItem, Unreadable
+
+
+def images_feed(wire: ImagesWire, *, retry_refused: bool = False) -> Feed:
+    """What reads the images of a session and hands out requests.
+
+    An image is itself: the same bytes for the same user are one, whatever their file is called.
+    """
+
+    def feed(session: Session, run: Run, put: Put) -> None:
+        desk = Desk(ItemsLedger(run), session.tally, session.faults, retry_refused)
+        once = Once(desk)
+        for item, _ in session.read():
+            try:
+                size = item.path.stat().st_size
+                picture = item.path.read_bytes() if size <= wire.most_bytes else b""
+            except OSError as error:
+                reason = f"{item.path} cannot be read: {error.strerror or error}"
+                session.faults.unreadable(Unreadable(item.file, item.line, reason))
+                continue
+            piece = _piece(item, picture or str(size).encode())
+            if not once.take(piece):
+                continue
+            if size > wire.most_bytes:
+                reason = f"{size:,} bytes, at most {wire.most_bytes:,} are taken"
+                settle(desk, (), [(piece, [Reason(reason)])])
+                continue
+            media, body = wire.form(item.path.name, picture)
+            path = fill(wire.path, wire.user_in_path, item.user_id)
+            put(SingleJob(desk, wire.read, piece, Request(path, body, media)))
+
+    return feed
+
+
+def _piece(item: ImageItem, picture: bytes) -> Piece:
+    one, said = identity(item.user_id, picture), content(b"")
+    told = msgspec.json.encode({"user_id": item.user_id, "path": str(item.path.absolute())})
+    return Piece(item.user_id, one, said, [(one, said)], item.file, item.line, told)

@@ -1,0 +1,125 @@
+"""What is sent of an item in one request, and what became of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from uptake.formats.outgoing import Refused
+from uptake.uploader.faults import Faults
+from uptake.uploader.ledger import refusals
+from uptake.uploader.ledger.items import ItemsLedger, Note
+from uptake.uploader.ledger.refusals import Reason, Refusal
+from uptake.uploader.tally import Tally
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What all requests with attributes, documents or images work with.
+
+    Attributes:
+        ledger: where they are noted.
+        tally, faults: where outcomes are told.
+        retry_refused: whether to send again what was refused before.
+    """
+
+    ledger: ItemsLedger
+    tally: Tally
+    faults: Faults
+    retry_refused: bool = False
+
+    def refused_before(self, piece: "Piece") -> bool:
+        """Whether something was refused before; if so that is told again."""
+        if self.retry_refused:
+            return False
+        refusal = refusals.find(self.ledger.run, piece.user_id, "", piece.identity, piece.content)
+        if refusal is None:
+            return False
+        self.faults.refused(refusal.at(piece.file, piece.line))
+        return True
+
+
+@dataclass(slots=True, eq=False)
+class Whole:
+    """An item of a source, which goes out in one piece or in several.
+
+    Attributes:
+        open: pieces without an outcome.
+        refused: whether one was refused.
+        before: whether one was refused in an earlier run.
+    """
+
+    open: int = 0
+    refused: bool = False
+    before: bool = False
+
+    def settle(self, tally: Tally) -> None:
+        """Count it, if all its pieces have an outcome."""
+        if self.open:
+            return
+        if self.refused:
+            tally.add(refused=1)
+        elif self.before:
+            tally.add(refused_before=1)
+        else:
+            tally.add(acknowledged=1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Piece:
+    """What of an item goes into one request.
+
+    Attributes:
+        user_id: whom it is about.
+        identity, content: by which it is known again when it is refused.
+        notes: what is kept of it in the ledger.
+        file, line: where it stands.
+        item: as a source reads it, as JSON text.
+        whole: the item that it belongs to.
+    """
+
+    user_id: str
+    identity: bytes
+    content: bytes
+    notes: Sequence[Note]
+    file: str
+    line: int
+    item: bytes
+    whole: Whole = field(default_factory=Whole)
+
+    def refusal(self, reasons: Sequence[Reason]) -> Refusal:
+        """It as refused."""
+        return Refusal(
+            self.user_id,
+            "",
+            self.identity,
+            self.content,
+            self.file,
+            self.line,
+            tuple(reasons),
+            self.item,
+        )
+
+
+def settle(
+    desk: Desk, kept: Sequence[Piece], refused: Sequence[tuple[Piece, list[Reason]]]
+) -> None:
+    """Note and tell what became of pieces."""
+    told = [piece.refusal(reasons) for piece, reasons in refused]
+    desk.ledger.settled(
+        [note for piece in kept for note in piece.notes],
+        [note for piece, _ in refused for note in piece.notes],
+        told,
+    )
+    if desk.ledger.any_refused():
+        desk.ledger.mended([(piece.user_id, piece.identity) for piece in kept])
+    for refusal in told:
+        desk.faults.refused(refusal)
+    for piece, _ in refused:
+        piece.whole.refused = True
+    for piece in (*kept, *(piece for piece, _ in refused)):
+        piece.whole.open -= 1
+        piece.whole.settle(desk.tally)
+
+
+def reasons_of(faults: Sequence[Refused]) -> list[Reason]:
+    """What an answer says against an item."""
+    return [Reason(fault.message, fault.code, fault.field) for fault in faults]

@@ -1,0 +1,91 @@
+"""What is known of the samples of one user and one metric: identity to content, in memory."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from uptake.samples.digests import Words
+from uptake.samples.times import Int64s
+
+Contents = NDArray[np.uint64]
+
+MAX_RUNS = 8
+"""Sorted runs that a lookup goes through before they are made into one."""
+
+
+@dataclass(eq=False)
+class Index:
+    """For each identity the content that was noted last.
+
+    A lookup is a binary search by the first word of the identity; two samples whose first words
+    are the same by chance would be taken for unknown, and sent once more than needed.
+
+    Attributes:
+        runs: identities and contents, sorted by the first word, each identity once; of several
+            runs the later one counts.
+    """
+
+    runs: list[tuple[Words, Contents]] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return sum(len(content) for _, content in self.runs)
+
+    def find(self, identity: Words) -> tuple[NDArray[np.bool_], Contents]:
+        """Which identities are known, and the contents of those that are."""
+        known = np.zeros(identity.shape[1], np.bool_)
+        content = np.zeros(identity.shape[1], np.uint64)
+        for keys, contents in self.runs:
+            place = np.searchsorted(keys[0], identity[0])
+            place[place == len(contents)] = 0
+            same = (keys[0, place] == identity[0]) & (keys[1, place] == identity[1])
+            known |= same
+            content[same] = contents[place[same]]
+        return known, content
+
+    def note(self, identity: Words, content: Contents) -> None:
+        """Take in identities with their contents; of one that stands twice the last counts."""
+        if not len(content):
+            return
+        self.runs.append(_sorted(identity, content))
+        if len(self.runs) > MAX_RUNS:
+            self.runs = [self.whole()]
+
+    def forget(self, identity: Words) -> None:
+        """Know nothing of these identities."""
+        keys, contents = self.whole()
+        gone, _ = Index([_sorted(identity, np.zeros(identity.shape[1], np.uint64))]).find(keys)
+        self.runs = [(keys[:, ~gone], contents[~gone])] if not gone.all() else []
+
+    def whole(self) -> tuple[Words, Contents]:
+        """All identities, sorted by their first words, and their contents."""
+        if len(self.runs) == 1:
+            return self.runs[0]
+        if not self.runs:
+            return np.zeros((2, 0), np.uint64), np.zeros(0, np.uint64)
+        return _sorted(
+            np.concatenate([identity for identity, _ in self.runs], axis=1),
+            np.concatenate([content for _, content in self.runs]),
+        )
+
+
+def _sorted(identity: Words, content: Contents) -> tuple[Words, Contents]:
+    order = np.argsort(identity[0], kind="stable")
+    identity, content = identity[:, order], content[order]
+    last = last_of_each(identity)
+    return (identity, content) if last.all() else (identity[:, last], content[last])
+
+
+def last_of_each(identity: Words) -> NDArray[np.bool_]:
+    """Which of these, in order of their first words, are the last of their identity."""
+    return np.append((identity[:, 1:] != identity[:, :-1]).any(axis=0), True)
+
+
+def groups_of(identity: Words) -> tuple[Int64s, Int64s]:
+    """A number for each identity, and the places of the first of each, in order of number."""
+    order = np.lexsort((identity[1], identity[0]))
+    ordered = identity[:, order]
+    begins = np.append(True, (ordered[:, 1:] != ordered[:, :-1]).any(axis=0))
+    number = np.empty(identity.shape[1], np.int64)
+    number[order] = np.cumsum(begins) - 1
+    return number, order[begins]

@@ -1,0 +1,91 @@
+"""What Apple Health calls things, in the terms of samples: metrics, devices, versions, units."""
+
+import re
+from typing import NamedTuple
+
+METRICS = {
+    "HKQuantityTypeIdentifierStepCount": "steps",
+    "HKQuantityTypeIdentifierHeartRate": "bpm",
+}
+_UNITS = {"steps": "count", "bpm": "count/min"}
+"""What the samples are counted in where the record does not say it."""
+
+_DEVICE = re.compile(r"<<HKDevice: 0x[0-9a-fA-F]+>,?\s*(.*?)>?\s*\Z", re.DOTALL)
+_PARTS = re.compile(r"(?:^|, )(name|manufacturer|model|hardware|firmware|software):")
+_SPACES = re.compile(r"\s+")
+_COUNTING = re.compile(r"[^\s/%]+")
+_TIMES = ((("min", "мин", "分"), "count/min"), (("s", "сек", "秒"), "count/s"))
+"""How words for minutes and seconds begin."""
+
+_BLANK = ""
+
+
+class Origin(NamedTuple):
+    """What the records of a source have in common."""
+
+    metric: str
+    device_name: str
+    device_version: str | None
+    unit: str
+
+
+def metric_of(kind: str | None) -> str | None:
+    """The metric of a record's type; None when it is not one of samples."""
+    return METRICS.get(kind or _BLANK)
+
+
+def origin_of(attributes: dict[str, str]) -> Origin | None:
+    """Where a record of a wanted type comes from; None when it does not say it.
+
+    The device's name is the source's: each phone, watch and app is one source, and that is what
+    Apple Health itself tells apart. The `device` attribute has in it the address of an object in
+    the memory of the phone that made the export, so it differs from export to export; its parts
+    serve where they say more: the software's version, and a name where the source has none.
+    """
+    metric = METRICS[attributes["type"]]
+    parts = device_parts(attributes.get("device", _BLANK))
+    name = plain(attributes.get("sourceName", _BLANK)) or next(
+        (parts[part] for part in ("name", "model", "hardware", "manufacturer") if part in parts),
+        _BLANK,
+    )
+    if not name:
+        return None
+    version = parts.get("software") or parts.get("firmware")
+    version = version or plain(attributes.get("sourceVersion", _BLANK)) or None
+    return Origin(metric, name, version, unit_of(attributes.get("unit", _BLANK), metric))
+
+
+def device_parts(device: str) -> dict[str, str]:
+    """The parts of a device's description: name, model, software and so on."""
+    match = _DEVICE.fullmatch(device.strip())
+    if match is None:
+        return {}
+    _, *parts = _PARTS.split(match[1])
+    named = zip(parts[::2], parts[1::2], strict=True)
+    return {name: plain(value) for name, value in named if plain(value)}
+
+
+def plain(name: str) -> str:
+    """A name with simple spaces: whether Apple writes a no-break one has changed over time."""
+    return _SPACES.sub(" ", name).strip()
+
+
+def unit_of(unit: str, metric: str) -> str:
+    """A unit as the wires write it: `Anz./min` and `bpm` are `count/min`.
+
+    Of steps any word counts, as they are counted in every language; what is not understood is
+    kept as it is, for the receiver to judge.
+    """
+    unit = plain(unit)
+    if not unit:
+        return _UNITS[metric]
+    counted, slash, time = unit.partition("/")
+    if not slash:
+        if metric == "bpm":
+            return "count/min" if unit.lower() == "bpm" else unit
+        return "count" if _COUNTING.fullmatch(unit) else unit
+    if _COUNTING.fullmatch(counted.strip()):
+        for begins, told in _TIMES:
+            if time.strip().lower().startswith(begins):
+                return told
+    return unit

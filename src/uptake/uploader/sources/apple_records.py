@@ -1,0 +1,190 @@
+"""The records of an Apple Health export: steps and heart rates, found in pieces of its text.
+
+Almost all stand exactly as Apple writes them, and a regular expression finds those. Any other
+`Record` is given to a real XML parser by itself, which also says what is wrong with it. Records of
+other types are passed over, whatever is in them.
+"""
+
+import re
+from collections.abc import Iterator
+from xml.parsers import expat
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from uptake.uploader.sources import Unreadable
+from uptake.uploader.sources.apple_names import Origin, metric_of, origin_of
+from uptake.uploader.sources.numbers import number
+from uptake.uploader.sources.sample_columns import batch
+
+MAX_ORIGINS = 20_000
+"""Remembered at a time: an export has some hundreds, as each has the address of an object in it."""
+
+_TIME = rb"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2} [+-][0-9]{4}"
+_TIME_BYTES = 25
+_NO_TIME = b"0000-00-00 00:00:00 +0000"
+_WANTED = rb'type="HKQuantityTypeIdentifier(?:StepCount|HeartRate)"'
+_RECORD = re.compile(
+    rb"<Record (" + _WANTED + rb'(?: (?:sourceName|sourceVersion|device|unit)="[^"<]*+")++)'
+    rb'(?: creationDate="' + _TIME + rb'")?+'
+    rb' startDate="(' + _TIME + rb')" endDate="(' + _TIME + rb')"'
+    rb' value="([0-9]{1,15}+(?:\.[0-9]{1,20}+)?+)"/?+>'
+    # or another one that may be wanted: it names no other type in the usual place.
+    rb'|<Record(?! type="(?!HKQuantityTypeIdentifier(?:StepCount|HeartRate)")[A-Za-z]++")'
+    rb"(?![\w.:-])"
+)
+_MARKS = (b"StepCount", b"IdentifierHeartRate", b"&#")
+"""What a piece with a wanted record has; `&#` as any character can be written so."""
+
+_CONTROLS = bytes(range(9)) + b"\x0b\x0c" + bytes(range(14, 32))
+"""Characters that XML does not allow (XML 1.0, section 2.2) and iOS has been seen to write."""
+
+
+Row = tuple[Origin, bytes, bytes | None, bytes | float]
+"""A sample as it stands in the file: where it comes from, its times and its value."""
+
+
+class Records:
+    """Makes samples of the pieces of one file."""
+
+    def __init__(self, file: str, user: str | None) -> None:
+        self._file = file
+        self._user = user
+        self._origins: dict[bytes, Origin | None] = {}
+
+    def read(self, line: int, piece: bytes) -> Iterator[pa.RecordBatch | Unreadable]:
+        """The samples of a piece that begins on this line; first what cannot be read."""
+        if len(self._origins) > MAX_ORIGINS:
+            self._origins.clear()
+        if not any(mark in piece for mark in _MARKS):
+            return  # records stand together by type, so this is most of a large export
+        known = self._origins
+        rows: list[Row] = []
+        places: list[int] = []
+        odd: list[int] = []
+        unreadable: list[tuple[int, str]] = []
+        for match in _RECORD.finditer(piece):
+            head, start, end, value = match.groups()
+            if head is not None:
+                origin = known.get(head) or self._origin(head)
+                if origin is not None:
+                    rows.append((origin, start, end, value))
+                    places.append(match.start())
+                    continue
+            row = self._odd(piece, match.start())
+            if isinstance(row, str):
+                unreadable.append((match.start(), row))
+            elif row is not None:
+                odd.append(len(rows))
+                rows.append(row)
+                places.append(match.start())
+        line_ends = np.flatnonzero(np.frombuffer(piece, np.uint8) == ord("\n"))
+        for place, reason in unreadable:
+            yield Unreadable(self._file, line + int(np.searchsorted(line_ends, place)), reason)
+        if rows:
+            yield self._batch(rows, odd, line + np.searchsorted(line_ends, np.array(places)))
+
+    def _origin(self, head: bytes) -> Origin | None:
+        """What the attributes before the times say; None when they need a closer look."""
+        if head not in self._origins:
+            attributes = _attributes(b"<Record " + head + b"/>")
+            origin = origin_of(attributes) if isinstance(attributes, dict) else None
+            self._origins[head] = origin
+        return self._origins[head]
+
+    def _odd(self, piece: bytes, place: int) -> Row | str | None:
+        """A record that stands otherwise: a sample, or why not, or None for one of another type."""
+        end = piece.find(b"<", place + 1)
+        text = piece[place:] if end < 0 else piece[place:end]
+        attributes = _attributes(text)
+        if isinstance(attributes, str):
+            attributes = _attributes(text.translate(None, _CONTROLS))
+        if isinstance(attributes, str):
+            ours = b"StepCount" in text or b"IdentifierHeartRate" in text
+            return f"the record is not well-formed: {attributes}" if ours else None
+        if metric_of(attributes.get("type")) is None:
+            return None
+        return _row(attributes)
+
+    def _batch(self, rows: list[Row], odd: list[int], lines: NDArray[np.int64]) -> pa.RecordBatch:
+        origins, starts, ends, values = zip(*rows, strict=True)
+        distinct = {origin: i for i, origin in enumerate(dict.fromkeys(origins))}
+        codes = np.fromiter((distinct[origin] for origin in origins), np.int32, len(rows))
+        columns = {
+            name: _coded([getattr(origin, name) for origin in distinct], codes)
+            for name in ("metric", "device_name", "device_version", "unit")
+        }
+        columns["user_id"] = _coded([self._user], np.zeros(len(rows), np.int32))
+        columns["start_date"] = _times(starts, odd)
+        columns["end_date"] = _times(ends, odd)
+        columns["value"] = pa.array(np.fromiter(map(float, values), np.float64, len(rows)))
+        return batch(columns, pa.array(lines, pa.int64()))
+
+
+def _attributes(element: bytes) -> dict[str, str] | str:
+    """The attributes of the element that a text begins with, or what is wrong with it."""
+    found: list[dict[str, str]] = []
+    parser = expat.ParserCreate("utf-8")
+    parser.StartElementHandler = lambda _, attributes: found.append(attributes)
+    try:
+        parser.Parse(element, False)
+    except expat.ExpatError as error:
+        if not found:
+            return expat.ErrorString(error.code)
+    return found[0] if found else "unclosed token"
+
+
+def _row(attributes: dict[str, str]) -> Row | str:
+    """A sample of an element of a wanted type, or what keeps it from being one."""
+    origin = origin_of(attributes)
+    lacking = [name for name in ("startDate", "value") if name not in attributes]
+    if origin is None:
+        lacking.insert(0, "sourceName")
+    if lacking or origin is None:
+        return f"the record lacks {', '.join(lacking)}"
+    value = number(attributes["value"])
+    if value is None:
+        return f"the value {attributes['value'][:60]!r} is no number"
+    end = attributes.get("endDate")
+    start = attributes["startDate"].encode()
+    return origin, start, end if end is None else end.encode(), value
+
+
+def _coded(values: list[str | None], codes: NDArray[np.int32]) -> pa.Array:
+    """A column that repeats some values, by the places of these in a list with repeats."""
+    distinct = {
+        value: i for i, value in enumerate(v for v in dict.fromkeys(values) if v is not None)
+    }
+    places = pa.array([distinct.get(value) for value in values], pa.int32())  # type: ignore[arg-type]
+    return pa.DictionaryArray.from_arrays(
+        places.take(pa.array(codes)), pa.array(list(distinct), pa.string())
+    )
+
+
+_WHOLE_TIME = re.compile(_TIME)
+
+
+def _times(times: tuple[bytes | None, ...], odd: list[int]) -> pa.Array:
+    """Times as ISO 8601: `2024-03-05 07:08:09 +0100` as `2024-03-05T07:08:09+01:00`.
+
+    Args:
+        times: as they stand in the file.
+        odd: the places of those that may be of another form, which are kept as they are.
+    """
+    others = {i: times[i] for i in odd if not _WHOLE_TIME.fullmatch(times[i] or b"")}
+    if others:
+        times = tuple(_NO_TIME if i in others else time for i, time in enumerate(times))
+    told = np.frombuffer(b"".join(times), np.uint8).reshape(-1, _TIME_BYTES)  # type: ignore[arg-type]
+    iso = told.copy()
+    iso[:, 10] = ord("T")
+    iso[:, 19:22] = told[:, 20:23]
+    iso[:, 22] = ord(":")
+    offsets = np.arange(len(times) + 1, dtype=np.int32) * _TIME_BYTES
+    column = pa.StringArray.from_buffers(len(times), pa.py_buffer(offsets), pa.py_buffer(iso))
+    if not others:
+        return column
+    texts = column.to_pylist()
+    for i, time in others.items():
+        texts[i] = None if time is None else time.decode()
+    return pa.array(texts, pa.string())

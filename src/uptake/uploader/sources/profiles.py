@@ -1,0 +1,35 @@
+"""Profiles: a row for each user, with an attribute in every column but `user_id`."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from uptake.uploader.sources import ProfileRow, Unreadable
+from uptake.uploader.sources.file_source import FileSource, Progress
+from uptake.uploader.sources.rows import Rows
+from uptake.uploader.sources.user_ids import user_of
+
+
+def profile_rows(
+    path: Path, kind: str, user: str | None, columns: Mapping[str, str]
+) -> FileSource[ProfileRow]:
+    """A source of profiles from a CSV, NDJSON or Parquet file.
+
+    Raises:
+        UnknownSource: a column is missing or holds something else than plain values.
+        OSError: the file cannot be opened.
+    """
+    rows = Rows(path, kind, columns, ["user_id"] if user is None else [])
+
+    def read(progress: Progress) -> Iterator[ProfileRow | Unreadable]:
+        for found in rows.read(progress):
+            if isinstance(found, Unreadable):
+                yield found
+                continue
+            line, attributes = found
+            about = user_of(attributes.pop("user_id", None), user, rows.file, line)
+            if isinstance(about, Unreadable):
+                yield about
+            else:
+                yield ProfileRow(about, attributes, rows.file, line)
+
+    return FileSource(path, read)

@@ -1,0 +1,1 @@
+"""Whether a server holds what the sources hold, sample for sample."""

@@ -1,0 +1,55 @@
+"""The wires that can be sent to, by name."""
+
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TypeVar
+
+from uptake.formats import FORMATS
+from uptake.formats.outgoing import (
+    AnyWire,
+    DocumentsWire,
+    ImagesWire,
+    ProfilesWire,
+    SamplesWire,
+)
+
+Kind = TypeVar("Kind", SamplesWire, ProfilesWire, DocumentsWire, ImagesWire)
+
+DEFAULTS = {
+    SamplesWire: "gerosense-v2.2",
+    ProfilesWire: "ptengine",
+    DocumentsWire: "thymia",
+    ImagesWire: "questionpro",
+}
+"""Which of a kind is meant where none is named."""
+
+
+class UnknownWire(ValueError):
+    """There is no wire of this name for items of this kind; the message lists those there are."""
+
+
+@cache
+def all_wires() -> tuple[AnyWire, ...]:
+    """Those of all formats that have an encoder."""
+    modules = [f"uptake.formats.{form.name}.encode" for form in FORMATS]
+    return tuple(
+        wire for module in modules if find_spec(module) for wire in import_module(module).WIRES
+    )
+
+
+def names_of(kind: type[Kind]) -> list[str]:
+    """The names of the wires of a kind."""
+    return sorted(wire.name for wire in all_wires() if isinstance(wire, kind))
+
+
+def wire_of(kind: type[Kind], name: str | None = None) -> Kind:
+    """The wire of a kind with a name, or the one that is meant without.
+
+    Raises:
+        UnknownWire: there is none.
+    """
+    for wire in all_wires():
+        if isinstance(wire, kind) and wire.name == (name or DEFAULTS[kind]):
+            return wire
+    raise UnknownWire(f"{name!r} is none of {', '.join(names_of(kind))}")

@@ -1,0 +1,197 @@
+"""`uptake send`: exit statuses, what is printed, and how it stops."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from uuid import uuid4
+
+import msgspec
+import pytest
+
+from uploader.sending import held, lines, some, write
+from uptake.cli import run
+from uptake.testing.live import LiveServer
+
+from .conftest import Done, Uptake
+
+
+@pytest.fixture
+def user() -> str:
+    """A user of the test's own."""
+    return f"u-{uuid4()}"
+
+
+def test_everything_acknowledged_ends_with_0(
+    uptake: Uptake, live: LiveServer, key: str, tmp_path: Path, user: str
+) -> None:
+    """The key is in a file or in the environment, never among the arguments."""
+    path = write(tmp_path / "samples.ndjson", some(user, 7))
+    (tmp_path / "key").write_text(f"{key}\n")
+    state = str(tmp_path / "state")
+    done = uptake(
+        "send", "samples", path, "--to", live.url, "--key-file", "key", XDG_STATE_HOME=state
+    )
+    assert (done.status, done.err) == (0, "")
+    assert done.out.startswith("7 read\n7 acknowledged now\n1 requests, ")
+    done = uptake("send", "samples", path, "--to", live.url, XDG_STATE_HOME=state, UPTAKE_KEY=key)
+    assert (done.status, done.out) == (0, "7 read\n7 acknowledged before\n")
+    (ledger,) = (tmp_path / "state" / "uptake").glob("*.ledger")
+    assert ledger.stat().st_mode & 0o077 == 0
+    assert held(live.url, key, user) == some(user, 7)
+
+
+def test_something_refused_or_unreadable_ends_with_1_and_is_listed(
+    uptake: Uptake, live: LiveServer, key: str, tmp_path: Path, user: str
+) -> None:
+    """With file, line and reason; everything else is acknowledged."""
+    samples = some(user, 6)
+    samples[2]["value"] = 0
+    path = write(tmp_path / "samples.ndjson", samples)
+    path.write_bytes(path.read_bytes() + b"oh\n")
+    options = ("--to", live.url, "--ledger", "l", "--json")
+    done = uptake("send", "samples", path, *options, UPTAKE_KEY=key)
+    assert done.status == 1
+    assert {
+        name: done.json[name] for name in ("read", "acknowledged", "refused", "unreadable")
+    } == {
+        "read": 7,
+        "acknowledged": 5,
+        "refused": 1,
+        "unreadable": 1,
+    }
+    assert (done.json["complete"], done.json["stopped"]) == (False, "")
+    assert f"uptake: {path}:3: value must be greater than 0\n" in done.err
+    assert f"uptake: {path}:7: " in done.err
+    assert "uptake: they are in uptake-refused.ndjson, to be mended and sent again\n" in done.err
+    refused = lines(tmp_path / "uptake-refused.ndjson")
+    assert sorted(one["refused"]["line"] for one in refused) == [3, 7]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("samples", "no-such-file", "--to", "http://localhost:1"), "no such file"),
+        (("samples", "samples.ndjson", "--to", "localhost:1"), "begins with http://"),
+        (("samples", "samples.ndjson", "--to", "http://x", "--as", "sms"), "gerosense-v1.1"),
+        (("samples", "samples.ndjson", "--to", "http://x", "--map", "value"), "--map"),
+        (("samples", "samples.ndjson", "--to", "http://x", "--key-file", "none"), "cannot be read"),
+        (("samples", "samples.ndjson"), "--to"),
+        (("documents", "samples.ndjson", "--to", "http://x"), "--type"),
+        (("status", "--ledger", "none"), "there is no ledger none"),
+        (("verify", "no-such-file", "--to", "http://localhost:1"), "no such file"),
+    ],
+)
+def test_wrong_usage_ends_with_2(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+    words: str,
+) -> None:
+    """In one line, before anything is sent."""
+    write(tmp_path / "samples.ndjson", some("u", 3))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("UPTAKE_KEY", "k")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    status = run(["send", *arguments])
+    told = capsys.readouterr()
+    Done(status, told.out, told.err).assert_failed(2, words)
+
+
+def test_without_a_key_nothing_is_sent(uptake: Uptake, tmp_path: Path) -> None:
+    """The message says where to put it."""
+    write(tmp_path / "samples.ndjson", some("u", 3))
+    done = uptake("send", "samples", "samples.ndjson", "--to", "http://localhost:1", UPTAKE_KEY="")
+    done.assert_failed(2, "--key-file", "UPTAKE_KEY")
+
+
+def test_a_wrong_key_stops_with_one_line(uptake: Uptake, live: LiveServer, tmp_path: Path) -> None:
+    """Which does not hold the key."""
+    write(tmp_path / "samples.ndjson", some("u", 3))
+    options = ("--to", live.url, "--ledger", "l")
+    done = uptake("send", "samples", "samples.ndjson", *options, UPTAKE_KEY="up_wrong")
+    done.assert_failed(1, "does not know the key (401)")
+    assert "up_wrong" not in done.err
+
+
+def test_a_server_that_is_not_there_is_given_up(uptake: Uptake, tmp_path: Path) -> None:
+    """After the patience that was granted."""
+    write(tmp_path / "samples.ndjson", some("u", 3))
+    options = ("--to", "http://127.0.0.1:9", "--ledger", "l", "--patience", "0.2")
+    done = uptake("send", "samples", "samples.ndjson", *options, UPTAKE_KEY="k")
+    done.assert_failed(1, "has taken nothing", "refused")
+
+
+def test_a_ledger_serves_one_upload_at_a_time(
+    uptake: Uptake, tmp_path: Path, live: LiveServer, key: str
+) -> None:
+    """And a file that is no ledger is left alone."""
+    write(tmp_path / "samples.ndjson", some("u", 3))
+    (tmp_path / "notes.txt").write_text("not a ledger, and longer than nothing at all" * 99)
+    options = ("send", "samples", "samples.ndjson", "--to", live.url, "--ledger")
+    done = uptake(*options, "notes.txt", UPTAKE_KEY=key)
+    done.assert_failed(1, "notes.txt is not a ledger")
+    assert (tmp_path / "notes.txt").read_text().startswith("not a ledger")
+
+
+def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(
+    uptake: Uptake, live: LiveServer, key: str, tmp_path: Path, user: str
+) -> None:
+    """What was under way is waited for; the same command sends the rest."""
+    path = write(tmp_path / "samples.ndjson", some(user, 20_000))
+    command = [sys.executable, "-m", "uptake", "send", "samples", str(path), "--to", live.url]
+    command += ["--ledger", "l", "--json"]
+    environment = {**os.environ, "UPTAKE_KEY": key}
+    process = subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    ledger = tmp_path / "l-wal"
+    while not ledger.exists() or ledger.stat().st_size < 40_000:
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    summary = msgspec.json.decode(out)
+    assert process.returncode == (0 if summary["complete"] else 1)
+    assert "Traceback" not in err.decode()
+    assert "stopped; the same command again goes on where it stopped" in err.decode()
+    done = uptake(
+        "send", "samples", path, "--to", live.url, "--ledger", "l", "--json", UPTAKE_KEY=key
+    )
+    assert done.status == 0
+    assert done.json["known"] == summary["acknowledged"]
+    assert len(held(live.url, key, user)) == 20_000
+
+
+def test_status_and_verify_tell_what_became_of_everything(
+    uptake: Uptake, live: LiveServer, key: str, tmp_path: Path, user: str
+) -> None:
+    """As a table or as JSON; verify ends with 1 where something is missing."""
+    samples = [*some(user, 5), *some(f"{user}-2", 2)]
+    path = write(tmp_path / "samples.ndjson", samples)
+    options = ("--to", live.url, "--ledger", "l")
+    done = uptake("send", "samples", path, *options, UPTAKE_KEY=key)
+    assert done.status == 1
+    assert "2 waiting until there are enough for a request" in done.out
+    (standing,) = uptake("send", "status", "--ledger", "l", "--json").json
+    assert {name: standing[name] for name in ("wire", "acknowledged", "waiting", "attempts")} == {
+        "wire": "gerosense-v2.2",
+        "acknowledged": 5,
+        "waiting": 2,
+        "attempts": 1,
+    }
+    assert live.url in uptake("send", "status", "--ledger", "l").out
+    done = uptake("send", "verify", path, *options, UPTAKE_KEY=key)
+    assert done.status == 1
+    assert done.out.splitlines() == [
+        "7 samples of 2 users are expected",
+        "5 are held",
+        "2 are missing",
+        f"  {user}-2 steps iPhone 2026-01-31: 2 missing of 2 ({path}:6, {path}:7)",
+    ]
+    write(path, samples[:5])
+    done = uptake("send", "verify", path, *options, "--json", UPTAKE_KEY=key)
+    assert (done.status, done.json["complete"], done.json["found"]) == (0, True, 5)

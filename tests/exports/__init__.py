@@ -1,0 +1,1 @@
+"""Exports hold exactly what was stored, in forms that other tools open."""

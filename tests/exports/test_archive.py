@@ -1,0 +1,84 @@
+"""The archive of a user has everything about that user and nothing about others."""
+
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from uptake.blobs import Blobs
+from uptake.exports.archive import archived
+from uptake.reading import Unknown
+from uptake.store.base import DEFAULT_PROJECT, Store
+
+from .opening import by_csv, parsed
+from .project import SAMPLES, commit, image
+
+PICTURE = bytes(range(256)) * 2000
+FILES = [
+    "README.txt",
+    "profile.json",
+    "samples.csv",
+    "samples.ndjson",
+    "documents.ndjson",
+    "rejections.ndjson",
+]
+
+
+def archive(store: Store, blobs: Blobs, user_id: str) -> zipfile.ZipFile:
+    """The archive of a user, found sound."""
+    with archived(store, blobs, DEFAULT_PROJECT, user_id) as export:
+        assert export.cursor is None
+        made = zipfile.ZipFile(io.BytesIO(b"".join(export.parts)))
+    assert made.testzip() is None
+    return made
+
+
+def test_everything_about_a_user_is_in_it(store: Store, blobs: Blobs) -> None:
+    """Each in a file of its own, images with their bytes."""
+    commit(store, image(blobs, "anna", PICTURE))
+    made = archive(store, blobs, "anna")
+    assert made.namelist() == [*FILES, "images/1000001.png", "images.ndjson"]
+    profile = json.loads(made.read("profile.json"))
+    assert profile == {
+        "user_id": "anna",
+        "attributes": {"n0": "null", "=x": ""},
+        "first_seen": "2023-11-14T22:13:20.000000Z",
+        "last_seen": "2023-11-14T22:13:24.000000Z",
+    }
+    lines = {name: parsed(made.read(name)) for name in made.namelist() if name.endswith("ndjson")}
+    assert [row["start_date"] for row in lines["samples.ndjson"]][1:] == [
+        sample.start for sample in SAMPLES
+    ]
+    assert len(by_csv(made.read("samples.csv"))) == 5
+    assert [row["upload_id"] for row in lines["documents.ndjson"]] == ["doc-2"]
+    assert [row["rejection_id"] for row in lines["rejections.ndjson"]] == ["r-1"]
+    (told,) = lines["images.ndjson"]
+    assert told["file"] == "images/1000001.png"
+    assert made.read(told["file"]) == PICTURE
+    assert told["bytes"] == len(PICTURE)
+
+
+def test_a_user_of_whom_little_is_kept_has_an_archive(store: Store, blobs: Blobs) -> None:
+    """The same files, with nothing in them."""
+    made = archive(store, blobs, "carl")
+    assert made.namelist() == [*FILES, "images.ndjson"]
+    assert made.read("documents.ndjson") == b""
+    assert "profile.json" in made.read("README.txt").decode()
+
+
+def test_an_image_whose_bytes_are_gone_is_told(store: Store, blobs: Blobs, tmp_path: Path) -> None:
+    """With no file: the archive is as whole as it can be."""
+    commit(store, image(blobs, "anna", PICTURE))
+    for file in (tmp_path / "blobs" / "images").rglob("*"):
+        file.unlink()
+    made = archive(store, blobs, "anna")
+    assert made.namelist() == [*FILES, "images.ndjson"]
+    assert parsed(made.read("images.ndjson"))[0]["file"] is None
+
+
+def test_nobody_has_no_archive(store: Store, blobs: Blobs) -> None:
+    """Nor has somebody of another project."""
+    with pytest.raises(Unknown), archived(store, blobs, "other", "bert"):
+        raise AssertionError

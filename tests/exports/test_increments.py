@@ -1,0 +1,95 @@
+"""An export goes on from where an earlier one ended."""
+
+import pytest
+
+from uptake.blobs import Blobs
+from uptake.exports import KINDS, Kind
+from uptake.model.items import Attributes
+from uptake.reading import BadCursor, to_cursor
+from uptake.store.base import Store
+from uptake.store.records import DocumentRecord
+from uptake.testing.store.making import NOON
+
+from .opening import export, rows
+from .project import batch, commit, rejection, told
+
+KEYS = {
+    "samples": "value",
+    "profiles": "user_id",
+    "documents": "upload_id",
+    "rejections": "rejection_id",
+    "users": "user_id",
+}
+
+
+def more(store: Store, number: int, at: int = NOON) -> None:
+    """Something of every kind, of a user of its own."""
+    name = f"u{number}"
+    commit(
+        store,
+        batch(name, [told("2025-01-01T00:00:00Z", number + 1)]),
+        DocumentRecord(name, f"doc-{number}", "mood", b"{}"),
+        Attributes(name, ("a",), [str(number)]),
+        at=at,
+        rejections=(rejection(f"r-{number}", b"{}", user_id=name),),
+    )
+
+
+def names(kind: Kind, *numbers: int) -> list[object]:
+    """What identifies these in an export."""
+    forms = {"samples": "{:d}", "documents": "doc-{}", "rejections": "r-{}"}
+    texts = [forms.get(kind, "u{}").format(number) for number in numbers]
+    return [int(text) + 1 for text in texts] if kind == "samples" else list(texts)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_increments_have_everything_once(empty: Store, blobs: Blobs, kind: Kind) -> None:
+    """Also what says that it was received before the export that came first."""
+    told_of, cursor = [], None
+    for number in range(3):
+        more(empty, number, NOON - number)
+        content, cursor = export(empty, blobs, kind, since=cursor)
+        told_of.append(content)
+        assert rows(empty, blobs, kind, since=cursor) == []
+    for number, content in enumerate(told_of):
+        assert content.count(b"\n") == 1
+        assert rows(empty, blobs, kind)[number][KEYS[kind]] == names(kind, number)[0]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_cursor_is_of_all_kinds_and_any_selection(empty: Store, blobs: Blobs, kind: Kind) -> None:
+    """It stands for a moment, not for what was asked."""
+    more(empty, 0)
+    _, cursor = export(empty, blobs, "users", "csv", users=lambda: ["u9"])
+    more(empty, 1)
+    more(empty, 2)
+    found = rows(empty, blobs, kind, since=cursor, users=lambda: ["u0", "u2"])
+    assert [row[KEYS[kind]] for row in found] == names(kind, 2)
+
+
+@pytest.mark.parametrize(
+    ("cursor", "reason"),
+    [
+        ("x", "not given"),
+        ("gQA", "not given"),
+        (to_cursor("b"), "not given"),
+        (to_cursor({64: 1}), "not given"),
+        (to_cursor({0: -1}), "not given"),
+        (to_cursor({0: 2}), "ahead of what is kept"),
+        (to_cursor({1: 1}), "ahead of what is kept"),
+    ],
+)
+def test_a_cursor_of_somewhere_else_is_refused(
+    empty: Store, blobs: Blobs, cursor: str, reason: str
+) -> None:
+    """Before anything is given; nothing would be missed without a word."""
+    more(empty, 0)
+    with pytest.raises(BadCursor, match=reason):
+        export(empty, blobs, "samples", since=cursor)
+
+
+def test_the_cursor_of_an_empty_project_is_the_beginning(empty: Store, blobs: Blobs) -> None:
+    """Whoever begins with nothing misses nothing."""
+    _, cursor = export(empty, blobs, "samples")
+    more(empty, 0)
+    assert len(rows(empty, blobs, "samples", since=cursor)) == 1

@@ -1,0 +1,219 @@
+"""What a format encodes is what it decodes, and what it answers is what its encoder reads."""
+
+from importlib import import_module
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from uptake.formats import FORMATS
+from uptake.formats.base import Endpoint, WireRequest
+from uptake.formats.gerosense import encode as gerosense
+from uptake.formats.outgoing import (
+    AnyWire,
+    ProfilesWire,
+    Refused,
+    SamplesWire,
+    Unclear,
+    Verdict,
+)
+from uptake.formats.ptengine import encode as ptengine
+from uptake.formats.questionpro import encode as questionpro
+from uptake.formats.thymia import encode as thymia
+from uptake.model.items import Attributes, Document, Image
+
+ENDPOINTS = {endpoint.name: endpoint for form in FORMATS for endpoint in form.endpoints}
+WIRES: dict[str, AnyWire] = {
+    wire.name: wire
+    for form in FORMATS
+    for wire in import_module(f"uptake.formats.{form.name}.encode").WIRES
+}
+texts = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), min_size=1)
+
+
+def decoded(endpoint: Endpoint, body: bytes, **parts: Any) -> Any:
+    """What an endpoint makes of a request."""
+    return endpoint.decode(WireRequest("id", 0, "http://here", "http://here", body=body, **parts))
+
+
+def test_every_endpoint_can_be_sent_to() -> None:
+    """Under its name, at its path, with the key in one of its places."""
+    assert WIRES.keys() == ENDPOINTS.keys()
+    for name, wire in WIRES.items():
+        assert wire.path == ENDPOINTS[name].path
+        assert wire.credential in ENDPOINTS[name].credentials
+
+
+def test_the_limits_are_those_of_the_vendors_pages() -> None:
+    """3 to 1000 samples; 100 users and 50 names, of which one is user_id; 20 MiB."""
+    for name in ("gerosense-v1.1", "gerosense-v2.2"):
+        samples = WIRES[name]
+        assert isinstance(samples, SamplesWire)
+        assert (samples.least, samples.most) == (3, 1000)
+    profiles = WIRES["ptengine"]
+    assert isinstance(profiles, ProfilesWire)
+    assert (profiles.most_rows, profiles.most_names) == (100, 49)
+    assert questionpro.WIRES[0].most_bytes == 20 * 1024 * 1024
+
+
+@given(st.text(max_size=256).filter(bool), st.sampled_from(["steps", "bpm"]))
+def test_samples_stand_between_opening_and_closing(user_id: str, metric: str) -> None:
+    """Of whatever user; v1.1 names none."""
+    v1_1, v2_2 = gerosense.WIRES
+    body = msgspec.json.decode(v2_2.opening(user_id, metric) + v2_2.closing)
+    assert body == {"user_id": user_id, "data_type": metric, "data": []}
+    body = msgspec.json.decode(v1_1.opening(user_id, metric) + v1_1.closing)
+    assert body == {"data_type": metric, "data": []}
+
+
+@given(
+    st.lists(texts.filter(lambda name: len(name) <= 50), unique=True, max_size=49),
+    st.data(),
+)
+def test_attributes_arrive_as_they_were_given(names: list[str], data: st.DataObject) -> None:
+    """Whatever their names and values, as text."""
+    if "user_id" in names:
+        names.remove("user_id")
+    row = data.draw(
+        st.lists(texts.map(lambda t: t[:128]), min_size=len(names), max_size=len(names))
+    )
+    submission = decoded(ENDPOINTS["ptengine"], ptengine.body(names, [("u", row), ("v", row)]))
+    values = dict(zip(names, row, strict=True))
+    assert submission.items == (Attributes("u", values), Attributes("v", values))
+
+
+@given(texts.filter(lambda user: len(user) <= 256))
+def test_a_document_arrives_as_it_was_given(user_id: str) -> None:
+    """Byte for byte."""
+    data = b'{"mood": 4.00, "note": "\xc3\xa9"}'
+    submission = decoded(
+        ENDPOINTS["thymia"], thymia.body(user_id, data), path={"upload_type": "check-in"}
+    )
+    assert submission.items == (Document(user_id, "check-in", data),)
+
+
+@given(st.text(), st.binary(min_size=1))
+def test_an_image_arrives_as_it_was_given(name: str, content: bytes) -> None:
+    """Whatever its file is called."""
+    media, body = questionpro.form(name, content)
+    submission = decoded(
+        ENDPOINTS["questionpro"], body, path={"user-id": "42"}, headers={"content-type": media}
+    )
+    assert submission.items == (Image("42", content),)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "fault"),
+    [
+        ("plan", "x" * 128, None),
+        ("plan", "x" * 129, "over 128 characters"),
+        ("n" * 50, "", None),
+        ("n" * 51, "", "a name has 1 to 50 characters"),
+        ("", "", "a name has 1 to 50 characters"),
+        ("user_id", "7", "no attribute can be named user_id"),
+        ("plan", "a\0b", "must not contain a NUL character"),
+        ("plan", 10**128, "over 128 characters"),
+        ("plan", True, None),
+    ],
+)
+def test_attributes_that_would_spoil_a_request_are_known_before(
+    name: str, value: str, fault: str | None
+) -> None:
+    """By the limits of the vendor's page."""
+    assert ptengine.fault(name, value) == fault
+
+
+ONE = msgspec.json.encode(
+    {
+        "accepted": 2,
+        "rejected": 1,
+        "errors": [{"index": 1, "field": "value", "code": "above_limit", "message": "no"}],
+    }
+)
+WHOLE = msgspec.json.encode(
+    {
+        "accepted": 0,
+        "rejected": 0,
+        "errors": [{"index": None, "field": "user_id", "code": "blank", "message": "no"}],
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "verdict"),
+    [
+        (200, b'{"accepted":3,"rejected":0,"errors":[]}', Verdict()),
+        (200, b"", Verdict()),
+        (207, ONE, Verdict((Refused(1, "above_limit", "no", "value"),))),
+        (207, b"", Verdict(unnamed=True)),
+        (400, WHOLE, Verdict((Refused(None, "blank", "no", "user_id"),))),
+        (400, b" ", Verdict((Refused(None, "", "refused without a reason"),))),
+        (400, b"<p>No", Verdict((Refused(None, "", "<p>No"),))),
+    ],
+)
+def test_answers_about_samples_are_understood(status: int, body: bytes, verdict: Verdict) -> None:
+    """With the bodies of this server, and without any, as the vendor documents them."""
+    assert gerosense.read(status, body, 3) == verdict
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, ONE[:-9]),
+        (200, b"<html>"),
+        (200, b'{"accepted":2,"rejected":0,"errors":[]}'),
+        (207, ONE.replace(b'"index":1', b'"index":7')),
+        (207, ONE.replace(b'"accepted":2', b'"accepted":3')),
+    ],
+)
+def test_answers_that_are_cut_off_or_count_wrongly_mean_nothing(status: int, body: bytes) -> None:
+    """A request with such an answer is sent again."""
+    with pytest.raises(Unclear):
+        gerosense.read(status, body, 3)
+
+
+def test_answers_about_attributes_are_understood() -> None:
+    """A reason names a row or none; nothing of a refused request is kept."""
+    assert ptengine.read(200, b'{"msg":"Success","timestamp":1}', 2) == Verdict()
+    told = b'{"msg":"values[1][0]: the user_id is empty","timestamp":1}'
+    fault = Refused(1, "", "values[1][0]: the user_id is empty")
+    assert ptengine.read(400, told, 2) == Verdict((fault,), kept_others=False)
+    fault = Refused(None, "", "nonsense")
+    assert ptengine.read(400, b'{"msg":"nonsense","timestamp":1}', 2) == Verdict(
+        (fault,), kept_others=False
+    )
+    with pytest.raises(Unclear):
+        ptengine.read(200, b'{"msg":"Succ', 2)
+
+
+def test_answers_about_documents_are_understood() -> None:
+    """An id, every fault with its place, and the type that nobody takes."""
+    assert thymia.read(200, b'{"uploadId":"7"}', 1) == Verdict(told="7")
+    told = b'{"detail":[{"loc":["body","data","mood"],"msg":"no","type":"maximum"}]}'
+    assert thymia.read(422, told, 1) == Verdict((Refused(0, "maximum", "no", "body.data.mood"),))
+    told = b'{"detail":[{"loc":["path","upload_type"],"msg":"no","type":"unknown_type"}]}'
+    assert thymia.read(422, told, 1) == Verdict(halt="the document type is not taken: no")
+    with pytest.raises(Unclear):
+        thymia.read(200, b"{}", 1)
+
+
+def test_answers_about_images_are_understood() -> None:
+    """An address, or a reason."""
+    told = b'{"response":{"imageID":1,"imageURL":"http://x/1.png","size":"1 Kb"}}'
+    assert questionpro.read(200, told, 1) == Verdict(told="http://x/1.png")
+    error = {
+        "docs": "",
+        "name": "BAD_REQUEST",
+        "httpStatusCode": 400,
+        "id": "1000",
+        "message": "The file is empty",
+        "resourceUrl": "",
+    }
+    told = msgspec.json.encode({"response": {"error": error}})
+    assert questionpro.read(400, told, 1) == Verdict(
+        (Refused(0, "BAD_REQUEST", "The file is empty"),)
+    )
+    with pytest.raises(Unclear):
+        questionpro.read(200, told, 1)

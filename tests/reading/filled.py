@@ -1,0 +1,26 @@
+"""A store that has received samples of a user."""
+
+from samples.making import Told, columns_of
+from uptake.samples import columns
+from uptake.store.memory import MemoryStore
+from uptake.store.records import BatchRecord, Entry
+from uptake.testing.store.making import NOON, attributes, entry, unique
+
+
+def send(store: MemoryStore, received: list[Told], metric: str = "steps") -> None:
+    """Commit samples as one upload of a user."""
+    batch = columns_of(received)
+    encoded = columns.to_bytes(batch)
+    first, last = int(batch.start[0]), int(batch.start[-1])
+    digest = columns.digest(encoded)
+    record = BatchRecord("anna", metric, digest, first, last, len(batch), encoded, len(batch))  # type: ignore[arg-type]
+    store.commit([Entry("default", unique("request"), NOON, (record,))])
+
+
+def filled(received: list[list[Told]], metric: str = "steps") -> MemoryStore:
+    """A store that has received these uploads."""
+    store = MemoryStore()
+    store.commit([entry(attributes("anna"))])
+    for upload in received:
+        send(store, upload, metric)
+    return store

@@ -1,0 +1,43 @@
+"""Every vector holds for the columns alone, and for the answers of a store's questions."""
+
+import msgspec
+import pytest
+
+from uptake.reading.segments.parse import NotAFilter
+from uptake.reading.segments.questions import Segments
+from uptake.store.memory import MemoryStore
+from uptake.testing.segments import Case, Vector, tell, vectors
+
+MEMORY = 1 << 30
+CASES = [
+    pytest.param(vector, case, id=f"{name}: {case.name}")
+    for name, vector in vectors().items()
+    for case in vector.cases
+]
+
+
+@pytest.mark.parametrize(("vector", "case"), CASES)
+def test_a_vector_holds(vector: Vector, case: Case) -> None:
+    """Of whom a filter is true, or what is wrong with it and where."""
+    store = MemoryStore()
+    tell(vector, store, "default")
+    segments = Segments(store, MEMORY)
+    text = msgspec.json.encode(case.filter)
+    if case.errors is not None:
+        with pytest.raises(NotAFilter) as refused:
+            segments.preview("default", text, None, 100)
+        found = [(fault.pointer, fault.code) for fault in refused.value.faults]
+        assert found == case.errors
+        return
+    answer = segments.preview("default", text, None, 100)
+    assert [user.user_id for user in answer.users] == case.users
+    assert answer.count == len(case.users or [])
+
+
+def test_a_vector_says_either_who_or_why_not() -> None:
+    """And every file has some."""
+    found = vectors()
+    assert len(found) == 9
+    for vector in found.values():
+        assert vector.cases
+        assert all((case.users is None) != (case.errors is None) for case in vector.cases)

@@ -1,0 +1,312 @@
+"""Rollups are what samples come to, however those arrived and however the answer is asked for."""
+
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reading.filled import filled
+from reading.plain_rollups import Clock, Rollup
+from samples.making import Told, told
+from uptake.reading import rollups, tables
+from uptake.reading.buckets import steps_buckets
+from uptake.reading.stretches import series
+from uptake.reading.tables import Bound, Question, Stretch
+from uptake.samples import times
+from uptake.store.memory import MemoryStore
+
+Rows = list[dict[str, Any]]
+
+EVERY = ("minute", "hour", "day", "week", "month")
+ZONES = (
+    None,
+    "UTC",
+    "Europe/Berlin",
+    "America/New_York",
+    "America/Sao_Paulo",
+    "Australia/Lord_Howe",
+    "Asia/Kathmandu",
+    "Pacific/Apia",
+)
+MOMENTS = (
+    datetime(2026, 3, 29, 0, 30),  # noqa: DTZ001 - clocks change in Berlin
+    datetime(2026, 10, 25, 0, 30),  # noqa: DTZ001
+    datetime(2026, 11, 1, 5, 30),  # noqa: DTZ001 - and in New York
+    datetime(2018, 11, 4, 2, 30),  # noqa: DTZ001 - at midnight in Sao Paulo
+    datetime(2026, 4, 4, 14, 30),  # noqa: DTZ001 - by half an hour on Lord Howe
+    datetime(2011, 12, 30, 9, 30),  # noqa: DTZ001 - by a day in Samoa
+    datetime(2025, 12, 31, 23, 30),  # noqa: DTZ001
+)
+LENGTHS = {"minute": 12, "hour": 300, "day": 3 * 1440, "week": 9 * 1440, "month": 40 * 1440}
+"""Minutes up to which a sample lasts, so that it reaches into some buckets."""
+
+DEVICES = ("Ring", "Watch", "iPhone")
+
+
+@st.composite
+def some_samples(draw: st.DrawFn, every: str) -> list[Told]:
+    """Samples near one another, of all kinds, some of which overlap."""
+    begin = draw(st.sampled_from(MOMENTS))
+    within = LENGTHS[every]
+    minutes = st.integers(0, within).map(lambda minutes: timedelta(minutes=minutes))
+    seconds = st.sampled_from([0, 0, 20]).map(lambda seconds: timedelta(seconds=seconds))
+    found = []
+    for _ in range(draw(st.integers(1, 9))):
+        start = begin + draw(minutes) + draw(seconds)
+        end = None if draw(st.integers(0, 3)) == 0 else start + draw(minutes) + draw(seconds)
+        offset = draw(st.sampled_from([0, 0, 60, 120, -300, 345]))
+        found.append(
+            Told(
+                draw(st.sampled_from(DEVICES)),
+                None,
+                _at(start, offset),
+                None if end is None else _at(end, offset),
+                draw(st.sampled_from(["count", "count", "count", "count/min", "count/s"])),
+                draw(st.sampled_from([1, 5, 7.5, 120, 3000])),
+            )
+        )
+    return found
+
+
+def _at(moment: datetime, minutes: int) -> str:
+    return told(moment + timedelta(minutes=minutes), "", minutes)
+
+
+everies = st.sampled_from(EVERY)
+zones = st.sampled_from(ZONES)
+ways = st.tuples(st.booleans(), st.sampled_from(["steps", "bpm"]))
+priorities = st.lists(st.sampled_from(DEVICES), max_size=2, unique=True)
+
+
+def split(received: list[Told], cuts: list[int]) -> list[list[Told]]:
+    """The same samples in batches."""
+    edges = [0, *sorted(cut % len(received) for cut in cuts), len(received)]
+    return [received[a:b] for a, b in pairwise(edges) if received[a:b]]
+
+
+def ask(store: MemoryStore, question: Question, limit: int = 10_000) -> Rows:
+    """All buckets, page by page."""
+    found: Rows = []
+    cursor = None
+    while True:
+        page = rollups.page(store, "default", "anna", question, cursor=cursor, limit=limit)
+        found += msgspec.to_builtins(page.buckets)
+        assert len(page.buckets) <= limit
+        if page.next is None:
+            return found
+        assert len(page.buckets) == limit
+        cursor = page.next
+
+
+def same(found: Any, expected: Any) -> None:
+    """Equal but for what rounding changes."""
+    if isinstance(expected, float):
+        assert found == pytest.approx(expected, rel=1e-12, abs=1e-9)
+    elif isinstance(expected, dict):
+        assert found.keys() == expected.keys()
+        for name, value in expected.items():
+            same(found[name], value)
+    elif isinstance(expected, list):
+        assert len(found) == len(expected)
+        for one, other in zip(found, expected, strict=True):
+            same(one, other)
+    else:
+        assert found == expected
+
+
+def times_of(rows: Rows) -> list[tuple[str, str, str]]:
+    """What tells rows apart."""
+    return [(row["start"], row["end"], row.get("device_name", "")) for row in rows]
+
+
+@given(st.data(), everies, zones, priorities, ways)
+def test_rollups_are_those_worked_out_the_long_way(
+    data: st.DataObject, every: str, zone: str | None, priority: list[str], asked: tuple[bool, str]
+) -> None:
+    """Any samples, any clock, any length of buckets, any split of the upload, any page size."""
+    each, metric = asked
+    received = data.draw(some_samples(every))
+    batches = split(received, data.draw(st.lists(st.integers(0, 100), max_size=3)))
+    question = Question(
+        metric,
+        every,
+        zone,
+        each=each,
+        priority={name: place for place, name in enumerate(priority)},
+        explain=True,
+    )
+    found = ask(filled(batches, metric), question, data.draw(st.sampled_from([1, 2, 3, 10_000])))
+    expected = Rollup(received, Clock(every, zone), priority, each=each)
+    rows = expected.rows(metric, explain=True)
+    assert times_of(found) == times_of(rows)
+    same(found, rows)
+
+
+@given(st.data(), everies, zones, st.booleans())
+def test_it_does_not_matter_how_much_is_worked_on_at_a_time(
+    data: st.DataObject, every: str, zone: str | None, each: bool
+) -> None:
+    """Stretch by stretch, or all at once."""
+    received = data.draw(some_samples(every))
+    store = filled(split(received, data.draw(st.lists(st.integers(0, 100), max_size=5))))
+    question = Question("steps", every, zone, each=each, explain=True)
+    small = Stretch(*(data.draw(st.integers(8, 60)) for _ in range(3)))
+    found = series(store, "default", "anna", "steps")
+    assert found is not None
+    parts = tables.rows(found, question, None, data.draw(st.integers(1, 50)), small)
+    told_in_parts = [bucket for part in parts for bucket in steps_buckets(part)]
+    assert msgspec.to_builtins(told_in_parts) == ask(store, question)
+
+
+@given(st.data(), everies, zones, priorities)
+def test_the_order_of_uploads_does_not_matter(
+    data: st.DataObject, every: str, zone: str | None, priority: list[str]
+) -> None:
+    """Nor repeats: to the last digit."""
+    received = data.draw(some_samples(every))
+    kept = {one.identity: one for one in received}
+    again = data.draw(st.permutations([*kept.values(), *kept.values()]))
+    places = {name: place for place, name in enumerate(priority)}
+    question = Question("steps", every, zone, priority=places, explain=True)
+    cuts = data.draw(st.lists(st.integers(0, 100), max_size=5))
+    assert ask(filled(split(again, cuts)), question) == ask(filled([received]), question)
+
+
+@given(st.data(), everies, zones)
+def test_one_device_merged_is_its_plain_sum(
+    data: st.DataObject, every: str, zone: str | None
+) -> None:
+    """Overlaps within a device add up, and nothing is left out."""
+    received = [one._replace(device="Watch") for one in data.draw(some_samples(every))]
+    store = filled([received])
+    merged = ask(store, Question("steps", every, zone, explain=True))
+    for way in (Question("steps", every, zone, each=True), alone("Watch", every, zone)):
+        plain = ask(store, way)
+        assert [name_of(row) for row in plain] == ["Watch"] * len(plain)
+        assert [without(row, "device_name") for row in plain] == [
+            without(row, "devices") for row in merged
+        ]
+    assert [share["left_out"] for row in merged for share in row["devices"]] == [0] * len(merged)
+
+
+@given(st.data(), everies, zones)
+def test_one_of_several_devices_is_told_as_if_it_were_the_only_one(
+    data: st.DataObject, every: str, zone: str | None
+) -> None:
+    """Asked for by its name, or with `each`."""
+    received = data.draw(some_samples(every))
+    store = filled([received])
+    each = ask(store, Question("steps", every, zone, each=True))
+    for device in DEVICES:
+        named = ask(store, alone(device, every, zone))
+        assert named == [row for row in each if row["device_name"] == device]
+
+
+@given(st.data(), everies, zones, priorities)
+def test_merging_neither_doubles_nor_drops(
+    data: st.DataObject, every: str, zone: str | None, priority: list[str]
+) -> None:
+    """A bucket is what its devices give; what they give and what is left out is all they have."""
+    received = data.draw(some_samples(every))
+    store = filled([received])
+    places = {name: place for place, name in enumerate(priority)}
+    merged = ask(store, Question("steps", every, zone, priority=places, explain=True))
+    each = ask(store, Question("steps", every, zone, each=True))
+    for row in merged:
+        shares = row["devices"]
+        given = [share["sum"] for share in shares]
+        plain = [share["sum"] + share["left_out"] for share in shares]
+        same(row["sum"], float(sum(given)))
+        assert max(given) - 1e-5 <= row["sum"] <= sum(plain) + 1e-5
+        assert row["count"] == sum(share["count"] for share in shares)
+        if zone is not None:
+            mine = {name_of(one): one for one in each if one["start"] == row["start"]}
+            assert {share["device_name"] for share in shares} == set(mine)
+            for share in shares:
+                told_alone = mine[share["device_name"]]
+                same(share["sum"] + share["left_out"], told_alone["sum"])
+                assert share["count"] == told_alone["count"]
+    total = sum(row["sum"] for row in each)
+    assert sum(row["sum"] for row in merged) <= total * (1 + 1e-9) + 1e-5
+
+
+@given(st.data(), zones, priorities, st.booleans())
+def test_hours_add_up_to_their_day(
+    data: st.DataObject, zone: str | None, priority: list[str], each: bool
+) -> None:
+    """Sums and counts, by the date that the hour is told with."""
+    received = data.draw(some_samples("hour"))
+    store = filled([received])
+    places = {name: place for place, name in enumerate(priority)}
+    days, hours = (
+        ask(store, Question("steps", every, zone, each=each, priority=places))
+        for every in ("day", "hour")
+    )
+    for row in days:
+        parts = [
+            hour
+            for hour in hours
+            if hour["start"][:10] == row["start"][:10] and name_of(hour) == name_of(row)
+        ]
+        same(row["sum"], float(sum(part["sum"] for part in parts)))
+        assert row["count"] == sum(part["count"] for part in parts)
+    assert sum(row["count"] for row in days) == sum(hour["count"] for hour in hours)
+
+
+@given(st.data(), everies, zones)
+def test_from_and_to_choose_whole_buckets(
+    data: st.DataObject, every: str, zone: str | None
+) -> None:
+    """Those that start in [from, to), as they are in the whole."""
+    received = data.draw(some_samples(every))
+    store = filled([received])
+    whole = ask(store, Question("steps", every, zone, explain=True))
+    edges = [
+        times.read(row[name])[0] + beside * 10_000_000
+        for row in whole
+        for name in ("start", "end")
+        for beside in (-1, 0, 1)
+    ]
+    begin, end = (data.draw(st.sampled_from(edges)) for _ in "ab")
+    bounds = {"begin": Bound(begin, local=False), "end": Bound(end, local=False)}
+    found = ask(store, Question("steps", every, zone, explain=True, **bounds))
+    assert found == [row for row in whole if begin <= times.read(row["start"])[0] < end]
+
+
+@given(st.data(), everies, zones)
+def test_bounds_without_an_offset_are_readings_of_the_local_clock(
+    data: st.DataObject, every: str, zone: str | None
+) -> None:
+    """Of the zone, or of each sample's own."""
+    received = data.draw(some_samples(every))
+    store = filled([received])
+    whole = ask(store, Question("steps", every, zone))
+    readings = [times.read(row["start"][:19])[0] for row in whole]
+    begin, end = (data.draw(st.sampled_from(readings)) for _ in "ab")
+    bounds = {"begin": Bound(begin, local=True), "end": Bound(end, local=True)}
+    found = ask(store, Question("steps", every, zone, **bounds))
+    expected = [row for row, reading in zip(whole, readings, strict=True) if begin <= reading < end]
+    if every in {"minute", "hour"} and zone is not None:
+        # An hour that clocks show twice is the first of the two for a bound.
+        assert all(row in found for row in expected if readings.count(begin) == 1) or begin >= end
+    else:
+        assert found == expected
+
+
+def alone(device: str, every: str, zone: str | None) -> Question:
+    """The question for one device."""
+    return Question("steps", every, zone, device=device, each=True)
+
+
+def name_of(row: dict[str, Any]) -> str | None:
+    """Whose row it is."""
+    return row.get("device_name")
+
+
+def without(row: dict[str, Any], name: str) -> dict[str, Any]:
+    """The same without a member."""
+    return {key: value for key, value in row.items() if key != name}

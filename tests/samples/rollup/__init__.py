@@ -1,0 +1,1 @@
+"""Rollups on arrays: who counts when, and how numbers are grouped."""

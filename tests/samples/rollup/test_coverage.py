@@ -1,0 +1,63 @@
+"""Who counts when, tick by tick."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from uptake.samples.rollup.coverage import counting
+
+Piece = tuple[int, int, int]
+"""Begin, end and rank."""
+
+END = 60
+pieces = st.tuples(st.integers(0, END), st.integers(0, END), st.integers(0, 11)).map(
+    lambda piece: (min(piece[:2]), max(piece[:2]), piece[2])
+)
+
+
+def counted(pieces: list[Piece], owner: list[int]) -> list[int]:
+    """What the arrays give."""
+    begin, end, rank = np.array(pieces, np.int64).reshape(-1, 3).T
+    owners = np.array(owner, np.int64)
+    return counting(begin, end, owners[rank], rank, owners).tolist()
+
+
+def by_ticks(pieces: list[Piece], owner: list[int]) -> list[int]:
+    """The rule itself: at each tick, the device of the lowest rank that has a piece there."""
+
+    def best(at: int, *, points: bool) -> int | None:
+        there = [
+            rank
+            for begin, end, rank in pieces
+            if begin <= at < end or (points and begin == end == at)
+        ]
+        return owner[min(there)] if there else None
+
+    winners = [best(at, points=False) for at in range(END)]
+    return [
+        winners[begin:end].count(owner[rank])
+        if begin < end
+        else int(best(begin, points=True) == owner[rank])
+        for begin, end, rank in pieces
+    ]
+
+
+@given(st.lists(pieces, max_size=40), st.lists(st.integers(0, 5), min_size=12, max_size=12))
+def test_the_lowest_rank_counts_at_every_moment(pieces: list[Piece], owner: list[int]) -> None:
+    """Any pieces, long ones and points, of devices with several ranks each."""
+    assert counted(pieces, owner) == by_ticks(pieces, owner)
+
+
+def test_a_year_long_sample_fills_what_a_thousand_devices_leave() -> None:
+    """Whatever number of others it overlaps, and whatever number of devices there are."""
+    minutes = [(3 * i, 3 * i + 2, i) for i in range(100_000)]
+    owner = [i % 1000 for i in range(100_000)] + [1000]
+    found = counted([*minutes, (0, 300_000, 100_000)], owner)
+    assert found == [2] * 100_000 + [100_000]
+
+
+def test_many_samples_over_all_the_time_are_no_more_work_than_short_ones() -> None:
+    """Fifty thousand that each overlap all others: one device has all but the last tick."""
+    found = counted([(i, 100_000 + i, i % 2) for i in range(50_000)], [0, 1])
+    assert found[::2] == [100_000] * 25_000
+    assert found[1::2] == [0] * 24_999 + [1]

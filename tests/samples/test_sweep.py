@@ -1,0 +1,67 @@
+"""Merging a piece at a time gives what merging all at once gives."""
+
+from itertools import pairwise
+from typing import NamedTuple
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from samples.making import Told, columns_of, far_samples, latest_by_identity, samples
+from uptake.samples import columns
+from uptake.samples.sweep import swept
+
+
+class Kept(NamedTuple):
+    """A batch as a store keeps it."""
+
+    sequence: int
+    first: int
+    last: int
+    columns: bytes
+
+
+def kept(batches: list[list[Told]]) -> list[Kept]:
+    """Batches as they are kept, received in this order."""
+    found = []
+    for sequence, batch in enumerate(batches):
+        built = columns_of(batch)
+        ends = int(built.start[0]), int(built.start[-1])
+        found.append(Kept(sequence, *ends, columns.to_bytes(built)))
+    return found
+
+
+@given(
+    st.lists(samples() | far_samples(), min_size=1, max_size=30),
+    st.data(),
+    st.sampled_from([0, 1, 3, 1000]),
+)
+def test_pieces_are_the_last_of_each_in_order(
+    received: list[Told], data: st.DataObject, most_waiting: int
+) -> None:
+    """The law of `merge`, whatever the split, the order of reading, and the bound."""
+    cuts = data.draw(st.sets(st.integers(1, len(received))))
+    ends = sorted({0, *cuts, len(received)})
+    batches = data.draw(st.permutations(kept([received[a:b] for a, b in pairwise(ends)])))
+    pieces = list(swept(batches, most_waiting))
+    assert all(map(len, pieces))
+    assert [row for piece in pieces for row in columns.rows(piece)] == latest_by_identity(received)
+
+
+def test_batches_apart_come_apart() -> None:
+    """Each as it was, so that only one is held at a time."""
+    told = [
+        [Told("Watch", None, f"2024-01-0{day}T00:00:00Z", None, "count", 1.0)] for day in (3, 1, 2)
+    ]
+    pieces = [columns.rows(piece)[0]["start_date"] for piece in swept(kept(told))]
+    assert pieces == [f"2024-01-0{day}T00:00:00Z" for day in (1, 2, 3)]
+
+
+def test_a_long_overlap_is_let_go_piece_by_piece() -> None:
+    """A batch that reaches over all the others does not make them wait for its end."""
+    stamps = [f"2015-01-{day:02}T{hour:02}:00:00Z" for day in range(1, 10) for hour in range(24)]
+    reach = [Told("Watch", None, stamps[at], None, "count", 1.0) for at in (0, -1)]
+    hours = [[Told("Phone", None, stamp, None, "count", 1.0)] for stamp in stamps]
+    pieces = list(swept(kept([reach, *hours]), 20))
+    assert len(pieces) > 5
+    assert max(map(len, pieces)) < 30
+    assert sum(map(len, pieces)) == 2 + 9 * 24

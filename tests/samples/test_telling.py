@@ -1,0 +1,68 @@
+"""Many instants written at once: the same texts as one at a time."""
+
+from itertools import pairwise
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from uptake.samples import times
+from uptake.samples.telling import tell_all
+
+STAMPS = [
+    "0001-01-01T00:00:00Z",
+    "0001-01-01T00:00:00+23:59",
+    "1969-12-31T23:59:59.9999999Z",
+    "1970-01-01T00:00:00Z",
+    "2024-02-29T23:59:59.123-00:30",
+    "2024-03-01T00:00:00.123+05:45",
+    "9999-12-31T23:59:59.9999999-23:59",
+]
+stamps = st.builds(
+    lambda day, second, fraction, zone: (
+        f"{day}T{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}{fraction}{zone}"
+    ),
+    st.dates(),
+    st.integers(0, 86399),
+    st.one_of(st.just(""), st.from_regex(r"\.[0-9]{1,7}", fullmatch=True)),
+    st.one_of(
+        st.just("Z"), st.from_regex(r"[+-](0[0-9]|1[0-9]|2[0-3]):[0-5][0-9]", fullmatch=True)
+    ),
+)
+
+
+def told(texts: list[str]) -> list[str]:
+    """Texts read one at a time and written at once."""
+    read = np.array([times.read(text) for text in texts], np.int64).reshape(-1, 2)
+    chars, begins = tell_all(read[:, 0], read[:, 1])
+    whole = chars.tobytes().decode()
+    assert begins[-1] == len(whole)
+    return [whole[begin:end] for begin, end in pairwise(begins)]
+
+
+def test_times_are_written_as_they_were_told() -> None:
+    """Every shape, from the first year to the last, mixed and alone."""
+    assert told(STAMPS) == STAMPS
+    assert [told([stamp]) for stamp in STAMPS] == [[stamp] for stamp in STAMPS]
+
+
+def test_no_times_are_no_text() -> None:
+    """With the one place where it ends."""
+    assert told([]) == []
+
+
+@given(st.lists(stamps, max_size=20))
+def test_all_times_at_once_are_each_time_alone(texts: list[str]) -> None:
+    """Whatever stands beside them; `-00:00` is told as `+00:00`."""
+    expected = [times.tell(*times.read(text)) for text in texts]
+    assert told(texts) == expected
+
+
+@given(st.lists(st.integers(0, 86399), min_size=2, max_size=50), st.integers(0, 7))
+def test_times_of_one_shape_are_each_time_alone(seconds: list[int], digits: int) -> None:
+    """Which takes the fast way."""
+    fraction = "." + "1234567"[:digits] if digits else ""
+    texts = [
+        f"2023-10-29T{s // 3600:02}:{s // 60 % 60:02}:{s % 60:02}{fraction}+02:00" for s in seconds
+    ]
+    assert told(texts) == texts

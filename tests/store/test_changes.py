@@ -1,0 +1,80 @@
+"""The log of changes has an end, and names nobody who was erased."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from uptake.model.ids import user_hash
+from uptake.store import sqlite, tables
+from uptake.store.changes import LOG_BYTES, ROW_BYTES
+from uptake.store.sql import SqlStore
+from uptake.testing.store.listing import MANY, changed
+from uptake.testing.store.making import attributes, entry
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqlStore]:
+    """A new database."""
+    opened = sqlite.open_store(tmp_path / "uptake.db")
+    yield opened
+    opened.close()
+
+
+def log(store: SqlStore, *columns: Any) -> list[Any]:
+    """What the table of changes holds."""
+    with store.reading() as connection:
+        return list(connection.execute(select(*columns).select_from(tables.changes)))
+
+
+def test_a_log_stays_as_long_as_it_may_be(store: SqlStore) -> None:
+    """However much is written, in one process or in several; what is forgotten is told."""
+    _, start = changed(store, None)
+    _, other = changed(store, None, "other")
+    store.commit([entry(attributes("anna", a="1"), project="other")])
+    for page in range(8):
+        names = [f"{page} {i:05d} ".ljust(256, "x") for i in range(MANY)]
+        store.commit([entry(*(attributes(name) for name in names))])
+    [(size, rows)] = log(store, func.sum(func.length(tables.changes.c.users)), func.count())
+    assert size < LOG_BYTES * 9 // 8 + MANY * 260
+    assert rows <= 8
+    assert store.changes("default", start) is None
+    assert changed(store, other, "other")[0] == {"anna"}
+    _, following = changed(store, None)
+    store.commit([entry(attributes("last", a="1"))])
+    assert changed(store, following)[0] == {"last"}
+
+
+def test_rows_of_few_users_are_forgotten_too(store: SqlStore) -> None:
+    """A row has its size, even if it names one user only."""
+    store.commit([entry(attributes("anna", a="1"))])
+    [(size,)] = log(store, tables.changes.c.size)
+    assert size == ROW_BYTES + len('["anna"]')
+
+
+def test_an_erased_user_is_named_no_more(store: SqlStore) -> None:
+    """Only by a digest, which tells those who remember the user to forget it."""
+    _, start = changed(store, None)
+    store.commit([entry(attributes("anna", a="1"), attributes("bert", a="1"))])
+    store.commit([entry(attributes("bert", a="2"))])
+    store.commit([entry(attributes("anna", a="1"), project="other")])
+    with store.writing() as connection:
+        store._statements.changes.erase(connection, "default", "anna")
+    answer = store.changes("default", start)
+    assert answer is not None
+    assert [change.users for change in answer.changes] == [["bert"], ["bert"], []]
+    assert [change.erased for change in answer.changes] == [[], [], [user_hash("anna")]]
+    digest = "55579b557896d0ce1764c47fed644f9b35f58bad620674af23f356d80ed0c503"
+    assert user_hash("anna") == digest
+    assert changed(store, 1, "other")[0] == {"anna"}
+
+
+def test_a_database_that_was_put_back_is_noticed(store: SqlStore, tmp_path: Path) -> None:
+    """Whoever has seen more than there is begins anew."""
+    store.commit([entry(attributes("anna", a="1"))])
+    _, following = changed(store, None)
+    empty = sqlite.open_store(tmp_path / "other.db")
+    assert empty.changes("default", following) is None
+    empty.close()

@@ -1,0 +1,1 @@
+"""What files become when the uploader reads them."""

@@ -1,0 +1,324 @@
+"""Samples in CSV and Parquet files."""
+
+import csv
+import io
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from uptake.uploader.sources import UnknownSource, Unreadable, csv_blocks, opening
+from uptake.uploader.sources.csv_tables import CsvTable, Part
+from uptake.uploader.sources.file_source import Progress
+
+from .found import read_samples, steps, types_of
+
+OPEN_QUOTE = "a quote is not closed, or the row is far too long"
+HEADER = "user_id,metric,device_name,start_date,value,unit\n"
+ROW = "ada,steps,iPhone,2024-03-05T07:08:09+01:00,12,count\n"
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    """Where a test writes its CSV."""
+    return tmp_path / "samples.csv"
+
+
+def parquet(folder: Path, **differing: Any) -> Path:
+    """A Parquet file with one row a sample, three of them; what is `...` is left out."""
+    columns: dict[str, Any] = {
+        "user_id": ["ada"] * 3,
+        "metric": ["steps"] * 3,
+        "device_name": ["iPhone"] * 3,
+        "start_date": ["2024-03-05T07:08:09+01:00"] * 3,
+        "value": [12.0] * 3,
+        "unit": ["count"] * 3,
+    } | differing
+    path = folder / "samples.parquet"
+    pq.write_table(
+        pa.table({name: column for name, column in columns.items() if column is not ...}), path
+    )
+    return path
+
+
+def test_every_row_of_csv_is_a_sample(table: Path) -> None:
+    """Columns in any order, some left out, others ignored; an empty cell says nothing."""
+    table.write_text(
+        "mood,unit,value,start_date,device_name,device_version,metric,user_id,end_date\n"
+        "calm,count,12,2024-03-05T07:08:09+01:00,iPhone,17.3,steps,ada,2024-03-05\n"
+        'calm,count,1.2e1,2024-03-05T07:08:09+01:00,"iPhone","",steps,ada,\n'
+    )
+    told = {"device_version": "17.3", "end_date": "2024-03-05"}
+    assert read_samples(table) == ([steps(2, **told), steps(3)], [])
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_the_delimiter_is_told_by_the_header(table: Path, delimiter: str) -> None:
+    """Other tools write others."""
+    table.write_text((HEADER + ROW).replace(",", delimiter))
+    assert read_samples(table) == ([steps(2)], [])
+
+
+def test_quoted_cells_may_have_lines_within(table: Path) -> None:
+    """The line told is the one that a row begins on."""
+    quoted = ROW.replace("iPhone", '"i\n""Phone"",\r\n"')
+    table.write_text(HEADER + quoted + ROW + "ada\n" + ROW, newline="")
+    rows, unreadable = read_samples(table)
+    assert rows == [steps(2, device_name='i\n"Phone",\r\n'), steps(5), steps(7)]
+    assert unreadable == [(6, "has 1 cells where the header has 6")]
+
+
+def test_rows_of_csv_that_cannot_be_read_do_not_stop_the_rest(table: Path) -> None:
+    """Each is told with its line; blank ones are passed over."""
+    faulty = [
+        "ada,steps,iPhone,2024-03-05T07:08:09+01:00,twelve,count",
+        "",
+        "ada,steps,,2024-03-05T07:08:09+01:00,12,count",
+        "ada,steps,iPhone,2024-03-05T07:08:09+01:00,12",
+        ",,,,,",
+        "ada,sleep,iPhone,2024-03-05T07:08:09+01:00,12,count",
+        'ada,steps,iPhone,2024-03-05T07:08:09+01:00,"1,5",count',
+    ]
+    table.write_text(HEADER + ROW + "\n".join(faulty) + "\n" + ROW)
+    rows, unreadable = read_samples(table)
+    assert rows == [steps(2), steps(10)]
+    assert sorted(unreadable) == [
+        (3, "the value 'twelve' is no number"),
+        (5, "lacks device_name"),
+        (6, "has 5 cells where the header has 6"),
+        (8, "the metric 'sleep' is neither steps nor bpm"),
+        (9, "the value '1,5' is no number"),
+    ]
+
+
+def test_a_quote_that_is_not_closed_is_told(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What follows is read all the same, whether the file ends first or a row grows too long."""
+    open_ = ROW.replace("iPhone", '"iPhone')
+    expected = ([steps(2), *map(steps, range(4, 14))], [(3, OPEN_QUOTE)])
+    table.write_text(HEADER + ROW + open_ + ROW * 10)
+    assert read_samples(table) == expected
+    monkeypatch.setattr(csv_blocks, "BLOCK_BYTES", 100)
+    monkeypatch.setattr(csv_blocks, "MAX_LINE_BYTES", 200)
+    assert read_samples(table) == expected
+
+
+def test_a_quote_that_is_closed_too_late_is_told(table: Path) -> None:
+    """The rows in between are cells of another."""
+    table.write_text(HEADER + ROW + ROW.replace("iPhone", '"iPhone') + ROW.replace(",", '",') + ROW)
+    reason = "has 8 cells where the header has 6"
+    assert read_samples(table) == ([steps(2), steps(5)], [(3, reason)])
+
+
+def test_bytes_of_csv_that_are_not_utf_8_are_told(table: Path) -> None:
+    """On their own row alone, also when it has too few cells."""
+    row = ROW.encode()
+    table.write_bytes(
+        HEADER.encode() + row + row.replace(b"iPhone", b"i\xfcPhone") + b"\xfc\n"
+        + row.replace(b"iPhone", "iPhoné".encode())
+    )  # fmt: skip
+    rows, unreadable = read_samples(table)
+    assert rows == [steps(2), steps(5, device_name="iPhoné")]
+    assert sorted(unreadable) == [(3, "is not UTF-8"), (4, "has 1 cells where the header has 6")]
+
+
+def test_marks_and_line_ends_of_csv_do_not_matter(table: Path) -> None:
+    """As spreadsheets write them."""
+    table.write_bytes(
+        b"\xef\xbb\xbf" + (HEADER + ROW + ROW.rstrip()).replace("\n", "\r\n").encode()
+    )
+    assert read_samples(table) == ([steps(2), steps(3)], [])
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "has no header, which names the columns"),
+        ("\nada\n", "has no header, which names the columns"),
+        ("a,b,a\n", "the header names a twice"),
+        ("a,b\n", "no column 'metric', and none is mapped to it; found: a, b"),
+        (HEADER.replace("value", "count"), "no column 'value', and none is mapped to it; found: u"),
+    ],
+)
+def test_a_header_that_is_of_no_use_is_refused(table: Path, text: str, reason: str) -> None:
+    """At once, with the columns that were found."""
+    table.write_text(text)
+    with pytest.raises(UnknownSource) as refused:
+        opening.samples(table)
+    assert str(refused.value).startswith(f"{table}: {reason}")
+
+
+def test_columns_of_tables_can_be_mapped_and_defaults_given(table: Path, tmp_path: Path) -> None:
+    """The same for CSV and Parquet."""
+    table.write_text("wer,wann,wert\nada,2024-03-05T07:08:09+01:00,12\n")
+    columns = {"user_id": "wer", "start_date": "wann", "value": "wert"}
+    defaults: dict[str, Any] = {"metric": "steps", "unit": "count", "device": "iPhone"}
+    assert read_samples(table, columns=columns, **defaults) == ([steps(2)], [])
+    path = tmp_path / "samples.parquet"
+    pq.write_table(
+        pa.table({"wer": ["ada"], "wann": ["2024-03-05T07:08:09+01:00"], "wert": [12]}), path
+    )
+    assert read_samples(path, columns=columns, **defaults) == ([steps(1)], [])
+    for file in (table, path):
+        with pytest.raises(UnknownSource, match="no column 'wo'; found: wer, wann, wert"):
+            opening.samples(file, columns={**columns, "unit": "wo"}, **defaults)
+
+
+def test_every_row_of_parquet_is_a_sample(tmp_path: Path) -> None:
+    """Its place is its number; columns come in the types of every source."""
+    path = parquet(tmp_path, device_version=["17.3", None, "17.4"])
+    expected = [steps(1, device_version="17.3"), steps(2), steps(3, device_version="17.4")]
+    assert read_samples(path) == (expected, [])
+    codes, text = {pa.dictionary(pa.int32(), pa.string())}, {pa.string()}
+    types = [codes, codes, codes, codes, text, text, {pa.float64()}, codes, {pa.int64()}]
+    assert types_of(path) == types
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array([12, 13, 14], pa.int8()),
+        pa.array([12, 13, 14], pa.uint64()),
+        pa.array([12, 13, 14], pa.float32()),
+        pa.array([Decimal("12.0"), Decimal(13), Decimal(14)], pa.decimal128(9, 1)),
+        pa.array(["12", "13.0", "1.4e1"]),
+        pa.array(["12", "13", "14"]).dictionary_encode(),
+        pa.array(["12", "13", "14"], pa.large_string()),
+    ],
+    ids=lambda column: str(column.type),
+)
+def test_values_of_parquet_may_be_numbers_of_any_type(tmp_path: Path, column: pa.Array) -> None:
+    """Or text that tells numbers."""
+    rows, unreadable = read_samples(parquet(tmp_path, value=column))
+    assert ([row["value"] for row in rows], unreadable) == ([12.0, 13.0, 14.0], [])
+
+
+BERLIN = "Europe/Berlin"
+MOMENT = datetime(2024, 3, 5, 6, 8, 9, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("moments", "texts"),
+    [
+        (pa.array([MOMENT], pa.timestamp("s", BERLIN)), ["2024-03-05T07:08:09+01:00"]),
+        (pa.array([MOMENT], pa.timestamp("ns", BERLIN)), ["2024-03-05T07:08:09+01:00"]),
+        (pa.array([MOMENT], pa.timestamp("us", "UTC")), ["2024-03-05T06:08:09Z"]),
+        (pa.array([MOMENT], pa.timestamp("ms", "-03:30")), ["2024-03-05T02:38:09-03:30"]),
+        (pa.array([MOMENT.replace(tzinfo=None)], pa.timestamp("ms")), ["2024-03-05T06:08:09"]),
+        (pa.array([date(2024, 3, 5)]), ["2024-03-05"]),
+        (
+            pa.array(
+                [
+                    MOMENT + timedelta(milliseconds=120),
+                    MOMENT + timedelta(microseconds=120_001),
+                    MOMENT + timedelta(days=120),
+                ],
+                pa.timestamp("us", BERLIN),
+            ),
+            [
+                "2024-03-05T07:08:09.120+01:00",
+                "2024-03-05T07:08:09.120001+01:00",
+                "2024-07-03T08:08:09+02:00",
+            ],
+        ),
+        (
+            pa.array([-3_600_000_000_000, 1, 1_000_000_000], pa.timestamp("ns", "UTC")),
+            ["1969-12-31T23:00:00Z", "1970-01-01T00:00:00.000000001Z", "1970-01-01T00:00:01Z"],
+        ),
+        # Berlin was 53 minutes and 28 seconds ahead then, which no offset can tell.
+        (pa.array([-3_000_000_000], pa.timestamp("s", BERLIN)), ["1874-12-07T18:40:00+00:00"]),
+    ],
+    ids=lambda told: str(told.type) if isinstance(told, pa.Array) else "",
+)  # fmt: skip
+def test_timestamps_of_parquet_become_text(
+    tmp_path: Path, moments: pa.Array, texts: list[str]
+) -> None:
+    """ISO 8601 in the column's zone, with the digits that are needed and no others."""
+    filled = pa.concat_arrays([moments, moments[:1], moments[:1]])[:3]
+    rows, unreadable = read_samples(parquet(tmp_path, start_date=filled))
+    assert unreadable == []
+    assert [row["start_date"] for row in rows][: len(texts)] == texts
+
+
+def test_missing_ends_and_numeric_users_of_parquet_are_read(tmp_path: Path) -> None:
+    """Other tools make floating-point numbers of whole ones where some are missing."""
+    path = parquet(
+        tmp_path,
+        user_id=pa.array([42.0, None, 7.0]),
+        end_date=pa.array([None, MOMENT, None], pa.timestamp("us", "UTC")),
+    )
+    expected = [
+        steps(1, user_id="42"),
+        steps(2, user_id=None, end_date="2024-03-05T06:08:09Z"),
+        steps(3, user_id="7"),
+    ]
+    assert read_samples(path) == (expected, [])
+
+
+def test_rows_of_parquet_that_cannot_be_read_do_not_stop_the_rest(tmp_path: Path) -> None:
+    """Nulls where there must be none, and what is no number."""
+    path = parquet(tmp_path, value=[12.0, float("nan"), None], unit=["count", None, "count"])
+    rows, unreadable = read_samples(path)
+    assert (rows, unreadable) == ([steps(1)], [(2, "lacks unit"), (3, "lacks value")])
+
+
+def test_columns_of_parquet_that_hold_no_text_are_refused(tmp_path: Path) -> None:
+    """Lists as names, times as values, and so on."""
+    for column, values in {"unit": [["count"]] * 3, "value": [True] * 3}.items():
+        with pytest.raises(UnknownSource, match=f"column '{column}' is of type "):
+            opening.samples(parquet(tmp_path, **{column: values}))
+    with pytest.raises(UnknownSource, match=r"column 'value' is of type timestamp.*, not numbers"):
+        opening.samples(parquet(tmp_path, value=[MOMENT] * 3))
+    with pytest.raises(UnknownSource, match="no column 'unit', and none is mapped to it; found: u"):
+        opening.samples(parquet(tmp_path, unit=...))
+
+
+def test_a_damaged_parquet_file_is_told(tmp_path: Path) -> None:
+    """Without its footer at once, within its pages when they are reached."""
+    path = parquet(tmp_path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-8])
+    with pytest.raises(UnknownSource, match="not a Parquet file"):
+        opening.samples(path)
+    path.write_bytes(whole[:4] + b"\xff" * 60 + whole[64:])
+    rows, [(place, reason)] = read_samples(path)
+    assert (rows, place) == ([], 0)
+    assert reason.startswith("cannot be read any further: ")
+
+
+CELLS = st.text(st.sampled_from('ab",;\n\r é'), max_size=6)
+
+
+@settings(deadline=None)
+@given(st.lists(st.lists(CELLS, min_size=2, max_size=4), max_size=12), st.integers(1, 400))
+def test_any_cells_come_back_with_their_lines(rows: list[list[str]], block: int) -> None:
+    """Whatever is quoted, wherever blocks end, and with rows that have too many cells between."""
+    text, line = '"a","b"\n', 2
+    expected, misshapen = [], []
+    for row in rows:
+        written = io.StringIO()
+        csv.writer(written, lineterminator="\n", quoting=csv.QUOTE_ALL).writerow(row)
+        if len(row) == 2:
+            expected.append((line, tuple(row)))
+        else:
+            misshapen.append(line)
+        text += written.getvalue()
+        line += written.getvalue().count("\n")
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(csv_blocks, "BLOCK_BYTES", block)
+        path = Path(folder) / "cells.csv"
+        path.write_bytes(text.encode())
+        parts = list(CsvTable(path, quoted_empty=True).parts(Progress()))
+    assert [
+        line for part in parts if isinstance(part, Unreadable) for line in [part.line]
+    ] == misshapen
+    batches = [part for part in parts if isinstance(part, Part)]
+    lines = [line for part in batches for line in part.lines.to_pylist()]
+    cells = [tuple(row.values()) for part in batches for row in part.batch.to_pylist()]
+    assert list(zip(lines, cells, strict=True)) == expected

@@ -1,0 +1,148 @@
+"""Laws of what is gathered into requests, for any sources, any limits and any memory."""
+
+import tempfile
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import msgspec
+import pyarrow as pa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from uptake.formats.gerosense.encode import WIRES
+from uptake.uploader.faults import Faults
+from uptake.uploader.ledger import Ledger, read_ledger
+from uptake.uploader.ledger.runs import begin
+from uptake.uploader.ledger.samples import SamplesLedger
+from uptake.uploader.samples.gathering import Gathering
+from uptake.uploader.samples.jobs import Office, SamplesJob
+from uptake.uploader.sources import SAMPLES
+from uptake.uploader.tally import Tally
+
+from .sending import Sample, sample
+
+LEAST, MOST = 3, 7
+WIRE = replace(WIRES[1], least=LEAST, most=MOST)
+
+samples = st.builds(
+    sample,
+    st.sampled_from(["ann", "ben"]),
+    st.integers(0, 12),
+    st.integers(-1, 3).map(float),
+    metric=st.sampled_from(["steps", "bpm"]),
+)
+sources = st.lists(st.lists(samples, max_size=30), max_size=4)
+
+
+@dataclass
+class Receiver:
+    """Keeps samples by identity, the last received; refuses values that are not positive.
+
+    Attributes:
+        held: value by user, metric and start.
+        lost: whether answers are lost, for some of the requests.
+    """
+
+    held: dict[tuple[str, str, str], float] = field(default_factory=dict)
+    requests: int = 0
+
+    def take(self, job: SamplesJob, *, lost: bool = False) -> None:
+        """Take a request in, and answer it unless the answer is lost."""
+        job.sent()
+        body = msgspec.json.decode(job.request().body)
+        data = body["data"]
+        assert LEAST <= len(data) <= MOST
+        errors = []
+        for index, one in enumerate(data):
+            if one["value"] > 0:
+                key = body["user_id"], body["data_type"], one["start_date"]
+                self.held[key] = one["value"]
+            else:
+                errors.append({"index": index, "field": "value", "code": "low", "message": "low"})
+        self.requests += 1
+        if not lost:
+            rejected = len(errors)
+            answer = {"accepted": len(data) - rejected, "rejected": rejected, "errors": errors}
+            status = 200 if not rejected else 207 if rejected < len(data) else 400
+            assert job.answered(status, msgspec.json.encode(answer)) == []
+
+
+def run(
+    ledger: Ledger,
+    receiver: Receiver,
+    batches: list[list[Sample]],
+    room: int,
+    *,
+    lost: bool = False,
+) -> Tally:
+    """One run over batches of a source; with room for so many bytes."""
+    noted = SamplesLedger(begin(ledger, "http://x", WIRE.name, None))
+    office = Office(WIRE, noted, Tally(), Faults(None, tally := Tally()))
+    office = replace(office, tally=tally)
+    gathering = Gathering(office, lambda job: receiver.take(job, lost=lost), room=room)
+    for number, batch in enumerate(batches):
+        told = [{**one, "line": line} for line, one in enumerate(batch, 1)]
+        gathering.take(pa.RecordBatch.from_pylist(told, SAMPLES), f"file-{number}")
+    gathering.finish()
+    noted.tidy(gathering.replaced)
+    return tally
+
+
+def wanted(batches: list[list[Sample]]) -> dict[tuple[str, str, str], float]:
+    """What the receiver should hold: the last of each that it takes."""
+    return {
+        (one["user_id"], one["metric"], one["start_date"]): one["value"]
+        for batch in batches
+        for one in batch
+        if one["value"] > 0
+    }
+
+
+def fresh() -> Ledger:
+    """A ledger in memory."""
+    return read_ledger(Path(tempfile.gettempdir()) / "there-is-no-such.ledger")
+
+
+def check(ledger: Ledger, receiver: Receiver, batches: list[list[Sample]], tally: Tally) -> None:
+    """Nothing is left, and the receiver holds the last of everything but what waits."""
+    assert tally.left == 0
+    waiting = {
+        (user, metric, msgspec.json.decode(item)["start_date"])
+        for user, metric, item in ledger.rows("SELECT user_id, metric, item FROM waiting")
+    }
+    assert len(waiting) <= 4 * (LEAST - 1)
+    want = wanted(batches)
+    there = {key: value for key, value in want.items() if key not in waiting}
+    assert {key: receiver.held.get(key) for key in there} == there
+
+
+@settings(deadline=None)
+@given(sources, st.sampled_from([0, 10**9]))
+def test_the_last_of_everything_arrives_and_a_second_run_sends_nothing(
+    batches: list[list[Sample]], room: int
+) -> None:
+    """However it is cut, and however little memory there is."""
+    ledger, receiver = fresh(), Receiver()
+    check(ledger, receiver, batches, run(ledger, receiver, batches, room))
+    before = receiver.requests
+    waiting = ledger.rows("SELECT 1 FROM waiting")
+    again = run(ledger, receiver, batches, 10**9)
+    check(ledger, receiver, batches, again)
+    if room and not waiting:
+        assert receiver.requests == before
+    ledger.close()
+
+
+@settings(deadline=None)
+@given(sources, sources, sources)
+def test_a_run_that_lost_all_its_answers_is_made_good(
+    first: list[list[Sample]], second: list[list[Sample]], third: list[list[Sample]]
+) -> None:
+    """The receiver may hold what the ledger does not know: the next runs put it right."""
+    ledger, receiver = fresh(), Receiver()
+    run(ledger, receiver, first, 10**9)
+    run(ledger, receiver, second, 10**9, lost=True)
+    check(ledger, receiver, third, run(ledger, receiver, third, 10**9))
+    everything = [*first, *second, *third]
+    check(ledger, receiver, everything, run(ledger, receiver, everything, 10**9))
+    ledger.close()

@@ -1,0 +1,193 @@
+"""What is done when the other side is slow, full, gone, or says no."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+from uptake.formats.base import BEARER
+from uptake.testing.live import LiveServer
+from uptake.uploader.sending.connection import (
+    Answer,
+    Connection,
+    Request,
+    WrongAddress,
+    destination,
+    fill,
+)
+from uptake.uploader.sending.sender import retry_after, words
+
+from .misdeeds import Chances, Deed
+from .proxy import Proxy, proxying
+from .sending import Sender, some, told, write
+
+
+@pytest.fixture
+def proxy(live: LiveServer) -> Iterator[Proxy]:
+    """Before the live server; well-behaved until told otherwise."""
+    with proxying(live.url, Chances()) as before:
+        yield before
+
+
+@pytest.mark.parametrize(
+    "chances",
+    [
+        Chances(drop_before=0.25),
+        Chances(drop_after=0.25),
+        Chances(cut_request=0.15, cut_answer=0.15),
+        Chances(broken=0.25),
+        Chances(unavailable=0.25),
+    ],
+    ids=["drop before", "drop after", "cut", "500", "503"],
+)
+def test_what_may_go_well_yet_is_tried_again(
+    sender: Sender, proxy: Proxy, user: str, chances: Chances
+) -> None:
+    """Until all of it has arrived, once."""
+    proxy.behave(chances)
+    samples = [one for i in range(12) for one in some(f"{user}-{i}", 5)]
+    path = write(sender.folder / "samples.ndjson", samples)
+    through = Sender(sender.server, sender.key, sender.folder, proxy.url)
+    summary = through.uploader().send_samples(path)
+    assert (summary.acknowledged, summary.complete) == (60, True)
+    assert summary.retries > 0
+    assert sender.held(f"{user}-7") == some(f"{user}-7", 5)
+
+
+def test_being_asked_to_wait_is_no_failure(live: LiveServer, tmp_path: Path, user: str) -> None:
+    """A key that may be used three times a second: 429, and a pause for everything else too."""
+    sender = Sender(live, live.create_key("samples:write", rate="3/1s"), tmp_path)
+    samples = [one for i in range(9) for one in some(f"{user}-{i}", 3)]
+    began = monotonic()
+    summary = sender.uploader(patience=0.5).send_samples(
+        write(tmp_path / "samples.ndjson", samples)
+    )
+    assert (summary.acknowledged, summary.complete) == (27, True)
+    assert summary.retries >= 1
+    assert monotonic() - began > 1
+
+
+def test_what_is_too_large_is_sent_in_parts(sender: Sender, user: str) -> None:
+    """A thousand samples with device names of 6000 characters are over 4 MiB."""
+    samples = [one | {"device_name": "x" * 6000} for one in some(user, 1000)]
+    summary = sender.send(samples)
+    assert (summary["acknowledged"], summary["requests"]) == (1000, 3)
+    assert len(sender.held(user)) == 1000
+
+
+def test_compressed_requests_arrive(sender: Sender, user: str) -> None:
+    """Uptake takes gzip."""
+    samples = some(user, 1000)
+    assert sender.send(samples, compressed=True)["acknowledged"] == 1000
+    assert sender.held(user) == samples
+
+
+def test_requests_are_compressed_where_the_other_side_says_it_takes_that(
+    live: LiveServer, key: str, tmp_path: Path, user: str
+) -> None:
+    """And only when it is elsewhere; vendors do not say it."""
+    path = write(tmp_path / "samples.ndjson", some(user, 2000))
+    # 127.0.0.1 as one number: the same place, but not by a name that is known to be here.
+    for url, compressed in ((live.url, False), (live.url.replace("127.0.0.1", "2130706433"), True)):
+        uploader = Sender(live, key, tmp_path, url).uploader()
+        assert uploader.send_samples(path).complete
+        assert uploader.session is not None
+        assert uploader.session._sender is not None
+        assert uploader.session._sender._compressed is compressed
+
+
+def test_an_endpoint_that_is_not_there_stops_the_run(sender: Sender, user: str) -> None:
+    """An address with a wrong path is no reason to try for minutes."""
+    path = write(sender.folder / "samples.ndjson", some(user, 3))
+    wrong = Sender(sender.server, sender.key, sender.folder, f"{sender.server.url}/intake")
+    summary = wrong.uploader().send_samples(path)
+    assert "has no such endpoint (404)" in summary.stopped
+    assert (summary.left, summary.retries) == (3, 0)
+
+
+def test_a_receiver_that_falls_silent_is_given_up(sender: Sender, proxy: Proxy, user: str) -> None:
+    """After the patience that was granted; the next run sends the rest."""
+    through = Sender(sender.server, sender.key, sender.folder, proxy.url)
+    path = write(sender.folder / "samples.ndjson", some(user, 5))
+    assert through.uploader().send_samples(path).complete
+    proxy.behave(Chances(drop_before=1.0))
+    later = write(sender.folder / "later.ndjson", some(user, 9))
+    summary = through.uploader(patience=0.3).send_samples(later)
+    assert "has taken nothing" in summary.stopped
+    assert (summary.known, summary.left) == (5, 4)
+    assert proxy.counts[Deed.DROP_BEFORE] > 1
+    proxy.behave()
+    assert told(through.uploader().send_samples(later))["acknowledged"] == 4
+
+
+@pytest.mark.parametrize(
+    ("told_seconds", "seconds"),
+    [("3", 3.0), ("", 0.0), ("soon", 0.0), ("86400", 3600.0), ("Sat, 01 Jan 2000 00:00:00 GMT", 0)],
+)
+def test_retry_after_is_read(told_seconds: str, seconds: float) -> None:
+    """Seconds or a date; an hour at most."""
+    assert retry_after(Answer(429, {"retry-after": told_seconds}, b"")) == seconds
+
+
+def test_what_an_answer_says_fits_in_a_line() -> None:
+    """However long it is."""
+    assert words(b"a\n  b") == "a b"
+    assert words(b" ") == "without a word"
+    assert len(words(b"x" * 10_000)) == 200
+
+
+@pytest.mark.parametrize(
+    ("url", "known"),
+    [
+        ("http://localhost:8000/", "http://localhost:8000"),
+        ("HTTPS://Intake.Example:443/up/", "https://intake.example/up"),
+        ("http://[::1]:80", "http://[::1]"),
+    ],
+)
+def test_an_address_is_known_in_one_form(url: str, known: str) -> None:
+    """So that there is one ledger for it."""
+    assert destination(url).url == known
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["localhost:8000", "ftp://x", "http://", "http://x?apiKey=1", "http://u:p@x", "http://x:port"],
+)
+def test_what_is_no_address_is_refused(url: str) -> None:
+    """A key has no place in it."""
+    with pytest.raises(WrongAddress):
+        destination(url)
+
+
+def test_user_ids_and_types_are_quoted_in_paths() -> None:
+    """Whatever they are made of."""
+    assert fill("/users/{user-id}/images", "user-id", "a/b?c d") == "/users/a%2Fb%3Fc%20d/images"
+
+
+def test_a_connection_is_kept_and_opened_again(proxy: Proxy, key: str) -> None:
+    """One is enough for many requests; one that was closed meanwhile costs nothing."""
+    connection = Connection(destination(proxy.url), BEARER, key, 10.0)
+    asked = Request("/health/live", b"", "", method="GET")
+    try:
+        for _ in range(5):
+            assert connection.send(asked).status == 200
+        assert proxy.connections == 1
+    finally:
+        connection.close()
+
+
+def test_the_library_loads_nothing_of_the_server() -> None:
+    """Neither its own parts nor what they stand on; nor does `uptake` alone load the library."""
+    script = (
+        "import sys, uptake\n"
+        "assert not [m for m in sys.modules if m.startswith('uptake.')]\n"
+        "uptake.Client, uptake.Uploader\n"
+        "apart = ('http', 'intake', 'store', 'blobs', 'reading', 'wiring', 'cli', 'settings')\n"
+        "bad = [m for m in sys.modules if m.split('.')[:2] in [['uptake', a] for a in apart]]\n"
+        "bad += [m for m in ('litestar', 'sqlalchemy', 'granian', 'PIL') if m in sys.modules]\n"
+        "assert not bad, bad\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)

@@ -1,0 +1,139 @@
+"""What is said of sources, ledger and server together."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from uptake import Uploader
+from uptake.uploader.sending.job import Halt
+from uptake.uploader.verify.server import Unreachable
+
+from .conftest import VENDOR_KEY
+from .misdeeds import Chances
+from .proxy import proxying
+from .sending import Sender, sample, some, write
+from .vendor_stub import VendorStub
+
+
+def verify(sender: Sender, *paths: Path, **options: Any) -> dict[str, Any]:
+    """What came of a comparison, counts of 0 and empty lists left out."""
+    found = sender.uploader().verify_samples(*paths, **options)
+    return {name: value for name, value in msgspec.to_builtins(found).items() if value}
+
+
+def test_what_was_sent_is_found_sample_for_sample(sender: Sender, user: str) -> None:
+    """Several users, devices and days, values that changed, and times told in other offsets."""
+    samples = [
+        *some(user, 4000),
+        *some(f"{user}-2", 5, device_name="Watch", end_date=None),
+        sample(user, 3999, value=7),
+        sample(f"{user}-2", 9, start_date="2026-02-01T00:30:00+01:00", end_date=None),
+    ]
+    path = write(sender.folder / "samples.ndjson", samples)
+    assert sender.uploader().send_samples(path).complete
+    assert verify(sender, path) == {"users": 2, "expected": 4006, "found": 4006}
+
+
+def test_every_gap_is_listed_by_device_and_day(sender: Sender, user: str) -> None:
+    """What was never sent, and what the server holds with another value."""
+    there = [*some(user, 5), *some(user, 3, first=1500)]
+    assert sender.send(there)["acknowledged"] == 8
+    changed = sample(user, 1501, value=9)
+    samples = [*there, sample(user, 7), changed, sample(user, 8, device_name="Watch")]
+    path = write(sender.folder / "more.ndjson", samples)
+    found = verify(sender, path)
+    assert {name: found[name] for name in ("expected", "found", "missing", "different")} == {
+        "expected": 10,
+        "found": 7,
+        "missing": 2,
+        "different": 1,
+    }
+    gaps = {(gap["device_name"], gap["day"]): gap for gap in found["gaps"]}
+    assert gaps["iPhone", "2026-01-31"] == {
+        "user_id": user,
+        "metric": "steps",
+        "device_name": "iPhone",
+        "day": "2026-01-31",
+        "expected": 6,
+        "missing": 1,
+        "different": 0,
+        "acknowledged": 0,
+        "samples": [{"file": str(path), "line": 9, "start": "2026-01-31T00:07:00Z"}],
+    }
+    assert gaps["iPhone", "2026-02-01"]["different"] == 1
+    assert gaps["iPhone", "2026-02-01"]["samples"][0]["line"] == 10
+    assert gaps["Watch", "2026-01-31"]["missing"] == 1
+    assert len(gaps) == 3
+
+
+def test_what_the_server_has_besides_is_no_gap(sender: Sender, user: str) -> None:
+    """It is counted."""
+    sender.send(some(user, 10))
+    path = write(sender.folder / "fewer.ndjson", some(user, 4))
+    assert verify(sender, path) == {"users": 1, "expected": 4, "found": 4, "more": 6}
+
+
+def test_refused_samples_are_not_expected(sender: Sender, user: str) -> None:
+    """They are counted apart."""
+    samples = [*some(user, 5), sample(user, 9, value=-1)]
+    sender.send(samples)
+    path = write(sender.folder / "samples.ndjson", samples)
+    assert verify(sender, path) == {"users": 1, "expected": 5, "found": 5, "refused": 1}
+
+
+def test_what_the_server_lacks_can_be_forgotten_and_sent_again(sender: Sender, user: str) -> None:
+    """Here a key of another project: the ledger says that everything was acknowledged."""
+    path = write(sender.folder / "samples.ndjson", some(user, 40))
+    assert sender.uploader().send_samples(path).acknowledged == 40
+    sender.server.command("projects", "create", user)
+    key = sender.server.create_key(project=user)
+    other = Sender(sender.server, key, sender.folder)
+    summary = other.uploader().send_samples(path)
+    assert (summary.known, summary.complete) == (40, True)
+    assert "the ledger was filled with another key" in summary.notices[0]
+    found = verify(other, path)
+    assert (found["missing"], found["gaps"][0]["acknowledged"]) == (40, 40)
+    assert verify(other, path, forget=True)["forgotten"] == 40
+    assert other.uploader().send_samples(path).acknowledged == 40
+    assert verify(other, path) == {"users": 1, "expected": 40, "found": 40}
+
+
+def test_what_cannot_be_looked_for_is_counted(sender: Sender, user: str) -> None:
+    """A time that is none, a row that cannot be read."""
+    samples = [*some(user, 3), sample(user, 5, start_date="noon")]
+    path = write(sender.folder / "samples.ndjson", samples)
+    path.write_bytes(path.read_bytes() + b"{\n")
+    sender.uploader().send_samples(path)
+    found = verify(sender, path)
+    assert found == {"users": 1, "expected": 3, "found": 3, "unclear": 1, "unreadable": 1}
+
+
+def test_a_key_without_the_scope_is_told_so(sender: Sender, user: str) -> None:
+    """In one line."""
+    path = write(sender.folder / "samples.ndjson", some(user, 3))
+    key = sender.server.create_key("samples:write")
+    uploader = Uploader(sender.server.url, key, ledger=sender.folder / "ledger")
+    with pytest.raises(Halt, match="the key may not read"):
+        uploader.verify_samples(path)
+
+
+def test_days_that_agree_are_not_looked_into(sender: Sender, user: str) -> None:
+    """One question for each user and metric, however many samples there are."""
+    path = write(sender.folder / "samples.ndjson", [*some(user, 5000), *some(f"{user}-2", 3)])
+    with proxying(sender.server.url, Chances()) as proxy:
+        through = Sender(sender.server, sender.key, sender.folder, proxy.url)
+        assert through.uploader().send_samples(path).complete
+        before = proxy.counts.total()
+        assert verify(through, path) == {"users": 2, "expected": 5003, "found": 5003}
+        assert proxy.counts.total() - before == 2
+
+
+def test_a_vendor_cannot_be_asked(vendors: VendorStub, tmp_path: Path) -> None:
+    """It has no read API: that is not to be taken for samples that are missing."""
+    path = write(tmp_path / "samples.ndjson", some("ann", 3))
+    uploader = Uploader(vendors.url, VENDOR_KEY, ledger=tmp_path / "ledger")
+    assert uploader.send_samples(path).complete
+    with pytest.raises(Unreachable, match="does not answer as Uptake's read API does"):
+        uploader.verify_samples(path)

@@ -1,0 +1,198 @@
+"""A second implementation of the five endpoints, from the vendors' documents alone."""
+
+import json
+import socket
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from uploader.vendors import gerosense, ptengine, questionpro, thymia
+from uploader.vendors.desk import Answer, Kept, Known, Refused, Request, Vendor
+
+VENDORS: tuple[Vendor, ...] = (thymia, ptengine, questionpro, gerosense)
+IDLE_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A request that was refused, or a part of it: where, with what status, and why."""
+
+    path: str
+    status: int
+    why: str
+
+
+@dataclass
+class VendorStub:
+    """The four vendors on one address of this machine.
+
+    Attributes:
+        known: keys and types that were agreed; change them at any time.
+        pause_seconds: how long each request is held before it is judged.
+        url: its address, while it runs.
+        kept: what was accepted.
+        requests: how many came, by path.
+        statuses: how many answers, by status.
+        connections: how many were made.
+        most_at_once: the largest number of requests that were under way together.
+        refusals: those refused, whole or in part, in order.
+        faults: what went wrong in the stub itself; stays empty.
+        open: the connections that there are.
+    """
+
+    known: Known
+    pause_seconds: float = 0.0
+    url: str = ""
+    kept: Kept = field(default_factory=Kept)
+    requests: Counter[str] = field(default_factory=Counter)
+    statuses: Counter[int] = field(default_factory=Counter)
+    connections: int = 0
+    most_at_once: int = 0
+    refusals: list[Refusal] = field(default_factory=list)
+    faults: list[BaseException] = field(default_factory=list)
+    open: set[socket.socket] = field(default_factory=set)
+    _at_once: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def answer(self, request: Request) -> Answer:
+        """What the vendor of a path answers."""
+        time.sleep(self.pause_seconds)
+        answer = self._judged(request)
+        with self._lock:
+            self.statuses[answer.status] += 1
+            if answer.refused:
+                self.refusals.append(Refusal(request.path, answer.status, answer.refused))
+        return answer
+
+    def hang_up(self) -> None:
+        """End every connection, so that its thread ends."""
+        for connection in list(self.open):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def _judged(self, request: Request) -> Answer:
+        vendor = next((v for v in VENDORS if request.path.startswith(v.PREFIX)), None)
+        if vendor is None:
+            return Answer(404, refused="no vendor has this path")
+        try:
+            return vendor.answer(request, self.known, self.kept)
+        except Refused as refused:
+            return replace(vendor.refusal(refused), refused=str(refused))
+
+    @contextmanager
+    def counted(self, path: str) -> Iterator[None]:
+        """A request that is under way while the block runs."""
+        with self._lock:
+            self.requests[path] += 1
+            self._at_once += 1
+            self.most_at_once = max(self.most_at_once, self._at_once)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._at_once -= 1
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """One connection: requests one after another until the client closes."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1
+    timeout = IDLE_SECONDS
+    server: "_Server"
+
+    def _serve(self) -> None:
+        url = urlsplit(self.path)
+        with self.server.stub.counted(url.path):
+            told = self.headers.get("Content-Length", "0" if self.command == "GET" else "")
+            if not told.isdecimal():
+                self.close_connection = True
+                self._write(Answer(411))
+                return
+            length = int(told)
+            body = self.rfile.read(length)
+            if len(body) < length:
+                self.close_connection = True
+                return
+            query = parse_qs(url.query, keep_blank_values=True)
+            request = Request(self.command, url.path, query, self.headers, body)
+            self._write(self.server.stub.answer(request))
+
+    def do_GET(self) -> None:
+        """Serve what no endpoint takes."""
+        self._serve()
+
+    def do_PUT(self) -> None:
+        """Serve what no endpoint takes."""
+        self._serve()
+
+    def do_POST(self) -> None:
+        """Serve an upload."""
+        self._serve()
+
+    def _write(self, answer: Answer) -> None:
+        body = b"" if answer.body is None else json.dumps(answer.body).encode()
+        self.send_response(answer.status)
+        if body:
+            self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+        self.wfile.flush()
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+class _Server(ThreadingHTTPServer):
+    """A thread for each connection; all of them end with the server."""
+
+    daemon_threads = False
+    request_queue_size = 128
+
+    def __init__(self, stub: VendorStub) -> None:
+        self.stub = stub
+        super().__init__(("127.0.0.1", 0), _Handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self.stub.connections += 1
+        self.stub.open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self.stub.open.discard(request)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
+        error = sys.exception()
+        if error is not None and not isinstance(error, ConnectionError | TimeoutError):
+            self.stub.faults.append(error)
+
+
+@contextmanager
+def vendor_stub(known: Known, pause_seconds: float = 0.0) -> Iterator[VendorStub]:
+    """A stub that runs while the block does.
+
+    Raises:
+        AssertionError: something went wrong in the stub itself.
+    """
+    stub = VendorStub(known, pause_seconds)
+    with _Server(stub) as server:
+        stub.url = f"http://127.0.0.1:{server.server_address[1]}"
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield stub
+        finally:
+            server.shutdown()
+            thread.join()
+            stub.hang_up()
+    assert stub.faults == []

@@ -1,0 +1,1 @@
+"""The rules of the four vendors, each read from its document alone: nothing here is Uptake's."""

@@ -1,0 +1,92 @@
+"""Ptengine: upload of user attributes (seed 001)."""
+
+import time
+from typing import Any
+
+from uploader.vendors.desk import (
+    Answer,
+    Kept,
+    Known,
+    Refused,
+    Request,
+    admit,
+    bearer,
+    check_method,
+    check_plain,
+    json_body,
+    refuse,
+)
+
+PREFIX = "/v1/user/"
+PATH = "/v1/user/profiles"
+BAD_REQUEST = 400
+USER = "user_id"
+# Section 3, "Request Body".
+MOST_FIELDS = 50
+MOST_USERS = 100
+LONGEST_NAME = 50
+LONGEST_VALUE = 128
+
+
+def answer(request: Request, known: Known, kept: Kept) -> Answer:
+    """Keep the attributes of up to 100 users.
+
+    Raises:
+        Refused: something is not as the document says; nothing is kept then.
+    """
+    if request.path != PATH:
+        refuse(404, "no such resource")
+    check_method(request)
+    admit(known, bearer(request.headers))
+    check_plain(request)
+    body = json_body(request, BAD_REQUEST)
+    if not isinstance(body, dict) or set(body) != {"field_name", "values"}:
+        refuse(BAD_REQUEST, "the request body contains two fields: field_name and values")
+    names = _names(body["field_name"])
+    rows = _rows(body["values"], names)
+    with kept.lock:
+        for row in rows:
+            kept.attributes[row[USER]] |= {name: row[name] for name in names if name != USER}
+    return Answer(200, {"msg": "Success", "timestamp": int(time.time())})
+
+
+def _names(names: Any) -> list[str]:
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        refuse(BAD_REQUEST, "field_name: not a list of strings")
+    if USER not in names:
+        refuse(BAD_REQUEST, "field_name: must include user_id")
+    if len(names) > MOST_FIELDS:
+        refuse(BAD_REQUEST, "field_name: more than 50 fields")
+    if len(set(names)) != len(names):
+        refuse(BAD_REQUEST, "field_name: a name stands twice")
+    if not all(1 <= len(name) <= LONGEST_NAME for name in names):
+        refuse(BAD_REQUEST, "field_name: a name is empty or over 50 characters")
+    return names
+
+
+def _rows(rows: Any, names: list[str]) -> list[dict[str, str]]:
+    """The users by name of field.
+
+    The document counts a value's characters, has `""` for an empty one and shows strings alone:
+    so a value is a string.
+    """
+    if not isinstance(rows, list) or not rows:
+        refuse(BAD_REQUEST, "values: not a list of users")
+    if len(rows) > MOST_USERS:
+        refuse(BAD_REQUEST, "values: more than 100 users")
+    for index, row in enumerate(rows):
+        if not isinstance(row, list) or len(row) != len(names):
+            refuse(BAD_REQUEST, f"values[{index}]: does not correspond to field_name")
+        for value in row:
+            if not isinstance(value, str):
+                refuse(BAD_REQUEST, f"values[{index}]: a value is not a string")
+            if len(value) > LONGEST_VALUE:
+                refuse(BAD_REQUEST, f"values[{index}]: a value is over 128 characters")
+        if not row[names.index(USER)]:
+            refuse(BAD_REQUEST, f"values[{index}]: user_id is empty")
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def refusal(refused: Refused) -> Answer:
+    """The reason, in the envelope of section 7."""
+    return Answer(refused.status, {"msg": str(refused), "timestamp": int(time.time())})

@@ -1,0 +1,79 @@
+"""thymia: upload user data (seed 000)."""
+
+import re
+import uuid
+from typing import Any
+from urllib.parse import unquote
+
+from uploader.vendors.desk import (
+    Answer,
+    Kept,
+    Known,
+    Refused,
+    Request,
+    admit,
+    check_method,
+    check_plain,
+    json_body,
+    refuse,
+)
+
+PREFIX = "/v1/user-data"
+PATH = re.compile(r"/v1/user-data/([^/]+)")
+INVALID = 422
+"""The one failure that the document shows."""
+
+
+def answer(request: Request, known: Known, kept: Kept) -> Answer:
+    """Keep a document.
+
+    Raises:
+        Refused: it is not as the document says.
+    """
+    match = PATH.fullmatch(request.path)
+    if match is None:
+        refuse(404, "Not Found")
+    check_method(request)
+    keys = request.headers.get_all("x-api-key", [])
+    if not keys:
+        refuse(INVALID, "Field required", "header", "x-api-key")
+    admit(known, keys[0])
+    check_plain(request)
+    body = json_body(request, INVALID)
+    upload_type = unquote(match[1])
+    problems = _problems(body, upload_type, known.types)
+    if problems:
+        raise Refused(INVALID, *problems)
+    with kept.lock:
+        kept.documents[body["user"]["userLabel"]].append((upload_type, body["data"]))
+    return Answer(200, {"uploadId": str(uuid.uuid4())})
+
+
+def _problems(
+    body: Any, upload_type: str, types: set[str]
+) -> list[tuple[tuple[str | int, ...], str]]:
+    """All that is wrong: `user.userLabel` is a string, `data` an object, the type agreed."""
+    problems: list[tuple[tuple[str | int, ...], str]] = []
+    if upload_type not in types:
+        problems.append((("path", "upload_type"), "not an agreed type"))
+    if not isinstance(body, dict):
+        return [*problems, (("body",), "not an object")]
+    if not isinstance(body.get("user"), dict):
+        problems.append((("body", "user"), "not an object"))
+    elif not isinstance(body["user"].get("userLabel"), str):
+        problems.append((("body", "user", "userLabel"), "not a string"))
+    elif not body["user"]["userLabel"]:
+        problems.append((("body", "user", "userLabel"), "identifies nobody"))
+    if not isinstance(body.get("data"), dict):
+        problems.append((("body", "data"), "not an object"))
+    return problems
+
+
+def refusal(refused: Refused) -> Answer:
+    """An `HTTPValidationError`; a bare `detail` for what the document does not show."""
+    if refused.status != INVALID:
+        return Answer(refused.status, {"detail": str(refused)})
+    detail = [
+        {"loc": list(place), "msg": why, "type": "value_error"} for place, why in refused.reasons
+    ]
+    return Answer(INVALID, {"detail": detail})
