@@ -19,7 +19,7 @@ from pathlib import Path
 import httpx2
 from psycopg.sql import SQL
 
-from benchmarks import segments
+from benchmarks import processor, segments
 from benchmarks import server as servers
 from benchmarks.bodies import ITEMS, LARGE_BATCH, USERS, WORKLOADS, user_ids
 from benchmarks.load import LoadError, Measured, Plan, measure, prepare
@@ -68,13 +68,22 @@ class Footprint:
     workers: int
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What was measured when so much was there already."""
+
+    measured: Measured
+    milliseconds: float
+    """Processor time of the server and its database for each request."""
+
+
 @dataclass(slots=True)
 class Results:
     """Everything measured so far."""
 
     rates: dict[Row, list[Measured]] = field(default_factory=lambda: defaultdict(list))
     footprints: dict[Footprint, list[float]] = field(default_factory=lambda: defaultdict(list))
-    stored: dict[tuple[str, int], list[Measured]] = field(default_factory=lambda: defaultdict(list))
+    stored: dict[tuple[str, int], Stored] = field(default_factory=dict)
     faults: dict[Row | Footprint, list[str]] = field(default_factory=lambda: defaultdict(list))
 
 
@@ -163,11 +172,13 @@ class Benchmark:
                         if filled is None:
                             return
                         total += filled.issued
+                    used = processor.seconds(server)
                     seen = self._measure("then", server, row, total, self._settings.seconds)
                     if seen is None:
                         return
+                    used = (processor.seconds(server) - used) / seen.issued
                     total += seen.issued
-                    self.results.stored[subject, millions].append(seen)
+                    self.results.stored[subject, millions] = Stored(seen, used * 1000)
                 self._check(place, lambda: _kept_by_uptake(server, total))
                 server.stop()
         except ServerError as error:
