@@ -175,12 +175,6 @@ class Group:
         ]
         return sorted(found, key=lambda image: self.entries[image[0]].project)
 
-    @property
-    def owners(self) -> Collection[tuple[str, str]]:
-        """The users about whom something is written, by project."""
-        users, profiles = self.users.keys(), self.told.rows.keys()
-        return users | profiles if users and profiles else users or profiles
-
     def add_document(self, entry: Entry, record: DocumentRecord) -> None:
         """Have a document written whose upload id is claimed."""
         row = self._touch(entry, record.user_id)
