@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import report, segments, uploads
+from benchmarks import report, rollups, segments, uploads
 from benchmarks.apple_health import measure_apple_health
 from benchmarks.load import generator
 from benchmarks.rounds import GROWTH, PARTS, Benchmark, Settings
@@ -26,8 +26,8 @@ MAX_SECONDS = 60.0
 MAX_ROUNDS = 20
 MAX_WORKERS = 64
 _INTERRUPTED = 130
-UPLOADER = "uploader"
-"""The part that is measured after the servers."""
+UPLOADER, ROLLUPS = "uploader", "rollups"
+"""The parts that are measured after the servers."""
 
 
 def _scratch() -> Path:
@@ -49,9 +49,9 @@ def _settings() -> Settings:
     )
     parser.add_argument(
         "--only",
-        choices=(*PARTS, UPLOADER, GROWTH),
+        choices=(*PARTS, UPLOADER, ROLLUPS, GROWTH),
         nargs="+",
-        default=[*PARTS, UPLOADER],
+        default=[*PARTS, UPLOADER, ROLLUPS],
         help="measure these alone; growth is measured only when it is named here",
     )
     parser.add_argument(
@@ -102,6 +102,9 @@ def main() -> int:
         sent = None
         if UPLOADER in settings.parts:
             sent = uploads.measure(settings.scratch), measure_apple_health(settings.scratch)
+        rolled_up = None
+        if ROLLUPS in settings.parts:
+            rolled_up = rollups.measure(settings.scratch, settings.engines)
     except KeyboardInterrupt:
         print("interrupted: servers stopped, data folders deleted", file=sys.stderr)
         return _INTERRUPTED
@@ -114,6 +117,8 @@ def main() -> int:
         uploads.show(*sent, Console(width=report.WIDTH, highlight=False))
     for engine, figures in found.items():
         segments.show(figures, engine)
+    if rolled_up is not None:
+        rollups.show(rolled_up, Console(width=report.WIDTH, highlight=False))
     return 1 if benchmark.results.faults else 0
 
 

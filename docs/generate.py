@@ -7,7 +7,7 @@ from typing import Any
 
 import typer.main
 
-from uptake.cli import app
+from uptake.cli.commands import app
 from uptake.cli.keys import SECONDS
 from uptake.formats.questionpro.wire import ERRORS
 from uptake.http.access import SCOPES

@@ -7,30 +7,8 @@ import sys
 import typer
 from typer import _click as click  # Typer carries its own Click and exports no base of errors
 
-from uptake.cli import backup, db, demo, export, keys, projects, retention, send, serve, sql, types
-from uptake.cli.store import Failed
-from uptake.store.base import StoreUnavailable
-from uptake.wiring import Unusable
-
-app = typer.Typer(
-    name="uptake",
-    help="A self-hosted intake for data about users.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-app.command("serve")(serve.serve)
-app.command("demo")(demo.demo)
-app.command("backup")(backup.backup)
-app.command("restore")(backup.restore)
-app.command("export")(export.export)
-app.command("sql")(sql.sql)
-app.add_typer(keys.app, name="keys")
-app.add_typer(projects.app, name="projects")
-app.add_typer(types.app, name="types")
-app.add_typer(retention.app, name="retention")
-app.add_typer(db.app, name="db")
-app.add_typer(send.app, name="send")
+from uptake.cli.printing import Failed
+from uptake.cli.root import root
 
 DONE, FAILED, WRONG_USAGE = 0, 1, 2
 
@@ -46,6 +24,7 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run a command; 0 done, 1 failed or incomplete, 2 wrong usage."""
+    app, told = _loaded(arguments[:1])
     try:
         status = app(arguments, prog_name="uptake", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -53,11 +32,27 @@ def run(arguments: list[str]) -> int:
         return WRONG_USAGE
     except click.ClickException as error:
         return _fail(error.format_message(), WRONG_USAGE)
-    except (Failed, Unusable, StoreUnavailable, OSError) as error:
+    except told as error:
         return _fail(str(error), FAILED)
     except (KeyboardInterrupt, typer.Abort):
         return _fail("stopped", 130)
     return status if isinstance(status, int) else DONE
+
+
+def _loaded(command: list[str]) -> tuple[typer.Typer, tuple[type[Exception], ...]]:
+    """The command line, and what of it is told in one line.
+
+    Sending needs nothing of the server, which takes longer to load than a file to be found sent.
+    """
+    if command == ["send"]:
+        from uptake.cli import send  # noqa: PLC0415 - see above
+
+        app = root()
+        app.add_typer(send.app, name="send")
+        return app, (Failed, OSError)
+    from uptake.cli import commands  # noqa: PLC0415
+
+    return commands.app, commands.TOLD
 
 
 def _fail(message: str, status: int) -> int:

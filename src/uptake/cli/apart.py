@@ -6,7 +6,7 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
 
-from uptake.cli.store import Failed
+from uptake.cli.printing import Failed
 from uptake.wiring import Unusable
 
 

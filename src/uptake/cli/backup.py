@@ -15,7 +15,8 @@ from uptake.backup.manifest import Damaged, Manifest, read_manifest
 from uptake.backup.restoring import restore as restore_backup
 from uptake.backup.taking import NotEmpty, take
 from uptake.blobs import BlobsUnavailable
-from uptake.cli.store import DATA_DIR, BlobsUrl, Database, DataDir, Failed, Json, print_json
+from uptake.cli.printing import Failed, Json, print_json
+from uptake.cli.store import DATA_DIR, BlobsUrl, Database, DataDir
 from uptake.settings import Settings
 from uptake.store.base import StoreUnusable
 

@@ -15,7 +15,8 @@ import typer
 from rich.console import Console
 
 from uptake.cli.keys import issue
-from uptake.cli.store import Failed, opened
+from uptake.cli.printing import Failed
+from uptake.cli.store import opened
 from uptake.model import clock
 from uptake.store.records import DocumentType
 

@@ -9,17 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from uptake.blobs import BlobsUnavailable
-from uptake.cli.store import (
-    DATA_DIR,
-    BlobsUrl,
-    Database,
-    DataDir,
-    Failed,
-    Json,
-    opened_services,
-    print_json,
-    require_project,
-)
+from uptake.cli.printing import Failed, Json, print_json
+from uptake.cli.store import DATA_DIR, BlobsUrl, Database, DataDir, opened_services, require_project
 from uptake.cli.writing import to_file, to_folder, to_output
 from uptake.exports import (
     FORMS,

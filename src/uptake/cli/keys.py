@@ -6,17 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from uptake.cli.store import (
-    DATA_DIR,
-    Database,
-    DataDir,
-    Failed,
-    Json,
-    opened,
-    print_json,
-    print_table,
-    require_project,
-)
+from uptake.cli.printing import Failed, Json, print_json, print_table
+from uptake.cli.store import DATA_DIR, Database, DataDir, opened, require_project
 from uptake.http.access import SCOPES
 from uptake.model import clock, ids
 from uptake.model.items import user_id_fault

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from uptake.cli.store import DATA_DIR, Database, DataDir, Failed, Json, opened, print_json
+from uptake.cli.printing import Failed, Json, print_json
+from uptake.cli.store import DATA_DIR, Database, DataDir, opened
 from uptake.model import clock
 from uptake.store.base import AlreadyExists
 

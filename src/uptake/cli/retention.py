@@ -5,16 +5,8 @@ from typing import Annotated, get_args
 import msgspec
 import typer
 
-from uptake.cli.store import (
-    DATA_DIR,
-    Database,
-    DataDir,
-    Json,
-    opened,
-    print_json,
-    print_table,
-    require_project,
-)
+from uptake.cli.printing import Json, print_json, print_table
+from uptake.cli.store import DATA_DIR, Database, DataDir, opened, require_project
 from uptake.intake.retain import Due, due, faults_of
 from uptake.model import clock
 from uptake.store.base import DEFAULT_PROJECT, Store

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from uptake.cli import send_check
+from uptake.cli.printing import Json
 from uptake.cli.send_options import (
     REFUSED_FILE,
     As,
@@ -27,7 +28,6 @@ from uptake.cli.send_options import (
     columns_of,
 )
 from uptake.cli.send_run import send
-from uptake.cli.store import Json
 
 PARALLEL = 8
 PATIENCE = 300.0

@@ -8,6 +8,7 @@ import msgspec
 import typer
 from rich.console import Console
 
+from uptake.cli.printing import Json, print_json, print_table
 from uptake.cli.send_options import (
     As,
     Device,
@@ -23,7 +24,6 @@ from uptake.cli.send_options import (
     key_of,
 )
 from uptake.cli.send_run import telling_errors
-from uptake.cli.store import Json, print_json, print_table
 
 if TYPE_CHECKING:
     from uptake.uploader.verify.check import Gap, Verification

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import typer
 from msgspec import structs
 
+from uptake.cli.printing import Failed, print_json
 from uptake.cli.send_options import Common, key_of
 from uptake.cli.send_progress import showing
-from uptake.cli.store import Failed, print_json
 
 # What sends is loaded when something is to be sent: it would double the time of other commands.
 if TYPE_CHECKING:

@@ -18,7 +18,8 @@ from granian.server.mp import MPServer, WorkerProcess
 
 from uptake import wiring
 from uptake.cli.apart import apart
-from uptake.cli.store import DATA_DIR, BlobsUrl, Database, DataDir, Failed
+from uptake.cli.printing import Failed
+from uptake.cli.store import DATA_DIR, BlobsUrl, Database, DataDir
 from uptake.http.stopping import TOLD
 from uptake.settings import Settings
 

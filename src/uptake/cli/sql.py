@@ -8,16 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from uptake.blobs import BlobsUnavailable
-from uptake.cli.store import (
-    DATA_DIR,
-    BlobsUrl,
-    Database,
-    DataDir,
-    Failed,
-    opened_services,
-    print_table,
-    require_project,
-)
+from uptake.cli.printing import Failed, print_table
+from uptake.cli.store import DATA_DIR, BlobsUrl, Database, DataDir, opened_services, require_project
 from uptake.exports import NotPossible
 from uptake.store.base import DEFAULT_PROJECT
 

@@ -1,16 +1,14 @@
-"""What the commands share that work on a store: its options, and how they tell what they did."""
+"""What the commands share that work on a store: its options, and the store that they name."""
 
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import msgspec
 import typer
-from rich.cells import cell_len, set_cell_size
 
 from uptake import wiring
+from uptake.cli.printing import Failed
 from uptake.settings import Settings
 from uptake.store.base import Store
 from uptake.wiring import Services
@@ -31,13 +29,8 @@ BlobsUrl = Annotated[
     str,
     typer.Option("--blobs", envvar="UPTAKE_BLOBS", help="URL of the images; else in --data-dir."),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 DATA_DIR = Settings().data_dir
-
-
-class Failed(Exception):
-    """The work could not be done; the message is for the person at the terminal."""
 
 
 @contextmanager
@@ -76,17 +69,3 @@ def require_project(store: Store, name: str) -> None:
     """
     if name not in store.projects():
         raise Failed(f"there is no project {name!r}; 'uptake projects create {name}' makes it")
-
-
-def print_json(value: object) -> None:
-    """Print a value as one line of JSON."""
-    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
-
-
-def print_table(headings: Sequence[str], lines: Sequence[Sequence[Any]]) -> None:
-    """Print lines under headings, every cell whole however narrow the terminal is."""
-    cells = [headings, *(["" if cell is None else str(cell) for cell in line] for line in lines)]
-    widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
-    for line in cells:
-        padded = (set_cell_size(cell, width) for cell, width in zip(line, widths, strict=True))
-        sys.stdout.write("  ".join(padded).rstrip() + "\n")

@@ -6,17 +6,8 @@ from typing import Annotated
 import typer
 from msgspec import Raw
 
-from uptake.cli.store import (
-    DATA_DIR,
-    Database,
-    DataDir,
-    Failed,
-    Json,
-    opened,
-    print_json,
-    print_table,
-    require_project,
-)
+from uptake.cli.printing import Failed, Json, print_json, print_table
+from uptake.cli.store import DATA_DIR, Database, DataDir, opened, require_project
 from uptake.intake.schemas import InvalidSchema, compile_schema
 from uptake.model import clock
 from uptake.store.base import DEFAULT_PROJECT

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from uptake.cli.store import Failed
+from uptake.cli.printing import Failed
 from uptake.exports import Compression, Form, NotPossible, Progress, Question, compression_of
 from uptake.wiring import Services
 

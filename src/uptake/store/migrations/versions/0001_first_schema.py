@@ -139,6 +139,7 @@ def _create_items() -> None:
         sa.Column("names", sa.LargeBinary(), nullable=True),
         sa.Column("attributes", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("project_id", "user_id"),
+        postgresql_with={"fillfactor": 50},
         sqlite_with_rowid=False,
     )
     op.create_table(

@@ -1,0 +1,29 @@
+"""How commands tell what they did."""
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.cells import cell_len, set_cell_size
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+class Failed(Exception):
+    """The work could not be done; the message is for the person at the terminal."""
+
+
+def print_json(value: object) -> None:
+    """Print a value as one line of JSON."""
+    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
+
+
+def print_table(headings: Sequence[str], lines: Sequence[Sequence[Any]]) -> None:
+    """Print lines under headings, every cell whole however narrow the terminal is."""
+    cells = [headings, *(["" if cell is None else str(cell) for cell in line] for line in lines)]
+    widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
+    for line in cells:
+        padded = (set_cell_size(cell, width) for cell, width in zip(line, widths, strict=True))
+        sys.stdout.write("  ".join(padded).rstrip() + "\n")
