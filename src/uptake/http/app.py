@@ -73,7 +73,7 @@ def build(services: Services, write_line: Callable[[bytes], object]) -> ASGIApp:
     """
     access = Access(services.store)
     threads = ThreadPoolExecutor(services.blobs.parallel, thread_name_prefix="blobs")
-    stopping = Stopping()
+    stopping = Stopping(services.close)
     ingest = Ingest(access, Bodies(), services, stopping, threads)
 
     @asynccontextmanager
@@ -83,7 +83,7 @@ def build(services: Services, write_line: Callable[[bytes], object]) -> ASGIApp:
         stopping.listen()
         services.upkeep.start()
         yield
-        services.close()
+        stopping.close()
 
     uploads = [
         _upload(form, endpoint, ingest, services.public_url)

@@ -7,6 +7,8 @@ closes instead leaves its client in doubt whether the request was carried out.
 import asyncio
 import os
 import signal
+import threading
+from collections.abc import Callable
 
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
@@ -16,6 +18,10 @@ from uptake.model.problems import Kinds, Problem
 TOLD = signal.SIGUSR1
 """What the first process sends to those that serve; they then end by themselves."""
 
+LINGER_SECONDS = 5.0
+"""How long a process without requests may take to end: a connection whose client reads nothing any
+more, of an export that was broken off, would hold it for ever."""
+
 NOTICE_SECONDS = 0.3
 """How long they stay at least, so that those with an open connection learn of it."""
 
@@ -23,14 +29,20 @@ NOTICE_SECONDS = 0.3
 class Stopping:
     """Whether this process is about to stop, and how many requests it has still to answer.
 
+    Args:
+        close: what is done last; also where connections cannot be closed in order.
+
     Attributes:
         begun: set once it has been told; what takes longer than a request ends then.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, close: Callable[[], None]) -> None:
+        self._close = close
         self._told = False
         self.begun = asyncio.Event()
         self._under_way = 0
+        self._closing = threading.Lock()
+        self._closed = False
         self._quiet = asyncio.Event()
         self._ending: asyncio.Task[None] | None = None
 
@@ -81,4 +93,18 @@ class Stopping:
         while self._under_way:
             self._quiet.clear()
             await self._quiet.wait()
+        last = threading.Timer(LINGER_SECONDS, self._leave)
+        last.daemon = True
+        last.start()
         os.kill(os.getpid(), signal.SIGTERM)
+
+    def close(self) -> None:
+        """Do what is done last, once."""
+        with self._closing:
+            if not self._closed:
+                self._closed = True
+                self._close()
+
+    def _leave(self) -> None:
+        self.close()
+        os._exit(0)

@@ -84,12 +84,14 @@ class Exports:
         running = Running(opening)
         try:
             cursor = await self.run(running.open)
+            # Most of what can fail fails here, where the answer can still say so.
+            first = await self.run(running.next)
         except BaseException as error:
             await self.done(running)
             raise _problem(error) from error
         if cursor is not None:
             headers[CURSOR_HEADER] = cursor
-        return _Streamed(self, running, request_id, media_type, headers)
+        return _Streamed(self, running, first, request_id, headers, media_type)
 
     async def run(self, work: Any) -> Any:
         """Have something done by one of the threads."""
@@ -109,17 +111,19 @@ class _Streamed(ASGIResponse):
 
     _should_set_content_length = False
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what is sent, and how
         self,
         exports: Exports,
         running: Running,
+        first: bytes | None,
         request_id: str,
-        media_type: str,
         headers: dict[str, str],
+        media_type: str,
     ) -> None:
         super().__init__(headers=headers, media_type=media_type)
         self._exports = exports
         self._running = running
+        self._first = first
         self._request_id = request_id
 
     async def send_body(self, send: Send, receive: Receive) -> None:
@@ -129,10 +133,12 @@ class _Streamed(ASGIResponse):
             asyncio.ensure_future(self._exports.stopping.begun.wait()),
         ]
         try:
-            while (part := await self._exports.run(self._running.next)) is not None:
+            part = self._first
+            while part is not None:
                 sending = send({"type": "http.response.body", "body": part, "more_body": True})
                 if not await _taken(sending, ends):
                     return
+                part = await self._exports.run(self._running.next)
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         except (StoreUnavailable, BlobsUnavailable) as error:
             _log.error("export broken off", request_id=self._request_id, reason=str(error))
