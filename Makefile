@@ -38,7 +38,7 @@ check: lint ## Style, types, structure and the fast tests, in under a minute.
 	$(BIN)/pytest -q tests/samples tests/intake tests/architecture tests/reading
 
 test: lint $(VENV)/curl $(VENV)/systemd-analyze ## Everything: style, types, structure and every test.
-	$(BIN)/pytest
+	$(BIN)/pytest -n 3 --dist loadfile
 
 bench: $(VENV)/installed ## Measure this server and a plain yardstick, and print the tables.
 	$(BIN)/python -m benchmarks
