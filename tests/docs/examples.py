@@ -17,6 +17,12 @@ PORT_SHOWN = "localhost:8000"
 OBJECT_STORE_SHOWN = "http://localhost:8333"
 """Where their object store is."""
 
+DATABASE_SHOWN = "postgresql://uptake:secret@localhost:5432/uptake"
+"""Where their PostgreSQL is."""
+
+SECOND_PORT_SHOWN = "8001"
+"""Where their second server is."""
+
 SECONDS = 100
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _NOT_RUN = ("pip install", "make ", "git clone", "uptake demo")

@@ -4,7 +4,18 @@ from pathlib import Path
 
 import pytest
 
-from .examples import OBJECT_STORE_SHOWN, ROOT, examples_of, matches, run_examples
+from uptake.cli.serve import free_port
+from uptake.testing.postgres import Postgres
+
+from .examples import (
+    DATABASE_SHOWN,
+    OBJECT_STORE_SHOWN,
+    ROOT,
+    SECOND_PORT_SHOWN,
+    examples_of,
+    matches,
+    run_examples,
+)
 
 DOCUMENTS = sorted(
     str(file.relative_to(ROOT))
@@ -20,7 +31,9 @@ def test_the_tutorial_and_the_how_tos_have_examples() -> None:
         "docs/how-to/keys.md",
         "docs/how-to/metrics-and-logs.md",
         "docs/how-to/segments.md",
+        "docs/how-to/nodes.md",
         "docs/how-to/object-store.md",
+        "docs/how-to/postgresql.md",
         "docs/how-to/serve.md",
         "docs/tutorial.md",
     } <= set(DOCUMENTS)
@@ -32,8 +45,14 @@ def test_examples_work_as_pasted(
 ) -> None:
     """In one shell, in an empty folder."""
     others = {}
-    if OBJECT_STORE_SHOWN in (ROOT / document).read_text():
+    text = (ROOT / document).read_text()
+    if OBJECT_STORE_SHOWN in text:
         others[OBJECT_STORE_SHOWN] = request.getfixturevalue("seaweedfs").endpoint
+    if DATABASE_SHOWN in text:
+        postgresql: Postgres = request.getfixturevalue("postgresql")
+        others[DATABASE_SHOWN] = postgresql.create(Path(document).stem)
+    if SECOND_PORT_SHOWN in text:
+        others[SECOND_PORT_SHOWN] = str(free_port("127.0.0.1"))
     run_examples(document, tmp_path, others)
 
 
