@@ -37,6 +37,8 @@ OPERATIONS = [
     ("GET", "/uptake/v1/users/{user_id}/sync"),
     ("GET", "/uptake/v1/users/{user_id}/images"),
     ("GET", "/uptake/v1/documents/{upload_id}"),
+    ("GET", "/uptake/v1/exports/{kind}"),
+    ("GET", "/uptake/v1/users/{user_id}/archive"),
     ("POST", "/uptake/v1/segments/preview"),
     ("GET", "/uptake/v1/segments"),
     ("PUT", "/uptake/v1/segments/{name}"),

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from contract.conftest import client, store, tenant
-from deployments import Deployment
+from deployments import Deployment, deployed
 from uptake.testing.live import LiveServer, serving
 from uptake.testing.seaweedfs import SeaweedFS
 
@@ -22,7 +22,8 @@ def live(tmp_path_factory: pytest.TempPathFactory, seaweedfs: SeaweedFS) -> Iter
         assert not (folder / "blobs").exists()
 
 
-@pytest.fixture
-def deployment(on_sqlite: Deployment) -> Deployment:
+@pytest.fixture(scope="session")
+def deployment(live: LiveServer) -> Iterator[Deployment]:
     """That server alone; the contract's tests run on several nodes over an object store too."""
-    return on_sqlite
+    with deployed([live]) as found:
+        yield found
