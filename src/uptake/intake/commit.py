@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from time import monotonic, perf_counter
+from traceback import format_tb
 
 import structlog
 from prometheus_client import Gauge, Histogram
@@ -147,7 +148,14 @@ class GroupCommit:
                 self._write([waiting])
             return
         else:
-            _log.error("commit failed", request_id=group[0][0].request_id, exc_info=error)
+            # Not its message: a driver's may quote the data that it is about.
+            place = "".join(format_tb(error.__traceback__))
+            _log.error(
+                "commit failed",
+                request_id=group[0][0].request_id,
+                error=type(error).__name__,
+                place=place,
+            )
         problem = Problem(Kinds.UNAVAILABLE)
         problem.__cause__ = error
         for _, future in group:
