@@ -43,6 +43,18 @@ def _replicating(database: Path, folder: Path) -> Iterator[Path]:
         process.wait()
 
 
+def _sync(socket: Path, database: Path) -> None:
+    """Have everything copied that is there now; while the writers keep it locked it may fail."""
+    command = [LITESTREAM, "sync", "-socket", socket, "-wait", database]
+    until = time.monotonic() + SECONDS
+    while True:
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        if done.returncode == 0:
+            return
+        assert time.monotonic() < until, done.stderr
+        time.sleep(0.5)
+
+
 def test_what_litestream_has_copied_survives_the_disk(data_dir: Path, tmp_path: Path) -> None:
     """Server and Litestream are killed under load; the database is restored from the copy.
 
@@ -58,8 +70,7 @@ def test_what_litestream_has_copied_survives_the_disk(data_dir: Path, tmp_path: 
             load.start(first=0)
             wait_for_all_kinds(ledger)
             before = acknowledged(ledger)
-            sync = [LITESTREAM, "sync", "-socket", socket, "-wait", database]
-            subprocess.run(sync, check=True, capture_output=True)
+            _sync(socket, database)
             server.kill()
         load.end()
     shutil.rmtree(data_dir)

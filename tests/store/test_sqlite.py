@@ -13,7 +13,7 @@ from uptake.store.base import Store
 from uptake.store.sql import SqlStore
 from uptake.testing.store import DurableStoreConformance
 
-PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "page_size": 8192}
+PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "page_size": 4096}
 
 
 class TestSqliteStore(DurableStoreConformance):

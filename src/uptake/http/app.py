@@ -19,7 +19,7 @@ from uptake.formats import FORMATS
 from uptake.formats.base import Endpoint, Format, WireRequest
 from uptake.http import lifeline, log, problems, telemetry
 from uptake.http.access import Access
-from uptake.http.address import public_url
+from uptake.http.address import reached_at
 from uptake.http.api.routes import PREFIX, api_routes
 from uptake.http.api.segments import segment_routes
 from uptake.http.drain import Drain
@@ -126,14 +126,15 @@ def _upload(
     @post(path, name=endpoint.name, include_in_schema=False, status_code=200)
     async def upload(request: Request[Any, Any, Any]) -> ASGIResponse:
         scope = request.scope
-        base_url = public_url(request, "")
+        headers = header_map(scope["headers"])
+        base_url = reached_at(scope["scheme"], headers)
         wire = WireRequest(
             request_id=scope["state"]["request_id"],
             received_at=clock.now(),
             url=base_url + scope["path"],
             public_url=configured_url or base_url,
             path={name: unquote(request.path_params[part]) for name, part in names.items()},
-            headers=header_map(scope["headers"]),
+            headers=headers,
         )
         try:
             reply, problem = await ingest.take(form, endpoint, request, wire, scope["query_string"])

@@ -164,9 +164,10 @@ def _read_times(starts: Sequence[str], ends: Sequence[str | None], numbers: Int6
 
 def table_of(names: Sequence[Name]) -> tuple[tuple[Name, ...], Int64s]:
     """The distinct names in order (None first), and for each name its place among them."""
-    table = sorted(set(names), key=lambda name: (name is not None, name or ""))
-    if len(table) == 1:
-        return tuple(table), np.zeros(len(names), np.int64)
+    distinct = set(names)
+    if len(distinct) == 1:
+        return tuple(distinct), np.zeros(len(names), np.int64)
+    table = sorted(distinct, key=lambda name: (name is not None, name or ""))
     place = {name: i for i, name in enumerate(table)}
     return tuple(table), np.fromiter(map(place.__getitem__, names), np.int64, len(names))
 
@@ -247,12 +248,14 @@ def to_bytes(columns: Columns) -> bytes:
     exponent, value = _whole(columns.value)
     table = np.concatenate([columns.numbers, value[np.newaxis]])
     first = int(table[0, 0])
-    table[0, 1:] = np.diff(columns.start)
+    # The functions themselves, not the methods and helpers that lead to them: of a small batch
+    # those take half the time.
+    np.subtract(columns.numbers[0, 1:], columns.numbers[0, :-1], out=table[0, 1:])
     table[0, 0] = table[0, -1] if len(columns) > 1 else 0
-    base = table.min(axis=1)
+    base = np.minimum.reduce(table, axis=1)
     table -= base[:, np.newaxis]
     scale = np.maximum(np.gcd.reduce(table, axis=1), 1)
-    widths = [_width(top) for top in (table.max(axis=1) // scale).tolist()]
+    widths = [_width(top) for top in (np.maximum.reduce(table, axis=1) // scale).tolist()]
     scales = scale.tolist()
     packed = msgspec.msgpack.encode(
         [
@@ -279,10 +282,10 @@ def to_bytes(columns: Columns) -> bytes:
 
 def _whole(value: NDArray[np.float64]) -> tuple[int, Int64s]:
     """Values as integers, with the power of ten they were multiplied by where that is exact."""
-    if value.max() < _EXACT / 10**MAX_EXPONENT:
+    if np.maximum.reduce(value) < _EXACT / 10**MAX_EXPONENT:
         for exponent in range(MAX_EXPONENT + 1):
             scaled = np.rint(value * 10**exponent)
-            if (scaled / 10**exponent == value).all():
+            if np.logical_and.reduce(scaled / 10**exponent == value):
                 return exponent, scaled.astype(np.int64)
     # The bits of positive doubles are in the order of the doubles.
     return NOT_DECIMAL, value.view(np.int64)
@@ -290,8 +293,11 @@ def _whole(value: NDArray[np.float64]) -> tuple[int, Int64s]:
 
 def _width(top: int) -> int:
     """Bytes that hold every integer up to this one."""
-    return next(width for width in (0, 1, 2, 4, 8) if top < 1 << 8 * width)
+    return _WIDTHS[top.bit_length()]
 
+
+_WIDTHS = [0, *[1] * 8, *[2] * 8, *[4] * 16, *[8] * 32]
+"""By the bits of a number."""
 
 _local = threading.local()
 

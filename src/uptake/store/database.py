@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from operator import itemgetter
+from sqlite3 import Cursor
 from typing import Any, Protocol
 
 import sqlalchemy
-from sqlalchemy import Connection, CursorResult, Dialect, Engine
+from sqlalchemy import Connection, Dialect, Engine
 from sqlalchemy.dialects import postgresql, sqlite
 
 from uptake.store.base import StoreUnavailable
@@ -51,6 +52,7 @@ class Database:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self._writer = engine.execution_options(**{WRITES: True})
         self.insert: Any = _INSERTS[engine.dialect.name]
 
     def bulk(self, statement: Any, names: Sequence[str], key: Sequence[str] = ()) -> Rows:
@@ -67,12 +69,11 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A transaction that is durable when the block ends, and nothing when it fails."""
-        writer = self.engine.execution_options(**{WRITES: True})
-        with translated(), writer.begin() as connection:
+        with translated(), self._writer.begin() as connection:
             yield connection
 
 
-BLOCKS = (64, 16, 4, 1)
+BLOCKS = (64, 32, 16, 8, 4, 2, 1)
 """Rows of one statement, largest first; few sizes, so that the driver keeps them all prepared."""
 
 
@@ -80,8 +81,8 @@ class Bulk:
     """An insert of many rows, compiled once.
 
     Its rows go to the driver without the detour through SQLAlchemy, which takes longer for each
-    than SQLite takes to write it; and many at a time, as the driver lets go of the interpreter for
-    each statement, and gets it back only after whoever else waits for it.
+    statement than SQLite takes to write its rows; and many at a time, as the driver lets go of the
+    interpreter for each statement, and gets it back only after whoever else waits for it.
 
     Args:
         statement: what is done with each row.
@@ -118,15 +119,18 @@ class Bulk:
         """See `Rows.returned`."""
         return [tuple(row) for result in self._results(connection, rows) for row in result]
 
-    def _results(self, connection: Connection, rows: Sequence[Row]) -> Iterator[CursorResult[Any]]:
+    def _results(self, connection: Connection, rows: Sequence[Row]) -> Iterator[Cursor]:
         if self._constants:
             rows = [self._constants | row for row in rows]
         values: Any = [self._pick(row) for row in rows]
+        if not values:
+            return
+        driver: Any = connection.connection.driver_connection
         done = 0
         for block in BLOCKS:
             while len(values) - done >= block:
                 parameters = (*chain.from_iterable(values[done : done + block]), *self._last)
-                yield connection.exec_driver_sql(self._texts[block], parameters)
+                yield driver.execute(self._texts[block], parameters)
                 done += block
 
 

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Table, delete, func, select, update
+from sqlalchemy import Connection, Table, bindparam, delete, func, select, update
 
 from uptake.model import ids
 from uptake.store import tables as t
@@ -28,6 +28,9 @@ _COUNTED: dict[str, Table] = {
     "receipts": t.receipts,
     "keys": t.keys,
 }
+_CHANGES = select(t.tombstone_changes.c.number).where(
+    t.tombstone_changes.c.project_id == bindparam("project")
+)
 _ERASURE = [t.erasures.c[name] for name in Erasure.__struct_fields__]
 
 
@@ -108,9 +111,10 @@ class Erasing(Database):
             connection: in a transaction that writes, of which this is the first query.
             projects: names; those whose tombstones never changed are not told of.
         """
-        columns = t.tombstone_changes.c
-        query = select(columns.project_id, columns.number).where(columns.project_id.in_(projects))
-        return [(project, number) for project, number in connection.execute(query)]
+        found = [
+            (project, connection.scalar(_CHANGES, {"project": project})) for project in projects
+        ]
+        return [(project, number) for project, number in found if number is not None]
 
     def shut_out(self, connection: Connection, project: str) -> None:
         """Let no group of this project be written until the transaction ends; the first query."""

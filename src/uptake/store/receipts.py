@@ -45,37 +45,37 @@ def receipt_of(
     entry: Entry, written: Sequence[Written], erased: Collection[tuple[str, str]]
 ) -> KeptReceipt:
     """What became of an entry, after what was written of it, of all but users who were erased."""
-    pairs = list(zip(entry.records, written, strict=True))
-    attributes = sum(isinstance(record, Attributes) for record in entry.records)
     users: set[str] = set()
     refused: list[str] = []
     items: list[ReceiptItem] = []
+    gone = attributes = 0
     for rejection in entry.rejections:
         if (entry.project, rejection.user_id) not in erased:
             users.add(rejection.user_id)
             refused.append(rejection.rejection_id)
-    gone = [record for record, stands in pairs if isinstance(stands, Erased)]
-    if gone:
-        items.append(ReceiptItem("erased", sum(map(_size, gone))))
-        attributes -= sum(isinstance(record, Attributes) for record in gone)
+    for record, stands in zip(entry.records, written, strict=True):
+        if isinstance(stands, Erased):
+            gone += _size(record)
+            continue
+        users.add(record.user_id)
+        if isinstance(record, Attributes):
+            attributes += 1
+            continue
+        item = _item(record, stands)
+        if item is not None:
+            items.append(item)
+        elif isinstance(record, DocumentRecord) and record.otherwise is not None:
+            refused.append(record.otherwise.rejection_id)
+    counted = [ReceiptItem("erased", gone)] if gone else []
     if attributes:
-        items.append(ReceiptItem("attributes", attributes))
-    if attributes < len(pairs) - len(gone):
-        for record, stands in pairs:
-            item = _item(record, stands)
-            if item is not None:
-                items.append(item)
-            elif isinstance(stands, WrittenDocument) and isinstance(record, DocumentRecord):
-                refused += [record.otherwise.rejection_id] if record.otherwise else []
-            if not isinstance(stands, Erased):
-                users.add(record.user_id)
+        counted.append(ReceiptItem("attributes", attributes))
     return KeptReceipt(
         entry.request_id,
         entry.received_at,
         entry.format,
         entry.key_id,
         users.pop() if len(users) == 1 and not attributes else "",
-        tuple(items),
+        (*counted, *items),
         (min(refused), max(refused)) if refused else None,
     )
 
