@@ -92,10 +92,11 @@ class Server:
 
         Of PostgreSQL what it says of the database; its log of writes is used again and again.
         """
+        database = {}
         if self.database is not None:
             [[size]] = self.database.execute("SELECT pg_database_size(current_database())", NAME)
-            return {NAME: size}
-        return {
+            database = {NAME: size}
+        return database | {
             str(path.relative_to(self.data)): path.stat().st_blocks * BLOCK_BYTES
             for path in sorted(self.data.rglob("*"))
             if path.is_file()

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks import processor
 from benchmarks import server as servers
 from benchmarks.bodies import ITEMS, PROFILE_USERS, WORKLOADS
 from benchmarks.load import LoadError, Plan, generator, measure
-from benchmarks.server import Server, ServerError
+from benchmarks.server import NAME, Server, ServerError
+from benchmarks.subjects import ENGINES
 
 FEW, MANY = 1, 32
 SCRATCH = Path("/var/tmp")  # noqa: S108 - only the parent of folders made by mkdtemp
 MILLION = 1_000_000
-TICKS = os.sysconf("SC_CLK_TCK")
-_GROUP, _USER, _SYSTEM = 2, 11, 12
-"""Fields of /proc/PID/stat behind the name (proc_pid_stat(5))."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,38 +33,33 @@ class Cost:
     bytes: float
 
 
-def _processor_seconds(group: int) -> float:
-    """What the processes of a group have used so far."""
-    ticks = 0
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except (FileNotFoundError, ProcessLookupError):
-            continue  # it has ended meanwhile
-        if int(fields[_GROUP]) == group:
-            ticks += int(fields[_USER]) + int(fields[_SYSTEM])
-    return ticks / TICKS
-
-
 def _cost(load: ProcessPoolExecutor, server: Server, name: str, seconds: float) -> Cost:
     spent, issued = {}, 0
+    empty = sum(server.disk_bytes().values())
     for connections in (FEW, MANY):
-        before = _processor_seconds(server.process.pid)
+        before = processor.seconds(server)
         plan = Plan(name, server.port, server.key, connections, seconds, 0.0, issued)
         measured = load.submit(measure, plan).result()
         if measured.refused:
             raise ServerError(f"{name}: {measured.refusal}")
-        used = _processor_seconds(server.process.pid) - before
+        used = processor.seconds(server) - before
         spent[connections] = used / (measured.issued * ITEMS[name]) * MILLION
         issued += measured.issued
+    if server.database is not None:
+        # What waits in its log to be written to the tables, and what of them is dead.
+        server.database.execute("VACUUM", NAME)
     server.stop()
+    used_bytes = sum(server.disk_bytes().values())
     kept = PROFILE_USERS if name.startswith("profiles") else issued * ITEMS[name]
-    return Cost(spent, sum(server.disk_bytes().values()) / kept)
+    return Cost(spent, (used_bytes - empty) / kept)
 
 
 def main() -> int:
     """Measure each workload on a server of its own and print a line for each."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.sizing", description=__doc__)
+    parser.add_argument(
+        "--engine", choices=ENGINES, default=ENGINES[0], help="(default: %(default)s)"
+    )
     parser.add_argument("--seconds", type=float, default=3.0, help="of each measurement")
     parser.add_argument("--scratch", type=Path, default=SCRATCH, help="for data folders")
     options = parser.parse_args()
@@ -78,7 +71,7 @@ def main() -> int:
     try:
         with generator() as load:
             for name in WORKLOADS:
-                with servers.uptake(options.scratch, workers=1) as server:
+                with servers.uptake(options.scratch, 1, options.engine) as server:
                     cost = _cost(load, server, name, options.seconds)
                 times = " | ".join(f"{cost.seconds[n]:,.1f} s" for n in (FEW, MANY))
                 print(f"| {name} | {cost.bytes:,.1f} | {times} |", flush=True)
