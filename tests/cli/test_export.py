@@ -23,6 +23,8 @@ from uptake.testing.store.making import NOON
 from .conftest import Uptake
 
 SECONDS = 30.0
+NOT_TEXT = "\udcff"
+"""How a program is given the byte FF, which is not UTF-8 (PEP 383)."""
 
 
 @pytest.fixture
@@ -152,6 +154,9 @@ def test_a_part_can_be_asked_for(uptake: Uptake, data: Path) -> None:
         (["samples", "x.csv", "--user", "a", "--segment", "b"], 2, "not both"),
         (["samples", "x.csv", "--user", "nobody"], 1, "no user 'nobody'"),
         (["samples", "x.csv", "--segment", "none"], 1, "no segment 'none'"),
+        (["samples", "x.csv", "--user", NOT_TEXT], 2, "not UTF-8"),
+        (["samples", "x.csv", "--segment", NOT_TEXT], 2, "not UTF-8"),
+        (["documents", "x.csv", "--type", NOT_TEXT], 2, "not UTF-8"),
         (["samples", "x.csv", "--project", "acme"], 1, "no project 'acme'"),
         (["samples", "uptake-data/uptake.db/x.csv"], 1, "uptake.db"),
     ],

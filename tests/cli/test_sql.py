@@ -51,6 +51,7 @@ def test_a_long_answer_is_cut_off_on_a_terminal_alone(uptake: Uptake) -> None:
         (["DELETE FROM samples"], 2, "it can only read"),
         (["SELECT 1", "--csv", "--json"], 2, "not both"),
         (["SELECT 1", "--project", "acme"], 1, "no project 'acme'"),
+        (["SELECT '\udcff'"], 2, "not UTF-8"),
         ([], 2, "query"),
     ],
 )
