@@ -9,11 +9,13 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import report, rollups, segments, uploads
+from benchmarks import erasure, exports, report, rollups, segments, uploads
 from benchmarks.apple_health import measure_apple_health
 from benchmarks.load import generator
 from benchmarks.rounds import GROWTH, PARTS, Benchmark, Settings
@@ -27,7 +29,9 @@ MAX_ROUNDS = 20
 MAX_WORKERS = 64
 _INTERRUPTED = 130
 UPLOADER, ROLLUPS = "uploader", "rollups"
+BESIDE = (UPLOADER, ROLLUPS, exports.PART, erasure.PART)
 """The parts that are measured after the servers."""
+LEAST_SAMPLES = exports.OF_USER
 
 
 def _scratch() -> Path:
@@ -49,9 +53,9 @@ def _settings() -> Settings:
     )
     parser.add_argument(
         "--only",
-        choices=(*PARTS, UPLOADER, ROLLUPS, GROWTH),
+        choices=(*PARTS, *BESIDE, GROWTH),
         nargs="+",
-        default=[*PARTS, UPLOADER, ROLLUPS],
+        default=[*PARTS, *BESIDE],
         help="measure these alone; growth is measured only when it is named here",
     )
     parser.add_argument(
@@ -60,6 +64,12 @@ def _settings() -> Settings:
     parser.add_argument(
         "--scratch", type=Path, default=_scratch(), help="for data folders (default: %(default)s)"
     )
+    parser.add_argument(
+        "--samples",
+        type=int,
+        help=f"to export and to erase, to try it out (default: {exports.SAMPLES:,} and"
+        f" {erasure.SAMPLES:,})",
+    )
     options = parser.parse_args()
     if not 0 < options.seconds <= MAX_SECONDS:
         parser.error(f"--seconds must be above 0 and at most {MAX_SECONDS:g}")
@@ -67,6 +77,8 @@ def _settings() -> Settings:
         parser.error(f"--rounds must be 1 to {MAX_ROUNDS}")
     if not all(1 <= workers <= MAX_WORKERS for workers in options.workers):
         parser.error(f"--workers must be 1 to {MAX_WORKERS}")
+    if options.samples is not None and options.samples < LEAST_SAMPLES:
+        parser.error(f"--samples must be at least {LEAST_SAMPLES:,}")
     if not options.scratch.is_dir():
         parser.error(f"--scratch: {options.scratch} is no folder")
     if shutil.disk_usage(options.scratch).free < FREE_BYTES_NEEDED:
@@ -78,11 +90,35 @@ def _settings() -> Settings:
         parts=frozenset(options.only),
         engines=tuple(dict.fromkeys(options.engine)),
         scratch=options.scratch,
+        samples=options.samples,
     )
 
 
 def _terminated(_signal: int, _frame: object) -> None:
     raise KeyboardInterrupt  # so that servers and folders go away as after Ctrl-C
+
+
+def _beside(settings: Settings) -> list[Callable[[], None]]:
+    """Measure what is not done by rounds of requests; what shows each."""
+    parts, scratch, engines = settings.parts, settings.scratch, settings.engines
+    console = Console(width=report.WIDTH, highlight=False)
+    shown: list[Callable[[], None]] = []
+    if segments.PART in parts:
+        shown += [partial(segments.show, segments.measure(scratch, one), one) for one in engines]
+    if UPLOADER in parts:
+        sent = uploads.measure(scratch), measure_apple_health(scratch)
+        shown.append(partial(uploads.show, *sent, console))
+    if ROLLUPS in parts:
+        shown.append(partial(rollups.show, rollups.measure(scratch, engines), console))
+    if exports.PART in parts:
+        count = settings.samples or exports.SAMPLES
+        exported = [found for one in engines for found in exports.measure(scratch, one, count)]
+        shown.append(partial(exports.show, exported, console))
+    if erasure.PART in parts:
+        count = settings.samples or erasure.SAMPLES
+        erased = [found for one in engines for found in erasure.measure(scratch, one, count)]
+        shown.append(partial(erasure.show, erased, console))
+    return shown
 
 
 def main() -> int:
@@ -96,15 +132,7 @@ def main() -> int:
         with generator() as process:
             benchmark = Benchmark(settings, process)
             benchmark.run()
-        found = {}
-        if segments.PART in settings.parts:
-            found = {one: segments.measure(settings.scratch, one) for one in settings.engines}
-        sent = None
-        if UPLOADER in settings.parts:
-            sent = uploads.measure(settings.scratch), measure_apple_health(settings.scratch)
-        rolled_up = None
-        if ROLLUPS in settings.parts:
-            rolled_up = rollups.measure(settings.scratch, settings.engines)
+        shown = _beside(settings)
     except KeyboardInterrupt:
         print("interrupted: servers stopped, data folders deleted", file=sys.stderr)
         return _INTERRUPTED
@@ -113,12 +141,8 @@ def main() -> int:
         return 1
     if benchmark.results.rates:
         report.show(benchmark.results, settings, time.monotonic() - began, load_before)
-    if sent is not None:
-        uploads.show(*sent, Console(width=report.WIDTH, highlight=False))
-    for engine, figures in found.items():
-        segments.show(figures, engine)
-    if rolled_up is not None:
-        rollups.show(rolled_up, Console(width=report.WIDTH, highlight=False))
+    for show in shown:
+        show()
     return 1 if benchmark.results.faults else 0
 
 

@@ -68,6 +68,11 @@ class MemoryLog:
         """The most that was seen at one time."""
         return max((size for _, size in self._samples), default=0) / MEGABYTE
 
+    def peak_within(self, begin: float, end: float) -> float:
+        """The most that was seen between two moments of `time.perf_counter`, in megabytes."""
+        seen = [size for moment, size in self._samples if begin <= moment <= end]
+        return max(seen, default=0) / MEGABYTE
+
     def megabytes_at(self, window: tuple[float, float], share: float) -> float:
         """Memory when that share of the window had passed."""
         opens, closes = window

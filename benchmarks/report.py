@@ -23,6 +23,7 @@ from benchmarks.subjects import (
     YARDSTICKS,
     engine_of,
 )
+from benchmarks.verdicts import verdict
 
 WIDTH = 160
 
@@ -161,7 +162,7 @@ def _add_ratio(table: Table, results: Results, subject: str, workers: int) -> No
         f"{ratio:.1f} x",
         "",
         f">= {wanted:.0f} x" if wanted else "",
-        targets.verdict(reached=ratio >= wanted) if wanted else "",
+        verdict(reached=ratio >= wanted) if wanted else "",
     )
 
 

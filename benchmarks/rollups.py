@@ -24,6 +24,7 @@ from rich.table import Table
 
 from benchmarks.server import ServerError
 from benchmarks.subjects import POSTGRESQL, PRODUCTS
+from benchmarks.verdicts import verdict
 from uptake.testing.live import LiveServer
 from uptake.testing.postgres import PostgresFailed, postgres
 
@@ -224,6 +225,6 @@ def show(answers: Sequence[Answer], console: Console) -> None:
             spread,
             f"{one.processor:,.0f}",
             f"<= {wanted:g} ms" if wanted else "",
-            ("reached" if middle <= wanted else "MISSED") if wanted else "",
+            verdict(reached=middle <= wanted) if wanted else "",
         )
     console.print(table)

@@ -97,6 +97,8 @@ class Settings:
     parts: frozenset[str]
     engines: tuple[str, ...]
     scratch: Path
+    samples: int | None = None
+    """That are exported, and of a user who is erased; None for as many as the targets are for."""
 
 
 class Benchmark:

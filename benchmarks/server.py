@@ -40,7 +40,10 @@ BLOCK_BYTES = 512
 NAME = "benchmark"
 """Of the database on PostgreSQL."""
 
-SCOPES = ("samples:write", "profiles:write", "user-data:write", "images:write", "data:read")
+SCOPES = (
+    *("samples:write", "profiles:write", "user-data:write", "images:write"),
+    *("data:read", "data:erase"),
+)
 _REPOSITORY = Path(__file__).resolve().parent.parent
 
 

@@ -7,6 +7,7 @@ from statistics import median
 from benchmarks.bodies import ITEMS
 from benchmarks.rounds import MANY_CONNECTIONS, Footprint, Results, Row
 from benchmarks.subjects import PRODUCTS, UPTAKE, UPTAKE_ON_POSTGRESQL, engine_of
+from benchmarks.verdicts import verdict
 
 YARDSTICK_RATIO = 20.0
 POSTGRESQL_RATIO = 6.0
@@ -45,11 +46,6 @@ def ratio(results: Results, subject: str, workers: int) -> float | None:
     ours = best_rate(results, PRODUCTS[engine_of(subject)], workers=workers)
     theirs = best_rate(results, subject)
     return ours / theirs if ours and theirs else None
-
-
-def verdict(*, reached: bool) -> str:
-    """A word for the table."""
-    return "reached" if reached else "MISSED"
 
 
 def rate_target(results: Results, row: Row) -> tuple[str, str]:

@@ -30,3 +30,13 @@ def test_a_broken_contract_is_noticed(tmp_path: Path) -> None:
     done = _lint(wrong)
     assert done.returncode == 1
     assert " 1 broken." in done.stdout
+
+
+def test_a_server_starts_without_arrow() -> None:
+    """It takes 40 MB, and most servers are never asked for what needs it."""
+    program = (
+        "import sys, uptake.cli.serve, uptake.http.app;"
+        "print({'numpy', 'pyarrow', 'duckdb'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert done.stdout == b"{'numpy'}\n"

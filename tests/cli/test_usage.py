@@ -16,6 +16,8 @@ STORE_COMMANDS = [
     ("types", "add", "check-in"),
     ("types", "list"),
     ("serve", "--port", "0"),
+    ("export", "samples", "-"),
+    ("sql", "SELECT 1"),
 ]
 
 

@@ -199,3 +199,22 @@ def test_users_of_any_name_have_an_archive(tenant: Tenant, user_id: str) -> None
     named = answer.headers["content-disposition"].partition("''")[2]
     assert named == quote(f"{user_id}.zip", safe="")
     assert [row["value"] for row in exported(tenant, "samples", user=user_id)] == [1, 2, 3]
+
+
+def test_the_users_of_a_segment_are_exported(tenant: Tenant) -> None:
+    """What is about them, of every kind; a segment that there is not is not found."""
+    fill(tenant)
+    put = tenant.client.put(
+        "/uptake/v1/segments/pro",
+        json={"attribute": "plan", "op": "eq", "value": "pro"},
+        headers={"Authorization": f"Bearer {tenant.key('admin')}"},
+    )
+    assert put.status_code == 200
+    assert [row["user_id"] for row in exported(tenant, "users", segment="pro")] == ["42"]
+    assert {row["user_id"] for row in exported(tenant, "samples", segment="pro")} == {"42"}
+    assert exported(tenant, "profiles", segment="pro") == [
+        {"user_id": "42", "plan": "pro", "=x": ""}
+    ]
+    problem(tenant.get("/exports/users?segment=none"), 404)
+    problem(tenant.get("/exports/users?segment=%00"), 404)
+    assert "one of them" in problem(tenant.get("/exports/users?segment=pro&user=42"), 400)

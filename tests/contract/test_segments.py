@@ -235,7 +235,8 @@ def test_users_that_do_not_fit_into_memory_are_507(
     server = LiveServer(folder, options=["--segment-memory", "1"])
     server.start()
     try:
-        headers = {"Authorization": f"Bearer {server.create_key('profiles:write', 'data:read')}"}
+        key = server.create_key("profiles:write", "data:read", "admin")
+        headers = {"Authorization": f"Bearer {key}"}
         with httpx2.Client(base_url=server.url, headers=headers, timeout=60) as client:
             value = "x" * 128
             for page in range(120):
@@ -243,6 +244,9 @@ def test_users_that_do_not_fit_into_memory_are_507(
                 table = {"field_name": ["user_id", "a"], "values": rows}
                 assert client.post("/v1/user/profiles", json=table).status_code == 200
             answer = client.post("/uptake/v1/segments/preview", json=EVERYBODY)
+            assert (answer.status_code, answer.headers["content-type"]) == (507, PROBLEM)
+            assert client.put("/uptake/v1/segments/all", json=EVERYBODY).status_code == 200
+            answer = client.get("/uptake/v1/exports/users?segment=all")
             assert (answer.status_code, answer.headers["content-type"]) == (507, PROBLEM)
             assert client.get("/uptake/v1/users/0 1").status_code == 200
     finally:

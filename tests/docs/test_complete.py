@@ -146,6 +146,8 @@ def test_every_endpoint_and_address_is_documented() -> None:
         "users/{user_id}/sync",
         "users/{user_id}/images",
         "documents/{upload_id}",
+        "exports/{kind}",
+        "users/{user_id}/archive",
     ):
         assert f"\n## `GET {PREFIX}/{path}`\n" in reference("api.md")
     for operation in (

@@ -28,6 +28,7 @@ def test_the_tutorial_and_the_how_tos_have_examples() -> None:
     """So that the test below has something to run."""
     assert {
         "docs/how-to/document-types.md",
+        "docs/how-to/export.md",
         "docs/how-to/keys.md",
         "docs/how-to/metrics-and-logs.md",
         "docs/how-to/segments.md",
@@ -35,6 +36,7 @@ def test_the_tutorial_and_the_how_tos_have_examples() -> None:
         "docs/how-to/object-store.md",
         "docs/how-to/postgresql.md",
         "docs/how-to/serve.md",
+        "docs/how-to/sql.md",
         "docs/tutorial.md",
     } <= set(DOCUMENTS)
 

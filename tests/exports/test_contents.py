@@ -1,10 +1,12 @@
 """Every kind in every form holds exactly what was stored, and opens in pyarrow and in DuckDB."""
 
+import io
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from uptake.blobs import Blobs
@@ -165,6 +167,15 @@ def test_pyarrow_reads_exactly_what_was_stored(
     else:
         found = without_request(parsed(unpacked(content, packed)))
         assert found == [_as_object(kind, row) for row in EXPECTED[kind]]
+
+
+def test_a_parquet_file_says_what_its_row_groups_range_over(store: Store, blobs: Blobs) -> None:
+    """Of the columns by which a query takes a part, so that the rest of the file is not read."""
+    content, _ = export(store, blobs, "samples", "parquet")
+    group = pq.read_metadata(io.BytesIO(content)).row_group(0)
+    columns = [group.column(number) for number in range(group.num_columns)]
+    ranged = {one.path_in_schema for one in columns if one.is_stats_set}
+    assert ranged == {"user_id", "metric", "value", "start_utc", "end_utc"}
 
 
 @pytest.mark.parametrize(

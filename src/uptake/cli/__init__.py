@@ -34,6 +34,9 @@ def run(arguments: list[str]) -> int:
         return _fail(error.format_message(), WRONG_USAGE)
     except told as error:
         return _fail(str(error), FAILED)
+    except UnicodeEncodeError:
+        # What is no text comes as characters that no database takes (PEP 383).
+        return _fail("an argument is not UTF-8", WRONG_USAGE)
     except (KeyboardInterrupt, typer.Abort):
         return _fail("stopped", 130)
     return status if isinstance(status, int) else DONE

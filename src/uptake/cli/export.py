@@ -2,11 +2,13 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from msgspec.structs import replace
+from rich.console import Console
 
 from uptake.blobs import BlobsUnavailable
 from uptake.cli.printing import Failed, Json, print_json
@@ -22,12 +24,15 @@ from uptake.exports import (
     Kind,
     NotPossible,
     Question,
+    Users,
 )
 from uptake.model.items import METRICS, Metric
 from uptake.reading import BadCursor, Unknown
+from uptake.reading.segments.answers import TakesLonger, TooLarge
 from uptake.reading.users import require
 from uptake.samples import times
-from uptake.store.base import DEFAULT_PROJECT, Store
+from uptake.store.base import DEFAULT_PROJECT
+from uptake.wiring import Services
 
 Moment = "ISO 8601; without an offset, UTC."
 
@@ -47,6 +52,9 @@ def export(  # noqa: PLR0913, PLR0917 - one parameter an option
     ] = None,
     user: Annotated[
         str | None, typer.Option("--user", help="Only what is about this user.")
+    ] = None,
+    segment: Annotated[
+        str | None, typer.Option("--segment", help="Only what is about the users of this segment.")
     ] = None,
     metric: Annotated[Metric | None, typer.Option("--metric", help="Only these samples.")] = None,
     type_name: Annotated[
@@ -68,12 +76,13 @@ def export(  # noqa: PLR0913, PLR0917 - one parameter an option
 
     A folder gets Parquet files, samples one for each metric and month, and a manifest.
     """
+    if user is not None and segment is not None:
+        raise typer.BadParameter("--user or --segment, not both")
     place = Path(destination)
     asked_form = form or _form_of(place)
     question = Question(
         kind,
         project,
-        users=None if user is None else lambda: [user],
         start=_instant("--from", from_),
         end=_instant("--to", to),
         since=since,
@@ -82,9 +91,8 @@ def export(  # noqa: PLR0913, PLR0917 - one parameter an option
     )
     with opened_services(data_dir, database, blobs) as services:
         require_project(services.store, project)
-        if user is not None:
-            _require_user(services.store, project, user)
         with _telling_why():
+            question = replace(question, users=_users(services, project, user, segment))
             if destination == "-":
                 told = to_output(services, question, form or "ndjson", compression)
             elif asked_form is None or place.is_dir():
@@ -121,11 +129,29 @@ def _instant(option: str, text: str | None) -> int | None:
         raise typer.BadParameter(f"{option} {text}: {error}") from None
 
 
-def _require_user(store: Store, project: str, user: str) -> None:
+def _users(services: Services, project: str, user: str | None, segment: str | None) -> Users | None:
+    """Whom an export is about; None for everybody.
+
+    Raises:
+        Failed: there is no such user, or no such segment.
+    """
     try:
-        require(store, project, user)
-    except Unknown:
-        raise Failed(f"there is no user {user!r} in the project {project}") from None
+        if user is not None:
+            require(services.store, project, user)
+            return lambda: [user]
+        return None if segment is None else _members(services, project, segment)
+    except Unknown as error:
+        kind = "segment" if user is None else "user"
+        raise Failed(f"there is no {kind} {str(error)!r} in the project {project}") from None
+    except TooLarge:
+        raise Failed(f"the users of the project {project} do not fit into memory") from None
+
+
+def _members(services: Services, project: str, segment: str) -> Users:
+    with Console(stderr=True).status("finding the users of the segment"):
+        while True:
+            with suppress(TakesLonger):  # it goes on from where it was
+                return services.segments.user_ids(project, segment)
 
 
 @contextmanager
@@ -146,6 +172,8 @@ def _tell(told: dict[str, Any], kind: str, destination: str, *, json: bool) -> N
     elif json:
         print_json({"kind": kind, "destination": destination, **told})
     else:
-        files = f" in {told['files']:,} files" if "files" in told else ""
+        files = ""
+        if "files" in told:
+            files = f" in {told['files']:,} file{'' if told['files'] == 1 else 's'}"
         typer.echo(f"{destination}: {told['rows']:,} {kind}{files}, {told['bytes']:,} bytes.")
         typer.echo(f"What comes later: --since {told['cursor']}")

@@ -17,6 +17,10 @@ from uptake.exports.texts import with_iso_times
 CHUNK_BYTES = 256 * 1024
 """At least so much is handed on at a time, the last part apart."""
 
+UNRANGED = ("device_name", "device_version", "start_date", "end_date", "unit")
+"""Columns of samples whose least and greatest text in a row group rule nothing out; telling them
+takes a seventh of the time."""
+
 Parts = Iterator[bytes]
 
 
@@ -46,6 +50,7 @@ class ParquetFile:
             use_dictionary=named or False,
             column_encoding=dict.fromkeys(moments, "DELTA_BINARY_PACKED")
             | dict.fromkeys(dated, "DELTA_BYTE_ARRAY"),
+            write_statistics=[name for name in schema.names if name not in UNRANGED],
             # Whoever reads it sees text, not dictionaries that differ from file to file.
             store_schema=False,
         )

@@ -69,6 +69,10 @@ def _confine(database: Any, folder: str) -> None:
 
 
 def _require_query(duckdb: Any, database: Any, sql: str) -> None:
+    try:
+        sql.encode()
+    except UnicodeEncodeError:
+        raise NotPossible("the query is not UTF-8") from None
     statements = database.extract_statements(sql)
     if [statement.type for statement in statements] != [duckdb.StatementType.SELECT]:
         raise NotPossible("give one query, SELECT or what DuckDB takes for one; it can only read")

@@ -16,6 +16,7 @@ from uptake.exports import Export
 from uptake.http.stopping import Stopping
 from uptake.model.problems import Kinds, Problem
 from uptake.reading import BadCursor, Unknown
+from uptake.reading.segments.answers import TakesLonger, TooLarge
 from uptake.store.base import StoreUnavailable
 
 AT_ONCE = 2
@@ -174,6 +175,10 @@ def _problem(error: BaseException) -> BaseException:
             return Problem(Kinds.NOT_FOUND)
         case BadCursor():
             return Problem(Kinds.BAD_REQUEST, f"since: {error}")
+        case TakesLonger():
+            return Problem(Kinds.UNFINISHED, f"{error}; ask again to go on")
+        case TooLarge():
+            return Problem(Kinds.TOO_MANY_USERS)
         case StoreUnavailable() | BlobsUnavailable():
             return Problem(Kinds.UNAVAILABLE)
         case _:

@@ -14,7 +14,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from uptake.model.ids import user_hash
 from uptake.model.items import Attributes
 from uptake.reading.segments import census as module
-from uptake.reading.segments.census import Census, State, TakesLonger, TooLarge
+from uptake.reading.segments.answers import TakesLonger, TooLarge
+from uptake.reading.segments.census import Census, State
 from uptake.reading.segments.pool import Pool
 from uptake.reading.segments.questions import Segments
 from uptake.store import sqlite

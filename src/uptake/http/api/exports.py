@@ -1,12 +1,14 @@
 """What of a project is given away as files, made while they are sent."""
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import quote, unquote
 
 from litestar import get
 from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import (
     OpenAPIHeader,
     OpenAPIMediaType,
@@ -17,6 +19,7 @@ from litestar.openapi.spec import (
 from litestar.openapi.spec.enums import OpenAPIType
 from litestar.params import Parameter, QueryParameter
 from litestar.response.base import ASGIResponse
+from msgspec.structs import replace
 
 from uptake.exports import (
     MEDIA_TYPES,
@@ -33,6 +36,8 @@ from uptake.exports import (
 )
 from uptake.http.access import permit_users
 from uptake.http.api.asking import PROBLEMS, AnyRequest, Guard, Moment, ask, instant, key_of
+from uptake.http.api.segments import NAME
+from uptake.http.problems import PROBLEM_JSON, ProblemDetails
 from uptake.http.stopping import Stopping
 from uptake.http.streams import CURSOR_HEADER, Exports
 from uptake.model.items import METRICS, Metric
@@ -45,6 +50,7 @@ ZIP = "application/zip"
 
 Text = str | None
 UserId = Annotated[Text, QueryParameter(name="user", description="Only what is about this user")]
+OfSegment = Annotated[Text, Parameter(description="Only what is about the users of this segment")]
 From = Annotated[
     Text,
     QueryParameter(
@@ -67,6 +73,16 @@ AskedCompression = Annotated[
     Compression | None,
     Parameter(description="Unless told: `zstd` inside of Parquet, else `none`"),
 ]
+
+
+_TOLD = PROBLEMS | {
+    507: ResponseSpec(
+        ProblemDetails,
+        description=Kinds.TOO_MANY_USERS.value.title,
+        media_type=PROBLEM_JSON,
+        generate_examples=False,
+    )
+}
 
 
 def _content(*media_types: str) -> dict[str, OpenAPIMediaType]:
@@ -110,7 +126,7 @@ def export_routes(
         "/exports/{kind:str}",
         guards=[may_read],
         operation_class=_ExportOperation,
-        responses=PROBLEMS,
+        responses=_TOLD,
         summary="A project's data as a file",
     )
     async def get_export(  # noqa: PLR0913, PLR0917 - what can be asked for
@@ -119,6 +135,7 @@ def export_routes(
         form: AskedForm = "parquet",
         compression: AskedCompression = None,
         user: UserId = None,
+        segment: OfSegment = None,
         from_: From = None,
         to: To = None,
         since: Since = None,
@@ -132,6 +149,10 @@ def export_routes(
             packed = compression_of(form, compression)
         except NotPossible as error:
             raise Problem(Kinds.BAD_REQUEST, f"compression: {error}") from None
+        if user is not None and segment is not None:
+            raise Problem(Kinds.BAD_REQUEST, "user or segment: one of them")
+        if segment is not None and not NAME.fullmatch(segment):
+            raise Problem(Kinds.NOT_FOUND)
         if user is not None:
             await ask(require, store, key.project, user)
         question = Question(
@@ -145,7 +166,7 @@ def export_routes(
             type_name=type_name,
         )
         return await exports.answer(
-            _opened(services, question, form, packed),
+            _opened(services, question, segment, form, packed),
             request.scope["state"]["request_id"],
             media_type_of(form, packed),
             _named(kind + suffix_of(form, packed)),
@@ -173,13 +194,21 @@ def export_routes(
     return [get_export, get_archive]
 
 
+@contextmanager
 def _opened(
-    services: Services, question: Question, form: Form, compression: Compression
-) -> AbstractContextManager[Export]:
-    # Not before it is needed: Arrow takes 50 MB.
+    services: Services,
+    question: Question,
+    segment: str | None,
+    form: Form,
+    compression: Compression,
+) -> Iterator[Export]:
+    # Not before it is needed: Arrow takes 40 MB.
     from uptake.exports.exporting import opened  # noqa: PLC0415
 
-    return opened(services.store, services.blobs, question, form, compression)
+    if segment is not None:
+        question = replace(question, users=services.segments.user_ids(question.project, segment))
+    with opened(services.store, services.blobs, question, form, compression) as export:
+        yield export
 
 
 def _archived(services: Services, project: str, user_id: str) -> AbstractContextManager[Export]:

@@ -23,15 +23,16 @@ from uptake.http.ingest import header_map
 from uptake.http.problems import PROBLEM_JSON, ProblemDetails
 from uptake.model.problems import Kinds, Problem
 from uptake.reading import BadCursor, Unknown
-from uptake.reading.segments.census import TakesLonger, TooLarge
-from uptake.reading.segments.parse import NotAFilter
-from uptake.reading.segments.questions import (
+from uptake.reading.segments.answers import (
     Members,
     Preview,
     SegmentPage,
-    Segments,
     SegmentView,
+    TakesLonger,
+    TooLarge,
 )
+from uptake.reading.segments.parse import NotAFilter
+from uptake.reading.segments.questions import Segments
 from uptake.reading.segments.schema import ROOT
 from uptake.store.base import StoreUnavailable
 

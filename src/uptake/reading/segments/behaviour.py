@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from uptake.model.clock import MICROSECONDS
 from uptake.reading.segments import filters as f
+from uptake.reading.segments.answers import TakesLonger
 from uptake.reading.segments.blocks import Block
-from uptake.reading.segments.census import TakesLonger
 from uptake.reading.segments.columns import Rows
 from uptake.reading.segments.days import Days, days_until, rolled_up
 from uptake.store.base import Items

@@ -12,6 +12,7 @@ from time import monotonic
 
 import numpy as np
 
+from uptake.reading.segments.answers import TakesLonger, TooLarge
 from uptake.reading.segments.blocks import Block, Builder
 from uptake.reading.segments.columns import Flags
 from uptake.store.base import Items
@@ -28,22 +29,6 @@ RATIO = 4
 
 ANEW = 0.3
 """The part of users that has changed from which on reading all of them is faster."""
-
-
-class TakesLonger(Exception):
-    """There was not enough time; what was read is kept, and the next question goes on from there.
-
-    Attributes:
-        users: how many are read so far.
-    """
-
-    def __init__(self, users: int) -> None:
-        super().__init__(f"{users} users read so far")
-        self.users = users
-
-
-class TooLarge(Exception):
-    """A project's users take more memory than there is for them."""
 
 
 @dataclass(frozen=True, slots=True)

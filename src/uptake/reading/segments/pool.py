@@ -2,11 +2,15 @@
 
 import threading
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from prometheus_client import Gauge
 
-from uptake.reading.segments.census import Census, State
 from uptake.store.base import Items
+
+# A census is loaded with Arrow, when the first one is needed: see `questions`.
+if TYPE_CHECKING:
+    from uptake.reading.segments.census import Census, State
 
 IDLE_SECONDS = 1800.0
 """How long a census is kept that nobody asks for."""
@@ -36,13 +40,15 @@ class Pool:
         self._kept: dict[str, Census] = {}
         self._timer: threading.Timer | None = None
 
-    def now(self, project: str, until: float) -> State:
+    def now(self, project: str, until: float) -> "State":
         """A project's users, as `Census.now` gives them.
 
         Raises:
             TakesLonger: they are not all read yet.
             TooLarge: they take more memory than there is.
         """
+        from uptake.reading.segments.census import Census  # noqa: PLC0415 - see above
+
         with self._lock:
             census = self._kept.setdefault(project, Census(self._store, project))
             census.asked = monotonic()
@@ -52,7 +58,7 @@ class Pool:
         finally:
             self._make_room(census)
 
-    def _make_room(self, used: Census) -> None:
+    def _make_room(self, used: "Census") -> None:
         """Drop those asked for longest ago while all together take too much."""
         with self._lock:
             sizes = {project: census.size for project, census in self._kept.items()}

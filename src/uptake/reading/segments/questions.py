@@ -1,80 +1,28 @@
 """What can be asked about segments; one way to the answer for preview, list and export."""
 
-import heapq
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Callable, Iterator
 from time import monotonic
+from typing import TYPE_CHECKING
 
 import msgspec
-import numpy as np
-from msgspec import Raw, Struct
+from msgspec import Raw
 
 from uptake.model import clock
 from uptake.reading import Unknown, from_cursor, to_cursor
 from uptake.reading.segments import filters as f
 from uptake.reading.segments import parse
-from uptake.reading.segments.behaviour import StoredBehaviour
-from uptake.reading.segments.census import Part, State
-from uptake.reading.segments.columns import Flags
-from uptake.reading.segments.evaluate import Moment, holds
+from uptake.reading.segments.answers import Members, Preview, SegmentPage, SegmentView
 from uptake.reading.segments.pool import Pool
 from uptake.store.base import Store
 from uptake.store.segment_records import Segment
 
+# What looks at users is loaded with the first question: Arrow takes 40 MB, and without questions
+# about segments a server does without.
+if TYPE_CHECKING:
+    from uptake.reading.segments.found import Found
+
 ANSWER_SECONDS = 15.0
 """How long a question may take; then what was done is kept, and it is to be asked again."""
-
-ALL_AT_ONCE = 10_000
-"""Users that are put in order at a time where all are wanted."""
-
-
-class SegmentView(Struct, frozen=True):
-    """A segment; times are RFC 3339."""
-
-    name: str
-    filter: Raw
-    created_at: str
-    changed_at: str
-
-
-class SegmentPage(Struct, frozen=True):
-    """Segments in order of name; `next` leads to the following page."""
-
-    segments: list[SegmentView]
-    next: str | None
-
-
-class Member(Struct, frozen=True, gc=False):
-    """A user of a segment; times are RFC 3339."""
-
-    user_id: str
-    attributes: dict[str, str]
-    first_seen: str
-    last_seen: str
-
-
-class Members(Struct, frozen=True):
-    """How many users a segment has, and some of them in order of id."""
-
-    count: int
-    users: list[Member]
-    next: str | None
-
-
-class Preview(Struct, frozen=True):
-    """How many users a filter is true of, and some of them in order of id.
-
-    Attributes:
-        count: of all of them.
-        users: a page.
-        next: leads to the following page.
-        unknown_attributes: those of the filter that no user of the project has.
-    """
-
-    count: int
-    users: list[Member]
-    next: str | None
-    unknown_attributes: list[str]
 
 
 class Segments:
@@ -119,14 +67,14 @@ class Segments:
         """
         return self._found(project, self._kept(project, name)).page(cursor, limit)
 
-    def user_ids(self, project: str, name: str) -> Iterator[str]:
-        """The ids of all users of a segment as it is now, in order.
+    def user_ids(self, project: str, name: str) -> Callable[[], Iterator[str]]:
+        """A source of the ids of all users of a segment as it is now: in order, each time anew.
 
         Raises:
             Unknown: there is no such segment.
             TakesLonger, TooLarge: see `Census.now`.
         """
-        return self._found(project, self._kept(project, name)).all()
+        return self._found(project, self._kept(project, name)).all
 
     def put(self, project: str, name: str, text: bytes) -> SegmentView:
         """Keep a filter under a name.
@@ -184,69 +132,10 @@ class Segments:
             raise Unknown(name)
         return parse.read(segment.filter.encode())
 
-    def _found(self, project: str, wanted: f.Filter) -> "_Found":
-        until = monotonic() + self._seconds
-        state = self.pool.now(project, until)
-        moment = Moment(clock.now(), StoredBehaviour(self._store, project, until))
-        return _Found(state, [holds(wanted, part.block, part.stands, moment) for part in state])
+    def _found(self, project: str, wanted: f.Filter) -> "Found":
+        from uptake.reading.segments.found import find  # noqa: PLC0415 - see above
 
-
-class _Found:
-    """Users of a census of whom a filter is true.
-
-    Args:
-        state: the census.
-        masks: of each part, the rows of which it is true.
-    """
-
-    def __init__(self, state: State, masks: list[Flags]) -> None:
-        self.state = state
-        self._masks = masks
-
-    def page(self, cursor: str | None, limit: int) -> Members:
-        after: str = from_cursor(cursor, str) if cursor else ""
-        found = self._first(after, limit + 1)
-        shown = found[:limit]
-        count = sum(int(np.count_nonzero(mask)) for mask in self._masks)
-        following = to_cursor(shown[-1][0]) if len(found) > limit else None
-        return Members(count, self._members(shown), following)
-
-    def all(self) -> Iterator[str]:
-        after = ""
-        while found := self._first(after, ALL_AT_ONCE):
-            yield from (user_id for user_id, _, _ in found)
-            after = found[-1][0]
-
-    def _first(self, after: str, count: int) -> list[tuple[str, int, int]]:
-        """The first users after an id: id, number of the part, row."""
-        lists = [
-            [(user_id, number, row) for user_id, row in part.block.first(mask, after, count)]
-            for number, (part, mask) in enumerate(zip(self.state, self._masks, strict=True))
-        ]
-        return list(islice(heapq.merge(*lists), count))
-
-    def _members(self, found: list[tuple[str, int, int]]) -> list[Member]:
-        made: dict[str, Member] = {}
-        for number, part in enumerate(self.state):
-            mine = [(user_id, row) for user_id, owner, row in found if owner == number]
-            if mine:
-                made |= _of_part(part, mine)
-        return [made[user_id] for user_id, _, _ in found]
-
-
-def _of_part(part: Part, found: list[tuple[str, int]]) -> dict[str, Member]:
-    rows = [row for _, row in found]
-    block = part.block
-    return {
-        user_id: Member(user_id, attributes, clock.iso(first), clock.iso(last))
-        for (user_id, _), attributes, first, last in zip(
-            found,
-            block.attributes(rows),
-            block.first_seen[rows].tolist(),
-            block.last_seen[rows].tolist(),
-            strict=True,
-        )
-    }
+        return find(self._store, self.pool, project, wanted, monotonic() + self._seconds)
 
 
 def _view(segment: Segment) -> SegmentView:

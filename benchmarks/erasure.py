@@ -1,0 +1,127 @@
+"""A user with a million samples erased over HTTP, while others stay.
+
+`python -m benchmarks --only erasure` measures this alone; `--samples` says of how many.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+
+import httpx2
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import processor, stored
+from benchmarks import server as servers
+from benchmarks.server import Server, ServerError
+from benchmarks.subjects import PRODUCTS
+from benchmarks.verdicts import verdict
+
+PART = "erasure"
+SAMPLES = 1_000_000
+OTHERS = 20
+"""Users with a twentieth of that each, who stay."""
+
+ROUNDS = 5
+AT_MOST_MS = 1000.0
+PATIENCE_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What was measured of users whose samples came in batches of a size, on an engine.
+
+    Attributes:
+        subject: who was asked.
+        samples: that each user had.
+        per_batch: samples of a batch.
+        at_most_ms: what is to be reached; 0 where nothing is laid down.
+        took: milliseconds of each erasure.
+        processor: milliseconds of the server's and the database's processor time for it.
+    """
+
+    subject: str
+    samples: int
+    per_batch: int
+    at_most_ms: float
+    took: list[float] = field(default_factory=list)
+    processor: list[float] = field(default_factory=list)
+
+
+def measure(scratch: Path, engine: str, samples: int) -> list[Figures]:
+    """Erasures on one engine: of users who sent much at once, and of such as sent little.
+
+    Raises:
+        ServerError: an erasure failed, or did not tell what was erased.
+    """
+    batches = max(1, samples // 1000)
+    found = [
+        Figures(PRODUCTS[engine], batches * 1000, 1000, AT_MOST_MS),
+        Figures(PRODUCTS[engine], batches * 1000, 50, 0.0),
+    ]
+    with servers.uptake(scratch, 1, engine) as server:
+        others = [f"stays-{number}" for number in range(OTHERS)]
+        stored.fill(server, others, max(1, batches // OTHERS), 1000)
+        for number in range(ROUNDS):
+            for one in found:
+                user_id = f"goes-{one.per_batch}-{number}"
+                stored.fill(server, [user_id], one.samples // one.per_batch, one.per_batch)
+                _erase(server, user_id, one)
+            _tell(f"round {number + 1}/{ROUNDS} on {engine}")
+    return found
+
+
+def _tell(text: str) -> None:
+    print(f"[{PART}] {text}", file=sys.stderr, flush=True)
+
+
+def _erase(server: Server, user_id: str, told: Figures) -> None:
+    headers = {"Authorization": f"Bearer {server.key}"}
+    with httpx2.Client(
+        base_url=server.url, headers=headers, trust_env=False, timeout=PATIENCE_SECONDS
+    ) as client:
+        place = f"/uptake/v1/users/{user_id}"
+        if client.get(place).status_code != 200:
+            raise ServerError(f"{user_id} is not there")
+        used, began = processor.seconds(server), time.perf_counter()
+        answer = client.delete(place)
+        told.took.append((time.perf_counter() - began) * 1000)
+        told.processor.append((processor.seconds(server) - used) * 1000)
+        if answer.status_code != 200 or answer.json()["counts"]["samples"] != told.samples:
+            raise ServerError(f"{user_id} was not erased: {answer.status_code} {answer.text[:200]}")
+        if client.get(place).status_code != 404:
+            raise ServerError(f"{user_id} is still there")
+
+
+def show(found: Sequence[Figures], console: Console) -> None:
+    """Print the figures, what they should reach, and whether they do."""
+    table = Table(
+        title="Erasure of a user, over HTTP",
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+    )
+    table.add_column("server")
+    for name in ("samples", "in batches of", "middle, ms", "slowest, ms", "processor ms"):
+        table.add_column(name, justify="right")
+    for name in ("to reach", ""):
+        table.add_column(name)
+    for one in found:
+        middle, wanted = median(one.took), one.at_most_ms
+        table.add_row(
+            one.subject,
+            f"{one.samples:,}",
+            f"{one.per_batch:,}",
+            f"{middle:,.0f}",
+            f"{max(one.took):,.0f}",
+            f"{median(one.processor):,.0f}",
+            f"< {wanted:,.0f} ms" if wanted else "",
+            verdict(reached=middle < wanted) if wanted else "",
+        )
+    console.print(table)

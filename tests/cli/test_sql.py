@@ -1,0 +1,71 @@
+"""`uptake sql`: an answer as a table, as CSV or as JSON."""
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from exports.project import blobs_in, fill
+from uptake.store import sqlite
+
+from .conftest import Uptake
+
+
+@pytest.fixture(autouse=True)
+def data(tmp_path: Path) -> Path:
+    """The folder where commands look, with something of every kind."""
+    folder = tmp_path / "uptake-data"
+    folder.mkdir()
+    with closing(sqlite.open_store(folder / "uptake.db")) as store:
+        fill(store, blobs_in(folder))
+    return folder
+
+
+QUERY = "SELECT user_id, sum(value) AS total FROM samples WHERE metric = 'bpm' GROUP BY ALL"
+
+
+def test_an_answer_is_a_table(uptake: Uptake) -> None:
+    """With the names of its columns."""
+    assert uptake("sql", QUERY).out == "user_id  total\nanna     60.0\n"
+
+
+def test_an_answer_is_csv_or_json(uptake: Uptake) -> None:
+    """For the next program."""
+    assert uptake("sql", QUERY, "--csv").out == '"user_id","total"\n"anna",60\n'
+    assert uptake("sql", QUERY, "--json").json == [{"user_id": "anna", "total": 60.0}]
+
+
+def test_a_long_answer_is_cut_off_on_a_terminal_alone(uptake: Uptake) -> None:
+    """And it is told how much is left."""
+    done = uptake("sql", "SELECT * FROM range(1500)")
+    assert done.out.count("\n") == 1001
+    assert done.err == "uptake: 500 more rows; --csv and --json print all\n"
+    assert uptake("sql", "SELECT * FROM range(1500)", "--csv").out.count("\n") == 1501
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "word"),
+    [
+        (["SELECT * FROM nothing"], 1, "nothing does not exist"),
+        (["SELECT"], 1, "SELECT clause without selection list"),
+        (["DELETE FROM samples"], 2, "it can only read"),
+        (["SELECT 1", "--csv", "--json"], 2, "not both"),
+        (["SELECT 1", "--project", "acme"], 1, "no project 'acme'"),
+        (["SELECT '\udcff'"], 2, "not UTF-8"),
+        ([], 2, "query"),
+    ],
+)
+def test_what_cannot_be_answered_is_told_in_a_line(
+    uptake: Uptake, arguments: list[str], status: int, word: str
+) -> None:
+    """Whose fault it is, by the exit status."""
+    uptake("sql", *arguments).assert_failed(status, word)
+
+
+def test_who_has_no_duckdb_is_told_how_to_get_it(uptake: Uptake, tmp_path: Path) -> None:
+    """In one line; everything else works without."""
+    folder = tmp_path / "without"
+    folder.mkdir()
+    (folder / "duckdb.py").write_text("raise ImportError('no module of that name')\n")
+    done = uptake("sql", "SELECT 1", PYTHONPATH=str(folder))
+    done.assert_failed(2, "pip install 'uptake[sql]'")

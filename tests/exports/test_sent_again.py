@@ -1,0 +1,116 @@
+"""What was exported can be sent again, and gives the same samples, profiles and documents."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from uptake.blobs import Blobs
+from uptake.cli import run
+from uptake.exports import Form, Kind
+from uptake.model.items import Attributes
+from uptake.settings import Settings
+from uptake.store.base import Store
+from uptake.store.records import DocumentRecord
+from uptake.testing.live import LiveServer
+from uptake.testing.store.making import unique
+from uptake.wiring import open_store
+
+from .opening import Rows, export, rows
+from .project import FORMULAS, SAMPLES, batch, commit, told
+
+
+class Copy(NamedTuple):
+    """A project on the live server that others are sent to, and a key of it."""
+
+    store: Store
+    project: str
+    key: str
+
+
+@pytest.fixture
+def copy(live: LiveServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Copy]:
+    """An empty project."""
+    project = unique("copy")
+    live.command("projects", "create", project)
+    live.command("types", "add", "mood", "--project", project)
+    key = live.create_key(project=project)
+    monkeypatch.setenv("UPTAKE_KEY", key)
+    with closing(open_store(Settings(data_dir=live.data_dir))) as store:
+        yield Copy(store, project, key)
+
+
+def send(live: LiveServer, kind: Kind, path: Path, *options: str) -> None:
+    """Have a file sent, all of it."""
+    ledger = str(path.with_suffix(".ledger"))
+    arguments = ["send", kind, str(path), "--to", live.url, "--ledger", ledger, *options]
+    assert run(arguments) == 0
+
+
+def written(store: Store, blobs: Blobs, kind: Kind, form: Form, folder: Path) -> Path:
+    """An export as a file."""
+    path = folder / f"{kind}.{form}"
+    path.write_bytes(export(store, blobs, kind, form)[0])
+    return path
+
+
+def sound(store: Store, form: Form) -> None:
+    """Samples that the wire takes, three or more of each user: in every unit, told in all ways."""
+    some = [
+        sample._replace(value=min(sample.value, 300.0), end=None if i == 2 else sample.end)
+        for i, sample in enumerate(SAMPLES)
+    ]
+    if form == "csv":
+        # There, an empty cell says nothing, whether it is in quotes or not.
+        some = [sample._replace(version=sample.version or None) for sample in some]
+    commit(
+        store, batch("anna", some), batch('\u00e5sa, "x"', [*some, told("2025-06-01T00:00:00Z")])
+    )
+    beats = [told(f"2025-01-01T00:0{i}:00.5+05:45", 60 + i / 8, unit="count/min") for i in range(5)]
+    commit(store, batch("anna", beats, "bpm"))
+
+
+@pytest.mark.parametrize("form", ["parquet", "csv", "ndjson"])
+def test_samples_sent_again_are_the_same(  # noqa: PLR0917 - fixtures
+    live: LiveServer, copy: Copy, empty: Store, blobs: Blobs, tmp_path: Path, form: Form
+) -> None:
+    """To the last digit and the offset of each time."""
+    sound(empty, form)
+    send(live, "samples", written(empty, blobs, "samples", form, tmp_path))
+    expected = rows(empty, blobs, "samples")
+    assert len(expected) == 14
+    assert rows(copy.store, blobs, "samples", project=copy.project) == expected
+
+
+@pytest.mark.parametrize("form", ["parquet", "csv", "ndjson"])
+def test_profiles_sent_again_are_the_same(  # noqa: PLR0917 - fixtures
+    live: LiveServer, copy: Copy, empty: Store, blobs: Blobs, tmp_path: Path, form: Form
+) -> None:
+    """What is missing is missing, what is empty is empty, and `null` is a text."""
+    names = tuple(f"n{i}" for i in range(len(FORMULAS)))
+    commit(empty, Attributes("anna", names, list(FORMULAS)))
+    commit(empty, Attributes("bert", ("n0", "=x"), ["null", ""]))
+    commit(empty, Attributes("carl", ("n1",), ["NaN"]))
+    send(live, "profiles", written(empty, blobs, "profiles", form, tmp_path))
+    expected = rows(empty, blobs, "profiles")
+    assert rows(copy.store, blobs, "profiles", project=copy.project) == expected
+
+
+def test_documents_sent_again_say_the_same(
+    live: LiveServer, copy: Copy, empty: Store, blobs: Blobs, tmp_path: Path
+) -> None:
+    """Under ids of their own."""
+    for number in range(3):
+        data = b'{"n": %d,\n "text": "\\u00fc \xc3\xbc"}' % number
+        commit(empty, DocumentRecord(f"u{number}", f"d{number}", "mood", data))
+    path = written(empty, blobs, "documents", "ndjson", tmp_path)
+    send(live, "documents", path, "--type", "mood")
+    expected = rows(empty, blobs, "documents")
+    found = rows(copy.store, blobs, "documents", project=copy.project)
+    assert [_said(found), len(found)] == [_said(expected), 3]
+
+
+def _said(found: Rows) -> list[tuple[Any, ...]]:
+    return [(row["user_id"], row["type"], row["data"]) for row in found]
