@@ -89,6 +89,7 @@ def register(registry: Registry, project: str, name: str, text: str | None) -> D
         raise InvalidName("a name has no NUL character")
     if text is not None:
         compile_schema(text)
+        text = msgspec.json.format(text, indent=-1)
     current = registry.document_type(project, name)
     if current is not None and _meaning(current.schema) == _meaning(text):
         text = current.schema
