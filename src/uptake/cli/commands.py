@@ -9,6 +9,7 @@ from uptake.cli import (
     projects,
     rejections,
     retention,
+    segments,
     send,
     serve,
     sql,
@@ -30,6 +31,7 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(projects.app, name="projects")
 app.add_typer(types.app, name="types")
 app.add_typer(rejections.app, name="rejections")
+app.add_typer(segments.app, name="segments")
 app.add_typer(retention.app, name="retention")
 app.add_typer(db.app, name="db")
 app.add_typer(send.app, name="send")

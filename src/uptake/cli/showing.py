@@ -1,7 +1,7 @@
 """How far work has come that takes a while: a line on the terminal, if there is one."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -18,6 +18,14 @@ def progress() -> Progress:
         console=console,
         disable=not console.is_terminal,
     )
+
+
+@contextmanager
+def waiting(what: str) -> Iterator[None]:
+    """A line that says what is waited for, of which nobody knows how much there is."""
+    console = Console(stderr=True)
+    with console.status(what) if console.is_terminal else nullcontext():
+        yield
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """What `/uptake/v1/segments` answers."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -31,6 +30,8 @@ from uptake.reading import BadCursor, Unknown
 from uptake.reading.segments.census import TakesLonger, TooLarge
 from uptake.reading.segments.parse import NotAFilter
 from uptake.reading.segments.questions import (
+    MAX_FILTER,
+    NAME,
     Members,
     Preview,
     SegmentPage,
@@ -42,12 +43,6 @@ from uptake.store.base import StoreUnavailable
 
 READ, CHANGE = "data:read", "admin"
 """Scopes: for questions, and for giving a name to a filter or taking it away."""
-
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-"""Of a segment: what needs no escape in an address, a file name or a shell."""
-
-MAX_FILTER = 1024 * 1024
-"""Bytes of a filter's JSON."""
 
 THREADS = 2
 """That answer; reading a project's users takes one of them for seconds, so they are apart from
