@@ -1,8 +1,13 @@
 """`uptake types`: registering document types and their schemas."""
 
+import json
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+
+from uptake.store.records import DocumentRecord, Entry
+from uptake.store.sqlite import open_store
 
 from .conftest import Uptake
 
@@ -12,7 +17,7 @@ SCHEMA = '{"type": "object", "required": ["mood"]}'
 def test_a_type_without_a_schema_takes_any_object(uptake: Uptake) -> None:
     """Its schema is null."""
     added = uptake("types", "add", "check-in", "--json")
-    assert added.json == {"name": "check-in", "project": "default", "schema": None}
+    assert added.json == {"name": "check-in", "project": "default", "schema": None, "version": 1}
     assert uptake("types", "list", "--json").json == [added.json]
 
 
@@ -78,3 +83,91 @@ def test_an_unknown_project_is_told(uptake: Uptake, command: tuple[str, ...]) ->
 def test_a_name_has_1_to_256_characters(uptake: Uptake, name: str) -> None:
     """Others are wrong usage."""
     uptake("types", "add", name).assert_failed(2)
+
+
+def _send(tmp_path: Path, *documents: str) -> None:
+    """Have documents of the type check-in kept, as a server would."""
+    with closing(open_store(tmp_path / "uptake-data" / "uptake.db")) as store:
+        known = store.document_type("default", "check-in")
+        assert known is not None
+        for data in documents:
+            at = store.user("default", "anna")
+            number = at.documents if at else 0
+            record = DocumentRecord(
+                "anna", f"d{number}", "check-in", data.encode(), version=known.version
+            )
+            store.commit([Entry("default", f"r{number}", 1_000_000 * number, (record,))])
+
+
+def test_versions_are_listed_with_what_is_kept(uptake: Uptake, tmp_path: Path) -> None:
+    """As JSON with their schemas; the same schema again is none."""
+    uptake("types", "add", "check-in")
+    _send(tmp_path, "{}", "{}")
+    (tmp_path / "schema.json").write_text(SCHEMA)
+    added = uptake("types", "add", "check-in", "--schema", "schema.json")
+    assert added.out == "Project default takes documents of the type check-in, version 2.\n"
+    uptake("types", "add", "check-in", "--schema", "schema.json")
+    _send(tmp_path, '{"mood": 1}')
+    first, second = uptake("types", "versions", "check-in", "--json").json
+    assert [first.pop("created_at")[-1:], second.pop("created_at")[-1:]] == ["Z", "Z"]
+    assert first == {
+        "version": 1,
+        "schema": None,
+        "documents": 2,
+        "first_received": "1970-01-01T00:00:00.000000Z",
+        "last_received": "1970-01-01T00:00:01.000000Z",
+    }
+    assert (second["version"], second["schema"]) == (2, json.loads(SCHEMA))
+    assert (second["documents"], second["first_received"]) == (1, "1970-01-01T00:00:02.000000Z")
+    table = uptake("types", "versions", "check-in").out.splitlines()
+    assert table[0].split() == ["version", "schema", "created", "documents"] + [
+        word for when in ("first", "last") for word in (when, "received")
+    ]
+    assert [line.split()[:2] for line in table[1:]] == [["1", "no"], ["2", "yes"]]
+
+
+def test_a_dry_run_fails_when_documents_would(uptake: Uptake, tmp_path: Path) -> None:
+    """With a sentence and examples; nothing is changed."""
+    uptake("types", "add", "check-in")
+    _send(tmp_path, "{}", '{"mood": 3}', '{"Mood": 3}')
+    (tmp_path / "schema.json").write_text(SCHEMA)
+    done = uptake("types", "dry-run", "check-in", "--schema", "schema.json")
+    assert (done.status, done.err) == (1, "")
+    sentence, _, *examples = done.out.splitlines()
+    assert sentence == "2 of 3 documents would fail."
+    assert [line.split()[:3] for line in examples] == [["anna", "d0", "1"], ["anna", "d2", "1"]]
+    assert '"mood" is a required property' in examples[0]
+    told = uptake("types", "dry-run", "check-in", "--schema", "schema.json", "--json")
+    assert told.status == 1
+    assert (told.json["documents"], told.json["failing"]) == (3, 2)
+    assert told.json["examples"][1] == {
+        "upload_id": "d2",
+        "user_id": "anna",
+        "version": 1,
+        "reasons": [{"path": "", "reason": '"mood" is a required property'}],
+    }
+    (listed,) = uptake("types", "list", "--json").json
+    assert (listed["version"], listed["schema"]) == (1, None)
+
+
+def test_a_dry_run_that_all_would_pass_is_done(uptake: Uptake, tmp_path: Path) -> None:
+    """Also where there are none: 0."""
+    uptake("types", "add", "check-in")
+    (tmp_path / "schema.json").write_text(SCHEMA)
+    done = uptake("types", "dry-run", "check-in", "--schema", "schema.json")
+    assert (done.status, done.out) == (0, "None of 0 documents would fail.\n")
+    _send(tmp_path, '{"mood": 3}')
+    done = uptake("types", "dry-run", "check-in", "--schema", "schema.json")
+    assert (done.status, done.out) == (0, "None of 1 documents would fail.\n")
+
+
+def test_what_cannot_be_tried_is_told(uptake: Uptake, tmp_path: Path) -> None:
+    """An unknown type, and what is no schema: 1."""
+    (tmp_path / "schema.json").write_text("true")
+    failed = uptake("types", "dry-run", "check-in", "--schema", "schema.json")
+    failed.assert_failed(1, "check-in")
+    uptake("types", "versions", "check-in").assert_failed(1, "check-in")
+    (tmp_path / "schema.json").write_text("{")
+    failed = uptake("types", "dry-run", "check-in", "--schema", "schema.json")
+    failed.assert_failed(1, "schema.json")
+    uptake("types", "dry-run", "check-in").assert_failed(2, "--schema")

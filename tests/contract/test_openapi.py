@@ -28,6 +28,10 @@ API = {
     "/uptake/v1/segments/preview",
     "/uptake/v1/segments/{name}",
     "/uptake/v1/segments/{name}/users",
+    "/uptake/v1/document-types",
+    "/uptake/v1/document-types/{name}",
+    "/uptake/v1/document-types/{name}/versions",
+    "/uptake/v1/document-types/{name}/dry-run",
     "/health/live",
     "/health/ready",
 }

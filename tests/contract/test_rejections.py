@@ -159,6 +159,7 @@ def test_all_of_a_filter_are_replayed_page_after_page(tenant: Tenant, admin: str
     tenant.document("43", {})
     _mend(tenant, {**MOOD, "properties": {"mood": {}}})
     outcomes: list[str] = []
+    requests: list[str] = []
     cursor: dict[str, str] = {}
     while True:
         page = tenant.client.post(
@@ -167,6 +168,7 @@ def test_all_of_a_filter_are_replayed_page_after_page(tenant: Tenant, admin: str
             headers={"Authorization": f"Bearer {admin}"},
         ).json()
         outcomes += [replay["outcome"] for replay in page["replays"]]
+        requests += [replay["request_id"] for replay in page["replays"]]
         if page["next"] is None:
             break
         cursor = {"cursor": page["next"]}
@@ -174,6 +176,9 @@ def test_all_of_a_filter_are_replayed_page_after_page(tenant: Tenant, admin: str
     assert tenant.user("42")["documents"] == 3
     assert [listed["user_id"] for listed in _listed(tenant, resolved=False)] == ["43"]
     assert len(_listed(tenant, resolved=True)) == 3
+    assert requests[0] == requests[2] != requests[3]
+    receipt = tenant.get(f"/requests/{requests[0]}").json()["submissions"]
+    assert [told["accepted"] for told in receipt] == [1, 1, 1]
 
 
 def test_refusals_are_filtered(tenant: Tenant) -> None:

@@ -81,6 +81,17 @@ def test_every_setting_is_documented() -> None:
         "projects list",
         "types add NAME",
         "types list",
+        "segments list",
+        "segments show NAME",
+        "segments users NAME",
+        "segments preview FILE",
+        "segments put NAME FILE",
+        "segments delete NAME",
+        "rejections list",
+        "rejections show ID",
+        "rejections replay [ID]",
+        "types versions NAME",
+        "types dry-run NAME",
     ],
 )
 def test_every_command_is_documented(command: str) -> None:
@@ -151,6 +162,11 @@ def test_every_endpoint_and_address_is_documented() -> None:
     ):
         assert f"\n## `GET {PREFIX}/{path}`\n" in reference("api.md")
     for operation in (
+        f"GET {PREFIX}/document-types",
+        f"GET {PREFIX}/document-types/{{name}}",
+        f"PUT {PREFIX}/document-types/{{name}}",
+        f"GET {PREFIX}/document-types/{{name}}/versions",
+        f"POST {PREFIX}/document-types/{{name}}/dry-run",
         f"POST {PREFIX}/segments/preview",
         f"PUT {PREFIX}/segments/{{name}}",
         f"GET {PREFIX}/segments",

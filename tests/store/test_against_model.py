@@ -190,6 +190,7 @@ class BothStores(RuleBasedStateMachine):
         self.both("put_type", project, made)
         self.both("document_type", project, name)
         self.both("document_types", project)
+        self.both("type_versions", project, name, 1, 2)
 
     @rule(project=PROJECTS, name=CONTENTS, text=TEXTS, moment=MOMENTS)
     def put_segment(self, project: str, name: str, text: str, moment: int) -> None:
@@ -222,6 +223,7 @@ class BothStores(RuleBasedStateMachine):
         for metric in METRICS:
             self.compare(lambda store, metric=metric: sorted(store.sampled(project, metric)))
         self.both("document_counts", project, "visit", since, None)
+        self.both("document_versions", project, "visit")
         self.both("document_counts", project, "visit", 0, [after, "nobody"])
 
     @rule(project=PROJECTS, user=USERS)

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import Progress
 
 from uptake import wiring
 from uptake.backup.checking import check
@@ -16,6 +15,7 @@ from uptake.backup.restoring import restore as restore_backup
 from uptake.backup.taking import NotEmpty, take
 from uptake.blobs import BlobsUnavailable
 from uptake.cli.printing import Failed, Json, print_json
+from uptake.cli.showing import progress
 from uptake.cli.store import DATA_DIR, BlobsUrl, Database, DataDir
 from uptake.settings import Settings
 from uptake.store.base import StoreUnusable
@@ -86,17 +86,17 @@ def restore(  # noqa: PLR0913 - one parameter an option
 class _Shown:
     """A line of progress for each part of the work, on a terminal."""
 
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._task = progress.add_task("", visible=False)
+    def __init__(self, lines: Progress) -> None:
+        self._lines = lines
+        self._task = lines.add_task("", visible=False)
 
     def begin(self, what: str, total: int | None) -> None:
         """See `Watcher.begin`."""
-        self._task = self._progress.add_task(what, total=total)
+        self._task = self._lines.add_task(what, total=total)
 
     def advance(self, steps: int) -> None:
         """See `Watcher.advance`."""
-        self._progress.advance(self._task, steps)
+        self._lines.advance(self._task, steps)
 
 
 @contextmanager
@@ -106,16 +106,9 @@ def _shown() -> Iterator[_Shown]:
     Raises:
         Failed: it did.
     """
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description:<13}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
     try:
-        with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-            yield _Shown(progress)
+        with progress() as lines:
+            yield _Shown(lines)
     except (Damaged, NotEmpty, StoreUnusable, BlobsUnavailable) as error:
         raise Failed(str(error)) from error
 

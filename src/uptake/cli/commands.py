@@ -1,6 +1,20 @@
 """Every command."""
 
-from uptake.cli import backup, db, demo, export, keys, projects, retention, send, serve, sql, types
+from uptake.cli import (
+    backup,
+    db,
+    demo,
+    export,
+    keys,
+    projects,
+    rejections,
+    retention,
+    segments,
+    send,
+    serve,
+    sql,
+    types,
+)
 from uptake.cli.printing import Failed
 from uptake.cli.root import root
 from uptake.store.base import StoreUnavailable
@@ -16,6 +30,8 @@ app.command("sql")(sql.sql)
 app.add_typer(keys.app, name="keys")
 app.add_typer(projects.app, name="projects")
 app.add_typer(types.app, name="types")
+app.add_typer(rejections.app, name="rejections")
+app.add_typer(segments.app, name="segments")
 app.add_typer(retention.app, name="retention")
 app.add_typer(db.app, name="db")
 app.add_typer(send.app, name="send")

@@ -1,10 +1,12 @@
 """What the commands share that work on a store: its options, and the store that they name."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
+import structlog
 import typer
 
 from uptake import wiring
@@ -54,6 +56,8 @@ def opened_services(data_dir: Path, database: str, blobs: str) -> Iterator[Servi
     Raises:
         Unusable: one of them cannot be opened.
     """
+    # What goes wrong is told by the command, in one line.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     services = wiring.open_services(Settings(data_dir=data_dir, database=database, blobs=blobs))
     try:
         yield services

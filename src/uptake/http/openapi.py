@@ -47,6 +47,10 @@ def document(api: dict[str, Any]) -> dict[str, Any]:
             api["paths"][endpoint.path] = {"post": _operation(form, endpoint, schemas, schemes)}
     schemas |= filter_schemas(REF)
     schemas["SegmentView"]["properties"]["filter"] = {"$ref": REF.format(name=ROOT)}
+    # JSON as it is, or null: two choices that are not apart, as `oneOf` wants them to be.
+    for name in ("TypeView", "VersionView"):
+        schemas[name]["properties"]["schema"] = {"type": ["object", "boolean", "null"]}
+    schemas["RawRejection"]["properties"]["item"] = {}
     schemes["bearer"] = {"type": "http", "scheme": "bearer"}
     for path, item in api["paths"].items():
         for operation in item.values():

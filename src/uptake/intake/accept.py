@@ -129,12 +129,16 @@ class Intake:
                 return self._image(item, origin)
 
     def _document(self, item: Document, origin: Origin) -> DocumentRecord | Refusal:
-        check = self._types.check(origin.project, item.type)
-        faults = [_unknown_type(item.type)] if check is None else check(item.data)
-        if faults:
+        known = self._types.known(origin.project, item.type)
+        if known is None:
+            return _refusal(item, [_unknown_type(item.type)])
+        if faults := known.check(item.data):
             return _refusal(item, faults)
         if item.idempotency_key is None:
-            return DocumentRecord(item.user_id, ids.time_ordered(), item.type, item.data)
+            upload_id = ids.time_ordered()
+            return DocumentRecord(
+                item.user_id, upload_id, item.type, item.data, version=known.version
+            )
         return DocumentRecord(
             item.user_id,
             ids.derived("upload", origin.project, item.idempotency_key),
@@ -142,6 +146,7 @@ class Intake:
             item.data,
             _content_digest(item),
             self._rejection(key_reused(item), origin),
+            known.version,
         )
 
     def _image(self, item: Image, origin: Origin) -> ImageRecord | Refusal:
@@ -171,7 +176,7 @@ class Intake:
     def _with_type(self, refusal: Refusal, origin: Origin) -> Refusal:
         """A refused document, with the fault of its type where that is unknown too."""
         name = refusal.document_type
-        if name is None or self._types.check(origin.project, name) is not None:
+        if name is None or self._types.known(origin.project, name) is not None:
             return refusal
         return replace(refusal, faults=(_unknown_type(name), *refusal.faults))
 

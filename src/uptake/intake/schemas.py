@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import islice
 from time import monotonic
 from typing import Any
@@ -9,14 +10,24 @@ from typing import Any
 import jsonschema_rs
 import msgspec
 
+from uptake.model import clock
 from uptake.model.submission import Fault
 from uptake.store.base import Registry
+from uptake.store.records import DocumentType
 
 MAX_VIOLATIONS = 100
 """Violations told of one document; the next ones show when these are mended."""
 
 TRUST_SECONDS = 1.0
 """How long a type is used without asking the store again whether it has changed."""
+
+
+MAX_NAME = 256
+"""Characters of a type's name."""
+
+
+class InvalidName(ValueError):
+    """It cannot be the name of a document type."""
 
 
 class InvalidSchema(ValueError):
@@ -56,38 +67,83 @@ def _fault(violation: Any) -> Fault:
     return Fault(code or "schema", violation.message, ("data", *violation.instance_path))
 
 
+def register(registry: Registry, project: str, name: str, text: str | None) -> DocumentType:
+    """Register a document type, or give it another schema; what stands now.
+
+    A schema that says the same as the current one, however its JSON is laid out, is no new version.
+
+    Args:
+        registry: where.
+        project: whose type it is.
+        name: as in the address it is sent to.
+        text: the schema; None to take any object.
+
+    Raises:
+        InvalidName: the name is none.
+        InvalidSchema: the message says what is wrong with it.
+        StoreUnavailable: as of the store.
+    """
+    if not 1 <= len(name) <= MAX_NAME:
+        raise InvalidName(f"a name has 1 to {MAX_NAME} characters")
+    if "\0" in name:
+        raise InvalidName("a name has no NUL character")
+    if text is not None:
+        compile_schema(text)
+        text = msgspec.json.format(text, indent=-1)
+    current = registry.document_type(project, name)
+    if current is not None and _meaning(current.schema) == _meaning(text):
+        text = current.schema
+    return registry.put_type(project, DocumentType(name, text, clock.now()))
+
+
+def _meaning(text: str | None) -> bytes | None:
+    if text is None:
+        return None
+    return msgspec.json.encode(msgspec.json.decode(text), order="sorted")
+
+
+@dataclass(frozen=True, slots=True)
+class KnownType:
+    """A document type as this process knows it: which version, its schema, how it is checked."""
+
+    version: int
+    schema: str | None
+    check: Check
+
+
 class DocumentTypes:
     """The types of all projects, remembered for `TRUST_SECONDS`."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
-        self._known: dict[tuple[str, str], tuple[float, str | None, Check]] = {}
+        self._known: dict[tuple[str, str], tuple[float, KnownType]] = {}
         self._lock = threading.Lock()
 
-    def check(self, project: str, name: str) -> Check | None:
-        """How documents of a type are checked; None when the project has no such type.
+    def known(self, project: str, name: str) -> KnownType | None:
+        """A type; None when the project has none of that name.
 
         Raises:
             StoreUnavailable: the type is not remembered and cannot be read.
         """
         known = self._known.get((project, name))
         if known is not None and monotonic() - known[0] < TRUST_SECONDS:
-            return known[2]
+            return known[1]
         with self._lock:
             return self._read(project, name)
 
-    def _read(self, project: str, name: str) -> Check | None:
-        document_type = self._registry.document_type(project, name)
-        if document_type is None:
+    def _read(self, project: str, name: str) -> KnownType | None:
+        told = self._registry.document_type(project, name)
+        if told is None:
             self._known.pop((project, name), None)
             return None
-        known = self._known.get((project, name))
-        if known is not None and known[1] == document_type.schema:
-            check = known[2]
+        _, known = self._known.get((project, name), (0.0, None))
+        if known is None or known.schema != told.schema:
+            check = compile_schema(told.schema) if told.schema else _anything
         else:
-            check = compile_schema(document_type.schema) if document_type.schema else _anything
-        self._known[project, name] = (monotonic(), document_type.schema, check)
-        return check
+            check = known.check
+        known = KnownType(told.version, told.schema, check)
+        self._known[project, name] = (monotonic(), known)
+        return known
 
 
 def _anything(data: bytes) -> list[Fault]:  # noqa: ARG001 - a type without a schema asks nothing

@@ -33,6 +33,7 @@ class Kinds(Enum):
     TOO_LARGE = Kind("too_large", 413, "The body is too large")
     UNSUPPORTED_ENCODING = Kind("unsupported_encoding", 415, "This Content-Encoding is not spoken")
     INVALID_FILTER = Kind("invalid_filter", 422, "The filter is not one")
+    INVALID_SCHEMA = Kind("invalid_schema", 422, "The schema is not one")
     RATE_LIMITED = Kind("rate_limited", 429, "Too many requests for this key", retryable=True)
     INTERNAL = Kind("internal", 500, "Uptake itself has failed; the request id names the log line")
     OVERLOADED = Kind("overloaded", 503, "Too much work is waiting", retryable=True)

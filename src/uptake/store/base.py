@@ -23,7 +23,9 @@ from uptake.store.records import (
     RejectionFilter,
     RetentionRule,
     Span,
+    TypeVersion,
     User,
+    VersionStock,
     Written,
 )
 from uptake.store.segment_records import Changes, Profiles, Segment
@@ -125,6 +127,10 @@ class Items(Protocol):
         """
         ...
 
+    def document_versions(self, project: str, document_type: str) -> list[VersionStock]:
+        """What is kept of a type's documents, for each version that judged any, in their order."""
+        ...
+
     def sampled(self, project: str, metric: Metric) -> list[str]:
         """The users who have samples of a metric, each once."""
         ...
@@ -223,12 +229,20 @@ class Registry(Protocol):
         """Mark a key as revoked from this moment on; False when there is none of that id."""
         ...
 
-    def put_type(self, project: str, document_type: DocumentType) -> None:
-        """Register a document type, or give a registered one another schema."""
+    def put_type(self, project: str, document_type: DocumentType) -> DocumentType:
+        """Register a document type, or give a registered one another schema; what stands now.
+
+        A schema that is not, letter by letter, the current one is the next version, of the
+        `created_at` it is given with. That of a registered type stays.
+        """
         ...
 
     def document_type(self, project: str, name: str) -> DocumentType | None:
         """A registered document type."""
+        ...
+
+    def type_versions(self, project: str, name: str, after: int, limit: int) -> list[TypeVersion]:
+        """The versions of a type with a number above `after`, in order."""
         ...
 
     def document_types(self, project: str) -> list[DocumentType]:

@@ -13,6 +13,7 @@ from uptake.model.items import Metric
 from uptake.store import tables as t
 from uptake.store.database import Database
 from uptake.store.profiles import READ_AT_ONCE, Names
+from uptake.store.records import VersionStock
 from uptake.store.segment_records import Profiles
 
 _IDS = msgspec.json.Decoder(list[str])
@@ -55,6 +56,19 @@ class Listing(Database):
                 some = query.where(d.user_id.in_(user_ids[start : start + READ_AT_ONCE]))
                 found |= _counts(connection.execute(some))
         return found
+
+    def document_versions(self, project: str, document_type: str) -> list[VersionStock]:
+        """See `Items.document_versions`."""
+        d = t.documents.c
+        received = func.min(d.received_at), func.max(d.received_at)
+        query = (
+            select(d.version, func.count(), *received)
+            .filter_by(project_id=project, type=document_type)
+            .group_by(d.version)
+            .order_by(d.version)
+        )
+        with self.reading() as connection:
+            return [VersionStock(*row) for row in connection.execute(query)]
 
     def sampled(self, project: str, metric: Metric) -> list[str]:
         """See `Items.sampled`."""

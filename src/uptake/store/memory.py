@@ -139,7 +139,12 @@ class MemoryStore(MemoryExpiry):
             return WrittenDocument(digest, new=False)
         self._see(entry, record.user_id)
         kept = KeptDocument(
-            record.user_id, record.upload_id, record.type, record.data, entry.received_at
+            record.user_id,
+            record.upload_id,
+            record.type,
+            record.data,
+            entry.received_at,
+            record.version,
         )
         self._documents[key] = (record.digest, kept)
         self._marks["document", *key] = self._commits

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from uptake.model import ids
 from uptake.model.items import Metric
 from uptake.store.memory_registry import MemoryRegistry
-from uptake.store.records import BatchRecord, KeptDocument, User
+from uptake.store.records import BatchRecord, KeptDocument, User, VersionStock
 from uptake.store.segment_records import Change, Changes, Profiles, Segment
 
 Owner = tuple[str, str]
@@ -66,6 +66,18 @@ class MemoryListing(MemoryRegistry):
                 if counted and kept.received_at >= since:
                     counts[kept.user_id] = counts.get(kept.user_id, 0) + 1
         return counts
+
+    def document_versions(self, project: str, document_type: str) -> list[VersionStock]:
+        """See `Items.document_versions`."""
+        moments: dict[int, list[int]] = {}
+        with self.alone():
+            for (owner, _), (_, kept) in self._documents.items():
+                if (owner, kept.type) == (project, document_type):
+                    moments.setdefault(kept.version, []).append(kept.received_at)
+        return [
+            VersionStock(version, len(found), min(found), max(found))
+            for version, found in sorted(moments.items())
+        ]
 
     def sampled(self, project: str, metric: Metric) -> list[str]:
         """See `Items.sampled`."""

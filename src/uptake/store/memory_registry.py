@@ -8,7 +8,14 @@ from msgspec.structs import replace
 
 from uptake.model.clock import MICROSECONDS
 from uptake.store.base import DEFAULT_PROJECT, AlreadyExists, StoreUnavailable
-from uptake.store.records import DocumentType, Key, Rate, RetentionRule
+from uptake.store.records import (
+    FIRST_VERSION,
+    DocumentType,
+    Key,
+    Rate,
+    RetentionRule,
+    TypeVersion,
+)
 
 
 class MemoryRegistry:
@@ -27,6 +34,7 @@ class MemoryRegistry:
         self._rules: dict[str, list[RetentionRule]] = {}
         self._claims: dict[str, int] = {}
         self._types: dict[tuple[str, str], DocumentType] = {}
+        self._type_versions: dict[tuple[str, str], list[TypeVersion]] = {}
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -71,12 +79,23 @@ class MemoryRegistry:
             self._keys[key_id] = replace(self._keys[key_id], revoked_at=moment)
             return True
 
-    def put_type(self, project: str, document_type: DocumentType) -> None:
+    def put_type(self, project: str, document_type: DocumentType) -> DocumentType:
         """See `Registry.put_type`."""
+        key, schema = (project, document_type.name), document_type.schema
         with self.alone():
-            key = (project, document_type.name)
+            versions = self._type_versions.setdefault(key, [])
+            if not versions or versions[-1].schema != schema:
+                number = len(versions) + FIRST_VERSION
+                versions.append(TypeVersion(number, schema, document_type.created_at))
             known = self._types.get(key, document_type)
-            self._types[key] = replace(known, schema=document_type.schema)
+            self._types[key] = replace(known, schema=schema, version=versions[-1].version)
+            return self._types[key]
+
+    def type_versions(self, project: str, name: str, after: int, limit: int) -> list[TypeVersion]:
+        """See `Registry.type_versions`."""
+        with self.alone():
+            found = self._type_versions.get((project, name), [])
+            return [version for version in found if version.version > after][:limit]
 
     def document_type(self, project: str, name: str) -> DocumentType | None:
         """See `Registry.document_type`."""

@@ -48,7 +48,9 @@ class MemorySnapshot:
         """See `Snapshot.attribute_names`."""
         return sorted({name for user in self.users(only) for name in user.attributes})
 
-    def documents(self, type_name: str | None, only: Selection) -> Iterator[KeptDocument]:
+    def documents(
+        self, type_name: str | None, only: Selection, after: tuple[str, str] = ("", "")
+    ) -> Iterator[KeptDocument]:
         """See `Snapshot.documents`."""
         found = [
             (mark if only.since is not None else 0, document)
@@ -56,6 +58,7 @@ class MemorySnapshot:
             if _about(only, document.user_id)
             and _timely(only, document.received_at)
             and type_name in {None, document.type}
+            and (only.since is not None or (document.user_id, document.upload_id) > after)
         ]
         by_user = only.since is None
         found.sort(key=lambda row: (row[0], by_user and row[1].user_id, row[1].upload_id))

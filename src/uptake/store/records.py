@@ -10,6 +10,9 @@ from msgspec import Struct
 from uptake.model.items import Attributes, Metric
 from uptake.model.submission import Fault
 
+FIRST_VERSION = 1
+"""Of a document type."""
+
 
 class ImageRecord(Struct, frozen=True):
     """An image to keep, its bytes being in the blob store already.
@@ -90,6 +93,7 @@ class DocumentRecord(Struct, frozen=True):
         user_id, upload_id, type, data: as in `Document`.
         digest: of what was sent, when the `upload_id` is derived and may be taken already.
         otherwise: what to keep instead when it is taken with another digest.
+        version: of its type, by which it was judged.
     """
 
     user_id: str
@@ -98,6 +102,7 @@ class DocumentRecord(Struct, frozen=True):
     data: bytes
     digest: bytes | None = None
     otherwise: RejectionRecord | None = None
+    version: int = FIRST_VERSION
 
 
 Record = DocumentRecord | ImageRecord | BatchRecord | Attributes
@@ -169,13 +174,14 @@ class Span(Struct, frozen=True):
 
 
 class KeptDocument(Struct, frozen=True):
-    """A document as it is kept."""
+    """A document as it is kept; `version` is that of its type, by which it was judged."""
 
     user_id: str
     upload_id: str
     type: str
     data: bytes
     received_at: int
+    version: int = FIRST_VERSION
 
 
 class KeptImage(Struct, frozen=True):
@@ -289,11 +295,36 @@ class Key(Struct, frozen=True):
 
 
 class DocumentType(Struct, frozen=True):
-    """A registered type of document; `schema` is JSON text."""
+    """A registered type of document.
+
+    Attributes:
+        name: as in the address it is sent to.
+        schema: the current one, JSON text; None takes any object.
+        created_at: when it was first registered.
+        version: of the schema: grows by one whenever it changes.
+    """
 
     name: str
     schema: str | None
     created_at: int
+    version: int = FIRST_VERSION
+
+
+class TypeVersion(Struct, frozen=True):
+    """A schema that a type has or had; `created_at` is when it was given it."""
+
+    version: int
+    schema: str | None
+    created_at: int
+
+
+class VersionStock(Struct, frozen=True):
+    """What is kept of the documents that were judged by a version; moments of receipt."""
+
+    version: int
+    count: int
+    first: int
+    last: int
 
 
 class Erasure(Struct, frozen=True):

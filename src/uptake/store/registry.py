@@ -5,12 +5,20 @@ from typing import Any
 
 import msgspec
 import sqlalchemy
+from msgspec.structs import replace
 from sqlalchemy import case, delete, select, update
 
 from uptake.store import tables as t
 from uptake.store.base import AlreadyExists
 from uptake.store.database import Database
-from uptake.store.records import DocumentType, Key, Rate, RetentionRule
+from uptake.store.records import (
+    FIRST_VERSION,
+    DocumentType,
+    Key,
+    Rate,
+    RetentionRule,
+    TypeVersion,
+)
 
 
 class SqlRegistry(Database):
@@ -67,21 +75,43 @@ class SqlRegistry(Database):
         with self.writing() as connection:
             return connection.execute(query).rowcount > 0
 
-    def put_type(self, project: str, document_type: DocumentType) -> None:
+    def put_type(self, project: str, document_type: DocumentType) -> DocumentType:
         """See `Registry.put_type`."""
-        statement = self.insert(t.document_types).values(
-            project_id=project,
-            name=document_type.name,
-            schema=document_type.schema,
-            created_at=document_type.created_at,
-        )
+        key = {"project_id": project, "name": document_type.name}
+        told = {"schema": document_type.schema, "created_at": document_type.created_at}
+        register = self.insert(t.document_types).values(**key, **told, version=FIRST_VERSION)
+        register = register.on_conflict_do_nothing().returning(t.document_types.c.name)
         with self.writing() as connection:
-            connection.execute(
-                statement.on_conflict_do_update(
-                    index_elements=["project_id", "name"],
-                    set_={"schema": statement.excluded.schema},
+            new = connection.scalar(register) is not None
+            # Locked, so that of two writers the second counts on from what the first has made.
+            row = connection.execute(_types().filter_by(**key).with_for_update()).one()
+            stands = DocumentType(*row)
+            if not new and stands.schema == document_type.schema:
+                return stands
+            if not new:
+                stands = replace(stands, schema=told["schema"], version=stands.version + 1)
+                connection.execute(
+                    update(t.document_types)
+                    .filter_by(**key)
+                    .values(schema=stands.schema, version=stands.version)
                 )
+            connection.execute(
+                self.insert(t.type_versions).values(**key, **told, version=stands.version)
             )
+        return stands
+
+    def type_versions(self, project: str, name: str, after: int, limit: int) -> list[TypeVersion]:
+        """See `Registry.type_versions`."""
+        v = t.type_versions.c
+        query = (
+            select(v.version, v.schema, v.created_at)
+            .filter_by(project_id=project, name=name)
+            .where(v.version > after)
+            .order_by(v.version)
+            .limit(limit)
+        )
+        with self.reading() as connection:
+            return [TypeVersion(*row) for row in connection.execute(query)]
 
     def document_type(self, project: str, name: str) -> DocumentType | None:
         """See `Registry.document_type`."""
@@ -149,7 +179,7 @@ class SqlRegistry(Database):
 
 def _types() -> Any:
     c = t.document_types.c
-    return select(c.name, c.schema, c.created_at)
+    return select(c.name, c.schema, c.created_at, c.version)
 
 
 def _key(row: Any) -> Key:

@@ -80,10 +80,13 @@ class Snapshot(Protocol):
         """The names of all attributes of the users that `users` gives, sorted."""
         ...
 
-    def documents(self, type_name: str | None, only: Selection) -> Iterator[KeptDocument]:
+    def documents(
+        self, type_name: str | None, only: Selection, after: tuple[str, str] = ("", "")
+    ) -> Iterator[KeptDocument]:
         """Documents, of one type or of all, received in the time asked for.
 
-        In order of user and id; with `since`, in the order in which they were received.
+        In order of user and id, those that come after `after`; with `since`, all, in the order in
+        which they were received.
         """
         ...
 

@@ -111,7 +111,9 @@ class SqlSnapshot:
                 found.update(_VALUES.decode(told))
         return sorted(found)
 
-    def documents(self, type_name: str | None, only: Selection) -> Iterator[KeptDocument]:
+    def documents(
+        self, type_name: str | None, only: Selection, after: tuple[str, str] = ("", "")
+    ) -> Iterator[KeptDocument]:
         """See `Snapshot.documents`."""
         d = t.documents.c
         for part in self._parts(t.documents, only, d.received_at):
@@ -119,6 +121,9 @@ class SqlSnapshot:
             if type_name is not None:
                 query = query.where(d.type == type_name)
             order = (d.user_id, d.upload_id) if only.since is None else (d.mark, d.upload_id)
+            if only.since is None and after[0]:
+                # The first, which follows from the second, is what an index is entered by.
+                query = query.where(d.user_id >= after[0], tuple_(*order) > tuple_(*after))
             for row in self._rows(query.order_by(*order), LARGE_ROWS_AT_ONCE):
                 yield KeptDocument(*row)
 

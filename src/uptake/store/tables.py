@@ -85,6 +85,17 @@ document_types = Table(
     Column("name", String, primary_key=True),
     Column("schema", Text),
     Column("created_at", BigInteger, nullable=False),
+    Column("version", Integer, nullable=False),
+)
+
+type_versions = Table(
+    "type_versions",
+    metadata,
+    Column("project_id", String, primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("schema", Text),
+    Column("created_at", BigInteger, nullable=False),
 )
 
 marks = Table(
@@ -174,10 +185,12 @@ documents = Table(
     Column("user_id", String, primary_key=True),
     Column("upload_id", String, primary_key=True),
     Column("type", String, nullable=False),
+    Column("version", Integer, nullable=False),
     Column("received_at", BigInteger, nullable=False),
     Column("mark", BigInteger, nullable=False),
     Column("data", LargeBinary, nullable=False),
-    Index("documents_by_type", "project_id", "type", "user_id", "received_at"),
+    # With the version, so that what there is of each can be counted without reading documents.
+    Index("documents_by_type", "project_id", "type", "user_id", "received_at", "version"),
     Index("documents_by_mark", "project_id", "mark"),
 )
 

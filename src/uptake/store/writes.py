@@ -37,7 +37,7 @@ SEQUENCE_BITS = 16
 _KEY = ("project_id", "user_id")
 _SEEN = ("first_seen", "last_seen")
 _BATCH = ("metric", "digest", "first", "last", "count", "columns")
-_DOCUMENT = ("upload_id", "type", "data")
+_DOCUMENT = ("upload_id", "type", "version", "data")
 _RECEIPT = tuple(column.name for column in t.receipts.columns)
 
 

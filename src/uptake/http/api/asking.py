@@ -12,6 +12,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import Parameter
 
 from uptake.blobs import BlobsUnavailable
+from uptake.http import limits
 from uptake.http.access import Access, bearer
 from uptake.http.ingest import header_map
 from uptake.http.problems import PROBLEM_JSON, ProblemDetails
@@ -53,12 +54,21 @@ PROBLEMS = {
 Guard = Callable[[AnyConnection, BaseRouteHandler], Awaitable[None]]
 
 
-def guard(access: Access, scope: str) -> Guard:
-    """Admits requests with a key of this scope, before anything else of them is looked at."""
+def guard(access: Access, scope: str, *, unbound: bool = False) -> Guard:
+    """Admits requests with a key of this scope, before anything else of them is looked at.
+
+    Args:
+        access: knows the keys.
+        scope: what the key must permit.
+        unbound: whether the key must not be bound to a user, the answer being about everybody.
+    """
 
     async def admit(connection: AnyConnection, _handler: BaseRouteHandler) -> None:
         secret = bearer(header_map(connection.scope["headers"]))
-        connection.scope["state"]["key"] = await access.admit(secret, scope)
+        key = await access.admit(secret, scope)
+        if unbound and key.user is not None:
+            raise Problem(Kinds.FORBIDDEN, "The key is bound to a user")
+        connection.scope["state"]["key"] = key
 
     return admit
 
@@ -75,14 +85,37 @@ async def ask(question: Callable[..., Result], *args: Any, **options: Any) -> Re
     Raises:
         Problem: for all that can go wrong with it.
     """
+    return await asyncio.to_thread(answer, question, *args, **options)
+
+
+def answer(question: Callable[..., Result], *args: Any, **options: Any) -> Result:
+    """What a question to the kept data comes to.
+
+    Raises:
+        Problem: for all that can go wrong with it.
+    """
     try:
-        return await asyncio.to_thread(question, *args, **options)
+        return question(*args, **options)
     except Unknown:
         raise Problem(Kinds.NOT_FOUND) from None
     except BadCursor as error:
         raise Problem(Kinds.BAD_REQUEST, f"cursor: {error}") from None
     except (StoreUnavailable, BlobsUnavailable) as error:
         raise Problem(Kinds.UNAVAILABLE) from error
+
+
+async def whole_body(request: AnyRequest, limit: int) -> bytes:
+    """A request's body, decompressed.
+
+    Raises:
+        Problem: it has more bytes than `limit`, arrives too slowly, or not whole.
+    """
+    headers = header_map(request.scope["headers"])
+    limits.expected_size(headers, limit)
+    try:
+        return await limits.read_body(request.receive, headers, limit)
+    except limits.ClientGone:
+        raise Problem(Kinds.BAD_REQUEST, "The body ended too early") from None
 
 
 def instant(name: str, text: str | None, default: int) -> int:

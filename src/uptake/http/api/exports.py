@@ -36,13 +36,13 @@ from uptake.exports import (
 )
 from uptake.http.access import permit_users
 from uptake.http.api.asking import PROBLEMS, AnyRequest, Guard, Moment, ask, instant, key_of
-from uptake.http.api.segments import NAME
 from uptake.http.problems import PROBLEM_JSON, ProblemDetails
 from uptake.http.stopping import Stopping
 from uptake.http.streams import CURSOR_HEADER, Exports
 from uptake.model.items import METRICS, Metric
 from uptake.model.problems import Kinds, Problem
 from uptake.reading import samples
+from uptake.reading.segments.questions import NAME
 from uptake.reading.users import require
 from uptake.wiring import Services
 

@@ -5,7 +5,6 @@ from typing import Annotated, Any
 from litestar import get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import Parameter, QueryParameter
-from msgspec import Struct
 from msgspec.structs import replace
 
 from uptake.formats.base import JSON_LIMIT, WireRequest
@@ -26,10 +25,10 @@ from uptake.http.api.asking import (
 )
 from uptake.http.ingest import header_map
 from uptake.http.limits import read_body
-from uptake.http.replay import Replayed, replay
 from uptake.model import clock
 from uptake.model.problems import Kinds, Problem
 from uptake.reading import rejections
+from uptake.replay import Replayed, Replays, replay, replay_page
 from uptake.samples.times import TICKS
 from uptake.store.records import RejectionFilter
 from uptake.wiring import Services
@@ -50,13 +49,6 @@ From = Annotated[
     Text, QueryParameter(name="from", description=f"Received since, inclusive. {Moment}")
 ]
 To = Annotated[Text, Parameter(description=f"Received before. {Moment}")]
-
-
-class Replays(Struct, frozen=True):
-    """What became of several replays, in the order in which they had been refused."""
-
-    replays: list[Replayed]
-    next: str | None
 
 
 def refusal_routes(services: Services, may_read: Guard) -> list[HTTPRouteHandler]:
@@ -156,18 +148,16 @@ def replay_routes(services: Services, may_replay: Guard) -> list[HTTPRouteHandle
         """A page of those that were not replayed yet; go on with `next` until it is null."""
         only = _filter(format, code, key_id, user_id, request_id, False, since, to)
         key, wire = key_of(request), _wire(request, services, b"")
-
-        def replay_page() -> Replays:
-            page = rejections.page(
-                services.store, key.project, only=only, cursor=cursor, limit=limit
-            )
-            replays = [
-                replay(services, key.project, key.id, told.rejection_id, wire)
-                for told in page.rejections
-            ]
-            return Replays(replays, page.next)
-
-        return await ask(replay_page)
+        return await ask(
+            replay_page,
+            services,
+            key.project,
+            key.id,
+            wire,
+            only=only,
+            cursor=cursor,
+            limit=limit,
+        )
 
     return [replay_one, replay_many]
 

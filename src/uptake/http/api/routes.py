@@ -10,6 +10,7 @@ from uptake.http.api.refused import refusal_routes, replay_routes
 from uptake.http.api.retaining import retention_routes
 from uptake.http.api.rollups import rollup_route
 from uptake.http.api.sync import sync_route
+from uptake.http.api.types import type_routes
 from uptake.http.api.users import user_routes
 from uptake.http.stopping import Stopping
 from uptake.wiring import Services
@@ -31,5 +32,6 @@ def api_routes(services: Services, access: Access, stopping: Stopping) -> list[R
         *erasure_routes(services, may_erase),
         *retention_routes(services, may_administer),
         *export_routes(services, stopping, may_read),
+        *type_routes(services, access),
     ]
     return [Router(PREFIX, route_handlers=handlers)]

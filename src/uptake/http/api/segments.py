@@ -1,25 +1,29 @@
 """What `/uptake/v1/segments` answers."""
 
-import asyncio
-import re
-from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
 import msgspec
 from litestar import Router, delete, get, post, put
-from litestar.connection import ASGIConnection
-from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
+from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import OpenAPIMediaType, Operation, Reference, RequestBody
 
-from uptake.http import limits
-from uptake.http.access import Access, bearer
-from uptake.http.api.asking import DEFAULT_LIMIT, PROBLEMS, AnyRequest, Cursor, Limit, key_of
-from uptake.http.ingest import header_map
+from uptake.http.access import Access
+from uptake.http.api.asking import (
+    DEFAULT_LIMIT,
+    PROBLEMS,
+    AnyRequest,
+    Cursor,
+    Guard,
+    Limit,
+    guard,
+    key_of,
+    whole_body,
+)
+from uptake.http.api.desk import Desk
 from uptake.http.problems import PROBLEM_JSON, ProblemDetails
 from uptake.model.problems import Kinds, Problem
 from uptake.reading import BadCursor, Unknown
@@ -32,18 +36,12 @@ from uptake.reading.segments.answers import (
     TooLarge,
 )
 from uptake.reading.segments.parse import NotAFilter
-from uptake.reading.segments.questions import Segments
+from uptake.reading.segments.questions import MAX_FILTER, NAME, Segments
 from uptake.reading.segments.schema import ROOT
 from uptake.store.base import StoreUnavailable
 
 READ, CHANGE = "data:read", "admin"
 """Scopes: for questions, and for giving a name to a filter or taking it away."""
-
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-"""Of a segment: what needs no escape in an address, a file name or a shell."""
-
-MAX_FILTER = 1024 * 1024
-"""Bytes of a filter's JSON."""
 
 THREADS = 2
 """That answer; reading a project's users takes one of them for seconds, so they are apart from
@@ -53,8 +51,6 @@ MAX_WAITING = 32
 """Questions that wait or are being answered in a process; beyond them, 503."""
 
 Result = TypeVar("Result")
-AnyConnection = ASGIConnection[Any, Any, Any, Any]
-Guard = Callable[[AnyConnection, BaseRouteHandler], Awaitable[None]]
 _FILTER = Reference(ref=f"#/components/schemas/{ROOT}")
 _TOLD = PROBLEMS | {
     kind.value.status: ResponseSpec(
@@ -84,25 +80,13 @@ class _TakesFilter(Operation):
 
 def segment_routes(prefix: str, segments: Segments, access: Access) -> Router:
     """The routes below a prefix; each asks for a key first."""
-    desk = _Desk()
-    questions = _questions(segments, desk, [_admits(access, READ)])
-    return Router(
-        prefix, route_handlers=questions + _changes(segments, desk, [_admits(access, CHANGE)])
-    )
+    desk = Desk("segments", THREADS, MAX_WAITING)
+    may_read, may_change = (guard(access, scope, unbound=True) for scope in (READ, CHANGE))
+    questions = _questions(segments, desk, [may_read])
+    return Router(prefix, route_handlers=questions + _changes(segments, desk, [may_change]))
 
 
-def _admits(access: Access, scope: str) -> Guard:
-    async def admit(connection: AnyConnection, _handler: BaseRouteHandler) -> None:
-        # A guard, so that nothing else of a request is looked at before its key.
-        key = await access.admit(bearer(header_map(connection.scope["headers"])), scope)
-        if key.user is not None:
-            raise Problem(Kinds.FORBIDDEN, "The key is bound to a user")
-        connection.scope["state"]["key"] = key
-
-    return admit
-
-
-def _questions(segments: Segments, desk: "_Desk", guards: list[Guard]) -> list[HTTPRouteHandler]:
+def _questions(segments: Segments, desk: Desk, guards: list[Guard]) -> list[HTTPRouteHandler]:
     @post(
         "/segments/preview",
         status_code=200,
@@ -115,20 +99,20 @@ def _questions(segments: Segments, desk: "_Desk", guards: list[Guard]) -> list[H
         request: AnyRequest, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT
     ) -> Preview:
         """How many users, and a page of them in order of id."""
-        project, text = key_of(request).project, await _body(request)
-        return await desk.ask(segments.preview, project, text, cursor, limit)
+        project, text = key_of(request).project, await whole_body(request, MAX_FILTER)
+        return await desk.ask(_answered, segments.preview, project, text, cursor, limit)
 
     @get("/segments", guards=guards, responses=PROBLEMS, summary="The segments of a project")
     async def get_segments(
         request: AnyRequest, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT
     ) -> SegmentPage:
         """In order of name."""
-        return await desk.ask(segments.segments, key_of(request).project, cursor, limit)
+        return await desk.ask(_answered, segments.segments, key_of(request).project, cursor, limit)
 
     @get("/segments/{name:str}", guards=guards, responses=PROBLEMS, summary="A segment")
     async def get_segment(request: AnyRequest, name: str) -> SegmentView:
         """Its filter, as it was given."""
-        return await desk.ask(segments.segment, key_of(request).project, _known(name))
+        return await desk.ask(_answered, segments.segment, key_of(request).project, _known(name))
 
     @get("/segments/{name:str}/users", guards=guards, responses=_TOLD, summary="A segment's users")
     async def get_segment_users(
@@ -136,12 +120,12 @@ def _questions(segments: Segments, desk: "_Desk", guards: list[Guard]) -> list[H
     ) -> Members:
         """How many there are now, and a page of them in order of id."""
         project = key_of(request).project
-        return await desk.ask(segments.members, project, _known(name), cursor, limit)
+        return await desk.ask(_answered, segments.members, project, _known(name), cursor, limit)
 
     return [preview_segment, get_segments, get_segment, get_segment_users]
 
 
-def _changes(segments: Segments, desk: "_Desk", guards: list[Guard]) -> list[HTTPRouteHandler]:
+def _changes(segments: Segments, desk: Desk, guards: list[Guard]) -> list[HTTPRouteHandler]:
     @put(
         "/segments/{name:str}",
         guards=guards,
@@ -154,13 +138,13 @@ def _changes(segments: Segments, desk: "_Desk", guards: list[Guard]) -> list[HTT
         name = unquote(name)
         if not NAME.fullmatch(name):
             raise Problem(Kinds.BAD_REQUEST, f"name: must be like {NAME.pattern}")
-        project, text = key_of(request).project, await _body(request)
-        return await desk.ask(segments.put, project, name, text)
+        project, text = key_of(request).project, await whole_body(request, MAX_FILTER)
+        return await desk.ask(_answered, segments.put, project, name, text)
 
     @delete("/segments/{name:str}", guards=guards, responses=PROBLEMS, summary="Forget a segment")
     async def delete_segment(request: AnyRequest, name: str) -> None:
         """Its users stay as they are. Scope `admin`."""
-        await desk.ask(segments.delete, key_of(request).project, _known(name))
+        await desk.ask(_answered, segments.delete, key_of(request).project, _known(name))
 
     return [put_segment, delete_segment]
 
@@ -170,38 +154,6 @@ def _known(name: str) -> str:
     if not NAME.fullmatch(name):
         raise Problem(Kinds.NOT_FOUND)
     return name
-
-
-async def _body(request: AnyRequest) -> bytes:
-    headers = header_map(request.scope["headers"])
-    limits.expected_size(headers, MAX_FILTER)
-    try:
-        return await limits.read_body(request.receive, headers, MAX_FILTER)
-    except limits.ClientGone:
-        raise Problem(Kinds.BAD_REQUEST, "The body ended too early") from None
-
-
-class _Desk:
-    """Where questions wait for a thread that answers them."""
-
-    def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="segments")
-        self._waiting = 0
-
-    async def ask(self, question: Callable[..., Result], *args: Any) -> Result:
-        """Have a question answered.
-
-        Raises:
-            Problem: for all that can go wrong with it.
-        """
-        if self._waiting >= MAX_WAITING:
-            raise Problem(Kinds.OVERLOADED)
-        self._waiting += 1
-        loop = asyncio.get_running_loop()
-        try:
-            return await loop.run_in_executor(self._pool, partial(_answered, question, *args))
-        finally:
-            self._waiting -= 1
 
 
 def _answered(question: Callable[..., Result], *args: Any) -> Result:

@@ -1,5 +1,6 @@
 """What can be asked about segments; one way to the answer for preview, list and export."""
 
+import re
 from collections.abc import Callable, Iterator
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -23,6 +24,15 @@ if TYPE_CHECKING:
 
 ANSWER_SECONDS = 15.0
 """How long a question may take; then what was done is kept, and it is to be asked again."""
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+"""Of a segment: what needs no escape in an address, a file name or a shell."""
+
+TAKEN = ("preview",)
+"""Names that no segment can have: their addresses mean something else."""
+
+MAX_FILTER = 1024 * 1024
+"""Bytes of a filter's JSON."""
 
 
 class Segments:

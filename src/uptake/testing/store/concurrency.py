@@ -12,7 +12,15 @@ from typing import TypeVar
 import pytest
 
 from uptake.store.base import AlreadyExists, Store
-from uptake.store.records import Entry, Rate, Record, Written, WrittenDocument, WrittenImage
+from uptake.store.records import (
+    DocumentType,
+    Entry,
+    Rate,
+    Record,
+    Written,
+    WrittenDocument,
+    WrittenImage,
+)
 from uptake.testing.store.making import (
     NOON,
     attributes,
@@ -254,3 +262,15 @@ class Concurrency(OpensStore):
             assert seen == sorted(seen)
             assert [count % 3 for count in seen] == [0] * len(seen)
         assert len(stores[0].batches("default", "anna", "steps", *EVER)) == 120
+
+    def test_all_who_change_a_type_make_a_version_each(self, stores: Sequence[Store]) -> None:
+        """With numbers without gaps, and each told the number that its own schema has."""
+
+        def put(number: int) -> int:
+            told = DocumentType("visit", str(number), NOON)
+            return stores[number % OPENED].put_type("default", told).version
+
+        versions = at_once(put)
+        kept = stores[0].type_versions("default", "visit", 0, THREADS + 1)
+        assert [one.version for one in kept] == list(range(1, THREADS + 1))
+        assert [one.schema for one in kept] == [str(versions.index(one.version)) for one in kept]

@@ -4,8 +4,14 @@ import pytest
 
 from uptake.model.items import Attributes
 from uptake.store.base import Store
-from uptake.store.records import DocumentRecord, KeptDocument, KeptRejection, WrittenDocument
-from uptake.testing.store.making import NOON, digest_of, document, entry, rejection
+from uptake.store.records import (
+    DocumentRecord,
+    KeptDocument,
+    KeptRejection,
+    VersionStock,
+    WrittenDocument,
+)
+from uptake.testing.store.making import NOON, digest_of, document, entry, rejection, unique
 from uptake.testing.store.opening import OpensStore
 
 FIRST, OTHER = digest_of("first"), digest_of("other")
@@ -24,6 +30,34 @@ class Documents(OpensStore):
         store.commit([entry(document("anna", "one", data=data))])
         expected = KeptDocument("anna", "one", "visit", data, NOON)
         assert store.document("default", "one") == expected
+
+    def test_a_document_keeps_the_version_that_judged_it(self, store: Store) -> None:
+        """Whether its id was given or is derived, and whatever comes under that id later."""
+        store.commit([entry(document("anna", "one", version=7))])
+        store.commit([entry(document("anna", "two", digest=FIRST, version=8))])
+        store.commit([entry(document("anna", "two", digest=FIRST, version=9))])
+        found = [store.document("default", name) for name in ("one", "two")]
+        assert [kept.version for kept in found if kept] == [7, 8]
+
+    def test_documents_are_counted_by_version(self, store: Store) -> None:
+        """With the first and the last moment of receipt; of one type of one project."""
+        for at, version in enumerate([2, 1, 2, 2]):
+            record = document(f"user-{at}", version=version)
+            store.commit([entry(record, received_at=NOON - at)])
+        store.commit([entry(document("anna", type_name="diary", version=3))])
+        store.commit([entry(document("anna", version=4), project="other")])
+        assert store.document_versions("default", "visit") == [
+            VersionStock(1, 1, NOON - 1, NOON - 1),
+            VersionStock(2, 3, NOON - 3, NOON),
+        ]
+        assert store.document_versions("default", "nothing") == []
+
+    def test_what_is_erased_is_not_counted(self, store: Store) -> None:
+        """As nothing is left of it."""
+        store.commit([entry(document("anna")), entry(document("bert", version=2))])
+        store.erase("default", "bert", unique("erasure"), NOON)
+        found = store.document_versions("default", "visit")
+        assert found == [VersionStock(1, 1, NOON, NOON)]
 
     def test_an_id_never_given_is_none(self, store: Store) -> None:
         """Neither an unknown id nor one of another project finds anything."""

@@ -38,6 +38,8 @@ CALLS: dict[str, Callable[[Store], object]] = {
     "put_type": lambda store: store.put_type("default", DocumentType("visit", "{}", NOON)),
     "document_type": lambda store: store.document_type("default", "visit"),
     "document_types": lambda store: store.document_types("default"),
+    "type_versions": lambda store: store.type_versions("default", "visit", 0, 9),
+    "document_versions": lambda store: store.document_versions("default", "visit"),
     "spend": lambda store: store.spend("k-1", Rate(1, 60), NOON),
     "ping": lambda store: store.ping(),
 }

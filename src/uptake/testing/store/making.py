@@ -51,16 +51,19 @@ def attributes(user_id: str, **values: str) -> Attributes:
     return Attributes(user_id, tuple(values), list(values.values()))
 
 
-def document(
+def document(  # noqa: PLR0913 - a row of a table
     user_id: str,
     upload_id: str | None = None,
     *,
     data: bytes = b'{"a": 1}',
     digest: bytes | None = None,
     otherwise: RejectionRecord | None = None,
+    type_name: str = "visit",
+    version: int = 1,
 ) -> DocumentRecord:
     """A document; its id is a new one unless it is given."""
-    return DocumentRecord(user_id, upload_id or unique("upload"), "visit", data, digest, otherwise)
+    upload_id = upload_id or unique("upload")
+    return DocumentRecord(user_id, upload_id, type_name, data, digest, otherwise, version)
 
 
 def image(user_id: str, content: str, *, name: str | None = None) -> ImageRecord:

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from uptake.store.base import AlreadyExists, Store
-from uptake.store.records import DocumentType, Rate
+from uptake.store.records import DocumentType, Rate, TypeVersion
 from uptake.store.segment_records import Segment
 from uptake.testing.store.making import NOON, attributes, batch, digest_of, entry, key
 from uptake.testing.store.opening import OpensStore
@@ -105,10 +105,37 @@ class Types(OpensStore):
     def test_a_type_can_be_given_another_schema(self, store: Store, schema: str | None) -> None:
         """Or none; it stays as old as it is."""
         store.put_type("default", DocumentType("visit", '{"type": "object"}', NOON))
-        store.put_type("default", DocumentType("visit", schema, NOON + 9))
-        expected = DocumentType("visit", schema, NOON)
+        expected = DocumentType("visit", schema, NOON, 2)
+        assert store.put_type("default", DocumentType("visit", schema, NOON + 9)) == expected
         assert store.document_type("default", "visit") == expected
         assert store.document_types("default") == [expected]
+
+
+class Versions(OpensStore):
+    """Every schema that a type has had stays known by its number."""
+
+    def test_every_other_schema_is_the_next_version(self, store: Store) -> None:
+        """One that a type had before too; but not the one that it has."""
+        for at, schema in enumerate([None, "{}", "{}", None, None, "true"]):
+            store.put_type("default", DocumentType("visit", schema, NOON + at))
+        store.put_type("other", DocumentType("visit", "false", NOON))
+        assert store.type_versions("default", "visit", 0, 9) == [
+            TypeVersion(1, None, NOON),
+            TypeVersion(2, "{}", NOON + 1),
+            TypeVersion(3, None, NOON + 3),
+            TypeVersion(4, "true", NOON + 5),
+        ]
+        assert store.document_type("default", "visit") == DocumentType("visit", "true", NOON, 4)
+        assert store.type_versions("other", "visit", 0, 9) == [TypeVersion(1, "false", NOON)]
+
+    def test_versions_come_by_the_page(self, store: Store) -> None:
+        """Those after a number, in order; of a type that nobody knows there are none."""
+        for schema in ("1", "2", "3", "4"):
+            store.put_type("default", DocumentType("visit", schema, NOON))
+        versions = store.type_versions("default", "visit", 1, 2)
+        assert [(one.version, one.schema) for one in versions] == [(2, "2"), (3, "3")]
+        assert store.type_versions("default", "visit", 4, 2) == []
+        assert store.type_versions("default", "nothing", 0, 2) == []
 
 
 class Segments(OpensStore):
@@ -163,7 +190,7 @@ class Uses(OpensStore):
         assert spent == [1, 1, 2, 1, 2, 3]
 
 
-class RegistryOfStore(Projects, Keys, Types, Segments, Uses):
+class RegistryOfStore(Projects, Keys, Types, Versions, Segments, Uses):
     """All that the port `Registry` promises."""
 
     def test_a_store_that_works_says_so(self, store: Store) -> None:

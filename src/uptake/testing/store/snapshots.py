@@ -81,6 +81,21 @@ class Snapshots(OpensStore):
         store.commit([of_everything("anna"), entry(batch("carl", "x"), project="other")])
         assert kept(store) == names_of("anna", "bert", "\u00e5sa")
 
+    def test_documents_of_a_type_go_on_after_one_of_them(self, store: Store) -> None:
+        """By user, then by id, both in order of code points."""
+        names = [("Anna", "b"), ("anna", "a"), ("anna", "b"), ("bert", "A"), ("\u00e5sa", "0")]
+        for user_id, upload_id in reversed(names):
+            store.commit([entry(document(user_id, upload_id + user_id))])
+        store.commit([entry(document("anna", "ab", type_name="diary"))])
+        with store.snapshot(DEFAULT_PROJECT) as snapshot:
+            for at in range(len(names) + 1):
+                after = (names[at - 1][0], "".join(names[at - 1][::-1])) if at else ("", "")
+                found = [
+                    (one.user_id, one.upload_id[0])
+                    for one in snapshot.documents("visit", EVERYTHING, after)
+                ]
+                assert found == names[at:]
+
     def test_what_is_received_meanwhile_is_not_in_a_snapshot(self, store: Store) -> None:
         """Not even what is asked of it for the first time afterwards."""
         store.commit([of_everything("anna")])

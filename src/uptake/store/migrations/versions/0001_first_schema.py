@@ -32,7 +32,17 @@ def _create_registry() -> None:
         sa.Column("name", NAME, nullable=False),
         sa.Column("schema", sa.Text(), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("project_id", "name"),
+    )
+    op.create_table(
+        "type_versions",
+        sa.Column("project_id", NAME, nullable=False),
+        sa.Column("name", NAME, nullable=False),
+        sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("schema", sa.Text(), nullable=True),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("project_id", "name", "version"),
     )
     op.create_table(
         "segments",
@@ -82,6 +92,7 @@ def _create_items() -> None:
         sa.Column("user_id", NAME, nullable=False),
         sa.Column("upload_id", NAME, nullable=False),
         sa.Column("type", NAME, nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("received_at", sa.BigInteger(), nullable=False),
         sa.Column("mark", sa.BigInteger(), nullable=False),
         sa.Column("data", sa.LargeBinary(), nullable=False),
@@ -90,7 +101,7 @@ def _create_items() -> None:
     op.create_index(
         "documents_by_type",
         "documents",
-        ["project_id", "type", "user_id", "received_at"],
+        ["project_id", "type", "user_id", "received_at", "version"],
         unique=False,
     )
     op.create_index("documents_by_mark", "documents", ["project_id", "mark"], unique=False)

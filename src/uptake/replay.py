@@ -13,11 +13,12 @@ from uptake.formats.again import decode_again
 from uptake.formats.base import WireRequest
 from uptake.intake.accept import Judged, Origin, item_again
 from uptake.intake.outcome import receipt
+from uptake.model import clock
 from uptake.model.items import Document, Item
 from uptake.model.problems import Kinds, Problem
 from uptake.model.submission import Fault, Refusal, Submission
-from uptake.reading import Unknown
-from uptake.store.records import KeptRejection
+from uptake.reading import Unknown, rejections
+from uptake.store.records import KeptRejection, RejectionFilter
 from uptake.wiring import Services
 
 
@@ -36,6 +37,39 @@ class Replayed(msgspec.Struct, frozen=True):
     outcome: str
     request_id: str | None = None
     faults: tuple[Fault, ...] = ()
+
+
+class Replays(msgspec.Struct, frozen=True):
+    """What became of several replays, in the order in which they had been refused."""
+
+    replays: list[Replayed]
+    next: str | None
+
+
+def replay_page(  # noqa: PLR0913 - which rejections, and on whose behalf
+    services: Services,
+    project: str,
+    key_id: str,
+    wire: WireRequest,
+    *,
+    only: RejectionFilter,
+    cursor: str | None,
+    limit: int,
+) -> Replays:
+    """Try a page of rejections again, each as it was sent.
+
+    Raises:
+        BadCursor: the cursor was not given by this server.
+        Problem: storage cannot be reached.
+        StoreUnavailable: as of the store.
+    """
+    page = rejections.page(services.store, project, only=only, cursor=cursor, limit=limit)
+    replays = [
+        # Each of a moment of its own, by which the receipts of one request are told apart.
+        replay(services, project, key_id, told.rejection_id, replace(wire, received_at=clock.now()))
+        for told in page.rejections
+    ]
+    return Replays(replays, page.next)
 
 
 def replay(

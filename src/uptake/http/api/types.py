@@ -1,0 +1,194 @@
+"""What `/uptake/v1/document-types` answers."""
+
+from dataclasses import dataclass
+from functools import partial
+from urllib.parse import unquote
+
+import msgspec
+from litestar import get, post, put
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
+
+from uptake.http.access import Access
+from uptake.http.api.asking import (
+    DEFAULT_LIMIT,
+    PROBLEMS,
+    AnyRequest,
+    Cursor,
+    Limit,
+    answer,
+    ask,
+    guard,
+    key_of,
+    whole_body,
+)
+from uptake.http.api.desk import Desk
+from uptake.http.problems import PROBLEM_JSON, ProblemDetails
+from uptake.intake.dry_run import START, Example, Place, try_schema
+from uptake.intake.schemas import InvalidName, InvalidSchema, compile_schema, register
+from uptake.model.problems import Kinds, Problem
+from uptake.reading import from_cursor, to_cursor, types
+from uptake.store.base import Store
+from uptake.wiring import Services
+
+MAX_SCHEMA = 1024 * 1024
+"""Bytes of a schema."""
+
+DRY_RUN_SECONDS = 10.0
+"""How long a dry run may take; then it tells what it has found, and where to go on."""
+
+THREADS = 1
+"""That read through documents: one, so that the rest of the process goes on beside it."""
+
+MAX_WAITING = 16
+"""Questions that wait or are being answered in a process; beyond them, 503."""
+
+_TOLD = PROBLEMS | {
+    kind.value.status: ResponseSpec(
+        ProblemDetails,
+        description=kind.value.title,
+        media_type=PROBLEM_JSON,
+        generate_examples=False,
+    )
+    for kind in (
+        Kinds.TIMEOUT,
+        Kinds.TOO_LARGE,
+        Kinds.UNSUPPORTED_ENCODING,
+        Kinds.INVALID_SCHEMA,
+    )
+}
+
+
+class DryRun(msgspec.Struct, frozen=True):
+    """What a schema would refuse of the documents that are kept.
+
+    Attributes:
+        documents: how many were judged.
+        failing: how many of them would be refused.
+        examples: the first of those.
+        next: goes on with the documents that there was no time for; null when there are none.
+    """
+
+    documents: int
+    failing: int
+    examples: list[Example]
+    next: str | None
+
+
+@dataclass
+class _TakesSchema(Operation):
+    """An operation whose body is a schema: the handler reads it itself, as its JSON is kept."""
+
+    def __post_init__(self) -> None:
+        schema = Schema(
+            type=[OpenAPIType.OBJECT, OpenAPIType.BOOLEAN],
+            description="A JSON Schema, draft 2020-12 unless its `$schema` names another",
+        )
+        media = {"application/json": OpenAPIMediaType(schema=schema)}
+        self.request_body = RequestBody(content=media, required=True)
+
+
+def type_routes(services: Services, access: Access) -> list[HTTPRouteHandler]:
+    """The routes, over these services.
+
+    A schema is work that its sender gives to the server, and the dry run shows users' data: both
+    are for `admin`.
+    """
+    store, desk = services.store, Desk("types", THREADS, MAX_WAITING)
+    may_read, may_administer = (
+        guard(access, scope, unbound=True) for scope in ("data:read", "admin")
+    )
+
+    @get(
+        "/document-types",
+        guards=[may_read],
+        responses=PROBLEMS,
+        summary="The document types of a project",
+    )
+    async def get_types(
+        request: AnyRequest, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT
+    ) -> types.TypePage:
+        """In order of name."""
+        return await ask(types.page, store, key_of(request).project, cursor, limit)
+
+    @get(
+        "/document-types/{name:str}",
+        guards=[may_read],
+        responses=PROBLEMS,
+        summary="A document type",
+    )
+    async def get_type(request: AnyRequest, name: str) -> types.TypeView:
+        """Its schema, and which version of it that is."""
+        return await ask(types.document_type, store, key_of(request).project, unquote(name))
+
+    @get(
+        "/document-types/{name:str}/versions",
+        guards=[may_read],
+        responses=PROBLEMS,
+        summary="The versions of a document type",
+    )
+    async def get_versions(
+        request: AnyRequest, name: str, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT
+    ) -> types.VersionPage:
+        """Every schema it has had, and what is kept of the documents that each has judged."""
+        project = key_of(request).project
+        return await desk.ask(answer, types.versions, store, project, unquote(name), cursor, limit)
+
+    @put(
+        "/document-types/{name:str}",
+        guards=[may_administer],
+        responses=_TOLD,
+        operation_class=_TakesSchema,
+        summary="Register a document type, or change its schema",
+    )
+    async def put_type(request: AnyRequest, name: str) -> types.TypeView:
+        """A changed schema is a new version. Documents that are kept stay. Scope `admin`."""
+        text = await _schema(request)
+        return await ask(_put, store, key_of(request).project, unquote(name), text)
+
+    @post(
+        "/document-types/{name:str}/dry-run",
+        status_code=200,
+        guards=[may_administer],
+        responses=_TOLD,
+        operation_class=_TakesSchema,
+        summary="Try a schema on the documents that are kept",
+    )
+    async def dry_run(request: AnyRequest, name: str, cursor: Cursor = None) -> DryRun:
+        """Nothing is changed by it; go on with `next` until it is null. Scope `admin`."""
+        text = await _schema(request)
+        question = partial(_try, store, key_of(request).project, unquote(name), text, cursor)
+        return await desk.ask(answer, question)
+
+    return [get_types, get_type, get_versions, put_type, dry_run]
+
+
+async def _schema(request: AnyRequest) -> str:
+    body = await whole_body(request, MAX_SCHEMA)
+    try:
+        msgspec.json.decode(body)
+        return body.decode()
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Problem(Kinds.BAD_REQUEST, f"The body is not JSON: {error}") from None
+
+
+def _put(store: Store, project: str, name: str, text: str) -> types.TypeView:
+    try:
+        return types.view(register(store, project, name, text))
+    except InvalidName as error:
+        raise Problem(Kinds.BAD_REQUEST, f"name: {error}") from None
+    except InvalidSchema as error:
+        raise Problem(Kinds.INVALID_SCHEMA, str(error)) from None
+
+
+def _try(store: Store, project: str, name: str, text: str, cursor: str | None) -> DryRun:
+    after: Place = from_cursor(cursor, Place) if cursor else START
+    types.document_type(store, project, name)
+    try:
+        check = compile_schema(text)
+    except InvalidSchema as error:
+        raise Problem(Kinds.INVALID_SCHEMA, str(error)) from None
+    trial = try_schema(store, project, name, check, after, DRY_RUN_SECONDS)
+    following = None if trial.next is None else to_cursor(trial.next)
+    return DryRun(trial.documents, trial.failing, trial.examples, following)

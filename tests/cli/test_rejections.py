@@ -1,0 +1,168 @@
+"""`uptake rejections`: what was refused is found, shown and tried again."""
+
+import json
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from uptake.formats import ENDPOINTS
+from uptake.formats.again import context_of
+from uptake.formats.base import WireRequest
+from uptake.intake.accept import Origin
+from uptake.model import clock, ids
+from uptake.settings import Settings
+from uptake.wiring import open_services
+
+from .conftest import Uptake
+
+MOOD = '{"required": ["mood"]}'
+
+
+def upload(tmp_path: Path, user_id: str, documents: Sequence[Any], key: str = "k-1") -> None:
+    """Have documents of the type `mood` taken or refused, as a server would."""
+    settings = Settings(data_dir=tmp_path / "uptake-data")
+    with closing(open_services(settings)) as services:
+        for document in documents:
+            body = json.dumps({"user": {"userLabel": user_id}, "data": document}).encode()
+            wire = WireRequest(
+                ids.time_ordered(), clock.now(), "", "", path={"upload_type": "mood"}, body=body
+            )
+            submission = ENDPOINTS["thymia"].decode(wire)
+            origin = Origin(
+                "default", key, "thymia", wire.request_id, wire.received_at, context_of(wire)
+            )
+            judged = services.intake.judge(submission, origin)
+            services.commit.submit(judged.entry).result()
+
+
+@pytest.fixture
+def refused(uptake: Uptake, tmp_path: Path) -> list[dict[str, Any]]:
+    """Three documents without a mood, of two users, sent with two keys."""
+    (tmp_path / "schema.json").write_text(MOOD)
+    uptake("types", "add", "mood", "--schema", "schema.json")
+    upload(tmp_path, "anna", [{"n": 1}, {"mood": 1}, {"n": 2}])
+    upload(tmp_path, "bert", [{"n": 3}], key="k-2")
+    found: list[dict[str, Any]] = uptake("rejections", "list", "--json").json["rejections"]
+    return found
+
+
+def test_what_was_refused_is_listed(uptake: Uptake, refused: list[dict[str, Any]]) -> None:
+    """In the order of receipt, as over HTTP; and as a table."""
+    assert [one["user_id"] for one in refused] == ["anna", "anna", "bert"]
+    assert [fault["code"] for fault in refused[0]["faults"]] == ["required"]
+    assert (refused[0]["format"], refused[0]["resolved_by"]) == ("thymia", None)
+    heading, *lines = uptake("rejections", "list").out.splitlines()
+    assert heading.split() == ["id", "received", "format", "user", "resolved", "faults"]
+    first = (refused[0]["rejection_id"], refused[0]["received_at"], "thymia", "anna")
+    assert lines[0].split() == [*first, "no", "required"]
+    assert len(lines) == 3
+
+
+def test_a_list_goes_on_at_its_cursor(uptake: Uptake, refused: list[dict[str, Any]]) -> None:
+    """Which the table tells in its last line."""
+    page = uptake("rejections", "list", "--limit", "2", "--json").json
+    assert page["rejections"] == refused[:2]
+    table = uptake("rejections", "list", "--limit", "2").out.splitlines()
+    assert table[-1] == f"There are more: --cursor {page['next']}"
+    rest = uptake("rejections", "list", "--cursor", page["next"], "--json").json
+    assert rest == {"rejections": refused[2:], "next": None}
+    uptake("rejections", "list", "--cursor", "!").assert_failed(2, "--cursor")
+
+
+def test_a_list_is_filtered(uptake: Uptake, refused: list[dict[str, Any]]) -> None:
+    """By all that the API knows."""
+
+    def users(*options: str) -> list[str]:
+        page = uptake("rejections", "list", *options, "--json").json
+        return [one["user_id"] for one in page["rejections"]]
+
+    assert users("--user", "bert") == ["bert"]
+    assert users("--key", "k-2") == ["bert"]
+    assert users("--request", refused[1]["request_id"]) == ["anna"]
+    assert users("--code", "required", "--format", "thymia") == ["anna", "anna", "bert"]
+    assert users("--code", "type") == []
+    assert users("--format", "ptengine") == []
+    assert users("--from", refused[2]["received_at"]) == ["bert"]
+    assert users("--to", refused[2]["received_at"]) == ["anna", "anna"]
+    assert users("--resolved") == []
+    uptake("rejections", "list", "--from", "noon").assert_failed(2, "--from", "noon")
+
+
+def test_a_refusal_is_shown_with_its_item(uptake: Uptake, refused: list[dict[str, Any]]) -> None:
+    """And every reason."""
+    rejection_id = refused[0]["rejection_id"]
+    told = uptake("rejections", "show", rejection_id, "--json").json
+    assert told == {**refused[0], "item": {"n": 1}, "raw_base64": None}
+    shown = uptake("rejections", "show", rejection_id).out
+    assert shown.splitlines()[0].split() == ["id", rejection_id]
+    assert '"mood" is a required property' in shown
+    assert shown.endswith('{\n  "n": 1\n}\n')
+    uptake("rejections", "show", "nothing").assert_failed(1, "nothing")
+
+
+def test_one_is_replayed_mended(
+    uptake: Uptake, refused: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    """As it was sent it is refused again: 1; mended it is accepted, and counts once."""
+    rejection_id = refused[0]["rejection_id"]
+    again = uptake("rejections", "replay", rejection_id)
+    assert (again.status, again.out.splitlines()[0]) == (1, "Refused again.")
+    (tmp_path / "mended.json").write_text('{"n": 1, "mood": 4}')
+    mended = ("rejections", "replay", rejection_id, "--item", "mended.json", "--json")
+    accepted = uptake(*mended)
+    assert (accepted.status, accepted.json["outcome"]) == (0, "accepted")
+    resolved = uptake(*mended)
+    assert (resolved.status, resolved.json["outcome"]) == (0, "resolved")
+    assert resolved.json["request_id"] == accepted.json["request_id"]
+    (listed,) = uptake("rejections", "list", "--resolved", "--json").json["rejections"]
+    assert listed["rejection_id"] == rejection_id
+    assert listed["resolved_by"] == accepted.json["request_id"]
+    (version,) = uptake("types", "versions", "mood", "--json").json
+    assert version["documents"] == 2
+
+
+def test_all_of_a_filter_are_replayed(
+    uptake: Uptake, refused: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    """Once the schema was mended; what is refused again is told: 1."""
+    (tmp_path / "schema.json").write_text('{"properties": {"n": {"maximum": 1}}}')
+    uptake("types", "add", "mood", "--schema", "schema.json")
+    some = uptake("rejections", "replay", "--user", "anna")
+    assert some.status == 1
+    sentence, _, again = some.out.splitlines()
+    assert sentence == "1 accepted, 1 refused again."
+    assert again.split() == [refused[1]["rejection_id"], "maximum"]
+    assert len(uptake("rejections", "list", "--resolved", "--json").json["rejections"]) == 1
+    uptake("types", "add", "mood")
+    rest = uptake("rejections", "replay", "--all", "--json")
+    assert rest.status == 0
+    assert rest.json == {"accepted": 2, "refused": 0, "resolved": 0, "refusals": []}
+    none = uptake("rejections", "replay", "--all")
+    assert (none.status, none.out) == (0, "0 accepted, 0 refused again.\n")
+    versions = uptake("types", "versions", "mood", "--json").json
+    assert [version["documents"] for version in versions] == [1, 1, 2]
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), ("x", "--all"), ("--all", "--user", "anna"), ("--all", "--item", "x.json")]
+)
+def test_what_is_to_be_replayed_must_be_said(uptake: Uptake, arguments: tuple[str, ...]) -> None:
+    """In one way: 2."""
+    uptake("rejections", "replay", *arguments).assert_failed(2)
+
+
+@pytest.mark.parametrize("command", [("list",), ("show", "x"), ("replay", "--all")])
+def test_an_unknown_project_is_told(uptake: Uptake, command: tuple[str, ...]) -> None:
+    """The work failed: 1, with the project."""
+    uptake("rejections", *command, "--project", "acme").assert_failed(1, "acme")
+
+
+def test_what_is_not_there_is_told(uptake: Uptake, refused: list[dict[str, Any]]) -> None:
+    """A rejection, and a file: 1."""
+    uptake("rejections", "replay", "nothing").assert_failed(1, "nothing")
+    rejection_id = refused[0]["rejection_id"]
+    failed = uptake("rejections", "replay", rejection_id, "--item", "nowhere.json")
+    failed.assert_failed(1, "nowhere.json")

@@ -1,0 +1,116 @@
+"""`uptake segments`: filters asked, kept, listed and forgotten."""
+
+import json
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from uptake.model.items import Attributes
+from uptake.store.records import Entry
+from uptake.store.sqlite import open_store
+
+from .conftest import Uptake
+
+PRO = {"attribute": "plan", "op": "eq", "value": "pro"}
+SEEN = "1970-01-01T00:00:07.000000Z"
+
+
+@pytest.fixture
+def three(uptake: Uptake, tmp_path: Path) -> None:
+    """Two users with one plan and one with another; and a file with a filter."""
+    uptake("projects", "list")
+    with closing(open_store(tmp_path / "uptake-data" / "uptake.db")) as store:
+        for user_id, plan in (("carl", "pro"), ("anna", "pro"), ("bert", "free")):
+            told = Attributes(user_id, ("plan",), [plan])
+            store.commit([Entry("default", f"r-{user_id}", 7_000_000, (told,))])
+    (tmp_path / "pro.json").write_text(json.dumps(PRO, indent=1))
+
+
+@pytest.mark.usefixtures("three")
+def test_a_filter_is_previewed(uptake: Uptake) -> None:
+    """How many users, and a page of them; what nobody has is told."""
+    told = uptake("segments", "preview", "pro.json", "--limit", "1", "--json").json
+    anna = {"user_id": "anna", "attributes": {"plan": "pro"}}
+    assert told.pop("users") == [{**anna, "first_seen": SEEN, "last_seen": SEEN}]
+    following = told.pop("next")
+    assert told == {"count": 2, "unknown_attributes": []}
+    shown = uptake("segments", "preview", "pro.json", "--limit", "1").out.splitlines()
+    assert shown[0] == "2 users"
+    assert shown[2].split() == ["anna", SEEN, SEEN]
+    assert shown[3:] == [f"There are more: --cursor {following}"]
+    rest = uptake("segments", "preview", "pro.json", "--cursor", following, "--json").json
+    assert [user["user_id"] for user in rest["users"]] == ["carl"]
+
+
+@pytest.mark.usefixtures("three")
+def test_a_filter_is_read_from_standard_input(tmp_path: Path) -> None:
+    """By the name `-`."""
+    done = subprocess.run(
+        [sys.executable, "-m", "uptake", "segments", "preview", "-"],
+        input='{"attribute": "plann", "op": "exists"}',
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+        timeout=60,
+    )
+    assert done.stdout == "0 users\nNo user has the attributes: plann\n"
+
+
+@pytest.mark.usefixtures("three")
+def test_a_segment_is_kept_changed_listed_and_forgotten(uptake: Uptake, tmp_path: Path) -> None:
+    """And its users are those of its filter, at every time."""
+    made = uptake("segments", "put", "pros", "pro.json", "--json").json
+    assert set(made) == {"name", "filter", "created_at", "changed_at"}
+    assert (made["name"], made["filter"]) == ("pros", PRO)
+    assert uptake("segments", "show", "pros", "--json").json == made
+    shown = uptake("segments", "show", "pros").out
+    assert shown == f"pros, changed {made['changed_at']}\n{json.dumps(PRO, indent=2)}\n"
+    told = uptake("segments", "users", "pros", "--json").json
+    assert (told["count"], [user["user_id"] for user in told["users"]]) == (2, ["anna", "carl"])
+    (tmp_path / "rest.json").write_text(json.dumps({"not": PRO}))
+    uptake("segments", "put", "pros", "rest.json")
+    assert uptake("segments", "users", "pros").out.splitlines()[0] == "1 users"
+    listed = uptake("segments", "list", "--json").json
+    assert [one["filter"] for one in listed["segments"]] == [{"not": PRO}]
+    assert uptake("segments", "list").out.splitlines()[1].split()[0] == "pros"
+    assert uptake("segments", "delete", "pros").status == 0
+    uptake("segments", "delete", "pros").assert_failed(1, "pros")
+    for command in ("show", "users"):
+        uptake("segments", command, "pros").assert_failed(1, "pros")
+
+
+@pytest.mark.usefixtures("three")
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("{", "JSON"),
+        ('{"attribute": "age", "op": "gt", "value": 3}', "#/as"),
+        ('{"documents": "diary", "op": "ge", "value": 1}', "#/documents"),
+        ('{"and": []}'.ljust((1 << 20) + 1), "1048576"),
+    ],
+)
+def test_what_is_no_filter_is_told(uptake: Uptake, tmp_path: Path, text: str, word: str) -> None:
+    """With the place of the fault; nothing is kept: 1."""
+    (tmp_path / "filter.json").write_text(text)
+    uptake("segments", "preview", "filter.json").assert_failed(1, word)
+    uptake("segments", "put", "pros", "filter.json").assert_failed(1, word)
+    assert uptake("segments", "list", "--json").json == {"segments": [], "next": None}
+
+
+@pytest.mark.usefixtures("three")
+@pytest.mark.parametrize("name", ["a b", "", "a/b", "preview", "x" * 101])
+def test_a_name_needs_no_escapes(uptake: Uptake, name: str) -> None:
+    """As over HTTP: 2."""
+    uptake("segments", "put", name, "pro.json").assert_failed(2)
+
+
+@pytest.mark.usefixtures("three")
+def test_what_cannot_be_asked_is_told(uptake: Uptake) -> None:
+    """An unknown project, a file that is not there, a cursor from elsewhere."""
+    uptake("segments", "list", "--project", "acme").assert_failed(1, "acme")
+    uptake("segments", "preview", "nowhere.json").assert_failed(1, "nowhere.json")
+    uptake("segments", "preview", "pro.json", "--cursor", "!").assert_failed(2, "--cursor")
