@@ -139,7 +139,7 @@ def main() -> int:
     except ServerError as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 1
-    if benchmark.results.rates:
+    if benchmark.results.rates or benchmark.results.stored:
         report.show(benchmark.results, settings, time.monotonic() - began, load_before)
     for show in shown:
         show()

@@ -7,7 +7,7 @@ from typing import Any
 
 import typer.main
 
-from uptake.cli.commands import app
+from uptake.cli.commands import command_line
 from uptake.cli.keys import SECONDS
 from uptake.formats.questionpro.wire import ERRORS
 from uptake.http.access import SCOPES
@@ -82,7 +82,7 @@ def _cli() -> Iterator[str]:
     yield f"A span of time is a number and a unit: {spans}. A rate is a number of requests and a"
     yield "span: `300/60s`."
     yield ""
-    group: Any = typer.main.get_command(app)
+    group: Any = typer.main.get_command(command_line())
     for name, command in group.commands.items():
         subcommands = getattr(command, "commands", None)
         if subcommands is None:
@@ -133,7 +133,7 @@ def _settings() -> Iterator[str]:
     yield "commands that work on a store (`keys`, `projects`, `types`) take `--data-dir` and"
     yield "`--database` and their variables too."
     yield ""
-    group: Any = typer.main.get_command(app)
+    group: Any = typer.main.get_command(command_line())
     options = {option.envvar: option for option in group.commands["serve"].params}
     rows = []
     for name in Settings.__struct_fields__:

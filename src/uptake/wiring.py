@@ -3,21 +3,22 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import unquote, urlsplit
 
 from uptake.blobs import Blobs, BlobsUnavailable, BlobsUnusable, open_blobs
-from uptake.intake.accept import Intake
-from uptake.intake.commit import GroupCommit
-from uptake.intake.schemas import DocumentTypes
-from uptake.intake.upkeep import Upkeep, chores
-from uptake.reading.segments.pool import MEGABYTE
-from uptake.reading.segments.questions import Segments
 from uptake.settings import Settings
-from uptake.store import postgres, sqlite
 from uptake.store.base import Store, StoreUnusable
-from uptake.store.contents import Contents
+
+# What a command does without is not loaded for it: most only open a store, and one kind of it.
+if TYPE_CHECKING:
+    from uptake.intake.accept import Intake
+    from uptake.intake.commit import GroupCommit
+    from uptake.intake.upkeep import Upkeep
+    from uptake.reading.segments.questions import Segments
+    from uptake.store.contents import Contents
 
 DATABASE_FILE = "uptake.db"
 
@@ -32,11 +33,11 @@ class Services:
 
     store: Store
     blobs: Blobs
-    intake: Intake
-    commit: GroupCommit
-    upkeep: Upkeep
+    intake: "Intake"
+    commit: "GroupCommit"
+    upkeep: "Upkeep"
     public_url: str
-    segments: Segments
+    segments: "Segments"
 
     def close(self) -> None:
         """Write what waits and let go of the store."""
@@ -54,10 +55,10 @@ def open_store(settings: Settings) -> Store:
     """
     with _told():
         back_end, place = _database(settings, make=True)
-        return back_end.open_store(place)
+        return back_end.load().open_store(place)
 
 
-def open_contents(settings: Settings, *, make: bool = False) -> Contents:
+def open_contents(settings: Settings, *, make: bool = False) -> "Contents":
     """What is in the store that the settings name, whatever version wrote it.
 
     Args:
@@ -69,7 +70,7 @@ def open_contents(settings: Settings, *, make: bool = False) -> Contents:
     """
     with _told():
         back_end, place = _database(settings, make=make)
-        return back_end.open_contents(place, make=make)
+        return back_end.load().open_contents(place, make=make)
 
 
 def distribute(settings: Settings) -> Iterator[tuple[str, str]]:
@@ -83,9 +84,10 @@ def distribute(settings: Settings) -> Iterator[tuple[str, str]]:
     """
     with _told():
         back_end, place = _database(settings, make=False)
-        if back_end.distribute is None:
+        distribute_tables = getattr(back_end.load(), "distribute", None)
+        if distribute_tables is None:
             raise StoreUnusable("only PostgreSQL with the extension citus can be distributed")
-        yield from back_end.distribute(place)
+        yield from distribute_tables(place)
 
 
 def _database(settings: Settings, *, make: bool) -> "tuple[BackEnd, Any]":
@@ -116,21 +118,32 @@ def _file(url: str) -> Path:
     return Path(unquote(urlsplit(url).path[1:]))
 
 
+class Opening(Protocol):
+    """What the module of a back end has; and a function `distribute`, if it can be distributed."""
+
+    def open_store(self, place: Any, /) -> Store:
+        """A store, brought up to date."""
+
+    def open_contents(self, place: Any, /, *, make: bool = False) -> "Contents":
+        """What is in a store, whatever version wrote it."""
+
+
 @dataclass(frozen=True, slots=True)
 class BackEnd:
-    """What can keep a database: how it is opened, and what its URL is turned into for that."""
+    """What can keep a database: the module that opens it, and what its URL becomes for that."""
 
-    open_store: Callable[[Any], Store]
-    open_contents: Callable[..., Contents]
+    module: str
     place: Callable[[str], Any] = str
-    distribute: Callable[[str], Iterator[tuple[str, str]]] | None = None
+
+    def load(self) -> Opening:
+        """Its module."""
+        return cast("Opening", import_module(self.module))
 
 
-_POSTGRESQL = BackEnd(postgres.open_store, postgres.open_contents, distribute=postgres.distribute)
 BACK_ENDS = {
-    "sqlite": BackEnd(sqlite.open_store, sqlite.open_contents, _file),
-    "postgresql": _POSTGRESQL,
-    "postgres": _POSTGRESQL,
+    "sqlite": BackEnd("uptake.store.sqlite", _file),
+    "postgresql": BackEnd("uptake.store.postgres"),
+    "postgres": BackEnd("uptake.store.postgres"),
 }
 """By the scheme of its URL."""
 
@@ -168,6 +181,13 @@ def open_services(settings: Settings) -> Services:
     Raises:
         Unusable: the store or the blobs cannot be opened.
     """
+    from uptake.intake.accept import Intake  # noqa: PLC0415 - see above
+    from uptake.intake.commit import GroupCommit  # noqa: PLC0415
+    from uptake.intake.schemas import DocumentTypes  # noqa: PLC0415
+    from uptake.intake.upkeep import Upkeep, chores  # noqa: PLC0415
+    from uptake.reading.segments.pool import MEGABYTE  # noqa: PLC0415
+    from uptake.reading.segments.questions import Segments  # noqa: PLC0415
+
     store = open_store(settings)
     try:
         blobs = open_named_blobs(settings)

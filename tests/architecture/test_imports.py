@@ -40,3 +40,21 @@ def test_a_server_starts_without_arrow() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     assert done.stdout == b"{'numpy'}\n"
+
+
+def test_a_command_loads_only_what_it_needs(tmp_path: Path) -> None:
+    """On a database that is up to date: no web server, no other engine, nothing that migrates."""
+    program = (
+        "import sys; from uptake.cli import run;"
+        "status = [run(['keys', 'list', '--data-dir', sys.argv[1]]) for _ in range(2)][-1];"
+        "heavy = {'PIL', 'alembic', 'granian', 'litestar', 'psycopg', 'structlog'};"
+        "sys.exit(status or ', '.join(sorted(heavy & set(sys.modules))) or 0)"
+    )
+    first, then = (
+        subprocess.run(
+            [sys.executable, "-c", program, tmp_path], capture_output=True, text=True, check=False
+        )
+        for _ in range(2)
+    )
+    assert first.stderr == "alembic\n"
+    assert (then.returncode, then.stderr) == (0, "")

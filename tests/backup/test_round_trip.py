@@ -6,7 +6,6 @@ from pathlib import Path
 import httpx2
 import pytest
 import sqlalchemy
-from alembic.script import ScriptDirectory
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,17 +13,16 @@ from uptake.backup.manifest import BLOB_LIST, read_manifest, table_file
 from uptake.backup.rowfile import read_rows, write_rows
 from uptake.backup.taking import take
 from uptake.blobs import open_blobs
-from uptake.store import migrations, sqlite, tables
+from uptake.store import sqlite, tables
 from uptake.store.contents import BLOB_COLUMNS
+from uptake.store.migrations import revision_of
+from uptake.store.migrations.running import revisions, upgrade_to
 from uptake.testing.live import LiveServer, serving
 
 from .conftest import done
 from .filling import LARGE_REFUSED, PNG, USERS
 
-REVISIONS = [
-    revision.revision
-    for revision in ScriptDirectory.from_config(migrations._config()).walk_revisions()
-]
+REVISIONS = revisions()
 Rows = dict[str, list[object]]
 
 
@@ -101,7 +99,7 @@ def test_a_backup_of_any_revision_is_brought_up_to_date(tmp_path: Path, revision
     """Rows are restored into the schema that they had, then migrated."""
     old = sqlite.open_contents(tmp_path / "old.db", make=True)
     with old.writing() as connection:
-        migrations.upgrade_to(connection, revision)
+        upgrade_to(connection, revision)
     old.close()
     done("backup", tmp_path / "backup", "--database", f"sqlite:///{tmp_path}/old.db")
     assert revision == read_manifest(tmp_path / "backup").revision
@@ -118,13 +116,13 @@ def test_a_backup_does_not_migrate_what_it_copies(tmp_path: Path) -> None:
     path = tmp_path / "old.db"
     old = sqlite.open_contents(path, make=True)
     with old.writing() as connection:
-        migrations.upgrade_to(connection, REVISIONS[-1])
+        upgrade_to(connection, REVISIONS[-1])
         connection.exec_driver_sql("CREATE TABLE notes (text VARCHAR)")
     old.close()
     done("backup", tmp_path / "backup", "--database", f"sqlite:///{path}")
     old = sqlite.open_contents(path)
     with old.reading() as connection:
-        assert migrations.revision_of(connection) == REVISIONS[-1]
+        assert revision_of(connection) == REVISIONS[-1]
     old.close()
     assert "notes" not in read_manifest(tmp_path / "backup").tables
 

@@ -17,9 +17,16 @@ SECONDS = 20.0
 MIB = 1024 * 1024
 
 
+@pytest.fixture(scope="module")
+def behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Two nodes behind the proxy, which stay as they are."""
+    with site(tmp_path_factory.mktemp("site") / "data") as found:
+        yield found
+
+
 @pytest.fixture
-def behind(data_dir: Path) -> Iterator[Site]:
-    """Two nodes behind the proxy."""
+def mortal(data_dir: Path) -> Iterator[Site]:
+    """Two nodes behind the proxy, which may be killed."""
     with site(data_dir) as found:
         yield found
 
@@ -61,7 +68,7 @@ def test_what_is_for_operators_is_not_seen_from_outside(behind: Site) -> None:
 def test_no_key_is_in_the_proxys_log(behind: Site) -> None:
     """Neither from the query nor from a header."""
     uploads = Uploads(behind.url, *keys_of(behind.nodes[0], BOUND_USER))
-    for send in uploads.one_of_each("1", 1).values():
+    for send in uploads.one_of_each("2", 100).values():
         assert send().status_code == 200
     uploads.close()
     _until(lambda: "/api/v2.2/samples" in behind.log_file.read_text())
@@ -82,14 +89,14 @@ def test_an_upload_that_is_too_large_is_answered_in_the_vendors_envelope(behind:
     uploads.close()
 
 
-def test_a_node_is_killed_under_load_and_nothing_is_lost(behind: Site) -> None:
+def test_a_node_is_killed_under_load_and_nothing_is_lost(mortal: Site) -> None:
     """Requests that it had are 502; the other node goes on at once; all is there once."""
-    keys = keys_of(behind.nodes[0], BOUND_USER)
+    keys = keys_of(mortal.nodes[0], BOUND_USER)
     ledger = Ledger()
-    load = Load(ledger, behind.url, keys)
+    load = Load(ledger, mortal.url, keys)
     load.start(first=0)
     wait_for_all_kinds(ledger)
-    behind.nodes[1].kill()
+    mortal.nodes[1].kill()
     before = acknowledged(ledger)
     _until(lambda: len(ledger.documents) > len(before.documents) + 20)
     load.end()
@@ -97,15 +104,15 @@ def test_a_node_is_killed_under_load_and_nothing_is_lost(behind: Site) -> None:
     assert {answer.partition(":")[0] for answer in ledger.refused} <= {"502"}
     assert len(ledger.refused) <= 4
     ledger.refused.clear()
-    uploads = Uploads(behind.url, *keys)
+    uploads = Uploads(mortal.url, *keys)
     verify(ledger, uploads)
     uploads.close()
 
 
-def test_without_any_node_a_client_is_told_to_come_back(behind: Site) -> None:
+def test_without_any_node_a_client_is_told_to_come_back(mortal: Site) -> None:
     """502 or 503 with Retry-After, within seconds."""
-    for node in behind.nodes:
+    for node in mortal.nodes:
         node.kill()
-    answer = httpx2.post(f"{behind.url}/v1/user/profiles", json={}, timeout=30)
+    answer = httpx2.post(f"{mortal.url}/v1/user/profiles", json={}, timeout=30)
     assert answer.status_code in {502, 503}
     assert answer.headers["retry-after"] == "2"

@@ -29,8 +29,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> str:
     shutil.copy(FOLDER / "schemas.py", root / "uptake" / "store")
     wiring = root / "uptake" / "wiring.py"
     text = wiring.read_text()
-    text = text.replace("import postgres, sqlite", "import postgres, schemas, sqlite")
-    line = '    "schemas": BackEnd(schemas.open_store, schemas.open_contents),\n'
+    line = '    "schemas": BackEnd("uptake.store.schemas"),\n'
     wiring.write_text(text.replace("BACK_ENDS = {\n", "BACK_ENDS = {\n" + line))
     return str(root)
 

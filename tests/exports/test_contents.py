@@ -113,6 +113,7 @@ EXPECTED: dict[str, Rows] = {
             "upload_id": "doc-2",
             "user_id": "anna",
             "type": "mood",
+            "version": 1,
             "received_at": "2023-11-14T22:13:24.000000Z",
             "data": '{"a":\n [1, 1e5, "\\u00fc"], "b": "\u00fc"}',
         },
@@ -120,6 +121,7 @@ EXPECTED: dict[str, Rows] = {
             "upload_id": "doc-1",
             "user_id": "bert",
             "type": "diary/x",
+            "version": 1,
             "received_at": "2023-11-14T22:13:25.000000Z",
             "data": "{}",
         },
@@ -211,7 +213,7 @@ def test_duckdb_reads_lines_and_streams(
 
 def _numbers(row: dict[str, Any]) -> dict[str, Any]:
     """A row of texts with the numbers that some of them are."""
-    kinds = {"value": float, "index": int}
+    kinds = {"value": float, "index": int, "version": int}
     return {
         name: kinds[name](text) if name in kinds and text is not None else text
         for name, text in row.items()

@@ -60,6 +60,10 @@ class Ledger:
 ALL_KINDS = {"documents", "attributes", "images", "samples", "samples of the bound user"}
 
 
+PAUSE_SECONDS = 0.02
+"""Between the rounds of a thread: what was sent is read back afterwards, item by item."""
+
+
 class Load:
     """Threads that send to all five endpoints until they are told to stop."""
 
@@ -94,7 +98,7 @@ class Load:
         uploads = Uploads(self._url, *self._keys, transport)
         n = self._first + number * NUMBERS_PER_THREAD
         try:
-            while not self._over.is_set():
+            while not self._over.wait(PAUSE_SECONDS):
                 for send in (_document, _attributes, _image, _samples, _bound_samples):
                     n += 1
                     send(self._ledger, uploads, str(number), n)

@@ -16,6 +16,8 @@ from alembic.runtime.migration import MigrationContext
 
 from uptake.store import sqlite, tables
 from uptake.store.base import StoreUnusable
+from uptake.store.migrations import HEAD
+from uptake.store.migrations.running import revisions
 from uptake.testing.store.making import NOON
 
 OPENERS = 4
@@ -41,6 +43,11 @@ def test_a_fresh_schema_is_the_migrated_one(tmp_path: Path) -> None:
         expected, actual = _schema(fresh), _schema(store.engine)
     fresh.dispose()
     assert expected == actual
+
+
+def test_the_last_revision_is_the_last_of_alembics() -> None:
+    """It is taken from the names of the files, so that a database need not wait for Alembic."""
+    assert revisions()[0] == HEAD
 
 
 def _schema(engine: sqlalchemy.Engine) -> dict[str, object]:

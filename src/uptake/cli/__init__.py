@@ -7,8 +7,7 @@ import sys
 import typer
 from typer import _click as click  # Typer carries its own Click and exports no base of errors
 
-from uptake.cli.printing import Failed
-from uptake.cli.root import root
+from uptake.cli.commands import MODULES, command_line, told
 
 DONE, FAILED, WRONG_USAGE = 0, 1, 2
 
@@ -24,7 +23,8 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run a command; 0 done, 1 failed or incomplete, 2 wrong usage."""
-    app, told = _loaded(arguments[:1])
+    named = [name for name in arguments[:1] if name in MODULES]
+    app = command_line(named or MODULES)
     try:
         status = app(arguments, prog_name="uptake", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -32,30 +32,16 @@ def run(arguments: list[str]) -> int:
         return WRONG_USAGE
     except click.ClickException as error:
         return _fail(error.format_message(), WRONG_USAGE)
-    except told as error:
-        return _fail(str(error), FAILED)
     except UnicodeEncodeError:
         # What is no text comes as characters that no database takes (PEP 383).
         return _fail("an argument is not UTF-8", WRONG_USAGE)
     except (KeyboardInterrupt, typer.Abort):
         return _fail("stopped", 130)
+    except Exception as error:
+        if not told(error):
+            raise
+        return _fail(str(error), FAILED)
     return status if isinstance(status, int) else DONE
-
-
-def _loaded(command: list[str]) -> tuple[typer.Typer, tuple[type[Exception], ...]]:
-    """The command line, and what of it is told in one line.
-
-    Sending needs nothing of the server, which takes longer to load than a file to be found sent.
-    """
-    if command == ["send"]:
-        from uptake.cli import send  # noqa: PLC0415 - see above
-
-        app = root()
-        app.add_typer(send.app, name="send")
-        return app, (Failed, OSError)
-    from uptake.cli import commands  # noqa: PLC0415
-
-    return commands.app, commands.TOLD
 
 
 def _fail(message: str, status: int) -> int:

@@ -1,40 +1,58 @@
-"""Every command."""
+"""Every command, and the module that it stands in."""
 
-from uptake.cli import (
-    backup,
-    db,
-    demo,
-    export,
-    keys,
-    projects,
-    rejections,
-    retention,
-    segments,
-    send,
-    serve,
-    sql,
-    types,
-)
-from uptake.cli.printing import Failed
-from uptake.cli.root import root
-from uptake.store.base import StoreUnavailable
-from uptake.wiring import Unusable
+from collections.abc import Iterable
+from importlib import import_module
 
-app = root()
-app.command("serve")(serve.serve)
-app.command("demo")(demo.demo)
-app.command("backup")(backup.backup)
-app.command("restore")(backup.restore)
-app.command("export")(export.export)
-app.command("sql")(sql.sql)
-app.add_typer(keys.app, name="keys")
-app.add_typer(projects.app, name="projects")
-app.add_typer(types.app, name="types")
-app.add_typer(rejections.app, name="rejections")
-app.add_typer(segments.app, name="segments")
-app.add_typer(retention.app, name="retention")
-app.add_typer(db.app, name="db")
-app.add_typer(send.app, name="send")
+import typer
 
-TOLD: tuple[type[Exception], ...] = (Failed, Unusable, StoreUnavailable, OSError)
-"""What is told in one line: its message is for the person at the terminal."""
+MODULES = {
+    "serve": "serve",
+    "demo": "demo",
+    "backup": "backup",
+    "restore": "backup",
+    "export": "export",
+    "sql": "sql",
+    "keys": "keys",
+    "projects": "projects",
+    "types": "types",
+    "users": "users",
+    "rejections": "rejections",
+    "segments": "segments",
+    "retention": "retention",
+    "db": "db",
+    "send": "send",
+}
+"""A module has `app` with the commands below that name, or a function of the name."""
+
+
+def command_line(names: Iterable[str] = tuple(MODULES)) -> typer.Typer:
+    """`uptake` with these commands; the modules of others are not loaded, which takes long."""
+    app = typer.Typer(
+        name="uptake",
+        help="A self-hosted intake for data about users.",
+        callback=_nothing,
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+    for name in names:
+        module = import_module(f"uptake.cli.{MODULES[name]}")
+        if hasattr(module, "app"):
+            app.add_typer(module.app, name=name)
+        else:
+            app.command(name)(getattr(module, name))
+    return app
+
+
+def _nothing() -> None:
+    # Without what is done before them, Typer would take a single command for the whole program.
+    return
+
+
+def told(error: Exception) -> bool:
+    """Whether an error is told in one line: its message is for the person at the terminal."""
+    from uptake.cli.printing import Failed  # noqa: PLC0415 - nothing is loaded that is not needed
+    from uptake.store.base import StoreUnavailable  # noqa: PLC0415
+    from uptake.wiring import Unusable  # noqa: PLC0415
+
+    return isinstance(error, Failed | Unusable | StoreUnavailable | OSError)

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
-import structlog
 import typer
 
 from uptake import wiring
@@ -56,6 +55,8 @@ def opened_services(data_dir: Path, database: str, blobs: str) -> Iterator[Servi
     Raises:
         Unusable: one of them cannot be opened.
     """
+    import structlog  # noqa: PLC0415 - without services nothing logs, and it takes long to load
+
     # What goes wrong is told by the command, in one line.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     services = wiring.open_services(Settings(data_dir=data_dir, database=database, blobs=blobs))

@@ -17,6 +17,7 @@ SCHEMA = pa.schema(
         pa.field("upload_id", pa.string(), nullable=False),
         pa.field("user_id", pa.string(), nullable=False),
         pa.field("type", pa.string(), nullable=False),
+        pa.field("version", pa.int32(), nullable=False),
         pa.field("received_at", pa.timestamp("us", "UTC"), nullable=False),
         pa.field("data", pa.string(), nullable=False, metadata=JSON_TEXT),
     ]
@@ -34,4 +35,5 @@ def documents(snapshot: Snapshot, question: Question) -> Table:
 
 
 def _row(kept: KeptDocument) -> tuple[str | int, ...]:
-    return kept.upload_id, kept.user_id, kept.type, kept.received_at, kept.data.decode()
+    told = kept.data.decode()
+    return kept.upload_id, kept.user_id, kept.type, kept.version, kept.received_at, told

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -17,6 +17,7 @@ from uptake.formats.base import Endpoint, Format, WireReply, WireRequest
 from uptake.http import limits
 from uptake.http.access import Access, find_credential, permit_users
 from uptake.http.limits import Bodies
+from uptake.http.outcomes import Outcomes
 from uptake.http.stopping import Stopping
 from uptake.intake.accept import RAW_IN_ROW, Judged, Origin
 from uptake.intake.outcome import forget, may_leave_bytes, receipt
@@ -44,6 +45,7 @@ class Ingest:
 
     Attributes:
         threads: where images and large bodies are judged, which may have to wait for blobs.
+        outcomes: where it is heard what was written.
     """
 
     access: Access
@@ -51,6 +53,7 @@ class Ingest:
     services: Services
     stopping: Stopping
     threads: Executor
+    outcomes: Outcomes = field(default_factory=lambda: Outcomes(WRITE_SECONDS))
 
     async def take(
         self, form: Format, endpoint: Endpoint, request: AnyRequest, wire: WireRequest, query: bytes
@@ -110,8 +113,7 @@ class Ingest:
     async def _write(self, judged: Judged) -> tuple[Written, ...]:
         """Have it written; what has not begun after `WRITE_SECONDS` never will."""
         try:
-            async with asyncio.timeout(WRITE_SECONDS):
-                return await asyncio.wrap_future(self.services.commit.submit(judged.entry))
+            return await self.outcomes.of(self.services.commit.submit(judged.entry))
         except TimeoutError:
             raise Problem(Kinds.UNAVAILABLE, "Storage takes too long") from None
 

@@ -2,6 +2,7 @@
 
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
 
 MICROSECONDS = 1_000_000
 
@@ -14,5 +15,9 @@ def now() -> int:
 def iso(moment: int) -> str:
     """A moment of `now` as RFC 3339 text in UTC with microseconds."""
     seconds, fraction = divmod(moment, MICROSECONDS)
-    stamp = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    return f"{stamp}.{fraction:06d}Z"
+    return f"{_stamp(seconds)}.{fraction:06d}Z"
+
+
+@lru_cache  # every line of the log has a moment, many of them of one second
+def _stamp(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")

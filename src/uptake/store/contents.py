@@ -8,10 +8,11 @@ from typing import Any
 import sqlalchemy
 from sqlalchemy import Connection, MetaData, Table, delete, select
 
-from uptake.store import migrations
 from uptake.store.base import StoreUnusable
 from uptake.store.database import Database
 from uptake.store.marks import skip_ahead
+from uptake.store.migrations import HEAD, revision_of
+from uptake.store.migrations.running import check_known, tables_at, upgrade_to
 from uptake.store.tables import changes
 
 AT_ONCE = 32
@@ -43,10 +44,10 @@ class Contents(Database):
         options = _ONE_STATE if self.engine.dialect.name == "postgresql" else {}
         one_state = Database(self.engine.execution_options(**options))
         with one_state.reading() as connection:
-            revision = migrations.revision_of(connection)
+            revision = revision_of(connection)
             if revision is None:
                 raise StoreUnusable("the database holds no data of Uptake")
-            migrations.check_known(revision)
+            check_known(revision)
             yield Snapshot(connection, revision)
 
     def require_empty(self) -> None:
@@ -69,13 +70,13 @@ class Contents(Database):
             StoreUnusable: it is not empty, or the revision or a row does not fit.
             StoreUnavailable: it cannot be reached or written.
         """
-        migrations.check_known(revision)
+        check_known(revision)
         try:
             with self.writing() as connection:
                 _check_empty(connection)
-                migrations.upgrade_to(connection, revision)
+                upgrade_to(connection, revision)
                 yield Filling(connection, revision)
-                migrations.upgrade_to(connection, "head")
+                upgrade_to(connection, HEAD)
                 many_writers = self.engine.dialect.name == "postgresql"
                 skip_ahead(connection, self.insert, many_writers=many_writers)
         except (sqlalchemy.exc.IntegrityError, sqlalchemy.exc.DataError) as error:
@@ -95,7 +96,7 @@ class _Tables:
     def __init__(self, connection: Connection, revision: str) -> None:
         self._connection = connection
         self.revision = revision
-        names = migrations.tables_at(revision)
+        names = tables_at(revision)
         metadata = MetaData()
         metadata.reflect(connection, only=names)
         self._tables: dict[str, Table] = {name: metadata.tables[name] for name in names}

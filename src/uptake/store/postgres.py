@@ -6,7 +6,7 @@ import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from select import POLLIN, poll
-from typing import Any, LiteralString
+from typing import TYPE_CHECKING, Any, LiteralString
 
 import psycopg
 import sqlalchemy
@@ -14,7 +14,6 @@ from sqlalchemy import Connection, Engine, event, func, select
 
 from uptake.store import distribution, migrations
 from uptake.store.base import StoreUnavailable, StoreUnusable
-from uptake.store.contents import Contents
 from uptake.store.database import translated
 from uptake.store.marks import LANES
 from uptake.store.pipeline import Pipeline, Prepared
@@ -22,6 +21,9 @@ from uptake.store.records import Entry, Written
 from uptake.store.sql import SqlStore
 from uptake.store.tables import metadata
 from uptake.store.unnest import INT8, PIPELINE, TEXT, UnnestedRows, array
+
+if TYPE_CHECKING:
+    from uptake.store.contents import Contents
 
 DRIVER = "postgresql+psycopg"
 
@@ -93,7 +95,7 @@ def open_store(url: str) -> SqlStore:
     return _PostgresStore(engine)
 
 
-def open_contents(url: str, *, make: bool = False) -> Contents:
+def open_contents(url: str, *, make: bool = False) -> "Contents":
     """Open a database as it is, without bringing it up to date.
 
     Args:
@@ -103,6 +105,9 @@ def open_contents(url: str, *, make: bool = False) -> Contents:
     Raises:
         StoreUnusable: it cannot be reached.
     """
+    # It needs what runs migrations, which takes as long to load as the rest.
+    from uptake.store.contents import Contents  # noqa: PLC0415
+
     del make
     engine = _open_engine(url)
     with _named(engine):

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from sqlite3 import SQLITE_BUSY, OperationalError
 from sqlite3 import Connection as Driver
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import sqlalchemy
@@ -18,9 +18,11 @@ from sqlalchemy import Connection, event
 
 from uptake.store import migrations
 from uptake.store.base import StoreUnavailable, StoreUnusable
-from uptake.store.contents import Contents
 from uptake.store.database import WRITES
 from uptake.store.sql import SqlStore
+
+if TYPE_CHECKING:
+    from uptake.store.contents import Contents
 
 BUSY_SECONDS = 30
 """How long a writer waits for another process to finish its transaction."""
@@ -61,7 +63,7 @@ def open_store(path: Path) -> SqlStore:
     return _SqliteStore(engine, place)
 
 
-def open_contents(path: Path, *, make: bool = False) -> Contents:
+def open_contents(path: Path, *, make: bool = False) -> "Contents":
     """Open a database file as it is, without bringing it up to date.
 
     Args:
@@ -71,6 +73,9 @@ def open_contents(path: Path, *, make: bool = False) -> Contents:
     Raises:
         StoreUnusable: there is none, or it cannot be made.
     """
+    # It needs what runs migrations, which takes as long to load as the rest.
+    from uptake.store.contents import Contents  # noqa: PLC0415
+
     place = _Place(path)
     if make:
         place.make()

@@ -3,14 +3,15 @@
 from pathlib import Path
 
 import sqlalchemy
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine
 
-from uptake.store.base import StoreUnusable
 from uptake.store.database import WRITES
+
+VERSION_TABLE = "alembic_version"
+"""Where Alembic notes the revision of a database."""
+
+HEAD = max(path.name for path in (Path(__file__).parent / "versions").glob("[0-9]*.py"))[:4]
+"""The last revision: a step's file is named by its revision."""
 
 
 def upgrade(engine: Engine) -> None:
@@ -22,59 +23,23 @@ def upgrade(engine: Engine) -> None:
     with engine.execution_options(**{WRITES: True}).begin() as connection:
         _lock(connection)
         seen = revision_of(connection)
+        if seen == HEAD:
+            return
+        # Alembic takes as long to load as everything else that it takes to open a database.
+        from uptake.store.migrations.running import check_known, upgrade_to  # noqa: PLC0415
+
         if seen is not None:
             check_known(seen)
-        if seen != _script().get_current_head():
-            upgrade_to(connection, "head")
+        upgrade_to(connection, HEAD)
 
 
 def revision_of(connection: Connection) -> str | None:
     """Up to which revision the migrations have run on a database; None before the first."""
-    return MigrationContext.configure(connection).get_current_revision()
-
-
-def check_known(revision: str) -> None:
-    """Make sure that a revision is one of the program's own.
-
-    Raises:
-        StoreUnusable: it is of a newer version.
-    """
-    if revision not in {known.revision for known in _script().walk_revisions()}:
-        raise StoreUnusable("the data was written by a newer version of Uptake; use that one")
-
-
-def upgrade_to(connection: Connection, revision: str) -> None:
-    """Run the migrations up to a revision within the connection's transaction."""
-    config = _config()
-    config.attributes["connection"] = connection
-    command.upgrade(config, revision)
-
-
-def tables_at(revision: str) -> list[str]:
-    """The names of the tables that a revision has, sorted: whatever else a database holds."""
-    engine = sqlalchemy.create_engine("sqlite://")
-    try:
-        with engine.begin() as connection:
-            upgrade_to(connection, revision)
-            names = sqlalchemy.inspect(connection).get_table_names()
-    finally:
-        engine.dispose()
-    return sorted(name for name in names if name != VERSION_TABLE)
-
-
-VERSION_TABLE = "alembic_version"
-"""Where Alembic notes the revision of a database."""
-
-
-def _script() -> ScriptDirectory:
-    return ScriptDirectory.from_config(_config())
-
-
-def _config() -> Config:
-    config = Config()
-    # A percent sign in a folder's name would be read as an interpolation.
-    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
-    return config
+    if not sqlalchemy.inspect(connection).has_table(VERSION_TABLE):
+        return None
+    query = sqlalchemy.text(f"SELECT version_num FROM {VERSION_TABLE}")  # noqa: S608 - ours
+    revision: str | None = connection.scalar(query)
+    return revision
 
 
 def _lock(connection: Connection) -> None:

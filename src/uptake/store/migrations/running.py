@@ -1,0 +1,54 @@
+"""What runs migrations, and what they have led to: Alembic."""
+
+from pathlib import Path
+
+import sqlalchemy
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+
+from uptake.store.base import StoreUnusable
+from uptake.store.migrations import VERSION_TABLE
+
+
+def check_known(revision: str) -> None:
+    """Make sure that a revision is one of the program's own.
+
+    Raises:
+        StoreUnusable: it is of a newer version.
+    """
+    if revision not in revisions():
+        raise StoreUnusable("the data was written by a newer version of Uptake; use that one")
+
+
+def upgrade_to(connection: Connection, revision: str) -> None:
+    """Run the migrations up to a revision within the connection's transaction."""
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
+
+
+def tables_at(revision: str) -> list[str]:
+    """The names of the tables that a revision has, sorted: whatever else a database holds."""
+    engine = sqlalchemy.create_engine("sqlite://")
+    try:
+        with engine.begin() as connection:
+            upgrade_to(connection, revision)
+            names = sqlalchemy.inspect(connection).get_table_names()
+    finally:
+        engine.dispose()
+    return sorted(name for name in names if name != VERSION_TABLE)
+
+
+def revisions() -> list[str]:
+    """All revisions, the last first."""
+    script = ScriptDirectory.from_config(_config())
+    return [step.revision for step in script.walk_revisions()]
+
+
+def _config() -> Config:
+    config = Config()
+    # A percent sign in a folder's name would be read as an interpolation.
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    return config
