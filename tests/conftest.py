@@ -1,5 +1,6 @@
 """What tests of every kind share: a live server."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,10 @@ from hypothesis import settings
 pytest.register_assert_rewrite(
     "uptake.testing.store", "uptake.testing.blobs", "uptake.testing.vectors"
 )
+
+# A shell's background job ignores Ctrl-C, and with it every program that the tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # How long an example takes says more about the machine than about the law.
 settings.register_profile("any machine", deadline=None)

@@ -48,11 +48,11 @@ def test_what_may_go_well_yet_is_tried_again(
 ) -> None:
     """Until all of it has arrived, once."""
     proxy.behave(chances)
-    samples = [one for i in range(12) for one in some(f"{user}-{i}", 5)]
+    samples = [one for i in range(30) for one in some(f"{user}-{i}", 5)]
     path = write(sender.folder / "samples.ndjson", samples)
     through = Sender(sender.server, sender.key, sender.folder, proxy.url)
     summary = through.uploader().send_samples(path)
-    assert (summary.acknowledged, summary.complete) == (60, True)
+    assert (summary.acknowledged, summary.complete) == (150, True)
     assert summary.retries > 0
     assert sender.held(f"{user}-7") == some(f"{user}-7", 5)
 
