@@ -11,6 +11,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from .forked import run_forked
+
+SECONDS = 60.0
+
 
 @dataclass(frozen=True)
 class Done:
@@ -44,6 +48,19 @@ def uptake(tmp_path: Path) -> Uptake:
     """Runs `uptake` in a folder of the test's own; keywords are environment variables."""
 
     def run(*arguments: object, **variables: str) -> Done:
+        status, out, err = run_forked(
+            [str(one) for one in arguments], tmp_path, {**os.environ, **variables}, SECONDS
+        )
+        return Done(status, out.decode(), err.decode())
+
+    return run
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> Uptake:
+    """The same, with everything loaded anew."""
+
+    def run(*arguments: object, **variables: str) -> Done:
         done = subprocess.run(
             [sys.executable, "-m", "uptake", *map(str, arguments)],
             capture_output=True,
@@ -51,7 +68,7 @@ def uptake(tmp_path: Path) -> Uptake:
             check=False,
             cwd=tmp_path,
             env={**os.environ, **variables},
-            timeout=60,
+            timeout=SECONDS,
         )
         return Done(done.returncode, done.stdout, done.stderr)
 

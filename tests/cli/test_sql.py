@@ -62,10 +62,10 @@ def test_what_cannot_be_answered_is_told_in_a_line(
     uptake("sql", *arguments).assert_failed(status, word)
 
 
-def test_who_has_no_duckdb_is_told_how_to_get_it(uptake: Uptake, tmp_path: Path) -> None:
+def test_who_has_no_duckdb_is_told_how_to_get_it(installed: Uptake, tmp_path: Path) -> None:
     """In one line; everything else works without."""
     folder = tmp_path / "without"
     folder.mkdir()
     (folder / "duckdb.py").write_text("raise ImportError('no module of that name')\n")
-    done = uptake("sql", "SELECT 1", PYTHONPATH=str(folder))
+    done = installed("sql", "SELECT 1", PYTHONPATH=str(folder))
     done.assert_failed(2, "pip install 'uptake[sql]'")

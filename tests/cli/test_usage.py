@@ -41,9 +41,9 @@ def test_wrong_usage_is_2_and_one_line(uptake: Uptake, arguments: list[str], wor
     uptake(*arguments).assert_failed(2, word)
 
 
-def test_nothing_to_do_shows_the_commands(uptake: Uptake) -> None:
+def test_nothing_to_do_shows_the_commands(installed: Uptake) -> None:
     """Help, and the status of wrong usage."""
-    shown = uptake()
+    shown = installed()
     assert (shown.status, shown.err) == (2, "")
     assert "Usage: uptake" in shown.out
 
