@@ -35,7 +35,7 @@ lint: $(VENV)/installed
 	$(BIN)/lint-imports
 
 check: lint ## Style, types, structure and the fast tests, in under a minute.
-	$(BIN)/pytest -q tests/samples tests/intake tests/architecture tests/reading
+	$(BIN)/pytest -q -n 2 --dist loadfile tests/samples tests/intake tests/architecture tests/reading
 
 test: lint $(VENV)/curl $(VENV)/systemd-analyze ## Everything: style, types, structure and every test.
 	$(BIN)/pytest -n 3 --dist loadfile
