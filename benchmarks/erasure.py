@@ -13,14 +13,13 @@ from pathlib import Path
 from statistics import median
 
 import httpx2
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
 from benchmarks import processor, stored
 from benchmarks import server as servers
 from benchmarks.server import Server, ServerError
 from benchmarks.subjects import PRODUCTS
+from benchmarks.tables import table
 from benchmarks.verdicts import verdict
 
 PART = "erasure"
@@ -101,20 +100,15 @@ def _erase(server: Server, user_id: str, told: Figures) -> None:
 
 def show(found: Sequence[Figures], console: Console) -> None:
     """Print the figures, what they should reach, and whether they do."""
-    table = Table(
-        title="Erasure of a user, over HTTP",
-        title_justify="left",
-        title_style="bold",
-        box=box.SIMPLE_HEAD,
-    )
-    table.add_column("server")
+    shown = table("Erasure of a user, over HTTP")
+    shown.add_column("server")
     for name in ("samples", "in batches of", "middle, ms", "slowest, ms", "processor ms"):
-        table.add_column(name, justify="right")
+        shown.add_column(name, justify="right")
     for name in ("to reach", ""):
-        table.add_column(name)
+        shown.add_column(name)
     for one in found:
         middle, wanted = median(one.took), one.at_most_ms
-        table.add_row(
+        shown.add_row(
             one.subject,
             f"{one.samples:,}",
             f"{one.per_batch:,}",
@@ -124,4 +118,4 @@ def show(found: Sequence[Figures], console: Console) -> None:
             f"< {wanted:,.0f} ms" if wanted else "",
             verdict(reached=middle < wanted) if wanted else "",
         )
-    console.print(table)
+    console.print(shown)

@@ -18,15 +18,14 @@ from typing import NamedTuple
 
 import httpx2
 import pyarrow.parquet as pq
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
 from benchmarks import plain_export, processor, stored
 from benchmarks import server as servers
 from benchmarks.memory import MemoryLog
 from benchmarks.server import Server, ServerError
 from benchmarks.subjects import PRODUCTS, SQLITE, YARDSTICK
+from benchmarks.tables import table
 from benchmarks.verdicts import verdict
 
 PART = "exports"
@@ -209,24 +208,19 @@ def _yardstick(server: Server, scratch: Path, count: int) -> list[Figures]:
 
 def show(found: Sequence[Figures], console: Console) -> None:
     """Print the figures, what they should reach, and whether they do."""
-    table = Table(
-        title="Exports of samples; the command with its start",
-        title_justify="left",
-        title_style="bold",
-        box=box.SIMPLE_HEAD,
-    )
+    shown = table("Exports of samples; the command with its start")
     for name in ("from", "form"):
-        table.add_column(name)
+        shown.add_column(name)
     for name in ("samples", "samples/s", "processor s / million", "peak MB", "bytes a sample"):
-        table.add_column(name, justify="right")
+        shown.add_column(name, justify="right")
     for name in ("to reach", ""):
-        table.add_column(name)
+        shown.add_column(name)
     for one in found:
         rate = one.samples / median(run.seconds for run in one.runs)
         spent = median(run.processor for run in one.runs) / one.samples * MILLION
         memory = max(run.memory for run in one.runs)
         reached = rate >= PER_SECOND and memory < MEMORY
-        table.add_row(
+        shown.add_row(
             one.subject,
             one.name,
             f"{one.samples:,}",
@@ -237,4 +231,4 @@ def show(found: Sequence[Figures], console: Console) -> None:
             f">= {PER_SECOND:,}/s, < {MEMORY} MB" if one.measured else "",
             verdict(reached=reached) if one.measured else "",
         )
-    console.print(table)
+    console.print(shown)

@@ -16,7 +16,12 @@ def seconds(server: Server) -> float:
     roots = [server.process.pid]
     if server.database is not None:
         roots += server.database.pids()[:1]
-    return sum(_seconds(pid) for root in roots for pid in tree(root))
+    return sum(map(seconds_of, roots))
+
+
+def seconds_of(root: int) -> float:
+    """What a process and all that descend from it have used so far."""
+    return sum(map(_seconds, tree(root)))
 
 
 def _seconds(pid: int) -> float:

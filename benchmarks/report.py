@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from statistics import median
 
-from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -23,6 +22,7 @@ from benchmarks.subjects import (
     YARDSTICKS,
     engine_of,
 )
+from benchmarks.tables import table
 from benchmarks.verdicts import verdict
 
 WIDTH = 160
@@ -46,16 +46,10 @@ _FOOTPRINT_NAMES = {
 
 
 def _table(title: str, *columns: tuple[str, bool]) -> Table:
-    table = Table(
-        title=title,
-        title_justify="left",
-        title_style="bold",
-        box=box.SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
-    )
+    made = table(title, padding=(0, 1, 0, 0))
     for name, number in columns:
-        table.add_column(name, justify="right" if number else "left", no_wrap=True)
-    return table
+        made.add_column(name, justify="right" if number else "left", no_wrap=True)
+    return made
 
 
 def _figure(value: float) -> str:

@@ -5,12 +5,11 @@
 
 from __future__ import annotations
 
-import os
 import random
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
@@ -18,12 +17,12 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import httpx2
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
+from benchmarks import processor
 from benchmarks.server import ServerError
 from benchmarks.subjects import POSTGRESQL, PRODUCTS
+from benchmarks.tables import table
 from benchmarks.verdicts import verdict
 from uptake.testing.live import LiveServer
 from uptake.testing.postgres import PostgresFailed, postgres
@@ -191,33 +190,21 @@ def _answer(
 
 
 def _processor_seconds(server: LiveServer) -> float:
-    """What the server's processes have used up (proc(5), `/proc/pid/stat`)."""
-    if server.process is None:
-        return 0.0
-    ticks = 0
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):
-            fields = stat.read_text().rpartition(")")[2].split()
-            if int(fields[2]) == server.process.pid:  # the group that it leads
-                ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
+    return 0.0 if server.process is None else processor.seconds_of(server.process.pid)
 
 
 def show(answers: Sequence[Answer], console: Console) -> None:
     """Print the figures, what they should reach, and whether they do."""
-    table = Table(
-        title=f"Rollups: a user's year, {DAYS * BATCH:,} samples in {DAYS} batches, two devices",
-        title_justify="left",
-        title_style="bold",
-        box=box.SIMPLE_HEAD,
+    shown = table(
+        f"Rollups: a user's year, {DAYS * BATCH:,} samples in {DAYS} batches, two devices"
     )
     numbers = {"ms", "min - max", "processor ms"}
     for name in ("server", "what", "when", "ms", "min - max", "processor ms", "to reach", ""):
-        table.add_column(name, justify="right" if name in numbers else "left")
+        shown.add_column(name, justify="right" if name in numbers else "left")
     for one in answers:
         middle, wanted = median(one.took), one.question.at_most_ms
         spread = "" if one.first else f"{min(one.took):,.0f} - {max(one.took):,.0f}"
-        table.add_row(
+        shown.add_row(
             one.subject,
             one.question.name,
             "first after a start" if one.first else "",
@@ -227,4 +214,4 @@ def show(answers: Sequence[Answer], console: Console) -> None:
             f"<= {wanted:g} ms" if wanted else "",
             verdict(reached=middle <= wanted) if wanted else "",
         )
-    console.print(table)
+    console.print(shown)

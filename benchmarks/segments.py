@@ -12,12 +12,11 @@ from statistics import median
 from typing import Any
 
 import httpx2
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
 from benchmarks import server as servers
 from benchmarks.server import Server, ServerError
+from benchmarks.tables import table
 from benchmarks.verdicts import verdict
 from uptake import wiring
 from uptake.model.items import Attributes
@@ -172,24 +171,21 @@ def _counted(client: httpx2.Client, wanted: dict[str, Any]) -> int:
 
 def show(figures: list[Figure], engine: str) -> None:
     """Print the figures, what they should reach, and whether they do."""
-    table = Table(
-        title=f"Segments on {engine}: {USERS:,} users with ten attributes; count and first page",
-        title_justify="left",
-        title_style="bold",
-        box=box.SIMPLE_HEAD,
+    shown = table(
+        f"Segments on {engine}: {USERS:,} users with ten attributes; count and first page"
     )
-    table.add_column("question")
+    shown.add_column("question")
     for name in ("middle, ms", "slowest, ms"):
-        table.add_column(name, justify="right")
+        shown.add_column(name, justify="right")
     for name in ("to reach", ""):
-        table.add_column(name)
+        shown.add_column(name)
     for figure in figures:
         middle, wanted = median(figure.milliseconds), figure.wanted
-        table.add_row(
+        shown.add_row(
             figure.name,
             f"{middle:,.0f}",
             f"{max(figure.milliseconds):,.0f}",
             "" if wanted is None else f"<= {wanted:.0f} ms",
             "" if wanted is None else verdict(reached=middle <= wanted),
         )
-    Console(width=WIDTH, highlight=False).print(table)
+    Console(width=WIDTH, highlight=False).print(shown)

@@ -21,12 +21,11 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 import requests
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
 from benchmarks.apple_health import MINIMUM_RATE, PEAK_MEGABYTES, AppleHealth, measure_apple_health
 from benchmarks.server import Server, ServerError, uptake
+from benchmarks.tables import table
 
 SAMPLES = 1_000_000
 USERS = 50
@@ -169,35 +168,30 @@ def measure(scratch: Path) -> list[Upload]:
 
 def show(uploads: list[Upload], export: AppleHealth, console: Console) -> None:
     """Print the figures, what they should reach, and whether they do."""
-    table = Table(
-        title=f"Uploader: {SAMPLES:,} samples of {USERS} users, server on the same machine",
-        title_justify="left",
-        title_style="bold",
-        box=box.SIMPLE_HEAD,
-    )
+    shown = table(f"Uploader: {SAMPLES:,} samples of {USERS} users, server on the same machine")
     for name in ("what", "seconds", "samples/s", "to reach", ""):
-        table.add_column(name, justify="right" if name in {"seconds", "samples/s"} else "left")
+        shown.add_column(name, justify="right" if name in {"seconds", "samples/s"} else "left")
     for one in uploads:
         rate = f"{one.acknowledged / one.seconds:,.0f}" if one.acknowledged else ""
         wanted = f"<= {one.at_most:g} s" if one.at_most else ""
         reached = ("yes" if one.seconds <= one.at_most else "NO") if one.at_most else ""
-        table.add_row(one.name, f"{one.seconds:.1f}", rate, wanted, reached)
+        shown.add_row(one.name, f"{one.seconds:.1f}", rate, wanted, reached)
     rate = export.megabytes / export.seconds
-    table.add_row(
+    shown.add_row(
         f"Apple Health export of {export.megabytes:,.0f} MB, read: {rate:,.0f} MB/s",
         f"{export.seconds:.1f}",
         f"{export.samples / export.seconds:,.0f}",
         f">= {MINIMUM_RATE:g} MB/s",
         "yes" if rate >= MINIMUM_RATE else "NO",
     )
-    table.add_row(
+    shown.add_row(
         f"its peak memory: {export.peak_megabytes:,.0f} MB",
         "",
         "",
         f"< {PEAK_MEGABYTES:g} MB",
         "yes" if export.peak_megabytes < PEAK_MEGABYTES else "NO",
     )
-    console.print(table)
+    console.print(shown)
 
 
 def main() -> int:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -204,23 +204,19 @@ def create_app() -> FastAPI:
     return app
 
 
-def main() -> None:
-    """Create the table and serve."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data-dir", type=Path, required=True)
-    parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--style", choices=STYLES, default="plain")
-    options = parser.parse_args()
-    database = options.data_dir / DATABASE_NAME
-    engine = _engine(database)
-    # Before the workers start: two of them would race to create the table.
-    metadata.create_all(engine)
-    engine.dispose()
-    os.environ[DATABASE_VARIABLE] = str(database)
-    os.environ[STYLE_VARIABLE] = options.style
+def parser(about: str | None, styles: Iterable[str], style: str) -> argparse.ArgumentParser:
+    """The options that the yardsticks share."""
+    made = argparse.ArgumentParser(description=about)
+    made.add_argument("--port", type=int, required=True)
+    made.add_argument("--workers", type=int, default=1)
+    made.add_argument("--style", choices=styles, default=style)
+    return made
+
+
+def serve(application: str, options: argparse.Namespace) -> None:
+    """Serve an application by the name of its factory."""
     uvicorn.run(
-        "benchmarks.yardstick:create_app",
+        application,
         factory=True,
         host="127.0.0.1",
         port=options.port,
@@ -228,6 +224,21 @@ def main() -> None:
         access_log=False,
         log_level="warning",
     )
+
+
+def main() -> None:
+    """Create the table and serve."""
+    arguments = parser(__doc__, STYLES, "plain")
+    arguments.add_argument("--data-dir", type=Path, required=True)
+    options = arguments.parse_args()
+    database = options.data_dir / DATABASE_NAME
+    engine = _engine(database)
+    # Before the workers start: two of them would race to create the table.
+    metadata.create_all(engine)
+    engine.dispose()
+    os.environ[DATABASE_VARIABLE] = str(database)
+    os.environ[STYLE_VARIABLE] = options.style
+    serve("benchmarks.yardstick:create_app", options)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ SQLite it is spared what Uptake does besides.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import os
 from collections.abc import AsyncIterator
@@ -16,10 +15,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
-import uvicorn
 from fastapi import FastAPI
 
-from benchmarks.yardstick import Accepted, Batch, rows
+from benchmarks.yardstick import Accepted, Batch, parser, rows, serve
 
 DATABASE_VARIABLE = "YARDSTICK_DATABASE"
 STYLE_VARIABLE = "YARDSTICK_STYLE"
@@ -97,25 +95,14 @@ async def _create_table(database: str) -> None:
 
 def main() -> None:
     """Create the table and serve."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--database", required=True)
-    parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--style", choices=STYLES, default="unnest")
-    options = parser.parse_args()
+    arguments = parser(__doc__, STYLES, "unnest")
+    arguments.add_argument("--database", required=True)
+    options = arguments.parse_args()
     # Before the workers start: two of them would race to create the table.
     asyncio.run(_create_table(options.database))
     os.environ[DATABASE_VARIABLE] = options.database
     os.environ[STYLE_VARIABLE] = options.style
-    uvicorn.run(
-        "benchmarks.yardstick_postgres:create_app",
-        factory=True,
-        host="127.0.0.1",
-        port=options.port,
-        workers=options.workers,
-        access_log=False,
-        log_level="warning",
-    )
+    serve("benchmarks.yardstick_postgres:create_app", options)
 
 
 if __name__ == "__main__":

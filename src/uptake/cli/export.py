@@ -12,7 +12,15 @@ from rich.console import Console
 
 from uptake.blobs import BlobsUnavailable
 from uptake.cli.printing import Failed, Json, print_json
-from uptake.cli.store import DATA_DIR, BlobsUrl, Database, DataDir, opened_services, require_project
+from uptake.cli.store import (
+    DATA_DIR,
+    BlobsUrl,
+    Database,
+    DataDir,
+    instant,
+    opened_services,
+    require_project,
+)
 from uptake.cli.writing import to_file, to_folder, to_output
 from uptake.exports import (
     FORMS,
@@ -30,7 +38,6 @@ from uptake.model.items import METRICS, Metric
 from uptake.reading import BadCursor, Unknown
 from uptake.reading.segments.answers import TakesLonger, TooLarge
 from uptake.reading.users import require
-from uptake.samples import times
 from uptake.store.base import DEFAULT_PROJECT
 from uptake.wiring import Services
 
@@ -83,8 +90,8 @@ def export(  # noqa: PLR0913, PLR0917 - one parameter an option
     question = Question(
         kind,
         project,
-        start=_instant("--from", from_),
-        end=_instant("--to", to),
+        start=instant("--from", from_),
+        end=instant("--to", to),
         since=since,
         metrics=METRICS if metric is None else (metric,),
         type_name=type_name,
@@ -120,13 +127,6 @@ def _compression_of(place: Path, form: Form) -> Compression | None:
         if suffix and place.name.lower().endswith(suffix):
             return compression
     return None
-
-
-def _instant(option: str, text: str | None) -> int | None:
-    try:
-        return None if text is None else times.read(text)[0]
-    except ValueError as error:
-        raise typer.BadParameter(f"{option} {text}: {error}") from None
 
 
 def _users(services: Services, project: str, user: str | None, segment: str | None) -> Users | None:

@@ -27,3 +27,9 @@ def print_table(headings: Sequence[str], lines: Sequence[Sequence[Any]]) -> None
     for line in cells:
         padded = (set_cell_size(cell, width) for cell, width in zip(line, widths, strict=True))
         sys.stdout.write("  ".join(padded).rstrip() + "\n")
+
+
+def print_more(following: str | None) -> None:
+    """Say, below a list, how to get what comes after it; nothing where that is all."""
+    if following is not None:
+        typer.echo(f"There are more: --cursor {following}")

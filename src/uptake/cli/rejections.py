@@ -9,16 +9,23 @@ import msgspec
 import typer
 
 from uptake.blobs import BlobsUnavailable
-from uptake.cli.printing import Failed, Json, print_json, print_table
+from uptake.cli.printing import Failed, Json, print_json, print_more, print_table
 from uptake.cli.showing import counting
-from uptake.cli.store import DATA_DIR, BlobsUrl, Database, DataDir, opened_services, require_project
+from uptake.cli.store import (
+    DATA_DIR,
+    BlobsUrl,
+    Database,
+    DataDir,
+    instant,
+    opened_services,
+    require_project,
+)
 from uptake.formats.base import WireRequest
 from uptake.model import clock, ids
 from uptake.model.problems import Problem
 from uptake.model.submission import Fault
 from uptake.reading import BadCursor, Unknown, rejections
 from uptake.replay import Replayed, replay, replay_page
-from uptake.samples import times
 from uptake.samples.times import TICKS
 from uptake.store.base import DEFAULT_PROJECT
 from uptake.store.records import RejectionFilter
@@ -101,8 +108,7 @@ def list_rejections(  # noqa: PLR0913, PLR0917 - one parameter an option
         for one in page.rejections
     ]
     print_table(["id", "received", "format", "user", "resolved", "faults"], lines)
-    if page.next is not None:
-        typer.echo(f"There are more: --cursor {page.next}")
+    print_more(page.next)
 
 
 @app.command()
@@ -251,10 +257,8 @@ def _filter(*texts: str | None, resolved: bool | None) -> RejectionFilter:
 
 
 def _moment(option: str, text: str | None) -> int | None:
-    try:
-        return None if text is None else times.read(text)[0] // _TICKS_IN_MICROSECOND
-    except ValueError as error:
-        raise typer.BadParameter(f"{option} {text}: {error}") from None
+    ticks = instant(option, text)
+    return None if ticks is None else ticks // _TICKS_IN_MICROSECOND
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from uptake.cli.printing import Failed, Json, print_json, print_table
+from uptake.cli.printing import Failed, Json, print_json, print_more, print_table
 from uptake.cli.showing import waiting
 from uptake.cli.store import DATA_DIR, Database, DataDir, opened, require_project
 from uptake.reading import BadCursor, Unknown
@@ -66,7 +66,7 @@ def list_segments(  # noqa: PLR0913 - one parameter an option
         return
     lines = [(one.name, one.changed_at, bytes(one.filter).decode()) for one in page.segments]
     print_table(["name", "changed", "filter"], lines)
-    _print_more(page.next)
+    print_more(page.next)
 
 
 @app.command()
@@ -171,12 +171,7 @@ def _print_users(count: int, members: list[Member], following: str | None) -> No
     if members:
         lines = [(one.user_id, one.first_seen, one.last_seen) for one in members]
         print_table(["user", "first seen", "last seen"], lines)
-    _print_more(following)
-
-
-def _print_more(following: str | None) -> None:
-    if following is not None:
-        typer.echo(f"There are more: --cursor {following}")
+    print_more(following)
 
 
 def _read(file: str) -> bytes:

@@ -10,6 +10,7 @@ import typer
 
 from uptake import wiring
 from uptake.cli.printing import Failed
+from uptake.samples import times
 from uptake.settings import Settings
 from uptake.store.base import Store
 from uptake.wiring import Services
@@ -32,6 +33,18 @@ BlobsUrl = Annotated[
 ]
 
 DATA_DIR = Settings().data_dir
+
+
+def instant(option: str, text: str | None) -> int | None:
+    """The moment that an option names, in ticks (`times.TICKS` a second); None without one.
+
+    Raises:
+        typer.BadParameter: it is no ISO 8601 timestamp.
+    """
+    try:
+        return None if text is None else times.read(text)[0]
+    except ValueError as error:
+        raise typer.BadParameter(f"{option} {text}: {error}") from None
 
 
 @contextmanager

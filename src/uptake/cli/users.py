@@ -19,6 +19,7 @@ from uptake.cli.store import (
     opened_services,
     require_project,
 )
+from uptake.cli.writing import keep
 from uptake.intake.erase import Eraser
 from uptake.model.items import user_id_fault
 from uptake.reading import Unknown, users
@@ -72,25 +73,17 @@ def archive(  # noqa: PLR0913, PLR0917 - one parameter an option
 ) -> None:
     """Write everything about a user to a zip file."""
     from uptake.exports.archive import archived  # noqa: PLC0415 - Arrow takes a while to load
-    from uptake.exports.files import Hashed, whole  # noqa: PLC0415 - as above
 
     with opened_services(data_dir, database, blobs) as services, _known(user):
         require_project(services.store, project)
         if destination.exists():
             raise Failed(f"{destination} is there already")
-        with (
-            archived(services.store, services.blobs, project, user) as running,
-            whole(destination) as making,
-            waiting("writing the archive"),
-            Hashed(making) as out,
-        ):
-            for part in running.parts:
-                out.write(part)
-        told = {"bytes": out.size, "sha256": out.sha256}
+        with archived(services.store, services.blobs, project, user) as running:
+            told = keep(running, destination, waiting("writing the archive"))
     if json:
         print_json(told)
     else:
-        typer.echo(f"{destination}: {out.size:,} bytes")
+        typer.echo(f"{destination}: {told['bytes']:,} bytes")
 
 
 @app.command()

@@ -3,7 +3,7 @@
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,15 @@ from rich.live import Live
 from rich.text import Text
 
 from uptake.cli.printing import Failed
-from uptake.exports import Compression, Form, NotPossible, Progress, Question, compression_of
+from uptake.exports import (
+    Compression,
+    Export,
+    Form,
+    NotPossible,
+    Progress,
+    Question,
+    compression_of,
+)
 from uptake.wiring import Services
 
 SHOWN_EVERY_SECOND = 4
@@ -49,16 +57,27 @@ def to_file(
         NotPossible: that form cannot be compressed with that.
     """
     from uptake.exports.exporting import opened  # noqa: PLC0415 - Arrow takes a while to load
-    from uptake.exports.files import Hashed, whole  # noqa: PLC0415 - as above
 
     packed = compression_of(form, compression)
     with opened(services.store, services.blobs, question, form, packed) as running:
-        progress = running.progress
-        with whole(place) as making, _shown(question.kind, progress), Hashed(making) as out:
-            for part in running.parts:
-                out.write(part)
-        told = {"rows": running.progress.rows, "bytes": out.size, "sha256": out.sha256}
-        return told | {"cursor": running.cursor}
+        kept = keep(running, place, _shown(question.kind, running.progress))
+        return {"rows": running.progress.rows, **kept, "cursor": running.cursor}
+
+
+def keep(running: Export, place: Path, shown: AbstractContextManager[None]) -> dict[str, Any]:
+    """Write an export to a file that is there whole or not at all; its size and digest.
+
+    Args:
+        running: the export.
+        place: where to.
+        shown: tells meanwhile how far it has come.
+    """
+    from uptake.exports.files import Hashed, whole  # noqa: PLC0415 - only for who writes files
+
+    with whole(place) as making, shown, Hashed(making) as out:
+        for part in running.parts:
+            out.write(part)
+    return {"bytes": out.size, "sha256": out.sha256}
 
 
 def to_folder(

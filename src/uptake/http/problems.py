@@ -12,11 +12,15 @@ from litestar.exceptions import (
 )
 from litestar.response.base import ASGIResponse
 
+from uptake.blobs import BlobsUnavailable
 from uptake.formats import FORMATS
 from uptake.formats.base import JSON, Format, WireReply, WireRequest
 from uptake.http.ingest import AnyRequest
 from uptake.model import clock
 from uptake.model.problems import Kinds, Problem
+from uptake.reading import BadCursor, Unknown
+from uptake.reading.segments.answers import TakesLonger, TooLarge
+from uptake.store.base import StoreUnavailable
 
 TAKEN_ENCODINGS = {"Accept-Encoding": "gzip"}
 """In an answer, what the next request may be encoded with (RFC 9110, 12.5.3)."""
@@ -108,6 +112,27 @@ def tell(request: AnyRequest, problem: Problem) -> Response[bytes]:
     return Response(
         reply.body, status_code=reply.status, media_type=JSON, headers=_headers(problem)
     )
+
+
+def problem_of(error: BaseException, cursor: str = "cursor") -> Problem | None:
+    """What a question to the kept data fails with, as a problem; None of what is none.
+
+    Args:
+        error: what was raised.
+        cursor: the name under which the question was given its cursor.
+    """
+    match error:
+        case Unknown():
+            return Problem(Kinds.NOT_FOUND)
+        case BadCursor():
+            return Problem(Kinds.BAD_REQUEST, f"{cursor}: {error}")
+        case TakesLonger():
+            return Problem(Kinds.UNFINISHED, f"{error}; ask again to go on")
+        case TooLarge():
+            return Problem(Kinds.TOO_MANY_USERS)
+        case StoreUnavailable() | BlobsUnavailable():
+            return Problem(Kinds.UNAVAILABLE)
+    return None
 
 
 def handle(request: AnyRequest, error: Exception) -> Response[Any]:

@@ -13,10 +13,9 @@ from litestar.types import Receive, Send
 
 from uptake.blobs import BlobsUnavailable
 from uptake.exports import Export
+from uptake.http.problems import problem_of
 from uptake.http.stopping import Stopping
 from uptake.model.problems import Kinds, Problem
-from uptake.reading import BadCursor, Unknown
-from uptake.reading.segments.answers import TakesLonger, TooLarge
 from uptake.store.base import StoreUnavailable
 
 AT_ONCE = 2
@@ -89,7 +88,7 @@ class Exports:
             first = await self.run(running.next)
         except BaseException as error:
             await self.done(running)
-            raise _problem(error) from error
+            raise problem_of(error, cursor="since") or error from error
         if cursor is not None:
             headers[CURSOR_HEADER] = cursor
         return _Streamed(self, running, first, request_id, headers, media_type)
@@ -167,19 +166,3 @@ async def _gone(receive: Receive) -> None:
         message: Any = await receive()
         if message["type"] == "http.disconnect":
             return
-
-
-def _problem(error: BaseException) -> BaseException:
-    match error:
-        case Unknown():
-            return Problem(Kinds.NOT_FOUND)
-        case BadCursor():
-            return Problem(Kinds.BAD_REQUEST, f"since: {error}")
-        case TakesLonger():
-            return Problem(Kinds.UNFINISHED, f"{error}; ask again to go on")
-        case TooLarge():
-            return Problem(Kinds.TOO_MANY_USERS)
-        case StoreUnavailable() | BlobsUnavailable():
-            return Problem(Kinds.UNAVAILABLE)
-        case _:
-            return error

@@ -69,7 +69,9 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A transaction that is durable when the block ends, and nothing when it fails."""
-        with translated(), self._writer.begin() as connection:
+        # Rows go past SQLAlchemy.
+        past = _driver_translated(self.engine.dialect.loaded_dbapi)
+        with translated(), past, self._writer.begin() as connection:
             yield connection
 
 
@@ -132,6 +134,21 @@ class Bulk:
                 parameters = (*chain.from_iterable(values[done : done + block]), *self._last)
                 yield driver.execute(self._texts[block], parameters)
                 done += block
+
+
+@contextmanager
+def _driver_translated(driver: Any) -> Iterator[None]:
+    """What `translated` does, for errors that do not come by way of SQLAlchemy.
+
+    Args:
+        driver: a module with the errors of PEP 249.
+    """
+    try:
+        yield
+    except (driver.IntegrityError, driver.DataError):
+        raise
+    except driver.Error as error:
+        raise StoreUnavailable(" ".join(str(error).split())) from error
 
 
 @contextmanager

@@ -214,9 +214,8 @@ class _PostgresStore(SqlStore):
             info = connection.info
             pipeline = info[PIPELINE] = Pipeline(_driver(connection), info[_PREPARED])
             try:
-                with _translated():
-                    yield connection
-                    pipeline.finish(commit=True)
+                yield connection
+                pipeline.finish(commit=True)
             except BaseException:
                 if not pipeline.abandon():
                     connection.invalidate()
@@ -267,17 +266,6 @@ def _driver(connection: Connection) -> "psycopg.Connection[object]":
     if not isinstance(driver, psycopg.Connection):
         raise TypeError(f"not a connection of psycopg: {driver!r}")
     return driver
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    """What `database.translated` does, for errors that do not come by way of SQLAlchemy."""
-    try:
-        yield
-    except (psycopg.IntegrityError, psycopg.DataError):
-        raise
-    except psycopg.Error as error:
-        raise StoreUnavailable(_one_line(error)) from error
 
 
 def _one_line(error: object) -> str:

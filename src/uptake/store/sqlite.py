@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-import sqlite3
 import threading
 import time
 from collections.abc import Iterator
@@ -181,7 +180,7 @@ class _SqliteStore(SqlStore):
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """See `Database.writing`."""
-        with self._turn.taken(), _translated(), super().writing() as connection:
+        with self._turn.taken(), super().writing() as connection:
             opened = connection.info[_IDENTITY]
             yield connection
         if opened != self._place.identity():
@@ -191,17 +190,6 @@ class _SqliteStore(SqlStore):
         """See `Registry.close`."""
         super().close()
         self._turn.close()
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    """What `database.translated` does, for errors that do not come by way of SQLAlchemy."""
-    try:
-        yield
-    except (sqlite3.IntegrityError, sqlite3.DataError):
-        raise
-    except sqlite3.Error as error:
-        raise StoreUnavailable(str(error)) from error
 
 
 def _on_connect(connection: Driver, _record: Any) -> None:

@@ -11,15 +11,12 @@ from litestar.handlers import BaseRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import Parameter
 
-from uptake.blobs import BlobsUnavailable
 from uptake.http import limits
 from uptake.http.access import Access, bearer
 from uptake.http.ingest import header_map
-from uptake.http.problems import PROBLEM_JSON, ProblemDetails
+from uptake.http.problems import PROBLEM_JSON, ProblemDetails, problem_of
 from uptake.model.problems import Kinds, Problem
-from uptake.reading import BadCursor, Unknown
 from uptake.samples import times
-from uptake.store.base import StoreUnavailable
 from uptake.store.records import Key
 
 MAX_LIMIT = 10_000
@@ -33,23 +30,28 @@ Limit = Annotated[int, Parameter(ge=1, le=MAX_LIMIT, description="Entries of a p
 Cursor = Annotated[str | None, Parameter(description="The `next` of the page before")]
 Moment = "ISO 8601; without an offset, UTC"
 
-PROBLEMS = {
-    kind.value.status: ResponseSpec(
-        ProblemDetails,
-        description=kind.value.title,
-        media_type=PROBLEM_JSON,
-        generate_examples=False,
-    )
-    for kind in (
-        Kinds.BAD_REQUEST,
-        Kinds.UNAUTHORIZED,
-        Kinds.FORBIDDEN,
-        Kinds.NOT_FOUND,
-        Kinds.RATE_LIMITED,
-        Kinds.UNAVAILABLE,
-    )
-}
 
+def documented(*kinds: Kinds) -> dict[int, ResponseSpec]:
+    """Answers with problems of these kinds, as OpenAPI describes them; by status."""
+    return {
+        kind.value.status: ResponseSpec(
+            ProblemDetails,
+            description=kind.value.title,
+            media_type=PROBLEM_JSON,
+            generate_examples=False,
+        )
+        for kind in kinds
+    }
+
+
+PROBLEMS = documented(
+    Kinds.BAD_REQUEST,
+    Kinds.UNAUTHORIZED,
+    Kinds.FORBIDDEN,
+    Kinds.NOT_FOUND,
+    Kinds.RATE_LIMITED,
+    Kinds.UNAVAILABLE,
+)
 
 Guard = Callable[[AnyConnection, BaseRouteHandler], Awaitable[None]]
 
@@ -96,12 +98,11 @@ def answer(question: Callable[..., Result], *args: Any, **options: Any) -> Resul
     """
     try:
         return question(*args, **options)
-    except Unknown:
-        raise Problem(Kinds.NOT_FOUND) from None
-    except BadCursor as error:
-        raise Problem(Kinds.BAD_REQUEST, f"cursor: {error}") from None
-    except (StoreUnavailable, BlobsUnavailable) as error:
-        raise Problem(Kinds.UNAVAILABLE) from error
+    except Exception as error:
+        problem = problem_of(error)
+        if problem is None:
+            raise
+        raise problem from error
 
 
 async def whole_body(request: AnyRequest, limit: int) -> bytes:

@@ -8,7 +8,6 @@ from urllib.parse import quote, unquote
 
 from litestar import get
 from litestar.handlers import HTTPRouteHandler
-from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import (
     OpenAPIHeader,
     OpenAPIMediaType,
@@ -35,8 +34,16 @@ from uptake.exports import (
     suffix_of,
 )
 from uptake.http.access import permit_users
-from uptake.http.api.asking import PROBLEMS, AnyRequest, Guard, Moment, ask, instant, key_of
-from uptake.http.problems import PROBLEM_JSON, ProblemDetails
+from uptake.http.api.asking import (
+    PROBLEMS,
+    AnyRequest,
+    Guard,
+    Moment,
+    ask,
+    documented,
+    instant,
+    key_of,
+)
 from uptake.http.stopping import Stopping
 from uptake.http.streams import CURSOR_HEADER, Exports
 from uptake.model.items import METRICS, Metric
@@ -75,14 +82,7 @@ AskedCompression = Annotated[
 ]
 
 
-_TOLD = PROBLEMS | {
-    507: ResponseSpec(
-        ProblemDetails,
-        description=Kinds.TOO_MANY_USERS.value.title,
-        media_type=PROBLEM_JSON,
-        generate_examples=False,
-    )
-}
+_TOLD = PROBLEMS | documented(Kinds.TOO_MANY_USERS)
 
 
 def _content(*media_types: str) -> dict[str, OpenAPIMediaType]:

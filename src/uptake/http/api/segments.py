@@ -8,7 +8,6 @@ from urllib.parse import unquote
 import msgspec
 from litestar import Router, delete, get, post, put
 from litestar.handlers import HTTPRouteHandler
-from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import OpenAPIMediaType, Operation, Reference, RequestBody
 
 from uptake.http.access import Access
@@ -19,26 +18,23 @@ from uptake.http.api.asking import (
     Cursor,
     Guard,
     Limit,
+    answer,
+    documented,
     guard,
     key_of,
     whole_body,
 )
 from uptake.http.api.desk import Desk
-from uptake.http.problems import PROBLEM_JSON, ProblemDetails
 from uptake.model.problems import Kinds, Problem
-from uptake.reading import BadCursor, Unknown
 from uptake.reading.segments.answers import (
     Members,
     Preview,
     SegmentPage,
     SegmentView,
-    TakesLonger,
-    TooLarge,
 )
 from uptake.reading.segments.parse import NotAFilter
 from uptake.reading.segments.questions import MAX_FILTER, NAME, Segments
 from uptake.reading.segments.schema import ROOT
-from uptake.store.base import StoreUnavailable
 
 READ, CHANGE = "data:read", "admin"
 """Scopes: for questions, and for giving a name to a filter or taking it away."""
@@ -52,21 +48,13 @@ MAX_WAITING = 32
 
 Result = TypeVar("Result")
 _FILTER = Reference(ref=f"#/components/schemas/{ROOT}")
-_TOLD = PROBLEMS | {
-    kind.value.status: ResponseSpec(
-        ProblemDetails,
-        description=kind.value.title,
-        media_type=PROBLEM_JSON,
-        generate_examples=False,
-    )
-    for kind in (
-        Kinds.TIMEOUT,
-        Kinds.TOO_LARGE,
-        Kinds.UNSUPPORTED_ENCODING,
-        Kinds.INVALID_FILTER,
-        Kinds.TOO_MANY_USERS,
-    )
-}
+_TOLD = PROBLEMS | documented(
+    Kinds.TIMEOUT,
+    Kinds.TOO_LARGE,
+    Kinds.UNSUPPORTED_ENCODING,
+    Kinds.INVALID_FILTER,
+    Kinds.TOO_MANY_USERS,
+)
 
 
 @dataclass
@@ -158,18 +146,8 @@ def _known(name: str) -> str:
 
 def _answered(question: Callable[..., Result], *args: Any) -> Result:
     try:
-        return question(*args)
-    except Unknown:
-        raise Problem(Kinds.NOT_FOUND) from None
-    except BadCursor as error:
-        raise Problem(Kinds.BAD_REQUEST, f"cursor: {error}") from None
+        return answer(question, *args)
     except msgspec.DecodeError as error:
         raise Problem(Kinds.BAD_REQUEST, f"The body is not JSON: {error}") from None
     except NotAFilter as error:
         raise Problem(Kinds.INVALID_FILTER, str(error), faults=tuple(error.faults)) from None
-    except TakesLonger as error:
-        raise Problem(Kinds.UNFINISHED, f"{error}; ask again to go on") from None
-    except TooLarge:
-        raise Problem(Kinds.TOO_MANY_USERS) from None
-    except StoreUnavailable as error:
-        raise Problem(Kinds.UNAVAILABLE) from error

@@ -7,7 +7,6 @@ from urllib.parse import unquote
 import msgspec
 from litestar import get, post, put
 from litestar.handlers import HTTPRouteHandler
-from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
 
 from uptake.http.access import Access
@@ -19,12 +18,12 @@ from uptake.http.api.asking import (
     Limit,
     answer,
     ask,
+    documented,
     guard,
     key_of,
     whole_body,
 )
 from uptake.http.api.desk import Desk
-from uptake.http.problems import PROBLEM_JSON, ProblemDetails
 from uptake.intake.dry_run import START, Example, Place, try_schema
 from uptake.intake.schemas import InvalidName, InvalidSchema, compile_schema, register
 from uptake.model.problems import Kinds, Problem
@@ -44,20 +43,9 @@ THREADS = 1
 MAX_WAITING = 16
 """Questions that wait or are being answered in a process; beyond them, 503."""
 
-_TOLD = PROBLEMS | {
-    kind.value.status: ResponseSpec(
-        ProblemDetails,
-        description=kind.value.title,
-        media_type=PROBLEM_JSON,
-        generate_examples=False,
-    )
-    for kind in (
-        Kinds.TIMEOUT,
-        Kinds.TOO_LARGE,
-        Kinds.UNSUPPORTED_ENCODING,
-        Kinds.INVALID_SCHEMA,
-    )
-}
+_TOLD = PROBLEMS | documented(
+    Kinds.TIMEOUT, Kinds.TOO_LARGE, Kinds.UNSUPPORTED_ENCODING, Kinds.INVALID_SCHEMA
+)
 
 
 class DryRun(msgspec.Struct, frozen=True):
