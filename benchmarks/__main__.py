@@ -70,6 +70,11 @@ def _settings() -> Settings:
         help=f"to export and to erase, to try it out (default: {exports.SAMPLES:,} and"
         f" {erasure.SAMPLES:,})",
     )
+    parser.add_argument(
+        "--against",
+        type=Path,
+        help="the `uptake` command of another build, to measure in turns with this one",
+    )
     options = parser.parse_args()
     if not 0 < options.seconds <= MAX_SECONDS:
         parser.error(f"--seconds must be above 0 and at most {MAX_SECONDS:g}")
@@ -79,6 +84,8 @@ def _settings() -> Settings:
         parser.error(f"--workers must be 1 to {MAX_WORKERS}")
     if options.samples is not None and options.samples < LEAST_SAMPLES:
         parser.error(f"--samples must be at least {LEAST_SAMPLES:,}")
+    if options.against is not None and not options.against.is_file():
+        parser.error(f"--against: {options.against} is not a file")
     if not options.scratch.is_dir():
         parser.error(f"--scratch: {options.scratch} is no folder")
     if shutil.disk_usage(options.scratch).free < FREE_BYTES_NEEDED:
@@ -91,6 +98,7 @@ def _settings() -> Settings:
         engines=tuple(dict.fromkeys(options.engine)),
         scratch=options.scratch,
         samples=options.samples,
+        against=options.against,
     )
 
 

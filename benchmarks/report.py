@@ -15,6 +15,7 @@ from benchmarks.rounds import MANY_CONNECTIONS, Footprint, Results, Row, Setting
 from benchmarks.subjects import (
     GENERATOR,
     MANY,
+    OTHER_BUILDS,
     POSTGRESQL,
     PRODUCTS,
     UNNEST,
@@ -91,7 +92,8 @@ def _rates(results: Results) -> Table:
         ("to reach", False),
         ("", False),
     )
-    order = {name: at for at, name in enumerate((GENERATOR, *PRODUCTS.values(), *YARDSTICKS))}
+    subjects = (GENERATOR, *PRODUCTS.values(), *OTHER_BUILDS.values(), *YARDSTICKS)
+    order = {name: at for at, name in enumerate(subjects)}
     names = list(_RATE_NAMES)
     rows = {row for row in (*results.rates, *results.faults) if isinstance(row, Row)}
     for row in sorted(

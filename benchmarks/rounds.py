@@ -25,7 +25,7 @@ from benchmarks.bodies import ITEMS, LARGE_BATCH, USERS, WORKLOADS, user_ids
 from benchmarks.load import LoadError, Measured, Plan, measure, prepare
 from benchmarks.memory import MEGABYTE
 from benchmarks.server import Server, ServerError
-from benchmarks.subjects import GENERATOR, PRODUCTS, YARDSTICKS, Yardstick
+from benchmarks.subjects import GENERATOR, OTHER_BUILDS, PRODUCTS, YARDSTICKS, Yardstick
 from benchmarks.yardstick import DATABASE_NAME
 
 CONNECTIONS = (1, 8, 32)
@@ -36,6 +36,8 @@ GROWTH_STRETCH = 2
 """The workload with the most requests runs longer: it shows whether memory grows with them."""
 GROWTH_WORKLOAD = "samples-3"
 CEILING_WORKLOADS = ("samples", "samples-3", "images")
+SMALL_WORKLOADS = ("samples-3", "profiles-10", "documents")
+"""Measured with one connection too: what a single client waits for."""
 OTHERS = tuple(name for name in WORKLOADS if name != "samples")
 CHECKED_USERS = 20
 
@@ -99,6 +101,8 @@ class Settings:
     scratch: Path
     samples: int | None = None
     """That are exported, and of a user who is erased; None for as many as the targets are for."""
+    against: Path | None = None
+    """The `uptake` command of another build, measured in turns with this one."""
 
 
 class Benchmark:
@@ -127,18 +131,23 @@ class Benchmark:
                     self._round(f"round {turn}/{settings.rounds}", engine, workers)
 
     def _round(self, where: str, engine: str, workers: int) -> None:
-        settings, product = self._settings, PRODUCTS[engine]
+        settings = self._settings
+        builds: list[tuple[str, Path | None]] = [(PRODUCTS[engine], None)]
+        if settings.against is not None:
+            builds.append((OTHER_BUILDS[engine], settings.against))
         if "samples" in settings.parts:
-            server = servers.uptake(settings.scratch, workers, engine)
-            self._session(where, server, product, workers, ("samples",))
+            for subject, program in builds:
+                server = servers.uptake(settings.scratch, workers, engine, program)
+                self._session(where, server, subject, workers, ("samples",))
         for subject, yardstick in YARDSTICKS.items():
             if subject in settings.parts and yardstick.engine == engine:
                 server = servers.yardstick(settings.scratch, workers, engine, yardstick.style)
                 self._session(where, server, subject, workers, ("samples",))
         others = tuple(name for name in OTHERS if name in settings.parts)
         if others:
-            server = servers.uptake(settings.scratch, workers, engine)
-            self._session(where, server, product, workers, others)
+            for subject, program in builds:
+                server = servers.uptake(settings.scratch, workers, engine, program)
+                self._session(where, server, subject, workers, others)
 
     def _needed(self) -> list[str]:
         parts = set(self._settings.parts)
@@ -259,10 +268,15 @@ class Benchmark:
         self._tell(f"{where} {subject}, workers {workers}, left on the disk: {sizes}")
 
     def _other(self, where: str, server: Server, subject: str, workers: int, name: str) -> None:
+        first = 0
+        if name in SMALL_WORKLOADS:
+            row = Row(subject, name, workers, 1)
+            single = self._measure(where, server, row, 0, self._settings.seconds)
+            first = single.issued if single is not None else 0
         row = Row(subject, name, workers, MANY_CONNECTIONS)
         growth = name == GROWTH_WORKLOAD
         seconds = self._settings.seconds * (GROWTH_STRETCH if growth else 1)
-        measured = self._measure(where, server, row, 0, seconds)
+        measured = self._measure(where, server, row, first, seconds)
         if growth and measured is not None:
             self._growth(server, row, measured)
 

@@ -214,11 +214,11 @@ def _running(
         _end(process)
 
 
-def _uptake(*arguments: str) -> str:
-    """Run a verb of the product's command line; what it printed."""
+def _uptake(program: Path, *arguments: str) -> str:
+    """Run a verb of the product's command line and return what it printed."""
     try:
         done = subprocess.run(
-            [str(_program()), *arguments],
+            [str(program), *arguments],
             capture_output=True,
             text=True,
             timeout=COMMAND_SECONDS,
@@ -249,16 +249,26 @@ def _flags(**values: object) -> list[str]:
 
 
 @contextmanager
-def uptake(parent: Path, workers: int, engine: str = "sqlite") -> Iterator[Server]:
-    """The product, with a key for everything and a document type."""
+def uptake(
+    parent: Path, workers: int, engine: str = "sqlite", program: Path | None = None
+) -> Iterator[Server]:
+    """The product, with a key for everything and a document type.
+
+    Args:
+        parent: folder in which the server gets its own.
+        workers: processes of the server.
+        engine: of its database.
+        program: the `uptake` command of the build; that of this environment without one.
+    """
+    program = program or _program()
     with _folder(parent) as folder, _database(parent, engine) as database:
         port, data = _free_port(), folder / "data"
         scopes = [word for scope in SCOPES for word in ("--scope", scope)]
         place = [*_flags(data_dir=data), *_address(database)]
-        made = _uptake("keys", "create", *place, "--project", "default", *scopes, "--json")
-        _uptake("types", "add", DOCUMENT_TYPE, *place)
+        made = _uptake(program, "keys", "create", *place, "--project", "default", *scopes, "--json")
+        _uptake(program, "types", "add", DOCUMENT_TYPE, *place)
         flags = _flags(host=HOST, port=port, workers=workers)
-        command = [str(_program()), "serve", *place, *flags]
+        command = [str(program), "serve", *place, *flags]
         with _running(command, port, folder, json.loads(made)["key"], database) as server:
             yield server
 

@@ -27,6 +27,9 @@ UPTAKE, UPTAKE_ON_POSTGRESQL = "Uptake", "Uptake, PostgreSQL"
 PRODUCTS = {SQLITE: UPTAKE, POSTGRESQL: UPTAKE_ON_POSTGRESQL}
 """By engine."""
 
+OTHER_BUILDS = {SQLITE: "other build", POSTGRESQL: "other build, PostgreSQL"}
+"""The build that `--against` names, by engine."""
+
 YARDSTICK, TUNED = "yardstick", "yardstick, tuned"
 MANY, UNNEST = "yardstick, executemany", "yardstick, unnest"
 YARDSTICKS = {
@@ -43,4 +46,5 @@ def engine_of(subject: str) -> str:
     """What a subject keeps its data in."""
     if subject in YARDSTICKS:
         return YARDSTICKS[subject].engine
-    return POSTGRESQL if subject == UPTAKE_ON_POSTGRESQL else SQLITE
+    on_postgresql = {PRODUCTS[POSTGRESQL], OTHER_BUILDS[POSTGRESQL]}
+    return POSTGRESQL if subject in on_postgresql else SQLITE
