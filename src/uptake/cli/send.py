@@ -1,5 +1,6 @@
 """`uptake send`: what people have, to an endpoint, everything once."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -140,6 +141,13 @@ def images(  # noqa: PLR0913, PLR0917 - one parameter an option
     key_file: KeyFile = None,
     user: User = None,
     maps: Map = None,
+    root: Annotated[
+        Path | None,
+        typer.Option(
+            "--root",
+            help="Folder below which the files that a table names must be; else the table's own.",
+        ),
+    ] = None,
     ledger: LedgerFile = None,
     parallel: Parallel = PARALLEL,
     refused: Refused = REFUSED_FILE,
@@ -155,4 +163,4 @@ def images(  # noqa: PLR0913, PLR0917 - one parameter an option
     common = Common(
         to, key_file, ledger, parallel, refused, retry_refused, gzip, patience, dry_run, json
     )
-    return send(common, lambda u: u.send_images(*sources, user=user, columns=columns))
+    return send(common, lambda u: u.send_images(*sources, user=user, columns=columns, root=root))

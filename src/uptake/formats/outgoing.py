@@ -143,11 +143,13 @@ class ImagesWire(Wire):
 
     Attributes:
         user_in_path: the name in `path` that the user fills.
+        user_fault: why a user of this id cannot be sent, or None.
         most_bytes: of an image.
         form: media type and body, made from a file's name and its content.
     """
 
     user_in_path: str
+    user_fault: Callable[[str], str | None]
     most_bytes: int
     form: Callable[[str, bytes], tuple[str, bytes]]
 

@@ -149,16 +149,32 @@ class Uploader:
         return self._run(wire, opened, feed)
 
     def send_images(
-        self, *sources: Path | str, user: str | None = None, columns: Columns = NO_COLUMNS
+        self,
+        *sources: Path | str,
+        user: str | None = None,
+        columns: Columns = NO_COLUMNS,
+        root: Path | str | None = None,
     ) -> Summary:
         """Send images: a folder, or a table of users and paths.
+
+        Files that are not images, or not below the folder, are reported and not sent.
+
+        Args:
+            sources: folders, or tables in CSV, NDJSON or Parquet.
+            user: the user of all images of a folder, or of rows without a user id.
+            columns: `user_id` and `path` to the columns of the table.
+            root: the folder below which the files that a table names must be; by default the
+                table's own.
 
         Raises:
             UnknownSource: a file is not there, or is of no kind that can be read.
             LedgerUnusable: the ledger cannot be used.
         """
         wire = wire_of(ImagesWire)
-        opened = [opening.images(Path(path), user=user, columns=columns) for path in sources]
+        below = None if root is None else Path(root)
+        opened = [
+            opening.images(Path(path), user=user, columns=columns, root=below) for path in sources
+        ]
         feed = images_feed(wire, retry_refused=self._retry_refused)
         return self._run(wire, opened, feed)
 

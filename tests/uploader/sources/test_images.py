@@ -1,6 +1,10 @@
 """Images in folders, and in tables of users and paths."""
 
 import json
+import os
+import socket
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,32 +18,65 @@ def read(path: Path, **options: Any) -> list[ImageItem | Unreadable]:
     return list(opening.images(path, **options)())
 
 
+JPEG = b"\xff\xd8\xff\xe0 pixels"
+
+
+def image(path: Path, user: str, file: Path | None = None, line: int = 0) -> ImageItem:
+    """An image as a source gives it."""
+    content = path.read_bytes()
+    return ImageItem(user, path, len(content), content, str(file or path), line)
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder with images of several users, and other things."""
-    names = ["42.jpg", "42-left.PNG", "7 (1).webp", "me.gif", "9/front.jpeg", "9/old/side.heic"]
-    for name in [*names, ".DS_Store", ".thumbs/1.jpg", "notes.txt"]:
+    contents = {
+        "42.jpg": JPEG,
+        "42-left.PNG": b"\x89PNG\r\n\x1a\n pixels",
+        "7 (1).webp": b"RIFF\x10\0\0\0WEBPVP8 ",
+        "me.gif": b"GIF89a pixels",
+        "9/front.jfif": JPEG,
+        "9/old/side": JPEG,
+        ".DS_Store": JPEG,
+        ".thumbs/1.jpg": JPEG,
+    }
+    for name, content in contents.items():
         path = tmp_path / "images" / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"pixels")
+        path.write_bytes(content)
     return tmp_path / "images"
 
 
 def test_names_of_files_and_folders_say_whom_images_are_about(folder: Path) -> None:
-    """Hidden files and those that are no images are passed over."""
+    """What is an image, its content says; hidden files are left out."""
     expected = {
         "42-left.PNG": "42",
         "42.jpg": "42",
         "7 (1).webp": "7",
-        "9/front.jpeg": "9",
-        "9/old/side.heic": "9",
+        "9/front.jfif": "9",
+        "9/old/side": "9",
         "me.gif": "me",
     }
     source = opening.images(folder)
-    assert list(source()) == [
-        ImageItem(user, folder / name, str(folder / name), 0) for name, user in expected.items()
-    ]
-    assert source.position == source.size == 36
+    assert list(source()) == [image(folder / name, user) for name, user in expected.items()]
+    assert source.position == source.size == sum(one.size for one in read(folder))  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"SECRET=1", "is not a PNG, JPEG, GIF or WebP image"),
+        (b"", "is empty"),
+        (b"\0\0\0\x18ftypheic\0\0", "is HEIC, and not a PNG, JPEG, GIF or WebP image"),
+        (b"RIFF\x10\0\0\0WAVEfmt ", "is not a PNG, JPEG, GIF or WebP image"),
+        (b"%PDF-1.7", "is a PDF document, and not a PNG, JPEG, GIF or WebP image"),
+    ],
+)
+def test_what_is_no_image_is_reported(tmp_path: Path, content: bytes, reason: str) -> None:
+    """With its name; whatever that ends in."""
+    path = tmp_path / "5.jpg"
+    path.write_bytes(content)
+    assert read(tmp_path) == [Unreadable(str(path), 0, f"the file {path} {reason}")]
 
 
 def test_all_images_of_a_folder_can_be_about_one_user(folder: Path) -> None:
@@ -53,7 +90,8 @@ def test_an_image_that_has_gone_is_told(folder: Path) -> None:
     (folder / "42.jpg").unlink()
     found = list(source())
     assert len(found) == 6
-    assert found[1] == Unreadable(str(folder / "42.jpg"), 0, f"there is no file {folder}/42.jpg")
+    reason = f"the file {folder}/42.jpg does not exist"
+    assert found[1] == Unreadable(str(folder / "42.jpg"), 0, reason)
 
 
 def test_a_table_says_whom_images_are_about(folder: Path) -> None:
@@ -61,9 +99,9 @@ def test_a_table_says_whom_images_are_about(folder: Path) -> None:
     table = folder.parent / "images.csv"
     table.write_text("path,user_id\nimages/me.gif,5\nimages/none.gif,5\nimages/9,5\n,5\nx,\n")
     assert read(table) == [
-        ImageItem("5", folder / "me.gif", str(table), 2),
-        Unreadable(str(table), 3, f"there is no file {folder}/none.gif"),
-        Unreadable(str(table), 4, f"there is no file {folder}/9"),
+        image(folder / "me.gif", "5", table, 2),
+        Unreadable(str(table), 3, f"the file {folder}/none.gif does not exist"),
+        Unreadable(str(table), 4, f"the file {folder}/9 is a folder"),
         Unreadable(str(table), 5, "lacks path"),
         Unreadable(str(table), 6, "lacks user_id"),
     ]
@@ -75,7 +113,7 @@ def test_lines_and_mapped_columns_do_as_well(folder: Path) -> None:
     line = {"who": 5, "where": str(folder / "me.gif"), "refused": [{"code": "BAD_REQUEST"}]}
     table.write_text(json.dumps(line))
     columns = {"user_id": "who", "path": "where"}
-    assert read(table, columns=columns) == [ImageItem("5", folder / "me.gif", str(table), 1)]
+    assert read(table, columns=columns) == [image(folder / "me.gif", "5", table, 1)]
 
 
 def test_what_has_no_images_is_refused(folder: Path, tmp_path: Path) -> None:
@@ -89,3 +127,95 @@ def test_what_has_no_images_is_refused(folder: Path, tmp_path: Path) -> None:
     table.write_text("user,file\n")
     with pytest.raises(UnknownSource, match="no column 'user_id'; found: user, file"):
         opening.images(table)
+
+
+def _socket(path: Path, _secret: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+
+
+ODD_FILES: dict[str, tuple[Callable[[Path, Path], object], str]] = {
+    "link out": (lambda path, secret: path.symlink_to(secret), "is not below the folder"),
+    "relative link out": (
+        lambda path, secret: path.symlink_to(Path("..") / secret.name),
+        "is not below the folder",
+    ),
+    "link to a folder": (lambda path, _: path.symlink_to("/etc"), "is not below the folder"),
+    "dangling link": (lambda path, _: path.symlink_to("nowhere"), "does not exist"),
+    "loop of links": (lambda path, _: path.symlink_to(path.name), "cannot be opened"),
+    "pipe": (lambda path, _: os.mkfifo(path), "is a pipe"),
+    "device": (lambda path, _: path.symlink_to("/dev/zero"), "is not below the folder"),
+    "socket": (_socket, "is a socket"),
+}
+
+
+@pytest.mark.parametrize("kind", ODD_FILES)
+@pytest.mark.parametrize("named", ["in the folder", "by a table"])
+def test_nothing_but_regular_files_of_the_folder_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, named: str
+) -> None:
+    """Wherever links lead, and without waiting for a pipe; an image elsewhere stays there."""
+    secret = tmp_path / "secret"
+    secret.write_bytes(JPEG)
+    folder = tmp_path / "f"
+    folder.mkdir()
+    monkeypatch.chdir(folder)  # the path of a socket has few characters
+    make, reason = ODD_FILES[kind]
+    make(Path("5.jpg"), secret)
+    source = folder
+    if named == "by a table":
+        source = folder / "images.csv"
+        source.write_text("user_id,path\n5,5.jpg\n")
+    (found,) = read(source)
+    assert isinstance(found, Unreadable)
+    assert f"5.jpg {reason}" in found.reason
+
+
+@pytest.mark.parametrize("path", ["{secret}", "../secret", "in/../../secret", "/dev/zero", "."])
+def test_a_table_names_files_below_its_folder_alone(tmp_path: Path, path: str) -> None:
+    """Or below the one that is given for them."""
+    secret = tmp_path / "secret"
+    secret.write_bytes(JPEG)
+    table = tmp_path / "f" / "images.csv"
+    (table.parent / "in").mkdir(parents=True)
+    table.write_text(f"user_id,path\n5,{path.format(secret=secret)}\n")
+    (found,) = read(table)
+    assert isinstance(found, Unreadable)
+    assert "is not below the folder" in found.reason
+    if "secret" in path:
+        (item,) = read(table, root=tmp_path)
+        assert isinstance(item, ImageItem)
+        assert item.content == JPEG
+
+
+def test_links_within_the_folder_are_followed(folder: Path) -> None:
+    """They lead to what was offered."""
+    (folder / "8.jpg").symlink_to("9/front.jfif")
+    assert image(folder / "8.jpg", "8") in read(folder)
+
+
+def test_exchanging_a_folder_for_a_link_meanwhile_gains_nothing(tmp_path: Path) -> None:
+    """However often it is tried, only files of the folder are read."""
+    outside, inside, spare = (tmp_path / name for name in ("outside", "f/in", "spare"))
+    for place, content in ((outside, JPEG + b"secret"), (inside, JPEG)):
+        place.mkdir(parents=True)
+        (place / "5.jpg").write_bytes(content)
+    table = tmp_path / "f" / "images.csv"
+    table.write_text("user_id,path\n" + "5,in/5.jpg\n" * 2000)
+    ended = threading.Event()
+
+    def exchange() -> None:
+        while not ended.is_set():
+            inside.rename(spare)
+            inside.symlink_to(outside)
+            inside.unlink()
+            spare.rename(inside)
+
+    thread = threading.Thread(target=exchange)
+    thread.start()
+    try:
+        found = read(table)
+    finally:
+        ended.set()
+        thread.join()
+    assert {one.content for one in found if isinstance(one, ImageItem)} <= {JPEG}

@@ -85,9 +85,9 @@ def test_its_images_are_read(files: Path) -> None:
     """From where the table is."""
     (files / "photos").mkdir()
     for name in ("left.jpg", "right.jpg"):
-        (files / "photos" / name).write_bytes(b"pixels")
+        (files / "photos" / name).write_bytes(b"\xff\xd8\xff")
     table = str(files / "images.csv")
     assert list(opening.images(files / "images.csv")()) == [
-        ImageItem("42", files / "photos" / "left.jpg", table, 2),
-        ImageItem("42", files / "photos" / "right.jpg", table, 3),
+        ImageItem("42", files / "photos" / "left.jpg", 3, b"\xff\xd8\xff", table, 2),
+        ImageItem("42", files / "photos" / "right.jpg", 3, b"\xff\xd8\xff", table, 3),
     ]

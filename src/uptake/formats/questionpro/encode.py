@@ -1,6 +1,7 @@
 """From an image to QuestionPro's form, and from its answers to what became of it."""
 
 import hashlib
+import re
 
 import msgspec
 
@@ -8,8 +9,18 @@ from uptake.formats.base import IMAGE_LIMIT, MALFORMED
 from uptake.formats.outgoing import ImagesWire, Refused, Unclear, Verdict
 from uptake.formats.questionpro.wire import QUERY_KEY, Failed, Uploaded
 
+LARGEST_USER_ID = (1 << 63) - 1
+_USER_ID = re.compile(r"[1-9][0-9]{0,18}")
+
 _uploaded = msgspec.json.Decoder(Uploaded)
 _failed = msgspec.json.Decoder(Failed)
+
+
+def user_fault(user_id: str) -> str | None:
+    """What the page has against a user id, if anything: in its paths ids are integers."""
+    if _USER_ID.fullmatch(user_id) and int(user_id) <= LARGEST_USER_ID:
+        return None
+    return f"the user id must be an integer from 1 to {LARGEST_USER_ID} without leading zeros"
 
 
 def form(name: str, content: bytes) -> tuple[str, bytes]:
@@ -50,6 +61,7 @@ WIRES = (
         credential=QUERY_KEY,
         read=read,
         user_in_path="user-id",
+        user_fault=user_fault,
         most_bytes=IMAGE_LIMIT,
         form=form,
     ),

@@ -10,7 +10,7 @@ from uptake.uploader.ledger.refusals import Reason
 from uptake.uploader.ledger.runs import Run
 from uptake.uploader.sending.connection import Request, fill
 from uptake.uploader.session import Feed, Put, Session
-from uptake.uploader.sources import ImageItem, Unreadable
+from uptake.uploader.sources import ImageItem
 
 
 def images_feed(wire: ImagesWire, *, retry_refused: bool = False) -> Feed:
@@ -23,28 +23,24 @@ def images_feed(wire: ImagesWire, *, retry_refused: bool = False) -> Feed:
         desk = Desk(ItemsLedger(run), session.tally, session.faults, retry_refused)
         once = Once(desk)
         for item, _ in session.read():
-            try:
-                size = item.path.stat().st_size
-                picture = item.path.read_bytes() if size <= wire.most_bytes else b""
-            except OSError as error:
-                reason = f"{item.path} cannot be read: {error.strerror or error}"
-                session.faults.unreadable(Unreadable(item.file, item.line, reason))
-                continue
-            piece = _piece(item, picture or str(size).encode())
+            piece = _piece(item)
             if not once.take(piece):
                 continue
-            if size > wire.most_bytes:
-                reason = f"{size:,} bytes, at most {wire.most_bytes:,} are taken"
-                settle(desk, (), [(piece, [Reason(reason)])])
+            fault = wire.user_fault(item.user_id)
+            if item.size > wire.most_bytes:
+                fault = f"{item.size:,} bytes, at most {wire.most_bytes:,} are taken"
+            if fault is not None:
+                settle(desk, (), [(piece, [Reason(fault)])])
                 continue
-            media, body = wire.form(item.path.name, picture)
+            media, body = wire.form(item.path.name, item.content)
             path = fill(wire.path, wire.user_in_path, item.user_id)
             put(SingleJob(desk, wire.read, piece, Request(path, body, media)))
 
     return feed
 
 
-def _piece(item: ImageItem, picture: bytes) -> Piece:
-    one, said = identity(item.user_id, picture), content(b"")
+def _piece(item: ImageItem) -> Piece:
+    known_by = item.content if item.size == len(item.content) else str(item.size).encode()
+    one, said = identity(item.user_id, known_by), content(b"")
     told = msgspec.json.encode({"user_id": item.user_id, "path": str(item.path.absolute())})
     return Piece(item.user_id, one, said, [(one, said)], item.file, item.line, told)

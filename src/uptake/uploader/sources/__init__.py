@@ -78,10 +78,20 @@ class DocumentItem(msgspec.Struct, frozen=True, gc=False):
 
 
 class ImageItem(msgspec.Struct, frozen=True, gc=False):
-    """An image in a file of its own; `file` and `line` say where it was named."""
+    """An image in a file of its own.
+
+    Attributes:
+        user_id: the user whose image it is.
+        path: the file.
+        size: its bytes.
+        content: the file's content; of a file over the limit for images, its beginning.
+        file, line: where it was named.
+    """
 
     user_id: str
     path: Path
+    size: int
+    content: bytes
     file: str
     line: int
 

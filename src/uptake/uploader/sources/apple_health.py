@@ -14,6 +14,7 @@ import pyarrow as pa
 from uptake.uploader.sources import UnknownSource, Unreadable
 from uptake.uploader.sources.apple_pieces import head_of, is_export, pieces, require_export
 from uptake.uploader.sources.apple_records import Records
+from uptake.uploader.sources.below import CannotOpen, read_below
 from uptake.uploader.sources.file_source import FileSource, Progress
 from uptake.uploader.sources.streams import Counted, Readable, unpacked
 
@@ -54,9 +55,12 @@ def export_in_folder(folder: Path) -> Path:
         UnknownSource: there is none.
     """
     for path in sorted([*folder.glob("*.xml"), *folder.glob("*/*.xml")]):
-        with path.open("rb") as file:
-            if is_export(file.read(PEEKED_BYTES)):
-                return path
+        try:
+            _, beginning = read_below(folder, path, PEEKED_BYTES)
+        except CannotOpen:
+            continue
+        if is_export(beginning):
+            return path
     raise UnknownSource(f"{folder}: a folder without an Apple Health export")
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from uptake.uploader.sources import DocumentItem, UnknownSource, Unreadable
+from uptake.uploader.sources.below import CannotOpen, files_below, read_below
 from uptake.uploader.sources.file_source import FileSource, Progress
 from uptake.uploader.sources.json_lines import MISREAD, Members, objects, require_members
 from uptake.uploader.sources.streams import BOM, MAX_LINE_BYTES
@@ -117,39 +118,35 @@ def document_files(
         UnknownSource: there are no documents, or the mapping names what they do not have.
     """
     bodies = Bodies(columns, user, str(path))
-    paths = [path]
+    paths, root = [path], path.resolve().parent
     if path.is_dir():
-        paths = [
-            found
-            for found in sorted(path.rglob("*.json"))
-            if not any(part.startswith(".") for part in found.relative_to(path).parts)
-        ]
+        paths, root = [found for found in files_below(path) if found.suffix == ".json"], path
         if not paths:
             raise UnknownSource(f"{path}: a folder without JSON files")
+    sizes = {found: found.lstat().st_size for found in paths}
 
     def read(progress: Progress) -> Iterator[DocumentItem | Unreadable]:
-        for file in paths:
+        for file, size in sizes.items():
             inside = file.relative_to(path).parts if path.is_dir() else (file.name,)
             named = inside[0] if len(inside) > 1 else file.stem
-            found = _document(file, bodies, named)
-            if isinstance(found, DocumentItem):
-                progress.position += file.stat().st_size
-            yield found
+            progress.position += size
+            yield _document(root, file, bodies, named)
 
-    return FileSource(path, read, sum(found.stat().st_size for found in paths if found.is_file()))
+    return FileSource(path, read, sum(sizes.values()))
 
 
-def _document(path: Path, bodies: Bodies, named: str) -> DocumentItem | Unreadable:
+def _document(root: Path, path: Path, bodies: Bodies, named: str) -> DocumentItem | Unreadable:
     file = str(path)
     try:
-        if path.stat().st_size > MAX_LINE_BYTES:
+        size, content = read_below(root, path, MAX_LINE_BYTES)
+        if size > MAX_LINE_BYTES:
             return Unreadable(file, 0, f"has more than {MAX_LINE_BYTES >> 20} MiB")
-        text = path.read_bytes().removeprefix(BOM).strip()
+        text = content.removeprefix(BOM).strip()
         members = msgspec.json.decode(text, type=Members)
+    except CannotOpen as error:
+        return Unreadable(file, 0, f"the file {error}")
     except MISREAD as error:
         return Unreadable(file, 0, str(error))
-    except OSError as error:
-        return Unreadable(file, 0, error.strerror or str(error))
     return bodies.item(members, file, 1, named, text)
 
 

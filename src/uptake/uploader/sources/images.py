@@ -1,37 +1,50 @@
-"""Images: a folder of them, or a table of users and paths."""
+"""Images: a folder of them, or a table of users and paths.
 
-import os
+Only regular files below one folder are read, and only images are given out: whatever else a table
+names, or a folder holds, is reported with the reason. What a file is, its content says, not its
+name. Nothing is converted.
+"""
+
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from uptake.formats.base import IMAGE_LIMIT
 from uptake.uploader.sources import ImageItem, UnknownSource, Unreadable
+from uptake.uploader.sources.below import CannotOpen, files_below, read_below
 from uptake.uploader.sources.file_source import FileSource, Progress
 from uptake.uploader.sources.rows import Rows
 from uptake.uploader.sources.user_ids import user_of
 
-SUFFIXES = frozenset(
-    {".png", ".jpg", ".jpeg", ".gif", ".webp"}
-    # These no endpoint takes, and that is for it to say: left out they would be missed in silence.
-    | {".avif", ".bmp", ".heic", ".heif", ".tif", ".tiff"}
-)
-"""By which images are known in a folder; other files there are none."""
+_TAKEN = re.compile(rb"\x89PNG\r\n\x1a\n|\xff\xd8\xff|GIF8[79]a|RIFF.{4}WEBP", re.DOTALL)
+"""How PNG, JPEG, GIF and WebP begin."""
+
+_OTHERS = {
+    "AVIF": re.compile(rb".{4}ftypavi[fs]", re.DOTALL),
+    "HEIC": re.compile(rb".{4}ftyp(hei|hev|mif1|msf1)", re.DOTALL),
+    "TIFF": re.compile(rb"II\*\0|MM\0\*"),
+    "BMP": re.compile(rb"BM.{4}\0\0\0\0", re.DOTALL),
+    "a PDF document": re.compile(rb"%PDF-"),
+}
+"""What people also take for images, so that the report can name it."""
 
 _NUMBERED = re.compile(r"([0-9]+)(?:[-_. ].*)?")
 
 
 def image_table(
-    path: Path, kind: str, user: str | None, columns: Mapping[str, str]
+    path: Path, kind: str, user: str | None, columns: Mapping[str, str], root: Path | None = None
 ) -> FileSource[ImageItem]:
     """A source of images from a table with the columns `user_id` and `path`.
 
-    Paths are relative to the table's folder.
+    Paths are relative to the table's folder, and must lead to files below `root`, by default that
+    folder.
 
     Raises:
         UnknownSource: a column is missing.
         OSError: the file cannot be opened.
     """
     rows = Rows(path, kind, columns, ["path"] if user is not None else ["user_id", "path"])
+    offered = path.parent if root is None else root
 
     def read(progress: Progress) -> Iterator[ImageItem | Unreadable]:
         for found in rows.read(progress):
@@ -40,45 +53,39 @@ def image_table(
                 continue
             line, row = found
             about = user_of(row.get("user_id"), user, rows.file, line)
-            told = row.get("path")
+            named = row.get("path")
             if isinstance(about, Unreadable):
                 yield about
-            elif not isinstance(told, str) or not told or "\0" in told:
+            elif not isinstance(named, str) or not named or "\0" in named:
                 yield Unreadable(rows.file, line, "lacks path")
             else:
-                yield _image(path.parent / told, about, rows.file, line)
+                yield _image(offered, path.parent / named, about, (rows.file, line))
 
     return FileSource(path, read)
 
 
 def image_folder(folder: Path, user: str | None) -> FileSource[ImageItem]:
-    """A source of the images in a folder and those below it.
+    """A source of the images in a folder and those below it; hidden files are left out.
 
     An image in a folder within is about the user of that folder's name; the others about the user
     that their own name begins with: `42.jpg` and `42-left.png` are about 42.
 
     Raises:
-        UnknownSource: there are none.
+        UnknownSource: there are no files.
     """
-    paths = [
-        path
-        for path in sorted(folder.rglob("*"))
-        if path.suffix.lower() in SUFFIXES
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    ]
+    paths = files_below(folder)
     if not paths:
         raise UnknownSource(f"{folder}: a folder without images")
 
-    def read(progress: Progress) -> Iterator[ImageItem | Unreadable]:
-        for path in paths:
-            about = user or _user_named(path.relative_to(folder))
-            found = _image(path, about, str(path), 0)
-            if isinstance(found, ImageItem):
-                progress.position += path.stat().st_size
-            yield found
+    sizes = {path: path.lstat().st_size for path in paths}
 
-    sizes = (path.stat().st_size for path in paths if path.is_file())
-    return FileSource(folder, read, sum(sizes))
+    def read(progress: Progress) -> Iterator[ImageItem | Unreadable]:
+        for path, size in sizes.items():
+            about = user or _user_named(path.relative_to(folder))
+            progress.position += size
+            yield _image(folder, path, about, (str(path), 0))
+
+    return FileSource(folder, read, sum(sizes.values()))
 
 
 def _user_named(path: Path) -> str:
@@ -88,9 +95,19 @@ def _user_named(path: Path) -> str:
     return numbered[1] if numbered else path.stem
 
 
-def _image(path: Path, user: str, file: str, line: int) -> ImageItem | Unreadable:
-    if not path.is_file():
-        return Unreadable(file, line, f"there is no file {path}")
-    if not os.access(path, os.R_OK):
-        return Unreadable(file, line, f"the file {path} may not be read")
-    return ImageItem(user, path, file, line)
+def _image(root: Path, path: Path, user: str, place: tuple[str, int]) -> ImageItem | Unreadable:
+    try:
+        size, content = read_below(root, path, IMAGE_LIMIT)
+    except CannotOpen as error:
+        return Unreadable(*place, f"the file {path} {error}")
+    if not _TAKEN.match(content):
+        return Unreadable(*place, f"the file {path} {_not_an_image(content)}")
+    return ImageItem(user, path, size, content, *place)
+
+
+def _not_an_image(content: bytes) -> str:
+    if not content:
+        return "is empty"
+    kinds = [name for name, begins in _OTHERS.items() if begins.match(content)]
+    is_other = f"is {kinds[0]}, and" if kinds else "is"
+    return f"{is_other} not a PNG, JPEG, GIF or WebP image"

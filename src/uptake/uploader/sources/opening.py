@@ -120,7 +120,11 @@ def documents(
 
 @_told
 def images(
-    path: Path, *, user: str | None = None, columns: Mapping[str, str] = NO_COLUMNS
+    path: Path,
+    *,
+    user: str | None = None,
+    columns: Mapping[str, str] = NO_COLUMNS,
+    root: Path | None = None,
 ) -> ImagesSource:
     """Images from a folder, or from a table of users and paths in CSV, NDJSON or Parquet.
 
@@ -128,12 +132,15 @@ def images(
         path: a file or a folder.
         user: whom rows are about that do not say it; for a folder, whom all images are about.
         columns: `user_id` and `path` to those of the file.
+        root: the folder below which the files that a table names must be; by default the table's.
 
     Raises:
         UnknownSource: the path leads to nothing that can be read.
     """
+    if root is not None and not root.is_dir():
+        raise UnknownSource(f"{root}: there is no such folder")
     if not path.is_dir():
-        return image_table(path, kind_of(path, "images", _TABLES), user, columns)
+        return image_table(path, kind_of(path, "images", _TABLES), user, columns, root)
     if columns:
         raise UnknownSource(f"{path}: a folder has no columns that could be mapped")
     return image_folder(path, user)

@@ -1,0 +1,114 @@
+"""Opens files below a folder: regular files only, wherever names and symbolic links lead.
+
+Names of files come from data: from the cells of a table, or from whatever lies in a folder. None of
+them may make the uploader read a file that the operator did not offer, or wait for a pipe.
+"""
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+"""`O_NONBLOCK`: opening a pipe that took the place of the file at the last moment does not wait."""
+
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+class CannotOpen(Exception):
+    """The file is not opened; the message is the reason, without the file's name."""
+
+
+def open_below(root: Path, path: Path) -> IO[bytes]:
+    """Open a regular file below a folder.
+
+    Symbolic links are followed if they lead to a place below the folder. The file is then opened
+    folder by folder without following any, so exchanging one for a link meanwhile gains nothing.
+
+    Args:
+        root: the folder.
+        path: the file, absolute or relative to the working directory.
+
+    Raises:
+        CannotOpen: there is no such file, it is not a regular file below the folder, or it may not
+            be read.
+    """
+    try:
+        top = root.resolve(strict=True)
+        found = path.resolve(strict=True)
+        if not found.is_relative_to(top) or found == top:
+            raise CannotOpen(f"is not below the folder {root}")
+        return os.fdopen(_open(top, found.relative_to(top).parts), "rb")
+    except (FileNotFoundError, NotADirectoryError):
+        raise CannotOpen("does not exist") from None
+    except PermissionError:
+        raise CannotOpen("may not be read") from None
+    except (OSError, RuntimeError, ValueError) as error:
+        # A loop of links is a RuntimeError before Python 3.13, a NUL in a name a ValueError.
+        reason = getattr(error, "strerror", None) or str(error)
+        raise CannotOpen(f"cannot be opened: {reason}") from None
+
+
+def _open(top: Path, parts: tuple[str, ...]) -> int:
+    folder = os.open(top, _FOLDER)
+    try:
+        for part in parts[:-1]:
+            inner = os.open(part, _FOLDER, dir_fd=folder)
+            os.close(folder)
+            folder = inner
+        _require_regular(os.stat(parts[-1], dir_fd=folder, follow_symlinks=False))
+        file = os.open(parts[-1], _FILE, dir_fd=folder)
+    finally:
+        os.close(folder)
+    try:
+        _require_regular(os.fstat(file))
+    except CannotOpen:
+        os.close(file)
+        raise
+    return file
+
+
+def _require_regular(status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        kind = _KINDS.get(stat.S_IFMT(status.st_mode), "not a regular file")
+        raise CannotOpen(f"is {kind}")
+
+
+def read_below(root: Path, path: Path, limit: int) -> tuple[int, bytes]:
+    """Read a file as `open_below` opens it: its size, and its content unless that is over a limit.
+
+    Of a larger file only its first `limit` bytes are read.
+
+    Raises:
+        CannotOpen: as above, or it cannot be read.
+    """
+    with open_below(root, path) as file:
+        try:
+            content = file.read(limit + 1)
+            size = max(os.fstat(file.fileno()).st_size, len(content))
+        except OSError as error:
+            raise CannotOpen(f"cannot be read: {error.strerror or error}") from None
+    return size, content[:limit]
+
+
+def files_below(root: Path) -> list[Path]:
+    """Everything below a folder but folders, in order of name; what is hidden is left out.
+
+    Links to folders are in the list and not followed.
+    """
+
+    def walk() -> Iterator[Path]:
+        for place, folders, files in os.walk(root):
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            links = [name for name in folders if (Path(place) / name).is_symlink()]
+            yield from (Path(place) / name for name in (*files, *links) if name[0] != ".")
+
+    return sorted(walk())
