@@ -199,7 +199,7 @@ def open_services(settings: Settings) -> Services:
         store,
         blobs,
         Intake(types, blobs),
-        GroupCommit(store),
+        GroupCommit(store, blobs),
         Upkeep(store, chores(store, blobs)),
         settings.public_url.rstrip("/"),
         Segments(store, settings.segment_memory * MEGABYTE),

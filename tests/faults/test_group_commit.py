@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from uptake.blobs.memory import MemoryBlobs
 from uptake.intake.commit import MAX_WAITING, GroupCommit
 from uptake.model.items import Attributes
 from uptake.model.problems import Kinds, Problem
@@ -61,7 +62,7 @@ def _poison(number: int) -> Entry:
 
 def _started(gated: GatedStore) -> tuple[GroupCommit, Future[tuple[Written, ...]]]:
     """A group commit that is held up while it writes one entry."""
-    commit = GroupCommit(gated)  # type: ignore[arg-type]
+    commit = GroupCommit(gated, MemoryBlobs())  # type: ignore[arg-type]
     first = commit.submit(_entry(-1))
     assert gated.entered.wait(SECONDS)
     return commit, first

@@ -1,7 +1,7 @@
 """The one handler for every upload of every format."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import cache
@@ -11,7 +11,6 @@ from litestar.connection import Request
 from msgspec.structs import replace
 from prometheus_client import Counter
 
-from uptake.blobs import BlobsUnavailable
 from uptake.formats.again import context_of
 from uptake.formats.base import Endpoint, Format, WireReply, WireRequest
 from uptake.http import limits
@@ -20,10 +19,9 @@ from uptake.http.limits import Bodies
 from uptake.http.outcomes import Outcomes
 from uptake.http.stopping import Stopping
 from uptake.intake.accept import RAW_IN_ROW, Judged, Origin
-from uptake.intake.outcome import forget, may_leave_bytes, receipt
+from uptake.intake.outcome import receipt
 from uptake.model.problems import Kinds, Problem
 from uptake.model.receipt import KeptSamples, Receipt
-from uptake.store.base import StoreUnavailable
 from uptake.store.records import Key, Written
 from uptake.wiring import Services
 
@@ -74,22 +72,11 @@ class Ingest:
                     ]
                     judged = await self._judge(endpoint, wire, bodies, key)
                 written = await self._write(judged)
-            if may_leave_bytes(judged, written):
-                await self._forget(judged, written)
             result = receipt(judged, written)
             _count(endpoint, result)
             return endpoint.reply(result, wire), None
         except Problem as problem:
             return form.refuse(problem, wire), problem
-
-    async def _forget(self, judged: Judged, written: Sequence[Written]) -> None:
-        loop = asyncio.get_running_loop()
-        try:
-            store, blobs = self.services.store, self.services.blobs
-            await loop.run_in_executor(self.threads, forget, store, blobs, judged, written)
-        except (StoreUnavailable, BlobsUnavailable) as error:
-            # It is sent again, and then meets the tombstone before it has bytes to put away.
-            raise Problem(Kinds.UNAVAILABLE) from error
 
     async def _admit(
         self, endpoint: Endpoint, wire: WireRequest, query: bytes

@@ -8,7 +8,7 @@ when there is much, and a lone sender waits for nobody.
 import queue
 import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from time import monotonic, perf_counter
 from traceback import format_tb
@@ -16,6 +16,8 @@ from traceback import format_tb
 import structlog
 from prometheus_client import Gauge, Histogram
 
+from uptake.blobs import Blobs, BlobsUnavailable
+from uptake.intake import leftovers
 from uptake.model.problems import Kinds, Problem
 from uptake.store.base import Items, StoreUnavailable
 from uptake.store.records import Entry, Written
@@ -30,6 +32,10 @@ MAX_GROUP = 256
 GATHER_SECONDS = 0.002
 """How long a group waits for submissions that are on their way: a transaction of its own for each
 takes half the processor's time of a batch of 1000 samples (measured)."""
+
+CLEANERS = 2
+"""Threads that remove leftover bytes. They wait for the blob store, so the committing thread does
+not; as entries with leftovers are rare, two are enough."""
 
 STOP_SECONDS = 30
 """How long a stop waits for what is queued to be written."""
@@ -54,10 +60,17 @@ _log = structlog.get_logger()
 
 
 class GroupCommit:
-    """A thread that writes what is submitted, a group at a time."""
+    """A thread that writes what is submitted, a group at a time.
 
-    def __init__(self, store: Items) -> None:
+    Args:
+        store: where entries are written.
+        blobs: where their bytes are.
+    """
+
+    def __init__(self, store: Items, blobs: Blobs) -> None:
         self._store = store
+        self._blobs = blobs
+        self._cleaners = ThreadPoolExecutor(CLEANERS, thread_name_prefix="leftovers")
         self._waiting: queue.Queue[Submitted | None] = queue.Queue(MAX_WAITING)
         self._on_their_way = 0
         self._closed = False
@@ -79,9 +92,10 @@ class GroupCommit:
             self._on_their_way -= 1
 
     def submit(self, entry: Entry) -> Future[Outcome]:
-        """Have an entry written; the future is done when it is durable.
+        """Have an entry written; the future is done when it is durable and left no bytes behind.
 
-        The future raises `Problem` (`UNAVAILABLE`) when it was not written.
+        The future raises `Problem` (`UNAVAILABLE`) when it was not written, or when bytes of an
+        erased user may be left: sent again, it meets the tombstone and the bytes are removed.
 
         Raises:
             Problem: `OVERLOADED`, when too many wait or the server is stopping.
@@ -100,6 +114,7 @@ class GroupCommit:
         self._closed = True
         self._waiting.put(None)
         self._thread.join(STOP_SECONDS)
+        self._cleaners.shutdown()
 
     def _run(self) -> None:
         going_on = True
@@ -136,7 +151,23 @@ class GroupCommit:
             return
         GROUP_SIZE.observe(len(group))
         GROUP_SECONDS.observe(perf_counter() - started)
-        for (_, future), outcome in zip(group, outcomes, strict=True):
+        for submitted, outcome in zip(group, outcomes, strict=True):
+            entry, future = submitted
+            if leftovers.may_exist(entry, outcome):
+                self._cleaners.submit(self._clean_up, submitted, outcome)
+            else:
+                future.set_result(outcome)
+
+    def _clean_up(self, submitted: Submitted, outcome: Outcome) -> None:
+        entry, future = submitted
+        try:
+            leftovers.remove(self._store, self._blobs, entry, outcome)
+        except (StoreUnavailable, BlobsUnavailable) as error:
+            _log.warning("bytes may be left", reason=str(error), request_id=entry.request_id)
+            future.set_exception(_unavailable(error))
+        except Exception as error:  # noqa: BLE001 - whatever it is, those who wait must be told
+            self._fail([submitted], error)
+        else:
             future.set_result(outcome)
 
     def _fail(self, group: Sequence[Submitted], error: Exception) -> None:
@@ -156,7 +187,11 @@ class GroupCommit:
                 error=type(error).__name__,
                 place=place,
             )
-        problem = Problem(Kinds.UNAVAILABLE)
-        problem.__cause__ = error
         for _, future in group:
-            future.set_exception(problem)
+            future.set_exception(_unavailable(error))
+
+
+def _unavailable(error: Exception) -> Problem:
+    problem = Problem(Kinds.UNAVAILABLE)
+    problem.__cause__ = error
+    return problem

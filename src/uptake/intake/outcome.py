@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from uptake.blobs import Blobs
 from uptake.intake.accept import Judged, key_reused
 from uptake.model.items import Attributes, Document, SampleBatch
 from uptake.model.problems import Kinds, Problem
@@ -14,7 +13,6 @@ from uptake.model.receipt import (
     KeptSamples,
     Receipt,
 )
-from uptake.store.base import Items
 from uptake.store.records import (
     DocumentRecord,
     Erased,
@@ -52,29 +50,3 @@ def receipt(judged: Judged, written: Sequence[Written]) -> Receipt:
     if not kept and any(isinstance(stands, Erased) for stands in written):
         raise Problem(Kinds.ERASED)
     return Receipt(judged.entry.received_at, tuple(kept), tuple(refusals))
-
-
-def may_leave_bytes(judged: Judged, written: Sequence[Written]) -> bool:
-    """Whether bytes may have been put away for a user of whom it then turned out to be erased."""
-    refused = judged.entry.rejections
-    return Erased() in written or any(refusal.raw_blob is not None for refusal in refused)
-
-
-def forget(store: Items, blobs: Blobs, judged: Judged, written: Sequence[Written]) -> None:
-    """Remove the bytes that were put away for users who were erased.
-
-    Raises:
-        StoreUnavailable, BlobsUnavailable: they may still be there.
-    """
-    entry = judged.entry
-    names = [
-        record.blob
-        for record, stands in zip(entry.records, written, strict=True)
-        if isinstance(record, ImageRecord) and isinstance(stands, Erased)
-    ]
-    names += [
-        refusal.raw_blob
-        for refusal in entry.rejections
-        if refusal.raw_blob and store.rejection(entry.project, refusal.rejection_id) is None
-    ]
-    blobs.delete(names)

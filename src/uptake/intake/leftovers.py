@@ -1,0 +1,41 @@
+"""Bytes in the blob store that an entry put there for a user who turned out to be erased.
+
+Bytes are stored before the row that names them is committed. When the commit stores no row, because
+the user was erased in the meantime, nothing would name the bytes any more, and nothing remove them.
+"""
+
+from collections.abc import Sequence
+
+from uptake.blobs import Blobs
+from uptake.store.base import Items
+from uptake.store.records import Entry, Erased, ImageRecord, Written
+
+
+def may_exist(entry: Entry, written: Sequence[Written]) -> bool:
+    """Whether `remove` has something to look at: most entries have no bytes in the blob store."""
+    if any(rejection.raw_blob is not None for rejection in entry.rejections):
+        return True
+    return any(
+        isinstance(record, ImageRecord) and isinstance(outcome, Erased)
+        for record, outcome in zip(entry.records, written, strict=True)
+    )
+
+
+def remove(store: Items, blobs: Blobs, entry: Entry, written: Sequence[Written]) -> None:
+    """Remove the bytes of an entry that no stored row names.
+
+    Raises:
+        StoreUnavailable, BlobsUnavailable: they may still be there.
+    """
+    names = [
+        record.blob
+        for record, outcome in zip(entry.records, written, strict=True)
+        if isinstance(record, ImageRecord) and isinstance(outcome, Erased)
+    ]
+    names += [
+        rejection.raw_blob
+        for rejection in entry.rejections
+        if rejection.raw_blob and store.rejection(entry.project, rejection.rejection_id) is None
+    ]
+    if names:
+        blobs.delete(names)
