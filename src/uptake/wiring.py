@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from uptake.store.contents import Contents
 
 DATABASE_FILE = "uptake.db"
+PRIVATE_FOLDER = 0o700
+"""Mode of a data folder when it is made. That of an existing folder stays as it is: a group may
+have been given access on purpose, for backups."""
 
 
 class Unusable(Exception):
@@ -94,7 +97,7 @@ def _database(settings: Settings, *, make: bool) -> "tuple[BackEnd, Any]":
     """What keeps the database, and where."""
     if not settings.database:
         if make:
-            settings.data_dir.mkdir(parents=True, exist_ok=True)
+            settings.data_dir.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
         return BACK_ENDS["sqlite"], settings.data_dir / DATABASE_FILE
     scheme = urlsplit(settings.database).scheme
     if scheme not in BACK_ENDS:

@@ -61,7 +61,8 @@ def open_blobs(url: str) -> Blobs:
 
 def _folder(path: Path) -> FolderBlobs:
     folder = path.resolve()
-    folder.mkdir(parents=True, exist_ok=True)
+    # What is below it cannot be reached by others, whatever modes obstore gives its files.
+    folder.mkdir(0o700, parents=True, exist_ok=True)
     return FolderBlobs(folder)
 
 

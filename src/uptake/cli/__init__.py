@@ -11,9 +11,14 @@ from uptake.cli.commands import MODULES, command_line, told
 
 DONE, FAILED, WRONG_USAGE = 0, 1, 2
 
+PRIVATE = 0o077
+"""The file mode creation mask of every command: databases, blobs, backups, exports, ledgers and
+files of rejected items hold data of users, so nobody but their owner may read them."""
+
 
 def main() -> None:
     """Run the command that was asked for, and leave with its status."""
+    os.umask(PRIVATE)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # What a terminal cannot show must not end a command.

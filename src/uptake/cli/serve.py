@@ -79,7 +79,24 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter an option
     # Opened once here, so that what is wrong is told in one line and migrations run once.
     wiring.open_services(settings).close()
     apart(wiring.check_blobs, settings)
+    _warn_of_readable_data(settings)
     run(settings)
+
+
+def _warn_of_readable_data(settings: Settings) -> None:
+    """Tell the operator of a database or blobs that others can read, as earlier versions left them.
+
+    Modes are not changed: a group may have been given access on purpose, for backups.
+    """
+    folder = settings.data_dir
+    for path in (folder / wiring.DATABASE_FILE, folder / "blobs"):
+        with suppress(OSError):
+            if path.stat().st_mode & 0o044 and folder.stat().st_mode & 0o011:
+                sys.stderr.write(
+                    f"uptake: other users of this machine can read {path};"
+                    f" to prevent it: chmod -R go= {folder}\n"
+                )
+                return
 
 
 def free_port(host: str) -> int:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextvars import ContextVar
 from time import monotonic
 from urllib.parse import parse_qs
 
@@ -27,6 +28,9 @@ TRUST_SECONDS = 1.0
 MAX_TRUSTED = 10_000
 """Keys remembered at once."""
 
+seen_key: ContextVar[str | None] = ContextVar("seen_key", default=None)
+"""Id of the key that this request carries, valid or not, for its log line; None while unknown."""
+
 
 class Access:
     """Admits requests by their keys."""
@@ -42,6 +46,7 @@ class Access:
             Problem: `UNAUTHORIZED`, `FORBIDDEN`, `RATE_LIMITED` or `UNAVAILABLE`.
         """
         key = await self._find(secret) if secret else None
+        seen_key.set(None if key is None else key.id)
         now = clock.now()
         if key is None:
             raise Problem(Kinds.UNAUTHORIZED)

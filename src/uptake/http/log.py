@@ -6,12 +6,17 @@ import os
 import sys
 import threading
 import time
+import traceback
 from collections import deque
+from collections.abc import MutableMapping
 from contextlib import suppress
 from typing import Any, BinaryIO, cast
 
 import msgspec
 import structlog
+
+MAX_CAUSES = 10
+"""Errors of a chain that are logged, the last first."""
 
 GATHER_SECONDS = 0.1
 """How long lines gather before they are written."""
@@ -26,7 +31,7 @@ def set_up() -> "Lines":
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
+            _format_error,
             structlog.processors.JSONRenderer(serializer=_serialise),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(
@@ -36,6 +41,22 @@ def set_up() -> "Lines":
         cache_logger_on_first_use=True,
     )
     return lines
+
+
+def _format_error(_logger: object, _method: str, event: MutableMapping[str, Any]) -> Any:
+    """Turn `exc_info` into where an error was raised and of which kind, without its message.
+
+    The message may repeat values: a user id, a part of a body, the parameters of a statement.
+    """
+    error = event.pop("exc_info", None)
+    parts: list[str] = []
+    while isinstance(error, BaseException) and len(parts) < MAX_CAUSES:
+        kind = f"{type(error).__module__}.{type(error).__qualname__}"
+        parts.append("".join(traceback.format_tb(error.__traceback__)) + kind)
+        error = error.__cause__ or error.__context__
+    if parts:
+        event["exception"] = "\ncaused by\n".join(parts)
+    return event
 
 
 def _serialise(event: dict[str, Any], **_options: Any) -> bytes:

@@ -10,6 +10,7 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from prometheus_client import Counter, Histogram
 
+from uptake.http.access import seen_key
 from uptake.model import clock, ids
 
 REQUESTS = Counter("uptake_requests", "Requests by route and status", ["route", "status"])
@@ -24,7 +25,12 @@ REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,100}")
 
 
 class RequestLine(msgspec.Struct):
-    """The log line of a request."""
+    """The log line of a request.
+
+    Attributes:
+        key: id of the key that it carried, valid or not; None for a key that does not exist.
+        peer: address that the connection came from: the client's, or that of a proxy.
+    """
 
     timestamp: str
     level: str
@@ -34,6 +40,8 @@ class RequestLine(msgspec.Struct):
     route: str
     status: int
     ms: float
+    key: str | None
+    peer: str | None
 
 
 class Telemetry:
@@ -59,6 +67,7 @@ class Telemetry:
         request_id = _request_id(scope)
         scope.setdefault("state", {})["request_id"] = request_id
         status = 499
+        seen_key.set(None)
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
@@ -86,6 +95,8 @@ class Telemetry:
             route,
             status,
             round(seconds * 1000, 2),
+            seen_key.get(),
+            _peer(scope),
         )
         self._write_line(msgspec.json.encode(line) + b"\n")
 
@@ -105,6 +116,11 @@ def _request_id(scope: HTTPScope) -> str:
         if name == b"x-request-id" and REQUEST_ID.fullmatch(value):
             return value.decode()
     return ids.time_ordered()
+
+
+def _peer(scope: HTTPScope) -> str | None:
+    client = scope.get("client")
+    return client[0] if client else None
 
 
 def _with_raw_path(scope: HTTPScope) -> HTTPScope:

@@ -38,6 +38,9 @@ CHECKPOINT_PAGES = 4096
 about 20 ms. With more, that wait would show; with less, hot pages would be written more often."""
 
 CACHE_KIB = 65536
+PRIVATE = 0o600
+"""Mode of the files: they hold data of users. SQLite gives the log and its index the same."""
+
 LOCK_SUFFIX = ".lock"
 """What is appended to the database's name for the file that writers take turns by."""
 
@@ -113,7 +116,7 @@ class _Place:
     def make(self) -> None:
         """Make an empty file where there is none."""
         try:
-            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644))
+            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, PRIVATE))
         except OSError as error:
             raise StoreUnusable(f"{self._path}: {error.strerror or error}") from error
 
@@ -153,7 +156,7 @@ class _Turn:
     """
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("ab")
+        self._file = os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, PRIVATE), "ab")
         self._threads = threading.Lock()
 
     @contextmanager

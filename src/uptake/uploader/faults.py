@@ -1,5 +1,6 @@
 """The file of what was not taken: refused items with their reasons, and places without an item."""
 
+import os
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import IO
 
 import msgspec
 
+from uptake.uploader.ledger import PRIVATE
 from uptake.uploader.ledger.refusals import Reason, Refusal
 from uptake.uploader.sources import Unreadable
 from uptake.uploader.tally import Tally
@@ -51,7 +53,8 @@ class Faults:
         comma = b"," if len(item) > 2 else b""
         with self._lock:
             if self._file is None:
-                self._file = self._part.open("wb")
+                flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+                self._file = os.fdopen(os.open(self._part, flags, PRIVATE), "wb")
             self._file.write(item[:-1] + comma + b'"refused":' + told + b"}\n")
 
     def finish(self) -> str:

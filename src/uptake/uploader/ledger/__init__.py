@@ -11,11 +11,14 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 VERSION = 1
+PRIVATE = 0o600
+"""Mode of the files: they name users, and hold items that were rejected."""
+
 BUSY_SECONDS = 10.0
 
 PENDING, SENT, ACKNOWLEDGED = "pending", "sent", "acknowledged"
@@ -155,7 +158,9 @@ def open_ledger(path: Path) -> Ledger:
         LedgerUnusable: it cannot be opened, is none, or another upload has it.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(0o700, parents=True, exist_ok=True)
+        for file in (path, Path(f"{path}.lock")):
+            os.close(os.open(file, os.O_RDWR | os.O_CREAT, PRIVATE))
         lock = Path(f"{path}.lock").open("w")  # noqa: SIM115 - open as long as the ledger
     except OSError as error:
         raise LedgerUnusable(f"the ledger {path} cannot be opened: {error.strerror}") from error
@@ -204,9 +209,6 @@ def _connect(path: Path) -> sqlite3.Connection:
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version == 0:
             connection.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
-            with suppress(OSError):
-                # It tells who the users are.
-                os.chmod(path, 0o600)  # noqa: PTH101
     except sqlite3.Error as error:
         connection.close()
         raise LedgerUnusable(f"{path} is not a ledger: {error}") from error
