@@ -48,6 +48,7 @@ THYMIA_TYPES = {
     "value_error": "`userLabel` holds a NUL character",
     "unknown_type": "the project has no document type of that name",
     "idempotency_key_reused": "the `Idempotency-Key` was used with another body",
+    "string_pattern_mismatch": "the `Idempotency-Key` has other characters than printable ASCII",
     "unreadable": "`data` holds something that cannot be checked",
 }
 

@@ -69,7 +69,8 @@ def test_a_list_goes_on_at_its_cursor(uptake: Uptake, refused: list[dict[str, An
     assert table[-1] == f"There are more: --cursor {page['next']}"
     rest = uptake("rejections", "list", "--cursor", page["next"], "--json").json
     assert rest == {"rejections": refused[2:], "next": None}
-    uptake("rejections", "list", "--cursor", "!").assert_failed(2, "--cursor")
+    for cursor in ("!", "zoAAAAA", "oA", "\u00e9", "k" * 70_000):
+        uptake("rejections", "list", "--cursor", cursor).assert_failed(2, "--cursor")
 
 
 def test_a_list_is_filtered(uptake: Uptake, refused: list[dict[str, Any]]) -> None:

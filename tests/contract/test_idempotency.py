@@ -5,6 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx2
+import pytest
+
+from uptake.model import ids
 
 from .pictures import encoded
 from .tenant import Tenant, sample
@@ -115,3 +118,90 @@ def test_of_parallel_bodies_with_one_idempotency_key_one_is_kept(tenant: Tenant)
     assert [200, *[422] * 15] == sorted(answer.status_code for answer in answers)
     assert tenant.user("42")["documents"] == 1
     assert len(tenant.rejections()) == 15
+
+
+def _document(tenant: Tenant, secret: str, key: str, mood: int) -> httpx2.Response:
+    """A document about the user "42", sent with an API key and an idempotency key."""
+    return tenant.client.post(
+        "/v1/user-data/mood",
+        json={"user": {"userLabel": "42"}, "data": {"mood": mood}},
+        headers={"x-api-key": secret, "Idempotency-Key": key},
+    )
+
+
+def test_a_bound_key_cannot_take_the_idempotency_key_of_another(tenant: Tenant) -> None:
+    """It guesses `order-1001`; the rightful upload is accepted, whoever comes first."""
+    mallory = tenant.client.post(
+        "/v1/user-data/mood",
+        json={"user": {"userLabel": "mallory"}, "data": {"mood": 1}},
+        headers={
+            "x-api-key": tenant.key("user-data:write", user="mallory"),
+            "Idempotency-Key": "order-1001",
+        },
+    )
+    assert mallory.status_code == 200
+    bound = tenant.key("user-data:write", user="42")
+    own = _document(tenant, bound, "order-1001", 2)
+    unbound = _document(tenant, tenant.secret, "order-1001", 3)
+    assert (own.status_code, unbound.status_code) == (200, 200)
+    told = [answer.json()["uploadId"] for answer in (mallory, own, unbound)]
+    assert len(set(told)) == 3
+    again = [
+        _document(tenant, secret, "order-1001", mood).json()["uploadId"]
+        for secret, mood in ((bound, 2), (tenant.secret, 3))
+    ]
+    assert again == told[1:]
+
+
+def test_keys_of_one_user_and_unbound_keys_share_their_idempotency_keys(tenant: Tenant) -> None:
+    """So that a key can be replaced between an upload and its repetition."""
+    for user in ("42", None):
+        first, second = (tenant.key("user-data:write", user=user) for _ in range(2))
+        uploads = [
+            _document(tenant, secret, "k", 1).json()["uploadId"] for secret in (first, second)
+        ]
+        assert len(set(uploads)) == 1
+        assert _document(tenant, second, "k", 2).status_code == 422
+
+
+def test_the_id_of_an_upload_with_an_unbound_key_stays_what_it_was(tenant: Tenant) -> None:
+    """Documents of earlier versions are known again."""
+    told = _document(tenant, tenant.secret, "order-1001", 1).json()["uploadId"]
+    assert told == ids.derived("upload", tenant.project, "order-1001")
+
+
+@pytest.mark.parametrize("key", ["k" * 256, "schl\u00fcssel".encode(), b"\xff", "a\tb"])
+def test_an_idempotency_key_is_printable_and_short(tenant: Tenant, key: str | bytes) -> None:
+    """422 at its header; nothing is kept."""
+    answer = tenant.client.post(
+        "/v1/user-data/mood",
+        json={"user": {"userLabel": "42"}, "data": {}},
+        headers=[(b"x-api-key", tenant.secret.encode()), (b"idempotency-key", key)],
+    )
+    assert answer.status_code == 422
+    assert [entry["loc"] for entry in answer.json()["detail"]] == [["header", "idempotency-key"]]
+
+
+def test_a_replay_stays_in_the_namespace_of_the_bound_key(tenant: Tenant) -> None:
+    """Refused by the schema or as a whole, mended, and replayed by an administrator."""
+    bound, admin = tenant.key("user-data:write", user="42"), tenant.key("admin", "data:read")
+    tenant.type("mood", {"properties": {"mood": {"maximum": 5}}})
+    assert _document(tenant, bound, "schema", 9).status_code == 422
+    bad = tenant.client.post(
+        "/v1/user-data/mood",
+        content=b"{}",
+        headers={"x-api-key": bound, "Idempotency-Key": "whole"},
+    )
+    assert bad.status_code == 422
+    mended = {"schema": {"mood": 1}, "whole": {"user": {"userLabel": "42"}, "data": {"mood": 1}}}
+    for kept, body in zip(tenant.rejections(), mended.values(), strict=True):
+        assert kept.record.user_id == "42"
+        replayed = tenant.client.post(
+            f"/uptake/v1/rejections/{kept.record.rejection_id}/replay",
+            json=body,
+            headers={"Authorization": f"Bearer {admin}"},
+        )
+        assert replayed.json()["outcome"] == "accepted"
+    for key in mended:
+        assert _document(tenant, bound, key, 1).status_code == 200
+    assert tenant.user("42")["documents"] == 2

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from uptake.formats.base import Endpoint, WireRequest
 from uptake.model.submission import Refusal, Submission
 
-PATH, HEADER = "path ", "header "
+PATH, HEADER, BOUND_USER = "path ", "header ", "bound user"
 KEPT_HEADERS = ("content-type", "idempotency-key")
 """Headers without which a body cannot be read again. None of them carries a secret."""
 
@@ -17,7 +17,8 @@ def context_of(request: WireRequest) -> dict[str, str]:
     path = {PATH + name: value for name, value in request.path.items()}
     headers = request.headers
     kept = {HEADER + name: headers[name] for name in KEPT_HEADERS if name in headers}
-    return path | kept
+    bound = {} if request.bound_user is None else {BOUND_USER: request.bound_user}
+    return path | kept | bound
 
 
 def decode_again(endpoint: Endpoint, refused: Refusal, request: WireRequest) -> Submission:
@@ -39,9 +40,17 @@ def decode_again(endpoint: Endpoint, refused: Refusal, request: WireRequest) -> 
             path=_named(PATH, refused.context),
             headers=_named(HEADER, refused.context),
             body=refused.raw,
-            bound_user=refused.user_id if endpoint.user_from_key else None,
+            bound_user=_bound_user(endpoint, refused),
         )
     )
+
+
+def _bound_user(endpoint: Endpoint, refused: Refusal) -> str | None:
+    """The user that the API key of the refused request was bound to."""
+    if BOUND_USER in refused.context:
+        return refused.context[BOUND_USER]
+    # The context of older refusals lacks it.
+    return refused.user_id if endpoint.user_from_key else None
 
 
 def _named(prefix: str, context: Mapping[str, str]) -> dict[str, str]:

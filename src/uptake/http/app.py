@@ -97,9 +97,9 @@ def build(services: Services, write_line: Callable[[bytes], object]) -> ASGIApp:
             segment_routes(PREFIX, services.segments, access),
             *health_routes(services, stopping),
             image_route(services, threads),
-            _openapi_route(),
+            _openapi_route(services.public_url),
         ],
-        exception_handlers={Exception: problems.handle},
+        exception_handlers={Exception: problems.Handler(services.public_url)},
         openapi_config=OpenAPIConfig(
             title="Uptake",
             version=__version__,
@@ -127,12 +127,12 @@ def _upload(
     async def upload(request: Request[Any, Any, Any]) -> ASGIResponse:
         scope = request.scope
         headers = header_map(scope["headers"])
-        base_url = reached_at(scope["scheme"], headers)
+        base_url = configured_url or reached_at(scope["scheme"], headers)
         wire = WireRequest(
             request_id=scope["state"]["request_id"],
             received_at=clock.now(),
             url=base_url + scope["path"],
-            public_url=configured_url or base_url,
+            public_url=base_url,
             path={name: unquote(request.path_params[part]) for name, part in names.items()},
             headers=headers,
         )
@@ -149,13 +149,13 @@ def _names(path: str) -> list[str]:
     return [part[1:-1] for part in path.split("/") if part.startswith("{")]
 
 
-def _openapi_route() -> HTTPRouteHandler:
+def _openapi_route(configured_url: str) -> HTTPRouteHandler:
     built: dict[str, Any] = {}
 
     @get(["/openapi.json", f"{PREFIX}/openapi.json"], include_in_schema=False)
     async def openapi(request: Request[Any, Any, Any]) -> dict[str, Any]:
         if not built:
-            built.update(document(request.app.openapi_schema.to_schema()))
+            built.update(document(request.app.openapi_schema.to_schema(), configured_url))
         return built
 
     return openapi

@@ -37,8 +37,15 @@ _PROBLEMS = (
 )
 
 
-def document(api: dict[str, Any]) -> dict[str, Any]:
-    """The whole document, from that of the product's own API."""
+def document(api: dict[str, Any], server_url: str = "") -> dict[str, Any]:
+    """The whole document, from that of the product's own API.
+
+    Args:
+        api: the document of the product's own API.
+        server_url: the server's public address; without one, paths are relative to where the
+            document was read.
+    """
+    api["servers"] = [{"url": server_url or "/"}]
     components = api.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
     schemes = components.setdefault("securitySchemes", {})

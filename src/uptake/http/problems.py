@@ -15,6 +15,7 @@ from litestar.response.base import ASGIResponse
 from uptake.blobs import BlobsUnavailable
 from uptake.formats import FORMATS
 from uptake.formats.base import JSON, Format, WireReply, WireRequest
+from uptake.http.address import public_url
 from uptake.http.ingest import AnyRequest
 from uptake.model import clock
 from uptake.model.problems import Kinds, Problem
@@ -94,26 +95,6 @@ def _headers(problem: Problem | None) -> dict[str, str]:
     return headers
 
 
-def tell(request: AnyRequest, problem: Problem) -> Response[bytes]:
-    """A problem in the envelope that its path asks for."""
-    request_id = request.scope["state"]["request_id"]
-    form = format_of(request.scope["path"])
-    if form is None:
-        body = msgspec.json.encode(details(problem, request_id))
-        return Response(
-            body,
-            status_code=problem.status,
-            media_type=PROBLEM_JSON,
-            headers=_headers(problem),
-        )
-    url = str(request.base_url).rstrip("/") + request.scope["path"]
-    wire = WireRequest(request_id, clock.now(), url, "")
-    reply = form.refuse(problem, wire)
-    return Response(
-        reply.body, status_code=reply.status, media_type=JSON, headers=_headers(problem)
-    )
-
-
 def problem_of(error: BaseException, cursor: str = "cursor") -> Problem | None:
     """What a question to the kept data fails with, as a problem; None of what is none.
 
@@ -135,20 +116,50 @@ def problem_of(error: BaseException, cursor: str = "cursor") -> Problem | None:
     return None
 
 
-def handle(request: AnyRequest, error: Exception) -> Response[Any]:
-    """Every exception that reaches the edge, as an answer."""
-    if isinstance(error, Problem):
-        return tell(request, error)
-    if isinstance(error, NotFoundException):
-        return tell(request, Problem(Kinds.NOT_FOUND))
-    if isinstance(error, MethodNotAllowedException):
-        response = tell(request, Problem(Kinds.METHOD_NOT_ALLOWED))
-        response.headers.update(error.headers or {})
-        return response
-    if isinstance(error, HTTPException) and error.status_code < 500:
-        return tell(request, Problem(Kinds.BAD_REQUEST, _told(error)))
-    _log.error("request failed", request_id=request.scope["state"]["request_id"], exc_info=error)
-    return tell(request, Problem(Kinds.INTERNAL))
+class Handler:
+    """Answers every exception that reaches the edge.
+
+    Args:
+        configured_url: the address under which the server is reached from outside, if it is set.
+    """
+
+    def __init__(self, configured_url: str) -> None:
+        self._configured_url = configured_url
+
+    def __call__(self, request: AnyRequest, error: Exception) -> Response[Any]:
+        """The answer to a request that failed with this error."""
+        if isinstance(error, Problem):
+            return self._respond(request, error)
+        if isinstance(error, NotFoundException):
+            return self._respond(request, Problem(Kinds.NOT_FOUND))
+        if isinstance(error, MethodNotAllowedException):
+            response = self._respond(request, Problem(Kinds.METHOD_NOT_ALLOWED))
+            response.headers.update(error.headers or {})
+            return response
+        if isinstance(error, HTTPException) and error.status_code < 500:
+            return self._respond(request, Problem(Kinds.BAD_REQUEST, _told(error)))
+        _log.error(
+            "request failed", request_id=request.scope["state"]["request_id"], exc_info=error
+        )
+        return self._respond(request, Problem(Kinds.INTERNAL))
+
+    def _respond(self, request: AnyRequest, problem: Problem) -> Response[bytes]:
+        """A problem in the envelope that its path asks for."""
+        request_id = request.scope["state"]["request_id"]
+        form = format_of(request.scope["path"])
+        if form is None:
+            body = msgspec.json.encode(details(problem, request_id))
+            return Response(
+                body,
+                status_code=problem.status,
+                media_type=PROBLEM_JSON,
+                headers=_headers(problem),
+            )
+        url = public_url(request, self._configured_url) + request.scope["path"]
+        reply = form.refuse(problem, WireRequest(request_id, clock.now(), url, ""))
+        return Response(
+            reply.body, status_code=reply.status, media_type=JSON, headers=_headers(problem)
+        )
 
 
 def _told(error: HTTPException) -> str:

@@ -40,7 +40,7 @@ wrong with one can be told without that store."""
 _log = structlog.get_logger()
 
 
-ITEM, IDEMPOTENCY_KEY, TYPE = "item", "idempotency key", "type"
+ITEM, IDEMPOTENCY_KEY, TYPE, BOUND_USER = "item", "idempotency key", "type", "bound user"
 """Of the context of an item that was refused here: its kind, and what a document had besides."""
 
 
@@ -141,7 +141,7 @@ class Intake:
             )
         return DocumentRecord(
             item.user_id,
-            ids.derived("upload", origin.project, item.idempotency_key),
+            _upload_id(origin.project, item.idempotency_key, item.bound_user),
             item.type,
             item.data,
             _content_digest(item),
@@ -184,9 +184,11 @@ class Intake:
         raw, blob, context = refusal.raw, None, refusal.context
         if refusal.index is None and ITEM not in context:
             context = origin.context
+        # An API key that is bound to a user sends nothing about anybody else.
+        user_id = refusal.user_id or origin.context.get(BOUND_USER, "")
         if len(raw) > RAW_IN_ROW:
             sha256 = hashlib.sha256(raw).hexdigest()
-            blob = blob_name(REJECTED, origin.project, refusal.user_id, sha256)
+            blob = blob_name(REJECTED, origin.project, user_id, sha256)
             try:
                 self._blobs.put(blob, raw)
                 raw = b""
@@ -195,7 +197,7 @@ class Intake:
                     raise
                 blob = None
         return RejectionRecord(
-            user_id=refusal.user_id,
+            user_id=user_id,
             rejection_id=ids.time_ordered(),
             format=origin.format,
             key_id=origin.key_id,
@@ -226,10 +228,19 @@ def _unknown_type(name: str) -> Fault:
     return Fault("unknown_type", f"There is no document type {name!r} in this project", ("type",))
 
 
+def _upload_id(project: str, idempotency_key: str, bound_user: str | None) -> str:
+    """The id of the upload with an idempotency key; a bound API key has its user's namespace."""
+    if bound_user is None:
+        return ids.derived("upload", project, idempotency_key)
+    return ids.derived("upload of a bound key", project, bound_user, idempotency_key)
+
+
 def _refusal(item: Document, faults: Sequence[Fault]) -> Refusal:
     context = {ITEM: "document", TYPE: item.type}
     if item.idempotency_key is not None:
         context[IDEMPOTENCY_KEY] = item.idempotency_key
+        if item.bound_user is not None:
+            context[BOUND_USER] = item.bound_user
     return Refusal(
         tuple(faults), item.data, user_id=item.user_id, document_type=item.type, context=context
     )
@@ -239,8 +250,9 @@ def item_again(refusal: Refusal) -> Document | Image | None:
     """The item that was refused here; None for what a format has refused."""
     match refusal.context.get(ITEM):
         case "document":
-            key = refusal.context.get(IDEMPOTENCY_KEY)
-            return Document(refusal.user_id, refusal.context[TYPE], refusal.raw, key)
+            context = refusal.context
+            key, bound_user = context.get(IDEMPOTENCY_KEY), context.get(BOUND_USER)
+            return Document(refusal.user_id, context[TYPE], refusal.raw, key, bound_user)
         case "image":
             return Image(refusal.user_id, refusal.raw)
     return None

@@ -28,12 +28,15 @@ class Document(msgspec.Struct, frozen=True):
         type: name of the document type.
         data: the object as JSON text, byte for byte as it was sent.
         idempotency_key: what its sender calls this upload, so that a repeat is known as one.
+        bound_user: the user its sender's API key is bound to. Idempotency keys of different bound
+            users, and of unbound API keys, are different keys.
     """
 
     user_id: str
     type: str
     data: bytes
     idempotency_key: str | None = None
+    bound_user: str | None = None
 
 
 class Attributes(msgspec.Struct, frozen=True, gc=False):

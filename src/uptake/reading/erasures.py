@@ -5,7 +5,7 @@ import hashlib
 from msgspec import Struct
 
 from uptake.model import clock
-from uptake.reading import TimeOrderedId, Unknown, from_cursor, to_cursor
+from uptake.reading import Unknown, Uuid, from_cursor, to_cursor
 from uptake.store.base import Items
 from uptake.store.records import Erasure
 
@@ -71,7 +71,7 @@ def page(store: Items, project: str, cursor: str | None, limit: int) -> ErasureP
     Raises:
         BadCursor: the cursor was not given by this server.
     """
-    after: str = from_cursor(cursor, TimeOrderedId) if cursor else ""
+    after: str = from_cursor(cursor, Uuid) if cursor else ""
     found = store.erasures(project, after, limit + 1)
     shown = found[:limit]
     more = len(found) > limit

@@ -8,7 +8,7 @@ from msgspec import Struct
 from uptake.blobs import Blobs
 from uptake.model import clock
 from uptake.model.submission import Fault
-from uptake.reading import TimeOrderedId, Unknown, from_cursor, to_cursor
+from uptake.reading import Unknown, Uuid, from_cursor, to_cursor
 from uptake.store.base import Items
 from uptake.store.records import KeptReceipt, KeptRejection, ReceiptItem, RejectionFilter
 
@@ -99,7 +99,7 @@ def page(
     Raises:
         BadCursor: the cursor was not given by this server.
     """
-    after: str = from_cursor(cursor, TimeOrderedId) if cursor else ""
+    after: str = from_cursor(cursor, Uuid) if cursor else ""
     found = store.rejections(project, after, limit + 1, only)
     shown = found[:limit]
     more = len(found) > limit

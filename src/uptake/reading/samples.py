@@ -6,7 +6,7 @@ import numpy as np
 from msgspec import Struct
 
 from uptake.model.items import METRICS, Metric
-from uptake.reading import Number, Unknown, from_cursor, to_cursor
+from uptake.reading import DeviceName, Number, Unit, Unknown, from_cursor, to_cursor
 from uptake.samples import times
 from uptake.samples.columns import Columns, from_bytes, rows
 from uptake.samples.merge import merge
@@ -17,7 +17,7 @@ EARLIEST = -(1 << 62)
 LATEST = 1 << 62
 """Ticks before and after every sample."""
 
-Place = tuple[Number, Number, str, Number]
+Place = tuple[Number, Number, DeviceName, Unit]
 """A sample's identity in its order: start, duration, device name, unit."""
 
 

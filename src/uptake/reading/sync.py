@@ -8,7 +8,7 @@ import numpy as np
 from msgspec import Struct, field
 
 from uptake.model.items import Metric
-from uptake.reading import Number, Unknown, from_cursor, to_cursor
+from uptake.reading import Day, Unknown, from_cursor, to_cursor
 from uptake.reading.stretches import EARLIEST, LATEST, Series, series
 from uptake.samples import times
 from uptake.samples.columns import Columns
@@ -103,7 +103,7 @@ def page(  # noqa: PLR0913 - what can be asked for
         Unknown: there is no such user.
         BadCursor: the cursor was not given by this server.
     """
-    after: int | None = from_cursor(cursor, Number) if cursor else None
+    after: int | None = from_cursor(cursor, Day) if cursor else None
     if store.user(project, user_id) is None:
         raise Unknown(user_id)
     found = series(store, project, user_id, metric)

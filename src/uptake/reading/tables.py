@@ -8,7 +8,7 @@ import numpy as np
 from msgspec import Struct
 
 from uptake.model.items import Metric
-from uptake.reading import Number
+from uptake.reading import DeviceName, Number
 from uptake.reading.stretches import LATEST, Series
 from uptake.samples import zones
 from uptake.samples.columns import Columns
@@ -34,7 +34,7 @@ NEAR_DAYS = 1
 CELLS: dict[Every, int] = {"minute": 1, "hour": 1, "day": 1, "week": 7, "month": 31}
 """Cells of a bucket at most."""
 
-Place = tuple[Number, Number, str]
+Place = tuple[Number, Number, DeviceName]
 """A row's place in the order: its key, its offset where that tells it apart, its device's name."""
 
 

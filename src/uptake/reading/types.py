@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from msgspec import Raw, Struct
 
 from uptake.model import clock
-from uptake.reading import Number, Unknown, from_cursor, to_cursor
+from uptake.reading import Name, Unknown, Version, from_cursor, to_cursor
 from uptake.store.base import Store
 from uptake.store.records import DocumentType, TypeVersion, VersionStock
 
@@ -67,7 +67,7 @@ def page(store: Store, project: str, cursor: str | None, limit: int) -> TypePage
     Raises:
         BadCursor: the cursor was not given by this server.
     """
-    after: str = from_cursor(cursor, str) if cursor else ""
+    after: str = from_cursor(cursor, Name) if cursor else ""
     found = [known for known in store.document_types(project) if known.name > after]
     following = to_cursor(found[limit - 1].name) if len(found) > limit else None
     return TypePage([view(known) for known in found[:limit]], following)
@@ -92,7 +92,7 @@ def versions(store: Store, project: str, name: str, cursor: str | None, limit: i
         Unknown: there is no such type.
         BadCursor: the cursor was not given by this server.
     """
-    after: int = from_cursor(cursor, Number) if cursor else 0
+    after: int = from_cursor(cursor, Version) if cursor else 0
     if store.document_type(project, name) is None:
         raise Unknown(name)
     found = store.type_versions(project, name, after, limit + 1)

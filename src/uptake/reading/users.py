@@ -4,7 +4,7 @@ from msgspec import Raw, Struct
 
 from uptake.model import clock
 from uptake.model.items import Metric
-from uptake.reading import Number, Unknown, from_cursor, to_cursor
+from uptake.reading import ImageId, Unknown, from_cursor, to_cursor
 from uptake.reading.samples import Summary, summaries
 from uptake.store.base import Items
 from uptake.store.records import KeptImage
@@ -104,7 +104,7 @@ def images(  # noqa: PLR0913 - what can be asked for
         Unknown: there is no such user.
         BadCursor: the cursor was not given by this server.
     """
-    after: int = from_cursor(cursor, Number) if cursor else 0
+    after: int = from_cursor(cursor, ImageId) if cursor else 0
     if store.user(project, user_id) is None:
         raise Unknown(user_id)
     found = store.images(project, user_id, after, limit + 1)

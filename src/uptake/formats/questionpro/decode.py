@@ -5,7 +5,7 @@ import re
 from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
 
 from uptake.formats.base import IMAGE_LIMIT, WireRequest
-from uptake.model.items import MAX_USER_ID, Image
+from uptake.model.items import Image
 from uptake.model.problems import Kinds, Problem
 from uptake.model.submission import Fault, Submission, refused
 
@@ -13,7 +13,10 @@ FIELD = "file"
 MAX_PARTS = 20
 """The form has one part; a few more do no harm."""
 
-_INTEGER = re.compile(r"-?[0-9]+")
+_USER_ID = re.compile(r"[1-9][0-9]{0,18}")
+MAX_USER_NUMBER = (1 << 63) - 1
+"""Largest `user-id`: the vendor's pages say integer, and a 64-bit one is what its clients hold."""
+
 _SEND_MULTIPART = (
     "Send the image itself as multipart/form-data with one part named file; "
     "a path on the client's disk cannot be read from here"
@@ -31,7 +34,7 @@ def decode(request: WireRequest) -> Submission:
         Problem: `TOO_LARGE`, when the image alone is larger than `IMAGE_LIMIT`.
     """
     user_id = request.path["user-id"]
-    if not _INTEGER.fullmatch(user_id) or len(user_id) > MAX_USER_ID:
+    if not _USER_ID.fullmatch(user_id) or int(user_id) > MAX_USER_NUMBER:
         return refused([Fault("invalid_user_id", "Invalid URL parameters")], request.body)
     try:
         content = _file_of(request)

@@ -1,5 +1,6 @@
 """From thymia's request to a document."""
 
+import re
 from typing import Any
 
 import msgspec
@@ -10,6 +11,9 @@ from uptake.model.submission import Fault, Refusal, Submission
 
 MAX_IDEMPOTENCY_KEY = 255
 """Characters of an Idempotency-Key; the vendor has no such header, so the limit is ours."""
+
+_PRINTABLE = re.compile(r"[ -~]+")
+"""The characters of an Idempotency-Key: those of a string in a header (RFC 9651, 3.3.3)."""
 
 
 class _User(msgspec.Struct):
@@ -34,9 +38,8 @@ def decode(request: WireRequest) -> Submission:
     except (*MALFORMED, ValueError):
         upload = None
     faults = [] if upload and _is_sound(upload) else faults_of_body(request.body)
-    if key and len(key) > MAX_IDEMPOTENCY_KEY:
-        message = f"must have at most {MAX_IDEMPOTENCY_KEY} characters"
-        faults.append(Fault("string_too_long", message, ("idempotency_key",)))
+    if key:
+        faults += _faults_of_key(key)
     if upload is None and not faults:
         # The quick decoder judges every member of a name, `parse` keeps the last: so one is wrong.
         faults.append(Fault("json_invalid", "A member stands more than once", ("body",)))
@@ -45,7 +48,19 @@ def decode(request: WireRequest) -> Submission:
         user = upload.user.userLabel if upload and not user_id_fault(upload.user.userLabel) else ""
         refusal = Refusal(tuple(faults), request.body, user_id=user, document_type=type_name)
         return Submission(refusals=(refusal,))
-    return Submission(items=(Document(upload.user.userLabel, type_name, bytes(upload.data), key),))
+    user_id, data = upload.user.userLabel, bytes(upload.data)
+    return Submission((Document(user_id, type_name, data, key, request.bound_user),))
+
+
+def _faults_of_key(key: str) -> list[Fault]:
+    place = ("idempotency_key",)
+    if len(key) > MAX_IDEMPOTENCY_KEY:
+        message = f"must have at most {MAX_IDEMPOTENCY_KEY} characters"
+        return [Fault("string_too_long", message, place)]
+    if not _PRINTABLE.fullmatch(key):
+        message = "must consist of printable ASCII characters"
+        return [Fault("string_pattern_mismatch", message, place)]
+    return []
 
 
 def _is_sound(upload: _Upload) -> bool:

@@ -27,7 +27,7 @@ from uptake.http.api.desk import Desk
 from uptake.intake.dry_run import START, Example, Place, try_schema
 from uptake.intake.schemas import InvalidName, InvalidSchema, compile_schema, register
 from uptake.model.problems import Kinds, Problem
-from uptake.reading import from_cursor, to_cursor, types
+from uptake.reading import Name, Uuid, from_cursor, to_cursor, types
 from uptake.store.base import Store
 from uptake.wiring import Services
 
@@ -171,7 +171,7 @@ def _put(store: Store, project: str, name: str, text: str) -> types.TypeView:
 
 
 def _try(store: Store, project: str, name: str, text: str, cursor: str | None) -> DryRun:
-    after: Place = from_cursor(cursor, Place) if cursor else START
+    after: Place = from_cursor(cursor, tuple[Name, Uuid]) if cursor else START
     types.document_type(store, project, name)
     try:
         check = compile_schema(text)

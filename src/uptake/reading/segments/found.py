@@ -7,7 +7,7 @@ from itertools import islice
 import numpy as np
 
 from uptake.model import clock
-from uptake.reading import from_cursor, to_cursor
+from uptake.reading import Name, from_cursor, to_cursor
 from uptake.reading.segments import filters as f
 from uptake.reading.segments.answers import Member, Members
 from uptake.reading.segments.behaviour import StoredBehaviour
@@ -57,7 +57,7 @@ class Found:
         Raises:
             BadCursor: the cursor was not given by this server.
         """
-        after: str = from_cursor(cursor, str) if cursor else ""
+        after: str = from_cursor(cursor, Name) if cursor else ""
         found = self._first(after, limit + 1)
         shown = found[:limit]
         count = sum(int(np.count_nonzero(mask)) for mask in self._masks)

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Raw
 
 from uptake.model import clock
-from uptake.reading import Unknown, from_cursor, to_cursor
+from uptake.reading import Name, Unknown, from_cursor, to_cursor
 from uptake.reading.segments import filters as f
 from uptake.reading.segments import parse
 from uptake.reading.segments.answers import Members, Preview, SegmentPage, SegmentView
@@ -115,7 +115,7 @@ class Segments:
         Raises:
             BadCursor: the cursor was not given by this server.
         """
-        after: str = from_cursor(cursor, str) if cursor else ""
+        after: str = from_cursor(cursor, Name) if cursor else ""
         found = self._store.segments(project, after, limit + 1)
         shown = found[:limit]
         following = to_cursor(shown[-1].name) if len(found) > limit else None
