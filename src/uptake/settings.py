@@ -9,6 +9,20 @@ import msgspec
 PREFIX = "UPTAKE_"
 
 
+class AnswerLimits(msgspec.Struct, frozen=True):
+    """What working out an answer may take.
+
+    Attributes:
+        seconds: how long it may be worked on.
+        memory: bytes, about.
+        slow_per_key: slow requests of one key that a process works on at a time.
+    """
+
+    seconds: float = 30
+    memory: int = 500 << 20
+    slow_per_key: int = 2
+
+
 class Settings(msgspec.Struct, frozen=True):
     """How to serve.
 
@@ -21,6 +35,9 @@ class Settings(msgspec.Struct, frozen=True):
         public_url: address under which the server is reached from outside; by default the one
             that a request came to.
         segment_memory: megabytes of memory that a process may use for the users of segments.
+        answer_seconds: how long a question may be worked on before it is refused.
+        answer_memory: megabytes of memory that working out one answer may take, about.
+        slow_per_key: slow requests of one key that a process works on at a time.
     """
 
     data_dir: Path = Path("uptake-data")
@@ -31,6 +48,14 @@ class Settings(msgspec.Struct, frozen=True):
     workers: int = 1
     public_url: str = ""
     segment_memory: int = 2000
+    answer_seconds: int = 30
+    answer_memory: int = 500
+    slow_per_key: int = 2
+
+    @property
+    def answers(self) -> AnswerLimits:
+        """The bounds of one answer."""
+        return AnswerLimits(self.answer_seconds, self.answer_memory << 20, self.slow_per_key)
 
     @property
     def blobs_url(self) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import unquote, urlsplit
 
 from uptake.blobs import Blobs, BlobsUnavailable, BlobsUnusable, open_blobs
-from uptake.settings import Settings
+from uptake.settings import AnswerLimits, Settings
 from uptake.store.base import Store, StoreUnusable
 
 # What a command does without is not loaded for it: most only open a store, and one kind of it.
@@ -41,6 +41,7 @@ class Services:
     upkeep: "Upkeep"
     public_url: str
     segments: "Segments"
+    answers: AnswerLimits
 
     def close(self) -> None:
         """Write what waits and let go of the store."""
@@ -206,4 +207,5 @@ def open_services(settings: Settings) -> Services:
         Upkeep(store, chores(store, blobs)),
         settings.public_url.rstrip("/"),
         Segments(store, settings.segment_memory * MEGABYTE),
+        settings.answers,
     )

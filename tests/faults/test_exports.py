@@ -10,7 +10,7 @@ import httpx2
 import numpy as np
 import pytest
 
-from uptake.http.streams import AT_ONCE
+from uptake.http.executors import EXPORTS_AT_ONCE
 from uptake.samples import columns, times
 from uptake.samples.columns import Columns
 from uptake.store import sqlite
@@ -111,7 +111,7 @@ def test_an_export_is_made_no_faster_than_it_is_read(
 def test_exports_are_made_a_few_at_a_time(server: LiveServer, client: httpx2.Client) -> None:
     """Whoever comes meanwhile is told to come again; whoever leaves makes place."""
     with ExitStack() as stack:
-        for _ in range(AT_ONCE):
+        for _ in range(EXPORTS_AT_ONCE):
             stack.enter_context(begun(client))
         refused = client.get("/uptake/v1/exports/users")
         assert refused.status_code == 503

@@ -63,6 +63,33 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter an option
             help="Megabytes for the users of segments, in each process.",
         ),
     ] = DEFAULTS.segment_memory,
+    answer_seconds: Annotated[
+        int,
+        typer.Option(
+            "--answer-seconds",
+            envvar="UPTAKE_ANSWER_SECONDS",
+            min=1,
+            help="How long a question may be worked on before it is refused.",
+        ),
+    ] = DEFAULTS.answer_seconds,
+    answer_memory: Annotated[
+        int,
+        typer.Option(
+            "--answer-memory",
+            envvar="UPTAKE_ANSWER_MEMORY",
+            min=100,
+            help="Megabytes that working out one answer may take.",
+        ),
+    ] = DEFAULTS.answer_memory,
+    slow_per_key: Annotated[
+        int,
+        typer.Option(
+            "--slow-per-key",
+            envvar="UPTAKE_SLOW_PER_KEY",
+            min=1,
+            help="Slow requests of one key that a process works on at a time.",
+        ),
+    ] = DEFAULTS.slow_per_key,
 ) -> None:
     """Serve until stopped."""
     settings = Settings(
@@ -74,6 +101,9 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter an option
         workers=workers,
         public_url=public_url,
         segment_memory=segment_memory,
+        answer_seconds=answer_seconds,
+        answer_memory=answer_memory,
+        slow_per_key=slow_per_key,
     )
     check_port(settings.host, settings.port)
     # Opened once here, so that what is wrong is told in one line and migrations run once.

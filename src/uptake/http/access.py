@@ -1,9 +1,10 @@
 """Who may do what: the key of a request, found where it may stand, and what it permits."""
 
-import asyncio
 from collections.abc import Mapping
 from contextvars import ContextVar
+from functools import partial
 from time import monotonic
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
 from uptake.formats.base import Credential, Endpoint, Place
@@ -11,6 +12,9 @@ from uptake.model import clock, ids
 from uptake.model.problems import Kinds, Problem
 from uptake.store.base import Registry, StoreUnavailable
 from uptake.store.records import Key
+
+if TYPE_CHECKING:
+    from uptake.http.executors import BoundedExecutor
 
 SCOPES = (
     "user-data:write",
@@ -33,10 +37,16 @@ seen_key: ContextVar[str | None] = ContextVar("seen_key", default=None)
 
 
 class Access:
-    """Admits requests by their keys."""
+    """Admits requests by their keys.
 
-    def __init__(self, registry: Registry) -> None:
+    Args:
+        registry: knows the keys.
+        executor: where it is asked.
+    """
+
+    def __init__(self, registry: Registry, executor: "BoundedExecutor") -> None:
         self._registry = registry
+        self._executor = executor
         self._trusted: dict[str, tuple[float, Key]] = {}
 
     async def admit(self, secret: str | None, scope: str) -> Key:
@@ -64,7 +74,7 @@ class Access:
         if trusted is not None and monotonic() - trusted[0] < TRUST_SECONDS:
             return trusted[1]
         try:
-            key = await asyncio.to_thread(self._registry.key, digest)
+            key = await self._executor.run(partial(self._registry.key, digest))
         except StoreUnavailable as error:
             raise Problem(Kinds.UNAVAILABLE) from error
         self._trusted.pop(digest, None)
@@ -80,7 +90,7 @@ class Access:
         if rate is None:
             return
         try:
-            uses = await asyncio.to_thread(self._registry.spend, key.id, rate, now)
+            uses = await self._executor.run(partial(self._registry.spend, key.id, rate, now))
         except StoreUnavailable as error:
             raise Problem(Kinds.UNAVAILABLE) from error
         if uses > rate.requests:

@@ -1,9 +1,7 @@
 """The application: every route, and what it answers with."""
 
-import asyncio
 import gc
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import unquote
@@ -23,6 +21,7 @@ from uptake.http.address import reached_at
 from uptake.http.api.routes import PREFIX, api_routes
 from uptake.http.api.segments import segment_routes
 from uptake.http.drain import Drain
+from uptake.http.executors import executors
 from uptake.http.health import health_routes
 from uptake.http.images import image_route
 from uptake.http.ingest import Ingest, header_map
@@ -36,10 +35,6 @@ GC_THRESHOLDS = (20_000, 50, 100)
 
 KEPT_BYTES = (32 << 20) - (8 << 10)
 """A little below the largest block from which glibc learns (`DEFAULT_MMAP_THRESHOLD_MAX`)."""
-
-WORK_THREADS = 3
-"""Threads for what is asked of the store. Images and large bodies have their own, as many as the
-blob store says: one that does not answer must not hold up the rest."""
 
 
 def create() -> ASGIApp:
@@ -71,15 +66,13 @@ def build(services: Services, write_line: Callable[[bytes], object]) -> ASGIApp:
         services: what it works with.
         write_line: takes the log lines of requests.
     """
-    access = Access(services.store)
-    threads = ThreadPoolExecutor(services.blobs.parallel, thread_name_prefix="blobs")
+    threads = executors(services.answers, services.blobs.parallel)
+    access = Access(services.store, threads.authentication)
     stopping = Stopping(services.close)
-    ingest = Ingest(access, Bodies(), services, stopping, threads)
+    ingest = Ingest(access, Bodies(), services, stopping, threads.uploads)
 
     @asynccontextmanager
     async def lifespan(_app: Litestar) -> AsyncIterator[None]:
-        pool = ThreadPoolExecutor(WORK_THREADS, thread_name_prefix="work")
-        asyncio.get_running_loop().set_default_executor(pool)
         stopping.listen()
         services.upkeep.start()
         yield
@@ -93,9 +86,9 @@ def build(services: Services, write_line: Callable[[bytes], object]) -> ASGIApp:
     app = Litestar(
         [
             *uploads,
-            *api_routes(services, access, stopping),
-            segment_routes(PREFIX, services.segments, access),
-            *health_routes(services, stopping),
+            *api_routes(services, access, stopping, threads),
+            segment_routes(PREFIX, services.segments, access, threads),
+            *health_routes(services, stopping, threads.health),
             image_route(services, threads),
             _openapi_route(services.public_url),
         ],

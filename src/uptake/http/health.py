@@ -1,6 +1,5 @@
 """Whether the server lives, whether it can work, and its numbers."""
 
-import asyncio
 import os
 
 from litestar import Response, get
@@ -11,6 +10,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from uptake.http.api.asking import PROBLEMS
 from uptake.http.api.routes import PREFIX
+from uptake.http.executors import BoundedExecutor
 from uptake.http.stopping import Stopping
 from uptake.model.problems import Kinds, Problem
 from uptake.store.base import StoreUnavailable
@@ -23,8 +23,10 @@ class Health(Struct, frozen=True):
     status: str = "ok"
 
 
-def health_routes(services: Services, stopping: Stopping) -> list[HTTPRouteHandler]:
-    """The routes, over these services."""
+def health_routes(
+    services: Services, stopping: Stopping, executor: BoundedExecutor
+) -> list[HTTPRouteHandler]:
+    """The routes, over these services, which are asked in this executor."""
 
     @get(["/health/live", f"{PREFIX}/health/live"], summary="Does the process answer?")
     async def live() -> Health:
@@ -40,7 +42,7 @@ def health_routes(services: Services, stopping: Stopping) -> list[HTTPRouteHandl
         """Reads from the store; 503 while it cannot, and once the server is to stop."""
         stopping.refuse()
         try:
-            await asyncio.to_thread(services.store.ping)
+            await executor.run(services.store.ping)
         except StoreUnavailable as error:
             raise Problem(Kinds.UNAVAILABLE) from error
         return Health()

@@ -1,8 +1,7 @@
 """Serves kept images to whoever knows their names."""
 
-import asyncio
 from collections.abc import AsyncIterator
-from concurrent.futures import Executor
+from functools import partial
 from typing import Any
 
 import structlog
@@ -12,6 +11,7 @@ from litestar.response.base import ASGIResponse
 
 from uptake.blobs import Blobs, BlobsUnavailable
 from uptake.formats.base import IMAGES_PATH
+from uptake.http.executors import BoundedExecutor, Executors
 from uptake.http.ingest import header_map
 from uptake.http.ranges import Unsatisfiable, wanted
 from uptake.http.streaming import CutOff, Streamed
@@ -31,9 +31,9 @@ images are one or a few of them, so that an object store is asked rarely."""
 _log = structlog.get_logger()
 
 
-def image_route(services: Services, threads: Executor) -> HTTPRouteHandler:
-    """The route of all images, over these services; their bytes are read on these threads."""
-    reading = _Reading(services.blobs, threads)
+def image_route(services: Services, executors: Executors) -> HTTPRouteHandler:
+    """The route of all images, over these services."""
+    reading = _Reading(services.blobs, executors.blobs)
 
     def find(name: str) -> KeptImage:
         try:
@@ -50,7 +50,7 @@ def image_route(services: Services, threads: Executor) -> HTTPRouteHandler:
         include_in_schema=False,
     )
     async def get_image(request: Request[Any, Any, Any], name: str) -> ASGIResponse:
-        image = await asyncio.to_thread(find, name)
+        image = await executors.reads.run(partial(find, name), request.receive)
         asked = header_map(request.scope["headers"])
         etag = f'"{image.sha256}"'
         headers = {
@@ -89,9 +89,9 @@ def image_route(services: Services, threads: Executor) -> HTTPRouteHandler:
 class _Reading:
     """Reads an image's bytes from the blob store, a part at a time."""
 
-    def __init__(self, blobs: Blobs, threads: Executor) -> None:
+    def __init__(self, blobs: Blobs, executor: BoundedExecutor) -> None:
         self._blobs = blobs
-        self._threads = threads
+        self._executor = executor
 
     async def first(self, image: KeptImage, start: int, end: int, request_id: str) -> bytes:
         """The first part, which decides on the status of the answer.
@@ -122,15 +122,13 @@ class _Reading:
                 return
             try:
                 part = await self._read(image, start, end)
-            except BlobsUnavailable as error:
+            except (BlobsUnavailable, Problem) as error:
                 raise CutOff from error
         raise CutOff
 
     async def _read(self, image: KeptImage, start: int, end: int) -> bytes | None:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(
-            self._threads, self._blobs.read, image.blob, start, min(end, start + PART)
-        )
+        end = min(end, start + PART)
+        return await self._executor.run(partial(self._blobs.read, image.blob, start, end))
 
 
 def _is_known(etag: str, if_none_match: str) -> bool:

@@ -1,10 +1,8 @@
 """The one handler for every upload of every format."""
 
-import asyncio
 from collections.abc import Iterable, Mapping
-from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from litestar.connection import Request
@@ -15,6 +13,7 @@ from uptake.formats.again import context_of
 from uptake.formats.base import Endpoint, Format, WireReply, WireRequest
 from uptake.http import limits
 from uptake.http.access import Access, find_credential, permit_users
+from uptake.http.executors import BoundedExecutor
 from uptake.http.limits import Bodies
 from uptake.http.outcomes import Outcomes
 from uptake.http.stopping import Stopping
@@ -50,7 +49,7 @@ class Ingest:
     bodies: Bodies
     services: Services
     stopping: Stopping
-    threads: Executor
+    threads: BoundedExecutor
     outcomes: Outcomes = field(default_factory=lambda: Outcomes(WRITE_SECONDS))
 
     async def take(
@@ -70,7 +69,7 @@ class Ingest:
                     bodies = [
                         await limits.read_body(request.receive, wire.headers, endpoint.body_limit)
                     ]
-                    judged = await self._judge(endpoint, wire, bodies, key)
+                    judged = await self._judge(endpoint, request, wire, bodies, key)
                 written = await self._write(judged)
             result = receipt(judged, written)
             _count(endpoint, result)
@@ -88,14 +87,18 @@ class Ingest:
         return key, replace(wire, credential=credential, bound_user=key.user)
 
     async def _judge(
-        self, endpoint: Endpoint, wire: WireRequest, bodies: list[bytes], key: Key
+        self,
+        endpoint: Endpoint,
+        request: AnyRequest,
+        wire: WireRequest,
+        bodies: list[bytes],
+        key: Key,
     ) -> Judged:
         if endpoint.request_type is not None and len(bodies[0]) <= INLINE:
             return self._judge_now(endpoint, wire, bodies, key)
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(
-            self.threads, self._judge_now, endpoint, wire, bodies, key
-        )
+        work = partial(self._judge_now, endpoint, wire, bodies, key)
+        # Once begun it may have put bytes away, which are nobody's unless they are written.
+        return await self.threads.run(work, request.receive, finish=True)
 
     async def _write(self, judged: Judged) -> tuple[Written, ...]:
         """Have it written; what has not begun after `WRITE_SECONDS` never will."""

@@ -17,7 +17,9 @@ from uptake.formats import FORMATS
 from uptake.formats.base import JSON, Format, WireReply, WireRequest
 from uptake.http.address import public_url
 from uptake.http.ingest import AnyRequest
+from uptake.http.limits import ClientGone
 from uptake.model import clock
+from uptake.model.cancellation import Cancelled
 from uptake.model.problems import Kinds, Problem
 from uptake.reading import BadCursor, Unknown
 from uptake.reading.segments.answers import TakesLonger, TooLarge
@@ -102,18 +104,21 @@ def problem_of(error: BaseException, cursor: str = "cursor") -> Problem | None:
         error: what was raised.
         cursor: the name under which the question was given its cursor.
     """
+    found = None
     match error:
         case Unknown():
-            return Problem(Kinds.NOT_FOUND)
+            found = Problem(Kinds.NOT_FOUND)
         case BadCursor():
-            return Problem(Kinds.BAD_REQUEST, f"{cursor}: {error}")
+            found = Problem(Kinds.BAD_REQUEST, f"{cursor}: {error}")
         case TakesLonger():
-            return Problem(Kinds.UNFINISHED, f"{error}; ask again to go on")
+            found = Problem(Kinds.UNFINISHED, f"{error}; ask again to go on")
         case TooLarge():
-            return Problem(Kinds.TOO_MANY_USERS)
+            found = Problem(Kinds.TOO_MANY_USERS)
         case StoreUnavailable() | BlobsUnavailable():
-            return Problem(Kinds.UNAVAILABLE)
-    return None
+            found = Problem(Kinds.UNAVAILABLE)
+        case Cancelled():
+            found = Problem(Kinds.TOO_MUCH, "The answer took too long to work out: ask for less")
+    return found
 
 
 class Handler:
@@ -138,6 +143,8 @@ class Handler:
             return response
         if isinstance(error, HTTPException) and error.status_code < 500:
             return self._respond(request, Problem(Kinds.BAD_REQUEST, _told(error)))
+        if isinstance(error, ClientGone):
+            return self._respond(request, Problem(Kinds.BAD_REQUEST, "The client has gone"))
         _log.error(
             "request failed", request_id=request.scope["state"]["request_id"], exc_info=error
         )

@@ -3,7 +3,6 @@
 import asyncio
 import threading
 from collections.abc import Awaitable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, suppress
 from typing import Any
 
@@ -13,13 +12,11 @@ from litestar.types import Receive, Send
 
 from uptake.blobs import BlobsUnavailable
 from uptake.exports import Export
+from uptake.http.executors import EXPORTS_AT_ONCE, BoundedExecutor
 from uptake.http.problems import problem_of
 from uptake.http.stopping import Stopping
 from uptake.model.problems import Kinds, Problem
 from uptake.store.base import StoreUnavailable
-
-AT_ONCE = 2
-"""Exports a process makes at a time: each holds a connection to the database and up to 200 MB."""
 
 STALL_SECONDS = 60.0
 """How long a receiver may take for a part: while one does not read, its snapshot is held, and what
@@ -60,10 +57,10 @@ class Running:
 class Exports:
     """Makes answers of exports, a few at a time."""
 
-    def __init__(self, stopping: Stopping) -> None:
+    def __init__(self, stopping: Stopping, executor: BoundedExecutor) -> None:
         self.stopping = stopping
-        self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="export")
-        self._places = AT_ONCE
+        self._executor = executor
+        self._places = EXPORTS_AT_ONCE
 
     async def answer(
         self,
@@ -79,7 +76,7 @@ class Exports:
         """
         self.stopping.refuse()
         if not self._places:
-            raise Problem(Kinds.OVERLOADED, f"{AT_ONCE} exports are being made already")
+            raise Problem(Kinds.OVERLOADED, f"{EXPORTS_AT_ONCE} exports are being made already")
         self._places -= 1
         running = Running(opening)
         try:
@@ -95,7 +92,7 @@ class Exports:
 
     async def run(self, work: Any) -> Any:
         """Have something done by one of the threads."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+        return await self._executor.run(work)
 
     async def done(self, running: Running) -> None:
         """Close an export, and make place for another."""

@@ -34,6 +34,7 @@ class Kinds(Enum):
     UNSUPPORTED_ENCODING = Kind("unsupported_encoding", 415, "This Content-Encoding is not spoken")
     INVALID_FILTER = Kind("invalid_filter", 422, "The filter is not one")
     INVALID_SCHEMA = Kind("invalid_schema", 422, "The schema is not one")
+    TOO_MUCH = Kind("too_much", 422, "The answer is over a limit of the server; ask for less")
     RATE_LIMITED = Kind("rate_limited", 429, "Too many requests for this key", retryable=True)
     INTERNAL = Kind("internal", 500, "Uptake itself has failed; the request id names the log line")
     OVERLOADED = Kind("overloaded", 503, "Too much work is waiting", retryable=True)

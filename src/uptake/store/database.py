@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from itertools import chain
 from operator import itemgetter
 from sqlite3 import Cursor
@@ -11,6 +12,7 @@ import sqlalchemy
 from sqlalchemy import Connection, Dialect, Engine
 from sqlalchemy.dialects import postgresql, sqlite
 
+from uptake.model import cancellation
 from uptake.store.base import StoreUnavailable
 
 Row = dict[str, Any]
@@ -52,6 +54,7 @@ class Database:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self._reader = engine
         self._writer = engine.execution_options(**{WRITES: True})
         self.insert: Any = _INSERTS[engine.dialect.name]
 
@@ -63,8 +66,24 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A transaction that sees one state of the data."""
-        with translated(), self.engine.begin() as connection:
+        with translated(), self._reader.begin() as connection, self._cancellable(connection):
             yield connection
+
+    @contextmanager
+    def _cancellable(self, connection: Connection) -> Iterator[None]:
+        """Have the statements of a transaction interrupted when its work is cancelled."""
+        work = cancellation.current()
+        if work is None:
+            yield
+            return
+        driver: Any = connection.connection.driver_connection
+        with work.interrupting(partial(self.interrupt, driver)):
+            yield
+
+    @staticmethod
+    def interrupt(driver: Any) -> None:
+        """Have the statement that a connection runs fail; called by another thread."""
+        driver.interrupt()
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:

@@ -4,7 +4,7 @@ import hashlib
 import random
 import time
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from select import POLLIN, poll
 from typing import TYPE_CHECKING, Any, LiteralString
 
@@ -28,9 +28,12 @@ if TYPE_CHECKING:
 DRIVER = "postgresql+psycopg"
 
 CONNECTIONS = 4
-MORE_CONNECTIONS = 4
+MORE_CONNECTIONS = 16
 """Connections that a process keeps, and how many more it opens for a while: one for each thread
-that writes or reads."""
+that writes or reads, so that none waits for another's."""
+
+CANCEL_SECONDS = 5.0
+"""How long it may take to reach the server to interrupt a statement."""
 
 CONNECT_SECONDS = 5
 """How long a new connection may take: requests wait for it."""
@@ -201,11 +204,11 @@ class _PostgresStore(SqlStore):
         """See `Erasing.shut_out`."""
         connection.execute(select(func.pg_advisory_xact_lock(_lock_of(project))))
 
-    @contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """See `Database.reading`."""
-        with translated(), self._reader.begin() as connection:
-            yield connection
+    @staticmethod
+    def interrupt(driver: Any) -> None:
+        """See `Database.interrupt`."""
+        with suppress(psycopg.Error):
+            driver.cancel_safe(timeout=CANCEL_SECONDS)
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:

@@ -1,8 +1,8 @@
 """What the routes of `/uptake/v1` share: who asks, how, and what can go wrong."""
 
-import asyncio
 import re
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Annotated, Any, TypeVar
 
 from litestar import Request
@@ -13,6 +13,7 @@ from litestar.params import Parameter
 
 from uptake.http import limits
 from uptake.http.access import Access, bearer
+from uptake.http.executors import BoundedExecutor
 from uptake.http.ingest import header_map
 from uptake.http.problems import PROBLEM_JSON, ProblemDetails, problem_of
 from uptake.model.problems import Kinds, Problem
@@ -81,13 +82,36 @@ def key_of(request: AnyRequest) -> Key:
     return key
 
 
-async def ask(question: Callable[..., Result], *args: Any, **options: Any) -> Result:
-    """Put a question to the kept data in a thread.
+class Asking:
+    """Puts questions to the kept data in an executor, for the key of a request."""
 
-    Raises:
-        Problem: for all that can go wrong with it.
-    """
-    return await asyncio.to_thread(answer, question, *args, **options)
+    def __init__(self, executor: BoundedExecutor) -> None:
+        self._executor = executor
+
+    async def ask(
+        self, request: AnyRequest, question: Callable[..., Result], *args: Any, **options: Any
+    ) -> Result:
+        """What a question comes to; it is dropped when its client goes away.
+
+        Raises:
+            Problem: for all that can go wrong with it.
+            ClientGone: there is nobody left to answer.
+        """
+        work = partial(answer, question, *args, **options)
+        return await self._executor.run(work, request.receive, key_id=key_of(request).id)
+
+    async def change(
+        self, request: AnyRequest, change: Callable[..., Result], *args: Any, **options: Any
+    ) -> Result:
+        """As `ask`; but a change that has begun is carried out, whoever waits for it.
+
+        Raises:
+            Problem: for all that can go wrong with it.
+            ClientGone: there is nobody left to answer, and nothing was changed.
+        """
+        work = partial(answer, change, *args, **options)
+        key_id = key_of(request).id
+        return await self._executor.run(work, request.receive, key_id=key_id, finish=True)
 
 
 def answer(question: Callable[..., Result], *args: Any, **options: Any) -> Result:

@@ -13,13 +13,14 @@ from uptake.http.api.asking import (
     DEFAULT_LIMIT,
     PROBLEMS,
     AnyRequest,
+    Asking,
     Cursor,
     Guard,
     Limit,
-    ask,
     key_of,
     sound_id,
 )
+from uptake.http.executors import Executors
 from uptake.intake.erase import Eraser
 from uptake.model.items import user_id_fault
 from uptake.model.problems import Kinds, Problem
@@ -37,10 +38,13 @@ class Consent(Struct, frozen=True):
     readmitted: bool
 
 
-def erasure_routes(services: Services, may_erase: Guard) -> list[HTTPRouteHandler]:
+def erasure_routes(
+    services: Services, may_erase: Guard, executors: Executors
+) -> list[HTTPRouteHandler]:
     """The routes, over these services."""
     store = services.store
     eraser = Eraser(store, services.blobs)
+    reads, slow = Asking(executors.reads), Asking(executors.slow)
 
     @delete(
         "/users/{user_id:str}",
@@ -52,7 +56,9 @@ def erasure_routes(services: Services, may_erase: Guard) -> list[HTTPRouteHandle
     async def erase_user(request: AnyRequest, user_id: str) -> erasures.ErasureReceipt:
         """And keep out what is still on its way. Someone unknown can be erased as well."""
         key, user_id = key_of(request), _user(request, user_id)
-        return erasures.erasure_receipt(await ask(eraser.erase, key.project, user_id))
+        return erasures.erasure_receipt(
+            await slow.change(request, eraser.erase, key.project, user_id)
+        )
 
     @put(
         "/users/{user_id:str}/consent",
@@ -67,7 +73,7 @@ def erasure_routes(services: Services, may_erase: Guard) -> list[HTTPRouteHandle
         key, user_id = key_of(request), _user(request, user_id)
         if not after_erasure:
             raise Problem(Kinds.BAD_REQUEST, "after_erasure must be true")
-        return Consent(await ask(store.readmit, key.project, user_id))
+        return Consent(await reads.change(request, store.readmit, key.project, user_id))
 
     @get("/erasures", guards=[may_erase], responses=PROBLEMS, summary="What was erased")
     async def list_erasures(
@@ -75,7 +81,9 @@ def erasure_routes(services: Services, may_erase: Guard) -> list[HTTPRouteHandle
     ) -> erasures.ErasurePage:
         """In the order in which it was."""
         permit_users(key_of(request), {""})
-        return await ask(erasures.page, store, key_of(request).project, cursor, limit)
+        return await reads.ask(
+            request, erasures.page, store, key_of(request).project, cursor, limit
+        )
 
     @get(
         "/erasures/{erasure_id:str}",
@@ -86,7 +94,9 @@ def erasure_routes(services: Services, may_erase: Guard) -> list[HTTPRouteHandle
     async def get_erasure(request: AnyRequest, erasure_id: str) -> erasures.ErasureReceipt:
         """As it was given when the user was erased; `finished_at` may have come since."""
         permit_users(key_of(request), {""})
-        return await ask(erasures.erasure, store, key_of(request).project, sound_id(erasure_id))
+        return await reads.ask(
+            request, erasures.erasure, store, key_of(request).project, sound_id(erasure_id)
+        )
 
     return [erase_user, readmit_user, list_erasures, get_erasure]
 

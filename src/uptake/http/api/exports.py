@@ -37,13 +37,14 @@ from uptake.http.access import permit_users
 from uptake.http.api.asking import (
     PROBLEMS,
     AnyRequest,
+    Asking,
     Guard,
     Moment,
-    ask,
     documented,
     instant,
     key_of,
 )
+from uptake.http.executors import Executors
 from uptake.http.stopping import Stopping
 from uptake.http.streams import CURSOR_HEADER, Exports
 from uptake.model.items import METRICS, Metric
@@ -117,10 +118,11 @@ class _ArchiveOperation(Operation):
 
 
 def export_routes(
-    services: Services, stopping: Stopping, may_read: Guard
+    services: Services, stopping: Stopping, may_read: Guard, executors: Executors
 ) -> list[HTTPRouteHandler]:
     """The routes, over these services."""
-    store, exports = services.store, Exports(stopping)
+    store, exports = services.store, Exports(stopping, executors.exports)
+    reads = Asking(executors.reads)
 
     @get(
         "/exports/{kind:str}",
@@ -154,7 +156,7 @@ def export_routes(
         if segment is not None and not NAME.fullmatch(segment):
             raise Problem(Kinds.NOT_FOUND)
         if user is not None:
-            await ask(require, store, key.project, user)
+            await reads.ask(request, require, store, key.project, user)
         question = Question(
             kind,
             key.project,

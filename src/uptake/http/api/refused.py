@@ -14,15 +14,16 @@ from uptake.http.api.asking import (
     DEFAULT_LIMIT,
     PROBLEMS,
     AnyRequest,
+    Asking,
     Cursor,
     Guard,
     Limit,
     Moment,
-    ask,
     instant,
     key_of,
     sound_id,
 )
+from uptake.http.executors import Executors
 from uptake.http.ingest import header_map
 from uptake.http.limits import read_body
 from uptake.model import clock
@@ -51,9 +52,11 @@ From = Annotated[
 To = Annotated[Text, Parameter(description=f"Received before. {Moment}")]
 
 
-def refusal_routes(services: Services, may_read: Guard) -> list[HTTPRouteHandler]:
+def refusal_routes(
+    services: Services, may_read: Guard, executors: Executors
+) -> list[HTTPRouteHandler]:
     """What was refused, and what became of a request."""
-    store = services.store
+    store, reads = services.store, Asking(executors.reads)
 
     @get("/rejections", guards=[may_read], responses=PROBLEMS, summary="What was refused, and why")
     async def list_rejections(  # noqa: PLR0913, PLR0917 - what can be asked for
@@ -72,8 +75,14 @@ def refusal_routes(services: Services, may_read: Guard) -> list[HTTPRouteHandler
         """In the order of receipt. A key that is bound to a user sees what is known to be its."""
         only = _filter(format, code, key_id, user_id, request_id, resolved, since, to)
         only = _for(request, only)
-        return await ask(
-            rejections.page, store, key_of(request).project, only=only, cursor=cursor, limit=limit
+        return await reads.ask(
+            request,
+            rejections.page,
+            store,
+            key_of(request).project,
+            only=only,
+            cursor=cursor,
+            limit=limit,
         )
 
     @get(
@@ -85,8 +94,13 @@ def refusal_routes(services: Services, may_read: Guard) -> list[HTTPRouteHandler
     async def get_rejection(request: AnyRequest, rejection_id: str) -> rejections.RawRejection:
         """With every reason, and the item as it was sent."""
         key = key_of(request)
-        found = await ask(
-            rejections.rejection, store, services.blobs, key.project, sound_id(rejection_id)
+        found = await reads.ask(
+            request,
+            rejections.rejection,
+            store,
+            services.blobs,
+            key.project,
+            sound_id(rejection_id),
         )
         permit_users(key, {found.user_id or ""})
         return found
@@ -100,15 +114,20 @@ def refusal_routes(services: Services, may_read: Guard) -> list[HTTPRouteHandler
     async def get_request(request: AnyRequest, request_id: str) -> rejections.Receipts:
         """Of every item, whatever its endpoint could say; by the `X-Request-Id` of its answer."""
         key = key_of(request)
-        found = await ask(rejections.receipts, store, key.project, sound_id(request_id))
+        found = await reads.ask(
+            request, rejections.receipts, store, key.project, sound_id(request_id)
+        )
         permit_users(key, {told.user_id or "" for told in found.submissions})
         return found
 
     return [list_rejections, get_rejection, get_request]
 
 
-def replay_routes(services: Services, may_replay: Guard) -> list[HTTPRouteHandler]:
+def replay_routes(
+    services: Services, may_replay: Guard, executors: Executors
+) -> list[HTTPRouteHandler]:
     """What was refused, tried again."""
+    slow = Asking(executors.slow)
 
     @post(
         "/rejections/{rejection_id:str}/replay",
@@ -122,7 +141,9 @@ def replay_routes(services: Services, may_replay: Guard) -> list[HTTPRouteHandle
         headers = header_map(request.scope["headers"])
         mended = await read_body(request.receive, headers, JSON_LIMIT)
         key, wire = key_of(request), _wire(request, services, mended)
-        return await ask(replay, services, key.project, key.id, sound_id(rejection_id), wire)
+        return await slow.change(
+            request, replay, services, key.project, key.id, sound_id(rejection_id), wire
+        )
 
     @post(
         "/rejections/replay",
@@ -148,7 +169,8 @@ def replay_routes(services: Services, may_replay: Guard) -> list[HTTPRouteHandle
         """A page of those that were not replayed yet; go on with `next` until it is null."""
         only = _filter(format, code, key_id, user_id, request_id, False, since, to)
         key, wire = key_of(request), _wire(request, services, b"")
-        return await ask(
+        return await slow.change(
+            request,
             replay_page,
             services,
             key.project,

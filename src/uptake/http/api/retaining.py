@@ -6,7 +6,8 @@ import msgspec
 from litestar import get, post, put
 from litestar.handlers import HTTPRouteHandler
 
-from uptake.http.api.asking import PROBLEMS, AnyRequest, Guard, ask, key_of
+from uptake.http.api.asking import PROBLEMS, AnyRequest, Asking, Guard, key_of
+from uptake.http.executors import Executors
 from uptake.intake.retain import MAX_DAYS, MAX_RULES, RULE_TYPE, Due, due, faults_of
 from uptake.model import clock
 from uptake.model.problems import Kinds, Problem
@@ -40,14 +41,17 @@ class Preview(msgspec.Struct, frozen=True):
     rules: list[Due]
 
 
-def retention_routes(services: Services, may_administer: Guard) -> list[HTTPRouteHandler]:
+def retention_routes(
+    services: Services, may_administer: Guard, executors: Executors
+) -> list[HTTPRouteHandler]:
     """The routes, over these services."""
     store = services.store
+    reads, slow = Asking(executors.reads), Asking(executors.slow)
 
     @get("/retention", guards=[may_administer], responses=PROBLEMS, summary="How long data is kept")
     async def get_rules(request: AnyRequest) -> Rules:
         """The rules that hold; what none speaks of is kept."""
-        found = await ask(store.retention, key_of(request).project)
+        found = await reads.ask(request, store.retention, key_of(request).project)
         return Rules([Rule(rule.kind, rule.days, rule.type) for rule in found])
 
     @put(
@@ -58,7 +62,7 @@ def retention_routes(services: Services, may_administer: Guard) -> list[HTTPRout
     )
     async def put_rules(request: AnyRequest, data: Rules) -> Rules:
         """In place of the rules before. They are applied every hour."""
-        await ask(store.put_retention, key_of(request).project, _sound(data))
+        await reads.change(request, store.put_retention, key_of(request).project, _sound(data))
         return data
 
     @post(
@@ -71,7 +75,7 @@ def retention_routes(services: Services, may_administer: Guard) -> list[HTTPRout
     async def preview_rules(request: AnyRequest, data: Rules) -> Preview:
         """Nothing is taken away by asking."""
         project, rules = key_of(request).project, _sound(data)
-        return Preview(await ask(due, store, project, rules, clock.now()))
+        return Preview(await slow.ask(request, due, store, project, rules, clock.now()))
 
     return [get_rules, put_rules, preview_rules]
 

@@ -12,13 +12,14 @@ from uptake.http.api.asking import (
     MAX_LIMIT,
     PROBLEMS,
     AnyRequest,
+    Asking,
     Cursor,
     Guard,
     Limit,
-    ask,
     key_of,
     told_instant,
 )
+from uptake.http.executors import Executors
 from uptake.model.items import Metric
 from uptake.model.problems import Kinds, Problem
 from uptake.reading import rollups
@@ -34,8 +35,9 @@ MERGE, EACH = "merge", "each"
 _LOCAL = "ISO 8601; without an offset, what the local clock shows"
 
 
-def rollup_route(store: Items, may_read: Guard) -> HTTPRouteHandler:
+def rollup_route(store: Items, may_read: Guard, executors: Executors) -> HTTPRouteHandler:
     """The route, over this store."""
+    slow = Asking(executors.slow)
 
     @get(
         "/users/{user_id:str}/rollups",
@@ -97,8 +99,15 @@ def rollup_route(store: Items, may_read: Guard) -> HTTPRouteHandler:
             begin=_bound("from", from_),
             end=_bound("to", to),
         )
-        return await ask(
-            rollups.page, store, key.project, user_id, question, cursor=cursor, limit=limit
+        return await slow.ask(
+            request,
+            rollups.page,
+            store,
+            key.project,
+            user_id,
+            question,
+            cursor=cursor,
+            limit=limit,
         )
 
     return get_rollups

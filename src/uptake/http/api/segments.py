@@ -15,16 +15,16 @@ from uptake.http.api.asking import (
     DEFAULT_LIMIT,
     PROBLEMS,
     AnyRequest,
+    Asking,
     Cursor,
     Guard,
     Limit,
-    answer,
     documented,
     guard,
     key_of,
     whole_body,
 )
-from uptake.http.api.desk import Desk
+from uptake.http.executors import Executors
 from uptake.model.problems import Kinds, Problem
 from uptake.reading.segments.answers import (
     Members,
@@ -38,13 +38,6 @@ from uptake.reading.segments.schema import ROOT
 
 READ, CHANGE = "data:read", "admin"
 """Scopes: for questions, and for giving a name to a filter or taking it away."""
-
-THREADS = 2
-"""That answer; reading a project's users takes one of them for seconds, so they are apart from
-those that serve everything else."""
-
-MAX_WAITING = 32
-"""Questions that wait or are being answered in a process; beyond them, 503."""
 
 Result = TypeVar("Result")
 _FILTER = Reference(ref=f"#/components/schemas/{ROOT}")
@@ -66,15 +59,15 @@ class _TakesFilter(Operation):
         self.request_body = RequestBody(content=media, required=True)
 
 
-def segment_routes(prefix: str, segments: Segments, access: Access) -> Router:
+def segment_routes(prefix: str, segments: Segments, access: Access, executors: Executors) -> Router:
     """The routes below a prefix; each asks for a key first."""
-    desk = Desk("segments", THREADS, MAX_WAITING)
+    slow = Asking(executors.slow)
     may_read, may_change = (guard(access, scope, unbound=True) for scope in (READ, CHANGE))
-    questions = _questions(segments, desk, [may_read])
-    return Router(prefix, route_handlers=questions + _changes(segments, desk, [may_change]))
+    questions = _questions(segments, slow, [may_read])
+    return Router(prefix, route_handlers=questions + _changes(segments, slow, [may_change]))
 
 
-def _questions(segments: Segments, desk: Desk, guards: list[Guard]) -> list[HTTPRouteHandler]:
+def _questions(segments: Segments, slow: Asking, guards: list[Guard]) -> list[HTTPRouteHandler]:
     @post(
         "/segments/preview",
         status_code=200,
@@ -88,19 +81,23 @@ def _questions(segments: Segments, desk: Desk, guards: list[Guard]) -> list[HTTP
     ) -> Preview:
         """How many users, and a page of them in order of id."""
         project, text = key_of(request).project, await whole_body(request, MAX_FILTER)
-        return await desk.ask(_answered, segments.preview, project, text, cursor, limit)
+        return await slow.ask(request, _answered, segments.preview, project, text, cursor, limit)
 
     @get("/segments", guards=guards, responses=PROBLEMS, summary="The segments of a project")
     async def get_segments(
         request: AnyRequest, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT
     ) -> SegmentPage:
         """In order of name."""
-        return await desk.ask(_answered, segments.segments, key_of(request).project, cursor, limit)
+        return await slow.ask(
+            request, _answered, segments.segments, key_of(request).project, cursor, limit
+        )
 
     @get("/segments/{name:str}", guards=guards, responses=PROBLEMS, summary="A segment")
     async def get_segment(request: AnyRequest, name: str) -> SegmentView:
         """Its filter, as it was given."""
-        return await desk.ask(_answered, segments.segment, key_of(request).project, _known(name))
+        return await slow.ask(
+            request, _answered, segments.segment, key_of(request).project, _known(name)
+        )
 
     @get("/segments/{name:str}/users", guards=guards, responses=_TOLD, summary="A segment's users")
     async def get_segment_users(
@@ -108,12 +105,14 @@ def _questions(segments: Segments, desk: Desk, guards: list[Guard]) -> list[HTTP
     ) -> Members:
         """How many there are now, and a page of them in order of id."""
         project = key_of(request).project
-        return await desk.ask(_answered, segments.members, project, _known(name), cursor, limit)
+        return await slow.ask(
+            request, _answered, segments.members, project, _known(name), cursor, limit
+        )
 
     return [preview_segment, get_segments, get_segment, get_segment_users]
 
 
-def _changes(segments: Segments, desk: Desk, guards: list[Guard]) -> list[HTTPRouteHandler]:
+def _changes(segments: Segments, slow: Asking, guards: list[Guard]) -> list[HTTPRouteHandler]:
     @put(
         "/segments/{name:str}",
         guards=guards,
@@ -127,12 +126,14 @@ def _changes(segments: Segments, desk: Desk, guards: list[Guard]) -> list[HTTPRo
         if not NAME.fullmatch(name):
             raise Problem(Kinds.BAD_REQUEST, f"name: must be like {NAME.pattern}")
         project, text = key_of(request).project, await whole_body(request, MAX_FILTER)
-        return await desk.ask(_answered, segments.put, project, name, text)
+        return await slow.change(request, _answered, segments.put, project, name, text)
 
     @delete("/segments/{name:str}", guards=guards, responses=PROBLEMS, summary="Forget a segment")
     async def delete_segment(request: AnyRequest, name: str) -> None:
         """Its users stay as they are. Scope `admin`."""
-        await desk.ask(_answered, segments.delete, key_of(request).project, _known(name))
+        await slow.change(
+            request, _answered, segments.delete, key_of(request).project, _known(name)
+        )
 
     return [put_segment, delete_segment]
 
@@ -146,7 +147,7 @@ def _known(name: str) -> str:
 
 def _answered(question: Callable[..., Result], *args: Any) -> Result:
     try:
-        return answer(question, *args)
+        return question(*args)
     except msgspec.DecodeError as error:
         raise Problem(Kinds.BAD_REQUEST, f"The body is not JSON: {error}") from None
     except NotAFilter as error:

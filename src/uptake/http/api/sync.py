@@ -12,21 +12,23 @@ from uptake.http.api.asking import (
     MAX_LIMIT,
     PROBLEMS,
     AnyRequest,
+    Asking,
     Cursor,
     Guard,
     Moment,
-    ask,
     instant,
     key_of,
 )
+from uptake.http.executors import Executors
 from uptake.model.items import Metric
 from uptake.reading import sync
 from uptake.reading.stretches import EARLIEST, LATEST
 from uptake.store.base import Items
 
 
-def sync_route(store: Items, may_read: Guard) -> HTTPRouteHandler:
+def sync_route(store: Items, may_read: Guard, executors: Executors) -> HTTPRouteHandler:
     """The route, over this store."""
+    slow = Asking(executors.slow)
 
     @get(
         "/users/{user_id:str}/sync",
@@ -51,7 +53,8 @@ def sync_route(store: Items, may_read: Guard) -> HTTPRouteHandler:
         key = key_of(request)
         user_id = unquote(user_id)
         permit_users(key, {user_id})
-        return await ask(
+        return await slow.ask(
+            request,
             sync.page,
             store,
             key.project,

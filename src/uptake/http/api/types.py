@@ -14,16 +14,15 @@ from uptake.http.api.asking import (
     DEFAULT_LIMIT,
     PROBLEMS,
     AnyRequest,
+    Asking,
     Cursor,
     Limit,
-    answer,
-    ask,
     documented,
     guard,
     key_of,
     whole_body,
 )
-from uptake.http.api.desk import Desk
+from uptake.http.executors import Executors
 from uptake.intake.dry_run import START, Example, Place, try_schema
 from uptake.intake.schemas import InvalidName, InvalidSchema, compile_schema, register
 from uptake.model.problems import Kinds, Problem
@@ -36,12 +35,6 @@ MAX_SCHEMA = 1024 * 1024
 
 DRY_RUN_SECONDS = 10.0
 """How long a dry run may take; then it tells what it has found, and where to go on."""
-
-THREADS = 1
-"""That read through documents: one, so that the rest of the process goes on beside it."""
-
-MAX_WAITING = 16
-"""Questions that wait or are being answered in a process; beyond them, 503."""
 
 _TOLD = PROBLEMS | documented(
     Kinds.TIMEOUT, Kinds.TOO_LARGE, Kinds.UNSUPPORTED_ENCODING, Kinds.INVALID_SCHEMA
@@ -77,13 +70,14 @@ class _TakesSchema(Operation):
         self.request_body = RequestBody(content=media, required=True)
 
 
-def type_routes(services: Services, access: Access) -> list[HTTPRouteHandler]:
+def type_routes(services: Services, access: Access, executors: Executors) -> list[HTTPRouteHandler]:
     """The routes, over these services.
 
     A schema is work that its sender gives to the server, and the dry run shows users' data: both
     are for `admin`.
     """
-    store, desk = services.store, Desk("types", THREADS, MAX_WAITING)
+    store = services.store
+    reads, slow = Asking(executors.reads), Asking(executors.slow)
     may_read, may_administer = (
         guard(access, scope, unbound=True) for scope in ("data:read", "admin")
     )
@@ -98,7 +92,7 @@ def type_routes(services: Services, access: Access) -> list[HTTPRouteHandler]:
         request: AnyRequest, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT
     ) -> types.TypePage:
         """In order of name."""
-        return await ask(types.page, store, key_of(request).project, cursor, limit)
+        return await reads.ask(request, types.page, store, key_of(request).project, cursor, limit)
 
     @get(
         "/document-types/{name:str}",
@@ -108,7 +102,9 @@ def type_routes(services: Services, access: Access) -> list[HTTPRouteHandler]:
     )
     async def get_type(request: AnyRequest, name: str) -> types.TypeView:
         """Its schema, and which version of it that is."""
-        return await ask(types.document_type, store, key_of(request).project, unquote(name))
+        return await reads.ask(
+            request, types.document_type, store, key_of(request).project, unquote(name)
+        )
 
     @get(
         "/document-types/{name:str}/versions",
@@ -121,7 +117,7 @@ def type_routes(services: Services, access: Access) -> list[HTTPRouteHandler]:
     ) -> types.VersionPage:
         """Every schema it has had, and what is kept of the documents that each has judged."""
         project = key_of(request).project
-        return await desk.ask(answer, types.versions, store, project, unquote(name), cursor, limit)
+        return await slow.ask(request, types.versions, store, project, unquote(name), cursor, limit)
 
     @put(
         "/document-types/{name:str}",
@@ -133,7 +129,9 @@ def type_routes(services: Services, access: Access) -> list[HTTPRouteHandler]:
     async def put_type(request: AnyRequest, name: str) -> types.TypeView:
         """A changed schema is a new version. Documents that are kept stay. Scope `admin`."""
         text = await _schema(request)
-        return await ask(_put, store, key_of(request).project, unquote(name), text)
+        return await reads.change(
+            request, _put, store, key_of(request).project, unquote(name), text
+        )
 
     @post(
         "/document-types/{name:str}/dry-run",
@@ -147,7 +145,7 @@ def type_routes(services: Services, access: Access) -> list[HTTPRouteHandler]:
         """Nothing is changed by it; go on with `next` until it is null. Scope `admin`."""
         text = await _schema(request)
         question = partial(_try, store, key_of(request).project, unquote(name), text, cursor)
-        return await desk.ask(answer, question)
+        return await slow.ask(request, question)
 
     return [get_types, get_type, get_versions, put_type, dry_run]
 

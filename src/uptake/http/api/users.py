@@ -14,30 +14,32 @@ from uptake.http.api.asking import (
     DEFAULT_LIMIT,
     PROBLEMS,
     AnyRequest,
+    Asking,
     Cursor,
     Guard,
     Limit,
     Moment,
-    ask,
     instant,
     key_of,
 )
+from uptake.http.executors import Executors
 from uptake.model.items import Metric
 from uptake.reading import samples, users
 from uptake.wiring import Services
 
 
-def user_routes(services: Services, may_read: Guard) -> list[HTTPRouteHandler]:
+def user_routes(
+    services: Services, may_read: Guard, executors: Executors
+) -> list[HTTPRouteHandler]:
     """The routes, over these services."""
     store = services.store
+    reads, slow = Asking(executors.reads), Asking(executors.slow)
 
     @get("/users/{user_id:str}", guards=[may_read], responses=PROBLEMS, summary="A user's profile")
     async def get_user(request: AnyRequest, user_id: str) -> users.Profile:
         """Attributes, and how much of everything else there is."""
-        key = key_of(request)
-        user_id = unquote(user_id)
-        permit_users(key, {user_id})
-        return await ask(users.profile, store, key.project, user_id)
+        project, user_id = _named(request, user_id)
+        return await slow.ask(request, users.profile, store, project, user_id)
 
     @get(
         "/users/{user_id:str}/samples",
@@ -57,13 +59,12 @@ def user_routes(services: Services, may_read: Guard) -> list[HTTPRouteHandler]:
         limit: Limit = DEFAULT_LIMIT,
     ) -> samples.SamplePage:
         """In order of start, repeats once, times with the offset in which they were told."""
-        key = key_of(request)
-        user_id = unquote(user_id)
-        permit_users(key, {user_id})
-        return await ask(
+        project, user_id = _named(request, user_id)
+        return await slow.ask(
+            request,
             samples.page,
             store,
-            key.project,
+            project,
             user_id,
             metric,
             start=instant("from", from_, samples.EARLIEST),
@@ -82,14 +83,13 @@ def user_routes(services: Services, may_read: Guard) -> list[HTTPRouteHandler]:
         request: AnyRequest, user_id: str, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT
     ) -> users.ImagePage:
         """In the order in which they were first received."""
-        key = key_of(request)
-        user_id = unquote(user_id)
-        permit_users(key, {user_id})
+        project, user_id = _named(request, user_id)
         base_url = public_url(request, services.public_url) + IMAGES_PATH
-        return await ask(
+        return await reads.ask(
+            request,
             users.images,
             store,
-            key.project,
+            project,
             user_id,
             base_url=base_url,
             cursor=cursor,
@@ -100,8 +100,15 @@ def user_routes(services: Services, may_read: Guard) -> list[HTTPRouteHandler]:
     async def get_document(request: AnyRequest, upload_id: str) -> users.Document:
         """As it was uploaded."""
         key = key_of(request)
-        found = await ask(users.document, store, key.project, unquote(upload_id))
+        found = await reads.ask(request, users.document, store, key.project, unquote(upload_id))
         permit_users(key, {found.user_id})
         return found
 
     return [get_user, get_samples, get_images, get_document]
+
+
+def _named(request: AnyRequest, user_id: str) -> tuple[str, str]:
+    """The project and the user that a request is about."""
+    key, user_id = key_of(request), unquote(user_id)
+    permit_users(key, {user_id})
+    return key.project, user_id

@@ -1,0 +1,1 @@
+"""The edge, piece by piece."""
