@@ -7,7 +7,7 @@ import pytest
 from contract.pictures import encoded
 from uptake import Client, Outcome, RequestFailed, Sample
 from uptake.testing.live import LiveServer
-from uptake.uploader.sending.connection import Broken
+from uptake.uploader.sending.answers import Broken
 
 from .sending import held
 

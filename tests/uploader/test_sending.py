@@ -10,15 +10,14 @@ import pytest
 
 from uptake.formats.base import BEARER
 from uptake.testing.live import LiveServer
+from uptake.uploader.sending.answers import Answer, retry_after, words
 from uptake.uploader.sending.connection import (
-    Answer,
     Connection,
     Request,
     WrongAddress,
     destination,
     fill,
 )
-from uptake.uploader.sending.sender import retry_after, words
 
 from .misdeeds import Chances, Deed
 from .proxy import Proxy, proxying
@@ -125,10 +124,15 @@ def test_a_receiver_that_falls_silent_is_given_up(sender: Sender, proxy: Proxy, 
 
 @pytest.mark.parametrize(
     ("told_seconds", "seconds"),
-    [("3", 3.0), ("", 0.0), ("soon", 0.0), ("86400", 3600.0), ("Sat, 01 Jan 2000 00:00:00 GMT", 0)],
+    [
+        *(("3", 3.0), ("", 0.0), ("soon", 0.0), ("86400", 86400.0)),
+        *(("Sat, 01 Jan 2000 00:00:00 GMT", 0), ("-1", 0), ("NaN", 0), ("1e18", 0), ("²", 0)),
+        *(("9" * 40, 999_999_999.0), ("Fri, 31 Dec 9999 23:59:59 GMT", 999_999_999.0)),
+        ("Fri, 31 Dec 99999 23:59:59 +9999", 0),
+    ],
 )
 def test_retry_after_is_read(told_seconds: str, seconds: float) -> None:
-    """Seconds or a date; an hour at most."""
+    """Seconds or a date; what is neither asks for nothing."""
     assert retry_after(Answer(429, {"retry-after": told_seconds}, b"")) == seconds
 
 

@@ -8,6 +8,9 @@ from typing import Annotated
 import typer
 
 KEY_VARIABLE = "UPTAKE_KEY"
+MAX_KEY_FILE = 64 * 1024
+"""Bytes of a file with a key that are read: far more than any key has."""
+
 REFUSED_FILE = Path("uptake-refused.ndjson")
 
 Sources = Annotated[
@@ -89,22 +92,29 @@ def key_of(key_file: Path | None) -> str:
     Raises:
         BadParameter: there is none, or it cannot be one.
     """
+    from uptake.uploader.sending.keys import InvalidKey, checked_key  # noqa: PLC0415
+
     if key_file is None:
-        key = os.environ.get(KEY_VARIABLE, "").strip()
+        key = os.environ.get(KEY_VARIABLE, "")
         where = f"the variable {KEY_VARIABLE}"
     else:
         where = f"the file {key_file}"
         try:
-            key = key_file.read_text(encoding="utf-8").strip()
-        except (OSError, ValueError) as error:
-            raise typer.BadParameter(f"{where} cannot be read: {error}") from None
-    if not key:
+            with key_file.open("rb") as file:
+                key = file.read(MAX_KEY_FILE).decode()
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise typer.BadParameter(f"{where} cannot be read: {reason}") from None
+        except ValueError:
+            raise typer.BadParameter(f"{where} is not UTF-8 text with one key") from None
+    if not key.strip():
         raise typer.BadParameter(
             f"there is no key: --key-file names a file with it, or {KEY_VARIABLE} holds it"
         )
-    if not key.isascii() or not key.isprintable() or " " in key:
-        raise typer.BadParameter(f"{where} holds something else than one key")
-    return key
+    try:
+        return checked_key(key)
+    except InvalidKey as error:
+        raise typer.BadParameter(f"{where}: {error}") from None
 
 
 def columns_of(maps: list[str] | None) -> dict[str, str]:

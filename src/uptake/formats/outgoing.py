@@ -16,8 +16,12 @@ from uptake.formats.base import JSON, Credential
 Scalar = str | int | float | bool
 
 
+MAX_TEXT = 1000
+"""Characters of each text that is taken from an answer: it is shown, and kept in the ledger."""
+
+
 class Refused(msgspec.Struct, frozen=True):
-    """One thing that an answer says against an item.
+    """One thing that an answer says against an item; longer texts are cut off.
 
     Attributes:
         index: the item's position in the request; None when the request as a whole is meant.
@@ -30,6 +34,12 @@ class Refused(msgspec.Struct, frozen=True):
     code: str
     message: str
     field: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("code", "message", "field"):
+            text = getattr(self, name)
+            if text is not None and len(text) > MAX_TEXT:
+                msgspec.structs.force_setattr(self, name, text[:MAX_TEXT])
 
 
 class Verdict(msgspec.Struct, frozen=True):

@@ -1,6 +1,7 @@
 """A client with one method for each upload endpoint."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -18,12 +19,19 @@ from uptake.formats.outgoing import (
     Verdict,
 )
 from uptake.uploader.ledger.refusals import Reason
+from uptake.uploader.sending.answers import retry_after, words
 from uptake.uploader.sending.connection import Connection, Request, destination, fill
-from uptake.uploader.sending.sender import retry_after, words
+from uptake.uploader.sending.keys import checked_key
 from uptake.uploader.wires import wire_of
 
 SECONDS = 60.0
 """How long an answer may take."""
+
+ITEMS_JUDGED = {200, 207, 400, 422}
+"""Statuses of answers that say what became of each item."""
+
+MAX_IDLE = 32
+"""Connections that are kept open for threads to come, of each place where a key may be."""
 
 ANOTHER = "not kept, because another item of the request was refused"
 
@@ -80,26 +88,31 @@ class RequestFailed(Exception):
 
 
 class Client:
-    """Sends one request at a time to Uptake, or to a vendor whose wire it speaks.
+    """Sends requests to Uptake, or to a vendor whose wire it speaks.
 
     It neither splits nor repeats nor remembers: `Uploader` does. It may be used as a context
-    manager, and by one thread at a time.
+    manager, and shared by threads: each call has a connection to itself while it lasts. Redirects
+    are not followed, so the key goes nowhere else.
 
     Args:
         url: the base URL, e.g. `http://localhost:8000`.
-        key: the secret.
+        key: the API key; white space around it is left out.
         seconds: how long to wait for an answer.
         compressed: whether to send bodies compressed by gzip, which Uptake takes.
+
+    Raises:
+        WrongAddress: the URL cannot be sent to.
+        InvalidKey: the key cannot be one; the message does not repeat it.
     """
 
     def __init__(
         self, url: str, key: str, *, seconds: float = SECONDS, compressed: bool = False
     ) -> None:
         self._to = destination(url)
-        self._key = key
+        self._key = checked_key(key)
         self._seconds = seconds
         self._compressed = compressed
-        self._connections: dict[Credential, Connection] = {}
+        self._idle: dict[Credential, list[Connection]] = {}
 
     def send_samples(
         self, user_id: str, metric: str, samples: Sequence[Sample], *, wire: str = "gerosense-v2.2"
@@ -172,7 +185,8 @@ class Client:
             type_name: of the document.
             user_id: whom it is about.
             data: what makes a JSON object: a dict, a dataclass, a msgspec Struct.
-            idempotency_key: the same for a repeat, by which Uptake keeps the document once.
+            idempotency_key: the same for a repeat, by which Uptake keeps the document once. Without
+                one nothing is sent twice: `Broken` may then mean that the document has arrived.
 
         Returns:
             What became of it; `told` is its id.
@@ -185,7 +199,9 @@ class Client:
         headers = spoken.headers(idempotency_key) if idempotency_key else {}
         path = fill(spoken.path, spoken.type_in_path, type_name)
         body = spoken.body(user_id, _json.encode(data))
-        return self._send(spoken, Request(path, body, spoken.media, headers), 1)[0]
+        repeatable = bool(idempotency_key)
+        request = Request(path, body, spoken.media, headers, repeatable=repeatable)
+        return self._send(spoken, request, 1)[0]
 
     def send_image(self, user_id: str, image: bytes, *, name: str = "image") -> Outcome:
         """Send an image: PNG, JPEG, GIF or WebP (QuestionPro).
@@ -208,24 +224,40 @@ class Client:
         return self._send(spoken, Request(path, body, media), 1)[0]
 
     def _send(self, wire: AnyWire, request: Request, count: int) -> list[Outcome]:
-        connection = self._connections.get(wire.credential)
-        if connection is None:
-            connection = Connection(self._to, wire.credential, self._key, self._seconds)
-            self._connections[wire.credential] = connection
-        answer = connection.send(request, compressed=self._compressed)
-        told = {200, 207, 400, 422} if answer.status < 500 else set()
-        if answer.status not in told:
-            raise RequestFailed(answer.status, words(answer.body), retry_after(answer))
+        with self._connection(wire.credential) as connection:
+            answer = connection.send(request, compressed=self._compressed)
+        if answer.status not in ITEMS_JUDGED:
+            said = words(answer.body)
+            if "location" in answer.headers:
+                said = f"redirects to {words(answer.headers['location'].encode())}: {said}"
+            raise RequestFailed(answer.status, said, retry_after(answer))
         verdict = wire.read(answer.status, answer.body, count)
         if verdict.halt:
             raise RequestFailed(answer.status, verdict.halt, 0.0)
         return [_outcome(verdict, place) for place in range(count)]
 
+    @contextmanager
+    def _connection(self, credential: Credential) -> Iterator[Connection]:
+        """A connection for the caller alone; afterwards it is kept open for others."""
+        idle = self._idle.setdefault(credential, [])
+        try:
+            connection = idle.pop()
+        except IndexError:
+            connection = Connection(self._to, credential, self._key, self._seconds)
+        try:
+            yield connection
+        finally:
+            if len(idle) < MAX_IDLE and self._idle.get(credential) is idle:
+                idle.append(connection)
+            else:
+                connection.close()
+
     def close(self) -> None:
-        """Close the connections."""
-        for connection in self._connections.values():
-            connection.close()
-        self._connections.clear()
+        """Close the connections; those in use are closed when their request is answered."""
+        pools, self._idle = list(self._idle.values()), {}
+        for pool in pools:
+            while pool:
+                pool.pop().close()
 
     def __enter__(self) -> Self:
         return self

@@ -15,6 +15,7 @@ from uptake.uploader.ledger.standing import Standing, standings
 from uptake.uploader.places import default_ledger
 from uptake.uploader.samples.feed import samples_feed
 from uptake.uploader.sending.connection import Connection, destination
+from uptake.uploader.sending.keys import checked_key
 from uptake.uploader.sending.sender import START, Retry
 from uptake.uploader.session import Feed, Plan, Session
 from uptake.uploader.sources import SamplesSource, Source, opening
@@ -40,7 +41,7 @@ class Uploader:
 
     Args:
         url: the base URL, e.g. `http://localhost:8000`.
-        key: the secret; not needed for a dry run.
+        key: the API key; not needed for a dry run. White space around it is left out.
         ledger: its file; by default one for each URL, in the folder for the state of programs.
         parallel: requests under way at a time, at most; one user's go one after the other.
         refused_file: where to write refused items with the reasons, as NDJSON that can be mended
@@ -51,6 +52,10 @@ class Uploader:
         seconds: how long an answer may take.
         dry_run: read, compare with the ledger and count, but send nothing and note nothing.
         retry_refused: send again what was refused before.
+
+    Raises:
+        WrongAddress: the URL cannot be sent to.
+        InvalidKey: the key cannot be one; the message does not repeat it.
 
     Attributes:
         session: the run that was begun last, for those who show progress.
@@ -73,7 +78,7 @@ class Uploader:
         to = destination(url)
         self._plan = Plan(
             to,
-            key,
+            checked_key(key),
             default_ledger(to) if ledger is None else Path(ledger),
             parallel,
             None if refused_file is None else Path(refused_file),

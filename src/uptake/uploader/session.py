@@ -47,7 +47,7 @@ class Plan:
     """
 
     to: Destination
-    key: str
+    key: str = field(repr=False)
     ledger: Path
     parallel: int = 8
     refused_file: Path | None = None

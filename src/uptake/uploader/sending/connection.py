@@ -2,6 +2,8 @@
 
 import gzip
 import http.client
+import re
+import select
 import ssl
 import urllib.request
 from collections.abc import Mapping
@@ -11,19 +13,16 @@ from urllib.parse import quote, urlencode, urlsplit
 import msgspec
 
 from uptake.formats.base import Credential, Place
+from uptake.uploader.sending.answers import Answer, Broken, Response, reason_of
+from uptake.uploader.sending.keys import MIN_REDACTED, checked_key
 
 GZIP_LEVEL = 1
 """Samples as JSON shrink to a tenth at once; higher levels take longer than the line would."""
 
 CONNECT_SECONDS = 10.0
-MAX_ANSWER = 16 * 1024 * 1024
-"""Bytes of an answer that are read: far more than any endpoint's."""
+_VISIBLE = re.compile("[!-~]*")
 
 PORTS = {"http": 80, "https": 443}
-
-
-class Broken(Exception):
-    """No whole answer came; what became of the request is not known."""
 
 
 class WrongAddress(ValueError):
@@ -39,6 +38,8 @@ class Request(msgspec.Struct, frozen=True):
         media: its media type.
         headers: what else it carries.
         method: of HTTP.
+        repeatable: whether the server that gets it twice keeps one; if not it is never sent again
+            after it may have arrived.
     """
 
     path: str
@@ -46,14 +47,7 @@ class Request(msgspec.Struct, frozen=True):
     media: str
     headers: Mapping[str, str] = {}
     method: str = "POST"
-
-
-class Answer(msgspec.Struct, frozen=True):
-    """An answer; names of headers in lower case."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
+    repeatable: bool = True
 
 
 class Destination(msgspec.Struct, frozen=True):
@@ -89,6 +83,8 @@ def destination(url: str) -> Destination:
         raise WrongAddress(f"{url!r} is no address: {error}") from None
     if parts.scheme not in PORTS or not parts.hostname:
         raise WrongAddress(f"{url!r} is no address: it begins with http:// or https:// and a host")
+    if not _VISIBLE.fullmatch(parts.netloc + parts.path):
+        raise WrongAddress("the address has spaces or characters that are not ASCII: quote them")
     if parts.query or parts.fragment or parts.username is not None:
         raise WrongAddress("the address has no query, no fragment and no password")
     host, prefix = parts.hostname.lower(), parts.path.rstrip("/")
@@ -105,14 +101,26 @@ def fill(template: str, name: str, value: str) -> str:
 
 
 class Connection:
-    """Sends one request at a time; opens itself when it must, through a proxy where one is set."""
+    """Sends one request at a time; opens itself when it must, through a proxy where one is set.
+
+    Redirects are not followed: the key goes to the destination alone.
+
+    Args:
+        to: the destination.
+        credential: where the key goes.
+        key: the key.
+        seconds: how long sending a request may take, and then its answer.
+
+    Raises:
+        InvalidKey: it cannot be one.
+    """
 
     def __init__(self, to: Destination, credential: Credential, key: str, seconds: float) -> None:
         self._to = to
         self._credential = credential
-        self._key = key
+        self._key = checked_key(key)
         self._seconds = seconds
-        self._http: http.client.HTTPConnection | None = None
+        self._http: Any = None
         self._proxied = ""
 
     def send(self, request: Request, *, compressed: bool = False) -> Answer:
@@ -121,60 +129,92 @@ class Connection:
         Raises:
             Broken: none came, or a part of one.
         """
-        used = self._http is not None
         try:
-            try:
-                return self._send(request, compressed=compressed)
-            except (http.client.RemoteDisconnected, ConnectionError):
-                # One that was open may have been closed for having been idle.
-                self.close()
-                if not used:
-                    raise
-                return self._send(request, compressed=compressed)
-        except (OSError, http.client.HTTPException) as error:
+            return self._send(request, compressed=compressed)
+        except (Broken, OSError, http.client.HTTPException) as error:
             self.close()
-            raise Broken(str(error) or type(error).__name__) from error
+            raise Broken(reason_of(error)) from None
+        except BaseException:
+            # Interrupted: what is left of the answer must not be taken for the next one.
+            self.close()
+            raise
 
     def _send(self, request: Request, *, compressed: bool) -> Answer:
-        connection = self._http or self._open()
         body, headers = request.body, {"Accept": "application/json", **request.headers}
         if request.body:
             headers["Content-Type"] = request.media
         if compressed:
             body = gzip.compress(body, GZIP_LEVEL, mtime=0)
             headers["Content-Encoding"] = "gzip"
-        path = self._proxied + self._to.prefix + request.path
-        if self._credential.place is Place.QUERY:
-            path += ("&" if "?" in path else "?") + urlencode({self._credential.name: self._key})
-        elif self._credential.place is Place.BEARER:
-            headers["Authorization"] = f"Bearer {self._key}"
-        else:
-            headers[self._credential.name] = self._key
+        if self._is_stale(request):
+            self.close()
+        used = self._http is not None
         try:
-            connection.request(request.method, path, body=body or None, headers=headers)
+            return self._exchange(request, body, headers)
+        except (http.client.RemoteDisconnected, ConnectionError):
+            # A connection that was open may have been closed for having been idle.
+            self.close()
+            if not used or not request.repeatable:
+                raise
+            return self._exchange(request, body, headers)
+
+    def _exchange(self, request: Request, body: bytes, headers: Mapping[str, str]) -> Answer:
+        connection = self._http or self._open()
+        path, all_headers = self._with_key(request.path, headers)
+        connection.sock.settimeout(self._seconds)
+        early = False
+        try:
+            connection.request(request.method, path, body=body or None, headers=all_headers)
         except (BrokenPipeError, ConnectionResetError):
             # It may have answered before it had read all, as to a body that is too large.
             if connection.sock is None:
                 raise
-            return self._read(connection, early=True)
-        return self._read(connection)
-
-    def _read(self, connection: http.client.HTTPConnection, *, early: bool = False) -> Answer:
+            connection.sock.settimeout(self._seconds)
+            early = True
         response = connection.getresponse()
-        body = response.read(MAX_ANSWER)
-        left = response.length
-        if left and len(body) < MAX_ANSWER:
-            raise http.client.IncompleteRead(body, left)
+        answer = response.whole()
         if early or response.will_close or not response.isclosed():
             self.close()
-        names = {name.lower(): value for name, value in response.getheaders()}
-        return Answer(response.status, names, body)
+        return self._without_key(answer)
 
-    def _open(self) -> http.client.HTTPConnection:
+    def _with_key(self, path: str, headers: Mapping[str, str]) -> tuple[str, Mapping[str, str]]:
+        path = self._proxied + self._to.prefix + path
+        match self._credential.place:
+            case Place.QUERY:
+                query = urlencode({self._credential.name: self._key})
+                return f"{path}{'&' if '?' in path else '?'}{query}", headers
+            case Place.BEARER:
+                return path, {**headers, "Authorization": f"Bearer {self._key}"}
+            case Place.HEADER:
+                return path, {**headers, self._credential.name: self._key}
+
+    def _without_key(self, answer: Answer) -> Answer:
+        """An answer in which the key, should the server repeat it, is replaced."""
+        if len(self._key) < MIN_REDACTED:
+            return answer
+        headers, body = dict(answer.headers), answer.body
+        for form in {self._key, quote(self._key, safe="")}:
+            body = body.replace(form.encode(), b"[key]")
+            headers = {name: value.replace(form, "[key]") for name, value in headers.items()}
+        return Answer(answer.status, headers, body)
+
+    def _is_stale(self, request: Request) -> bool:
+        """Whether the other side has closed an idle connection, or sent what nobody asked for.
+
+        Over TLS there may be something to read at any time. There a closed connection is noticed
+        when it is used; only what must not be sent twice does without it if in doubt.
+        """
+        if self._http is None or (self._to.scheme == "https" and request.repeatable):
+            return False
+        waiting = select.poll()
+        waiting.register(self._http.sock, select.POLLIN)
+        return bool(waiting.poll(0))
+
+    def _open(self) -> Any:
         self._http, self._proxied = _open(self._to)
         self._http.timeout = min(CONNECT_SECONDS, self._seconds)
+        self._http.response_class = Response
         self._http.connect()
-        self._http.sock.settimeout(self._seconds)
         return self._http
 
     def close(self) -> None:

@@ -3,28 +3,27 @@
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from random import uniform
 from time import monotonic
 
 from uptake.formats.outgoing import Unclear
-from uptake.model import clock
-from uptake.uploader.sending.connection import Answer, Broken, Connection, Destination
+from uptake.uploader.sending.answers import Answer, Broken, retry_after, words
+from uptake.uploader.sending.connection import Connection, Destination
 from uptake.uploader.sending.job import Halt, Job
 from uptake.uploader.sending.schedule import Schedule
 from uptake.uploader.tally import Tally
 
 LONGEST_WAIT = 3600.0
-"""Seconds that a `Retry-After` is honoured up to."""
+"""Seconds that an answer 429 may ask to wait; whoever asks for more is not waited for at all."""
+
+LONGEST_THROTTLE = 25 * 3600.0
+"""Seconds for which a receiver may answer 429 to everything: the longest windows are of a day."""
 
 AGAIN = {408, 425, 429}
 """Besides 5xx, the statuses after which the same request may go well (RFC 9110, 6585, 8470)."""
 
 START = 15.0
 """Seconds for which a receiver may be silent that has never answered: it may be starting."""
-
-WORDS = 200
-"""Characters of an answer that are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +76,7 @@ class Sender:
         self._may_compress = compressed is None and not to.is_here
         self._trials: dict[int, _Trial] = {}
         self._answered = 0.0
+        self._taken = monotonic()
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
@@ -136,7 +136,7 @@ class Sender:
             return
         self._tally.add(requests=1)
         self._tally.trouble = ""
-        self._answered = monotonic()
+        self._answered = self._taken = monotonic()
         del self._trials[id(job)]
         self._schedule.went_well()
         self._schedule.done(job, instead)
@@ -151,8 +151,8 @@ class Sender:
             case 404 | 405:
                 raise Halt(f"{url} has no such endpoint ({answer.status}): {said}")
             case status if status < 200 or 300 <= status < 400:
-                to = answer.headers.get("location", "nowhere")
-                raise Halt(f"{url} answers {status} and refers to {to}: give the final address")
+                to = words(answer.headers.get("location", "nowhere").encode("latin-1", "replace"))
+                raise Halt(f"{url} answers {status} and redirects to {to}: give the final address")
 
     @staticmethod
     def _settle(job: Job, answer: Answer) -> Sequence[Job]:
@@ -170,7 +170,12 @@ class Sender:
         self._tally.add(retries=1)
         self._tally.trouble = reason
         asked = 0.0 if answer is None else retry_after(answer)
-        if answer is not None and answer.status == 429:
+        throttled = answer is not None and answer.status == 429
+        if asked > (LONGEST_WAIT if throttled else max(self._retry.patience, self._retry.start)):
+            raise Halt(
+                f"{self._to.url} asks to wait for {round(asked):,} s ({reason}): run again then"
+            )
+        if throttled and asked and now - self._taken < LONGEST_THROTTLE:
             # To be asked to wait is an answer, however often.
             self._answered = trial.began = now
         alive = self._answered >= trial.began
@@ -186,22 +191,3 @@ class Sender:
         step = min(self._retry.longest, self._retry.first * 2 ** min(trial.failures - 1, 16))
         delay = step * uniform(0.5, 1.0)  # noqa: S311 - so that not all come back at once
         self._schedule.again(job, max(delay, asked), pause=asked)
-
-
-def retry_after(answer: Answer) -> float:
-    """Seconds for which an answer asks to be left alone (RFC 9110, 10.2.3), 0 if it does not."""
-    told = answer.headers.get("retry-after", "").strip()
-    if told.isdecimal():
-        seconds = float(told[:9])
-    else:
-        try:
-            seconds = parsedate_to_datetime(told).timestamp() - clock.now() / clock.MICROSECONDS
-        except ValueError:
-            return 0.0
-    return min(max(seconds, 0.0), LONGEST_WAIT)
-
-
-def words(body: bytes) -> str:
-    """The beginning of an answer in one line."""
-    text = " ".join(body[: 4 * WORDS].decode("utf-8", "replace").split())
-    return text[:WORDS] if text else "without a word"

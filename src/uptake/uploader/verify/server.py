@@ -1,25 +1,37 @@
 """What a server says that it holds of a user's samples, through its read API."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TypeVar
 from urllib.parse import quote, urlencode
 
 import msgspec
 import numpy as np
 
+from uptake.formats.base import MALFORMED
 from uptake.samples import columns
 from uptake.samples.digests import DayDigest, digests, identities
 from uptake.uploader.samples.index import Index
-from uptake.uploader.sending.connection import Broken, Connection, Request
+from uptake.uploader.sending.answers import Broken, retry_after, words
+from uptake.uploader.sending.connection import Connection, Request
 from uptake.uploader.sending.job import Halt
-from uptake.uploader.sending.sender import AGAIN, retry_after, words
+from uptake.uploader.sending.sender import AGAIN
 
 PREFIX = "/uptake/v1"
 PAGE = 1000
 NOTHING = b"urn:uptake:problem:not_found"
 """What the read API says of a user whom it does not know, and no other server."""
+
+MAX_PAGES = 10_000
+"""Pages of one question: ten million samples of a user and a metric in 31 days, more than one a
+second of each of three devices."""
+
+MAX_CURSOR = 4096
+"""Characters of a cursor."""
+
+LONGEST_WAIT = 300.0
+"""Seconds that an answer may ask to wait: somebody waits at a terminal for the comparison."""
 
 ATTEMPTS = 8
 FIRST_WAIT = 0.25
@@ -45,9 +57,21 @@ class _Sync(msgspec.Struct):
     next: str | None = None
 
 
+class _Sample(msgspec.Struct):
+    device_name: str
+    start_date: str
+    unit: str
+    value: float
+    device_version: str | None = None
+    end_date: str | None = None
+
+
 class _Page(msgspec.Struct):
-    samples: list[dict[str, Any]]
+    samples: list[_Sample]
     next: str | None
+
+
+_AnyPage = TypeVar("_AnyPage", _Sync, _Page)
 
 
 class Unreachable(Exception):
@@ -73,21 +97,13 @@ class Server:
             Unreachable: there is no answer.
             Halt: the key may not ask.
         """
-        found: list[DayDigest] = []
-        cursor: str | None = ""
-        while cursor is not None:
-            query = {"metric": metric, "limit": str(PAGE)} | ({"cursor": cursor} if cursor else {})
-            body = self._get(f"{PREFIX}/users/{quote(user_id, safe='')}/sync", query)
-            if body is None:
-                return []
-            page = _decode(body, _Sync)
-            found += [
-                DayDigest(device.device_name, _days(day.day), day.count, day.digest)
-                for device in page.devices
-                for day in device.days
-            ]
-            cursor = page.next
-        return found
+        path = f"{PREFIX}/users/{quote(user_id, safe='')}/sync"
+        return [
+            DayDigest(device.device_name, _days(day.day), day.count, day.digest)
+            for page in self._pages(path, {"metric": metric}, _Sync)
+            for device in page.devices
+            for day in device.days
+        ]
 
     def samples(self, user_id: str, metric: str, first: int, last: int) -> Index:
         """Identities of the samples that start from one day to another, with digests' second words.
@@ -96,33 +112,41 @@ class Server:
             Unreachable: there is no answer.
             Halt: the key may not ask.
         """
-        span = {"from": f"{day_text(first)}T00:00:00Z"}
+        query = {"metric": metric, "from": f"{day_text(first)}T00:00:00Z"}
         if last < LAST_DAY:
-            span["to"] = f"{day_text(last + 1)}T00:00:00Z"
-        held = self._samples(user_id, metric, span)
+            query["to"] = f"{day_text(last + 1)}T00:00:00Z"
         index = Index()
-        if held is not None:
-            index.note(identities(held), np.ascontiguousarray(digests(held)[1]))
+        path = f"{PREFIX}/users/{quote(user_id, safe='')}/samples"
+        for page in self._pages(path, query, _Page):
+            if page.samples:
+                held = _columns(page.samples)
+                index.note(identities(held), np.ascontiguousarray(digests(held)[1]))
         return index
 
-    def _samples(
-        self, user_id: str, metric: str, span: Mapping[str, str]
-    ) -> columns.Columns | None:
-        found: list[dict[str, Any]] = []
-        cursor: str | None = ""
-        while cursor is not None:
-            query = {"metric": metric, "limit": str(PAGE), **span}
-            query |= {"cursor": cursor} if cursor else {}
-            body = self._get(f"{PREFIX}/users/{quote(user_id, safe='')}/samples", query)
+    def _pages(
+        self, path: str, query: Mapping[str, str], kind: type[_AnyPage]
+    ) -> Iterator[_AnyPage]:
+        """The pages of a list; none where there is nothing.
+
+        A server is not believed that the list goes on for ever, or from where it has been.
+        """
+        cursors: set[str] = set()
+        cursor = ""
+        while True:
+            asked = {**query, "limit": str(PAGE)} | ({"cursor": cursor} if cursor else {})
+            body = self._get(path, asked)
             if body is None:
-                return None
-            page = _decode(body, _Page)
-            found += page.samples
+                return
+            page = _decode(body, kind)
+            yield page
+            if page.next is None:
+                return
+            cursors.add(cursor)
             cursor = page.next
-        if not found:
-            return None
-        names = ("device_name", "device_version", "start_date", "end_date", "unit", "value")
-        return columns.build(*([one[name] for one in found] for name in names))
+            if cursor in cursors:
+                raise Unreachable(f"{self._url} repeats a cursor: its list would never end")
+            if len(cursors) >= MAX_PAGES or len(cursor) > MAX_CURSOR:
+                raise Unreachable(f"{self._url} gives a list that does not end")
 
     def _get(self, path: str, query: Mapping[str, str]) -> bytes | None:
         """The body of an answer; None where there is nothing."""
@@ -139,7 +163,12 @@ class Server:
                 raise Halt(f"the key may not read from {self._url}: {words(answer.body)}")
             if answer.status in AGAIN or answer.status >= 500:
                 reason = words(answer.body)
-                time.sleep(max(retry_after(answer), FIRST_WAIT * 2**attempt))
+                asked_wait = retry_after(answer)
+                if asked_wait > LONGEST_WAIT:
+                    raise Unreachable(
+                        f"{self._url} asks to wait for {round(asked_wait):,} s: {reason}"
+                    )
+                time.sleep(max(asked_wait, FIRST_WAIT * 2**attempt))
                 continue
             if answer.status == 404 and NOTHING in answer.body:
                 return None
@@ -150,15 +179,23 @@ class Server:
         raise Unreachable(f"{self._url} gives no answer: {reason}")
 
 
-def _decode(body: bytes, kind: Any) -> Any:
+def _decode(body: bytes, kind: type[_AnyPage]) -> _AnyPage:
     try:
         return msgspec.json.decode(body, type=kind)
-    except (msgspec.MsgspecError, ValueError) as error:
-        raise Unreachable(f"an answer cannot be read: {error}") from error
+    except MALFORMED as error:
+        raise Unreachable(f"an answer cannot be read: {error}") from None
+
+
+def _columns(samples: Sequence[_Sample]) -> columns.Columns:
+    names = ("device_name", "device_version", "start_date", "end_date", "unit", "value")
+    try:
+        return columns.build(*([getattr(one, name) for one in samples] for name in names))
+    except (ValueError, KeyError, OverflowError) as error:
+        raise Unreachable(f"an answer has samples that cannot be read: {error}") from None
 
 
 def _days(text: str) -> int:
     try:
         return (datetime.fromisoformat(text).replace(tzinfo=UTC) - _EPOCH).days
     except ValueError as error:
-        raise Unreachable(f"an answer cannot be read: {error}") from error
+        raise Unreachable(f"an answer cannot be read: {error}") from None

@@ -1,0 +1,152 @@
+"""Answers of servers that need not mean well: read within a bound of bytes and of time."""
+
+import http.client
+import io
+import socket
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from time import monotonic
+from typing import Any
+
+import msgspec
+
+from uptake.model import clock
+
+MAX_ANSWER = 16 * 1024 * 1024
+"""Bytes of a body: a page of a thousand samples with the longest names has a few."""
+
+TOO_LARGE = f"the answer has more than {MAX_ANSWER >> 20} MiB"
+
+MAX_OVERHEAD = 1024 * 1024
+"""Bytes of an answer besides: its headers, interim answers, the sizes of chunks."""
+
+MAX_INTERIM = 20
+"""Interim answers (1xx) before the answer itself."""
+
+SHOWN_CHARACTERS = 200
+"""Characters of an answer that are shown."""
+
+LONGEST_WAIT = 999_999_999.0
+"""Seconds, over thirty years: whatever asks for more waits no longer."""
+
+
+class Broken(Exception):
+    """No whole answer came; what became of the request is not known."""
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """An answer; names of headers in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Bounded(io.RawIOBase):
+    """Reads from a socket until a deadline, and at most so many bytes.
+
+    The timeout of a socket is one of each read: with it alone, a server that sends a byte every
+    minute would be listened to for ever.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        # It keeps the socket open after its connection was closed, until all is read.
+        self._file = sock.makefile("rb", buffering=0)
+        self._deadline = monotonic() + (sock.gettimeout() or 0.0)
+        self._left = MAX_ANSWER + MAX_OVERHEAD
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        """Read what has come.
+
+        Raises:
+            TimeoutError: the deadline has passed.
+            Broken: the answer is too large.
+        """
+        seconds = self._deadline - monotonic()
+        if seconds <= 0:
+            raise TimeoutError("the answer takes too long")
+        if self._left <= 0:
+            raise Broken(TOO_LARGE)
+        self._sock.settimeout(seconds)
+        count = self._file.readinto(buffer) or 0
+        self._left -= count
+        return count
+
+    def close(self) -> None:
+        """Let go of the socket."""
+        self._file.close()
+        super().close()
+
+
+class Response(http.client.HTTPResponse):
+    """A response within bounds: the timeout that its socket has holds for all of it."""
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        debuglevel: int = 0,
+        method: str | None = None,
+        url: str | None = None,
+    ) -> None:
+        super().__init__(sock, debuglevel, method, url)
+        self.fp.close()
+        self.fp = io.BufferedReader(Bounded(sock))
+
+    def _read_status(self) -> tuple[str, int, str]:
+        """The status of the answer itself, after interim ones."""
+        for _ in range(MAX_INTERIM):
+            version, status, reason = super()._read_status()  # type: ignore[misc]
+            if not 100 <= status < 200 or status == http.client.SWITCHING_PROTOCOLS:
+                return version, status, reason
+            http.client.parse_headers(self.fp)
+        raise http.client.HTTPException(f"over {MAX_INTERIM} interim answers")
+
+    def whole(self) -> Answer:
+        """All of it.
+
+        Raises:
+            OSError, http.client.HTTPException: it breaks off.
+            Broken: it is too large.
+        """
+        body = self.read(MAX_ANSWER + 1)
+        if len(body) > MAX_ANSWER:
+            raise Broken(TOO_LARGE)
+        if self.length:
+            raise http.client.IncompleteRead(body, self.length)
+        headers = {name.lower(): value for name, value in self.getheaders()}
+        return Answer(self.status, headers, body)
+
+
+def reason_of(error: Exception) -> str:
+    """Why there is no answer, in words that repeat neither the request nor what came instead."""
+    if isinstance(error, Broken):
+        return str(error)
+    if isinstance(error, OSError):
+        return str(error)[:SHOWN_CHARACTERS] or type(error).__name__
+    if isinstance(error, http.client.IncompleteRead):
+        return "the answer was cut off"
+    return f"the answer is not HTTP ({type(error).__name__})"
+
+
+def retry_after(answer: Answer) -> float:
+    """Seconds for which an answer asks to be left alone (RFC 9110, 10.2.3), 0 if it does not."""
+    value = answer.headers.get("retry-after", "").strip()
+    if value.isdecimal() and value.isascii():
+        seconds = float(value[:18])
+    else:
+        try:
+            seconds = parsedate_to_datetime(value).timestamp() - clock.now() / clock.MICROSECONDS
+        except (ValueError, TypeError, IndexError, OverflowError):
+            return 0.0
+    return min(max(seconds, 0.0), LONGEST_WAIT)
+
+
+def words(body: bytes) -> str:
+    """The beginning of an answer in one line."""
+    text = " ".join(body[: 4 * SHOWN_CHARACTERS].decode("utf-8", "replace").split())
+    return text[:SHOWN_CHARACTERS] if text else "without a word"

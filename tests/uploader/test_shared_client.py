@@ -1,0 +1,148 @@
+"""One client for many threads, and what it does with a request that must not be sent twice."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from contract.pictures import encoded
+from uptake import Broken, Client, Sample
+from uptake.testing.live import LiveServer
+
+THREADS = 16
+EACH = 150
+"""Documents that each thread sends, and as many requests of other kinds."""
+
+
+def test_each_thread_gets_its_own_answers(live: LiveServer, tmp_path: Path) -> None:
+    """Sixteen threads with one client: every id leads to the document that was sent for it."""
+    live.command("projects", "create", "threads")
+    live.command("types", "add", "n", "--project", "threads")
+    scopes = ("user-data:write", "samples:write", "images:write")
+    with Client(live.url, live.create_key(*scopes, project="threads")) as client:
+
+        def send(thread: int) -> list[tuple[str, str]]:
+            """Documents with their ids; in between samples of which one in three is wrong."""
+            sent = []
+            for number in range(EACH):
+                user, name = str(1000 + thread), f"{thread}-{number}"
+                sent.append((client.send_document("n", user, {"name": name}).told, name))
+                wrong = number % 3
+                values = [-1 if i == wrong else 5 for i in range(3)]
+                start = f"2026-01-31T{number // 60:02d}:{number % 60:02d}:0"
+                samples = [
+                    Sample("Watch", f"{start}{i}Z", "count", value)
+                    for i, value in enumerate(values)
+                ]
+                outcomes = client.send_samples(user, "steps", samples)
+                assert [one.accepted for one in outcomes] == [i != wrong for i in range(3)]
+                if number % 50 == 0:
+                    image = client.send_image(user, encoded("PNG", thread + 1, number + 1))
+                    assert image.told.startswith("http")
+            return sent
+
+        with ThreadPoolExecutor(THREADS) as pool:
+            sent = dict(one for found in pool.map(send, range(THREADS)) for one in found)
+    assert len(sent) == THREADS * EACH
+    path = tmp_path / "documents.ndjson"
+    live.command("export", "documents", str(path), "--project", "threads")
+    rows = [msgspec.json.decode(line) for line in path.read_bytes().splitlines()]
+    assert {row["upload_id"]: row["data"]["name"] for row in rows} == sent
+
+
+class Counting:
+    """A server that takes requests and closes connections without an answer.
+
+    Attributes:
+        answers: requests of each connection that it does answer.
+        bodies: what it was sent.
+    """
+
+    def __init__(self, answers: int) -> None:
+        self.answers = answers
+        self.bodies: list[bytes] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def _run(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            with connection, connection.makefile("rb") as file:
+                for number in range(self.answers + 1):
+                    length = 0
+                    while (line := file.readline().strip().lower()) != b"":
+                        if line.startswith(b"content-length:"):
+                            length = int(line.partition(b":")[2])
+                    if not length:
+                        break
+                    self.bodies.append(file.read(length))
+                    if number < self.answers:
+                        body = b'{"uploadId": "1"}'
+                        head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n"
+                        connection.sendall(head.encode() + body)
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._listener.close()
+
+
+@contextmanager
+def counting(answers: int) -> Iterator[Counting]:
+    """Such a server."""
+    server = Counting(answers)
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+@pytest.mark.parametrize("answers", [0, 1, 3])
+def test_what_is_not_idempotent_is_never_sent_twice(answers: int) -> None:
+    """A document without an idempotency key may have arrived: the caller must know."""
+    with counting(answers) as server, Client(server.url, "k") as client:
+        for number in range(answers):
+            assert client.send_document("t", "u", {"n": number}).told == "1"
+        with pytest.raises(Broken):
+            client.send_document("t", "u", {"n": "lost"})
+        assert [b"lost" in body for body in server.bodies].count(True) == 1
+
+
+def test_what_is_idempotent_is_sent_again_on_a_new_connection() -> None:
+    """With a key the document is kept once; an idle connection may have been closed."""
+    with counting(1) as server, Client(server.url, "k") as client:
+        for number in range(3):
+            assert client.send_document("t", "u", {"n": number}, idempotency_key=f"{number}").told
+        assert [msgspec.json.decode(body)["data"]["n"] for body in server.bodies] == [0, 1, 1, 2, 2]
+
+
+def test_an_idle_connection_that_was_closed_costs_nothing() -> None:
+    """Also what must not be sent twice then goes over a new one."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            for _ in range(2):
+                connection, _ = listener.accept()
+                with connection:
+                    connection.recv(65536)
+                    connection.sendall(
+                        b'HTTP/1.1 200 OK\r\nContent-Length: 17\r\n\r\n{"uploadId": "1"}'
+                    )
+                closed.set()
+
+        closed = threading.Event()
+        thread = threading.Thread(target=serve)
+        thread.start()
+        with Client(f"http://127.0.0.1:{listener.getsockname()[1]}", "k") as client:
+            assert client.send_document("t", "u", {}).accepted
+            assert closed.wait(20)
+            assert client.send_document("t", "u", {}).accepted
+        thread.join()
