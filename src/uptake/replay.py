@@ -22,6 +22,17 @@ from uptake.store.records import KeptRejection, RejectionFilter
 from uptake.wiring import Services
 
 
+class Actor(msgspec.Struct, frozen=True):
+    """Who replays: the project and id of a key, and the user that the key is bound to, if any.
+
+    A bound key replays its own user's rejections alone, and what it replays is its own user's.
+    """
+
+    project: str
+    key_id: str
+    user: str | None = None
+
+
 class Replayed(msgspec.Struct, frozen=True):
     """What became of a replay.
 
@@ -48,8 +59,7 @@ class Replays(msgspec.Struct, frozen=True):
 
 def replay_page(  # noqa: PLR0913 - which rejections, and on whose behalf
     services: Services,
-    project: str,
-    key_id: str,
+    actor: Actor,
     wire: WireRequest,
     *,
     only: RejectionFilter,
@@ -63,32 +73,32 @@ def replay_page(  # noqa: PLR0913 - which rejections, and on whose behalf
         Problem: storage cannot be reached.
         StoreUnavailable: as of the store.
     """
-    page = rejections.page(services.store, project, only=only, cursor=cursor, limit=limit)
+    page = rejections.page(services.store, actor.project, only=only, cursor=cursor, limit=limit)
     replays = [
         # Each of a moment of its own, by which the receipts of one request are told apart.
-        replay(services, project, key_id, told.rejection_id, replace(wire, received_at=clock.now()))
+        replay(services, actor, told.rejection_id, replace(wire, received_at=clock.now()))
         for told in page.rejections
     ]
     return Replays(replays, page.next)
 
 
-def replay(
-    services: Services, project: str, key_id: str, rejection_id: str, wire: WireRequest
-) -> Replayed:
+def replay(services: Services, actor: Actor, rejection_id: str, wire: WireRequest) -> Replayed:
     """Try a rejection again, with the mended item where `wire` has a body.
 
     Raises:
         Unknown: there is no such rejection.
-        Problem: storage cannot be reached, or the endpoint's own decoding says so.
+        Problem: storage cannot be reached, the endpoint's own decoding says so, or the key is bound
+            to another user than the rejection or the item is about.
         StoreUnavailable: as of the store.
     """
-    kept = services.store.rejection(project, rejection_id)
+    kept = services.store.rejection(actor.project, rejection_id)
     if kept is None:
         raise Unknown(rejection_id)
+    _permit(actor, {kept.record.user_id})
     if kept.resolved_by is not None:
         return Replayed(rejection_id, "resolved", kept.resolved_by)
     refused = _refusal(services, kept, wire.body)
-    judged = _judge(services, project, key_id, kept, refused, wire)
+    judged = _judge(services, actor, kept, refused, wire)
     if not judged.items:
         faults = [fault for refusal in judged.refusals for fault in refusal.faults]
         return Replayed(rejection_id, "refused", None, tuple(faults))
@@ -96,6 +106,11 @@ def replay(
     told = receipt(judged, written)
     faults = [fault for refusal in told.refusals for fault in refusal.faults]
     return Replayed(rejection_id, "accepted", wire.request_id, tuple(faults))
+
+
+def _permit(actor: Actor, user_ids: set[str]) -> None:
+    if actor.user is not None and user_ids - {actor.user}:
+        raise Problem(Kinds.FORBIDDEN, "The key is bound to another user")
 
 
 def _refusal(services: Services, kept: KeptRejection, mended: bytes) -> Refusal:
@@ -109,13 +124,8 @@ def _refusal(services: Services, kept: KeptRejection, mended: bytes) -> Refusal:
     return Refusal(record.faults, raw, record.position, record.user_id, context=record.context)
 
 
-def _judge(  # noqa: PLR0913, PLR0917 - a replay has two requests
-    services: Services,
-    project: str,
-    key_id: str,
-    kept: KeptRejection,
-    refused: Refusal,
-    wire: WireRequest,
+def _judge(
+    services: Services, actor: Actor, kept: KeptRejection, refused: Refusal, wire: WireRequest
 ) -> Judged:
     record = kept.record
     item = item_again(refused)
@@ -123,10 +133,11 @@ def _judge(  # noqa: PLR0913, PLR0917 - a replay has two requests
         submission = decode_again(ENDPOINTS[record.format], refused, wire)
     else:
         submission = Submission((item,))
+    _permit(actor, submission.user_ids)
     items = tuple(_once(item, record.rejection_id) for item in submission.items)
     origin = Origin(
-        project,
-        key_id,
+        actor.project,
+        actor.key_id,
         record.format,
         wire.request_id,
         wire.received_at,

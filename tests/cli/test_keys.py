@@ -48,6 +48,17 @@ def test_create_without_json_prints_the_key_alone(uptake: Uptake) -> None:
     assert re.fullmatch(r"up_[A-Za-z0-9_-]{32}\n", made.out)
 
 
+def test_a_bound_key_with_admin_says_what_it_is_good_for(uptake: Uptake) -> None:
+    """On standard error; the key alone is on standard output."""
+    made = uptake("keys", "create", "--scope", "admin", "--user", "42")
+    assert (made.status, made.out.count("\n")) == (0, 1)
+    assert made.err == (
+        "Note: a key bound to a user has admin for that user's data alone; "
+        "operations on the whole project need a key without --user.\n"
+    )
+    assert uptake("keys", "create", "--scope", "data:read", "--user", "42").err == ""
+
+
 def test_no_two_keys_are_alike(uptake: Uptake) -> None:
     """Neither their ids nor their secrets."""
     one, two = (uptake("keys", "create", "--scope", "data:read", "--json").json for _ in range(2))

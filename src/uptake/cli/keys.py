@@ -18,6 +18,11 @@ SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 MAX_SECONDS = 100 * 365 * 86400
 MAX_REQUESTS = 1_000_000_000
 
+BOUND_NOTE = (
+    "Note: a key bound to a user has {scopes} for that user's data alone; "
+    "operations on the whole project need a key without --user."
+)
+
 app = typer.Typer(help="Keys: made for a project, told once, kept only as a hash.")
 
 
@@ -47,6 +52,8 @@ def create(  # noqa: PLR0913, PLR0917 - one parameter an option
             raise typer.BadParameter(f"--scope {name!r}: one of {', '.join(SCOPES)}")
     if user is not None and (fault := user_id_fault(user)):
         raise typer.BadParameter(f"--user {fault}")
+    if user is not None and (limited := sorted({"admin", "data:erase"} & set(scope))):
+        typer.echo(BOUND_NOTE.format(scopes=" and ".join(limited)), err=True)
     allowed = None if rate is None else parse_rate(rate)
     seconds = None if expires is None else parse_span(expires)
     with opened(data_dir, database) as store:

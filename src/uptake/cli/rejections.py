@@ -25,7 +25,7 @@ from uptake.model import clock, ids
 from uptake.model.problems import Problem
 from uptake.model.submission import Fault
 from uptake.reading import BadCursor, Unknown, rejections
-from uptake.replay import Replayed, replay, replay_page
+from uptake.replay import Actor, Replayed, replay, replay_page
 from uptake.samples.times import TICKS
 from uptake.store.base import DEFAULT_PROJECT
 from uptake.store.records import RejectionFilter
@@ -189,7 +189,7 @@ def replay_rejections(  # noqa: PLR0913, PLR0917 - one parameter an option
         if rejection_id is None:
             return _replay_all(services, project, only, json=json)
         wire = _wire(b"" if item is None else item.read_bytes())
-        told = replay(services, project, NO_KEY, rejection_id, wire)
+        told = replay(services, Actor(project, NO_KEY), rejection_id, wire)
     if json:
         print_json(told)
     else:
@@ -204,7 +204,12 @@ def _replay_all(services: Services, project: str, only: RejectionFilter, *, json
     with counting("rejections", None) as advance:
         while True:
             page = replay_page(
-                services, project, NO_KEY, _wire(b""), only=only, cursor=cursor, limit=AT_ONCE
+                services,
+                Actor(project, NO_KEY),
+                _wire(b""),
+                only=only,
+                cursor=cursor,
+                limit=AT_ONCE,
             )
             for told in page.replays:
                 counts[told.outcome] += 1

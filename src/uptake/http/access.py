@@ -1,11 +1,13 @@
-"""Who may do what: the key of a request, found where it may stand, and what it permits."""
+"""Who may do what: each route declares a permission, and every request's key is checked for it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
+from dataclasses import dataclass
+from enum import Enum
 from functools import partial
 from time import monotonic
-from typing import TYPE_CHECKING
-from urllib.parse import parse_qs
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, unquote
 
 from uptake.formats.base import Credential, Endpoint, Place
 from uptake.model import clock, ids
@@ -14,6 +16,9 @@ from uptake.store.base import Registry, StoreUnavailable
 from uptake.store.records import Key
 
 if TYPE_CHECKING:
+    from litestar.connection import ASGIConnection
+    from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
+
     from uptake.http.executors import BoundedExecutor
 
 SCOPES = (
@@ -34,6 +39,59 @@ MAX_TRUSTED = 10_000
 
 seen_key: ContextVar[str | None] = ContextVar("seen_key", default=None)
 """Id of the key that this request carries, valid or not, for its log line; None while unknown."""
+
+
+class About(Enum):
+    """Whose data an operation is about, which decides what a key bound to a user may do with it."""
+
+    NONE = "no data of users: answered without a key"
+    UPLOAD = "the users named in an upload; a bound key uploads for its user, else 403"
+    USER_IN_PATH = "the user in the path; a bound key reads its own user, else 403"
+    USER_IN_QUERY = "the user in the query; a bound key names its own user, else 403"
+    OWNER = "the user that a record belongs to; for a bound key other users' records are 403"
+    PROJECT = "all users of the project, or its settings; a bound key gets 403"
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """What a request needs: the scope of its key, and whose data the operation is about."""
+
+    scope: str
+    about: About
+
+
+PUBLIC = Permission("", About.NONE)
+"""Health, metrics, the OpenAPI document, and images, whose names cannot be guessed."""
+
+DECLARED = "permission"
+"""The option of a route handler that holds its `Permission`."""
+
+USER_PARAMETER = "user_id"
+"""The path parameter of routes that are about the user in their path."""
+
+OPTIONS = {"OPTIONS"}
+"""What the framework answers by itself for every path: which methods there are."""
+
+
+class UndeclaredRoute(Exception):
+    """A route does not declare its permission."""
+
+
+def require_declared(handlers: "Iterable[HTTPRouteHandler]") -> None:
+    """Check that every route declares its permission, before the first request is served.
+
+    Raises:
+        UndeclaredRoute: one does not, or has no user in its path although it says so.
+    """
+    for handler in handlers:
+        if handler.http_methods == OPTIONS:
+            continue
+        permission = handler.opt.get(DECLARED)
+        if not isinstance(permission, Permission):
+            raise UndeclaredRoute(f"{sorted(handler.paths)} has no `{DECLARED}=`")
+        in_path = all(f"{{{USER_PARAMETER}:" in path for path in handler.paths)
+        if permission.about is About.USER_IN_PATH and not in_path:
+            raise UndeclaredRoute(f"{sorted(handler.paths)} has no {{{USER_PARAMETER}}}")
 
 
 class Access:
@@ -68,6 +126,35 @@ class Access:
             await self._spend(key, now)
         return key
 
+    async def guard(
+        self, connection: "ASGIConnection[Any, Any, Any, Any]", handler: "BaseRouteHandler"
+    ) -> None:
+        """Admit a request by the permission that its route declares, before its body is read.
+
+        Uploads are admitted by `Ingest`, as each vendor has its own place for the key.
+
+        Raises:
+            Problem: as `admit`; `FORBIDDEN` for a bound key that asks about anybody else.
+        """
+        permission = handler.opt.get(DECLARED)
+        if permission is None and getattr(handler, "http_methods", None) != OPTIONS:
+            raise Problem(Kinds.FORBIDDEN)
+        if permission is None or permission.about in {About.NONE, About.UPLOAD}:
+            return
+        headers = {
+            name.decode("latin-1").lower(): value.decode("latin-1")
+            for name, value in connection.scope["headers"]
+        }
+        key = await self.admit(bearer(headers), permission.scope)
+        match permission.about:
+            case About.USER_IN_PATH:
+                permit_users(key, {unquote(connection.path_params[USER_PARAMETER])})
+            case About.PROJECT if key.user is not None:
+                raise Problem(
+                    Kinds.FORBIDDEN, "A key bound to a user cannot do this for the whole project"
+                )
+        connection.scope["state"]["key"] = key
+
     async def _find(self, secret: str) -> Key | None:
         digest = ids.key_digest(secret)
         trusted = self._trusted.get(digest)
@@ -100,14 +187,32 @@ class Access:
             raise Problem(Kinds.RATE_LIMITED, message, retry_after=wait)
 
 
-def permit_users(key: Key, user_ids: set[str]) -> None:
-    """Let a key that is bound to a user speak for that user alone.
+def permit_users(key: Key, user_ids: Iterable[str | None]) -> None:
+    """Let a key that is bound to a user act for that user alone.
+
+    The ids of records cannot be guessed, so 403 for another user's record, where an id that nobody
+    has is 404, gives nothing away.
+
+    Args:
+        key: of the request.
+        user_ids: of the users it is about; None where that is not known.
 
     Raises:
         Problem: `FORBIDDEN`.
     """
-    if key.user is not None and user_ids - {key.user}:
+    if key.user is not None and set(user_ids) - {key.user}:
         raise Problem(Kinds.FORBIDDEN, "The key is bound to another user")
+
+
+def user_in_query(key: Key, user_id: str | None) -> str | None:
+    """The user to ask about: the one in the query; for a bound key its own, named or not.
+
+    Raises:
+        Problem: `FORBIDDEN`, for a bound key that names another.
+    """
+    if user_id is not None:
+        permit_users(key, {user_id})
+    return user_id if user_id is not None else key.user
 
 
 def find_credential(

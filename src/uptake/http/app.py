@@ -10,13 +10,14 @@ from litestar import Litestar, Request, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.response.base import ASGIResponse
+from litestar.routes import HTTPRoute
 from litestar.types import ASGIApp
 
 from uptake import __version__, settings, wiring
 from uptake.formats import FORMATS
 from uptake.formats.base import Endpoint, Format, WireRequest
 from uptake.http import lifeline, log, problems, telemetry
-from uptake.http.access import Access
+from uptake.http.access import PUBLIC, About, Access, Permission, require_declared
 from uptake.http.address import reached_at
 from uptake.http.api.routes import PREFIX, api_routes
 from uptake.http.api.segments import segment_routes
@@ -86,12 +87,13 @@ def build(services: Services, write_line: Callable[[bytes], object]) -> ASGIApp:
     app = Litestar(
         [
             *uploads,
-            *api_routes(services, access, stopping, threads),
-            segment_routes(PREFIX, services.segments, access, threads),
+            *api_routes(services, stopping, threads),
+            segment_routes(PREFIX, services.segments, threads),
             *health_routes(services, stopping, threads.health),
             image_route(services, threads),
             _openapi_route(services.public_url),
         ],
+        guards=[access.guard],
         exception_handlers={Exception: problems.Handler(services.public_url)},
         openapi_config=OpenAPIConfig(
             title="Uptake",
@@ -103,6 +105,12 @@ def build(services: Services, write_line: Callable[[bytes], object]) -> ASGIApp:
         ),
         lifespan=[lifespan],
         request_max_body_size=None,
+    )
+    require_declared(
+        handler
+        for route in app.routes
+        if isinstance(route, HTTPRoute) and not route.path.startswith("/schema")
+        for handler in route.route_handlers
     )
     return telemetry.Telemetry(Drain(stopping.watching(app)), write_line)
 
@@ -116,7 +124,9 @@ def _upload(
     for name, identifier in names.items():
         path = path.replace(f"{{{name}}}", f"{{{identifier}:str}}")
 
-    @post(path, name=endpoint.name, include_in_schema=False, status_code=200)
+    needed = Permission(endpoint.scope, About.UPLOAD)
+
+    @post(path, name=endpoint.name, include_in_schema=False, status_code=200, permission=needed)
     async def upload(request: Request[Any, Any, Any]) -> ASGIResponse:
         scope = request.scope
         headers = header_map(scope["headers"])
@@ -145,7 +155,7 @@ def _names(path: str) -> list[str]:
 def _openapi_route(configured_url: str) -> HTTPRouteHandler:
     built: dict[str, Any] = {}
 
-    @get(["/openapi.json", f"{PREFIX}/openapi.json"], include_in_schema=False)
+    @get(["/openapi.json", f"{PREFIX}/openapi.json"], include_in_schema=False, permission=PUBLIC)
     async def openapi(request: Request[Any, Any, Any]) -> dict[str, Any]:
         if not built:
             built.update(document(request.app.openapi_schema.to_schema(), configured_url))

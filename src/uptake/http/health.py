@@ -8,6 +8,7 @@ from msgspec import Struct
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from uptake.http.access import PUBLIC
 from uptake.http.api.asking import PROBLEMS
 from uptake.http.api.routes import PREFIX
 from uptake.http.executors import BoundedExecutor
@@ -28,7 +29,11 @@ def health_routes(
 ) -> list[HTTPRouteHandler]:
     """The routes, over these services, which are asked in this executor."""
 
-    @get(["/health/live", f"{PREFIX}/health/live"], summary="Does the process answer?")
+    @get(
+        ["/health/live", f"{PREFIX}/health/live"],
+        summary="Does the process answer?",
+        permission=PUBLIC,
+    )
     async def live() -> Health:
         """Asks nothing of storage, so that a restart is not tried for what it cannot mend."""
         return Health()
@@ -37,6 +42,7 @@ def health_routes(
         ["/health/ready", f"{PREFIX}/health/ready"],
         responses={503: PROBLEMS[503]},
         summary="Can requests be served?",
+        permission=PUBLIC,
     )
     async def ready() -> Health:
         """Reads from the store; 503 while it cannot, and once the server is to stop."""
@@ -47,7 +53,7 @@ def health_routes(
             raise Problem(Kinds.UNAVAILABLE) from error
         return Health()
 
-    @get("/metrics", include_in_schema=False)
+    @get("/metrics", include_in_schema=False, permission=PUBLIC)
     async def metrics() -> Response[bytes]:
         registry = REGISTRY
         if "PROMETHEUS_MULTIPROC_DIR" in os.environ:

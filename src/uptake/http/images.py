@@ -11,6 +11,7 @@ from litestar.response.base import ASGIResponse
 
 from uptake.blobs import Blobs, BlobsUnavailable
 from uptake.formats.base import IMAGES_PATH
+from uptake.http.access import PUBLIC
 from uptake.http.executors import BoundedExecutor, Executors
 from uptake.http.ingest import header_map
 from uptake.http.ranges import Unsatisfiable, wanted
@@ -48,6 +49,7 @@ def image_route(services: Services, executors: Executors) -> HTTPRouteHandler:
         IMAGES_PATH + "{name:str}",
         http_method=[HttpMethod.GET, HttpMethod.HEAD],
         include_in_schema=False,
+        permission=PUBLIC,
     )
     async def get_image(request: Request[Any, Any, Any], name: str) -> ASGIResponse:
         image = await executors.reads.run(partial(find, name), request.receive)

@@ -1,18 +1,16 @@
 """What the routes of `/uptake/v1` share: who asks, how, and what can go wrong."""
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any, TypeVar
 
 from litestar import Request
-from litestar.connection import ASGIConnection
-from litestar.handlers import BaseRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import Parameter
 
 from uptake.http import limits
-from uptake.http.access import Access, bearer
+from uptake.http.access import About, Permission
 from uptake.http.executors import BoundedExecutor
 from uptake.http.ingest import header_map
 from uptake.http.problems import PROBLEM_JSON, ProblemDetails, problem_of
@@ -26,7 +24,6 @@ DEFAULT_LIMIT = 1000
 
 Result = TypeVar("Result")
 AnyRequest = Request[Any, Any, Any]
-AnyConnection = ASGIConnection[Any, Any, Any, Any]
 Limit = Annotated[int, Parameter(ge=1, le=MAX_LIMIT, description="Entries of a page")]
 Cursor = Annotated[str | None, Parameter(description="The `next` of the page before")]
 Moment = "ISO 8601; without an offset, UTC"
@@ -54,26 +51,11 @@ PROBLEMS = documented(
     Kinds.UNAVAILABLE,
 )
 
-Guard = Callable[[AnyConnection, BaseRouteHandler], Awaitable[None]]
-
-
-def guard(access: Access, scope: str, *, unbound: bool = False) -> Guard:
-    """Admits requests with a key of this scope, before anything else of them is looked at.
-
-    Args:
-        access: knows the keys.
-        scope: what the key must permit.
-        unbound: whether the key must not be bound to a user, the answer being about everybody.
-    """
-
-    async def admit(connection: AnyConnection, _handler: BaseRouteHandler) -> None:
-        secret = bearer(header_map(connection.scope["headers"]))
-        key = await access.admit(secret, scope)
-        if unbound and key.user is not None:
-            raise Problem(Kinds.FORBIDDEN, "The key is bound to a user")
-        connection.scope["state"]["key"] = key
-
-    return admit
+READ_USER = Permission("data:read", About.USER_IN_PATH)
+READ_RECORD = Permission("data:read", About.OWNER)
+READ_PROJECT = Permission("data:read", About.PROJECT)
+ERASE_PROJECT = Permission("data:erase", About.PROJECT)
+ADMINISTER = Permission("admin", About.PROJECT)
 
 
 def key_of(request: AnyRequest) -> Key:

@@ -8,14 +8,14 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import Parameter
 from msgspec import Struct
 
-from uptake.http.access import permit_users
+from uptake.http.access import About, Permission
 from uptake.http.api.asking import (
     DEFAULT_LIMIT,
+    ERASE_PROJECT,
     PROBLEMS,
     AnyRequest,
     Asking,
     Cursor,
-    Guard,
     Limit,
     key_of,
     sound_id,
@@ -32,15 +32,16 @@ AfterErasure = Annotated[
 ]
 
 
+ERASE_USER = Permission("data:erase", About.USER_IN_PATH)
+
+
 class Consent(Struct, frozen=True):
     """Whether a user is let in again: false where it was not kept out."""
 
     readmitted: bool
 
 
-def erasure_routes(
-    services: Services, may_erase: Guard, executors: Executors
-) -> list[HTTPRouteHandler]:
+def erasure_routes(services: Services, executors: Executors) -> list[HTTPRouteHandler]:
     """The routes, over these services."""
     store = services.store
     eraser = Eraser(store, services.blobs)
@@ -49,20 +50,20 @@ def erasure_routes(
     @delete(
         "/users/{user_id:str}",
         status_code=200,
-        guards=[may_erase],
+        permission=ERASE_USER,
         responses=PROBLEMS,
         summary="Erase all that is kept about a user",
     )
     async def erase_user(request: AnyRequest, user_id: str) -> erasures.ErasureReceipt:
         """And keep out what is still on its way. Someone unknown can be erased as well."""
-        key, user_id = key_of(request), _user(request, user_id)
+        key, user_id = key_of(request), _user(user_id)
         return erasures.erasure_receipt(
             await slow.change(request, eraser.erase, key.project, user_id)
         )
 
     @put(
         "/users/{user_id:str}/consent",
-        guards=[may_erase],
+        permission=ERASE_USER,
         responses=PROBLEMS,
         summary="Let an erased user in again",
     )
@@ -70,30 +71,33 @@ def erasure_routes(
         request: AnyRequest, user_id: str, after_erasure: AfterErasure
     ) -> Consent:
         """Nothing of what was erased comes back; what is sent from now on is kept."""
-        key, user_id = key_of(request), _user(request, user_id)
+        key, user_id = key_of(request), _user(user_id)
         if not after_erasure:
             raise Problem(Kinds.BAD_REQUEST, "after_erasure must be true")
         return Consent(await reads.change(request, store.readmit, key.project, user_id))
 
-    @get("/erasures", guards=[may_erase], responses=PROBLEMS, summary="What was erased")
+    @get(
+        "/erasures",
+        permission=ERASE_PROJECT,
+        responses=PROBLEMS,
+        summary="What was erased",
+    )
     async def list_erasures(
         request: AnyRequest, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT
     ) -> erasures.ErasurePage:
         """In the order in which it was."""
-        permit_users(key_of(request), {""})
         return await reads.ask(
             request, erasures.page, store, key_of(request).project, cursor, limit
         )
 
     @get(
         "/erasures/{erasure_id:str}",
-        guards=[may_erase],
+        permission=ERASE_PROJECT,
         responses=PROBLEMS,
         summary="The receipt of an erasure",
     )
     async def get_erasure(request: AnyRequest, erasure_id: str) -> erasures.ErasureReceipt:
         """As it was given when the user was erased; `finished_at` may have come since."""
-        permit_users(key_of(request), {""})
         return await reads.ask(
             request, erasures.erasure, store, key_of(request).project, sound_id(erasure_id)
         )
@@ -101,9 +105,8 @@ def erasure_routes(
     return [erase_user, readmit_user, list_erasures, get_erasure]
 
 
-def _user(request: AnyRequest, part: str) -> str:
+def _user(part: str) -> str:
     user_id = unquote(part)
     if user_id_fault(user_id) is not None:
         raise Problem(Kinds.NOT_FOUND)
-    permit_users(key_of(request), {user_id})
     return user_id

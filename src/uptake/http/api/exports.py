@@ -33,12 +33,12 @@ from uptake.exports import (
     media_type_of,
     suffix_of,
 )
-from uptake.http.access import permit_users
+from uptake.http.access import About, Permission, user_in_query
 from uptake.http.api.asking import (
     PROBLEMS,
+    READ_USER,
     AnyRequest,
     Asking,
-    Guard,
     Moment,
     documented,
     instant,
@@ -55,6 +55,8 @@ from uptake.reading.users import require
 from uptake.wiring import Services
 
 ZIP = "application/zip"
+
+EXPORT = Permission("data:read", About.USER_IN_QUERY)
 
 Text = str | None
 UserId = Annotated[Text, QueryParameter(name="user", description="Only what is about this user")]
@@ -118,7 +120,7 @@ class _ArchiveOperation(Operation):
 
 
 def export_routes(
-    services: Services, stopping: Stopping, may_read: Guard, executors: Executors
+    services: Services, stopping: Stopping, executors: Executors
 ) -> list[HTTPRouteHandler]:
     """The routes, over these services."""
     store, exports = services.store, Exports(stopping, executors.exports)
@@ -126,7 +128,7 @@ def export_routes(
 
     @get(
         "/exports/{kind:str}",
-        guards=[may_read],
+        permission=EXPORT,
         operation_class=_ExportOperation,
         responses=_TOLD,
         summary="A project's data as a file",
@@ -146,7 +148,9 @@ def export_routes(
     ) -> ASGIResponse:
         """All of it or a part, as it is at this moment, streamed in constant memory."""
         key = key_of(request)
-        permit_users(key, {user or ""})
+        if key.user is not None and user is None:
+            raise Problem(Kinds.FORBIDDEN, "The key is bound to a user: name that user in `user`")
+        user = user_in_query(key, user)
         try:
             packed = compression_of(form, compression)
         except NotPossible as error:
@@ -176,7 +180,7 @@ def export_routes(
 
     @get(
         "/users/{user_id:str}/archive",
-        guards=[may_read],
+        permission=READ_USER,
         operation_class=_ArchiveOperation,
         responses=PROBLEMS,
         summary="Everything about a user",
@@ -185,7 +189,6 @@ def export_routes(
         """As a zip file: profile, samples, documents, images, rejections, and what they are."""
         key = key_of(request)
         user_id = unquote(user_id)
-        permit_users(key, {user_id})
         return await exports.answer(
             _archived(services, key.project, user_id),
             request.scope["state"]["request_id"],

@@ -5,18 +5,17 @@ from typing import Annotated, Any
 from litestar import get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import Parameter, QueryParameter
-from msgspec.structs import replace
 
 from uptake.formats.base import JSON_LIMIT, WireRequest
-from uptake.http.access import permit_users
+from uptake.http.access import About, Permission, permit_users, user_in_query
 from uptake.http.address import public_url
 from uptake.http.api.asking import (
     DEFAULT_LIMIT,
     PROBLEMS,
+    READ_RECORD,
     AnyRequest,
     Asking,
     Cursor,
-    Guard,
     Limit,
     Moment,
     instant,
@@ -29,10 +28,14 @@ from uptake.http.limits import read_body
 from uptake.model import clock
 from uptake.model.problems import Kinds, Problem
 from uptake.reading import rejections
-from uptake.replay import Replayed, Replays, replay, replay_page
+from uptake.replay import Actor, Replayed, Replays, replay, replay_page
 from uptake.samples.times import TICKS
-from uptake.store.records import RejectionFilter
+from uptake.store.records import Key, RejectionFilter
 from uptake.wiring import Services
+
+LIST = Permission("data:read", About.USER_IN_QUERY)
+REPLAY = Permission("admin", About.OWNER)
+REPLAY_LIST = Permission("admin", About.USER_IN_QUERY)
 
 REPLAYED_AT_ONCE = 100
 """Rejections tried again in one request, unless it asks for fewer."""
@@ -52,13 +55,16 @@ From = Annotated[
 To = Annotated[Text, Parameter(description=f"Received before. {Moment}")]
 
 
-def refusal_routes(
-    services: Services, may_read: Guard, executors: Executors
-) -> list[HTTPRouteHandler]:
+def refusal_routes(services: Services, executors: Executors) -> list[HTTPRouteHandler]:
     """What was refused, and what became of a request."""
     store, reads = services.store, Asking(executors.reads)
 
-    @get("/rejections", guards=[may_read], responses=PROBLEMS, summary="What was refused, and why")
+    @get(
+        "/rejections",
+        permission=LIST,
+        responses=PROBLEMS,
+        summary="What was refused, and why",
+    )
     async def list_rejections(  # noqa: PLR0913, PLR0917 - what can be asked for
         request: AnyRequest,
         format: Format = None,  # noqa: A002 - the query's name
@@ -73,8 +79,8 @@ def refusal_routes(
         limit: Limit = DEFAULT_LIMIT,
     ) -> rejections.RejectionPage:
         """In the order of receipt. A key that is bound to a user sees what is known to be its."""
+        user_id = user_in_query(key_of(request), user_id)
         only = _filter(format, code, key_id, user_id, request_id, resolved, since, to)
-        only = _for(request, only)
         return await reads.ask(
             request,
             rejections.page,
@@ -87,7 +93,7 @@ def refusal_routes(
 
     @get(
         "/rejections/{rejection_id:str}",
-        guards=[may_read],
+        permission=READ_RECORD,
         responses=PROBLEMS,
         summary="A refused item",
     )
@@ -102,12 +108,12 @@ def refusal_routes(
             key.project,
             sound_id(rejection_id),
         )
-        permit_users(key, {found.user_id or ""})
+        permit_users(key, [found.user_id])
         return found
 
     @get(
         "/requests/{request_id:str}",
-        guards=[may_read],
+        permission=READ_RECORD,
         responses=PROBLEMS,
         summary="What became of a request",
     )
@@ -117,22 +123,20 @@ def refusal_routes(
         found = await reads.ask(
             request, rejections.receipts, store, key.project, sound_id(request_id)
         )
-        permit_users(key, {told.user_id or "" for told in found.submissions})
+        permit_users(key, [outcomes.user_id for outcomes in found.submissions])
         return found
 
     return [list_rejections, get_rejection, get_request]
 
 
-def replay_routes(
-    services: Services, may_replay: Guard, executors: Executors
-) -> list[HTTPRouteHandler]:
+def replay_routes(services: Services, executors: Executors) -> list[HTTPRouteHandler]:
     """What was refused, tried again."""
     slow = Asking(executors.slow)
 
     @post(
         "/rejections/{rejection_id:str}/replay",
         status_code=200,
-        guards=[may_replay],
+        permission=REPLAY,
         responses=PROBLEMS,
         summary="Try a refused item again",
     )
@@ -142,13 +146,13 @@ def replay_routes(
         mended = await read_body(request.receive, headers, JSON_LIMIT)
         key, wire = key_of(request), _wire(request, services, mended)
         return await slow.change(
-            request, replay, services, key.project, key.id, sound_id(rejection_id), wire
+            request, replay, services, _actor(key), sound_id(rejection_id), wire
         )
 
     @post(
         "/rejections/replay",
         status_code=200,
-        guards=[may_replay],
+        permission=REPLAY_LIST,
         responses=PROBLEMS,
         summary="Try refused items again",
     )
@@ -167,14 +171,14 @@ def replay_routes(
         ] = REPLAYED_AT_ONCE,
     ) -> Replays:
         """A page of those that were not replayed yet; go on with `next` until it is null."""
-        only = _filter(format, code, key_id, user_id, request_id, False, since, to)
         key, wire = key_of(request), _wire(request, services, b"")
+        user_id = user_in_query(key, user_id)
+        only = _filter(format, code, key_id, user_id, request_id, False, since, to)
         return await slow.change(
             request,
             replay_page,
             services,
-            key.project,
-            key.id,
+            _actor(key),
             wire,
             only=only,
             cursor=cursor,
@@ -182,6 +186,10 @@ def replay_routes(
         )
 
     return [replay_one, replay_many]
+
+
+def _actor(key: Key) -> Actor:
+    return Actor(key.project, key.id, key.user)
 
 
 def _wire(request: AnyRequest, services: Services, body: bytes) -> WireRequest:
@@ -202,11 +210,3 @@ def _filter(*texts: Any) -> RejectionFilter:
 
 def _moment(name: str, text: str | None) -> int | None:
     return None if text is None else instant(name, text, 0) // _TICKS_IN_MICROSECOND
-
-
-def _for(request: AnyRequest, only: RejectionFilter) -> RejectionFilter:
-    key = key_of(request)
-    if key.user is None:
-        return only
-    permit_users(key, {only.user_id or key.user})
-    return replace(only, user_id=key.user)

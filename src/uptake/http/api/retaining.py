@@ -6,7 +6,7 @@ import msgspec
 from litestar import get, post, put
 from litestar.handlers import HTTPRouteHandler
 
-from uptake.http.api.asking import PROBLEMS, AnyRequest, Asking, Guard, key_of
+from uptake.http.api.asking import ADMINISTER, PROBLEMS, AnyRequest, Asking, key_of
 from uptake.http.executors import Executors
 from uptake.intake.retain import MAX_DAYS, MAX_RULES, RULE_TYPE, Due, due, faults_of
 from uptake.model import clock
@@ -41,14 +41,17 @@ class Preview(msgspec.Struct, frozen=True):
     rules: list[Due]
 
 
-def retention_routes(
-    services: Services, may_administer: Guard, executors: Executors
-) -> list[HTTPRouteHandler]:
+def retention_routes(services: Services, executors: Executors) -> list[HTTPRouteHandler]:
     """The routes, over these services."""
     store = services.store
     reads, slow = Asking(executors.reads), Asking(executors.slow)
 
-    @get("/retention", guards=[may_administer], responses=PROBLEMS, summary="How long data is kept")
+    @get(
+        "/retention",
+        permission=ADMINISTER,
+        responses=PROBLEMS,
+        summary="How long data is kept",
+    )
     async def get_rules(request: AnyRequest) -> Rules:
         """The rules that hold; what none speaks of is kept."""
         found = await reads.ask(request, store.retention, key_of(request).project)
@@ -56,7 +59,7 @@ def retention_routes(
 
     @put(
         "/retention",
-        guards=[may_administer],
+        permission=ADMINISTER,
         responses=PROBLEMS,
         summary="Say how long data is kept",
     )
@@ -68,7 +71,7 @@ def retention_routes(
     @post(
         "/retention/preview",
         status_code=200,
-        guards=[may_administer],
+        permission=ADMINISTER,
         responses=PROBLEMS,
         summary="See what rules would take away",
     )

@@ -7,14 +7,13 @@ from litestar import get
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import Parameter, QueryParameter
 
-from uptake.http.access import permit_users
 from uptake.http.api.asking import (
     MAX_LIMIT,
     PROBLEMS,
+    READ_USER,
     AnyRequest,
     Asking,
     Cursor,
-    Guard,
     Limit,
     key_of,
     told_instant,
@@ -35,13 +34,13 @@ MERGE, EACH = "merge", "each"
 _LOCAL = "ISO 8601; without an offset, what the local clock shows"
 
 
-def rollup_route(store: Items, may_read: Guard, executors: Executors) -> HTTPRouteHandler:
+def rollup_route(store: Items, executors: Executors) -> HTTPRouteHandler:
     """The route, over this store."""
     slow = Asking(executors.slow)
 
     @get(
         "/users/{user_id:str}/rollups",
-        guards=[may_read],
+        permission=READ_USER,
         responses=PROBLEMS,
         summary="A user's rollups",
     )
@@ -87,7 +86,6 @@ def rollup_route(store: Items, may_read: Guard, executors: Executors) -> HTTPRou
         """Sums of steps, or heart rates, by minute, hour, day, week or month, in order."""
         key = key_of(request)
         user_id = unquote(user_id)
-        permit_users(key, {user_id})
         question = Question(
             metric=metric,
             every=every,

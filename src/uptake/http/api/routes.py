@@ -2,8 +2,6 @@
 
 from litestar import Router
 
-from uptake.http.access import Access
-from uptake.http.api.asking import guard
 from uptake.http.api.erasing import erasure_routes
 from uptake.http.api.exports import export_routes
 from uptake.http.api.refused import refusal_routes, replay_routes
@@ -19,22 +17,17 @@ from uptake.wiring import Services
 PREFIX = "/uptake/v1"
 
 
-def api_routes(
-    services: Services, access: Access, stopping: Stopping, executors: Executors
-) -> list[Router]:
-    """The routes, over these services; each asks for a key first."""
-    may_read, may_erase, may_administer = (
-        guard(access, scope) for scope in ("data:read", "data:erase", "admin")
-    )
+def api_routes(services: Services, stopping: Stopping, executors: Executors) -> list[Router]:
+    """The routes, over these services; each declares its permission."""
     handlers = [
-        *user_routes(services, may_read, executors),
-        rollup_route(services.store, may_read, executors),
-        sync_route(services.store, may_read, executors),
-        *refusal_routes(services, may_read, executors),
-        *replay_routes(services, may_administer, executors),
-        *erasure_routes(services, may_erase, executors),
-        *retention_routes(services, may_administer, executors),
-        *export_routes(services, stopping, may_read, executors),
-        *type_routes(services, access, executors),
+        *user_routes(services, executors),
+        rollup_route(services.store, executors),
+        sync_route(services.store, executors),
+        *refusal_routes(services, executors),
+        *replay_routes(services, executors),
+        *erasure_routes(services, executors),
+        *retention_routes(services, executors),
+        *export_routes(services, stopping, executors),
+        *type_routes(services, executors),
     ]
     return [Router(PREFIX, route_handlers=handlers)]

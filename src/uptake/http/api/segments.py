@@ -10,17 +10,16 @@ from litestar import Router, delete, get, post, put
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.spec import OpenAPIMediaType, Operation, Reference, RequestBody
 
-from uptake.http.access import Access
 from uptake.http.api.asking import (
+    ADMINISTER,
     DEFAULT_LIMIT,
     PROBLEMS,
+    READ_PROJECT,
     AnyRequest,
     Asking,
     Cursor,
-    Guard,
     Limit,
     documented,
-    guard,
     key_of,
     whole_body,
 )
@@ -35,9 +34,6 @@ from uptake.reading.segments.answers import (
 from uptake.reading.segments.parse import NotAFilter
 from uptake.reading.segments.questions import MAX_FILTER, NAME, Segments
 from uptake.reading.segments.schema import ROOT
-
-READ, CHANGE = "data:read", "admin"
-"""Scopes: for questions, and for giving a name to a filter or taking it away."""
 
 Result = TypeVar("Result")
 _FILTER = Reference(ref=f"#/components/schemas/{ROOT}")
@@ -59,19 +55,17 @@ class _TakesFilter(Operation):
         self.request_body = RequestBody(content=media, required=True)
 
 
-def segment_routes(prefix: str, segments: Segments, access: Access, executors: Executors) -> Router:
-    """The routes below a prefix; each asks for a key first."""
+def segment_routes(prefix: str, segments: Segments, executors: Executors) -> Router:
+    """The routes below a prefix; each declares its permission."""
     slow = Asking(executors.slow)
-    may_read, may_change = (guard(access, scope, unbound=True) for scope in (READ, CHANGE))
-    questions = _questions(segments, slow, [may_read])
-    return Router(prefix, route_handlers=questions + _changes(segments, slow, [may_change]))
+    return Router(prefix, route_handlers=_questions(segments, slow) + _changes(segments, slow))
 
 
-def _questions(segments: Segments, slow: Asking, guards: list[Guard]) -> list[HTTPRouteHandler]:
+def _questions(segments: Segments, slow: Asking) -> list[HTTPRouteHandler]:
     @post(
         "/segments/preview",
         status_code=200,
-        guards=guards,
+        permission=READ_PROJECT,
         responses=_TOLD,
         operation_class=_TakesFilter,
         summary="Of whom is a filter true?",
@@ -83,7 +77,12 @@ def _questions(segments: Segments, slow: Asking, guards: list[Guard]) -> list[HT
         project, text = key_of(request).project, await whole_body(request, MAX_FILTER)
         return await slow.ask(request, _answered, segments.preview, project, text, cursor, limit)
 
-    @get("/segments", guards=guards, responses=PROBLEMS, summary="The segments of a project")
+    @get(
+        "/segments",
+        permission=READ_PROJECT,
+        responses=PROBLEMS,
+        summary="The segments of a project",
+    )
     async def get_segments(
         request: AnyRequest, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT
     ) -> SegmentPage:
@@ -92,14 +91,19 @@ def _questions(segments: Segments, slow: Asking, guards: list[Guard]) -> list[HT
             request, _answered, segments.segments, key_of(request).project, cursor, limit
         )
 
-    @get("/segments/{name:str}", guards=guards, responses=PROBLEMS, summary="A segment")
+    @get("/segments/{name:str}", permission=READ_PROJECT, responses=PROBLEMS, summary="A segment")
     async def get_segment(request: AnyRequest, name: str) -> SegmentView:
         """Its filter, as it was given."""
         return await slow.ask(
             request, _answered, segments.segment, key_of(request).project, _known(name)
         )
 
-    @get("/segments/{name:str}/users", guards=guards, responses=_TOLD, summary="A segment's users")
+    @get(
+        "/segments/{name:str}/users",
+        permission=READ_PROJECT,
+        responses=_TOLD,
+        summary="A segment's users",
+    )
     async def get_segment_users(
         request: AnyRequest, name: str, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT
     ) -> Members:
@@ -112,10 +116,10 @@ def _questions(segments: Segments, slow: Asking, guards: list[Guard]) -> list[HT
     return [preview_segment, get_segments, get_segment, get_segment_users]
 
 
-def _changes(segments: Segments, slow: Asking, guards: list[Guard]) -> list[HTTPRouteHandler]:
+def _changes(segments: Segments, slow: Asking) -> list[HTTPRouteHandler]:
     @put(
         "/segments/{name:str}",
-        guards=guards,
+        permission=ADMINISTER,
         responses=_TOLD,
         operation_class=_TakesFilter,
         summary="Give a filter a name",
@@ -128,7 +132,12 @@ def _changes(segments: Segments, slow: Asking, guards: list[Guard]) -> list[HTTP
         project, text = key_of(request).project, await whole_body(request, MAX_FILTER)
         return await slow.change(request, _answered, segments.put, project, name, text)
 
-    @delete("/segments/{name:str}", guards=guards, responses=PROBLEMS, summary="Forget a segment")
+    @delete(
+        "/segments/{name:str}",
+        permission=ADMINISTER,
+        responses=PROBLEMS,
+        summary="Forget a segment",
+    )
     async def delete_segment(request: AnyRequest, name: str) -> None:
         """Its users stay as they are. Scope `admin`."""
         await slow.change(

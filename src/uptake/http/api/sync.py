@@ -7,14 +7,13 @@ from litestar import get
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import Parameter, QueryParameter
 
-from uptake.http.access import permit_users
 from uptake.http.api.asking import (
     MAX_LIMIT,
     PROBLEMS,
+    READ_USER,
     AnyRequest,
     Asking,
     Cursor,
-    Guard,
     Moment,
     instant,
     key_of,
@@ -26,13 +25,13 @@ from uptake.reading.stretches import EARLIEST, LATEST
 from uptake.store.base import Items
 
 
-def sync_route(store: Items, may_read: Guard, executors: Executors) -> HTTPRouteHandler:
+def sync_route(store: Items, executors: Executors) -> HTTPRouteHandler:
     """The route, over this store."""
     slow = Asking(executors.slow)
 
     @get(
         "/users/{user_id:str}/sync",
-        guards=[may_read],
+        permission=READ_USER,
         responses=PROBLEMS,
         summary="What there is of a user's samples",
     )
@@ -52,7 +51,6 @@ def sync_route(store: Items, may_read: Guard, executors: Executors) -> HTTPRoute
         """How many samples of which devices, and a digest of each day (UTC), to compare."""
         key = key_of(request)
         user_id = unquote(user_id)
-        permit_users(key, {user_id})
         return await slow.ask(
             request,
             sync.page,

@@ -9,16 +9,16 @@ from litestar import get, post, put
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
 
-from uptake.http.access import Access
 from uptake.http.api.asking import (
+    ADMINISTER,
     DEFAULT_LIMIT,
     PROBLEMS,
+    READ_PROJECT,
     AnyRequest,
     Asking,
     Cursor,
     Limit,
     documented,
-    guard,
     key_of,
     whole_body,
 )
@@ -70,7 +70,7 @@ class _TakesSchema(Operation):
         self.request_body = RequestBody(content=media, required=True)
 
 
-def type_routes(services: Services, access: Access, executors: Executors) -> list[HTTPRouteHandler]:
+def type_routes(services: Services, executors: Executors) -> list[HTTPRouteHandler]:
     """The routes, over these services.
 
     A schema is work that its sender gives to the server, and the dry run shows users' data: both
@@ -78,13 +78,10 @@ def type_routes(services: Services, access: Access, executors: Executors) -> lis
     """
     store = services.store
     reads, slow = Asking(executors.reads), Asking(executors.slow)
-    may_read, may_administer = (
-        guard(access, scope, unbound=True) for scope in ("data:read", "admin")
-    )
 
     @get(
         "/document-types",
-        guards=[may_read],
+        permission=READ_PROJECT,
         responses=PROBLEMS,
         summary="The document types of a project",
     )
@@ -96,7 +93,7 @@ def type_routes(services: Services, access: Access, executors: Executors) -> lis
 
     @get(
         "/document-types/{name:str}",
-        guards=[may_read],
+        permission=READ_PROJECT,
         responses=PROBLEMS,
         summary="A document type",
     )
@@ -108,7 +105,7 @@ def type_routes(services: Services, access: Access, executors: Executors) -> lis
 
     @get(
         "/document-types/{name:str}/versions",
-        guards=[may_read],
+        permission=READ_PROJECT,
         responses=PROBLEMS,
         summary="The versions of a document type",
     )
@@ -121,7 +118,7 @@ def type_routes(services: Services, access: Access, executors: Executors) -> lis
 
     @put(
         "/document-types/{name:str}",
-        guards=[may_administer],
+        permission=ADMINISTER,
         responses=_TOLD,
         operation_class=_TakesSchema,
         summary="Register a document type, or change its schema",
@@ -136,7 +133,7 @@ def type_routes(services: Services, access: Access, executors: Executors) -> lis
     @post(
         "/document-types/{name:str}/dry-run",
         status_code=200,
-        guards=[may_administer],
+        permission=ADMINISTER,
         responses=_TOLD,
         operation_class=_TakesSchema,
         summary="Try a schema on the documents that are kept",

@@ -1,5 +1,6 @@
 """What is told of users: profiles, samples, documents and images."""
 
+from functools import partial
 from typing import Annotated
 from urllib.parse import unquote
 
@@ -13,10 +14,11 @@ from uptake.http.address import public_url
 from uptake.http.api.asking import (
     DEFAULT_LIMIT,
     PROBLEMS,
+    READ_RECORD,
+    READ_USER,
     AnyRequest,
     Asking,
     Cursor,
-    Guard,
     Limit,
     Moment,
     instant,
@@ -28,14 +30,17 @@ from uptake.reading import samples, users
 from uptake.wiring import Services
 
 
-def user_routes(
-    services: Services, may_read: Guard, executors: Executors
-) -> list[HTTPRouteHandler]:
+def user_routes(services: Services, executors: Executors) -> list[HTTPRouteHandler]:
     """The routes, over these services."""
     store = services.store
     reads, slow = Asking(executors.reads), Asking(executors.slow)
 
-    @get("/users/{user_id:str}", guards=[may_read], responses=PROBLEMS, summary="A user's profile")
+    @get(
+        "/users/{user_id:str}",
+        permission=READ_USER,
+        responses=PROBLEMS,
+        summary="A user's profile",
+    )
     async def get_user(request: AnyRequest, user_id: str) -> users.Profile:
         """Attributes, and how much of everything else there is."""
         project, user_id = _named(request, user_id)
@@ -43,7 +48,7 @@ def user_routes(
 
     @get(
         "/users/{user_id:str}/samples",
-        guards=[may_read],
+        permission=READ_USER,
         responses=PROBLEMS,
         summary="A user's samples",
     )
@@ -75,7 +80,7 @@ def user_routes(
 
     @get(
         "/users/{user_id:str}/images",
-        guards=[may_read],
+        permission=READ_USER,
         responses=PROBLEMS,
         summary="A user's images",
     )
@@ -85,18 +90,15 @@ def user_routes(
         """In the order in which they were first received."""
         project, user_id = _named(request, user_id)
         base_url = public_url(request, services.public_url) + IMAGES_PATH
-        return await reads.ask(
-            request,
-            users.images,
-            store,
-            project,
-            user_id,
-            base_url=base_url,
-            cursor=cursor,
-            limit=limit,
-        )
+        find = partial(users.images, base_url=base_url, cursor=cursor, limit=limit)
+        return await reads.ask(request, find, store, project, user_id)
 
-    @get("/documents/{upload_id:str}", guards=[may_read], responses=PROBLEMS, summary="A document")
+    @get(
+        "/documents/{upload_id:str}",
+        permission=READ_RECORD,
+        responses=PROBLEMS,
+        summary="A document",
+    )
     async def get_document(request: AnyRequest, upload_id: str) -> users.Document:
         """As it was uploaded."""
         key = key_of(request)
@@ -109,6 +111,4 @@ def user_routes(
 
 def _named(request: AnyRequest, user_id: str) -> tuple[str, str]:
     """The project and the user that a request is about."""
-    key, user_id = key_of(request), unquote(user_id)
-    permit_users(key, {user_id})
-    return key.project, user_id
+    return key_of(request).project, unquote(user_id)
