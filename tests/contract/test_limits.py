@@ -102,21 +102,37 @@ def test_broken_gzip_is_refused_as_what_it_is_not(
     assert upload.refused == response.status_code
 
 
-def test_more_bodies_than_memory_may_hold_is_503(tenant: Tenant) -> None:
-    """Overloaded, by bodies of unknown length that do not end; in the vendor's envelope."""
+def test_what_is_announced_takes_no_room(tenant: Tenant) -> None:
+    """Nor do many senders of little: only bytes that have arrived count."""
     key = IMAGES.key(tenant)
+    with ExitStack() as senders:
+        for _ in range(32):
+            _begin(senders, tenant, key, IMAGE_LIMIT, b"-")
+        assert IMAGES.send(tenant, key, IMAGES.body).status_code == 200
+
+
+def test_a_key_has_a_share_of_the_memory_for_bodies(tenant: Tenant) -> None:
+    """Beyond it, its uploads are 503 in the vendor's envelope; those of other keys are accepted."""
+    key, other = IMAGES.key(tenant), IMAGES.key(tenant)
+    large = b"-" * IMAGE_LIMIT
+    until = time.monotonic() + 60
+    with ExitStack() as senders:
+        while (response := IMAGES.send(tenant, key, large)).status_code == 400:
+            assert time.monotonic() < until
+            _begin(senders, tenant, key, IMAGE_LIMIT, large[:-1])
+        assert IMAGES.send(tenant, other, IMAGES.body).status_code == 200
+    IMAGES.check(503, response)
+    assert int(response.headers["retry-after"]) >= 1
+    while IMAGES.send(tenant, key, large).status_code == 503:
+        assert time.monotonic() < until
+
+
+def _begin(senders: ExitStack, tenant: Tenant, key: str, size: int, sent: bytes) -> None:
+    """Announce an image and send a part of it, on a connection of its own."""
     url = tenant.client.base_url
     head = (
         f"POST {IMAGES.path}?apiKey={key} HTTP/1.1\r\nHost: x\r\n"
-        f"Content-Type: {IMAGES.media_type}\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n-\r\n"
+        f"Content-Type: {IMAGES.media_type}\r\nContent-Length: {size}\r\n\r\n"
     )
-    until = time.monotonic() + 20
-    with ExitStack() as senders:
-        while (response := IMAGES.send(tenant, key, _in_chunks(IMAGES.body))).status_code == 200:
-            assert time.monotonic() < until
-            sender = socket.create_connection((url.host, url.port or 0), timeout=20)
-            senders.enter_context(sender).sendall(head.encode())
-    IMAGES.check(503, response)
-    assert int(response.headers["retry-after"]) >= 1
-    while IMAGES.send(tenant, key, _in_chunks(IMAGES.body)).status_code == 503:
-        assert time.monotonic() < until
+    sender = socket.create_connection((url.host, url.port or 0), timeout=20)
+    senders.enter_context(sender).sendall(head.encode() + sent)

@@ -95,11 +95,26 @@ def test_a_body_that_stops_coming_is_a_timeout() -> None:
 
 
 def test_a_body_that_drips_is_a_timeout() -> None:
-    """After `total` seconds, however regularly its bytes come."""
-    started = time.monotonic()
-    problem = _problem_of(_dripping(b" ", 0.02), Patience(idle=3600, total=0.2))
-    assert (problem.kind, problem.status) == (Kinds.TIMEOUT, 408)
-    assert time.monotonic() - started < 20
+    """After `total` seconds, however regularly its bytes come; sooner if it is below the rate."""
+    for patience in (Patience(idle=3600, total=0.2), Patience(idle=0.2, rate=1000)):
+        started = time.monotonic()
+        problem = _problem_of(_dripping(b" ", 0.02), patience)
+        assert (problem.kind, problem.status) == (Kinds.TIMEOUT, 408)
+        assert time.monotonic() - started < 20
+
+
+def test_a_slow_body_that_keeps_the_rate_is_read() -> None:
+    """Each part buys the time for the next ones."""
+    parts = iter([b"x" * 100] * 20)
+
+    async def receive() -> dict[str, Any]:
+        await asyncio.sleep(0.03)
+        part = next(parts, b"")
+        return {"type": "http.request", "body": part, "more_body": bool(part)}
+
+    patience = Patience(idle=0.3, rate=500)
+    body = asyncio.run(read_body(receive, {}, 10_000, patience))  # type: ignore[arg-type]
+    assert len(body.content) == 2000
 
 
 def test_a_body_whose_sender_goes_away_is_nobodys() -> None:

@@ -1,13 +1,16 @@
 """Clients that vanish in the middle of a body leave nothing behind."""
 
+import asyncio
 import contextlib
+import gzip
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import httpx2
 import pytest
 
-from uptake.http.limits import Bodies
+from uptake.http.limits import Bodies, ClientGone, read_body
 from uptake.model.problems import Kinds, Problem
 from uptake.testing.live import LiveServer
 
@@ -77,13 +80,37 @@ def test_half_a_body_is_not_stored(live: LiveServer, key: str) -> None:
 def test_room_is_held_while_a_body_is_worked_on_and_given_back() -> None:
     """Also when the work fails; more than there is room for is turned away for now."""
     bodies = Bodies(memory=100)
-    with pytest.raises(ValueError, match="broken"), bodies.room(60):
+    with contextlib.suppress(ValueError), bodies.room("k", "p") as room:
+        room.take(50)
         raise ValueError("broken")
-    with bodies.room(60), bodies.room(40):
-        with pytest.raises(Problem) as told, bodies.room(1):
-            pass
-        assert (told.value.kind, told.value.status) == (Kinds.OVERLOADED, 503)
-        assert told.value.retry_after is not None
-        assert told.value.retry_after >= 1
-    with bodies.room(100):
-        pass
+    with bodies.room("a", "p") as a, bodies.room("b", "q") as b:
+        a.take(50)
+        b.take(49)
+        for key, peer, size in (("c", "r", 2), ("a", "r", 1), ("c", "p", 26)):
+            with bodies.room(key, peer) as other, pytest.raises(Problem) as told:
+                other.take(size)
+            assert (told.value.kind, told.value.status) == (Kinds.OVERLOADED, 503)
+            assert told.value.retry_after is not None
+            assert told.value.retry_after >= 1
+    for key in ("a", "b"):
+        with bodies.room(key, "p") as room:
+            room.take(50)
+
+
+def test_room_is_taken_for_what_has_arrived() -> None:
+    """Not for what is announced; of a compressed body also for what it became."""
+    bodies = Bodies(memory=4000)
+    packed = gzip.compress(b" " * 1000)
+    messages: list[Any] = [
+        {"type": "http.request", "body": packed, "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+
+    async def receive() -> Any:
+        return messages.pop(0)
+
+    headers = {"content-length": "1000000000", "content-encoding": "gzip"}
+    with bodies.room("k", "p") as room:
+        with pytest.raises(ClientGone):
+            asyncio.run(read_body(receive, headers, 4_000_000_000, room=room))
+        assert room.size == 1000 + len(packed)

@@ -152,6 +152,16 @@ def answer(status: int, body: object) -> WireReply:
     return WireReply(status, _encoder.encode(body))
 
 
+def json_reason(error: BaseException) -> str:
+    """What is wrong with text that is not JSON, for its sender: nothing of Python's own wording."""
+    match error:
+        case RecursionError():
+            return "nested too deep"
+        case UnicodeDecodeError():
+            return f"not UTF-8 (byte {error.start})"
+    return str(error)
+
+
 def parse(body: bytes) -> Any:
     """Any JSON value, with numbers that Python can hold.
 
@@ -160,7 +170,5 @@ def parse(body: bytes) -> Any:
     """
     try:
         return msgspec.json.decode(body)
-    except RecursionError:
-        raise ValueError("nested too deep") from None
     except MALFORMED as error:
-        raise ValueError(str(error)) from error
+        raise ValueError(json_reason(error)) from None

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from litestar import Litestar, Request, get, post
+from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.response.base import ASGIResponse
@@ -26,8 +27,10 @@ from uptake.http.executors import executors
 from uptake.http.health import health_routes
 from uptake.http.images import image_route
 from uptake.http.ingest import Ingest, header_map
-from uptake.http.limits import Bodies, ClientGone
+from uptake.http.limits import Bodies
 from uptake.http.openapi import document
+from uptake.http.route_table import RouteTable
+from uptake.http.semantics import Semantics, check_query
 from uptake.http.stopping import Stopping
 from uptake.model import clock
 from uptake.wiring import Services
@@ -36,6 +39,11 @@ GC_THRESHOLDS = (20_000, 50, 100)
 
 KEPT_BYTES = (32 << 20) - (8 << 10)
 """A little below the largest block from which glibc learns (`DEFAULT_MMAP_THRESHOLD_MAX`)."""
+
+
+LITESTAR_PAGES = "/schema"
+"""Where Litestar puts pages about the API that load scripts from other hosts. They are not served:
+the API is described by `/openapi.json`."""
 
 
 def create() -> ASGIApp:
@@ -70,7 +78,8 @@ def build(services: Services, write_line: Callable[[bytes], object]) -> ASGIApp:
     threads = executors(services.answers, services.blobs.parallel)
     access = Access(services.store, threads.authentication)
     stopping = Stopping(services.close)
-    ingest = Ingest(access, Bodies(), services, stopping, threads.uploads)
+    bodies = Bodies()
+    ingest = Ingest(access, bodies, services, stopping, threads.uploads)
 
     @asynccontextmanager
     async def lifespan(_app: Litestar) -> AsyncIterator[None]:
@@ -84,6 +93,7 @@ def build(services: Services, write_line: Callable[[bytes], object]) -> ASGIApp:
         for form in FORMATS
         for endpoint in form.endpoints
     ]
+    handler = problems.Handler(services.public_url)
     app = Litestar(
         [
             *uploads,
@@ -93,26 +103,28 @@ def build(services: Services, write_line: Callable[[bytes], object]) -> ASGIApp:
             image_route(services, threads),
             _openapi_route(services.public_url),
         ],
-        guards=[access.guard],
-        exception_handlers={Exception: problems.Handler(services.public_url)},
+        guards=[access.guard, check_query],
+        exception_handlers={Exception: handler},
         openapi_config=OpenAPIConfig(
             title="Uptake",
             version=__version__,
             description="A self-hosted intake for data about users.",
-            path="/schema",
+            path=LITESTAR_PAGES,
             render_plugins=[],
             create_examples=False,
         ),
         lifespan=[lifespan],
         request_max_body_size=None,
+        state=State({"bodies": bodies}),
     )
     require_declared(
         handler
         for route in app.routes
-        if isinstance(route, HTTPRoute) and not route.path.startswith("/schema")
+        if isinstance(route, HTTPRoute) and not route.path.startswith(LITESTAR_PAGES)
         for handler in route.route_handlers
     )
-    return telemetry.Telemetry(Drain(stopping.watching(app)), write_line)
+    checked = Semantics(app, RouteTable(app.routes, LITESTAR_PAGES), handler)
+    return telemetry.Telemetry(Drain(stopping.watching(checked)), write_line)
 
 
 def _upload(
@@ -139,10 +151,7 @@ def _upload(
             path={name: unquote(request.path_params[part]) for name, part in names.items()},
             headers=headers,
         )
-        try:
-            reply, problem = await ingest.take(form, endpoint, request, wire, scope["query_string"])
-        except ClientGone:
-            return ASGIResponse(status_code=400)
+        reply, problem = await ingest.take(form, endpoint, request, wire, scope["query_string"])
         return problems.respond(reply, problem)
 
     return upload

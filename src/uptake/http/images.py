@@ -5,13 +5,14 @@ from functools import partial
 from typing import Any
 
 import structlog
-from litestar import HttpMethod, Request, route
+from litestar import Request, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
 
 from uptake.blobs import Blobs, BlobsUnavailable
 from uptake.formats.base import IMAGES_PATH
 from uptake.http.access import PUBLIC
+from uptake.http.address import is_head
 from uptake.http.executors import BoundedExecutor, Executors
 from uptake.http.ingest import header_map
 from uptake.http.ranges import Unsatisfiable, wanted
@@ -45,12 +46,7 @@ def image_route(services: Services, executors: Executors) -> HTTPRouteHandler:
             raise Problem(Kinds.NOT_FOUND)
         return image
 
-    @route(
-        IMAGES_PATH + "{name:str}",
-        http_method=[HttpMethod.GET, HttpMethod.HEAD],
-        include_in_schema=False,
-        permission=PUBLIC,
-    )
+    @get(IMAGES_PATH + "{name:str}", include_in_schema=False, permission=PUBLIC)
     async def get_image(request: Request[Any, Any, Any], name: str) -> ASGIResponse:
         image = await executors.reads.run(partial(find, name), request.receive)
         asked = header_map(request.scope["headers"])
@@ -64,7 +60,7 @@ def image_route(services: Services, executors: Executors) -> HTTPRouteHandler:
         }
         if _is_known(etag, asked.get("if-none-match", "")):
             return ASGIResponse(status_code=304, headers=headers)
-        if request.method == "HEAD":
+        if is_head(request.scope):
             headers["Content-Length"] = str(image.bytes)
             headers["Content-Type"] = image.media_type
             return ASGIResponse(headers=headers, is_head_response=True)

@@ -13,14 +13,16 @@ from uptake.formats.again import context_of
 from uptake.formats.base import Endpoint, Format, WireReply, WireRequest
 from uptake.http import limits
 from uptake.http.access import Access, find_credential, permit_users
+from uptake.http.address import peer_of
 from uptake.http.executors import BoundedExecutor
-from uptake.http.limits import Bodies
+from uptake.http.limits import Bodies, Body, Room
 from uptake.http.outcomes import Outcomes
 from uptake.http.stopping import Stopping
 from uptake.intake.accept import RAW_IN_ROW, Judged, Origin
 from uptake.intake.outcome import receipt
 from uptake.model.problems import Kinds, Problem
 from uptake.model.receipt import KeptSamples, Receipt
+from uptake.model.submission import Fault, Submission, refused
 from uptake.store.records import Key, Written
 from uptake.wiring import Services
 
@@ -63,12 +65,10 @@ class Ingest:
         try:
             self.stopping.refuse()
             key, wire = await self._admit(endpoint, wire, query)
-            size = limits.expected_size(wire.headers, endpoint.body_limit)
-            with self.bodies.room(size):
+            limits.check_headers(wire.headers, endpoint.body_limit)
+            with self.bodies.room(key.id, peer_of(request.scope)) as room:
                 with self.services.commit.expecting():
-                    bodies = [
-                        await limits.read_body(request.receive, wire.headers, endpoint.body_limit)
-                    ]
+                    bodies = [await self._read(endpoint, request, wire, room)]
                     judged = await self._judge(endpoint, request, wire, bodies, key)
                 written = await self._write(judged)
             result = receipt(judged, written)
@@ -86,15 +86,23 @@ class Ingest:
             raise Problem(Kinds.FORBIDDEN, "The key is not bound to a user")
         return key, replace(wire, credential=credential, bound_user=key.user)
 
+    async def _read(
+        self, endpoint: Endpoint, request: AnyRequest, wire: WireRequest, room: Room
+    ) -> Body:
+        body = await limits.read_body(request.receive, wire.headers, endpoint.body_limit, room=room)
+        if endpoint.request_type is None:
+            return body
+        return Body(limits.without_bom(body.content), body.fault)
+
     async def _judge(
         self,
         endpoint: Endpoint,
         request: AnyRequest,
         wire: WireRequest,
-        bodies: list[bytes],
+        bodies: list[Body],
         key: Key,
     ) -> Judged:
-        if endpoint.request_type is not None and len(bodies[0]) <= INLINE:
+        if endpoint.request_type is not None and len(bodies[0].content) <= INLINE:
             return self._judge_now(endpoint, wire, bodies, key)
         work = partial(self._judge_now, endpoint, wire, bodies, key)
         # Once begun it may have put bytes away, which are nobody's unless they are written.
@@ -108,17 +116,24 @@ class Ingest:
             raise Problem(Kinds.UNAVAILABLE, "Storage takes too long") from None
 
     def _judge_now(
-        self, endpoint: Endpoint, wire: WireRequest, bodies: list[bytes], key: Key
+        self, endpoint: Endpoint, wire: WireRequest, bodies: list[Body], key: Key
     ) -> Judged:
         # Taken out of the list and held by nobody else: a body goes when it is decoded, and what is
         # large in it is not in memory twice while a blob store is waited for.
-        submission = endpoint.decode(replace(wire, body=bodies.pop()))
+        submission = _decode(endpoint, wire, *bodies.pop())
         permit_users(key, submission.user_ids)
         context = context_of(wire) if submission.refusals else {}
         origin = Origin(
             key.project, key.id, endpoint.name, wire.request_id, wire.received_at, context
         )
         return self.services.intake.judge(submission, origin)
+
+
+def _decode(endpoint: Endpoint, wire: WireRequest, content: bytes, fault: str) -> Submission:
+    if fault:
+        code = "unreadable" if endpoint.request_type is None else "json_invalid"
+        return refused([Fault(code, fault)], content)
+    return endpoint.decode(replace(wire, body=content))
 
 
 def _count(endpoint: Endpoint, result: Receipt) -> None:

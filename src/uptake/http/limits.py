@@ -1,14 +1,15 @@
-"""Reading a body without being held up, filled up or blown up by it."""
+"""Reads request bodies within bounds of size, time and memory; every route reads through here."""
 
 import asyncio
-import zlib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from litestar.types import Receive
 
+from uptake.http.inflate import ENCODINGS, Inflate
 from uptake.model.problems import Kinds, Problem
 
 IDLE_SECONDS = 30.0
@@ -17,71 +18,145 @@ IDLE_SECONDS = 30.0
 BODY_SECONDS = 600.0
 """How long a whole body may take: 20 MiB in that time are 35 KB/s, a slow mobile line."""
 
-MEMORY = 256 * 1024 * 1024
-"""Bytes of bodies that one process holds at once; beyond them a request is turned away (503)."""
+MIN_RATE = 500.0
+"""Bytes per second that a sender must reach on average, after its first `IDLE_SECONDS`: the rate
+that Apache's mod_reqtimeout asks for, a tenth of a slow mobile line."""
 
-MAX_MEMBERS = 1024
-"""Members of a gzip body. Programs that compress in blocks make one for each 64 KiB; millions of
-tiny ones would only burn time."""
+MEMORY = 256 * 1024 * 1024
+"""Bytes of bodies that one process holds at once; a body that exceeds them is answered 503."""
+
+KEY_SHARE = 1 / 2
+"""Part of the memory that the bodies of one API key may take."""
+
+PEER_SHARE = 3 / 4
+"""Part of the memory that the bodies of one peer may take. It is the larger share, as a reverse
+proxy is the peer of everybody."""
+
+BOM = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a sender may take: `idle` seconds for the next bytes, `total` for a whole body."""
+    """How long a sender may take.
+
+    Attributes:
+        idle: seconds for the next bytes, and for a body before its rate counts.
+        total: seconds for a whole body.
+        rate: bytes per second, on average.
+    """
 
     idle: float = IDLE_SECONDS
     total: float = BODY_SECONDS
+    rate: float = MIN_RATE
+
+    def deadline(self, start: float, now: float, received: int) -> float:
+        """When the next bytes must have arrived; all times are of the event loop's clock."""
+        return min(now + self.idle, start + self.idle + received / self.rate, start + self.total)
 
 
 PATIENCE = Patience()
 
-NOT_GZIP = b"\0"
-"""Put before a body that only says it is gzip: no format takes a body that begins with it."""
-
 
 class ClientGone(Exception):
-    """The client went away before its body was complete."""
+    """The client disconnected before its body was complete."""
+
+
+class Body(NamedTuple):
+    """A body as it was read.
+
+    Attributes:
+        content: its bytes, decompressed; as they were sent if they could not be.
+        fault: why they could not be decompressed; empty if they were.
+    """
+
+    content: bytes
+    fault: str = ""
 
 
 class Bodies:
-    """Reads bodies, and knows how much of them is in memory."""
+    """Counts the bytes of all bodies that are in memory, in total and for each key and peer."""
 
     def __init__(self, memory: int = MEMORY) -> None:
         self._free = memory
+        self._key_share = int(memory * KEY_SHARE)
+        self._peer_share = int(memory * PEER_SHARE)
+        self._held: Counter[str] = Counter()
 
     @contextmanager
-    def room(self, size: int) -> Iterator[None]:
-        """Hold room for a body while it is worked on.
+    def room(self, key_id: str, peer: str) -> Iterator["Room"]:
+        """Count a body while it is read and processed."""
+        shares = ((f"key {key_id}", self._key_share), (f"peer {peer}", self._peer_share))
+        room = Room(self, shares)
+        try:
+            yield room
+        finally:
+            self._release(room)
+
+    def take(self, room: "Room", size: int) -> None:
+        """Count bytes that have arrived.
 
         Raises:
-            Problem: `OVERLOADED`, when there is none.
+            Problem: `OVERLOADED`, when the bodies in memory leave no room for them.
         """
+        held = self._held
         if size > self._free:
             raise Problem(Kinds.OVERLOADED)
+        for holder, share in room.shares:
+            if held[holder] + size > share:
+                raise Problem(Kinds.OVERLOADED, "Too many bytes of this sender are in process")
         self._free -= size
-        try:
-            yield
-        finally:
-            self._free += size
+        room.size += size
+        for holder, _ in room.shares:
+            held[holder] += size
+
+    def _release(self, room: "Room") -> None:
+        self._free += room.size
+        for holder, _ in room.shares:
+            left = self._held[holder] - room.size
+            if left:
+                self._held[holder] = left
+            else:
+                # Else there would be an entry for every peer that ever sent something.
+                del self._held[holder]
 
 
-def expected_size(headers: Mapping[str, str], limit: int) -> int:
-    """Bytes that a body will take at most, from what its headers say.
+class Room:
+    """The memory that one body takes."""
+
+    __slots__ = ("_bodies", "shares", "size")
+
+    def __init__(self, bodies: Bodies, shares: tuple[tuple[str, int], ...]) -> None:
+        self._bodies = bodies
+        self.shares = shares
+        self.size = 0
+
+    def take(self, size: int) -> None:
+        """Count bytes that have arrived.
+
+        Raises:
+            Problem: `OVERLOADED`.
+        """
+        self._bodies.take(self, size)
+
+
+def check_headers(headers: Mapping[str, str], limit: int) -> None:
+    """Reject a body that its headers show to be too large, or encoded in an unknown way.
 
     Raises:
         Problem: `TOO_LARGE`, `UNSUPPORTED_ENCODING`.
     """
-    encoding = headers.get("content-encoding", "identity").strip().lower()
-    if encoding not in {"identity", "gzip", "x-gzip", ""}:
-        message = f"Content-Encoding {encoding[:40]!r}: send gzip or none"
+    encoding = _encoding(headers)
+    if encoding and encoding not in ENCODINGS:
+        message = f"Content-Encoding {encoding[:40]!r} is not supported: send gzip, deflate or none"
         raise Problem(Kinds.UNSUPPORTED_ENCODING, message)
     length = headers.get("content-length", "")
-    if not (length.isascii() and length.isdigit()):
-        return limit
-    size = int(length)
-    if size > limit:
+    if length.isascii() and length.isdigit() and int(length) > limit:
         raise too_large(limit)
-    return limit if "gzip" in encoding else size
+
+
+def _encoding(headers: Mapping[str, str]) -> str:
+    encoding = headers.get("content-encoding", "").strip().lower()
+    return "" if encoding == "identity" else encoding
 
 
 def too_large(limit: int) -> Problem:
@@ -90,27 +165,33 @@ def too_large(limit: int) -> Problem:
 
 
 async def read_body(
-    receive: Receive, headers: Mapping[str, str], limit: int, patience: Patience = PATIENCE
-) -> bytes:
-    """A body, decompressed; malformed gzip as it is after `NOT_GZIP`, for its format to refuse.
+    receive: Receive,
+    headers: Mapping[str, str],
+    limit: int,
+    patience: Patience = PATIENCE,
+    room: Room | None = None,
+) -> Body:
+    """Read and decompress a body.
 
     Args:
-        receive: gives the request's messages.
+        receive: returns the request's ASGI messages.
         headers: names in lower case.
-        limit: bytes that the body may have, decompressed too.
+        limit: the most bytes that the body may have, before and after it is decompressed.
         patience: how long its sender may take.
+        room: counts what is in memory.
 
     Raises:
-        Problem: `TOO_LARGE`, `TIMEOUT`.
-        ClientGone: there is nobody left to answer.
+        Problem: `TOO_LARGE`, `TIMEOUT`, `OVERLOADED`.
+        ClientGone: the client disconnected.
     """
     chunks: list[bytes] = []
     size = 0
     loop = asyncio.get_running_loop()
-    latest = loop.time() + patience.total
-    inflate = _Inflate(limit) if "gzip" in headers.get("content-encoding", "").lower() else None
+    start = loop.time()
+    encoding = _encoding(headers)
+    inflate = Inflate(encoding, limit) if encoding else None
     try:
-        async with asyncio.timeout(min(patience.idle, patience.total)) as deadline:
+        async with asyncio.timeout_at(patience.deadline(start, start, 0)) as deadline:
             more = True
             while more:
                 message: Any = await receive()
@@ -118,51 +199,26 @@ async def read_body(
                     raise ClientGone
                 chunk = message.get("body", b"")
                 more = message.get("more_body", False)
-                if more:
-                    deadline.reschedule(min(loop.time() + patience.idle, latest))
                 size += len(chunk)
+                if more:
+                    deadline.reschedule(patience.deadline(start, loop.time(), size))
                 if size > limit:
                     raise too_large(limit)
+                inflated = 0 if inflate is None else inflate.feed(chunk)
+                if inflated > limit:
+                    raise too_large(limit)
+                if room is not None:
+                    room.take(len(chunk) + inflated)
                 chunks.append(chunk)
-                if inflate is not None:
-                    inflate.feed(chunk)
     except TimeoutError:
         raise Problem(Kinds.TIMEOUT) from None
+    fault = ""
     if inflate is not None:
-        chunks = inflate.parts if inflate.complete else [NOT_GZIP, *chunks]
-    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        fault = inflate.fault
+        chunks = chunks if fault else inflate.parts
+    return Body(chunks[0] if len(chunks) == 1 else b"".join(chunks), fault)
 
 
-class _Inflate:
-    """Decompresses gzip (RFC 1952), never to more than a limit."""
-
-    def __init__(self, limit: int) -> None:
-        self.parts: list[bytes] = []
-        self._limit = limit
-        self._out = 0
-        self._broken = False
-        self._members = 1
-        self._member = zlib.decompressobj(wbits=31)
-
-    @property
-    def complete(self) -> bool:
-        return self._member.eof and not self._broken
-
-    def feed(self, data: bytes) -> None:
-        while data and not self._broken:
-            if self._member.eof:
-                self._members += 1
-                if self._members > MAX_MEMBERS:
-                    self._broken = True
-                    break
-                self._member = zlib.decompressobj(wbits=31)
-            try:
-                part = self._member.decompress(data, self._limit + 1 - self._out)
-            except zlib.error:
-                self._broken = True
-                break
-            self._out += len(part)
-            if self._out > self._limit:
-                raise too_large(self._limit)
-            self.parts.append(part)
-            data = self._member.unused_data
+def without_bom(content: bytes) -> bytes:
+    """JSON text without the byte order mark that some programs put before it (RFC 8259, 8.1)."""
+    return content.removeprefix(BOM)

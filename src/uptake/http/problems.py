@@ -5,11 +5,7 @@ from typing import Any
 import msgspec
 import structlog
 from litestar import Response
-from litestar.exceptions import (
-    HTTPException,
-    MethodNotAllowedException,
-    NotFoundException,
-)
+from litestar.exceptions import HTTPException
 from litestar.response.base import ASGIResponse
 
 from uptake.blobs import BlobsUnavailable
@@ -26,7 +22,8 @@ from uptake.reading.segments.answers import TakesLonger, TooLarge
 from uptake.store.base import StoreUnavailable
 
 TAKEN_ENCODINGS = {"Accept-Encoding": "gzip"}
-"""In an answer, what the next request may be encoded with (RFC 9110, 12.5.3)."""
+"""In an answer, what the next request may be encoded with (RFC 9110, 12.5.3). `deflate` is accepted
+too, but clients disagree on what it is."""
 
 PROBLEM_JSON = "application/problem+json"
 _log = structlog.get_logger()
@@ -134,24 +131,19 @@ class Handler:
     def __call__(self, request: AnyRequest, error: Exception) -> Response[Any]:
         """The answer to a request that failed with this error."""
         if isinstance(error, Problem):
-            return self._respond(request, error)
-        if isinstance(error, NotFoundException):
-            return self._respond(request, Problem(Kinds.NOT_FOUND))
-        if isinstance(error, MethodNotAllowedException):
-            response = self._respond(request, Problem(Kinds.METHOD_NOT_ALLOWED))
-            response.headers.update(error.headers or {})
-            return response
-        if isinstance(error, HTTPException) and error.status_code < 500:
-            return self._respond(request, Problem(Kinds.BAD_REQUEST, _told(error)))
+            return self.answer(request, error)
         if isinstance(error, ClientGone):
-            return self._respond(request, Problem(Kinds.BAD_REQUEST, "The client has gone"))
+            return self.answer(request, Problem(Kinds.BAD_REQUEST, "The client disconnected"))
+        if isinstance(error, HTTPException) and error.status_code < 500:
+            kind = _HTTP_KINDS.get(error.status_code, Kinds.BAD_REQUEST)
+            return self.answer(request, Problem(kind, _reasons(error)))
         _log.error(
             "request failed", request_id=request.scope["state"]["request_id"], exc_info=error
         )
-        return self._respond(request, Problem(Kinds.INTERNAL))
+        return self.answer(request, Problem(Kinds.INTERNAL))
 
-    def _respond(self, request: AnyRequest, problem: Problem) -> Response[bytes]:
-        """A problem in the envelope that its path asks for."""
+    def answer(self, request: AnyRequest, problem: Problem) -> Response[bytes]:
+        """A problem in the envelope of its path."""
         request_id = request.scope["state"]["request_id"]
         form = format_of(request.scope["path"])
         if form is None:
@@ -169,8 +161,13 @@ class Handler:
         )
 
 
-def _told(error: HTTPException) -> str:
+_HTTP_KINDS = {404: Kinds.NOT_FOUND, 405: Kinds.METHOD_NOT_ALLOWED}
+
+
+def _reasons(error: HTTPException) -> str:
+    """What Litestar says of the parameters that it could not convert."""
     extra = getattr(error, "extra", None)
     if isinstance(extra, list) and extra and isinstance(extra[0], dict):
         return "; ".join(f"{item.get('key', '')}: {item.get('message', '')}" for item in extra)
-    return error.detail
+    # Of a parameter that is missing it repeats the address, with the query.
+    return error.detail.partition(" for path ")[0]

@@ -12,7 +12,9 @@ from litestar.types import Receive, Send
 
 from uptake.blobs import BlobsUnavailable
 from uptake.exports import Export
+from uptake.http.address import is_head
 from uptake.http.executors import EXPORTS_AT_ONCE, BoundedExecutor
+from uptake.http.ingest import AnyRequest
 from uptake.http.problems import problem_of
 from uptake.http.stopping import Stopping
 from uptake.model.problems import Kinds, Problem
@@ -64,17 +66,20 @@ class Exports:
 
     async def answer(
         self,
+        request: AnyRequest,
         opening: AbstractContextManager[Export],
-        request_id: str,
         media_type: str,
         headers: dict[str, str],
     ) -> ASGIResponse:
-        """An export as an answer, with its cursor in a header.
+        """An export as an answer, with its cursor in a header; HEAD does not begin it.
 
         Raises:
             Problem: `OVERLOADED`, or what opening it fails with.
         """
         self.stopping.refuse()
+        if is_head(request.scope):
+            headers["Content-Type"] = media_type
+            return ASGIResponse(headers=headers, is_head_response=True)
         if not self._places:
             raise Problem(Kinds.OVERLOADED, f"{EXPORTS_AT_ONCE} exports are being made already")
         self._places -= 1
@@ -88,7 +93,9 @@ class Exports:
             raise problem_of(error, cursor="since") or error from error
         if cursor is not None:
             headers[CURSOR_HEADER] = cursor
-        return _Streamed(self, running, first, request_id, headers, media_type)
+        return _Streamed(
+            self, running, first, request.scope["state"]["request_id"], headers, media_type
+        )
 
     async def run(self, work: Any) -> Any:
         """Have something done by one of the threads."""

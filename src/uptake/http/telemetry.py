@@ -11,6 +11,7 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from prometheus_client import Counter, Histogram
 
 from uptake.http.access import seen_key
+from uptake.http.address import peer_of
 from uptake.model import clock, ids
 
 REQUESTS = Counter("uptake_requests", "Requests by route and status", ["route", "status"])
@@ -20,14 +21,20 @@ SECONDS = Histogram(
     ["route"],
     buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
 )
-REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,100}")
-"""A client may name its request; anything else is not worth a place in a header and a log."""
+REQUEST_ID = re.compile(rb"[A-Za-z0-9-]{1,64}")
+"""A client may choose the id of its request, in a form that holds a UUID and cannot forge a line of
+a log. Anything else in the header is ignored."""
+
+MAX_METHOD = 20
+"""Characters of a request's method in the log; the longest that is registered has 17."""
 
 
 class RequestLine(msgspec.Struct):
     """The log line of a request.
 
     Attributes:
+        request_id: as answered in `X-Request-Id`: the client's, if it sent one.
+        own_request_id: the server's own, where the client sent one: clients may repeat theirs.
         key: id of the key that it carried, valid or not; None for a key that does not exist.
         peer: address that the connection came from: the client's, or that of a proxy.
     """
@@ -42,6 +49,7 @@ class RequestLine(msgspec.Struct):
     ms: float
     key: str | None
     peer: str | None
+    own_request_id: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class Telemetry:
@@ -64,7 +72,9 @@ class Telemetry:
             await self._app(scope, receive, send)
             return
         started = perf_counter()
-        request_id = _request_id(scope)
+        own_id = ids.time_ordered()
+        request_id = _sent_id(scope) or own_id
+        method = scope["method"]
         scope.setdefault("state", {})["request_id"] = request_id
         status = 499
         seen_key.set(None)
@@ -80,25 +90,24 @@ class Telemetry:
         try:
             await self._app(_with_raw_path(scope), receive, send_with_id)
         finally:
-            self._tell(scope, request_id, status, perf_counter() - started)
-
-    def _tell(self, scope: HTTPScope, request_id: str, status: int, seconds: float) -> None:
-        route = scope.get("path_template") or "none"
-        _requests(route, status).inc()
-        _seconds(route).observe(seconds)
-        line = RequestLine(
-            clock.iso(clock.now()),
-            "info",
-            "request",
-            request_id,
-            scope["method"],
-            route,
-            status,
-            round(seconds * 1000, 2),
-            seen_key.get(),
-            _peer(scope),
-        )
-        self._write_line(msgspec.json.encode(line) + b"\n")
+            route = scope.get("path_template") or "none"
+            seconds = perf_counter() - started
+            _requests(route, status).inc()
+            _seconds(route).observe(seconds)
+            line = RequestLine(
+                clock.iso(clock.now()),
+                "info",
+                "request",
+                request_id,
+                method[:MAX_METHOD],
+                route,
+                status,
+                round(seconds * 1000, 2),
+                seen_key.get(),
+                peer_of(scope) or None,
+                msgspec.UNSET if request_id is own_id else own_id,
+            )
+            self._write_line(msgspec.json.encode(line) + b"\n")
 
 
 @cache
@@ -111,16 +120,12 @@ def _seconds(route: str) -> Histogram:
     return SECONDS.labels(route)
 
 
-def _request_id(scope: HTTPScope) -> str:
+def _sent_id(scope: HTTPScope) -> str | None:
+    """The request id that a client sent, if it is one."""
     for name, value in scope["headers"]:
-        if name == b"x-request-id" and REQUEST_ID.fullmatch(value):
-            return value.decode()
-    return ids.time_ordered()
-
-
-def _peer(scope: HTTPScope) -> str | None:
-    client = scope.get("client")
-    return client[0] if client else None
+        if name == b"x-request-id":
+            return value.decode() if REQUEST_ID.fullmatch(value) else None
+    return None
 
 
 def _with_raw_path(scope: HTTPScope) -> HTTPScope:

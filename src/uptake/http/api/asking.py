@@ -9,10 +9,8 @@ from litestar import Request
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import Parameter
 
-from uptake.http import limits
 from uptake.http.access import About, Permission
 from uptake.http.executors import BoundedExecutor
-from uptake.http.ingest import header_map
 from uptake.http.problems import PROBLEM_JSON, ProblemDetails, problem_of
 from uptake.model.problems import Kinds, Problem
 from uptake.samples import times
@@ -109,20 +107,6 @@ def answer(question: Callable[..., Result], *args: Any, **options: Any) -> Resul
         if problem is None:
             raise
         raise problem from error
-
-
-async def whole_body(request: AnyRequest, limit: int) -> bytes:
-    """A request's body, decompressed.
-
-    Raises:
-        Problem: it has more bytes than `limit`, arrives too slowly, or not whole.
-    """
-    headers = header_map(request.scope["headers"])
-    limits.expected_size(headers, limit)
-    try:
-        return await limits.read_body(request.receive, headers, limit)
-    except limits.ClientGone:
-        raise Problem(Kinds.BAD_REQUEST, "The body ended too early") from None
 
 
 def instant(name: str, text: str | None, default: int) -> int:

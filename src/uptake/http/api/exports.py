@@ -34,6 +34,7 @@ from uptake.exports import (
     suffix_of,
 )
 from uptake.http.access import About, Permission, user_in_query
+from uptake.http.address import is_head
 from uptake.http.api.asking import (
     PROBLEMS,
     READ_USER,
@@ -172,8 +173,8 @@ def export_routes(
             type_name=type_name,
         )
         return await exports.answer(
+            request,
             _opened(services, question, segment, form, packed),
-            request.scope["state"]["request_id"],
             media_type_of(form, packed),
             _named(kind + suffix_of(form, packed)),
         )
@@ -189,9 +190,11 @@ def export_routes(
         """As a zip file: profile, samples, documents, images, rejections, and what they are."""
         key = key_of(request)
         user_id = unquote(user_id)
+        if is_head(request.scope):
+            await reads.ask(request, require, store, key.project, user_id)
         return await exports.answer(
+            request,
             _archived(services, key.project, user_id),
-            request.scope["state"]["request_id"],
             ZIP,
             _named(f"{user_id}.zip"),
         )

@@ -9,6 +9,7 @@ from litestar.params import Parameter, QueryParameter
 from uptake.formats.base import JSON_LIMIT, WireRequest
 from uptake.http.access import About, Permission, permit_users, user_in_query
 from uptake.http.address import public_url
+from uptake.http.api import bodies
 from uptake.http.api.asking import (
     DEFAULT_LIMIT,
     PROBLEMS,
@@ -18,13 +19,12 @@ from uptake.http.api.asking import (
     Cursor,
     Limit,
     Moment,
+    documented,
     instant,
     key_of,
     sound_id,
 )
 from uptake.http.executors import Executors
-from uptake.http.ingest import header_map
-from uptake.http.limits import read_body
 from uptake.model import clock
 from uptake.model.problems import Kinds, Problem
 from uptake.reading import rejections
@@ -137,13 +137,12 @@ def replay_routes(services: Services, executors: Executors) -> list[HTTPRouteHan
         "/rejections/{rejection_id:str}/replay",
         status_code=200,
         permission=REPLAY,
-        responses=PROBLEMS,
+        responses=PROBLEMS | documented(*bodies.PROBLEMS),
         summary="Try a refused item again",
     )
     async def replay_one(request: AnyRequest, rejection_id: str) -> Replayed:
         """As it was sent, or mended: a body, if there is one, takes the place of the item."""
-        headers = header_map(request.scope["headers"])
-        mended = await read_body(request.receive, headers, JSON_LIMIT)
+        mended = await bodies.read(request, JSON_LIMIT)
         key, wire = key_of(request), _wire(request, services, mended)
         return await slow.change(
             request, replay, services, _actor(key), sound_id(rejection_id), wire
@@ -195,7 +194,8 @@ def _actor(key: Key) -> Actor:
 def _wire(request: AnyRequest, services: Services, body: bytes) -> WireRequest:
     base_url = public_url(request, services.public_url)
     request_id = request.scope["state"]["request_id"]
-    return WireRequest(request_id, clock.now(), str(request.url), base_url, body=body)
+    url = base_url + request.scope["path"]
+    return WireRequest(request_id, clock.now(), url, base_url, body=body)
 
 
 def _filter(*texts: Any) -> RejectionFilter:

@@ -6,7 +6,8 @@ import msgspec
 from litestar import get, post, put
 from litestar.handlers import HTTPRouteHandler
 
-from uptake.http.api.asking import ADMINISTER, PROBLEMS, AnyRequest, Asking, key_of
+from uptake.http.api import bodies
+from uptake.http.api.asking import ADMINISTER, PROBLEMS, AnyRequest, Asking, documented, key_of
 from uptake.http.executors import Executors
 from uptake.intake.retain import MAX_DAYS, MAX_RULES, RULE_TYPE, Due, due, faults_of
 from uptake.model import clock
@@ -41,6 +42,10 @@ class Preview(msgspec.Struct, frozen=True):
     rules: list[Due]
 
 
+_ReadsRules = bodies.json_body(bodies.component(Rules.__name__))
+_PROBLEMS = PROBLEMS | documented(*bodies.PROBLEMS)
+
+
 def retention_routes(services: Services, executors: Executors) -> list[HTTPRouteHandler]:
     """The routes, over these services."""
     store = services.store
@@ -60,24 +65,27 @@ def retention_routes(services: Services, executors: Executors) -> list[HTTPRoute
     @put(
         "/retention",
         permission=ADMINISTER,
-        responses=PROBLEMS,
+        responses=_PROBLEMS,
+        operation_class=_ReadsRules,
         summary="Say how long data is kept",
     )
-    async def put_rules(request: AnyRequest, data: Rules) -> Rules:
+    async def put_rules(request: AnyRequest) -> Rules:
         """In place of the rules before. They are applied every hour."""
-        await reads.change(request, store.put_retention, key_of(request).project, _sound(data))
-        return data
+        rules = await bodies.read_as(request, Rules)
+        await reads.change(request, store.put_retention, key_of(request).project, _sound(rules))
+        return rules
 
     @post(
         "/retention/preview",
         status_code=200,
         permission=ADMINISTER,
-        responses=PROBLEMS,
+        responses=_PROBLEMS,
+        operation_class=_ReadsRules,
         summary="See what rules would take away",
     )
-    async def preview_rules(request: AnyRequest, data: Rules) -> Preview:
+    async def preview_rules(request: AnyRequest) -> Preview:
         """Nothing is taken away by asking."""
-        project, rules = key_of(request).project, _sound(data)
+        project, rules = key_of(request).project, _sound(await bodies.read_as(request, Rules))
         return Preview(await slow.ask(request, due, store, project, rules, clock.now()))
 
     return [get_rules, put_rules, preview_rules]

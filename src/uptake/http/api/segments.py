@@ -1,15 +1,14 @@
 """What `/uptake/v1/segments` answers."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
-import msgspec
 from litestar import Router, delete, get, post, put
 from litestar.handlers import HTTPRouteHandler
-from litestar.openapi.spec import OpenAPIMediaType, Operation, Reference, RequestBody
 
+from uptake.formats.base import MALFORMED
+from uptake.http.api import bodies
 from uptake.http.api.asking import (
     ADMINISTER,
     DEFAULT_LIMIT,
@@ -21,7 +20,6 @@ from uptake.http.api.asking import (
     Limit,
     documented,
     key_of,
-    whole_body,
 )
 from uptake.http.executors import Executors
 from uptake.model.problems import Kinds, Problem
@@ -36,7 +34,6 @@ from uptake.reading.segments.questions import MAX_FILTER, NAME, Segments
 from uptake.reading.segments.schema import ROOT
 
 Result = TypeVar("Result")
-_FILTER = Reference(ref=f"#/components/schemas/{ROOT}")
 _TOLD = PROBLEMS | documented(
     Kinds.TIMEOUT,
     Kinds.TOO_LARGE,
@@ -46,13 +43,7 @@ _TOLD = PROBLEMS | documented(
 )
 
 
-@dataclass
-class _TakesFilter(Operation):
-    """An operation whose body is a filter: the handler reads it itself, as its JSON is kept."""
-
-    def __post_init__(self) -> None:
-        media = {"application/json": OpenAPIMediaType(schema=_FILTER)}
-        self.request_body = RequestBody(content=media, required=True)
+_ReadsFilter = bodies.json_body(bodies.component(ROOT))
 
 
 def segment_routes(prefix: str, segments: Segments, executors: Executors) -> Router:
@@ -67,14 +58,14 @@ def _questions(segments: Segments, slow: Asking) -> list[HTTPRouteHandler]:
         status_code=200,
         permission=READ_PROJECT,
         responses=_TOLD,
-        operation_class=_TakesFilter,
+        operation_class=_ReadsFilter,
         summary="Of whom is a filter true?",
     )
     async def preview_segment(
         request: AnyRequest, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT
     ) -> Preview:
         """How many users, and a page of them in order of id."""
-        project, text = key_of(request).project, await whole_body(request, MAX_FILTER)
+        project, text = key_of(request).project, await bodies.read(request, MAX_FILTER)
         return await slow.ask(request, _answered, segments.preview, project, text, cursor, limit)
 
     @get(
@@ -121,7 +112,7 @@ def _changes(segments: Segments, slow: Asking) -> list[HTTPRouteHandler]:
         "/segments/{name:str}",
         permission=ADMINISTER,
         responses=_TOLD,
-        operation_class=_TakesFilter,
+        operation_class=_ReadsFilter,
         summary="Give a filter a name",
     )
     async def put_segment(request: AnyRequest, name: str) -> SegmentView:
@@ -129,7 +120,7 @@ def _changes(segments: Segments, slow: Asking) -> list[HTTPRouteHandler]:
         name = unquote(name)
         if not NAME.fullmatch(name):
             raise Problem(Kinds.BAD_REQUEST, f"name: must be like {NAME.pattern}")
-        project, text = key_of(request).project, await whole_body(request, MAX_FILTER)
+        project, text = key_of(request).project, await bodies.read(request, MAX_FILTER)
         return await slow.change(request, _answered, segments.put, project, name, text)
 
     @delete(
@@ -157,7 +148,7 @@ def _known(name: str) -> str:
 def _answered(question: Callable[..., Result], *args: Any) -> Result:
     try:
         return question(*args)
-    except msgspec.DecodeError as error:
-        raise Problem(Kinds.BAD_REQUEST, f"The body is not JSON: {error}") from None
+    except MALFORMED as error:
+        raise bodies.not_json(error) from None
     except NotAFilter as error:
         raise Problem(Kinds.INVALID_FILTER, str(error), faults=tuple(error.faults)) from None

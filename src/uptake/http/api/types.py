@@ -1,14 +1,14 @@
 """What `/uptake/v1/document-types` answers."""
 
-from dataclasses import dataclass
 from functools import partial
 from urllib.parse import unquote
 
 import msgspec
 from litestar import get, post, put
 from litestar.handlers import HTTPRouteHandler
-from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
+from litestar.openapi.spec import OpenAPIType, Schema
 
+from uptake.http.api import bodies
 from uptake.http.api.asking import (
     ADMINISTER,
     DEFAULT_LIMIT,
@@ -20,7 +20,6 @@ from uptake.http.api.asking import (
     Limit,
     documented,
     key_of,
-    whole_body,
 )
 from uptake.http.executors import Executors
 from uptake.intake.dry_run import START, Example, Place, try_schema
@@ -57,17 +56,12 @@ class DryRun(msgspec.Struct, frozen=True):
     next: str | None
 
 
-@dataclass
-class _TakesSchema(Operation):
-    """An operation whose body is a schema: the handler reads it itself, as its JSON is kept."""
-
-    def __post_init__(self) -> None:
-        schema = Schema(
-            type=[OpenAPIType.OBJECT, OpenAPIType.BOOLEAN],
-            description="A JSON Schema, draft 2020-12 unless its `$schema` names another",
-        )
-        media = {"application/json": OpenAPIMediaType(schema=schema)}
-        self.request_body = RequestBody(content=media, required=True)
+_ReadsSchema = bodies.json_body(
+    Schema(
+        type=[OpenAPIType.OBJECT, OpenAPIType.BOOLEAN],
+        description="A JSON Schema, draft 2020-12 unless its `$schema` names another",
+    )
+)
 
 
 def type_routes(services: Services, executors: Executors) -> list[HTTPRouteHandler]:
@@ -120,7 +114,7 @@ def type_routes(services: Services, executors: Executors) -> list[HTTPRouteHandl
         "/document-types/{name:str}",
         permission=ADMINISTER,
         responses=_TOLD,
-        operation_class=_TakesSchema,
+        operation_class=_ReadsSchema,
         summary="Register a document type, or change its schema",
     )
     async def put_type(request: AnyRequest, name: str) -> types.TypeView:
@@ -135,7 +129,7 @@ def type_routes(services: Services, executors: Executors) -> list[HTTPRouteHandl
         status_code=200,
         permission=ADMINISTER,
         responses=_TOLD,
-        operation_class=_TakesSchema,
+        operation_class=_ReadsSchema,
         summary="Try a schema on the documents that are kept",
     )
     async def dry_run(request: AnyRequest, name: str, cursor: Cursor = None) -> DryRun:
@@ -148,12 +142,12 @@ def type_routes(services: Services, executors: Executors) -> list[HTTPRouteHandl
 
 
 async def _schema(request: AnyRequest) -> str:
-    body = await whole_body(request, MAX_SCHEMA)
+    content = await bodies.read(request, MAX_SCHEMA)
+    bodies.any_json(content)
     try:
-        msgspec.json.decode(body)
-        return body.decode()
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Problem(Kinds.BAD_REQUEST, f"The body is not JSON: {error}") from None
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise bodies.not_json(error) from None
 
 
 def _put(store: Store, project: str, name: str, text: str) -> types.TypeView:
