@@ -65,7 +65,7 @@ def test_something_refused_or_unreadable_ends_with_1_and_is_listed(
     assert (done.json["complete"], done.json["stopped"]) == (False, "")
     assert f"uptake: {path}:3: value must be greater than 0\n" in done.err
     assert f"uptake: {path}:7: " in done.err
-    assert "uptake: they are in uptake-refused.ndjson, to be mended and sent again\n" in done.err
+    assert "uptake: they are in uptake-refused.ndjson, to be corrected and sent again\n" in done.err
     refused = lines(tmp_path / "uptake-refused.ndjson")
     assert sorted(one["refused"]["line"] for one in refused) == [3, 7]
 

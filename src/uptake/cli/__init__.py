@@ -8,6 +8,7 @@ import typer
 from typer import _click as click  # Typer carries its own Click and exports no base of errors
 
 from uptake.cli.commands import MODULES, command_line, told
+from uptake.cli.terminal import warn
 
 DONE, FAILED, WRONG_USAGE = 0, 1, 2
 
@@ -33,7 +34,7 @@ def run(arguments: list[str]) -> int:
     try:
         status = app(arguments, prog_name="uptake", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
-        print(error.format_message())
+        sys.stdout.write(f"{error.format_message()}\n")
         return WRONG_USAGE
     except click.ClickException as error:
         return _fail(error.format_message(), WRONG_USAGE)
@@ -50,5 +51,5 @@ def run(arguments: list[str]) -> int:
 
 
 def _fail(message: str, status: int) -> int:
-    sys.stderr.write(f"uptake: {' '.join(message.split())}{os.linesep}")
+    warn(" ".join(message.split()))
     return status

@@ -17,6 +17,7 @@ from uptake.blobs import BlobsUnavailable
 from uptake.cli.printing import Failed, Json, print_json
 from uptake.cli.showing import progress
 from uptake.cli.store import DATA_DIR, BlobsUrl, Database, DataDir
+from uptake.cli.terminal import say
 from uptake.settings import Settings
 from uptake.store.base import StoreUnusable
 
@@ -126,4 +127,4 @@ def _tell(manifest: Manifest, what: str, *, json: bool) -> None:
         )
         return
     count = f"{manifest.rows:,} rows and {manifest.blobs.rows:,} blobs"
-    print(f"{what} {count} as of {manifest.created_at}, {manifest.bytes:,} bytes")
+    say(f"{what} {count} as of {manifest.created_at}, {manifest.bytes:,} bytes")

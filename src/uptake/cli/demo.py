@@ -58,7 +58,8 @@ def demo(
         planned = pool.submit(plan.made_up, everybody, keys)
         try:
             server.start()
-            console.print(f"A new server on {server.url}\nits data in {server.data_dir}\n")
+            where = f"A new server on {server.url}\nits data in {server.data_dir}\n"
+            console.print(where, markup=False)
             stage = show.Stage(console, server.url, str(server.data_dir), keys)
             _judge(show.run(stage, everybody, planned.result()))
             if not once:

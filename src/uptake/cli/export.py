@@ -1,6 +1,5 @@
 """`uptake export`: what a project holds, as a file or a folder of files."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,6 +20,7 @@ from uptake.cli.store import (
     opened_services,
     require_project,
 )
+from uptake.cli.terminal import note, say
 from uptake.cli.writing import to_file, to_folder, to_output
 from uptake.exports import (
     FORMS,
@@ -168,12 +168,12 @@ def _telling_why() -> Iterator[None]:
 
 def _tell(told: dict[str, Any], kind: str, destination: str, *, json: bool) -> None:
     if destination == "-":
-        sys.stderr.write(f"cursor: {told['cursor']}\n")
+        note(f"cursor: {told['cursor']}")
     elif json:
         print_json({"kind": kind, "destination": destination, **told})
     else:
         files = ""
         if "files" in told:
             files = f" in {told['files']:,} file{'' if told['files'] == 1 else 's'}"
-        typer.echo(f"{destination}: {told['rows']:,} {kind}{files}, {told['bytes']:,} bytes.")
-        typer.echo(f"What comes later: --since {told['cursor']}")
+        say(f"{destination}: {told['rows']:,} {kind}{files}, {told['bytes']:,} bytes.")
+        say(f"What comes later: --since {told['cursor']}")

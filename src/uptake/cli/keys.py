@@ -8,6 +8,7 @@ import typer
 
 from uptake.cli.printing import Failed, Json, print_json, print_table
 from uptake.cli.store import DATA_DIR, Database, DataDir, opened, require_project
+from uptake.cli.terminal import say
 from uptake.http.access import SCOPES
 from uptake.model import clock, ids
 from uptake.model.items import user_id_fault
@@ -64,7 +65,7 @@ def create(  # noqa: PLR0913, PLR0917 - one parameter an option
         shown = _shown(key) | {"key": secret}
         print_json({name: shown[name] for name in told})
     else:
-        typer.echo(secret)
+        say(secret)
 
 
 def issue(  # noqa: PLR0913 - one argument a property
@@ -144,7 +145,7 @@ def revoke(
     if json:
         print_json({"id": key_id, "revoked": True})
     else:
-        typer.echo(f"Key {key_id} is revoked.")
+        say(f"Key {key_id} is revoked.")
 
 
 def _shown(key: Key) -> dict[str, Any]:

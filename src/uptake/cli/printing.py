@@ -1,12 +1,13 @@
 """How commands tell what they did."""
 
-import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
 
 import msgspec
 import typer
 from rich.cells import cell_len, set_cell_size
+
+from uptake.cli.terminal import safe, say, say_json
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -17,19 +18,20 @@ class Failed(Exception):
 
 def print_json(value: object) -> None:
     """Print a value as one line of JSON."""
-    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
+    say_json(msgspec.json.encode(value).decode())
 
 
 def print_table(headings: Sequence[str], lines: Sequence[Sequence[Any]]) -> None:
     """Print lines under headings, every cell whole however narrow the terminal is."""
-    cells = [headings, *(["" if cell is None else str(cell) for cell in line] for line in lines)]
+    whole = [headings, *(["" if cell is None else str(cell) for cell in line] for line in lines)]
+    cells = [[safe(cell) for cell in line] for line in whole]
     widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
     for line in cells:
         padded = (set_cell_size(cell, width) for cell, width in zip(line, widths, strict=True))
-        sys.stdout.write("  ".join(padded).rstrip() + "\n")
+        say("  ".join(padded).rstrip())
 
 
 def print_more(following: str | None) -> None:
     """Say, below a list, how to get what comes after it; nothing where that is all."""
     if following is not None:
-        typer.echo(f"There are more: --cursor {following}")
+        say(f"There are more: --cursor {following}")

@@ -7,6 +7,7 @@ import typer
 
 from uptake.cli.printing import Failed, Json, print_json
 from uptake.cli.store import DATA_DIR, Database, DataDir, opened
+from uptake.cli.terminal import say
 from uptake.model import clock
 from uptake.store.base import AlreadyExists
 
@@ -35,7 +36,7 @@ def create(
     if json:
         print_json({"name": name})
     else:
-        typer.echo(f"Project {name} is there.")
+        say(f"Project {name} is there.")
 
 
 @app.command("list")
@@ -48,4 +49,4 @@ def list_projects(
     if json:
         print_json([{"name": name} for name in names])
     else:
-        typer.echo("\n".join(names))
+        say(*names)

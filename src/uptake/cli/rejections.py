@@ -20,6 +20,7 @@ from uptake.cli.store import (
     opened_services,
     require_project,
 )
+from uptake.cli.terminal import say, say_json
 from uptake.formats.base import WireRequest
 from uptake.model import clock, ids
 from uptake.model.problems import Problem
@@ -140,15 +141,15 @@ def show(  # noqa: PLR0913 - one parameter an option
     width = max(map(len, named))
     for name, value in named.items():
         if value is not None:
-            typer.echo(f"{name:<{width}}  {value}")
-    typer.echo("")
+            say(f"{name:<{width}}  {value}")
+    say("")
     _print_faults(found.faults)
-    typer.echo("")
+    say("")
     if found.item is not None:
-        typer.echo(msgspec.json.format(bytes(found.item)).decode())
+        say_json(msgspec.json.format(bytes(found.item)).decode())
     else:
         size = len(found.raw_base64 or b"")
-        typer.echo(f"{size:,} bytes that are no JSON; --json has them, in base64.")
+        say(f"{size:,} bytes that are no JSON; --json has them, in base64.")
 
 
 @app.command("replay")
@@ -222,7 +223,7 @@ def _replay_all(services: Services, project: str, only: RejectionFilter, *, json
     if json:
         print_json({**counts, "refusals": refused})
     else:
-        typer.echo(f"{counts['accepted']:,} accepted, {counts['refused']:,} refused again.")
+        say(f"{counts['accepted']:,} accepted, {counts['refused']:,} refused again.")
         if refused:
             lines = [(told.rejection_id, _reasons(told.faults)) for told in refused]
             print_table(["id", "faults"], lines)
@@ -232,11 +233,11 @@ def _replay_all(services: Services, project: str, only: RejectionFilter, *, json
 def _print_replayed(told: Replayed) -> None:
     match told.outcome:
         case "accepted":
-            typer.echo(f"Accepted; the receipt is that of the request {told.request_id}.")
+            say(f"Accepted; the receipt is that of the request {told.request_id}.")
         case "resolved":
-            typer.echo(f"Nothing to do: the request {told.request_id} has replayed it.")
+            say(f"Nothing to do: the request {told.request_id} has replayed it.")
         case _:
-            typer.echo("Refused again.")
+            say("Refused again.")
     if told.faults:
         _print_faults(told.faults)
 

@@ -12,6 +12,7 @@ import typer
 from uptake.cli.printing import Failed, Json, print_json, print_more, print_table
 from uptake.cli.showing import waiting
 from uptake.cli.store import DATA_DIR, Database, DataDir, opened, require_project
+from uptake.cli.terminal import say, say_json
 from uptake.reading import BadCursor, Unknown
 from uptake.reading.segments.answers import Member, SegmentView, TooLarge
 from uptake.reading.segments.parse import NotAFilter
@@ -155,19 +156,19 @@ def preview(  # noqa: PLR0913, PLR0917 - one parameter an option
         return
     _print_users(found.count, found.users, found.next)
     if found.unknown_attributes:
-        typer.echo(f"No user has the attributes: {', '.join(found.unknown_attributes)}")
+        say(f"No user has the attributes: {', '.join(found.unknown_attributes)}")
 
 
 def _print_segment(segment: SegmentView, *, json: bool) -> None:
     if json:
         print_json(segment)
         return
-    typer.echo(f"{segment.name}, changed {segment.changed_at}")
-    typer.echo(msgspec.json.format(bytes(segment.filter)).decode())
+    say(f"{segment.name}, changed {segment.changed_at}")
+    say_json(msgspec.json.format(bytes(segment.filter)).decode())
 
 
 def _print_users(count: int, members: list[Member], following: str | None) -> None:
-    typer.echo(f"{count:,} users")
+    say(f"{count:,} users")
     if members:
         lines = [(one.user_id, one.first_seen, one.last_seen) for one in members]
         print_table(["user", "first seen", "last seen"], lines)

@@ -1,6 +1,5 @@
 """`uptake send status` and `verify`: what the ledger says, and whether the server agrees."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,6 +23,7 @@ from uptake.cli.send_options import (
     key_of,
 )
 from uptake.cli.send_run import telling_errors
+from uptake.cli.terminal import say, warn
 
 if TYPE_CHECKING:
     from uptake.uploader.verify.check import Gap, Verification
@@ -135,19 +135,17 @@ def verify(  # noqa: PLR0913, PLR0917 - one parameter an option
 
 
 def _print(result: "Verification") -> None:
-    typer.echo(f"{result.expected:,} samples of {result.users:,} users are expected")
+    say(f"{result.expected:,} samples of {result.users:,} users are expected")
     for name, words in COUNTS.items():
         count = getattr(result, name)
         if count or name == "found":
-            typer.echo(f"{count:,} {words}")
+            say(f"{count:,} {words}")
     for gap in result.gaps[:SHOWN]:
-        typer.echo(_line(gap))
+        say(_line(gap))
     if len(result.gaps) > SHOWN:
-        typer.echo(f"and {len(result.gaps) - SHOWN:,} more such days; --json lists all")
+        say(f"and {len(result.gaps) - SHOWN:,} more such days; --json lists all")
     if any(gap.acknowledged for gap in result.gaps) and not result.forgotten:
-        sys.stderr.write(
-            "uptake: some of this was acknowledged; with --forget the next send sends it again\n"
-        )
+        warn("some of this was acknowledged; with --forget the next send sends it again")
 
 
 def _line(gap: "Gap") -> str:

@@ -1,6 +1,5 @@
 """Shows on standard error how far sending has come."""
 
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +11,8 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
 if TYPE_CHECKING:
     from uptake.uploader.session import Session
+
+from uptake.cli.terminal import note, safe
 
 SECONDS = 0.2
 PLAIN_SECONDS = 10.0
@@ -72,7 +73,8 @@ def _draw(
         while not ended.wait(SECONDS):
             running = session()
             if running is not None:
-                progress.update(task, completed=part_done(running), description=line_of(running))
+                line = safe(line_of(running))
+                progress.update(task, completed=part_done(running), description=line)
 
 
 def _tell(
@@ -81,4 +83,4 @@ def _tell(
     while not ended.wait(PLAIN_SECONDS):
         running = session()
         if running is not None:
-            sys.stderr.write(line_of(running) + "\n")
+            note(line_of(running))

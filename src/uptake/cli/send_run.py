@@ -1,7 +1,6 @@
 """Runs one sending: stops it when told, shows it, and says what came of it."""
 
 import signal
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -13,6 +12,7 @@ from msgspec import structs
 from uptake.cli.printing import Failed, print_json
 from uptake.cli.send_options import Common, key_of
 from uptake.cli.send_progress import showing
+from uptake.cli.terminal import note, say, warn
 
 # What sends is loaded when something is to be sent: it would double the time of other commands.
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def _stopping(stop: Callable[[], None]) -> Iterator[None]:
 
     def told(_signal: int, _frame: FrameType | None) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        sys.stderr.write("\nstopping; what is under way is waited for\n")
+        note("", "stopping; what is under way is waited for")
         stop()
 
     before = {number: signal.signal(number, told) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -110,15 +110,15 @@ def _print(uploader: "Uploader", summary: "Summary", *, as_json: bool) -> None:
     session = uploader.session
     faults = [] if session is None else session.tally.faults
     for fault in faults:
-        sys.stderr.write(f"uptake: {' '.join(fault.split())}\n")
+        warn(fault)
     missed = summary.unreadable + summary.refused + summary.refused_before
     if summary.refused_file:
         more = f"all {missed:,} of them are" if missed > len(faults) else "they are"
-        sys.stderr.write(f"uptake: {more} in {summary.refused_file}, to be mended and sent again\n")
+        warn(f"{more} in {summary.refused_file}, to be corrected and sent again")
     for notice in summary.notices:
-        sys.stderr.write(f"uptake: {notice}\n")
+        warn(notice)
     if summary.stopped:
-        sys.stderr.write(f"uptake: {summary.stopped}\n")
+        warn(summary.stopped)
 
 
 def _print_counts(summary: "Summary") -> None:
@@ -127,11 +127,11 @@ def _print_counts(summary: "Summary") -> None:
     told = [(f"{count:,}", words) for i, (count, words) in enumerate(lines) if count or not i]
     width = max(len(count) for count, _ in told)
     for count, words in told:
-        typer.echo(f"{count:>{width}} {words}")
+        say(f"{count:>{width}} {words}")
     rate = round(summary.acknowledged / max(summary.seconds, 0.001))
     again = f", {summary.retries:,} tried again" if summary.retries else ""
     if summary.acknowledged:
         took = f"{summary.seconds:.1f} s, {rate:,} items a second"
-        typer.echo(f"{summary.requests:,} requests{again}, {took}")
+        say(f"{summary.requests:,} requests{again}, {took}")
     elif summary.dry_run:
-        typer.echo(f"{summary.requests:,} requests would be made")
+        say(f"{summary.requests:,} requests would be made")

@@ -20,6 +20,7 @@ from uptake import wiring
 from uptake.cli.apart import apart
 from uptake.cli.printing import Failed
 from uptake.cli.store import DATA_DIR, BlobsUrl, Database, DataDir
+from uptake.cli.terminal import note, warn
 from uptake.http.stopping import TOLD
 from uptake.settings import Settings
 
@@ -122,9 +123,9 @@ def _warn_of_readable_data(settings: Settings) -> None:
     for path in (folder / wiring.DATABASE_FILE, folder / "blobs"):
         with suppress(OSError):
             if path.stat().st_mode & 0o044 and folder.stat().st_mode & 0o011:
-                sys.stderr.write(
-                    f"uptake: other users of this machine can read {path};"
-                    f" to prevent it: chmod -R go= {folder}\n"
+                warn(
+                    f"other users of this machine can read {path};"
+                    f" to prevent it: chmod -R go= {folder}"
                 )
                 return
 
@@ -213,7 +214,7 @@ def _serve(settings: Settings) -> None:
     name = f"[{settings.host}]" if ":" in settings.host else settings.host
     # Nobody may be there to read it, or no room; that is no reason not to serve.
     with suppress(OSError):
-        sys.stderr.write(f"Uptake listens on http://{name}:{settings.port}\n")
+        note(f"Uptake listens on http://{name}:{settings.port}")
         sys.stderr.flush()
     _Server(
         "uptake.http.app:create",

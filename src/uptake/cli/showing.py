@@ -11,7 +11,7 @@ def progress() -> Progress:
     """Lines of progress on standard error, with a bar and a count; nothing without a terminal."""
     console = Console(stderr=True)
     return Progress(
-        TextColumn("{task.description:<13}"),
+        TextColumn("{task.description:<13}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),

@@ -1,6 +1,5 @@
 """`uptake sql`: questions to a project's data in SQL."""
 
-import sys
 from collections.abc import Iterable
 from itertools import islice
 from typing import Annotated, Any
@@ -10,6 +9,7 @@ import typer
 from uptake.blobs import BlobsUnavailable
 from uptake.cli.printing import Failed, print_table
 from uptake.cli.store import DATA_DIR, BlobsUrl, Database, DataDir, opened_services, require_project
+from uptake.cli.terminal import binary_output, warn
 from uptake.exports import NotPossible
 from uptake.store.base import DEFAULT_PROJECT
 
@@ -44,9 +44,9 @@ def sql(  # noqa: PLR0913 - one parameter an option
         try:
             with queried(services.store, services.blobs, project, query) as batches:
                 if csv:
-                    print_csv(batches, sys.stdout.buffer)
+                    print_csv(batches, binary_output())
                 elif json:
-                    print_json(batches, sys.stdout.buffer)
+                    print_json(batches, binary_output())
                 else:
                     _print_some(*rows_of(batches))
         except NotPossible as error:
@@ -60,4 +60,4 @@ def _print_some(names: list[str], rows: Iterable[list[Any]]) -> None:
     print_table(names, list(islice(left, MOST_SHOWN)))
     more = sum(1 for _ in left)
     if more:
-        sys.stderr.write(f"uptake: {more:,} more rows; --csv and --json print all\n")
+        warn(f"{more:,} more rows; --csv and --json print all")

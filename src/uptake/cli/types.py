@@ -10,6 +10,7 @@ from msgspec import Raw
 from uptake.cli.printing import Failed, Json, print_json, print_table
 from uptake.cli.showing import counting
 from uptake.cli.store import DATA_DIR, Database, DataDir, opened, require_project
+from uptake.cli.terminal import say
 from uptake.intake.dry_run import EXAMPLES, START, Trial, try_schema
 from uptake.intake.schemas import Check, InvalidName, InvalidSchema, compile_schema, register
 from uptake.reading import Unknown
@@ -49,7 +50,7 @@ def add(  # noqa: PLR0913 - one parameter an option
         print_json(_told(stands, project))
     else:
         version = f", version {stands.version}" if stands.version > 1 else ""
-        typer.echo(f"Project {project} takes documents of the type {name}{version}.")
+        say(f"Project {project} takes documents of the type {name}{version}.")
 
 
 @app.command("list")
@@ -157,7 +158,7 @@ def _try(
 
 def _show(trial: Trial) -> None:
     failing = f"{trial.failing:,}" if trial.failing else "None"
-    typer.echo(f"{failing} of {trial.documents:,} documents would fail.")
+    say(f"{failing} of {trial.documents:,} documents would fail.")
     if not trial.examples:
         return
     lines = [

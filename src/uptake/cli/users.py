@@ -19,6 +19,7 @@ from uptake.cli.store import (
     opened_services,
     require_project,
 )
+from uptake.cli.terminal import say
 from uptake.cli.writing import keep
 from uptake.intake.erase import Eraser
 from uptake.model.items import user_id_fault
@@ -83,7 +84,7 @@ def archive(  # noqa: PLR0913, PLR0917 - one parameter an option
     if json:
         print_json(told)
     else:
-        typer.echo(f"{destination}: {told['bytes']:,} bytes")
+        say(f"{destination}: {told['bytes']:,} bytes")
 
 
 @app.command()
@@ -115,9 +116,9 @@ def erase(  # noqa: PLR0913 - one parameter an option
         print_json(receipt)
         return
     print_table(("erased", "how many"), list(receipt.counts.items()))
-    typer.echo(f"Receipt: {receipt.erasure_id}")
+    say(f"Receipt: {receipt.erasure_id}")
     if receipt.finished_at is None:
-        typer.echo("Images could not be reached: a server will erase them when they can be.")
+        say("Images could not be reached: a server will erase them when they can be.")
 
 
 @app.command()

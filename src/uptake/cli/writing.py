@@ -1,6 +1,5 @@
 """Where an export goes: standard output, a file or a folder; and how far it has come."""
 
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -12,6 +11,7 @@ from rich.live import Live
 from rich.text import Text
 
 from uptake.cli.printing import Failed
+from uptake.cli.terminal import binary_output
 from uptake.exports import (
     Compression,
     Export,
@@ -38,9 +38,10 @@ def to_output(
 
     packed = compression_of(form, compression)
     with opened(services.store, services.blobs, question, form, packed) as running:
+        out = binary_output()
         for part in running.parts:
-            sys.stdout.buffer.write(part)
-        sys.stdout.buffer.flush()
+            out.write(part)
+        out.flush()
         return {"rows": running.progress.rows, "cursor": running.cursor}
 
 
