@@ -8,7 +8,7 @@ from typing import Any
 import typer.main
 
 from uptake.cli.commands import command_line
-from uptake.cli.keys import SECONDS
+from uptake.cli.spans import SECONDS
 from uptake.formats.questionpro.wire import ERRORS
 from uptake.http.access import SCOPES
 from uptake.model.problems import Kinds

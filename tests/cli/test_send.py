@@ -48,7 +48,7 @@ def test_something_refused_or_unreadable_ends_with_1_and_is_listed(
 ) -> None:
     """With file, line and reason; everything else is acknowledged."""
     samples = some(user, 6)
-    samples[2]["value"] = 0
+    samples[2]["value"] = -1
     path = write(tmp_path / "samples.ndjson", samples)
     path.write_bytes(path.read_bytes() + b"oh\n")
     options = ("--to", live.url, "--ledger", "l", "--json")

@@ -83,6 +83,7 @@ class Sender:
 COUNTS = (
     "read",
     "unreadable",
+    "skipped",
     "known",
     "repeated",
     "refused_before",

@@ -149,7 +149,7 @@ def test_what_was_refused_is_not_sent_again_unless_asked(sender: Sender, user: s
 
 def test_a_request_of_which_everything_is_refused_is_no_failure(sender: Sender, user: str) -> None:
     """400 with every sample refused is an answer about samples."""
-    summary = sender.send(some(user, 3, value=0))
+    summary = sender.send(some(user, 3, value=-1))
     assert summary == {"read": 3, "refused": 3, "requests": 1}
     assert [
         one["refused"]["reasons"][0]["code"] for one in lines(sender.folder / "refused.ndjson")

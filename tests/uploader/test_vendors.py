@@ -55,7 +55,7 @@ def test_refused_samples_are_found_though_the_answer_does_not_name_them(
     samples = some("a", 500)
     for place in (7, 8, 9, 400):
         samples[place]["value"] = 40_000
-    samples += some("b", 3, value=0)
+    samples += some("b", 3, value=-1)
     summary = uploader(vendors, tmp_path).send_samples(write(tmp_path / "s.ndjson", samples))
     counts = told(summary)
     counts.pop("requests")

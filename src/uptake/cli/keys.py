@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from uptake.cli.printing import Failed, Json, print_json, print_table
+from uptake.cli.spans import parse_span
 from uptake.cli.store import DATA_DIR, Database, DataDir, opened, require_project
 from uptake.cli.terminal import say
 from uptake.http.access import SCOPES
@@ -15,8 +16,6 @@ from uptake.model.items import user_id_fault
 from uptake.store.base import DEFAULT_PROJECT, Store
 from uptake.store.records import Key, Rate
 
-SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-MAX_SECONDS = 100 * 365 * 86400
 MAX_REQUESTS = 1_000_000_000
 
 BOUND_NOTE = (
@@ -91,18 +90,6 @@ def issue(  # noqa: PLR0913 - one argument a property
     )
     store.add_key(key)
     return key, secret
-
-
-def parse_span(text: str) -> int:
-    """Seconds of a span such as `90d`.
-
-    Raises:
-        BadParameter: it is none.
-    """
-    match = re.fullmatch(r"([1-9][0-9]{0,9})([smhdw])", text)
-    if match is None or int(match[1]) * SECONDS[match[2]] > MAX_SECONDS:
-        raise typer.BadParameter(f"{text!r}: a span is a number and one of s, m, h, d, w: 90d")
-    return int(match[1]) * SECONDS[match[2]]
 
 
 def parse_rate(text: str) -> Rate:

@@ -11,8 +11,10 @@ from uptake.cli.send_options import (
     REFUSED_FILE,
     As,
     Common,
+    Delimiter,
     Device,
     DryRun,
+    Duration,
     Gzip,
     KeyFile,
     LedgerFile,
@@ -22,11 +24,15 @@ from uptake.cli.send_options import (
     Patience,
     Refused,
     RetryRefused,
+    SkipRows,
     Sources,
+    TimeUnit,
     To,
     Unit,
     User,
     columns_of,
+    sample_options,
+    table_options,
 )
 from uptake.cli.send_run import send
 
@@ -52,6 +58,10 @@ def samples(  # noqa: PLR0913, PLR0917 - one parameter an option
     metric: Metric = None,
     unit: Unit = None,
     device: Device = None,
+    duration: Duration = None,
+    time_unit: TimeUnit = None,
+    delimiter: Delimiter = None,
+    skip_rows: SkipRows = 0,
     ledger: LedgerFile = None,
     parallel: Parallel = PARALLEL,
     refused: Refused = REFUSED_FILE,
@@ -63,22 +73,13 @@ def samples(  # noqa: PLR0913, PLR0917 - one parameter an option
     json: Json = False,
 ) -> int:
     """Send samples: Apple Health exports, NDJSON, CSV, Parquet."""
-    columns = columns_of(maps)
+    options = sample_options(
+        user, maps, metric, unit, device, duration, time_unit, delimiter, skip_rows
+    )
     common = Common(
         to, key_file, ledger, parallel, refused, retry_refused, gzip, patience, dry_run, json
     )
-    return send(
-        common,
-        lambda uploader: uploader.send_samples(
-            *sources,
-            wire=wire,
-            user=user,
-            columns=columns,
-            metric=metric,
-            unit=unit,
-            device=device,
-        ),
-    )
+    return send(common, lambda u: u.send_samples(*sources, wire=wire, **options))
 
 
 @app.command()
@@ -88,6 +89,8 @@ def profiles(  # noqa: PLR0913, PLR0917 - one parameter an option
     key_file: KeyFile = None,
     user: User = None,
     maps: Map = None,
+    delimiter: Delimiter = None,
+    skip_rows: SkipRows = 0,
     ledger: LedgerFile = None,
     parallel: Parallel = PARALLEL,
     refused: Refused = REFUSED_FILE,
@@ -99,11 +102,11 @@ def profiles(  # noqa: PLR0913, PLR0917 - one parameter an option
     json: Json = False,
 ) -> int:
     """Send attributes: CSV, NDJSON or Parquet with user_id and a column for each attribute."""
-    columns = columns_of(maps)
+    options = table_options(user, maps, delimiter, skip_rows)
     common = Common(
         to, key_file, ledger, parallel, refused, retry_refused, gzip, patience, dry_run, json
     )
-    return send(common, lambda u: u.send_profiles(*sources, user=user, columns=columns))
+    return send(common, lambda u: u.send_profiles(*sources, **options))
 
 
 @app.command()
@@ -141,6 +144,8 @@ def images(  # noqa: PLR0913, PLR0917 - one parameter an option
     key_file: KeyFile = None,
     user: User = None,
     maps: Map = None,
+    delimiter: Delimiter = None,
+    skip_rows: SkipRows = 0,
     root: Annotated[
         Path | None,
         typer.Option(
@@ -159,8 +164,8 @@ def images(  # noqa: PLR0913, PLR0917 - one parameter an option
     json: Json = False,
 ) -> int:
     """Send images: a folder of them, or a table of users and paths."""
-    columns = columns_of(maps)
+    options = table_options(user, maps, delimiter, skip_rows)
     common = Common(
         to, key_file, ledger, parallel, refused, retry_refused, gzip, patience, dry_run, json
     )
-    return send(common, lambda u: u.send_images(*sources, user=user, columns=columns, root=root))
+    return send(common, lambda u: u.send_images(*sources, root=root, **options))

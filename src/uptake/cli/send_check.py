@@ -10,17 +10,21 @@ from rich.console import Console
 from uptake.cli.printing import Json, print_json, print_table
 from uptake.cli.send_options import (
     As,
+    Delimiter,
     Device,
+    Duration,
     KeyFile,
     LedgerFile,
     Map,
     Metric,
+    SkipRows,
     Sources,
+    TimeUnit,
     To,
     Unit,
     User,
-    columns_of,
     key_of,
+    sample_options,
 )
 from uptake.cli.send_run import telling_errors
 from uptake.cli.terminal import say, warn
@@ -95,6 +99,10 @@ def verify(  # noqa: PLR0913, PLR0917 - one parameter an option
     metric: Metric = None,
     unit: Unit = None,
     device: Device = None,
+    duration: Duration = None,
+    time_unit: TimeUnit = None,
+    delimiter: Delimiter = None,
+    skip_rows: SkipRows = 0,
     ledger: LedgerFile = None,
     *,
     forget: Annotated[
@@ -106,7 +114,10 @@ def verify(  # noqa: PLR0913, PLR0917 - one parameter an option
     """Compare samples with what an Uptake server holds; the key needs the scope data:read."""
     from uptake.uploader.library import Uploader  # noqa: PLC0415
 
-    columns, key = columns_of(maps), key_of(key_file)
+    options = sample_options(
+        user, maps, metric, unit, device, duration, time_unit, delimiter, skip_rows
+    )
+    key = key_of(key_file)
     console = Console(stderr=True)
     with telling_errors(), console.status("comparing") as shown:
         parts = 0
@@ -119,13 +130,9 @@ def verify(  # noqa: PLR0913, PLR0917 - one parameter an option
         result = Uploader(to, key, ledger=ledger).verify_samples(
             *sources,
             wire=wire,
-            user=user,
-            columns=columns,
-            metric=metric,
-            unit=unit,
-            device=device,
             forget=forget,
             step=step,
+            **options,
         )
     if json:
         print_json({**msgspec.structs.asdict(result), "complete": result.complete})

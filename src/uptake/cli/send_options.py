@@ -3,9 +3,14 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from uptake.cli.spans import parse_span
+
+if TYPE_CHECKING:
+    from uptake.uploader.sources.opening import SampleOptions, TableOptions
 
 KEY_VARIABLE = "UPTAKE_KEY"
 MAX_KEY_FILE = 64 * 1024
@@ -14,7 +19,12 @@ MAX_KEY_FILE = 64 * 1024
 REFUSED_FILE = Path("uptake-refused.ndjson")
 
 Sources = Annotated[
-    list[Path], typer.Argument(metavar="SOURCE", show_default=False, help="Files or folders.")
+    list[Path],
+    typer.Argument(
+        metavar="SOURCE",
+        show_default=False,
+        help="Files, folders or zip archives; - is standard input.",
+    ),
 ]
 To = Annotated[
     str, typer.Option("--to", metavar="URL", help="Base URL, such as http://localhost:8000.")
@@ -47,6 +57,33 @@ Metric = Annotated[
 Unit = Annotated[str | None, typer.Option("--unit", help="For samples that do not say it.")]
 Device = Annotated[
     str | None, typer.Option("--device", help="Device name of samples that do not say it.")
+]
+Duration = Annotated[
+    str | None,
+    typer.Option(
+        "--duration",
+        metavar="SPAN",
+        help="How long samples without an end last: 1m, 30s, 1h. Else they have no end.",
+    ),
+]
+TimeUnit = Annotated[
+    str | None,
+    typer.Option(
+        "--time-unit",
+        metavar="UNIT",
+        help="s, ms, us or ns: times that are numbers count these since 1970.",
+    ),
+]
+Delimiter = Annotated[
+    str | None,
+    typer.Option(
+        "--delimiter",
+        metavar="CHAR",
+        help="Between the cells of CSV, or tab; by default what fits the header and the rows.",
+    ),
+]
+SkipRows = Annotated[
+    int, typer.Option("--skip-rows", min=0, metavar="N", help="Lines of CSV before the header.")
 ]
 Refused = Annotated[
     Path, typer.Option("--refused", help="Where refused items go, with the reasons.")
@@ -115,6 +152,52 @@ def key_of(key_file: Path | None) -> str:
         return checked_key(key)
     except InvalidKey as error:
         raise typer.BadParameter(f"{where}: {error}") from None
+
+
+NAMED_DELIMITERS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
+"""Characters that are hard to type in a shell, by name."""
+
+
+def table_options(
+    user: str | None, maps: list[str] | None, delimiter: str | None, skip_rows: int
+) -> "TableOptions":
+    """What the files of a table do not say.
+
+    Raises:
+        BadParameter: an option is not of its form.
+    """
+    return {
+        "user": user,
+        "columns": columns_of(maps),
+        "delimiter": delimiter and NAMED_DELIMITERS.get(delimiter.lower(), delimiter),
+        "skip_rows": skip_rows,
+    }
+
+
+def sample_options(  # noqa: PLR0913, PLR0917 - one parameter an option
+    user: str | None,
+    maps: list[str] | None,
+    metric: str | None,
+    unit: str | None,
+    device: str | None,
+    duration: str | None,
+    time_unit: str | None,
+    delimiter: str | None,
+    skip_rows: int,
+) -> "SampleOptions":
+    """What the files of samples do not say.
+
+    Raises:
+        BadParameter: an option is not of its form.
+    """
+    return {
+        **table_options(user, maps, delimiter, skip_rows),
+        "metric": metric,
+        "unit": unit,
+        "device": device,
+        "duration": None if duration is None else parse_span(duration),
+        "time_unit": time_unit,
+    }
 
 
 def columns_of(maps: list[str] | None) -> dict[str, str]:

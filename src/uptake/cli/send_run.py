@@ -109,6 +109,8 @@ def _print(uploader: "Uploader", summary: "Summary", *, as_json: bool) -> None:
         _print_counts(summary)
     session = uploader.session
     faults = [] if session is None else session.tally.faults
+    for name in [] if session is None else session.tally.skipped_files:
+        warn(name)
     for fault in faults:
         warn(fault)
     missed = summary.unreadable + summary.refused + summary.refused_before
@@ -123,6 +125,7 @@ def _print(uploader: "Uploader", summary: "Summary", *, as_json: bool) -> None:
 
 def _print_counts(summary: "Summary") -> None:
     lines = [(summary.read, "read")]
+    lines += [(count, f"skipped: {why}") for why, count in summary.skipped_for.items()]
     lines += [(getattr(summary, name), words) for name, words in COUNTS.items()]
     told = [(f"{count:,}", words) for i, (count, words) in enumerate(lines) if count or not i]
     width = max(len(count) for count, _ in told)

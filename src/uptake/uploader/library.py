@@ -1,8 +1,9 @@
 """The uploader as a library: everything sent once, over a ledger."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from uptake.formats.base import BEARER
 from uptake.formats.outgoing import AnyWire, DocumentsWire, ImagesWire, ProfilesWire, SamplesWire
@@ -18,7 +19,8 @@ from uptake.uploader.sending.connection import Connection, destination
 from uptake.uploader.sending.keys import checked_key
 from uptake.uploader.sending.sender import START, Retry
 from uptake.uploader.session import Feed, Plan, Session
-from uptake.uploader.sources import SamplesSource, Source, opening
+from uptake.uploader.sources import Interrupted, Source, opening
+from uptake.uploader.sources.opening import ItemOptions, SampleOptions, TableOptions
 from uptake.uploader.tally import Summary
 from uptake.uploader.verify.check import Check, Verification
 from uptake.uploader.verify.server import Server
@@ -27,9 +29,6 @@ from uptake.uploader.wires import wire_of
 PARALLEL = 8
 PATIENCE = 300.0
 SECONDS = 60.0
-
-Columns = Mapping[str, str]
-NO_COLUMNS: Columns = {}
 
 
 class Uploader:
@@ -91,39 +90,25 @@ class Uploader:
         self._stopped = False
         self.session: Session | None = None
 
-    def send_samples(  # noqa: PLR0913 - what files may not say
-        self,
-        *sources: Path | str,
-        wire: str | None = None,
-        user: str | None = None,
-        columns: Columns = NO_COLUMNS,
-        metric: str | None = None,
-        unit: str | None = None,
-        device: str | None = None,
+    def send_samples(
+        self, *sources: Path | str, wire: str | None = None, **options: Unpack[SampleOptions]
     ) -> Summary:
         """Send samples: Apple Health exports, NDJSON, CSV, Parquet.
 
         Args:
-            sources: files.
+            sources: files, `-` for standard input, zip archives, or folders of exports.
             wire: `gerosense-v2.2` (the default) or `gerosense-v1.1`.
-            user: whom rows are about that do not say it.
-            columns: names of the wire to those of the file.
-            metric: for rows that do not say it.
-            unit: for rows that do not say it.
-            device: the device's name, for rows that do not say it.
+            options: what files may not say, see `SampleOptions`.
 
         Raises:
             UnknownSource: a file is not there, or is of no kind that can be read.
             LedgerUnusable: the ledger cannot be used.
         """
         spoken = wire_of(SamplesWire, wire)
-        opened = self._samples(sources, user, columns, metric, unit, device)
         feed = samples_feed(spoken, self._plan.key, retry_refused=self._retry_refused)
-        return self._run(spoken, opened, feed)
+        return self._run(spoken, opening.samples, sources, options, feed)
 
-    def send_profiles(
-        self, *sources: Path | str, user: str | None = None, columns: Columns = NO_COLUMNS
-    ) -> Summary:
+    def send_profiles(self, *sources: Path | str, **options: Unpack[TableOptions]) -> Summary:
         """Send attributes: CSV, NDJSON or Parquet with `user_id` and a column for each attribute.
 
         Raises:
@@ -131,34 +116,24 @@ class Uploader:
             LedgerUnusable: the ledger cannot be used.
         """
         wire = wire_of(ProfilesWire)
-        opened = [opening.profiles(Path(path), user=user, columns=columns) for path in sources]
         feed = profiles_feed(wire, retry_refused=self._retry_refused)
-        return self._run(wire, opened, feed)
+        return self._run(wire, opening.profiles, sources, options, feed)
 
     def send_documents(
-        self,
-        type_name: str,
-        *sources: Path | str,
-        user: str | None = None,
-        columns: Columns = NO_COLUMNS,
+        self, type_name: str, *sources: Path | str, **options: Unpack[ItemOptions]
     ) -> Summary:
-        """Send documents of a type: NDJSON, or a folder of JSON files.
+        """Send documents of a type: NDJSON, or a folder or archive of JSON files.
 
         Raises:
             UnknownSource: a file is not there, or is of no kind that can be read.
             LedgerUnusable: the ledger cannot be used.
         """
         wire = wire_of(DocumentsWire)
-        opened = [opening.documents(Path(path), user=user, columns=columns) for path in sources]
         feed = documents_feed(wire, type_name, retry_refused=self._retry_refused)
-        return self._run(wire, opened, feed)
+        return self._run(wire, opening.documents, sources, options, feed)
 
     def send_images(
-        self,
-        *sources: Path | str,
-        user: str | None = None,
-        columns: Columns = NO_COLUMNS,
-        root: Path | str | None = None,
+        self, *sources: Path | str, root: Path | str | None = None, **options: Unpack[TableOptions]
     ) -> Summary:
         """Send images: a folder, or a table of users and paths.
 
@@ -166,50 +141,38 @@ class Uploader:
 
         Args:
             sources: folders, or tables in CSV, NDJSON or Parquet.
-            user: the user of all images of a folder, or of rows without a user id.
-            columns: `user_id` and `path` to the columns of the table.
             root: the folder below which the files that a table names must be; by default the
                 table's own.
+            options: what files may not say; `user` of a folder is the user of all its images.
 
         Raises:
             UnknownSource: a file is not there, or is of no kind that can be read.
             LedgerUnusable: the ledger cannot be used.
         """
         wire = wire_of(ImagesWire)
-        below = None if root is None else Path(root)
-        opened = [
-            opening.images(Path(path), user=user, columns=columns, root=below) for path in sources
-        ]
         feed = images_feed(wire, retry_refused=self._retry_refused)
-        return self._run(wire, opened, feed)
+        open_ = partial(opening.images, root=None if root is None else Path(root))
+        return self._run(wire, open_, sources, options, feed)
 
-    def verify_samples(  # noqa: PLR0913 - what files may not say
+    def verify_samples(
         self,
         *sources: Path | str,
         wire: str | None = None,
-        user: str | None = None,
-        columns: Columns = NO_COLUMNS,
-        metric: str | None = None,
-        unit: str | None = None,
-        device: str | None = None,
         forget: bool = False,
         step: Callable[[], None] = lambda: None,
+        **options: Unpack[SampleOptions],
     ) -> Verification:
-        """Compare samples of files with what the ledger says and the server holds.
+        """Compare samples of files with what the ledger says and the server has.
 
         The server is asked through its read API, which is Uptake's: the key needs the scope
         `data:read`.
 
         Args:
-            sources: as for `send_samples`, which the other arguments are taken from too.
+            sources: as for `send_samples`.
             wire: as there.
-            user: as there; for v1.1 the user that the key is bound to.
-            columns: as there.
-            metric: as there.
-            unit: as there.
-            device: as there.
             forget: have the ledger forget what the server lacks, so that it is sent again.
             step: called now and then, for those who show progress.
+            options: as there; with v1.1, `user` is the user that the key is bound to.
 
         Raises:
             UnknownSource: a file is not there, or is of no kind that can be read.
@@ -218,7 +181,7 @@ class Uploader:
             Halt: the key may not ask.
         """
         spoken = wire_of(SamplesWire, wire)
-        opened = self._samples(sources, user, columns, metric, unit, device)
+        opened = [opening.samples(Path(path), **options) for path in sources]
         plan = self._plan
         connection = Connection(plan.to, BEARER, plan.key, plan.seconds)
         ledger = (open_ledger if forget else read_ledger)(plan.ledger)
@@ -229,7 +192,7 @@ class Uploader:
                 run,
                 Server(connection, plan.to.url),
                 owner=owner,
-                user=(user or "") if owner else "",
+                user=(options.get("user") or "") if owner else "",
                 forget=forget,
             )
             return check.run(opened, step)
@@ -237,27 +200,27 @@ class Uploader:
             connection.close()
             ledger.close()
 
-    @staticmethod
-    def _samples(  # noqa: PLR0913, PLR0917 - what files may not say
-        sources: Sequence[Path | str],
-        user: str | None,
-        columns: Columns,
-        metric: str | None,
-        unit: str | None,
-        device: str | None,
-    ) -> list[SamplesSource]:
-        return [
-            opening.samples(
-                Path(path), user=user, columns=columns, metric=metric, unit=unit, device=device
-            )
-            for path in sources
-        ]
-
-    def _run(self, wire: AnyWire, sources: Sequence[Source[Any]], feed: Feed) -> Summary:
+    def _run(
+        self,
+        wire: AnyWire,
+        open_: Callable[..., Source[Any]],
+        paths: Sequence[Path | str],
+        options: ItemOptions,
+        feed: Feed,
+    ) -> Summary:
+        try:
+            sources = [
+                open_(Path(path), **{"stopped": self._is_stopped, **options}) for path in paths
+            ]
+        except Interrupted:
+            sources = []
         self.session = Session(self._plan, sources)
         if self._stopped:
             self.session.stop()
         return self.session.run(wire, wire.name, feed)
+
+    def _is_stopped(self) -> bool:
+        return self._stopped
 
     def status(self) -> list[Standing]:
         """What the ledger says, one for each endpoint.

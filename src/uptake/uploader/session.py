@@ -16,7 +16,7 @@ from uptake.uploader.sending.connection import Connection, Destination
 from uptake.uploader.sending.job import Job
 from uptake.uploader.sending.schedule import Schedule, Stopped
 from uptake.uploader.sending.sender import Retry, Sender
-from uptake.uploader.sources import Source, Unreadable
+from uptake.uploader.sources import Interrupted, Skipped, Source, Unreadable
 from uptake.uploader.tally import Summary, Tally
 
 ROOM = 32 * 1024 * 1024
@@ -142,15 +142,19 @@ class Session:
         Raises:
             Stopped: nothing more is to be sent.
         """
-        for source in self.sources:
+        for source in (part for whole in self.sources for part in whole.parts):
             try:
                 for item in source():
                     if self._stop.is_set():
                         raise Stopped
                     if isinstance(item, Unreadable):
                         self.faults.unreadable(item)
+                    elif isinstance(item, Skipped):
+                        self.tally.skip(item)
                     else:
                         yield item, source.file
+            except Interrupted:
+                raise Stopped from None
             except OSError as error:
                 reason = error.strerror or str(error)
                 self.faults.unreadable(Unreadable(source.file, 0, f"cannot be read: {reason}"))
@@ -178,6 +182,8 @@ class Session:
         return Summary(
             read=tally.read,
             unreadable=tally.unreadable,
+            skipped=tally.skipped,
+            skipped_for=dict(tally.skipped_for),
             known=tally.known,
             repeated=tally.repeated,
             refused_before=tally.refused_before,

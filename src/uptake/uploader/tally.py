@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from uptake.uploader.sources import Skipped
+
 SHOWN = 10
 """Faults that are told one by one; all of them are in the file of refused items."""
 
@@ -15,6 +17,8 @@ class Summary(msgspec.Struct, frozen=True):
     Attributes:
         read: items of the sources, those that cannot be read included.
         unreadable: of these, those that cannot be read.
+        skipped: of these, those that are left out on purpose, with the reasons and counts in
+            `skipped_for`.
         known: those that were acknowledged before this run.
         repeated: those that stand in the sources more than once, or are replaced by others there.
         refused_before: those that were refused before, and were not sent again.
@@ -33,6 +37,7 @@ class Summary(msgspec.Struct, frozen=True):
 
     read: int = 0
     unreadable: int = 0
+    skipped: int = 0
     known: int = 0
     repeated: int = 0
     refused_before: int = 0
@@ -50,6 +55,7 @@ class Summary(msgspec.Struct, frozen=True):
     ledger: str = ""
     refused_file: str = ""
     notices: tuple[str, ...] = ()
+    skipped_for: dict[str, int] = {}
 
     @property
     def complete(self) -> bool:
@@ -64,6 +70,8 @@ class Tally:
 
     Attributes:
         faults: the first of the unreadable and refused items, a line each.
+        skipped_for: how many were skipped for each reason.
+        skipped_files: the files that were, with the reasons; the first of them.
         trouble: what last went wrong with the receiver, "" when it went well since.
     """
 
@@ -78,8 +86,11 @@ class Tally:
     waiting: int = 0
     requests: int = 0
     retries: int = 0
+    skipped: int = 0
     trouble: str = ""
     faults: list[str] = field(default_factory=list)
+    skipped_for: dict[str, int] = field(default_factory=dict)
+    skipped_files: list[str] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, **counts: int) -> None:
@@ -94,9 +105,19 @@ class Tally:
             if len(self.faults) < SHOWN:
                 self.faults.append(f"{file}:{line}: {reason}" if line else f"{file}: {reason}")
 
+    def skip(self, skipped: Skipped) -> None:
+        """Count what was left out on purpose."""
+        with self._lock:
+            self.read += skipped.count
+            self.skipped += skipped.count
+            counts = self.skipped_for
+            counts[skipped.reason] = counts.get(skipped.reason, 0) + skipped.count
+            if skipped.is_file and len(self.skipped_files) < SHOWN:
+                self.skipped_files.append(f"{skipped.file}: skipped: {skipped.reason}")
+
     @property
     def left(self) -> int:
         """Items that are to be sent and have no outcome yet."""
-        settled = self.unreadable + self.known + self.repeated + self.refused_before
-        settled += self.acknowledged + self.refused + self.waiting
+        settled = self.unreadable + self.skipped + self.known + self.repeated
+        settled += self.refused_before + self.acknowledged + self.refused + self.waiting
         return self.read + self.resumed - settled

@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from uptake.uploader.sources import SAMPLES, Unreadable, opening
+from uptake.uploader.sources import SAMPLES, Skipped, Source, Unreadable, opening
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 
@@ -18,7 +18,7 @@ def samples_of(found: Iterable[Any]) -> tuple[list[dict[str, Any]], list[tuple[i
     for item in found:
         if isinstance(item, Unreadable):
             unreadable.append((item.line, item.reason))
-        else:
+        elif not isinstance(item, Skipped):
             assert item.schema.names == SAMPLES.names
             item.validate(full=True)
             rows += item.to_pylist()
@@ -33,7 +33,9 @@ def read_samples(path: Path, **options: Any) -> tuple[list[dict[str, Any]], list
 def types_of(path: Path, **options: Any) -> list[set[pa.DataType]]:
     """The types that each column of samples has in the batches of a file."""
     batches = [
-        batch for batch in opening.samples(path, **options)() if not isinstance(batch, Unreadable)
+        batch
+        for batch in opening.samples(path, **options)()
+        if not isinstance(batch, Unreadable | Skipped)
     ]
     return [{batch.column(i).type for batch in batches} for i in range(len(SAMPLES.names))]
 
@@ -52,3 +54,8 @@ def steps(line: int, **differing: Any) -> dict[str, Any]:
         "line": line,
     }
     return usual | differing
+
+
+def skipped(source: Source[Any]) -> list[tuple[int, str]]:
+    """How many items or files a source leaves out on purpose, and why."""
+    return [(found.count, found.reason) for found in source() if isinstance(found, Skipped)]

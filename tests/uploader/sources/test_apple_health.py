@@ -134,7 +134,9 @@ def test_odd_samples_arrive_as_they_are(file: Path) -> None:
         record(creationDate="2024-09-05 07:20:00 +0200"),
         record(**{start: "2024-03-05 07:00:00 +0100"}, value="0.238"),
         record(entered, sourceName="Health", device=..., value="30000"),
-        record(**{start: "2023-12-31 23:59:59 -0930", end: "2024-01-01 00:00:00 +1345"}, value="0"),
+        record(
+            **{start: "2023-12-31 23:59:59 -0930", end: "2024-01-01 00:00:00 +1345"}, value="0.5"
+        ),
         record(type=HEART_RATE, unit="count/min", value="300"),
     ]
     rows, unreadable = read(file, export(*records))
@@ -148,7 +150,7 @@ def test_odd_samples_arrive_as_they_are(file: Path) -> None:
             line + 6,
             start_date="2023-12-31T23:59:59-09:30",
             end_date="2024-01-01T00:00:00+13:45",
-            value=0.0,
+            value=0.5,
         ),
         told(line + 7, metric="bpm", unit="count/min", value=300.0),
     ]
@@ -331,7 +333,7 @@ def test_damaged_archives_are_told(tmp_path: Path) -> None:
     assert unreadable[-1][0] == 0
     assert unreadable[-1][1].startswith("cannot be read any further: ")
     archive(path, {"a/notes.xml": "<notes/>", "b.txt": "b"})
-    with pytest.raises(UnknownSource, match=r"without an Apple .*; it has a/notes\.xml, b\.txt"):
+    with pytest.raises(UnknownSource, match=r"without samples .*; it has a/notes\.xml, b\.txt"):
         opening.samples(path)
 
 

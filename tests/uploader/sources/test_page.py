@@ -76,9 +76,10 @@ def test_its_documents_are_read(files: Path) -> None:
         DocumentItem("10001", b'{"date": "2024-03-05", "hours": 7.1}', lines, 1),
         DocumentItem("10002", b'{"date": "2024-03-05", "hours": 6.4}', lines, 2),
     ]
-    whole = str(files / "10001.json")
+    (files / "documents").mkdir()
+    whole = str((files / "10001.json").rename(files / "documents" / "10001.json"))
     text = b'{\n  "date": "2024-03-05",\n  "hours": 7.1\n}'
-    assert list(opening.documents(files)()) == [DocumentItem("10001", text, whole, 1)]
+    assert list(opening.documents(files / "documents")()) == [DocumentItem("10001", text, whole, 1)]
 
 
 def test_its_images_are_read(files: Path) -> None:

@@ -196,10 +196,11 @@ def test_marks_blank_lines_and_line_ends_do_not_matter(file: Path, end: str) -> 
     assert ([steps(1), steps(4)], []) == read_samples(file)
 
 
-def test_compressed_files_are_unpacked_by_their_suffix(tmp_path: Path) -> None:
+def test_compressed_files_are_unpacked_by_their_content(tmp_path: Path) -> None:
     """Gzip and zstd, also of several parts; one that is cut off gives what it has."""
     text = (line() * 3).encode()
     packed = {".gz": gzip.compress(text) * 2, ".zst": zstandard.compress(text) * 2}
+    packed |= {"": packed[".gz"], ".bin": packed[".zst"]}
     for suffix, data in packed.items():
         path = tmp_path / f"samples.ndjson{suffix}"
         path.write_bytes(data)

@@ -15,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from uptake.uploader.sources import UnknownSource, Unreadable, csv_blocks, opening
-from uptake.uploader.sources.csv_tables import CsvTable, Part
+from uptake.uploader.sources.csv_tables import CsvForm, CsvTable, Part
 from uptake.uploader.sources.file_source import Progress
+from uptake.uploader.sources.inputs import FileInput
 
 from .found import read_samples, steps, types_of
 
@@ -314,7 +315,7 @@ def test_any_cells_come_back_with_their_lines(rows: list[list[str]], block: int)
         patch.setattr(csv_blocks, "BLOCK_BYTES", block)
         path = Path(folder) / "cells.csv"
         path.write_bytes(text.encode())
-        parts = list(CsvTable(path, quoted_empty=True).parts(Progress()))
+        parts = list(CsvTable(FileInput(path), CsvForm(), [], quoted_empty=True).parts(Progress()))
     assert [
         line for part in parts if isinstance(part, Unreadable) for line in [part.line]
     ] == misshapen

@@ -14,7 +14,7 @@ was refused, so that its file can be mended and sent again as it is. A line that
 member is passed over in silence.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
@@ -57,6 +57,22 @@ class Unreadable(msgspec.Struct, frozen=True):
     file: str
     line: int
     reason: str
+
+
+class Skipped(msgspec.Struct, frozen=True):
+    """Items or files that are left out on purpose; the summary counts them.
+
+    Attributes:
+        file: as in `Source.file`.
+        count: how many.
+        reason: why, in a few words; the same for all of a kind.
+        is_file: whether a file as a whole is left out, which is then listed by name.
+    """
+
+    file: str
+    count: int
+    reason: str
+    is_file: bool = False
 
 
 class ProfileRow(msgspec.Struct, frozen=True, gc=False):
@@ -103,9 +119,10 @@ class Source(Protocol, Generic[Item]):
     """A file or folder of items.
 
     Attributes:
-        file: its name, as reports tell it.
+        file: its name, as reports show it.
         size: bytes to read, for showing progress; 0 when not known.
         position: bytes read so far of the iteration that was begun last, at most `size`.
+        parts: the sources it consists of, each of one file or folder; itself when it is one.
     """
 
     @property
@@ -120,14 +137,22 @@ class Source(Protocol, Generic[Item]):
     def position(self) -> int:
         """Bytes read."""
 
-    def __call__(self) -> Iterator[Item | Unreadable]:
-        """Read it from the beginning."""
+    @property
+    def parts(self) -> "Sequence[Source[Item]]":
+        """What it consists of."""
+
+    def __call__(self) -> Iterator[Item | Unreadable | Skipped]:
+        """Read it from the beginning; a stream can be read only once."""
 
 
 SamplesSource = Source[pa.RecordBatch]
 ProfilesSource = Source[ProfileRow]
 DocumentsSource = Source[DocumentItem]
 ImagesSource = Source[ImageItem]
+
+
+class Interrupted(Exception):
+    """A wait for a stream was stopped."""
 
 
 class UnknownSource(Exception):

@@ -1,4 +1,9 @@
-"""What Apple Health calls things, in the terms of samples: metrics, devices, versions, units."""
+"""What Apple Health calls things, in the terms of samples: metrics, devices, versions, units.
+
+What is coerced: any spaces in names become simple ones, units in other languages become `count` and
+`count/min`, and of a device's description only the parts with known names are read. The others hold
+hardware ids, or times that change from export to export, and are never sent.
+"""
 
 import re
 from typing import NamedTuple
@@ -11,7 +16,10 @@ _UNITS = {"steps": "count", "bpm": "count/min"}
 """What the samples are counted in where the record does not say it."""
 
 _DEVICE = re.compile(r"<<HKDevice: 0x[0-9a-fA-F]+>,?\s*(.*?)>?\s*\Z", re.DOTALL)
-_PARTS = re.compile(r"(?:^|, )(name|manufacturer|model|hardware|firmware|software):")
+_PARTS = re.compile(r"(?:^|,\s*)([^,:<>]{1,60}):")
+"""Where a part begins: `name:`, `creation date:`. Values have commas too: `Watch6,10`."""
+
+_READ = frozenset({"name", "manufacturer", "model", "hardware", "firmware", "software"})
 _SPACES = re.compile(r"\s+")
 _COUNTING = re.compile(r"[^\s/%]+")
 _TIMES = ((("min", "мин", "分"), "count/min"), (("s", "сек", "秒"), "count/s"))
@@ -62,7 +70,7 @@ def device_parts(device: str) -> dict[str, str]:
         return {}
     _, *parts = _PARTS.split(match[1])
     named = zip(parts[::2], parts[1::2], strict=True)
-    return {name: plain(value) for name, value in named if plain(value)}
+    return {name: plain(value) for name, value in named if name in _READ and plain(value)}
 
 
 def plain(name: str) -> str:

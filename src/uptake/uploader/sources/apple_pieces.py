@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from uptake.uploader.sources import UnknownSource, Unreadable
 from uptake.uploader.sources.streams import BLOCK_BYTES, Readable
+from uptake.uploader.sources.unpacking import read_up_to
 
 PROLOG_BYTES = 1 << 20
 """What may stand before the root element; Apple's document type takes some ten thousand."""
@@ -50,14 +51,6 @@ def require_export(head: bytes, file: str) -> None:
         raise UnknownSource(f"{file}: is encoded in {name}; Apple Health exports are in UTF-8")
 
 
-def head_of(stream: Readable) -> bytes:
-    """The first `PROLOG_BYTES`, less when the stream is shorter."""
-    head = b""
-    while len(head) < PROLOG_BYTES and (chunk := stream.read(PROLOG_BYTES - len(head))):
-        head += chunk
-    return head
-
-
 def pieces(stream: Readable, file: str) -> Iterator[tuple[int, bytes] | Unreadable]:
     """The root element in pieces, each with the line it begins on.
 
@@ -67,7 +60,7 @@ def pieces(stream: Readable, file: str) -> Iterator[tuple[int, bytes] | Unreadab
     Raises:
         UnknownSource: as `require_export`.
     """
-    head = head_of(stream)
+    head = read_up_to(stream, PROLOG_BYTES)
     require_export(head, file)
     root = _ROOT.search(head)
     start = root.start() if root else 0

@@ -13,10 +13,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from uptake.uploader.sources import Unreadable
+from uptake.uploader.sources import Skipped, Unreadable
 from uptake.uploader.sources.apple_names import Origin, metric_of, origin_of
 from uptake.uploader.sources.numbers import number
-from uptake.uploader.sources.sample_columns import batch
+from uptake.uploader.sources.sample_columns import Defaults, batch, without_zeros
+from uptake.uploader.sources.sample_times import iso_times, with_ends
 
 MAX_ORIGINS = 20_000
 """Remembered at a time: an export has some hundreds, as each has the address of an object in it."""
@@ -48,12 +49,12 @@ Row = tuple[Origin, bytes, bytes | None, bytes | float]
 class Records:
     """Makes samples of the pieces of one file."""
 
-    def __init__(self, file: str, user: str | None) -> None:
+    def __init__(self, file: str, defaults: Defaults) -> None:
         self._file = file
-        self._user = user
+        self._defaults = defaults
         self._origins: dict[bytes, Origin | None] = {}
 
-    def read(self, line: int, piece: bytes) -> Iterator[pa.RecordBatch | Unreadable]:
+    def read(self, line: int, piece: bytes) -> Iterator[pa.RecordBatch | Unreadable | Skipped]:
         """The samples of a piece that begins on this line; first what cannot be read."""
         if len(self._origins) > MAX_ORIGINS:
             self._origins.clear()
@@ -83,7 +84,8 @@ class Records:
         for place, reason in unreadable:
             yield Unreadable(self._file, line + int(np.searchsorted(line_ends, place)), reason)
         if rows:
-            yield self._batch(rows, odd, line + np.searchsorted(line_ends, np.array(places)))
+            lines = line + np.searchsorted(line_ends, np.array(places))
+            yield from without_zeros(self._batch(rows, odd, lines), self._file)
 
     def _origin(self, head: bytes) -> Origin | None:
         """What the attributes before the times say; None when they need a closer look."""
@@ -115,9 +117,10 @@ class Records:
             name: _coded([getattr(origin, name) for origin in distinct], codes)
             for name in ("metric", "device_name", "device_version", "unit")
         }
-        columns["user_id"] = _coded([self._user], np.zeros(len(rows), np.int32))
+        columns["user_id"] = _coded([self._defaults.user_id], np.zeros(len(rows), np.int32))
         columns["start_date"] = _times(starts, odd)
-        columns["end_date"] = _times(ends, odd)
+        ended = _times(ends, odd)
+        columns["end_date"] = with_ends(columns["start_date"], ended, self._defaults.duration)
         columns["value"] = pa.array(np.fromiter(map(float, values), np.float64, len(rows)))
         return batch(columns, pa.array(lines, pa.int64()))
 
@@ -170,15 +173,15 @@ def _times(times: tuple[bytes | None, ...], odd: list[int]) -> pa.Array:
 
     Args:
         times: as they stand in the file.
-        odd: the places of those that may be of another form, which are kept as they are.
+        odd: the places of those that may be of another form, which `iso_times` reads.
     """
     others = {i: times[i] for i in odd if not _WHOLE_TIME.fullmatch(times[i] or b"")}
     if others:
         times = tuple(_NO_TIME if i in others else time for i, time in enumerate(times))
-    told = np.frombuffer(b"".join(times), np.uint8).reshape(-1, _TIME_BYTES)  # type: ignore[arg-type]
-    iso = told.copy()
+    given = np.frombuffer(b"".join(times), np.uint8).reshape(-1, _TIME_BYTES)  # type: ignore[arg-type]
+    iso = given.copy()
     iso[:, 10] = ord("T")
-    iso[:, 19:22] = told[:, 20:23]
+    iso[:, 19:22] = given[:, 20:23]
     iso[:, 22] = ord(":")
     offsets = np.arange(len(times) + 1, dtype=np.int32) * _TIME_BYTES
     column = pa.StringArray.from_buffers(len(times), pa.py_buffer(offsets), pa.py_buffer(iso))
@@ -187,4 +190,4 @@ def _times(times: tuple[bytes | None, ...], odd: list[int]) -> pa.Array:
     texts = column.to_pylist()
     for i, time in others.items():
         texts[i] = None if time is None else time.decode()
-    return pa.array(texts, pa.string())
+    return iso_times(pa.array(texts, pa.string()))

@@ -11,14 +11,14 @@ BLOCK_BYTES = 1 << 20
 
 
 def row_blocks(
-    stream: Readable, delimiter: str, file: str
+    stream: Readable, delimiter: str, file: str, line: int
 ) -> Iterator[tuple[int, bytes] | Unreadable]:
-    """Blocks of whole rows, each with the line that it begins on.
+    """Blocks of whole rows, each with the line that it begins on; `line` is the first one's.
 
-    Where a quote is not closed, within `MAX_LINE_BYTES`, its line is told and left out.
+    Where a quote is not closed, within `MAX_LINE_BYTES`, its line is reported and left out.
     """
     rows = _rows_of(delimiter.encode())
-    line, rest = 1, b""
+    rest = b""
     while True:
         chunk = stream.read(BLOCK_BYTES) or b""
         text = b"".join((rest, chunk))

@@ -1,10 +1,13 @@
-"""CSV files as batches of rows of text, each with the line that it begins on (RFC 4180)."""
+"""CSV files as batches of rows of text, each with the line that it begins on (RFC 4180).
 
-import csv
-import io
-from collections.abc import Iterator
+What is coerced: nothing in the cells, where every value is text, and nothing in the names of the
+header, except that spaces around a name that is looked for are left out. Left out in silence are
+blank lines alone. Rows of empty cells are counted as skipped, and rows that do not fit the header
+are reported.
+"""
+
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -12,17 +15,17 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 from numpy.typing import NDArray
 
-from uptake.uploader.sources import UnknownSource, Unreadable
+from uptake.uploader.sources import Skipped, Unreadable
 from uptake.uploader.sources.csv_blocks import row_blocks
+from uptake.uploader.sources.csv_header import CsvForm, Header, header_of
 from uptake.uploader.sources.file_source import Progress
-from uptake.uploader.sources.streams import peeked, unpacked
+from uptake.uploader.sources.inputs import Input
+from uptake.uploader.sources.unpacking import read_up_to
 from uptake.uploader.sources.utf8 import REPLACEMENT, Utf8
 
-HEADER_BYTES = 256 * 1024
-"""What a header may take."""
+EMPTY_ROW = "an empty row"
 
-DELIMITERS = ",;\t|"
-"""Those that are told apart, by which of them the header has most of."""
+__all__ = ["CsvForm", "CsvTable", "Part"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +41,18 @@ class CsvTable:
 
     Attributes:
         file: its name.
-        columns: what its header names.
+        columns: what its header names; columns without a name at the end are not among them.
     """
 
-    def __init__(self, path: Path, *, quoted_empty: bool) -> None:
+    def __init__(
+        self, source: Input, form: CsvForm, wanted: Sequence[str], *, quoted_empty: bool
+    ) -> None:
         """Read the header.
 
         Args:
-            path: of the file.
+            source: the file.
+            form: how it is written.
+            wanted: names that are looked for.
             quoted_empty: whether `""` is text without characters, where an empty cell without
                 quotes is null; else both are null.
 
@@ -53,25 +60,12 @@ class CsvTable:
             UnknownSource: there is no header that can be read.
             OSError: the file cannot be opened.
         """
-        self.file = str(path)
-        self._path = path
-        begin = peeked(path, HEADER_BYTES)
-        text = begin.decode("utf-8-sig", "replace")
-        self._delimiter = max(DELIMITERS, key=text.split("\n", 1)[0].count)
-        rows = csv.reader(io.StringIO(text, newline=""), delimiter=self._delimiter)
-        try:
-            names = [name.strip() for name in next(rows, [])]
-        except csv.Error as error:
-            raise UnknownSource(f"{path}: the header cannot be read: {error}") from error
-        if not any(names):
-            raise UnknownSource(f"{path}: has no header, which names the columns")
-        if any(REPLACEMENT in name or "\0" in name for name in names):
-            raise UnknownSource(f"{path}: the header is not UTF-8")
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise UnknownSource(f"{path}: the header names {', '.join(twice)} twice")
-        self.columns = names
-        self._header_lines = rows.line_num
+        self.file = source.file
+        self._source = source
+        self._header: Header = header_of(source, form, wanted)
+        self.columns = self._header.names
+        self._unnamed = [f"\0{place}" for place in range(self._header.unnamed)]
+        names = [*self.columns, *self._unnamed]
         self._convert = pacsv.ConvertOptions(
             column_types=dict.fromkeys(names, pa.string()),
             null_values=[""],
@@ -79,24 +73,22 @@ class CsvTable:
             quoted_strings_can_be_null=not quoted_empty,
         )
 
-    def parts(self, progress: Progress) -> Iterator[Part | Unreadable]:
+    def parts(self, progress: Progress) -> Iterator[Part | Unreadable | Skipped]:
         """The rows in their order; of each part first those that cannot be read."""
-        first_block = True
-        with unpacked(self._path, progress) as file:
+        header = self._header
+        with self._source.open(progress) as file:
+            read_up_to(file, header.size)
             stream = Utf8(file)
-            for block in row_blocks(stream, self._delimiter, self.file):
+            for block in row_blocks(stream, header.delimiter, self.file, 1 + header.lines):
                 if isinstance(block, Unreadable):
                     yield block
-                    continue
-                line, text = block
-                # Arrow counts the row that it skips, and begins at 1.
-                places = _Places(1 + first_block, line + first_block * self._header_lines)
-                yield from self._parsed(text, places, mended=stream.mended)
-                first_block = False
+                else:
+                    yield from self._parsed(*block, mended=stream.mended)
 
     def _parsed(
-        self, text: bytes, places: "_Places", *, mended: bool
-    ) -> Iterator[Part | Unreadable]:
+        self, line: int, text: bytes, *, mended: bool
+    ) -> Iterator[Part | Unreadable | Skipped]:
+        places = _Places(line)
         refused: list[pacsv.InvalidRow] = []
 
         def refuse(row: pacsv.InvalidRow) -> str:
@@ -108,11 +100,10 @@ class CsvTable:
             read_options=pacsv.ReadOptions(
                 use_threads=False,
                 block_size=len(text) + 1,
-                column_names=self.columns,
-                skip_rows_after_names=places.first - 1,
+                column_names=[*self.columns, *self._unnamed],
             ),
             parse_options=pacsv.ParseOptions(
-                delimiter=self._delimiter,
+                delimiter=self._header.delimiter,
                 newlines_in_values=True,
                 ignore_empty_lines=False,
                 invalid_row_handler=refuse,
@@ -120,49 +111,70 @@ class CsvTable:
             convert_options=self._convert,
         ).combine_chunks()
         for batch in table.to_batches():
-            yield from self._part(batch, places, refused, mended=mended)
-        for row, line in places.pass_refused(refused):
-            yield self._misshapen(row, line)
+            lines, before = places.pass_rows(batch, refused)
+            for row, at in before:
+                yield self._misshapen(row, at)
+            yield from self._sound(batch, lines, text, line, mended=mended)
+        for row, at in places.pass_refused(refused):
+            yield self._misshapen(row, at)
 
-    def _part(
+    def _sound(
         self,
         batch: pa.RecordBatch,
-        places: "_Places",
-        refused: list[pacsv.InvalidRow],
+        lines: NDArray[np.int64],
+        text: bytes,
+        first: int,
         *,
         mended: bool,
-    ) -> Iterator[Part | Unreadable]:
-        lines, before = places.pass_rows(batch, refused)
-        for row, line in before:
-            yield self._misshapen(row, line)
+    ) -> Iterator[Part | Unreadable | Skipped]:
+        """The rows that are whole; first why the others are left out."""
         kept = np.zeros(batch.num_rows, np.bool_)
-        for column in batch.columns:  # a row that says nothing is a blank line
+        for column in batch.columns:
             kept |= column.is_valid().to_numpy(zero_copy_only=False)
-        if mended:
-            for column in batch.columns:
-                garbled = pc.match_substring(column, REPLACEMENT).fill_null(False)
-                for row in np.flatnonzero(kept & garbled.to_numpy(zero_copy_only=False)).tolist():
-                    yield Unreadable(self.file, int(lines[row]), "is not UTF-8")
-                    kept[row] = False
+        if not kept.all():
+            empty = _count_empty(text, (lines[~kept] - first).tolist())
+            if empty:
+                yield Skipped(self.file, empty, EMPTY_ROW)
+        for name in self._unnamed:
+            filled = pc.greater(pc.binary_length(batch[name]), 0).fill_null(False)
+            yield from self._left_out(filled, lines, kept, "has a cell in a column without a name")
+        for column in batch.columns if mended else ():
+            garbled = pc.match_substring(column, REPLACEMENT).fill_null(False)
+            yield from self._left_out(garbled, lines, kept, "is not UTF-8")
         if kept.any():
             mask = pa.array(kept)
-            yield Part(batch.filter(mask), pa.array(lines).filter(mask))
+            whole = batch.select(self.columns) if self._unnamed else batch
+            yield Part(whole.filter(mask), pa.array(lines).filter(mask))
+
+    def _left_out(
+        self, which: pa.Array, lines: NDArray[np.int64], kept: NDArray[np.bool_], reason: str
+    ) -> Iterator[Unreadable]:
+        for row in np.flatnonzero(kept & which.to_numpy(zero_copy_only=False)).tolist():
+            yield Unreadable(self.file, int(lines[row]), reason)
+            kept[row] = False
 
     def _misshapen(self, row: pacsv.InvalidRow, line: int) -> Unreadable:
-        reason = f"has {row.actual_columns} cells where the header has {row.expected_columns}"
+        others = "the rows before have" if self._unnamed else "the header has"
+        reason = f"has {row.actual_columns} cells where {others} {row.expected_columns}"
         return Unreadable(self.file, line, reason)
+
+
+def _count_empty(text: bytes, places: Sequence[int]) -> int:
+    """How many of these lines of a block are rows of empty cells, and not blank."""
+    found = text.split(b"\n")
+    return sum(bool(found[place].strip()) for place in places)
 
 
 class _Places:
     """Where the next row is: Arrow counts rows, those it refuses included, and we count lines.
 
     Attributes:
-        first: number of the next row among all, the header being 1.
+        first: number of the next row in the block; Arrow begins at 1.
         line: the line it begins on.
     """
 
-    def __init__(self, first: int, line: int) -> None:
-        self.first = first
+    def __init__(self, line: int) -> None:
+        self.first = 1
         self.line = line
 
     def pass_rows(

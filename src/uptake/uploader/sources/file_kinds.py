@@ -1,10 +1,12 @@
-"""What kind of file one is: its name says it, unless how it begins says otherwise."""
+"""What kind of file one is: its name shows it, unless how it begins shows something else."""
 
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import PurePath
 
 from uptake.uploader.sources import UnknownSource
-from uptake.uploader.sources.streams import BOM, peeked, plain_suffix
+from uptake.uploader.sources.inputs import Input
+from uptake.uploader.sources.streams import BOM
+from uptake.uploader.sources.unpacking import codec_of
 
 PEEKED_BYTES = 4096
 
@@ -20,22 +22,26 @@ SUFFIXES = {
     ".parquet": "parquet",
     ".pq": "parquet",
 }
+COMPRESSED_SUFFIXES = frozenset({".gz", ".gzip", ".zst", ".zstd"})
+"""Left out to see the suffix of the content; whether it is compressed, the content shows."""
+
 _BEGINNINGS = {b"PK\x03\x04": "zip", b"PAR1": "parquet", b"<": "xml", b"{": "ndjson"}
-_PACKED = {b"\x1f\x8b": ".gz", b"\x28\xb5\x2f\xfd": ".zst"}
 _NAMES = {
     "xml": "an Apple Health export.xml",
-    "zip": "an Apple Health export.zip",
     "ndjson": "NDJSON",
     "csv": "CSV",
     "parquet": "Parquet",
 }
 
 
-def kind_of(path: Path, what: str, kinds: Sequence[str]) -> str:
+def kind_of(source: Input, what: str, kinds: Sequence[str]) -> str:
     """Which of these kinds a file is.
 
+    What has no name that shows it, as a stream, and begins like none of the others is CSV if it is
+    text.
+
     Args:
-        path: the file.
+        source: the file.
         what: the items that are looked for, for the message.
         kinds: keys of `SUFFIXES`' values.
 
@@ -43,25 +49,34 @@ def kind_of(path: Path, what: str, kinds: Sequence[str]) -> str:
         UnknownSource: it is none of them.
         OSError: it cannot be read.
     """
-    if path.is_dir():
-        raise UnknownSource(f"{path}: is a folder; {what} are read from {_listed(kinds)}")
-    begin = peeked(path, PEEKED_BYTES).removeprefix(BOM).lstrip()
-    for magic, suffix in _PACKED.items():
-        if begin.startswith(magic):
-            raise UnknownSource(f"{path}: is compressed, but its name does not end in {suffix}")
+    begin = source.peek(PEEKED_BYTES).removeprefix(BOM).lstrip()
+    if codec_of(begin) is not None:
+        raise UnknownSource(f"{source.file}: is compressed twice; unpack it once")
     if begin.startswith(b"["):
-        raise UnknownSource(f"{path}: begins as a JSON array; NDJSON has one object on each line")
-    kind = SUFFIXES.get(plain_suffix(path))
+        raise UnknownSource(
+            f"{source.file}: begins as a JSON array; NDJSON has one object on each line"
+        )
+    suffix = plain_suffix(source.name)
+    kind = SUFFIXES.get(suffix)
     for magic, found in _BEGINNINGS.items():
         if begin.startswith(magic) and (kind != "csv" or found in {"zip", "parquet"}):
             kind = found
+    if kind is None and not suffix and "csv" in kinds and begin and b"\0" not in begin:
+        kind = "csv"
     if kind is None or kind not in kinds:
-        raise UnknownSource(
-            f"{path}: of no kind that can be read; {what} are read from {_listed(kinds)}"
-        )
+        raise UnknownSource(f"{source.file}: of no kind that can be read; {readable(what, kinds)}")
     return kind
 
 
-def _listed(kinds: Sequence[str]) -> str:
-    *most, last = (_NAMES[kind] for kind in kinds)
-    return f"{', '.join(most)} or {last}" if most else last
+def plain_suffix(name: str) -> str:
+    """The suffix that shows what is inside, in lower case: `.csv` for `steps.csv.gz`."""
+    path = PurePath(name)
+    suffix = path.suffix.lower()
+    return PurePath(path.stem).suffix.lower() if suffix in COMPRESSED_SUFFIXES else suffix
+
+
+def readable(what: str, kinds: Sequence[str]) -> str:
+    """What items are read from, for messages."""
+    *most, last = (_NAMES[kind] for kind in kinds if kind in _NAMES)
+    listed = f"{', '.join(most)} or {last}" if most else last
+    return f"{what} are read from {listed}{', or a zip archive' if 'zip' in kinds else ''}"

@@ -2,13 +2,12 @@
 
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, TypeVar
 
 import pyarrow as pa
 
-from uptake.uploader.sources import Unreadable
+from uptake.uploader.sources import Skipped, Source, Unreadable
 
 Item = TypeVar("Item")
 
@@ -26,18 +25,18 @@ class FileSource(Generic[Item]):
     """A `Source` of one file, or of a folder of them.
 
     Attributes:
-        file: its path, as it was given.
+        file: its name in reports.
         size: its bytes on disk.
     """
 
     def __init__(
         self,
-        path: Path,
-        read: Callable[[Progress], Iterator[Item | Unreadable]],
-        size: int | None = None,
+        file: str,
+        size: int,
+        read: Callable[[Progress], Iterator[Item | Unreadable | Skipped]],
     ) -> None:
-        self.file = str(path)
-        self.size = path.stat().st_size if size is None else size
+        self.file = file
+        self.size = size
         self._read = read
         self._progress = Progress()
 
@@ -46,18 +45,58 @@ class FileSource(Generic[Item]):
         """Bytes read of the iteration that was begun last."""
         return min(self._progress.position, self.size)
 
-    def __call__(self) -> Iterator[Item | Unreadable]:
-        """Read it from the beginning; a file that breaks off is told as its last item."""
+    @property
+    def parts(self) -> "Sequence[Source[Item]]":
+        """Itself."""
+        return (self,)
+
+    def __call__(self) -> Iterator[Item | Unreadable | Skipped]:
+        """Read it from the beginning; a file that breaks off is reported as its last item."""
         self._progress = Progress()
         return until_broken(self._read(self._progress), self.file)
 
 
-def until_broken(
-    found: Iterator[Item | Unreadable], file: str, broken: tuple[type[BaseException], ...] = BROKEN
-) -> Iterator[Item | Unreadable]:
-    """What is found in a file, and that it cannot be read any further when one of these is raised.
+class SourceChain(Generic[Item]):
+    """Several sources, one after the other, such as the files of an archive."""
 
-    The line told is 0, as it is the file that is damaged.
+    def __init__(self, file: str, parts: "Sequence[Source[Item]]") -> None:
+        self.file = file
+        self.parts = parts
+
+    @property
+    def size(self) -> int:
+        """The bytes of all."""
+        return sum(part.size for part in self.parts)
+
+    @property
+    def position(self) -> int:
+        """The bytes read of all."""
+        return sum(part.position for part in self.parts)
+
+    def __call__(self) -> Iterator[Item | Unreadable | Skipped]:
+        """Read each from the beginning."""
+        for part in self.parts:
+            yield from part()
+
+
+def single(found: Unreadable | Skipped) -> FileSource[Item]:
+    """A source of a file in an archive that gives nothing but why it is left out."""
+    return FileSource(found.file, 0, lambda _: iter((found,)))
+
+
+def chained(file: str, parts: "Sequence[Source[Item]]") -> "Source[Item]":
+    """Sources as one."""
+    return parts[0] if len(parts) == 1 else SourceChain(file, parts)
+
+
+def until_broken(
+    found: Iterator[Item | Unreadable | Skipped],
+    file: str,
+    broken: tuple[type[BaseException], ...] = BROKEN,
+) -> Iterator[Item | Unreadable | Skipped]:
+    """What is found in a file, then that it cannot be read any further if one of these is raised.
+
+    Its line is 0, as it is the file that is damaged.
     """
     try:
         yield from found

@@ -10,9 +10,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from uptake.formats.base import IMAGE_LIMIT
-from uptake.uploader.sources import ImageItem, UnknownSource, Unreadable
+from uptake.uploader.sources import ImageItem, Skipped, UnknownSource, Unreadable
 from uptake.uploader.sources.below import CannotOpen, files_below, read_below
+from uptake.uploader.sources.csv_header import CsvForm
 from uptake.uploader.sources.file_source import FileSource, Progress
+from uptake.uploader.sources.inputs import Input, StreamInput
 from uptake.uploader.sources.rows import Rows
 from uptake.uploader.sources.user_ids import user_of
 
@@ -31,24 +33,31 @@ _OTHERS = {
 _NUMBERED = re.compile(r"([0-9]+)(?:[-_. ].*)?")
 
 
-def image_table(
-    path: Path, kind: str, user: str | None, columns: Mapping[str, str], root: Path | None = None
+def image_table(  # noqa: PLR0913, PLR0917 - a table and what it does not say
+    source: Input,
+    kind: str,
+    user: str | None,
+    columns: Mapping[str, str],
+    form: CsvForm,
+    root: Path | None = None,
 ) -> FileSource[ImageItem]:
     """A source of images from a table with the columns `user_id` and `path`.
 
-    Paths are relative to the table's folder, and must lead to files below `root`, by default that
-    folder.
+    Paths are relative to the table's folder, of a table from a stream to the working directory, and
+    must lead to files below `root`, by default that folder.
 
     Raises:
         UnknownSource: a column is missing.
         OSError: the file cannot be opened.
     """
-    rows = Rows(path, kind, columns, ["path"] if user is not None else ["user_id", "path"])
-    offered = path.parent if root is None else root
+    needed = ["path"] if user is not None else ["user_id", "path"]
+    rows = Rows(source, kind, columns, needed, form)
+    folder = Path() if isinstance(source, StreamInput) else Path(source.file).parent
+    offered = folder if root is None else root
 
-    def read(progress: Progress) -> Iterator[ImageItem | Unreadable]:
+    def read(progress: Progress) -> Iterator[ImageItem | Unreadable | Skipped]:
         for found in rows.read(progress):
-            if isinstance(found, Unreadable):
+            if isinstance(found, Unreadable | Skipped):
                 yield found
                 continue
             line, row = found
@@ -59,9 +68,9 @@ def image_table(
             elif not isinstance(named, str) or not named or "\0" in named:
                 yield Unreadable(rows.file, line, "lacks path")
             else:
-                yield _image(offered, path.parent / named, about, (rows.file, line))
+                yield _image(offered, folder / named, about, (rows.file, line))
 
-    return FileSource(path, read)
+    return FileSource(rows.file, rows.size, read)
 
 
 def image_folder(folder: Path, user: str | None) -> FileSource[ImageItem]:
@@ -85,7 +94,7 @@ def image_folder(folder: Path, user: str | None) -> FileSource[ImageItem]:
             progress.position += size
             yield _image(folder, path, about, (str(path), 0))
 
-    return FileSource(folder, read, sum(sizes.values()))
+    return FileSource(str(folder), sum(sizes.values()), read)
 
 
 def _user_named(path: Path) -> str:

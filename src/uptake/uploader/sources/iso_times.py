@@ -1,4 +1,7 @@
-"""Timestamps of columnar files as ISO 8601 text, in the zone that the column names."""
+"""Timestamps of columnar files as ISO 8601 text, in the zone that the column names.
+
+What is coerced: nothing but the form. Every digit of the fraction is kept.
+"""
 
 import numpy as np
 import pyarrow as pa
@@ -9,6 +12,65 @@ _TICKS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _DIGITS = {"s": 0, "ms": 3, "us": 6, "ns": 9}
 _SECOND_DIGITS = len("2024-03-05T07:08:09")
 _UTC = ("UTC", "Z")
+_FIRST, _END = -62_135_596_800, 253_402_300_800
+"""Seconds since the epoch of the years 1 and 10000."""
+
+_DAY = 86_400
+_BILLION = 10**9
+
+
+def in_range(moments: pa.Array) -> pa.Array:
+    """Which dates or timestamps are in the years 1 to 9999, that ISO 8601 can write."""
+    kind = moments.type
+    if pa.types.is_date32(kind):
+        return _between(moments.cast(pa.int32()).cast(pa.int64()), _FIRST // _DAY, _END // _DAY)
+    if pa.types.is_date64(kind):
+        return _between(moments.cast(pa.int64()), _FIRST * 1000, _END * 1000)
+    if kind.unit == "ns":
+        return pa.repeat(pa.scalar(True), len(moments))
+    # A zone may be up to a day apart, and its clock is what is written.
+    margin = 0 if kind.tz in {None, *_UTC} else _DAY
+    ticks = _TICKS[kind.unit]
+    return _between(moments.cast(pa.int64()), (_FIRST + margin) * ticks, (_END - margin) * ticks)
+
+
+def _between(values: pa.Array, first: int, end: int) -> pa.Array:
+    return pc.and_(pc.greater_equal(values, first), pc.less(values, end))
+
+
+def int96(seconds: pa.Array, nanoseconds: pa.Array) -> pa.Array:
+    """Times that were stored as INT96, exactly, from two readings of them.
+
+    Read as 64-bit nanoseconds, times before 1677 and after 2262 wrap around; read as seconds, they
+    lose their fraction. The difference of both, modulo 2^64, is the fraction.
+
+    Returns:
+        The second reading if nothing wrapped in it, else structs of seconds and the nanoseconds
+        that `iso` takes too.
+    """
+    whole = _ticks(seconds)
+    fraction = (_ticks(nanoseconds).view(np.uint64) - (whole * _BILLION).view(np.uint64)).view(
+        np.int64
+    )
+    floor = np.iinfo(np.int64).min // _BILLION + 1
+    if ((whole >= floor) & (whole < -floor)).all():
+        return nanoseconds
+    return pa.StructArray.from_arrays(
+        [seconds, pa.array(fraction)], ["seconds", "fraction"], mask=seconds.is_null()
+    )
+
+
+def iso_of_parts(parts: pa.Array) -> pa.Array:
+    """Structs of `int96` as text; null where the seconds are."""
+    seconds, fractions = parts.flatten()
+    texts = iso(seconds).to_pylist()
+    for place, fraction in enumerate(fractions.to_pylist()):
+        if texts[place] is not None and fraction:
+            digits = f"{fraction:09d}"
+            while digits.endswith("000"):
+                digits = digits[:-3]
+            texts[place] += f".{digits}"
+    return pa.array(texts, pa.string())
 
 
 def iso(moments: pa.Array) -> pa.Array:
@@ -16,7 +78,7 @@ def iso(moments: pa.Array) -> pa.Array:
 
     Each has as many digits of a second's fraction as it needs, of 0, 3, 6 and 9, so that the text
     of a moment does not depend on the others. Where a zone is apart from UTC by more than whole
-    minutes, which ISO 8601 cannot tell, as all were in the 19th century, UTC is told.
+    minutes, which ISO 8601 cannot express, as all were in the 19th century, it is UTC.
 
     Raises:
         pa.ArrowException: the zone is not known.
@@ -25,15 +87,15 @@ def iso(moments: pa.Array) -> pa.Array:
     absent = moments.is_null().to_numpy(zero_copy_only=False)
     utc = _ticks(moments)
     if zone is None:
-        return _told(utc, unit, absent)
+        return _texts(utc, unit, absent)
     if zone in _UTC:
-        return pc.binary_join_element_wise(_told(utc, unit, absent), "Z", "")
+        return pc.binary_join_element_wise(_texts(utc, unit, absent), "Z", "")
     local = _ticks(pc.local_timestamp(moments))
     minute = 60 * _TICKS[unit]
     apart = np.where((local - utc) % minute == 0, local - utc, 0)
     offsets, which = np.unique(apart // minute, return_inverse=True)
     suffixes = pa.array([_offset(int(minutes)) for minutes in offsets]).take(pa.array(which))
-    return pc.binary_join_element_wise(_told(utc + apart, unit, absent), suffixes, "")
+    return pc.binary_join_element_wise(_texts(utc + apart, unit, absent), suffixes, "")
 
 
 def _ticks(moments: pa.Array) -> NDArray[np.int64]:
@@ -47,12 +109,12 @@ def _offset(minutes: int) -> str:
     return f"{sign}{minutes // 60:02d}:{minutes % 60:02d}"
 
 
-def _told(clock: NDArray[np.int64], unit: str, absent: NDArray[np.bool_]) -> pa.Array:
+def _texts(clock: NDArray[np.int64], unit: str, absent: NDArray[np.bool_]) -> pa.Array:
     """Readings of a clock as text."""
     readings = pa.array(clock, mask=absent).cast(pa.timestamp(unit))
-    told = pc.binary_replace_slice(readings.cast(pa.string()), 10, 11, "T")
+    texts = pc.binary_replace_slice(readings.cast(pa.string()), 10, 11, "T")
     for digits in range(_DIGITS[unit] - 3, -1, -3):
         whole = pa.array(clock % (_TICKS[unit] // 10**digits) == 0)
         end = _SECOND_DIGITS + (digits and digits + 1)
-        told = pc.if_else(whole, pc.utf8_slice_codeunits(told, 0, end), told)
-    return told
+        texts = pc.if_else(whole, pc.utf8_slice_codeunits(texts, 0, end), texts)
+    return texts

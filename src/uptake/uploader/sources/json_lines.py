@@ -1,16 +1,22 @@
-"""NDJSON: a JSON object on each line."""
+"""NDJSON: a JSON object on each line.
+
+What is coerced: of a member that is repeated in an object the last counts, a byte order mark before
+the first line is left out, and so are lines without an item: blank ones, and those that hold only
+the reasons of a rejection. Everything else that is not strict JSON, `NaN`,
+`Infinity` and numbers that a double cannot hold included, is a line that is reported.
+"""
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 import msgspec
 
 from uptake.uploader.sources import UnknownSource, Unreadable
 from uptake.uploader.sources.file_source import Progress
-from uptake.uploader.sources.streams import line_blocks, peeked, unpacked
+from uptake.uploader.sources.inputs import Input
+from uptake.uploader.sources.streams import BOM, line_blocks
 
 REFUSED = "refused"
-"""The member that the uploader adds to an item that was refused."""
+"""The member that the uploader adds to an item that was rejected."""
 
 MISREAD = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What decoding raises for bytes that are not the JSON that was expected."""
@@ -22,14 +28,14 @@ Members = dict[str, msgspec.Raw]
 _MEMBERS = msgspec.json.Decoder(Members)
 
 
-def require_members(path: Path, names: Iterable[str], file: str) -> None:
+def require_members(source: Input, names: Iterable[str]) -> None:
     """Check that these members occur at the beginning of a file.
 
     Raises:
         UnknownSource: one does not; not when there are upload bodies, the members of which are
             further inside.
     """
-    begin = peeked(path, PEEKED_BYTES)
+    begin = source.peek(PEEKED_BYTES).removeprefix(BOM)
     found: dict[str, None] = {}
     for line in begin.split(b"\n"):
         try:
@@ -38,27 +44,26 @@ def require_members(path: Path, names: Iterable[str], file: str) -> None:
             continue
     for name in names:
         if name not in found and "data" not in found:
-            told = ", ".join(found) or "nothing"
-            raise UnknownSource(f"{file}: no line has a member {name!r}; found: {told}")
+            members = ", ".join(found) or "nothing"
+            raise UnknownSource(f"{source.file}: no line has a member {name!r}; found: {members}")
 
 
 def only_refused(text: bytes) -> bool:
-    """Whether a line tells only why something was refused."""
+    """Whether a line holds only the reasons of a rejection."""
     try:
         return set(_MEMBERS.decode(text)) == {REFUSED}
     except MISREAD:
         return False
 
 
-def objects(path: Path, progress: Progress) -> Iterator[tuple[int, Members] | Unreadable]:
-    """The members of each line, and its number; blank lines and those only refused are left out."""
-    file = str(path)
-    with unpacked(path, progress) as stream:
-        for block in line_blocks(stream, file):
+def objects(source: Input, progress: Progress) -> Iterator[tuple[int, Members] | Unreadable]:
+    """The members of each line, and its number; blank lines are left out."""
+    with source.open(progress) as stream:
+        for block in line_blocks(stream, source.file):
             if isinstance(block, Unreadable):
                 yield block
             else:
-                yield from _objects(*block, file)
+                yield from _objects(*block, source.file)
 
 
 def _objects(first: int, block: bytes, file: str) -> Iterator[tuple[int, Members] | Unreadable]:
@@ -70,6 +75,6 @@ def _objects(first: int, block: bytes, file: str) -> Iterator[tuple[int, Members
         except MISREAD as error:
             yield Unreadable(file, line, str(error))
             continue
-        refused = members.pop(REFUSED, None)
-        if members or refused is None:
+        rejected = members.pop(REFUSED, None)
+        if members or rejected is None:
             yield line, members

@@ -1,16 +1,20 @@
-"""Profiles: a row for each user, with an attribute in every column but `user_id`."""
+"""Profiles: a row for each user, with an attribute in every column but `user_id`.
+
+What is coerced: what `rows` and `user_ids` state, and nothing else.
+"""
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
-from uptake.uploader.sources import ProfileRow, Unreadable
+from uptake.uploader.sources import ProfileRow, Skipped, Unreadable
+from uptake.uploader.sources.csv_header import CsvForm
 from uptake.uploader.sources.file_source import FileSource, Progress
+from uptake.uploader.sources.inputs import Input
 from uptake.uploader.sources.rows import Rows
 from uptake.uploader.sources.user_ids import user_of
 
 
 def profile_rows(
-    path: Path, kind: str, user: str | None, columns: Mapping[str, str]
+    source: Input, kind: str, user: str | None, columns: Mapping[str, str], form: CsvForm
 ) -> FileSource[ProfileRow]:
     """A source of profiles from a CSV, NDJSON or Parquet file.
 
@@ -18,11 +22,11 @@ def profile_rows(
         UnknownSource: a column is missing or holds something else than plain values.
         OSError: the file cannot be opened.
     """
-    rows = Rows(path, kind, columns, ["user_id"] if user is None else [])
+    rows = Rows(source, kind, columns, ["user_id"] if user is None else [], form)
 
-    def read(progress: Progress) -> Iterator[ProfileRow | Unreadable]:
+    def read(progress: Progress) -> Iterator[ProfileRow | Unreadable | Skipped]:
         for found in rows.read(progress):
-            if isinstance(found, Unreadable):
+            if isinstance(found, Unreadable | Skipped):
                 yield found
                 continue
             line, attributes = found
@@ -32,4 +36,4 @@ def profile_rows(
             else:
                 yield ProfileRow(about, attributes, rows.file, line)
 
-    return FileSource(path, read)
+    return FileSource(rows.file, rows.size, read)

@@ -1,85 +1,116 @@
-"""Files with a row for each item and any columns, as rows of plain values."""
+"""Files with a row for each item and any columns, as rows of plain values.
 
-import math
+What is coerced: nothing in CSV, where every value is text. In NDJSON and Parquet numbers, booleans
+and text stay what they are, and other types of Parquet become text as `parquet_columns` states.
+What a row does not have is not in it: null, NaN in a floating-point column of Parquet, which is how
+other programs mark what is missing, and in CSV an empty cell without quotes.
+"""
+
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from uptake.uploader.sources import UnknownSource, Unreadable
-from uptake.uploader.sources.csv_tables import CsvTable
+from uptake.uploader.sources import Skipped, UnknownSource, Unreadable
+from uptake.uploader.sources.csv_tables import CsvForm, CsvTable
 from uptake.uploader.sources.file_source import Progress, until_broken
+from uptake.uploader.sources.inputs import Input
 from uptake.uploader.sources.json_lines import MISREAD, objects, require_members
-from uptake.uploader.sources.parquet_tables import DAMAGED, ParquetTable, text
+from uptake.uploader.sources.parquet_columns import Converted, as_ids, as_values
+from uptake.uploader.sources.parquet_tables import DAMAGED, ParquetTable
+
+USER_ID = "user_id"
 
 Value = str | int | float | bool
 Row = dict[str, Value]
 
 
 class Rows:
-    """A CSV, NDJSON or Parquet file, its columns renamed by a mapping.
-
-    What a row does not say is not in it: null, and in CSV an empty cell without quotes.
-    """
+    """A CSV, NDJSON or Parquet file, its columns renamed by a mapping."""
 
     def __init__(
-        self, path: Path, kind: str, columns: Mapping[str, str], needed: Sequence[str]
+        self,
+        source: Input,
+        kind: str,
+        columns: Mapping[str, str],
+        needed: Sequence[str],
+        form: CsvForm,
     ) -> None:
         """Look at what columns there are.
 
         Args:
-            path: of the file.
+            source: the file.
             kind: `csv`, `ndjson` or `parquet`.
             columns: names to the file's own.
-            needed: names that must be there, and of which alone Parquet's types are looked at; all
-                columns when there are none.
+            needed: names that must be there.
+            form: how CSV is written.
 
         Raises:
             UnknownSource: a column is missing or holds something else than plain values.
             OSError: the file cannot be opened.
         """
-        self.file = str(path)
-        self._path = path
+        self.file = source.file
+        self.size = source.size
+        self._source = source
         self._names = {column: name for name, column in columns.items()}
+        self._user_column = columns.get(USER_ID, USER_ID)
         self._table: CsvTable | ParquetTable | None = None
         if kind == "ndjson":
-            require_members(path, columns.values(), self.file)
+            require_members(source, columns.values())
             return
         wanted = [columns.get(name, name) for name in needed] + list(columns.values())
         if kind == "csv":
-            self._table = CsvTable(path, quoted_empty=True)
+            self._table = CsvTable(source, form, [*wanted, USER_ID], quoted_empty=True)
             _require(self.file, wanted, self._table.columns)
         else:
-            self._table = ParquetTable(path)
+            self._table = ParquetTable(source)
             _require(self.file, wanted, self._table.schema.names)
-            self._table.require_text(self._table.schema.names)
+            others = [name for name in self._table.schema.names if name != self._user_column]
+            self._table.require_text(others)
+            self._table.require_ids([self._user_column])
 
-    def read(self, progress: Progress) -> Iterator[tuple[int, Row] | Unreadable]:
-        """Each row and the line it stands on."""
+    def read(self, progress: Progress) -> Iterator[tuple[int, Row] | Unreadable | Skipped]:
+        """Each row and the line it begins on."""
         for found in self._found(progress):
-            if isinstance(found, Unreadable):
+            if isinstance(found, Unreadable | Skipped):
                 yield found
             else:
                 line, row = found
                 yield line, {self._names.get(name, name): value for name, value in row.items()}
 
-    def _found(self, progress: Progress) -> Iterator[tuple[int, Row] | Unreadable]:
+    def _found(self, progress: Progress) -> Iterator[tuple[int, Row] | Unreadable | Skipped]:
         if self._table is None:
-            for found in objects(self._path, progress):
+            for found in objects(self._source, progress):
                 if isinstance(found, Unreadable):
                     yield found
                 else:
                     yield self._decoded(*found)
         elif isinstance(self._table, CsvTable):
             for part in self._table.parts(progress):
-                if isinstance(part, Unreadable):
+                if isinstance(part, Unreadable | Skipped):
                     yield part
                 else:
-                    yield from _told(part.lines.to_pylist(), part.batch)
+                    yield from _filled(part.lines.to_pylist(), part.batch)
         else:
-            yield from until_broken(_rows(self._table, progress), self.file, DAMAGED)
+            yield from until_broken(self._converted(self._table, progress), self.file, DAMAGED)
+
+    def _converted(
+        self, table: ParquetTable, progress: Progress
+    ) -> Iterator[tuple[int, Row] | Unreadable]:
+        names = table.schema.names
+        for first, batch in table.batches(names, progress):
+            columns = {
+                name: (as_ids if name == self._user_column else as_values)(batch[name])
+                for name in names
+            }
+            lines = pa.array(range(first, first + batch.num_rows), pa.int64())
+            good, faults = sound_rows(columns, lines, self.file)
+            yield from faults
+            arrays = [column.values for column in columns.values()]
+            rows = pa.RecordBatch.from_arrays(arrays, names=names).filter(good)
+            yield from _filled(lines.filter(good).to_pylist(), rows)
 
     def _decoded(
         self, line: int, members: Mapping[str, msgspec.Raw]
@@ -99,32 +130,29 @@ class Rows:
 _VALUES: msgspec.json.Decoder[Value | None] = msgspec.json.Decoder(Value | None)
 
 
+def sound_rows(
+    columns: Mapping[str, Converted], lines: pa.Array, file: str
+) -> tuple[pa.Array, list[Unreadable]]:
+    """Which rows have no value that could not be converted, and the others with the reason."""
+    good = pa.repeat(pa.scalar(True), len(lines))
+    faults: dict[int, str] = {}
+    for name, column in columns.items():
+        for row, reason in column.faults.items():
+            faults.setdefault(row, f"column {name[:60]!r}: {reason}")
+    if faults:
+        good = pc.invert(pc.is_in(pa.array(range(len(lines))), pa.array(list(faults))))
+    return good, [
+        Unreadable(file, lines[row].as_py(), reason) for row, reason in sorted(faults.items())
+    ]
+
+
 def _require(file: str, wanted: Sequence[str], found: Sequence[str]) -> None:
     for name in wanted:
         if name not in found:
             raise UnknownSource(f"{file}: no column {name!r}; found: {', '.join(found)}")
 
 
-def _rows(table: ParquetTable, progress: Progress) -> Iterator[tuple[int, Row]]:
-    names = table.schema.names
-    for first, batch in table.batches(names, progress):
-        columns = [_plain(column) for column in batch.columns]
-        lines = range(first, first + batch.num_rows)
-        yield from _told(lines, pa.RecordBatch.from_arrays(columns, names=names))
-
-
-def _told(lines: Sequence[int], batch: pa.RecordBatch) -> Iterator[tuple[int, Row]]:
-    for line, row in zip(lines, batch.to_pylist(), strict=True):
-        yield line, {name: value for name, value in row.items() if _is_told(value)}
-
-
-def _is_told(value: Any) -> bool:
-    return value is not None and not (isinstance(value, float) and math.isnan(value))
-
-
-def _plain(column: pa.Array) -> pa.Array:
-    """Numbers and booleans as they are, all else as text."""
-    kind = column.type
-    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind):
-        return column
-    return text(column)
+def _filled(lines: Sequence[int], batch: pa.RecordBatch) -> Iterator[tuple[int, Row]]:
+    rows: list[dict[str, Any]] = batch.to_pylist()
+    for line, row in zip(lines, rows, strict=True):
+        yield line, {name: value for name, value in row.items() if value is not None}

@@ -1,4 +1,9 @@
-"""Columns of a file made into batches of samples; rows that lack what a sample has are told."""
+"""Columns of a file made into batches of samples; rows that lack what a sample has are reported.
+
+What is coerced, besides what `sample_times` states: a value is the nearest double of the number in
+the file, and what rows do not have, defaults fill in. Left out and counted: rows of 0 steps, which
+devices write for every minute without a step and no endpoint takes.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -6,8 +11,9 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from uptake.uploader.sources import SAMPLES, UnknownSource, Unreadable
+from uptake.uploader.sources import SAMPLES, Skipped, UnknownSource, Unreadable
 from uptake.uploader.sources.numbers import finite, numbers
+from uptake.uploader.sources.sample_times import iso_times, with_ends
 
 NAMES = tuple(name for name in SAMPLES.names if name != "line")
 """What a column can be mapped to, `data_type` apart, which is the wires' name of `metric`."""
@@ -18,18 +24,29 @@ _CODED = ("user_id", "metric", "device_name", "device_version", "unit")
 _CODES = pa.dictionary(pa.int32(), pa.string())
 
 
+_DEFAULTS = frozenset({"user_id", "metric", "unit", "device_name"})
+NO_STEPS = "0 steps"
+
+
 class Defaults(msgspec.Struct, frozen=True):
-    """What holds for rows that do not say it themselves."""
+    """What holds for rows that do not have it themselves.
+
+    Attributes:
+        user_id, metric, unit, device_name: of rows without.
+        duration: seconds from the start to the end of rows without an end.
+        time_unit: of times that are numbers, a key of `TIME_UNITS`; None when none are.
+    """
 
     user_id: str | None = None
     metric: str | None = None
     unit: str | None = None
     device_name: str | None = None
+    duration: int | None = None
+    time_unit: str | None = None
 
     def of(self, name: str) -> str | None:
         """The default of a column; None when it has none."""
-        value: str | None = getattr(self, name, None)
-        return value
+        return getattr(self, name, None) if name in _DEFAULTS else None
 
 
 def mapped(columns: Mapping[str, str], file: str) -> dict[str, str]:
@@ -76,34 +93,49 @@ def resolved(
 
 def readable(
     columns: Mapping[str, pa.Array], lines: pa.Array, defaults: Defaults, file: str
-) -> Iterator[pa.RecordBatch | Unreadable]:
+) -> Iterator[pa.RecordBatch | Unreadable | Skipped]:
     """The samples of some rows: first what cannot be read, then a batch of the rest.
 
     Args:
         columns: by the names of samples, of strings, `value` of strings or numbers; null means that
-            the row does not say it.
+            the row does not have it.
         lines: the rows' places.
-        defaults: for what rows or the whole file do not say.
+        defaults: for what rows or the whole file do not have.
         file: its name.
     """
     full = {name: _filled(columns.get(name), defaults.of(name), len(lines)) for name in NAMES}
-    told = full["value"]
-    if not pa.types.is_float64(told.type):
-        full["value"] = numbers(told)
-    else:
-        full["value"] = finite(told)
+    given = full["value"]
+    full["value"] = finite(given) if pa.types.is_float64(given.type) else numbers(given)
     known = pc.is_in(full["metric"], METRICS)
     good = known
     for name in ("device_name", "start_date", "value", "unit"):
         good = pc.and_(good, full[name].is_valid())
     if pc.all(good).as_py() is False:
         for row in pc.indices_nonzero(pc.invert(good)).to_pylist():
-            reason = _fault({name: full[name][row].as_py() for name in NAMES}, told[row].as_py())
+            reason = _fault({name: full[name][row].as_py() for name in NAMES}, given[row].as_py())
             yield Unreadable(file, lines[row].as_py(), reason)
         full = {name: column.filter(good) for name, column in full.items()}
         lines = lines.filter(good)
-    if len(lines):
-        yield batch(full, lines)
+    for name in ("start_date", "end_date"):
+        full[name] = iso_times(full[name], defaults.time_unit)
+    full["end_date"] = with_ends(full["start_date"], full["end_date"], defaults.duration)
+    yield from without_zeros(batch(full, lines), file)
+
+
+def without_zeros(samples: pa.RecordBatch, file: str) -> Iterator[pa.RecordBatch | Skipped]:
+    """A batch without rows of 0 steps, and how many these are."""
+    values = samples.column("value").to_numpy()
+    zero = values == 0
+    if zero.any():
+        metric = samples.column("metric")
+        steps = metric.dictionary.index("steps").as_py()
+        zero &= metric.indices.to_numpy() == steps
+    count = int(zero.sum())
+    if count:
+        samples = samples.filter(pa.array(~zero))
+        yield Skipped(file, count, NO_STEPS)
+    if samples.num_rows:
+        yield samples
 
 
 def batch(columns: Mapping[str, pa.Array], lines: pa.Array) -> pa.RecordBatch:

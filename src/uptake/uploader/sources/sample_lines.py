@@ -1,32 +1,38 @@
 """Samples in NDJSON: one on each line, or a whole upload body of Gerosense on each line.
 
+What is coerced, besides what `json_lines` and `sample_columns` state: numbers as user ids become
+their digits where they are exact, and a value may be a number in text.
+
 Blocks of lines that are all of the plain form are read by Arrow; any other block is read line by
 line, which also says what is wrong with each.
 """
 
 from collections.abc import Iterator, Mapping
 from operator import attrgetter
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 import pyarrow as pa
 
-from uptake.uploader.sources import Unreadable
+from uptake.uploader.sources import Skipped, Unreadable
 from uptake.uploader.sources.file_source import FileSource, Progress
+from uptake.uploader.sources.inputs import Input
 from uptake.uploader.sources.json_lines import MISREAD, only_refused, require_members
 from uptake.uploader.sources.numbers import number
 from uptake.uploader.sources.plain_lines import PlainLines
 from uptake.uploader.sources.sample_columns import NAMES, Defaults, mapped, readable
-from uptake.uploader.sources.streams import line_blocks, unpacked
+from uptake.uploader.sources.streams import line_blocks
+from uptake.uploader.sources.user_ids import id_of
 
 _USER, _METRIC, _DEVICE, _VALUE = map(NAMES.index, ("user_id", "metric", "device_name", "value"))
-_TYPES: dict[str, Any] = {"user_id": str | int | None, "value": str | float | None}
+_TIMES = tuple(map(NAMES.index, ("start_date", "end_date")))
+_TYPES: dict[str, Any] = {"user_id": str | int | float | None, "value": str | float | None}
+_EPOCH: dict[str, Any] = dict.fromkeys(("start_date", "end_date"), str | int | float | None)
 
 
 def sample_lines(
-    path: Path, columns: Mapping[str, str], defaults: Defaults
+    source: Input, columns: Mapping[str, str], defaults: Defaults
 ) -> FileSource[pa.RecordBatch]:
     """A source of samples from an NDJSON file.
 
@@ -34,21 +40,20 @@ def sample_lines(
         UnknownSource: the mapping names what samples or the file do not have.
         OSError: the file cannot be opened.
     """
-    file = str(path)
-    places = mapped(columns, file)
+    places = mapped(columns, source.file)
     if places:
-        require_members(path, places.values(), file)
+        require_members(source, places.values())
 
-    def read(progress: Progress) -> Iterator[pa.RecordBatch | Unreadable]:
-        reader = LineReader(file, places, defaults)
-        with unpacked(path, progress) as stream:
-            for block in line_blocks(stream, file):
+    def read(progress: Progress) -> Iterator[pa.RecordBatch | Unreadable | Skipped]:
+        reader = LineReader(source.file, places, defaults)
+        with source.open(progress) as stream:
+            for block in line_blocks(stream, source.file):
                 if isinstance(block, Unreadable):
                     yield block
                 else:
                     yield from reader.read(*block)
 
-    return FileSource(path, read)
+    return FileSource(source.file, source.size, read)
 
 
 class LineReader:
@@ -58,12 +63,12 @@ class LineReader:
         self._file = file
         self._defaults = defaults
         self._plain = PlainLines(places, defaults)
-        row, self._values = _row_type(places)
+        row, self._values = _row_type(places, _TYPES | (_EPOCH if defaults.time_unit else {}))
         self._lines: msgspec.json.Decoder[Any] = msgspec.json.Decoder(row)
         self._bodies: msgspec.json.Decoder[Any] = msgspec.json.Decoder(list[row])  # type: ignore[valid-type]
         self._nothing = row()
 
-    def read(self, line: int, block: bytes) -> Iterator[pa.RecordBatch | Unreadable]:
+    def read(self, line: int, block: bytes) -> Iterator[pa.RecordBatch | Unreadable | Skipped]:
         """The samples of a block of whole lines, of which the first has this number."""
         columns = self._plain.read(block)
         if columns is not None:
@@ -76,7 +81,9 @@ class LineReader:
         else:
             yield from readable(*rows.columns(), self._defaults, self._file)
 
-    def read_slowly(self, line: int, block: bytes) -> Iterator[pa.RecordBatch | Unreadable]:
+    def read_slowly(
+        self, line: int, block: bytes
+    ) -> Iterator[pa.RecordBatch | Unreadable | Skipped]:
         """The same, one line after the other."""
         rows = _Rows()
         for place, text in enumerate(block.split(b"\n"), line):
@@ -102,13 +109,17 @@ class LineReader:
             return None
         if None in rows.values[_METRIC]:
             rows.values[_METRIC] = [self._whole(row)[_METRIC] for row in decoded]
+        try:
+            rows.values[_USER] = list(map(_id, rows.values[_USER]))
+        except ValueError:
+            return None
         for i, value in enumerate(rows.values[_VALUE]):
             if isinstance(value, str):
                 rows.values[_VALUE][i] = number(value)
         return None if None in rows.values[_VALUE] else rows
 
     def _read_line(self, line: int, text: bytes, rows: "_Rows") -> Iterator[Unreadable]:
-        """Append the line's samples to `rows`, or tell why that is not possible."""
+        """Append the line's samples to `rows`, or report why that is not possible."""
         try:
             row = self._lines.decode(text)
         except MISREAD as error:
@@ -158,20 +169,31 @@ class LineReader:
     def _append(
         self, values: list[Any], line: int, where: str, rows: "_Rows"
     ) -> Iterator[Unreadable]:
-        told = values[_VALUE]
-        if isinstance(told, str):
-            values[_VALUE] = number(told)
+        given = values[_VALUE]
+        if isinstance(given, str):
+            values[_VALUE] = number(given)
             if values[_VALUE] is None:
-                yield Unreadable(self._file, line, f"{where}the value {told[:60]!r} is no number")
+                yield Unreadable(self._file, line, f"{where}the value {given[:60]!r} is no number")
                 return
+        try:
+            values[_USER] = _id(values[_USER])
+        except ValueError as error:
+            yield Unreadable(self._file, line, f"{where}{error}")
+            return
         rows.append(values, line)
+
+
+def _id(value: str | int | float | None) -> str | None:  # noqa: PYI041 - as values come
+    return value if value is None else id_of(value)
 
 
 _ELEMENTS = msgspec.json.Decoder(list[msgspec.Raw])
 _NULL = msgspec.Raw(b"null")
 
 
-def _row_type(places: Mapping[str, str]) -> tuple[type[msgspec.Struct], Any]:
+def _row_type(
+    places: Mapping[str, str], known: Mapping[str, Any]
+) -> tuple[type[msgspec.Struct], Any]:
     """A struct of the members of a line, and what gets its values in the order of `NAMES`.
 
     Its fields are named by number, as two names of samples may be mapped to one member.
@@ -180,7 +202,7 @@ def _row_type(places: Mapping[str, str]) -> tuple[type[msgspec.Struct], Any]:
     types: dict[str, Any] = {}
     for name in NAMES:
         field = members.setdefault(places.get(name, name), f"field{len(members)}")
-        types.setdefault(field, _TYPES.get(name, str | None))
+        types.setdefault(field, known.get(name, str | None))
     getter = attrgetter(*(members[places.get(name, name)] for name in NAMES))
     rename = {field: member for member, field in members.items()}
     fields: list[tuple[str, Any, Any]] = [(field, kind, None) for field, kind in types.items()]
@@ -205,9 +227,12 @@ class _Rows:
         self.lines.append(line)
 
     def columns(self) -> tuple[dict[str, pa.Array], pa.Array]:
-        """As arrays, ids that were numbers as their digits."""
-        users = self.values[_USER]
-        self.values[_USER] = [user if user is None else str(user) for user in users]
+        """As arrays; times that are numbers as text."""
+        for place in _TIMES:
+            times = self.values[place]
+            self.values[place] = [
+                time if time is None or isinstance(time, str) else repr(time) for time in times
+            ]
         columns = {
             name: pa.array(column, pa.float64() if name == "value" else pa.string())
             for name, column in zip(NAMES, self.values, strict=True)

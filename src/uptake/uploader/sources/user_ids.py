@@ -1,16 +1,50 @@
-"""Whom a row or file is about."""
+"""User ids: text as it is, and numbers that say exactly which user is meant.
+
+What is coerced: a whole number becomes its digits, also where it is written or stored as a
+floating-point number (`42.0` is `42`), because that is what other programs make of whole numbers
+in a column in which some are missing. A floating-point number is an id only if it is a whole number
+so small that every whole number up to it is exact in its type: below 2^53 for a double. Everything
+else (fractions, larger numbers, NaN, infinity, true and false) is a row that is reported, because
+it could stand for several users. Text is never changed: the text `42.0` in a CSV file is the user
+`42.0`.
+"""
 
 from typing import Any
 
 from uptake.uploader.sources import Unreadable
 
+EXACT_BITS = {16: 11, 32: 24, 64: 53}
+"""Bits of a floating-point number's type, and of the whole numbers that are all exact in it."""
 
-def user_of(told: Any, default: str | None, file: str, line: int) -> str | Unreadable:
-    """The user that a row tells, as text, or the default where it tells none."""
-    if told is None:
+
+def id_of(value: str | int | float, bits: int = 64) -> str:  # noqa: PYI041 - as values come
+    """A value as a user id.
+
+    Args:
+        value: as the file has it.
+        bits: of the floating-point type that it had in the file.
+
+    Raises:
+        ValueError: it is none; the message is the reason.
+    """
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool) or (isinstance(value, float) and not value.is_integer()):
+        raise ValueError(f"the user_id {value!r} is neither text nor a whole number")
+    exact = EXACT_BITS[bits]
+    if isinstance(value, float) and abs(value) >= 1 << exact:
+        raise ValueError(
+            f"the user_id {value!r} is a floating-point number of 2^{exact} or more,"
+            " which is not exact: store ids as text or as integers"
+        )
+    return str(int(value))
+
+
+def user_of(value: Any, default: str | None, file: str, line: int) -> str | Unreadable:
+    """The user id of a row, or the default where the row has none."""
+    if value is None:
         return Unreadable(file, line, "lacks user_id") if default is None else default
-    if isinstance(told, float) and told.is_integer():
-        told = int(told)  # what others make of whole numbers in a column where some are missing
-    if isinstance(told, bool | float):
-        return Unreadable(file, line, f"the user_id {told!r} is neither text nor a whole number")
-    return str(told)
+    try:
+        return id_of(value)
+    except ValueError as error:
+        return Unreadable(file, line, str(error))

@@ -12,7 +12,7 @@ from uptake.uploader.ledger.runs import Run
 from uptake.uploader.ledger.samples import Known, SamplesLedger, refusal_of
 from uptake.uploader.samples.index import Index
 from uptake.uploader.samples.rows import read
-from uptake.uploader.sources import Source, Unreadable
+from uptake.uploader.sources import Skipped, Source, Unreadable
 from uptake.uploader.verify.expected import Aside, Expected, Key, compare, without_refused
 from uptake.uploader.verify.server import Server, day_text
 
@@ -122,11 +122,11 @@ class Check:
             Halt: the key may not ask.
         """
         with Aside() as aside:
-            for source in sources:
+            for source in (part for whole in sources for part in whole.parts):
                 for item in source():
                     if isinstance(item, Unreadable):
                         self.result.unreadable += 1
-                    else:
+                    elif not isinstance(item, Skipped):
                         self._put(aside, item, source.file)
                     step()
             users = set()

@@ -1,0 +1,357 @@
+"""Where the bytes of a source come from: a file, a stream, or a member of a zip archive.
+
+Whatever it is, it is read from its first byte to its last. A stream (a pipe, a named pipe, standard
+input) can be read only once: what is looked at to find out what it is, is kept and read again. What
+needs to go back and forth, Parquet and zip, is read from a temporary file without a name, which is
+as large as the stream and vanishes with the program.
+"""
+
+import io
+import os
+import select
+import shutil
+import stat
+import sys
+import tempfile
+import zipfile
+import zlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from pathlib import Path, PurePath, PurePosixPath
+from typing import IO
+
+from uptake.uploader.sources import Interrupted, UnknownSource
+from uptake.uploader.sources.below import CannotOpen, open_below
+from uptake.uploader.sources.file_source import Progress
+from uptake.uploader.sources.streams import BLOCK_BYTES
+from uptake.uploader.sources.unpacking import (
+    MAGIC_BYTES,
+    Prefixed,
+    codec_of,
+    read_up_to,
+    unpacked,
+)
+
+STANDARD_INPUT = frozenset({"-", "/dev/stdin"})
+
+WAIT_MILLISECONDS = 200
+"""How long a wait for a stream goes on before it is asked whether to stop."""
+
+ZIP_MAGIC = b"PK\x03\x04"
+
+DAMAGED_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError)
+"""Raised for archives that are damaged, encrypted or compressed in an unusual way."""
+
+Stop = Callable[[], bool]
+
+
+def never() -> bool:
+    """Nothing stops the reading."""
+    return False
+
+
+class Input(ABC):
+    """Bytes with a name.
+
+    Attributes:
+        file: the name in reports.
+        name: the file's own name, the suffix of which may show what it is; "" of a stream.
+        size: bytes on disk; 0 when not known.
+    """
+
+    def __init__(self, file: str, name: str, size: int) -> None:
+        self.file = file
+        self.name = name
+        self.size = size
+        self._spooled: IO[bytes] | None = None
+
+    @abstractmethod
+    def _raw(self, progress: Progress) -> io.RawIOBase | IO[bytes]:
+        """The bytes as they are stored, from the first."""
+
+    def open(self, progress: Progress) -> io.RawIOBase:
+        """The content from its first byte, decompressed if its content is compressed.
+
+        Raises:
+            OSError: it cannot be opened, or a stream was read before.
+        """
+        return unpacked(self._raw(progress))
+
+    def peek(self, count: int) -> bytes:
+        """The beginning of the content; less of one that cannot be read further.
+
+        Raises:
+            OSError: it cannot be opened.
+        """
+        with self.open(Progress()) as content:
+            return _as_far_as_it_goes(content, count)
+
+    def seekable(self) -> str | IO[bytes]:
+        """The content as a file in which one can go back and forth: a path, or an open file."""
+        if self._spooled is None:
+            spooled = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the input is in use
+            with self.open(Progress()) as content:
+                shutil.copyfileobj(content, spooled, BLOCK_BYTES)
+            self._spooled = spooled
+        self._spooled.seek(0)
+        return self._spooled
+
+
+def _as_far_as_it_goes(content: io.RawIOBase, count: int) -> bytes:
+    head = b""
+    try:
+        while len(head) < count and (chunk := content.read(count - len(head))):
+            head += chunk
+    except (OSError, *DAMAGED_ZIP):
+        pass  # reading it will report that
+    return head
+
+
+class FileInput(Input):
+    """A regular file."""
+
+    def __init__(self, path: Path, below: Path | None = None) -> None:
+        """Name it.
+
+        Args:
+            path: the file.
+            below: the folder that it must be in when it is opened, wherever links lead.
+        """
+        super().__init__(str(path), path.name, path.lstat().st_size)
+        if below is None:
+            self.size = path.stat().st_size
+        self._path = path
+        self._below = below
+
+    def _raw(self, progress: Progress) -> io.RawIOBase:
+        if self._below is None:
+            return _Counted(self._path.open("rb", buffering=0), progress)
+        try:
+            return _Counted(open_below(self._below, self._path), progress)
+        except CannotOpen as error:
+            raise OSError(None, f"the file {error}") from error
+
+    def seekable(self) -> str | IO[bytes]:
+        """The file itself, unless it is compressed or a link could be put in its place."""
+        if self._below is not None:
+            return super().seekable()
+        with self._raw(Progress()) as raw:
+            compressed = codec_of(read_up_to(raw, MAGIC_BYTES))
+        return super().seekable() if compressed else str(self._path)
+
+
+class StreamInput(Input):
+    """A pipe, a terminal, a socket: bytes that come once, perhaps slowly.
+
+    Raises:
+        Interrupted: reading or looking at it was stopped while it waited.
+    """
+
+    def __init__(self, file: str, descriptor: int, stopped: Stop) -> None:
+        super().__init__(file, "", 0)
+        self._waiting = _Waiting(descriptor, stopped)
+        self._content: io.RawIOBase | None = None
+        self._head = b""
+        self._begun = False
+
+    def _raw(self, progress: Progress) -> io.RawIOBase:  # noqa: ARG002 - its size is not known
+        return self._waiting
+
+    def open(self, progress: Progress) -> io.RawIOBase:
+        """The content, once."""
+        if self._begun:
+            raise OSError(None, "a stream can be read only once")
+        self._begun = True
+        content = self._content or super().open(progress)
+        return Prefixed(self._head, content)
+
+    def peek(self, count: int) -> bytes:
+        """The beginning, which is kept for the reading."""
+        if self._content is None:
+            self._content = super().open(Progress())
+        self._head += _as_far_as_it_goes(self._content, count - len(self._head))
+        return self._head[:count]
+
+
+class MemberInput(Input):
+    """A file in a zip archive."""
+
+    def __init__(self, archive: Input, member: zipfile.ZipInfo) -> None:
+        name = PurePosixPath(member.filename).name
+        super().__init__(f"{archive.file}/{member.filename}", name, member.compress_size)
+        self.inside = PurePosixPath(member.filename)
+        self._archive = archive
+        self._member = member
+
+    def _raw(self, progress: Progress) -> io.RawIOBase:
+        packed = self._archive.seekable()
+        if isinstance(packed, str):
+            return _Member(_Counted(Path(packed).open("rb", buffering=0), progress), self._member)
+        return _Member(packed, self._member)
+
+
+class _Member(io.RawIOBase):
+    """A member's content; where it is damaged, an `OSError` says so."""
+
+    def __init__(self, packed: IO[bytes] | io.RawIOBase, member: zipfile.ZipInfo) -> None:
+        self._packed = packed
+        try:
+            self._archive = zipfile.ZipFile(packed)
+            self._content = self._archive.open(member)
+        except DAMAGED_ZIP as error:
+            raise OSError(None, f"the archive cannot be read: {error}") from error
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Read."""
+        try:
+            return self._content.read(size)
+        except DAMAGED_ZIP as error:
+            raise OSError(None, f"the archive is damaged: {error}") from error
+
+    def readinto(self, buffer: bytearray, /) -> int:  # type: ignore[override]
+        """Read."""
+        chunk = self.read(len(buffer))
+        buffer[: len(chunk)] = chunk
+        return len(chunk)
+
+    def close(self) -> None:
+        """Close the archive too, unless it is a temporary file that others read."""
+        if not self.closed:
+            self._content.close()
+            self._archive.close()
+            if isinstance(self._packed, _Counted):
+                self._packed.close()
+        super().close()
+
+
+class _Counted(io.RawIOBase):
+    """A file that counts what is read from it."""
+
+    def __init__(self, file: io.RawIOBase | IO[bytes], progress: Progress) -> None:
+        self._file = file
+        self._progress = progress
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def seekable(self) -> bool:
+        """Always, which archives need."""
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        """Go on reading elsewhere."""
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        """Where reading goes on."""
+        return self._file.tell()
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Read, and count; without the copies that the inherited one makes."""
+        chunk = self._file.read(size) or b""
+        self._progress.position += len(chunk)
+        return chunk
+
+    def readinto(self, buffer: bytearray, /) -> int:  # type: ignore[override]
+        """Read, and count."""
+        chunk = self.read(len(buffer))
+        buffer[: len(chunk)] = chunk
+        return len(chunk)
+
+    def close(self) -> None:
+        """Close the file too."""
+        self._file.close()
+        super().close()
+
+
+class _Waiting(io.RawIOBase):
+    """A stream that is waited for, so that the wait can be stopped."""
+
+    def __init__(self, descriptor: int, stopped: Stop) -> None:
+        self._descriptor = descriptor
+        self._stopped = stopped
+        self._poll = select.poll()
+        self._poll.register(descriptor, select.POLLIN)
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def read(self, size: int = -1, /) -> bytes:
+        """So many bytes, fewer only at the end: what comes in small pieces is put together."""
+        parts: list[bytes] = []
+        missing = size if size >= 0 else sys.maxsize
+        while missing:
+            chunk = self._some(min(missing, BLOCK_BYTES))
+            if not chunk:
+                break
+            parts.append(chunk)
+            missing -= len(chunk)
+        return b"".join(parts)
+
+    def _some(self, most: int) -> bytes:
+        while True:
+            ready = self._poll.poll(WAIT_MILLISECONDS)
+            if self._stopped():
+                raise Interrupted
+            if ready:
+                try:
+                    return os.read(self._descriptor, most)
+                except BlockingIOError:
+                    continue  # somebody else has read it
+
+    def readinto(self, buffer: bytearray, /) -> int:  # type: ignore[override]
+        """Read."""
+        chunk = self.read(len(buffer))
+        buffer[: len(chunk)] = chunk
+        return len(chunk)
+
+    def close(self) -> None:
+        """Close the descriptor."""
+        if not self.closed:
+            os.close(self._descriptor)
+        super().close()
+
+
+def input_of(path: Path, stopped: Stop = never) -> Input:
+    """What a path leads to; `-` is standard input.
+
+    Raises:
+        UnknownSource: it is a folder.
+        OSError: it leads to nothing, or to what cannot be opened.
+    """
+    file = str(path)
+    if file in STANDARD_INPUT:
+        return StreamInput(file, os.dup(0), stopped)
+    mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
+        raise UnknownSource(f"{path}: is a folder")
+    if stat.S_ISREG(mode):
+        return FileInput(path)
+    # Without `O_NONBLOCK`, opening a named pipe waits for a writer, and nothing ends that wait.
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+    return StreamInput(file, os.open(path, flags), stopped)
+
+
+def members_of(archive: Input) -> list[MemberInput]:
+    """The files in a zip archive, in order of name.
+
+    Raises:
+        UnknownSource: the archive cannot be read.
+    """
+    try:
+        with zipfile.ZipFile(archive.seekable()) as opened:
+            found = [member for member in opened.infolist() if not member.is_dir()]
+    except (*DAMAGED_ZIP, ValueError) as error:
+        raise UnknownSource(f"{archive.file}: the archive cannot be read: {error}") from error
+    return [MemberInput(archive, member) for member in sorted(found, key=lambda one: one.filename)]
+
+
+def is_hidden(inside: PurePath) -> bool:
+    """Whether a file in an archive is what systems put there for themselves."""
+    return any(part.startswith(".") or part == "__MACOSX" for part in inside.parts)

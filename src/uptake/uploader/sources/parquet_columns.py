@@ -1,0 +1,156 @@
+"""Columns of Parquet as text, as user ids, or as plain values.
+
+What is coerced to text: whole numbers to their digits (`17.0` in a floating-point column too, below
+2^53), other numbers to the shortest text that reads back as the same number of their own type (the
+float32 72.3 is `72.3`), booleans to `true` and `false`, decimals to all their digits, dates and
+times to ISO 8601 as `iso_times` states. NaN in a floating-point column is a missing value.
+Infinity, and dates and times outside the years 1 to 9999, are rows that are reported. Columns of
+dictionaries are read as the values that they hold; lists, structs, maps, bytes, times of day and
+durations are columns that are refused by name.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from uptake.uploader.sources.iso_times import in_range, iso, iso_of_parts
+from uptake.uploader.sources.user_ids import EXACT_BITS, id_of
+
+OUT_OF_RANGE = "the time is outside the years 1 to 9999"
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """A column as it is sent, and why some rows cannot be."""
+
+    values: pa.Array
+    faults: dict[int, str] = field(default_factory=dict)
+
+
+def as_text(column: pa.Array) -> Converted:
+    """A column as strings.
+
+    Raises:
+        pa.ArrowException: it cannot be converted.
+    """
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        return _of_dictionary(column, as_text)
+    if pa.types.is_temporal(kind) or pa.types.is_struct(kind):
+        return _of_times(column)
+    if pa.types.is_floating(kind):
+        numbers = as_values(column)
+        return Converted(_digits(numbers.values), numbers.faults)
+    if pa.types.is_decimal(kind):
+        return Converted(_decimals(column))
+    return Converted(column if kind == pa.string() else column.cast(pa.string()))
+
+
+def as_ids(column: pa.Array) -> Converted:
+    """A column of user ids as strings, by the rules of `user_ids`."""
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        return _of_dictionary(column, as_ids)
+    if not pa.types.is_floating(kind) and not pa.types.is_decimal(kind):
+        return as_text(column)
+    bits = kind.bit_width if pa.types.is_floating(kind) else 64
+    doubles = column.cast(pa.float64(), safe=False)
+    exact = pc.and_(
+        pc.equal(pc.round(doubles), doubles), pc.less(pc.abs(doubles), float(1 << EXACT_BITS[bits]))
+    )
+    if pa.types.is_floating(kind) and pc.all(exact, min_count=0).as_py() is not False:
+        return Converted(doubles.cast(pa.int64()).cast(pa.string()))
+    ids: list[str | None] = []
+    faults: dict[int, str] = {}
+    for row, value in enumerate(column.to_pylist()):
+        ids.append(None)
+        try:
+            ids[row] = None if value is None else _id_of(value, bits)
+        except ValueError as error:
+            faults[row] = str(error)
+    return Converted(pa.array(ids, pa.string()), faults)
+
+
+def _id_of(value: Any, bits: int) -> str:
+    if isinstance(value, float):
+        return id_of(value, bits)
+    if value != value.to_integral_value():
+        raise ValueError(f"the user_id {value} is neither text nor a whole number")
+    return str(int(value))
+
+
+def as_values(column: pa.Array) -> Converted:
+    """Numbers and booleans as they are, all else as text."""
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        return _of_dictionary(column, as_values)
+    if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
+        return Converted(column)
+    if not pa.types.is_floating(kind):
+        return as_text(column)
+    doubles = shortest(column)
+    doubles = pc.if_else(pc.is_nan(doubles), pa.scalar(None, pa.float64()), doubles)
+    infinite = pc.is_inf(doubles)
+    faults = dict.fromkeys(pc.indices_nonzero(infinite).to_pylist(), "infinity is not a number")
+    return Converted(doubles, faults)
+
+
+def shortest(column: pa.Array) -> pa.Array:
+    """Floating-point numbers as the doubles with the same shortest text: the float32 72.3 as 72.3.
+
+    Widened bit by bit, it would be 72.30000305175781, which nobody wrote.
+    """
+    if column.type == pa.float32():
+        return column.cast(pa.string()).cast(pa.float64())
+    if column.type == pa.float16():
+        halves = [None if one is None else np.float16(one) for one in column.to_pylist()]
+        return pa.array([None if one is None else float(str(one)) for one in halves], pa.float64())
+    return column
+
+
+def _digits(doubles: pa.Array) -> pa.Array:
+    """Doubles as text, whole ones without a point."""
+    whole = pc.and_(
+        pc.equal(pc.round(doubles), doubles),
+        pc.less(pc.abs(doubles), float(1 << EXACT_BITS[64])),
+    )
+    digits = pc.if_else(whole, doubles, pa.scalar(None, pa.float64())).cast(pa.int64(), safe=False)
+    return pc.if_else(whole, digits.cast(pa.string()), doubles.cast(pa.string()))
+
+
+def _decimals(column: pa.Array) -> pa.Array:
+    texts = column.cast(pa.string())
+    if not pc.any(pc.match_substring(texts, "E")).as_py():
+        return texts
+    return pa.array(
+        [None if one is None else f"{one:f}" for one in column.to_pylist()], pa.string()
+    )
+
+
+def _of_times(column: pa.Array) -> Converted:
+    """Dates and timestamps; structs are what `int96` makes of those that are stored as INT96."""
+    parts = pa.types.is_struct(column.type)
+    good = in_range(column.field("seconds") if parts else column)
+    faults: dict[int, str] = {}
+    if pc.all(good).as_py() is False:
+        outside = pc.invert(good)
+        faults = dict.fromkeys(pc.indices_nonzero(outside).to_pylist(), OUT_OF_RANGE)
+        column = pc.if_else(pc.fill_null(good, True), column, pa.scalar(None, column.type))
+    if parts:
+        return Converted(iso_of_parts(column), faults)
+    texts = iso(column) if pa.types.is_timestamp(column.type) else column.cast(pa.string())
+    return Converted(texts, faults)
+
+
+def _of_dictionary(column: pa.Array, convert: Callable[[pa.Array], Converted]) -> Converted:
+    distinct = convert(column.dictionary)
+    faults: dict[int, str] = {}
+    if distinct.faults:
+        for row, place in enumerate(column.indices.to_pylist()):
+            if place in distinct.faults:
+                faults[row] = distinct.faults[place]
+    return Converted(distinct.values.take(column.indices), faults)

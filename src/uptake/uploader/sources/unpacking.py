@@ -1,0 +1,107 @@
+"""Decompresses what is gzip or zstd by its content, whatever its name."""
+
+import io
+from typing import IO
+
+import pyarrow as pa
+
+from uptake.uploader.sources.streams import Readable
+
+UNPACKED_BYTES = 64 * 1024
+"""Decompressed in one step."""
+
+CODECS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
+"""How compressed content begins, and the codec (RFC 1952, RFC 8878)."""
+
+MAGIC_BYTES = max(map(len, CODECS))
+
+
+class Prefixed(io.RawIOBase):
+    """Bytes that were read already, then the rest of the stream that they come from."""
+
+    def __init__(self, head: bytes, rest: io.RawIOBase | IO[bytes]) -> None:
+        self._head = head
+        self._rest = rest
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Read; a block at once, as blocks of lines are as long as what is read."""
+        if not self._head:
+            return self._rest.read(size) or b""
+        head, self._head = self._head, b""
+        if 0 <= size < len(head):
+            head, self._head = head[:size], head[size:]
+            return head
+        more = self._rest.read(size if size < 0 else size - len(head))
+        return head + (more or b"")
+
+    def readinto(self, buffer: bytearray, /) -> int:  # type: ignore[override]
+        """Read."""
+        chunk = self.read(len(buffer))
+        buffer[: len(chunk)] = chunk
+        return len(chunk)
+
+    def close(self) -> None:
+        """Close the stream too."""
+        self._rest.close()
+        super().close()
+
+
+class Unpacked(io.RawIOBase):
+    """Decompressed content; where it is damaged, everything before the damage comes first."""
+
+    def __init__(self, file: io.RawIOBase, codec: str) -> None:
+        self._file = file
+        self._contents = pa.CompressedInputStream(pa.PythonFile(file, "r"), codec)
+        self._damage: OSError | None = None
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def readinto(self, buffer: bytearray, /) -> int:  # type: ignore[override]
+        """Read in small steps, because a step that fails gives nothing."""
+        count = 0
+        while count < len(buffer) and self._damage is None:
+            try:
+                step = self._contents.read(min(UNPACKED_BYTES, len(buffer) - count))
+            except OSError as error:
+                self._damage = error
+                break
+            if not step:
+                break
+            buffer[count : count + len(step)] = step
+            count += len(step)
+        if not count and self._damage is not None:
+            raise self._damage
+        return count
+
+    def close(self) -> None:
+        """Close the file too."""
+        self._file.close()
+        super().close()
+
+
+def unpacked(raw: io.RawIOBase | IO[bytes]) -> io.RawIOBase:
+    """A stream's content, decompressed if it begins as gzip or zstd does."""
+    head = read_up_to(raw, MAGIC_BYTES)
+    whole = Prefixed(head, raw)
+    codec = codec_of(head)
+    return whole if codec is None else Unpacked(whole, codec)
+
+
+def codec_of(head: bytes) -> str | None:
+    """The codec that the beginning of a stream shows; None when it is not compressed."""
+    return next((codec for magic, codec in CODECS.items() if head.startswith(magic)), None)
+
+
+def read_up_to(stream: Readable, count: int) -> bytes:
+    """So many bytes of a stream, fewer only at its end."""
+    parts, missing = [], count
+    while missing and (chunk := stream.read(missing)):
+        parts.append(chunk)
+        missing -= len(chunk)
+    return b"".join(parts)
