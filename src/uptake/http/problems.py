@@ -18,6 +18,7 @@ from uptake.model import clock
 from uptake.model.cancellation import Cancelled
 from uptake.model.problems import Kinds, Problem
 from uptake.reading import BadCursor, Unknown
+from uptake.reading.bounds import TooMuch
 from uptake.reading.segments.answers import TakesLonger, TooLarge
 from uptake.store.base import StoreUnavailable
 
@@ -113,6 +114,8 @@ def problem_of(error: BaseException, cursor: str = "cursor") -> Problem | None:
             found = Problem(Kinds.TOO_MANY_USERS)
         case StoreUnavailable() | BlobsUnavailable():
             found = Problem(Kinds.UNAVAILABLE)
+        case TooMuch():
+            found = Problem(Kinds.TOO_MUCH, str(error))
         case Cancelled():
             found = Problem(Kinds.TOO_MUCH, "The answer took too long to work out: ask for less")
     return found

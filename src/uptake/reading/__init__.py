@@ -10,8 +10,9 @@ MAX_CURSOR = 65_536
 """Characters of a cursor: as many as an HTTP server takes in a request line. All places but those
 after a device, whose name has no limit, are shorter than 2000."""
 
-Number = Annotated[int, msgspec.Meta(ge=-(10**18), le=10**18)]
-"""An instant or a duration in ticks: beyond all years of ISO 8601, and far from overflow."""
+Number = Annotated[int, msgspec.Meta(ge=-(1 << 62), le=1 << 62)]
+"""An instant or a duration in ticks (ten million a second): beyond all years of ISO 8601, and far
+enough from overflow that days can be added."""
 
 Day = Annotated[int, msgspec.Meta(ge=-(10**7), le=10**7)]
 """Days since 1970-01-01: beyond all years of ISO 8601."""

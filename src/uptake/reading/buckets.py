@@ -7,7 +7,7 @@ import numpy as np
 from msgspec import UNSET, Struct, UnsetType
 
 from uptake.reading.tables import Rows
-from uptake.samples.rollup.table import Table
+from uptake.samples.rollup.table import Parts, Table
 from uptake.samples.times import TICKS, Int64s
 
 
@@ -88,7 +88,7 @@ def steps_buckets(some: Rows) -> list[StepsBucket]:
     table, rows, names = some.table, some.which, some.names
     starts, ends = _bounds(table, rows)
     shares: list[list[StepsShare]] = [[] for _ in range(len(table.count))]
-    if parts := table.parts:
+    if parts := _told(some):
         for row, device, total, left_out, count in zip(
             parts.row.tolist(),
             parts.device.tolist(),
@@ -124,7 +124,7 @@ def heart_rate_buckets(some: Rows) -> list[HeartRateBucket]:
     table, rows, names = some.table, some.which, some.names
     starts, ends = _bounds(table, rows)
     shares: list[list[HeartRateShare]] = [[] for _ in range(len(table.count))]
-    if parts := table.parts:
+    if parts := _told(some):
         for row, device, *figures in zip(
             parts.row.tolist(),
             parts.device.tolist(),
@@ -154,6 +154,16 @@ def heart_rate_buckets(some: Rows) -> list[HeartRateBucket]:
             strict=False,
         )
     ]
+
+
+def _told(some: Rows) -> Parts | None:
+    """The parts of these rows alone, of which a table may have many more."""
+    parts = some.table.parts
+    if parts is None:
+        return None
+    chosen = np.zeros(len(some.table.count), bool)
+    chosen[some.which] = True
+    return parts.take(chosen[parts.row])
 
 
 def _names(table: Table, rows: Int64s, names: Sequence[str]) -> "Sequence[str] | repeat[UnsetType]":

@@ -7,6 +7,7 @@ from itertools import accumulate
 import numpy as np
 
 from uptake.model.items import Metric
+from uptake.reading.bounds import TooMuch
 from uptake.samples.columns import Columns
 from uptake.samples.merge import merge_packed
 from uptake.samples.packed import Packed, unpack
@@ -58,14 +59,20 @@ class Series:
         first, last = np.searchsorted(found.start, [low, high]).tolist()
         return found.take(slice(first, last)) if first < last else None
 
-    def reaching(self, low: int, high: int) -> Columns | None:
+    def reaching(self, low: int, high: int, most: int = LATEST) -> Columns | None:
         """The samples with a part in [low, high); None when there is none.
 
         `low` must not be less than it was the last time.
+
+        Raises:
+            TooMuch: the batches that they are in have more than `most` samples.
         """
         if high > self._held_to:
             self._hold(low, max(high, self.horizon(low, HELD_SAMPLES)))
         wanted = [one for one, until in self._held if one.first < high and until >= low]
+        count = sum(one.count for one in wanted)
+        if count > most:
+            raise TooMuch(f"{count} samples are to be looked at together: ask for a nearer `to`")
         found = _merged(wanted)
         if found is None:
             return None

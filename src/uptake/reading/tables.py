@@ -7,8 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 from msgspec import Struct
 
+from uptake.model import cancellation
 from uptake.model.items import Metric
 from uptake.reading import DeviceName, Number
+from uptake.reading.bounds import (
+    ANSWER_MEMORY,
+    ANSWER_PIECES,
+    PIECE_BYTES,
+    SAMPLE_BYTES,
+    TooMuch,
+)
 from uptake.reading.stretches import LATEST, Series
 from uptake.samples import zones
 from uptake.samples.columns import Columns
@@ -45,13 +53,24 @@ class Stretch(Struct, frozen=True):
         samples: about so many: what is worked out of them still fits the processor's caches, and
             the memory that it takes is not asked of the system again and again.
         cells: days, hours or minutes at most; about ten numbers are kept for each.
-        pieces: into which samples are cut, at most unless a single bucket needs more; they take
-            about 200 bytes each.
+        pieces: into which samples are cut, at most unless a single bucket needs more.
+        memory: bytes that a single bucket may take, about.
     """
 
     samples: int = 100_000
     cells: int = 1 << 19
-    pieces: int = 4_000_000
+    pieces: int = 1_000_000
+    memory: int = ANSWER_MEMORY
+
+    @property
+    def most_pieces(self) -> int:
+        """Into which the samples of a single bucket may be cut."""
+        return max(self.pieces, self.memory // PIECE_BYTES)
+
+    @property
+    def most_samples(self) -> int:
+        """That a single bucket may have."""
+        return self.memory // SAMPLE_BYTES
 
 
 USUAL = Stretch()
@@ -136,6 +155,9 @@ def rows(
         after: the place of the row before the first.
         limit: how many rows will be taken, about.
         stretch: how much is worked on at a time.
+
+    Raises:
+        TooMuch: a bucket, or what may be asked for at once, has too many samples or devices.
     """
     size = SIZES[question.every]
     low, stop = _range(found, question, after)
@@ -146,21 +168,36 @@ def rows(
     around = margin * DAY
     least = max(size, 2 * around)
     while low < stop:
+        cancellation.check()
         room = found.horizon(low, stretch.samples)
         high = min(low + count * size, stop, max(room, low + least), tail if low < tail else LATEST)
-        columns = _columns(found, question, low - around, high + size + around)
+        columns = _columns(found, question, low - around, high + size + around, stretch)
         if columns is not None:
             try:
-                table = _table(
-                    columns, question, low, high, stretch.pieces if count > 1 else LATEST
-                )
-            except TooManyPieces:
+                most_pieces = stretch.pieces if count > 1 else stretch.most_pieces
+                table = _table(columns, question, low, high, most_pieces)
+            except TooManyPieces as error:
+                _require_fewer(error.count, question, count, limit)
                 count = most = max(1, count // GROWTH)
                 continue
             if table is not None:
                 yield _chosen(table, columns.devices, question, low, high, after)
         low = _onward(found, columns, high, size)
         count = min(count * GROWTH, most)
+
+
+def _require_fewer(pieces: int, question: Question, buckets: int, limit: int) -> None:
+    """Refuse what will not be less when it is worked out in parts."""
+    if buckets == 1:
+        raise TooMuch(
+            f"One bucket has {pieces} parts of samples: ask for shorter buckets, or a device"
+        )
+    # Devices in buckets of their own fill a page long before its last bucket.
+    if not question.each and buckets <= limit + 1 and pieces > ANSWER_PIECES:
+        raise TooMuch(
+            f"{pieces} parts of samples in {buckets} buckets: ask for one device, a nearer `to`, "
+            f"longer buckets or a smaller `limit`"
+        )
 
 
 def _range(found: Series, question: Question, after: Place | None) -> tuple[int, int]:
@@ -184,8 +221,10 @@ def _instant(bound: Bound, zone: str | None) -> int:
     return int(offsets.begin(np.array([bound.ticks]))[0])
 
 
-def _columns(found: Series, question: Question, low: int, high: int) -> Columns | None:
-    columns = found.reaching(low, high)
+def _columns(
+    found: Series, question: Question, low: int, high: int, stretch: Stretch
+) -> Columns | None:
+    columns = found.reaching(low, high, stretch.most_samples)
     if columns is None or question.device is None:
         return columns
     if question.device not in columns.devices:
@@ -211,7 +250,7 @@ def _by_reading(question: Question) -> bool:
 def _table(columns: Columns, question: Question, low: int, high: int, most: int) -> Table | None:
     way = Way(
         kind=question.metric,
-        fine=question.every in FINE,
+        every=question.every,
         each=question.each,
         priority=question.priority,
         explain=question.explain,

@@ -15,6 +15,7 @@ from uptake.http.api.asking import (
     Asking,
     Cursor,
     Limit,
+    documented,
     key_of,
     told_instant,
 )
@@ -26,7 +27,7 @@ from uptake.reading.rollups import SAMPLE_ZONE, HeartRateRollup, StepsRollup
 from uptake.reading.tables import Bound, Question
 from uptake.samples import zones
 from uptake.samples.rollup.calendar import Every
-from uptake.store.base import Items
+from uptake.wiring import Services
 
 MERGE, EACH = "merge", "each"
 """What is said instead of a device's name for all of them, brought together or apart."""
@@ -34,14 +35,14 @@ MERGE, EACH = "merge", "each"
 _LOCAL = "ISO 8601; without an offset, what the local clock shows"
 
 
-def rollup_route(store: Items, executors: Executors) -> HTTPRouteHandler:
-    """The route, over this store."""
+def rollup_route(services: Services, executors: Executors) -> HTTPRouteHandler:
+    """The route, over these services."""
     slow = Asking(executors.slow)
 
     @get(
         "/users/{user_id:str}/rollups",
         permission=READ_USER,
-        responses=PROBLEMS,
+        responses=PROBLEMS | documented(Kinds.TOO_MUCH),
         summary="A user's rollups",
     )
     async def get_rollups(  # noqa: PLR0913, PLR0917 - what can be asked for
@@ -100,12 +101,13 @@ def rollup_route(store: Items, executors: Executors) -> HTTPRouteHandler:
         return await slow.ask(
             request,
             rollups.page,
-            store,
+            services.store,
             key.project,
             user_id,
             question,
             cursor=cursor,
             limit=limit,
+            memory=services.answers.memory,
         )
 
     return get_rollups

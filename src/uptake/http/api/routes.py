@@ -21,7 +21,7 @@ def api_routes(services: Services, stopping: Stopping, executors: Executors) -> 
     """The routes, over these services; each declares its permission."""
     handlers = [
         *user_routes(services, executors),
-        rollup_route(services.store, executors),
+        rollup_route(services, executors),
         sync_route(services.store, executors),
         *refusal_routes(services, executors),
         *replay_routes(services, executors),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from uptake.samples.rollup.ranges import least
 from uptake.samples.times import Int64s
 
 NOBODY = np.iinfo(np.int64).max
@@ -79,31 +80,9 @@ def _segments(begin: Int64s, end: Int64s, rank: Int64s, owner: Int64s) -> _Segme
     place = np.empty_like(order)
     place[order] = np.cumsum(new) - 1
     first, last, edges = place[: len(begin)], place[len(begin) :], edges[new]
-    lowest = _lowest(first, last, rank, len(edges) - 1)
+    lowest = least(first, last, rank, len(edges) - 1)
     owners = np.append(owner, -1)[np.minimum(lowest, len(owner))]
     return _Segments(edges, first, last, lowest, owners)
-
-
-def _lowest(first: Int64s, last: Int64s, rank: Int64s, segments: int) -> Int64s:
-    """The lowest rank of the ranges [first, last) that hold each segment.
-
-    Each range is written as two overlapping ranges of a power of two, the largest that fits; these
-    are then halved, level by level. So the work does not depend on how ranges overlap.
-    """
-    level = np.frexp((last - first).astype(np.float64))[1] - 1
-    top = int(level.max())
-    lowest = np.full(segments, NOBODY)
-    for power in range(top, -1, -1):
-        size = 1 << power
-        if power < top:
-            # What holds for a range of two halves holds for both.
-            above = lowest.copy()
-            np.minimum(lowest[size:], above[: segments - size], out=lowest[size:])
-        here = np.flatnonzero(level == power)
-        np.minimum.at(lowest, first[here], rank[here])
-        if power:
-            np.minimum.at(lowest, last[here] - size, rank[here])
-    return lowest
 
 
 def _won(segments: _Segments, device: Int64s) -> Int64s:

@@ -4,21 +4,16 @@ from collections.abc import Mapping
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from uptake.samples.columns import UNITS, Columns
 from uptake.samples.rollup.calendar import Calendar
 from uptake.samples.rollup.coverage import POINT
-from uptake.samples.rollup.pieces import Flags, Pieces
+from uptake.samples.rollup.intervals import LARGEST, Flags, Floats, Intervals
+from uptake.samples.rollup.pieces import Pieces
 from uptake.samples.rollup.precedence import counted
 from uptake.samples.times import TICKS, Int64s
 
-Floats = NDArray[np.float64]
 Figures = dict[str, Floats]
-
-LARGEST = float(np.finfo(np.float64).max)
-"""What is told of more than a double can hold: neither `count/s` nor the length of a sample has a
-limit."""
 
 POINT_TICKS = TICKS
 """What a heart rate without length weighs in a mean beside those that have one: one second."""
@@ -65,14 +60,15 @@ class Steps:
 class HeartRates:
     """Beats a minute: `min`, `mean` by time, and `max`."""
 
-    def __init__(self, rate: Floats, weight: Floats) -> None:
-        self._rate, self._weight = rate, weight
+    def __init__(self, lowest: Floats, rate: Floats, highest: Floats, weight: Floats) -> None:
+        self._lowest, self._rate, self._highest = lowest, rate, highest
+        self._weight = weight
 
     def over(self, member: Int64s, groups: int) -> Figures:
         """See `Measure.over`."""
         lowest, highest = np.full(groups, LARGEST), np.zeros(groups)
-        np.minimum.at(lowest, member, self._rate)
-        np.maximum.at(highest, member, self._rate)
+        np.minimum.at(lowest, member, self._lowest)
+        np.maximum.at(highest, member, self._highest)
         # The weights are made shares first, so that no sum is larger than the largest rate.
         share = self._weight / np.bincount(member, self._weight, groups)[member]
         with np.errstate(over="ignore"):
@@ -81,7 +77,9 @@ class HeartRates:
 
     def take(self, which: Int64s) -> "HeartRates":
         """See `Measure.take`."""
-        return HeartRates(self._rate[which], self._weight[which])
+        return HeartRates(
+            self._lowest[which], self._rate[which], self._highest[which], self._weight[which]
+        )
 
 
 def _sums(member: Int64s, amounts: Floats, groups: int) -> Floats:
@@ -90,21 +88,43 @@ def _sums(member: Int64s, amounts: Floats, groups: int) -> Floats:
     return sums
 
 
-def steps_each(columns: Columns, pieces: Pieces, *, explain: bool) -> Steps:
+def amounts(columns: Columns) -> Floats:
+    """Steps of whole samples; a rate is one over its sample's length."""
+    unit = columns.unit
+    if not unit.any():
+        return columns.value
+    seconds = np.maximum(columns.duration, 0) / TICKS
+    spans = np.choose(unit, [np.ones_like(seconds), seconds / 60, seconds])
+    with np.errstate(over="ignore"):
+        found: Floats = np.minimum(columns.value * spans, LARGEST)
+    return found
+
+
+def rates(columns: Columns) -> Floats:
+    """Heart rates of samples; a plain `count` is taken for beats a minute, as the metric is."""
+    rate = columns.value
+    if (columns.unit == _PER_SECOND).any():
+        with np.errstate(over="ignore"):
+            rate = np.where(columns.unit == _PER_SECOND, rate * 60, rate)
+    return np.minimum(rate, LARGEST)
+
+
+def steps_each(some: Intervals, pieces: Pieces, *, explain: bool) -> Steps:
     """The steps of pieces, shared out by time, every device for itself.
 
     Args:
-        columns: the samples that were cut.
-        pieces: of these samples.
+        some: the intervals that were cut.
+        pieces: of these.
         explain: whether it will be told what is left out: nothing.
     """
-    amount, ticks, length = _shared(columns, pieces)
-    given = amount * (ticks / length)
+    amount, ticks, length = _shared(some, pieces)
+    given = _given(amount, ticks, length)
     return Steps(given, np.zeros_like(given) if explain else None)
 
 
-def steps_merged(
+def steps_merged(  # noqa: PLR0913 - what was cut, how, and who goes before whom
     columns: Columns,
+    some: Intervals,
     pieces: Pieces,
     calendar: Calendar,
     priority: Mapping[str, int],
@@ -114,56 +134,55 @@ def steps_merged(
     """The steps of pieces, shared out by time; where devices overlap, those of one alone.
 
     Args:
-        columns: the samples that were cut.
-        pieces: of these samples.
+        columns: the samples.
+        some: the intervals that stand for them, and were cut.
+        pieces: of these.
         calendar: by whose cells they were cut.
         priority: the places of devices that go before all others.
         explain: whether it will be told what is left out.
     """
     device = pieces.device
     if (device == device[0]).all():
-        return steps_each(columns, pieces, explain=explain)
-    amount, ticks, length = _shared(columns, pieces)
-    won = counted(columns, pieces, calendar, priority, _competing(columns, pieces))
-    left_out = amount * ((ticks - won) / length) if explain else None
-    return Steps(amount * (won / length), left_out)
+        return steps_each(some, pieces, explain=explain)
+    amount, ticks, length = _shared(some, pieces)
+    competing = _competing(columns, some, pieces)
+    won = counted(columns.devices, some, pieces, calendar, priority, competing)
+    left_out = _given(amount, ticks - won, length) if explain else None
+    return Steps(_given(amount, won, length), left_out)
 
 
-def heart_rates(columns: Columns, pieces: Pieces) -> HeartRates:
-    """The heart rates of pieces, each weighing what it lasts.
+def heart_rates(some: Intervals, pieces: Pieces) -> HeartRates:
+    """The heart rates of pieces, each weighing what it lasts, for each of its samples."""
+    which = pieces.interval
+    weight = np.where(some.length[which] == 0, POINT_TICKS, pieces.end - pieces.begin)
+    if some.samples is not None:
+        weight = weight * some.samples[which].astype(np.float64)
+    rate = some.value[which]
+    lowest = rate if some.lowest is None else some.lowest[which]
+    highest = rate if some.highest is None else some.highest[which]
+    return HeartRates(lowest, rate, highest, weight.astype(np.float64))
 
-    A plain `count` is taken for beats a minute, as the metric is.
-    """
-    rate = columns.value
-    if (columns.unit == _PER_SECOND).any():
-        with np.errstate(over="ignore"):
-            rate = np.where(columns.unit == _PER_SECOND, rate * 60, rate)
-    weight = np.where(pieces.length == 0, POINT_TICKS, pieces.end - pieces.begin)
-    return HeartRates(np.minimum(rate, LARGEST)[pieces.sample], weight.astype(np.float64))
 
-
-def _shared(columns: Columns, pieces: Pieces) -> tuple[Floats, Int64s, Int64s]:
-    """The steps of each piece's whole sample, the piece's ticks and those of the whole."""
-    ticks, length = pieces.end - pieces.begin, pieces.length
+def _shared(some: Intervals, pieces: Pieces) -> tuple[Floats, Int64s, Int64s]:
+    """The steps of each piece's whole interval, the piece's ticks and those the steps are for."""
+    ticks, length = pieces.end - pieces.begin, some.ticks[pieces.interval]
     point = length == 0
     if point.any():
         ticks, length = np.where(point, POINT, ticks), np.where(point, POINT, length)
-    return _amounts(columns)[pieces.sample], ticks, length
+    return some.value[pieces.interval], ticks, length
 
 
-def _amounts(columns: Columns) -> Floats:
-    """Steps of whole samples; a rate is one over its sample's length."""
-    unit = columns.unit
-    if not unit.any():
-        return columns.value
-    seconds = np.maximum(columns.duration, 0) / TICKS
-    spans = np.choose(unit, [np.ones_like(seconds), seconds / 60, seconds])
+def _given(amount: Floats, ticks: Int64s, length: Int64s) -> Floats:
     with np.errstate(over="ignore"):
-        amounts: Floats = np.minimum(columns.value * spans, LARGEST)
-    return amounts
+        given: Floats = np.minimum(amount * (ticks / length), LARGEST)
+    return given
 
 
-def _competing(columns: Columns, pieces: Pieces) -> Flags | None:
+def _competing(columns: Columns, some: Intervals, pieces: Pieces) -> Flags | None:
     """Which pieces are steps at all: a rate without length is none. None for all of them."""
     silent = (columns.unit != _COUNT) & (columns.duration <= 0)
-    return ~silent[pieces.sample] if silent.any() else None
+    if not silent.any():
+        return None
+    # What stands for several samples has a length.
+    competing: Flags = ~silent[some.first[pieces.interval]]
+    return competing

@@ -8,11 +8,13 @@ import numpy as np
 
 from uptake.samples.columns import Columns
 from uptake.samples.rollup import measures
-from uptake.samples.rollup.calendar import OUTSIDE, Calendar
+from uptake.samples.rollup.calendar import FINE, OUTSIDE, SIZES, Calendar, Every
 from uptake.samples.rollup.groups import Groups, group
+from uptake.samples.rollup.intervals import Flags, Intervals, intervals
 from uptake.samples.rollup.measures import Figures, Measure
-from uptake.samples.rollup.pieces import Pieces, cut
-from uptake.samples.times import Int64s
+from uptake.samples.rollup.pieces import Pieces, cut, starting
+from uptake.samples.times import Int64s, offset_of
+from uptake.samples.zones import DAY
 
 Kind = Literal["steps", "bpm"]
 
@@ -23,14 +25,14 @@ class Way:
 
     Attributes:
         kind: what they measure.
-        fine: whether buckets are parts of an hour, and so told apart by their offset.
+        every: how long a bucket is.
         each: whether every device has rows of its own.
         priority: the places of devices that go before all others when devices are merged.
         explain: whether the parts of devices are told too.
     """
 
     kind: Kind
-    fine: bool
+    every: Every
     each: bool
     priority: Mapping[str, int]
     explain: bool
@@ -51,6 +53,11 @@ class Parts:
     device: Int64s
     count: Int64s
     figures: Figures
+
+    def take(self, which: Flags) -> "Parts":
+        """Some of them."""
+        figures = {name: figure[which] for name, figure in self.figures.items()}
+        return Parts(self.row[which], self.device[which], self.count[which], figures)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +95,11 @@ def roll_up(columns: Columns, calendar: Calendar, way: Way, most: int) -> Table 
     Raises:
         TooManyPieces: there would be more.
     """
-    pieces = cut(columns, calendar, most)
-    if not len(pieces.sample):
+    some = _intervals(columns, calendar, way)
+    pieces = cut(some, calendar, most)
+    if not len(pieces.interval):
         return None
-    measure = _measure(columns, pieces, calendar, way)
+    measure = _measure(columns, some, pieces, calendar, way)
     bucket = calendar.bucket[pieces.cell]
     inside = bucket != OUTSIDE
     if not inside.all():
@@ -99,52 +107,67 @@ def roll_up(columns: Columns, calendar: Calendar, way: Way, most: int) -> Table 
         if not len(which):
             return None
         pieces, bucket, measure = pieces.take(which), bucket[which], measure.take(which)
-    rows, bounds = _rows(pieces, bucket, calendar, way, len(columns.devices))
+    rows = _rows(pieces, bucket, calendar, way, len(columns.devices))
     return Table(
-        *bounds,
+        *_bounds(columns, some, pieces, rows, calendar),
         device=rows.keys[2] if way.each else None,
-        count=_starting(pieces, rows.member, len(rows)),
+        count=starting(some, pieces, rows.member, len(rows)),
         figures=measure.over(rows.member, len(rows)),
-        parts=_parts(pieces, rows, measure, len(columns.devices)) if way.explain else None,
+        parts=_parts(some, pieces, rows, measure, len(columns.devices)) if way.explain else None,
     )
 
 
-def _measure(columns: Columns, pieces: Pieces, calendar: Calendar, way: Way) -> Measure:
+def _intervals(columns: Columns, calendar: Calendar, way: Way) -> Intervals:
+    rates = way.kind == "bpm"
+    return intervals(
+        columns,
+        measures.rates(columns) if rates else measures.amounts(columns),
+        SIZES[way.every] if way.every in FINE else DAY,
+        rates=rates,
+        devices=way.each or way.explain or not rates,
+        offsets=calendar.offsets is None,
+    )
+
+
+def _measure(
+    columns: Columns, some: Intervals, pieces: Pieces, calendar: Calendar, way: Way
+) -> Measure:
     if way.kind == "bpm":
-        return measures.heart_rates(columns, pieces)
+        return measures.heart_rates(some, pieces)
     if way.each:
-        return measures.steps_each(columns, pieces, explain=way.explain)
-    return measures.steps_merged(columns, pieces, calendar, way.priority, explain=way.explain)
+        return measures.steps_each(some, pieces, explain=way.explain)
+    return measures.steps_merged(columns, some, pieces, calendar, way.priority, explain=way.explain)
 
 
-def _rows(
-    pieces: Pieces, bucket: Int64s, calendar: Calendar, way: Way, devices: int
-) -> tuple[Groups, tuple[Int64s, Int64s, Int64s, Int64s]]:
-    """The rows, and their start, end, and the offsets of both."""
+def _rows(pieces: Pieces, bucket: Int64s, calendar: Calendar, way: Way, devices: int) -> Groups:
+    """The rows: by bucket, by offset where that tells buckets apart, and by device."""
     nothing = np.zeros_like(bucket)
     offsets = np.zeros(1, np.int64)
     apart = nothing
-    if way.fine and calendar.offsets is None:
+    if way.every in FINE and calendar.offsets is None:
         offsets, apart = np.unique(pieces.offset, return_inverse=True)
     device = pieces.device if way.each else nothing
     sizes = [len(calendar.starts), len(offsets), devices if way.each else 1]
-    rows = group([bucket, apart, device], sizes)
+    return group([bucket, apart, device], sizes)
+
+
+def _bounds(
+    columns: Columns, some: Intervals, pieces: Pieces, rows: Groups, calendar: Calendar
+) -> tuple[Int64s, Int64s, Int64s, Int64s]:
+    """Start and end of rows, and the offsets with which both are told."""
     start, end = calendar.starts[rows.keys[0]], calendar.ends[rows.keys[0]]
     if calendar.offsets is not None:
-        return rows, (start, end, calendar.offsets.at(start), calendar.offsets.at(end))
-    # Assigned in turn, the last to be assigned stays: first the last of each row, then the first.
-    last, first = np.empty((2, len(rows)), np.int64)
-    last[rows.member] = pieces.offset
-    first[rows.member[::-1]] = pieces.offset[::-1]
-    return rows, (start - first, end - last, first, last)
+        return start, end, calendar.offsets.at(start), calendar.offsets.at(end)
+    # Those of the first sample and of the last.
+    offset = offset_of(columns.start_told)
+    first, last = np.full(len(rows), len(offset)), np.zeros(len(rows), np.int64)
+    np.minimum.at(first, rows.member, some.first[pieces.interval])
+    np.maximum.at(last, rows.member, some.last[pieces.interval])
+    return start - offset[first], end - offset[last], offset[first], offset[last]
 
 
-def _parts(pieces: Pieces, rows: Groups, measure: Measure, devices: int) -> Parts:
+def _parts(some: Intervals, pieces: Pieces, rows: Groups, measure: Measure, devices: int) -> Parts:
     parts = group([rows.member, pieces.device], [len(rows), devices])
-    count = _starting(pieces, parts.member, len(parts))
+    count = starting(some, pieces, parts.member, len(parts))
     row, device = parts.keys
     return Parts(row, device, count, measure.over(parts.member, len(parts)))
-
-
-def _starting(pieces: Pieces, member: Int64s, groups: int) -> Int64s:
-    return np.bincount(member[pieces.opens], minlength=groups)
