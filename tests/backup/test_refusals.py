@@ -103,7 +103,7 @@ def test_any_bytes_as_rows_are_told(content: bytes, *, compressed: bool) -> None
         path.write_bytes(zstandard.compress(content) if compressed else content)
         expected = RowFile(tuple("abcdefgh"), 1, len(content), "0" * 64)
         with pytest.raises(Damaged):
-            list(read_rows(path, expected))
+            list(read_rows(path.parent, path, expected))
 
 
 def _one_row_more(manifest: Any) -> None:

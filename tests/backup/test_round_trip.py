@@ -33,11 +33,11 @@ def rows_of(folder: Path) -> Rows:
     """
     manifest = read_manifest(folder)
     found = {
-        name: sorted(read_rows(table_file(folder, name), file), key=repr)
+        name: sorted(read_rows(folder, table_file(folder, name), file), key=repr)
         for name, file in manifest.tables.items()
         if name != "marks"
     }
-    return found | {"blobs": sorted(read_rows(folder / BLOB_LIST, manifest.blobs))}
+    return found | {"blobs": sorted(read_rows(folder, folder / BLOB_LIST, manifest.blobs))}
 
 
 def test_a_restored_backup_holds_the_same(backup: Path, tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_any_rows_come_back_as_they_were_written(
     path = tmp_path_factory.mktemp("rows") / "some.rows"
     file = write_rows(path, ("a", "b"), rows, lambda _: None)
     assert file.rows == len(rows)
-    assert [list(row) for row in rows] == list(read_rows(path, file))
+    assert [list(row) for row in rows] == list(read_rows(path.parent, path, file))
 
 
 class Erasing:

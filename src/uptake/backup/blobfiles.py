@@ -5,16 +5,20 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TypeVar
 
-from uptake.backup.manifest import Damaged, sync_folder
-from uptake.blobs import Blobs
+from uptake.backup.manifest import BLOBS, Damaged, sync_folder
+from uptake.below import CannotOpen, read_below
+from uptake.blobs import Blobs, is_name
 
 LISTED = ("name", "bytes", "sha256")
 """What the list of blobs has of each."""
 
 THREADS = 4
+SHOWN_CHARACTERS = 100
+"""Characters of an odd name that are shown."""
+
 WAITING = 8
 """Blobs in memory at a time; the largest have 20 MiB."""
 
@@ -96,12 +100,11 @@ def file_of(folder: Path, name: str) -> Path:
     """Where a blob lies in the folder of a backup's blobs.
 
     Raises:
-        Damaged: the name leads out of it.
+        Damaged: no blob can have that name.
     """
-    parts = PurePosixPath(name).parts
-    if not parts or parts[0] == "/" or ".." in parts:
-        raise Damaged(f"{name!r} is no name of a blob")
-    return folder.joinpath(*parts)
+    if not is_name(name):
+        raise Damaged(f"{BLOBS}: {name[:SHOWN_CHARACTERS]!r} is no name of a blob")
+    return folder / name
 
 
 def read_blob(folder: Path, listed: Listed) -> bytes:
@@ -112,9 +115,9 @@ def read_blob(folder: Path, listed: Listed) -> bytes:
     """
     name, size, sha256 = listed
     try:
-        content = file_of(folder, name).read_bytes()
-    except FileNotFoundError:
-        raise Damaged(f"blobs/{name} is not there") from None
-    if len(content) != size or hashlib.sha256(content).hexdigest() != sha256:
+        found, content = read_below(folder, file_of(folder, name), size)
+    except CannotOpen as error:
+        raise Damaged(f"blobs/{name} {error}") from None
+    if found != size or hashlib.sha256(content).hexdigest() != sha256:
         raise Damaged(f"blobs/{name} is not what it was when the backup was made")
     return content

@@ -6,10 +6,15 @@ from typing import Annotated
 
 import msgspec
 
+from uptake.below import CannotOpen, read_below
+
 FORMAT = 1
 """The form of the folder; another one is refused."""
 
 MANIFEST = "manifest.json"
+MAX_MANIFEST = 1024 * 1024
+"""Bytes: it has a few lines for each table."""
+
 BLOB_LIST = "blobs.rows"
 BLOBS = "blobs"
 TABLES = "tables"
@@ -102,14 +107,18 @@ def read_manifest(folder: Path) -> Manifest:
         Damaged: there is no whole backup, or one of another form.
     """
     try:
-        content = (folder / MANIFEST).read_bytes()
-    except FileNotFoundError:
+        size, content = read_below(folder, folder / MANIFEST, MAX_MANIFEST)
+    except CannotOpen as error:
+        if str(error) != "does not exist":
+            raise Damaged(f"{folder}/{MANIFEST} {error}") from None
         raise Damaged(f"{folder} has no {MANIFEST}: no backup, or an unfinished one") from None
+    if size > MAX_MANIFEST:
+        raise Damaged(f"{MANIFEST} has {size:,} bytes: it is not a manifest")
     try:
         if msgspec.json.decode(content, type=_Form).format != FORMAT:
             raise Damaged(f"{folder} was made by a newer version of Uptake; use that one")
         manifest = msgspec.json.decode(content, type=Manifest)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Damaged(f"{MANIFEST}: {error}") from error
     if odd := [name for name in manifest.tables if not name.isidentifier()]:
         raise Damaged(f"{MANIFEST}: {odd[0]!r} is no table")

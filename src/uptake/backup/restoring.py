@@ -37,6 +37,6 @@ def restore(folder: Path, contents: Contents, blobs: Blobs, watcher: Watcher) ->
         if set(manifest.tables) != filling.names:
             raise Damaged(f"{MANIFEST}: these are not the tables of {manifest.revision}")
         for name, file in manifest.tables.items():
-            found = read_rows(table_file(folder, name), file)
+            found = read_rows(folder, table_file(folder, name), file)
             filling.add(name, file.columns, found, watcher.advance)
     return manifest

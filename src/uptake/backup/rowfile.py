@@ -11,6 +11,7 @@ import msgspec
 import zstandard
 
 from uptake.backup.manifest import Damaged, RowFile
+from uptake.below import CannotOpen, open_below
 
 LENGTH_BYTES = 4
 MAX_ROW = 64 * 1024 * 1024
@@ -57,26 +58,39 @@ def write_rows(
     return RowFile(tuple(columns), count, summed.bytes, summed.sha256.hexdigest())
 
 
-def read_rows(path: Path, expected: RowFile) -> Iterator[list[Any]]:
-    """The rows of a file, few of them in memory at a time.
+def read_rows(folder: Path, path: Path, expected: RowFile) -> Iterator[list[Any]]:
+    """The rows of a file of a backup, few of them in memory at a time.
+
+    Args:
+        folder: of the backup.
+        path: the file.
+        expected: what the manifest says of it.
 
     Raises:
         Damaged: it has not the rows that are expected.
     """
     count = 0
     try:
-        with path.open("rb") as file:
+        with open_below(folder, path) as file:
             stream = BufferedReader(zstandard.ZstdDecompressor().stream_reader(file))
             while head := stream.read(LENGTH_BYTES):
                 length = int.from_bytes(head, "big")
                 if length > MAX_ROW:
                     raise Damaged(f"{path.name}: a row has {length} bytes")
-                row = msgspec.msgpack.decode(stream.read(length))
+                content = stream.read(length)
+                if len(head) < LENGTH_BYTES or len(content) < length:
+                    raise Damaged(f"{path.name} breaks off in row {count + 1}")
+                row = msgspec.msgpack.decode(content)
                 if not isinstance(row, list) or len(row) != len(expected.columns):
-                    raise Damaged(f"{path.name}: a row has other values")
+                    raise Damaged(f"{path.name}: row {count + 1} has other values")
                 count += 1
+                if count > expected.rows:
+                    break
                 yield row
-    except (zstandard.ZstdError, msgspec.DecodeError, ValueError, OSError) as error:
+    except CannotOpen as error:
+        raise Damaged(f"{path.name} {error}") from None
+    except (zstandard.ZstdError, msgspec.DecodeError, RecursionError, ValueError, OSError) as error:
         raise Damaged(f"{path.name}: {error}") from error
     if count != expected.rows:
-        raise Damaged(f"{path.name} has {count} rows, not {expected.rows}")
+        has = f"more than {expected.rows}" if count > expected.rows else f"{count}"
+        raise Damaged(f"{path.name} has {has} rows, not {expected.rows}")

@@ -1,6 +1,6 @@
 """Bytes too large for a row, by name, on a folder or in an object store."""
 
-from uptake.blobs.base import Blobs, BlobsUnavailable, BlobsUnusable
+from uptake.blobs.base import Blobs, BlobsUnavailable, BlobsUnusable, is_name
 from uptake.blobs.opening import open_blobs
 
-__all__ = ["Blobs", "BlobsUnavailable", "BlobsUnusable", "open_blobs"]
+__all__ = ["Blobs", "BlobsUnavailable", "BlobsUnusable", "is_name", "open_blobs"]

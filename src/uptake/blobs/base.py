@@ -3,6 +3,10 @@
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+MAX_NAME = 1024
+MAX_NAME_PART = 255
+"""Characters of a name, and of what is between two slashes of it: S3's bound, and file systems'."""
+
 
 class BlobsUnavailable(Exception):
     """The blob store cannot be reached or written now. Try again."""
@@ -12,10 +16,22 @@ class BlobsUnusable(Exception):
     """The URL does not lead to a blob store."""
 
 
+def is_name(name: object) -> bool:
+    """Whether something can be the name of a blob: on every store it then means one blob."""
+    return (
+        isinstance(name, str)
+        and len(name) <= MAX_NAME
+        and all(" " <= character <= "~" for character in name)
+        and all(
+            part not in {"", ".", ".."} and len(part) <= MAX_NAME_PART for part in name.split("/")
+        )
+    )
+
+
 class Blobs(Protocol):
     """Blobs by name; a name is a path of printable ASCII without empty parts, `.` or `..`.
 
-    A name that is none raises ValueError. Any thread may call.
+    A name that is none (`is_name`) raises ValueError. Any thread may call.
 
     Attributes:
         parallel: how many calls at once are worth a thread each: more where they wait for a

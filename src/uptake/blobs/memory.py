@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from uptake.blobs.base import BlobsUnavailable
+from uptake.blobs.base import BlobsUnavailable, is_name
 
 
 class MemoryBlobs:
@@ -46,7 +46,7 @@ class MemoryBlobs:
 
     def _reach(self, *names: str) -> None:
         for name in names:
-            if {"", ".", ".."} & set(name.split("/")):
+            if not is_name(name):
                 raise ValueError(f"{name!r} is no path")
         if not self.reachable:
             raise BlobsUnavailable("switched off")

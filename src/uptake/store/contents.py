@@ -92,11 +92,21 @@ def _check_empty(connection: Connection) -> None:
         raise StoreUnusable("the database is not empty")
 
 
+def tables_of(revision: str) -> dict[str, dict[str, frozenset[type]]]:
+    """The tables of a revision: the types of values that each column takes.
+
+    Raises:
+        StoreUnusable: the revision is of a newer version.
+    """
+    check_known(revision)
+    return tables_at(revision)
+
+
 class _Tables:
     def __init__(self, connection: Connection, revision: str) -> None:
         self._connection = connection
         self.revision = revision
-        names = tables_at(revision)
+        names = list(tables_at(revision))
         metadata = MetaData()
         metadata.reflect(connection, only=names)
         self._tables: dict[str, Table] = {name: metadata.tables[name] for name in names}

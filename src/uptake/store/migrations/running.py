@@ -7,6 +7,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
+from sqlalchemy.engine.interfaces import ReflectedColumn
 
 from uptake.store.base import StoreUnusable
 from uptake.store.migrations import VERSION_TABLE
@@ -29,16 +30,28 @@ def upgrade_to(connection: Connection, revision: str) -> None:
     command.upgrade(config, revision)
 
 
-def tables_at(revision: str) -> list[str]:
-    """The names of the tables that a revision has, sorted: whatever else a database holds."""
+def tables_at(revision: str) -> dict[str, dict[str, frozenset[type]]]:
+    """The tables that a revision has, sorted by name: whatever else a database holds.
+
+    Each has its columns with the types of values that it takes.
+    """
     engine = sqlalchemy.create_engine("sqlite://")
     try:
         with engine.begin() as connection:
             upgrade_to(connection, revision)
-            names = sqlalchemy.inspect(connection).get_table_names()
+            inspector = sqlalchemy.inspect(connection)
+            return {
+                name: {column["name"]: _types(column) for column in inspector.get_columns(name)}
+                for name in sorted(inspector.get_table_names())
+                if name != VERSION_TABLE
+            }
     finally:
         engine.dispose()
-    return sorted(name for name in names if name != VERSION_TABLE)
+
+
+def _types(column: ReflectedColumn) -> frozenset[type]:
+    types = {column["type"].python_type, *([type(None)] if column["nullable"] else [])}
+    return frozenset(types)
 
 
 def revisions() -> list[str]:

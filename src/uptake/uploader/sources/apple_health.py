@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from uptake.below import CannotOpen, read_below
 from uptake.uploader.sources import Skipped, UnknownSource, Unreadable
 from uptake.uploader.sources.apple_pieces import PROLOG_BYTES, is_export, pieces, require_export
 from uptake.uploader.sources.apple_records import Records
-from uptake.uploader.sources.below import CannotOpen, read_below
 from uptake.uploader.sources.file_source import FileSource, Progress
 from uptake.uploader.sources.inputs import FileInput, Input
 from uptake.uploader.sources.sample_columns import Defaults

@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 
+from uptake.below import files_below
 from uptake.uploader.sources import DocumentItem, Skipped, UnknownSource, Unreadable
-from uptake.uploader.sources.below import files_below
 from uptake.uploader.sources.file_kinds import plain_suffix
 from uptake.uploader.sources.file_source import FileSource, Progress
 from uptake.uploader.sources.inputs import FileInput, Input, is_hidden, members_of

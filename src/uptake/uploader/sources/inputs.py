@@ -20,8 +20,8 @@ from collections.abc import Callable
 from pathlib import Path, PurePath, PurePosixPath
 from typing import IO
 
+from uptake.below import CannotOpen, open_below
 from uptake.uploader.sources import Interrupted, UnknownSource
-from uptake.uploader.sources.below import CannotOpen, open_below
 from uptake.uploader.sources.file_source import Progress
 from uptake.uploader.sources.streams import BLOCK_BYTES
 from uptake.uploader.sources.unpacking import (

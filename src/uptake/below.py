@@ -1,7 +1,8 @@
 """Opens files below a folder: regular files only, wherever names and symbolic links lead.
 
-Names of files come from data: from the cells of a table, or from whatever lies in a folder. None of
-them may make the uploader read a file that the operator did not offer, or wait for a pipe.
+Names of files come from data: from the cells of a table, from the list of a backup, or from what a
+folder holds. None of them may make a program read a file that the operator did not offer, or wait
+for a pipe.
 """
 
 import os
