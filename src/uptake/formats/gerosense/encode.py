@@ -9,6 +9,9 @@ from uptake.formats.outgoing import Refused, SamplesWire, Unclear, Verdict
 _json = msgspec.json.Encoder()
 _outcome = msgspec.json.Decoder(Outcome)
 
+DOCUMENTED = {200, 207}
+"""The statuses by which something is accepted."""
+
 NO_REASON = "refused without a reason"
 
 
@@ -29,6 +32,8 @@ def read(status: int, body: bytes, count: int) -> Verdict:
     Raises:
         Unclear: the body is none of this endpoint's, or does not go with its status.
     """
+    if status not in DOCUMENTED and status < 400:
+        raise Unclear(f"{status}, which this endpoint does not answer")
     if not body.strip():
         everything = Refused(None, "", NO_REASON)
         return Verdict((everything,) if status >= 400 else (), unnamed=status == 207)

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from uptake.formats.outgoing import Refused
 from uptake.uploader.faults import Faults
 from uptake.uploader.ledger import refusals
 from uptake.uploader.ledger.items import ItemsLedger, Note
@@ -118,8 +117,3 @@ def settle(
     for piece in (*kept, *(piece for piece, _ in refused)):
         piece.whole.open -= 1
         piece.whole.settle(desk.tally)
-
-
-def reasons_of(faults: Sequence[Refused]) -> list[Reason]:
-    """What an answer says against an item."""
-    return [Reason(fault.message, fault.code, fault.field) for fault in faults]

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from uptake.formats.outgoing import Read
-from uptake.uploader.items.pieces import Desk, Piece, reasons_of, settle
-from uptake.uploader.ledger.refusals import Reason
+from uptake.uploader.items.pieces import Desk, Piece, settle
+from uptake.uploader.ledger.refusals import Reason, reasons_of
 from uptake.uploader.sending.connection import Request
 from uptake.uploader.sending.job import Halt, Job
 

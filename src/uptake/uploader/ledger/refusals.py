@@ -5,8 +5,12 @@ from collections.abc import Iterable, Sequence
 import msgspec
 from msgspec import structs
 
+from uptake.formats.outgoing import Refused
 from uptake.uploader.ledger import Ledger
 from uptake.uploader.ledger.runs import Run
+
+MAX_REASONS = 100
+"""Reasons that are kept of one item, of however many a receiver gives."""
 
 
 class Reason(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -40,6 +44,11 @@ class Refusal(msgspec.Struct, frozen=True):
     def at(self, file: str, line: int) -> "Refusal":
         """The same, found in another place."""
         return structs.replace(self, file=file, line=line)
+
+
+def reasons_of(faults: Sequence[Refused]) -> list[Reason]:
+    """What an answer says against an item; of very many faults the first."""
+    return [Reason(fault.message, fault.code, fault.field) for fault in faults[:MAX_REASONS]]
 
 
 _reasons = msgspec.json.Decoder(tuple[Reason, ...])

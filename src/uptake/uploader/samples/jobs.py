@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from uptake.formats.outgoing import SamplesWire, Verdict
 from uptake.uploader.faults import Faults
-from uptake.uploader.ledger.refusals import Reason, Refusal
+from uptake.uploader.ledger.refusals import MAX_REASONS, Reason, Refusal, reasons_of
 from uptake.uploader.ledger.samples import SamplesLedger, pack
 from uptake.uploader.samples.packed import NONE, Packed
 from uptake.uploader.sending.connection import Request
@@ -121,9 +121,14 @@ class SamplesJob:
     def _settle(self, verdict: Verdict) -> None:
         reasons: dict[int, list[Reason]] = {}
         for fault in verdict.refused:
-            places = range(len(self.samples)) if fault.index is None else [fault.index]
-            for place in places:
-                reasons.setdefault(place, []).append(Reason(fault.message, fault.code, fault.field))
+            if fault.index is None:
+                continue
+            told = reasons.setdefault(fault.index, [])
+            if len(told) < MAX_REASONS:
+                told += reasons_of([fault])
+        everything = reasons_of([fault for fault in verdict.refused if fault.index is None])
+        for place in range(len(self.samples)) if everything else ():
+            reasons.setdefault(place, []).extend(everything)
         kept = np.ones(len(self.samples), np.bool_)
         kept[[place for place in reasons if place < len(self.samples)]] = False
         self._note(kept, reasons)
