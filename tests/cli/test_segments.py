@@ -46,6 +46,16 @@ def test_a_filter_is_previewed(uptake: Uptake) -> None:
 
 
 @pytest.mark.usefixtures("three")
+def test_a_byte_order_mark_before_a_filter_is_skipped(uptake: Uptake, tmp_path: Path) -> None:
+    """As some editors write one."""
+    (tmp_path / "marked.json").write_bytes(b"\xef\xbb\xbf" + (tmp_path / "pro.json").read_bytes())
+    plain, marked = (
+        uptake("segments", "preview", f"{name}.json", "--json").json for name in ("pro", "marked")
+    )
+    assert plain == marked
+
+
+@pytest.mark.usefixtures("three")
 def test_a_filter_is_read_from_standard_input(tmp_path: Path) -> None:
     """By the name `-`."""
     done = subprocess.run(

@@ -40,6 +40,14 @@ def test_a_type_added_again_has_the_new_schema(uptake: Uptake, tmp_path: Path) -
     assert listed["schema"] is True
 
 
+def test_a_byte_order_mark_before_a_schema_is_skipped(uptake: Uptake) -> None:
+    """As some editors write one."""
+    path = Path(__file__).parents[1] / "cases" / "json" / "schema-with-bom.json"
+    assert uptake("types", "add", "check-in", "--schema", str(path)).status == 0
+    (listed,) = uptake("types", "list", "--json").json
+    assert listed["schema"] == {"type": "object"}
+
+
 def test_types_belong_to_a_project(uptake: Uptake) -> None:
     """One project's types are not another's."""
     uptake("projects", "create", "acme")

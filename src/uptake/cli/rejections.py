@@ -21,7 +21,7 @@ from uptake.cli.store import (
     require_project,
 )
 from uptake.cli.terminal import say, say_json
-from uptake.formats.base import WireRequest
+from uptake.formats.base import WireRequest, without_bom
 from uptake.model import clock, ids
 from uptake.model.problems import Problem
 from uptake.model.submission import Fault
@@ -189,7 +189,7 @@ def replay_rejections(  # noqa: PLR0913, PLR0917 - one parameter an option
     with _opened(data_dir, database, blobs, project) as services:
         if rejection_id is None:
             return _replay_all(services, project, only, json=json)
-        wire = _wire(b"" if item is None else item.read_bytes())
+        wire = _wire(b"" if item is None else without_bom(item.read_bytes()))
         told = replay(services, Actor(project, NO_KEY), rejection_id, wire)
     if json:
         print_json(told)

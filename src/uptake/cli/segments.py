@@ -13,6 +13,7 @@ from uptake.cli.printing import Failed, Json, print_json, print_more, print_tabl
 from uptake.cli.showing import waiting
 from uptake.cli.store import DATA_DIR, Database, DataDir, opened, require_project
 from uptake.cli.terminal import say, say_json
+from uptake.formats.base import without_bom
 from uptake.reading import BadCursor, Unknown
 from uptake.reading.segments.answers import Member, SegmentView, TooLarge
 from uptake.reading.segments.parse import NotAFilter
@@ -183,7 +184,7 @@ def _read(file: str) -> bytes:
             text = opened_file.read(MAX_FILTER + 1)
     if len(text) > MAX_FILTER:
         raise Failed(f"{file}: a filter has at most {MAX_FILTER} bytes")
-    return text
+    return without_bom(text)
 
 
 @contextmanager

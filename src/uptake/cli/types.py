@@ -171,7 +171,7 @@ def _show(trial: Trial) -> None:
 
 def _read(path: Path) -> tuple[str, Check]:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
         return text, compile_schema(text)
     except (OSError, UnicodeDecodeError) as error:
         raise Failed(f"--schema {path}: {error}") from error

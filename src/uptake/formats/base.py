@@ -141,6 +141,8 @@ class Format:
     problem_type: Any
 
 
+BOM = b"\xef\xbb\xbf"
+
 MALFORMED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """What decoding raises for bytes that are not what they should be."""
 
@@ -150,6 +152,11 @@ _encoder = msgspec.json.Encoder()
 def answer(status: int, body: object) -> WireReply:
     """An answer with this JSON body."""
     return WireReply(status, _encoder.encode(body))
+
+
+def without_bom(content: bytes) -> bytes:
+    """JSON text without the byte order mark that some programs put before it (RFC 8259, 8.1)."""
+    return content.removeprefix(BOM)
 
 
 def json_reason(error: BaseException) -> str:

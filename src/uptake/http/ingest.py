@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from prometheus_client import Counter
 
 from uptake.formats.again import context_of
-from uptake.formats.base import Endpoint, Format, WireReply, WireRequest
+from uptake.formats.base import Endpoint, Format, WireReply, WireRequest, without_bom
 from uptake.http import limits
 from uptake.http.access import Access, find_credential, permit_users
 from uptake.http.address import peer_of
@@ -92,7 +92,7 @@ class Ingest:
         body = await limits.read_body(request.receive, wire.headers, endpoint.body_limit, room=room)
         if endpoint.request_type is None:
             return body
-        return Body(limits.without_bom(body.content), body.fault)
+        return Body(without_bom(body.content), body.fault)
 
     async def _judge(
         self,

@@ -32,8 +32,6 @@ PEER_SHARE = 3 / 4
 """Part of the memory that the bodies of one peer may take. It is the larger share, as a reverse
 proxy is the peer of everybody."""
 
-BOM = b"\xef\xbb\xbf"
-
 
 @dataclass(frozen=True, slots=True)
 class Patience:
@@ -217,8 +215,3 @@ async def read_body(
         fault = inflate.fault
         chunks = chunks if fault else inflate.parts
     return Body(chunks[0] if len(chunks) == 1 else b"".join(chunks), fault)
-
-
-def without_bom(content: bytes) -> bytes:
-    """JSON text without the byte order mark that some programs put before it (RFC 8259, 8.1)."""
-    return content.removeprefix(BOM)

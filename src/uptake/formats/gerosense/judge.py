@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from uptake.formats.base import MALFORMED, parse
+from uptake.formats.base import MALFORMED, json_reason, parse
 from uptake.formats.gerosense.wire import MAX_SAMPLES, MAX_VALUES, MIN_SAMPLES
 from uptake.model.items import METRICS, SampleBatch, user_id_fault
 from uptake.model.submission import Fault, Refusal, Submission, refused
@@ -110,10 +110,8 @@ def _members(text: bytes | msgspec.Raw) -> Members:
     except msgspec.ValidationError:
         parse(bytes(text))
         raise TypeError("not an object") from None
-    except RecursionError:
-        raise ValueError("nested too deep") from None
     except MALFORMED as error:
-        raise ValueError(str(error)) from error
+        raise ValueError(json_reason(error)) from None
 
 
 def _value(members: Members, name: str) -> Any:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from uptake.formats.base import MALFORMED, WireRequest, parse
+from uptake.formats.base import MALFORMED, WireRequest, json_reason, parse
 from uptake.formats.ptengine.wire import MAX_FIELDS, MAX_NAME, MAX_ROWS, MAX_VALUE, USER_ID
 from uptake.model.items import Attributes
 from uptake.model.submission import Fault, Submission, refused
@@ -165,7 +165,7 @@ def _text(raw: msgspec.Raw, place: str) -> str:
         try:
             return str(msgspec.json.decode(text, type=str))
         except MALFORMED as error:
-            raise Unacceptable(place, f"malformed string: {error}") from None
+            raise Unacceptable(place, f"malformed string: {json_reason(error)}") from None
     if text[:1] in (b"{", b"["):
         raise Unacceptable(place, "must be a string, a number or a boolean")
     if text == b"null":

@@ -2,17 +2,15 @@
 
 import re
 
-from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
+from multipart import parse_options_header
 
 from uptake.formats.base import IMAGE_LIMIT, WireRequest
+from uptake.formats.questionpro.form import BadForm, split
 from uptake.model.items import Image
 from uptake.model.problems import Kinds, Problem
 from uptake.model.submission import Fault, Submission, refused
 
 FIELD = "file"
-MAX_PARTS = 20
-"""The form has one part; a few more do no harm."""
-
 _USER_ID = re.compile(r"[1-9][0-9]{0,18}")
 MAX_USER_NUMBER = (1 << 63) - 1
 """Largest `user-id`: the vendor's pages say integer, and a 64-bit one is what its clients hold."""
@@ -20,6 +18,11 @@ MAX_USER_NUMBER = (1 << 63) - 1
 _SEND_MULTIPART = (
     "Send the image itself as multipart/form-data with one part named file; "
     "a path on the client's disk cannot be read from here"
+)
+
+_NO_BOUNDARY = (
+    "The Content-Type has no boundary: send multipart/form-data; boundary=..., "
+    "as HTTP clients do by themselves when the header is not set by hand"
 )
 
 
@@ -47,28 +50,22 @@ def decode(request: WireRequest) -> Submission:
 
 def _file_of(request: WireRequest) -> bytes:
     content_type, options = parse_options_header(request.headers.get("content-type", ""))
-    if content_type != "multipart/form-data" or not options.get("boundary"):
+    if content_type != "multipart/form-data":
         raise _NoImage(_SEND_MULTIPART)
+    boundary = options.get("boundary")
+    if not boundary:
+        # The vendor's samples send a path as JSON or as a form's field, and call that multipart.
+        is_form = request.body[:100].lstrip().startswith(b"--")
+        raise _NoImage(_NO_BOUNDARY if is_form else _SEND_MULTIPART)
     try:
-        files = _files(request.body, options["boundary"])
-    except (MultipartError, UnicodeError) as error:
-        raise _NoImage(f"The multipart form cannot be read or is truncated: {error}") from error
+        parts = split(request.body, boundary.encode("latin-1", "replace"))
+    except BadForm as reason:
+        raise _NoImage(f"The multipart form cannot be read or is truncated: {reason}") from None
+    files = [part.content for part in parts if part.name == FIELD]
     if not files:
         raise _NoImage("The form has no part named file")
-    if len(files) > 1:
+    # Browsers send an empty part for a field in which no file was chosen.
+    chosen = [content for content in files if content] or files[:1]
+    if len(chosen) > 1:
         raise _NoImage("The form has more than one part named file")
-    return files[0]
-
-
-def _files(body: bytes, boundary: str) -> list[bytes]:
-    files: list[list[bytes]] = []
-    part: list[bytes] = []
-    with PushMultipartParser(boundary, max_segment_count=MAX_PARTS) as parser:
-        for event in parser.parse(body):
-            if isinstance(event, MultipartSegment):
-                part = []
-                if event.name == FIELD:
-                    files.append(part)
-            elif event:
-                part.append(bytes(event))
-    return [b"".join(chunks) for chunks in files]
+    return chosen[0]

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 from litestar.openapi.spec import OpenAPIMediaType, Operation, Reference, RequestBody, Schema
 
-from uptake.formats.base import MALFORMED, json_reason
+from uptake.formats.base import MALFORMED, json_reason, without_bom
 from uptake.http import limits
 from uptake.http.address import peer_of
 from uptake.http.api.asking import AnyRequest, key_of
@@ -55,7 +55,7 @@ async def read(request: AnyRequest, limit: int) -> bytes:
         body = await limits.read_body(request.receive, headers, limit, room=room)
     if body.fault:
         raise Problem(Kinds.BAD_REQUEST, body.fault)
-    return limits.without_bom(body.content)
+    return without_bom(body.content)
 
 
 async def read_as(request: AnyRequest, kind: type[Type]) -> Type:
