@@ -65,16 +65,18 @@ def test_what_is_for_operators_is_not_seen_from_outside(behind: Site) -> None:
     assert httpx2.get(f"{behind.url}/openapi.json").status_code == 200
 
 
-def test_no_key_is_in_the_proxys_log(behind: Site) -> None:
-    """Neither from the query nor from a header."""
+def test_neither_keys_nor_users_are_in_the_proxys_log(behind: Site) -> None:
+    """Neither from the query nor a header nor a path; the request id is in the node's log too."""
     uploads = Uploads(behind.url, *keys_of(behind.nodes[0], BOUND_USER))
-    for send in uploads.one_of_each("2", 100).values():
-        assert send().status_code == 200
+    answers = [send() for send in uploads.one_of_each("200200", 100).values()]
+    assert {answer.status_code for answer in answers} == {200}
     uploads.close()
-    _until(lambda: "/api/v2.2/samples" in behind.log_file.read_text())
+    ids = [answer.headers["x-request-id"] for answer in answers]
+    _until(lambda: all(one in behind.log_file.read_text() for one in ids))
+    _until(lambda: all(one in behind.nodes[0].log + behind.nodes[1].log for one in ids))
     log = behind.log_file.read_text()
-    assert "apiKey=REDACTED" in log
-    assert "up_" not in log
+    for secret in ("up_", "apiKey", "200200"):
+        assert secret not in log
 
 
 def test_an_upload_that_is_too_large_is_answered_in_the_vendors_envelope(behind: Site) -> None:
@@ -113,6 +115,10 @@ def test_without_any_node_a_client_is_told_to_come_back(mortal: Site) -> None:
     """502 or 503 with Retry-After, within seconds."""
     for node in mortal.nodes:
         node.kill()
-    answer = httpx2.post(f"{mortal.url}/v1/user/profiles", json={}, timeout=30)
+    url = f"{mortal.url}/a/api/v2/users/300300/images?apiKey=up_secret"
+    answer = httpx2.post(url, json={}, headers={"Authorization": "Bearer up_secret"}, timeout=30)
     assert answer.status_code in {502, 503}
     assert answer.headers["retry-after"] == "2"
+    _until(lambda: f'"status":{answer.status_code}' in mortal.log_file.read_text())
+    assert "up_secret" not in mortal.log_file.read_text()
+    assert "300300" not in mortal.log_file.read_text()

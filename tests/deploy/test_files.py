@@ -189,3 +189,19 @@ def _systemd_analyze() -> str:
     found = shutil.which("systemd-analyze")
     assert found is not None, "systemd-analyze is in the package systemd"
     return found
+
+
+def test_the_nginx_block_logs_neither_keys_nor_users() -> None:
+    """Nothing that has the path or the query of a request, and no errors beside requests."""
+    page = (ROOT / "docs" / "how-to" / "serve.md").read_text()
+    (block,) = re.findall(r"```nginx\n(.*?)```", page, re.DOTALL)
+    (form,) = re.findall(r"log_format uptake (.*?);", block, re.DOTALL)
+    logged = set(re.findall(r"\$(\w+)", form))
+    assert {"remote_addr", "status", "request_id"} <= logged
+    assert logged <= {
+        *("remote_addr", "time_iso8601", "request_method", "status", "request_id"),
+        *("request_length", "body_bytes_sent", "request_time"),
+    }
+    assert re.findall(r"access_log \S+ (\w+);", block) == ["uptake"]
+    assert re.findall(r"error_log \S+ (\w+);", block) == ["emerg"]
+    assert "X-Request-Id $request_id" in block
