@@ -12,6 +12,7 @@ from uptake.formats import ENDPOINTS
 from uptake.formats.again import decode_again
 from uptake.formats.base import WireRequest
 from uptake.intake.accept import Judged, Origin, item_again
+from uptake.intake.images import CleanImage
 from uptake.intake.outcome import receipt
 from uptake.model import clock
 from uptake.model.items import Document, Item
@@ -144,7 +145,11 @@ def _judge(
         record.context,
         resolves=(record.user_id, record.rejection_id),
     )
-    return services.intake.judge(replace(submission, items=items), origin)
+
+    def clean(content: bytes) -> CleanImage:
+        return services.images.clean(actor.key_id, content).result()
+
+    return services.intake.judge(replace(submission, items=items), origin, clean)
 
 
 def _once(item: Item, rejection_id: str) -> Item:

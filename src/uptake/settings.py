@@ -38,6 +38,7 @@ class Settings(msgspec.Struct, frozen=True):
         answer_seconds: how long a question may be worked on before it is refused.
         answer_memory: megabytes of memory that working out one answer may take, about.
         slow_per_key: slow requests of one key that a process works on at a time.
+        image_rate: millions of pixels of one key that a process decodes in a second.
     """
 
     data_dir: Path = Path("uptake-data")
@@ -51,6 +52,7 @@ class Settings(msgspec.Struct, frozen=True):
     answer_seconds: int = 30
     answer_memory: int = 500
     slow_per_key: int = 2
+    image_rate: int = 2000
 
     @property
     def answers(self) -> AnswerLimits:

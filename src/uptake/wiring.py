@@ -16,6 +16,7 @@ from uptake.store.base import Store, StoreUnusable
 if TYPE_CHECKING:
     from uptake.intake.accept import Intake
     from uptake.intake.commit import GroupCommit
+    from uptake.intake.images.pool import ImagePool
     from uptake.intake.upkeep import Upkeep
     from uptake.reading.segments.questions import Segments
     from uptake.store.contents import Contents
@@ -42,9 +43,11 @@ class Services:
     public_url: str
     segments: "Segments"
     answers: AnswerLimits
+    images: "ImagePool"
 
     def close(self) -> None:
         """Write what waits and let go of the store."""
+        self.images.close()
         self.upkeep.close()
         self.commit.close()
         self.segments.pool.close()
@@ -187,6 +190,7 @@ def open_services(settings: Settings) -> Services:
     """
     from uptake.intake.accept import Intake  # noqa: PLC0415 - see above
     from uptake.intake.commit import GroupCommit  # noqa: PLC0415
+    from uptake.intake.images.pool import ImagePool  # noqa: PLC0415
     from uptake.intake.schemas import DocumentTypes  # noqa: PLC0415
     from uptake.intake.upkeep import Upkeep, chores  # noqa: PLC0415
     from uptake.reading.segments.pool import MEGABYTE  # noqa: PLC0415
@@ -208,4 +212,5 @@ def open_services(settings: Settings) -> Services:
         settings.public_url.rstrip("/"),
         Segments(store, settings.segment_memory * MEGABYTE),
         settings.answers,
+        ImagePool(settings.image_rate),
     )

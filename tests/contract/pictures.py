@@ -38,17 +38,31 @@ def exif(orientation: int = 1) -> Image.Exif:
 
 def png_of(size: int, text: bytes = b"") -> bytes:
     """A PNG file of exactly so many bytes: a comment fills it up."""
-    body = b"tEXtComment\0" + text.ljust(size - len(PNG) - 12 - len("Comment\0"), b"x")
-    chunk = (len(body) - 4).to_bytes(4) + body + zlib.crc32(body).to_bytes(4)
-    return PNG[:-12] + chunk + PNG[-12:]
+    body = b"Comment\0" + text.ljust(size - len(PNG) - 12 - len("Comment\0"), b"x")
+    return PNG[:-12] + _chunk(b"tEXt", body) + PNG[-12:]
 
 
 def noise(size: int) -> bytes:
-    """A PNG file of exactly so many bytes that stays as it is; no part of it is like another."""
-    header, ending = PNG[:33], PNG[-12:]
-    body = b"IDAT" + Random(size).randbytes(size - len(header) - len(ending) - 12)
-    chunk = (len(body) - 4).to_bytes(4) + body + zlib.crc32(body).to_bytes(4)
-    return header + chunk + ending
+    """A PNG file of exactly so many bytes that stays as it is; no part of it is like another.
+
+    One row of gray pixels, in blocks that deflate stores uncompressed.
+    """
+    largest, spent = 65_535, len(PNG[:8]) + 3 * 12 + 13 + 2 + 4
+    blocks = -(-(size - spent) // (largest + 5))
+    row = b"\0" + Random(size).randbytes(size - spent - 5 * blocks - 1)
+    data = b"\x78\x01"
+    for number in range(blocks):
+        part = row[number * largest : (number + 1) * largest]
+        length = len(part).to_bytes(2, "little")
+        opposite = (len(part) ^ 0xFFFF).to_bytes(2, "little")
+        data += bytes((number == blocks - 1,)) + length + opposite + part
+    header = (len(row) - 1).to_bytes(4) + b"\0\0\0\1\x08\0\0\0\0"
+    data += zlib.adler32(row).to_bytes(4)
+    return PNG[:8] + _chunk(b"IHDR", header) + _chunk(b"IDAT", data) + _chunk(b"IEND", b"")
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return len(data).to_bytes(4) + kind + data + zlib.crc32(kind + data).to_bytes(4)
 
 
 def opened(content: bytes) -> Image.Image:

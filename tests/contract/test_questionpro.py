@@ -76,7 +76,7 @@ def test_a_user_id_that_is_no_integer_is_400(tenant: Tenant, user_id: str) -> No
     ("content", "word"),
     [
         (form(b""), "empty"),
-        (form(PNG[:-20]), "cut off"),
+        (form(PNG[:-30]), "cut off"),
         (form(b"I am a photo"), "PNG"),
         (form(PNG, "picture"), "named file"),
         (b"", "form"),

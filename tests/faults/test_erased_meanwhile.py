@@ -10,13 +10,15 @@ from uptake.formats.base import WireRequest
 from uptake.intake.accept import Intake, Origin
 from uptake.intake.commit import GroupCommit
 from uptake.intake.erase import Eraser
+from uptake.intake.images.pool import ImagePool
 from uptake.intake.schemas import DocumentTypes
 from uptake.intake.upkeep import Upkeep
 from uptake.model.items import Image
 from uptake.model.problems import Kinds, Problem
 from uptake.model.submission import Fault, Refusal, Submission
 from uptake.reading.segments.questions import Segments
-from uptake.replay import replay
+from uptake.replay import Actor, replay
+from uptake.settings import AnswerLimits
 from uptake.store import sqlite
 from uptake.store.base import DEFAULT_PROJECT, Store
 from uptake.wiring import Services
@@ -52,7 +54,11 @@ def services(tmp_path: Path) -> Iterator[Services]:
     blobs = ErasingBlobs(store)
     intake = Intake(DocumentTypes(store), blobs)
     commit = GroupCommit(store, blobs)
-    made = Services(store, blobs, intake, commit, Upkeep(store, ()), "", Segments(store, 1 << 20))
+    segments = Segments(store, 1 << 20)
+    made = Services(
+        *(store, blobs, intake, commit, Upkeep(store, ()), "", segments),
+        *(AnswerLimits(), ImagePool(1000)),
+    )
     yield made
     made.close()
 
@@ -98,8 +104,7 @@ def test_a_replay_leaves_no_image_behind(services: Services) -> None:
     with pytest.raises(Problem) as told:
         replay(
             services,
-            DEFAULT_PROJECT,
-            "key",
+            Actor(DEFAULT_PROJECT, "key"),
             rejection_id,
             WireRequest("r2", 2, "", "", body=picture(2)),
         )

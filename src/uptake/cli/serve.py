@@ -19,6 +19,13 @@ from granian.server.mp import MPServer, WorkerProcess
 from uptake import wiring
 from uptake.cli.apart import apart
 from uptake.cli.printing import Failed
+from uptake.cli.serve_options import (
+    AnswerMemory,
+    AnswerSeconds,
+    ImageRate,
+    SegmentMemory,
+    SlowPerKey,
+)
 from uptake.cli.store import DATA_DIR, BlobsUrl, Database, DataDir
 from uptake.cli.terminal import note, warn
 from uptake.http.stopping import TOLD
@@ -55,42 +62,11 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter an option
             help="Address seen from outside; else that of each request.",
         ),
     ] = "",
-    segment_memory: Annotated[
-        int,
-        typer.Option(
-            "--segment-memory",
-            envvar="UPTAKE_SEGMENT_MEMORY",
-            min=1,
-            help="Megabytes for the users of segments, in each process.",
-        ),
-    ] = DEFAULTS.segment_memory,
-    answer_seconds: Annotated[
-        int,
-        typer.Option(
-            "--answer-seconds",
-            envvar="UPTAKE_ANSWER_SECONDS",
-            min=1,
-            help="How long a question may be worked on before it is refused.",
-        ),
-    ] = DEFAULTS.answer_seconds,
-    answer_memory: Annotated[
-        int,
-        typer.Option(
-            "--answer-memory",
-            envvar="UPTAKE_ANSWER_MEMORY",
-            min=100,
-            help="Megabytes that working out one answer may take.",
-        ),
-    ] = DEFAULTS.answer_memory,
-    slow_per_key: Annotated[
-        int,
-        typer.Option(
-            "--slow-per-key",
-            envvar="UPTAKE_SLOW_PER_KEY",
-            min=1,
-            help="Slow requests of one key that a process works on at a time.",
-        ),
-    ] = DEFAULTS.slow_per_key,
+    segment_memory: SegmentMemory = DEFAULTS.segment_memory,
+    answer_seconds: AnswerSeconds = DEFAULTS.answer_seconds,
+    answer_memory: AnswerMemory = DEFAULTS.answer_memory,
+    slow_per_key: SlowPerKey = DEFAULTS.slow_per_key,
+    image_rate: ImageRate = DEFAULTS.image_rate,
 ) -> None:
     """Serve until stopped."""
     settings = Settings(
@@ -105,6 +81,7 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter an option
         answer_seconds=answer_seconds,
         answer_memory=answer_memory,
         slow_per_key=slow_per_key,
+        image_rate=image_rate,
     )
     check_port(settings.host, settings.port)
     # Opened once here, so that what is wrong is told in one line and migrations run once.

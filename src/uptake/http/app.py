@@ -85,6 +85,7 @@ def build(services: Services, write_line: Callable[[bytes], object]) -> ASGIApp:
     async def lifespan(_app: Litestar) -> AsyncIterator[None]:
         stopping.listen()
         services.upkeep.start()
+        stopping.call_at_begin(services.images.stop)
         yield
         stopping.close()
 

@@ -242,6 +242,24 @@ class BoundedExecutor:
         job.cancellation.cancel(expired=True)
 
 
+async def unless_gone(future: asyncio.Future[Result], receive: Receive) -> Result:
+    """What a future brings; it is cancelled when the client goes away.
+
+    Raises:
+        ClientGone: there is nobody left to answer.
+    """
+    gone: asyncio.Future[Any] = asyncio.create_task(_gone(receive))
+    waited: list[asyncio.Future[Any]] = [future, gone]
+    try:
+        await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+        if not future.done():
+            raise ClientGone
+        return future.result()
+    finally:
+        gone.cancel()
+        future.cancel()
+
+
 async def _gone(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass

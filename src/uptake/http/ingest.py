@@ -1,6 +1,9 @@
 """The one handler for every upload of every format."""
 
-from collections.abc import Iterable, Mapping
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import Any
@@ -14,12 +17,14 @@ from uptake.formats.base import Endpoint, Format, WireReply, WireRequest, withou
 from uptake.http import limits
 from uptake.http.access import Access, find_credential, permit_users
 from uptake.http.address import peer_of
-from uptake.http.executors import BoundedExecutor
+from uptake.http.executors import BoundedExecutor, unless_gone
 from uptake.http.limits import Bodies, Body, Room
 from uptake.http.outcomes import Outcomes
 from uptake.http.stopping import Stopping
 from uptake.intake.accept import RAW_IN_ROW, Judged, Origin
+from uptake.intake.images import CleanImage, UnusableImage
 from uptake.intake.outcome import receipt
+from uptake.model.items import Image
 from uptake.model.problems import Kinds, Problem
 from uptake.model.receipt import KeptSamples, Receipt
 from uptake.model.submission import Fault, Submission, refused
@@ -102,11 +107,48 @@ class Ingest:
         bodies: list[Body],
         key: Key,
     ) -> Judged:
-        if endpoint.request_type is not None and len(bodies[0].content) <= INLINE:
-            return self._judge_now(endpoint, wire, bodies, key)
-        work = partial(self._judge_now, endpoint, wire, bodies, key)
+        def judge_now() -> Judged:
+            return self._judge_decoded(
+                endpoint, wire, _decode(endpoint, wire, bodies, key), key, iter(())
+            )
+
+        if endpoint.request_type is None:
+            return await self._judge_images(endpoint, request, wire, bodies, key)
+        if len(bodies[0].content) <= INLINE:
+            return judge_now()
         # Once begun it may have put bytes away, which are nobody's unless they are written.
-        return await self.threads.run(work, request.receive, finish=True)
+        return await self.threads.run(judge_now, request.receive, finish=True)
+
+    async def _judge_images(
+        self,
+        endpoint: Endpoint,
+        request: AnyRequest,
+        wire: WireRequest,
+        bodies: list[Body],
+        key: Key,
+    ) -> Judged:
+        """Decode a form, clean its images, and store them; each in the threads for that."""
+        decode = partial(_decode, endpoint, wire, bodies, key)
+        submission = await self.threads.run(decode, request.receive)
+        images = await self._cleaned(submission, request, key)
+
+        def judge_now() -> Judged:
+            return self._judge_decoded(endpoint, wire, submission, key, iter(images))
+
+        return await self.threads.run(judge_now, request.receive, finish=True)
+
+    async def _cleaned(
+        self, submission: Submission, request: AnyRequest, key: Key
+    ) -> list[Future[CleanImage]]:
+        """The images of a submission, cleaned or found unusable, in threads of their own."""
+        images = []
+        for item in submission.items:
+            if isinstance(item, Image):
+                image = self.services.images.clean(key.id, item.content)
+                images.append(image)
+                with suppress(UnusableImage):
+                    await unless_gone(asyncio.wrap_future(image), request.receive)
+        return images
 
     async def _write(self, judged: Judged) -> tuple[Written, ...]:
         """Have it written; what has not begun after `WRITE_SECONDS` never will."""
@@ -115,25 +157,32 @@ class Ingest:
         except TimeoutError:
             raise Problem(Kinds.UNAVAILABLE, "Storage takes too long") from None
 
-    def _judge_now(
-        self, endpoint: Endpoint, wire: WireRequest, bodies: list[Body], key: Key
+    def _judge_decoded(
+        self,
+        endpoint: Endpoint,
+        wire: WireRequest,
+        submission: Submission,
+        key: Key,
+        images: Iterator[Future[CleanImage]],
     ) -> Judged:
-        # Taken out of the list and held by nobody else: a body goes when it is decoded, and what is
-        # large in it is not in memory twice while a blob store is waited for.
-        submission = _decode(endpoint, wire, *bodies.pop())
-        permit_users(key, submission.user_ids)
         context = context_of(wire) if submission.refusals else {}
         origin = Origin(
             key.project, key.id, endpoint.name, wire.request_id, wire.received_at, context
         )
-        return self.services.intake.judge(submission, origin)
+        return self.services.intake.judge(submission, origin, lambda _: next(images).result())
 
 
-def _decode(endpoint: Endpoint, wire: WireRequest, content: bytes, fault: str) -> Submission:
+def _decode(endpoint: Endpoint, wire: WireRequest, bodies: list[Body], key: Key) -> Submission:
+    # Taken out of the list and held by nobody else: a body goes when it is decoded, and what is
+    # large in it is not in memory twice while a blob store is waited for.
+    content, fault = bodies.pop()
     if fault:
         code = "unreadable" if endpoint.request_type is None else "json_invalid"
-        return refused([Fault(code, fault)], content)
-    return endpoint.decode(replace(wire, body=content))
+        submission = refused([Fault(code, fault)], content)
+    else:
+        submission = endpoint.decode(replace(wire, body=content))
+    permit_users(key, submission.user_ids)
+    return submission
 
 
 def _count(endpoint: Endpoint, result: Receipt) -> None:

@@ -45,10 +45,15 @@ class Stopping:
         self._closed = False
         self._quiet = asyncio.Event()
         self._ending: asyncio.Task[None] | None = None
+        self._at_begin: list[Callable[[], None]] = []
 
     def listen(self) -> None:
         """Obey from now on; to be called in the event loop that serves."""
         asyncio.get_running_loop().add_signal_handler(TOLD, self._begin)
+
+    def call_at_begin(self, stop: Callable[[], None]) -> None:
+        """Have something called, on the event loop, when the server begins to stop."""
+        self._at_begin.append(stop)
 
     def refuse(self) -> None:
         """Let nothing new begin.
@@ -86,6 +91,8 @@ class Stopping:
         if not self._told:
             self._told = True
             self.begun.set()
+            for stop in self._at_begin:
+                stop()
             self._ending = asyncio.get_running_loop().create_task(self._end())
 
     async def _end(self) -> None:

@@ -5,14 +5,14 @@ whose row is committed always has its bytes, and bytes without a row harm nobody
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 import structlog
 from msgspec.structs import replace
 
 from uptake.blobs import Blobs, BlobsUnavailable
-from uptake.intake.images import UnusableImage, clean
+from uptake.intake.images import CleanImage, UnusableImage, clean
 from uptake.intake.places import IMAGES, REJECTED, blob_name
 from uptake.intake.schemas import DocumentTypes
 from uptake.model import ids
@@ -80,26 +80,35 @@ class Intake:
         self._types = types
         self._blobs = blobs
 
-    def judge(self, submission: Submission, origin: Origin) -> Judged:
+    def judge(
+        self, submission: Submission, origin: Origin, clean: Callable[[bytes], CleanImage] = clean
+    ) -> Judged:
         """Decide on every item.
+
+        Args:
+            submission: what was sent.
+            origin: where it comes from.
+            clean: gives the cleaned image of an upload, or raises `UnusableImage`.
 
         Raises:
             Problem: `UNAVAILABLE`, when storage that is needed for it cannot be reached.
         """
         try:
-            return self._judge(submission, origin)
+            return self._judge(submission, origin, clean)
         except BlobsUnavailable as error:
             _log.error("blobs unavailable", reason=str(error), request_id=origin.request_id)
             raise Problem(Kinds.UNAVAILABLE) from error
         except StoreUnavailable as error:
             raise Problem(Kinds.UNAVAILABLE) from error
 
-    def _judge(self, submission: Submission, origin: Origin) -> Judged:
+    def _judge(
+        self, submission: Submission, origin: Origin, clean: Callable[[bytes], CleanImage]
+    ) -> Judged:
         records: list[Record] = []
         items: list[Item] = []
         refusals = [self._with_type(refusal, origin) for refusal in submission.refusals]
         for item in submission.items:
-            outcome = item if isinstance(item, Attributes) else self._record(item, origin)
+            outcome = item if isinstance(item, Attributes) else self._record(item, origin, clean)
             if isinstance(outcome, Refusal):
                 refusals.append(outcome)
             else:
@@ -119,14 +128,19 @@ class Intake:
         )
         return Judged(entry, tuple(items), tuple(refusals))
 
-    def _record(self, item: SampleBatch | Document | Image, origin: Origin) -> Record | Refusal:
+    def _record(
+        self,
+        item: SampleBatch | Document | Image,
+        origin: Origin,
+        clean: Callable[[bytes], CleanImage],
+    ) -> Record | Refusal:
         match item:
             case SampleBatch():
                 return _batch(item)
             case Document():
                 return self._document(item, origin)
             case Image():
-                return self._image(item, origin)
+                return self._image(item, origin, clean)
 
     def _document(self, item: Document, origin: Origin) -> DocumentRecord | Refusal:
         known = self._types.known(origin.project, item.type)
@@ -149,7 +163,9 @@ class Intake:
             known.version,
         )
 
-    def _image(self, item: Image, origin: Origin) -> ImageRecord | Refusal:
+    def _image(
+        self, item: Image, origin: Origin, clean: Callable[[bytes], CleanImage]
+    ) -> ImageRecord | Refusal:
         try:
             image = clean(item.content)
         except UnusableImage as error:

@@ -3,7 +3,7 @@
 import struct
 
 import pytest
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageOps
 
 from uptake.intake.images import UnusableImage, clean
 
@@ -161,10 +161,3 @@ def test_an_animation_too_large_to_turn_is_refused() -> None:
     with pytest.raises(UnusableImage) as refusal:
         clean(source[:8] + chunk(b"IHDR", wide) + source[33:])
     assert refusal.value.code == "too_many_pixels"
-
-
-def test_a_turned_jpeg_keeps_a_long_profile() -> None:
-    """A profile longer than one segment survives the turn whole."""
-    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes() * 200
-    source = encoded(drawn(), "JPEG", icc_profile=profile, exif=exif(3))
-    assert opened(clean(source).content).info["icc_profile"] == profile

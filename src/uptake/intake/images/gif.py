@@ -1,68 +1,181 @@
-"""Takes the metadata out of a GIF file without decoding the pictures."""
+"""Reads the blocks of a GIF file and writes the pictures anew, and nothing else."""
 
 import re
 import struct
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Final, cast
 
-from uptake.intake.images.pieces import Pieces
-from uptake.intake.images.verdict import MAX_PARTS, Stripped, check_size, malformed, truncated
+from PIL import Image
+
+from uptake.intake.images.verdict import (
+    MAX_PARTS,
+    MAX_PIXELS,
+    Stripped,
+    UnusableImage,
+    check_size,
+    malformed,
+    truncated,
+)
 
 _NAME: Final = "GIF"
 
 # GIF89a sections 17 to 27: header with logical screen descriptor, and the block introducers.
 _SCREEN_END: Final = 13
-_EXTENSION, _IMAGE, _TRAILER = 0x21, 0x2C, 0x3B
-_PLAIN_TEXT: Final = 0x01
+_EXTENSION, _IMAGE, _TRAILER, _PADDING = 0x21, 0x2C, 0x3B, 0x00
+_PLAIN_TEXT, _CONTROL, _APPLICATION = 0x01, 0xF9, 0xFF
 _DESCRIPTOR: Final = 10
 _HAS_TABLE: Final = 0x80
+_INTERLACED: Final = 0x40
 _TABLE_BITS: Final = 0x07
+_CODE_SIZES: Final = range(1, 9)
 
-# Data lie in sub-blocks of at most 255 bytes (section 15): 82,000 in the largest upload.
+# Data come in sub-blocks of at most 255 bytes (section 15): 82,000 in the largest upload.
 _MAX_SUB_BLOCKS: Final = 500_000
 
-# Section 23; and how often to loop, with the buffer size Netscape also wrote there.  Matching
-# them whole keeps anything else from travelling in an extension of the same name.
-_CONTROL: Final = re.compile(rb"\x21\xf9\x04.{4}\x00", re.DOTALL)
-_LOOP: Final = re.compile(
-    rb"\x21\xff\x0b(?:NETSCAPE2\.0|ANIMEXTS1\.0)(?:\x03\x01..|\x05\x02.{4}){1,2}\x00", re.DOTALL
-)
+# Section 23: flags, a delay, and which index is transparent.  Of the flags, three bits say what
+# becomes of the picture afterwards and one that there is a transparent index.
+_CONTROL_SIZE: Final = 4
+_DISPOSAL: Final = 0x1C
+_TRANSPARENT: Final = 0x01
+
+# How often to loop is said in an application extension of one of two names.
+_LOOP: Final = re.compile(rb"\x0b(?:NETSCAPE2\.0|ANIMEXTS1\.0)\x03\x01(..)", re.DOTALL)
+
+_MAX_FRAME_PIXELS: Final = 5 * MAX_PIXELS // 2
+"""Of all pictures of a file: 1,700 of 360 by 360.  Decoding and encoding takes three seconds."""
+
+# Nanoseconds to decode and encode a pixel; inflating one of another format takes one.
+_WORK: Final = 14
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """A picture of the file, with what its decoder needs."""
+
+    control: bytes
+    place: bytes
+    size: tuple[int, int]
+    is_interlaced: bool
+    table: bytes
+    code_size: int
+    data: memoryview
+
+
+@dataclass(frozen=True, slots=True)
+class _Animation:
+    """What a file shows: its screen, its colours, how often it loops, and its pictures."""
+
+    screen: bytes
+    table: bytes
+    loop: bytes
+    frames: list[_Frame]
 
 
 def strip(content: bytes) -> Stripped:
     """The pictures in `content`, which has the GIF signature, without its other extensions.
 
-    Kept are colour tables, images, graphic controls and the loop count; all after the
-    trailer goes.  Source: GIF89a.
+    `verified` writes the file.  It may lack its trailer, and have zeros between its blocks.
+    Source: GIF89a.
     Raises UnusableImage: "truncated", "not_an_image" or "too_many_pixels".
     """
     try:
-        return _Walk(content).stripped()
+        reader = _Reader(content)
+        reader.read()
     except (IndexError, struct.error) as error:
-        # Every read past the last byte lands here, as the trailer has not been met by then.
+        # Every read past the last byte ends here.
+        raise truncated(_NAME) from error
+    if not reader.frames:
+        raise malformed(_NAME, "it holds no picture")
+    pixels = sum(frame.size[0] * frame.size[1] for frame in reader.frames)
+    if pixels > _MAX_FRAME_PIXELS:
+        raise UnusableImage(
+            "too_many_pixels",
+            f"The pictures of the GIF animation have {pixels:,} pixels together;"
+            f" at most {_MAX_FRAME_PIXELS:,} are accepted.",
+        )
+    animation = _Animation(content[:_SCREEN_END], reader.table, reader.loop, reader.frames)
+    return Stripped(
+        content,
+        reader.width,
+        reader.height,
+        frames=len(reader.frames),
+        work=pixels * _WORK,
+        details=animation,
+    )
+
+
+def verified(picture: Stripped) -> Stripped:
+    """The file written from its decoded pixels, so that it has no room for anything else.
+
+    Raises UnusableImage: "truncated".
+    """
+    animation = cast("_Animation", picture.details)
+    used: set[int] = set()
+    body: list[bytes] = []
+    for frame in animation.frames:
+        pixels = _decoded(frame)
+        indices = {index for index, count in enumerate(pixels.histogram()) if count}
+        if not frame.table:
+            used |= indices
+        body += [frame.control, frame.place, _flags(frame.table), _only(frame.table, indices)]
+        data = pixels.tobytes("gif", "P", frame.code_size, 0)
+        body += [bytes((frame.code_size,)), data, b"\0"]
+    shared = animation.table if used else b""
+    screen = bytearray(animation.screen)
+    screen[10] = (screen[10] & ~(_HAS_TABLE | _TABLE_BITS)) | _flags(shared)[0]
+    if not shared:
+        screen[11] = 0
+    screen[12] = 0
+    content = b"".join((screen, _only(shared, used), animation.loop, *body, b";"))
+    return replace(picture, content=picture.content if content == picture.content else content)
+
+
+def _decoded(frame: _Frame) -> Image.Image:
+    try:
+        return Image.frombytes(
+            *("P", frame.size, frame.data, "gif"), *(frame.code_size, frame.is_interlaced, -1)
+        )
+    except ValueError as error:
         raise truncated(_NAME) from error
 
 
-class _Walk:
+def _flags(table: bytes) -> bytes:
+    """The byte that says how long a colour table is, without being interlaced or sorted."""
+    return bytes((_HAS_TABLE | ((len(table) // 3).bit_length() - 2),)) if table else b"\0"
+
+
+def _only(table: bytes, used: set[int]) -> bytes:
+    """The table with black in place of the colours that no pixel has."""
+    entries = range(len(table) // 3)
+    return b"".join(table[3 * at : 3 * at + 3] if at in used else b"\0\0\0" for at in entries)
+
+
+class _Reader:
     """One pass over the blocks of a file; reads past its end raise IndexError or struct.error."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content
-        self._spans: list[tuple[int, int]] = []
-        self._control: int | None = None
+        self._view = memoryview(content)
+        self._control = b""
         self._sub_blocks = 0
-        self._frames = 0
-        self._width, self._height = struct.unpack_from("<HH", content, 6)
-        check_size(_NAME, self._width, self._height)
+        self.width, self.height = struct.unpack_from("<HH", content, 6)
+        check_size(_NAME, self.width, self.height)
+        self.table = self._table(_SCREEN_END, content[10])
+        self.loop = b""
+        self.frames: list[_Frame] = []
 
-    def stripped(self) -> Stripped:
+    def read(self) -> None:
+        """Read up to the trailer, or to the end of a file without one."""
         content = self._content
-        position = _SCREEN_END + _table(content[10])
-        self._spans.append((0, position))
+        position = _SCREEN_END + len(self.table)
         for _ in range(MAX_PARTS):
+            while position < len(content) and content[position] == _PADDING:
+                position += 1
+            if position == len(content) and self.frames and not self._control:
+                return
             introducer = content[position]
             if introducer == _TRAILER:
-                self._spans.append((position, position + 1))
-                return self._finished()
+                return
             if introducer == _IMAGE:
                 position = self._image(position)
             elif introducer == _EXTENSION:
@@ -71,36 +184,47 @@ class _Walk:
                 raise malformed(_NAME, "a block is of no known kind")
         raise malformed(_NAME, f"it has more than {MAX_PARTS:,} blocks")
 
-    def _finished(self) -> Stripped:
-        if not self._frames:
-            raise malformed(_NAME, "it holds no picture")
-        kept = Pieces(self._content)
-        for start, end in self._spans:
-            kept.keep(start, end)
-        return Stripped(kept.joined(), self._width, self._height, frames=self._frames)
-
     def _image(self, start: int) -> int:
         left, top, width, height, flags = struct.unpack_from("<HHHHB", self._content, start + 1)
         # Decoders grow the canvas to hold an image that reaches beyond it.
-        check_size(_NAME, max(self._width, left + width), max(self._height, top + height))
-        code_size = start + _DESCRIPTOR + _table(flags)
-        end = self._after_sub_blocks(code_size + 1)
-        self._spans.append((start, end))
-        self._frames += 1
-        self._control = None
+        check_size(_NAME, max(self.width, left + width), max(self.height, top + height))
+        check_size(_NAME, width, height)
+        table = self._table(start + _DESCRIPTOR, flags)
+        code_size = self._content[start + _DESCRIPTOR + len(table)]
+        if code_size not in _CODE_SIZES:
+            raise malformed(_NAME, "the codes of a picture have an impossible size")
+        data = start + _DESCRIPTOR + len(table) + 1
+        end = self._after_sub_blocks(data)
+        self.frames.append(
+            _Frame(
+                self._control,
+                self._content[start : start + _DESCRIPTOR - 1],
+                (width, height),
+                bool(flags & _INTERLACED),
+                table,
+                code_size,
+                self._view[data:end],
+            )
+        )
+        self._control = b""
         return end
 
     def _extension(self, start: int) -> int:
         end = self._after_sub_blocks(start + 2)
-        if _CONTROL.fullmatch(self._content, start, end):
-            self._control = len(self._spans)
-            self._spans.append((start, end))
-        elif _LOOP.fullmatch(self._content, start, end):
-            self._spans.append((start, end))
-        elif self._content[start + 1] == _PLAIN_TEXT and self._control is not None:
+        kind = self._content[start + 1]
+        data = self._content[start + 3 : end]
+        if kind == _CONTROL and self._content[start + 2] == _CONTROL_SIZE:
+            flags, delay, index = struct.unpack_from("<BHB", data)
+            index = index if flags & _TRANSPARENT else 0
+            kept = struct.pack("<BHB", flags & (_DISPOSAL | _TRANSPARENT), delay, index)
+            self._control = bytes((_EXTENSION, _CONTROL, _CONTROL_SIZE)) + kept + b"\0"
+        elif kind == _PLAIN_TEXT:
             # The control before a text belongs to it, and would otherwise fall to the next image.
-            del self._spans[self._control]
-            self._control = None
+            self._control = b""
+        elif kind == _APPLICATION and not self.loop:
+            found = _LOOP.match(self._content, start + 2, end)
+            if found:
+                self.loop = b"\x21\xff\x0bNETSCAPE2.0\x03\x01" + found[1] + b"\0"
         return end
 
     def _after_sub_blocks(self, position: int) -> int:
@@ -112,6 +236,9 @@ class _Walk:
                 raise malformed(_NAME, f"it has more than {_MAX_SUB_BLOCKS:,} sub-blocks")
         return position + 1
 
-
-def _table(flags: int) -> int:
-    return 3 << ((flags & _TABLE_BITS) + 1) if flags & _HAS_TABLE else 0
+    def _table(self, start: int, flags: int) -> bytes:
+        size = 3 << ((flags & _TABLE_BITS) + 1) if flags & _HAS_TABLE else 0
+        table = self._content[start : start + size]
+        if len(table) < size:
+            raise truncated(_NAME)
+        return table

@@ -1,29 +1,37 @@
-"""Takes the metadata out of a PNG file without decoding the picture."""
+"""Reads the chunks of a PNG file and writes those that show the picture, and no others."""
 
 import struct
 import zlib
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
+from uptake.intake.images import icc
 from uptake.intake.images.orientation import UPRIGHT, orientation_of
-from uptake.intake.images.pieces import Pieces
+from uptake.intake.images.png_pixels import Layout, Pixels
 from uptake.intake.images.verdict import (
     MAX_PARTS,
+    MAX_WORK,
     Stripped,
     UnusableImage,
     check_size,
     malformed,
+    too_much_work,
     truncated,
 )
 
 _NAME: Final = "PNG"
-_SIGNATURE: Final = 8
+_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 # Length, type and CRC around the data of a chunk; PNG 3rd edition 5.3.
 _AROUND: Final = 12
-_IHDR_END: Final = _SIGNATURE + _AROUND + 13
+_HEADER: Final = 13
+_IHDR_END: Final = len(_SIGNATURE) + _AROUND + _HEADER
+_CONTROL: Final = 26
 
-# The chunks that show the picture, with their lengths where those are fixed: a longer one
-# would carry something else along.  PNG 3rd edition, section 11.
+# Without these there is no picture, or another one: damage to them is not passed over.
+_CRITICAL: Final = frozenset({b"IHDR", b"PLTE", b"IDAT", b"acTL", b"fcTL", b"fdAT"})
+
+# What says what colours mean, with lengths: another one would carry something else along.
+# PNG 3rd edition, 11.3.2.
 _COLOUR: Final[dict[bytes, int | None]] = {
     b"cHRM": 32,
     b"gAMA": 4,
@@ -33,107 +41,239 @@ _COLOUR: Final[dict[bytes, int | None]] = {
     b"mDCV": 24,
     b"cLLI": 8,
 }
-_SHOWING: Final[dict[bytes, int | None]] = _COLOUR | {
-    b"IHDR": 13,
-    b"PLTE": None,
-    b"IDAT": None,
-    b"IEND": 0,
-    b"tRNS": None,
-    b"sBIT": None,
-    b"bKGD": None,
-    b"hIST": None,
-    b"sPLT": None,
-    b"pHYs": 9,
-    b"acTL": 8,
-    b"fcTL": 26,
-    b"fdAT": None,
-}
+
+# 11.3.2.3: the name is for people; the method is always 0.
+_PROFILE_NAME: Final = b"ICC Profile\0\0"
+
+_GRAY, _TRUE_COLOUR, _INDEXED = 0, 2, 3
+_TRANSPARENT: Final = {_GRAY: 2, _TRUE_COLOUR: 6}
 
 
 class _Chunk(NamedTuple):
     kind: bytes
-    start: int
-    end: int
-
-    def data(self, content: bytes) -> bytes:
-        return content[self.start + 8 : self.end - 4]
+    data: memoryview
+    is_sound: bool
 
 
 def strip(content: bytes) -> Stripped:
     """The picture in `content`, which has the PNG signature, without its other chunks.
 
-    Every chunk's CRC is checked; all after IEND goes.  Source: PNG 3rd edition, sections 5, 11.
+    Written are the header, palette, transparency, and colour chunks, each once and no longer than
+    it has to be, and the chunks of animations; `verified` writes the pixels.  A file may lack its
+    end, and chunks that are dropped may be damaged.  Source: PNG 3rd edition, sections 5, 11.
     Raises UnusableImage: "truncated" (also for a wrong CRC, which is what damage on the way
     looks like), "not_an_image" or "too_many_pixels".
     """
-    kept = Pieces(content)
-    kept.keep(0, _SIGNATURE)
-    width = height = frames = 0
-    exif = b""
-    seen: set[bytes] = set()
+    reader = _Reader()
     for chunk in _chunks(content):
-        if (chunk.kind == b"IHDR") != (chunk.start == _SIGNATURE):
-            raise malformed(_NAME, "it does not start with one header chunk")
-        if chunk.kind == b"IHDR":
-            width, height = _size(chunk.data(content))
-        elif chunk.kind == b"eXIf" and not exif:
-            exif = chunk.data(content)
-        elif chunk.kind == b"fcTL":
-            frames += 1
-        seen.add(chunk.kind)
-        if chunk.kind == b"IEND" and chunk.end - chunk.start > _AROUND:
-            kept.put(b"\0\0\0\0IEND" + zlib.crc32(b"IEND").to_bytes(4))
-        elif _is_showing(chunk):
-            kept.keep(chunk.start, chunk.end)
-    if b"IDAT" not in seen:
+        reader.take(chunk)
+    layout, pixels = reader.layout, reader.pixels
+    if not reader.has_end and (not pixels or reader.controls < reader.announced):
+        raise truncated(_NAME)
+    if layout is None or not pixels:
         raise malformed(_NAME, "it holds no picture")
-    if b"acTL" not in seen:
-        frames = 0
+    if layout.colour == _INDEXED and b"PLTE" not in reader.head:
+        raise malformed(_NAME, "it has no palette")
+    raw = sum(stream.raw_bytes for stream in pixels)
+    if raw > MAX_WORK:
+        raise too_much_work(_NAME, "frames and pixels")
     return Stripped(
-        kept.joined(), width, height, orientation_of(exif) if exif else UPRIGHT, max(frames, 1)
+        content,
+        layout.width,
+        layout.height,
+        orientation=orientation_of(reader.exif) if reader.exif else UPRIGHT,
+        frames=max(reader.controls, 1),
+        work=raw * 2,
+        details=reader,
+    )
+
+
+def verified(picture: Stripped) -> Stripped:
+    """The picture with its pixels inflated once, to know that they are all of them and end there.
+
+    Raises UnusableImage: "truncated" or "not_an_image".
+    """
+    reader = cast("_Reader", picture.details)
+    parts = [_SIGNATURE]
+    parts += [_chunk(kind, data) for kind, data in reader.head.items()]
+    if reader.controls:
+        parts.append(_chunk(b"acTL", struct.pack(">II", reader.controls, reader.plays)))
+    sequence = 0
+    for stream in reader.pixels:
+        if reader.controls and stream.control is not None:
+            parts.append(_chunk(b"fcTL", sequence.to_bytes(4) + stream.control[4:]))
+            sequence += 1
+        for data in stream.verified():
+            if stream.is_default:
+                parts.append(_chunk(b"IDAT", data))
+            else:
+                parts.append(_chunk(b"fdAT", sequence.to_bytes(4) + data))
+                sequence += 1
+    parts.append(_chunk(b"IEND", b""))
+    written = b"".join(parts)
+    return Stripped(
+        picture.content if written == picture.content else written,
+        *(picture.width, picture.height, picture.orientation, picture.frames),
+        work=picture.work,
     )
 
 
 def with_colour_of(source: bytes, target: bytes) -> bytes:
     """The PNG `target` with the chunks of the PNG `source` that say what its colours mean.
 
-    `target` must have none of its own.  They stand right after IHDR, which satisfies the
-    ordering of PNG 3rd edition 5.6.  Raises UnusableImage when `source` is broken.
+    `target` must have none of its own.  They are put right after IHDR, which satisfies the
+    ordering of PNG 3rd edition 5.6.
     """
-    colour = [source[c.start : c.end] for c in _chunks(source) if c.kind in _COLOUR]
+    colour = [_chunk(c.kind, bytes(c.data)) for c in _chunks(source) if c.kind in _COLOUR]
     return target[:_IHDR_END] + b"".join(colour) + target[_IHDR_END:]
+
+
+class _Reader:
+    """Takes in chunks in their order."""
+
+    def __init__(self) -> None:
+        self.layout: Layout | None = None
+        self.head: dict[bytes, bytes] = {}
+        self.exif = b""
+        self.pixels: list[Pixels] = []
+        self.plays = 0
+        self.announced = 0
+        self.has_end = False
+        self._is_animated = False
+        self._control: bytes | None = None
+
+    @property
+    def controls(self) -> int:
+        """Frames of the animation; 0 of a picture that is none."""
+        return sum(p.control is not None for p in self.pixels) if self._is_animated else 0
+
+    def take(self, chunk: _Chunk) -> None:
+        """Take in a chunk."""
+        kind = chunk.kind
+        if (kind == b"IHDR") != (self.layout is None):
+            raise malformed(_NAME, "it does not start with one header chunk")
+        if not chunk.is_sound:
+            if kind in _CRITICAL:
+                raise UnusableImage("truncated", "The PNG image is damaged: a checksum is wrong.")
+            return
+        if kind == b"IHDR":
+            self.head[kind] = bytes(chunk.data)
+            self.layout = _layout(self.head[kind])
+        elif kind == b"eXIf":
+            self.exif = self.exif or bytes(chunk.data)
+        elif kind == b"IDAT":
+            self._take_pixels(chunk.data, is_default=True)
+        elif kind in {b"fcTL", b"fdAT"}:
+            self._take_frame(chunk)
+        elif kind == b"IEND":
+            self.has_end = True
+        elif not self.pixels:
+            self._take_head(kind, bytes(chunk.data))
+
+    def _take_frame(self, chunk: _Chunk) -> None:
+        if not self._is_animated:
+            return
+        if chunk.kind == b"fcTL":
+            self._control = bytes(chunk.data)
+        else:
+            self._take_pixels(chunk.data[4:], is_default=False)
+
+    def _take_head(self, kind: bytes, data: bytes) -> None:
+        """Take in a chunk that has to come before the pixels."""
+        if kind == b"acTL" and len(data) == 8:
+            self._is_animated = True
+            self.announced, self.plays = struct.unpack(">II", data)
+        elif kind in self.head or self.layout is None:
+            return
+        elif kind in _COLOUR:
+            if kind == b"iCCP":
+                data = _profile(data)
+            if data and _COLOUR[kind] in {None, len(data)}:
+                self.head[kind] = data
+        elif kind == b"PLTE" and self.layout.colour == _INDEXED:
+            if not data or len(data) % 3 or len(data) > 3 * 256:
+                raise malformed(_NAME, "its palette has the wrong length")
+            self.head[kind] = data[: 3 << self.layout.depth]
+        elif kind == b"tRNS":
+            size = _TRANSPARENT.get(self.layout.colour, len(self.head.get(b"PLTE", b"")) // 3)
+            if size and (len(data) == size or (data and self.layout.colour == _INDEXED)):
+                self.head[kind] = data[:size]
+
+    def _take_pixels(self, data: memoryview, *, is_default: bool) -> None:
+        layout = cast("Layout", self.layout)
+        last = self.pixels[-1] if self.pixels else None
+        if last is None or self._control is not None:
+            if not self.pixels and not is_default:
+                raise malformed(_NAME, "a frame comes before the picture")
+            control, self._control = self._control, None
+            if control is not None:
+                layout = _frame_layout(layout, control)
+            last = Pixels(layout, is_default=is_default, control=control)
+            self.pixels.append(last)
+        # Pixels of another kind than those before, without a control between, belong to nothing.
+        if last.is_default == is_default:
+            last.parts.append(data)
 
 
 def _chunks(content: bytes) -> Iterator[_Chunk]:
     view = memoryview(content)
-    start = _SIGNATURE
+    start = len(_SIGNATURE)
     for _ in range(MAX_PARTS):
-        if start + _AROUND > len(content):
-            raise truncated(_NAME)
-        length = int.from_bytes(content[start : start + 4])
-        end = start + _AROUND + length
-        if end > len(content):
-            raise truncated(_NAME)
-        if zlib.crc32(view[start + 4 : end - 4]) != int.from_bytes(content[end - 4 : end]):
-            raise UnusableImage("truncated", "The PNG image is damaged: a checksum is wrong.")
-        chunk = _Chunk(content[start + 4 : start + 8], start, end)
-        yield chunk
-        if chunk.kind == b"IEND":
+        # Whether what was read until the file ends is enough is seen when it is inflated.
+        if start + 8 > len(content):
             return
+        length = int.from_bytes(content[start : start + 4])
+        kind = content[start + 4 : start + 8]
+        end = start + _AROUND + length
+        if kind == b"IEND":
+            yield _Chunk(kind, view[:0], is_sound=True)
+            return
+        if end > len(content):
+            if kind in {b"IDAT", b"fdAT"}:
+                yield _Chunk(kind, view[start + 8 :], is_sound=True)
+            return
+        crc = zlib.crc32(view[start + 4 : end - 4])
+        is_sound = crc == int.from_bytes(content[end - 4 : end])
+        yield _Chunk(kind, view[start + 8 : end - 4], is_sound)
         start = end
     raise malformed(_NAME, f"it has more than {MAX_PARTS:,} chunks")
 
 
-def _size(header: bytes) -> tuple[int, int]:
-    if len(header) != _SHOWING[b"IHDR"]:
+def _layout(header: bytes) -> Layout:
+    if len(header) != _HEADER:
         raise malformed(_NAME, "its header chunk has the wrong length")
-    width, height = struct.unpack_from(">II", header)
+    width, height, depth, colour, compression, filtering, interlace = struct.unpack(
+        ">IIBBBBB", header
+    )
     check_size(_NAME, width, height)
-    return width, height
+    layout = Layout(width, height, depth, colour, is_interlaced=interlace == 1)
+    if not layout.is_valid or compression or filtering or interlace > 1:
+        raise malformed(_NAME, "its header names a kind of pixels that does not exist")
+    return layout
 
 
-def _is_showing(chunk: _Chunk) -> bool:
-    if chunk.kind not in _SHOWING:
-        return False
-    length = _SHOWING[chunk.kind]
-    return length is None or length == chunk.end - chunk.start - _AROUND
+def _frame_layout(layout: Layout, control: bytes) -> Layout:
+    """Of a frame of an animation (PNG 3rd edition, 11.3.6.2)."""
+    if len(control) != _CONTROL:
+        raise malformed(_NAME, "a frame has no header")
+    width, height, left, top = struct.unpack_from(">IIII", control, 4)
+    check_size(_NAME, width, height)
+    if left + width > layout.width or top + height > layout.height:
+        raise malformed(_NAME, "a frame reaches beyond the picture")
+    return layout._replace(width=width, height=height)
+
+
+def _profile(data: bytes) -> bytes:
+    """The content of an iCCP chunk with a cleaned profile; empty where there is none."""
+    _, _, compressed = data.partition(b"\0")
+    try:
+        inflated = zlib.decompressobj().decompress(compressed[1:], icc.MAX_PROFILE + 1)
+    except zlib.error:
+        return b""
+    profile = icc.cleaned(inflated)
+    return _PROFILE_NAME + zlib.compress(profile) if profile else b""
+
+
+def _chunk(kind: bytes, data: bytes | memoryview) -> bytes:
+    checked = b"".join((kind, data))
+    return b"".join((len(data).to_bytes(4), checked, zlib.crc32(checked).to_bytes(4)))

@@ -1,7 +1,7 @@
 """What the intake says about a picture: the clean image, or why it cannot be used."""
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 # Pillow's own Image.MAX_IMAGE_PIXELS: a 24-bit picture of this size is a quarter of a gibibyte.
 MAX_PIXELS: Final = 89_478_485
@@ -9,6 +9,10 @@ MAX_PIXELS: Final = 89_478_485
 # Chunks, segments or blocks in one file.  The largest upload, 20 MiB, written as the 8 KiB
 # chunks libpng uses, has under 3,000; a file made of tiny parts only serves to burn time.
 MAX_PARTS: Final = 100_000
+
+# Pixels that decoding one file may visit, over all its scans or frames: a picture of MAX_PIXELS in
+# ten progressive scans, or 900 frames of a million pixels.  Measured at one to four seconds.
+MAX_WORK: Final = 10 * MAX_PIXELS
 
 Kind = Literal["jpeg", "png", "gif", "webp"]
 Code = Literal["empty", "truncated", "not_an_image", "too_many_pixels"]
@@ -40,11 +44,17 @@ class UnusableImage(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Stripped:
-    """A picture without its metadata, and what the metadata and headers said of it.
+    """A picture without its metadata, and what its headers and metadata said.
 
-    `width` and `height` are pixels as stored, `orientation` is the EXIF value 1 to 8,
-    `frames` counts the pictures of an animation, and `lossless` says whether every
-    picture was compressed without loss.
+    Attributes:
+        content: the file; what its compressed data hold besides the picture is still in it.
+        width, height: pixels as stored.
+        orientation: the EXIF value, 1 to 8.
+        frames: pictures of an animation.
+        lossless: whether every picture was compressed without loss.
+        work: what decoding it costs, in pixels.
+        details: what the module of its format needs to verify it.
+        is_damaged: whether it shows something only by a decoder's leniency.
     """
 
     content: bytes
@@ -53,6 +63,9 @@ class Stripped:
     orientation: int = 1
     frames: int = 1
     lossless: bool = True
+    work: int = 0
+    details: Any = None
+    is_damaged: bool = False
 
 
 def truncated(name: str) -> UnusableImage:
@@ -78,3 +91,12 @@ def check_size(name: str, width: int, height: int) -> None:
             f"The {name} image has {width} by {height} pixels;"
             f" at most {MAX_PIXELS:,} pixels are accepted.",
         )
+
+
+def too_much_work(name: str, what: str) -> UnusableImage:
+    """The rejection of a file of format `name` that takes too long to decode."""
+    return UnusableImage(
+        "too_many_pixels",
+        f"The {name} image has too many {what} together: decoding it visits more than"
+        f" {MAX_WORK:,} pixels.",
+    )

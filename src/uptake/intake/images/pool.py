@@ -1,0 +1,203 @@
+"""Threads that clean images, shared fairly among the API keys that send them."""
+
+import heapq
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from itertools import count
+from math import ceil
+from time import monotonic
+from typing import Final
+
+from uptake.intake.images import CleanImage, Examined, UnusableImage, examine
+from uptake.model.problems import Kinds, Problem
+
+MILLION: Final = 1_000_000
+
+THREADS: Final = min(4, max(2, os.cpu_count() or 2))
+"""One may clean a large image, so there are two at least.  With an ordinary photograph that has to
+be turned each takes up to 250 MB, so there are not more than four."""
+
+ORDINARY_WORK: Final = 400 * MILLION
+"""Work of an image up to which any thread cleans it, about 0.4 seconds: a photograph of 24
+megapixels that has to be turned.  Of larger ones one at a time is cleaned, which bounds the memory
+that they take, up to a gigabyte, and leaves threads to the others."""
+
+START_SECONDS: Final = 15.0
+"""How long an image may wait to be cleaned: with the time that cleaning one takes, less than the 30
+seconds that clients commonly wait."""
+
+BURST_SECONDS: Final = 5.0
+"""A key may send as much at once as its rate permits in this time."""
+
+MAX_KEYS: Final = 10_000
+"""Keys whose use is remembered before those that are within their rate are forgotten."""
+
+WORK_PER_BYTE: Final = 7
+"""Decoding the entropy-coded data of a JPEG takes about as many nanoseconds a byte."""
+
+
+@dataclass(slots=True)
+class _Job:
+    key_id: str
+    future: Future[CleanImage]
+    latest: float
+    clean: Callable[[], CleanImage | None]
+
+
+class ImagePool:
+    """Cleans images of many keys: first those of the key that has had the least work done.
+
+    A thread reads the structure of an image first, which takes milliseconds; then its cost is
+    known, and it is cleaned at once or, if it is large, waits for its turn.
+
+    Args:
+        rate: work that may be done for one key in a second, in millions of pixels.
+        threads: how many images are cleaned at a time.
+    """
+
+    def __init__(self, rate: int, threads: int = THREADS) -> None:
+        self._rate = rate * MILLION
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="images")
+        self._lock = threading.Lock()
+        self._numbers = count()
+        # Ordered by the time at which each would be done if all keys had equal shares of a thread.
+        self._waiting: list[tuple[float, int, _Job]] = []
+        self._large: list[tuple[float, int, _Job]] = []
+        self._is_large_running = False
+        self._time = 0.0
+        self._shares: dict[str, float] = {}
+        self._debts: dict[str, tuple[float, float]] = {}
+        self._is_stopped = False
+
+    def clean(self, key_id: str, content: bytes) -> Future[CleanImage]:
+        """Have an image cleaned for a key.
+
+        Returns:
+            A future of the image; of `UnusableImage`, or of a `Problem` where the key has used up
+            its rate (`RATE_LIMITED`) or the image could not be begun in time (`OVERLOADED`).
+        """
+        future: Future[CleanImage] = Future()
+        job = _Job(key_id, future, monotonic() + START_SECONDS, lambda: None)
+        job.clean = partial(self._examined, job, content)
+        self._add(self._waiting, job, WORK_PER_BYTE * len(content))
+        return future
+
+    def stop(self) -> None:
+        """Begin no image any more; those that wait are answered as `OVERLOADED`."""
+        with self._lock:
+            self._is_stopped = True
+            stopped = [job for _, _, job in (*self._waiting, *self._large)]
+            self._waiting.clear()
+            self._large.clear()
+        for job in stopped:
+            _fail(job.future, Problem(Kinds.OVERLOADED, "The server is stopping"))
+
+    def close(self) -> None:
+        """Stop, and wait for the images that are being cleaned."""
+        self.stop()
+        self._threads.shutdown()
+
+    def _add(self, queue: list[tuple[float, int, _Job]], job: _Job, work: int) -> None:
+        with self._lock:
+            if self._is_stopped:
+                _fail(job.future, Problem(Kinds.OVERLOADED, "The server is stopping"))
+                return
+            due = self._charge(job.key_id, work)
+            heapq.heappush(queue, (due, next(self._numbers), job))
+        self._threads.submit(self._run_all)
+
+    def _charge(self, key_id: str, work: int) -> float:
+        """Add to the work that was done for a key; when that would be done in equal shares."""
+        due = max(self._time, self._shares.get(key_id, 0.0)) + work
+        self._shares[key_id] = due
+        return due
+
+    def _run_all(self) -> None:
+        """Do whatever there is to do, until there is nothing that may be done now."""
+        while (picked := self._pick()) is not None:
+            job, is_large = picked
+            try:
+                self._run(job)
+            finally:
+                if is_large:
+                    with self._lock:
+                        self._is_large_running = False
+
+    def _pick(self) -> tuple[_Job, bool] | None:
+        with self._lock:
+            queues = [self._waiting] if self._is_large_running else [self._waiting, self._large]
+            queue = min((queue for queue in queues if queue), key=lambda q: q[0], default=None)
+            if queue is None:
+                if not self._large:
+                    self._shares.clear()
+                return None
+            due, _, job = heapq.heappop(queue)
+            self._time = max(self._time, due)
+            is_large = queue is self._large
+            self._is_large_running |= is_large
+            return job, is_large
+
+    def _run(self, job: _Job) -> None:
+        if job.future.cancelled():
+            return
+        if monotonic() > job.latest:
+            _fail(job.future, Problem(Kinds.OVERLOADED, "Too many images are waiting"))
+            return
+        try:
+            image = job.clean()
+        except MemoryError:
+            _fail(job.future, Problem(Kinds.OVERLOADED, "There is no memory for this image now"))
+        except (UnusableImage, Problem) as error:
+            _fail(job.future, error)
+        else:
+            if image is not None and job.future.set_running_or_notify_cancel():
+                job.future.set_result(image)
+
+    def _examined(self, job: _Job, content: bytes) -> CleanImage | None:
+        """The cleaned image; None of a large one, which is put into its queue."""
+        examined: Examined = examine(content)
+        work = examined.work + WORK_PER_BYTE * len(content)
+        self._spend(job.key_id, work)
+        if work <= ORDINARY_WORK:
+            with self._lock:
+                self._charge(job.key_id, examined.work)
+            return examined.cleaned()
+        job.clean = examined.cleaned
+        self._add(self._large, job, examined.work)
+        return None
+
+    def _spend(self, key_id: str, work: int) -> None:
+        """Count work against a key's rate.
+
+        Raises:
+            Problem: `RATE_LIMITED`.
+        """
+        now = monotonic()
+        with self._lock:
+            since, debt = self._debts.get(key_id, (now, 0.0))
+            debt = max(debt - (now - since) * self._rate, 0.0)
+            excess = debt - BURST_SECONDS * self._rate
+            if excess <= 0:
+                debt += work
+            self._debts[key_id] = now, debt
+            if len(self._debts) > MAX_KEYS:
+                self._debts = {
+                    key: (since, debt)
+                    for key, (since, debt) in self._debts.items()
+                    if debt > (now - since) * self._rate
+                }
+        if excess > 0:
+            raise Problem(
+                Kinds.RATE_LIMITED,
+                "This key sends more pixels than it may; ordinary photographs are far below that",
+                retry_after=ceil(excess / self._rate),
+            )
+
+
+def _fail(future: Future[CleanImage], error: Exception) -> None:
+    if future.set_running_or_notify_cancel():
+        future.set_exception(error)
