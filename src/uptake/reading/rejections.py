@@ -9,6 +9,7 @@ from uptake.blobs import Blobs
 from uptake.model import clock
 from uptake.model.submission import Fault
 from uptake.reading import Unknown, Uuid, from_cursor, to_cursor
+from uptake.reading.bounds import page_of
 from uptake.store.base import Items
 from uptake.store.records import KeptReceipt, KeptRejection, ReceiptItem, RejectionFilter
 
@@ -94,17 +95,22 @@ class Receipts(Struct, frozen=True):
 def page(
     store: Items, project: str, *, only: RejectionFilter, cursor: str | None, limit: int
 ) -> RejectionPage:
-    """Refusals, at most `limit` of them, from a cursor on.
+    """Refusals, at most `limit` of them and as many as fit, from a cursor on.
 
     Raises:
         BadCursor: the cursor was not given by this server.
     """
     after: str = from_cursor(cursor, Uuid) if cursor else ""
-    found = store.rejections(project, after, limit + 1, only)
-    shown = found[:limit]
-    more = len(found) > limit
-    last = shown[-1].record.rejection_id if more else None
-    return RejectionPage([_view(kept) for kept in shown], to_cursor(last) if more else None)
+    shown, following = page_of(
+        lambda place, count: [
+            _view(kept) for kept in store.rejections(project, place, count, only)
+        ],
+        after,
+        lambda one: one.rejection_id,
+        lambda one: len(msgspec.json.encode(one)),
+        limit,
+    )
+    return RejectionPage(shown, None if following is None else to_cursor(following))
 
 
 def rejection(store: Items, blobs: Blobs, project: str, rejection_id: str) -> RawRejection:

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from typing import Literal
 
 import numpy as np
-from msgspec import Struct, json
+from msgspec import Struct
 
 from uptake.reading import Unknown, from_cursor, to_cursor
-from uptake.reading.bounds import ANSWER_BYTES, ANSWER_MEMORY, TooMuch
+from uptake.reading.bounds import ANSWER_BYTES, ANSWER_MEMORY, TooMuch, json_bytes
 from uptake.reading.buckets import (
     HeartRateBucket,
     StepsBucket,
@@ -70,7 +70,7 @@ def page(  # noqa: PLR0913 - a question about a user, and where in the answer to
     after: Place | None = from_cursor(cursor, Place) if cursor else None
     if store.user(project, user_id) is None:
         raise Unknown(user_id)
-    found = series(store, project, user_id, question.metric)
+    found = series(store, project, user_id, question.metric, memory)
     taken, more = (
         ([], None)
         if found is None
@@ -107,8 +107,7 @@ def _first(stretches: Iterator[Rows], limit: int) -> tuple[list[Rows], str | Non
 
 def _bytes(some: Rows) -> int:
     """What rows take in an answer, about."""
-    # In JSON a character is one byte, and a few of them up to six.
-    names = np.array([len(json.encode(name)) for name in some.names])
+    names = np.array([json_bytes(name) for name in some.names])
     table = some.table
     size = BUCKET_BYTES * len(some.which)
     if table.device is not None:

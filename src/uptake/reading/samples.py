@@ -5,17 +5,19 @@ from typing import Any
 import numpy as np
 from msgspec import Struct
 
+from uptake.model import cancellation
 from uptake.model.items import METRICS, Metric
 from uptake.reading import DeviceName, Number, Unit, Unknown, from_cursor, to_cursor
+from uptake.reading.bounds import ANSWER_MEMORY, fitting, json_bytes
+from uptake.reading.stretches import EARLIEST, LATEST, Series, all_spans, series
 from uptake.samples import times
-from uptake.samples.columns import Columns, from_bytes, rows
-from uptake.samples.merge import merge
+from uptake.samples.columns import Columns, rows
+from uptake.samples.digests import DAY
 from uptake.store.base import Items
 from uptake.store.records import Span
 
-EARLIEST = -(1 << 62)
-LATEST = 1 << 62
-"""Ticks before and after every sample."""
+SHOWN_BYTES = 200
+"""What a sample takes in an answer, without its device's name and version."""
 
 Place = tuple[Number, Number, DeviceName, Unit]
 """A sample's identity in its order: start, duration, device name, unit."""
@@ -36,31 +38,32 @@ class SamplePage(Struct, frozen=True):
     next: str | None
 
 
-def summaries(store: Items, project: str, user_id: str) -> dict[Metric, Summary]:
-    """What there is of each metric, repeats counted once."""
-    spans = store.spans(project, user_id)
+def summaries(
+    store: Items, project: str, user_id: str, memory: int = ANSWER_MEMORY
+) -> dict[Metric, Summary]:
+    """What there is of each metric, repeats counted once.
+
+    Raises:
+        TooMuch: there is too much of it.
+    """
+    spans = all_spans(store, project, user_id, memory)
     found: dict[Metric, Summary] = {}
     for metric in METRICS:
         mine = [span for span in spans if span.metric == metric]
         if mine:
-            found[metric] = _summary(store, project, user_id, metric, mine)
+            found[metric] = _summary(Series(store, project, user_id, metric, mine, memory), mine)
     return found
 
 
-def _summary(
-    store: Items, project: str, user_id: str, metric: Metric, spans: list[Span]
-) -> Summary:
+def _summary(found: Series, spans: list[Span]) -> Summary:
     count = 0
     for cluster in _clusters(spans):
         if len(cluster) == 1:
             count += cluster[0].count
         else:
             first, last = cluster[0].first, max(span.last for span in cluster)
-            count += len(_merged(store, project, user_id, metric, first, last))
-    first, last = spans[0].first, max(span.last for span in spans)
-    head = _merged(store, project, user_id, metric, first, first)
-    tail = _merged(store, project, user_id, metric, last, last)
-    return Summary(count, _start(head, 0), _start(tail, -1))
+            count += sum(map(len, found.days(first, last + 1, DAY)))
+    return Summary(count, _start(found, found.first, 0), _start(found, found.last, -1))
 
 
 def _clusters(spans: list[Span]) -> list[list[Span]]:
@@ -76,16 +79,10 @@ def _clusters(spans: list[Span]) -> list[list[Span]]:
     return clusters
 
 
-def _start(columns: Columns, at: int) -> str:
-    return times.tell(int(columns.start[at]), int(columns.start_told[at]))
-
-
-def _merged(  # noqa: PLR0913, PLR0917 - a range of a user's metric
-    store: Items, project: str, user_id: str, metric: Metric, start: int, end: int
-) -> Columns:
-    """The samples of all batches that reach into [start, end]; at least one batch does."""
-    batches = store.batches(project, user_id, metric, start, end)
-    return merge([from_bytes(batch) for batch in batches])
+def _start(found: Series, instant: int, at: int) -> str:
+    """How the start of one of the samples that start at an instant was told."""
+    columns = found.starting(instant, instant + 1)
+    return "" if columns is None else times.tell(instant, int(columns.start_told[at]))
 
 
 def page(  # noqa: PLR0913 - what can be asked for
@@ -98,54 +95,50 @@ def page(  # noqa: PLR0913 - what can be asked for
     end: int = LATEST,
     cursor: str | None,
     limit: int,
+    memory: int = ANSWER_MEMORY,
 ) -> SamplePage:
     """Samples that start in [start, end), at most `limit` of them, from a cursor on.
+
+    Fewer where they would take more than `ANSWER_BYTES`.
 
     Raises:
         Unknown: there is no such user.
         BadCursor: the cursor was not given by this server.
+        TooMuch: too many are to be looked at.
     """
     after: Place | None = from_cursor(cursor, Place) if cursor else None
     if store.user(project, user_id) is None:
         raise Unknown(user_id)
     low = max(start, after[0]) if after else start
-    spans = [
-        span
-        for span in store.spans(project, user_id)
-        if span.metric == metric and span.last >= low and span.first < end
-    ]
+    known = series(store, project, user_id, metric, memory)
     known_to = low
     wanted = limit + 1
     found: Columns | None = None
-    while known_to < end and spans:
-        known_to = _horizon(spans, wanted, end)
-        found = _window(_merged(store, project, user_id, metric, low, known_to - 1), low, known_to)
-        if after:
+    while known is not None and known_to < min(end, known.last + 1):
+        cancellation.check()
+        known_to = min(known.horizon(low, wanted), end)
+        found = known.starting(low, known_to)
+        if after and found is not None:
             found = found.take(slice(_place_after(found, after), None))
-        if len(found) > limit:
+        if found is not None and len(found) > limit:
             break
         wanted *= 2
-    if found is None:
+    if found is None or not len(found):
         return SamplePage([], None)
-    more = len(found) > limit
-    shown = found.take(slice(0, limit))
+    shown = found.take(slice(0, fitting(_sizes(found.take(slice(0, limit))))))
+    more = len(found) > len(shown)
     samples = [{"metric": metric, **row} for row in rows(shown)]
     return SamplePage(samples, to_cursor(_place(shown, len(shown) - 1)) if more else None)
 
 
-def _horizon(spans: list[Span], wanted: int, end: int) -> int:
-    """Before which instant about so many samples start; batches further on cannot add to them."""
-    total = 0
-    for i, span in enumerate(spans[:-1]):
-        total += span.count
-        if total >= wanted and spans[i + 1].first > spans[0].first:
-            return min(spans[i + 1].first, end)
-    return end
-
-
-def _window(columns: Columns, low: int, high: int) -> Columns:
-    first, last = np.searchsorted(columns.start, [low, high])
-    return columns.take(slice(int(first), int(last)))
+def _sizes(columns: Columns) -> list[int]:
+    """Bytes of each sample as it is shown, about."""
+    devices, versions = (
+        np.array([json_bytes(name) for name in names], np.int64)
+        for names in (columns.devices, columns.versions)
+    )
+    sizes: list[int] = (SHOWN_BYTES + devices[columns.device] + versions[columns.version]).tolist()
+    return sizes
 
 
 def _place(columns: Columns, i: int) -> Place:

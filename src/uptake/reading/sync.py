@@ -1,22 +1,27 @@
 """What there is of a user's samples, device by device and day by day, for comparing with others."""
 
-from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Iterator
-from itertools import pairwise
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from msgspec import Struct, field
 
 from uptake.model.items import Metric
 from uptake.reading import Day, Unknown, from_cursor, to_cursor
-from uptake.reading.stretches import EARLIEST, LATEST, Series, series
+from uptake.reading.bounds import ANSWER_BYTES, ANSWER_MEMORY, TooMuch, json_bytes
+from uptake.reading.stretches import EARLIEST, LATEST, series
 from uptake.samples import times
 from uptake.samples.columns import Columns
-from uptake.samples.digests import DAY, DayDigest, day_digests
+from uptake.samples.digests import DAY, DayTotals, Words, day_totals
+from uptake.samples.times import Int64s
 from uptake.store.base import Items
 
-STRETCH_SAMPLES = 100_000
-"""Samples that are worked on at a time, about; unless a single day has more."""
+DEVICE_BYTES = 150
+GAP_BYTES = 45
+DAY_BYTES = 85
+"""What a device without its name, a gap and a day take in an answer."""
 
 
 class SyncGap(Struct, frozen=True, gc=False):
@@ -62,28 +67,108 @@ class SyncState(Struct, frozen=True):
     next: str | None
 
 
-class _Device:
-    """What was found of a device."""
+@dataclass(frozen=True, slots=True)
+class _Days:
+    """The days of all devices, in order of day.
 
-    def __init__(self, first: str) -> None:
-        self.days: list[DayDigest] = []
-        self.first = self.last = first
+    Attributes:
+        day: since 1970-01-01, UTC.
+        device: the number of the device.
+        count: samples.
+        digest: two words each.
+    """
 
-    def told(self, name: str, shown: set[int]) -> SyncDevice:
-        days = [one.day for one in self.days]
-        gaps = [(a + 1, b) for a, b in pairwise(days) if b - a > 1]
-        return SyncDevice(
-            name,
-            sum(one.count for one in self.days),
-            self.first,
-            self.last,
-            [SyncGap(*_told(gap)) for gap in gaps],
-            [
-                SyncDay(day, one.count, one.digest)
-                for day, one in zip(_told(days), self.days, strict=True)
-                if one.day in shown
-            ],
+    day: Int64s
+    device: Int64s
+    count: Int64s
+    digest: Words
+
+    def of(self, which: Int64s) -> Iterator[tuple[int, SyncDay]]:
+        """These days, each with the number of its device."""
+        for device, day, count, high, low in zip(
+            self.device[which].tolist(),
+            _told(self.day[which]),
+            self.count[which].tolist(),
+            *self.digest[:, which].tolist(),
+            strict=True,
+        ):
+            yield device, SyncDay(day, count, f"{high:016x}{low:016x}")
+
+
+class _Devices:
+    """What was found of each device."""
+
+    def __init__(self) -> None:
+        self._number: dict[str, int] = {}
+        self._bounds: list[list[str]] = []
+        self._found: list[DayTotals] = []
+
+    def add(self, columns: Columns) -> None:
+        """Take in samples that start after all those before, no day divided."""
+        totals = day_totals(columns)
+        numbers = np.zeros(len(columns.devices), np.int64)
+        # The first of each device, and the last.
+        present, first = np.unique(columns.device, return_index=True)
+        last = len(columns) - 1 - np.unique(columns.device[::-1], return_index=True)[1]
+        starts, ends = (
+            map(times.tell, columns.start[at].tolist(), columns.start_told[at].tolist())
+            for at in (first, last)
         )
+        for place, start, end in zip(present.tolist(), starts, ends, strict=True):
+            number = self._number.setdefault(columns.devices[place], len(self._bounds))
+            if number == len(self._bounds):
+                self._bounds.append([start, end])
+            self._bounds[number][1] = end
+            numbers[place] = number
+        self._found.append(replace(totals, device=numbers[totals.device]))
+
+    def days(self) -> _Days:
+        """All of their days."""
+        if not self._found:
+            nothing = np.zeros(0, np.int64)
+            return _Days(nothing, nothing, nothing, np.zeros((2, 0), np.uint64))
+        device, day, count, digest = (
+            np.concatenate([getattr(one, name) for one in self._found], axis=-1)
+            for name in ("device", "day", "count", "digest")
+        )
+        order = np.argsort(day, kind="stable")
+        return _Days(day[order], device[order], count[order], digest[:, order])
+
+    def told(self, days: _Days, shown: Int64s) -> list[SyncDevice]:
+        """All of them in order of name, with the days that are shown."""
+        gaps, mine = (defaultdict[int, list[Any]](list) for _ in "ab")
+        for device, gap in _gaps(days):
+            gaps[device].append(gap)
+        for device, day in days.of(shown):
+            mine[device].append(day)
+        counts = np.zeros(len(self._bounds), np.int64)
+        np.add.at(counts, days.device, days.count)
+        found = []
+        total = counts.tolist()
+        for name, number in sorted(self._number.items()):
+            first, last = self._bounds[number]
+            found.append(SyncDevice(name, total[number], first, last, gaps[number], mine[number]))
+        return found
+
+    def size(self, days: _Days) -> int:
+        """Bytes of all but the days, about."""
+        names = sum(map(json_bytes, self._number))
+        return names + DEVICE_BYTES * len(self._number) + GAP_BYTES * len(_breaks(days)[0])
+
+
+def _breaks(days: _Days) -> tuple[Int64s, Int64s]:
+    """Pairs of days of a device that follow each other, but not at once."""
+    order = np.argsort(days.device, kind="stable")
+    same = days.device[order[1:]] == days.device[order[:-1]]
+    apart = np.flatnonzero(same & (np.diff(days.day[order]) > 1))
+    return order[apart], order[apart + 1]
+
+
+def _gaps(days: _Days) -> Iterator[tuple[int, SyncGap]]:
+    before, after = _breaks(days)
+    texts = zip(_told(days.day[before] + 1), _told(days.day[after]), strict=True)
+    for device, (begin, end) in zip(days.device[before].tolist(), texts, strict=True):
+        yield device, SyncGap(begin, end)
 
 
 def page(  # noqa: PLR0913 - what can be asked for
@@ -96,58 +181,41 @@ def page(  # noqa: PLR0913 - what can be asked for
     end: int = LATEST,
     cursor: str | None,
     limit: int,
+    memory: int = ANSWER_MEMORY,
 ) -> SyncState:
     """The samples that start in [start, end), and at most `limit` of their days from a cursor on.
 
     Raises:
         Unknown: there is no such user.
         BadCursor: the cursor was not given by this server.
+        TooMuch: there are too many devices or samples.
     """
     after: int | None = from_cursor(cursor, Day) if cursor else None
     if store.user(project, user_id) is None:
         raise Unknown(user_id)
-    found = series(store, project, user_id, metric)
-    devices: dict[str, _Device] = {}
-    for columns in _stretches(found, start, end) if found else ():
-        _add(devices, columns)
-    days = sorted({one.day for device in devices.values() for one in device.days})
-    begin = 0 if after is None else bisect_right(days, after)
-    shown = days[begin : begin + limit]
-    more = begin + limit < len(days)
-    told = [devices[name].told(name, set(shown)) for name in sorted(devices)]
-    return SyncState(user_id, metric, told, to_cursor(shown[-1]) if more else None)
+    found = series(store, project, user_id, metric, memory)
+    devices = _Devices()
+    for columns in found.days(start, end, DAY) if found else ():
+        devices.add(columns)
+    days = devices.days()
+    size = devices.size(days)
+    if size > ANSWER_BYTES:
+        raise TooMuch(f"The devices alone take {size} bytes: ask for a later `from`, a nearer `to`")
+    first = 0 if after is None else int(np.searchsorted(days.day, after, side="right"))
+    last = first + _fitting(days.day[first:], limit, (ANSWER_BYTES - size) // DAY_BYTES)
+    told = devices.told(days, np.arange(first, last))
+    following = to_cursor(int(days.day[last - 1])) if last < len(days.day) else None
+    return SyncState(user_id, metric, told, following)
 
 
-def _stretches(found: Series, start: int, end: int) -> Iterator[Columns]:
-    """The samples that start in [start, end), no day of UTC divided."""
-    low, end = max(start, found.first), min(end, found.last + 1)
-    while low < end:
-        room = found.horizon(low, STRETCH_SAMPLES)
-        high = min(max(room // DAY * DAY, (low // DAY + 1) * DAY), end)
-        columns = found.starting(low, high)
-        if columns is not None:
-            yield columns
-        coming = found.next(high)
-        low = end if coming is None else coming
+def _fitting(day: Int64s, limit: int, room: int) -> int:
+    """How many entries the first days have: at most so many days, that fit; at least one."""
+    begins = np.append(np.flatnonzero(np.append(True, day[1:] != day[:-1])[: len(day)]), len(day))
+    fits = int(np.searchsorted(begins, room, side="right")) - 1
+    return int(begins[min(max(fits, 1), limit, len(begins) - 1)])
 
 
-def _add(devices: dict[str, _Device], columns: Columns) -> None:
-    for one in day_digests(columns):
-        if one.device_name not in devices:
-            devices[one.device_name] = _Device(_start(columns, one.device_name, 0))
-        devices[one.device_name].days.append(one)
-    for place in np.unique(columns.device).tolist():
-        name = columns.devices[place]
-        devices[name].last = _start(columns, name, -1)
-
-
-def _start(columns: Columns, device: str, at: int) -> str:
-    """How the start of a device's first or last sample was told."""
-    mine = int(np.flatnonzero(columns.device == columns.devices.index(device))[at])
-    return times.tell(int(columns.start[mine]), int(columns.start_told[mine]))
-
-
-def _told(days: "list[int] | tuple[int, int]") -> list[str]:
+def _told(days: Int64s) -> list[str]:
     """Days since 1970-01-01 as ISO 8601; beyond the year 9999 with a sign (4.3.2)."""
-    texts = np.datetime_as_string(np.array(days, "M8[D]")).tolist()
+    texts = np.datetime_as_string(days.astype("M8[D]")).tolist()
     return [text if text[4] == "-" else f"+{text}" for text in texts]

@@ -14,10 +14,9 @@ from uptake.reading.bounds import (
     ANSWER_MEMORY,
     ANSWER_PIECES,
     PIECE_BYTES,
-    SAMPLE_BYTES,
     TooMuch,
 )
-from uptake.reading.stretches import LATEST, Series
+from uptake.reading.stretches import LATEST, WORKED_SAMPLES, Series
 from uptake.samples import zones
 from uptake.samples.columns import Columns
 from uptake.samples.rollup.calendar import FINE, SIZES, Calendar, Every, calendar
@@ -57,7 +56,7 @@ class Stretch(Struct, frozen=True):
         memory: bytes that a single bucket may take, about.
     """
 
-    samples: int = 100_000
+    samples: int = WORKED_SAMPLES
     cells: int = 1 << 19
     pieces: int = 1_000_000
     memory: int = ANSWER_MEMORY
@@ -66,11 +65,6 @@ class Stretch(Struct, frozen=True):
     def most_pieces(self) -> int:
         """Into which the samples of a single bucket may be cut."""
         return max(self.pieces, self.memory // PIECE_BYTES)
-
-    @property
-    def most_samples(self) -> int:
-        """That a single bucket may have."""
-        return self.memory // SAMPLE_BYTES
 
 
 USUAL = Stretch()
@@ -171,7 +165,7 @@ def rows(
         cancellation.check()
         room = found.horizon(low, stretch.samples)
         high = min(low + count * size, stop, max(room, low + least), tail if low < tail else LATEST)
-        columns = _columns(found, question, low - around, high + size + around, stretch)
+        columns = _columns(found, question, low - around, high + size + around)
         if columns is not None:
             try:
                 most_pieces = stretch.pieces if count > 1 else stretch.most_pieces
@@ -221,10 +215,8 @@ def _instant(bound: Bound, zone: str | None) -> int:
     return int(offsets.begin(np.array([bound.ticks]))[0])
 
 
-def _columns(
-    found: Series, question: Question, low: int, high: int, stretch: Stretch
-) -> Columns | None:
-    columns = found.reaching(low, high, stretch.most_samples)
+def _columns(found: Series, question: Question, low: int, high: int) -> Columns | None:
+    columns = found.reaching(low, high)
     if columns is None or question.device is None:
         return columns
     if question.device not in columns.devices:

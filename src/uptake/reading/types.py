@@ -1,15 +1,20 @@
 """What is known of a project's document types: their schemas, and what there is by version."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from msgspec import Raw, Struct
 
 from uptake.model import clock
 from uptake.reading import Name, Unknown, Version, from_cursor, to_cursor
+from uptake.reading.bounds import page_of
 from uptake.store.base import Store
 from uptake.store.records import DocumentType, TypeVersion, VersionStock
 
 VERSIONS_AT_ONCE = 1000
+
+VIEW_BYTES = 300
+"""What a type or a version takes in an answer without its schema."""
 
 
 class TypeView(Struct, frozen=True):
@@ -68,9 +73,16 @@ def page(store: Store, project: str, cursor: str | None, limit: int) -> TypePage
         BadCursor: the cursor was not given by this server.
     """
     after: str = from_cursor(cursor, Name) if cursor else ""
-    found = [known for known in store.document_types(project) if known.name > after]
-    following = to_cursor(found[limit - 1].name) if len(found) > limit else None
-    return TypePage([view(known) for known in found[:limit]], following)
+    shown, following = page_of(
+        partial(store.document_types, project),
+        after,
+        lambda known: known.name,
+        lambda known: len((known.schema or "").encode()) + VIEW_BYTES,
+        limit,
+    )
+    return TypePage(
+        [view(known) for known in shown], None if following is None else to_cursor(following)
+    )
 
 
 def document_type(store: Store, project: str, name: str) -> TypeView:
@@ -95,10 +107,16 @@ def versions(store: Store, project: str, name: str, cursor: str | None, limit: i
     after: int = from_cursor(cursor, Version) if cursor else 0
     if store.document_type(project, name) is None:
         raise Unknown(name)
-    found = store.type_versions(project, name, after, limit + 1)
-    following = to_cursor(found[limit - 1].version) if len(found) > limit else None
+    shown, following = page_of(
+        partial(store.type_versions, project, name),
+        after,
+        lambda one: one.version,
+        lambda one: len((one.schema or "").encode()) + VIEW_BYTES,
+        limit,
+    )
     stock = {kept.version: kept for kept in store.document_versions(project, name)}
-    return VersionPage([_version(one, stock.get(one.version)) for one in found[:limit]], following)
+    views = [_version(one, stock.get(one.version)) for one in shown]
+    return VersionPage(views, None if following is None else to_cursor(following))
 
 
 def all_versions(store: Store, project: str, name: str) -> Sequence[VersionView]:

@@ -15,6 +15,7 @@ makes up samples so that two sets have the same digest, and are not used as one.
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -57,6 +58,16 @@ class DayDigest(msgspec.Struct, frozen=True, gc=False):
     digest: str
 
 
+@dataclass(frozen=True, slots=True)
+class DayTotals:
+    """What `DayDigest` tells, of many days: a number each, and two words of a digest."""
+
+    device: Int64s
+    day: Int64s
+    count: Int64s
+    digest: Words
+
+
 def day_digests(columns: Columns) -> list[DayDigest]:
     """The days of each device, in order of device name and day.
 
@@ -65,6 +76,21 @@ def day_digests(columns: Columns) -> list[DayDigest]:
     """
     if not len(columns):
         return []
+    totals = day_totals(columns)
+    return [
+        DayDigest(columns.devices[device], day, count, f"{high:016x}{low:016x}")
+        for device, day, count, high, low in zip(
+            totals.device.tolist(),
+            totals.day.tolist(),
+            totals.count.tolist(),
+            *totals.digest.tolist(),
+            strict=True,
+        )
+    ]
+
+
+def day_totals(columns: Columns) -> DayTotals:
+    """As `day_digests`, of at least one sample."""
     lanes = digests(columns)
     day = columns.start // DAY
     order = np.lexsort((day, columns.device))
@@ -72,16 +98,7 @@ def day_digests(columns: Columns) -> list[DayDigest]:
     begins = np.flatnonzero(np.append(True, (device[1:] != device[:-1]) | (day[1:] != day[:-1])))
     totals = np.bitwise_xor.reduceat(lanes[:, order], begins, axis=1)
     counts = np.diff(np.append(begins, len(columns)))
-    return [
-        DayDigest(columns.devices[device], day, count, f"{high:016x}{low:016x}")
-        for device, day, count, high, low in zip(
-            device[begins].tolist(),
-            day[begins].tolist(),
-            counts.tolist(),
-            *totals.tolist(),
-            strict=True,
-        )
-    ]
+    return DayTotals(device[begins], day[begins], counts, totals)
 
 
 def digests(columns: Columns) -> Words:

@@ -75,8 +75,8 @@ class Items(Protocol):
         """A user, or None when nothing was ever kept about it."""
         ...
 
-    def spans(self, project: str, user_id: str) -> list[Span]:
-        """The batches of a user, in order of metric and first sample."""
+    def spans(self, project: str, user_id: str, limit: int | None = None) -> list[Span]:
+        """The batches of a user, in order of metric and first sample; the first `limit` of them."""
         ...
 
     def batches(
@@ -245,8 +245,10 @@ class Registry(Protocol):
         """The versions of a type with a number above `after`, in order."""
         ...
 
-    def document_types(self, project: str) -> list[DocumentType]:
-        """All document types of a project, sorted by name."""
+    def document_types(
+        self, project: str, after: str = "", limit: int | None = None
+    ) -> list[DocumentType]:
+        """The document types of a project with a name above `after`, in order of name."""
         ...
 
     def put_segment(self, project: str, segment: Segment) -> Segment:

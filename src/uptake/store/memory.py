@@ -191,7 +191,7 @@ class MemoryStore(MemoryExpiry):
             images = self._images_of(project, user_id)
             return replace(user, documents=len(documents), images=len(images))
 
-    def spans(self, project: str, user_id: str) -> list[Span]:
+    def spans(self, project: str, user_id: str, limit: int | None = None) -> list[Span]:
         """See `Items.spans`."""
         with self.alone():
             spans = [
@@ -199,7 +199,7 @@ class MemoryStore(MemoryExpiry):
                 for (owner, user, _, _), (sequence, batch, _) in self._batches.items()
                 if (owner, user) == (project, user_id)
             ]
-        return sorted(spans, key=lambda span: (span.metric, span.first, span.sequence))
+        return sorted(spans, key=lambda span: (span.metric, span.first, span.sequence))[:limit]
 
     def batches(
         self, project: str, user_id: str, metric: Metric, start: int, end: int

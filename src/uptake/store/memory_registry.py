@@ -102,11 +102,17 @@ class MemoryRegistry:
         with self.alone():
             return self._types.get((project, name))
 
-    def document_types(self, project: str) -> list[DocumentType]:
+    def document_types(
+        self, project: str, after: str = "", limit: int | None = None
+    ) -> list[DocumentType]:
         """See `Registry.document_types`."""
         with self.alone():
-            found = [kept for (owner, _), kept in self._types.items() if owner == project]
-        return sorted(found, key=lambda document_type: document_type.name)
+            found = [
+                kept
+                for (owner, name), kept in self._types.items()
+                if owner == project and name > after
+            ]
+        return sorted(found, key=lambda document_type: document_type.name)[:limit]
 
     def spend(self, key_id: str, rate: Rate, moment: int) -> int:
         """See `Registry.spend`."""

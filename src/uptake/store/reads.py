@@ -52,13 +52,14 @@ class Reads(Database):
             row = connection.execute(query).one_or_none()
         return None if row is None else _user(row)
 
-    def spans(self, project: str, user_id: str) -> list[Span]:
+    def spans(self, project: str, user_id: str, limit: int | None = None) -> list[Span]:
         """See `Items.spans`."""
         b = t.sample_batches.c
         query = (
             select(b.metric, b.first, b.last, b.count, b.sequence)
             .filter_by(project_id=project, user_id=user_id)
             .order_by(b.metric, b.first, b.sequence)
+            .limit(limit)
         )
         with self.reading() as connection:
             return [Span(*row) for row in connection.execute(query)]

@@ -120,9 +120,13 @@ class SqlRegistry(Database):
             row = connection.execute(query).one_or_none()
         return None if row is None else DocumentType(*row)
 
-    def document_types(self, project: str) -> list[DocumentType]:
+    def document_types(
+        self, project: str, after: str = "", limit: int | None = None
+    ) -> list[DocumentType]:
         """See `Registry.document_types`."""
-        query = _types().filter_by(project_id=project).order_by(t.document_types.c.name)
+        name = t.document_types.c.name
+        query = _types().filter_by(project_id=project).where(name > after)
+        query = query.order_by(name).limit(limit)
         with self.reading() as connection:
             return [DocumentType(*row) for row in connection.execute(query)]
 

@@ -50,8 +50,8 @@ from uptake.http.stopping import Stopping
 from uptake.http.streams import CURSOR_HEADER, Exports
 from uptake.model.items import METRICS, Metric
 from uptake.model.problems import Kinds, Problem
-from uptake.reading import samples
 from uptake.reading.segments.questions import NAME
+from uptake.reading.stretches import EARLIEST, LATEST
 from uptake.reading.users import require
 from uptake.wiring import Services
 
@@ -166,8 +166,8 @@ def export_routes(
             kind,
             key.project,
             users=None if user is None else lambda: [user],
-            start=instant("from", from_, samples.EARLIEST) if from_ else None,
-            end=instant("to", to, samples.LATEST) if to else None,
+            start=instant("from", from_, EARLIEST) if from_ else None,
+            end=instant("to", to, LATEST) if to else None,
             since=since or None,
             metrics=METRICS if metric is None else (metric,),
             type_name=type_name,

@@ -22,7 +22,7 @@ def api_routes(services: Services, stopping: Stopping, executors: Executors) -> 
     handlers = [
         *user_routes(services, executors),
         rollup_route(services, executors),
-        sync_route(services.store, executors),
+        sync_route(services, executors),
         *refusal_routes(services, executors),
         *replay_routes(services, executors),
         *erasure_routes(services, executors),

@@ -15,24 +15,26 @@ from uptake.http.api.asking import (
     Asking,
     Cursor,
     Moment,
+    documented,
     instant,
     key_of,
 )
 from uptake.http.executors import Executors
 from uptake.model.items import Metric
+from uptake.model.problems import Kinds
 from uptake.reading import sync
 from uptake.reading.stretches import EARLIEST, LATEST
-from uptake.store.base import Items
+from uptake.wiring import Services
 
 
-def sync_route(store: Items, executors: Executors) -> HTTPRouteHandler:
-    """The route, over this store."""
+def sync_route(services: Services, executors: Executors) -> HTTPRouteHandler:
+    """The route, over these services."""
     slow = Asking(executors.slow)
 
     @get(
         "/users/{user_id:str}/sync",
         permission=READ_USER,
-        responses=PROBLEMS,
+        responses=PROBLEMS | documented(Kinds.TOO_MUCH),
         summary="What there is of a user's samples",
     )
     async def get_sync(  # noqa: PLR0913, PLR0917 - what can be asked for
@@ -54,7 +56,7 @@ def sync_route(store: Items, executors: Executors) -> HTTPRouteHandler:
         return await slow.ask(
             request,
             sync.page,
-            store,
+            services.store,
             key.project,
             user_id,
             metric,
@@ -62,6 +64,7 @@ def sync_route(store: Items, executors: Executors) -> HTTPRouteHandler:
             end=instant("to", to, LATEST),
             cursor=cursor,
             limit=limit,
+            memory=services.answers.memory,
         )
 
     return get_sync

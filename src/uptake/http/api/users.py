@@ -27,6 +27,7 @@ from uptake.http.api.asking import (
 from uptake.http.executors import Executors
 from uptake.model.items import Metric
 from uptake.reading import samples, users
+from uptake.reading.stretches import EARLIEST, LATEST
 from uptake.wiring import Services
 
 
@@ -72,8 +73,8 @@ def user_routes(services: Services, executors: Executors) -> list[HTTPRouteHandl
             project,
             user_id,
             metric,
-            start=instant("from", from_, samples.EARLIEST),
-            end=instant("to", to, samples.LATEST),
+            start=instant("from", from_, EARLIEST),
+            end=instant("to", to, LATEST),
             cursor=cursor,
             limit=limit,
         )

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from msgspec import Raw
 
 from uptake.model import clock
 from uptake.reading import Name, Unknown, from_cursor, to_cursor
+from uptake.reading.bounds import page_of
 from uptake.reading.segments import filters as f
 from uptake.reading.segments import parse
 from uptake.reading.segments.answers import Members, Preview, SegmentPage, SegmentView
@@ -30,6 +32,9 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 TAKEN = ("preview",)
 """Names that no segment can have: their addresses mean something else."""
+
+VIEW_BYTES = 200
+"""What a segment takes in an answer without its filter."""
 
 MAX_FILTER = 1024 * 1024
 """Bytes of a filter's JSON."""
@@ -116,10 +121,15 @@ class Segments:
             BadCursor: the cursor was not given by this server.
         """
         after: str = from_cursor(cursor, Name) if cursor else ""
-        found = self._store.segments(project, after, limit + 1)
-        shown = found[:limit]
-        following = to_cursor(shown[-1].name) if len(found) > limit else None
-        return SegmentPage([_view(segment) for segment in shown], following)
+        shown, following = page_of(
+            partial(self._store.segments, project),
+            after,
+            lambda segment: segment.name,
+            lambda segment: len(segment.filter.encode()) + VIEW_BYTES,
+            limit,
+        )
+        views = [_view(segment) for segment in shown]
+        return SegmentPage(views, None if following is None else to_cursor(following))
 
     def delete(self, project: str, name: str) -> None:
         """Forget a segment.

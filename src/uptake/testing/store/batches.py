@@ -114,6 +114,7 @@ class Batches(OpensStore):
             ("steps", 50, 60, 7),
         ]
         assert store.spans("default", "nobody") == []
+        assert store.spans("default", "anna", 1) == spans[:1]
 
     def test_the_sequence_of_spans_grows_in_the_order_received(self, store: Store) -> None:
         """Also for a batch that is received again."""

@@ -97,6 +97,8 @@ class Types(OpensStore):
             store.put_type("default", document_type)
         store.put_type("other", DocumentType("c", None, NOON))
         assert store.document_types("default") == [types[1], types[0]]
+        assert store.document_types("default", "", 1) == [types[1]]
+        assert store.document_types("default", types[1].name) == [types[0]]
         assert store.document_type("default", "a") == types[1]
         assert store.document_type("default", "c") is None
         assert store.document_types("nobody") == []
