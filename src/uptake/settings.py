@@ -32,6 +32,8 @@ class Settings(msgspec.Struct, frozen=True):
         database: URL of the database; by default the file `uptake.db` in `data_dir`.
         blobs: URL of the blob store; by default the folder `blobs` in `data_dir`.
         workers: processes that serve.
+        metrics_host, metrics_port: where the metrics are served, instead of at `/metrics` on the
+            main port; port 0 leaves them there, and the host is by default that of the main port.
         public_url: address under which the server is reached from outside; by default the one
             that a request came to.
         segment_memory: megabytes of memory that a process may use for the users of segments.
@@ -48,6 +50,8 @@ class Settings(msgspec.Struct, frozen=True):
     blobs: str = ""
     workers: int = 1
     public_url: str = ""
+    metrics_host: str = ""
+    metrics_port: int = 0
     segment_memory: int = 2000
     answer_seconds: int = 30
     answer_memory: int = 500
@@ -58,6 +62,11 @@ class Settings(msgspec.Struct, frozen=True):
     def answers(self) -> AnswerLimits:
         """The bounds of one answer."""
         return AnswerLimits(self.answer_seconds, self.answer_memory << 20, self.slow_per_key)
+
+    @property
+    def metrics(self) -> tuple[str, int] | None:
+        """Address and port of the metrics, if they have their own."""
+        return (self.metrics_host or self.host, self.metrics_port) if self.metrics_port else None
 
     @property
     def blobs_url(self) -> str:

@@ -193,3 +193,57 @@ def test_a_variable_with_a_wrong_value_is_wrong_usage(
 ) -> None:
     """Exit status 2, with the name of the variable."""
     uptake("serve", **{variable: value}).assert_failed(2, variable)
+
+
+def _counted(page: str, route: str) -> float:
+    """How many requests to a route a page of metrics counts."""
+    found = re.findall(rf'uptake_requests_total{{route="{re.escape(route)}".*}} (\S+)', page)
+    return sum(map(float, found))
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_metrics_have_a_port_of_their_own(tmp_path: Path, workers: str) -> None:
+    """Those of all processes; the main port has none then."""
+    port = str(free_port())
+    with running(tmp_path, "--metrics-port", port, "--workers", workers, "--port", "0") as (_, url):
+        for _ in range(20):
+            assert httpx2.get(f"{url}/metrics").status_code == 404
+            httpx2.get(f"{url}/health/live")
+        other = f"http://127.0.0.1:{port}"
+        pages = [httpx2.get(f"{other}/metrics") for _ in range(5)]
+        assert {page.status_code for page in pages} == {200}
+        assert all(page.headers["content-type"].startswith("text/plain") for page in pages)
+        assert {_counted(page.text, "/health/live") for page in pages} == {20}
+        for path in ("/", "/metrics/", "//metrics", "/health/live"):
+            assert httpx2.get(other + path).status_code == 404
+
+
+def test_metrics_may_have_an_address_of_their_own(tmp_path: Path) -> None:
+    """By option or variable; the one of the server is free for its own use."""
+    port = str(free_port())
+    variables = {"UPTAKE_METRICS_HOST": "127.0.0.2", "UPTAKE_METRICS_PORT": port}
+    with running(tmp_path, "--port", port, **variables) as (_, url):
+        assert httpx2.get(f"{url}/metrics").status_code == 404
+        assert httpx2.get(f"http://127.0.0.2:{port}/metrics").status_code == 200
+
+
+def test_a_scraper_that_hangs_holds_up_nobody_for_long(tmp_path: Path) -> None:
+    """Not the server at all."""
+    port = free_port()
+    with (
+        running(tmp_path, "--metrics-port", str(port), "--port", "0") as (_, url),
+        socket.create_connection(("127.0.0.1", port)),
+    ):
+        assert httpx2.get(f"{url}/health/ready", timeout=5).status_code == 200
+        assert httpx2.get(f"http://127.0.0.1:{port}/metrics", timeout=60).status_code == 200
+
+
+def test_a_port_for_metrics_that_is_taken_is_told(uptake: Uptake) -> None:
+    """In a line, before anything is served."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        told = uptake("serve", "--port", "0", "--metrics-port", port)
+        assert (told.status, told.err.count("\n")) == (1, 1)
+        assert f"cannot listen on 127.0.0.1:{port}" in told.err
+    port = str(free_port())
+    assert uptake("serve", "--port", port, "--metrics-port", port).status == 2

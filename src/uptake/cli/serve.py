@@ -7,8 +7,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Annotated, Any
 
 import typer
@@ -23,6 +23,8 @@ from uptake.cli.serve_options import (
     AnswerMemory,
     AnswerSeconds,
     ImageRate,
+    MetricsHost,
+    MetricsPort,
     SegmentMemory,
     SlowPerKey,
 )
@@ -62,6 +64,8 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter an option
             help="Address seen from outside; else that of each request.",
         ),
     ] = "",
+    metrics_port: MetricsPort = DEFAULTS.metrics_port,
+    metrics_host: MetricsHost = "",
     segment_memory: SegmentMemory = DEFAULTS.segment_memory,
     answer_seconds: AnswerSeconds = DEFAULTS.answer_seconds,
     answer_memory: AnswerMemory = DEFAULTS.answer_memory,
@@ -77,6 +81,8 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter an option
         blobs=blobs,
         workers=workers,
         public_url=public_url,
+        metrics_host=metrics_host or host,
+        metrics_port=metrics_port,
         segment_memory=segment_memory,
         answer_seconds=answer_seconds,
         answer_memory=answer_memory,
@@ -84,11 +90,16 @@ def serve(  # noqa: PLR0913, PLR0917 - one parameter an option
         image_rate=image_rate,
     )
     check_port(settings.host, settings.port)
-    # Opened once here, so that what is wrong is told in one line and migrations run once.
-    wiring.open_services(settings).close()
-    apart(wiring.check_blobs, settings)
-    _warn_of_readable_data(settings)
-    run(settings)
+    if settings.metrics is not None:
+        if settings.metrics == (settings.host, settings.port):
+            raise typer.BadParameter("--metrics-port must differ from --port")
+        check_port(*settings.metrics)
+    with _shared_metrics(settings.workers):
+        # Opened once here, so that what is wrong is told in one line and migrations run once.
+        wiring.open_services(settings).close()
+        apart(wiring.check_blobs, settings)
+        _warn_of_readable_data(settings)
+        run(settings)
 
 
 def _warn_of_readable_data(settings: Settings) -> None:
@@ -144,11 +155,21 @@ def run(settings: Settings) -> None:
     """Serve with these settings until a signal comes."""
     os.environ.update(settings.to_environment())
     os.register_at_fork(after_in_child=_obey_signals)
-    with ExitStack() as stack:
-        if settings.workers > 1:
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="uptake-metrics-"))
-            os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
-        _serve(settings)
+    _serve(settings)
+
+
+@contextmanager
+def _shared_metrics(workers: int) -> Iterator[None]:
+    """Have several processes keep their numbers in files that each of them can read.
+
+    prometheus_client decides on this when it is imported, and opening a store imports it.
+    """
+    if workers == 1:
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="uptake-metrics-") as folder:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        yield
 
 
 def _obey_signals() -> None:

@@ -1,4 +1,4 @@
-"""Options of `uptake serve` that bound what a process uses."""
+"""Options of `uptake serve` about metrics, and those that bound what a process uses."""
 
 from typing import Annotated
 
@@ -25,4 +25,22 @@ SlowPerKey = Annotated[
 ImageRate = Annotated[
     int,
     _bound("image-rate", 1, "Millions of pixels of one key that a process decodes in a second."),
+]
+MetricsPort = Annotated[
+    int,
+    typer.Option(
+        "--metrics-port",
+        envvar="UPTAKE_METRICS_PORT",
+        min=0,
+        max=65535,
+        help="Port for /metrics, which the main port then does not serve. 0: the main port.",
+    ),
+]
+MetricsHost = Annotated[
+    str,
+    typer.Option(
+        "--metrics-host",
+        envvar="UPTAKE_METRICS_HOST",
+        help="Address to listen on for metrics; else that of --host.",
+    ),
 ]

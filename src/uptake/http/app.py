@@ -28,6 +28,7 @@ from uptake.http.health import health_routes
 from uptake.http.images import image_route
 from uptake.http.ingest import Ingest, header_map
 from uptake.http.limits import Bodies
+from uptake.http.metrics import MetricsServer, metrics_route
 from uptake.http.openapi import document
 from uptake.http.route_table import RouteTable
 from uptake.http.semantics import Semantics, check_query
@@ -55,7 +56,8 @@ def create() -> ASGIApp:
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
     _keep_memory()
-    return build(wiring.open_services(settings.from_environment()), lines.write)
+    chosen = settings.from_environment()
+    return build(wiring.open_services(chosen), lines.write, chosen.metrics)
 
 
 def _keep_memory() -> None:
@@ -68,12 +70,17 @@ def _keep_memory() -> None:
     bytearray(KEPT_BYTES)
 
 
-def build(services: Services, write_line: Callable[[bytes], object]) -> ASGIApp:
+def build(
+    services: Services,
+    write_line: Callable[[bytes], object],
+    metrics_at: tuple[str, int] | None = None,
+) -> ASGIApp:
     """The application over these services, which it closes when it shuts down.
 
     Args:
         services: what it works with.
         write_line: takes the log lines of requests.
+        metrics_at: address and port of the metrics; None for `/metrics` beside everything else.
     """
     threads = executors(services.answers, services.blobs.parallel)
     access = Access(services.store, threads.authentication)
@@ -86,8 +93,11 @@ def build(services: Services, write_line: Callable[[bytes], object]) -> ASGIApp:
         stopping.listen()
         services.upkeep.start()
         stopping.call_at_begin(services.images.stop)
+        metrics = None if metrics_at is None else MetricsServer(*metrics_at)
         yield
         stopping.close()
+        if metrics is not None:
+            metrics.close()
 
     uploads = [
         _upload(form, endpoint, ingest, services.public_url)
@@ -101,6 +111,7 @@ def build(services: Services, write_line: Callable[[bytes], object]) -> ASGIApp:
             *api_routes(services, stopping, threads),
             segment_routes(PREFIX, services.segments, threads),
             *health_routes(services, stopping, threads.health),
+            *([] if metrics_at else [metrics_route()]),
             image_route(services, threads),
             _openapi_route(services.public_url),
         ],

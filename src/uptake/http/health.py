@@ -1,12 +1,8 @@
-"""Whether the server lives, whether it can work, and its numbers."""
+"""Whether the server lives, and whether it can work."""
 
-import os
-
-from litestar import Response, get
+from litestar import get
 from litestar.handlers import HTTPRouteHandler
 from msgspec import Struct
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector
 
 from uptake.http.access import PUBLIC
 from uptake.http.api.asking import PROBLEMS
@@ -53,12 +49,4 @@ def health_routes(
             raise Problem(Kinds.UNAVAILABLE) from error
         return Health()
 
-    @get("/metrics", include_in_schema=False, permission=PUBLIC)
-    async def metrics() -> Response[bytes]:
-        registry = REGISTRY
-        if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
-            registry = CollectorRegistry()
-            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
-
-    return [live, ready, metrics]
+    return [live, ready]
