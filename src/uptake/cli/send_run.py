@@ -60,7 +60,8 @@ def send(common: Common, work: Callable[["Uploader"], "Summary"]) -> int:
     with telling_errors(), _stopping(uploader.stop), showing(lambda: uploader.session):
         summary = work(uploader)
     _print(uploader, summary, as_json=common.json)
-    return 0 if summary.complete or (summary.dry_run and not summary.unreadable) else 1
+    counted = summary.dry_run and not summary.unreadable and not summary.stopped
+    return 0 if summary.complete or counted else 1
 
 
 @contextmanager

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 from uptake.uploader.sources import UnknownSource
 from uptake.uploader.sources.inputs import Input
 from uptake.uploader.sources.streams import BOM
-from uptake.uploader.sources.utf8 import REPLACEMENT
 
 if TYPE_CHECKING:
     import _csv
@@ -100,17 +99,17 @@ def header_of(source: Input, form: CsvForm, wanted: Sequence[str]) -> Header:
         raise UnknownSource(f"{file}: the header cannot be read: {error}") from error
     lines = rows.line_num
     cells = len(names)
-    while names and not names[-1].strip():
+    while names and not names[-1]:
         names.pop()
     if not names:
         raise UnknownSource(f"{file}: has no header, which names the columns")
-    if any(REPLACEMENT in name or "\0" in name for name in names):
+    size = _end_of_line(begin, lines)
+    if b"\0" in begin[:size] or not _is_utf8(begin[:size]):
         raise UnknownSource(f"{file}: the header is not UTF-8")
     names = _trimmed(names, wanted)
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise UnknownSource(f"{file}: the header names {', '.join(twice)} twice")
-    size = _end_of_line(begin, lines)
     unnamed = _unnamed(text, rows, delimiter, cells, len(names))
     return Header(names, unnamed, delimiter, start + size, lines + form.skip_rows)
 
@@ -124,6 +123,14 @@ def _unnamed(text: str, rows: "_csv.Reader", delimiter: str, cells: int, named: 
                 end = text.split("\n", rows.line_num)[rows.line_num - 1].rstrip("\r")
                 return more if more >= 0 and end.endswith(delimiter * more) else cells - named
     return cells - named
+
+
+def _is_utf8(text: bytes) -> bool:
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _end_of_line(text: bytes, lines: int) -> int:

@@ -251,16 +251,26 @@ def _document(
 
 
 def is_lines(source: Input) -> bool:
-    """Whether a file is NDJSON rather than one object: by its name, or by its first line.
+    """Whether a file is NDJSON rather than one object: by its name, or by what it holds.
 
     In a file named `.json` a single line is an object of its own, in others it is a line of NDJSON.
     """
     suffix = plain_suffix(source.name)
     if suffix in LINES:
         return True
-    lines = source.peek(PEEKED_BYTES).removeprefix(BOM).lstrip().split(b"\n", 1)
+    first, _, rest = source.peek(PEEKED_BYTES).removeprefix(BOM).lstrip().partition(b"\n")
+    if _is_object(first):
+        return suffix != ".json" or not _is_blank(rest)
+    return suffix != ".json" and not _is_object(source.peek(MAX_LINE_BYTES).removeprefix(BOM))
+
+
+def _is_blank(text: bytes) -> bool:
+    return not text or text.isspace()
+
+
+def _is_object(text: bytes) -> bool:
     try:
-        msgspec.json.decode(lines[0], type=Members)
+        msgspec.json.decode(text, type=Members)
     except MISREAD:
         return False
-    return suffix != ".json" or (len(lines) > 1 and bool(lines[1].strip()))
+    return True

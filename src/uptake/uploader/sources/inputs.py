@@ -13,6 +13,7 @@ import shutil
 import stat
 import sys
 import tempfile
+import weakref
 import zipfile
 import zlib
 from abc import ABC, abstractmethod
@@ -89,7 +90,8 @@ class Input(ABC):
     def seekable(self) -> str | IO[bytes]:
         """The content as a file in which one can go back and forth: a path, or an open file."""
         if self._spooled is None:
-            spooled = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the input is in use
+            spooled = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the input
+            weakref.finalize(self, spooled.close)
             with self.open(Progress()) as content:
                 shutil.copyfileobj(content, spooled, BLOCK_BYTES)
             self._spooled = spooled
