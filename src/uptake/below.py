@@ -100,16 +100,17 @@ def read_below(root: Path, path: Path, limit: int) -> tuple[int, bytes]:
     return size, content[:limit]
 
 
-def files_below(root: Path) -> list[Path]:
-    """Everything below a folder but folders, in order of name; what is hidden is left out.
+def files_below(root: Path, *, hidden: bool = False) -> list[Path]:
+    """Everything below a folder but folders, in order of name; hidden files only on request.
 
     Links to folders are in the list and not followed.
     """
 
     def walk() -> Iterator[Path]:
         for place, folders, files in os.walk(root):
-            folders[:] = [name for name in folders if not name.startswith(".")]
+            folders[:] = [name for name in folders if hidden or not name.startswith(".")]
             links = [name for name in folders if (Path(place) / name).is_symlink()]
-            yield from (Path(place) / name for name in (*files, *links) if name[0] != ".")
+            found = [name for name in (*files, *links) if hidden or not name.startswith(".")]
+            yield from (Path(place) / name for name in found)
 
     return sorted(walk())

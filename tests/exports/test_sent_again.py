@@ -98,6 +98,19 @@ def test_profiles_sent_again_are_the_same(  # noqa: PLR0917 - fixtures
     assert rows(copy.store, blobs, "profiles", project=copy.project) == expected
 
 
+@pytest.mark.parametrize("form", ["parquet", "csv", "ndjson"])
+def test_attributes_of_any_name_are_sent_again(  # noqa: PLR0917 - fixtures
+    live: LiveServer, copy: Copy, empty: Store, blobs: Blobs, tmp_path: Path, form: Form
+) -> None:
+    """With spaces, delimiters, quotes, dots and line ends in names and values."""
+    names = (" n ", "a;b;c", "d,e", 'f"g', "h\ti", "j\nk", "l", "l.m", "|", "=n")
+    commit(empty, Attributes("dora", names, [f"{name}{name}" for name in names]))
+    commit(empty, Attributes("emil", names[:2], ["", " "]))
+    send(live, "profiles", written(empty, blobs, "profiles", form, tmp_path))
+    expected = rows(empty, blobs, "profiles")
+    assert rows(copy.store, blobs, "profiles", project=copy.project) == expected
+
+
 def test_documents_sent_again_say_the_same(
     live: LiveServer, copy: Copy, empty: Store, blobs: Blobs, tmp_path: Path
 ) -> None:

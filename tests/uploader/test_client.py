@@ -91,3 +91,10 @@ def test_a_request_that_is_turned_away_is_an_exception(live: LiveServer, user: s
     assert caught.value.status == 401
     with Client("http://127.0.0.1:9", "k") as client, pytest.raises(Broken):
         client.send_image("1", b"")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), [{"deep": float("-inf")}]])
+def test_a_document_with_what_json_has_not_is_an_error(client: Client, value: object) -> None:
+    """It would be stored as null."""
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        client.send_document("any", "ada", {"a": value, "b": None})

@@ -1,5 +1,6 @@
 """A client with one method for each upload endpoint."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
@@ -192,13 +193,14 @@ class Client:
             What became of it; `told` is its id.
 
         Raises:
+            ValueError: it has a number that is NaN or infinite, which JSON cannot express.
             RequestFailed: the request was turned away, as where the type is not registered.
             Broken: no answer came.
         """
         spoken = wire_of(DocumentsWire)
         headers = spoken.headers(idempotency_key) if idempotency_key else {}
         path = fill(spoken.path, spoken.type_in_path, type_name)
-        body = spoken.body(user_id, _json.encode(data))
+        body = spoken.body(user_id, _strict(data))
         repeatable = bool(idempotency_key)
         request = Request(path, body, spoken.media, headers, repeatable=repeatable)
         return self._send(spoken, request, 1)[0]
@@ -269,6 +271,14 @@ class Client:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _strict(data: object) -> bytes:
+    """A value as JSON; where it has no JSON form, the encoder would write null."""
+    text = _json.encode(data)
+    if b"null" in text:
+        json.dumps(msgspec.to_builtins(data, str_keys=True), allow_nan=False)
+    return text
 
 
 def _outcome(verdict: Verdict, place: int) -> Outcome:

@@ -56,6 +56,11 @@ def steps(line: int, **differing: Any) -> dict[str, Any]:
     return usual | differing
 
 
+def items(source: Source[Any]) -> list[Any]:
+    """What a source gives, apart from what it skips."""
+    return [found for found in source() if not isinstance(found, Skipped)]
+
+
 def skipped(source: Source[Any]) -> list[tuple[int, str]]:
     """How many items or files a source leaves out on purpose, and why."""
     return [(found.count, found.reason) for found in source() if isinstance(found, Skipped)]

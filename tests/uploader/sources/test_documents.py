@@ -6,19 +6,14 @@ from typing import Any
 
 import pytest
 
-from uptake.uploader.sources import (
-    DocumentItem,
-    Skipped,
-    UnknownSource,
-    Unreadable,
-    opening,
-    streams,
-)
+from uptake.uploader.sources import DocumentItem, UnknownSource, Unreadable, opening, streams
+
+from .found import items, skipped
 
 
 def read(path: Path, **options: Any) -> list[DocumentItem | Unreadable]:
     """All that a file or folder gives, apart from what is skipped."""
-    return [one for one in opening.documents(path, **options)() if not isinstance(one, Skipped)]
+    return items(opening.documents(path, **options))
 
 
 def test_a_line_says_whom_it_is_about_in_either_form(tmp_path: Path) -> None:
@@ -103,11 +98,8 @@ def test_a_folder_gives_a_document_for_each_file(tmp_path: Path) -> None:
         Unreadable(str(tmp_path / "list.json"), 0, "Expected `object`, got `array`"),
     ]
     source = opening.documents(tmp_path)
-    found = list(source())
-    assert [one for one in found if not isinstance(one, Skipped)] == expected
-    assert [one for one in found if isinstance(one, Skipped)] == [
-        Skipped(str(tmp_path / "notes.txt"), 1, "not named .json or .ndjson", is_file=True)
-    ]
+    assert skipped(source) == [(1, "a hidden file"), (1, "not named .json or .ndjson")]
+    assert items(source) == expected
     assert source.position == source.size > 0
     assert next(iter(read(tmp_path, columns={"user_id": "a"}))) == (
         DocumentItem("1", b'{\n  "a": 1\n}', str(tmp_path / "ada.json"), 1)

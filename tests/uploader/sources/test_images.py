@@ -12,10 +12,12 @@ import pytest
 
 from uptake.uploader.sources import ImageItem, UnknownSource, Unreadable, opening
 
+from .found import items, skipped
+
 
 def read(path: Path, **options: Any) -> list[ImageItem | Unreadable]:
     """All that a file or folder gives."""
-    return list(opening.images(path, **options)())
+    return items(opening.images(path, **options))
 
 
 JPEG = b"\xff\xd8\xff\xe0 pixels"
@@ -58,7 +60,8 @@ def test_names_of_files_and_folders_say_whom_images_are_about(folder: Path) -> N
         "me.gif": "me",
     }
     source = opening.images(folder)
-    assert list(source()) == [image(folder / name, user) for name, user in expected.items()]
+    assert items(source) == [image(folder / name, user) for name, user in expected.items()]
+    assert skipped(source) == [(1, "a hidden file")] * 2
     assert source.position == source.size == sum(one.size for one in read(folder))  # type: ignore[union-attr]
 
 
@@ -88,7 +91,7 @@ def test_an_image_that_has_gone_is_told(folder: Path) -> None:
     """Those after it are read."""
     source = opening.images(folder)
     (folder / "42.jpg").unlink()
-    found = list(source())
+    found = items(source)
     assert len(found) == 6
     reason = f"the file {folder}/42.jpg does not exist"
     assert found[1] == Unreadable(str(folder / "42.jpg"), 0, reason)

@@ -10,12 +10,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from uptake.uploader.sources import ProfileRow, Skipped, UnknownSource, Unreadable, opening
+from uptake.uploader.sources import ProfileRow, UnknownSource, Unreadable, opening
+
+from .found import items
 
 
 def read(path: Path, **options: Any) -> list[ProfileRow | Unreadable]:
     """All that a file gives, apart from what is skipped."""
-    return [one for one in opening.profiles(path, **options)() if not isinstance(one, Skipped)]
+    return items(opening.profiles(path, **options))
 
 
 def test_every_column_of_csv_is_an_attribute(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from uptake.below import files_below
 from uptake.uploader.sources import DocumentItem, Skipped, UnknownSource, Unreadable
 from uptake.uploader.sources.file_kinds import plain_suffix
 from uptake.uploader.sources.file_source import FileSource, Progress
-from uptake.uploader.sources.inputs import FileInput, Input, is_hidden, members_of
+from uptake.uploader.sources.inputs import HIDDEN, FileInput, Input, is_hidden, members_of
 from uptake.uploader.sources.json_lines import (
     MISREAD,
     PEEKED_BYTES,
@@ -32,7 +32,6 @@ NAMES = ("user_id", "data")
 
 LINES = frozenset({".ndjson", ".jsonl"})
 OTHER_FILE = "not named .json or .ndjson"
-HIDDEN = "a hidden file"
 
 _ID: msgspec.json.Decoder[str | int | None] = msgspec.json.Decoder(str | int | None)
 _FLOAT: msgspec.json.Decoder[float] = msgspec.json.Decoder(float)
@@ -157,7 +156,7 @@ def document_folder(
     Raises:
         UnknownSource: there are no documents, or the mapping names what they do not have.
     """
-    inside = [(path, path.relative_to(folder)) for path in files_below(folder)]
+    inside = [(path, path.relative_to(folder)) for path in files_below(folder, hidden=True)]
     files = [(FileInput(path, folder), place) for path, place in inside]
     return _files(str(folder), "a folder", files, user, columns)
 

@@ -14,7 +14,7 @@ from uptake.formats.base import IMAGE_LIMIT
 from uptake.uploader.sources import ImageItem, Skipped, UnknownSource, Unreadable
 from uptake.uploader.sources.csv_header import CsvForm
 from uptake.uploader.sources.file_source import FileSource, Progress
-from uptake.uploader.sources.inputs import Input, StreamInput
+from uptake.uploader.sources.inputs import HIDDEN, Input, StreamInput, is_hidden
 from uptake.uploader.sources.rows import Rows
 from uptake.uploader.sources.user_ids import user_of
 
@@ -74,7 +74,7 @@ def image_table(  # noqa: PLR0913, PLR0917 - a table and what it does not say
 
 
 def image_folder(folder: Path, user: str | None) -> FileSource[ImageItem]:
-    """A source of the images in a folder and those below it; hidden files are left out.
+    """A source of the images in a folder and those below it; hidden files are counted as skipped.
 
     An image in a folder within is about the user of that folder's name; the others about the user
     that their own name begins with: `42.jpg` and `42-left.png` are about 42.
@@ -82,14 +82,18 @@ def image_folder(folder: Path, user: str | None) -> FileSource[ImageItem]:
     Raises:
         UnknownSource: there are no files.
     """
-    paths = files_below(folder)
-    if not paths:
+    paths = files_below(folder, hidden=True)
+    hidden = {path for path in paths if is_hidden(path.relative_to(folder))}
+    if not set(paths) - hidden:
         raise UnknownSource(f"{folder}: a folder without images")
 
-    sizes = {path: path.lstat().st_size for path in paths}
+    sizes = {path: 0 if path in hidden else path.lstat().st_size for path in paths}
 
-    def read(progress: Progress) -> Iterator[ImageItem | Unreadable]:
+    def read(progress: Progress) -> Iterator[ImageItem | Unreadable | Skipped]:
         for path, size in sizes.items():
+            if path in hidden:
+                yield Skipped(str(path), 1, HIDDEN, is_file=True)
+                continue
             about = user or _user_named(path.relative_to(folder))
             progress.position += size
             yield _image(folder, path, about, (str(path), 0))

@@ -38,7 +38,7 @@ STANDARD_INPUT = frozenset({"-", "/dev/stdin"})
 WAIT_MILLISECONDS = 200
 """How long a wait for a stream goes on before it is asked whether to stop."""
 
-ZIP_MAGIC = b"PK\x03\x04"
+HIDDEN = "a hidden file"
 
 DAMAGED_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError)
 """Raised for archives that are damaged, encrypted or compressed in an unusual way."""

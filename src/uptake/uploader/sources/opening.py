@@ -18,7 +18,6 @@ from uptake.uploader.sources import (
 from uptake.uploader.sources.apple_health import apple_health, exports_in_folder, looks_like_export
 from uptake.uploader.sources.csv_header import CsvForm
 from uptake.uploader.sources.documents import (
-    HIDDEN,
     document_archive,
     document_file,
     document_folder,
@@ -26,7 +25,15 @@ from uptake.uploader.sources.documents import (
 from uptake.uploader.sources.file_kinds import kind_of, readable
 from uptake.uploader.sources.file_source import chained, single
 from uptake.uploader.sources.images import image_folder, image_table
-from uptake.uploader.sources.inputs import Input, Stop, input_of, is_hidden, members_of, never
+from uptake.uploader.sources.inputs import (
+    HIDDEN,
+    Input,
+    Stop,
+    input_of,
+    is_hidden,
+    members_of,
+    never,
+)
 from uptake.uploader.sources.profiles import profile_rows
 from uptake.uploader.sources.sample_columns import Defaults
 from uptake.uploader.sources.sample_lines import sample_lines
