@@ -19,23 +19,28 @@ _DAY = 86_400
 _BILLION = 10**9
 
 
-def in_range(moments: pa.Array) -> pa.Array:
-    """Which dates or timestamps are in the years 1 to 9999, that ISO 8601 can write."""
+def out_of_range(moments: pa.Array) -> list[int]:
+    """The places of dates or timestamps outside the years 1 to 9999, the range of ISO 8601."""
     kind = moments.type
     if pa.types.is_date32(kind):
-        return _between(moments.cast(pa.int32()).cast(pa.int64()), _FIRST // _DAY, _END // _DAY)
+        return _outside(moments.cast(pa.int32()), _FIRST // _DAY, _END // _DAY)
     if pa.types.is_date64(kind):
-        return _between(moments.cast(pa.int64()), _FIRST * 1000, _END * 1000)
+        return _outside(moments.cast(pa.int64()), _FIRST * 1000, _END * 1000)
     if kind.unit == "ns":
-        return pa.repeat(pa.scalar(True), len(moments))
+        return []
     # A zone may be up to a day apart, and its clock is what is written.
     margin = 0 if kind.tz in {None, *_UTC} else _DAY
     ticks = _TICKS[kind.unit]
-    return _between(moments.cast(pa.int64()), (_FIRST + margin) * ticks, (_END - margin) * ticks)
+    return _outside(moments.cast(pa.int64()), (_FIRST + margin) * ticks, (_END - margin) * ticks)
 
 
-def _between(values: pa.Array, first: int, end: int) -> pa.Array:
-    return pc.and_(pc.greater_equal(values, first), pc.less(values, end))
+def _outside(values: pa.Array, first: int, end: int) -> list[int]:
+    least, most = pc.min_max(values).as_py().values()
+    if least is None or (least >= first and most < end):
+        return []
+    outside = pc.or_(pc.less(values, first), pc.greater_equal(values, end))
+    places: list[int] = pc.indices_nonzero(outside).to_pylist()
+    return places
 
 
 def int96(seconds: pa.Array, nanoseconds: pa.Array) -> pa.Array:

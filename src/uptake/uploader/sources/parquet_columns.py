@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from uptake.uploader.sources.iso_times import in_range, iso, iso_of_parts
+from uptake.uploader.sources.iso_times import iso, iso_of_parts, out_of_range
 from uptake.uploader.sources.user_ids import EXACT_BITS, id_of
 
 OUT_OF_RANGE = "the time is outside the years 1 to 9999"
@@ -94,9 +94,8 @@ def as_values(column: pa.Array) -> Converted:
         return as_text(column)
     doubles = shortest(column)
     doubles = pc.if_else(pc.is_nan(doubles), pa.scalar(None, pa.float64()), doubles)
-    infinite = pc.is_inf(doubles)
-    faults = dict.fromkeys(pc.indices_nonzero(infinite).to_pylist(), "infinity is not a number")
-    return Converted(doubles, faults)
+    infinite = pc.indices_nonzero(pc.is_inf(doubles)).to_pylist()
+    return Converted(doubles, dict.fromkeys(infinite, "infinity is not a number"))
 
 
 def shortest(column: pa.Array) -> pa.Array:
@@ -134,12 +133,12 @@ def _decimals(column: pa.Array) -> pa.Array:
 def _of_times(column: pa.Array) -> Converted:
     """Dates and timestamps; structs are what `int96` makes of those that are stored as INT96."""
     parts = pa.types.is_struct(column.type)
-    good = in_range(column.field("seconds") if parts else column)
-    faults: dict[int, str] = {}
-    if pc.all(good).as_py() is False:
-        outside = pc.invert(good)
-        faults = dict.fromkeys(pc.indices_nonzero(outside).to_pylist(), OUT_OF_RANGE)
-        column = pc.if_else(pc.fill_null(good, True), column, pa.scalar(None, column.type))
+    outside = out_of_range(column.field("seconds") if parts else column)
+    faults = dict.fromkeys(outside, OUT_OF_RANGE)
+    if faults:
+        good = np.ones(len(column), np.bool_)
+        good[outside] = False
+        column = pc.if_else(pa.array(good), column, pa.scalar(None, column.type))
     if parts:
         return Converted(iso_of_parts(column), faults)
     texts = iso(column) if pa.types.is_timestamp(column.type) else column.cast(pa.string())

@@ -109,8 +109,10 @@ class Rows:
             good, faults = sound_rows(columns, lines, self.file)
             yield from faults
             arrays = [column.values for column in columns.values()]
-            rows = pa.RecordBatch.from_arrays(arrays, names=names).filter(good)
-            yield from _filled(lines.filter(good).to_pylist(), rows)
+            rows = pa.RecordBatch.from_arrays(arrays, names=names)
+            if good is not None:
+                rows, lines = rows.filter(good), lines.filter(good)
+            yield from _filled(lines.to_pylist(), rows)
 
     def _decoded(
         self, line: int, members: Mapping[str, msgspec.Raw]
@@ -132,15 +134,15 @@ _VALUES: msgspec.json.Decoder[Value | None] = msgspec.json.Decoder(Value | None)
 
 def sound_rows(
     columns: Mapping[str, Converted], lines: pa.Array, file: str
-) -> tuple[pa.Array, list[Unreadable]]:
-    """Which rows have no value that could not be converted, and the others with the reason."""
-    good = pa.repeat(pa.scalar(True), len(lines))
+) -> tuple[pa.Array | None, list[Unreadable]]:
+    """Which rows can be converted, None for all of them, and the others with the reasons."""
     faults: dict[int, str] = {}
     for name, column in columns.items():
         for row, reason in column.faults.items():
             faults.setdefault(row, f"column {name[:60]!r}: {reason}")
-    if faults:
-        good = pc.invert(pc.is_in(pa.array(range(len(lines))), pa.array(list(faults))))
+    if not faults:
+        return None, []
+    good = pc.invert(pc.is_in(pa.array(range(len(lines))), pa.array(list(faults))))
     return good, [
         Unreadable(file, lines[row].as_py(), reason) for row, reason in sorted(faults.items())
     ]

@@ -47,8 +47,8 @@ def sample_parquet(
             lines = pa.array(np.arange(first, first + batch.num_rows))
             good, faults = sound_rows(converted, lines, table.file)
             arrays = {name: column.values for name, column in converted.items()}
-            if faults:
-                yield from faults
+            yield from faults
+            if good is not None:
                 arrays = {name: array.filter(good) for name, array in arrays.items()}
                 lines = lines.filter(good)
             yield from readable(arrays, lines, defaults, table.file)
