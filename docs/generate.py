@@ -50,6 +50,8 @@ THYMIA_TYPES = {
     "idempotency_key_reused": "the `Idempotency-Key` was used with another body",
     "string_pattern_mismatch": "the `Idempotency-Key` has other characters than printable ASCII",
     "unreadable": "`data` holds something that cannot be checked",
+    "too_complex": "checking `data`, or listing its violations, reached a limit of time or memory",
+    "more_violations": "the last entry where more than 100 violations were found: how many more",
 }
 
 

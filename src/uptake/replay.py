@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from uptake.blobs import BlobsUnavailable
 from uptake.formats import ENDPOINTS
-from uptake.formats.again import decode_again
+from uptake.formats.again import decode_again, object_fault
 from uptake.formats.base import WireRequest
 from uptake.intake.accept import Judged, Origin, item_again
 from uptake.intake.images import CleanImage
@@ -130,8 +130,11 @@ def _judge(
 ) -> Judged:
     record = kept.record
     item = item_again(refused)
+    fault = object_fault(item.data) if isinstance(item, Document) else None
     if item is None:
         submission = decode_again(ENDPOINTS[record.format], refused, wire)
+    elif fault is not None:
+        submission = Submission(refusals=(replace(refused, faults=(fault,)),))
     else:
         submission = Submission((item,))
     _permit(actor, submission.user_ids)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from uptake.intake.accept import Intake
     from uptake.intake.commit import GroupCommit
     from uptake.intake.images.pool import ImagePool
+    from uptake.intake.schemas import DocumentTypes, SchemaWorkers
     from uptake.intake.upkeep import Upkeep
     from uptake.reading.segments.questions import Segments
     from uptake.store.contents import Contents
@@ -44,6 +45,8 @@ class Services:
     segments: "Segments"
     answers: AnswerLimits
     images: "ImagePool"
+    types: "DocumentTypes"
+    schema_workers: "SchemaWorkers"
 
     def close(self) -> None:
         """Write what waits and let go of the store."""
@@ -51,6 +54,7 @@ class Services:
         self.upkeep.close()
         self.commit.close()
         self.segments.pool.close()
+        self.schema_workers.close()
         self.store.close()
 
 
@@ -191,7 +195,7 @@ def open_services(settings: Settings) -> Services:
     from uptake.intake.accept import Intake  # noqa: PLC0415 - see above
     from uptake.intake.commit import GroupCommit  # noqa: PLC0415
     from uptake.intake.images.pool import ImagePool  # noqa: PLC0415
-    from uptake.intake.schemas import DocumentTypes  # noqa: PLC0415
+    from uptake.intake.schemas import DocumentTypes, SchemaWorkers  # noqa: PLC0415
     from uptake.intake.upkeep import Upkeep, chores  # noqa: PLC0415
     from uptake.reading.segments.pool import MEGABYTE  # noqa: PLC0415
     from uptake.reading.segments.questions import Segments  # noqa: PLC0415
@@ -202,7 +206,8 @@ def open_services(settings: Settings) -> Services:
     except Unusable:
         store.close()
         raise
-    types = DocumentTypes(store)
+    schema_workers = SchemaWorkers()
+    types = DocumentTypes(store, schema_workers)
     return Services(
         store,
         blobs,
@@ -213,4 +218,6 @@ def open_services(settings: Settings) -> Services:
         Segments(store, settings.segment_memory * MEGABYTE),
         settings.answers,
         ImagePool(settings.image_rate),
+        types,
+        schema_workers,
     )

@@ -12,7 +12,16 @@ from uptake.cli.showing import counting
 from uptake.cli.store import DATA_DIR, Database, DataDir, opened, require_project
 from uptake.cli.terminal import say
 from uptake.intake.dry_run import EXAMPLES, START, Trial, try_schema
-from uptake.intake.schemas import Check, InvalidName, InvalidSchema, compile_schema, register
+from uptake.intake.schemas import (
+    MAX_BYTES,
+    Check,
+    InvalidName,
+    InvalidSchema,
+    Schema,
+    SchemaWorkers,
+    compile_schema,
+    register,
+)
 from uptake.reading import Unknown
 from uptake.reading.types import all_versions
 from uptake.store.base import DEFAULT_PROJECT, Store
@@ -39,11 +48,12 @@ def add(  # noqa: PLR0913 - one parameter an option
     json: Json = False,
 ) -> None:
     """Register a document type, or give it another schema, which is its next version."""
-    text = None if schema is None else _read(schema)[0]
+    workers = SchemaWorkers()
+    text = None if schema is None else _compiled(schema, workers).text
     with opened(data_dir, database) as store:
         require_project(store, project)
         try:
-            stands = register(store, project, name, text)
+            stands = register(store, project, name, text, workers)
         except InvalidName as error:
             raise typer.BadParameter(str(error)) from None
     if json:
@@ -123,7 +133,7 @@ def dry_run(  # noqa: PLR0913 - one parameter an option
 
     Ends with 1 when it would refuse any.
     """
-    _, check = _read(schema)
+    check = _compiled(schema, SchemaWorkers())
     with opened(data_dir, database) as store:
         require_project(store, project)
         if store.document_type(project, name) is None:
@@ -169,10 +179,11 @@ def _show(trial: Trial) -> None:
     print_table(["user", "upload id", "version", "path", "reason"], lines)
 
 
-def _read(path: Path) -> tuple[str, Check]:
+def _compiled(path: Path, workers: SchemaWorkers) -> Schema:
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        return text, compile_schema(text)
+        with path.open(encoding="utf-8-sig") as file:
+            # One character more than a schema may have: then it is refused, whatever follows.
+            return compile_schema(file.read(MAX_BYTES + 1), workers)
     except (OSError, UnicodeDecodeError) as error:
         raise Failed(f"--schema {path}: {error}") from error
     except InvalidSchema as error:

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
-from uptake.formats.base import Endpoint, WireRequest
-from uptake.model.submission import Refusal, Submission
+from uptake.formats.base import Endpoint, WireRequest, parse
+from uptake.model.submission import Fault, Refusal, Submission
 
 PATH, HEADER, BOUND_USER = "path ", "header ", "bound user"
 KEPT_HEADERS = ("content-type", "idempotency-key")
@@ -51,6 +51,17 @@ def _bound_user(endpoint: Endpoint, refused: Refusal) -> str | None:
         return refused.context[BOUND_USER]
     # The context of older refusals lacks it.
     return refused.user_id if endpoint.user_from_key else None
+
+
+def object_fault(data: bytes) -> Fault | None:
+    """Why bytes that take the place of a document are none; None where they are a JSON object."""
+    try:
+        content = parse(data)
+    except ValueError as error:
+        return Fault("json_invalid", f"JSON decode error: {error}", ("data",))
+    if not isinstance(content, dict):
+        return Fault("dict_type", "Input should be a valid dictionary", ("data",))
+    return None
 
 
 def _named(prefix: str, context: Mapping[str, str]) -> dict[str, str]:

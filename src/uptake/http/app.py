@@ -27,6 +27,7 @@ from uptake.http.executors import executors
 from uptake.http.health import health_routes
 from uptake.http.images import image_route
 from uptake.http.ingest import Ingest, header_map
+from uptake.http.judging import Judging
 from uptake.http.limits import Bodies
 from uptake.http.metrics import MetricsServer, metrics_route
 from uptake.http.openapi import document
@@ -86,7 +87,8 @@ def build(
     access = Access(services.store, threads.authentication)
     stopping = Stopping(services.close)
     bodies = Bodies()
-    ingest = Ingest(access, bodies, services, stopping, threads.uploads)
+    judging = Judging(services.intake, services.images, services.types, threads)
+    ingest = Ingest(access, bodies, services, stopping, judging)
 
     @asynccontextmanager
     async def lifespan(_app: Litestar) -> AsyncIterator[None]:

@@ -16,6 +16,7 @@ from litestar.types import Receive
 from prometheus_client import Counter, Gauge
 
 from uptake.http.limits import ClientGone
+from uptake.intake.schemas import WORKERS
 from uptake.model.cancellation import Cancellation, cancellable
 from uptake.model.problems import Kinds, Problem
 from uptake.settings import AnswerLimits
@@ -273,6 +274,8 @@ class Executors:
         authentication: looks up keys and counts their uses.
         health: asks the store whether it is there.
         uploads: judges large bodies, and waits for blobs.
+        schemas: waits for the processes that check documents which may take long; shared out among
+            keys.
         blobs: reads the bytes of images.
         reads: answers what takes milliseconds.
         slow: answers what may take seconds; shared out among keys.
@@ -282,6 +285,7 @@ class Executors:
     authentication: BoundedExecutor
     health: BoundedExecutor
     uploads: BoundedExecutor
+    schemas: BoundedExecutor
     blobs: BoundedExecutor
     reads: BoundedExecutor
     slow: BoundedExecutor
@@ -296,6 +300,9 @@ HEALTH = Bounds(threads=1, queue=100, start_seconds=5)
 UPLOAD_QUEUE = 500
 UPLOAD_START_SECONDS = 20.0
 """Uploads hold their bodies while they wait, of which there is a bound in bytes too."""
+
+SCHEMA_SHARES = WORKERS - 1
+"""Processes that one key may have at a time."""
 
 READ_THREADS = 3
 SLOW_THREADS = 4
@@ -329,6 +336,11 @@ def executors(limits: AnswerLimits, blobs: int) -> Executors:
         BoundedExecutor("authentication", AUTHENTICATION),
         BoundedExecutor("health", HEALTH),
         BoundedExecutor("uploads", Bounds(blobs, UPLOAD_QUEUE, UPLOAD_START_SECONDS)),
+        BoundedExecutor(
+            "schemas",
+            Bounds(WORKERS, UPLOAD_QUEUE, UPLOAD_START_SECONDS),
+            Shares(SCHEMA_SHARES, UPLOAD_QUEUE // 2),
+        ),
         BoundedExecutor("blobs", Bounds(blobs, READ_QUEUE, START_SECONDS)),
         BoundedExecutor("reads", reads),
         BoundedExecutor("slow", slow, shares),

@@ -6,6 +6,8 @@ whose row is committed always has its bytes, and bytes without a row harm nobody
 
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 import structlog
@@ -14,7 +16,7 @@ from msgspec.structs import replace
 from uptake.blobs import Blobs, BlobsUnavailable
 from uptake.intake.images import CleanImage, UnusableImage, clean
 from uptake.intake.places import IMAGES, REJECTED, blob_name
-from uptake.intake.schemas import DocumentTypes
+from uptake.intake.schemas import DocumentTypes, KnownType, Schema
 from uptake.model import ids
 from uptake.model.items import Attributes, Document, Image, Item, SampleBatch
 from uptake.model.problems import Kinds, Problem
@@ -81,7 +83,12 @@ class Intake:
         self._blobs = blobs
 
     def judge(
-        self, submission: Submission, origin: Origin, clean: Callable[[bytes], CleanImage] = clean
+        self,
+        submission: Submission,
+        origin: Origin,
+        clean: Callable[[bytes], CleanImage] = clean,
+        *,
+        quick: bool = False,
     ) -> Judged:
         """Decide on every item.
 
@@ -89,26 +96,30 @@ class Intake:
             submission: what was sent.
             origin: where it comes from.
             clean: gives the cleaned image of an upload, or raises `UnusableImage`.
+            quick: whether this runs on the event loop: neither asks the store for document types
+                nor checks documents that may take long.
 
         Raises:
-            Problem: `UNAVAILABLE`, when storage that is needed for it cannot be reached.
+            Problem: `UNAVAILABLE`, when storage that is needed for it cannot be reached;
+                `OVERLOADED`, when too many documents wait for a slow check.
+            NotQuick: it is no work for the event loop, and nothing was done.
         """
+        known = partial(self._types.remembered if quick else self._types.known, origin.project)
+        check = Schema.quick if quick else Schema.__call__
         try:
-            return self._judge(submission, origin, clean)
+            return self._judge(submission, origin, _Means(clean, known, check))
         except BlobsUnavailable as error:
             _log.error("blobs unavailable", reason=str(error), request_id=origin.request_id)
             raise Problem(Kinds.UNAVAILABLE) from error
         except StoreUnavailable as error:
             raise Problem(Kinds.UNAVAILABLE) from error
 
-    def _judge(
-        self, submission: Submission, origin: Origin, clean: Callable[[bytes], CleanImage]
-    ) -> Judged:
+    def _judge(self, submission: Submission, origin: Origin, means: "_Means") -> Judged:
         records: list[Record] = []
         items: list[Item] = []
-        refusals = [self._with_type(refusal, origin) for refusal in submission.refusals]
+        refusals = [_with_type(refusal, means) for refusal in submission.refusals]
         for item in submission.items:
-            outcome = item if isinstance(item, Attributes) else self._record(item, origin, clean)
+            outcome = item if isinstance(item, Attributes) else self._record(item, origin, means)
             if isinstance(outcome, Refusal):
                 refusals.append(outcome)
             else:
@@ -132,21 +143,23 @@ class Intake:
         self,
         item: SampleBatch | Document | Image,
         origin: Origin,
-        clean: Callable[[bytes], CleanImage],
+        means: "_Means",
     ) -> Record | Refusal:
         match item:
             case SampleBatch():
                 return _batch(item)
             case Document():
-                return self._document(item, origin)
+                return self._document(item, origin, means)
             case Image():
-                return self._image(item, origin, clean)
+                return self._image(item, origin, means.clean)
 
-    def _document(self, item: Document, origin: Origin) -> DocumentRecord | Refusal:
-        known = self._types.known(origin.project, item.type)
+    def _document(
+        self, item: Document, origin: Origin, means: "_Means"
+    ) -> DocumentRecord | Refusal:
+        known = means.known(item.type)
         if known is None:
             return _refusal(item, [_unknown_type(item.type)])
-        if faults := known.check(item.data):
+        if known.schema and (faults := means.check(known.schema, item.data)):
             return _refusal(item, faults)
         if item.idempotency_key is None:
             upload_id = ids.time_ordered()
@@ -189,13 +202,6 @@ class Intake:
             height=image.height,
         )
 
-    def _with_type(self, refusal: Refusal, origin: Origin) -> Refusal:
-        """A refused document, with the fault of its type where that is unknown too."""
-        name = refusal.document_type
-        if name is None or self._types.known(origin.project, name) is not None:
-            return refusal
-        return replace(refusal, faults=(_unknown_type(name), *refusal.faults))
-
     def _rejection(self, refusal: Refusal, origin: Origin) -> RejectionRecord:
         raw, blob, context = refusal.raw, None, refusal.context
         if refusal.index is None and ITEM not in context:
@@ -223,6 +229,23 @@ class Intake:
             raw_blob=blob,
             context=context,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Means:
+    """How images are cleaned, document types found, and documents checked."""
+
+    clean: Callable[[bytes], CleanImage]
+    known: Callable[[str], KnownType | None]
+    check: Callable[[Schema, bytes], list[Fault]]
+
+
+def _with_type(refusal: Refusal, means: _Means) -> Refusal:
+    """A refused document, with the fault of its type where that is unknown too."""
+    name = refusal.document_type
+    if name is None or means.known(name) is not None:
+        return refusal
+    return replace(refusal, faults=(_unknown_type(name), *refusal.faults))
 
 
 def _batch(item: SampleBatch) -> BatchRecord:

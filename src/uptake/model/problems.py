@@ -7,7 +7,13 @@ The edge translates a problem once, into the envelope of the format that was spo
 from dataclasses import dataclass
 from enum import Enum
 
-from uptake.model.submission import Fault
+from uptake.model.submission import Fault, bounded, cut
+
+MAX_PROBLEM_FAULTS = 100
+"""Faults listed with a problem; the next ones show when these are fixed."""
+
+MAX_DETAIL = 1000
+"""Characters of a problem's detail, which may repeat a part of the request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +68,8 @@ class Problem(Exception):
     ) -> None:
         super().__init__(detail or kind.value.title)
         self.kind = kind
-        self.faults = faults
-        self.detail = detail or kind.value.title
+        self.faults = bounded(faults, MAX_PROBLEM_FAULTS)
+        self.detail = cut(detail, MAX_DETAIL) or kind.value.title
         self.retry_after = (retry_after or DEFAULT_RETRY_AFTER) if kind.value.retryable else None
 
     @property

@@ -1,8 +1,25 @@
 """What a request asks to keep, and what of it cannot be kept."""
 
-import msgspec
+from collections.abc import Sequence
 
-from uptake.model.items import Item
+import msgspec
+from msgspec.structs import force_setattr
+
+from uptake.model.items import Document, Item
+
+MAX_MESSAGE = 500
+"""Characters of a fault's message, which may repeat the value it is about: a whole document."""
+
+MAX_PLACE = 64
+MAX_PLACE_PART = 256
+"""Parts of a fault's place, and characters of a part: a document may be nested deeper, and have
+longer names."""
+
+MAX_FAULTS = 6000
+"""Faults of one refused item: a table of 100 rows and 50 columns may have one in each cell."""
+
+CUT = "..."
+"""In place of what is left out."""
 
 
 class Fault(msgspec.Struct, frozen=True):
@@ -18,11 +35,42 @@ class Fault(msgspec.Struct, frozen=True):
     message: str
     place: tuple[str | int, ...] = ()
 
+    def __post_init__(self) -> None:
+        """Cut what is too long, wherever a fault comes from: it is sent, stored and listed."""
+        if len(self.message) > MAX_MESSAGE:
+            force_setattr(self, "message", cut(self.message))
+        if len(self.place) > MAX_PLACE:
+            force_setattr(self, "place", (*self.place[: MAX_PLACE - 1], CUT))
+        if any(isinstance(part, str) and len(part) > MAX_PLACE_PART for part in self.place):
+            parts = (
+                cut(part, MAX_PLACE_PART) if isinstance(part, str) else part for part in self.place
+            )
+            force_setattr(self, "place", tuple(parts))
+
     @property
     def pointer(self) -> str:
         """The place as a JSON Pointer in the form of a fragment (RFC 6901, section 6)."""
         parts = [str(part).replace("~", "~0").replace("/", "~1") for part in self.place]
         return "#" + "".join(f"/{part}" for part in parts)
+
+
+def cut(text: str, most: int = MAX_MESSAGE) -> str:
+    """A text with its middle left out where it is too long.
+
+    A message begins with the value that it is about, and ends with what is wrong with it.
+    """
+    if len(text) <= most:
+        return text
+    half = (most - len(CUT)) // 2
+    return text[: most - len(CUT) - half] + CUT + text[-half:]
+
+
+def bounded(faults: Sequence[Fault], most: int = MAX_FAULTS) -> tuple[Fault, ...]:
+    """So many faults, the last of which says how many more there are."""
+    if len(faults) <= most:
+        return tuple(faults)
+    more = len(faults) - most + 1
+    return (*faults[: most - 1], Fault("more_faults", f"{more:,} more faults are not listed"))
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -44,6 +92,11 @@ class Refusal(msgspec.Struct, frozen=True):
     document_type: str | None = None
     context: dict[str, str] = {}
 
+    def __post_init__(self) -> None:
+        """Bound the number of its faults."""
+        if len(self.faults) > MAX_FAULTS:
+            force_setattr(self, "faults", bounded(self.faults))
+
 
 class Submission(msgspec.Struct, frozen=True):
     """A request after decoding: the items to keep and the refusals to remember.
@@ -59,6 +112,13 @@ class Submission(msgspec.Struct, frozen=True):
         """Everyone this submission is about."""
         users = {item.user_id for item in self.items}
         return users | {refusal.user_id for refusal in self.refusals if refusal.user_id}
+
+    @property
+    def document_types(self) -> set[str]:
+        """The names of document types that must be known to judge it."""
+        names = {item.type for item in self.items if isinstance(item, Document)}
+        refused = (refusal.document_type for refusal in self.refusals)
+        return names | {name for name in refused if name is not None}
 
 
 def refused(faults: list[Fault], raw: bytes, user_id: str = "") -> Submission:

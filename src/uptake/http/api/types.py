@@ -23,14 +23,18 @@ from uptake.http.api.asking import (
 )
 from uptake.http.executors import Executors
 from uptake.intake.dry_run import START, Example, Place, try_schema
-from uptake.intake.schemas import InvalidName, InvalidSchema, compile_schema, register
+from uptake.intake.schemas import (
+    MAX_BYTES,
+    InvalidName,
+    InvalidSchema,
+    SchemaWorkers,
+    compile_schema,
+    register,
+)
 from uptake.model.problems import Kinds, Problem
 from uptake.reading import Name, Uuid, from_cursor, to_cursor, types
 from uptake.store.base import Store
 from uptake.wiring import Services
-
-MAX_SCHEMA = 1024 * 1024
-"""Bytes of a schema."""
 
 DRY_RUN_SECONDS = 10.0
 """How long a dry run may take; then it tells what it has found, and where to go on."""
@@ -120,8 +124,9 @@ def type_routes(services: Services, executors: Executors) -> list[HTTPRouteHandl
     async def put_type(request: AnyRequest, name: str) -> types.TypeView:
         """A changed schema is a new version. Documents that are kept stay. Scope `admin`."""
         text = await _schema(request)
-        return await reads.change(
-            request, _put, store, key_of(request).project, unquote(name), text
+        workers = services.schema_workers
+        return await slow.change(
+            request, _put, store, key_of(request).project, unquote(name), text, workers
         )
 
     @post(
@@ -135,14 +140,14 @@ def type_routes(services: Services, executors: Executors) -> list[HTTPRouteHandl
     async def dry_run(request: AnyRequest, name: str, cursor: Cursor = None) -> DryRun:
         """Nothing is changed by it; go on with `next` until it is null. Scope `admin`."""
         text = await _schema(request)
-        question = partial(_try, store, key_of(request).project, unquote(name), text, cursor)
+        question = partial(_try, services, key_of(request).project, unquote(name), text, cursor)
         return await slow.ask(request, question)
 
     return [get_types, get_type, get_versions, put_type, dry_run]
 
 
 async def _schema(request: AnyRequest) -> str:
-    content = await bodies.read(request, MAX_SCHEMA)
+    content = await bodies.read(request, MAX_BYTES)
     bodies.any_json(content)
     try:
         return content.decode()
@@ -150,20 +155,23 @@ async def _schema(request: AnyRequest) -> str:
         raise bodies.not_json(error) from None
 
 
-def _put(store: Store, project: str, name: str, text: str) -> types.TypeView:
+def _put(
+    store: Store, project: str, name: str, text: str, workers: SchemaWorkers
+) -> types.TypeView:
     try:
-        return types.view(register(store, project, name, text))
+        return types.view(register(store, project, name, text, workers))
     except InvalidName as error:
         raise Problem(Kinds.BAD_REQUEST, f"name: {error}") from None
     except InvalidSchema as error:
         raise Problem(Kinds.INVALID_SCHEMA, str(error)) from None
 
 
-def _try(store: Store, project: str, name: str, text: str, cursor: str | None) -> DryRun:
+def _try(services: Services, project: str, name: str, text: str, cursor: str | None) -> DryRun:
+    store = services.store
     after: Place = from_cursor(cursor, tuple[Name, Uuid]) if cursor else START
     types.document_type(store, project, name)
     try:
-        check = compile_schema(text)
+        check = compile_schema(text, services.schema_workers)
     except InvalidSchema as error:
         raise Problem(Kinds.INVALID_SCHEMA, str(error)) from None
     trial = try_schema(store, project, name, check, after, DRY_RUN_SECONDS)

@@ -1,0 +1,37 @@
+"""JSON Schemas of document types: registered, examined, compiled, and checked within bounds."""
+
+from uptake.intake.schemas.compiled import (
+    MAX_BYTES,
+    Check,
+    InvalidSchema,
+    NotQuick,
+    Schema,
+    compile_schema,
+)
+from uptake.intake.schemas.document_types import (
+    TRUST_SECONDS,
+    DocumentTypes,
+    InvalidName,
+    KnownType,
+    register,
+)
+from uptake.intake.schemas.violations import MAX_VIOLATIONS
+from uptake.intake.schemas.workers import TOO_COMPLEX, WORKERS, SchemaWorkers
+
+__all__ = [
+    "MAX_BYTES",
+    "MAX_VIOLATIONS",
+    "TOO_COMPLEX",
+    "TRUST_SECONDS",
+    "WORKERS",
+    "Check",
+    "DocumentTypes",
+    "InvalidName",
+    "InvalidSchema",
+    "KnownType",
+    "NotQuick",
+    "Schema",
+    "SchemaWorkers",
+    "compile_schema",
+    "register",
+]
