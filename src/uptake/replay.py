@@ -12,12 +12,13 @@ from uptake.formats import ENDPOINTS
 from uptake.formats.again import decode_again, object_fault
 from uptake.formats.base import WireRequest
 from uptake.intake.accept import Judged, Origin, item_again
+from uptake.intake.attribute_faults import limit_faults
 from uptake.intake.images import CleanImage
 from uptake.intake.outcome import receipt
 from uptake.model import clock
 from uptake.model.items import Document, Item
 from uptake.model.problems import Kinds, Problem
-from uptake.model.submission import Fault, Refusal, Submission
+from uptake.model.submission import Fault, Refusal, Submission, bounded
 from uptake.reading import Unknown, rejections
 from uptake.store.records import KeptRejection, RejectionFilter
 from uptake.wiring import Services
@@ -104,6 +105,8 @@ def replay(services: Services, actor: Actor, rejection_id: str, wire: WireReques
         faults = [fault for refusal in judged.refusals for fault in refusal.faults]
         return Replayed(rejection_id, "refused", None, tuple(faults))
     written = services.commit.submit(judged.entry).result()
+    if beyond := limit_faults(written):
+        return Replayed(rejection_id, "refused", None, bounded(beyond))
     told = receipt(judged, written)
     faults = [fault for refusal in told.refusals for fault in refusal.faults]
     return Replayed(rejection_id, "accepted", wire.request_id, tuple(faults))

@@ -20,6 +20,7 @@ OVERLAP = 5
 
 WAIT_SECONDS = 60.0
 NUMBERS_PER_THREAD = 1_000_000
+NUMBERS_PER_USER = 500
 
 
 @dataclass
@@ -101,7 +102,7 @@ class Load:
             while not self._over.wait(PAUSE_SECONDS):
                 for send in (_document, _attributes, _image, _samples, _bound_samples):
                     n += 1
-                    send(self._ledger, uploads, str(number), n)
+                    send(self._ledger, uploads, str(number + 1), n)
         except httpx2.TransportError as error:
             self.broken.append(error)
         finally:
@@ -145,6 +146,8 @@ def _document(ledger: Ledger, uploads: Uploads, user: str, n: int) -> None:
 
 
 def _attributes(ledger: Ledger, uploads: Uploads, user: str, n: int) -> None:
+    # Each brings new names, and a user has a limited number of them.
+    user = f"{user}-{n // NUMBERS_PER_USER}"
     ledger.sent_attributes.append((user, str(n)))
     values = {f"a{n}": str(n), f"b{n}": str(n)}
     if _accepted(ledger, uploads.attributes({user: values, f"{user}-twin": values})):

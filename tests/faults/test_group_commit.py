@@ -14,7 +14,8 @@ from uptake.model.items import Attributes
 from uptake.model.problems import Kinds, Problem
 from uptake.store import sqlite
 from uptake.store.base import DEFAULT_PROJECT, Store, StoreUnavailable
-from uptake.store.records import Entry, Written
+from uptake.store.records import Entry
+from uptake.store.written import Written
 
 SECONDS = 30.0
 

@@ -27,6 +27,9 @@ IMAGES_PATH = "/images/"
 
 JSON = "application/json"
 
+PARTIAL = 207
+"""Status of an answer that some items are accepted and others are not."""
+
 
 class Place(Enum):
     """Where in a request a key is carried."""
@@ -117,6 +120,14 @@ class Endpoint:
     decode_item: Callable[[bytes, str, Mapping[str, str]], Submission] | None = None
     user_from_key: bool = False
     headers: Mapping[str, str] = field(default_factory=dict)
+
+    def status_of(self, accepted: int, rejected: int) -> int:
+        """The status of the answer about so many items."""
+        if not rejected:
+            return 200
+        if accepted and PARTIAL in self.answers:
+            return PARTIAL
+        return min(status for status in self.answers if status >= 400)
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,8 +113,24 @@ class Access:
         Raises:
             Problem: `UNAUTHORIZED`, `FORBIDDEN`, `RATE_LIMITED` or `UNAVAILABLE`.
         """
+        return await self.permit(await self.find(secret), scope)
+
+    async def find(self, secret: str | None) -> Key | None:
+        """The key with this secret, valid or not.
+
+        Raises:
+            Problem: `UNAVAILABLE`.
+        """
         key = await self._find(secret) if secret else None
         seen_key.set(None if key is None else key.id)
+        return key
+
+    async def permit(self, key: Key | None, scope: str) -> Key:
+        """A key, if it is valid now and permits this.
+
+        Raises:
+            Problem: as `admit`.
+        """
         now = clock.now()
         if key is None:
             raise Problem(Kinds.UNAUTHORIZED)

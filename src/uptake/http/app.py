@@ -23,6 +23,7 @@ from uptake.http.address import reached_at
 from uptake.http.api.routes import PREFIX, api_routes
 from uptake.http.api.segments import segment_routes
 from uptake.http.drain import Drain
+from uptake.http.error_receipts import ErrorReceipts
 from uptake.http.executors import executors
 from uptake.http.health import health_routes
 from uptake.http.images import image_route
@@ -88,7 +89,8 @@ def build(
     stopping = Stopping(services.close)
     bodies = Bodies()
     judging = Judging(services.intake, services.images, services.types, threads)
-    ingest = Ingest(access, bodies, services, stopping, judging)
+    errors = ErrorReceipts(services.commit)
+    ingest = Ingest(access, bodies, services, stopping, judging, errors)
 
     @asynccontextmanager
     async def lifespan(_app: Litestar) -> AsyncIterator[None]:
@@ -165,8 +167,9 @@ def _upload(
             path={name: unquote(request.path_params[part]) for name, part in names.items()},
             headers=headers,
         )
-        reply, problem = await ingest.take(form, endpoint, request, wire, scope["query_string"])
-        return problems.respond(reply, problem)
+        return problems.respond(
+            await ingest.take(form, endpoint, request, wire, scope["query_string"])
+        )
 
     return upload
 

@@ -13,15 +13,18 @@ from uptake.formats.base import Endpoint, Format, WireReply, WireRequest, withou
 from uptake.http import limits
 from uptake.http.access import Access, find_credential
 from uptake.http.address import peer_of
+from uptake.http.error_receipts import ErrorReceipts, Sender
 from uptake.http.judging import Judging, Upload
 from uptake.http.limits import Bodies, Body, Room
 from uptake.http.outcomes import Outcomes
 from uptake.http.stopping import Stopping
 from uptake.intake.accept import Judged
+from uptake.intake.attribute_faults import limit_faults
 from uptake.intake.outcome import receipt
 from uptake.model.problems import Kinds, Problem
 from uptake.model.receipt import KeptSamples, Receipt
-from uptake.store.records import Key, Written
+from uptake.store.records import Key
+from uptake.store.written import Written
 from uptake.wiring import Services
 
 WRITE_SECONDS = 20.0
@@ -33,11 +36,27 @@ AnyRequest = Request[Any, Any, Any]
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer to an upload.
+
+    Attributes:
+        reply: in the vendor's form.
+        problem: the one it is about, if it is about one.
+        duplicates: how many items changed nothing, because they were stored already.
+    """
+
+    reply: WireReply
+    problem: Problem | None
+    duplicates: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Ingest:
     """Takes uploads in; what it needs for that.
 
     Attributes:
         judging: decides on the items of uploads.
+        errors: where uploads that are answered with a problem get their receipts.
         outcomes: where it is heard what was written.
     """
 
@@ -46,19 +65,21 @@ class Ingest:
     services: Services
     stopping: Stopping
     judging: Judging
+    errors: ErrorReceipts
     outcomes: Outcomes = field(default_factory=lambda: Outcomes(WRITE_SECONDS))
 
     async def take(
         self, form: Format, endpoint: Endpoint, request: AnyRequest, wire: WireRequest, query: bytes
-    ) -> tuple[WireReply, Problem | None]:
-        """The answer to an upload, in the vendor's form, and the problem it tells, if any.
+    ) -> Answer:
+        """The answer to an upload, in the vendor's form.
 
         Raises:
             ClientGone: there is nobody left to answer.
         """
+        sender = Sender(endpoint.name, wire.request_id, wire.received_at)
         try:
             self.stopping.refuse()
-            key, wire = await self._admit(endpoint, wire, query)
+            key, wire = await self._admit(endpoint, wire, query, sender)
             limits.check_headers(wire.headers, endpoint.body_limit)
             with self.bodies.room(key.id, peer_of(request.scope)) as room:
                 with self.services.commit.expecting():
@@ -67,17 +88,22 @@ class Ingest:
                         Upload(endpoint, wire, bodies, key, request.receive)
                     )
                 written = await self._write(judged)
+                if limit_faults(written):
+                    judged = await self.judging.beyond_limits(judged, written, request.receive)
+                    written = await self._write(judged)
             result = receipt(judged, written)
             _count(endpoint, result)
-            return endpoint.reply(result, wire), None
+            return Answer(endpoint.reply(result, wire), None, result.duplicates)
         except Problem as problem:
-            return form.refuse(problem, wire), problem
+            await self.errors.record(sender, problem)
+            return Answer(form.refuse(problem, wire), problem)
 
     async def _admit(
-        self, endpoint: Endpoint, wire: WireRequest, query: bytes
+        self, endpoint: Endpoint, wire: WireRequest, query: bytes, sender: Sender
     ) -> tuple[Key, WireRequest]:
         credential, secret = find_credential(endpoint, wire.headers, query)
-        key = await self.access.admit(secret, endpoint.scope)
+        sender.key = await self.access.find(secret)
+        key = await self.access.permit(sender.key, endpoint.scope)
         if endpoint.user_from_key and key.user is None:
             raise Problem(Kinds.FORBIDDEN, "The key is not bound to a user")
         return key, replace(wire, credential=credential, bound_user=key.user)

@@ -1,7 +1,7 @@
 """Where an upload is judged: on the event loop where that is quick, else in a thread."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -24,6 +24,7 @@ from uptake.model.problems import Kinds, Problem
 from uptake.model.submission import Fault, Submission, refused
 from uptake.store.base import StoreUnavailable
 from uptake.store.records import Key
+from uptake.store.written import Written
 
 Result = TypeVar("Result")
 
@@ -118,6 +119,18 @@ class Judging:
         )
         return await self._in_thread(upload, judge)
 
+    async def beyond_limits(
+        self, judged: Judged, written: Sequence[Written], receive: Receive
+    ) -> Judged:
+        """See `Intake.beyond_limits`; a large body is put into the blob store.
+
+        Raises:
+            Problem: storage cannot be reached.
+            ClientGone: there is nobody left to answer.
+        """
+        work = partial(self.intake.beyond_limits, judged, written)
+        return await self.executors.uploads.run(work, receive, finish=True)
+
     async def _in_thread(self, upload: Upload, work: "partial[Result]") -> Result:
         # Once begun it may have put bytes away, which are nobody's unless they are written.
         return await self.executors.uploads.run(work, upload.receive, finish=True)
@@ -158,7 +171,7 @@ def _decode(upload: Upload) -> Submission:
 
 def _origin(upload: Upload, submission: Submission) -> Origin:
     wire, key = upload.wire, upload.key
-    context = context_of(wire) if submission.refusals else {}
+    context = context_of(wire) if submission.refusals or submission.raw else {}
     return Origin(
         key.project, key.id, upload.endpoint.name, wire.request_id, wire.received_at, context
     )

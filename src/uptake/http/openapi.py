@@ -9,6 +9,7 @@ from msgspec import UNSET
 from uptake.formats import FORMATS
 from uptake.formats.base import Endpoint, Format, Place
 from uptake.formats.vectors import Vector, expanded, illustrated, vectors_of
+from uptake.http.problems import DUPLICATES_HEADER
 from uptake.model.problems import Kinds
 from uptake.reading.segments.schema import ROOT
 from uptake.reading.segments.schema import schemas as filter_schemas
@@ -25,6 +26,11 @@ _FILE_FORM = {
         }
     },
     "required": ["file"],
+}
+_DUPLICATES = {
+    "description": "How many items changed nothing, because they were stored already",
+    "required": True,
+    "schema": {"type": "integer", "minimum": 0},
 }
 _PROBLEMS = (
     Kinds.UNAUTHORIZED,
@@ -86,6 +92,8 @@ def _operation(
         problem = _response(endpoint, form.problem_type, schemas, kind.value.title)
         responses.setdefault(str(kind.value.status), problem)
     responses.setdefault("404", _response(endpoint, form.problem_type, schemas, "No such address"))
+    for response in responses.values():
+        response["headers"] = {DUPLICATES_HEADER: _DUPLICATES}
     return {
         "operationId": endpoint.name,
         "tags": [form.vendor],

@@ -10,9 +10,9 @@ from litestar.response.base import ASGIResponse
 
 from uptake.blobs import BlobsUnavailable
 from uptake.formats import FORMATS
-from uptake.formats.base import JSON, Format, WireReply, WireRequest
+from uptake.formats.base import JSON, Format, WireRequest
 from uptake.http.address import public_url
-from uptake.http.ingest import AnyRequest
+from uptake.http.ingest import Answer, AnyRequest
 from uptake.http.limits import ClientGone
 from uptake.model import clock
 from uptake.model.cancellation import Cancelled
@@ -25,6 +25,9 @@ from uptake.store.base import StoreUnavailable
 TAKEN_ENCODINGS = {"Accept-Encoding": "gzip"}
 """In an answer, what the next request may be encoded with (RFC 9110, 12.5.3). `deflate` is accepted
 too, but clients disagree on what it is."""
+
+DUPLICATES_HEADER = "X-Uptake-Duplicates"
+"""In the answer to an upload, how many of its items changed nothing: they were stored already."""
 
 PROBLEM_JSON = "application/problem+json"
 _log = structlog.get_logger()
@@ -74,13 +77,14 @@ def details(problem: Problem, request_id: str) -> ProblemDetails:
     )
 
 
-def respond(reply: WireReply, problem: Problem | None) -> ASGIResponse:
-    """An HTTP answer of a vendor's wire; it says that uploads may come compressed."""
+def respond(answer: Answer) -> ASGIResponse:
+    """The HTTP answer to an upload; it says that uploads may come compressed."""
+    duplicates = {DUPLICATES_HEADER: str(answer.duplicates)}
     return ASGIResponse(
-        body=reply.body,
-        status_code=reply.status,
+        body=answer.reply.body,
+        status_code=answer.reply.status,
         media_type=JSON,
-        headers={**TAKEN_ENCODINGS, **_headers(problem)},
+        headers={**TAKEN_ENCODINGS, **duplicates, **_headers(answer.problem)},
     )
 
 

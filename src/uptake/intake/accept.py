@@ -14,13 +14,14 @@ import structlog
 from msgspec.structs import replace
 
 from uptake.blobs import Blobs, BlobsUnavailable
+from uptake.intake.attribute_faults import limit_faults
 from uptake.intake.images import CleanImage, UnusableImage, clean
 from uptake.intake.places import IMAGES, REJECTED, blob_name
 from uptake.intake.schemas import DocumentTypes, KnownType, Schema
 from uptake.model import ids
 from uptake.model.items import Attributes, Document, Image, Item, SampleBatch
 from uptake.model.problems import Kinds, Problem
-from uptake.model.submission import Fault, Refusal, Submission
+from uptake.model.submission import Fault, Refusal, Submission, refused
 from uptake.samples import columns
 from uptake.store.base import StoreUnavailable
 from uptake.store.records import (
@@ -31,6 +32,7 @@ from uptake.store.records import (
     Record,
     RejectionRecord,
 )
+from uptake.store.written import Written
 
 RAW_IN_ROW = 256 * 1024
 """Bytes up to which a refused item is kept in its row; larger ones go to the blob store."""
@@ -68,11 +70,19 @@ class Origin(msgspec.Struct, frozen=True):
 
 
 class Judged(msgspec.Struct, frozen=True):
-    """A submission ready to be committed: what to write, and what to say once it is written."""
+    """A submission ready to be committed.
+
+    Attributes:
+        entry: what to write.
+        items, refusals: what to say once it is written.
+        origin, raw: of the submission, should all of it be refused as it is written.
+    """
 
     entry: Entry
     items: tuple[Item, ...]
     refusals: tuple[Refusal, ...]
+    origin: Origin
+    raw: bytes = b""
 
 
 class Intake:
@@ -137,7 +147,17 @@ class Intake:
             origin.key_id,
             origin.resolves,
         )
-        return Judged(entry, tuple(items), tuple(refusals))
+        return Judged(entry, tuple(items), tuple(refusals), origin, submission.raw)
+
+    def beyond_limits(self, judged: Judged, written: Sequence[Written]) -> Judged:
+        """The refusal of a submission that has `limit_faults`, to commit in its place.
+
+        Raises:
+            Problem: `UNAVAILABLE`, when the blob store is needed for it and cannot be reached.
+        """
+        users = {record.user_id for record in judged.entry.records}
+        user_id = users.pop() if len(users) == 1 else ""
+        return self.judge(refused(limit_faults(written), judged.raw, user_id), judged.origin)
 
     def _record(
         self,

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from uptake.blobs import Blobs
 from uptake.store.base import Items
-from uptake.store.records import Entry, Erased, ImageRecord, Written
+from uptake.store.records import Entry, ImageRecord
+from uptake.store.written import Erased, Written
 
 
 def may_exist(entry: Entry, written: Sequence[Written]) -> bool:

@@ -13,14 +13,8 @@ from uptake.model.receipt import (
     KeptSamples,
     Receipt,
 )
-from uptake.store.records import (
-    DocumentRecord,
-    Erased,
-    ImageRecord,
-    Written,
-    WrittenDocument,
-    WrittenImage,
-)
+from uptake.store.records import DocumentRecord, ImageRecord
+from uptake.store.written import Erased, Written, WrittenDocument, WrittenImage, duplicates_of
 
 
 def receipt(judged: Judged, written: Sequence[Written]) -> Receipt:
@@ -49,4 +43,5 @@ def receipt(judged: Judged, written: Sequence[Written]) -> Receipt:
             kept.append(KeptSamples(item.received))
     if not kept and any(isinstance(stands, Erased) for stands in written):
         raise Problem(Kinds.ERASED)
-    return Receipt(judged.entry.received_at, tuple(kept), tuple(refusals))
+    duplicates = sum(map(duplicates_of, judged.entry.records, written))
+    return Receipt(judged.entry.received_at, tuple(kept), tuple(refusals), duplicates)

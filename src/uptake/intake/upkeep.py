@@ -10,13 +10,19 @@ from uptake.blobs import Blobs, BlobsUnavailable
 from uptake.intake.erase import Eraser
 from uptake.intake.retain import expire
 from uptake.model import clock
+from uptake.model.problems import Kinds
 from uptake.store.base import Registry, Store, StoreUnavailable
+from uptake.store.records import RetentionRule
 
 LOOK_SECONDS = 10.0
 """How often a process looks whether there is something to do."""
 
 ERASURES_SECONDS = 60
 RETENTION_SECONDS = 3600
+
+UNAUTHORIZED_RECEIPTS = RetentionRule("receipts", 3, Kinds.UNAUTHORIZED.value.code)
+"""Receipts of requests without a valid key stay for three days, whatever a project's own rules: who
+may send none must not fill a disk."""
 
 _log = structlog.get_logger()
 
@@ -82,6 +88,7 @@ def chores(store: Store, blobs: Blobs) -> tuple[Chore, ...]:
                 taken = expire(store, blobs, project, rule, now)
                 if taken:
                     _log.info("retention", kind=rule.kind, type=rule.type, taken=taken)
+            expire(store, blobs, project, UNAUTHORIZED_RECEIPTS, now)
 
     return (
         Chore("erasures", ERASURES_SECONDS, finish_erasures),

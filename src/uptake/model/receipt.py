@@ -48,8 +48,12 @@ class Receipt(msgspec.Struct, frozen=True):
         received_at: microseconds since the epoch.
         kept: one for each accepted item, in the order of the submission.
         refusals: one for each refused item, in order of index.
+        duplicates: accepted items that changed nothing, because they were stored already. Samples
+            are counted one by one: those of a batch that was received before, and those that stand
+            more than once in their batch.
     """
 
     received_at: int
     kept: tuple[Kept, ...] = ()
     refusals: tuple[Refusal, ...] = ()
+    duplicates: int = 0

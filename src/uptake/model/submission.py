@@ -102,10 +102,17 @@ class Submission(msgspec.Struct, frozen=True):
     """A request after decoding: the items to keep and the refusals to remember.
 
     A request that is refused as a whole has no items and one refusal without an index.
+
+    Attributes:
+        items: to keep.
+        refusals: to remember.
+        raw: the request's body, where all of it is refused when one item is found to be beyond a
+            limit only as it is stored.
     """
 
     items: tuple[Item, ...] = ()
     refusals: tuple[Refusal, ...] = ()
+    raw: bytes = b""
 
     @property
     def user_ids(self) -> set[str]:

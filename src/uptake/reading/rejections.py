@@ -1,5 +1,6 @@
 """What was refused and why, and what became of every item of a request."""
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -7,6 +8,7 @@ from msgspec import Struct
 
 from uptake.blobs import Blobs
 from uptake.model import clock
+from uptake.model.problems import Kinds
 from uptake.model.submission import Fault
 from uptake.reading import Unknown, Uuid, from_cursor, to_cursor
 from uptake.reading.bounds import page_of
@@ -70,7 +72,11 @@ class Outcomes(Struct, frozen=True, kw_only=True):
         format: the endpoint it was sent to.
         key_id: the key it was sent with.
         user_id: whom it is about, where that is one user.
+        status: of the answer.
+        code: of the problem it was answered with, if its items were not looked at or not stored;
+            else null.
         accepted: how many items are kept.
+        duplicates: how many of them changed nothing, because they were stored already.
         items: the accepted ones, and the `erased` of users who are kept out; neighbours of which
             the same is to be told stand together.
         rejected: the refused ones.
@@ -80,7 +86,10 @@ class Outcomes(Struct, frozen=True, kw_only=True):
     format: str
     key_id: str
     user_id: str | None
+    status: int
+    code: str | None
     accepted: int
+    duplicates: int
     items: list[dict[str, Any]]
     rejected: list[Rejection]
 
@@ -131,8 +140,18 @@ def rejection(store: Items, blobs: Blobs, project: str, rejection_id: str) -> Ra
     return RawRejection(**view, item=item, raw_base64=raw if item is None else None)
 
 
-def receipts(store: Items, project: str, request_id: str) -> Receipts:
+StatusOf = Callable[[str, int, int], int]
+"""The status with which an endpoint answers about so many accepted and rejected items."""
+
+
+def receipts(store: Items, project: str, request_id: str, status_of: StatusOf) -> Receipts:
     """What became of a request.
+
+    Args:
+        store: where its receipt is.
+        project: of its key; that of requests without a known key is the default one.
+        request_id: its id.
+        status_of: knows the endpoints.
 
     Raises:
         Unknown: there is none of that id.
@@ -140,10 +159,12 @@ def receipts(store: Items, project: str, request_id: str) -> Receipts:
     found = store.receipts(project, request_id)
     if not found:
         raise Unknown(request_id)
-    return Receipts(request_id, [_outcomes(store, project, receipt) for receipt in found])
+    return Receipts(
+        request_id, [_outcomes(store, project, receipt, status_of) for receipt in found]
+    )
 
 
-def _outcomes(store: Items, project: str, receipt: KeptReceipt) -> Outcomes:
+def _outcomes(store: Items, project: str, receipt: KeptReceipt, status_of: StatusOf) -> Outcomes:
     refused: list[KeptRejection] = []
     if receipt.refused is not None:
         first, last = receipt.refused
@@ -155,12 +176,19 @@ def _outcomes(store: Items, project: str, receipt: KeptReceipt) -> Outcomes:
         # An id cut short stands before the id itself.
         found = store.rejections(project, first[:-1], TOLD_AT_MOST, only)
         refused = [kept for kept in found if first <= kept.record.rejection_id <= last]
+    accepted = sum(item.count for item in receipt.items if item.kind != "erased")
+    status, code = receipt.status, receipt.code
+    if not status and not accepted and any(item.kind == "erased" for item in receipt.items):
+        status, code = Kinds.ERASED.value.status, Kinds.ERASED.value.code
     return Outcomes(
         received_at=clock.iso(receipt.received_at),
         format=receipt.format,
         key_id=receipt.key_id,
         user_id=receipt.user_id or None,
-        accepted=sum(item.count for item in receipt.items if item.kind != "erased"),
+        status=status or status_of(receipt.format, accepted, int(receipt.refused is not None)),
+        code=code or None,
+        accepted=accepted,
+        duplicates=receipt.duplicates,
         items=[_told(item) for item in receipt.items],
         rejected=[_view(kept) for kept in refused],
     )

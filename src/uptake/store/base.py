@@ -26,10 +26,10 @@ from uptake.store.records import (
     TypeVersion,
     User,
     VersionStock,
-    Written,
 )
 from uptake.store.segment_records import Changes, Profiles, Segment
 from uptake.store.snapshot import Snapshot
+from uptake.store.written import Written
 
 DEFAULT_PROJECT = "default"
 """The project that always exists."""
@@ -43,6 +43,13 @@ ALL_REJECTIONS = RejectionFilter()
 
 class StoreUnavailable(Exception):
     """The store cannot be reached or written now; nothing of the call was kept. Try again."""
+
+
+class IncompleteWrite(StoreUnavailable):
+    """The database reports fewer rows written than were sent; nothing of the call is acknowledged.
+
+    A trigger, a rule, or a distributed table whose statement reached no shard does this.
+    """
 
 
 class StoreUnusable(Exception):

@@ -28,7 +28,7 @@ from sqlalchemy import (
 
 from uptake.model import clock, ids
 from uptake.store import tables as t
-from uptake.store.database import Database
+from uptake.store.database import Database, update_all
 from uptake.store.segment_records import Change, Changes
 
 LOG_BYTES = 32 * 1024 * 1024
@@ -134,7 +134,8 @@ def _prune(connection: Connection, project: str) -> None:
     log = c.project_id == project
     connection.execute(delete(t.changes).where(log, c.position < cut))
     mark = {"users": None, "erased": None, "size": 0}
-    connection.execute(update(t.changes).where(log, c.position == cut).values(mark))
+    # Another process may have forgotten that row too.
+    update_all(connection, t.changes, [log, c.position == cut], mark)
 
 
 class ChangeReads(Database):

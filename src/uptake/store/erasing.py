@@ -10,12 +10,12 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Table, bindparam, delete, func, select, update
+from sqlalchemy import Connection, Table, bindparam, func, select, update
 
 from uptake.model import ids
 from uptake.store import tables as t
 from uptake.store.changes import ChangeLog
-from uptake.store.database import Database
+from uptake.store.database import Database, delete_all
 from uptake.store.records import Entry, Erasure
 
 Owner = tuple[str, str]
@@ -74,7 +74,7 @@ def _owners(entries: Iterable[Entry]) -> set[Owner]:
     return {
         (entry.project, item.user_id)
         for entry in entries
-        for item in (*entry.records, *entry.rejections)
+        for item in (*entry.records, *entry.rejections, *([entry.error] if entry.error else ()))
         if item.user_id
     }
 
@@ -93,7 +93,10 @@ class Erasing(Database):
             insert = self.insert(t.tombstones).values(
                 project_id=project, user_hash=user_hash, erased_at=moment
             )
-            connection.execute(insert.on_conflict_do_nothing())
+            # Another erasure of the same user leaves the tombstone as it is.
+            as_it_is = {"erased_at": t.tombstones.c.erased_at}
+            key = ["project_id", "user_hash"]
+            connection.execute(insert.on_conflict_do_update(index_elements=key, set_=as_it_is))
             erasure = Erasure(erasure_id, user_hash, moment, counts)
             row = msgspec.structs.asdict(erasure) | {
                 "project_id": project,
@@ -130,10 +133,11 @@ class Erasing(Database):
 
     def readmit(self, project: str, user_id: str) -> bool:
         """See `Items.readmit`."""
-        gone = delete(t.tombstones).filter_by(project_id=project, user_hash=ids.user_hash(user_id))
+        c = t.tombstones.c
+        this = c.project_id == project, c.user_hash == ids.user_hash(user_id)
         with self.writing() as connection:
             self._change(connection, project)
-            return connection.execute(gone).rowcount > 0
+            return delete_all(connection, t.tombstones, *this) > 0
 
     def finish_erasure(self, project: str, erasure_id: str, moment: int) -> None:
         """See `Items.finish_erasure`."""
@@ -174,24 +178,24 @@ class Erasing(Database):
 
 def _take_away(connection: Connection, user: dict[str, Any]) -> dict[str, int]:
     """Delete all rows of a user; how many there were by kind."""
-    b = t.sample_batches
-    samples = connection.scalar(select(func.sum(b.c.count)).filter_by(**user)) or 0
-    connection.execute(delete(b).filter_by(**user))
+    project, user_id = user["project_id"], user["user_id"]
+
+    def take(table: Table) -> int:
+        c = table.c
+        return delete_all(connection, table, c.project_id == project, c.user_id == user_id)
+
+    samples = select(func.sum(t.sample_batches.c.count)).filter_by(**user)
+    counts = {"users": 0, "samples": int(connection.scalar(samples) or 0)}
+    take(t.sample_batches)
     uploads = select(t.documents.c.upload_id).filter_by(**user).scalar_subquery()
-    connection.execute(
-        delete(t.uploads).where(
-            t.uploads.c.project_id == user["project_id"], t.uploads.c.upload_id.in_(uploads)
-        )
-    )
+    mine = t.uploads.c.project_id == project, t.uploads.c.upload_id.in_(uploads)
+    delete_all(connection, t.uploads, *mine)
     names = select(t.images.c.name).filter_by(**user).scalar_subquery()
-    connection.execute(delete(t.image_names).where(t.image_names.c.name.in_(names)))
+    delete_all(connection, t.image_names, t.image_names.c.name.in_(names))
     keys = select(t.keys.c.id).filter_by(**user).scalar_subquery()
-    connection.execute(delete(t.key_uses).where(t.key_uses.c.key_id.in_(keys)))
-    counts = {"users": connection.execute(delete(t.users).filter_by(**user)).rowcount}
-    counts["samples"] = int(samples)
-    for name, table in _COUNTED.items():
-        counts[name] = connection.execute(delete(table).filter_by(**user)).rowcount
-    return counts
+    delete_all(connection, t.key_uses, t.key_uses.c.key_id.in_(keys))
+    counts["users"] = take(t.users)
+    return counts | {name: take(table) for name, table in _COUNTED.items()}
 
 
 def _erasure(row: dict[str, Any]) -> Erasure:

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, exists, func, select, tuple_
+from sqlalchemy import Connection, Table, exists, func, select, tuple_
 
 from uptake.store import tables as t
 from uptake.store.changes import ChangeLog
-from uptake.store.database import Database
+from uptake.store.database import Database, delete_all
 from uptake.store.records import Expired, RetentionRule
 
 
@@ -27,7 +27,7 @@ _KINDS = {
     "documents": _Kept(t.documents, ("user_id", "upload_id"), type="type"),
     "images": _Kept(t.images, ("user_id", "image_id"), blob="blob"),
     "rejections": _Kept(t.rejections, ("user_id", "rejection_id"), blob="raw_blob"),
-    "receipts": _Kept(t.receipts, ("request_id", "received_at", "place")),
+    "receipts": _Kept(t.receipts, ("request_id", "received_at", "place"), type="code"),
 }
 
 
@@ -84,10 +84,14 @@ def _take(connection: Connection, kind: _Kept, key: dict[str, Any]) -> None:
     """Delete a row, and what points at it."""
     if kind.table is t.documents:
         upload = {"project_id": key["project_id"], "upload_id": key["upload_id"]}
-        connection.execute(delete(t.uploads).filter_by(**upload))
+        delete_all(connection, t.uploads, *_equal(t.uploads, upload))
     if kind.table is t.images:
-        connection.execute(delete(t.image_names).filter_by(**key))
-    connection.execute(delete(kind.table).filter_by(**key))
+        delete_all(connection, t.image_names, *_equal(t.image_names, key))
+    delete_all(connection, kind.table, *_equal(kind.table, key))
+
+
+def _equal(table: Table, key: dict[str, Any]) -> list[Any]:
+    return [table.c[name] == value for name, value in key.items()]
 
 
 def _in_use(connection: Connection, kind: _Kept, blob: str) -> bool:

@@ -11,7 +11,8 @@ from sqlalchemy import Connection, bindparam, select, tuple_
 from uptake.store import tables as t
 from uptake.store.base import FIRST_IMAGE_ID
 from uptake.store.database import Database, Row
-from uptake.store.records import Entry, ImageRecord, WrittenImage
+from uptake.store.records import Entry, ImageRecord
+from uptake.store.written import WrittenImage
 
 Image = tuple[Entry, ImageRecord]
 Same = tuple[str, str, bytes]

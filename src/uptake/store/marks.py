@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 
 from uptake.store import tables as t
+from uptake.store.database import may_touch_none
 
 LANES = 64
 """Most lanes a database uses: as many transactions can commit at the same time."""
@@ -55,7 +56,7 @@ def skip_ahead(connection: Connection, insert: Any, *, many_writers: bool) -> No
     """
     lanes = range(LANES if many_writers else 1)
     begin = insert(t.marks).values(number=literal_column("0")).on_conflict_do_nothing()
-    connection.execute(begin, [{"lane": lane} for lane in lanes])
+    connection.execute(may_touch_none(begin), [{"lane": lane} for lane in lanes])
     connection.execute(update(t.marks).values(number=t.marks.c.number + SKIPPED))
 
 

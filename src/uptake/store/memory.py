@@ -1,6 +1,6 @@
 """A store in memory: the port in its plainest form, what every other store is compared with."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -9,29 +9,35 @@ from msgspec.structs import replace
 
 from uptake.model import ids
 from uptake.model.items import Attributes, Metric
+from uptake.store.attribute_limits import exceeds, size_of
 from uptake.store.base import (
     ALL_REJECTIONS,
     FIRST_IMAGE_ID,
     Store,
 )
-from uptake.store.memory_expiry import MemoryExpiry
-from uptake.store.memory_snapshot import MemorySnapshot
+from uptake.store.memory_expiry import MemoryExpiry, split
+from uptake.store.memory_snapshot import MemorySnapshot, passes
 from uptake.store.receipts import receipt_of
 from uptake.store.records import (
     BatchRecord,
     DocumentRecord,
     Entry,
-    Erased,
     Erasure,
     ImageRecord,
     KeptDocument,
     KeptImage,
     KeptReceipt,
     KeptRejection,
+    Record,
     RejectionFilter,
     RejectionRecord,
     Span,
     User,
+)
+from uptake.store.written import (
+    Erased,
+    NotStored,
+    Unchanged,
     Written,
     WrittenDocument,
     WrittenImage,
@@ -85,22 +91,14 @@ class MemoryStore(MemoryExpiry):
                 taken.add(record.name)
 
     def _write(self, entry: Entry) -> tuple[Written, ...]:
+        if over := self._over_limit(entry):
+            return over
         written: list[Written] = []
         for record in entry.records:
             if (entry.project, record.user_id) in self._tombstones:
                 written.append(Erased())
                 continue
-            match record:
-                case DocumentRecord():
-                    written.append(self._write_document(entry, record))
-                case ImageRecord():
-                    written.append(self._write_image(entry, record))
-                case BatchRecord():
-                    self._write_batch(entry, record)
-                    written.append(None)
-                case Attributes():
-                    self._see(entry, record.user_id, record.mapping())
-                    written.append(None)
+            written.append(self._write_record(entry, record))
         for rejection in entry.rejections:
             if (entry.project, rejection.user_id) not in self._tombstones:
                 self._reject(entry, rejection)
@@ -108,6 +106,17 @@ class MemoryStore(MemoryExpiry):
             self._resolve(entry, entry.resolves)
         self._receipts.append((entry.project, receipt_of(entry, written, self._tombstones)))
         return tuple(written)
+
+    def _write_record(self, entry: Entry, record: Record) -> Written:
+        match record:
+            case DocumentRecord():
+                return self._write_document(entry, record)
+            case ImageRecord():
+                return self._write_image(entry, record)
+            case BatchRecord():
+                return self._write_batch(entry, record)
+            case Attributes():
+                return self._write_attributes(entry, record)
 
     def _resolve(self, entry: Entry, resolves: tuple[str, str]) -> None:
         user_id, rejection_id = resolves
@@ -150,13 +159,39 @@ class MemoryStore(MemoryExpiry):
         self._marks["document", *key] = self._commits
         return WrittenDocument(record.digest, new=True)
 
-    def _write_batch(self, entry: Entry, record: BatchRecord) -> None:
+    def _write_attributes(self, entry: Entry, record: Attributes) -> Unchanged | None:
+        before = self._attributes(entry, record.user_id)
+        self._see(entry, record.user_id, record.mapping())
+        same = record.names and before | record.mapping() == before
+        return Unchanged() if same else None
+
+    def _attributes(self, entry: Entry, user_id: str) -> dict[str, str]:
+        user = self._users.get((entry.project, user_id))
+        return {} if user is None else user.attributes
+
+    def _over_limit(self, entry: Entry) -> tuple[Written, ...]:
+        """What stands for the records of an entry that goes beyond the limits; () for others."""
+        states: dict[str, dict[str, str]] = {}
+        over: dict[int, NotStored] = {}
+        for place, record in enumerate(entry.records):
+            erased = (entry.project, record.user_id) in self._tombstones
+            if not isinstance(record, Attributes) or erased:
+                continue
+            before = states.get(record.user_id, self._attributes(entry, record.user_id))
+            after = states[record.user_id] = before | record.mapping()
+            if exceeds(before, after):
+                over[place] = NotStored(len(after), size_of(after))
+        places = range(len(entry.records)) if over else ()
+        return tuple(over.get(place, NotStored()) for place in places)
+
+    def _write_batch(self, entry: Entry, record: BatchRecord) -> Unchanged | None:
         self._see(entry, record.user_id)
         self._received += 1
         key = (entry.project, record.user_id, record.metric, record.digest)
-        self._batches.pop(key, None)
+        before = self._batches.pop(key, None)
         self._batches[key] = (self._received, record, entry.received_at)
         self._marks[key] = self._commits
+        return None if before is None else Unchanged()
 
     def _write_image(self, entry: Entry, record: ImageRecord) -> WrittenImage:
         self._see(entry, record.user_id)
@@ -246,7 +281,7 @@ class MemoryStore(MemoryExpiry):
             found = [
                 kept
                 for (owner, rejection_id), kept in self._rejections.items()
-                if owner == project and rejection_id > after and _passes(kept, only)
+                if owner == project and rejection_id > after and passes(kept, only)
             ]
         return sorted(found, key=lambda kept: kept.record.rejection_id)[:limit]
 
@@ -296,16 +331,16 @@ class MemoryStore(MemoryExpiry):
                 ),
             }
             taken: dict[str, dict[Any, Any]] = {
-                "documents": _split(
+                "documents": split(
                     self._documents, lambda key, kept: (key[0], kept[1].user_id) == owner
                 ),
-                "images": _split(self._images, lambda key, _: key[:2] == owner),
-                "rejections": _split(
+                "images": split(self._images, lambda key, _: key[:2] == owner),
+                "rejections": split(
                     self._rejections, lambda key, kept: (key[0], kept.record.user_id) == owner
                 ),
-                "keys": _split(self._keys, lambda _, key: (key.project, key.user) == owner),
+                "keys": split(self._keys, lambda _, key: (key.project, key.user) == owner),
             }
-            _split(self._batches, lambda key, _: key[:2] == owner)
+            split(self._batches, lambda key, _: key[:2] == owner)
             for image in taken["images"].values():
                 del self._names[image.name]
             receipts = [kept for kept in self._receipts if (kept[0], kept[1].user_id) != owner]
@@ -355,28 +390,6 @@ class MemoryStore(MemoryExpiry):
             known = (project, user_id) in self._tombstones
             self._tombstones.discard((project, user_id))
             return known
-
-
-def _split(kept: dict[Any, Any], gone: Callable[[Any, Any], bool]) -> dict[Any, Any]:
-    """Take those out of a dict for which `gone` is true of key and value."""
-    taken = {key: value for key, value in kept.items() if gone(key, value)}
-    for key in taken:
-        del kept[key]
-    return taken
-
-
-def _passes(kept: KeptRejection, only: RejectionFilter) -> bool:
-    record = kept.record
-    return (
-        only.format in {None, record.format}
-        and only.key_id in {None, record.key_id}
-        and only.user_id in {None, record.user_id}
-        and only.request_id in {None, kept.request_id}
-        and (only.code is None or any(fault.code == only.code for fault in record.faults))
-        and (only.since is None or kept.received_at >= only.since)
-        and (only.until is None or kept.received_at < only.until)
-        and only.resolved in {None, kept.resolved_by is not None}
-    )
 
 
 if TYPE_CHECKING:

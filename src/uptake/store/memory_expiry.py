@@ -66,7 +66,7 @@ class MemoryExpiry(MemoryListing):
             "rejections": self._kept_rejections,
             "receipts": self._kept_receipts,
         }
-        typed = rule.type if rule.kind in {"samples", "documents"} else ""
+        typed = rule.type if rule.kind in {"samples", "documents", "receipts"} else ""
         return [
             kept
             for kept in kinds[rule.kind](project)
@@ -106,7 +106,8 @@ class MemoryExpiry(MemoryListing):
             owner, kept = pair
             if owner == project:
                 place = (kept.request_id, kept.received_at, number)
-                yield _Kept(place, "", kept.received_at, 1, None, self._taking_receipt(pair))
+                take = self._taking_receipt(pair)
+                yield _Kept(place, kept.code, kept.received_at, 1, None, take)
 
     def _taking_receipt(self, pair: tuple[str, KeptReceipt]) -> Callable[[], object]:
         return lambda: self._receipts.remove(pair)
@@ -114,3 +115,11 @@ class MemoryExpiry(MemoryListing):
 
 def _taking(kept: dict[Any, Any], key: object) -> Callable[[], object]:
     return lambda: kept.pop(key)
+
+
+def split(kept: dict[Any, Any], gone: Callable[[Any, Any], bool]) -> dict[Any, Any]:
+    """Take those out of a dict for which `gone` is true of key and value."""
+    taken = {key: value for key, value in kept.items() if gone(key, value)}
+    for key in taken:
+        del kept[key]
+    return taken

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from uptake.model.items import Metric
-from uptake.store.records import BatchRecord, KeptDocument, KeptRejection, User
+from uptake.store.records import BatchRecord, KeptDocument, KeptRejection, RejectionFilter, User
 from uptake.store.snapshot import KeptBatch, KeptUser, Selection
 
 Kept = TypeVar("Kept")
@@ -93,3 +93,18 @@ def _about(only: Selection, user_id: str) -> bool:
 
 def _timely(only: Selection, moment: int) -> bool:
     return (only.start is None or moment >= only.start) and (only.end is None or moment < only.end)
+
+
+def passes(kept: KeptRejection, only: RejectionFilter) -> bool:
+    """Whether a rejection is one of those that are asked for."""
+    record = kept.record
+    return (
+        only.format in {None, record.format}
+        and only.key_id in {None, record.key_id}
+        and only.user_id in {None, record.user_id}
+        and only.request_id in {None, kept.request_id}
+        and (only.code is None or any(fault.code == only.code for fault in record.faults))
+        and (only.since is None or kept.received_at >= only.since)
+        and (only.until is None or kept.received_at < only.until)
+        and only.resolved in {None, kept.resolved_by is not None}
+    )

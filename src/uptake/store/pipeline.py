@@ -13,6 +13,8 @@ import psycopg
 from psycopg import pq
 from psycopg.pq.abc import PGresult
 
+from uptake.store.database import check_count
+
 WAIT_SECONDS = 60.0
 """How long an answer may take: a frozen server would never close the connection."""
 
@@ -62,11 +64,17 @@ class Pipeline:
         self._pg = connection.pgconn
         self._prepared = prepared
         self._new: dict[bytes, bytes] = {}
+        self._meant: list[tuple[bytes, int]] = []
         self._open = False
         self._lost = False
 
-    def send(self, statement: bytes, values: Sequence[bytes | None]) -> None:
+    def send(self, statement: bytes, values: Sequence[bytes | None], rows: int = 0) -> None:
         """Have a statement carried out with these values, in their binary form.
+
+        Args:
+            statement: SQL.
+            values: of its parameters.
+            rows: how many rows it must touch at least; `finish` checks it.
 
         Raises:
             psycopg.OperationalError: the connection is gone.
@@ -77,6 +85,8 @@ class Pipeline:
         if name is None:
             name = self._new[statement] = self._prepared.new_name()
             self._pg.send_prepare(name, statement)
+            self._meant.append((statement, 0))
+        self._meant.append((statement, rows))
         self._pg.send_query_prepared(name, values, [BINARY] * len(values))
 
     def finish(self, *, commit: bool) -> list[PGresult]:
@@ -87,6 +97,7 @@ class Pipeline:
 
         Raises:
             psycopg.Error: what the first statement that failed met; none is in force then.
+            IncompleteWrite: a statement has touched fewer rows than it must.
         """
         if not self._open:
             return []
@@ -98,6 +109,12 @@ class Pipeline:
                 raise psycopg.errors.error_from_result(result)
         self._prepared.add(self._new)
         self._new = {}
+        meant, self._meant = self._meant, []
+        # Before the first of them stands the result of BEGIN, if it was sent, and last COMMIT's.
+        last = len(results) - commit
+        for result, (statement, rows) in zip(results[last - len(meant) : last], meant, strict=True):
+            if rows:
+                check_count(statement.decode(), result.command_tuples or 0, rows)
         return results
 
     def abandon(self) -> bool:

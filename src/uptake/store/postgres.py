@@ -17,10 +17,11 @@ from uptake.store.base import StoreUnavailable, StoreUnusable
 from uptake.store.database import translated
 from uptake.store.marks import LANES
 from uptake.store.pipeline import Pipeline, Prepared
-from uptake.store.records import Entry, Written
+from uptake.store.records import Entry
 from uptake.store.sql import SqlStore
 from uptake.store.tables import metadata
 from uptake.store.unnest import INT8, PIPELINE, TEXT, UnnestedRows, array
+from uptake.store.written import Written
 
 if TYPE_CHECKING:
     from uptake.store.contents import Contents
@@ -181,9 +182,16 @@ class _PostgresStore(SqlStore):
             isolation_level="REPEATABLE READ", postgresql_readonly=True
         )
 
-    def bulk(self, statement: Any, names: Sequence[str], key: Sequence[str] = ()) -> UnnestedRows:
+    def bulk(
+        self, statement: Any, names: Sequence[str], key: Sequence[str] = (), *, every: bool = True
+    ) -> UnnestedRows:
         """See `Database.bulk`."""
-        return UnnestedRows(statement, names, self.engine.dialect, key)
+        return UnnestedRows(statement, names, self.engine.dialect, key, every=every)
+
+    def settle(self, connection: Connection) -> None:
+        """See `Database.settle`."""
+        pipeline: Pipeline = connection.info[PIPELINE]
+        pipeline.finish(commit=False)
 
     def tombstone_changes(
         self, connection: Connection, projects: Collection[str]

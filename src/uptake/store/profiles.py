@@ -7,16 +7,23 @@ merged and written back: as a JSON object then, names and all, unless the new na
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, case, literal_column, or_, select
+from sqlalchemy import Connection, case, func, literal_column, or_, select, tuple_
 
 from uptake.model.items import Attributes
 from uptake.store import tables as t
-from uptake.store.database import Database, Row
+from uptake.store.attribute_limits import (
+    MAX_ATTRIBUTE_BYTES,
+    MAX_ATTRIBUTES,
+    OverLimit,
+    exceeds,
+)
+from uptake.store.base import IncompleteWrite
+from uptake.store.database import Database, Row, check_count
 from uptake.store.marks import mark_of
 
 MAX_NAME_SETS = 1024
@@ -29,6 +36,7 @@ Names = tuple[str, ...]
 Owner = tuple[str, str]
 """Project and user."""
 
+_NOT_SAME: Any = literal_column("0")
 _KEY = ("project_id", "user_id")
 _NAMES = ("project_id", "digest", "names")
 _ROW = (*_KEY, "first_seen", "last_seen", "names", "attributes")
@@ -67,35 +75,60 @@ class Told:
     Attributes:
         rows: of `users`, by owner; made before the transaction begins.
         names: the sets of names told, by project and digest.
+        first: the number of the entry and the place in it of the first attributes of each owner.
+        to_examine: those whose stored attributes must be looked at one upload after the other: of
+            whom several are in the group, or who are sent more than a user may have at once.
     """
 
     def __init__(self) -> None:
         self.rows: dict[Owner, Row] = {}
         self.names: dict[tuple[str, bytes], Names] = {}
+        self.first: dict[Owner, tuple[int, int]] = {}
+        self.to_examine: set[Owner] = set()
         self._last: Names | None = None
         self._digest = b""
+        self._name_bytes = 0
 
-    def tell(self, project: str, record: Attributes, moment: int) -> None:
-        """Take in what was received of a user after all that was taken in before."""
+    def tell(self, project: str, record: Attributes, moment: int, place: tuple[int, int]) -> None:
+        """Take in what was received of a user after all that was taken in before.
+
+        Args:
+            project: whose user it is.
+            record: the attributes.
+            moment: when they were received.
+            place: the number of their entry in the group, and their place in it.
+        """
         if record.names is not self._last:
             # Of a table with a hundred users, the names are looked at once.
             self._last, self._digest = record.names, _digest(record.names)
+            self._name_bytes = sum(len(name.encode()) for name in record.names)
         self.names[project, self._digest] = record.names
         owner = (project, record.user_id)
         row = _row(owner, moment, moment, self._digest, _encode(record.values))
         before = self.rows.get(owner)
-        self.rows[owner] = row if before is None else self.merged(before, row)
+        if before is None:
+            if record.names:
+                self.first[owner] = place
+            self.rows[owner] = row
+            # As JSON, the values have at least as many bytes as they have.
+            size = self._name_bytes + len(row["attributes"])
+            if size > MAX_ATTRIBUTE_BYTES or len(record.names) > MAX_ATTRIBUTES:
+                self.to_examine.add(owner)
+        else:
+            self.to_examine.add(owner)
+            self.rows[owner] = self.merged(before, row)
 
     def merged(self, before: Row, told: Row) -> Row:
         """A user's row with that of a later time taken in."""
         owner = (told["project_id"], told["user_id"])
-        stands = self._profile(before).then(self._profile(told))
+        stands = self.profile(before).then(self.profile(told))
         digest = None if stands.names is None else _digest(stands.names)
         first = min(before["first_seen"], told["first_seen"])
         last = max(before["last_seen"], told["last_seen"])
         return _row(owner, first, last, digest, _encode(stands.values))
 
-    def _profile(self, row: Row) -> Profile:
+    def profile(self, row: Row) -> Profile:
+        """The attributes of a row."""
         names = None if row["names"] is None else self.names[row["project_id"], row["names"]]
         return _profile(row["attributes"], names)
 
@@ -105,40 +138,110 @@ class ProfileStatements:
 
     def __init__(self, database: Database) -> None:
         insert, bulk = database.insert, database.bulk
-        self._add_names = bulk(insert(t.attribute_names).on_conflict_do_nothing(), _NAMES)
+        add_names = insert(t.attribute_names).on_conflict_do_nothing()
+        self._add_names = bulk(add_names, _NAMES, every=False)
+        self._known_names: set[tuple[str, bytes]] = set()
         mark = mark_of(database.lane)
-        statement = insert(t.users).values(revision=literal_column("1"), mark=mark)
+        statement = insert(t.users).values(
+            revision=literal_column("1"), mark=mark, unchanged=_NOT_SAME
+        )
         kept, told = t.users.c, statement.excluded
         replaced = {**touched(told), "names": told.names, "attributes": told.attributes}
         replaced |= {"mark": told.mark}
         as_before = or_(kept.names == told.names, kept.attributes.is_(None))
+        same = case((kept.attributes == told.attributes, literal_column("1")), else_=_NOT_SAME)
         only_then = statement.on_conflict_do_update(
-            index_elements=_KEY, set_=replaced, where=as_before
-        )
+            index_elements=_KEY, set_={**replaced, "unchanged": same}, where=as_before
+        ).returning(kept.project_id, kept.user_id, kept.unchanged)
         always = statement.on_conflict_do_update(index_elements=_KEY, set_=replaced)
-        self._set = bulk(only_then, _ROW)
+        # It passes over the users of whom other attributes are stored: those are merged.
+        self._set = bulk(only_then, _ROW, every=False)
         self._replace = bulk(always, _ROW)
 
-    def write(self, connection: Connection, told: Told) -> None:
-        """Write what was told, in a transaction; other attributes of the users stay."""
+    def write(self, connection: Connection, told: Told) -> set[Owner]:
+        """Write what was told, in a transaction; other attributes of the users stay.
+
+        Returns:
+            The users of whom everything was stored as it is already.
+
+        Raises:
+            OverLimit: users would have more attributes than a user may have.
+        """
         if not told.rows:
-            return
-        # In one order for every group, so that two writers never wait for each other.
-        sets = [
-            {"project_id": project, "digest": digest, "names": _encode(told.names[project, digest])}
-            for project, digest in sorted(told.names)
-        ]
-        self._add_names.run(connection, sets)
+            return set()
+        self._write_names(connection, told)
         rows = [told.rows[owner] for owner in sorted(told.rows)]
-        if self._set.written(connection, rows) == len(rows):
-            return
-        for start in range(0, len(rows), READ_AT_ONCE):
-            merged = _with_what_is_kept(connection, told, rows[start : start + READ_AT_ONCE])
-            self._replace.run(connection, list(merged))
+        written = {
+            (project, user_id): int(unchanged)
+            for project, user_id, unchanged in self._set.returned(connection, rows)
+        }
+        same = {owner for owner, unchanged in written.items() if unchanged}
+        if len(written) == len(rows):
+            return same
+        others = [row for row in rows if _owner(row) not in written]
+        for start in range(0, len(others), READ_AT_ONCE):
+            some = others[start : start + READ_AT_ONCE]
+            merged, unchanged = _merge(connection, told, some)
+            if len(merged) < len(some):
+                raise IncompleteWrite("users: rows were neither written nor are there to be merged")
+            self._replace.run(connection, merged)
+            same |= unchanged
+        return same
+
+    def _write_names(self, connection: Connection, told: Told) -> None:
+        # In one order for every group, so that two writers never wait for each other.
+        sets = sorted(told.names)
+        rows = [
+            {"project_id": project, "digest": digest, "names": _encode(told.names[project, digest])}
+            for project, digest in sets
+        ]
+        self._add_names.run(connection, rows)
+        # A set that is there already is not inserted; only a query tells it from one that is lost.
+        unseen = [names for names in sets if names not in self._known_names]
+        if unseen:
+            c = t.attribute_names.c
+            pairs = tuple_(c.project_id, c.digest).in_(unseen)
+            there = connection.scalar(
+                select(func.count()).select_from(t.attribute_names).where(pairs)
+            )
+            check_count("INSERT INTO attribute_names", there or 0, len(unseen))
+            if len(self._known_names) > MAX_NAME_SETS:
+                self._known_names.clear()
+            self._known_names.update(unseen)
 
 
-def _with_what_is_kept(connection: Connection, told: Told, rows: Sequence[Row]) -> Iterator[Row]:
-    """Rows anew, for those users of whom other attributes are kept than those told."""
+def _owner(row: Row) -> Owner:
+    return row["project_id"], row["user_id"]
+
+
+def _merge(connection: Connection, told: Told, rows: Sequence[Row]) -> tuple[list[Row], set[Owner]]:
+    """Rows with what is stored of their users taken in, and the users of whom nothing changes."""
+    merged: list[Row] = []
+    same: set[Owner] = set()
+    over: set[Owner] = set()
+    wanted = {_owner(row): row for row in rows}
+    for before in stored_rows(connection, told, wanted):
+        owner = _owner(before)
+        row = told.merged(before, wanted[owner])
+        stands, stood = told.profile(row).mapping(), told.profile(before).mapping()
+        if exceeds(stood, stands):
+            over.add(owner)
+        if stands == stood:
+            same.add(owner)
+        merged.append(row)
+    if over:
+        raise OverLimit(over)
+    return merged, same
+
+
+def stored_rows(connection: Connection, told: Told, owners: Collection[Owner]) -> Iterator[Row]:
+    """The rows of users as they are stored; the names of their attributes are added to `told`.
+
+    Args:
+        connection: in a transaction that writes.
+        told: knows the names of attributes by digest.
+        owners: whose rows; those that do not exist are left out.
+    """
     kept, listed = t.users.c, t.attribute_names.c
     query = (
         select(
@@ -152,20 +255,19 @@ def _with_what_is_kept(connection: Connection, told: Told, rows: Sequence[Row]) 
         )
         .outerjoin_from(t.users, t.attribute_names, t.names_of_users)
         .where(
-            kept.project_id.in_({row["project_id"] for row in rows}),
-            kept.user_id.in_([row["user_id"] for row in rows]),
+            kept.project_id.in_({project for project, _ in owners}),
+            kept.user_id.in_([user_id for _, user_id in owners]),
         )
     )
     for found in connection.execute(query).mappings():
-        before = dict(found)
-        listed_names = before.pop("listed")
-        row = told.rows.get((before["project_id"], before["user_id"]))
-        if row is None or (row["names"] is not None and row["names"] == before["names"]):
+        row = dict(found)
+        listed_names = row.pop("listed")
+        if _owner(row) not in owners:
             continue
-        if before["names"] is not None:
+        if row["names"] is not None:
             names = msgspec.json.decode(listed_names, type=Names)
-            told.names[before["project_id"], before["names"]] = names
-        yield told.merged(before, row)
+            told.names[row["project_id"], row["names"]] = names
+        yield row
 
 
 def touched(told: Any) -> Row:

@@ -10,15 +10,13 @@ from uptake.store.records import (
     BatchRecord,
     DocumentRecord,
     Entry,
-    Erased,
     ImageRecord,
     KeptReceipt,
     ReceiptItem,
     Record,
-    Written,
-    WrittenDocument,
-    WrittenImage,
+    RequestError,
 )
+from uptake.store.written import Erased, Written, WrittenDocument, WrittenImage, duplicates_of
 
 
 def receipt_row(
@@ -38,6 +36,9 @@ def receipt_row(
         "items": _encode(receipt.items),
         "first_refused": first,
         "last_refused": last,
+        "duplicates": receipt.duplicates,
+        "status": receipt.status,
+        "code": receipt.code,
     }
 
 
@@ -45,6 +46,8 @@ def receipt_of(
     entry: Entry, written: Sequence[Written], erased: Collection[tuple[str, str]]
 ) -> KeptReceipt:
     """What became of an entry, after what was written of it, of all but users who were erased."""
+    if entry.error is not None:
+        return _receipt_of_error(entry, entry.error, erased)
     users: set[str] = set()
     refused: list[str] = []
     items: list[ReceiptItem] = []
@@ -77,6 +80,24 @@ def receipt_of(
         users.pop() if len(users) == 1 and not attributes else "",
         (*counted, *items),
         (min(refused), max(refused)) if refused else None,
+        sum(map(duplicates_of, entry.records, written)),
+    )
+
+
+def _receipt_of_error(
+    entry: Entry, error: RequestError, erased: Collection[tuple[str, str]]
+) -> KeptReceipt:
+    user_id = "" if (entry.project, error.user_id) in erased else error.user_id
+    return KeptReceipt(
+        entry.request_id,
+        entry.received_at,
+        entry.format,
+        entry.key_id,
+        user_id,
+        (),
+        None,
+        status=error.status,
+        code=error.code,
     )
 
 
@@ -86,7 +107,7 @@ def _size(record: Record) -> int:
 
 def _item(record: Record, stands: Written) -> ReceiptItem | None:
     """What is told of a record that was kept; nothing of attributes, which are counted."""
-    if isinstance(record, BatchRecord) and stands is None:
+    if isinstance(record, BatchRecord):
         return ReceiptItem("samples", record.received)
     if isinstance(record, ImageRecord) and isinstance(stands, WrittenImage):
         return ReceiptItem("image", 1, str(stands.image_id), repeated=not stands.new)
@@ -108,6 +129,9 @@ def receipt_from(row: dict[str, Any]) -> KeptReceipt:
         row["user_id"],
         _decode(row["items"]),
         None if first is None else (first, last),
+        row["duplicates"],
+        row["status"],
+        row["code"],
     )
 
 

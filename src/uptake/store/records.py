@@ -108,6 +108,20 @@ class DocumentRecord(Struct, frozen=True):
 Record = DocumentRecord | ImageRecord | BatchRecord | Attributes
 
 
+class RequestError(Struct, frozen=True):
+    """An error with which a request was answered before its items were looked at.
+
+    Attributes:
+        status: of HTTP.
+        code: of the problem.
+        user_id: the user its key is bound to; else "".
+    """
+
+    status: int
+    code: str
+    user_id: str = ""
+
+
 class Entry(Struct, frozen=True):
     """A submission in the form in which it is written: all of it or nothing.
 
@@ -117,6 +131,7 @@ class Entry(Struct, frozen=True):
         records: what to keep.
         rejections: the refusals.
         resolves: the rejection that this is the replay of, by its user and its id.
+        error: of a request without records and rejections, the reason.
     """
 
     project: str
@@ -127,29 +142,7 @@ class Entry(Struct, frozen=True):
     format: str = ""
     key_id: str = ""
     resolves: tuple[str, str] | None = None
-
-
-class WrittenDocument(Struct, frozen=True):
-    """What stands under an upload id now: `digest` is that of whoever came first."""
-
-    digest: bytes | None
-    new: bool
-
-
-class Erased(Struct, frozen=True):
-    """Nothing stands there: the user was erased, and is not let in again."""
-
-
-class WrittenImage(Struct, frozen=True):
-    """Number and name under which an image stands now."""
-
-    image_id: int
-    name: str
-    new: bool
-
-
-Written = WrittenDocument | WrittenImage | Erased | None
-"""What a store tells of a record it has written; nothing for samples and attributes."""
+    error: RequestError | None = None
 
 
 class User(Struct, frozen=True):
@@ -252,6 +245,9 @@ class KeptReceipt(Struct, frozen=True):
         user_id: whom it is about, where that is one user; else "".
         items: the accepted ones.
         refused: the ids of the first and the last of its rejections, which lie between them.
+        duplicates: items that changed nothing, because they were stored already.
+        status, code: of the error that the request was answered with before its items were looked
+            at; else 0 and "".
     """
 
     request_id: str
@@ -261,6 +257,9 @@ class KeptReceipt(Struct, frozen=True):
     user_id: str
     items: tuple[ReceiptItem, ...]
     refused: tuple[str, str] | None
+    duplicates: int = 0
+    status: int = 0
+    code: str = ""
 
 
 class Rate(Struct, frozen=True):

@@ -6,11 +6,11 @@ from typing import Any
 import msgspec
 import sqlalchemy
 from msgspec.structs import replace
-from sqlalchemy import case, delete, select, update
+from sqlalchemy import case, select, update
 
 from uptake.store import tables as t
 from uptake.store.base import AlreadyExists
-from uptake.store.database import Database
+from uptake.store.database import Database, delete_all, may_touch_none, update_all
 from uptake.store.records import (
     FIRST_VERSION,
     DocumentType,
@@ -71,16 +71,18 @@ class SqlRegistry(Database):
 
     def revoke_key(self, key_id: str, moment: int) -> bool:
         """See `Registry.revoke_key`."""
-        query = update(t.keys).where(t.keys.c.id == key_id).values(revoked_at=moment)
         with self.writing() as connection:
-            return connection.execute(query).rowcount > 0
+            return (
+                update_all(connection, t.keys, [t.keys.c.id == key_id], {"revoked_at": moment}) > 0
+            )
 
     def put_type(self, project: str, document_type: DocumentType) -> DocumentType:
         """See `Registry.put_type`."""
         key = {"project_id": project, "name": document_type.name}
         told = {"schema": document_type.schema, "created_at": document_type.created_at}
         register = self.insert(t.document_types).values(**key, **told, version=FIRST_VERSION)
-        register = register.on_conflict_do_nothing().returning(t.document_types.c.name)
+        register = may_touch_none(register.on_conflict_do_nothing())
+        register = register.returning(t.document_types.c.name)
         with self.writing() as connection:
             new = connection.scalar(register) is not None
             # Locked, so that of two writers the second counts on from what the first has made.
@@ -149,7 +151,7 @@ class SqlRegistry(Database):
         """See `Registry.put_retention`."""
         rows = [msgspec.structs.asdict(rule) | {"project_id": project} for rule in rules]
         with self.writing() as connection:
-            connection.execute(delete(t.retention_rules).filter_by(project_id=project))
+            delete_all(connection, t.retention_rules, t.retention_rules.c.project_id == project)
             if rows:
                 connection.execute(self.insert(t.retention_rules), rows)
 

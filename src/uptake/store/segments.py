@@ -1,9 +1,9 @@
 """Segments by name, on SQL."""
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 
 from uptake.store import tables as t
-from uptake.store.database import Database
+from uptake.store.database import Database, delete_all
 from uptake.store.segment_records import Segment
 
 _SEGMENT = [t.segments.c[name] for name in Segment.__struct_fields__]
@@ -46,6 +46,5 @@ class SqlSegments(Database):
     def delete_segment(self, project: str, name: str) -> bool:
         """See `Registry.delete_segment`."""
         s = t.segments.c
-        statement = delete(t.segments).where(s.project_id == project, s.name == name)
         with self.writing() as connection:
-            return connection.execute(statement).rowcount > 0
+            return delete_all(connection, t.segments, s.project_id == project, s.name == name) > 0

@@ -4,15 +4,23 @@ from collections.abc import Sequence
 
 from sqlalchemy import Engine
 
+from uptake.store.attribute_admission import NearLimit, examine
+from uptake.store.attribute_limits import OverLimit
+from uptake.store.base import StoreUnavailable
 from uptake.store.changes import ChangeReads
 from uptake.store.erasing import Erasing, Tombstones
 from uptake.store.expiry import Expiring
 from uptake.store.listing import Listing
 from uptake.store.reads import Reads
-from uptake.store.records import Entry, Written
+from uptake.store.records import Entry
 from uptake.store.registry import SqlRegistry
 from uptake.store.segments import SqlSegments
 from uptake.store.writes import Group, Statements, write
+from uptake.store.written import Written
+
+ATTEMPTS = 5
+"""How often a group is written whose users turn out to be near the limits of attributes: once is
+enough, unless others create the same users at the same time."""
 
 
 class SqlStore(Reads, Listing, ChangeReads, Erasing, Expiring, SqlSegments, SqlRegistry):
@@ -22,13 +30,26 @@ class SqlStore(Reads, Listing, ChangeReads, Erasing, Expiring, SqlSegments, SqlR
         super().__init__(engine)
         self._statements = Statements(self)
         self._tombstones = Tombstones()
+        self._near_limit = NearLimit()
 
     def commit(self, entries: Sequence[Entry]) -> list[tuple[Written, ...]]:
         """See `Items.commit`."""
+        for _ in range(ATTEMPTS):
+            try:
+                return self._commit(entries)
+            except OverLimit as found:
+                self._near_limit.add(found.owners)
+        raise StoreUnavailable("users' attributes change faster than they can be looked at")
+
+    def _commit(self, entries: Sequence[Entry]) -> list[tuple[Written, ...]]:
         group = Group(entries)
         with self.writing() as connection:
             changes = self.tombstone_changes(connection, {entry.project for entry in entries})
             erased = self._tombstones.among(connection, entries, changes)
             if erased:
                 group = Group(entries, erased)
-            return write(connection, self._statements, group)
+            owners = self._near_limit.among(group.told)
+            admission = examine(connection, entries, group.told, owners, erased)
+            if admission.refused:
+                group = Group(entries, erased, admission.refused)
+            return write(connection, self._statements, group, admission)

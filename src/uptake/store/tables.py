@@ -118,6 +118,8 @@ users = Table(
     # Values as a JSON array in the order of a set of names; or, `names` being NULL, a JSON object.
     Column("names", LargeBinary),
     Column("attributes", LargeBinary),
+    # Whether the attributes that were received last had been stored already, all of them: 1 or 0.
+    Column("unchanged", SmallInteger, nullable=False, server_default="0"),
     # Every sync replaces every row: with room for it on the same page no index is touched, and the
     # table is a third of the size (measured).
     postgresql_with={"fillfactor": 50},
@@ -165,6 +167,8 @@ sample_batches = Table(
     Column("received_at", BigInteger, nullable=False),
     Column("mark", BigInteger, nullable=False),
     Column("columns", LargeBinary, nullable=False),
+    # How often it was received again.
+    Column("repeats", Integer, nullable=False, server_default="0"),
     Index("sample_batches_by_mark", "project_id", "mark"),
 )
 
@@ -266,6 +270,11 @@ receipts = Table(
     Column("items", LargeBinary, nullable=False),
     Column("first_refused", String),
     Column("last_refused", String),
+    # Items that changed nothing, because they were stored already.
+    Column("duplicates", Integer, nullable=False, server_default="0"),
+    # Of a request that was answered with an error before its items were looked at; else 0 and "".
+    Column("status", SmallInteger, nullable=False, server_default="0"),
+    Column("code", String, nullable=False, server_default=""),
     Index(
         "receipts_by_user",
         "project_id",

@@ -41,11 +41,19 @@ class UnnestedRows:
         names: the names of a row's values; the statement's own constants are not among them.
         dialect: whose SQL it becomes.
         key: names by which rows are the same; of those, one statement can write only one.
+        every: whether each row must be inserted or changed.
     """
 
     def __init__(
-        self, statement: Any, names: Sequence[str], dialect: Dialect, key: Sequence[str]
+        self,
+        statement: Any,
+        names: Sequence[str],
+        dialect: Dialect,
+        key: Sequence[str],
+        *,
+        every: bool,
     ) -> None:
+        self._every = every
         compiled = statement.compile(dialect=dialect, column_keys=list(names))
         self._kinds = [_kind(compiled.binds[name].type) for name in names]
         self._statement = _unnested(compiled, names, self._kinds).encode()
@@ -56,10 +64,6 @@ class UnnestedRows:
     def run(self, connection: Connection, rows: Sequence[Row]) -> None:
         """See `Rows.run`."""
         self._send(connection, rows)
-
-    def written(self, connection: Connection, rows: Sequence[Row]) -> int:
-        """See `Rows.written`."""
-        return sum(result.command_tuples or 0 for result in self._results(connection, rows))
 
     def returned(self, connection: Connection, rows: Sequence[Row]) -> list[tuple[Any, ...]]:
         """See `Rows.returned`."""
@@ -81,7 +85,8 @@ class UnnestedRows:
         for wave in _waves(rows, self._key) if self._key else [rows]:
             for portion in self._portions(list(map(self._pick, wave))):
                 values = map(array, self._kinds, zip(*portion, strict=True))
-                pipeline.send(self._statement, list(values))
+                meant = len(portion) if self._every else 0
+                pipeline.send(self._statement, list(values), rows=meant)
                 sent += 1
         return sent
 

@@ -4,17 +4,18 @@ Everything that a user's row orders is written after that row, whose upsert lock
 with many writers, entries of one user wait for each other there, and those of others do not.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, bindparam, literal_column, select, update
+from sqlalchemy import Connection, Table, bindparam, literal_column, select
 
 from uptake.model.items import Attributes
 from uptake.store import tables as t
+from uptake.store.attribute_admission import EVERYTHING, Admission
 from uptake.store.changes import ChangeLog
-from uptake.store.database import Database, Row
+from uptake.store.database import Database, Row, update_all
 from uptake.store.images import ImageStatements
 from uptake.store.marks import mark_of, next_number
 from uptake.store.profiles import ProfileStatements, Told, touched
@@ -23,13 +24,11 @@ from uptake.store.records import (
     BatchRecord,
     DocumentRecord,
     Entry,
-    Erased,
     ImageRecord,
     Record,
     RejectionRecord,
-    Written,
-    WrittenDocument,
 )
+from uptake.store.written import Erased, Unchanged, Written, WrittenDocument
 
 SEQUENCE_BITS = 16
 """A batch's sequence is its user's revision, then its place in the group in this many bits."""
@@ -48,24 +47,34 @@ class Statements:
         insert, bulk = database.insert, database.bulk
         self.many_writers = database.many_writers
         self.lane = database.lane
+        self.settle = database.settle
         self.mark = mark = mark_of(database.lane)
         self.begin = bulk(next_number(insert), ("lane", "number"))
-        add_upload = insert(t.uploads).on_conflict_do_nothing()
-        add_document = insert(t.documents).values(mark=mark).on_conflict_do_nothing()
+        add_document = insert(t.documents).values(mark=mark)
+        claim = insert(t.uploads).on_conflict_do_nothing()
         batch = (*_KEY, *_BATCH, "received_at", "of_project", "of_user", "place")
         same_batch = (*_KEY, "metric", "digest")
-        claim = add_upload.returning(t.uploads.c.project_id, t.uploads.c.upload_id)
+        claim = claim.returning(t.uploads.c.project_id, t.uploads.c.upload_id)
         self.touch_users = bulk(_upsert_user(insert, mark), (*_KEY, *_SEEN))
         self.profiles = ProfileStatements(database)
         self.changes = ChangeLog(database)
-        self.add_batches = bulk(_upsert_batch(insert, mark), batch, same_batch)
-        self.claim_uploads = bulk(claim, (*_KEY, "upload_id", "digest"))
-        self.add_uploads = bulk(add_upload, (*_KEY, "upload_id", "digest"))
-        self.add_documents = bulk(add_document, (*_KEY, *_DOCUMENT, "received_at"))
+        batches = t.sample_batches.c
+        add_batch = _upsert_batch(insert, mark).returning(batches.sequence, batches.repeats)
+        self.add_batches = bulk(add_batch, batch, same_batch)
+        upload, document = (*_KEY, "upload_id", "digest"), (*_KEY, *_DOCUMENT, "received_at")
+        self.claim_uploads = bulk(claim, upload, every=False)
+        self.add_uploads = bulk(_or_as_it_is(insert(t.uploads), t.uploads), upload)
+        self.add_documents = bulk(_or_as_it_is(add_document, t.documents), document)
         rejection = [column.name for column in t.rejections.columns if column.name != "mark"]
         self.add_rejections = bulk(insert(t.rejections).values(mark=mark), rejection)
-        self.add_receipts = bulk(insert(t.receipts).on_conflict_do_nothing(), _RECEIPT)
+        self.add_receipts = bulk(_or_as_it_is(insert(t.receipts), t.receipts), _RECEIPT)
         self.images = ImageStatements(database)
+
+
+def _or_as_it_is(statement: Any, table: Table) -> Any:
+    """An insert that leaves a row as it is whose key is taken, and counts it as written."""
+    key = [column.name for column in table.primary_key]
+    return statement.on_conflict_do_update(index_elements=key, set_={key[0]: table.c[key[0]]})
 
 
 def _upsert_user(insert: Any, mark: Any) -> Any:
@@ -85,13 +94,16 @@ def _upsert_batch(insert: Any, mark: Any) -> Any:
         .scalar_subquery()
     )
     statement = insert(t.sample_batches).values(
-        sequence=revision * (1 << SEQUENCE_BITS) + bindparam("place"), mark=mark
+        sequence=revision * (1 << SEQUENCE_BITS) + bindparam("place"),
+        repeats=literal_column("0"),
+        mark=mark,
     )
     return statement.on_conflict_do_update(
         index_elements=["project_id", "user_id", "metric", "digest"],
         set_={
             "sequence": statement.excluded.sequence,
             "received_at": statement.excluded.received_at,
+            "repeats": t.sample_batches.c.repeats + literal_column("1"),
             "mark": statement.excluded.mark,
         },
     )
@@ -103,15 +115,22 @@ class Group:
     Args:
         entries: in the order in which they are to be written.
         erased: project and id of users of whom nothing is written.
+        refused: by their numbers, entries of which nothing is written, and what to return for them.
 
     Attributes:
         to_tell: the records of which there is something to tell, each after the number of its
             entry and its place in it.
     """
 
-    def __init__(self, entries: Sequence[Entry], erased: Collection[tuple[str, str]] = ()) -> None:
+    def __init__(
+        self,
+        entries: Sequence[Entry],
+        erased: Collection[tuple[str, str]] = (),
+        refused: Mapping[int, tuple[Written, ...]] | None = None,
+    ) -> None:
         self.entries = entries
         self.erased = erased
+        self.refused = refused or {}
         self.users: dict[tuple[str, str], Row] = {}
         self.told = Told()
         self.batches: list[Row] = []
@@ -119,25 +138,29 @@ class Group:
         self.documents: list[Row] = []
         self.rejections: list[Row] = []
         self.to_tell: list[tuple[int, int, Record]] = []
+        self.batch_places: list[tuple[int, int]] = []
         for number, entry in enumerate(entries):
+            if number in self.refused:
+                continue
             for place, record in enumerate(entry.records):
                 gone = self.is_erased(entry, record.user_id)
                 if gone or isinstance(record, DocumentRecord | ImageRecord):
                     self.to_tell.append((number, place, record))
                 if not gone:
-                    self._add(entry, record)
+                    self._add(entry, record, (number, place))
             for rejection in entry.rejections:
                 self.reject(entry, rejection)
 
-    def _add(self, entry: Entry, record: Record) -> None:
+    def _add(self, entry: Entry, record: Record, place: tuple[int, int]) -> None:
         if isinstance(record, Attributes):
-            self.told.tell(entry.project, record, entry.received_at)
+            self.told.tell(entry.project, record, entry.received_at, place)
         elif isinstance(record, BatchRecord):
             row = self._touch(entry, record.user_id)
             row |= {name: getattr(record, name) for name in _BATCH}
             row |= {"of_project": entry.project, "of_user": record.user_id}
             row |= {"place": len(self.batches), "received_at": entry.received_at}
             self.batches.append(row)
+            self.batch_places.append(place)
         elif isinstance(record, ImageRecord):
             self._touch(entry, record.user_id)
         elif record.digest is None:
@@ -195,9 +218,20 @@ class Group:
 
 
 def write(
-    connection: Connection, statements: Statements, group: Group
+    connection: Connection, statements: Statements, group: Group, admission: Admission = EVERYTHING
 ) -> list[tuple[Written, ...]]:
-    """Write a group; what stands now for each record of its entries."""
+    """Write a group; what stands now for each record of its entries.
+
+    Args:
+        connection: in a transaction that writes.
+        statements: of its database.
+        group: without the entries that `admission` refuses.
+        admission: what was found of users near the limits of attributes.
+
+    Raises:
+        OverLimit: there are more such users.
+        IncompleteWrite: the database has dropped a row.
+    """
     statements.begin.run(connection, [{"lane": statements.lane, "number": 1}])
     claims = iter(list(_claim_uploads(connection, statements, group)))
     if statements.many_writers and group.users:
@@ -206,8 +240,7 @@ def write(
         for owner, row in group.told.rows.items():
             group.users.setdefault(owner, {name: row[name] for name in (*_KEY, *_SEEN)})
     statements.touch_users.run(connection, [group.users[key] for key in sorted(group.users)])
-    statements.profiles.write(connection, group.told)
-    statements.add_batches.run(connection, group.batches)
+    same = statements.profiles.write(connection, group.told)
     statements.add_uploads.run(connection, group.uploads)
     statements.add_documents.run(connection, group.documents)
     statements.add_rejections.run(connection, group.rejections)
@@ -224,12 +257,20 @@ def write(
     for (number, place, _), image in zip(images, stand, strict=True):
         written[number][place] = image
     _resolve(connection, statements, group)
-    outcomes = [tuple(row) for row in written]
+    unchanged = admission.unchanged | _unchanged(connection, statements, group)
+    first = group.told.first
+    unchanged |= {first[owner] for owner in same - admission.examined if owner in first}
+    for number, place in unchanged:
+        written[number][place] = _UNCHANGED
+    # Nothing is committed before all of it is known to be written.
+    statements.settle(connection)
+    outcomes = [group.refused.get(number) or tuple(row) for number, row in enumerate(written)]
     statements.add_receipts.run(
         connection,
         [
             receipt_row(entry, outcome, place, group.erased)
             for place, (entry, outcome) in enumerate(zip(group.entries, outcomes, strict=True))
+            if place not in group.refused
         ],
     )
     statements.changes.write(connection, group.owners)
@@ -238,18 +279,34 @@ def write(
 
 _NEW_DOCUMENT = WrittenDocument(None, new=True)
 _ERASED = Erased()
+_UNCHANGED = Unchanged()
+
+
+def _unchanged(
+    connection: Connection, statements: Statements, group: Group
+) -> set[tuple[int, int]]:
+    """Write the batches of a group; number and place of those that were there already."""
+    unchanged = set()
+    for sequence, repeats in statements.add_batches.returned(connection, group.batches):
+        if int(repeats):
+            place = int(sequence) % (1 << SEQUENCE_BITS)
+            unchanged.add(group.batch_places[place])
+    return unchanged
 
 
 def _resolve(connection: Connection, statements: Statements, group: Group) -> None:
     """Note which rejections the entries of a group are the replay of."""
-    for entry in group.entries:
-        if entry.resolves is not None:
+    for number, entry in enumerate(group.entries):
+        if entry.resolves is not None and number not in group.refused:
             user_id, rejection_id = entry.resolves
-            connection.execute(
-                update(t.rejections)
-                .filter_by(project_id=entry.project, user_id=user_id, rejection_id=rejection_id)
-                .values(resolved_by=entry.request_id, mark=statements.mark)
-            )
+            r = t.rejections.c
+            this = [
+                r.project_id == entry.project,
+                r.user_id == user_id,
+                r.rejection_id == rejection_id,
+            ]
+            values = {"resolved_by": entry.request_id, "mark": statements.mark}
+            update_all(connection, t.rejections, this, values)
 
 
 def _claim_uploads(
@@ -285,7 +342,9 @@ def _claim_uploads(
 
 def _digest_of(connection: Connection, project: str, upload_id: str) -> bytes | None:
     query = select(t.uploads.c.digest).filter_by(project_id=project, upload_id=upload_id)
-    return connection.scalar(query)
+    # There must be one, or its insert was dropped: `scalar_one` says so.
+    digest: bytes | None = connection.execute(query).scalar_one()
+    return digest
 
 
 def _upload(entry: Entry, record: DocumentRecord) -> Row:

@@ -1,7 +1,8 @@
 """From Ptengine's matrix to attributes, a row at a time."""
 
 import re
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated
 
 import msgspec
 
@@ -38,27 +39,42 @@ _MINUS_ZERO = re.compile(rb"[\[,\s]-0[\],\s]")
 _strings = msgspec.json.Decoder(_Strings)
 _whole = msgspec.json.Decoder(_Whole)
 _scalars = msgspec.json.Decoder(_Scalars)
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_list = msgspec.json.Decoder(list[msgspec.Raw])
+_string = msgspec.json.Decoder(str)
 
 
-class Unacceptable(ValueError):
-    """The first thing that is wrong with a request; the message names the place."""
+Place = tuple[str | int, ...]
 
-    def __init__(self, place: str, reason: str) -> None:
-        super().__init__(f"{place}: {reason}" if place else reason)
+
+class Faults:
+    """Everything that is wrong with a request, in the order in which it is found."""
+
+    def __init__(self) -> None:
+        self.found: list[Fault] = []
+
+    def add(self, place: Place, reason: str) -> None:
+        """Note a fault; its message begins with the place, as `values[3][1]`."""
+        prefix = f"{place_text(place)}: " if place else ""
+        self.found.append(Fault("unacceptable", prefix + reason, place))
+
+
+def place_text(place: Place) -> str:
+    """A place as the page writes it: `values[3][1]`."""
+    first, *rest = place
+    return f"{first}" + "".join(f"[{part}]" for part in rest)
 
 
 def decode(request: WireRequest) -> Submission:
-    """The attributes of every row, or the reason why none of them is taken."""
+    """The attributes of every row, or every reason why none of them is taken."""
     at_once = _decode_sound(request.body)
     if at_once is not None:
         return at_once
-    try:
-        names, rows = _read_scalars(request.body)
-        _check_names(names)
-        _check_rows(names, rows)
-    except Unacceptable as reason:
-        return refused([Fault("unacceptable", str(reason))], request.body)
-    return _submission(names, rows)
+    faults = Faults()
+    names, rows = _read(request.body, faults)
+    if faults.found:
+        return refused(faults.found, request.body)
+    return _submission(names, rows, request.body)
 
 
 def _decode_sound(body: bytes) -> Submission | None:
@@ -74,7 +90,7 @@ def _decode_sound(body: bytes) -> Submission | None:
     if not all(map(len(names).__eq__, map(len, rows))):
         return None
     user_at = names.index(USER_ID)
-    return _submission(names, rows) if all(row[user_at] for row in rows) else None
+    return _submission(names, rows, body) if all(row[user_at] for row in rows) else None
 
 
 def _read_sound(body: bytes) -> tuple[list[str], list[list[str]]]:
@@ -103,100 +119,146 @@ def _text_of(value: int | bool) -> str:  # noqa: FBT001
     return text
 
 
-def _submission(names: list[str], rows: list[list[str]]) -> Submission:
+def _submission(names: list[str], rows: list[list[str]], body: bytes) -> Submission:
     user_at = names.index(USER_ID)
     others = (*names[:user_at], *names[user_at + 1 :])
-    return Submission(tuple([Attributes(row.pop(user_at), others, row) for row in rows]))
+    items = tuple([Attributes(row.pop(user_at), others, row) for row in rows])
+    return Submission(items, raw=body)
 
 
-def _check_names(names: list[str]) -> None:
-    for i, name in enumerate(names):
-        if not name or len(name) > MAX_NAME:
-            raise Unacceptable(f"field_name[{i}]", f"a name has 1 to {MAX_NAME} characters")
-        if "\0" in name:
-            raise Unacceptable(f"field_name[{i}]", "a name must not contain a NUL character")
-    if USER_ID not in names:
-        raise Unacceptable("field_name", "lacks user_id")
-    if len(names) > MAX_FIELDS:
-        raise Unacceptable("field_name", f"{len(names)} names, at most {MAX_FIELDS} are taken")
-    if len(set(names)) < len(names):
-        twice = next(i for i, name in enumerate(names) if name in names[:i])
-        raise Unacceptable(f"field_name[{twice}]", "repeats a name")
-
-
-def _check_rows(names: list[str], rows: list[list[str]]) -> None:
-    if not rows:
-        raise Unacceptable("values", "is empty")
-    if len(rows) > MAX_ROWS:
-        raise Unacceptable("values", f"{len(rows)} rows, at most {MAX_ROWS} are taken")
-    user_at = names.index(USER_ID)
-    for i, row in enumerate(rows):
-        if len(row) != len(names):
-            reason = f"has {len(row)} values, field_name has {len(names)} names"
-            raise Unacceptable(f"values[{i}]", reason)
-        if not row[user_at]:
-            raise Unacceptable(f"values[{i}][{user_at}]", "the user_id is empty")
-        if max(map(len, row)) > MAX_VALUE:
-            long = next(k for k, value in enumerate(row) if len(value) > MAX_VALUE)
-            raise Unacceptable(f"values[{i}][{long}]", f"over {MAX_VALUE} characters")
-        held = next((k for k, value in enumerate(row) if "\0" in value), None)
-        if held is not None:
-            raise Unacceptable(f"values[{i}][{held}]", "must not contain a NUL character")
-
-
-def _read_scalars(body: bytes) -> tuple[list[str], list[list[str]]]:
+def _read(body: bytes, faults: Faults) -> tuple[list[str], list[list[str]]]:
     """Names and values of a request, as far as they can be read."""
     try:
-        upload = _scalars.decode(body)
+        members = _members.decode(body)
     except MALFORMED:
-        _explain(body)
-        raise Unacceptable("", "the body cannot be read") from None
-    rows = [
-        [_text(value, f"values[{i}][{k}]") for k, value in enumerate(row)]
-        for i, row in enumerate(upload.values)
+        faults.add((), _not_an_object(body))
+        return [], []
+    names = _names(members, faults)
+    rows = _rows(members, names, faults)
+    if not faults.found:
+        _check_readable(body, faults)
+    return names or [], rows
+
+
+def _not_an_object(body: bytes) -> str:
+    try:
+        parse(body)
+    except ValueError as error:
+        return f"the body is not JSON: {error}"
+    return "the body must be a JSON object"
+
+
+def _check_readable(body: bytes, faults: Faults) -> None:
+    """A member that stands twice counts as the last one, but each of them must be readable."""
+    try:
+        _scalars.decode(body)
+    except MALFORMED:
+        faults.add((), "the body cannot be read")
+
+
+def _elements(raw: msgspec.Raw) -> list[msgspec.Raw] | None:
+    """The elements of a list; None of what is none."""
+    try:
+        return _list.decode(raw)
+    except MALFORMED:
+        return None
+
+
+def _names(members: Mapping[str, msgspec.Raw], faults: Faults) -> list[str] | None:
+    """The names of the columns; None where they cannot be told."""
+    if "field_name" not in members:
+        faults.add((), "field_name is missing")
+        return None
+    elements = _elements(members["field_name"])
+    if elements is None:
+        faults.add(("field_name",), "must be a list of strings")
+        return None
+    names = [_name(element, i, faults) for i, element in enumerate(elements[: MAX_FIELDS + 1])]
+    if len(elements) > MAX_FIELDS:
+        faults.add(("field_name",), f"{len(elements)} names, at most {MAX_FIELDS} are taken")
+        return None
+    if USER_ID not in names:
+        faults.add(("field_name",), f"lacks {USER_ID}")
+    seen: set[str] = set()
+    for i, name in enumerate(names):
+        if name in seen:
+            faults.add(("field_name", i), "repeats a name")
+        seen |= {name} - {""}
+    return names
+
+
+def _name(element: msgspec.Raw, i: int, faults: Faults) -> str:
+    """A name; "" in place of what is none."""
+    place = ("field_name", i)
+    try:
+        name = _string.decode(element)
+    except msgspec.ValidationError:
+        faults.add(place, "must be a string")
+        return ""
+    except MALFORMED as error:
+        faults.add(place, f"malformed string: {json_reason(error)}")
+        return ""
+    if not name or len(name) > MAX_NAME:
+        faults.add(place, f"a name has 1 to {MAX_NAME} characters")
+    if "\0" in name:
+        faults.add(place, "a name must not contain a NUL character")
+    return name
+
+
+def _rows(
+    members: Mapping[str, msgspec.Raw], names: list[str] | None, faults: Faults
+) -> list[list[str]]:
+    if "values" not in members:
+        faults.add((), "values is missing")
+        return []
+    rows = _elements(members["values"])
+    if rows is None:
+        faults.add(("values",), "must be a list of lists")
+        return []
+    if not rows:
+        faults.add(("values",), "is empty")
+    if len(rows) > MAX_ROWS:
+        faults.add(("values",), f"{len(rows)} rows, at most {MAX_ROWS} are taken")
+    # Of rows and values that are too many, no more are looked at: a body has room for a million.
+    return [_row(row, i, names, faults) for i, row in enumerate(rows[:MAX_ROWS])]
+
+
+def _row(raw: msgspec.Raw, i: int, names: list[str] | None, faults: Faults) -> list[str]:
+    elements = _elements(raw)
+    if elements is None:
+        faults.add(("values", i), "must be a list")
+        return []
+    if names is not None and len(elements) != len(names):
+        reason = f"has {len(elements)} values, field_name has {len(names)} names"
+        faults.add(("values", i), reason)
+    user_at = names.index(USER_ID) if names is not None and USER_ID in names else None
+    return [
+        _value(element, ("values", i, k), faults, is_user_id=k == user_at)
+        for k, element in enumerate(elements[:MAX_FIELDS])
     ]
-    return upload.field_name, rows
 
 
-def _text(raw: msgspec.Raw, place: str) -> str:
+def _value(raw: msgspec.Raw, place: Place, faults: Faults, *, is_user_id: bool) -> str:
     """A value as text: strings as they are, numbers and booleans as their JSON text."""
     text = bytes(raw)
     if text[:1] == b'"':
         try:
-            return str(msgspec.json.decode(text, type=str))
+            value = _string.decode(text)
         except MALFORMED as error:
-            raise Unacceptable(place, f"malformed string: {json_reason(error)}") from None
-    if text[:1] in (b"{", b"["):
-        raise Unacceptable(place, "must be a string, a number or a boolean")
-    if text == b"null":
-        raise Unacceptable(place, 'must not be null; use "" for an empty value')
-    return text.decode("ascii")
-
-
-def _explain(body: bytes) -> None:
-    """Say what keeps a body from being names and rows of scalars.
-
-    Raises:
-        Unacceptable: for everything that it finds.
-    """
-    try:
-        content = parse(body)
-    except ValueError as error:
-        raise Unacceptable("", f"the body is not JSON: {error}") from None
-    if not isinstance(content, dict):
-        raise Unacceptable("", "the body must be a JSON object")
-    _explain_list(content, "field_name", "a list of strings")
-    for i, name in enumerate(content["field_name"]):
-        if not isinstance(name, str):
-            raise Unacceptable(f"field_name[{i}]", "must be a string")
-    _explain_list(content, "values", "a list of lists")
-    for i, row in enumerate(content["values"]):
-        if not isinstance(row, list):
-            raise Unacceptable(f"values[{i}]", "must be a list")
-
-
-def _explain_list(content: dict[str, Any], name: str, what: str) -> None:
-    if name not in content:
-        raise Unacceptable("", f"{name} is missing")
-    if not isinstance(content[name], list):
-        raise Unacceptable(name, f"must be {what}")
+            faults.add(place, f"malformed string: {json_reason(error)}")
+            return ""
+    elif text[:1] in (b"{", b"["):
+        faults.add(place, "must be a string, a number or a boolean")
+        return ""
+    elif text == b"null":
+        faults.add(place, 'must not be null; use "" for an empty value')
+        return ""
+    else:
+        value = text.decode("ascii")
+    if is_user_id and not value:
+        faults.add(place, "the user_id is empty")
+    if len(value) > MAX_VALUE:
+        faults.add(place, f"over {MAX_VALUE} characters")
+    if "\0" in value:
+        faults.add(place, "must not contain a NUL character")
+    return value

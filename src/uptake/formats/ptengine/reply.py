@@ -5,14 +5,22 @@ from uptake.formats.ptengine.wire import Answer
 from uptake.model.clock import MICROSECONDS
 from uptake.model.problems import Problem
 from uptake.model.receipt import Receipt
+from uptake.model.submission import Fault
 
 
 def reply(receipt: Receipt, request: WireRequest) -> WireReply:
     """200 `Success`, or 400 with the reason."""
     seconds = receipt.received_at // MICROSECONDS
     for refusal in receipt.refusals:
-        return answer(400, Answer(refusal.faults[0].message, seconds))
+        return answer(400, Answer(_reason(refusal.faults[0]), seconds))
     return answer(200, Answer("Success", seconds))
+
+
+def _reason(fault: Fault) -> str:
+    """The reason; one that was found as the rows were stored does not name its row yet."""
+    if fault.place[:1] == ("items",):
+        return f"values[{fault.place[1]}]: {fault.message}"
+    return fault.message
 
 
 def refuse(problem: Problem, request: WireRequest) -> WireReply:

@@ -36,13 +36,16 @@ def decode(request: WireRequest) -> Submission:
     Raises:
         Problem: `TOO_LARGE`, when the image alone is larger than `IMAGE_LIMIT`.
     """
-    user_id = request.path["user-id"]
+    user_id, faults, content = request.path["user-id"], [], b""
     if not _USER_ID.fullmatch(user_id) or int(user_id) > MAX_USER_NUMBER:
-        return refused([Fault("invalid_user_id", "Invalid URL parameters")], request.body)
+        faults.append(Fault("invalid_user_id", "Invalid URL parameters"))
+        user_id = ""
     try:
         content = _file_of(request)
     except _NoImage as reason:
-        return refused([Fault("no_image", str(reason))], request.body, user_id)
+        faults.append(Fault("no_image", str(reason)))
+    if faults:
+        return refused(faults, request.body, user_id)
     if len(content) > IMAGE_LIMIT:
         raise Problem(Kinds.TOO_LARGE, f"The image is over {IMAGE_LIMIT // 1024**2} MiB")
     return Submission(items=(Image(user_id, content),))

@@ -6,6 +6,7 @@ from litestar import get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import Parameter, QueryParameter
 
+from uptake.formats import ENDPOINTS
 from uptake.formats.base import JSON_LIMIT, WireRequest
 from uptake.http.access import About, Permission, permit_users, user_in_query
 from uptake.http.address import public_url
@@ -36,6 +37,11 @@ from uptake.wiring import Services
 LIST = Permission("data:read", About.USER_IN_QUERY)
 REPLAY = Permission("admin", About.OWNER)
 REPLAY_LIST = Permission("admin", About.USER_IN_QUERY)
+
+ADMIN = "admin"
+"""The scope that reads, in the default project, the receipts of requests without a known key."""
+
+_UNAUTHORIZED = Kinds.UNAUTHORIZED.value.code
 
 REPLAYED_AT_ONCE = 100
 """Rejections tried again in one request, unless it asks for fewer."""
@@ -121,12 +127,21 @@ def refusal_routes(services: Services, executors: Executors) -> list[HTTPRouteHa
         """Of every item, whatever its endpoint could say; by the `X-Request-Id` of its answer."""
         key = key_of(request)
         found = await reads.ask(
-            request, rejections.receipts, store, key.project, sound_id(request_id)
+            request, rejections.receipts, store, key.project, sound_id(request_id), _status_of
         )
         permit_users(key, [outcomes.user_id for outcomes in found.submissions])
+        # A sender without a known key may have meant any project.
+        stray = any(one.code == _UNAUTHORIZED and not one.key_id for one in found.submissions)
+        if stray and ADMIN not in key.scopes:
+            raise Problem(Kinds.NOT_FOUND)
         return found
 
     return [list_rejections, get_rejection, get_request]
+
+
+def _status_of(endpoint: str, accepted: int, rejected: int) -> int:
+    known = ENDPOINTS.get(endpoint)
+    return 200 if known is None else known.status_of(accepted, rejected)
 
 
 def replay_routes(services: Services, executors: Executors) -> list[HTTPRouteHandler]:

@@ -12,15 +12,8 @@ from typing import TypeVar
 import pytest
 
 from uptake.store.base import AlreadyExists, Store
-from uptake.store.records import (
-    DocumentType,
-    Entry,
-    Rate,
-    Record,
-    Written,
-    WrittenDocument,
-    WrittenImage,
-)
+from uptake.store.records import DocumentType, Entry, Rate, Record
+from uptake.store.written import Written, WrittenDocument, WrittenImage
 from uptake.testing.store.making import (
     NOON,
     attributes,

@@ -2,7 +2,8 @@
 
 from uptake.model import ids
 from uptake.store.base import Store
-from uptake.store.records import Erased, Erasure, ReceiptItem
+from uptake.store.records import Erasure, ReceiptItem
+from uptake.store.written import Erased
 from uptake.testing.store.making import (
     NOON,
     attributes,

@@ -124,6 +124,7 @@ class Rejections(OpensStore):
                 ReceiptItem("samples", 4),
             ),
             ("r-1", "r-2"),
+            duplicates=2,
         )
         assert receipt == expected
         (table,) = store.receipts("default", profiles.request_id)

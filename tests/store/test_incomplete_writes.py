@@ -1,0 +1,285 @@
+"""A database that drops a write without an error: nothing is acknowledged, and nothing is stored.
+
+Triggers stand for what was seen on a distributed database: a statement that reaches no row.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from uptake.store import postgres, sqlite
+from uptake.store.base import StoreUnavailable
+from uptake.store.records import DocumentType, Rate, RetentionRule
+from uptake.store.segment_records import Segment
+from uptake.store.sql import SqlStore
+from uptake.store.tables import metadata
+from uptake.testing.postgres import Postgres
+from uptake.testing.store.making import (
+    NOON,
+    attributes,
+    batch,
+    digest_of,
+    document,
+    entry,
+    image,
+    key,
+    rejection,
+    unique,
+)
+
+EVENTS = ("INSERT", "UPDATE", "DELETE")
+RATE = Rate(10, 60)
+UPLOAD = (
+    "marks",
+    "users",
+    "attribute_names",
+    "changes",
+    "sample_batches",
+    "uploads",
+    "documents",
+    "image_numbers",
+    "image_names",
+    "images",
+    "rejections",
+    "receipts",
+)
+"""Written by an upload of everything."""
+
+
+@pytest.fixture(params=["sqlite", "postgresql"], scope="module")
+def store(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[SqlStore]:
+    """A store of each engine."""
+    if request.param == "sqlite":
+        folder: Path = tmp_path_factory.mktemp("dropping")
+        opened = sqlite.open_store(folder / "uptake.db")
+    else:
+        server: Postgres = request.getfixturevalue("postgresql")
+        opened = postgres.open_store(server.emptied("dropping"))
+    with closing(opened):
+        yield opened
+
+
+@contextmanager
+def dropping(store: SqlStore, table: str, event: str) -> Iterator[None]:
+    """Have every row of a table be passed over by these statements, as if it did not exist."""
+    name = f"drop_{table}_{event}"
+    with store.engine.begin() as connection:
+        if store.engine.dialect.name == "sqlite":
+            trigger = f"BEFORE {event} ON {table} BEGIN SELECT RAISE(IGNORE); END"
+            connection.execute(text(f"CREATE TRIGGER {name} {trigger}"))
+        else:
+            connection.exec_driver_sql(
+                "CREATE OR REPLACE FUNCTION dropped() RETURNS trigger LANGUAGE plpgsql"
+                " AS 'BEGIN RETURN NULL; END'"
+            )
+            trigger = f"BEFORE {event} ON {table} FOR EACH ROW EXECUTE FUNCTION dropped()"
+            connection.exec_driver_sql(f"CREATE TRIGGER {name} {trigger}")
+    try:
+        yield
+    finally:
+        on = "" if store.engine.dialect.name == "sqlite" else f" ON {table}"
+        with store.engine.begin() as connection:
+            connection.execute(text(f"DROP TRIGGER {name}{on}"))
+
+
+def _upload(store: SqlStore, project: str, user_id: str, content: str) -> str:
+    """Everything that can be uploaded about a user; the id of the request."""
+    upload = entry(
+        attributes(user_id, **{unique("name"): content}),
+        batch(user_id, content),
+        document(user_id),
+        document(user_id, unique("claimed"), digest=digest_of(content)),
+        image(user_id, content),
+        project=project,
+        rejections=(rejection(user_id=user_id),),
+    )
+    store.commit([upload])
+    return upload.request_id
+
+
+Write = Callable[[SqlStore, str], object]
+WRITES: dict[str, Write] = {
+    "projects": lambda store, _: store.add_project(unique("project"), NOON),
+    "keys": lambda store, project: store.add_key(key(unique("key"), project=project)),
+    "key_uses": lambda store, _: store.spend(unique("key"), RATE, NOON),
+    "segments": lambda store, project: store.put_segment(
+        project, Segment(unique("segment"), "{}", NOON, NOON)
+    ),
+    "document_types": lambda store, project: store.put_type(
+        project, DocumentType(unique("type"), None, NOON)
+    ),
+    "type_versions": lambda store, project: store.put_type(
+        project, DocumentType(unique("type"), None, NOON)
+    ),
+    "retention_rules": lambda store, project: store.put_retention(
+        project, [RetentionRule("samples", 30)]
+    ),
+    "claims": lambda store, _: store.claim(unique("chore"), NOON, NOON + 1) or _not_done(),
+    **dict.fromkeys(
+        ("tombstones", "erasures", "tombstone_changes"),
+        lambda store, project: store.erase(project, unique("user"), unique("erasure"), NOON),
+    ),
+    **dict.fromkeys(
+        UPLOAD, lambda store, project: _upload(store, project, unique("user"), unique("content"))
+    ),
+}
+"""What inserts into each table."""
+
+
+def _not_done() -> None:
+    """Whoever claims work and is told False does not do it."""
+    raise StoreUnavailable("not claimed")
+
+
+@pytest.mark.parametrize("table", sorted(metadata.tables))
+def test_an_insert_that_is_dropped_is_not_acknowledged(store: SqlStore, table: str) -> None:
+    """Of every table there is."""
+    project = unique("project")
+    write = WRITES[table]
+    if table == "marks":
+        # Its row is there from the first upload on: what is dropped is its update.
+        _upload(store, project, "42", "before")
+    with (
+        dropping(store, table, "INSERT"),
+        dropping(store, table, "UPDATE"),
+        pytest.raises(StoreUnavailable),
+    ):
+        write(store, project)
+    write(store, project)
+
+
+def _again(store: SqlStore, project: str) -> None:
+    """A second upload about a user, of which the samples are the same."""
+    store.commit([entry(attributes("42", plan="free"), batch("42", "same"), project=project)])
+
+
+UPDATES: dict[str, Write] = {
+    "keys": lambda store, _: store.revoke_key("key-to-revoke", NOON),
+    "key_uses": lambda store, _: store.spend("spent", RATE, NOON),
+    "segments": lambda store, project: store.put_segment(
+        project, Segment("there", unique("filter"), NOON, NOON)
+    ),
+    "document_types": lambda store, project: store.put_type(
+        project, DocumentType("there", f'{{"$id": "{unique("id")}"}}', NOON)
+    ),
+    "users": lambda store, project: store.commit(
+        [entry(attributes("42", other=unique("value")), project=project)]
+    ),
+    "sample_batches": _again,
+    "marks": _again,
+    "image_numbers": lambda store, project: store.commit(
+        [entry(image("42", unique("content")), project=project)]
+    ),
+    "rejections": lambda store, project: store.commit(
+        [entry(document("42"), project=project, resolves=("42", "to-resolve"))]
+    ),
+    "tombstone_changes": lambda store, project: store.readmit(project, "nobody"),
+    "tombstones": lambda store, project: store.erase(project, "erased", unique("erasure"), NOON),
+    "erasures": lambda store, project: store.finish_erasure(project, f"{project}-erasure", NOON),
+}
+"""What updates a row of each table that is updated."""
+
+
+@pytest.mark.parametrize("table", sorted(UPDATES))
+def test_an_update_that_is_dropped_is_not_acknowledged(store: SqlStore, table: str) -> None:
+    """The case of the attributes among them, with the same names and with others."""
+    project = unique("project")
+    if store.key(digest_of("key-to-revoke").hex()) is None:
+        store.add_key(key("key-to-revoke"))
+        store.spend("spent", RATE, NOON)
+    store.put_segment(project, Segment("there", "{}", NOON, NOON))
+    store.put_type(project, DocumentType("there", None, NOON))
+    store.erase(project, "erased", f"{project}-erasure", NOON)
+    upload = (attributes("42", plan="pro"), batch("42", "same"), image("42", "picture"))
+    kept = rejection("to-resolve", user_id="42")
+    store.commit([entry(*upload, project=project, rejections=(kept,))])
+    before = store.user(project, "42")
+    with dropping(store, table, "UPDATE"), pytest.raises(StoreUnavailable):
+        UPDATES[table](store, project)
+    assert store.user(project, "42") == before
+    if table == "users":
+        same_names = entry(attributes("42", plan="free"), project=project)
+        with dropping(store, table, "UPDATE"), pytest.raises(StoreUnavailable):
+            store.commit([same_names])
+        assert store.user(project, "42") == before
+    UPDATES[table](store, project)
+
+
+ERASED = (
+    "users",
+    "sample_batches",
+    "documents",
+    "images",
+    "rejections",
+    "receipts",
+    "uploads",
+    "image_names",
+)
+
+
+@pytest.mark.parametrize("table", ERASED)
+def test_an_erasure_of_which_a_part_is_dropped_is_not_acknowledged(
+    store: SqlStore, table: str
+) -> None:
+    """And nothing is erased, so that it can be tried again."""
+    project = unique("project")
+    request_id = _upload(store, project, "42", "content")
+    # A receipt of one user's request, attributes apart, is that user's.
+    store.commit([entry(batch("42", "own receipt"), project=project)])
+    with dropping(store, table, "DELETE"), pytest.raises(StoreUnavailable):
+        store.erase(project, "42", unique("erasure"), NOON)
+    assert store.user(project, "42") is not None
+    assert store.receipts(project, request_id)
+    store.erase(project, "42", unique("erasure"), NOON)
+    assert store.user(project, "42") is None
+
+
+@pytest.mark.parametrize(
+    ("table", "kind"),
+    [
+        ("sample_batches", "samples"),
+        ("documents", "documents"),
+        ("uploads", "documents"),
+        ("images", "images"),
+        ("image_names", "images"),
+        ("rejections", "rejections"),
+        ("receipts", "receipts"),
+    ],
+)
+def test_data_that_cannot_be_taken_away_is_not_counted_as_gone(
+    store: SqlStore, table: str, kind: str
+) -> None:
+    """By a retention rule."""
+    project = unique("project")
+    _upload(store, project, "42", "content")
+    rule = RetentionRule(kind, 1)  # type: ignore[arg-type]
+    with dropping(store, table, "DELETE"), pytest.raises(StoreUnavailable):
+        store.expire(project, rule, NOON + 1, (), 100)
+    assert store.expired(project, rule, NOON + 1) > 0
+    assert store.expire(project, rule, NOON + 1, (), 100).count > 0
+
+
+@pytest.mark.parametrize(
+    ("table", "take"),
+    [
+        ("segments", lambda store, project: store.delete_segment(project, "there")),
+        ("tombstones", lambda store, project: store.readmit(project, "42")),
+        ("retention_rules", lambda store, project: store.put_retention(project, [])),
+    ],
+)
+def test_settings_that_cannot_be_taken_away_are_still_told(
+    store: SqlStore, table: str, take: Write
+) -> None:
+    """Not as if there had been none."""
+    project = unique("project")
+    store.put_segment(project, Segment("there", "{}", NOON, NOON))
+    store.put_retention(project, [RetentionRule("samples", 30)])
+    store.erase(project, "42", unique("erasure"), NOON)
+    with dropping(store, table, "DELETE"), pytest.raises(StoreUnavailable):
+        take(store, project)
+    take(store, project)
