@@ -1,6 +1,7 @@
 """`uptake serve`: the server."""
 
 import os
+import resource
 import signal
 import socket
 import sys
@@ -35,6 +36,13 @@ from uptake.settings import Settings
 
 DEFAULTS = Settings()
 BACKLOG = 1024
+CONNECTIONS = 10_000
+"""Connections that a process holds at once; when there are more, new ones wait. An idle one takes a
+few KB and ends after `HEADER_MILLISECONDS`, so that many strangers are needed to take them all."""
+
+SPARE_FILES = 500
+"""Files beside connections that a process may have open."""
+
 HEADER_MILLISECONDS = 30_000
 """How long a request's line and headers may take to arrive."""
 
@@ -208,6 +216,16 @@ class _Server(MPServer):
         super().signal_handler_interrupt()  # type: ignore[no-untyped-call]
 
 
+def _connections() -> int:
+    """How many connections a process may hold, after allowing it as many files as that takes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = CONNECTIONS + SPARE_FILES
+    if soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return max(1, min(CONNECTIONS, soft - SPARE_FILES))
+
+
 def _serve(settings: Settings) -> None:
     name = f"[{settings.host}]" if ":" in settings.host else settings.host
     # Nobody may be there to read it, or no room; that is no reason not to serve.
@@ -226,6 +244,7 @@ def _serve(settings: Settings) -> None:
         http1_settings=HTTP1Settings(header_read_timeout=HEADER_MILLISECONDS),
         websockets=False,
         backlog=BACKLOG,
+        backpressure=_connections(),
         log_enabled=False,
         workers_kill_timeout=STOP_SECONDS,
         respawn_failed_workers=True,

@@ -34,6 +34,7 @@ from uptake.http.metrics import MetricsServer, metrics_route
 from uptake.http.openapi import document
 from uptake.http.route_table import RouteTable
 from uptake.http.semantics import Semantics, check_query
+from uptake.http.stalled import StalledConnections
 from uptake.http.stopping import Stopping
 from uptake.model import clock
 from uptake.wiring import Services
@@ -59,6 +60,7 @@ def create() -> ASGIApp:
     gc.set_threshold(*GC_THRESHOLDS)
     _keep_memory()
     chosen = settings.from_environment()
+    StalledConnections(chosen.port).start()
     return build(wiring.open_services(chosen), lines.write, chosen.metrics)
 
 
