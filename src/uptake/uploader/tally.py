@@ -37,7 +37,6 @@ class Summary(msgspec.Struct, frozen=True):
 
     read: int = 0
     unreadable: int = 0
-    skipped: int = 0
     known: int = 0
     repeated: int = 0
     refused_before: int = 0
@@ -55,6 +54,7 @@ class Summary(msgspec.Struct, frozen=True):
     ledger: str = ""
     refused_file: str = ""
     notices: tuple[str, ...] = ()
+    skipped: int = 0
     skipped_for: dict[str, int] = {}
 
     @property

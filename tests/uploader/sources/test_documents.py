@@ -1,6 +1,8 @@
 """Documents in folders, JSON files and NDJSON."""
 
+import gzip
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +115,25 @@ def test_a_single_file_is_a_document(tmp_path: Path) -> None:
     assert read(path) == [DocumentItem("ada", b'{\n  "a": 1\n}', str(path), 1)]
     path.write_text('{"user_id": "ada", "data": {}}\n{"user_id": "ben", "data": {}}\n')
     assert [found.user_id for found in read(path)] == ["ada", "ben"]  # type: ignore[union-attr]
+
+
+def test_names_with_dots_are_users(tmp_path: Path) -> None:
+    """Only the suffixes of JSON and of compression are none of the user."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "ada@example.org.json").write_text("{}")
+    (folder / "v1.2.json.gz").write_bytes(gzip.compress(b"{}"))
+    assert [one.user_id for one in read(folder)] == ["ada@example.org", "v1.2"]  # type: ignore[union-attr]
+    assert [one.user_id for one in read(folder / "v1.2.json.gz")] == ["v1.2"]  # type: ignore[union-attr]
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        for path in (*folder.iterdir(), folder):
+            archive.write(path, path.name)
+        archive.writestr("b.c/today.json", '{"a": 1}')
+        archive.writestr("notes.txt", "")
+    source = opening.documents(tmp_path / "all.zip")
+    users = [one.user_id for one in items(source)]
+    assert sorted(users) == ["ada@example.org", "b.c", "v1.2"]
+    assert skipped(source) == [(1, "not named .json or .ndjson")]
 
 
 def test_files_that_are_too_large_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

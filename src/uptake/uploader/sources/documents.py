@@ -13,7 +13,7 @@ import msgspec
 
 from uptake.below import files_below
 from uptake.uploader.sources import DocumentItem, Skipped, UnknownSource, Unreadable
-from uptake.uploader.sources.file_kinds import plain_suffix
+from uptake.uploader.sources.file_kinds import plain_stem, plain_suffix
 from uptake.uploader.sources.file_source import FileSource, Progress
 from uptake.uploader.sources.inputs import HIDDEN, FileInput, Input, is_hidden, members_of
 from uptake.uploader.sources.json_lines import (
@@ -190,7 +190,7 @@ def _files(
                 reason = HIDDEN if is_hidden(place) else OTHER_FILE
                 yield Skipped(source.file, 1, reason, is_file=True)
                 continue
-            named = place.parts[0] if len(place.parts) > 1 else PurePath(place.stem).stem
+            named = place.parts[0] if len(place.parts) > 1 else plain_stem(place.name)
             yield from _document(source, bodies, named, Progress())
             progress.position += source.size
 

@@ -70,9 +70,17 @@ def kind_of(source: Input, what: str, kinds: Sequence[str]) -> str:
 
 def plain_suffix(name: str) -> str:
     """The suffix that shows what is inside, in lower case: `.csv` for `steps.csv.gz`."""
+    return _unpacked_name(name).suffix.lower()
+
+
+def plain_stem(name: str) -> str:
+    """A file's name without that suffix: `ada@example.org` for `ada@example.org.json.gz`."""
+    return _unpacked_name(name).stem
+
+
+def _unpacked_name(name: str) -> PurePath:
     path = PurePath(name)
-    suffix = path.suffix.lower()
-    return PurePath(path.stem).suffix.lower() if suffix in COMPRESSED_SUFFIXES else suffix
+    return path.with_suffix("") if path.suffix.lower() in COMPRESSED_SUFFIXES else path
 
 
 def readable(what: str, kinds: Sequence[str]) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import ParamSpec, TypedDict, TypeVar, Unpack
 
 from uptake.uploader.sources import (
@@ -22,7 +22,7 @@ from uptake.uploader.sources.documents import (
     document_file,
     document_folder,
 )
-from uptake.uploader.sources.file_kinds import kind_of, readable
+from uptake.uploader.sources.file_kinds import kind_of, plain_stem, readable
 from uptake.uploader.sources.file_source import chained, single
 from uptake.uploader.sources.images import image_folder, image_table
 from uptake.uploader.sources.inputs import (
@@ -209,8 +209,7 @@ def documents(path: Path, **options: Unpack[ItemOptions]) -> DocumentsSource:
     source = input_of(path, options.get("stopped", never))
     if kind_of(source, "documents", ("ndjson", "zip")) == "zip":
         return document_archive(source, user, columns)
-    named = PurePath(PurePath(source.name).stem).stem or None
-    return document_file(source, user, columns, named)
+    return document_file(source, user, columns, plain_stem(source.name) or None)
 
 
 @_reported
