@@ -20,7 +20,7 @@ from uptake.model.items import Document, Item
 from uptake.model.problems import Kinds, Problem
 from uptake.model.submission import Fault, Refusal, Submission, bounded
 from uptake.reading import Unknown, rejections
-from uptake.store.records import KeptRejection, RejectionFilter
+from uptake.store.records import KeptRejection, RejectionFilter, Resolved
 from uptake.wiring import Services
 
 
@@ -96,7 +96,7 @@ def replay(services: Services, actor: Actor, rejection_id: str, wire: WireReques
     kept = services.store.rejection(actor.project, rejection_id)
     if kept is None:
         raise Unknown(rejection_id)
-    _permit(actor, {kept.record.user_id})
+    _permit(actor, set(kept.user_ids) or {""})
     if kept.resolved_by is not None:
         return Replayed(rejection_id, "resolved", kept.resolved_by)
     refused = _refusal(services, kept, wire.body)
@@ -119,13 +119,12 @@ def _permit(actor: Actor, user_ids: set[str]) -> None:
 
 def _refusal(services: Services, kept: KeptRejection, mended: bytes) -> Refusal:
     record = kept.record
-    raw = mended or record.raw
-    if not mended and record.raw_blob is not None:
-        try:
-            raw = services.blobs.get(record.raw_blob) or b""
-        except BlobsUnavailable as error:
-            raise Problem(Kinds.UNAVAILABLE) from error
-    return Refusal(record.faults, raw, record.position, record.user_id, context=record.context)
+    try:
+        raw = mended or rejections.body(services.blobs, kept)
+    except BlobsUnavailable as error:
+        raise Problem(Kinds.UNAVAILABLE) from error
+    user_id = kept.user_ids[0] if len(kept.user_ids) == 1 else ""
+    return Refusal(kept.faults, raw, record.position, user_id, context=record.context)
 
 
 def _judge(
@@ -149,7 +148,7 @@ def _judge(
         wire.request_id,
         wire.received_at,
         record.context,
-        resolves=(record.user_id, record.rejection_id),
+        resolves=Resolved(record.rejection_id, tuple(stored.user_id for stored in kept.records)),
     )
 
     def clean(content: bytes) -> CleanImage:

@@ -211,7 +211,7 @@ def open_services(settings: Settings) -> Services:
     return Services(
         store,
         blobs,
-        Intake(types, blobs),
+        Intake(types, blobs, store.user_hash),
         GroupCommit(store, blobs),
         Upkeep(store, chores(store, blobs)),
         settings.public_url.rstrip("/"),

@@ -9,7 +9,8 @@ import pytest
 
 from uptake.model import clock
 from uptake.settings import Settings
-from uptake.store.records import Entry, RetentionRule
+from uptake.store.records import Entry
+from uptake.store.removal_records import RetentionRule
 from uptake.testing.live import LiveServer, serving
 from uptake.testing.store.making import document
 from uptake.wiring import open_store

@@ -1,5 +1,6 @@
 """A user erased while something about that user is on its way: no bytes stay behind."""
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,18 +11,13 @@ from uptake.formats.base import WireRequest
 from uptake.intake.accept import Intake, Origin
 from uptake.intake.commit import GroupCommit
 from uptake.intake.erase import Eraser
-from uptake.intake.images.pool import ImagePool
-from uptake.intake.schemas import DocumentTypes
-from uptake.intake.upkeep import Upkeep
 from uptake.model.items import Image
 from uptake.model.problems import Kinds, Problem
 from uptake.model.submission import Fault, Refusal, Submission
-from uptake.reading.segments.questions import Segments
 from uptake.replay import Actor, replay
-from uptake.settings import AnswerLimits
-from uptake.store import sqlite
+from uptake.settings import Settings
 from uptake.store.base import DEFAULT_PROJECT, Store
-from uptake.wiring import Services
+from uptake.wiring import Services, open_services
 
 from .pictures import picture
 
@@ -50,15 +46,12 @@ class ErasingBlobs(MemoryBlobs):
 @pytest.fixture
 def services(tmp_path: Path) -> Iterator[Services]:
     """All that a replay needs, over SQLite and blobs that erase."""
-    store = sqlite.open_store(tmp_path / "uptake.db")
-    blobs = ErasingBlobs(store)
-    intake = Intake(DocumentTypes(store), blobs)
-    commit = GroupCommit(store, blobs)
-    segments = Segments(store, 1 << 20)
-    made = Services(
-        *(store, blobs, intake, commit, Upkeep(store, ()), "", segments),
-        *(AnswerLimits(), ImagePool(1000)),
-    )
+    opened = open_services(Settings(data_dir=tmp_path))
+    opened.commit.close()
+    blobs = ErasingBlobs(opened.store)
+    intake = Intake(opened.types, blobs, opened.store.user_hash)
+    commit = GroupCommit(opened.store, blobs)
+    made = dataclasses.replace(opened, blobs=blobs, intake=intake, commit=commit)
     yield made
     made.close()
 

@@ -47,7 +47,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 @pytest.fixture
 def keep(store: Store, tmp_path: Path) -> Keep:
     """Takes a body in as the edge does, into a project of its own; its name and the receipt."""
-    intake = Intake(DocumentTypes(store), open_blobs((tmp_path / "blobs").as_uri()))
+    intake = Intake(
+        DocumentTypes(store), open_blobs((tmp_path / "blobs").as_uri()), store.user_hash
+    )
     numbers = itertools.count()
 
     def take(endpoint: str, body: Any) -> tuple[str, Receipt]:

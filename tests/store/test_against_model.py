@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Callable
 from functools import partial
+from itertools import chain
 from operator import methodcaller
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from uptake.testing.store.making import (
     image,
     key,
     rejection,
+    shared,
     unique,
 )
 
@@ -74,10 +76,16 @@ def batches(draw: st.DrawFn) -> Record:
 
 
 records = st.one_of(attributes_of_users(), images, new_documents, keyed_documents(), batches())
-refusals = st.builds(rejection, user_id=st.just("") | USERS, position=st.none() | st.integers(0, 9))
+single = st.builds(rejection, user_id=st.just("") | USERS, position=st.none() | st.integers(0, 9))
+several = st.builds(
+    lambda user_ids, tied: shared(unique("rejection"), *user_ids, tied=tied),
+    st.lists(USERS, min_size=2, unique=True),
+    st.booleans(),
+)
+refusals = st.tuples(single) | several
 entries = st.builds(
     lambda project, moment, records, refused: Entry(
-        project, unique("request"), moment, tuple(records), tuple(refused)
+        project, unique("request"), moment, tuple(records), tuple(chain(*refused))
     ),
     PROJECTS,
     MOMENTS,
@@ -91,8 +99,8 @@ class BothStores(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.model = MemoryStore()
         self.store = self.open_store()
+        self.model = MemoryStore(self.store.secrets())
         self.moment = NOON
         self.changed = True
         self.since = {

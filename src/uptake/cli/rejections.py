@@ -102,7 +102,7 @@ def list_rejections(  # noqa: PLR0913, PLR0917 - one parameter an option
             one.rejection_id,
             one.received_at,
             one.format,
-            one.user_id,
+            ", ".join(one.user_ids),
             "yes" if one.resolved_by else "no",
             _reasons(one.faults),
         )
@@ -134,7 +134,7 @@ def show(  # noqa: PLR0913 - one parameter an option
         "received": found.received_at,
         "format": found.format,
         "key": found.key_id,
-        "user": found.user_id,
+        "user": ", ".join(found.user_ids) or None,
         "index": found.index,
         "resolved by": found.resolved_by,
     }

@@ -10,14 +10,19 @@ from uptake.cli.store import DATA_DIR, Database, DataDir, opened, require_projec
 from uptake.intake.retain import Due, due, faults_of
 from uptake.model import clock
 from uptake.store.base import DEFAULT_PROJECT, Store
-from uptake.store.records import RetentionKind, RetentionRule
+from uptake.store.removal_records import RetentionKind, RetentionRule
 
 KINDS: tuple[RetentionKind, ...] = get_args(RetentionKind)
 
 app = typer.Typer(help="How long data is kept after it was received. Servers apply it every hour.")
 Project = Annotated[str, typer.Option("--project", help="The project it holds for.")]
 Kind = Annotated[str, typer.Argument(help=f"One of {', '.join(KINDS)}.")]
-Type = Annotated[str, typer.Option("--type", help="A metric or a document type; else all.")]
+Type = Annotated[
+    str,
+    typer.Option(
+        "--type", help="A metric, a document type, or unknown-user of rejections; else all."
+    ),
+]
 
 
 @app.command("set")

@@ -1,4 +1,7 @@
-"""Rejections as Arrow columns, each with its reasons and with the item as it was sent."""
+"""Rejections as Arrow columns, each with its reasons and with the item as it was sent.
+
+A rejected body about several users has a row for each of them, with that user's share.
+"""
 
 import base64
 from collections.abc import Iterator
@@ -12,7 +15,8 @@ from uptake.exports.ndjson import JSON_TEXT, row_lines
 from uptake.exports.portions import portions
 from uptake.exports.selecting import selections
 from uptake.exports.tables import Table
-from uptake.reading.rejections import as_json
+from uptake.model.shares import TIED
+from uptake.reading.rejections import as_json, raw_of
 from uptake.store.records import KeptRejection
 from uptake.store.snapshot import Snapshot
 
@@ -48,9 +52,9 @@ def rejections(snapshot: Snapshot, question: Question, blobs: Blobs) -> Table:
 
     def row(kept: KeptRejection) -> tuple[str | int | None, ...]:
         record = kept.record
-        raw = record.raw
-        if record.raw_blob is not None:
-            raw = blobs.get(record.raw_blob) or b""
+        # A body that cannot be divided is in no export that is about some users alone.
+        hidden = record.parts == TIED and (question.users is not None or not record.raw)
+        raw = b"" if hidden else raw_of(blobs, record)
         sound = as_json(raw) is not None
         return (
             record.rejection_id,
@@ -63,7 +67,7 @@ def rejections(snapshot: Snapshot, question: Question, blobs: Blobs) -> Table:
             _encode(record.faults).decode(),
             kept.resolved_by,
             raw.decode() if sound else None,
-            None if sound else base64.b64encode(raw).decode(),
+            None if sound or hidden else base64.b64encode(raw).decode(),
         )
 
     return Table(SCHEMA, portions(found(), row, SCHEMA), row_lines)

@@ -14,7 +14,7 @@ import msgspec
 
 from uptake.model.problems import Problem
 from uptake.model.receipt import Receipt
-from uptake.model.submission import Submission
+from uptake.model.submission import Owners, Submission
 
 JSON_LIMIT = 4 * 1024 * 1024
 """Bytes of a JSON body after decompression (wire contract, common rules)."""
@@ -95,6 +95,8 @@ class Endpoint:
         scope: what a key needs to send here.
         credentials: the places a key may stand in, the first one present counts.
         decode: the request's submission; never raises for any bytes whatever.
+        find_users: the users that a request is about, for one that is rejected as a whole, as far
+            as they can be read; never raises for any bytes whatever.
         reply: the answer to a request that was decoded and judged.
         body_limit: bytes of the body after decompression.
         decode_item: for wires that judge each item: one of them alone, as `Refusal.raw`, with the
@@ -112,6 +114,7 @@ class Endpoint:
     scope: str
     credentials: tuple[Credential, ...]
     decode: Callable[[WireRequest], Submission]
+    find_users: Callable[[WireRequest], Owners]
     reply: Callable[[Receipt, WireRequest], WireReply]
     answers: Mapping[int, Any]
     request_type: Any = None

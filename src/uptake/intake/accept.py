@@ -21,7 +21,8 @@ from uptake.intake.schemas import DocumentTypes, KnownType, Schema
 from uptake.model import ids
 from uptake.model.items import Attributes, Document, Image, Item, SampleBatch
 from uptake.model.problems import Kinds, Problem
-from uptake.model.submission import Fault, Refusal, Submission, refused
+from uptake.model.shares import TIED, Share, divide
+from uptake.model.submission import Fault, Owners, Refusal, Submission, refused
 from uptake.samples import columns
 from uptake.store.base import StoreUnavailable
 from uptake.store.records import (
@@ -31,6 +32,7 @@ from uptake.store.records import (
     ImageRecord,
     Record,
     RejectionRecord,
+    Resolved,
 )
 from uptake.store.written import Written
 
@@ -57,7 +59,7 @@ class Origin(msgspec.Struct, frozen=True):
         request_id: of the request.
         received_at: microseconds since the epoch.
         context: what must be known to judge the request again, should it be refused as a whole.
-        resolves: the rejection that this is the replay of, by its user and its id.
+        resolves: the rejection that this is the replay of.
     """
 
     project: str
@@ -66,7 +68,7 @@ class Origin(msgspec.Struct, frozen=True):
     request_id: str
     received_at: int
     context: dict[str, str] = {}
-    resolves: tuple[str, str] | None = None
+    resolves: Resolved | None = None
 
 
 class Judged(msgspec.Struct, frozen=True):
@@ -75,7 +77,7 @@ class Judged(msgspec.Struct, frozen=True):
     Attributes:
         entry: what to write.
         items, refusals: what to say once it is written.
-        origin, raw: of the submission, should all of it be refused as it is written.
+        origin, raw, find_users: of the submission, should all of it be refused as it is written.
     """
 
     entry: Entry
@@ -83,14 +85,22 @@ class Judged(msgspec.Struct, frozen=True):
     refusals: tuple[Refusal, ...]
     origin: Origin
     raw: bytes = b""
+    find_users: Callable[[bytes], Owners] | None = None
 
 
 class Intake:
-    """Judges submissions and turns what the store says of them into receipts."""
+    """Judges submissions.
 
-    def __init__(self, types: DocumentTypes, blobs: Blobs) -> None:
+    Args:
+        types: the document types.
+        blobs: where large bytes are put.
+        user_hash: `Items.user_hash`.
+    """
+
+    def __init__(self, types: DocumentTypes, blobs: Blobs, user_hash: Callable[[str], str]) -> None:
         self._types = types
         self._blobs = blobs
+        self._user_hash = user_hash
 
     def judge(
         self,
@@ -136,7 +146,9 @@ class Intake:
                 records.append(outcome)
                 # Its bytes are kept by now, and need not wait in memory for the commit.
                 items.append(replace(item, content=b"") if isinstance(item, Image) else item)
-        rejections = tuple(self._rejection(refusal, origin) for refusal in refusals)
+        rejections = tuple(
+            rejection for refusal in refusals for rejection in self._rejections(refusal, origin)
+        )
         entry = Entry(
             origin.project,
             origin.request_id,
@@ -147,7 +159,8 @@ class Intake:
             origin.key_id,
             origin.resolves,
         )
-        return Judged(entry, tuple(items), tuple(refusals), origin, submission.raw)
+        raw, find_users = submission.raw, submission.find_users
+        return Judged(entry, tuple(items), tuple(refusals), origin, raw, find_users)
 
     def beyond_limits(self, judged: Judged, written: Sequence[Written]) -> Judged:
         """The refusal of a submission that has `limit_faults`, to commit in its place.
@@ -155,9 +168,11 @@ class Intake:
         Raises:
             Problem: `UNAVAILABLE`, when the blob store is needed for it and cannot be reached.
         """
-        users = {record.user_id for record in judged.entry.records}
-        user_id = users.pop() if len(users) == 1 else ""
-        return self.judge(refused(limit_faults(written), judged.raw, user_id), judged.origin)
+        if judged.find_users is None:
+            owners = Owners(tuple({record.user_id for record in judged.entry.records}))
+        else:
+            owners = judged.find_users(judged.raw)
+        return self.judge(refused(limit_faults(written), judged.raw, owners), judged.origin)
 
     def _record(
         self,
@@ -192,7 +207,7 @@ class Intake:
             item.type,
             item.data,
             _content_digest(item),
-            self._rejection(key_reused(item), origin),
+            self._rejections(key_reused(item), origin)[0],
             known.version,
         )
 
@@ -207,7 +222,7 @@ class Intake:
         sha256 = hashlib.sha256(image.content).hexdigest()
         unchanged = image.content is item.content
         upload = bytes.fromhex(sha256) if unchanged else hashlib.sha256(item.content).digest()
-        blob = blob_name(IMAGES, origin.project, item.user_id, sha256)
+        blob = blob_name(IMAGES, origin.project, self._user_hash(item.user_id), sha256)
         self._blobs.put(blob, image.content)
         return ImageRecord(
             user_id=item.user_id,
@@ -222,33 +237,47 @@ class Intake:
             height=image.height,
         )
 
-    def _rejection(self, refusal: Refusal, origin: Origin) -> RejectionRecord:
-        raw, blob, context = refusal.raw, None, refusal.context
+    def _rejections(self, refusal: Refusal, origin: Origin) -> list[RejectionRecord]:
+        """What is stored of a refusal: a record for each user that it is about."""
+        rejection_id, context = ids.time_ordered(), refusal.context
         if refusal.index is None and ITEM not in context:
             context = origin.context
-        # An API key that is bound to a user sends nothing about anybody else.
-        user_id = refusal.user_id or origin.context.get(BOUND_USER, "")
-        if len(raw) > RAW_IN_ROW:
-            sha256 = hashlib.sha256(raw).hexdigest()
-            blob = blob_name(REJECTED, origin.project, user_id, sha256)
-            try:
-                self._blobs.put(blob, raw)
-                raw = b""
-            except BlobsUnavailable:
-                if len(raw) > RAW_IN_ROW_IN_NEED:
-                    raise
-                blob = None
-        return RejectionRecord(
-            user_id=user_id,
-            rejection_id=ids.time_ordered(),
-            format=origin.format,
-            key_id=origin.key_id,
-            position=refusal.index,
-            faults=refusal.faults,
-            raw=raw,
-            raw_blob=blob,
-            context=context,
-        )
+        if not refusal.user_ids and BOUND_USER in origin.context:
+            # An API key that is bound to a user sends nothing about anybody else.
+            refusal = replace(refusal, user_id=origin.context[BOUND_USER])
+        records = []
+        for share in divide(refusal):
+            raw, blob = self._put_aside(share, origin)
+            records.append(
+                RejectionRecord(
+                    user_id=share.user_id,
+                    rejection_id=rejection_id,
+                    format=origin.format,
+                    key_id=origin.key_id,
+                    position=refusal.index,
+                    faults=share.faults,
+                    raw=raw,
+                    raw_blob=blob,
+                    context=context,
+                    parts=share.parts,
+                )
+            )
+        return records
+
+    def _put_aside(self, share: Share, origin: Origin) -> tuple[bytes, str | None]:
+        """What of a share is stored in its row, and under which name the blob store has it."""
+        # A body that is tied to several users is under none of them in the blob store.
+        if len(share.raw) <= RAW_IN_ROW or share.parts == TIED:
+            return share.raw, None
+        sha256 = hashlib.sha256(share.raw).hexdigest()
+        blob = blob_name(REJECTED, origin.project, self._user_hash(share.user_id), sha256)
+        try:
+            self._blobs.put(blob, share.raw)
+        except BlobsUnavailable:
+            if len(share.raw) > RAW_IN_ROW_IN_NEED:
+                raise
+            return share.raw, None
+        return b"", blob
 
 
 @dataclass(frozen=True, slots=True)

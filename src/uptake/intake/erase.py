@@ -4,11 +4,13 @@ The erasure's own row says until the end that bytes may be left. Whatever happen
 next `resume` of any process finishes it: it needs no more than the hash that stands there.
 """
 
+from contextlib import suppress
+
 from uptake.blobs import Blobs, BlobsUnavailable
-from uptake.intake.places import IMAGES, REJECTED, blobs_of
+from uptake.intake.places import IMAGES, REJECTED, blobs_of, earlier_blobs_of
 from uptake.model import clock, ids
-from uptake.store.base import Items
-from uptake.store.records import Erasure
+from uptake.store.base import Items, StoreUnavailable
+from uptake.store.removal_records import Erasure
 
 
 class Eraser:
@@ -28,10 +30,20 @@ class Eraser:
             StoreUnavailable: nothing was erased.
         """
         erasure = self._store.erase(project, user_id, ids.time_ordered(), clock.now())
+        # `Upkeep` does so again, thoroughly.
+        with suppress(StoreUnavailable):
+            self._store.scrub(thorough=False)
         try:
+            self._remove_earlier(project, user_id)
             return self._finish(project, erasure)
         except BlobsUnavailable:
             return erasure
+
+    def _remove_earlier(self, project: str, user_id: str) -> None:
+        """Remove what an earlier version has put into the blob store and was not renamed yet."""
+        for kind in (IMAGES, REJECTED):
+            prefix = earlier_blobs_of(kind, project, user_id)
+            self._blobs.delete(list(self._blobs.names(prefix)))
 
     def resume(self) -> int:
         """Finish what was begun by whatever process; how many erasures there were.

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from uptake.blobs import Blobs
 from uptake.store.base import Items
-from uptake.store.records import Entry, ImageRecord
+from uptake.store.records import Entry, ImageRecord, RejectionRecord
 from uptake.store.written import Erased, Written
 
 
@@ -36,7 +36,12 @@ def remove(store: Items, blobs: Blobs, entry: Entry, written: Sequence[Written])
     names += [
         rejection.raw_blob
         for rejection in entry.rejections
-        if rejection.raw_blob and store.rejection(entry.project, rejection.rejection_id) is None
+        if rejection.raw_blob and not _is_stored(store, entry.project, rejection)
     ]
     if names:
         blobs.delete(names)
+
+
+def _is_stored(store: Items, project: str, rejection: RejectionRecord) -> bool:
+    kept = store.rejection(project, rejection.rejection_id)
+    return kept is not None and any(record.user_id == rejection.user_id for record in kept.records)

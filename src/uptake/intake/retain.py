@@ -8,7 +8,7 @@ import msgspec
 from uptake.blobs import Blobs
 from uptake.model.items import METRICS
 from uptake.store.base import Items
-from uptake.store.records import RetentionKind, RetentionRule
+from uptake.store.removal_records import UNKNOWN_USER, RetentionKind, RetentionRule
 
 DAY = 86_400 * 1_000_000
 """Microseconds."""
@@ -20,6 +20,11 @@ MAX_DAYS = 36_500
 MAX_RULES = 1000
 RULE_TYPE = 256
 """Characters of a type: as many as the name of a document type may have."""
+
+
+UNKNOWN_USER_DAYS = 30
+"""How long rejections in which no user can be read are kept unless a rule says otherwise, as no
+erasure can find them (wire contract, all wires)."""
 
 
 class Due(msgspec.Struct, frozen=True):
@@ -36,7 +41,9 @@ def faults_of(rules: Sequence[RetentionRule]) -> Iterator[str]:
     for rule in rules:
         if not 1 <= rule.days <= MAX_DAYS:
             yield f"{rule.kind}: days must be 1 to {MAX_DAYS}"
-        if rule.type and rule.kind not in {"samples", "documents"}:
+        if rule.kind == "rejections" and rule.type not in {"", UNKNOWN_USER}:
+            yield f"rejections: the only type is {UNKNOWN_USER}"
+        if rule.type and rule.kind in {"images", "receipts"}:
             yield f"{rule.kind} have no types"
         if rule.kind == "samples" and rule.type not in {"", *METRICS}:
             yield f"samples: type must be one of {', '.join(METRICS)}"
@@ -44,6 +51,13 @@ def faults_of(rules: Sequence[RetentionRule]) -> Iterator[str]:
             yield f"{rule.kind}: a type must not contain a NUL character"
     if len({(rule.kind, rule.type) for rule in rules}) < len(rules):
         yield "two rules are about the same"
+
+
+def in_force(rules: Sequence[RetentionRule]) -> list[RetentionRule]:
+    """A project's rules, and the one that holds unless they say otherwise."""
+    if any(rule.kind == "rejections" for rule in rules):
+        return list(rules)
+    return [*rules, RetentionRule("rejections", UNKNOWN_USER_DAYS, UNKNOWN_USER)]
 
 
 def due(store: Items, project: str, rules: Sequence[RetentionRule], now: int) -> list[Due]:

@@ -2,17 +2,18 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
 
 from uptake.blobs import Blobs, BlobsUnavailable
 from uptake.intake.erase import Eraser
-from uptake.intake.retain import expire
+from uptake.intake.retain import expire, in_force
 from uptake.model import clock
 from uptake.model.problems import Kinds
-from uptake.store.base import Registry, Store, StoreUnavailable
-from uptake.store.records import RetentionRule
+from uptake.store.base import Store, StoreUnavailable
+from uptake.store.removal_records import RetentionRule
 
 LOOK_SECONDS = 10.0
 """How often a process looks whether there is something to do."""
@@ -37,10 +38,10 @@ class Chore:
 
 
 class Upkeep:
-    """A thread that does chores."""
+    """A thread that does chores, and has the store scrubbed after erasures."""
 
-    def __init__(self, registry: Registry, chores: Sequence[Chore]) -> None:
-        self._registry = registry
+    def __init__(self, store: Store, chores: Sequence[Chore]) -> None:
+        self._store = store
         self._chores = chores
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="upkeep", daemon=True)
@@ -59,13 +60,15 @@ class Upkeep:
         while not self._stop.is_set():
             for chore in self._chores:
                 self._do(chore)
+            with suppress(StoreUnavailable):
+                self._store.scrub(thorough=True)
             self._stop.wait(LOOK_SECONDS)
 
     def _do(self, chore: Chore) -> None:
         now = clock.now()
         try:
             until = now + chore.seconds * clock.MICROSECONDS
-            if not self._stop.is_set() and self._registry.claim(chore.name, now, until):
+            if not self._stop.is_set() and self._store.claim(chore.name, now, until):
                 chore.do()
         except (StoreUnavailable, BlobsUnavailable) as error:
             _log.warning("chore put off", chore=chore.name, reason=str(error))
@@ -84,7 +87,7 @@ def chores(store: Store, blobs: Blobs) -> tuple[Chore, ...]:
     def apply_retention() -> None:
         now = clock.now()
         for project in store.projects():
-            for rule in store.retention(project):
+            for rule in in_force(store.retention(project)):
                 taken = expire(store, blobs, project, rule, now)
                 if taken:
                     _log.info("retention", kind=rule.kind, type=rule.type, taken=taken)

@@ -1,11 +1,14 @@
 """Ids and secrets: how they are made and what they look like."""
 
 import hashlib
+import hmac
 import os
 import secrets
 import threading
 from random import Random
 from uuid import UUID
+
+import msgspec
 
 from uptake.model import clock
 
@@ -61,9 +64,14 @@ def derived(*parts: str) -> str:
     return str(UUID(int=value & ~(0b11 << 62) | 0b10 << 62))
 
 
-def user_hash(user_id: str) -> str:
-    """What stands for a user where its id must not: hexadecimal SHA-256."""
-    return hashlib.sha256(user_id.encode("utf-8", "surrogatepass")).hexdigest()
+def user_hash(key: bytes, user_id: str) -> str:
+    """A user's name where its id must not be: hexadecimal HMAC-SHA256, keyed by the installation.
+
+    A plain hash would not do: short ids are found in milliseconds by hashing all of them. What is
+    hashed is the id's SHA-256, so that plain hashes of earlier versions could be converted.
+    """
+    digest = hashlib.sha256(user_id.encode("utf-8", "surrogatepass")).digest()
+    return hmac.digest(key, digest, "sha256").hex()
 
 
 def new_key() -> str:
@@ -79,3 +87,18 @@ def key_digest(key: str) -> str:
 def new_token() -> str:
     """A new name that cannot be guessed, for an address that is open to whoever knows it."""
     return secrets.token_hex(TOKEN_BYTES)
+
+
+class Secrets(msgspec.Struct, frozen=True):
+    """The secrets of an installation; none of them leaves it.
+
+    Attributes:
+        user_hash: the key of `user_hash`.
+        signing: the private key, Ed25519, that signs receipts of erasures.
+    """
+
+    user_hash: bytes
+    signing: bytes
+
+    def __repr__(self) -> str:
+        return "Secrets()"

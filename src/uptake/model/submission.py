@@ -1,6 +1,6 @@
 """What a request asks to keep, and what of it cannot be kept."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 from msgspec.structs import force_setattr
@@ -73,6 +73,39 @@ def bounded(faults: Sequence[Fault], most: int = MAX_FAULTS) -> tuple[Fault, ...
     return (*faults[: most - 1], Fault("more_faults", f"{more:,} more faults are not listed"))
 
 
+class Piece(msgspec.Struct, frozen=True):
+    """A part of a rejected body that is about one user.
+
+    Attributes:
+        user_id: the user; "" where none can be read.
+        place: path to it in the body; faults below it are this user's.
+        start, end: where its bytes are in the body.
+    """
+
+    user_id: str
+    place: tuple[str | int, ...]
+    start: int
+    end: int
+
+
+class Owners(msgspec.Struct, frozen=True):
+    """The users that a rejected body is about, as far as they can be read.
+
+    Attributes:
+        user_ids: each once.
+        pieces: how the body can be split by user, in order; () when it cannot.
+        uncounted: there was more to read than a body can hold within the wire's limits, so there
+            may be further users.
+    """
+
+    user_ids: tuple[str, ...] = ()
+    pieces: tuple[Piece, ...] = ()
+    uncounted: bool = False
+
+
+NOBODY = Owners()
+
+
 class Refusal(msgspec.Struct, frozen=True):
     """An item that is not accepted, kept with every reason and as it was sent.
 
@@ -80,7 +113,8 @@ class Refusal(msgspec.Struct, frozen=True):
         faults: at least one.
         raw: the item's own bytes as they arrived (the body, for a whole request).
         index: its position in the request; None when the request as a whole is refused.
-        user_id: whom it is about, where that could be made out; else "".
+        user_id: the one user it is about; "" where none can be read, or there are several.
+        owners: the users, where a body is about several.
         document_type: the document type that was named, if this is a document.
         context: what stands beside the item in its request, and is needed to judge it again.
     """
@@ -91,6 +125,12 @@ class Refusal(msgspec.Struct, frozen=True):
     user_id: str = ""
     document_type: str | None = None
     context: dict[str, str] = {}
+    owners: Owners = NOBODY
+
+    @property
+    def user_ids(self) -> tuple[str, ...]:
+        """The users that it is about."""
+        return (self.user_id,) if self.user_id else self.owners.user_ids
 
     def __post_init__(self) -> None:
         """Bound the number of its faults."""
@@ -108,17 +148,19 @@ class Submission(msgspec.Struct, frozen=True):
         refusals: to remember.
         raw: the request's body, where all of it is refused when one item is found to be beyond a
             limit only as it is stored.
+        find_users: finds the users of that body.
     """
 
     items: tuple[Item, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     raw: bytes = b""
+    find_users: Callable[[bytes], Owners] | None = None
 
     @property
     def user_ids(self) -> set[str]:
         """Everyone this submission is about."""
         users = {item.user_id for item in self.items}
-        return users | {refusal.user_id for refusal in self.refusals if refusal.user_id}
+        return users.union(*(refusal.user_ids for refusal in self.refusals))
 
     @property
     def document_types(self) -> set[str]:
@@ -128,6 +170,9 @@ class Submission(msgspec.Struct, frozen=True):
         return names | {name for name in refused if name is not None}
 
 
-def refused(faults: list[Fault], raw: bytes, user_id: str = "") -> Submission:
+def refused(faults: list[Fault], raw: bytes, owners: Owners = NOBODY) -> Submission:
     """A submission of which nothing is kept, for these reasons."""
-    return Submission(refusals=(Refusal(tuple(faults), raw, user_id=user_id),))
+    user_id = owners.user_ids[0] if len(owners.user_ids) == 1 and not owners.uncounted else ""
+    if user_id:
+        owners = NOBODY
+    return Submission(refusals=(Refusal(tuple(faults), raw, user_id=user_id, owners=owners),))

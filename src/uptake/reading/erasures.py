@@ -7,7 +7,7 @@ from msgspec import Struct
 from uptake.model import clock
 from uptake.reading import Unknown, Uuid, from_cursor, to_cursor
 from uptake.store.base import Items
-from uptake.store.records import Erasure
+from uptake.store.removal_records import Erasure
 
 
 class ErasureReceipt(Struct, frozen=True):

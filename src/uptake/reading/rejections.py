@@ -5,15 +5,23 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from uptake.blobs import Blobs
 from uptake.model import clock
 from uptake.model.problems import Kinds
+from uptake.model.shares import TIED, join
 from uptake.model.submission import Fault
 from uptake.reading import Unknown, Uuid, from_cursor, to_cursor
 from uptake.reading.bounds import page_of
 from uptake.store.base import Items
-from uptake.store.records import KeptReceipt, KeptRejection, ReceiptItem, RejectionFilter
+from uptake.store.records import (
+    KeptReceipt,
+    KeptRejection,
+    ReceiptItem,
+    RejectionFilter,
+    RejectionRecord,
+)
 
 TOLD_AT_MOST = 1000
 """Rejections told with a receipt: as many as the largest request has items."""
@@ -28,7 +36,8 @@ class Rejection(Struct, frozen=True, kw_only=True):
         received_at: RFC 3339.
         format: the endpoint it was sent to.
         key_id: the key it was sent with.
-        user_id: whom it is about, where that is known.
+        user_id: the user it is about; null where none can be read, or there are several.
+        user_ids: all users it is about.
         index: its position in the request; null for a request as a whole.
         faults: every reason.
         resolved_by: the request that replayed it, once there was one.
@@ -40,6 +49,7 @@ class Rejection(Struct, frozen=True, kw_only=True):
     format: str
     key_id: str
     user_id: str | None
+    user_ids: tuple[str, ...]
     index: int | None
     faults: tuple[Fault, ...]
     resolved_by: str | None
@@ -122,8 +132,10 @@ def page(
     return RejectionPage(shown, None if following is None else to_cursor(following))
 
 
-def rejection(store: Items, blobs: Blobs, project: str, rejection_id: str) -> RawRejection:
-    """A refusal with the item as it was sent.
+def rejection(
+    store: Items, blobs: Blobs, project: str, rejection_id: str, user_id: str | None = None
+) -> RawRejection:
+    """A rejection with the item as it was sent; of one that is about `user_id`, that user's share.
 
     Raises:
         Unknown: there is none of that id.
@@ -132,12 +144,35 @@ def rejection(store: Items, blobs: Blobs, project: str, rejection_id: str) -> Ra
     kept = store.rejection(project, rejection_id)
     if kept is None:
         raise Unknown(rejection_id)
-    raw = kept.record.raw
-    if kept.record.raw_blob is not None:
-        raw = blobs.get(kept.record.raw_blob) or b""
+    own = next((record for record in kept.records if record.user_id == user_id), None)
+    if own is not None:
+        kept = replace(kept, record=own, others=())
+    raw = body(blobs, kept)
     item = as_json(raw)
     view = msgspec.structs.asdict(_view(kept))
     return RawRejection(**view, item=item, raw_base64=raw if item is None else None)
+
+
+def body(blobs: Blobs, kept: KeptRejection) -> bytes:
+    """The item as it was sent, without the pieces of users who were erased since.
+
+    One user's share of a body that cannot be divided is empty.
+
+    Raises:
+        BlobsUnavailable: it cannot be read now.
+    """
+    if len(kept.records) == 1 and kept.record.parts == TIED:
+        return b""
+    return join([(raw_of(blobs, record), record.parts) for record in kept.records])
+
+
+def raw_of(blobs: Blobs, record: RejectionRecord) -> bytes:
+    """What is stored of an item under one user.
+
+    Raises:
+        BlobsUnavailable: it cannot be read now.
+    """
+    return record.raw if record.raw_blob is None else blobs.get(record.raw_blob) or b""
 
 
 StatusOf = Callable[[str, int, int], int]
@@ -204,16 +239,17 @@ def _told(item: ReceiptItem) -> dict[str, Any]:
 
 
 def _view(kept: KeptRejection) -> Rejection:
-    record = kept.record
+    record, user_ids = kept.record, kept.user_ids
     return Rejection(
         rejection_id=record.rejection_id,
         request_id=kept.request_id,
         received_at=clock.iso(kept.received_at),
         format=record.format,
         key_id=record.key_id,
-        user_id=record.user_id or None,
+        user_id=user_ids[0] if len(user_ids) == 1 else None,
+        user_ids=user_ids,
         index=record.position,
-        faults=record.faults,
+        faults=kept.faults,
         resolved_by=kept.resolved_by,
     )
 

@@ -8,12 +8,11 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
+from uptake.model.ids import Secrets
 from uptake.model.items import Metric
 from uptake.store.records import (
     DocumentType,
     Entry,
-    Erasure,
-    Expired,
     KeptDocument,
     KeptImage,
     KeptReceipt,
@@ -21,12 +20,12 @@ from uptake.store.records import (
     Key,
     Rate,
     RejectionFilter,
-    RetentionRule,
     Span,
     TypeVersion,
     User,
     VersionStock,
 )
+from uptake.store.removal_records import Erasure, Expired, RetentionRule
 from uptake.store.segment_records import Changes, Profiles, Segment
 from uptake.store.snapshot import Snapshot
 from uptake.store.written import Written
@@ -170,6 +169,20 @@ class Items(Protocol):
         """
         ...
 
+    def scrub(self, *, thorough: bool) -> None:
+        """Remove what deleted rows may have left in the store's files.
+
+        What readers keep from being removed now is removed by a later call.
+
+        Args:
+            thorough: whether it may take a second; called again and again, beside the requests.
+        """
+        ...
+
+    def user_hash(self, user_id: str) -> str:
+        """`ids.user_hash` with the installation's key."""
+        ...
+
     def finish_erasure(self, project: str, erasure_id: str, moment: int) -> None:
         """Note that nothing of the user is left in the blob store."""
         ...
@@ -207,6 +220,10 @@ class Items(Protocol):
 
 class Registry(Protocol):
     """What running a server needs of a store. Every method may raise `StoreUnavailable`."""
+
+    def secrets(self) -> Secrets:
+        """The secrets of the installation: made with the store, and the same for its lifetime."""
+        ...
 
     def add_project(self, name: str, created_at: int) -> None:
         """Make a project.

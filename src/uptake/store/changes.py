@@ -70,7 +70,7 @@ class ChangeLog:
                 self._added[row["project_id"]] = 0
                 _prune(connection, row["project_id"])
 
-    def erase(self, connection: Connection, project: str, user_id: str) -> None:
+    def erase(self, connection: Connection, project: str, user_id: str, user_hash: str) -> None:
         """Take a user's id out of the log, and note that the user is no more."""
         c = t.changes.c
         query = select(c.position, c.change_id, c.users).filter_by(project_id=project)
@@ -82,7 +82,7 @@ class ChangeLog:
                     c.project_id == project, c.position == position, c.change_id == change_id
                 )
                 connection.execute(update(t.changes).where(this).values(users=left))
-        digests = msgspec.json.encode([ids.user_hash(user_id)])
+        digests = msgspec.json.encode([user_hash])
         self._add.run(connection, [_row(project, b"[]", digests)])
 
 

@@ -113,7 +113,7 @@ class Database:
     def writing(self) -> Iterator[Connection]:
         """A transaction that is durable when the block ends, and nothing when it fails."""
         # Rows go past SQLAlchemy.
-        past = _driver_translated(self.engine.dialect.loaded_dbapi)
+        past = driver_translated(self.engine.dialect.loaded_dbapi)
         try:
             with translated(), past, self._writer.begin() as connection:
                 yield connection
@@ -252,7 +252,7 @@ def _check_none_left(connection: Connection, table: Table, where: Sequence[Any])
 
 
 @contextmanager
-def _driver_translated(driver: Any) -> Iterator[None]:
+def driver_translated(driver: Any) -> Iterator[None]:
     """What `translated` does, for errors that do not come by way of SQLAlchemy.
 
     Args:

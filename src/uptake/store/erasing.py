@@ -6,17 +6,21 @@ knows all tombstones. On engines with one writer that is so by itself; where the
 share a lock that an erasure wants for itself.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, Table, bindparam, func, select, update
 
-from uptake.model import ids
+from uptake.model.shares import TIED
 from uptake.store import tables as t
 from uptake.store.changes import ChangeLog
-from uptake.store.database import Database, delete_all
-from uptake.store.records import Entry, Erasure
+from uptake.store.database import delete_all
+from uptake.store.profiles import READ_AT_ONCE, forget_names, names_of
+from uptake.store.records import Entry
+from uptake.store.removal_records import Erasure
+from uptake.store.secrets import SecretReads
+from uptake.store.sql_snapshot import parts_text
 
 Owner = tuple[str, str]
 """Project and user."""
@@ -35,9 +39,14 @@ _ERASURE = [t.erasures.c[name] for name in Erasure.__struct_fields__]
 
 
 class Tombstones:
-    """The tombstones that a process knows."""
+    """The tombstones that a process knows.
 
-    def __init__(self) -> None:
+    Args:
+        user_hash: `Items.user_hash`.
+    """
+
+    def __init__(self, user_hash: Callable[[str], str]) -> None:
+        self._user_hash = user_hash
         self._known: dict[str, tuple[int, frozenset[str]]] = {}
 
     def among(
@@ -57,7 +66,7 @@ class Tombstones:
                 found |= {
                     owner
                     for owner in _owners(entries)
-                    if owner[0] == project and ids.user_hash(owner[1]) in hashes
+                    if owner[0] == project and self._user_hash(owner[1]) in hashes
                 }
         return found
 
@@ -79,17 +88,17 @@ def _owners(entries: Iterable[Entry]) -> set[Owner]:
     }
 
 
-class Erasing(Database):
+class Erasing(SecretReads):
     """The part of the port `Items` that erases, on SQL."""
 
     def erase(self, project: str, user_id: str, erasure_id: str, moment: int) -> Erasure:
         """See `Items.erase`."""
         user = {"project_id": project, "user_id": user_id}
-        user_hash = ids.user_hash(user_id)
+        user_hash = self.user_hash(user_id)
         with self.writing() as connection:
             self._change(connection, project)
             counts = _take_away(connection, user)
-            ChangeLog(self).erase(connection, project, user_id)
+            ChangeLog(self).erase(connection, project, user_id, user_hash)
             insert = self.insert(t.tombstones).values(
                 project_id=project, user_hash=user_hash, erased_at=moment
             )
@@ -131,10 +140,13 @@ class Erasing(Database):
             )
         )
 
+    def scrub(self, *, thorough: bool) -> None:
+        """See `Items.scrub`; the server looks after its files itself."""
+
     def readmit(self, project: str, user_id: str) -> bool:
         """See `Items.readmit`."""
         c = t.tombstones.c
-        this = c.project_id == project, c.user_hash == ids.user_hash(user_id)
+        this = c.project_id == project, c.user_hash == self.user_hash(user_id)
         with self.writing() as connection:
             self._change(connection, project)
             return delete_all(connection, t.tombstones, *this) > 0
@@ -194,8 +206,23 @@ def _take_away(connection: Connection, user: dict[str, Any]) -> dict[str, int]:
     delete_all(connection, t.image_names, t.image_names.c.name.in_(names))
     keys = select(t.keys.c.id).filter_by(**user).scalar_subquery()
     delete_all(connection, t.key_uses, t.key_uses.c.key_id.in_(keys))
+    attributes = names_of(connection, user)
     counts["users"] = take(t.users)
+    if attributes:
+        forget_names(connection, project, attributes)
+    _untie(connection, user)
     return counts | {name: take(table) for name, table in _COUNTED.items()}
+
+
+def _untie(connection: Connection, user: dict[str, Any]) -> None:
+    """Delete what other users have of rejected bodies that cannot be divided."""
+    r = t.rejections.c
+    tied = select(r.rejection_id).filter_by(**user).where(r.parts == parts_text(TIED))
+    ids_of_tied = list(connection.scalars(tied))
+    for start in range(0, len(ids_of_tied), READ_AT_ONCE):
+        some = ids_of_tied[start : start + READ_AT_ONCE]
+        others = r.project_id == user["project_id"], r.user_id != user["user_id"]
+        delete_all(connection, t.rejections, *others, r.rejection_id.in_(some))
 
 
 def _erasure(row: dict[str, Any]) -> Erasure:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Table, exists, func, select, tuple_
 from uptake.store import tables as t
 from uptake.store.changes import ChangeLog
 from uptake.store.database import Database, delete_all
-from uptake.store.records import Expired, RetentionRule
+from uptake.store.removal_records import Expired, RetentionRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,9 @@ def _due(project: str, rule: RetentionRule, before: int) -> list[Any]:
     kind = _KINDS[rule.kind]
     columns = kind.table.c
     due: list[Any] = [columns.project_id == project, columns.received_at < before]
-    if rule.type and kind.type is not None:
+    if rule.type and rule.kind == "rejections":
+        due.append(columns.user_id == "")
+    elif rule.type and kind.type is not None:
         due.append(columns[kind.type] == rule.type)
     return due
 

@@ -7,33 +7,30 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec.structs import replace
 
-from uptake.model import ids
+from uptake.model.ids import Secrets
 from uptake.model.items import Attributes, Metric
 from uptake.store.attribute_limits import exceeds, size_of
 from uptake.store.base import (
-    ALL_REJECTIONS,
     FIRST_IMAGE_ID,
     Store,
 )
-from uptake.store.memory_expiry import MemoryExpiry, split
-from uptake.store.memory_snapshot import MemorySnapshot, passes
-from uptake.store.receipts import receipt_of
+from uptake.store.memory_expiry import split
+from uptake.store.memory_rejections import MemoryRejections
+from uptake.store.memory_snapshot import MemorySnapshot
+from uptake.store.receipts import receipt_of, stored_rejections
 from uptake.store.records import (
     BatchRecord,
     DocumentRecord,
     Entry,
-    Erasure,
     ImageRecord,
     KeptDocument,
     KeptImage,
     KeptReceipt,
-    KeptRejection,
     Record,
-    RejectionFilter,
-    RejectionRecord,
     Span,
     User,
 )
+from uptake.store.removal_records import Erasure
 from uptake.store.written import (
     Erased,
     NotStored,
@@ -44,11 +41,11 @@ from uptake.store.written import (
 )
 
 
-class MemoryStore(MemoryExpiry):
+class MemoryStore(MemoryRejections):
     """The whole port; what it holds is gone with it."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, secrets: Secrets | None = None) -> None:
+        super().__init__(secrets)
         self._users: dict[tuple[str, str], User] = {}
         self._seen: set[tuple[str, str]] = set()
         self._documents: dict[tuple[str, str], tuple[bytes | None, KeptDocument]] = {}
@@ -58,12 +55,9 @@ class MemoryStore(MemoryExpiry):
         self._images: dict[tuple[str, str, bytes], KeptImage] = {}
         self._names: dict[str, KeptImage] = {}
         self._last_image: dict[str, int] = {}
-        self._rejections: dict[tuple[str, str], KeptRejection] = {}
         self._receipts: list[tuple[str, KeptReceipt]] = []
         self._tombstones: set[tuple[str, str]] = set()
         self._erasures: dict[tuple[str, str], Erasure] = {}
-        self._commits = 0
-        self._marks: dict[tuple[object, ...], int] = {}
 
     def commit(self, entries: Sequence[Entry]) -> list[tuple[Written, ...]]:
         """See `Items.commit`."""
@@ -99,9 +93,8 @@ class MemoryStore(MemoryExpiry):
                 written.append(Erased())
                 continue
             written.append(self._write_record(entry, record))
-        for rejection in entry.rejections:
-            if (entry.project, rejection.user_id) not in self._tombstones:
-                self._reject(entry, rejection)
+        for rejection in stored_rejections(entry, self._tombstones):
+            self._reject(entry, rejection)
         if entry.resolves is not None:
             self._resolve(entry, entry.resolves)
         self._receipts.append((entry.project, receipt_of(entry, written, self._tombstones)))
@@ -117,14 +110,6 @@ class MemoryStore(MemoryExpiry):
                 return self._write_batch(entry, record)
             case Attributes():
                 return self._write_attributes(entry, record)
-
-    def _resolve(self, entry: Entry, resolves: tuple[str, str]) -> None:
-        user_id, rejection_id = resolves
-        kept = self._rejections.get((entry.project, rejection_id))
-        if kept is not None and kept.record.user_id == user_id:
-            resolved = replace(kept, resolved_by=entry.request_id)
-            self._rejections[entry.project, rejection_id] = resolved
-            self._marks["rejection", entry.project, rejection_id] = self._commits
 
     def _see(self, entry: Entry, user_id: str, values: dict[str, str] | None = None) -> None:
         moment, key = entry.received_at, (entry.project, user_id)
@@ -207,11 +192,6 @@ class MemoryStore(MemoryExpiry):
         self._images[key] = self._names[image.name] = image
         return WrittenImage(number, image.name, new=True)
 
-    def _reject(self, entry: Entry, rejection: RejectionRecord) -> None:
-        kept = KeptRejection(rejection, entry.request_id, entry.received_at)
-        self._rejections[entry.project, rejection.rejection_id] = kept
-        self._marks["rejection", entry.project, rejection.rejection_id] = self._commits
-
     def user(self, project: str, user_id: str) -> User | None:
         """See `Items.user`."""
         with self.alone():
@@ -273,18 +253,6 @@ class MemoryStore(MemoryExpiry):
         with self.alone():
             return self._names.get(name)
 
-    def rejections(
-        self, project: str, after: str, limit: int, only: RejectionFilter = ALL_REJECTIONS
-    ) -> list[KeptRejection]:
-        """See `Items.rejections`."""
-        with self.alone():
-            found = [
-                kept
-                for (owner, rejection_id), kept in self._rejections.items()
-                if owner == project and rejection_id > after and passes(kept, only)
-            ]
-        return sorted(found, key=lambda kept: kept.record.rejection_id)[:limit]
-
     @contextmanager
     def snapshot(self, project: str) -> Iterator[MemorySnapshot]:
         """See `Items.snapshot`."""
@@ -304,11 +272,6 @@ class MemoryStore(MemoryExpiry):
                 if rejection_key[0] == project:
                     made.kept_rejections.append((marks["rejection", *rejection_key], kept))
         yield made
-
-    def rejection(self, project: str, rejection_id: str) -> KeptRejection | None:
-        """See `Items.rejection`."""
-        with self.alone():
-            return self._rejections.get((project, rejection_id))
 
     def receipts(self, project: str, request_id: str) -> list[KeptReceipt]:
         """See `Items.receipts`."""
@@ -330,6 +293,7 @@ class MemoryStore(MemoryExpiry):
                     batch.count for key, (_, batch, _) in self._batches.items() if key[:2] == owner
                 ),
             }
+            self._untie(project, user_id)
             taken: dict[str, dict[Any, Any]] = {
                 "documents": split(
                     self._documents, lambda key, kept: (key[0], kept[1].user_id) == owner
@@ -348,7 +312,7 @@ class MemoryStore(MemoryExpiry):
             counts["receipts"] = len(self._receipts) - len(receipts)
             self._receipts = receipts
             self._tombstones.add(owner)
-            erasure = Erasure(erasure_id, ids.user_hash(user_id), moment, counts)
+            erasure = Erasure(erasure_id, self.user_hash(user_id), moment, counts)
             self._erasures[project, erasure_id] = erasure
             self._forget(project, user_id)
             return erasure
@@ -383,6 +347,9 @@ class MemoryStore(MemoryExpiry):
                 if erasure.finished_at is None
             ]
         return sorted(found, key=lambda pair: pair[1].erasure_id)
+
+    def scrub(self, *, thorough: bool) -> None:
+        """See `Items.scrub`."""
 
     def readmit(self, project: str, user_id: str) -> bool:
         """See `Items.readmit`."""

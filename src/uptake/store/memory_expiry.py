@@ -4,15 +4,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from uptake.store.memory_listing import MemoryListing
-from uptake.store.records import (
-    BatchRecord,
-    Expired,
-    KeptDocument,
-    KeptImage,
-    KeptReceipt,
-    KeptRejection,
-    RetentionRule,
-)
+from uptake.store.records import BatchRecord, KeptDocument, KeptImage, KeptReceipt, KeptRejection
+from uptake.store.removal_records import UNKNOWN_USER, Expired, RetentionRule
 
 
 class _Kept(NamedTuple):
@@ -33,7 +26,7 @@ class MemoryExpiry(MemoryListing):
     _documents: dict[tuple[str, str], tuple[bytes | None, KeptDocument]]
     _images: dict[tuple[str, str, bytes], KeptImage]
     _names: dict[str, KeptImage]
-    _rejections: dict[tuple[str, str], KeptRejection]
+    _rejections: dict[tuple[str, str, str], KeptRejection]
     _receipts: list[tuple[str, KeptReceipt]]
 
     def expired(self, project: str, rule: RetentionRule, before: int) -> int:
@@ -66,7 +59,7 @@ class MemoryExpiry(MemoryListing):
             "rejections": self._kept_rejections,
             "receipts": self._kept_receipts,
         }
-        typed = rule.type if rule.kind in {"samples", "documents", "receipts"} else ""
+        typed = "" if rule.kind == "images" else rule.type
         return [
             kept
             for kept in kinds[rule.kind](project)
@@ -99,7 +92,8 @@ class MemoryExpiry(MemoryListing):
             if key[0] == project:
                 record, take = kept.record, _taking(self._rejections, key)
                 place = (record.user_id, record.rejection_id)
-                yield _Kept(place, "", kept.received_at, 1, record.raw_blob, take)
+                typed = "" if record.user_id else UNKNOWN_USER
+                yield _Kept(place, typed, kept.received_at, 1, record.raw_blob, take)
 
     def _kept_receipts(self, project: str) -> Iterator[_Kept]:
         for number, pair in enumerate(self._receipts):

@@ -6,6 +6,7 @@ import msgspec
 from msgspec.structs import replace
 
 from uptake.model import ids
+from uptake.model.ids import Secrets
 from uptake.model.items import Metric
 from uptake.store.memory_registry import MemoryRegistry
 from uptake.store.records import BatchRecord, KeptDocument, User, VersionStock
@@ -22,8 +23,8 @@ class MemoryListing(MemoryRegistry):
     _documents: dict[Owner, tuple[bytes | None, KeptDocument]]
     _batches: dict[tuple[str, str, Metric, bytes], tuple[int, BatchRecord, int]]
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, secrets: Secrets | None = None) -> None:
+        super().__init__(secrets)
         self._changes: dict[str, list[Change]] = {}
         self._segments: dict[Owner, Segment] = {}
 
@@ -38,7 +39,7 @@ class MemoryListing(MemoryRegistry):
         """Take a user's id out of what was noted, and note its hash."""
         log = self._changes.setdefault(project, [])
         log[:] = [replace(one, users=[u for u in one.users if u != user_id]) for one in log]
-        log.append(Change(ids.time_ordered(), [], [ids.user_hash(user_id)]))
+        log.append(Change(ids.time_ordered(), [], [self.user_hash(user_id)]))
 
     def profiles(self, project: str, after: str, limit: int) -> list[Profiles]:
         """See `Items.profiles`."""

@@ -1,33 +1,34 @@
 """The registry's half of the store in memory, and the lock that both halves share."""
 
+import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from msgspec.structs import replace
 
+from uptake.model import ids
 from uptake.model.clock import MICROSECONDS
+from uptake.model.ids import Secrets
 from uptake.store.base import DEFAULT_PROJECT, AlreadyExists, StoreUnavailable
-from uptake.store.records import (
-    FIRST_VERSION,
-    DocumentType,
-    Key,
-    Rate,
-    RetentionRule,
-    TypeVersion,
-)
+from uptake.store.records import FIRST_VERSION, DocumentType, Key, Rate, TypeVersion
+from uptake.store.removal_records import RetentionRule
 
 
 class MemoryRegistry:
     """Projects, keys and document types.
 
+    Args:
+        secrets: of the installation; new ones by default.
+
     Attributes:
         reachable: set to False to see what happens when a store cannot be reached.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, secrets: Secrets | None = None) -> None:
         self.reachable = True
         self._lock = threading.Lock()
+        self._secrets = secrets or Secrets(os.urandom(32), os.urandom(32))
         self._projects = {DEFAULT_PROJECT}
         self._keys: dict[str, Key] = {}
         self._uses: dict[str, tuple[int, int]] = {}
@@ -43,6 +44,14 @@ class MemoryRegistry:
             if not self.reachable:
                 raise StoreUnavailable("the store is out of reach")
             yield
+
+    def secrets(self) -> Secrets:
+        """See `Registry.secrets`."""
+        return self._secrets
+
+    def user_hash(self, user_id: str) -> str:
+        """See `Items.user_hash`."""
+        return ids.user_hash(self._secrets.user_hash, user_id)
 
     def add_project(self, name: str, created_at: int) -> None:  # noqa: ARG002 - the port's
         """See `Registry.add_project`."""

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, case, func, literal_column, or_, select, tuple_
+from sqlalchemy import Connection, case, delete, func, literal_column, or_, select, tuple_
 
 from uptake.model.items import Attributes
 from uptake.store import tables as t
@@ -268,6 +268,35 @@ def stored_rows(connection: Connection, told: Told, owners: Collection[Owner]) -
             names = msgspec.json.decode(listed_names, type=Names)
             told.names[row["project_id"], row["names"]] = names
         yield row
+
+
+def names_of(connection: Connection, user: Row) -> set[str]:
+    """The names of a user's attributes."""
+    query = (
+        select(t.users.c.attributes, t.attribute_names.c.names)
+        .outerjoin_from(t.users, t.attribute_names, t.names_of_users)
+        .where(t.users.c.project_id == user["project_id"], t.users.c.user_id == user["user_id"])
+    )
+    row = connection.execute(query).one_or_none()
+    return set() if row is None else set(attributes_of(row.attributes, row.names))
+
+
+def forget_names(connection: Connection, project: str, names: set[str]) -> None:
+    """Delete sets of names that only a user who is no more can have had.
+
+    Args:
+        connection: in a transaction during which nobody else writes users of the project.
+        project: of the user.
+        names: of all attributes that the user had.
+    """
+    listed = t.attribute_names.c
+    sets = select(listed.digest, listed.names).filter_by(project_id=project)
+    for digest, encoded in connection.execute(sets).all():
+        if names.issuperset(msgspec.json.decode(encoded, type=Names)):
+            users = select(t.users.c.user_id).filter_by(project_id=project, names=digest).limit(1)
+            if connection.scalar(users) is None:
+                unused = delete(t.attribute_names).filter_by(project_id=project, digest=digest)
+                connection.execute(unused)
 
 
 def touched(told: Any) -> Row:

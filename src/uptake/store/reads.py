@@ -1,7 +1,9 @@
 """What is kept, read back."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import func, select
@@ -10,7 +12,7 @@ from uptake.model.items import Metric
 from uptake.store import tables as t
 from uptake.store.base import ALL_REJECTIONS
 from uptake.store.database import Database
-from uptake.store.profiles import attributes_of
+from uptake.store.profiles import READ_AT_ONCE, attributes_of
 from uptake.store.receipts import receipt_from
 from uptake.store.records import (
     KeptDocument,
@@ -119,16 +121,25 @@ class Reads(Database):
     ) -> list[KeptRejection]:
         """See `Items.rejections`."""
         r = t.rejections.c
-        query = (
-            select(t.rejections)
+        found = (
+            select(r.rejection_id)
+            .distinct()
             .filter_by(project_id=project)
             .where(r.rejection_id > after, *_conditions(only))
             .order_by(r.rejection_id)
             .limit(limit)
         )
+        rows = select(t.rejections).filter_by(project_id=project)
+        if only.user_id is not None:
+            rows = rows.where(r.user_id == only.user_id)
+        rows = rows.order_by(r.rejection_id, r.user_id)
+        kept: list[KeptRejection] = []
         with self.reading() as connection:
-            rows = connection.execute(query).mappings().all()
-        return [rejection_of(dict(row)) for row in rows]
+            ids = list(connection.scalars(found))
+            for start in range(0, len(ids), READ_AT_ONCE):
+                some = rows.where(r.rejection_id.in_(ids[start : start + READ_AT_ONCE]))
+                kept += _rejections(connection.execute(some).mappings())
+        return kept
 
     @contextmanager
     def snapshot(self, project: str) -> Iterator[SqlSnapshot]:
@@ -140,8 +151,8 @@ class Reads(Database):
         """See `Items.rejection`."""
         query = select(t.rejections).filter_by(project_id=project, rejection_id=rejection_id)
         with self.reading() as connection:
-            row = connection.execute(query).mappings().one_or_none()
-        return None if row is None else rejection_of(dict(row))
+            rows = connection.execute(query.order_by(t.rejections.c.user_id)).mappings()
+            return next(_rejections(rows), None)
 
     def receipts(self, project: str, request_id: str) -> list[KeptReceipt]:
         """See `Items.receipts`."""
@@ -157,6 +168,12 @@ class Reads(Database):
 def _user(row: Any) -> User:
     attributes = attributes_of(row.attributes, row.names)
     return User(row.user_id, attributes, row.first_seen, row.last_seen, row.documents, row.images)
+
+
+def _rejections(rows: Iterable[Any]) -> Iterator[KeptRejection]:
+    """Rejections from their rows, those of one rejection after each other."""
+    for _, of_one in groupby(rows, itemgetter("rejection_id")):
+        yield rejection_of(*map(dict, of_one))
 
 
 def _conditions(only: RejectionFilter) -> Iterator[Any]:

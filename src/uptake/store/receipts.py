@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from uptake.model.items import Attributes
+from uptake.model.shares import TIED
 from uptake.store.records import (
     BatchRecord,
     DocumentRecord,
@@ -14,9 +15,26 @@ from uptake.store.records import (
     KeptReceipt,
     ReceiptItem,
     Record,
+    RejectionRecord,
     RequestError,
 )
 from uptake.store.written import Erased, Written, WrittenDocument, WrittenImage, duplicates_of
+
+
+def stored_rejections(entry: Entry, erased: Collection[tuple[str, str]]) -> list[RejectionRecord]:
+    """The rejections of an entry without those of users who were erased."""
+    if not erased:
+        return list(entry.rejections)
+    gone = {
+        rejection.rejection_id
+        for rejection in entry.rejections
+        if rejection.parts == TIED and (entry.project, rejection.user_id) in erased
+    }
+    return [
+        rejection
+        for rejection in entry.rejections
+        if rejection.rejection_id not in gone and (entry.project, rejection.user_id) not in erased
+    ]
 
 
 def receipt_row(
@@ -52,10 +70,9 @@ def receipt_of(
     refused: list[str] = []
     items: list[ReceiptItem] = []
     gone = attributes = 0
-    for rejection in entry.rejections:
-        if (entry.project, rejection.user_id) not in erased:
-            users.add(rejection.user_id)
-            refused.append(rejection.rejection_id)
+    for rejection in stored_rejections(entry, erased):
+        users.add(rejection.user_id)
+        refused.append(rejection.rejection_id)
     for record, stands in zip(entry.records, written, strict=True):
         if isinstance(stands, Erased):
             gone += _size(record)

@@ -3,11 +3,12 @@
 Moments are microseconds since the epoch, sample times are ticks (`samples.times`).
 """
 
-from typing import Any, Literal
+from typing import Literal
 
 from msgspec import Struct
 
 from uptake.model.items import Attributes, Metric
+from uptake.model.shares import OTHER_PART, Part
 from uptake.model.submission import Fault
 
 FIRST_VERSION = 1
@@ -63,16 +64,20 @@ class BatchRecord(Struct, frozen=True):
 
 
 class RejectionRecord(Struct, frozen=True):
-    """A refusal to keep; `raw` or, for large ones, `raw_blob` is the item as it was sent.
+    """A rejection to store; `raw` or, for large ones, `raw_blob` is the item as it was sent.
+
+    A request that is rejected as a whole and is about several users has a record for each of them,
+    all with the same id (`model.shares`).
 
     Attributes:
-        user_id: whom it is about, as far as that is known; else "".
+        user_id: the user it is about; "" where none can be read.
         rejection_id: those of one process are in the order of time.
         format: the endpoint's name.
         key_id: the key it was sent with.
         position: in its request; None for a request as a whole.
         faults: every reason.
         context: what must be known besides to judge the item again (see `intake.replay`).
+        parts: what of the body is in this record; None for all of it.
     """
 
     user_id: str
@@ -84,6 +89,7 @@ class RejectionRecord(Struct, frozen=True):
     raw: bytes
     raw_blob: str | None = None
     context: dict[str, str] = {}
+    parts: tuple[Part, ...] | None = None
 
 
 class DocumentRecord(Struct, frozen=True):
@@ -108,6 +114,13 @@ class DocumentRecord(Struct, frozen=True):
 Record = DocumentRecord | ImageRecord | BatchRecord | Attributes
 
 
+class Resolved(Struct, frozen=True):
+    """A rejection that was replayed, and the users it is stored under."""
+
+    rejection_id: str
+    user_ids: tuple[str, ...]
+
+
 class RequestError(Struct, frozen=True):
     """An error with which a request was answered before its items were looked at.
 
@@ -130,7 +143,7 @@ class Entry(Struct, frozen=True):
         request_id, received_at, format, key_id: where it comes from.
         records: what to keep.
         rejections: the refusals.
-        resolves: the rejection that this is the replay of, by its user and its id.
+        resolves: the rejection that this is the replay of.
         error: of a request without records and rejections, the reason.
     """
 
@@ -141,7 +154,7 @@ class Entry(Struct, frozen=True):
     rejections: tuple[RejectionRecord, ...] = ()
     format: str = ""
     key_id: str = ""
-    resolves: tuple[str, str] | None = None
+    resolves: Resolved | None = None
     error: RequestError | None = None
 
 
@@ -193,12 +206,38 @@ class KeptImage(Struct, frozen=True):
 
 
 class KeptRejection(Struct, frozen=True):
-    """A refusal as it is kept; `resolved_by` is the request that replayed it, if one did."""
+    """A rejection as it is stored, or what of it is about one user.
+
+    Attributes:
+        record: what is stored under the first of its users.
+        request_id, received_at: of its request.
+        resolved_by: the request that replayed it, if one did.
+        others: what is stored under its other users, in their order.
+    """
 
     record: RejectionRecord
     request_id: str
     received_at: int
     resolved_by: str | None = None
+    others: tuple[RejectionRecord, ...] = ()
+
+    @property
+    def records(self) -> tuple[RejectionRecord, ...]:
+        """All that is stored of it."""
+        return (self.record, *self.others)
+
+    @property
+    def user_ids(self) -> tuple[str, ...]:
+        """The users it is about."""
+        return tuple(record.user_id for record in self.records if record.user_id)
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """Every reason, once."""
+        found = dict.fromkeys(fault for record in self.records for fault in record.faults)
+        if len(found) > 1:
+            found.pop(OTHER_PART, None)
+        return tuple(found)
 
 
 class RejectionFilter(Struct, frozen=True):
@@ -324,52 +363,3 @@ class VersionStock(Struct, frozen=True):
     count: int
     first: int
     last: int
-
-
-class Erasure(Struct, frozen=True):
-    """What was erased of a user.
-
-    Attributes:
-        erasure_id: those of one process are in the order of time.
-        user_hash: `ids.user_hash` of whom it was.
-        erased_at: moment.
-        counts: rows by kind; samples as they were received, repeats included.
-        finished_at: when the last bytes had left the blob store; None until then.
-    """
-
-    erasure_id: str
-    user_hash: str
-    erased_at: int
-    counts: dict[str, int]
-    finished_at: int | None = None
-
-
-RetentionKind = Literal["samples", "documents", "images", "rejections", "receipts"]
-
-
-class RetentionRule(Struct, frozen=True):
-    """How long data is kept, counted from when it was received.
-
-    Attributes:
-        kind: of data.
-        days: how many days.
-        type: a metric or a document type; "" for all of the kind.
-    """
-
-    kind: RetentionKind
-    days: int
-    type: str = ""
-
-
-class Expired(Struct, frozen=True):
-    """A page of what was taken away.
-
-    Attributes:
-        count: how much of it; samples are counted one by one.
-        blobs: what is in no use any more.
-        next: where to go on; () at the end.
-    """
-
-    count: int
-    blobs: tuple[str, ...]
-    next: tuple[Any, ...]

@@ -35,7 +35,7 @@ class Change(Struct, frozen=True):
     Attributes:
         change_id: tells it from every other.
         users: ids, each once.
-        erased: `ids.user_hash` of ids that are not to be named any more.
+        erased: `Items.user_hash` of ids that are not to be named any more.
     """
 
     change_id: str

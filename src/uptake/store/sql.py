@@ -29,8 +29,10 @@ class SqlStore(Reads, Listing, ChangeReads, Erasing, Expiring, SqlSegments, SqlR
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine)
         self._statements = Statements(self)
-        self._tombstones = Tombstones()
+        self._tombstones = Tombstones(self.user_hash)
         self._near_limit = NearLimit()
+        # Read at once, as what needs them may be where nothing must wait for a database.
+        self.secrets()
 
     def commit(self, entries: Sequence[Entry]) -> list[tuple[Written, ...]]:
         """See `Items.commit`."""

@@ -8,6 +8,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, Select, Table, select, tuple_, values
 
 from uptake.model.items import METRICS, Metric
+from uptake.model.shares import Part
 from uptake.model.submission import Fault
 from uptake.store import tables as t
 from uptake.store.database import translated
@@ -159,9 +160,23 @@ class SqlSnapshot:
             yield from self._connection.execute(query, execution_options={"yield_per": at_once})
 
 
-def rejection_of(row: dict[str, Any]) -> KeptRejection:
-    """A refusal from its row."""
-    row["faults"] = msgspec.json.decode(row["faults"], type=tuple[Fault, ...])
-    row["context"] = msgspec.json.decode(row["context"], type=dict[str, str])
-    record = RejectionRecord(**{name: row[name] for name in RejectionRecord.__struct_fields__})
-    return KeptRejection(record, row["request_id"], row["received_at"], row["resolved_by"])
+def rejection_of(row: dict[str, Any], *others: dict[str, Any]) -> KeptRejection:
+    """A rejection from its rows, or from one of them."""
+    record, *more = map(_rejection_record, (row, *others))
+    return KeptRejection(
+        record, row["request_id"], row["received_at"], row["resolved_by"], tuple(more)
+    )
+
+
+def _rejection_record(row: dict[str, Any]) -> RejectionRecord:
+    values = {name: row[name] for name in RejectionRecord.__struct_fields__}
+    values["faults"] = msgspec.json.decode(row["faults"], type=tuple[Fault, ...])
+    values["context"] = msgspec.json.decode(row["context"], type=dict[str, str])
+    if row["parts"] is not None:
+        values["parts"] = msgspec.json.decode(row["parts"], type=tuple[Part, ...])
+    return RejectionRecord(**values)
+
+
+def parts_text(parts: tuple[Part, ...] | None) -> str | None:
+    """What is stored of a rejection's parts."""
+    return None if parts is None else msgspec.json.encode(parts).decode()

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
@@ -17,7 +18,8 @@ from sqlalchemy import Connection, event
 
 from uptake.store import migrations
 from uptake.store.base import StoreUnavailable, StoreUnusable
-from uptake.store.database import WRITES
+from uptake.store.database import WRITES, driver_translated, translated
+from uptake.store.removal_records import Erasure, Expired, RetentionRule
 from uptake.store.sql import SqlStore
 
 if TYPE_CHECKING:
@@ -36,6 +38,17 @@ pages of 8192 bytes writing it takes a quarter more processor time, and a large 
 CHECKPOINT_PAGES = 4096
 """Pages in the log before it is folded into the file: 16 MiB, which whoever commits then waits for
 about 20 ms. With more, that wait would show; with less, hot pages would be written more often."""
+
+SCRUB_SECONDS = 0.25
+"""How long `scrub` waits for readers, which keeps writers waiting. A longer one, an export for
+instance, is waited for by trying again."""
+
+MAX_VACUUMED_BYTES = 64 * 1024 * 1024
+"""Size of a file that `scrub` writes anew, which takes about a second and writers wait for; of a
+larger one an operator chooses the time."""
+
+VACUUM_PAUSE_SECONDS = 60.0
+"""How long the next writing anew waits, so that many erasures do not keep writers waiting."""
 
 CACHE_KIB = 65536
 PRIVATE = 0o600
@@ -128,6 +141,13 @@ class _Place:
             return None
         return found.st_dev, found.st_ino
 
+    def size(self) -> int:
+        """Bytes of the file; 0 when there is none."""
+        try:
+            return self._path.stat().st_size
+        except OSError:
+            return 0
+
     def remember(self, _connection: Driver, record: Any) -> None:
         """Note which file a new connection has opened."""
         record.info[_IDENTITY] = self.identity()
@@ -179,6 +199,10 @@ class _SqliteStore(SqlStore):
         super().__init__(engine)
         self._place = place
         self._turn = place.turn()
+        # At first too: whoever used the file before may have ended before its log was emptied.
+        self._log_holds_deleted = True
+        self._pages_hold_deleted = False
+        self._vacuum_from = 0.0
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -188,6 +212,48 @@ class _SqliteStore(SqlStore):
             yield connection
         if opened != self._place.identity():
             raise StoreUnavailable("the database file was removed or replaced")
+
+    def erase(self, project: str, user_id: str, erasure_id: str, moment: int) -> Erasure:
+        """See `Items.erase`."""
+        erasure = super().erase(project, user_id, erasure_id, moment)
+        self._log_holds_deleted = self._pages_hold_deleted = True
+        return erasure
+
+    def expire(
+        self, project: str, rule: RetentionRule, before: int, after: tuple[Any, ...], limit: int
+    ) -> Expired:
+        """See `Items.expire`."""
+        expired = super().expire(project, rule, before, after, limit)
+        if expired.count:
+            self._log_holds_deleted = self._pages_hold_deleted = True
+        return expired
+
+    def scrub(self, *, thorough: bool) -> None:
+        """See `Items.scrub`.
+
+        Folds the log, which has older pages, into the file, and empties it. Deleted rows are
+        overwritten as they are deleted, but pages that were split before may have copies of them:
+        a small file is therefore written anew.
+        """
+        vacuum = thorough and self._pages_hold_deleted and self._place.size() <= MAX_VACUUMED_BYTES
+        if not self._log_holds_deleted and not vacuum:
+            return
+        past = driver_translated(sqlite3)
+        with translated(), past, self._turn.taken(), self.engine.connect() as connection:
+            driver: Any = connection.connection.driver_connection
+            if vacuum:
+                driver.execute("PRAGMA temp_store = MEMORY").close()
+                driver.execute("VACUUM").close()
+                driver.execute("PRAGMA temp_store = DEFAULT").close()
+            driver.execute(f"PRAGMA busy_timeout = {int(SCRUB_SECONDS * 1000)}").close()
+            try:
+                busy = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            finally:
+                driver.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}").close()
+        self._log_holds_deleted = bool(busy)
+        if vacuum:
+            self._pages_hold_deleted = False
+            self._vacuum_from = time.monotonic() + VACUUM_PAUSE_SECONDS
 
     def close(self) -> None:
         """See `Registry.close`."""
@@ -202,6 +268,8 @@ def _on_connect(connection: Driver, _record: Any) -> None:
     _begin_log(connection)
     for pragma in (
         "synchronous = FULL",
+        # What is deleted is overwritten, wherever SQLite was built without that as its default.
+        "secure_delete = ON",
         f"wal_autocheckpoint = {CHECKPOINT_PAGES}",
         f"cache_size = -{CACHE_KIB}",
     ):

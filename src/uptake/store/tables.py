@@ -45,6 +45,13 @@ projects = Table(
     Column("created_at", BigInteger, nullable=False),
 )
 
+secrets = Table(
+    "secrets",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+)
+
 keys = Table(
     "keys",
     metadata,
@@ -252,6 +259,8 @@ rejections = Table(
     Column("raw_blob", String),
     Column("context", Text, nullable=False),
     Column("resolved_by", String),
+    # JSON: what of a body about several users is in this row (`model.shares`); NULL for all of it.
+    Column("parts", Text),
     Index("rejections_by_time", "project_id", "rejection_id"),
     Index("rejections_by_mark", "project_id", "mark"),
 )

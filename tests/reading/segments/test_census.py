@@ -11,7 +11,6 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from uptake.model.ids import user_hash
 from uptake.model.items import Attributes
 from uptake.reading.segments import census as module
 from uptake.reading.segments.answers import TakesLonger, TooLarge
@@ -222,7 +221,7 @@ def test_a_change_that_is_told_again_is_passed_over() -> None:
             return super().changes(project, None if since is None else 0)
 
         def erase(self, user_id: str) -> None:
-            self._changes["default"].append(Change("e", [], [user_hash(user_id)]))
+            self._changes["default"].append(Change("e", [], [self.user_hash(user_id)]))
             del self._users["default", user_id]
 
     store = Repeating()

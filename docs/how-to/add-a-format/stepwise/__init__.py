@@ -15,6 +15,7 @@ FORMAT = Format(
             scope="samples:write",
             credentials=(Credential(Place.HEADER, "x-stepwise-token"),),
             decode=decode.decode,
+            find_users=decode.find_users,
             reply=reply.reply,
             request_type=wire.Upload,
             answers={200: wire.Stored, 400: wire.Failed},

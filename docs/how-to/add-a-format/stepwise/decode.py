@@ -3,9 +3,10 @@
 import msgspec
 
 from uptake.formats.base import MALFORMED, WireRequest
+from uptake.formats.finding import users_named
 from uptake.formats.stepwise.wire import Upload
 from uptake.model.items import SampleBatch, user_id_fault
-from uptake.model.submission import Fault, Submission, refused
+from uptake.model.submission import Fault, Owners, Submission, refused
 from uptake.samples import columns
 
 _decoder = msgspec.json.Decoder(Upload)
@@ -17,10 +18,17 @@ def decode(request: WireRequest) -> Submission:
         upload = _decoder.decode(request.body)
         batch = _batch(upload)
     except (*MALFORMED, ValueError) as error:
-        return refused([Fault("unacceptable", str(error))], request.body)
+        return refused([Fault("unacceptable", str(error))], request.body, find_users(request))
     if fault := user_id_fault(upload.member):
-        return refused([Fault("unacceptable", f"member {fault}")], request.body)
+        return refused(
+            [Fault("unacceptable", f"member {fault}")], request.body, find_users(request)
+        )
     return Submission(items=(batch,))
+
+
+def find_users(request: WireRequest) -> Owners:
+    """The member of a request that is rejected, as far as it can be read."""
+    return users_named(request.body, "member")
 
 
 def _batch(upload: Upload) -> SampleBatch:

@@ -1,7 +1,7 @@
 """Gerosense: batches of wearable samples, server to server (v2.2) and per user (v1.1)."""
 
 from uptake.formats.base import BEARER, Endpoint, Format
-from uptake.formats.gerosense import decode, judge, reply, wire
+from uptake.formats.gerosense import decode, judge, owners, reply, wire
 
 _ANSWERS = {200: wire.Outcome, 207: wire.Outcome, 400: wire.Outcome}
 
@@ -17,6 +17,7 @@ FORMAT = Format(
             scope="samples:write",
             credentials=(BEARER,),
             decode=decode.decode_v1_1,
+            find_users=owners.find_v1_1,
             decode_item=judge.judge_again,
             reply=reply.reply,
             request_type=wire.UploadV11,
@@ -30,6 +31,7 @@ FORMAT = Format(
             scope="samples:write",
             credentials=(BEARER,),
             decode=decode.decode_v2_2,
+            find_users=owners.find_v2_2,
             decode_item=judge.judge_again,
             reply=reply.reply,
             request_type=wire.UploadV22,

@@ -4,6 +4,7 @@ A request in which everything is right is decoded into columns at once. One in w
 wrong is judged sample by sample (`judge`), and what is right of it is taken.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -11,9 +12,10 @@ import numpy as np
 
 from uptake.formats.base import MALFORMED, WireRequest
 from uptake.formats.gerosense.judge import PlainSample, judge, read_columns
+from uptake.formats.gerosense.owners import find_v1_1, find_v2_2
 from uptake.formats.gerosense.wire import MAX_SAMPLES, MAX_VALUES, MIN_SAMPLES
 from uptake.model.items import METRICS, SampleBatch, user_id_fault
-from uptake.model.submission import Submission
+from uptake.model.submission import Owners, Submission
 from uptake.samples import columns
 from uptake.samples.columns import Columns
 
@@ -33,22 +35,23 @@ _v2_2 = msgspec.json.Decoder(_UploadV22)
 
 def decode_v1_1(request: WireRequest) -> Submission:
     """The samples of a request about the user that the key is bound to."""
-    return _decode(_v1_1, request.body, request.bound_user)
+    return _decode(_v1_1, request, find_v1_1)
 
 
 def decode_v2_2(request: WireRequest) -> Submission:
     """The samples of a request about the user that it names."""
-    return _decode(_v2_2, request.body, None)
+    return _decode(_v2_2, request, find_v2_2)
 
 
 def _decode(
     decoder: msgspec.json.Decoder[_UploadV11] | msgspec.json.Decoder[_UploadV22],
-    body: bytes,
-    bound_user: str | None,
+    request: WireRequest,
+    find: Callable[[WireRequest], Owners],
 ) -> Submission:
+    bound_user = request.bound_user or ""
     try:
-        upload = decoder.decode(body)
-        user_id = upload.user_id if isinstance(upload, _UploadV22) else bound_user or ""
+        upload = decoder.decode(request.body)
+        user_id = upload.user_id if isinstance(upload, _UploadV22) else bound_user
         if _is_sound(upload, user_id):
             told = read_columns(upload.data)
             if _are_sound(told):
@@ -57,7 +60,7 @@ def _decode(
                 return Submission(items=(batch,))
     except (*MALFORMED, ValueError):
         pass
-    return judge(body, bound_user)
+    return judge(request.body, None if decoder is _v2_2 else bound_user, lambda: find(request))
 
 
 def _is_sound(upload: _UploadV11, user_id: str) -> bool:

@@ -1,6 +1,6 @@
 """What is wrong with a Gerosense request, sample by sample, every fault of each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -8,7 +8,7 @@ import msgspec
 from uptake.formats.base import MALFORMED, json_reason, parse
 from uptake.formats.gerosense.wire import MAX_SAMPLES, MAX_VALUES, MIN_SAMPLES
 from uptake.model.items import METRICS, SampleBatch, user_id_fault
-from uptake.model.submission import Fault, Refusal, Submission, refused
+from uptake.model.submission import Fault, Owners, Refusal, Submission, refused
 from uptake.samples import columns, times
 from uptake.samples.columns import Columns
 
@@ -49,25 +49,26 @@ def read_columns(samples: Sequence[PlainSample]) -> Columns:
     )
 
 
-def judge(body: bytes, bound_user: str | None) -> Submission:
+def judge(body: bytes, bound_user: str | None, find: Callable[[], Owners]) -> Submission:
     """The samples of a request that can be kept, and for each of the others every reason.
 
     Args:
         body: the request's body.
         bound_user: the user, where the wire takes it from the key; None where the body names it.
+        find: finds the users of the request, should it be rejected as a whole.
     """
     try:
         members = _members(body)
     except ValueError as error:
-        return refused([Fault("json_invalid", f"The body is not JSON: {error}")], body)
+        return refused([Fault("json_invalid", f"The body is not JSON: {error}")], body, find())
     except TypeError:
-        return refused([Fault("wrong_type", "The body must be a JSON object")], body)
+        return refused([Fault("wrong_type", "The body must be a JSON object")], body, find())
     faults: list[Fault] = []
     user_id = bound_user if bound_user is not None else _user_id(members, faults)
     metric = _metric(members, faults)
     elements = _elements(members, faults)
     if faults:
-        return refused(faults, body, user_id)
+        return refused(faults, body, find())
     good: list[PlainSample] = []
     refusals: list[Refusal] = []
     for index, element in enumerate(elements):

@@ -1,7 +1,7 @@
 """Ptengine: profile attributes of many users at once."""
 
 from uptake.formats.base import BEARER, Endpoint, Format
-from uptake.formats.ptengine import decode, reply, wire
+from uptake.formats.ptengine import decode, owners, reply, wire
 
 FORMAT = Format(
     name="ptengine",
@@ -15,6 +15,7 @@ FORMAT = Format(
             scope="profiles:write",
             credentials=(BEARER,),
             decode=decode.decode,
+            find_users=owners.find,
             reply=reply.reply,
             request_type=wire.Upload,
             answers={200: wire.Answer, 400: wire.Answer},

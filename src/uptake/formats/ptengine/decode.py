@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 
 from uptake.formats.base import MALFORMED, WireRequest, json_reason, parse
+from uptake.formats.ptengine.owners import find, find_in
 from uptake.formats.ptengine.wire import MAX_FIELDS, MAX_NAME, MAX_ROWS, MAX_VALUE, USER_ID
 from uptake.model.items import Attributes
 from uptake.model.submission import Fault, Submission, refused
@@ -73,7 +74,7 @@ def decode(request: WireRequest) -> Submission:
     faults = Faults()
     names, rows = _read(request.body, faults)
     if faults.found:
-        return refused(faults.found, request.body)
+        return refused(faults.found, request.body, find(request))
     return _submission(names, rows, request.body)
 
 
@@ -123,7 +124,7 @@ def _submission(names: list[str], rows: list[list[str]], body: bytes) -> Submiss
     user_at = names.index(USER_ID)
     others = (*names[:user_at], *names[user_at + 1 :])
     items = tuple([Attributes(row.pop(user_at), others, row) for row in rows])
-    return Submission(items, raw=body)
+    return Submission(items, raw=body, find_users=find_in)
 
 
 def _read(body: bytes, faults: Faults) -> tuple[list[str], list[list[str]]]:

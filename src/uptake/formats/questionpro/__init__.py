@@ -15,6 +15,7 @@ FORMAT = Format(
             scope="images:write",
             credentials=(wire.QUERY_KEY, wire.HEADER_KEY),
             decode=decode.decode,
+            find_users=decode.find,
             reply=reply.reply,
             request_media="multipart/form-data",
             body_limit=IMAGE_LIMIT + wire.MULTIPART_OVERHEAD,

@@ -5,10 +5,11 @@ import re
 from multipart import parse_options_header
 
 from uptake.formats.base import IMAGE_LIMIT, WireRequest
+from uptake.formats.finding import about
 from uptake.formats.questionpro.form import BadForm, split
 from uptake.model.items import Image
 from uptake.model.problems import Kinds, Problem
-from uptake.model.submission import Fault, Submission, refused
+from uptake.model.submission import Fault, Owners, Submission, refused
 
 FIELD = "file"
 _USER_ID = re.compile(r"[1-9][0-9]{0,18}")
@@ -26,6 +27,11 @@ _NO_BOUNDARY = (
 )
 
 
+def find(request: WireRequest) -> Owners:
+    """The user of a request that is rejected: that of its path, an integer or not."""
+    return about(request.path["user-id"])
+
+
 class _NoImage(ValueError):
     """Why a form holds no image; the message is for the sender."""
 
@@ -39,13 +45,12 @@ def decode(request: WireRequest) -> Submission:
     user_id, faults, content = request.path["user-id"], [], b""
     if not _USER_ID.fullmatch(user_id) or int(user_id) > MAX_USER_NUMBER:
         faults.append(Fault("invalid_user_id", "Invalid URL parameters"))
-        user_id = ""
     try:
         content = _file_of(request)
     except _NoImage as reason:
         faults.append(Fault("no_image", str(reason)))
     if faults:
-        return refused(faults, request.body, user_id)
+        return refused(faults, request.body, find(request))
     if len(content) > IMAGE_LIMIT:
         raise Problem(Kinds.TOO_LARGE, f"The image is over {IMAGE_LIMIT // 1024**2} MiB")
     return Submission(items=(Image(user_id, content),))

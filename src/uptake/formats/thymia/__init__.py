@@ -1,7 +1,7 @@
 """thymia: typed JSON documents about a user."""
 
 from uptake.formats.base import Credential, Endpoint, Format, Place
-from uptake.formats.thymia import decode, reply, wire
+from uptake.formats.thymia import decode, owners, reply, wire
 
 FORMAT = Format(
     name="thymia",
@@ -15,6 +15,7 @@ FORMAT = Format(
             scope="user-data:write",
             credentials=(Credential(Place.HEADER, "x-api-key"),),
             decode=decode.decode,
+            find_users=owners.find,
             reply=reply.reply,
             request_type=wire.Upload,
             answers={200: wire.Uploaded, 422: wire.Invalid},

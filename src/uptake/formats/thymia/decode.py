@@ -4,10 +4,12 @@ import re
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from uptake.formats.base import MALFORMED, WireRequest, parse
+from uptake.formats.thymia.owners import find
 from uptake.model.items import Document, user_id_fault
-from uptake.model.submission import Fault, Refusal, Submission
+from uptake.model.submission import Fault, Submission, refused
 
 MAX_IDEMPOTENCY_KEY = 255
 """Characters of an Idempotency-Key; the vendor has no such header, so the limit is ours."""
@@ -45,9 +47,8 @@ def decode(request: WireRequest) -> Submission:
         faults.append(Fault("json_invalid", "A member stands more than once", ("body",)))
     type_name = request.path["upload_type"]
     if upload is None or faults:
-        user = upload.user.userLabel if upload and not user_id_fault(upload.user.userLabel) else ""
-        refusal = Refusal(tuple(faults), request.body, user_id=user, document_type=type_name)
-        return Submission(refusals=(refusal,))
+        (refusal,) = refused(faults, request.body, find(request)).refusals
+        return Submission(refusals=(replace(refusal, document_type=type_name),))
     user_id, data = upload.user.userLabel, bytes(upload.data)
     return Submission((Document(user_id, type_name, data, key, request.bound_user),))
 

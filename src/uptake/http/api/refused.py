@@ -113,8 +113,9 @@ def refusal_routes(services: Services, executors: Executors) -> list[HTTPRouteHa
             services.blobs,
             key.project,
             sound_id(rejection_id),
+            key.user,
         )
-        permit_users(key, [found.user_id])
+        permit_users(key, found.user_ids or [None])
         return found
 
     @get(

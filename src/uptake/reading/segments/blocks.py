@@ -1,7 +1,7 @@
 """Users in columns, as many as make a block: built once, and never changed."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 
 import msgspec
 import numpy as np
@@ -9,7 +9,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from uptake.model.ids import user_hash
 from uptake.reading.segments.columns import Column, Flags, Piece, Rows, Texts, column, combined
 from uptake.samples.times import Int64s
 from uptake.store.segment_records import Profiles
@@ -103,13 +102,13 @@ class Block:
                 found.append(self._row(place))
         return np.array(found, np.int32)
 
-    def rows_of_hashes(self, hashes: Iterable[str]) -> Rows:
-        """The rows of users whose ids have these hashes (`ids.user_hash`)."""
+    def rows_of_hashes(self, hashes: Iterable[str], user_hash: Callable[[str], str]) -> Rows:
+        """The rows of users whose ids have these hashes (`Items.user_hash`)."""
         wanted = set(hashes)
         if not wanted:
             return np.empty(0, np.int32)
         if not self._hashes:
-            listed = [_short(name) for name in self.ids.to_pylist()]
+            listed = [int(user_hash(name)[:_SHORT], 16) for name in self.ids.to_pylist()]
             self._hashes = [np.array(listed, np.uint64)]
         short = np.array([int(one[:_SHORT], 16) for one in wanted], np.uint64)
         rows = np.flatnonzero(np.isin(self._hashes[0], short)).tolist()
@@ -139,10 +138,6 @@ class Block:
 
     def _id_in_order(self, place: int) -> str:
         return str(self.ids[self._row(place)].as_py())
-
-
-def _short(user_id: str) -> int:
-    return int(user_hash(user_id)[:_SHORT], 16)
 
 
 def _order(ids: Texts) -> Rows | None:

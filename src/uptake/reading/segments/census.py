@@ -147,7 +147,7 @@ class Census:
         for profiles in self._store.profiles_of(self._project, listed):
             builder.add(profiles)
         erased = {gone for change in changes for gone in change.erased}
-        crossed = map(_crossing_out(listed, erased), self._state)
+        crossed = map(_crossing_out(listed, erased, self._store.user_hash), self._state)
         self._state = [part for part in crossed if part.count]
         if len(builder):
             self._state.append(_part(builder))
@@ -163,9 +163,11 @@ class Census:
             self._state = [*earlier, _together(one, last)]
 
 
-def _crossing_out(user_ids: Sequence[str], erased: set[str]) -> Callable[[Part], Part]:
+def _crossing_out(
+    user_ids: Sequence[str], erased: set[str], user_hash: Callable[[str], str]
+) -> Callable[[Part], Part]:
     def cross_out(part: Part) -> Part:
-        found = [part.block.rows_of(user_ids), part.block.rows_of_hashes(erased)]
+        found = [part.block.rows_of(user_ids), part.block.rows_of_hashes(erased, user_hash)]
         rows = np.concatenate(found)
         if not part.stands[rows].any():
             return part

@@ -1,8 +1,11 @@
 """What a store must do about erasures."""
 
+import hashlib
+
 from uptake.model import ids
 from uptake.store.base import Store
-from uptake.store.records import Erasure, ReceiptItem
+from uptake.store.records import ReceiptItem
+from uptake.store.removal_records import Erasure
 from uptake.store.written import Erased
 from uptake.testing.store.making import (
     NOON,
@@ -13,6 +16,7 @@ from uptake.testing.store.making import (
     image,
     key,
     rejection,
+    shared,
 )
 from uptake.testing.store.opening import OpensStore
 
@@ -43,7 +47,7 @@ class Erasures(OpensStore):
         erasure = store.erase("default", "anna", "e-1", NOON)
         counts = {"users": 1, "samples": 3, "documents": 1, "images": 1, "rejections": 1}
         counts |= {"receipts": 1, "keys": 1}
-        assert erasure == Erasure("e-1", ids.user_hash("anna"), NOON, counts)
+        assert erasure == Erasure("e-1", store.user_hash("anna"), NOON, counts)
         assert store.user("default", "anna") is None
         assert store.spans("default", "anna") == []
         assert store.images("default", "anna", 0, 10) == []
@@ -57,6 +61,61 @@ class Erasures(OpensStore):
             assert user is not None
             assert (user.documents, user.images, user.attributes) == (1, 1, {"a": "1"})
             assert store.image(f"{project} {user_id}.png") is not None
+
+    def test_a_rejection_about_several_users_loses_one_of_them(self, store: Store) -> None:
+        """The others keep their shares of it."""
+        store.commit([entry(rejections=shared("r-1", "anna", "bert", ""))])
+        erasure = store.erase("default", "anna", "e-1", NOON)
+        assert erasure.counts["rejections"] == 1
+        kept = store.rejection("default", "r-1")
+        assert kept is not None
+        assert sorted(record.user_id for record in kept.records) == ["", "bert"]
+
+    def test_a_rejection_that_cannot_be_divided_goes_whole(self, store: Store) -> None:
+        """Whichever of its users is erased; other rejections of the others stay."""
+        tied = shared("r-1", "anna", "bert", tied=True)
+        other = rejection("r-2", user_id="bert")
+        elsewhere = entry(rejections=shared("r-1", "anna", "bert", tied=True), project="other")
+        store.commit([entry(rejections=(*tied, other)), elsewhere])
+        assert store.erase("default", "anna", "e-1", NOON).counts["rejections"] == 1
+        assert store.rejection("default", "r-1") is None
+        assert store.rejection("default", "r-2") is not None
+        assert store.rejection("other", "r-1") is not None
+
+    def test_shares_of_erased_users_are_not_kept(self, store: Store) -> None:
+        """What comes later keeps the others' shares, or nothing where it cannot be divided."""
+        store.erase("default", "anna", "e-1", NOON)
+        late = entry(
+            rejections=(
+                *shared("r-1", "anna", "bert"),
+                *shared("r-2", "anna", "bert", tied=True),
+            )
+        )
+        store.commit([late])
+        kept = store.rejection("default", "r-1")
+        assert kept is not None
+        assert kept.user_ids == ("bert",)
+        assert store.rejection("default", "r-2") is None
+        (receipt,) = store.receipts("default", late.request_id)
+        assert (receipt.user_id, receipt.refused) == ("bert", ("r-1", "r-1"))
+
+    def test_users_are_hashed_with_a_secret(self, store: Store) -> None:
+        """The same user always alike, and never as anybody could hash the id."""
+        assert store.user_hash("42") == store.user_hash("42") != store.user_hash("43")
+        assert store.user_hash("42") != hashlib.sha256(b"42").hexdigest()
+        assert store.user_hash("42") == ids.user_hash(store.secrets().user_hash, "42")
+
+    def test_names_that_nobody_has_any_more_are_forgotten(self, store: Store) -> None:
+        """Attributes are named by their senders, who may name them after a user."""
+        store.commit([entry(attributes("anna", a="1", b="2"), attributes("bert", a="1"))])
+        store.commit([entry(attributes("anna", a="1"))])
+        store.erase("default", "anna", "e-1", NOON)
+        store.commit([entry(attributes("carl", a="3", b="4"))])
+        found = {name: store.user("default", name) for name in ("bert", "carl")}
+        assert [user and user.attributes for user in found.values()] == [
+            {"a": "1"},
+            {"a": "3", "b": "4"},
+        ]
 
     def test_what_comes_later_about_an_erased_user_is_not_kept(self, store: Store) -> None:
         """Of any kind; what came with it about others is."""

@@ -3,8 +3,17 @@
 from typing import Any
 
 from uptake.store.base import Store
-from uptake.store.records import Expired, RetentionKind, RetentionRule
-from uptake.testing.store.making import NOON, attributes, batch, document, entry, image, rejection
+from uptake.store.removal_records import UNKNOWN_USER, Expired, RetentionKind, RetentionRule
+from uptake.testing.store.making import (
+    NOON,
+    attributes,
+    batch,
+    document,
+    entry,
+    image,
+    rejection,
+    shared,
+)
 from uptake.testing.store.opening import OpensStore
 
 
@@ -88,6 +97,16 @@ class Expiry(OpensStore):
         assert store.expired("default", _rule("documents", "visit"), NOON + 1) == 1
         _expire_all(store, _rule("samples", "bpm"), NOON + 1, 10)
         assert [span.metric for span in store.spans("default", "anna")] == ["steps"]
+
+    def test_a_rule_may_be_about_rejections_of_nobody(self, store: Store) -> None:
+        """Of a rejection about several users, what is about nobody known goes alone."""
+        store.commit([entry(rejections=(rejection("r-1"), rejection("r-2", user_id="anna")))])
+        store.commit([entry(rejections=shared("r-3", "anna", "bert", ""))])
+        rule = RetentionRule("rejections", 1, UNKNOWN_USER)
+        assert store.expired("default", rule, NOON + 1) == 2
+        assert sum(page.count for page in _expire_all(store, rule, NOON + 1, 10)) == 2
+        left = [kept.user_ids for kept in store.rejections("default", "", 10)]
+        assert left == [("anna",), ("anna", "bert")]
 
     def test_pages_go_on_where_they_ended(self, store: Store) -> None:
         """Each has as many as were asked for, the last one fewer."""

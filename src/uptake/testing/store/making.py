@@ -4,6 +4,7 @@ import hashlib
 from itertools import count
 
 from uptake.model.items import Attributes, Metric
+from uptake.model.shares import TIED, Part
 from uptake.model.submission import Fault
 from uptake.store.base import DEFAULT_PROJECT
 from uptake.store.records import (
@@ -15,6 +16,7 @@ from uptake.store.records import (
     Rate,
     Record,
     RejectionRecord,
+    Resolved,
 )
 
 NOON = 1_700_000_000_000_000
@@ -38,7 +40,7 @@ def entry(
     project: str = DEFAULT_PROJECT,
     received_at: int = NOON,
     rejections: tuple[RejectionRecord, ...] = (),
-    resolves: tuple[str, str] | None = None,
+    resolves: Resolved | None = None,
 ) -> Entry:
     """An entry with these records."""
     return Entry(
@@ -95,13 +97,14 @@ def batch(  # noqa: PLR0913, PLR0917 - a row of a table
     return BatchRecord(user_id, metric, digest, first, last, count, content.encode(), count + 1)
 
 
-def rejection(
+def rejection(  # noqa: PLR0913 - a row of a table
     rejection_id: str | None = None,
     *,
     user_id: str = "",
     raw: bytes = b"{}",
     raw_blob: str | None = None,
     position: int | None = None,
+    parts: tuple[Part, ...] | None = None,
 ) -> RejectionRecord:
     """A refusal with two faults; its id is a new one unless it is given."""
     faults = (
@@ -117,6 +120,16 @@ def rejection(
         faults,
         raw,
         raw_blob,
+        parts=parts,
+    )
+
+
+def shared(rejection_id: str, *user_ids: str, tied: bool = False) -> tuple[RejectionRecord, ...]:
+    """A rejection about several users, divided by user, or tied to all of them."""
+    parts = [TIED if tied else (Part(at, ", ", 1, 4),) for at in range(len(user_ids))]
+    return tuple(
+        rejection(rejection_id, user_id=user_id, raw=user_id.encode(), parts=own)
+        for user_id, own in zip(user_ids, parts, strict=True)
     )
 
 

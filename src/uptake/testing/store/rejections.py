@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from uptake.store.base import Store
-from uptake.store.records import KeptReceipt, KeptRejection, ReceiptItem, RejectionFilter
+from uptake.store.records import KeptReceipt, KeptRejection, ReceiptItem, RejectionFilter, Resolved
 from uptake.testing.store.making import (
     NOON,
     attributes,
@@ -13,6 +13,7 @@ from uptake.testing.store.making import (
     entry,
     image,
     rejection,
+    shared,
 )
 from uptake.testing.store.opening import OpensStore
 
@@ -90,7 +91,7 @@ class Rejections(OpensStore):
         """In the transaction that keeps its items; it stays what it was otherwise."""
         refusal = rejection("r-1", user_id="anna")
         store.commit([entry(rejections=(refusal, rejection("r-2", user_id="anna")))])
-        replay = entry(document("anna"), resolves=("anna", "r-1"))
+        replay = entry(document("anna"), resolves=Resolved("r-1", ("anna",)))
         store.commit([replay])
         kept = store.rejection("default", "r-1")
         assert kept is not None
@@ -154,3 +155,26 @@ class Rejections(OpensStore):
         store.commit([two, one, three])
         receipts = store.receipts("default", one.request_id)
         assert [receipt.user_id for receipt in receipts] == ["anna", "carl", "bert"]
+
+    def test_a_rejection_about_several_users_is_one(self, store: Store) -> None:
+        """It is listed once, under each of its users with that share, and found by its id."""
+        shares = shared("r-1", "anna", "bert", "")
+        store.commit([entry(rejections=(*shares, rejection("r-2", user_id="anna")))])
+        first, second = store.rejections("default", "", 10)
+        assert first.records == (shares[2], *shares[:2])
+        assert first.user_ids == ("anna", "bert")
+        assert second.user_ids == ("anna",)
+        assert store.rejections("default", "", 1) == [first]
+        assert store.rejections("default", "r-1", 10) == [second]
+        only = RejectionFilter(user_id="bert")
+        (of_bert,) = store.rejections("default", "", 10, only)
+        assert of_bert.records == (shares[1],)
+        assert store.rejection("default", "r-1") == first
+
+    def test_a_replay_resolves_all_of_a_rejection(self, store: Store) -> None:
+        """Under every user it is stored under."""
+        store.commit([entry(rejections=shared("r-1", "anna", "bert"))])
+        store.commit([entry(document("anna"), resolves=Resolved("r-1", ("anna", "bert")))])
+        for user_id in ("anna", "bert", None):
+            only = RejectionFilter(user_id=user_id, resolved=True)
+            assert len(store.rejections("default", "", 10, only)) == 1

@@ -9,7 +9,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from uptake.store.base import DEFAULT_PROJECT, Store
-from uptake.store.records import Entry
+from uptake.store.records import Entry, Resolved
 from uptake.store.snapshot import EVERYTHING, KeptUser, Selection, Snapshot
 from uptake.testing.store.making import (
     NOON,
@@ -159,7 +159,7 @@ class Snapshots(OpensStore):
         """So that whoever goes on learns that it is resolved."""
         store.commit([entry(rejections=(rejection("r-1", user_id="anna"), rejection("r-2")))])
         since = marks_of(store)
-        replayed = replace(entry(batch("anna", "1")), resolves=("anna", "r-1"))
+        replayed = replace(entry(batch("anna", "1")), resolves=Resolved("r-1", ("anna",)))
         store.commit([replayed])
         with store.snapshot(DEFAULT_PROJECT) as snapshot:
             found = list(snapshot.rejections(Selection(since=since)))

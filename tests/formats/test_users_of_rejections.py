@@ -1,0 +1,275 @@
+"""Every format finds the users of a body that it rejects, and a table is divided by user."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from uptake.formats import ENDPOINTS
+from uptake.formats.base import WireRequest
+from uptake.model.shares import MAX_USERS, TIED, divide, join
+from uptake.model.submission import Owners, Refusal
+
+BROKEN_TABLE = b'{"field_name":["user_id","a"],"values":[["88","x"],["89",y],["90","z"],["91","w'
+
+
+def request(body: bytes, user_id: str = "7", bound: str | None = None) -> WireRequest:
+    """A request with this body, about this user where the address says it."""
+    path = {"upload_type": "mood", "user-id": user_id}
+    return WireRequest("r", 1, "", "", path=path, body=body, bound_user=bound)
+
+
+def found(endpoint: str, body: bytes) -> Owners:
+    """The users of a request with this body."""
+    return ENDPOINTS[endpoint].find_users(request(body))
+
+
+def encoded(value: Any) -> bytes:
+    """JSON, of values that are no JSON too."""
+    return json.dumps(value).encode()
+
+
+@pytest.mark.parametrize(
+    ("body", "users"),
+    [
+        ({"user": {"userLabel": "88"}}, ["88"]),
+        ({"user": {"userLabel": "88"}, "data": [1]}, ["88"]),
+        ({"user": {"userLabel": 88}, "data": {}}, ["88"]),
+        ({"user": {"userLabel": ["88", "89"]}, "data": {}}, ["88", "89"]),
+        ({"user": {"userLabel": {"id": "88"}}, "data": {}}, ["88"]),
+        ({"user": {"user_label": "88"}, "data": {}}, ["88"]),
+        ({"user": "88", "data": {}}, ["88"]),
+        ({"user": [{"userLabel": "88"}], "data": {}}, ["88"]),
+        ({"userLabel": "88", "data": {}}, ["88"]),
+        ([{"user": {"userLabel": "88"}}, {"user": {"userLabel": "89"}}], ["88", "89"]),
+        ({"user": {"userLabel": ""}}, []),
+        ({"user": {"userLabel": "x" * 257}}, []),
+        ({"user": {"userLabel": "a\0b"}}, []),
+        ({"user": {"userLabel": None}}, []),
+        ({"user": {}, "data": {"userLabel": "99"}}, []),
+        ({}, []),
+        (42, []),
+    ],
+)
+def test_thymia(body: Any, users: list[str]) -> None:
+    """`user.userLabel`, of whatever type; what is in `data` is not in its place."""
+    assert list(found("thymia", encoded(body)).user_ids) == users
+
+
+@pytest.mark.parametrize(
+    ("body", "users"),
+    [
+        (b'{"user":{"userLabel":"88"},"data":{"mood":', ["88"]),
+        (b'{"user":{"userLabel":"88"', ["88"]),
+        (b'{"user":{"userLabel":88,"data":', ["88"]),
+        (b'{"user":{"userLabel":"8', []),
+        (b"{'user': {'userLabel': '88'}, 'data': {}}", ["88"]),
+        (b"userLabel=88&data=1", ["88"]),
+        (b'{"user":{"userLabel":"88"},"data":NaN,}', ["88"]),
+        (b'\xef\xbb\xbf{"user":{"userLabel":"88"}}', ["88"]),
+        (b'{"user":{"userLabel":"88"},"data":{"a":"\xff"}}', ["88"]),
+        (b'{"user":{"userLabel":"88"},"user":{"userLabel":"89"}}', ["88", "89"]),
+        (b'{"user":{"userLabel":"\\u0038\\u0038"},"data":[', ["88"]),
+        (b'{"user":{"userLabel":1e400}}', ["1e400"]),
+        (b'{"user":{"userLabel":"88"},"data":' + b"[" * 100_000, ["88"]),
+        (b'{"user":{"userLabel":"\\ud800"}}', []),
+        (b"\x00\xff", []),
+        (b"", []),
+    ],
+)
+def test_bytes_that_are_no_json(body: bytes, users: list[str]) -> None:
+    """As far as they can be read."""
+    assert list(found("thymia", body).user_ids) == users
+
+
+@pytest.mark.parametrize(
+    ("body", "users"),
+    [
+        ({"user_id": "88"}, ["88"]),
+        ({"user_id": 88, "data_type": "steps", "data": []}, ["88"]),
+        ({"user_id": ["88"]}, ["88"]),
+        ([{"user_id": "88"}, {"user_id": "89"}], ["88", "89"]),
+        ({"data": [{"user_id": "99"}]}, []),
+        ({"user_id": ""}, []),
+    ],
+)
+def test_gerosense(body: Any, users: list[str]) -> None:
+    """`user_id` of v2.2."""
+    assert list(found("gerosense-v2.2", encoded(body)).user_ids) == users
+
+
+def test_users_that_the_body_does_not_name() -> None:
+    """The bound user of Gerosense v1.1; the path of QuestionPro, an integer or not."""
+    bound = ENDPOINTS["gerosense-v1.1"].find_users(request(b'{"user_id":"9"}', bound="88"))
+    assert bound.user_ids == ("88",)
+    for user_id in ("88", "-5", "042", "abc"):
+        owners = ENDPOINTS["questionpro"].find_users(request(b"", user_id))
+        assert owners.user_ids == (user_id,)
+
+
+@pytest.mark.parametrize(
+    ("names", "rows", "users"),
+    [
+        (["user_id", "a"], [["88", ""], ["89", None]], ["88", "89"]),
+        (["a", "user_id"], [["x", "88"], ["y", 89], ["z", True]], ["88", "89", "true"]),
+        (["user_id", "a"], [["88"], ["89", "x", "y"], []], ["88", "89"]),
+        (["a", "user_id"], [["x"], ["y", "89"]], ["89"]),
+        (["user_id", "a", "a"], [["88", "x", "y"]], ["88"]),
+        (["user_id", "user_id"], [["88", "89"]], ["88", "89"]),
+        (["user_id", 7, None, "x" * 60], [["88"]], ["88"]),
+        ("user_id,a", [["88", "x"]], ["88"]),
+        ([["user_id", "a"]], [["88", "x"]], ["88"]),
+        (["User-ID", "a"], [["88", "x"]], ["88"]),
+        (["user_id"], ["88"], ["88"]),
+        (["user_id"], [[["88", "89"]]], ["88", "89"]),
+        (["a"], [{"user_id": "88"}, {"user_id": "89"}], ["88", "89"]),
+        (["user_id"], {"user_id": "88"}, ["88"]),
+        (["a"], [["88"]], []),
+        (None, [["88"]], []),
+        (["user_id"], [[""], [None], ["x" * 257]], []),
+    ],
+)
+def test_ptengine(names: Any, rows: Any, users: list[str]) -> None:
+    """The column `user_id`, wherever it is, of rows of any length."""
+    for body in ({"field_name": names, "values": rows}, {"values": rows, "field_name": names}):
+        assert list(found("ptengine", encoded(body)).user_ids) == users
+
+
+@pytest.mark.parametrize(
+    ("body", "users"),
+    [
+        (BROKEN_TABLE, ["88", "89", "90", "91"]),
+        (b'{"values":[["x","88"],["y","89"],"field_name":["a","user_id"]}', ["88", "89"]),
+        (b'{"field_name":["user_id"],"values":[["88"]],,"more":', ["88"]),
+        (
+            b" ".join(b'{"field_name":["user_id"],"values":[["%d"]]}' % user for user in (88, 89)),
+            ["88", "89"],
+        ),
+        (b'[{"field_name":["user_id"],"values":[["88"]]}]', ["88"]),
+        (b'{"user_id":"88"}\n{"user_id":"89"}', ["88", "89"]),
+        (b'{"field_name":["user_id"],"values":[["88"]],"values":[["89"]]}', ["88", "89"]),
+        (b'{"field_name":["user_id","a"],"values":[["88","\xff"],["89","b"]]}', ["88", "89"]),
+    ],
+)
+def test_tables_that_are_no_json(body: bytes, users: list[str]) -> None:
+    """Cut off, broken, repeated, several in one body."""
+    assert sorted(found("ptengine", body).user_ids) == users
+
+
+def test_more_users_than_a_body_may_be_about() -> None:
+    """It is not stored, so nothing of any of them is; reading it ends early."""
+    rows = [[str(number), "x"] for number in range(MAX_USERS + 1)]
+    body = encoded({"field_name": ["user_id", "a"], "values": rows})
+    (share,) = divide(Refusal((), body, owners=found("ptengine", body)))
+    assert (share.user_id, share.raw) == ("", b"")
+    many = b'{"field_name":["user_id"],"values":[' + b'["88"],' * 100_000
+    assert found("ptengine", many).uncounted
+
+
+user_ids = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=9)
+cells = st.one_of(
+    st.text(max_size=5), st.integers(), st.booleans(), st.none(), st.floats(allow_nan=False)
+)
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> tuple[bytes, list[str]]:
+    """A table and its users, whose rows are of any length and about any of a few users."""
+    width = draw(st.integers(1, 4))
+    column = draw(st.integers(0, width - 1))
+    names = [f"a{number}" for number in range(width)]
+    names[column] = "user_id"
+    some = draw(st.lists(user_ids, min_size=1, max_size=3))
+    rows, users = [], []
+    for _ in range(draw(st.integers(0, 6))):
+        row = draw(st.lists(cells, min_size=column, max_size=column))
+        if draw(st.booleans()):
+            users.append(draw(st.sampled_from(some)))
+            row += [users[-1], *draw(st.lists(cells, max_size=3))]
+        rows.append(row)
+    indent = draw(st.sampled_from([None, 1, 3]))
+    members = draw(st.permutations([("field_name", names), ("values", rows), ("more", 1)]))
+    return json.dumps(dict(members), indent=indent).encode(), users
+
+
+@given(tables(), st.data())
+def test_a_table_is_divided_by_user(table: tuple[bytes, list[str]], data: st.DataObject) -> None:
+    """All shares give it back, any of them without the rest is a table of the same names."""
+    body, users = table
+    owners = found("ptengine", body)
+    assert list(owners.user_ids) == list(dict.fromkeys(users))
+    shares = divide(Refusal((), body, owners=owners))
+    parts = [(share.raw, share.parts) for share in shares]
+    assert join(parts) == body
+    left = data.draw(st.lists(st.sampled_from(range(len(shares))), min_size=1, unique=True))
+    kept = [shares[number] for number in sorted(left)]
+    whole, rest = json.loads(body), json.loads(join([(one.raw, one.parts) for one in kept]))
+    at = whole["field_name"].index("user_id")
+    if len(set(users)) > 1:
+        names = {share.user_id for share in kept}
+        assert rest == whole | {
+            "values": [row for row in whole["values"] if _owner(row, at) in names]
+        }
+
+
+def _owner(row: list[Any], at: int) -> str:
+    return str(row[at]) if at < len(row) else ""
+
+
+@given(st.sampled_from(sorted(ENDPOINTS)), st.binary())
+@example("ptengine", b'{"values":[' + b"[" * 2000)
+@example("ptengine", b'{"field_name":["user_id"],"values":[["88","89"' + b',["8' * 50)
+def test_any_bytes(endpoint: str, body: bytes) -> None:
+    """Nothing is raised, and what is divided can be put together again."""
+    owners = ENDPOINTS[endpoint].find_users(request(body, bound="7"))
+    shares = divide(Refusal((), body, owners=owners))
+    assert join([(share.raw, share.parts) for share in shares]) == body
+
+
+@given(tables(), st.data())
+def test_a_broken_table_is_put_together_again(
+    table: tuple[bytes, list[str]], data: st.DataObject
+) -> None:
+    """Cut off or with bytes in the middle: not a byte is lost, and no share has another's user."""
+    body, _ = table
+    at = data.draw(st.integers(0, len(body)))
+    broken = body[:at] + data.draw(st.sampled_from([b"", b"]", b'"', b"x", b"\xff", b"["]))
+    broken += body[at:] if data.draw(st.booleans()) else b""
+    shares = divide(Refusal((), broken, owners=found("ptengine", broken)))
+    assert join([(share.raw, share.parts) for share in shares]) == broken
+
+
+@pytest.mark.parametrize("cut", range(len(BROKEN_TABLE)))
+def test_a_table_that_is_cut_off(cut: int) -> None:
+    """Every user whose cell has arrived whole is found."""
+    body = BROKEN_TABLE.replace(b",y]", b',"y"]')[:cut]
+    expected = [user for user in ("88", "89", "90", "91") if f'["{user}"'.encode() in body]
+    assert list(found("ptengine", body).user_ids) == expected
+
+
+def test_what_cannot_be_divided_is_tied_to_all_its_users() -> None:
+    """It is stored once."""
+    body = b'{"user":{"userLabel":"89"},"user":{"userLabel":"88"}}'
+    first, second = divide(Refusal((), body, owners=found("thymia", body)))
+    assert (first.user_id, first.raw, first.parts) == ("88", body, TIED)
+    assert (second.user_id, second.raw, second.parts) == ("89", b"", TIED)
+
+
+def test_every_rejection_names_the_users_it_finds() -> None:
+    """Whatever decoding rejects as a whole is about the users that `find_users` finds."""
+    bodies: list[tuple[str, Callable[[], bytes]]] = [
+        ("thymia", lambda: encoded({"user": {"userLabel": "88"}})),
+        ("ptengine", lambda: encoded({"field_name": ["user_id"], "values": [["88"], [None]]})),
+        ("questionpro", lambda: b"no form"),
+        ("gerosense-v1.1", lambda: b"["),
+        ("gerosense-v2.2", lambda: encoded({"user_id": 88})),
+    ]
+    for endpoint, body in bodies:
+        wire = request(body(), "88", bound="88")
+        submission = ENDPOINTS[endpoint].decode(wire)
+        assert submission.user_ids == {"88"}, endpoint
+        assert msgspec.json.encode(submission.refusals[0].faults)

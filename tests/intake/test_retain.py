@@ -1,0 +1,28 @@
+"""Which rules are in force in a project."""
+
+from uptake.blobs.memory import MemoryBlobs
+from uptake.intake.retain import DAY, expire, in_force
+from uptake.store.memory import MemoryStore
+from uptake.store.removal_records import RetentionRule
+from uptake.testing.store.making import NOON, entry, rejection
+
+UNKNOWN = RetentionRule("rejections", 30, "unknown-user")
+
+
+def test_rejections_of_unknown_users_are_kept_for_30_days() -> None:
+    """Unless a rule about rejections says otherwise."""
+    others = [RetentionRule("images", 9), RetentionRule("samples", 9, "bpm")]
+    assert in_force([]) == [UNKNOWN]
+    assert in_force(others) == [*others, UNKNOWN]
+    for rule in (RetentionRule("rejections", 90), RetentionRule("rejections", 90, "unknown-user")):
+        assert in_force([rule]) == [rule]
+
+
+def test_only_they_go() -> None:
+    """On the 31st day, and those of known users stay."""
+    store = MemoryStore()
+    store.commit([entry(rejections=(rejection("r-1"), rejection("r-2", user_id="anna")))])
+    (rule,) = in_force(store.retention("default"))
+    assert expire(store, MemoryBlobs(), "default", rule, NOON + 30 * DAY) == 0
+    assert expire(store, MemoryBlobs(), "default", rule, NOON + 30 * DAY + 1) == 1
+    assert [kept.user_ids for kept in store.rejections("default", "", 9)] == [("anna",)]
