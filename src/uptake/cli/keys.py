@@ -9,7 +9,7 @@ import typer
 from uptake.cli.printing import Failed, Json, print_json, print_table
 from uptake.cli.spans import parse_span
 from uptake.cli.store import DATA_DIR, Database, DataDir, opened, require_project
-from uptake.cli.terminal import say
+from uptake.cli.terminal import note, say
 from uptake.http.access import SCOPES
 from uptake.model import clock, ids
 from uptake.model.items import user_id_fault
@@ -53,7 +53,7 @@ def create(  # noqa: PLR0913, PLR0917 - one parameter an option
     if user is not None and (fault := user_id_fault(user)):
         raise typer.BadParameter(f"--user {fault}")
     if user is not None and (limited := sorted({"admin", "data:erase"} & set(scope))):
-        typer.echo(BOUND_NOTE.format(scopes=" and ".join(limited)), err=True)
+        note(BOUND_NOTE.format(scopes=" and ".join(limited)))
     allowed = None if rate is None else parse_rate(rate)
     seconds = None if expires is None else parse_span(expires)
     with opened(data_dir, database) as store:

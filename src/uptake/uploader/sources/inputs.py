@@ -30,6 +30,7 @@ from uptake.uploader.sources.unpacking import (
     Prefixed,
     codec_of,
     read_up_to,
+    require_plausible,
     unpacked,
 )
 
@@ -197,6 +198,8 @@ class _Member(io.RawIOBase):
 
     def __init__(self, packed: IO[bytes] | io.RawIOBase, member: zipfile.ZipInfo) -> None:
         self._packed = packed
+        self._size = member.compress_size
+        self._count = 0
         try:
             self._archive = zipfile.ZipFile(packed)
             self._content = self._archive.open(member)
@@ -210,9 +213,12 @@ class _Member(io.RawIOBase):
     def read(self, size: int = -1, /) -> bytes:
         """Read."""
         try:
-            return self._content.read(size)
+            chunk = self._content.read(size)
         except DAMAGED_ZIP as error:
             raise OSError(None, f"the archive is damaged: {error}") from error
+        self._count += len(chunk)
+        require_plausible(self._size, self._count)
+        return chunk
 
     def readinto(self, buffer: bytearray, /) -> int:  # type: ignore[override]
         """Read."""

@@ -13,7 +13,41 @@ UNPACKED_BYTES = 64 * 1024
 CODECS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 """How compressed content begins, and the codec (RFC 1952, RFC 8878)."""
 
+MAX_RATIO = 500
+"""How many times its size compressed content may have: tables of equal rows stay below."""
+
+UNSUSPICIOUS_BYTES = 1 << 30
+"""Up to this size content may have any ratio."""
+
 MAGIC_BYTES = max(map(len, CODECS))
+
+
+def require_plausible(packed: int, content: int) -> None:
+    """Make sure that content is no decompression bomb: it would be read, or spooled, for hours.
+
+    Raises:
+        OSError: it has too many times the size of what it was packed into.
+    """
+    if content > UNSUSPICIOUS_BYTES and content > MAX_RATIO * packed:
+        raise OSError(None, f"the content has more than {MAX_RATIO} times the size of the file")
+
+
+class _Counting(io.RawIOBase):
+    """Counts what is read of compressed content."""
+
+    def __init__(self, file: io.RawIOBase) -> None:
+        self._file = file
+        self.count = 0
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Read, and count."""
+        chunk = self._file.read(size) or b""
+        self.count += len(chunk)
+        return chunk
 
 
 class Prefixed(io.RawIOBase):
@@ -55,7 +89,9 @@ class Unpacked(io.RawIOBase):
 
     def __init__(self, file: io.RawIOBase, codec: str) -> None:
         self._file = file
-        self._contents = pa.CompressedInputStream(pa.PythonFile(file, "r"), codec)
+        self._packed = _Counting(file)
+        self._count = 0
+        self._contents = pa.CompressedInputStream(pa.PythonFile(self._packed, "r"), codec)
         self._damage: OSError | None = None
 
     def readable(self) -> bool:
@@ -68,6 +104,8 @@ class Unpacked(io.RawIOBase):
         while count < len(buffer) and self._damage is None:
             try:
                 step = self._contents.read(min(UNPACKED_BYTES, len(buffer) - count))
+                self._count += len(step)
+                require_plausible(self._packed.count, self._count)
             except OSError as error:
                 self._damage = error
                 break
