@@ -36,9 +36,13 @@ from uptake.settings import Settings
 
 DEFAULTS = Settings()
 BACKLOG = 1024
-CONNECTIONS = 10_000
+CONNECTIONS = 4_000
 """Connections that a process holds at once; when there are more, new ones wait. An idle one takes a
 few KB and ends after `HEADER_MILLISECONDS`, so that many strangers are needed to take them all."""
+
+CONNECTION_BUFFER = 128 * 1024
+"""Bytes of a connection that are held before a request is served: at most 500 MB for all of them.
+The line and the headers of a request must fit into it."""
 
 SPARE_FILES = 500
 """Files beside connections that a process may have open."""
@@ -241,7 +245,9 @@ def _serve(settings: Settings) -> None:
         workers=settings.workers,
         loop=Loops.uvloop,
         http=HTTPModes.http1,
-        http1_settings=HTTP1Settings(header_read_timeout=HEADER_MILLISECONDS),
+        http1_settings=HTTP1Settings(
+            header_read_timeout=HEADER_MILLISECONDS, max_buffer_size=CONNECTION_BUFFER
+        ),
         websockets=False,
         backlog=BACKLOG,
         backpressure=_connections(),
