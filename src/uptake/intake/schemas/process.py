@@ -9,6 +9,7 @@ import resource
 import signal
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import BinaryIO
 
 import jsonschema_rs
@@ -130,10 +131,14 @@ def _main() -> None:
     # Ctrl-C in a terminal reaches the whole group: the server ends this process by closing its
     # standard input.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.nice(NICENESS)
+    with suppress(OSError):  # a service may be denied it
+        os.nice(NICENESS)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    serve(sys.stdin.buffer, sys.stdout.buffer)
+    try:
+        serve(sys.stdin.buffer, sys.stdout.buffer)
+    except MemoryError:
+        os.abort()  # as the validator does: by a signal it is told from a failure to start
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import IO
 
 import msgspec
+import structlog
 
 from uptake.intake.schemas.process import MEMORY, REASON_SECONDS, Answer, Job
 from uptake.model.problems import Kinds, Problem
@@ -36,6 +37,9 @@ _UNLISTED = (
     f"processor time or {_MEMORY}"
 )
 _SCHEMA = f"compiling it takes over {CPU_SECONDS:g} s of processor time or {_MEMORY}"
+
+
+_log = structlog.get_logger()
 
 
 @dataclass(slots=True)
@@ -84,14 +88,17 @@ class SchemaWorkers:
     __del__ = close
 
     def _run(self, job: Job) -> Answer | None:
-        """The last answer to a job; None when there was none before its process was ended."""
+        """The last answer to a job; None when there was none before a limit ended its process."""
         if not self._free.acquire(timeout=QUEUE_SECONDS):
             raise Problem(Kinds.OVERLOADED, "Too many documents wait to be checked")
         process = None
         answer = None
         try:
-            process = self._idle.pop() if self._idle else _start()
+            process = self._take()
             answer = self._exchange(process, job)
+            if answer is None and _failed(process):
+                _log.error("schema worker failed", status=process.popen.returncode)
+                raise Problem(Kinds.UNAVAILABLE, "Documents cannot be checked now")
             return answer
         finally:
             if process is not None:
@@ -101,13 +108,25 @@ class SchemaWorkers:
                     _end(process)
             self._free.release()
 
+    def _take(self) -> _Process:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            pass
+        try:
+            return _start()
+        except OSError as error:
+            _log.error("schema worker not started", reason=str(error))
+            raise Problem(Kinds.UNAVAILABLE, "Documents cannot be checked now") from error
+
     def _exchange(self, process: _Process, job: Job) -> Answer | None:
         answer = None
         until = time.monotonic() + PATIENCE_SECONDS
         frame = self._encoder.encode(job)
         with suppress(OSError, EOFError):
-            process.jobs.write(len(frame).to_bytes(4) + frame)
-            process.jobs.flush()
+            rest = memoryview(len(frame).to_bytes(4) + frame)
+            while rest:
+                rest = rest[process.jobs.write(rest) :]
             while answer is None or not answer.last:
                 answer = self._decoder.decode(_read_frame(process.answers, until))
         return answer
@@ -145,6 +164,13 @@ def _start() -> _Process:
     if popen.stdin is None or popen.stdout is None:
         raise AssertionError("both are pipes")
     return _Process(popen, popen.stdin, popen.stdout)
+
+
+def _failed(process: _Process) -> bool:
+    """Whether a process ended by itself: a limit ends it by a signal."""
+    with suppress(subprocess.TimeoutExpired):
+        return process.popen.wait(timeout=1) > 0
+    return False
 
 
 def _end(process: _Process) -> None:
