@@ -124,6 +124,16 @@ def test_many_scans_of_many_pixels_are_rejected() -> None:
     assert rejection.value.code == "too_many_pixels"
 
 
+@pytest.mark.parametrize("progressive", [False, True])
+def test_unusual_subsampling_is_encoded_again(*, progressive: bool) -> None:
+    """Its pixels stay about the same, and nothing that follows them does."""
+    source = encoded(drawn().convert("CMYK"), "JPEG", subsampling=2, progressive=progressive)
+    image = clean(source[:-2] + b"48.8584N" + segment(0xE1, b"48.8584N"))
+    assert b"48.8584N" not in image.content
+    assert difference(opened(image.content), opened(source)) < 2
+    assert clean(image.content) == image
+
+
 def test_a_segment_that_ends_the_file_is_called_truncated() -> None:
     """What is missing may be the picture."""
     with pytest.raises(UnusableImage) as rejection:

@@ -69,8 +69,7 @@ def strip(content: bytes) -> Stripped:
     if ending != EOI and not frame.is_whole:
         raise truncated(_NAME)
     scans = Scans(
-        reader.writer.joined(),
-        reader.writer.last_scan,
+        *reader.writer.written(),
         (reader.header, memoryview(content)[reader.first_scan :]),
         frame,
         is_single=reader.scans == 1 and not reader.writer.restart_interval,
@@ -78,7 +77,7 @@ def strip(content: bytes) -> Stripped:
         is_cut=ending is None,
     )
     return Stripped(
-        scans.head,
+        scans.content,
         frame.width,
         frame.height,
         orientation=UPRIGHT if reader.exif is None else orientation_of(reader.exif),
@@ -101,7 +100,7 @@ class _Reader:
 
     def __init__(self, content: bytes) -> None:
         self._content = content
-        self.writer = Writer()
+        self.writer = Writer(content)
         self.frame: Frame | None = None
         self.exif: bytes | None = None
         self.scans = 0
@@ -203,7 +202,7 @@ class _Reader:
         pattern = _AFTER_SCAN_WITH_RESTARTS if restarts else _AFTER_SCAN
         after = pattern.search(self._content, segment.end)
         end = len(self._content) if after is None else after.start()
-        self.writer.scan(self.frame, segment.body, memoryview(self._content)[segment.end : end])
+        self.writer.scan(self.frame, segment.body, slice(segment.end, end))
         return end
 
     def _take_application(self, code: int, body: bytes) -> None:

@@ -88,11 +88,15 @@ class Frame:
 
 
 class Writer:
-    """Collects the segments of a file."""
+    """Collects the segments of a file.
 
-    def __init__(self) -> None:
-        self._parts: list[bytes | memoryview] = []
-        self.last_scan: memoryview = memoryview(b"")
+    Args:
+        content: the file that they are read from.
+    """
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self._parts: list[bytes | slice] = []
         self.restart_interval = 0
         self._written_interval = 0
         self._quantization: dict[int, bytes] = {}
@@ -137,8 +141,8 @@ class Writer:
             self._table(_DQT, component.table, self._quantization)
         self._segment(frame.code, frame.to_bytes())
 
-    def scan(self, frame: Frame, header: bytes, data: memoryview) -> None:
-        """Write a scan, after the tables that it uses (T.81 B.2.3)."""
+    def scan(self, frame: Frame, header: bytes, data: slice) -> None:
+        """Write a scan, whose data are a part of the content, after its tables (T.81 B.2.3)."""
         count = header[0] if header else 0
         if not count or len(header) != 4 + 2 * count:
             raise malformed(_NAME, "a scan header has the wrong length")
@@ -166,22 +170,39 @@ class Writer:
             self._written_interval = self.restart_interval
         self._segment(SOS, header[:-3] + bytes((start, end, precision)))
         self._parts.append(data)
-        self.last_scan = data
 
     def with_all_tables(self) -> bytes:
         """What was written so far, and every table that was taken in and not written."""
         return b"".join(
             [
-                *self._parts,
+                *(part for part in self._parts if isinstance(part, bytes)),
                 *(_segment(_DQT, table) for table in self._quantization.values()),
                 *(_segment(_DHT, table) for table in self._huffman.values()),
                 _segment(_DRI, self.restart_interval.to_bytes(2)),
             ]
         )
 
-    def joined(self) -> bytes:
-        """Everything that was written, without an end-of-image marker."""
-        return b"".join(self._parts)
+    def written(self) -> tuple[bytes, slice]:
+        """The file, with an end-of-image marker, and the place of the last scan's data in it.
+
+        It is the content itself, not a copy, where that is written in the same way.
+        """
+        self._parts.append(bytes((0xFF, EOI)))
+        size = last = 0
+        is_same = True
+        for part in self._parts:
+            if isinstance(part, slice):
+                is_same = is_same and part.start == size
+                last, size = size, size + part.stop - part.start
+            else:
+                is_same = is_same and self._content.startswith(part, size)
+                size += len(part)
+        place = slice(last, size - 2)
+        if is_same and size == len(self._content):
+            return self._content, place
+        view = memoryview(self._content)
+        parts = (view[part] if isinstance(part, slice) else part for part in self._parts)
+        return b"".join(parts), place
 
     def _table(self, code: int, number: int, tables: dict[int, bytes]) -> None:
         table = tables.get(number)

@@ -20,6 +20,7 @@ _END: Final = b"\xff\xd9"
 
 # libjpeg reports its first warning about a file in one of these sentences (jerror.h).
 _PREMATURE: Final = "premature end of data segment"
+_SUBSAMPLING: Final = "Could not determine subsampling"
 _EXTRANEOUS: Final = re.compile(r"(\d+) extraneous bytes before marker 0xd9")
 
 # What libjpeg has read ahead of the last bit that it needs: up to eight bytes, and their FF 00
@@ -41,6 +42,8 @@ class _Reading(Enum):
     LONG = auto()
     """It needs fewer."""
     BROKEN = auto()
+    UNREADABLE = auto()
+    """The library does not read this kind: colours subsampled in a way that few encoders do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +51,8 @@ class Scans:
     """The scans of a picture.
 
     Attributes:
-        head: the file that was written, up to the end of `last`, without an end-of-image marker.
-        last: the entropy-coded data of the last scan, and whatever follows it up to a marker.
+        content: the file that was written, with an end-of-image marker.
+        last: where in it the data of the last scan are, with whatever follows them up to a marker.
         as_sent: the upload without its metadata, in two parts, as decoders see it.
         frame: the frame header.
         is_single: whether there is one scan, without restarts.
@@ -57,8 +60,8 @@ class Scans:
         is_cut: whether the upload ends without any marker after the last scan.
     """
 
-    head: bytes
-    last: memoryview
+    content: bytes
+    last: slice
     as_sent: tuple[bytes, memoryview]
     frame: Frame
     is_single: bool
@@ -77,18 +80,18 @@ def complete(picture: Stripped, scans: Scans) -> Stripped:
     if not frame.is_shown_everywhere:
         return _damaged(picture, scans)
     if scans.is_single and scans.is_closed and _needs_last_byte(scans):
-        return replace(picture, content=scans.head + _END)
-    content = scans.head + _END
-    reading, extra = _read(content, frame)
+        return picture
+    reading, extra = _read(scans.content, frame)
     if reading is _Reading.COMPLETE and scans.is_closed and not scans.is_single:
-        return replace(picture, content=content)
+        return picture
     if reading in {_Reading.COMPLETE, _Reading.LONG}:
-        size = _scan_size(scans, extra)
-        if size is not None:
-            start = len(scans.head) - len(scans.last)
-            return replace(picture, content=scans.head[: start + size] + _END)
-    if reading is _Reading.SHORT and scans.is_cut:
+        end = _scan_end(scans, extra)
+        if end is not None:
+            return replace(picture, content=_cut(scans, end))
+    if reading in {_Reading.SHORT, _Reading.UNREADABLE} and scans.is_cut:
         raise truncated(_NAME)
+    if reading is _Reading.UNREADABLE and frame.is_whole:
+        return replace(picture, is_damaged=True)
     return _damaged(picture, scans)
 
 
@@ -100,7 +103,7 @@ def _needs_last_byte(scans: Scans) -> bool:
     """
     frame = scans.frame
     gray: list[np.ndarray] = []
-    reading, _ = _read(scans.head[:-1] + _END, frame, gray)
+    reading, _ = _read(_cut(scans, scans.last.stop - 1), frame, gray)
     if reading is not _Reading.SHORT or len(frame.components) == 4:
         return False
     across, down = frame.mcu_sides
@@ -109,24 +112,27 @@ def _needs_last_byte(scans: Scans) -> bool:
     return columns > 1 and bool((last_two != _MISSING).any())
 
 
-def _scan_size(scans: Scans, extra: int) -> int | None:
-    """The bytes of the last scan without the `extra` ones, and without any the decoder read ahead.
+def _cut(scans: Scans, end: int) -> bytes:
+    return b"".join((memoryview(scans.content)[:end], _END))
+
+
+def _scan_end(scans: Scans, extra: int) -> int | None:
+    """Where the data of the last scan end, without the extra bytes and those read ahead.
 
     None where other scans have extraneous bytes as well.
     """
-    start = len(scans.head) - len(scans.last)
-    most = len(scans.last) - extra
-    least = max(most - _READ_AHEAD, 0)
+    most = scans.last.stop - extra
+    least = max(most - _READ_AHEAD, scans.last.start)
 
-    def is_enough(size: int) -> bool:
-        reading, _ = _read(scans.head[: start + size] + _END, scans.frame)
+    def is_enough(end: int) -> bool:
+        reading, _ = _read(_cut(scans, end), scans.frame)
         return reading in {_Reading.COMPLETE, _Reading.LONG}
 
-    size = bisect_left(range(least, most), True, key=is_enough) + least
-    if size == least and least > 0 and is_enough(least - 1):
+    end = bisect_left(range(least, most), True, key=is_enough) + least
+    if end == least > scans.last.start and is_enough(least - 1):
         return None
-    reading, _ = _read(scans.head[: start + size] + _END, scans.frame)
-    return size if reading is _Reading.COMPLETE else None
+    reading, _ = _read(_cut(scans, end), scans.frame)
+    return end if reading is _Reading.COMPLETE else None
 
 
 def _read(
@@ -155,7 +161,7 @@ def _read(
             return _Reading.SHORT, 0
         if found := _EXTRANEOUS.search(message):
             return _Reading.LONG, int(found[1])
-        return _Reading.BROKEN, 0
+        return (_Reading.UNREADABLE if _SUBSAMPLING in message else _Reading.BROKEN), 0
     return _Reading.COMPLETE, 0
 
 

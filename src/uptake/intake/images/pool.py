@@ -81,7 +81,7 @@ class ImagePool:
             its rate (`RATE_LIMITED`) or the image could not be begun in time (`OVERLOADED`).
         """
         future: Future[CleanImage] = Future()
-        job = _Job(key_id, future, monotonic() + START_SECONDS, lambda: None)
+        job = _Job(key_id, future, monotonic() + START_SECONDS, _nothing)
         job.clean = partial(self._examined, job, content)
         self._add(self._waiting, job, WORK_PER_BYTE * len(content))
         return future
@@ -147,8 +147,10 @@ class ImagePool:
         if monotonic() > job.latest:
             _fail(job.future, Problem(Kinds.OVERLOADED, "Too many images are waiting"))
             return
+        # The work refers to the job: without this the two would hold the image until a collection.
+        clean, job.clean = job.clean, _nothing
         try:
-            image = job.clean()
+            image = clean()
         except MemoryError:
             _fail(job.future, Problem(Kinds.OVERLOADED, "There is no memory for this image now"))
         except (UnusableImage, Problem) as error:
@@ -198,6 +200,11 @@ class ImagePool:
             )
 
 
+def _nothing() -> None:
+    """Stands for work that is done."""
+
+
 def _fail(future: Future[CleanImage], error: Exception) -> None:
     if future.set_running_or_notify_cancel():
-        future.set_exception(error)
+        # What led to it is not logged, and would hold the image in memory.
+        future.set_exception(error.with_traceback(None))
