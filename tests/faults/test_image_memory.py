@@ -18,6 +18,7 @@ MIB = 1024 * 1024
 SENDERS = 8
 """As many as have room: bodies of one peer may take 192 MiB at once, those of one key 128."""
 
+TRIES = 5
 READERS = 60
 UPLOADS_MEGABYTES = 470
 """More than before while 160 MB of images come in, of which a few are worked on at a time."""
@@ -44,12 +45,17 @@ def secret(server: LiveServer) -> str:
 
 
 def _upload(server: LiveServer, key: str, content: bytes) -> str:
-    answer = httpx2.post(
-        f"{server.url}/a/api/v2/users/1/images",
-        params={"apiKey": key},
-        files={"file": ("picture", content)},
-        timeout=60,
-    )
+    """The address of an image, sent until there is room for it."""
+    for _ in range(TRIES):
+        answer = httpx2.post(
+            f"{server.url}/a/api/v2/users/1/images",
+            params={"apiKey": key},
+            files={"file": ("picture", content)},
+            timeout=60,
+        )
+        if answer.status_code != 503:
+            break
+        time.sleep(int(answer.headers["retry-after"]))
     assert answer.status_code == 200, answer.text
     return str(answer.json()["response"]["imageURL"])
 
