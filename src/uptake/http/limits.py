@@ -1,11 +1,9 @@
 """Reads request bodies within bounds of size, time and memory; every route reads through here."""
 
 import asyncio
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from litestar.types import Receive
 
@@ -78,17 +76,11 @@ class Bodies:
         self._free = memory
         self._key_share = int(memory * KEY_SHARE)
         self._peer_share = int(memory * PEER_SHARE)
-        self._held: Counter[str] = Counter()
+        self._held: dict[str, int] = {}
 
-    @contextmanager
-    def room(self, key_id: str, peer: str) -> Iterator["Room"]:
-        """Count a body while it is read and processed."""
-        shares = ((f"key {key_id}", self._key_share), (f"peer {peer}", self._peer_share))
-        room = Room(self, shares)
-        try:
-            yield room
-        finally:
-            self._release(room)
+    def room(self, key_id: str, peer: str) -> "Room":
+        """Count a body while the block runs, in which it is read and processed."""
+        return Room(self, (("key " + key_id, self._key_share), ("peer " + peer, self._peer_share)))
 
     def take(self, room: "Room", size: int) -> None:
         """Count bytes that have arrived.
@@ -100,14 +92,17 @@ class Bodies:
         if size > self._free:
             raise Problem(Kinds.OVERLOADED)
         for holder, share in room.shares:
-            if held[holder] + size > share:
+            if held.get(holder, 0) + size > share:
                 raise Problem(Kinds.OVERLOADED, "Too many bytes of this sender are in process")
         self._free -= size
         room.size += size
         for holder, _ in room.shares:
-            held[holder] += size
+            held[holder] = held.get(holder, 0) + size
 
-    def _release(self, room: "Room") -> None:
+    def release(self, room: "Room") -> None:
+        """Give back what a body took."""
+        if not room.size:
+            return
         self._free += room.size
         for holder, _ in room.shares:
             left = self._held[holder] - room.size
@@ -127,6 +122,12 @@ class Room:
         self._bodies = bodies
         self.shares = shares
         self.size = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._bodies.release(self)
 
     def take(self, size: int) -> None:
         """Count bytes that have arrived.

@@ -1,6 +1,7 @@
 """What HTTP asks of every route alike: `Host`, one spelling of a path, HEAD, OPTIONS, 405."""
 
 import re
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, unquote_to_bytes
 
@@ -105,10 +106,14 @@ def check_host(values: list[bytes]) -> None:
     """
     if len(values) > 1:
         raise Problem(Kinds.BAD_REQUEST, "The request has more than one Host header")
-    for value in values:
-        found = HOST.fullmatch(value)
-        if found is None or int(found[1] or 0) > MAX_PORT:
-            raise Problem(Kinds.BAD_REQUEST, "The Host header is not a host with an optional port")
+    if values and not _is_host(values[0]):
+        raise Problem(Kinds.BAD_REQUEST, "The Host header is not a host with an optional port")
+
+
+@lru_cache(1024)
+def _is_host(value: bytes) -> bool:
+    found = HOST.fullmatch(value)
+    return found is not None and int(found[1] or 0) <= MAX_PORT
 
 
 async def check_query(
