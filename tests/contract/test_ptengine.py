@@ -86,3 +86,44 @@ def test_100_users_of_50_attributes_are_taken(tenant: Tenant) -> None:
     rows = [[f"u{row}", *["x" * 128] * 49] for row in range(100)]
     assert tenant.profiles(names, *rows).status_code == 200
     assert len(tenant.user("u99")["attributes"]) == 49
+
+
+def test_all_faults_of_a_table_are_listed_each_with_its_place(tenant: Tenant) -> None:
+    """The answer names the first; the receipt and the rejection have all."""
+    answer = tenant.profiles(
+        ["user_id", "plan", "plan", "x" * 51],
+        ["", "a", "b", "c"],
+        ["42", None, [], "y" * 129],
+        ["43", "short"],
+        ["44", "\0", {"a": 1}, True],
+    )
+    expected = [
+        (["field_name", 3], "field_name[3]: a name has 1 to 50 characters"),
+        (["field_name", 2], "field_name[2]: repeats a name"),
+        (["values", 0, 0], "values[0][0]: the user_id is empty"),
+        (["values", 1, 1], 'values[1][1]: must not be null; use "" for an empty value'),
+        (["values", 1, 2], "values[1][2]: must be a string, a number or a boolean"),
+        (["values", 1, 3], "values[1][3]: over 128 characters"),
+        (["values", 2], "values[2]: has 2 values, field_name has 4 names"),
+        (["values", 3, 1], "values[3][1]: must not contain a NUL character"),
+        (["values", 3, 2], "values[3][2]: must be a string, a number or a boolean"),
+    ]
+    assert answer.status_code == 400
+    assert answer.json()["msg"] == expected[0][1]
+    (submission,) = tenant.get(f"/requests/{answer.headers['x-request-id']}").json()["submissions"]
+    (rejected,) = submission["rejected"]
+    whole = tenant.get(f"/rejections/{rejected['rejection_id']}").json()
+    for listed in (rejected, whole):
+        found = [(fault["place"], fault["message"]) for fault in listed["faults"]]
+        assert found[0] == expected[0]
+        assert sorted(found, key=str) == sorted(expected, key=str)
+
+
+def test_faults_of_a_table_are_bounded(tenant: Tenant) -> None:
+    """However many values there are: 100 rows of 50, and one that says how many more."""
+    names = ["user_id", *(f"n{i}" for i in range(48))]
+    answer = tenant.profiles(names, *([[None] * 200] * 3000))
+    assert answer.status_code == 400
+    (kept,) = tenant.rejections()
+    assert 100 <= len(kept.record.faults) <= 6000
+    assert {fault.place[1] for fault in kept.record.faults if len(fault.place) > 1} == {*range(100)}

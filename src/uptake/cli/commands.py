@@ -16,7 +16,6 @@ MODULES = {
     "projects": "projects",
     "types": "types",
     "users": "users",
-    "erasures": "erasures",
     "rejections": "rejections",
     "segments": "segments",
     "retention": "retention",
