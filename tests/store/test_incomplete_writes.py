@@ -12,7 +12,8 @@ from sqlalchemy import text
 
 from uptake.store import postgres, sqlite
 from uptake.store.base import StoreUnavailable
-from uptake.store.records import DocumentType, Rate, RetentionRule
+from uptake.store.records import DocumentType, Rate, Resolved
+from uptake.store.removal_records import RetentionRule
 from uptake.store.segment_records import Segment
 from uptake.store.sql import SqlStore
 from uptake.store.tables import metadata
@@ -136,9 +137,13 @@ def _not_done() -> None:
     raise StoreUnavailable("not claimed")
 
 
-@pytest.mark.parametrize("table", sorted(metadata.tables))
+ONLY_MIGRATED = {"secrets"}
+"""Written as a database is made, and read back whenever it is opened."""
+
+
+@pytest.mark.parametrize("table", sorted(set(metadata.tables) - ONLY_MIGRATED))
 def test_an_insert_that_is_dropped_is_not_acknowledged(store: SqlStore, table: str) -> None:
-    """Of every table there is."""
+    """Of every table that is written."""
     project = unique("project")
     write = WRITES[table]
     if table == "marks":
@@ -176,7 +181,7 @@ UPDATES: dict[str, Write] = {
         [entry(image("42", unique("content")), project=project)]
     ),
     "rejections": lambda store, project: store.commit(
-        [entry(document("42"), project=project, resolves=("42", "to-resolve"))]
+        [entry(document("42"), project=project, resolves=Resolved("to-resolve", ("42",)))]
     ),
     "tombstone_changes": lambda store, project: store.readmit(project, "nobody"),
     "tombstones": lambda store, project: store.erase(project, "erased", unique("erasure"), NOON),
