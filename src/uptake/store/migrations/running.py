@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from sqlalchemy.engine.interfaces import ReflectedColumn
 
 from uptake.store.base import StoreUnusable
+from uptake.store.database import COUNTED
 from uptake.store.migrations import VERSION_TABLE
 
 
@@ -24,10 +25,18 @@ def check_known(revision: str) -> None:
 
 
 def upgrade_to(connection: Connection, revision: str) -> None:
-    """Run the migrations up to a revision within the connection's transaction."""
+    """Run the migrations up to a revision within the connection's transaction.
+
+    Their statements are about whatever rows there are, which may be none.
+    """
     config = _config()
     config.attributes["connection"] = connection
-    command.upgrade(config, revision)
+    counted = connection.get_execution_options().get(COUNTED, False)
+    connection.execution_options(**{COUNTED: False})
+    try:
+        command.upgrade(config, revision)
+    finally:
+        connection.execution_options(**{COUNTED: counted})
 
 
 def tables_at(revision: str) -> dict[str, dict[str, frozenset[type]]]:
