@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import unquote, urlsplit
 
 from uptake.blobs import Blobs, BlobsUnavailable, BlobsUnusable, open_blobs
+from uptake.model.submission import NOBODY, Owners
 from uptake.settings import AnswerLimits, Settings
 from uptake.store.base import Store, StoreUnusable
 
@@ -186,6 +187,18 @@ def check_blobs(settings: Settings) -> None:
         raise Unusable(f"{settings.blobs_url}: {error}") from error
 
 
+def find_users(name: str, body: bytes, context: dict[str, str]) -> Owners:
+    """The users of a rejected request, from the name of its endpoint, its body and its context.
+
+    A format that this installation does not have any more finds nobody.
+    """
+    from uptake.formats import ENDPOINTS  # noqa: PLC0415 - see above
+    from uptake.formats.again import users_again  # noqa: PLC0415
+
+    endpoint = ENDPOINTS.get(name)
+    return NOBODY if endpoint is None else users_again(endpoint, body, context)
+
+
 def open_services(settings: Settings) -> Services:
     """Everything, ready to serve.
 
@@ -208,12 +221,13 @@ def open_services(settings: Settings) -> Services:
         raise
     schema_workers = SchemaWorkers()
     types = DocumentTypes(store, schema_workers)
+    intake = Intake(types, blobs, store.user_hash)
     return Services(
         store,
         blobs,
-        Intake(types, blobs, store.user_hash),
+        intake,
         GroupCommit(store, blobs),
-        Upkeep(store, chores(store, blobs)),
+        Upkeep(store, chores(store, blobs, intake, find_users)),
         settings.public_url.rstrip("/"),
         Segments(store, settings.segment_memory * MEGABYTE),
         settings.answers,

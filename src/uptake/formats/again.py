@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from msgspec.structs import replace
 
 from uptake.formats.base import Endpoint, WireRequest, parse
-from uptake.model.submission import Fault, Refusal, Submission
+from uptake.model.submission import Fault, Owners, Refusal, Submission
 
 PATH, HEADER, BOUND_USER = "path ", "header ", "bound user"
 KEPT_HEADERS = ("content-type", "idempotency-key")
@@ -62,6 +62,12 @@ def object_fault(data: bytes) -> Fault | None:
     if not isinstance(content, dict):
         return Fault("dict_type", "Input should be a valid dictionary", ("data",))
     return None
+
+
+def users_again(endpoint: Endpoint, body: bytes, context: Mapping[str, str]) -> Owners:
+    """The users of a rejected request, from its body and its `context_of`."""
+    path = _named(PATH, context)
+    return endpoint.find_users(WireRequest("", 0, "", "", path=path, body=body))
 
 
 def _named(prefix: str, context: Mapping[str, str]) -> dict[str, str]:

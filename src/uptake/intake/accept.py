@@ -147,7 +147,7 @@ class Intake:
                 # Its bytes are kept by now, and need not wait in memory for the commit.
                 items.append(replace(item, content=b"") if isinstance(item, Image) else item)
         rejections = tuple(
-            rejection for refusal in refusals for rejection in self._rejections(refusal, origin)
+            rejection for refusal in refusals for rejection in self.rejections(refusal, origin)
         )
         entry = Entry(
             origin.project,
@@ -207,7 +207,7 @@ class Intake:
             item.type,
             item.data,
             _content_digest(item),
-            self._rejections(key_reused(item), origin)[0],
+            self.rejections(key_reused(item), origin)[0],
             known.version,
         )
 
@@ -237,7 +237,7 @@ class Intake:
             height=image.height,
         )
 
-    def _rejections(self, refusal: Refusal, origin: Origin) -> list[RejectionRecord]:
+    def rejections(self, refusal: Refusal, origin: Origin) -> list[RejectionRecord]:
         """What is stored of a refusal: a record for each user that it is about."""
         rejection_id, context = ids.time_ordered(), refusal.context
         if refusal.index is None and ITEM not in context:

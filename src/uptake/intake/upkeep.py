@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import structlog
 
 from uptake.blobs import Blobs, BlobsUnavailable
+from uptake.intake.accept import Intake
 from uptake.intake.erase import Eraser
+from uptake.intake.examining import FindUsers, examine
 from uptake.intake.retain import expire, in_force
 from uptake.model import clock
 from uptake.model.problems import Kinds
@@ -19,6 +21,7 @@ LOOK_SECONDS = 10.0
 """How often a process looks whether there is something to do."""
 
 ERASURES_SECONDS = 60
+EXAMINATION_SECONDS = 600
 RETENTION_SECONDS = 3600
 
 UNAUTHORIZED_RECEIPTS = RetentionRule("receipts", 3, Kinds.UNAUTHORIZED.value.code)
@@ -76,13 +79,18 @@ class Upkeep:
             _log.error("chore failed", chore=chore.name, exc_info=error)
 
 
-def chores(store: Store, blobs: Blobs) -> tuple[Chore, ...]:
+def chores(store: Store, blobs: Blobs, intake: Intake, find_users: FindUsers) -> tuple[Chore, ...]:
     """All there is to do."""
 
     def finish_erasures() -> None:
         finished = Eraser(store, blobs).resume()
         if finished:
             _log.info("erasures finished", erasures=finished)
+
+    def examine_rejections() -> None:
+        examined = examine(store, blobs, intake, find_users)
+        if examined:
+            _log.info("rejections examined", rejections=examined)
 
     def apply_retention() -> None:
         now = clock.now()
@@ -95,5 +103,6 @@ def chores(store: Store, blobs: Blobs) -> tuple[Chore, ...]:
 
     return (
         Chore("erasures", ERASURES_SECONDS, finish_erasures),
+        Chore("examination", EXAMINATION_SECONDS, examine_rejections),
         Chore("retention", RETENTION_SECONDS, apply_retention),
     )

@@ -20,6 +20,7 @@ from uptake.store.records import (
     Key,
     Rate,
     RejectionFilter,
+    RejectionRecord,
     Span,
     TypeVersion,
     User,
@@ -154,6 +155,16 @@ class Items(Protocol):
 
         Reading from it may raise `StoreUnavailable`, also where the block ends.
         """
+        ...
+
+    def unexamined(self, limit: int) -> list[tuple[str, KeptRejection]]:
+        """Rejections of all projects whose users have not been looked for, with their project."""
+        ...
+
+    def put_examined(
+        self, project: str, kept: KeptRejection, records: Sequence[RejectionRecord]
+    ) -> None:
+        """Store such a rejection under the users that were found, those erased left out."""
         ...
 
     def rejection(self, project: str, rejection_id: str) -> KeptRejection | None:

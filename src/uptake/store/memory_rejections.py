@@ -1,5 +1,7 @@
 """The rejections of the store in memory."""
 
+from collections.abc import Sequence
+
 from msgspec.structs import replace
 
 from uptake.model.ids import Secrets
@@ -80,3 +82,14 @@ class MemoryRejections(MemoryExpiry):
         for key in list(self._rejections):
             if key[:2] in tied and key[2] != user_id:
                 del self._rejections[key]
+
+    def unexamined(self, limit: int) -> list[tuple[str, KeptRejection]]:
+        """See `Items.unexamined`: what is in memory was never written by an earlier version."""
+        del limit
+        return []
+
+    def put_examined(
+        self, project: str, kept: KeptRejection, records: Sequence[RejectionRecord]
+    ) -> None:
+        """See `Items.put_examined`."""
+        raise LookupError(f"{project}: {kept.record.rejection_id} of {len(records)} users")

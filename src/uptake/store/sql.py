@@ -8,7 +8,8 @@ from uptake.store.attribute_admission import NearLimit, examine
 from uptake.store.attribute_limits import OverLimit
 from uptake.store.base import StoreUnavailable
 from uptake.store.changes import ChangeReads
-from uptake.store.erasing import Erasing, Tombstones
+from uptake.store.erasing import Tombstones
+from uptake.store.examining import Examining
 from uptake.store.expiry import Expiring
 from uptake.store.listing import Listing
 from uptake.store.reads import Reads
@@ -23,7 +24,7 @@ ATTEMPTS = 5
 enough, unless others create the same users at the same time."""
 
 
-class SqlStore(Reads, Listing, ChangeReads, Erasing, Expiring, SqlSegments, SqlRegistry):
+class SqlStore(Reads, Listing, ChangeReads, Examining, Expiring, SqlSegments, SqlRegistry):
     """The whole port, on any engine that `tables` has been made in."""
 
     def __init__(self, engine: Engine) -> None:

@@ -29,7 +29,7 @@ _NO_BOUNDARY = (
 
 def find(request: WireRequest) -> Owners:
     """The user of a request that is rejected: that of its path, an integer or not."""
-    return about(request.path["user-id"])
+    return about(request.path.get("user-id", ""))
 
 
 class _NoImage(ValueError):

@@ -1,0 +1,48 @@
+"""Rejections from before their users were looked for, which an upgrade marks; on SQL."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import select, update
+
+from uptake.store import tables as t
+from uptake.store.database import delete_all
+from uptake.store.erasing import Erasing, Tombstones
+from uptake.store.records import Entry, KeptRejection, RejectionRecord
+from uptake.store.sql_snapshot import rejection_of
+from uptake.store.writes import Group, Statements
+
+UNEXAMINED = "null"
+"""The `parts` of such a rejection, as migration 0002 writes them."""
+
+
+class Examining(Erasing):
+    """The part of the port `Items` that finds users for these rejections."""
+
+    _statements: Statements
+    _tombstones: Tombstones
+
+    def unexamined(self, limit: int) -> list[tuple[str, KeptRejection]]:
+        """See `Items.unexamined`."""
+        query = select(t.rejections).where(t.rejections.c.parts == UNEXAMINED).limit(limit)
+        with self.reading() as connection:
+            rows = connection.execute(query).mappings().all()
+        return [(row["project_id"], rejection_of(dict(row))) for row in rows]
+
+    def put_examined(
+        self, project: str, kept: KeptRejection, records: Sequence[RejectionRecord]
+    ) -> None:
+        """See `Items.put_examined`."""
+        c, statements = t.rejections.c, self._statements
+        this = c.project_id == project, c.rejection_id == kept.record.rejection_id, c.user_id == ""
+        entry = Entry(project, kept.request_id, kept.received_at, rejections=tuple(records))
+        with self.writing() as connection:
+            changes = self.tombstone_changes(connection, {project})
+            group = Group([entry], self._tombstones.among(connection, [entry], changes))
+            statements.begin.run(connection, [{"lane": statements.lane, "number": 1}])
+            delete_all(connection, t.rejections, *this)
+            statements.add_rejections.run(connection, group.rejections)
+            if kept.resolved_by is not None and group.rejections:
+                again = c.project_id == project, c.rejection_id == kept.record.rejection_id
+                connection.execute(
+                    update(t.rejections).where(*again).values(resolved_by=kept.resolved_by)
+                )

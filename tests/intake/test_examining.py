@@ -1,0 +1,90 @@
+"""A database of the first revision is converted: hashes of users, and rejections under nobody."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy
+
+from uptake.intake.upkeep import chores
+from uptake.settings import Settings
+from uptake.store.migrations.running import upgrade_to
+from uptake.store.records import Entry
+from uptake.store.written import Erased
+from uptake.testing.store.making import NOON, attributes
+from uptake.wiring import Services, find_users, open_services
+
+TABLE = {"field_name": ["user_id", "a"], "values": [["88", None], ["gone", "x"], ["89", "y"]]}
+BODIES = {
+    "r-table": ("ptengine", json.dumps(TABLE).encode(), {}),
+    "r-thymia": ("thymia", b'{"user":{"userLabel":88}}', {"path upload_type": "mood"}),
+    "r-image": ("questionpro", b"no form", {"path user-id": "x88"}),
+    "r-samples": ("gerosense-v2.2", b'{"user_id":"88"', {}),
+    "r-nobody": ("ptengine", b"{}", {}),
+    "r-no-format": ("stepwise", b'{"member":"88"}', {}),
+}
+
+
+@pytest.fixture
+def services(tmp_path: Path) -> Iterator[Services]:
+    """Over a database as the first revision left it, with an erased user."""
+    engine = sqlalchemy.create_engine(f"sqlite:///{tmp_path / 'uptake.db'}")
+    plain = hashlib.sha256(b"gone").hexdigest()
+    with engine.begin() as connection:
+        upgrade_to(connection, "0001")
+        add = connection.exec_driver_sql
+        add("INSERT INTO tombstones VALUES ('default', ?, 1)", (plain,))
+        add("INSERT INTO tombstone_changes VALUES ('default', 1)")
+        add("INSERT INTO erasures VALUES ('default', 'e-1', ?, 1, '{}', 2)", (plain,))
+        erased = json.dumps([plain]).encode()
+        add("INSERT INTO changes VALUES ('default', 1, 'c-1', 9, ?, ?)", (b"[]", erased))
+        for rejection_id, (name, body, context) in BODIES.items():
+            add(
+                "INSERT INTO rejections VALUES"
+                " ('default', '', ?, 'request', ?, 'key', NULL, ?, 1, '[]', ?, NULL, ?, NULL)",
+                (rejection_id, name, NOON, body, json.dumps(context)),
+            )
+    engine.dispose()
+    made = open_services(Settings(data_dir=tmp_path))
+    yield made
+    made.close()
+
+
+def test_hashes_are_converted(services: Services) -> None:
+    """The erased user is kept out, and its plain hash is nowhere."""
+    store = services.store
+    (written,) = store.commit([Entry("default", "r", NOON, (attributes("gone", a="1"),))])
+    assert written == (Erased(),)
+    assert [one.user_hash for one in store.erasures("default", "", 9)] == [store.user_hash("gone")]
+    changes = store.changes("default", 1)
+    assert changes is not None
+    assert changes.changes[0].erased == [store.user_hash("gone")]
+
+
+def test_rejections_are_stored_under_their_users(services: Services) -> None:
+    """As if they had come now; what cannot be read stays under nobody, and is not read again."""
+    store = services.store
+    assert len(store.unexamined(9)) == len(BODIES)
+    (examination,) = [
+        chore
+        for chore in chores(store, services.blobs, services.intake, find_users)
+        if chore.name == "examination"
+    ]
+    examination.do()
+    assert store.unexamined(9) == []
+    found = {kept.record.rejection_id: kept.user_ids for kept in store.rejections("default", "", 9)}
+    assert found == {
+        "r-table": ("88", "89"),
+        "r-thymia": ("88",),
+        "r-image": ("x88",),
+        "r-samples": ("88",),
+        "r-nobody": (),
+        "r-no-format": (),
+    }
+    store.erase("default", "88", "e-2", NOON)
+    kept = store.rejection("default", "r-table")
+    assert kept is not None
+    assert (kept.request_id, kept.received_at) == ("request", NOON)
+    assert [b"88" in one.raw or b"gone" in one.raw for one in kept.records] == [False]
