@@ -107,9 +107,13 @@ class _Devices:
         """Take in samples that start after all those before, no day divided."""
         totals = day_totals(columns)
         numbers = np.zeros(len(columns.devices), np.int64)
-        # The first of each device, and the last.
-        present, first = np.unique(columns.device, return_index=True)
-        last = len(columns) - 1 - np.unique(columns.device[::-1], return_index=True)[1]
+        # The first of each device, and the last: of those that are assigned in turn the last stays.
+        order = np.arange(len(columns))
+        first, last = np.full((2, len(columns.devices)), -1)
+        last[columns.device] = order
+        first[columns.device[::-1]] = order[::-1]
+        present = np.flatnonzero(last >= 0)
+        first, last = first[present], last[present]
         starts, ends = (
             map(times.tell, columns.start[at].tolist(), columns.start_told[at].tolist())
             for at in (first, last)

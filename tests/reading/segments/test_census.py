@@ -182,7 +182,8 @@ def test_an_erased_user_is_gone_from_memory(store: SqlStore) -> None:
     now(census)
     with store.writing() as connection:
         connection.exec_driver_sql("DELETE FROM users WHERE user_id = 'user 000003'")
-        store._statements.changes.erase(connection, "default", "user 000003")
+        user_hash = store.user_hash("user 000003")
+        store._statements.changes.erase(connection, "default", "user 000003", user_hash)
     assert sorted(now(census)) == [f"user {i:06d}" for i in (0, 1, 2, 4, 9)]
     store.commit([many(1, first=3, back="yes")])
     assert now(census)["user 000003"] == {"n": "3", "back": "yes"}

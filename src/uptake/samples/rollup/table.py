@@ -161,8 +161,13 @@ def _bounds(
     # Those of the first sample and of the last.
     offset = offset_of(columns.start_told)
     first, last = np.full(len(rows), len(offset)), np.zeros(len(rows), np.int64)
-    np.minimum.at(first, rows.member, some.first[pieces.interval])
-    np.maximum.at(last, rows.member, some.last[pieces.interval])
+    if some.starting is None:
+        # In the order of samples. Assigned in turn, the last to be assigned stays.
+        last[rows.member] = pieces.interval
+        first[rows.member[::-1]] = pieces.interval[::-1]
+    else:
+        np.minimum.at(first, rows.member, some.first[pieces.interval])
+        np.maximum.at(last, rows.member, some.last[pieces.interval])
     return start - offset[first], end - offset[last], offset[first], offset[last]
 
 
