@@ -155,7 +155,7 @@ class Access:
         permission = handler.opt.get(DECLARED)
         if permission is None and getattr(handler, "http_methods", None) != OPTIONS:
             raise Problem(Kinds.FORBIDDEN)
-        if permission is None or permission.about in {About.NONE, About.UPLOAD}:
+        if permission is None or permission.about is About.NONE:
             return
         headers = {
             name.decode("latin-1").lower(): value.decode("latin-1")
