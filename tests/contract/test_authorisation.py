@@ -71,6 +71,7 @@ EXPECTED = {
     f"POST {V1}/rejections/{{rejection_id}}/replay": _user("admin"),
     f"POST {V1}/rejections/replay": Expected("admin", "own"),
     f"GET {V1}/erasures": _project("data:erase"),
+    f"GET {V1}/erasures/public-key": PUBLIC,
     f"GET {V1}/erasures/{{erasure_id}}": _project("data:erase"),
     f"GET {V1}/retention": _project("admin"),
     f"PUT {V1}/retention": _project("admin", RULES),

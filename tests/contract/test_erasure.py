@@ -1,7 +1,11 @@
 """An erased user leaves nothing behind but a receipt and a tombstone, and does not come back."""
 
+import base64
 import hashlib
+import json
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -10,6 +14,7 @@ from uuid import uuid4
 
 import httpx2
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from uptake.settings import Settings
 from uptake.store.records import RejectionFilter
@@ -20,6 +25,7 @@ from .pictures import PNG
 from .tenant import EVERYTHING, Tenant, new_tenant, sample
 
 GONE, VANISHED, STAYS = "7391842650", "8402953761", "1234509876"
+SIGNED_MEMBERS = ("erasure_id", "user_hash", "erased_at", "finished_at")
 DIARY = "a diary that nobody else keeps"
 LARGE = "x" * 300_000
 
@@ -205,6 +211,41 @@ def test_the_receipt_can_be_fetched_and_checked(tenant: Tenant) -> None:
     assert erasure["user_hash"] == again["user_hash"] == tenant.store.user_hash(GONE)
     assert erasure["user_hash"] != hashlib.sha256(GONE.encode()).hexdigest()
     assert tenant.get(f"/erasures/{uuid4()}").status_code == 404
+
+
+def test_the_receipt_is_signed(tenant: Tenant, own: LiveServer, tmp_path: Path) -> None:
+    """Whoever has the public key can check it, and the installation knows whose it is."""
+    receipt = _erase(tenant, GONE).json()
+    key = tenant.client.get("/uptake/v1/erasures/public-key").json()
+    assert (key["algorithm"], key["key_id"]) == ("Ed25519", receipt["key_id"])
+    counts = [f"{kind}={count}" for kind, count in sorted(receipt["counts"].items())]
+    told = ["uptake erasure receipt", *(receipt[name] for name in SIGNED_MEMBERS), *counts]
+    public = Ed25519PublicKey.from_public_bytes(base64.b64decode(key["public_key"]))
+    public.verify(base64.b64decode(receipt["signature"]), "\n".join(told).encode())
+    pem, file = tmp_path / "key.pem", tmp_path / "receipt.json"
+    pem.write_text(key["pem"])
+
+    def verify(content: object, *options: str) -> subprocess.CompletedProcess[str]:
+        file.write_text(content if isinstance(content, str) else json.dumps(content))
+        command = [sys.executable, "-m", "uptake", "erasures", "verify", str(file), *options]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    here = ("--data-dir", str(own.data_dir))
+    assert verify(receipt, *here).returncode == 0
+    assert verify(receipt, *here, "--user", GONE).returncode == 0
+    assert verify(receipt, "--public-key", str(pem)).returncode == 0
+    other = verify(receipt, *here, "--user", STAYS)
+    assert (other.returncode, "another user" in other.stderr) == (1, True)
+    changed = [
+        receipt | {"finished_at": None},
+        receipt | {"counts": receipt["counts"] | {"users": 7}},
+        receipt | {"user_hash": "0" * 64},
+        receipt | {"signature": "AAAA"},
+        receipt | {"signature": "not Base64"},
+    ]
+    for content in (*changed, {}, "no JSON"):
+        wrong = verify(content, "--public-key", str(pem))
+        assert (wrong.returncode, wrong.stderr.count("\n")) == (1, 1), wrong.stderr
 
 
 def test_erasing_asks_for_a_key_that_may(tenant: Tenant) -> None:

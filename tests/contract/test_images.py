@@ -117,6 +117,21 @@ def test_comments_never_leave_the_server(tenant: Tenant) -> None:
     assert tenant.client.get(_url(tenant, content)).content == PNG
 
 
+CASES = Path(__file__).parents[1] / "cases" / "images"
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in CASES.iterdir()))
+def test_files_that_people_have_are_served_repaired_and_without_their_place(
+    tenant: Tenant, name: str
+) -> None:
+    """Trailers, missing ends, a damaged byte: a picture that viewers show, and nothing else."""
+    served = tenant.client.get(_url(tenant, (CASES / name).read_bytes())).content
+    picture = opened(served)
+    assert picture.size in {(160, 120), (64, 48)}
+    assert not re.search(rb"GPS|Latitude|Raw profile|ftyp|SEFT", served)
+    assert _url(tenant, served, "43") != _url(tenant, (CASES / name).read_bytes())
+
+
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
 def test_a_turned_picture_is_served_upright(tenant: Tenant, kind: str) -> None:
     """Orientation 6: what is at the left as stored is at the top as shown."""

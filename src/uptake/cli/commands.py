@@ -16,6 +16,7 @@ MODULES = {
     "projects": "projects",
     "types": "types",
     "users": "users",
+    "erasures": "erasures",
     "rejections": "rejections",
     "segments": "segments",
     "retention": "retention",

@@ -111,7 +111,7 @@ def erase(  # noqa: PLR0913 - one parameter an option
                 users.require(services.store, project, user)
         with waiting("erasing"):
             erasure = Eraser(services.store, services.blobs).erase(project, user)
-    receipt = erasure_receipt(erasure)
+            receipt = erasure_receipt(erasure, services.store.secrets())
     if json:
         print_json(receipt)
         return

@@ -6,6 +6,7 @@ from typing import Annotated
 import msgspec
 
 from uptake.intake.schemas import Check
+from uptake.model import cancellation
 from uptake.model.submission import Fault
 from uptake.store.base import Items
 from uptake.store.records import KeptDocument
@@ -77,6 +78,7 @@ def try_schema(  # noqa: PLR0913, PLR0917 - what is tried, on what, from where a
     examples: list[Example] = []
     with store.snapshot(project) as snapshot:
         for kept in snapshot.documents(name, EVERYTHING, after):
+            cancellation.check()
             documents += 1
             if faults := check(kept.data):
                 failing += 1

@@ -54,12 +54,14 @@ class Stretch(Struct, frozen=True):
         cells: days, hours or minutes at most; about ten numbers are kept for each.
         pieces: into which samples are cut, at most unless a single bucket needs more.
         memory: bytes that a single bucket may take, about.
+        answer: pieces that may be worked on for a whole answer.
     """
 
     samples: int = WORKED_SAMPLES
     cells: int = 1 << 19
     pieces: int = 1_000_000
     memory: int = ANSWER_MEMORY
+    answer: int = ANSWER_PIECES
 
     @property
     def most_pieces(self) -> int:
@@ -171,7 +173,9 @@ def rows(
                 most_pieces = stretch.pieces if count > 1 else stretch.most_pieces
                 table = _table(columns, question, low, high, most_pieces)
             except TooManyPieces as error:
-                _require_fewer(error.count, question, count, limit)
+                # Devices in buckets of their own fill a page long before its last bucket.
+                if count == 1 or (not question.each and count <= limit + 1):
+                    _require_fewer(error.count, count, stretch)
                 count = most = max(1, count // GROWTH)
                 continue
             if table is not None:
@@ -180,14 +184,13 @@ def rows(
         count = min(count * GROWTH, most)
 
 
-def _require_fewer(pieces: int, question: Question, buckets: int, limit: int) -> None:
+def _require_fewer(pieces: int, buckets: int, stretch: Stretch) -> None:
     """Refuse what will not be less when it is worked out in parts."""
     if buckets == 1:
         raise TooMuch(
             f"One bucket has {pieces} parts of samples: ask for shorter buckets, or a device"
         )
-    # Devices in buckets of their own fill a page long before its last bucket.
-    if not question.each and buckets <= limit + 1 and pieces > ANSWER_PIECES:
+    if pieces > stretch.answer:
         raise TooMuch(
             f"{pieces} parts of samples in {buckets} buckets: ask for one device, a nearer `to`, "
             f"longer buckets or a smaller `limit`"

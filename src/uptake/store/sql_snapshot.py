@@ -173,7 +173,7 @@ def _rejection_record(row: dict[str, Any]) -> RejectionRecord:
     values["faults"] = msgspec.json.decode(row["faults"], type=tuple[Fault, ...])
     values["context"] = msgspec.json.decode(row["context"], type=dict[str, str])
     if row["parts"] is not None:
-        values["parts"] = msgspec.json.decode(row["parts"], type=tuple[Part, ...])
+        values["parts"] = msgspec.json.decode(row["parts"], type=tuple[Part, ...] | None)
     return RejectionRecord(**values)
 
 

@@ -8,7 +8,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import Parameter
 from msgspec import Struct
 
-from uptake.http.access import About, Permission
+from uptake.http.access import PUBLIC, About, Permission
 from uptake.http.api.asking import (
     DEFAULT_LIMIT,
     ERASE_PROJECT,
@@ -24,7 +24,7 @@ from uptake.http.executors import Executors
 from uptake.intake.erase import Eraser
 from uptake.model.items import user_id_fault
 from uptake.model.problems import Kinds, Problem
-from uptake.reading import erasures
+from uptake.reading import erasures, signatures
 from uptake.wiring import Services
 
 AfterErasure = Annotated[
@@ -57,9 +57,8 @@ def erasure_routes(services: Services, executors: Executors) -> list[HTTPRouteHa
     async def erase_user(request: AnyRequest, user_id: str) -> erasures.ErasureReceipt:
         """And keep out what is still on its way. Someone unknown can be erased as well."""
         key, user_id = key_of(request), _user(user_id)
-        return erasures.erasure_receipt(
-            await slow.change(request, eraser.erase, key.project, user_id)
-        )
+        erasure = await slow.change(request, eraser.erase, key.project, user_id)
+        return erasures.erasure_receipt(erasure, store.secrets())
 
     @put(
         "/users/{user_id:str}/consent",
@@ -102,7 +101,18 @@ def erasure_routes(services: Services, executors: Executors) -> list[HTTPRouteHa
             request, erasures.erasure, store, key_of(request).project, sound_id(erasure_id)
         )
 
-    return [erase_user, readmit_user, list_erasures, get_erasure]
+    @get(
+        "/erasures/public-key",
+        permission=PUBLIC,
+        responses=PROBLEMS,
+        summary="The public key that receipts of erasures are signed with",
+        sync_to_thread=False,
+    )
+    def get_public_key() -> signatures.PublicKey:
+        """Needs no API key. The same for all projects and nodes, and after a restore."""
+        return signatures.public_key(store.secrets().signing)
+
+    return [erase_user, readmit_user, list_erasures, get_public_key, get_erasure]
 
 
 def _user(part: str) -> str:

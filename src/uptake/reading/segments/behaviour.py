@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from uptake.model import cancellation
 from uptake.model.clock import MICROSECONDS
 from uptake.reading.segments import filters as f
 from uptake.reading.segments.answers import TakesLonger
@@ -77,6 +78,7 @@ class StoredBehaviour:
             kept.set(without, nothing)
             left = rows[~kept.known[rows]]
         for row, user_id in zip(left, block.ids.take(pa.array(left)).to_pylist(), strict=True):
+            cancellation.check()
             if monotonic() > self._until:
                 raise TakesLonger(int(np.count_nonzero(kept.known)))
             kept.set(row, self._of_user(condition, user_id, days, nothing))

@@ -6,8 +6,8 @@ from msgspec import Struct
 from uptake.model.clock import MICROSECONDS
 from uptake.model.items import Metric
 from uptake.reading.segments.filters import Stat
-from uptake.reading.stretches import series
-from uptake.reading.tables import Bound, Question, rows
+from uptake.reading.stretches import LATEST, series
+from uptake.reading.tables import Bound, Question, Stretch, rows
 from uptake.samples import zones
 from uptake.samples.times import TICKS
 from uptake.samples.zones import DAY
@@ -63,7 +63,9 @@ def rolled_up(
         return None
     begin, end = Bound(days.begin, local=True), Bound(days.end, local=True)
     question = Question(metric, "day", days.zone, begin=begin, end=end)
-    parts = list(rows(found, question, None, (days.end - days.begin) // DAY + MARGIN))
+    # One user with very many devices must not stop an answer about all users.
+    stretch = Stretch(answer=LATEST)
+    parts = list(rows(found, question, None, (days.end - days.begin) // DAY + MARGIN, stretch))
     if not any(len(part.which) for part in parts):
         return None
     lowest, mean, highest = (
