@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from uptake.blobs import Blobs
 from uptake.intake.accept import Intake, Origin
 from uptake.model.submission import Owners, refused
-from uptake.store.base import Items
+from uptake.store.base import Store
 from uptake.store.records import KeptRejection
 
 AT_ONCE = 50
@@ -17,22 +17,23 @@ FindUsers = Callable[[str, bytes, dict[str, str]], Owners]
 """Finds the users of a body by its endpoint's name and its context."""
 
 
-def examine(store: Items, blobs: Blobs, intake: Intake, find_users: FindUsers) -> int:
+def examine(store: Store, blobs: Blobs, intake: Intake, find_users: FindUsers) -> int:
     """Store these rejections under the users that can be read in them; how many there were.
 
     Raises:
         StoreUnavailable, BlobsUnavailable: some are left.
     """
     examined = 0
-    while found := store.unexamined(AT_ONCE):
-        for project, kept in found:
-            _examine(store, blobs, intake, find_users, project=project, kept=kept)
-            examined += 1
+    for project in store.projects():
+        while found := store.unexamined(project, AT_ONCE):
+            for kept in found:
+                _examine(store, blobs, intake, find_users, project=project, kept=kept)
+                examined += 1
     return examined
 
 
 def _examine(  # noqa: PLR0913 - what is worked with, and on what
-    store: Items,
+    store: Store,
     blobs: Blobs,
     intake: Intake,
     find_users: FindUsers,

@@ -157,8 +157,8 @@ class Items(Protocol):
         """
         ...
 
-    def unexamined(self, limit: int) -> list[tuple[str, KeptRejection]]:
-        """Rejections of all projects whose users have not been looked for, with their project."""
+    def unexamined(self, project: str, limit: int) -> list[KeptRejection]:
+        """Rejections of an earlier version, whose users have not been looked for."""
         ...
 
     def put_examined(

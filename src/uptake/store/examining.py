@@ -21,12 +21,12 @@ class Examining(Erasing):
     _statements: Statements
     _tombstones: Tombstones
 
-    def unexamined(self, limit: int) -> list[tuple[str, KeptRejection]]:
+    def unexamined(self, project: str, limit: int) -> list[KeptRejection]:
         """See `Items.unexamined`."""
-        query = select(t.rejections).where(t.rejections.c.parts == UNEXAMINED).limit(limit)
+        query = select(t.rejections).filter_by(project_id=project, user_id="", parts=UNEXAMINED)
         with self.reading() as connection:
-            rows = connection.execute(query).mappings().all()
-        return [(row["project_id"], rejection_of(dict(row))) for row in rows]
+            rows = connection.execute(query.limit(limit)).mappings().all()
+        return [rejection_of(dict(row)) for row in rows]
 
     def put_examined(
         self, project: str, kept: KeptRejection, records: Sequence[RejectionRecord]
@@ -42,7 +42,8 @@ class Examining(Erasing):
             delete_all(connection, t.rejections, *this)
             statements.add_rejections.run(connection, group.rejections)
             if kept.resolved_by is not None and group.rejections:
-                again = c.project_id == project, c.rejection_id == kept.record.rejection_id
+                users = c.user_id.in_([row["user_id"] for row in group.rejections])
+                again = c.project_id == project, users, c.rejection_id == kept.record.rejection_id
                 connection.execute(
                     update(t.rejections).where(*again).values(resolved_by=kept.resolved_by)
                 )

@@ -83,9 +83,9 @@ class MemoryRejections(MemoryExpiry):
             if key[:2] in tied and key[2] != user_id:
                 del self._rejections[key]
 
-    def unexamined(self, limit: int) -> list[tuple[str, KeptRejection]]:
+    def unexamined(self, project: str, limit: int) -> list[KeptRejection]:
         """See `Items.unexamined`: what is in memory was never written by an earlier version."""
-        del limit
+        del project, limit
         return []
 
     def put_examined(
