@@ -144,7 +144,10 @@ class SqlRegistry(Database):
     def put_retention(self, project: str, rules: Sequence[RetentionRule]) -> None:
         """See `Registry.put_retention`."""
         rows = [msgspec.structs.asdict(rule) | {"project_id": project} for rule in rules]
+        # One after the other: what is inserted meanwhile by others cannot be deleted before.
+        alone = select(t.projects.c.name).filter_by(name=project).with_for_update()
         with self.writing() as connection:
+            connection.execute(alone)
             delete_all(connection, t.retention_rules, t.retention_rules.c.project_id == project)
             if rows:
                 connection.execute(self.insert(t.retention_rules), rows)

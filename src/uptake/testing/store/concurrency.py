@@ -13,6 +13,7 @@ import pytest
 
 from uptake.store.base import AlreadyExists, Store
 from uptake.store.records import DocumentType, Entry, Rate, Record
+from uptake.store.removal_records import RetentionRule
 from uptake.store.written import Written, WrittenDocument, WrittenImage
 from uptake.testing.store.making import (
     NOON,
@@ -72,6 +73,16 @@ class Concurrency(OpensStore):
         """The same new store, opened more than once."""
         with ExitStack() as opened:
             yield [opened.enter_context(closing(self.open_store(tmp_path))) for _ in range(OPENED)]
+
+    def test_of_rules_that_are_put_together_one_set_stands(self, stores: Sequence[Store]) -> None:
+        """Whole; whoever puts them."""
+        sets = [
+            [RetentionRule("documents", 10 + number, ""), RetentionRule("samples", 10 + number, "")]
+            for number in range(THREADS)
+        ]
+        for _ in range(10):
+            at_once(lambda n: stores[n % OPENED].put_retention("default", sets[n]))
+            assert stores[0].retention("default") in sets
 
     def test_one_batch_from_all_sides_is_kept_once(self, stores: Sequence[Store]) -> None:
         """And so is every batch that only some of them send."""
