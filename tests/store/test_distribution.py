@@ -133,8 +133,10 @@ def _statements(log: str) -> list[str]:
 PROJECT_WIDE = (
     "FROM rejections WHERE rejections.project_id = $1 AND rejections.rejection_id >",
     "FROM rejections WHERE rejections.project_id = $1 AND rejections.rejection_id =",
+    "FROM rejections WHERE rejections.project_id = $1 AND rejections.rejection_id IN",
+    "FROM users WHERE users.project_id = $1 AND users.names =",
 )
-"""Lists of a whole project ask every node, by intention."""
+"""Lists of a whole project ask every node, by intention; and an erasure, for names nobody has."""
 
 
 def test_statements_about_users_carry_the_user(recorded: list[str]) -> None:
