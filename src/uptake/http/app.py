@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import unquote
 
-from litestar import Litestar, Request, get, post
+from litestar import HttpMethod, Litestar, Request, get
 from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
@@ -145,7 +145,7 @@ def build(
     return telemetry.Telemetry(Drain(stopping.watching(checked)), write_line)
 
 
-class _Unguarded(post):
+class _Unguarded(HTTPRouteHandler):
     """A handler without the application's guards: `Ingest` admits uploads.
 
     Litestar copies a handler for each guard of each request, a twentieth of a small upload's time.
@@ -168,7 +168,12 @@ def _upload(
     needed = Permission(endpoint.scope, About.UPLOAD)
 
     @_Unguarded(
-        path, name=endpoint.name, include_in_schema=False, status_code=200, permission=needed
+        path,
+        http_method=HttpMethod.POST,
+        name=endpoint.name,
+        include_in_schema=False,
+        status_code=200,
+        permission=needed,
     )
     async def upload(request: Request[Any, Any, Any]) -> ASGIResponse:
         scope = request.scope
