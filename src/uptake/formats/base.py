@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from uptake.model.problems import Problem
+from uptake.model.problems import Problem, json_reason
 from uptake.model.receipt import Receipt
 from uptake.model.submission import Owners, Submission
 
@@ -171,16 +171,6 @@ def answer(status: int, body: object) -> WireReply:
 def without_bom(content: bytes) -> bytes:
     """JSON text without the byte order mark that some programs put before it (RFC 8259, 8.1)."""
     return content.removeprefix(BOM)
-
-
-def json_reason(error: BaseException) -> str:
-    """What is wrong with text that is not JSON, for its sender: nothing of Python's own wording."""
-    match error:
-        case RecursionError():
-            return "nested too deep"
-        case UnicodeDecodeError():
-            return f"not UTF-8 (byte {error.start})"
-    return str(error)
 
 
 def parse(body: bytes) -> Any:

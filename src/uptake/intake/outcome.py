@@ -14,7 +14,7 @@ from uptake.model.receipt import (
     Receipt,
 )
 from uptake.store.records import DocumentRecord, ImageRecord
-from uptake.store.written import Erased, Written, WrittenDocument, WrittenImage, duplicates_of
+from uptake.store.written import Erased, Written, WrittenDocument, WrittenImage, duplicates_in
 
 
 def receipt(judged: Judged, written: Sequence[Written]) -> Receipt:
@@ -43,5 +43,5 @@ def receipt(judged: Judged, written: Sequence[Written]) -> Receipt:
             kept.append(KeptSamples(item.received))
     if not kept and any(isinstance(stands, Erased) for stands in written):
         raise Problem(Kinds.ERASED)
-    duplicates = sum(map(duplicates_of, judged.entry.records, written))
+    duplicates = duplicates_in(judged.entry.records, written)
     return Receipt(judged.entry.received_at, tuple(kept), tuple(refusals), duplicates)

@@ -85,3 +85,13 @@ class Problem(Exception):
 
 DEFAULT_RETRY_AFTER = 1
 """Seconds a client is asked to wait when nothing better is known: a group commits in far less."""
+
+
+def json_reason(error: BaseException) -> str:
+    """Why JSON cannot be read, in words for its sender: never the text of a Python exception."""
+    match error:
+        case RecursionError():
+            return "nested too deep"
+        case UnicodeDecodeError():
+            return f"not UTF-8 (byte {error.start})"
+    return str(error)

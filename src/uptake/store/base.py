@@ -40,6 +40,10 @@ FIRST_IMAGE_ID = 1_000_001
 
 ALL_REJECTIONS = RejectionFilter()
 
+MAX_RECEIPTS = 20
+"""Receipts returned for one request id. Ids are unique unless a client repeats its own, and each
+receipt may list a thousand rejected items."""
+
 
 class StoreUnavailable(Exception):
     """The store cannot be reached or written now; nothing of the call was kept. Try again."""
@@ -225,7 +229,7 @@ class Items(Protocol):
         ...
 
     def receipts(self, project: str, request_id: str) -> list[KeptReceipt]:
-        """What became of the requests with this id, in the order in which they were received."""
+        """The latest receipts of requests with this id, at most `MAX_RECEIPTS`, oldest first."""
         ...
 
 

@@ -12,6 +12,7 @@ from uptake.model.items import Attributes, Metric
 from uptake.store.attribute_limits import exceeds, size_of
 from uptake.store.base import (
     FIRST_IMAGE_ID,
+    MAX_RECEIPTS,
     Store,
 )
 from uptake.store.memory_expiry import split
@@ -281,7 +282,7 @@ class MemoryStore(MemoryRejections):
                 for owner, receipt in self._receipts
                 if (owner, receipt.request_id) == (project, request_id)
             ]
-        return sorted(found, key=lambda receipt: receipt.received_at)
+        return sorted(found, key=lambda receipt: receipt.received_at)[-MAX_RECEIPTS:]
 
     def erase(self, project: str, user_id: str, erasure_id: str, moment: int) -> Erasure:
         """See `Items.erase`."""

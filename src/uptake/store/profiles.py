@@ -171,13 +171,11 @@ class ProfileStatements:
             return set()
         self._write_names(connection, told)
         rows = [told.rows[owner] for owner in sorted(told.rows)]
-        written = {
-            (project, user_id): int(unchanged)
-            for project, user_id, unchanged in self._set.returned(connection, rows)
-        }
-        same = {owner for owner, unchanged in written.items() if unchanged}
-        if len(written) == len(rows):
+        returned = self._set.returned(connection, rows)
+        same = {(project, user_id) for project, user_id, unchanged in returned if int(unchanged)}
+        if len(returned) == len(rows):
             return same
+        written = {(project, user_id) for project, user_id, _ in returned}
         others = [row for row in rows if _owner(row) not in written]
         for start in range(0, len(others), READ_AT_ONCE):
             some = others[start : start + READ_AT_ONCE]

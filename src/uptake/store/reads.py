@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from uptake.model.items import Metric
 from uptake.store import tables as t
-from uptake.store.base import ALL_REJECTIONS
+from uptake.store.base import ALL_REJECTIONS, MAX_RECEIPTS
 from uptake.store.database import Database
 from uptake.store.profiles import READ_AT_ONCE, attributes_of
 from uptake.store.receipts import receipt_from
@@ -159,10 +159,12 @@ class Reads(Database):
         query = (
             select(t.receipts)
             .filter_by(project_id=project, request_id=request_id)
-            .order_by(t.receipts.c.received_at, t.receipts.c.place)
+            .order_by(t.receipts.c.received_at.desc(), t.receipts.c.place.desc())
+            .limit(MAX_RECEIPTS)
         )
         with self.reading() as connection:
-            return [receipt_from(dict(row)) for row in connection.execute(query).mappings()]
+            rows = connection.execute(query).mappings().all()
+        return [receipt_from(dict(row)) for row in reversed(rows)]
 
 
 def _user(row: Any) -> User:

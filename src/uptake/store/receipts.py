@@ -18,7 +18,7 @@ from uptake.store.records import (
     RejectionRecord,
     RequestError,
 )
-from uptake.store.written import Erased, Written, WrittenDocument, WrittenImage, duplicates_of
+from uptake.store.written import Erased, Written, WrittenDocument, WrittenImage, duplicates_in
 
 
 def stored_rejections(entry: Entry, erased: Collection[tuple[str, str]]) -> list[RejectionRecord]:
@@ -97,7 +97,7 @@ def receipt_of(
         users.pop() if len(users) == 1 and not attributes else "",
         (*counted, *items),
         (min(refused), max(refused)) if refused else None,
-        sum(map(duplicates_of, entry.records, written)),
+        duplicates_in(entry.records, written),
     )
 
 

@@ -1,5 +1,7 @@
 """What a store returns for the records that it was given."""
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 
 from uptake.store.records import BatchRecord, DocumentRecord, Record
@@ -44,11 +46,20 @@ Written = WrittenDocument | WrittenImage | Unchanged | NotStored | Erased | None
 """What a store returns for a record; None for samples and attributes that are new."""
 
 
-def duplicates_of(record: Record, written: Written) -> int:
-    """How many items of a record changed nothing, because they were stored already.
+def duplicates_in(records: Sequence[Record], written: Sequence[Written]) -> int:
+    """Count the items that changed nothing, because they were stored already.
 
-    Samples that stand more than once in a batch count from the second on.
+    Samples that occur more than once in a batch count from the second on.
     """
+    return sum(
+        _duplicates(record, outcome)
+        for record, outcome in zip(records, written, strict=True)
+        # New attributes are most of what is written, a hundred in a request: not one call each.
+        if outcome is not None or type(record) is BatchRecord
+    )
+
+
+def _duplicates(record: Record, written: Written) -> int:
     if isinstance(record, BatchRecord) and written is None:
         return record.received - record.count
     if isinstance(written, Unchanged):

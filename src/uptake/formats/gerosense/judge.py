@@ -5,9 +5,10 @@ from typing import Any
 
 import msgspec
 
-from uptake.formats.base import MALFORMED, json_reason, parse
+from uptake.formats.base import MALFORMED, parse
 from uptake.formats.gerosense.wire import MAX_SAMPLES, MAX_VALUES, MIN_SAMPLES
 from uptake.model.items import METRICS, SampleBatch, user_id_fault
+from uptake.model.problems import json_reason
 from uptake.model.submission import Fault, Owners, Refusal, Submission, refused
 from uptake.samples import columns, times
 from uptake.samples.columns import Columns

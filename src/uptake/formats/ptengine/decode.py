@@ -6,10 +6,11 @@ from typing import Annotated
 
 import msgspec
 
-from uptake.formats.base import MALFORMED, WireRequest, json_reason, parse
+from uptake.formats.base import MALFORMED, WireRequest, parse
 from uptake.formats.ptengine.owners import find, find_in
 from uptake.formats.ptengine.wire import MAX_FIELDS, MAX_NAME, MAX_ROWS, MAX_VALUE, USER_ID
 from uptake.model.items import Attributes
+from uptake.model.problems import json_reason
 from uptake.model.submission import Fault, Submission, refused
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME)]

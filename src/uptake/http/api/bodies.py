@@ -9,12 +9,12 @@ from typing import Any, TypeVar
 import msgspec
 from litestar.openapi.spec import OpenAPIMediaType, Operation, Reference, RequestBody, Schema
 
-from uptake.formats.base import MALFORMED, json_reason, without_bom
+from uptake.formats.base import MALFORMED, without_bom
 from uptake.http import limits
 from uptake.http.address import peer_of
 from uptake.http.api.asking import AnyRequest, key_of
 from uptake.http.ingest import header_map
-from uptake.model.problems import Kinds, Problem
+from uptake.model.problems import Kinds, Problem, json_reason
 
 MAX_STRUCT = 1024 * 1024
 """Bytes of a body that is read into a type: ten times those of as many rules as there may be."""

@@ -11,6 +11,7 @@ import msgspec
 from uptake.intake.schemas.examination import Examination, TooManyParts
 from uptake.intake.schemas.violations import unreadable, violations
 from uptake.intake.schemas.workers import SchemaWorkers
+from uptake.model.problems import json_reason
 from uptake.model.submission import Fault
 
 MAX_BYTES = 1024 * 1024
@@ -104,7 +105,7 @@ def compile_schema(text: str, workers: SchemaWorkers | None = None) -> Schema:
     try:
         examination = Examination(_decoded(text))
     except (msgspec.DecodeError, RecursionError, ValueError) as error:
-        raise InvalidSchema(str(error)) from error
+        raise InvalidSchema(json_reason(error)) from error
     reason = workers.compile(text)
     if reason:
         raise InvalidSchema(reason)

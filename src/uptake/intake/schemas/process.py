@@ -16,6 +16,7 @@ import jsonschema_rs
 import msgspec
 
 from uptake.intake.schemas.violations import fault, unreadable, violations
+from uptake.model.problems import json_reason
 from uptake.model.submission import Fault
 
 MEMORY = 768 * 1024 * 1024
@@ -84,7 +85,7 @@ def _answers(job: Job, compiled: dict[str, jsonschema_rs.Validator]) -> Iterator
         validator = compiled.get(job.schema) or _compile(job.schema)
     except (ValueError, RecursionError) as error:
         # The library appends the whole schema to its message; the first line says what is wrong.
-        yield Answer(reason=str(error).splitlines()[0])
+        yield Answer(reason=json_reason(error).splitlines()[0])
         return
     if job.schema not in compiled:
         if len(compiled) >= COMPILED:

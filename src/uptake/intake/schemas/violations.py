@@ -4,6 +4,7 @@ from typing import Any
 
 import jsonschema_rs
 
+from uptake.model.problems import json_reason
 from uptake.model.submission import Fault
 
 MAX_VIOLATIONS = 100
@@ -35,4 +36,4 @@ def fault(violation: Any) -> Fault:
 
 def unreadable(error: Exception) -> Fault:
     """The fault of a document that the validator cannot read, such as one nested too deep."""
-    return Fault("unreadable", str(error).splitlines()[0], DATA)
+    return Fault("unreadable", json_reason(error).splitlines()[0], DATA)

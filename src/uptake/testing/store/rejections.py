@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from uptake.store.base import Store
+from uptake.store.base import MAX_RECEIPTS, Store
 from uptake.store.records import KeptReceipt, KeptRejection, ReceiptItem, RejectionFilter, Resolved
 from uptake.testing.store.making import (
     NOON,
@@ -155,6 +155,19 @@ class Rejections(OpensStore):
         store.commit([two, one, three])
         receipts = store.receipts("default", one.request_id)
         assert [receipt.user_id for receipt in receipts] == ["anna", "carl", "bert"]
+
+    def test_the_latest_receipts_of_a_shared_id_are_returned(self, store: Store) -> None:
+        """A client that uses one id for everything cannot make an answer of any length."""
+        first = entry(document("user 0"))
+        entries = [
+            replace(entry(document(f"user {n}"), received_at=NOON + n), request_id=first.request_id)
+            for n in range(MAX_RECEIPTS + 5)
+        ]
+        store.commit(entries)
+        receipts = store.receipts("default", first.request_id)
+        assert [receipt.user_id for receipt in receipts] == [
+            f"user {n}" for n in range(5, MAX_RECEIPTS + 5)
+        ]
 
     def test_a_rejection_about_several_users_is_one(self, store: Store) -> None:
         """It is listed once, under each of its users with that share, and found by its id."""
