@@ -8,6 +8,7 @@ import typer
 
 from uptake.cli.printing import Failed, Json, print_json, print_more, print_table
 from uptake.cli.store import DATA_DIR, Database, DataDir, opened, require_project
+from uptake.cli.terminal import say
 from uptake.reading import BadCursor, Unknown, erasures, signatures
 from uptake.store.base import DEFAULT_PROJECT
 
@@ -106,7 +107,7 @@ def verify(
         )
     if user_hash is not None and user_hash != receipt.user_hash:
         raise Failed(f"{receipt_file}: the receipt is signed, but of another user")
-    typer.echo("The signature is right.")
+    say("The signature is valid.")
 
 
 def _read(path: Path) -> bytes:

@@ -140,6 +140,8 @@ def _refusal(refusal: Refusal) -> dict[str, Any]:
     shown: dict[str, Any] = {"index": refusal.index}
     if refusal.user_id:
         shown["user_id"] = refusal.user_id
+    elif refusal.user_ids:
+        shown["user_ids"] = list(refusal.user_ids)
     if refusal.document_type is not None:
         shown["document_type"] = refusal.document_type
     return {**shown, "faults": [_fault(fault) for fault in refusal.faults]}

@@ -24,7 +24,6 @@ _FORGIVEN = {
     "JPEG with zeros instead of its end": _JPEG[:-2] + bytes(100),
     "JPEG with half a marker": _JPEG[:-1],
     "PNG without an end": _PNG[:-12],
-    "PNG without the checksum of its pixels": _PNG[:-16],
     "PNG with a wrong checksum of its end": _PNG[:-1] + b"x",
     "PNG with a damaged density": png_with(chunk(b"pHYs", bytes(9))[:-1] + b"x"),
     "GIF without a trailer": _GIF[:-1],
@@ -91,6 +90,14 @@ def test_a_damaged_picture_is_turned_too() -> None:
     source = encoded(drawn(), "JPEG", exif=exif(6))
     image = clean(_damaged(source, 0.5, b"\xff\xe1"))
     assert (image.width, image.height) == (64, 96)
+
+
+@pytest.mark.parametrize("missing", [13, 16, 20, 60])
+def test_a_png_that_ends_within_its_pixels_is_truncated(missing: int) -> None:
+    """Also where only the checksum of the last chunk is missing: the upload was cut off."""
+    with pytest.raises(UnusableImage) as rejection:
+        clean(_PNG[:-missing])
+    assert rejection.value.code == "truncated"
 
 
 def test_half_a_chunk_after_the_pixels_is_dropped() -> None:

@@ -59,8 +59,9 @@ def strip(content: bytes) -> Stripped:
     """The picture in `content`, which has the PNG signature, without its other chunks.
 
     Written are the header, palette, transparency, and colour chunks, each once and no longer than
-    it has to be, and the chunks of animations; `verified` writes the pixels.  A file may lack its
-    end, and chunks that are dropped may be damaged.  Source: PNG 3rd edition, sections 5, 11.
+    it has to be, and the chunks of animations; `verified` writes the pixels.  A file may end
+    after a whole chunk of pixels, and chunks that are dropped may be damaged.  Source: PNG 3rd
+    edition, sections 5, 11.
     Raises UnusableImage: "truncated" (also for a wrong CRC, which is what damage on the way
     looks like), "not_an_image" or "too_many_pixels".
     """
@@ -219,7 +220,6 @@ def _chunks(content: bytes) -> Iterator[_Chunk]:
     view = memoryview(content)
     start = len(_SIGNATURE)
     for _ in range(MAX_PARTS):
-        # Whether what was read until the file ends is enough is seen when it is inflated.
         if start + 8 > len(content):
             return
         length = int.from_bytes(content[start : start + 4])
@@ -230,7 +230,7 @@ def _chunks(content: bytes) -> Iterator[_Chunk]:
             return
         if end > len(content):
             if kind in {b"IDAT", b"fdAT"}:
-                yield _Chunk(kind, view[start + 8 :], is_sound=True)
+                raise truncated(_NAME)
             return
         crc = zlib.crc32(view[start + 4 : end - 4])
         is_sound = crc == int.from_bytes(content[end - 4 : end])
