@@ -89,3 +89,21 @@ def test_documents_and_images_that_are_known_again_are_duplicates(tenant: Tenant
     assert [_counted(tenant, tenant.document("42", {"mood": 7})) for _ in range(2)] == [0, 0]
     images = [tenant.picture("42", content) for content in (PNG, PNG, encoded("GIF", 16, 4))]
     assert [_counted(tenant, answer) for answer in images] == [0, 1, 0]
+
+
+def test_rows_that_change_repeat_and_merge_in_one_table_are_told_apart(tenant: Tenant) -> None:
+    """Each row is counted by what it does to its own user; all of them are stored."""
+    names = ["user_id", "plan", "seats"]
+    tenant.profiles(names, ["same", "pro", "1"], ["changed", "pro", "1"])
+    tenant.profiles(["user_id", "city"], ["merged", "Oslo"])
+    tenant.profiles(["user_id", "plan", "seats", "city"], ["covered", "pro", "1", "Rome"])
+    table = [[user, "pro", "1"] for user in ("same", "merged", "covered", "new")]
+    table.append(["changed", "pro", "2"])
+    assert _counted(tenant, tenant.profiles(names, *table)) == 2  # `same` and `covered`
+    assert _counted(tenant, tenant.profiles(names, *table)) == 5
+    stored = {user: tenant.user(user)["attributes"] for user in ("merged", "covered", "changed")}
+    assert stored == {
+        "merged": {"city": "Oslo", "plan": "pro", "seats": "1"},
+        "covered": {"plan": "pro", "seats": "1", "city": "Rome"},
+        "changed": {"plan": "pro", "seats": "2"},
+    }

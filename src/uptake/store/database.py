@@ -40,6 +40,10 @@ class Rows(Protocol):
         """Insert rows, in order; what that fails with may be raised by what comes after it."""
         ...
 
+    def touched(self, connection: Connection, rows: Sequence[Row]) -> int:
+        """Insert rows, in order, and return how many were inserted or changed."""
+        ...
+
     def returned(self, connection: Connection, rows: Sequence[Row]) -> list[tuple[Any, ...]]:
         """Insert rows, in order; what the statement returns of those that were written: texts."""
         ...
@@ -159,8 +163,13 @@ class Bulk:
 
     def run(self, connection: Connection, rows: Sequence[Row]) -> None:
         """See `Rows.run`."""
+        self.touched(connection, rows)
+
+    def touched(self, connection: Connection, rows: Sequence[Row]) -> int:
+        """See `Rows.touched`."""
         touched = sum(result.rowcount for result in self._results(connection, rows))
         self._check(touched, len(rows))
+        return touched
 
     def returned(self, connection: Connection, rows: Sequence[Row]) -> list[tuple[Any, ...]]:
         """See `Rows.returned`."""

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, case, delete, func, literal_column, or_, select, tuple_
+from sqlalchemy import Connection, and_, case, delete, func, literal_column, or_, select, tuple_
 
 from uptake.model.items import Attributes
 from uptake.store import tables as t
@@ -36,7 +36,6 @@ Names = tuple[str, ...]
 Owner = tuple[str, str]
 """Project and user."""
 
-_NOT_SAME: Any = literal_column("0")
 _KEY = ("project_id", "user_id")
 _NAMES = ("project_id", "digest", "names")
 _ROW = (*_KEY, "first_seen", "last_seen", "names", "attributes")
@@ -75,7 +74,6 @@ class Told:
     Attributes:
         rows: of `users`, by owner; made before the transaction begins.
         names: the sets of names told, by project and digest.
-        first: the number of the entry and the place in it of the first attributes of each owner.
         to_examine: those whose stored attributes must be looked at one upload after the other: of
             whom several are in the group, or who are sent more than a user may have at once.
     """
@@ -83,36 +81,33 @@ class Told:
     def __init__(self) -> None:
         self.rows: dict[Owner, Row] = {}
         self.names: dict[tuple[str, bytes], Names] = {}
-        self.first: dict[Owner, tuple[int, int]] = {}
         self.to_examine: set[Owner] = set()
         self._last: Names | None = None
         self._digest = b""
-        self._name_bytes = 0
+        self._room = MAX_ATTRIBUTE_BYTES
 
-    def tell(self, project: str, record: Attributes, moment: int, place: tuple[int, int]) -> None:
+    def tell(self, project: str, record: Attributes, moment: int) -> None:
         """Take in what was received of a user after all that was taken in before.
 
         Args:
             project: whose user it is.
             record: the attributes.
             moment: when they were received.
-            place: the number of their entry in the group, and their place in it.
         """
         if record.names is not self._last:
             # Of a table with a hundred users, the names are looked at once.
             self._last, self._digest = record.names, _digest(record.names)
-            self._name_bytes = sum(len(name.encode()) for name in record.names)
+            self._room = MAX_ATTRIBUTE_BYTES - sum(len(name.encode()) for name in record.names)
+            if len(record.names) > MAX_ATTRIBUTES:
+                self._room = -1
         self.names[project, self._digest] = record.names
         owner = (project, record.user_id)
         row = _row(owner, moment, moment, self._digest, _encode(record.values))
         before = self.rows.get(owner)
         if before is None:
-            if record.names:
-                self.first[owner] = place
             self.rows[owner] = row
-            # As JSON, the values have at least as many bytes as they have.
-            size = self._name_bytes + len(row["attributes"])
-            if size > MAX_ATTRIBUTE_BYTES or len(record.names) > MAX_ATTRIBUTES:
+            # JSON needs at least as many bytes as the values that it holds.
+            if len(row["attributes"]) > self._room:
                 self.to_examine.add(owner)
         else:
             self.to_examine.add(owner)
@@ -143,19 +138,29 @@ class ProfileStatements:
         self._known_names: set[tuple[str, bytes]] = set()
         mark = mark_of(database.lane)
         statement = insert(t.users).values(
-            revision=literal_column("1"), mark=mark, unchanged=_NOT_SAME
+            revision=literal_column("1"), mark=mark, attributes_mark=mark
         )
         kept, told = t.users.c, statement.excluded
         replaced = {**touched(told), "names": told.names, "attributes": told.attributes}
         replaced |= {"mark": told.mark}
-        as_before = or_(kept.names == told.names, kept.attributes.is_(None))
-        same = case((kept.attributes == told.attributes, literal_column("1")), else_=_NOT_SAME)
-        only_then = statement.on_conflict_do_update(
-            index_elements=_KEY, set_={**replaced, "unchanged": same}, where=as_before
-        ).returning(kept.project_id, kept.user_id, kept.unchanged)
+        replaced |= {"attributes_mark": told.attributes_mark}
+        other_values = and_(kept.names == told.names, kept.attributes != told.attributes)
+        changes = statement.on_conflict_do_update(
+            index_elements=_KEY,
+            set_=replaced,
+            where=or_(kept.attributes.is_(None), other_values),
+        )
+        # Rows that this transaction has changed have its mark, and the values that it was given.
+        same_values = and_(kept.names == told.names, kept.attributes == told.attributes)
+        is_earlier = kept.attributes_mark.is_distinct_from(told.attributes_mark)
+        confirms = statement.on_conflict_do_update(
+            index_elements=_KEY,
+            set_={**touched(told), "mark": told.mark},
+            where=and_(same_values, is_earlier),
+        ).returning(kept.project_id, kept.user_id)
         always = statement.on_conflict_do_update(index_elements=_KEY, set_=replaced)
-        # It passes over the users of whom other attributes are stored: those are merged.
-        self._set = bulk(only_then, _ROW, every=False)
+        self._change = bulk(changes, _ROW, every=False)
+        self._confirm = bulk(confirms, _ROW, every=False)
         self._replace = bulk(always, _ROW)
 
     def write(self, connection: Connection, told: Told) -> set[Owner]:
@@ -171,17 +176,18 @@ class ProfileStatements:
             return set()
         self._write_names(connection, told)
         rows = [told.rows[owner] for owner in sorted(told.rows)]
-        returned = self._set.returned(connection, rows)
-        same = {(project, user_id) for project, user_id, unchanged in returned if int(unchanged)}
-        if len(returned) == len(rows):
+        changed = self._change.touched(connection, rows)
+        if changed == len(rows):
+            return set()
+        # The rest have these values already, or other names: those are merged. A row that was
+        # changed is not confirmed, so where there is none left, all others are.
+        same = {(project, user_id) for project, user_id in self._confirm.returned(connection, rows)}
+        if changed + len(same) == len(rows):
             return same
-        written = {(project, user_id) for project, user_id, _ in returned}
-        others = [row for row in rows if _owner(row) not in written]
+        others = [row for row in rows if _owner(row) not in same]
         for start in range(0, len(others), READ_AT_ONCE):
             some = others[start : start + READ_AT_ONCE]
             merged, unchanged = _merge(connection, told, some)
-            if len(merged) < len(some):
-                raise IncompleteWrite("users: rows were neither written nor are there to be merged")
             self._replace.run(connection, merged)
             same |= unchanged
         return same
@@ -213,14 +219,27 @@ def _owner(row: Row) -> Owner:
 
 
 def _merge(connection: Connection, told: Told, rows: Sequence[Row]) -> tuple[list[Row], set[Owner]]:
-    """Rows with what is stored of their users taken in, and the users of whom nothing changes."""
+    """Merge rows into those that are stored, where this transaction has not written them yet.
+
+    Returns:
+        The merged rows, and the users of whom nothing changes.
+
+    Raises:
+        OverLimit: users would have more attributes than a user may have.
+        IncompleteWrite: a row is neither written nor there to be merged.
+    """
     merged: list[Row] = []
     same: set[Owner] = set()
     over: set[Owner] = set()
     wanted = {_owner(row): row for row in rows}
+    missing = set(wanted)
     for before in stored_rows(connection, told, wanted):
         owner = _owner(before)
-        row = told.merged(before, wanted[owner])
+        missing.discard(owner)
+        new = wanted[owner]
+        if (before["names"], before["attributes"]) == (new["names"], new["attributes"]):
+            continue
+        row = told.merged(before, new)
         stands, stood = told.profile(row).mapping(), told.profile(before).mapping()
         if exceeds(stood, stands):
             over.add(owner)
@@ -229,6 +248,8 @@ def _merge(connection: Connection, told: Told, rows: Sequence[Row]) -> tuple[lis
         merged.append(row)
     if over:
         raise OverLimit(over)
+    if missing:
+        raise IncompleteWrite("users: rows were neither written nor are there to be merged")
     return merged, same
 
 

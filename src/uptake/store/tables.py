@@ -126,7 +126,7 @@ users = Table(
     Column("names", LargeBinary),
     Column("attributes", LargeBinary),
     # Whether the attributes that were received last had been stored already, all of them: 1 or 0.
-    Column("unchanged", SmallInteger, nullable=False, server_default="0"),
+    Column("attributes_mark", BigInteger),
     # Every sync replaces every row: with room for it on the same page no index is touched, and the
     # table is a third of the size (measured).
     postgresql_with={"fillfactor": 50},

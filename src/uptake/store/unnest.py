@@ -65,6 +65,10 @@ class UnnestedRows:
         """See `Rows.run`."""
         self._send(connection, rows)
 
+    def touched(self, connection: Connection, rows: Sequence[Row]) -> int:
+        """See `Rows.touched`."""
+        return sum(result.command_tuples or 0 for result in self._results(connection, rows))
+
     def returned(self, connection: Connection, rows: Sequence[Row]) -> list[tuple[Any, ...]]:
         """See `Rows.returned`."""
         return [

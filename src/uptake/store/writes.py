@@ -148,20 +148,20 @@ class Group:
                 if gone or isinstance(record, DocumentRecord | ImageRecord):
                     self.to_tell.append((number, place, record))
                 if not gone:
-                    self._add(entry, record, (number, place))
+                    self._add(entry, record, number, place)
             for rejection in stored_rejections(entry, erased):
                 self.reject(entry, rejection)
 
-    def _add(self, entry: Entry, record: Record, place: tuple[int, int]) -> None:
+    def _add(self, entry: Entry, record: Record, number: int, place: int) -> None:
         if isinstance(record, Attributes):
-            self.told.tell(entry.project, record, entry.received_at, place)
+            self.told.tell(entry.project, record, entry.received_at)
         elif isinstance(record, BatchRecord):
             row = self._touch(entry, record.user_id)
             row |= {name: getattr(record, name) for name in _BATCH}
             row |= {"of_project": entry.project, "of_user": record.user_id}
             row |= {"place": len(self.batches), "received_at": entry.received_at}
             self.batches.append(row)
-            self.batch_places.append(place)
+            self.batch_places.append((number, place))
         elif isinstance(record, ImageRecord):
             self._touch(entry, record.user_id)
         elif record.digest is None:
@@ -185,6 +185,20 @@ class Group:
     def is_erased(self, entry: Entry, user_id: str) -> bool:
         """Whether nothing of this user is written."""
         return bool(self.erased) and (entry.project, user_id) in self.erased
+
+    def places_of(self, owners: Collection[tuple[str, str]]) -> set[tuple[int, int]]:
+        """Number of the entry and place in it of the first attributes of each of these users."""
+        left, places = set(owners), set()
+        for number, entry in enumerate(self.entries):
+            if number in self.refused:
+                continue
+            for place, record in enumerate(entry.records):
+                owner = (entry.project, record.user_id)
+                if owner in left and isinstance(record, Attributes):
+                    left.remove(owner)
+                    if record.names:
+                        places.add((number, place))
+        return places
 
     def images(self) -> list[tuple[int, int, ImageRecord]]:
         """The images to write, as in `to_tell`, all of a project together.
@@ -260,8 +274,8 @@ def write(
         written[number][place] = image
     _resolve(connection, statements, group)
     unchanged = admission.unchanged | _unchanged(connection, statements, group)
-    first = group.told.first
-    unchanged |= {first[owner] for owner in same - admission.examined if owner in first}
+    if same:
+        unchanged |= group.places_of(same - admission.examined)
     for number, place in unchanged:
         written[number][place] = _UNCHANGED
     # Nothing is committed before all of it is known to be written.

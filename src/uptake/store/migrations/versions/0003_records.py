@@ -13,7 +13,7 @@ NAME = sa.String().with_variant(sa.String(collation="C"), "postgresql")
 
 def upgrade() -> None:
     for table, column in (
-        ("users", sa.Column("unchanged", sa.SmallInteger(), nullable=False, server_default="0")),
+        ("users", sa.Column("attributes_mark", sa.BigInteger())),
         ("sample_batches", sa.Column("repeats", sa.Integer(), nullable=False, server_default="0")),
         ("receipts", sa.Column("duplicates", sa.Integer(), nullable=False, server_default="0")),
         ("receipts", sa.Column("status", sa.SmallInteger(), nullable=False, server_default="0")),
