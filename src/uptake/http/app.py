@@ -187,7 +187,7 @@ def _upload(
             path={name: unquote(request.path_params[part]) for name, part in names.items()},
             headers=headers,
         )
-        return problems.respond(
+        return problems.UploadResponse(
             await ingest.take(form, endpoint, request, wire, scope["query_string"])
         )
 

@@ -7,6 +7,7 @@ import structlog
 from litestar import Response
 from litestar.exceptions import HTTPException
 from litestar.response.base import ASGIResponse
+from litestar.types import HTTPResponseStartEvent, Receive, Scope, Send
 
 from uptake.blobs import BlobsUnavailable
 from uptake.formats import FORMATS
@@ -22,12 +23,14 @@ from uptake.reading.bounds import TooMuch
 from uptake.reading.segments.answers import TakesLonger, TooLarge
 from uptake.store.base import StoreUnavailable
 
-TAKEN_ENCODINGS = {"Accept-Encoding": "gzip"}
+_TAKEN_ENCODINGS = [(b"accept-encoding", b"gzip")]
 """In an answer, what the next request may be encoded with (RFC 9110, 12.5.3). `deflate` is accepted
 too, but clients disagree on what it is."""
 
 DUPLICATES_HEADER = "X-Uptake-Duplicates"
 """In the answer to an upload, how many of its items changed nothing: they were stored already."""
+
+_DUPLICATES = DUPLICATES_HEADER.lower().encode()
 
 PROBLEM_JSON = "application/problem+json"
 _log = structlog.get_logger()
@@ -77,15 +80,35 @@ def details(problem: Problem, request_id: str) -> ProblemDetails:
     )
 
 
-def respond(answer: Answer) -> ASGIResponse:
-    """The HTTP answer to an upload; it says that uploads may come compressed."""
-    duplicates = {DUPLICATES_HEADER: str(answer.duplicates)}
-    return ASGIResponse(
-        body=answer.reply.body,
-        status_code=answer.reply.status,
-        media_type=JSON,
-        headers={**TAKEN_ENCODINGS, **duplicates, **_headers(answer.problem)},
-    )
+class UploadResponse(ASGIResponse):
+    """The HTTP answer to an upload; it says that uploads may come compressed.
+
+    Its headers are passed to the server as they are. The framework's response compares each header
+    with all before it, which takes a tenth of a small upload's time.
+    """
+
+    __slots__ = ("_body", "_headers", "_status")
+
+    def __init__(self, answer: Answer) -> None:
+        self._status = answer.reply.status
+        self._body = answer.reply.body
+        self._headers = [
+            (b"content-type", JSON.encode()),
+            (b"content-length", b"%d" % len(self._body)),
+            *_TAKEN_ENCODINGS,
+            (_DUPLICATES, b"%d" % answer.duplicates),
+            *((name.encode(), value.encode()) for name, value in _headers(answer.problem).items()),
+        ]
+
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        """Send it."""
+        start: HTTPResponseStartEvent = {
+            "type": "http.response.start",
+            "status": self._status,
+            "headers": self._headers,
+        }
+        await send(start)
+        await send({"type": "http.response.body", "body": self._body, "more_body": False})
 
 
 def _headers(problem: Problem | None) -> dict[str, str]:
@@ -93,9 +116,9 @@ def _headers(problem: Problem | None) -> dict[str, str]:
         return {}
     headers = {}
     if problem.retry_after is not None:
-        headers["Retry-After"] = str(problem.retry_after)
+        headers["retry-after"] = str(problem.retry_after)
     if problem.kind is Kinds.UNAUTHORIZED:
-        headers["WWW-Authenticate"] = "Bearer"
+        headers["www-authenticate"] = "Bearer"
     return headers
 
 
