@@ -28,6 +28,7 @@ from uptake.uploader.sources.streams import BLOCK_BYTES
 from uptake.uploader.sources.unpacking import (
     MAGIC_BYTES,
     Prefixed,
+    RawStream,
     codec_of,
     read_up_to,
     require_plausible,
@@ -193,7 +194,7 @@ class MemberInput(Input):
         return _Member(packed, self._member)
 
 
-class _Member(io.RawIOBase):
+class _Member(RawStream):
     """A member's content; where it is damaged, an `OSError` says so."""
 
     def __init__(self, packed: IO[bytes] | io.RawIOBase, member: zipfile.ZipInfo) -> None:
@@ -206,10 +207,6 @@ class _Member(io.RawIOBase):
         except DAMAGED_ZIP as error:
             raise OSError(None, f"the archive cannot be read: {error}") from error
 
-    def readable(self) -> bool:
-        """Always."""
-        return True
-
     def read(self, size: int = -1, /) -> bytes:
         """Read."""
         try:
@@ -219,12 +216,6 @@ class _Member(io.RawIOBase):
         self._count += len(chunk)
         require_plausible(self._size, self._count)
         return chunk
-
-    def readinto(self, buffer: bytearray, /) -> int:  # type: ignore[override]
-        """Read."""
-        chunk = self.read(len(buffer))
-        buffer[: len(chunk)] = chunk
-        return len(chunk)
 
     def close(self) -> None:
         """Close the archive too, unless it is a temporary file that others read."""
@@ -236,16 +227,12 @@ class _Member(io.RawIOBase):
         super().close()
 
 
-class _Counted(io.RawIOBase):
+class _Counted(RawStream):
     """A file that counts what is read from it."""
 
     def __init__(self, file: io.RawIOBase | IO[bytes], progress: Progress) -> None:
         self._file = file
         self._progress = progress
-
-    def readable(self) -> bool:
-        """Always."""
-        return True
 
     def seekable(self) -> bool:
         """Always, which archives need."""
@@ -265,19 +252,13 @@ class _Counted(io.RawIOBase):
         self._progress.position += len(chunk)
         return chunk
 
-    def readinto(self, buffer: bytearray, /) -> int:  # type: ignore[override]
-        """Read, and count."""
-        chunk = self.read(len(buffer))
-        buffer[: len(chunk)] = chunk
-        return len(chunk)
-
     def close(self) -> None:
         """Close the file too."""
         self._file.close()
         super().close()
 
 
-class _Waiting(io.RawIOBase):
+class _Waiting(RawStream):
     """A stream that is waited for, so that the wait can be stopped."""
 
     def __init__(self, descriptor: int, stopped: Stop) -> None:
@@ -285,10 +266,6 @@ class _Waiting(io.RawIOBase):
         self._stopped = stopped
         self._poll = select.poll()
         self._poll.register(descriptor, select.POLLIN)
-
-    def readable(self) -> bool:
-        """Always."""
-        return True
 
     def read(self, size: int = -1, /) -> bytes:
         """So many bytes, fewer only at the end: what comes in small pieces is put together."""
@@ -312,12 +289,6 @@ class _Waiting(io.RawIOBase):
                     return os.read(self._descriptor, most)
                 except BlockingIOError:
                     continue  # somebody else has read it
-
-    def readinto(self, buffer: bytearray, /) -> int:  # type: ignore[override]
-        """Read."""
-        chunk = self.read(len(buffer))
-        buffer[: len(chunk)] = chunk
-        return len(chunk)
 
     def close(self) -> None:
         """Close the descriptor."""

@@ -1,6 +1,7 @@
 """Decompresses what is gzip or zstd by its content, whatever its name."""
 
 import io
+from abc import abstractmethod
 from typing import IO
 
 import pyarrow as pa
@@ -32,16 +33,30 @@ def require_plausible(packed: int, content: int) -> None:
         raise OSError(None, f"the content has more than {MAX_RATIO} times the size of the file")
 
 
-class _Counting(io.RawIOBase):
+class RawStream(io.RawIOBase):
+    """A raw stream whose content comes from `read`, which subclasses define."""
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    @abstractmethod
+    def read(self, size: int = -1, /) -> bytes:
+        """So many bytes, fewer only at the end; all that are left for a negative size."""
+
+    def readinto(self, buffer: bytearray, /) -> int:  # type: ignore[override]
+        """Read into a buffer."""
+        chunk = self.read(len(buffer))
+        buffer[: len(chunk)] = chunk
+        return len(chunk)
+
+
+class _Counting(RawStream):
     """Counts what is read of compressed content."""
 
     def __init__(self, file: io.RawIOBase) -> None:
         self._file = file
         self.count = 0
-
-    def readable(self) -> bool:
-        """Always."""
-        return True
 
     def read(self, size: int = -1, /) -> bytes:
         """Read, and count."""
@@ -50,16 +65,12 @@ class _Counting(io.RawIOBase):
         return chunk
 
 
-class Prefixed(io.RawIOBase):
+class Prefixed(RawStream):
     """Bytes that were read already, then the rest of the stream that they come from."""
 
     def __init__(self, head: bytes, rest: io.RawIOBase | IO[bytes]) -> None:
         self._head = head
         self._rest = rest
-
-    def readable(self) -> bool:
-        """Always."""
-        return True
 
     def read(self, size: int = -1, /) -> bytes:
         """Read; a block at once, as blocks of lines are as long as what is read."""
@@ -71,12 +82,6 @@ class Prefixed(io.RawIOBase):
             return head
         more = self._rest.read(size if size < 0 else size - len(head))
         return head + (more or b"")
-
-    def readinto(self, buffer: bytearray, /) -> int:  # type: ignore[override]
-        """Read."""
-        chunk = self.read(len(buffer))
-        buffer[: len(chunk)] = chunk
-        return len(chunk)
 
     def close(self) -> None:
         """Close the stream too."""
