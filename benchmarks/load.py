@@ -27,7 +27,7 @@ STALL_SECONDS = 30.0
 """No answer on any connection for this long ends the measurement with an error."""
 RECEIVE_BYTES = 65536
 EXCERPT_BYTES = 300
-"""How much of the first refusal is kept, to be shown."""
+"""How much of the first rejection is kept, to be shown."""
 WANTED_STATUS = 200
 
 _CONTENT_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)", re.IGNORECASE)
@@ -65,7 +65,7 @@ class Measured:
     issued: int
     """All requests sent and answered: warm-up, window and the last ones in flight."""
     statuses: dict[int, int]
-    refusal: str
+    rejection: str
     """The first answer that was not 200, or empty."""
     window: tuple[float, float]
     """Start and end of the measured window on the monotonic clock all processes share."""
@@ -73,7 +73,7 @@ class Measured:
     """Share of one core that the generator itself used."""
 
     @property
-    def refused(self) -> int:
+    def rejected(self) -> int:
         """Requests answered with anything but 200."""
         return sum(count for status, count in self.statuses.items() if status != WANTED_STATUS)
 
@@ -165,7 +165,7 @@ class _Run:
         self._last = plan.first + requests.limit
         self._latencies: list[float] = []
         self._statuses: Counter[int] = Counter()
-        self._refusal = ""
+        self._rejection = ""
         self._counted = 0
         self._opens = self._closes = 0.0
 
@@ -236,15 +236,15 @@ class _Run:
 
     def _answered(self, connection: _Connection, now: float) -> None:
         self._statuses[connection.status] += 1
-        if connection.status != WANTED_STATUS and not self._refusal:
-            self._refusal = connection.answer[:EXCERPT_BYTES].decode("utf-8", "replace")
+        if connection.status != WANTED_STATUS and not self._rejection:
+            self._rejection = connection.answer[:EXCERPT_BYTES].decode("utf-8", "replace")
         if connection.unsent:
             # The rest of the body could not be told from a next request.
             raise LoadError(
-                f"answered {connection.status} before the body was sent: {self._refusal!r}"
+                f"answered {connection.status} before the body was sent: {self._rejection!r}"
             )
         if now < self._opens or connection.status != WANTED_STATUS:
-            return  # a refusal is quick: it must improve neither the rate nor the times
+            return  # a rejection is quick: it must improve neither the rate nor the times
         # Requests still in flight when the window closes are not counted in the rate, but
         # their times are kept: the slowest would otherwise go unseen.
         self._latencies.append(now - connection.started)
@@ -256,7 +256,7 @@ class _Run:
         if not self._counted:
             raise LoadError(
                 f"no request was answered {WANTED_STATUS} within {self._plan.seconds:g} seconds; "
-                f"statuses {dict(self._statuses)}, the first refusal: {self._refusal!r}"
+                f"statuses {dict(self._statuses)}, the first refusal: {self._rejection!r}"
             )
         # When the number of requests ended the run, the window ended with the last answer.
         closes = min(self._closes, time.perf_counter())
@@ -267,7 +267,7 @@ class _Run:
             counted=self._counted,
             issued=self._next - self._plan.first,
             statuses=dict(self._statuses),
-            refusal=self._refusal,
+            rejection=self._rejection,
             window=(self._opens, closes),
             generator_cpu=cpu_share,
         )

@@ -235,9 +235,9 @@ class Benchmark:
             self._fault(row, f"{error}; the server said: {server.tail}" if ended else str(error))
             return None
         self.results.rates[row].append(measured)
-        if measured.refused:
+        if measured.rejected:
             counts = ", ".join(f"{n:,} x {status}" for status, n in measured.statuses.items())
-            self._fault(row, f"answered {counts}; the first refusal: {measured.refusal}")
+            self._fault(row, f"answered {counts}; the first refusal: {measured.rejection}")
         items = ITEMS[row.workload]
         self._tell(
             f"{where} {row.subject}, workers {row.workers}, {row.workload}, connections "

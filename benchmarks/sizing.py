@@ -40,8 +40,8 @@ def _cost(load: ProcessPoolExecutor, server: Server, name: str, seconds: float) 
         before = processor.seconds(server)
         plan = Plan(name, server.port, server.key, connections, seconds, 0.0, issued)
         measured = load.submit(measure, plan).result()
-        if measured.refused:
-            raise ServerError(f"{name}: {measured.refusal}")
+        if measured.rejected:
+            raise ServerError(f"{name}: {measured.rejection}")
         used = processor.seconds(server) - before
         spent[connections] = used / (measured.issued * ITEMS[name]) * MILLION
         issued += measured.issued

@@ -1,4 +1,4 @@
-"""What was refused, tried again after a schema or the item itself was mended.
+"""What was rejected, tried again after a schema or the item itself was mended.
 
 A replay goes the way of every upload: decoded by its format, judged by the intake, committed with
 its receipt. In the same transaction its rejection is marked, so it counts once.
@@ -18,9 +18,9 @@ from uptake.intake.outcome import receipt
 from uptake.model import clock
 from uptake.model.items import Document, Item
 from uptake.model.problems import Kinds, Problem
-from uptake.model.submission import Fault, Refusal, Submission, bounded
+from uptake.model.submission import Fault, Rejection, Submission, bounded
 from uptake.reading import Unknown, rejections
-from uptake.store.records import KeptRejection, RejectionFilter, Resolved
+from uptake.store.records import RejectionFilter, Resolved, StoredRejection
 from uptake.wiring import Services
 
 
@@ -40,10 +40,10 @@ class Replayed(msgspec.Struct, frozen=True):
 
     Attributes:
         rejection_id: what was tried again.
-        outcome: `accepted`, wholly or in part; `refused` again, and nothing has changed; `resolved`
-            before, and left alone.
+        outcome: `accepted`, in full or in part; `refused`, when it was rejected again and nothing
+            changed; `resolved`, when an earlier replay succeeded.
         request_id: under which there is a receipt of what was accepted.
-        faults: why it was refused again, or why a part of it was.
+        faults: why it was rejected again, or why a part of it was.
     """
 
     rejection_id: str
@@ -53,7 +53,7 @@ class Replayed(msgspec.Struct, frozen=True):
 
 
 class Replays(msgspec.Struct, frozen=True):
-    """What became of several replays, in the order in which they had been refused."""
+    """What became of several replays, in the order in which they had been rejected."""
 
     replays: list[Replayed]
     next: str | None
@@ -99,16 +99,16 @@ def replay(services: Services, actor: Actor, rejection_id: str, wire: WireReques
     _permit(actor, set(kept.user_ids) or {""})
     if kept.resolved_by is not None:
         return Replayed(rejection_id, "resolved", kept.resolved_by)
-    refused = _refusal(services, kept, wire.body)
-    judged = _judge(services, actor, kept, refused, wire)
+    rejected = _rejection(services, kept, wire.body)
+    judged = _judge(services, actor, kept, rejected, wire)
     if not judged.items:
-        faults = [fault for refusal in judged.refusals for fault in refusal.faults]
+        faults = [fault for rejection in judged.rejections for fault in rejection.faults]
         return Replayed(rejection_id, "refused", None, tuple(faults))
     written = services.commit.submit(judged.entry).result()
     if beyond := limit_faults(written):
         return Replayed(rejection_id, "refused", None, bounded(beyond))
     told = receipt(judged, written)
-    faults = [fault for refusal in told.refusals for fault in refusal.faults]
+    faults = [fault for rejection in told.rejections for fault in rejection.faults]
     return Replayed(rejection_id, "accepted", wire.request_id, tuple(faults))
 
 
@@ -117,26 +117,26 @@ def _permit(actor: Actor, user_ids: set[str]) -> None:
         raise Problem(Kinds.FORBIDDEN, "The key is bound to another user")
 
 
-def _refusal(services: Services, kept: KeptRejection, mended: bytes) -> Refusal:
+def _rejection(services: Services, kept: StoredRejection, mended: bytes) -> Rejection:
     record = kept.record
     try:
         raw = mended or rejections.body(services.blobs, kept)
     except BlobsUnavailable as error:
         raise Problem(Kinds.UNAVAILABLE) from error
     user_id = kept.user_ids[0] if len(kept.user_ids) == 1 else ""
-    return Refusal(kept.faults, raw, record.position, user_id, context=record.context)
+    return Rejection(kept.faults, raw, record.position, user_id, context=record.context)
 
 
 def _judge(
-    services: Services, actor: Actor, kept: KeptRejection, refused: Refusal, wire: WireRequest
+    services: Services, actor: Actor, kept: StoredRejection, rejected: Rejection, wire: WireRequest
 ) -> Judged:
     record = kept.record
-    item = item_again(refused)
+    item = item_again(rejected)
     fault = object_fault(item.data) if isinstance(item, Document) else None
     if item is None:
-        submission = decode_again(ENDPOINTS[record.format], refused, wire)
+        submission = decode_again(ENDPOINTS[record.format], rejected, wire)
     elif fault is not None:
-        submission = Submission(refusals=(replace(refused, faults=(fault,)),))
+        submission = Submission(rejections=(replace(rejected, faults=(fault,)),))
     else:
         submission = Submission((item,))
     _permit(actor, submission.user_ids)

@@ -37,7 +37,7 @@ class Settings(msgspec.Struct, frozen=True):
         public_url: address under which the server is reached from outside; by default the one
             that a request came to.
         segment_memory: megabytes of memory that a process may use for the users of segments.
-        answer_seconds: how long a question may be worked on before it is refused.
+        answer_seconds: how long a question may be worked on before it is rejected.
         answer_memory: megabytes of memory that working out one answer may take, about.
         slow_per_key: slow requests of one key that a process works on at a time.
         image_rate: millions of pixels of one key that a process decodes in a second.

@@ -39,7 +39,7 @@ def done(*arguments: object) -> Any:
     return msgspec.json.decode(ran.out)
 
 
-def refused(*arguments: object) -> str:
+def rejected(*arguments: object) -> str:
     """Run `uptake`; the one line in which it says why it failed."""
     ran = run(*arguments)
     assert (ran.status, ran.out) == (1, ""), ran.err

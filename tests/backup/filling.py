@@ -8,12 +8,12 @@ PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000020000000201000000005acd3089"
     "0000000c4944415478da6338c0c40000024800c3be2a07d50000000049454e44ae426082"
 )
-LARGE_REFUSED = b"not an image, and large: kept apart from its row " * 8000
+LARGE_REJECTED = b"not an image, and large: kept apart from its row " * 8000
 USERS = ("1", "2", "Zoë \U0001f600")
 
 
 def fill(server: LiveServer) -> None:
-    """Projects, keys, a type with a schema, and data of every kind, some of it refused."""
+    """Projects, keys, a type with a schema, and data of every kind, some of it rejected."""
     server.command("projects", "create", "acme")
     server.command("types", "add", "diary")
     server.create_key("data:read", rate="1000/60s", expires="90d")
@@ -23,7 +23,7 @@ def fill(server: LiveServer) -> None:
         for user in USERS:
             for answer in _sent(client, user, key):
                 assert answer.status_code in {200, 207}, answer.text
-        assert _image(client, "1", LARGE_REFUSED, key).status_code == 400
+        assert _image(client, "1", LARGE_REJECTED, key).status_code == 400
         for number in range(100):
             _document(client, "many", {"n": number, "text": "x" * 2000}, key)
 

@@ -15,7 +15,7 @@ import zstandard
 from uptake.backup.manifest import RowFile
 from uptake.backup.rowfile import read_rows, write_rows
 
-from .conftest import refused
+from .conftest import rejected
 from .filling import PNG
 
 LISTED = ("name", "bytes", "sha256")
@@ -75,9 +75,9 @@ def replace_file(folder: Path, name: str, content: bytes, rows: int = 1) -> None
 def assert_found(folder: Path, tmp_path: Path, words: str) -> None:
     """The check finds it, and restoring ends with the same line and writes nothing anywhere."""
     before = {path for path in tmp_path.rglob("*") if folder not in path.parents}
-    line = refused("restore", folder, "--check")
+    line = rejected("restore", folder, "--check")
     assert words in line
-    assert refused("restore", folder, "--data-dir", tmp_path / "data") == line
+    assert rejected("restore", folder, "--data-dir", tmp_path / "data") == line
     made = {path for path in tmp_path.rglob("*") if folder not in path.parents} - before
     data = tmp_path / "data"
     names = {"uptake.db", "uptake.db-wal", "uptake.db-shm", "uptake.db.lock", "blobs"}

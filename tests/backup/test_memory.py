@@ -26,9 +26,9 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     noise = random.Random(1)
     for number in range(DOCUMENTS):
         content = noise.randbytes(MIB)
-        refusal = RejectionRecord("1", f"r{number}", "f", "k", None, (Fault("c", "m"),), b"")
+        rejection = RejectionRecord("1", f"r{number}", "f", "k", None, (Fault("c", "m"),), b"")
         document = DocumentRecord("1", f"d{number}", "diary", content)
-        store.commit([Entry("default", "r", 1, (document,), (refusal,))])
+        store.commit([Entry("default", "r", 1, (document,), (rejection,))])
     store.close()
     return folder
 

@@ -19,7 +19,7 @@ from faults.uploads import Uploads, keys_of
 from uptake.testing.live import LiveServer
 from uptake.testing.postgres import Postgres
 
-from .conftest import done, refused
+from .conftest import done, rejected
 from .test_round_trip import rows_of
 
 
@@ -39,7 +39,7 @@ def test_from_sqlite_to_postgresql_and_back(
         done("restore", backup, "--database", url, "--blobs", (tmp_path / "blobs").as_uri())
         there = tmp_path / "there"
         done("backup", there, "--database", url, "--blobs", (tmp_path / "blobs").as_uri())
-        assert "is not empty" in refused("restore", backup, "--database", url)
+        assert "is not empty" in rejected("restore", backup, "--database", url)
     done("restore", there, "--data-dir", tmp_path / "data")
     done("backup", tmp_path / "back", "--data-dir", tmp_path / "data")
     assert rows_of(backup) == rows_of(there) == rows_of(tmp_path / "back")

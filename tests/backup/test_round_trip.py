@@ -20,7 +20,7 @@ from uptake.store.migrations.running import revisions, upgrade_to
 from uptake.testing.live import LiveServer, serving
 
 from .conftest import done
-from .filling import LARGE_REFUSED, PNG, USERS
+from .filling import LARGE_REJECTED, PNG, USERS
 
 REVISIONS = revisions()
 Rows = dict[str, list[object]]
@@ -54,7 +54,7 @@ def test_a_restored_backup_holds_the_same(backup: Path, tmp_path: Path) -> None:
 def test_blobs_lie_in_it_as_they_were(backup: Path) -> None:
     """Readable without this program."""
     blobs = [path.read_bytes() for path in (backup / "blobs").rglob("*") if path.is_file()]
-    assert sorted([PNG, PNG, LARGE_REFUSED]) == sorted(blobs)
+    assert sorted([PNG, PNG, LARGE_REJECTED]) == sorted(blobs)
 
 
 def test_a_restored_server_serves_the_same(filled: Path, backup: Path, tmp_path: Path) -> None:

@@ -22,16 +22,16 @@ PATHS = (
 
 
 def test_once_shows_all_five_endpoints_and_leaves_nothing(uptake: Uptake, tmp_path: Path) -> None:
-    """A line for each with sent = accepted + refused, none of them 0; no colours in a pipe."""
+    """A line for each with sent = accepted + rejected, none of them 0; no colours in a pipe."""
     done = uptake("demo", "--once", TMPDIR=str(tmp_path))
     assert (done.status, done.err) == (0, "")
     for path in PATHS:
         line = re.search(rf"{re.escape(path)} +([\d,]+) +([\d,]+) +([\d,]+) +[\d.]+ s\n", done.out)
         assert line is not None
-        sent, accepted, refused = (int(number.replace(",", "")) for number in line.groups())
-        assert sent == accepted + refused
+        sent, accepted, rejected = (int(number.replace(",", "")) for number in line.groups())
+        assert sent == accepted + rejected
         assert accepted > 0
-        assert refused > 0
+        assert rejected > 0
     assert "All of it is as it was sent, each once." in done.out
     assert "GET /uptake/v1/users/10001" in done.out
     assert done.out.count("█ ") + len(re.findall("[▏▎▍▌▋▊▉] ", done.out)) == 7

@@ -1,4 +1,4 @@
-"""`uptake rejections`: what was refused is found, shown and tried again."""
+"""`uptake rejections`: what was rejected is found, shown and tried again."""
 
 import json
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ MOOD = '{"required": ["mood"]}'
 
 
 def upload(tmp_path: Path, user_id: str, documents: Sequence[Any], key: str = "k-1") -> None:
-    """Have documents of the type `mood` taken or refused, as a server would."""
+    """Have documents of the type `mood` taken or rejected, as a server would."""
     settings = Settings(data_dir=tmp_path / "uptake-data")
     with closing(open_services(settings)) as services:
         for document in documents:
@@ -39,7 +39,7 @@ def upload(tmp_path: Path, user_id: str, documents: Sequence[Any], key: str = "k
 
 
 @pytest.fixture
-def refused(uptake: Uptake, tmp_path: Path) -> list[dict[str, Any]]:
+def rejected(uptake: Uptake, tmp_path: Path) -> list[dict[str, Any]]:
     """Three documents without a mood, of two users, sent with two keys."""
     (tmp_path / "schema.json").write_text(MOOD)
     uptake("types", "add", "mood", "--schema", "schema.json")
@@ -49,31 +49,31 @@ def refused(uptake: Uptake, tmp_path: Path) -> list[dict[str, Any]]:
     return found
 
 
-def test_what_was_refused_is_listed(uptake: Uptake, refused: list[dict[str, Any]]) -> None:
+def test_what_was_rejected_is_listed(uptake: Uptake, rejected: list[dict[str, Any]]) -> None:
     """In the order of receipt, as over HTTP; and as a table."""
-    assert [one["user_id"] for one in refused] == ["anna", "anna", "bert"]
-    assert [fault["code"] for fault in refused[0]["faults"]] == ["required"]
-    assert (refused[0]["format"], refused[0]["resolved_by"]) == ("thymia", None)
+    assert [one["user_id"] for one in rejected] == ["anna", "anna", "bert"]
+    assert [fault["code"] for fault in rejected[0]["faults"]] == ["required"]
+    assert (rejected[0]["format"], rejected[0]["resolved_by"]) == ("thymia", None)
     heading, *lines = uptake("rejections", "list").out.splitlines()
     assert heading.split() == ["id", "received", "format", "user", "resolved", "faults"]
-    first = (refused[0]["rejection_id"], refused[0]["received_at"], "thymia", "anna")
+    first = (rejected[0]["rejection_id"], rejected[0]["received_at"], "thymia", "anna")
     assert lines[0].split() == [*first, "no", "required"]
     assert len(lines) == 3
 
 
-def test_a_list_goes_on_at_its_cursor(uptake: Uptake, refused: list[dict[str, Any]]) -> None:
+def test_a_list_goes_on_at_its_cursor(uptake: Uptake, rejected: list[dict[str, Any]]) -> None:
     """Which the table tells in its last line."""
     page = uptake("rejections", "list", "--limit", "2", "--json").json
-    assert page["rejections"] == refused[:2]
+    assert page["rejections"] == rejected[:2]
     table = uptake("rejections", "list", "--limit", "2").out.splitlines()
     assert table[-1] == f"There are more: --cursor {page['next']}"
     rest = uptake("rejections", "list", "--cursor", page["next"], "--json").json
-    assert rest == {"rejections": refused[2:], "next": None}
+    assert rest == {"rejections": rejected[2:], "next": None}
     for cursor in ("!", "zoAAAAA", "oA", "\u00e9", "k" * 70_000):
         uptake("rejections", "list", "--cursor", cursor).assert_failed(2, "--cursor")
 
 
-def test_a_list_is_filtered(uptake: Uptake, refused: list[dict[str, Any]]) -> None:
+def test_a_list_is_filtered(uptake: Uptake, rejected: list[dict[str, Any]]) -> None:
     """By all that the API knows."""
 
     def users(*options: str) -> list[str]:
@@ -82,21 +82,21 @@ def test_a_list_is_filtered(uptake: Uptake, refused: list[dict[str, Any]]) -> No
 
     assert users("--user", "bert") == ["bert"]
     assert users("--key", "k-2") == ["bert"]
-    assert users("--request", refused[1]["request_id"]) == ["anna"]
+    assert users("--request", rejected[1]["request_id"]) == ["anna"]
     assert users("--code", "required", "--format", "thymia") == ["anna", "anna", "bert"]
     assert users("--code", "type") == []
     assert users("--format", "ptengine") == []
-    assert users("--from", refused[2]["received_at"]) == ["bert"]
-    assert users("--to", refused[2]["received_at"]) == ["anna", "anna"]
+    assert users("--from", rejected[2]["received_at"]) == ["bert"]
+    assert users("--to", rejected[2]["received_at"]) == ["anna", "anna"]
     assert users("--resolved") == []
     uptake("rejections", "list", "--from", "noon").assert_failed(2, "--from", "noon")
 
 
-def test_a_refusal_is_shown_with_its_item(uptake: Uptake, refused: list[dict[str, Any]]) -> None:
+def test_a_rejection_is_shown_with_its_item(uptake: Uptake, rejected: list[dict[str, Any]]) -> None:
     """And every reason."""
-    rejection_id = refused[0]["rejection_id"]
+    rejection_id = rejected[0]["rejection_id"]
     told = uptake("rejections", "show", rejection_id, "--json").json
-    assert told == {**refused[0], "item": {"n": 1}, "raw_base64": None}
+    assert told == {**rejected[0], "item": {"n": 1}, "raw_base64": None}
     shown = uptake("rejections", "show", rejection_id).out
     assert shown.splitlines()[0].split() == ["id", rejection_id]
     assert '"mood" is a required property' in shown
@@ -105,10 +105,10 @@ def test_a_refusal_is_shown_with_its_item(uptake: Uptake, refused: list[dict[str
 
 
 def test_one_is_replayed_mended(
-    uptake: Uptake, refused: list[dict[str, Any]], tmp_path: Path
+    uptake: Uptake, rejected: list[dict[str, Any]], tmp_path: Path
 ) -> None:
-    """As it was sent it is refused again: 1; mended it is accepted, and counts once."""
-    rejection_id = refused[0]["rejection_id"]
+    """As it was sent it is rejected again: 1; mended it is accepted, and counts once."""
+    rejection_id = rejected[0]["rejection_id"]
     again = uptake("rejections", "replay", rejection_id)
     assert (again.status, again.out.splitlines()[0]) == (1, "Refused again.")
     (tmp_path / "mended.json").write_text('{"n": 1, "mood": 4}')
@@ -126,16 +126,16 @@ def test_one_is_replayed_mended(
 
 
 def test_all_of_a_filter_are_replayed(
-    uptake: Uptake, refused: list[dict[str, Any]], tmp_path: Path
+    uptake: Uptake, rejected: list[dict[str, Any]], tmp_path: Path
 ) -> None:
-    """Once the schema was mended; what is refused again is told: 1."""
+    """Once the schema was mended; what is rejected again is told: 1."""
     (tmp_path / "schema.json").write_text('{"properties": {"n": {"maximum": 1}}}')
     uptake("types", "add", "mood", "--schema", "schema.json")
     some = uptake("rejections", "replay", "--user", "anna")
     assert some.status == 1
     sentence, _, again = some.out.splitlines()
     assert sentence == "1 accepted, 1 refused again."
-    assert again.split() == [refused[1]["rejection_id"], "maximum"]
+    assert again.split() == [rejected[1]["rejection_id"], "maximum"]
     assert len(uptake("rejections", "list", "--resolved", "--json").json["rejections"]) == 1
     uptake("types", "add", "mood")
     rest = uptake("rejections", "replay", "--all", "--json")
@@ -161,9 +161,9 @@ def test_an_unknown_project_is_told(uptake: Uptake, command: tuple[str, ...]) ->
     uptake("rejections", *command, "--project", "acme").assert_failed(1, "acme")
 
 
-def test_what_is_not_there_is_told(uptake: Uptake, refused: list[dict[str, Any]]) -> None:
+def test_what_is_not_there_is_told(uptake: Uptake, rejected: list[dict[str, Any]]) -> None:
     """A rejection, and a file: 1."""
     uptake("rejections", "replay", "nothing").assert_failed(1, "nothing")
-    rejection_id = refused[0]["rejection_id"]
+    rejection_id = rejected[0]["rejection_id"]
     failed = uptake("rejections", "replay", rejection_id, "--item", "nowhere.json")
     failed.assert_failed(1, "nowhere.json")

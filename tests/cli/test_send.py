@@ -43,7 +43,7 @@ def test_everything_acknowledged_ends_with_0(
     assert held(live.url, key, user) == some(user, 7)
 
 
-def test_something_refused_or_unreadable_ends_with_1_and_is_listed(
+def test_something_rejected_or_unreadable_ends_with_1_and_is_listed(
     uptake: Uptake, live: LiveServer, key: str, tmp_path: Path, user: str
 ) -> None:
     """With file, line and reason; everything else is acknowledged."""
@@ -66,8 +66,8 @@ def test_something_refused_or_unreadable_ends_with_1_and_is_listed(
     assert f"uptake: {path}:3: value must be greater than 0\n" in done.err
     assert f"uptake: {path}:7: " in done.err
     assert "uptake: they are in uptake-refused.ndjson, to be corrected and sent again\n" in done.err
-    refused = lines(tmp_path / "uptake-refused.ndjson")
-    assert sorted(one["refused"]["line"] for one in refused) == [3, 7]
+    rejected = lines(tmp_path / "uptake-refused.ndjson")
+    assert sorted(one["refused"]["line"] for one in rejected) == [3, 7]
 
 
 @pytest.mark.parametrize(

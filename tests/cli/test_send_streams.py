@@ -132,7 +132,7 @@ def test_a_signal_ends_the_wait_for_a_pipe(
     assert "stopped; the same command again goes on where it stopped" in err.decode()
 
 
-def test_an_archive_of_nothing_that_can_be_read_is_refused(uptake: Uptake, tmp_path: Path) -> None:
+def test_an_archive_of_nothing_that_can_be_read_is_rejected(uptake: Uptake, tmp_path: Path) -> None:
     """From a stream as from a file."""
     with pipe(tmp_path, zipped({"a.csv": b"no,header\n", "b.txt": b""})) as path:
         done = uptake("send", "samples", path, *OPTIONS)

@@ -68,7 +68,7 @@ def test_types_belong_to_a_project(uptake: Uptake) -> None:
         b"[" * 100_000,
     ],
 )
-def test_what_is_no_schema_is_refused(uptake: Uptake, tmp_path: Path, content: bytes) -> None:
+def test_what_is_no_schema_is_rejected(uptake: Uptake, tmp_path: Path, content: bytes) -> None:
     """The work failed: 1, with the file; nothing is registered."""
     (tmp_path / "schema.json").write_bytes(content)
     uptake("types", "add", "check-in", "--schema", "schema.json").assert_failed(1, "schema.json")

@@ -11,7 +11,7 @@ import msgspec
 
 from uptake.model import clock, ids
 from uptake.store.base import Store
-from uptake.store.records import DocumentType, KeptRejection, Key, Rate
+from uptake.store.records import DocumentType, Key, Rate, StoredRejection
 from uptake.testing.live import ALL_WRITES
 
 EVERYTHING = (*ALL_WRITES, "data:read")
@@ -98,8 +98,8 @@ class Tenant:
                 return
             cursor = {"cursor": page["next"]}
 
-    def rejections(self) -> list[KeptRejection]:
-        """What was refused in this project."""
+    def rejections(self) -> list[StoredRejection]:
+        """What was rejected in this project."""
         return self.store.rejections(self.project, "", 1000)
 
     def document(self, user_id: str, data: Any, **headers: str) -> httpx2.Response:

@@ -134,8 +134,8 @@ def target(tenant: Tenant) -> Target:
     assert tenant.profiles(["user_id", "plan"], [OWNER, SECRET]).status_code == 200
     sent = tenant.steps(OWNER, sample(0, device_name=SECRET), sample(1), sample(2))
     assert sent.status_code == 200
-    refused = tenant.steps(OWNER, sample(0, value=0, device_name=SECRET), sample(1), sample(2))
-    assert refused.status_code == 207
+    rejected = tenant.steps(OWNER, sample(0, value=0, device_name=SECRET), sample(1), sample(2))
+    assert rejected.status_code == 207
     upload_id = tenant.document(OWNER, {"note": SECRET}).json()["uploadId"]
     operator = {"Authorization": f"Bearer {tenant.key('admin', 'data:erase', 'data:read')}"}
     erased = tenant.client.delete(f"{V1}/users/44", headers=operator).json()
@@ -148,7 +148,7 @@ def target(tenant: Tenant) -> Target:
         "user_id": OWNER,
         "upload_id": upload_id,
         "rejection_id": rejection["rejection_id"],
-        "request_id": refused.headers["x-request-id"],
+        "request_id": rejected.headers["x-request-id"],
         "erasure_id": erased["erasure_id"],
         "name": "pros",
         "kind": "documents",

@@ -111,10 +111,10 @@ def test_every_answer_carries_a_request_id(tenant: Tenant, path: str, status: in
 
 @pytest.mark.parametrize("upload", UPLOADS, ids=str)
 def test_every_answer_to_an_upload_carries_a_request_id(tenant: Tenant, upload: Upload) -> None:
-    """Taken, refused and turned away."""
+    """Taken, rejected and turned away."""
     key = upload.key(tenant)
     answers = [upload.send(tenant, key), upload.send(tenant, key, b"?"), upload.send(tenant, "")]
-    assert [200, upload.refused, 401] == [answer.status_code for answer in answers]
+    assert [200, upload.rejected, 401] == [answer.status_code for answer in answers]
     assert len({answer.headers["x-request-id"] for answer in answers}) == 3
     assert {answer.headers["accept-encoding"] for answer in answers} == {"gzip"}
 
@@ -202,7 +202,7 @@ def test_a_user_is_one_for_all_endpoints(tenant: Tenant) -> None:
 
 
 def test_a_user_exists_from_the_first_data_about_it(tenant: Tenant) -> None:
-    """Not before, and not from data that was refused."""
+    """Not before, and not from data that was rejected."""
     assert tenant.get("/users/42").status_code == 404
     assert tenant.steps("42", sample(), sample(1), sample(2, value=0)).status_code == 207
     assert tenant.steps("43", *[sample(value=0)] * 3).status_code == 400
@@ -226,7 +226,7 @@ def test_user_ids_have_up_to_256_characters(tenant: Tenant) -> None:
     )
 
 
-def test_an_empty_user_id_is_refused_everywhere(tenant: Tenant) -> None:
+def test_an_empty_user_id_is_rejected_everywhere(tenant: Tenant) -> None:
     """User ids have at least one character."""
     assert tenant.document("", {}).status_code == 422
     assert tenant.profiles(["user_id", "plan"], ["", "pro"]).status_code == 400
@@ -248,10 +248,10 @@ def test_projects_see_nothing_of_each_other(client: httpx2.Client, store: Store)
 
 
 @pytest.mark.parametrize("upload", [THYMIA, PTENGINE, SAMPLES_V2], ids=str)
-def test_what_is_refused_is_kept_with_its_reason(tenant: Tenant, upload: Upload) -> None:
+def test_what_is_rejected_is_kept_with_its_reason(tenant: Tenant, upload: Upload) -> None:
     """As it was sent, under the request's id."""
     response = upload.send(tenant, upload.key(tenant), b'{"what": 1}')
-    assert upload.refused == response.status_code
+    assert upload.rejected == response.status_code
     (rejection,) = tenant.rejections()
     assert response.headers["x-request-id"] == rejection.request_id
     assert rejection.record.raw == b'{"what": 1}'

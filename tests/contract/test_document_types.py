@@ -93,8 +93,8 @@ def test_a_version_tells_what_is_kept_of_it(tenant: Tenant, admin: str) -> None:
     put(tenant, admin, "mood", AT_MOST_5)
     in_a_row = 0  # until every process has learned of it, which takes a second at most
     for _ in range(1000):
-        refused = tenant.document("c", {"mood": 6}).status_code == 422
-        in_a_row = in_a_row + 1 if refused else 0
+        rejected = tenant.document("c", {"mood": 6}).status_code == 422
+        in_a_row = in_a_row + 1 if rejected else 0
         if in_a_row == TURNS:
             break
     assert in_a_row == TURNS

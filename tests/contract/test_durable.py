@@ -46,7 +46,7 @@ def _away(path: Path) -> Iterator[None]:
 
 
 def test_storage_that_is_gone_is_503_in_the_vendors_envelope(server: LiveServer) -> None:
-    """With the seconds after which to try again; what was refused so is kept nowhere."""
+    """With the seconds after which to try again; what was rejected so is kept nowhere."""
     with _tenant_of(server) as tenant:
         keys = {upload.name: upload.key(tenant) for upload in UPLOADS}
         assert IMAGES.send(tenant, keys[IMAGES.name]).status_code == 200

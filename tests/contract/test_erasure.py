@@ -63,7 +63,7 @@ def _readmit(tenant: Tenant, user_id: str, after_erasure: str) -> httpx2.Respons
 
 
 def _fill(tenant: Tenant, user_id: str) -> list[httpx2.Response]:
-    """Everything that can be kept about a user, and everything that can be refused."""
+    """Everything that can be kept about a user, and everything that can be rejected."""
     large = {f"{user_id} {i}": LARGE for i in range(3)}
     return [
         tenant.document(user_id, {DIARY: user_id}, **{"Idempotency-Key": user_id}),
@@ -134,7 +134,7 @@ def test_what_comes_late_is_turned_away(tenant: Tenant, own: LiveServer) -> None
     """By every endpoint, in its envelope, and without a trace."""
     _fill(tenant, GONE)
     _erase(tenant, GONE)
-    document, _refused, profile, picture, steps = _fill(tenant, GONE)
+    document, _rejected, profile, picture, steps = _fill(tenant, GONE)
     message = "This user was erased, and is kept out until let in again"
     assert (document.status_code, document.json()) == (403, {"detail": message})
     assert (profile.status_code, profile.json()["msg"]) == (403, message)

@@ -104,10 +104,10 @@ def test_every_kind_tells_what_was_sent(tenant: Tenant) -> None:
     assert [row["user_id"] for row in exported(tenant, "users")] == ["42", "7"]
     (document,) = exported(tenant, "documents")
     assert (document["user_id"], document["type"], document["data"]) == ("42", "mood", {"mood": 4})
-    (refused,) = exported(tenant, "rejections")
-    assert (refused["user_id"], refused["index"]) == ("42", 3)
-    assert [fault["code"] for fault in refused["faults"]] == ["not_positive"]
-    assert refused["item"] == sample(3, value=0)
+    (rejected,) = exported(tenant, "rejections")
+    assert (rejected["user_id"], rejected["index"]) == ("42", 3)
+    assert [fault["code"] for fault in rejected["faults"]] == ["not_positive"]
+    assert rejected["item"] == sample(3, value=0)
 
 
 def test_a_part_can_be_asked_for(tenant: Tenant) -> None:

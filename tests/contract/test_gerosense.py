@@ -86,7 +86,7 @@ def test_400_when_none_is(tenant: Tenant) -> None:
         ),
     ],
 )
-def test_a_request_fault_refuses_the_whole_request(
+def test_a_request_fault_rejects_the_whole_request(
     tenant: Tenant, members: dict[str, Any], errors: list[Any]
 ) -> None:
     """Nothing is stored; `accepted` and `rejected` are both 0 and `index` is null."""

@@ -148,7 +148,7 @@ class Hostile:
         tenant.steps("42", *(sample(i) for i in range(3)))
         tenant.picture("42", PNG)
         upload = tenant.document("42", {"a": 1}).json()["uploadId"]
-        refused = tenant.profiles(["a"], ["b"])
+        rejected = tenant.profiles(["a"], ["b"])
         (rejection,) = tenant.rejections()
         known = {
             "upload_type": "mood",
@@ -158,7 +158,7 @@ class Hostile:
             "kind": "samples",
             "name": "mood",
             "rejection_id": rejection.record.rejection_id,
-            "request_id": refused.headers["x-request-id"],
+            "request_id": rejected.headers["x-request-id"],
         }
         document = tenant.client.get("/openapi.json").json()
         self.operations = [

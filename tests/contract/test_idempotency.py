@@ -183,7 +183,7 @@ def test_an_idempotency_key_is_printable_and_short(tenant: Tenant, key: str | by
 
 
 def test_a_replay_stays_in_the_namespace_of_the_bound_key(tenant: Tenant) -> None:
-    """Refused by the schema or as a whole, mended, and replayed by an administrator."""
+    """Rejected by the schema or as a whole, mended, and replayed by an administrator."""
     bound, admin = tenant.key("user-data:write", user="42"), tenant.key("admin", "data:read")
     tenant.type("mood", {"properties": {"mood": {"maximum": 5}}})
     assert _document(tenant, bound, "schema", 9).status_code == 422

@@ -1,4 +1,4 @@
-"""Values at the edge of JSON: stored exactly, or refused with a clear error; never changed."""
+"""Values at the edge of JSON: stored exactly, or rejected with a clear error; never changed."""
 
 import time
 
@@ -54,7 +54,7 @@ def _upload(tenant: Tenant, data: str, kind: str = "mood") -> tuple[int, dict[st
 
 
 @pytest.mark.parametrize("value", [*NOT_JSON, *LONE_SURROGATES, HUGE], ids=lambda text: text[:12])
-def test_what_json_has_not_is_refused_in_a_document(tenant: Tenant, value: str) -> None:
+def test_what_json_has_not_is_rejected_in_a_document(tenant: Tenant, value: str) -> None:
     """With a reason, nothing stored; beside a schema too, and where a label should be."""
     tenant.type("checked", {"type": "object"})
     for kind in ("mood", "checked"):
@@ -95,7 +95,7 @@ def test_a_violation_by_any_value_is_kept_and_listed(tenant: Tenant, value: str)
 
 
 @pytest.mark.parametrize("value", [*NOT_JSON, *LONE_SURROGATES, HUGE], ids=lambda text: text[:12])
-def test_what_json_has_not_is_refused_wherever_json_is_read(tenant: Tenant, value: str) -> None:
+def test_what_json_has_not_is_rejected_wherever_json_is_read(tenant: Tenant, value: str) -> None:
     """Schemas, filters, retention rules, samples, attributes, bodies of replays."""
     admin = {"Authorization": f"Bearer {tenant.key('admin', 'data:read')}"}
     writer = {"Authorization": f"Bearer {tenant.secret}"}
@@ -160,7 +160,7 @@ def test_a_document_is_replaced_by_an_object_alone(tenant: Tenant, body: str) ->
 
 
 @pytest.mark.parametrize("value", NOT_JSON)
-def test_a_sample_whose_value_json_has_not_is_refused(tenant: Tenant, value: str) -> None:
+def test_a_sample_whose_value_json_has_not_is_rejected(tenant: Tenant, value: str) -> None:
     """Or the whole body, where it cannot be read."""
     body = msgspec.json.encode(
         {"user_id": "8", "data_type": "steps", "data": [sample(0), sample(1), sample(2, value=99)]}

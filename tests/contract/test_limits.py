@@ -41,9 +41,9 @@ def test_a_json_body_of_4_mib_is_taken_and_one_byte_more_is_413(
 def test_a_body_of_unknown_length_is_held_to_the_same_limit(tenant: Tenant, upload: Upload) -> None:
     """Counted as it arrives."""
     key = upload.key(tenant)
-    taken, refused = _padded(upload, JSON_LIMIT), _padded(upload, JSON_LIMIT + 1)
+    taken, rejected = _padded(upload, JSON_LIMIT), _padded(upload, JSON_LIMIT + 1)
     assert upload.send(tenant, key, _in_chunks(taken)).status_code == 200
-    upload.check(413, upload.send(tenant, key, _in_chunks(refused)))
+    upload.check(413, upload.send(tenant, key, _in_chunks(rejected)))
 
 
 @pytest.mark.parametrize("upload", [IMAGES, IMAGES_NEWER], ids=str)
@@ -76,9 +76,11 @@ def test_a_body_may_be_compressed(tenant: Tenant, upload: Upload) -> None:
 def test_the_limit_counts_the_decompressed_bytes(tenant: Tenant, upload: Upload) -> None:
     """However few the compressed ones are."""
     key = upload.key(tenant)
-    taken, refused = (gzip.compress(_padded(upload, size)) for size in (JSON_LIMIT, JSON_LIMIT + 1))
+    taken, rejected = (
+        gzip.compress(_padded(upload, size)) for size in (JSON_LIMIT, JSON_LIMIT + 1)
+    )
     assert upload.send(tenant, key, taken, headers=GZIP).status_code == 200
-    upload.check(413, upload.send(tenant, key, refused, headers=GZIP))
+    upload.check(413, upload.send(tenant, key, rejected, headers=GZIP))
 
 
 @pytest.mark.parametrize("upload", UPLOADS, ids=str)
@@ -94,12 +96,12 @@ def test_a_gzip_bomb_is_413(tenant: Tenant, upload: Upload) -> None:
     ids=["cut off", "no header"],
 )
 @pytest.mark.parametrize("upload", JSON_UPLOADS, ids=str)
-def test_broken_gzip_is_refused_as_what_it_is_not(
+def test_broken_gzip_is_rejected_as_what_it_is_not(
     tenant: Tenant, upload: Upload, broken: Callable[[bytes], bytes]
 ) -> None:
     """With the endpoint's status for a body that is not JSON."""
     response = upload.send(tenant, upload.key(tenant), broken(upload.body), headers=GZIP)
-    assert upload.refused == response.status_code
+    assert upload.rejected == response.status_code
 
 
 def test_what_is_announced_takes_no_room(tenant: Tenant) -> None:

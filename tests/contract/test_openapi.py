@@ -84,7 +84,7 @@ def test_every_answer_that_is_shown_is_of_its_schema(document: dict[str, Any]) -
                 assert "<" not in str(example["value"])
 
 
-def test_every_upload_tells_how_it_refuses(document: dict[str, Any]) -> None:
+def test_every_upload_tells_how_it_rejects(document: dict[str, Any]) -> None:
     """The statuses that the contract lists for all."""
     for operation in _operations(document):
         assert {"200", "401", "403", "404", "413", "429", "503"} <= set(operation["responses"])

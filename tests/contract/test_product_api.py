@@ -291,7 +291,7 @@ def test_images_page_with_limit_and_cursor(tenant: Tenant, limit: int) -> None:
 
 
 def test_a_cursor_is_opaque_and_of_its_list(tenant: Tenant) -> None:
-    """It is text that a URL can carry as it is; another list's is refused."""
+    """It is text that a URL can carry as it is; another list's is rejected."""
     tenant.steps("42", sample(0), sample(1), sample(2))
     query = {"metric": "steps", "limit": 1}
     cursor = tenant.get("/users/42/samples", params=query).json()["next"]

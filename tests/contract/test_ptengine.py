@@ -67,7 +67,7 @@ def test_characters_are_counted_not_bytes(tenant: Tenant) -> None:
         ([["41", "x"]] * 101, "values: "),
     ],
 )
-def test_one_bad_row_refuses_the_whole_request(
+def test_one_bad_row_rejects_the_whole_request(
     tenant: Tenant, rows: list[list[str | None]], reason: str
 ) -> None:
     """Nothing of it is stored, the reason names the place, and the body is kept as rejected."""

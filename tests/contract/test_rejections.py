@@ -1,4 +1,4 @@
-"""What was refused is found, explained, mended, replayed, and counted once."""
+"""What was rejected is found, explained, mended, replayed, and counted once."""
 
 import json
 import time
@@ -53,7 +53,7 @@ def _receipt(tenant: Tenant, response: httpx2.Response) -> dict[str, Any]:
     return dict(submission)
 
 
-def test_a_refused_sample_is_found_and_explained(tenant: Tenant) -> None:
+def test_a_rejected_sample_is_found_and_explained(tenant: Tenant) -> None:
     """With its position, every fault, and the sample as it was sent."""
     answer = tenant.steps("42", sample(0), sample(1, value=-5, unit="leagues"), sample(2))
     assert answer.status_code == 207
@@ -125,7 +125,7 @@ def test_a_body_of_an_unknown_type_passes_once_it_is_known(tenant: Tenant, admin
 
 
 def test_a_mended_profile_request_is_taken(tenant: Tenant, admin: str) -> None:
-    """Ptengine's requests are refused whole, and replayed whole."""
+    """Ptengine's requests are rejected whole, and replayed whole."""
     assert tenant.profiles(["user_id", "plan"], ["42", "pro"], ["", "free"]).status_code == 400
     (listed,) = _listed(tenant, format="ptengine")
     shown = tenant.get(f"/rejections/{listed['rejection_id']}").json()
@@ -181,7 +181,7 @@ def test_all_of_a_filter_are_replayed_page_after_page(tenant: Tenant, admin: str
     assert [told["accepted"] for told in receipt] == [1, 1, 1]
 
 
-def test_refusals_are_filtered(tenant: Tenant) -> None:
+def test_rejections_are_filtered(tenant: Tenant) -> None:
     """By endpoint, code, user, key, request and time; pages go on where they ended."""
     tenant.steps("42", sample(0, value=0), sample(1, unit="x"), sample(2))
     tenant.steps("43", sample(0), sample(1, value=99_999), sample(2))
@@ -227,11 +227,13 @@ def test_a_receipt_tells_what_the_answers_have_no_room_for(tenant: Tenant) -> No
 
 
 def test_a_receipt_tells_of_every_sample(tenant: Tenant) -> None:
-    """Repeats within the batch are accepted, the refused ones are told with their reasons."""
+    """Repeats within the batch are accepted, the rejected ones are told with their reasons."""
     sent = tenant.steps("42", sample(0), sample(0), sample(1, value=0), sample(2, unit="x"))
     told = _receipt(tenant, sent)
     assert (told["accepted"], told["items"]) == (2, [{"kind": "samples", "count": 2}])
-    assert [(refused["index"], refused["faults"][0]["code"]) for refused in told["rejected"]] == [
+    assert [
+        (rejected["index"], rejected["faults"][0]["code"]) for rejected in told["rejected"]
+    ] == [
         (2, "not_positive"),
         (3, "unknown_unit"),
     ]
@@ -241,8 +243,8 @@ def test_a_key_used_again_for_another_document_is_told(tenant: Tenant) -> None:
     """The conflict is found when it is written, and stands in the receipt all the same."""
     tenant.type("mood")
     tenant.document("42", {"mood": 7}, **{"Idempotency-Key": "k"})
-    refused = tenant.document("42", {"mood": 8}, **{"Idempotency-Key": "k"})
-    told = _receipt(tenant, refused)
+    rejected = tenant.document("42", {"mood": 8}, **{"Idempotency-Key": "k"})
+    told = _receipt(tenant, rejected)
     assert (told["accepted"], told["items"]) == (0, [])
     (rejection,) = told["rejected"]
     assert rejection["faults"][0]["code"] == "idempotency_key_reused"

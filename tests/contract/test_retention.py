@@ -63,7 +63,7 @@ def test_rules_are_put_and_told(tenant: Tenant, admin: str) -> None:
         [{"kind": "documents", "days": 1, "type": "\0"}],
     ],
 )
-def test_what_is_no_rule_is_refused(tenant: Tenant, admin: str, rules: Any) -> None:
+def test_what_is_no_rule_is_rejected(tenant: Tenant, admin: str, rules: Any) -> None:
     """And the rules before stay."""
     assert _send(tenant, "PUT", "/retention", admin, rules).status_code == 400
     assert _send(tenant, "GET", "/retention", admin).json() == {"rules": []}

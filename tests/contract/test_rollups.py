@@ -34,8 +34,8 @@ def rollups(tenant: Tenant, metric: str = "steps", **query: Any) -> list[Bucket]
     return list(tenant.pages("/users/42/rollups", "buckets", **query))
 
 
-def refused(response: httpx2.Response) -> str:
-    """Why a question was refused."""
+def rejected(response: httpx2.Response) -> str:
+    """Why a question was rejected."""
     assert response.status_code == 400
     assert response.headers["content-type"] == "application/problem+json"
     return str(response.json()["detail"])
@@ -365,7 +365,7 @@ def test_buckets_page_with_limit_and_cursor(tenant: Tenant, limit: int, devices:
         {"cursor": "AAAA"},
     ],
 )
-def test_a_question_that_makes_no_sense_is_refused(
+def test_a_question_that_makes_no_sense_is_rejected(
     tenant: Tenant, query: dict[str, str | None]
 ) -> None:
     """As a problem that names what is wrong with it."""
@@ -373,7 +373,7 @@ def test_a_question_that_makes_no_sense_is_refused(
     (name,) = query
     asked = {"metric": "steps"} | query
     params = {key: value for key, value in asked.items() if value is not None}
-    reason = refused(tenant.get("/users/42/rollups", params=params))
+    reason = rejected(tenant.get("/users/42/rollups", params=params))
     assert name in reason
 
 

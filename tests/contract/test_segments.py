@@ -63,9 +63,9 @@ def test_a_vector_holds(client: httpx2.Client, store: Store, vector: Vector) -> 
         answer = preview(tenant, case.filter)
         kept = put(tenant, secret, "kept", case.filter)
         if case.errors is not None:
-            for refused in (answer, kept):
-                assert refused.status_code == 422, case.name
-                errors = refused.json()["errors"]
+            for rejected in (answer, kept):
+                assert rejected.status_code == 422, case.name
+                errors = rejected.json()["errors"]
                 assert [(one["pointer"], one["code"]) for one in errors] == case.errors, case.name
             continue
         assert ids(answer) == case.users, case.name
@@ -159,7 +159,7 @@ def test_projects_have_segments_of_their_own(
 
 @pytest.mark.parametrize("name", ["-a", ".", "a b", "a%2Fb", "\u00e9", "a" * 101, "a%00"])
 def test_a_name_needs_no_escapes(tenant: Tenant, admin: str, name: str) -> None:
-    """One that does is refused, and found nowhere."""
+    """One that does is rejected, and found nowhere."""
     if name != ".":
         assert put(tenant, admin, name, PRO).status_code == 400
         assert tenant.get(f"/segments/{name}").status_code == 404

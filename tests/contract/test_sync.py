@@ -108,7 +108,7 @@ def test_a_metric_without_samples_has_no_devices(tenant: Tenant) -> None:
     "query",
     ["", "metric=sleep", "metric=steps&from=x", "metric=steps&limit=0", "metric=steps&cursor=A"],
 )
-def test_a_question_that_makes_no_sense_is_refused(tenant: Tenant, query: str) -> None:
+def test_a_question_that_makes_no_sense_is_rejected(tenant: Tenant, query: str) -> None:
     """Of a user that is known."""
     tenant.profiles(["user_id"], ["42"])
     assert tenant.get(f"/users/42/sync?{query}").status_code == 400

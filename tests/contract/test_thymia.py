@@ -74,7 +74,7 @@ def test_an_idempotency_key_with_another_body_is_422(
 
 
 def test_an_idempotency_key_means_something_in_its_project_alone(tenant: Tenant) -> None:
-    """A refused upload does not use it up either."""
+    """A rejected upload does not use it up either."""
     headers = {"Idempotency-Key": "k"}
     assert _post(tenant, {}, **headers).status_code == 422
     first = tenant.document("42", {"mood": 7}, **headers)

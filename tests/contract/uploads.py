@@ -36,7 +36,7 @@ class Upload:
     check_envelope: Callable[[int, Any], None]
     media_type: str = "application/json"
     bound: bool = False
-    refused: int = 400
+    rejected: int = 400
 
     def __str__(self) -> str:
         return self.name
@@ -76,7 +76,7 @@ class Upload:
         return tenant.client.request(method, self.path, content=content, **options)
 
     def check(self, status: int, response: httpx2.Response) -> None:
-        """A refusal has this status, the vendor's envelope and a request id."""
+        """A rejection has this status, the vendor's envelope and a request id."""
         assert (response.status_code, response.text) == (status, response.text)
         assert response.headers["content-type"].startswith("application/json")
         assert response.headers["x-request-id"]
@@ -134,7 +134,7 @@ THYMIA = Upload(
     "x-api-key",
     b'{"user": {"userLabel": "42"}, "data": {"mood": 7}}',
     check_thymia,
-    refused=422,
+    rejected=422,
 )
 PTENGINE = Upload(
     "ptengine",

@@ -103,9 +103,9 @@ def test_a_node_is_killed_under_load_and_nothing_is_lost(mortal: Site) -> None:
     _until(lambda: len(ledger.documents) > len(before.documents) + 20)
     load.end()
     assert load.broken == []
-    assert {answer.partition(":")[0] for answer in ledger.refused} <= {"502"}
-    assert len(ledger.refused) <= 4
-    ledger.refused.clear()
+    assert {answer.partition(":")[0] for answer in ledger.rejected} <= {"502"}
+    assert len(ledger.rejected) <= 4
+    ledger.rejected.clear()
     uploads = Uploads(mortal.url, *keys)
     verify(ledger, uploads)
     uploads.close()

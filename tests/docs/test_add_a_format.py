@@ -60,11 +60,11 @@ def test_walks_are_kept_as_samples(server: LiveServer) -> None:
 
 
 def test_failures_are_told_in_the_vendors_envelope(server: LiveServer) -> None:
-    """What decode refuses, a missing key, an unknown address below the prefix."""
+    """What decode rejects, a missing key, an unknown address below the prefix."""
     key = server.create_key()
     backwards = [{"begin": WALKS[0]["end"], "end": WALKS[0]["begin"], "steps": 1}]
-    refused = post(server, key, member="43", band="Band 2", walks=backwards)
-    assert (refused.status_code, list(refused.json())) == (400, ["problem"])
+    rejected = post(server, key, member="43", band="Band 2", walks=backwards)
+    assert (rejected.status_code, list(rejected.json())) == (400, ["problem"])
     unknown = post(server, "no-such-key", member="43", band="Band 2", walks=WALKS)
     assert (unknown.status_code, list(unknown.json())) == (401, ["problem"])
     nowhere = httpx2.post(f"{server.url}/stepwise/v9/walks")

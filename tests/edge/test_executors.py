@@ -55,7 +55,7 @@ def _run(test: Callable[[], Awaitable[None]]) -> None:
     asyncio.run(main())
 
 
-async def _refusal(work: Awaitable[Any]) -> Problem:
+async def _rejection(work: Awaitable[Any]) -> Problem:
     with pytest.raises(Problem) as told:
         await work
     return told.value
@@ -68,7 +68,7 @@ def test_a_full_queue_is_told_at_once() -> None:
         executor, go = _executor(), threading.Event()
         held = [asyncio.create_task(executor.run(go.wait)) for _ in range(2)]
         await asyncio.sleep(0.05)
-        problem = await _refusal(executor.run(go.wait))
+        problem = await _rejection(executor.run(go.wait))
         assert problem.kind is Kinds.OVERLOADED
         assert problem.retry_after
         go.set()
@@ -86,7 +86,7 @@ def test_what_cannot_start_in_time_is_not_started() -> None:
         held = asyncio.create_task(executor.run(go.wait))
         await asyncio.sleep(0.01)
         for _ in range(3):
-            problem = await _refusal(executor.run(lambda: started.append(1)))
+            problem = await _rejection(executor.run(lambda: started.append(1)))
             assert problem.kind is Kinds.OVERLOADED
         go.set()
         await held
@@ -167,7 +167,7 @@ def test_one_key_leaves_threads_to_the_others() -> None:
         go = threading.Event()
         held = [asyncio.create_task(executor.run(go.wait, key_id="a")) for _ in range(2)]
         await asyncio.sleep(0.05)
-        problem = await _refusal(executor.run(go.wait, key_id="a"))
+        problem = await _rejection(executor.run(go.wait, key_id="a"))
         assert problem.kind is Kinds.RATE_LIMITED
         assert problem.retry_after
         assert await executor.run(lambda: 7, key_id="b") == 7

@@ -57,7 +57,7 @@ def commit(
 
 
 def rejection(rejection_id: str, raw: bytes, **members: str | int | None) -> RejectionRecord:
-    """A refusal of an item with one fault."""
+    """A rejection of an item with one fault."""
     return RejectionRecord(
         str(members.get("user_id") or ""),
         rejection_id,

@@ -79,7 +79,7 @@ def test_a_cursor_is_of_all_kinds_and_any_selection(empty: Store, blobs: Blobs, 
         (to_cursor({1: 1}), "ahead of what is kept"),
     ],
 )
-def test_a_cursor_of_somewhere_else_is_refused(
+def test_a_cursor_of_somewhere_else_is_rejected(
     empty: Store, blobs: Blobs, cursor: str, reason: str
 ) -> None:
     """Before anything is given; nothing would be missed without a word."""

@@ -33,7 +33,7 @@ class Ledger:
         attributes: names by their pair of users; `sent_attributes` with those not acknowledged.
         images: user, address and content.
         samples, sent_samples: starts by user.
-        refused: answers that were neither 200 nor a 503.
+        rejected: answers that were neither 200 nor a 503.
     """
 
     documents: dict[str, str] = field(default_factory=dict)
@@ -43,7 +43,7 @@ class Ledger:
     images: list[tuple[str, str, bytes]] = field(default_factory=list)
     samples: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     sent_samples: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
-    refused: list[str] = field(default_factory=list)
+    rejected: list[str] = field(default_factory=list)
 
     @property
     def kinds(self) -> set[str]:
@@ -119,7 +119,7 @@ def acknowledged(ledger: Ledger) -> Ledger:
         images=list(ledger.images),
         samples={user: set(starts) for user, starts in list(ledger.samples.items())},
         sent_samples=ledger.sent_samples,
-        refused=ledger.refused,
+        rejected=ledger.rejected,
     )
 
 
@@ -133,7 +133,7 @@ def wait_for_all_kinds(ledger: Ledger) -> None:
 
 def _accepted(ledger: Ledger, answer: httpx2.Response) -> bool:
     if answer.status_code not in {200, 503}:
-        ledger.refused.append(f"{answer.status_code}: {answer.text}")
+        ledger.rejected.append(f"{answer.status_code}: {answer.text}")
     return answer.status_code == 200
 
 
@@ -185,7 +185,7 @@ def _minutes(n: int) -> range:
 
 def verify(ledger: Ledger, uploads: Uploads) -> None:
     """Everything acknowledged is there, once; a request is there whole or not at all."""
-    assert ledger.refused == []
+    assert ledger.rejected == []
     for once, upload_id in ledger.documents.items():
         found = uploads.read(f"/documents/{upload_id}")
         assert ledger.sent_documents[once] == (found["user_id"], found["data"])

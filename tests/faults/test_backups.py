@@ -73,7 +73,7 @@ def test_a_server_answers_while_it_is_backed_up(data_dir: Path, tmp_path: Path) 
             sent = len(ledger.documents)
         load.end()
         assert load.broken == []
-        assert ledger.refused == []
+        assert ledger.rejected == []
         assert set(ledger.sent_documents) == set(ledger.documents)
         assert sorted(ledger.sent_attributes) == sorted(ledger.attributes)
     finally:

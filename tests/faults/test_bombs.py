@@ -49,7 +49,7 @@ def test_a_gzip_bomb_is_413_in_the_vendors_envelope(
     assert names == set(answer.json())
 
 
-def test_a_gzip_body_of_countless_members_is_refused(live: LiveServer, key: str) -> None:
+def test_a_gzip_body_of_countless_members_is_rejected(live: LiveServer, key: str) -> None:
     """However sound: to take them all apart would cost far more than to send them."""
     body = b'{"field_name": ["user_id"], "values": [["countless"]]}'
     content = gzip.compress(b" ") * 2000 + gzip.compress(body)

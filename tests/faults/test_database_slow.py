@@ -96,10 +96,10 @@ def test_what_waits_is_bounded_and_the_rest_is_told_at_once(address: str, data_d
             for number in range(SENDERS):
                 connections.append(stack.enter_context(connected(server.url)))
                 connections[-1].sendall(_request(key, number))
-            refused = _answers(connections, SENDERS - MOST_WAITING)
-            assert set(refused) == {503}
+            rejected = _answers(connections, SENDERS - MOST_WAITING)
+            assert set(rejected) == {503}
             grown = _memory(server) - before
-        accepted = _answers_of_the_rest(connections, refused.total())
+        accepted = _answers_of_the_rest(connections, rejected.total())
         assert accepted[200] >= 500
         assert grown < MEMORY_BYTES
         kept = [uploads.starts(f"{number}") for number in (0, 1)]

@@ -1,4 +1,4 @@
-"""A refusal that comes while the body is still on its way reaches its sender."""
+"""A rejection that comes while the body is still on its way reaches its sender."""
 
 import http.client
 import shutil

@@ -13,7 +13,7 @@ from uptake.intake.commit import GroupCommit
 from uptake.intake.erase import Eraser
 from uptake.model.items import Image
 from uptake.model.problems import Kinds, Problem
-from uptake.model.submission import Fault, Refusal, Submission
+from uptake.model.submission import Fault, Rejection, Submission
 from uptake.replay import Actor, replay
 from uptake.settings import Settings
 from uptake.store.base import DEFAULT_PROJECT, Store
@@ -78,8 +78,8 @@ def test_an_upload_leaves_no_image_behind(services: Services) -> None:
 def test_a_rejection_leaves_no_large_body_behind(services: Services) -> None:
     """The body of a rejected item is personal data like an accepted one."""
     _blobs(services).armed = True
-    refusal = Refusal((Fault("no_image", "not an image"),), LARGE, user_id=USER)
-    judged = services.intake.judge(Submission(refusals=(refusal,)), _origin("r1"))
+    rejection = Rejection((Fault("no_image", "not an image"),), LARGE, user_id=USER)
+    judged = services.intake.judge(Submission(rejections=(rejection,)), _origin("r1"))
     assert list(services.blobs.names(""))
     services.commit.submit(judged.entry).result(SECONDS)
     assert list(services.blobs.names("")) == []
@@ -87,10 +87,10 @@ def test_a_rejection_leaves_no_large_body_behind(services: Services) -> None:
 
 def test_a_replay_leaves_no_image_behind(services: Services) -> None:
     """It commits the same way as an upload, and is cleaned up after the same way."""
-    refusal = Refusal(
+    rejection = Rejection(
         (Fault("no_image", "not an image"),), b"no image", user_id=USER, context={"item": "image"}
     )
-    judged = services.intake.judge(Submission(refusals=(refusal,)), _origin("r1"))
+    judged = services.intake.judge(Submission(rejections=(rejection,)), _origin("r1"))
     services.commit.submit(judged.entry).result(SECONDS)
     rejection_id = judged.entry.rejections[0].rejection_id
     _blobs(services).armed = True

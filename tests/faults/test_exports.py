@@ -113,9 +113,9 @@ def test_exports_are_made_a_few_at_a_time(server: LiveServer, client: httpx2.Cli
     with ExitStack() as stack:
         for _ in range(EXPORTS_AT_ONCE):
             stack.enter_context(begun(client))
-        refused = client.get("/uptake/v1/exports/users")
-        assert refused.status_code == 503
-        assert refused.headers["retry-after"] == "1"
+        rejected = client.get("/uptake/v1/exports/users")
+        assert rejected.status_code == 503
+        assert rejected.headers["retry-after"] == "1"
         assert client.get("/uptake/v1/users/42").status_code == 200
     wait_for_a_place(client)
     assert "Traceback" not in server.log
@@ -127,9 +127,9 @@ def test_an_export_that_breaks_off_does_not_look_whole(
     """The connection closes before the end; the log says why, and the next one is served."""
     raw = b'"' + b"x" * 200_000 + b'"'
     with closing(sqlite.open_store(data_dir / "uptake.db")) as store:
-        refused = [rejection(f"r-{number:02}", user_id="42", raw=raw) for number in range(50)]
-        refused.append(rejection("r-last", user_id="42", raw=b"", raw_blob="rejected/large"))
-        store.commit([Entry("default", "r", NOON, rejections=tuple(refused))])
+        rejected = [rejection(f"r-{number:02}", user_id="42", raw=raw) for number in range(50)]
+        rejected.append(rejection("r-last", user_id="42", raw=b"", raw_blob="rejected/large"))
+        store.commit([Entry("default", "r", NOON, rejections=tuple(rejected))])
     shutil.rmtree(data_dir / "blobs")
     with pytest.raises(httpx2.RemoteProtocolError):
         client.get("/uptake/v1/exports/rejections?form=ndjson")
@@ -143,8 +143,8 @@ def test_an_export_that_breaks_off_does_not_look_whole(
 def test_an_export_that_cannot_begin_is_not_begun(client: httpx2.Client, data_dir: Path) -> None:
     """It is answered with 503, as anything else that storage is needed for."""
     with closing(sqlite.open_store(data_dir / "uptake.db")) as store:
-        refused = rejection("r-1", user_id="42", raw=b"", raw_blob="rejected/large")
-        store.commit([Entry("default", "r", NOON, rejections=(refused,))])
+        rejected = rejection("r-1", user_id="42", raw=b"", raw_blob="rejected/large")
+        store.commit([Entry("default", "r", NOON, rejections=(rejected,))])
     shutil.rmtree(data_dir / "blobs")
     for path in ("exports/rejections", "exports/rejections?form=csv&compression=gzip"):
         assert client.get(f"/uptake/v1/{path}").status_code == 503

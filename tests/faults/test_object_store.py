@@ -12,7 +12,7 @@ import pytest
 from contract.pictures import noise
 from uptake.blobs import Blobs, open_blobs
 from uptake.settings import Settings
-from uptake.store.records import KeptRejection
+from uptake.store.records import StoredRejection
 from uptake.testing.live import LiveServer, serving
 from uptake.testing.seaweedfs import SeaweedFS
 from uptake.wiring import open_store
@@ -27,7 +27,7 @@ PLACE = "faults/images"
 
 AT_ONCE = 3.0
 """Seconds within which an answer comes that need not wait for the object store, on a busy machine;
-and one about an object store that refuses connections."""
+and one about an object store that rejects connections."""
 
 HANGING = 12.0
 """Seconds within which one comes that had to wait for it: a request to it may take 8."""
@@ -148,7 +148,7 @@ def test_hanging_it_holds_up_nobody_but_who_needs_it(
     assert uploads.get(path).content == picture(900)
 
 
-def _rejections(server: LiveServer) -> list[KeptRejection]:
+def _rejections(server: LiveServer) -> list[StoredRejection]:
     store = open_store(Settings(data_dir=server.data_dir))
     try:
         return list(store.rejections("default", "", 10))
@@ -156,7 +156,7 @@ def _rejections(server: LiveServer) -> list[KeptRejection]:
         store.close()
 
 
-def test_what_is_refused_while_it_is_down_is_told_and_kept(
+def test_what_is_rejected_while_it_is_down_is_told_and_kept(
     server: LiveServer, uploads: Uploads, seaweedfs: SeaweedFS, bucket: Blobs
 ) -> None:
     """In its row as long as it is no larger than a JSON body may be; else it is 503."""

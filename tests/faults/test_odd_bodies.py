@@ -18,7 +18,7 @@ JSON_LIMIT = 4 * 1024 * 1024
 DOCUMENT = f"/v1/user-data/{DOCUMENT_TYPE}"
 PROFILES = "/v1/user/profiles"
 SAMPLES = "/api/v2.2/samples"
-REFUSED = {DOCUMENT: 422, PROFILES: 400, SAMPLES: 400}
+REJECTED = {DOCUMENT: 422, PROFILES: 400, SAMPLES: 400}
 """What each JSON endpoint answers to a body that it does not take."""
 
 SOUND: dict[str, Any] = {
@@ -83,10 +83,10 @@ MALFORMED: dict[str, Callable[[str], bytes]] = {
 
 @pytest.mark.parametrize("path", SOUND)
 @pytest.mark.parametrize("name", MALFORMED)
-def test_what_is_no_json_is_refused(send: Send, path: str, name: str) -> None:
+def test_what_is_no_json_is_rejected(send: Send, path: str, name: str) -> None:
     """In the vendor's envelope, and the next sound request is taken."""
     answer = send(path, MALFORMED[name](_text(path)))
-    assert REFUSED[path] == answer.status_code, answer.text
+    assert REJECTED[path] == answer.status_code, answer.text
     match path, answer.json():
         case "/api/v2.2/samples", told:
             assert (told["accepted"], told["rejected"]) == (0, 0)
@@ -102,18 +102,18 @@ def test_what_is_no_json_is_refused(send: Send, path: str, name: str) -> None:
 
 
 @pytest.mark.parametrize("path", SOUND)
-def test_every_beginning_of_a_body_is_refused(send: Send, path: str) -> None:
+def test_every_beginning_of_a_body_is_rejected(send: Send, path: str) -> None:
     """Wherever it is cut off."""
     whole = _text(path).encode()
     for end in range(0, len(whole), max(1, len(whole) // 20)):
-        assert REFUSED[path] == send(path, whole[:end]).status_code
+        assert REJECTED[path] == send(path, whole[:end]).status_code
 
 
 @pytest.mark.parametrize("value", ["null", "true", "0", '"text"', "[]", "[{}]", "1e999", "-0"])
 @pytest.mark.parametrize("path", SOUND)
-def test_json_that_is_no_object_is_refused(send: Send, path: str, value: str) -> None:
+def test_json_that_is_no_object_is_rejected(send: Send, path: str, value: str) -> None:
     """Whatever else it is."""
-    assert REFUSED[path] == send(path, value.encode()).status_code
+    assert REJECTED[path] == send(path, value.encode()).status_code
 
 
 @pytest.mark.parametrize(
@@ -121,10 +121,10 @@ def test_json_that_is_no_object_is_refused(send: Send, path: str, value: str) ->
 )
 @pytest.mark.parametrize("path", SOUND)
 def test_numbers_out_of_all_range_are_judged(send: Send, path: str, number: str) -> None:
-    """Refused where the value must be an ordinary number; never a failure of the server."""
+    """Rejected where the value must be an ordinary number; never a failure of the server."""
     text = _text(path).replace('"value": 2', f'"value": {number}').replace('"1"', number)
     answer = send(path, text.replace('{"a": 1}', f'{{"a": {number}}}').encode())
-    assert answer.status_code in {200, 207, REFUSED[path]}
+    assert answer.status_code in {200, 207, REJECTED[path]}
 
 
 def test_a_sample_of_more_than_all_range_is_above_limit(send: Send) -> None:
@@ -165,7 +165,7 @@ NUL_BODIES = {
 
 
 @pytest.mark.parametrize("name", NUL_BODIES)
-def test_a_nul_character_is_refused_where_it_names_something(send: Send, name: str) -> None:
+def test_a_nul_character_is_rejected_where_it_names_something(send: Send, name: str) -> None:
     """Inside of a document it is kept as it was sent."""
     path, body, status = NUL_BODIES[name]
     assert status == send(path, json.dumps(body).encode()).status_code
@@ -191,7 +191,7 @@ def test_a_byte_order_mark_is_skipped(send: Send) -> None:
         assert send(path, mark + text).status_code == 200
         packed = gzip.compress(mark + text)
         assert send(path, packed, **{"Content-Encoding": "gzip"}).status_code == 200
-        assert REFUSED[path] == send(path, mark * 2 + text).status_code
+        assert REJECTED[path] == send(path, mark * 2 + text).status_code
 
 
 def test_a_body_of_the_largest_size_is_judged_and_one_byte_more_is_413(send: Send) -> None:
@@ -265,12 +265,12 @@ def test_the_reason_of_a_body_that_cannot_be_decompressed_names_its_encoding(
     for path in SOUND:
         body = BROKEN[name](pack(_text(path).encode()))
         answer = send(path, body, **{"Content-Encoding": encoding})
-        assert REFUSED[path] == answer.status_code
+        assert REJECTED[path] == answer.status_code
         assert f"The body is not valid {encoding}: " in answer.text
 
 
 def test_schemas_and_documents_of_any_depth_do_not_fail(send: Send) -> None:
-    """Depth that can be read is kept; more than that is refused."""
+    """Depth that can be read is kept; more than that is rejected."""
     for depth in (10, 100, 400, 900, 1100, 5000):
         data = '{"a":' * depth + "1" + "}" * depth
         answer = send(DOCUMENT, f'{{"user": {{"userLabel": "deep"}}, "data": {data}}}'.encode())

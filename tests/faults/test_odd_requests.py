@@ -145,7 +145,7 @@ def test_odd_values_of_other_headers_do_not_matter(url: str, key: str, name: byt
 
 
 def test_an_odd_host_does_not_fail(url: str, key: str) -> None:
-    """The address of an image is told by it, so it may be refused, but not trip anything."""
+    """The address of an image is told by it, so it may be rejected, but not trip anything."""
     for host in (b"\xff\xfe", b"a b", b"[::1", b"x" * 5000, b"", b"a:99999999", b"evil\x80"):
         headers = {b"Host": host} | _headers(key, Content_Length=LENGTH)
         assert exchange(url, request(b"POST", PATH, headers, BODY)).status in {200, 400}
@@ -262,7 +262,7 @@ def test_what_is_no_http_is_ended_at_once(url: str, name: str) -> None:
 def test_requests_one_after_the_other_without_waiting_are_answered_in_order(
     url: str, key: str
 ) -> None:
-    """A refused one in between does not disturb its neighbours."""
+    """A rejected one in between does not disturb its neighbours."""
     keep = {b"Connection": b"keep-alive"}
     good = request(b"POST", PATH, keep | _headers(key, Content_Length=LENGTH), BODY)
     bad = request(b"POST", PATH, keep | _headers("no", Content_Length=LENGTH), BODY)

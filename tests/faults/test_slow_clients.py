@@ -118,7 +118,7 @@ def test_a_slow_body_that_keeps_the_rate_is_read() -> None:
 
 
 def test_a_body_whose_sender_goes_away_is_nobodys() -> None:
-    """It is neither taken nor refused."""
+    """It is neither taken nor rejected."""
 
     async def receive() -> dict[str, str]:
         return {"type": "http.disconnect"}
@@ -144,7 +144,7 @@ def test_a_body_is_read_on_after_an_early_answer_within_bounds(pause: float) -> 
     assert [message["status"] for message in sent] == [401]
 
 
-def test_a_refusal_does_not_wait_for_the_body(live: LiveServer) -> None:
+def test_a_rejection_does_not_wait_for_the_body(live: LiveServer) -> None:
     """A key is judged before the body is read, and its sender is told at once."""
     head = {b"Authorization": b"Bearer nobody", b"Content-Length": b"1000"}
     with connected(live.url) as connection:
@@ -176,7 +176,7 @@ def test_an_answer_to_a_body_that_was_read_waits_for_nothing() -> None:
     assert (received, len(sent)) == (1, 1)
 
 
-def test_a_refused_body_without_end_ends_the_connection(live: LiveServer) -> None:
+def test_a_rejected_body_without_end_ends_the_connection(live: LiveServer) -> None:
     """More than what is thrown away patiently: the sender is told, then cut off."""
     head = {b"Authorization": b"Bearer nobody", b"Content-Length": b"100000000000"}
     part = b"x" * 1_000_000

@@ -49,7 +49,7 @@ def test_stopped_under_mixed_load_it_exits_with_0_and_keeps_what_it_acknowledged
         server.kill()
 
 
-def test_while_it_finishes_what_it_has_begun_it_refuses_what_is_new(data_dir: Path) -> None:
+def test_while_it_finishes_what_it_has_begun_it_rejects_what_is_new(data_dir: Path) -> None:
     """503 on old and on new connections; what was under way is answered with 200 and kept."""
     with serving(data_dir) as server, ExitStack() as stack:
         keys = keys_of(server, BOUND_USER)

@@ -14,7 +14,7 @@ from uptake.formats.gerosense import encode as gerosense
 from uptake.formats.outgoing import (
     AnyWire,
     ProfilesWire,
-    Refused,
+    Rejected,
     SamplesWire,
     Unclear,
     Verdict,
@@ -148,11 +148,11 @@ WHOLE = msgspec.json.encode(
     [
         (200, b'{"accepted":3,"rejected":0,"errors":[]}', Verdict()),
         (200, b"", Verdict()),
-        (207, ONE, Verdict((Refused(1, "above_limit", "no", "value"),))),
+        (207, ONE, Verdict((Rejected(1, "above_limit", "no", "value"),))),
         (207, b"", Verdict(unnamed=True)),
-        (400, WHOLE, Verdict((Refused(None, "blank", "no", "user_id"),))),
-        (400, b" ", Verdict((Refused(None, "", "refused without a reason"),))),
-        (400, b"<p>No", Verdict((Refused(None, "", "<p>No"),))),
+        (400, WHOLE, Verdict((Rejected(None, "blank", "no", "user_id"),))),
+        (400, b" ", Verdict((Rejected(None, "", "refused without a reason"),))),
+        (400, b"<p>No", Verdict((Rejected(None, "", "<p>No"),))),
     ],
 )
 def test_answers_about_samples_are_understood(status: int, body: bytes, verdict: Verdict) -> None:
@@ -177,12 +177,12 @@ def test_answers_that_are_cut_off_or_count_wrongly_mean_nothing(status: int, bod
 
 
 def test_answers_about_attributes_are_understood() -> None:
-    """A reason names a row or none; nothing of a refused request is kept."""
+    """A reason names a row or none; nothing of a rejected request is kept."""
     assert ptengine.read(200, b'{"msg":"Success","timestamp":1}', 2) == Verdict()
     told = b'{"msg":"values[1][0]: the user_id is empty","timestamp":1}'
-    fault = Refused(1, "", "values[1][0]: the user_id is empty")
+    fault = Rejected(1, "", "values[1][0]: the user_id is empty")
     assert ptengine.read(400, told, 2) == Verdict((fault,), kept_others=False)
-    fault = Refused(None, "", "nonsense")
+    fault = Rejected(None, "", "nonsense")
     assert ptengine.read(400, b'{"msg":"nonsense","timestamp":1}', 2) == Verdict(
         (fault,), kept_others=False
     )
@@ -194,7 +194,7 @@ def test_answers_about_documents_are_understood() -> None:
     """An id, every fault with its place, and the type that nobody takes."""
     assert thymia.read(200, b'{"uploadId":"7"}', 1) == Verdict(told="7")
     told = b'{"detail":[{"loc":["body","data","mood"],"msg":"no","type":"maximum"}]}'
-    assert thymia.read(422, told, 1) == Verdict((Refused(0, "maximum", "no", "body.data.mood"),))
+    assert thymia.read(422, told, 1) == Verdict((Rejected(0, "maximum", "no", "body.data.mood"),))
     told = b'{"detail":[{"loc":["path","upload_type"],"msg":"no","type":"unknown_type"}]}'
     assert thymia.read(422, told, 1) == Verdict(halt="the document type is not taken: no")
     with pytest.raises(Unclear):
@@ -215,7 +215,7 @@ def test_answers_about_images_are_understood() -> None:
     }
     told = msgspec.json.encode({"response": {"error": error}})
     assert questionpro.read(400, told, 1) == Verdict(
-        (Refused(0, "BAD_REQUEST", "The file is empty"),)
+        (Rejected(0, "BAD_REQUEST", "The file is empty"),)
     )
     with pytest.raises(Unclear):
         questionpro.read(200, told, 1)

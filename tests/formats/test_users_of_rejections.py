@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from uptake.formats import ENDPOINTS
 from uptake.formats.base import WireRequest
 from uptake.model.shares import MAX_USERS, TIED, divide, join
-from uptake.model.submission import Owners, Refusal
+from uptake.model.submission import Owners, Rejection
 
 BROKEN_TABLE = b'{"field_name":["user_id","a"],"values":[["88","x"],["89",y],["90","z"],["91","w'
 
@@ -164,7 +164,7 @@ def test_more_users_than_a_body_may_be_about() -> None:
     """It is not stored, so nothing of any of them is; reading it ends early."""
     rows = [[str(number), "x"] for number in range(MAX_USERS + 1)]
     body = encoded({"field_name": ["user_id", "a"], "values": rows})
-    (share,) = divide(Refusal((), body, owners=found("ptengine", body)))
+    (share,) = divide(Rejection((), body, owners=found("ptengine", body)))
     assert (share.user_id, share.raw) == ("", b"")
     many = b'{"field_name":["user_id"],"values":[' + b'["88"],' * 100_000
     assert found("ptengine", many).uncounted
@@ -202,7 +202,7 @@ def test_a_table_is_divided_by_user(table: tuple[bytes, list[str]], data: st.Dat
     body, users = table
     owners = found("ptengine", body)
     assert list(owners.user_ids) == list(dict.fromkeys(users))
-    shares = divide(Refusal((), body, owners=owners))
+    shares = divide(Rejection((), body, owners=owners))
     parts = [(share.raw, share.parts) for share in shares]
     assert join(parts) == body
     left = data.draw(st.lists(st.sampled_from(range(len(shares))), min_size=1, unique=True))
@@ -226,7 +226,7 @@ def _owner(row: list[Any], at: int) -> str:
 def test_any_bytes(endpoint: str, body: bytes) -> None:
     """Nothing is raised, and what is divided can be put together again."""
     owners = ENDPOINTS[endpoint].find_users(request(body, bound="7"))
-    shares = divide(Refusal((), body, owners=owners))
+    shares = divide(Rejection((), body, owners=owners))
     assert join([(share.raw, share.parts) for share in shares]) == body
 
 
@@ -239,7 +239,7 @@ def test_a_broken_table_is_put_together_again(
     at = data.draw(st.integers(0, len(body)))
     broken = body[:at] + data.draw(st.sampled_from([b"", b"]", b'"', b"x", b"\xff", b"["]))
     broken += body[at:] if data.draw(st.booleans()) else b""
-    shares = divide(Refusal((), broken, owners=found("ptengine", broken)))
+    shares = divide(Rejection((), broken, owners=found("ptengine", broken)))
     assert join([(share.raw, share.parts) for share in shares]) == broken
 
 
@@ -254,7 +254,7 @@ def test_a_table_that_is_cut_off(cut: int) -> None:
 def test_what_cannot_be_divided_is_tied_to_all_its_users() -> None:
     """It is stored once."""
     body = b'{"user":{"userLabel":"89"},"user":{"userLabel":"88"}}'
-    first, second = divide(Refusal((), body, owners=found("thymia", body)))
+    first, second = divide(Rejection((), body, owners=found("thymia", body)))
     assert (first.user_id, first.raw, first.parts) == ("88", body, TIED)
     assert (second.user_id, second.raw, second.parts) == ("89", b"", TIED)
 
@@ -272,4 +272,4 @@ def test_every_rejection_names_the_users_it_finds() -> None:
         wire = request(body(), "88", bound="88")
         submission = ENDPOINTS[endpoint].decode(wire)
         assert submission.user_ids == {"88"}, endpoint
-        assert msgspec.json.encode(submission.refusals[0].faults)
+        assert msgspec.json.encode(submission.rejections[0].faults)

@@ -46,7 +46,7 @@ def _request(body: bytes, content_type: str = "", user: str = "7") -> WireReques
 
 
 def _decode(form: Format, endpoint: Endpoint, request: WireRequest) -> None:
-    """Decode, and answer what was refused; raises for whatever must not happen."""
+    """Decode, and answer what was rejected; raises for whatever must not happen."""
     started = time.monotonic()
     try:
         submission = endpoint.decode(request)
@@ -56,18 +56,18 @@ def _decode(form: Format, endpoint: Endpoint, request: WireRequest) -> None:
     finally:
         assert time.monotonic() - started < SECONDS
     assert isinstance(submission, Submission)
-    assert submission.items or submission.refusals
-    for refusal in submission.refusals:
-        assert refusal.faults
-        assert all(fault.code and fault.message for fault in refusal.faults)
+    assert submission.items or submission.rejections
+    for rejection in submission.rejections:
+        assert rejection.faults
+        assert all(fault.code and fault.message for fault in rejection.faults)
     if not submission.items:
-        answer = endpoint.reply(Receipt(request.received_at, (), submission.refusals), request)
+        answer = endpoint.reply(Receipt(request.received_at, (), submission.rejections), request)
         assert answer.status in {400, 422}
         assert json.loads(answer.body)
 
 
 def _told(form: Format, problem: Problem, request: WireRequest) -> None:
-    reply = form.refuse(problem, request)
+    reply = form.reject(problem, request)
     assert reply.status == problem.status
     assert json.loads(reply.body)
 
@@ -75,7 +75,7 @@ def _told(form: Format, problem: Problem, request: WireRequest) -> None:
 @pytest.mark.parametrize("name", ENDPOINTS)
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(body=st.binary(max_size=200), content_type=st.sampled_from(["", MULTIPART]))
-def test_any_bytes_are_decoded_or_refused(name: str, body: bytes, content_type: str) -> None:
+def test_any_bytes_are_decoded_or_rejected(name: str, body: bytes, content_type: str) -> None:
     """Nothing but a `Problem` is ever raised."""
     _decode(*ENDPOINTS[name], _request(body, content_type))
 
@@ -83,7 +83,7 @@ def test_any_bytes_are_decoded_or_refused(name: str, body: bytes, content_type: 
 @pytest.mark.parametrize("name", SOUND)
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(value=json_values)
-def test_any_json_is_decoded_or_refused(name: str, value: object) -> None:
+def test_any_json_is_decoded_or_rejected(name: str, value: object) -> None:
     """Also with numbers that are none, and text that is not Unicode."""
     _decode(*ENDPOINTS[name], _request(json.dumps(value).encode()))
 
@@ -91,7 +91,7 @@ def test_any_json_is_decoded_or_refused(name: str, value: object) -> None:
 @pytest.mark.parametrize("name", SOUND)
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(data=st.data())
-def test_mutated_sound_bodies_are_decoded_or_refused(name: str, data: st.DataObject) -> None:
+def test_mutated_sound_bodies_are_decoded_or_rejected(name: str, data: st.DataObject) -> None:
     """A place exchanged, a member missing, some bytes changed."""
     _decode(*ENDPOINTS[name], _request(data.draw(mutated(SOUND[name]))))
 
@@ -108,7 +108,7 @@ def test_mutated_sound_bodies_are_decoded_or_refused(name: str, data: st.DataObj
     ),
     user=st.sampled_from(["7", "-7", "", "x", "٣", "1" * 300, "7\n", "%37"]),
 )
-def test_mutated_forms_are_decoded_or_refused(
+def test_mutated_forms_are_decoded_or_rejected(
     cuts: list[tuple[int, int, bytes]], content_type: str, user: str
 ) -> None:
     """Boundaries, part headers and what they enclose."""
@@ -121,9 +121,9 @@ def test_mutated_forms_are_decoded_or_refused(
 @pytest.mark.parametrize("name", SOUND)
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(data=st.data())
-def test_sound_bodies_are_not_refused(name: str, data: st.DataObject) -> None:
+def test_sound_bodies_are_not_rejected(name: str, data: st.DataObject) -> None:
     """Whatever is as the vendor documents it is taken whole."""
     body = json.dumps(data.draw(SOUND[name])).encode()
     submission = ENDPOINTS[name][1].decode(_request(body))
     assert submission.items
-    assert submission.refusals == ()
+    assert submission.rejections == ()

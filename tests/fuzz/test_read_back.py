@@ -17,7 +17,7 @@ from uptake.formats.base import WireRequest
 from uptake.intake.accept import Intake, Origin
 from uptake.intake.outcome import receipt
 from uptake.intake.schemas import DocumentTypes
-from uptake.model.receipt import KeptDocument, Receipt
+from uptake.model.receipt import Receipt, StoredDocument
 from uptake.reading import samples as sample_reading
 from uptake.reading import users as user_reading
 from uptake.store import sqlite
@@ -72,7 +72,7 @@ def test_a_document_reads_back_as_it_was_sent(store: Store, keep: Keep, body: An
     """The same JSON, about the same user."""
     project, told = keep("thymia", body)
     (kept,) = told.kept
-    assert isinstance(kept, KeptDocument)
+    assert isinstance(kept, StoredDocument)
     found = user_reading.document(store, project, kept.upload_id)
     assert body["data"] == json.loads(bytes(found.data))
     assert (body["user"]["userLabel"], "diary") == (found.user_id, found.type)
@@ -96,7 +96,7 @@ def test_attributes_read_back_as_the_last_row_has_them(store: Store, keep: Keep,
 def test_samples_read_back_once_each(store: Store, keep: Keep, body: Any) -> None:
     """Of those that are the same the last one, with times as they were told."""
     project, told = keep("gerosense-v2.2", body)
-    assert told.refusals == ()
+    assert told.rejections == ()
     expected = {_identity(sample): _shown(sample) for sample in body["data"]}
     page = sample_reading.page(
         store, project, body["user_id"], body["data_type"], cursor=None, limit=1000

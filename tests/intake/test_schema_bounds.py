@@ -1,4 +1,4 @@
-"""Schemas and documents that would take long or much: refused, or checked within a bound."""
+"""Schemas and documents that would take long or much: rejected, or checked within a bound."""
 
 import json
 import time
@@ -19,7 +19,7 @@ from uptake.intake.schemas import (
     compile_schema,
     register,
 )
-from uptake.model.submission import MAX_FAULTS, Fault, Refusal
+from uptake.model.submission import MAX_FAULTS, Fault, Rejection
 from uptake.store.memory import MemoryStore
 
 SELF_REFERRING = json.loads(Path("tests/cases/json/self-referring-schemas.json").read_text())
@@ -112,17 +112,17 @@ def test_schemas_without_a_bound_are_checked_elsewhere(schema: Any, workers: Sch
     ],
     ids=lambda schema: str(schema)[:40],
 )
-def test_schemas_that_cannot_be_used_are_refused(schema: Any, workers: SchemaWorkers) -> None:
+def test_schemas_that_cannot_be_used_are_rejected(schema: Any, workers: SchemaWorkers) -> None:
     """In bounded time, with a message of one line; nothing is ever fetched."""
-    with pytest.raises(InvalidSchema) as refused:
+    with pytest.raises(InvalidSchema) as rejected:
         compiled(schema, workers)
-    assert "\n" not in str(refused.value)
+    assert "\n" not in str(rejected.value)
 
 
 @pytest.mark.parametrize(
     "text", ['{"const": NaN}', '{"examples": [Infinity]}', '{"maximum": 1e999}']
 )
-def test_numbers_that_json_has_not_are_refused_in_a_schema(
+def test_numbers_that_json_has_not_are_rejected_in_a_schema(
     text: str, workers: SchemaWorkers
 ) -> None:
     """Wherever they are in it."""
@@ -165,9 +165,9 @@ def test_a_fault_is_never_large() -> None:
     assert (len(fault.message), len(fault.place)) == (500, 64)
     assert [len(str(part)) for part in fault.place[:2]] == [4, 256]
     assert fault.place[-1] == "..."
-    refusal = Refusal((Fault("a", "b"),) * (MAX_FAULTS + 5), b"")
-    assert len(refusal.faults) == MAX_FAULTS
-    assert refusal.faults[-1].message == "6 more faults are not listed"
+    rejection = Rejection((Fault("a", "b"),) * (MAX_FAULTS + 5), b"")
+    assert len(rejection.faults) == MAX_FAULTS
+    assert rejection.faults[-1].message == "6 more faults are not listed"
 
 
 _values = st.recursive(

@@ -48,7 +48,7 @@ def test_twenty_thousand_devices_are_told_in_their_own_time() -> None:
     assert len(msgspec.json.encode(found)) < ANSWER_BYTES
 
 
-def test_devices_that_take_too_many_bytes_are_refused() -> None:
+def test_devices_that_take_too_many_bytes_are_rejected() -> None:
     """They stand on every page, so no page can be told."""
     store = filled([[one(i, chr(1) * 1_000_000 + str(i)) for i in range(6)]])
     with pytest.raises(TooMuch, match="`from`"):

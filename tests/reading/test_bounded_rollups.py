@@ -64,7 +64,7 @@ def test_long_samples_that_overlap_take_little_memory(
     assert peak < 400 * MEGABYTE
 
 
-def test_an_answer_that_would_be_too_long_is_refused(overlapping: tuple[str, MemoryStore]) -> None:
+def test_an_answer_that_would_be_too_long_is_rejected(overlapping: tuple[str, MemoryStore]) -> None:
     """With what to ask for instead, which is answered."""
     metric, store = overlapping
     question = Question(metric, "hour", explain=True)
@@ -85,7 +85,7 @@ def test_a_name_counts_for_as_much_as_it_takes() -> None:
     assert len(msgspec.json.encode(found)) > 20 * 6 * 100_000
 
 
-def test_too_many_devices_in_too_many_buckets_are_refused_at_once() -> None:
+def test_too_many_devices_in_too_many_buckets_are_rejected_at_once() -> None:
     """Before they are counted; for fewer buckets they are."""
     count = 4000
     store = filled(

@@ -156,7 +156,7 @@ def test_a_user_of_whom_nothing_was_kept_is_unknown() -> None:
 
 
 @given(st.text(min_size=1))
-def test_any_text_is_a_cursor_or_is_refused(cursor: str) -> None:
+def test_any_text_is_a_cursor_or_is_rejected(cursor: str) -> None:
     """Never another error."""
     store = filled([[one("2026-01-31T10:00:00Z", None)]])
     try:

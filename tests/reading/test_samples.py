@@ -168,7 +168,7 @@ BAD_CURSORS = {
 
 
 @pytest.mark.parametrize("cursor", BAD_CURSORS.values(), ids=BAD_CURSORS)
-def test_a_cursor_that_was_never_given_is_refused(cursor: str) -> None:
+def test_a_cursor_that_was_never_given_is_rejected(cursor: str) -> None:
     """Whatever it is: never another error."""
     store = filled([[Told("Watch", None, "2024-02-29T12:00:00Z", None, "count", 7)]])
     with pytest.raises(BadCursor):
@@ -178,7 +178,7 @@ def test_a_cursor_that_was_never_given_is_refused(cursor: str) -> None:
 @given(
     st.text(min_size=1) | st.binary(min_size=1).map(lambda b: base64.urlsafe_b64encode(b).decode())
 )
-def test_any_text_is_a_cursor_or_is_refused(cursor: str) -> None:
+def test_any_text_is_a_cursor_or_is_rejected(cursor: str) -> None:
     """Nothing that can be put into a query does anything else."""
     store = filled([[Told("Watch", None, "2024-02-29T12:00:00Z", None, "count", 7)]])
     try:
@@ -190,7 +190,7 @@ def test_any_text_is_a_cursor_or_is_refused(cursor: str) -> None:
 
 @given(st.tuples(*[st.integers(-(1 << 62), 1 << 62)] * 2, st.text(), st.integers()))
 def test_a_cursor_made_by_hand_leads_to_a_place(place: tuple[int, int, str, int]) -> None:
-    """It shows what comes after that place, or is refused."""
+    """It shows what comes after that place, or is rejected."""
     try:
         cursor = packed(place)
     except OverflowError:

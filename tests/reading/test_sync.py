@@ -165,7 +165,7 @@ def test_a_user_of_whom_nothing_was_kept_is_unknown() -> None:
 
 
 @pytest.mark.parametrize("cursor", ["=", "!!!!", "wcHBwQ", "kwAAAA"])
-def test_a_cursor_that_was_never_given_is_refused(cursor: str) -> None:
+def test_a_cursor_that_was_never_given_is_rejected(cursor: str) -> None:
     """Whatever it is."""
     with pytest.raises(BadCursor):
         sync.page(filled([]), "default", "anna", "steps", cursor=cursor, limit=5)

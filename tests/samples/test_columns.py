@@ -104,13 +104,13 @@ def test_columns_are_equal_when_they_show_the_same(first: list[Told], second: li
     assert (one == other) == (columns.to_bytes(one) == columns.to_bytes(other))
 
 
-def test_a_sample_that_ends_before_it_starts_is_refused() -> None:
+def test_a_sample_that_ends_before_it_starts_is_rejected() -> None:
     """By instant, not by the text."""
     with pytest.raises(ValueError, match="ends before it starts"):
         columns_of([sample(1, "2024-02-29T12:00:00Z", "2024-02-29T12:30:00+01:00")])
 
 
-def test_bytes_of_a_newer_version_are_refused() -> None:
+def test_bytes_of_a_newer_version_are_rejected() -> None:
     """A program that was put back does not read wrong what a newer one wrote."""
     encoded = columns.to_bytes(columns_of([sample()]))
     with pytest.raises(ValueError, match="newer version"):

@@ -82,15 +82,15 @@ several = st.builds(
     st.lists(USERS, min_size=2, unique=True),
     st.booleans(),
 )
-refusals = st.tuples(single) | several
+rejections = st.tuples(single) | several
 entries = st.builds(
-    lambda project, moment, records, refused: Entry(
-        project, unique("request"), moment, tuple(records), tuple(chain(*refused))
+    lambda project, moment, records, rejected: Entry(
+        project, unique("request"), moment, tuple(records), tuple(chain(*rejected))
     ),
     PROJECTS,
     MOMENTS,
     st.lists(records, max_size=4),
-    st.lists(refusals, max_size=2),
+    st.lists(rejections, max_size=2),
 )
 
 
@@ -255,11 +255,11 @@ class BothStores(RuleBasedStateMachine):
     def page(self, project: str, user: str, after: int, limit: int) -> None:
         """Lists from somewhere on."""
         self.both("images", project, user, 1_000_000 + after, limit)
-        refused = self.model.rejections(project, "", 100)
-        for kept in refused[:limit]:
+        rejected = self.model.rejections(project, "", 100)
+        for kept in rejected[:limit]:
             self.both("rejection", project, kept.record.rejection_id)
             self.both("receipts", project, kept.request_id)
-        names = ["", *(kept.record.rejection_id for kept in refused)]
+        names = ["", *(kept.record.rejection_id for kept in rejected)]
         after_name = names[after % len(names)]
         self.both("rejections", project, after_name, limit)
 
@@ -272,7 +272,7 @@ class BothStores(RuleBasedStateMachine):
     @precondition(lambda self: self.changed)
     @invariant()
     def all_users_are_alike(self) -> None:
-        """Users, their batches, documents and images, and the refusals of each project."""
+        """Users, their batches, documents and images, and the rejections of each project."""
         self.changed = False
         for project in ("default", "other"):
             self.both("rejections", project, "", 1000)

@@ -144,7 +144,7 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "url", ["", "nothing", "gopher://host/x", "s3://", "s3:/bucket", "memory:///", "http://host/x"]
 )
-def test_a_url_that_leads_nowhere_is_refused(url: str) -> None:
+def test_a_url_that_leads_nowhere_is_rejected(url: str) -> None:
     """It is told when the server starts, not when the first image comes."""
     with pytest.raises(BlobsUnusable):
         open_blobs(url)

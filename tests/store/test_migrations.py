@@ -1,4 +1,4 @@
-"""A database file is made, brought up to date, or refused with a sentence."""
+"""A database file is made, brought up to date, or rejected with a sentence."""
 
 import multiprocessing
 import os
@@ -83,38 +83,38 @@ def test_a_store_opened_again_is_not_migrated_again(tmp_path: Path) -> None:
             assert expected == store.projects()
 
 
-def test_a_database_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+def test_a_database_of_a_newer_version_is_rejected(tmp_path: Path) -> None:
     """The sentence says what to do, and the file stays as it is."""
     path = tmp_path / "uptake.db"
     sqlite.open_store(path).close()
     with closing(sqlite3.connect(path)) as driver, driver:
         driver.execute("UPDATE alembic_version SET version_num = '9999'")
-    with pytest.raises(StoreUnusable) as refused:
+    with pytest.raises(StoreUnusable) as rejected:
         sqlite.open_store(path)
     expected = f"{path}: the data was written by a newer version of Uptake; use that one"
-    assert expected == str(refused.value)
+    assert expected == str(rejected.value)
     with closing(sqlite3.connect(path)) as driver:
         assert driver.execute("SELECT version_num FROM alembic_version").fetchall() == [("9999",)]
 
 
-def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_no_database_is_rejected(tmp_path: Path) -> None:
     """And it stays as it is."""
     path = tmp_path / "uptake.db"
     path.write_bytes(b"These are my notes.\n" * 1000)
-    with pytest.raises(StoreUnusable, match="file is not a database") as refused:
+    with pytest.raises(StoreUnusable, match="file is not a database") as rejected:
         sqlite.open_store(path)
-    assert str(refused.value).startswith(f"{path}: ")
+    assert str(rejected.value).startswith(f"{path}: ")
     assert path.read_bytes() == b"These are my notes.\n" * 1000
 
 
-def test_a_folder_in_the_place_of_the_file_is_refused(tmp_path: Path) -> None:
+def test_a_folder_in_the_place_of_the_file_is_rejected(tmp_path: Path) -> None:
     """One sentence that names it."""
     (tmp_path / "uptake.db").mkdir()
     with pytest.raises(StoreUnusable, match="^" + str(tmp_path / "uptake.db") + ": [^\n]+$"):
         sqlite.open_store(tmp_path / "uptake.db")
 
 
-def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_there_is_rejected(tmp_path: Path) -> None:
     """It is not made: a mistyped path would begin an empty store."""
     with pytest.raises(StoreUnusable, match="^" + str(tmp_path / "none") + "/uptake.db: [^\n]+$"):
         sqlite.open_store(tmp_path / "none" / "uptake.db")
@@ -122,7 +122,7 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("migrated", [True, False], ids=["kept data", "empty file"])
-def test_a_file_that_cannot_be_written_is_refused(*, migrated: bool) -> None:
+def test_a_file_that_cannot_be_written_is_rejected(*, migrated: bool) -> None:
     """Whether it holds data or not; when it can be written again, it opens."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "uptake.db"

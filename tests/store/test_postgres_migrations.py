@@ -1,4 +1,4 @@
-"""A database on PostgreSQL is made, brought up to date, or refused with a sentence."""
+"""A database on PostgreSQL is made, brought up to date, or rejected with a sentence."""
 
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
@@ -93,17 +93,17 @@ def test_a_store_opened_again_is_not_migrated_again(postgresql: Postgres, databa
             assert expected == store.projects()
 
 
-def test_a_database_of_a_newer_version_is_refused(postgresql: Postgres, database: str) -> None:
+def test_a_database_of_a_newer_version_is_rejected(postgresql: Postgres, database: str) -> None:
     """The sentence says what to do and names the database, but not the password."""
     postgres.open_store(postgresql.url(database)).close()
     postgresql.execute("UPDATE alembic_version SET version_num = '9999'", database)
-    with pytest.raises(StoreUnusable) as refused:
+    with pytest.raises(StoreUnusable) as rejected:
         postgres.open_store(postgresql.url(database))
     expected = (
         f"postgresql://uptake:***@127.0.0.1:{postgresql.port}/{database}: "
         "the data was written by a newer version of Uptake; use that one"
     )
-    assert expected == str(refused.value)
+    assert expected == str(rejected.value)
     assert postgresql.execute("SELECT version_num FROM alembic_version", database) == [("9999",)]
 
 
@@ -123,11 +123,11 @@ def test_a_database_that_cannot_be_opened_is_told_in_a_line(
 ) -> None:
     """Why, and which, without its password."""
     secret = quote(PASSWORD, safe="")
-    with pytest.raises(StoreUnusable, match=reason) as refused:
+    with pytest.raises(StoreUnusable, match=reason) as rejected:
         postgres.open_store(
             address.format(user=f"uptake:{secret}", port=postgresql.port, name=database)
         )
-    told = str(refused.value)
+    told = str(rejected.value)
     assert all(text not in told for text in ("\n", "wrong", secret, PASSWORD))
 
 

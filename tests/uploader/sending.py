@@ -66,8 +66,8 @@ class Sender:
 
     def uploader(self, **options: Any) -> Uploader:
         """An uploader over the ledger in the folder."""
-        ledger, refused = self.folder / "sent.ledger", self.folder / "refused.ndjson"
-        plan = {"ledger": ledger, "refused_file": refused, **options}
+        ledger, rejected = self.folder / "sent.ledger", self.folder / "refused.ndjson"
+        plan = {"ledger": ledger, "refused_file": rejected, **options}
         return Uploader(self.url or self.server.url, self.key, **plan)
 
     def send(self, items: Sequence[Sample], name: str = "samples.ndjson", **options: Any) -> Any:

@@ -28,7 +28,7 @@ def beats(*values: float) -> list[Sample]:
 
 
 def test_each_sample_has_its_outcome(live: LiveServer, key: str, client: Client, user: str) -> None:
-    """Accepted, or refused with the server's reasons."""
+    """Accepted, or rejected with the server's reasons."""
     outcomes = client.send_samples(user, "bpm", beats(58, 400, 61))
     assert [outcome.accepted for outcome in outcomes] == [True, False, True]
     (reason,) = outcomes[1].reasons
@@ -36,7 +36,7 @@ def test_each_sample_has_its_outcome(live: LiveServer, key: str, client: Client,
     assert [one["value"] for one in held(live.url, key, user, "bpm")] == [58, 61]
 
 
-def test_too_few_samples_are_refused_all(client: Client, user: str) -> None:
+def test_too_few_samples_are_rejected_all(client: Client, user: str) -> None:
     """With the one reason."""
     outcomes = client.send_samples(user, "bpm", beats(58, 61))
     assert [(one.accepted, one.reasons[0].code) for one in outcomes] == [(False, "too_few")] * 2
@@ -80,8 +80,8 @@ def test_an_image_has_an_address(client: Client) -> None:
     kept = client.send_image("10001", encoded("PNG", 3, 2), name="a.png")
     assert kept.accepted
     assert kept.told.startswith("http://")
-    refused = client.send_image("ada", encoded("PNG", 3, 2))
-    assert refused.reasons[0].message == "Invalid URL parameters"
+    rejected = client.send_image("ada", encoded("PNG", 3, 2))
+    assert rejected.reasons[0].message == "Invalid URL parameters"
 
 
 def test_a_request_that_is_turned_away_is_an_exception(live: LiveServer, user: str) -> None:

@@ -36,7 +36,7 @@ sources = st.lists(st.lists(samples, max_size=30), max_size=4)
 
 @dataclass
 class Receiver:
-    """Keeps samples by identity, the last received; refuses values that are not positive.
+    """Keeps samples by identity, the last received; rejects values that are not positive.
 
     Attributes:
         held: value by user, metric and start.

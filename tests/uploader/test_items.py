@@ -84,20 +84,20 @@ def test_attributes_that_would_spoil_a_request_are_left_out_and_listed(
     summary = sender.uploader().send_profiles(path)
     assert told(summary) == {"read": 5, "acknowledged": 4, "refused": 1, "requests": 2}
     assert profile(reader, f"{user}-3")["attributes"] == {"n": "3"}
-    (refused,) = lines(sender.folder / "refused.ndjson")
-    assert (refused["user_id"], refused["note"]) == (f"{user}-3", "x" * 129)
-    assert refused["refused"] == {
+    (rejected,) = lines(sender.folder / "refused.ndjson")
+    assert (rejected["user_id"], rejected["note"]) == (f"{user}-3", "x" * 129)
+    assert rejected["refused"] == {
         "file": str(path),
         "line": 4,
         "reasons": [{"message": "note: over 128 characters"}],
     }
-    write(sender.folder / "refused.ndjson", [refused | {"note": "short"}])
+    write(sender.folder / "refused.ndjson", [rejected | {"note": "short"}])
     mended = sender.uploader().send_profiles(sender.folder / "refused.ndjson")
     assert told(mended) == {"read": 1, "acknowledged": 1, "requests": 1}
     assert profile(reader, f"{user}-3")["attributes"] == {"n": "3", "note": "short"}
 
 
-def test_one_row_that_is_refused_does_not_keep_the_others_out(
+def test_one_row_that_is_rejected_does_not_keep_the_others_out(
     sender: Sender, user: str, reader: httpx2.Client
 ) -> None:
     """The endpoint turns away the whole request: the others are sent again without it."""
@@ -106,9 +106,9 @@ def test_one_row_that_is_refused_does_not_keep_the_others_out(
     path = write(sender.folder / "profiles.ndjson", rows)
     summary = sender.uploader().send_profiles(path)
     assert told(summary) == {"read": 6, "acknowledged": 5, "refused": 1, "requests": 2}
-    (refused,) = lines(sender.folder / "refused.ndjson")
-    assert refused["refused"]["line"] == 3
-    assert refused["refused"]["reasons"] == [{"message": "values[0]: over 128 characters"}]
+    (rejected,) = lines(sender.folder / "refused.ndjson")
+    assert rejected["refused"]["line"] == 3
+    assert rejected["refused"]["reasons"] == [{"message": "values[0]: over 128 characters"}]
     assert profile(reader, f"{user}-5")["attributes"] == {"plan": "free"}
     again = sender.uploader().send_profiles(path)
     assert told(again) == {"read": 6, "known": 5, "refused_before": 1}
@@ -130,7 +130,7 @@ def test_documents_arrive_once(
     assert profile(reader, user)["documents"] == 40
 
 
-def test_documents_that_break_their_schema_are_refused_with_every_reason(
+def test_documents_that_break_their_schema_are_rejected_with_every_reason(
     sender: Sender, user: str, live: LiveServer
 ) -> None:
     """And the others are kept."""
@@ -141,14 +141,14 @@ def test_documents_that_break_their_schema_are_refused_with_every_reason(
     path = write(sender.folder / "documents.ndjson", [*items, {"user_id": user, "data": {}}])
     summary = sender.uploader().send_documents(name, path)
     assert told(summary) == {"read": 4, "acknowledged": 2, "refused": 2, "requests": 4}
-    refused = {one["refused"]["line"]: one for one in lines(sender.folder / "refused.ndjson")}
-    assert refused[2]["data"] == {"mood": 9}
-    assert refused[2]["refused"]["reasons"][0]["field"] == "body.data.mood"
-    assert refused[4]["refused"]["reasons"][0]["code"] == "required"
+    rejected = {one["refused"]["line"]: one for one in lines(sender.folder / "refused.ndjson")}
+    assert rejected[2]["data"] == {"mood": 9}
+    assert rejected[2]["refused"]["reasons"][0]["field"] == "body.data.mood"
+    assert rejected[4]["refused"]["reasons"][0]["code"] == "required"
 
 
 def test_a_document_type_that_nobody_knows_stops_the_run(sender: Sender, user: str) -> None:
-    """One line that says so, and nothing is counted as refused."""
+    """One line that says so, and nothing is counted as rejected."""
     path = write(sender.folder / "documents.ndjson", [{"user_id": user, "data": {}}])
     summary = sender.uploader().send_documents(f"no-{user}", path)
     assert "the document type is not taken" in summary.stopped
@@ -176,9 +176,9 @@ def test_images_arrive_once(sender: Sender, reader: httpx2.Client) -> None:
     for user in (ann, ben):
         (image,) = reader.get(f"/uptake/v1/users/{user}/images").json()["images"]
         assert image["sha256"] == hashlib.sha256(picture).hexdigest()
-    refused = {Path(one["path"]).name: one for one in lines(sender.folder / "refused.ndjson")}
-    (reason,) = refused["xavier.png"]["refused"]["reasons"]
+    rejected = {Path(one["path"]).name: one for one in lines(sender.folder / "refused.ndjson")}
+    (reason,) = rejected["xavier.png"]["refused"]["reasons"]
     assert reason["message"].startswith("the user id must be an integer from 1 to")
-    assert refused[f"{ben}-broken.png"]["user_id"] == ben
+    assert rejected[f"{ben}-broken.png"]["user_id"] == ben
     again = sender.uploader().send_images(folder)
     assert told(again) == {"read": 5, "known": 3, "refused_before": 2}

@@ -34,9 +34,9 @@ def test_a_request_is_forwarded_and_its_answer_handed_back(vendors: VendorStub) 
     """As if there were no proxy, also when they are large."""
     with proxying(vendors.url, Chances()) as proxy:
         answer = _send(proxy, LONG)
-        refused = plain.post(proxy.url + PATH, json={}, headers=HEADERS)
+        rejected = plain.post(proxy.url + PATH, json={}, headers=HEADERS)
     assert [answer.status_code, len(answer.json()["uploadId"])] == [200, 36]
-    assert refused.status_code == 422
+    assert rejected.status_code == 422
     assert vendors.kept.documents == {"u": [("survey", {"text": LONG})]}
     assert proxy.counts == {Deed.FORWARD: 2}
 
@@ -169,7 +169,7 @@ def test_each_misdeed_has_its_probability() -> None:
     assert all(count == pytest.approx(1_000, rel=0.15) for count in counts.values())
 
 
-def test_probabilities_over_one_are_refused() -> None:
+def test_probabilities_over_one_are_rejected() -> None:
     """Together they are at most 1."""
     with pytest.raises(ValueError, match="between 0 and 1"):
         Chances.of_all(0.2)
@@ -228,7 +228,7 @@ def test_a_server_connection_that_ended_is_made_anew() -> None:
 
 
 def test_a_chunked_body_goes_through(vendors: VendorStub) -> None:
-    """As it came: this server refuses it with 411."""
+    """As it came: this server rejects it with 411."""
     parts = iter([b"{", b"}"])
     with proxying(vendors.url, Chances()) as proxy:
         assert plain.post(proxy.url + PATH, content=parts, headers=HEADERS).status_code == 411

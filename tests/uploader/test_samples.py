@@ -83,7 +83,7 @@ def test_too_few_wait_and_go_with_the_next(sender: Sender, user: str) -> None:
     assert sender.send([*early, *late]) == {"read": 3, "known": 3}
 
 
-def test_faulty_rows_and_refused_samples_do_not_stop_the_rest(sender: Sender, user: str) -> None:
+def test_faulty_rows_and_rejected_samples_do_not_stop_the_rest(sender: Sender, user: str) -> None:
     """Each is listed with file, line and reason; mended, they are sent from that very list."""
     samples = some(user, 5)
     samples[1]["value"] = 31000
@@ -99,13 +99,13 @@ def test_faulty_rows_and_refused_samples_do_not_stop_the_rest(sender: Sender, us
         "requests": 1,
     }
     assert summary.complete is False
-    refused = lines(Path(summary.refused_file))
-    assert sorted((one["refused"]["file"], one["refused"]["line"]) for one in refused) == [
+    rejected = lines(Path(summary.refused_file))
+    assert sorted((one["refused"]["file"], one["refused"]["line"]) for one in rejected) == [
         (str(path), 2),
         (str(path), 4),
         (str(path), 6),
     ]
-    by_line = {one["refused"]["line"]: one for one in refused}
+    by_line = {one["refused"]["line"]: one for one in rejected}
     assert by_line[2] == {
         **samples[1],
         "refused": {
@@ -136,7 +136,7 @@ def test_faulty_rows_and_refused_samples_do_not_stop_the_rest(sender: Sender, us
     assert [one["value"] for one in sender.held(user)] == [5, 300, 5, 5, 5]
 
 
-def test_what_was_refused_is_not_sent_again_unless_asked(sender: Sender, user: str) -> None:
+def test_what_was_rejected_is_not_sent_again_unless_asked(sender: Sender, user: str) -> None:
     """It is told again, and the run is not complete."""
     samples = [*some(user, 4), sample(user, 9, value=-1)]
     assert sender.send(samples)["refused"] == 1
@@ -147,8 +147,8 @@ def test_what_was_refused_is_not_sent_again_unless_asked(sender: Sender, user: s
     assert (retried["refused"], retried["requests"]) == (1, 1)
 
 
-def test_a_request_of_which_everything_is_refused_is_no_failure(sender: Sender, user: str) -> None:
-    """400 with every sample refused is an answer about samples."""
+def test_a_request_of_which_everything_is_rejected_is_no_failure(sender: Sender, user: str) -> None:
+    """400 with every sample rejected is an answer about samples."""
     summary = sender.send(some(user, 3, value=-1))
     assert summary == {"read": 3, "refused": 3, "requests": 1}
     assert [
@@ -156,13 +156,13 @@ def test_a_request_of_which_everything_is_refused_is_no_failure(sender: Sender, 
     ] == ["not_positive"] * 3
 
 
-def test_times_that_are_none_are_for_the_server_to_refuse(sender: Sender, user: str) -> None:
+def test_times_that_are_none_are_for_the_server_to_reject(sender: Sender, user: str) -> None:
     """They are sent as they stand."""
     samples = [*some(user, 3), sample(user, 5, start_date='yesterday "noon"')]
     assert sender.send(samples) == {"read": 4, "acknowledged": 3, "refused": 1, "requests": 1}
-    (refused,) = lines(sender.folder / "refused.ndjson")
-    assert refused["start_date"] == 'yesterday "noon"'
-    assert refused["refused"]["reasons"][0]["code"] == "not_iso8601"
+    (rejected,) = lines(sender.folder / "refused.ndjson")
+    assert rejected["start_date"] == 'yesterday "noon"'
+    assert rejected["refused"]["reasons"][0]["code"] == "not_iso8601"
 
 
 def test_rows_without_a_user_need_one_to_be_given(sender: Sender, user: str) -> None:

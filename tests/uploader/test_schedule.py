@@ -41,7 +41,7 @@ class Piece:
         """The same."""
         return self.pieces
 
-    def refuse(self, reason: str) -> None:
+    def reject(self, reason: str) -> None:
         """Noted nowhere."""
         assert reason
 

@@ -160,7 +160,7 @@ def test_an_address_is_known_in_one_form(url: str, known: str) -> None:
     "url",
     ["localhost:8000", "ftp://x", "http://", "http://x?apiKey=1", "http://u:p@x", "http://x:port"],
 )
-def test_what_is_no_address_is_refused(url: str) -> None:
+def test_what_is_no_address_is_rejected(url: str) -> None:
     """A key has no place in it."""
     with pytest.raises(WrongAddress):
         destination(url)

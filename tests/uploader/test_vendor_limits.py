@@ -1,4 +1,4 @@
-"""The vendors' stub takes what the documents allow and refuses what breaks a limit of theirs."""
+"""The vendors' stub takes what the documents allow and rejects what breaks a limit of theirs."""
 
 from typing import Any
 
@@ -64,7 +64,7 @@ def test_a_document_is_taken(vendors: VendorStub) -> None:
         ([], [["body"]]),
     ],
 )
-def test_a_document_that_breaks_the_schema_is_refused(
+def test_a_document_that_breaks_the_schema_is_rejected(
     vendors: VendorStub, body: Any, places: list[list[str]]
 ) -> None:
     """422, all problems at once."""
@@ -74,7 +74,7 @@ def test_a_document_that_breaks_the_schema_is_refused(
     assert vendors.kept.documents == {}
 
 
-def test_a_document_of_a_type_not_agreed_is_refused(vendors: VendorStub) -> None:
+def test_a_document_of_a_type_not_agreed_is_rejected(vendors: VendorStub) -> None:
     """The type is agreed with the vendor first."""
     body = {"user": {"userLabel": "u"}, "data": {}}
     headers = {"x-api-key": VENDOR_KEY}
@@ -126,7 +126,7 @@ def test_the_largest_profiles_are_taken(vendors: VendorStub) -> None:
         {"field_name": ["user_id", "a"], "values": [["u", ""]], "more": 1},
     ],
 )
-def test_profiles_that_break_a_limit_are_refused(vendors: VendorStub, body: Any) -> None:
+def test_profiles_that_break_a_limit_are_rejected(vendors: VendorStub, body: Any) -> None:
     """400 with a reason, and nothing is kept."""
     answer = plain.post(vendors.url + PROFILES, json=body, headers=BEARER)
     assert answer.status_code == 400
@@ -163,7 +163,7 @@ def test_an_image_is_taken(vendors: VendorStub) -> None:
         ({"headers": {"Content-Encoding": "gzip"}}, 415, "1000"),
     ],
 )
-def test_an_image_that_breaks_a_rule_is_refused(
+def test_an_image_that_breaks_a_rule_is_rejected(
     vendors: VendorStub, options: dict[str, Any], status: int, number: str
 ) -> None:
     """With the six members of the error."""
@@ -237,7 +237,7 @@ def test_a_faulty_sample_is_left_out(vendors: VendorStub, sample: Any) -> None:
     none = plain.post(vendors.url + SAMPLES, json=_batch(*[sample] * 3), headers=BEARER)
     assert [some.status_code, none.status_code] == [207, 400]
     assert vendors.kept.samples == {"u1": [("steps", STEP)] * 2}
-    assert [refusal.status for refusal in vendors.refusals] == [207, 400]
+    assert [rejection.status for rejection in vendors.rejections] == [207, 400]
 
 
 @pytest.mark.parametrize(
@@ -254,7 +254,7 @@ def test_a_faulty_sample_is_left_out(vendors: VendorStub, sample: Any) -> None:
         [],
     ],
 )
-def test_a_batch_that_breaks_a_rule_is_refused(vendors: VendorStub, body: Any) -> None:
+def test_a_batch_that_breaks_a_rule_is_rejected(vendors: VendorStub, body: Any) -> None:
     """400, nothing is kept."""
     answer = plain.post(vendors.url + SAMPLES, json=body, headers=BEARER)
     assert [answer.status_code, answer.content] == [400, b""]

@@ -66,7 +66,7 @@ def test_a_key_is_asked_for(
     ],
 )
 @pytest.mark.parametrize("content", [b"{", b"", b"\xff{}", b'{"data": NaN}', b"[" * 100_000])
-def test_a_body_that_is_not_json_is_refused(
+def test_a_body_that_is_not_json_is_rejected(
     vendors: VendorStub, path: str, key: str, status: int, content: bytes
 ) -> None:
     """With the status of the vendor's failures."""
@@ -113,7 +113,7 @@ def test_only_post_is_taken(vendors: VendorStub, path: str) -> None:
     assert plain.post(vendors.url + path + "/more", json={}).status_code == 404
 
 
-def test_a_body_without_a_length_is_refused(vendors: VendorStub) -> None:
+def test_a_body_without_a_length_is_rejected(vendors: VendorStub) -> None:
     """411: a chunked body is not read."""
     answer = plain.post(vendors.url + SAMPLES, content=iter([b"{}"]), headers=BEARER)
     assert answer.status_code == 411

@@ -36,7 +36,7 @@ def test_samples_of_several_users_arrive_in_order(vendors: VendorStub, tmp_path:
     for user in "abc":
         mine = [one for one in samples if one["user_id"] == user]
         assert vendors.kept.samples[user] == bare(mine)
-    assert vendors.refusals == []
+    assert vendors.rejections == []
     assert told(uploader(vendors, tmp_path).send_samples(path)) == {"read": 2006, "known": 2006}
 
 
@@ -48,10 +48,10 @@ def test_a_token_sends_for_its_user(vendors: VendorStub, tmp_path: Path) -> None
     assert vendors.kept.samples["ada"] == bare(samples)
 
 
-def test_refused_samples_are_found_though_the_answer_does_not_name_them(
+def test_rejected_samples_are_found_though_the_answer_does_not_name_them(
     vendors: VendorStub, tmp_path: Path
 ) -> None:
-    """207 has no body there: halves are sent until each refused sample stands alone."""
+    """207 has no body there: halves are sent until each rejected sample stands alone."""
     samples = some("a", 500)
     for place in (7, 8, 9, 400):
         samples[place]["value"] = 40_000
@@ -60,13 +60,13 @@ def test_refused_samples_are_found_though_the_answer_does_not_name_them(
     counts = told(summary)
     counts.pop("requests")
     assert counts == {"read": 503, "acknowledged": 496, "refused": 7}
-    refused = sorted(one["refused"]["line"] for one in lines(tmp_path / "refused"))
-    assert refused == [8, 9, 10, 401, 501, 502, 503]
+    rejected = sorted(one["refused"]["line"] for one in lines(tmp_path / "refused"))
+    assert rejected == [8, 9, 10, 401, 501, 502, 503]
     kept = {one["start_date"] for _, one in vendors.kept.samples["a"]}
     assert kept == {one["start_date"] for one in samples[:500] if one["value"] == 5}
 
 
-def test_refused_samples_that_cannot_be_told_apart_are_all_listed(
+def test_rejected_samples_that_cannot_be_told_apart_are_all_listed(
     vendors: VendorStub, tmp_path: Path
 ) -> None:
     """Of three there is no smaller request, and no other sample that is known to be taken."""
@@ -78,14 +78,14 @@ def test_refused_samples_that_cannot_be_told_apart_are_all_listed(
 
 
 def test_attributes_arrive(vendors: VendorStub, tmp_path: Path) -> None:
-    """100 users and 50 fields a request; what the vendor refuses does not hold up the rest."""
+    """100 users and 50 fields a request; what the vendor rejects does not hold up the rest."""
     rows: list[dict[str, Any]] = [
         {"user_id": f"u{i}", **{f"a{k}": str(k) for k in range(60)}} for i in range(120)
     ]
     summary = uploader(vendors, tmp_path).send_profiles(write(tmp_path / "p.ndjson", rows))
     assert told(summary) == {"read": 120, "acknowledged": 120, "requests": 4}
     assert vendors.kept.attributes["u119"] == {f"a{k}": str(k) for k in range(60)}
-    assert vendors.refusals == []
+    assert vendors.rejections == []
 
 
 def test_documents_arrive(vendors: VendorStub, tmp_path: Path) -> None:

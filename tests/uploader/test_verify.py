@@ -75,7 +75,7 @@ def test_what_the_server_has_besides_is_no_gap(sender: Sender, user: str) -> Non
     assert verify(sender, path) == {"users": 1, "expected": 4, "found": 4, "more": 6}
 
 
-def test_refused_samples_are_not_expected(sender: Sender, user: str) -> None:
+def test_rejected_samples_are_not_expected(sender: Sender, user: str) -> None:
     """They are counted apart."""
     samples = [*some(user, 5), sample(user, 9, value=-1)]
     sender.send(samples)

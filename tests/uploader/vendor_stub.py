@@ -14,15 +14,15 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from uploader.vendors import gerosense, ptengine, questionpro, thymia
-from uploader.vendors.desk import Answer, Kept, Known, Refused, Request, Vendor
+from uploader.vendors.desk import Answer, Kept, Known, Rejected, Request, Vendor
 
 VENDORS: tuple[Vendor, ...] = (thymia, ptengine, questionpro, gerosense)
 IDLE_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
-class Refusal:
-    """A request that was refused, or a part of it: where, with what status, and why."""
+class Rejection:
+    """A request that was rejected, or a part of it: where, with what status, and why."""
 
     path: str
     status: int
@@ -42,7 +42,7 @@ class VendorStub:
         statuses: how many answers, by status.
         connections: how many were made.
         most_at_once: the largest number of requests that were under way together.
-        refusals: those refused, whole or in part, in order.
+        rejections: those rejected, whole or in part, in order.
         faults: what went wrong in the stub itself; stays empty.
         open: the connections that there are.
     """
@@ -55,7 +55,7 @@ class VendorStub:
     statuses: Counter[int] = field(default_factory=Counter)
     connections: int = 0
     most_at_once: int = 0
-    refusals: list[Refusal] = field(default_factory=list)
+    rejections: list[Rejection] = field(default_factory=list)
     faults: list[BaseException] = field(default_factory=list)
     open: set[socket.socket] = field(default_factory=set)
     _at_once: int = 0
@@ -67,8 +67,8 @@ class VendorStub:
         answer = self._judged(request)
         with self._lock:
             self.statuses[answer.status] += 1
-            if answer.refused:
-                self.refusals.append(Refusal(request.path, answer.status, answer.refused))
+            if answer.rejected:
+                self.rejections.append(Rejection(request.path, answer.status, answer.rejected))
         return answer
 
     def hang_up(self) -> None:
@@ -80,11 +80,11 @@ class VendorStub:
     def _judged(self, request: Request) -> Answer:
         vendor = next((v for v in VENDORS if request.path.startswith(v.PREFIX)), None)
         if vendor is None:
-            return Answer(404, refused="no vendor has this path")
+            return Answer(404, rejected="no vendor has this path")
         try:
             return vendor.answer(request, self.known, self.kept)
-        except Refused as refused:
-            return replace(vendor.refusal(refused), refused=str(refused))
+        except Rejected as rejected:
+            return replace(vendor.rejection(rejected), rejected=str(rejected))
 
     @contextmanager
     def counted(self, path: str) -> Iterator[None]:

@@ -9,7 +9,7 @@ import msgspec
 from uptake.below import CannotOpen, read_below
 
 FORMAT = 1
-"""The form of the folder; another one is refused."""
+"""The form of the folder; another one is rejected."""
 
 MANIFEST = "manifest.json"
 MAX_MANIFEST = 1024 * 1024

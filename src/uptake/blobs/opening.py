@@ -81,7 +81,7 @@ def _client(environment: Mapping[str, str]) -> Any:
         "connect_timeout": timedelta(seconds=CONNECT_SECONDS),
         "read_timeout": timedelta(seconds=ANSWER_SECONDS),
     }
-    # Without TLS only when the address says so: by default it is refused as a slip.
+    # Without TLS only when the address says so: by default it is rejected as a slip.
     if any(environment.get(name, "").startswith("http://") for name in ENDPOINTS):
         options["allow_http"] = True
     return options

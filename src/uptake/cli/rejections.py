@@ -1,4 +1,4 @@
-"""`uptake rejections`: what was refused, and trying it again."""
+"""`uptake rejections`: what was rejected, and trying it again."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,7 +40,7 @@ AT_ONCE = 20
 """Rejections tried again between two steps of the progress."""
 
 TOLD = 10
-"""Of those that were refused again."""
+"""Of those that were rejected again."""
 
 NO_KEY = ""
 """In the receipts of replays that no key was needed for."""
@@ -90,7 +90,7 @@ def list_rejections(  # noqa: PLR0913, PLR0917 - one parameter an option
     ] = None,
     json: Json = False,
 ) -> None:
-    """List what was refused, in the order of receipt."""
+    """List what was rejected, in the order of receipt."""
     only = _filter(format_, code, key, user, request, from_, to, resolved=resolved)
     with _opened(data_dir, database, blobs, project) as services:
         page = rejections.page(services.store, project, only=only, cursor=cursor, limit=limit)
@@ -122,7 +122,7 @@ def show(  # noqa: PLR0913 - one parameter an option
     *,
     json: Json = False,
 ) -> None:
-    """Show a refused item as it was sent, with every reason."""
+    """Show a rejected item as it was sent, with every reason."""
     with _opened(data_dir, database, blobs, project) as services:
         found = rejections.rejection(services.store, services.blobs, project, rejection_id)
     if json:
@@ -176,9 +176,9 @@ def replay_rejections(  # noqa: PLR0913, PLR0917 - one parameter an option
     all_: Annotated[bool, typer.Option("--all", help="All that were not replayed yet.")] = False,
     json: Json = False,
 ) -> int:
-    """Try again what was refused: one, or all of a filter that were not replayed yet.
+    """Try again what was rejected: one, or all of a filter that were not replayed yet.
 
-    Ends with 1 when any is refused again.
+    Ends with 1 when any is rejected again.
     """
     only = _filter(format_, code, key, user, request, from_, to, resolved=False)
     narrowed = only != RejectionFilter(resolved=False)
@@ -200,7 +200,7 @@ def replay_rejections(  # noqa: PLR0913, PLR0917 - one parameter an option
 
 def _replay_all(services: Services, project: str, only: RejectionFilter, *, json: bool) -> int:
     counts = {"accepted": 0, "refused": 0, "resolved": 0}
-    refused: list[Replayed] = []
+    rejected: list[Replayed] = []
     cursor: str | None = None
     with counting("rejections", None) as advance:
         while True:
@@ -214,18 +214,18 @@ def _replay_all(services: Services, project: str, only: RejectionFilter, *, json
             )
             for told in page.replays:
                 counts[told.outcome] += 1
-                if told.outcome == "refused" and len(refused) < TOLD:
-                    refused.append(told)
+                if told.outcome == "refused" and len(rejected) < TOLD:
+                    rejected.append(told)
             advance(len(page.replays))
             cursor = page.next
             if cursor is None:
                 break
     if json:
-        print_json({**counts, "refusals": refused})
+        print_json({**counts, "refusals": rejected})
     else:
-        say(f"{counts['accepted']:,} accepted, {counts['refused']:,} refused again.")
-        if refused:
-            lines = [(told.rejection_id, _reasons(told.faults)) for told in refused]
+        say(f"{counts['accepted']:,} accepted, {counts['rejected']:,} refused again.")
+        if rejected:
+            lines = [(told.rejection_id, _reasons(told.faults)) for told in rejected]
             print_table(["id", "faults"], lines)
     return 1 if counts["refused"] else 0
 

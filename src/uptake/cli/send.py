@@ -8,7 +8,7 @@ import typer
 from uptake.cli import send_check
 from uptake.cli.printing import Json
 from uptake.cli.send_options import (
-    REFUSED_FILE,
+    REJECTED_FILE,
     As,
     Common,
     Delimiter,
@@ -22,8 +22,8 @@ from uptake.cli.send_options import (
     Metric,
     Parallel,
     Patience,
-    Refused,
-    RetryRefused,
+    Rejected,
+    RetryRejected,
     SkipRows,
     Sources,
     TimeUnit,
@@ -64,11 +64,11 @@ def samples(  # noqa: PLR0913, PLR0917 - one parameter an option
     skip_rows: SkipRows = 0,
     ledger: LedgerFile = None,
     parallel: Parallel = PARALLEL,
-    refused: Refused = REFUSED_FILE,
+    rejected: Rejected = REJECTED_FILE,
     gzip: Gzip = None,
     patience: Patience = PATIENCE,
     *,
-    retry_refused: RetryRefused = False,
+    retry_refused: RetryRejected = False,
     dry_run: DryRun = False,
     json: Json = False,
 ) -> int:
@@ -77,7 +77,7 @@ def samples(  # noqa: PLR0913, PLR0917 - one parameter an option
         user, maps, metric, unit, device, duration, time_unit, delimiter, skip_rows
     )
     common = Common(
-        to, key_file, ledger, parallel, refused, retry_refused, gzip, patience, dry_run, json
+        to, key_file, ledger, parallel, rejected, retry_refused, gzip, patience, dry_run, json
     )
     return send(common, lambda u: u.send_samples(*sources, wire=wire, **options))
 
@@ -93,18 +93,18 @@ def profiles(  # noqa: PLR0913, PLR0917 - one parameter an option
     skip_rows: SkipRows = 0,
     ledger: LedgerFile = None,
     parallel: Parallel = PARALLEL,
-    refused: Refused = REFUSED_FILE,
+    rejected: Rejected = REJECTED_FILE,
     gzip: Gzip = None,
     patience: Patience = PATIENCE,
     *,
-    retry_refused: RetryRefused = False,
+    retry_refused: RetryRejected = False,
     dry_run: DryRun = False,
     json: Json = False,
 ) -> int:
     """Send attributes: CSV, NDJSON or Parquet with user_id and a column for each attribute."""
     options = table_options(user, maps, delimiter, skip_rows)
     common = Common(
-        to, key_file, ledger, parallel, refused, retry_refused, gzip, patience, dry_run, json
+        to, key_file, ledger, parallel, rejected, retry_refused, gzip, patience, dry_run, json
     )
     return send(common, lambda u: u.send_profiles(*sources, **options))
 
@@ -121,18 +121,18 @@ def documents(  # noqa: PLR0913, PLR0917 - one parameter an option
     maps: Map = None,
     ledger: LedgerFile = None,
     parallel: Parallel = PARALLEL,
-    refused: Refused = REFUSED_FILE,
+    rejected: Rejected = REJECTED_FILE,
     gzip: Gzip = None,
     patience: Patience = PATIENCE,
     *,
-    retry_refused: RetryRefused = False,
+    retry_refused: RetryRejected = False,
     dry_run: DryRun = False,
     json: Json = False,
 ) -> int:
     """Send documents of a type: NDJSON, or a folder of JSON files."""
     columns = columns_of(maps)
     common = Common(
-        to, key_file, ledger, parallel, refused, retry_refused, gzip, patience, dry_run, json
+        to, key_file, ledger, parallel, rejected, retry_refused, gzip, patience, dry_run, json
     )
     return send(common, lambda u: u.send_documents(type_name, *sources, user=user, columns=columns))
 
@@ -155,17 +155,17 @@ def images(  # noqa: PLR0913, PLR0917 - one parameter an option
     ] = None,
     ledger: LedgerFile = None,
     parallel: Parallel = PARALLEL,
-    refused: Refused = REFUSED_FILE,
+    rejected: Rejected = REJECTED_FILE,
     gzip: Gzip = None,
     patience: Patience = PATIENCE,
     *,
-    retry_refused: RetryRefused = False,
+    retry_refused: RetryRejected = False,
     dry_run: DryRun = False,
     json: Json = False,
 ) -> int:
     """Send images: a folder of them, or a table of users and paths."""
     options = table_options(user, maps, delimiter, skip_rows)
     common = Common(
-        to, key_file, ledger, parallel, refused, retry_refused, gzip, patience, dry_run, json
+        to, key_file, ledger, parallel, rejected, retry_refused, gzip, patience, dry_run, json
     )
     return send(common, lambda u: u.send_images(*sources, root=root, **options))

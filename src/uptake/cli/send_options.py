@@ -16,7 +16,7 @@ KEY_VARIABLE = "UPTAKE_KEY"
 MAX_KEY_FILE = 64 * 1024
 """Bytes of a file with a key that are read: far more than any key has."""
 
-REFUSED_FILE = Path("uptake-refused.ndjson")
+REJECTED_FILE = Path("uptake-refused.ndjson")
 
 Sources = Annotated[
     list[Path],
@@ -85,10 +85,10 @@ Delimiter = Annotated[
 SkipRows = Annotated[
     int, typer.Option("--skip-rows", min=0, metavar="N", help="Lines of CSV before the header.")
 ]
-Refused = Annotated[
+Rejected = Annotated[
     Path, typer.Option("--refused", help="Where refused items go, with the reasons.")
 ]
-RetryRefused = Annotated[
+RetryRejected = Annotated[
     bool, typer.Option("--retry-refused", help="Send again what was refused before.")
 ]
 Gzip = Annotated[
@@ -115,7 +115,7 @@ class Common:
     key_file: Path | None
     ledger: Path | None
     parallel: int
-    refused: Path
+    rejected: Path
     retry_refused: bool
     gzip: bool | None
     patience: float

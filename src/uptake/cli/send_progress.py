@@ -23,16 +23,16 @@ SETTLED = 2.0
 
 
 def line_of(session: "Session") -> str:
-    """Items, rate, refused and time left in one line."""
+    """Items, rate, rejected and time left in one line."""
     tally, seconds = session.tally, max(session.seconds, 0.001)
     parts = [
         f"{tally.read:,} read",
         f"{tally.acknowledged:,} acknowledged",
         f"{round(tally.acknowledged / seconds):,}/s",
     ]
-    refused = tally.refused + tally.refused_before + tally.unreadable
-    if refused:
-        parts.append(f"{refused:,} refused")
+    rejected = tally.refused + tally.refused_before + tally.unreadable
+    if rejected:
+        parts.append(f"{rejected:,} refused")
     done = part_done(session)
     if seconds > SETTLED and 0 < done < 1:
         parts.append(f"{timedelta(seconds=round(seconds * (1 - done) / done))} left")

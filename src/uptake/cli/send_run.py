@@ -49,7 +49,7 @@ def send(common: Common, work: Callable[["Uploader"], "Summary"]) -> int:
             key,
             ledger=common.ledger,
             parallel=common.parallel,
-            refused_file=common.refused,
+            refused_file=common.rejected,
             compressed=common.gzip,
             patience=common.patience,
             dry_run=common.dry_run,

@@ -129,9 +129,9 @@ def dry_run(  # noqa: PLR0913 - one parameter an option
     *,
     json: Json = False,
 ) -> int:
-    """Say which of the documents that are kept a schema would refuse; nothing is changed.
+    """Say which of the documents that are kept a schema would reject; nothing is changed.
 
-    Ends with 1 when it would refuse any.
+    Ends with 1 when it would reject any.
     """
     check = _compiled(schema, SchemaWorkers())
     with opened(data_dir, database) as store:
@@ -182,7 +182,7 @@ def _show(trial: Trial) -> None:
 def _compiled(path: Path, workers: SchemaWorkers) -> Schema:
     try:
         with path.open(encoding="utf-8-sig") as file:
-            # One character more than a schema may have: then it is refused, whatever follows.
+            # One character more than a schema may have: then it is rejected, whatever follows.
             return compile_schema(file.read(MAX_BYTES + 1), workers)
     except (OSError, UnicodeDecodeError) as error:
         raise Failed(f"--schema {path}: {error}") from error

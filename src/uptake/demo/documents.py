@@ -5,7 +5,7 @@ from dataclasses import replace
 from random import Random
 
 from uptake.demo.people import Person, week
-from uptake.demo.uploads import Keys, Upload, json_body, refused
+from uptake.demo.uploads import Keys, Upload, json_body, rejected
 
 TYPE = "check-in"
 PATH = f"/v1/user-data/{TYPE}"
@@ -59,11 +59,11 @@ def _faulty(person: Person, keys: Keys) -> list[Upload]:
     sound = _body(person, SOUND)
     reused = {"idempotency_key_reused": 1}
     return [
-        *(refused(PATH, headers, body, reasons, status=422) for body, reasons in faulty),
-        refused("/v1/user-data/diary", headers, sound, {"unknown_type": 1}, status=422),
-        refused(PATH, _headers(keys.sender, 0), sound, reused, status=422, later=True),
-        refused(PATH, _headers("no-such-key"), sound, {"unauthorized": 1}, status=401),
-        refused(PATH, _headers(keys.reader), sound, {"forbidden": 1}, status=403),
+        *(rejected(PATH, headers, body, reasons, status=422) for body, reasons in faulty),
+        rejected("/v1/user-data/diary", headers, sound, {"unknown_type": 1}, status=422),
+        rejected(PATH, _headers(keys.sender, 0), sound, reused, status=422, later=True),
+        rejected(PATH, _headers("no-such-key"), sound, {"unauthorized": 1}, status=401),
+        rejected(PATH, _headers(keys.reader), sound, {"forbidden": 1}, status=403),
     ]
 
 

@@ -6,7 +6,7 @@ from random import Random
 
 from uptake.demo import pictures
 from uptake.demo.people import Person
-from uptake.demo.uploads import Expected, Keys, Upload, form, json_body, refused
+from uptake.demo.uploads import Expected, Keys, Upload, form, json_body, rejected
 
 PEOPLE = 24
 """So many of the users have a picture; the first has a photo besides."""
@@ -50,9 +50,9 @@ def _faulty(person: Person, picture: bytes, keys: Keys) -> list[Upload]:
     headers, body = form(picture)
     unknown, reading = path(person.user_id, "no-such-key"), path(person.user_id, keys.reader)
     return [
-        *(refused(address, head, content, {}, status=400) for head, content in forms),
-        refused(address, as_json, told_where, {}, status=400),
-        refused(path("me", keys.sender), headers, body, {}, status=400),
-        refused(unknown, headers, body, {"unauthorized": 1}, status=401),
-        refused(reading, headers, body, {"forbidden": 1}, status=403),
+        *(rejected(address, head, content, {}, status=400) for head, content in forms),
+        rejected(address, as_json, told_where, {}, status=400),
+        rejected(path("me", keys.sender), headers, body, {}, status=400),
+        rejected(unknown, headers, body, {"unauthorized": 1}, status=401),
+        rejected(reading, headers, body, {"forbidden": 1}, status=403),
     ]

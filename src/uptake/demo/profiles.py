@@ -5,7 +5,7 @@ from random import Random
 from typing import Any
 
 from uptake.demo.people import Person
-from uptake.demo.uploads import Expected, Keys, Upload, bearer, json_body, refused
+from uptake.demo.uploads import Expected, Keys, Upload, bearer, json_body, rejected
 
 PATH = "/v1/user/profiles"
 ROWS = 100
@@ -55,7 +55,7 @@ def _faulty(keys: Keys) -> list[Upload]:
     bodies.append((b'{"field_name": ["user_id"', 1))
     sound = json_body({"field_name": names, "values": [["10001", "Nowhere"]]})
     return [
-        *(refused(PATH, headers, body, {}, status=400, items=count) for body, count in bodies),
-        refused(PATH, bearer("no-such-key"), sound, {"unauthorized": 1}, status=401),
-        refused(PATH, bearer(keys.reader), sound, {"forbidden": 1}, status=403),
+        *(rejected(PATH, headers, body, {}, status=400, items=count) for body, count in bodies),
+        rejected(PATH, bearer("no-such-key"), sound, {"unauthorized": 1}, status=401),
+        rejected(PATH, bearer(keys.reader), sound, {"forbidden": 1}, status=403),
     ]

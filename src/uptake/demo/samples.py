@@ -8,7 +8,7 @@ from typing import Any
 from uptake.demo import days
 from uptake.demo.days import Sample
 from uptake.demo.people import Person
-from uptake.demo.uploads import Expected, Keys, Upload, bearer, json_body, refused
+from uptake.demo.uploads import Expected, Keys, Upload, bearer, json_body, rejected
 
 V1_1, V2_2 = "/api/v1.1/samples", "/api/v2.2/samples"
 FAULTY_EVERY = 6
@@ -48,7 +48,7 @@ def server_to_server(
         found.append(_upload(V2_2, keys.sender, "bpm", beats, [], person))
         if i % AGAIN_EVERY == 0:
             found.append(_upload(V2_2, keys.sender, "bpm", beats[-100:], [], person))
-    return [*found, *_refused_whole(people[0], keys)]
+    return [*found, *_rejected_whole(people[0], keys)]
 
 
 def by_the_user(person: Person, keys: Keys, expected: Expected, random: Random) -> list[Upload]:
@@ -63,8 +63,8 @@ def by_the_user(person: Person, keys: Keys, expected: Expected, random: Random) 
     return [
         *found,
         mixed,
-        refused(V1_1, bearer(keys.bound), too_few, {"too_few": 1}, status=400, items=2),
-        refused(V1_1, bearer(keys.sender), too_few, {"forbidden": 1}, status=403, items=2),
+        rejected(V1_1, bearer(keys.bound), too_few, {"too_few": 1}, status=400, items=2),
+        rejected(V1_1, bearer(keys.sender), too_few, {"forbidden": 1}, status=403, items=2),
     ]
 
 
@@ -95,7 +95,7 @@ def _spoil(sample: Sample, fault: dict[str, Any]) -> Sample:
     return {name: value for name, value in (sample | fault).items() if value is not ...}
 
 
-def _refused_whole(person: Person, keys: Keys) -> list[Upload]:
+def _rejected_whole(person: Person, keys: Keys) -> list[Upload]:
     sample = {"device_name": "iPhone", "start_date": "2026-01-31T08:00:00Z", "unit": "count"}
     three = [sample | {"value": value} for value in (10, 20, 30)]
     headers = bearer(keys.sender)
@@ -110,11 +110,11 @@ def _refused_whole(person: Person, keys: Keys) -> list[Upload]:
     for user_id, metric, data, code in faulty:
         body = json_body({"user_id": user_id, "data_type": metric, "data": data})
         times = len(data) if code == "wrong_type" else 1
-        found.append(refused(V2_2, headers, body, {code: times}, status=400, items=len(data)))
+        found.append(rejected(V2_2, headers, body, {code: times}, status=400, items=len(data)))
     other = json_body({"user_id": person.user_id, "data_type": "steps", "data": three})
     return [
         *found,
-        refused(V2_2, headers, b'{"user_id": "10001", ', {"json_invalid": 1}, status=400),
-        refused(V2_2, bearer("no-such-key"), other, {"unauthorized": 1}, status=401, items=3),
-        refused(V2_2, bearer(keys.bound), other, {"forbidden": 1}, status=403, items=3),
+        rejected(V2_2, headers, b'{"user_id": "10001", ', {"json_invalid": 1}, status=400),
+        rejected(V2_2, bearer("no-such-key"), other, {"unauthorized": 1}, status=401, items=3),
+        rejected(V2_2, bearer(keys.bound), other, {"forbidden": 1}, status=403, items=3),
     ]

@@ -28,8 +28,8 @@ class Tally:
 
     Attributes:
         requests: how many were answered.
-        accepted, refused: items, as the answers count them.
-        reasons: of the refusals, in the words of the answers.
+        accepted, rejected: items, as the answers count them.
+        reasons: of the rejections, in the words of the answers.
         seconds: from the first request to the last answer.
         uploads: the document ids that were given, with what was sent for them.
         wrong: what was not answered as expected, a sentence each.
@@ -37,7 +37,7 @@ class Tally:
 
     requests: int = 0
     accepted: int = 0
-    refused: int = 0
+    rejected: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
     uploads: dict[str, Upload] = field(default_factory=dict)
@@ -46,7 +46,7 @@ class Tally:
     @property
     def sent(self) -> int:
         """Items of all requests."""
-        return self.accepted + self.refused
+        return self.accepted + self.rejected
 
 
 async def send_all(client: httpx2.AsyncClient, uploads: Sequence[Upload], step: Step) -> Tally:
@@ -84,7 +84,7 @@ def _count(tally: Tally, upload: Upload, answer: httpx2.Response) -> None:
     reasons = _reasons(answer.status_code, content)
     tally.requests += 1
     tally.accepted += accepted
-    tally.refused += upload.items - accepted
+    tally.rejected += upload.items - accepted
     tally.reasons += reasons
     if "uploadId" in content:
         tally.uploads[content["uploadId"]] = upload
@@ -98,7 +98,7 @@ def _count(tally: Tally, upload: Upload, answer: httpx2.Response) -> None:
 
 
 def _reasons(status: int, content: Any) -> Counter[str]:
-    """Why something was refused: the envelope's codes, or its words where it has none."""
+    """Why something was rejected: the envelope's codes, or its words where it has none."""
     if status in NAMED:
         return Counter([NAMED[status]])
     match content:

@@ -30,9 +30,9 @@ PARTS = " ▏▎▍▌▋▊▉"
 
 
 def print_table(console: Console, tallies: Mapping[str, Tally]) -> None:
-    """A line for each endpoint, and under it why something was refused."""
+    """A line for each endpoint, and under it why something was rejected."""
     heading = (
-        f"{'Vendor':<{INDENT}}{'Path':<34}{'Sent':>7}{'Accepted':>10}{'Refused':>9}{'Time':>8}"
+        f"{'Vendor':<{INDENT}}{'Path':<34}{'Sent':>7}{'Accepted':>10}{'Rejected':>9}{'Time':>8}"
     )
     console.print(Text(heading, style="bold"))
     console.print(Text("─" * len(heading), style="dim"))
@@ -43,7 +43,7 @@ def print_table(console: Console, tallies: Mapping[str, Tally]) -> None:
             line.append(f"{endpoint.path:<34}", style="not bold default")
             line.append(f"{tally.sent:>7,}", style="not bold default")
             line.append(f"{tally.accepted:>10,}", style="green")
-            line.append(f"{tally.refused:>9,}", style="yellow")
+            line.append(f"{tally.rejected:>9,}", style="yellow")
             line.append(f"{tally.seconds:>6.2f} s", style="not bold default")
             console.print(line)
             why = _reasons(tally.reasons, console.width - INDENT)

@@ -31,7 +31,7 @@ class Upload:
         items: how many documents, users, images or samples it holds.
         status: of the answer.
         accepted: how many of the items are taken.
-        reasons: codes of the refusals and how often each; empty where the vendor has no codes.
+        reasons: codes of the rejections and how often each; empty where the vendor has no codes.
         user_id: whom it is about, where that is needed to read it back.
         document: what is read back of it.
         later: to be sent when all others of its endpoint are answered.
@@ -49,12 +49,12 @@ class Upload:
     later: bool = False
 
     @property
-    def refused(self) -> int:
+    def rejected(self) -> int:
         """How many of the items are not taken."""
         return self.items - self.accepted
 
 
-def refused(  # noqa: PLR0913 - a request and what is wrong with it
+def rejected(  # noqa: PLR0913 - a request and what is wrong with it
     path: str,
     headers: Mapping[str, str],
     body: bytes,

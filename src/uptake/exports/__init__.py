@@ -66,7 +66,7 @@ class Question(Struct, frozen=True):
         kind: of what.
         project: whose data it is.
         users: only what is about these; None for all.
-        start, end: only samples that start, documents and refusals that were received, and users
+        start, end: only samples that start, documents and rejections that were received, and users
             that were last seen, at or after the one and before the other: ticks.
         since: a cursor; only what was received after the export that gave it.
         metrics: of samples.

@@ -18,8 +18,8 @@ from uptake.exports.sinks import Sink
 from uptake.model import clock
 from uptake.reading import Unknown
 from uptake.store.base import Items
-from uptake.store.records import KeptImage
-from uptake.store.snapshot import KeptUser, Selection, Snapshot
+from uptake.store.records import StoredImage
+from uptake.store.snapshot import Selection, Snapshot, StoredUser
 
 IMAGES_AT_ONCE = 100
 
@@ -70,7 +70,7 @@ Member = tuple[str, Iterable[bytes]]
 
 
 def _members(
-    snapshot: Snapshot, store: Items, blobs: Blobs, project: str, user: KeptUser
+    snapshot: Snapshot, store: Items, blobs: Blobs, project: str, user: StoredUser
 ) -> Iterator[Member]:
     moment = clock.iso(clock.now())
     yield "README.txt", [README.format(moment=moment).encode()]
@@ -89,20 +89,20 @@ def _members(
     yield "images.ndjson", [msgspec.json.Encoder().encode_lines(listed)]
 
 
-def _profile(user: KeptUser) -> bytes:
+def _profile(user: StoredUser) -> bytes:
     told = msgspec.structs.asdict(user)
     told |= {name: clock.iso(told[name]) for name in ("first_seen", "last_seen")}
     return msgspec.json.format(msgspec.json.encode(told)) + b"\n"
 
 
-def _images(store: Items, project: str, user_id: str) -> Iterator[KeptImage]:
+def _images(store: Items, project: str, user_id: str) -> Iterator[StoredImage]:
     after = 0
     while some := store.images(project, user_id, after, IMAGES_AT_ONCE):
         yield from some
         after = some[-1].image_id
 
 
-def _image(image: KeptImage, file: str | None) -> dict[str, Any]:
+def _image(image: StoredImage, file: str | None) -> dict[str, Any]:
     return {
         "image_id": image.image_id,
         "file": file,

@@ -9,7 +9,7 @@ from uptake.exports.ndjson import JSON_TEXT, row_lines
 from uptake.exports.portions import portions
 from uptake.exports.selecting import selections
 from uptake.exports.tables import Table
-from uptake.store.records import KeptDocument
+from uptake.store.records import StoredDocument
 from uptake.store.snapshot import Snapshot
 
 SCHEMA = pa.schema(
@@ -27,13 +27,13 @@ SCHEMA = pa.schema(
 def documents(snapshot: Snapshot, question: Question) -> Table:
     """All documents that are asked for, by user and id or, with `since`, as received."""
 
-    def found() -> Iterator[KeptDocument]:
+    def found() -> Iterator[StoredDocument]:
         for only in selections(snapshot, question):
             yield from snapshot.documents(question.type_name, only)
 
     return Table(SCHEMA, portions(found(), _row, SCHEMA), row_lines)
 
 
-def _row(kept: KeptDocument) -> tuple[str | int, ...]:
+def _row(kept: StoredDocument) -> tuple[str | int, ...]:
     told = kept.data.decode()
     return kept.upload_id, kept.user_id, kept.type, kept.version, kept.received_at, told

@@ -12,7 +12,7 @@ from uptake.exports.cursors import cursor_of, marks_of
 from uptake.exports.documents import documents
 from uptake.exports.forms import encoded
 from uptake.exports.profiles import profiles, users
-from uptake.exports.refused import rejections
+from uptake.exports.rejections import rejections
 from uptake.exports.samples import ROWS_AT_ONCE, TEXT_ROWS_AT_ONCE, samples
 from uptake.exports.tables import Table
 from uptake.store.base import Items

@@ -14,7 +14,7 @@ from uptake.exports.ndjson import present_lines, row_lines
 from uptake.exports.portions import ROWS_AT_ONCE, portions
 from uptake.exports.selecting import selections
 from uptake.exports.tables import Table
-from uptake.store.snapshot import KeptUser, Snapshot
+from uptake.store.snapshot import Snapshot, StoredUser
 
 CELLS_AT_ONCE = 1 << 18
 """Rows times columns of a batch, where there are many attributes."""
@@ -40,7 +40,7 @@ def profiles(snapshot: Snapshot, question: Question) -> Table:
         + [pa.field(name, pa.string()) for name in listed]
     )
 
-    def row(user: KeptUser) -> tuple[str | None, ...]:
+    def row(user: StoredUser) -> tuple[str | None, ...]:
         return user.user_id, *map(user.attributes.get, listed)
 
     rows = min(ROWS_AT_ONCE, 1 + CELLS_AT_ONCE // len(schema))
@@ -53,6 +53,6 @@ def users(snapshot: Snapshot, question: Question) -> Table:
     return Table(USERS, portions(_users(snapshot, question), row, USERS), row_lines)
 
 
-def _users(snapshot: Snapshot, question: Question) -> Iterator[KeptUser]:
+def _users(snapshot: Snapshot, question: Question) -> Iterator[StoredUser]:
     for only in selections(snapshot, question):
         yield from snapshot.users(only)

@@ -1,11 +1,11 @@
-"""What was refused, decoded again: as a request of its own, or as the item it was."""
+"""What was rejected, decoded again: as a request of its own, or as the item it was."""
 
 from collections.abc import Mapping
 
 from msgspec.structs import replace
 
 from uptake.formats.base import Endpoint, WireRequest, parse
-from uptake.model.submission import Fault, Owners, Refusal, Submission
+from uptake.model.submission import Fault, Owners, Rejection, Submission
 
 PATH, HEADER, BOUND_USER = "path ", "header ", "bound user"
 KEPT_HEADERS = ("content-type", "idempotency-key")
@@ -21,36 +21,36 @@ def context_of(request: WireRequest) -> dict[str, str]:
     return path | kept | bound
 
 
-def decode_again(endpoint: Endpoint, refused: Refusal, request: WireRequest) -> Submission:
-    """The submission of a refused request, or of a refused item where the wire judges each.
+def decode_again(endpoint: Endpoint, rejected: Rejection, request: WireRequest) -> Submission:
+    """The submission of a rejected request, or of a rejected item where the wire judges each.
 
     Args:
         endpoint: that it was sent to.
-        refused: what was refused; its context is that of the item, or `context_of` the request.
+        rejected: what was rejected; its context is that of the item, or `context_of` the request.
         request: what asks for this; all else of the request that it stands for is put in here.
 
     Raises:
         Problem: as the endpoint's own `decode`.
     """
-    if endpoint.decode_item is not None and refused.index is not None:
-        return endpoint.decode_item(refused.raw, refused.user_id, refused.context)
+    if endpoint.decode_item is not None and rejected.index is not None:
+        return endpoint.decode_item(rejected.raw, rejected.user_id, rejected.context)
     return endpoint.decode(
         replace(
             request,
-            path=_named(PATH, refused.context),
-            headers=_named(HEADER, refused.context),
-            body=refused.raw,
-            bound_user=_bound_user(endpoint, refused),
+            path=_named(PATH, rejected.context),
+            headers=_named(HEADER, rejected.context),
+            body=rejected.raw,
+            bound_user=_bound_user(endpoint, rejected),
         )
     )
 
 
-def _bound_user(endpoint: Endpoint, refused: Refusal) -> str | None:
-    """The user that the API key of the refused request was bound to."""
-    if BOUND_USER in refused.context:
-        return refused.context[BOUND_USER]
-    # The context of older refusals lacks it.
-    return refused.user_id if endpoint.user_from_key else None
+def _bound_user(endpoint: Endpoint, rejected: Rejection) -> str | None:
+    """The user that the API key of the rejected request was bound to."""
+    if BOUND_USER in rejected.context:
+        return rejected.context[BOUND_USER]
+    # The context of older rejections lacks it.
+    return rejected.user_id if endpoint.user_from_key else None
 
 
 def object_fault(data: bytes) -> Fault | None:

@@ -1,7 +1,7 @@
 """What a format is: the shape that every vendor's folder fills in.
 
 A format is pure. `decode` turns a request into a submission, `reply` turns the receipt into the
-vendor's answer, `refuse` puts a problem into the vendor's envelope; none of them does I/O, asks
+vendor's answer, `reject` puts a problem into the vendor's envelope; none of them does I/O, asks
 the time or knows the store.
 """
 
@@ -99,8 +99,8 @@ class Endpoint:
             as they can be read; never raises for any bytes whatever.
         reply: the answer to a request that was decoded and judged.
         body_limit: bytes of the body after decompression.
-        decode_item: for wires that judge each item: one of them alone, as `Refusal.raw`, with the
-            user and the `Refusal.context` it had.
+        decode_item: for wires that judge each item: one of them alone, as `Rejection.raw`, with the
+            user and the `Rejection.context` it had.
         user_from_key: the user is the one the key is bound to; an unbound key is forbidden.
         request_type: type that describes the body, for OpenAPI; None for an image upload.
         request_media: media type of the body.
@@ -143,7 +143,7 @@ class Format:
         prefixes: paths below which every address is this vendor's, so that one that does not
             exist is answered in its envelope.
         endpoints: its upload addresses.
-        refuse: a problem in the vendor's envelope.
+        reject: a problem in the vendor's envelope.
         problem_type: type of that envelope, for OpenAPI.
     """
 
@@ -151,7 +151,7 @@ class Format:
     vendor: str
     prefixes: tuple[str, ...]
     endpoints: tuple[Endpoint, ...]
-    refuse: Callable[[Problem, WireRequest], WireReply]
+    reject: Callable[[Problem, WireRequest], WireReply]
     problem_type: Any
 
 

@@ -20,7 +20,7 @@ MAX_TEXT = 1000
 """Characters of each text that is taken from an answer: it is shown, and kept in the ledger."""
 
 
-class Refused(msgspec.Struct, frozen=True):
+class Rejected(msgspec.Struct, frozen=True):
     """One thing that an answer says against an item; longer texts are cut off.
 
     Attributes:
@@ -46,15 +46,15 @@ class Verdict(msgspec.Struct, frozen=True):
     """What an answer says about the items of a request.
 
     Attributes:
-        refused: what is not kept, with reasons; one item may have several.
-        kept_others: whether items that are not refused are kept; False where one bad item makes
+        rejected: what is not kept, with reasons; one item may have several.
+        kept_others: whether items that are not rejected are kept; False where one bad item makes
             the vendor turn away the whole request.
         told: what the vendor calls that which it kept, e.g. an upload's id.
-        unnamed: some items are refused and the answer does not say which.
+        unnamed: some items are rejected and the answer does not say which.
         halt: why there is no sense in sending more like this, for a person.
     """
 
-    refused: tuple[Refused, ...] = ()
+    rejected: tuple[Rejected, ...] = ()
     kept_others: bool = True
     told: str = ""
     unnamed: bool = False

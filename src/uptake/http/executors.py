@@ -48,8 +48,8 @@ class Bounds:
 
     Attributes:
         threads: how much is done at a time.
-        queue: how much waits for a thread at most; what comes beyond is refused with 503.
-        start_seconds: how long it may wait; then it is refused too.
+        queue: how much waits for a thread at most; what comes beyond is rejected with 503.
+        start_seconds: how long it may wait; then it is rejected too.
         run_seconds: after how long it is told to stop; None for what has a bound of its own.
     """
 
@@ -64,7 +64,7 @@ class Shares:
 
     Args:
         running: pieces of work that are done at a time.
-        waiting: pieces of work that may wait for those; what comes beyond is refused with 429.
+        waiting: pieces of work that may wait for those; what comes beyond is rejected with 429.
     """
 
     def __init__(self, running: int, waiting: int) -> None:
@@ -129,7 +129,7 @@ class BoundedExecutor:
         self._queued = 0
         self._tasks: set[asyncio.Task[Any]] = set()
         self._running, self._waiting = RUNNING.labels(name), WAITING.labels(name)
-        self._refused, self._gone, self._expired = (
+        self._rejected, self._gone, self._expired = (
             STOPPED.labels(name, reason) for reason in ("refused", "gone", "expired")
         )
 
@@ -210,10 +210,10 @@ class BoundedExecutor:
                 await held.enter_async_context(of_key)
                 await held.enter_async_context(self._thread())
         except TimeoutError:
-            self._refused.inc()
+            self._rejected.inc()
             raise Problem(Kinds.OVERLOADED) from None
         except Problem:
-            self._refused.inc()
+            self._rejected.inc()
             raise
         job.begun = True
 

@@ -42,7 +42,7 @@ def health_routes(
     )
     async def ready() -> Health:
         """Reads from the store; 503 while it cannot, and once the server is to stop."""
-        stopping.refuse()
+        stopping.reject()
         try:
             await executor.run(services.store.ping)
         except StoreUnavailable as error:

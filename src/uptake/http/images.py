@@ -19,7 +19,7 @@ from uptake.http.ranges import Unsatisfiable, wanted
 from uptake.http.streaming import CutOff, Streamed
 from uptake.model.problems import Kinds, Problem
 from uptake.store.base import StoreUnavailable
-from uptake.store.records import KeptImage
+from uptake.store.records import StoredImage
 from uptake.wiring import Services
 
 MAX_AGE = 86400
@@ -37,7 +37,7 @@ def image_route(services: Services, executors: Executors) -> HTTPRouteHandler:
     """The route of all images, over these services."""
     reading = _Reading(services.blobs, executors.blobs)
 
-    def find(name: str) -> KeptImage:
+    def find(name: str) -> StoredImage:
         try:
             image = services.store.image(name)
         except StoreUnavailable as error:
@@ -91,7 +91,7 @@ class _Reading:
         self._blobs = blobs
         self._executor = executor
 
-    async def first(self, image: KeptImage, start: int, end: int, request_id: str) -> bytes:
+    async def first(self, image: StoredImage, start: int, end: int, request_id: str) -> bytes:
         """The first part, which decides on the status of the answer.
 
         Raises:
@@ -109,7 +109,7 @@ class _Reading:
         return part
 
     async def parts(
-        self, image: KeptImage, start: int, end: int, first: bytes
+        self, image: StoredImage, start: int, end: int, first: bytes
     ) -> AsyncIterator[bytes]:
         """The first part and all others up to the end."""
         part: bytes | None = first
@@ -124,7 +124,7 @@ class _Reading:
                 raise CutOff from error
         raise CutOff
 
-    async def _read(self, image: KeptImage, start: int, end: int) -> bytes | None:
+    async def _read(self, image: StoredImage, start: int, end: int) -> bytes | None:
         end = min(end, start + PART)
         return await self._executor.run(partial(self._blobs.read, image.blob, start, end))
 

@@ -22,7 +22,7 @@ from uptake.intake.accept import Judged
 from uptake.intake.attribute_faults import limit_faults
 from uptake.intake.outcome import receipt
 from uptake.model.problems import Kinds, Problem
-from uptake.model.receipt import KeptSamples, Receipt
+from uptake.model.receipt import Receipt, StoredSamples
 from uptake.store.records import Key
 from uptake.store.written import Written
 from uptake.wiring import Services
@@ -78,7 +78,7 @@ class Ingest:
         """
         sender = Sender(endpoint.name, wire.request_id, wire.received_at)
         try:
-            self.stopping.refuse()
+            self.stopping.reject()
             key, wire = await self._admit(endpoint, wire, query, sender)
             limits.check_headers(wire.headers, endpoint.body_limit)
             with self.bodies.room(key.id, peer_of(request.scope)) as room:
@@ -96,7 +96,7 @@ class Ingest:
             return Answer(endpoint.reply(result, wire), None, result.duplicates)
         except Problem as problem:
             await self.errors.record(sender, problem)
-            return Answer(form.refuse(problem, wire), problem)
+            return Answer(form.reject(problem, wire), problem)
 
     async def _admit(
         self, endpoint: Endpoint, wire: WireRequest, query: bytes, sender: Sender
@@ -125,11 +125,11 @@ class Ingest:
 
 
 def _count(endpoint: Endpoint, result: Receipt) -> None:
-    kept = sum(item.count if isinstance(item, KeptSamples) else 1 for item in result.kept)
+    kept = sum(item.count if isinstance(item, StoredSamples) else 1 for item in result.kept)
     if kept:
         _items(endpoint.name, "accepted").inc(kept)
-    if result.refusals:
-        _items(endpoint.name, "refused").inc(len(result.refusals))
+    if result.rejections:
+        _items(endpoint.name, "refused").inc(len(result.rejections))
 
 
 @cache

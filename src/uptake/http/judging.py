@@ -21,7 +21,7 @@ from uptake.intake.images.pool import ImagePool
 from uptake.intake.schemas import DocumentTypes, KnownType, NotQuick
 from uptake.model.items import Image
 from uptake.model.problems import Kinds, Problem
-from uptake.model.submission import Fault, Submission, refused
+from uptake.model.submission import Fault, Submission, rejected
 from uptake.store.base import StoreUnavailable
 from uptake.store.records import Key
 from uptake.store.written import Written
@@ -71,7 +71,7 @@ class Judging:
         """What becomes of every item of an upload.
 
         Raises:
-            Problem: it is refused as a whole.
+            Problem: it is rejected as a whole.
             ClientGone: there is nobody left to answer.
         """
         if upload.endpoint.request_type is None:
@@ -162,7 +162,7 @@ def _decode(upload: Upload) -> Submission:
     content, fault = upload.bodies.pop()
     if fault:
         code = "unreadable" if upload.endpoint.request_type is None else "json_invalid"
-        submission = refused([Fault(code, fault)], content)
+        submission = rejected([Fault(code, fault)], content)
     else:
         submission = upload.endpoint.decode(replace(upload.wire, body=content))
     permit_users(upload.key, submission.user_ids)
@@ -171,7 +171,7 @@ def _decode(upload: Upload) -> Submission:
 
 def _origin(upload: Upload, submission: Submission) -> Origin:
     wire, key = upload.wire, upload.key
-    context = context_of(wire) if submission.refusals or submission.raw else {}
+    context = context_of(wire) if submission.rejections or submission.raw else {}
     return Origin(
         key.project, key.id, upload.endpoint.name, wire.request_id, wire.received_at, context
     )

@@ -185,7 +185,7 @@ class Handler:
                 headers=_headers(problem),
             )
         url = public_url(request, self._configured_url) + request.scope["path"]
-        reply = form.refuse(problem, WireRequest(request_id, clock.now(), url, ""))
+        reply = form.reject(problem, WireRequest(request_id, clock.now(), url, ""))
         return Response(
             reply.body, status_code=reply.status, media_type=JSON, headers=_headers(problem)
         )

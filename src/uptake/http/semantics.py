@@ -64,8 +64,8 @@ class Semantics:
             await ASGIResponse(status_code=204, headers=allow)(scope, receive, send)
             return
         if not operations.offers(scope["method"]):
-            refused = self._answer(scope, Problem(Kinds.METHOD_NOT_ALLOWED), allow)
-            await refused(scope, receive, sender)
+            rejected = self._answer(scope, Problem(Kinds.METHOD_NOT_ALLOWED), allow)
+            await rejected(scope, receive, sender)
             return
         if is_head:
             # See `is_head`: handlers that stream do not begin what will not be sent.

@@ -55,7 +55,7 @@ class Stopping:
         """Have something called, on the event loop, when the server begins to stop."""
         self._at_begin.append(stop)
 
-    def refuse(self) -> None:
+    def reject(self) -> None:
         """Let nothing new begin.
 
         Raises:

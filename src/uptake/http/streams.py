@@ -76,7 +76,7 @@ class Exports:
         Raises:
             Problem: `OVERLOADED`, or what opening it fails with.
         """
-        self.stopping.refuse()
+        self.stopping.reject()
         if is_head(request.scope):
             headers["Content-Type"] = media_type
             return ASGIResponse(headers=headers, is_head_response=True)

@@ -22,7 +22,7 @@ from uptake.model import ids
 from uptake.model.items import Attributes, Document, Image, Item, SampleBatch
 from uptake.model.problems import Kinds, Problem
 from uptake.model.shares import TIED, Share, divide
-from uptake.model.submission import Fault, Owners, Refusal, Submission, refused
+from uptake.model.submission import Fault, Owners, Rejection, Submission, rejected
 from uptake.samples import columns
 from uptake.store.base import StoreUnavailable
 from uptake.store.records import (
@@ -37,7 +37,7 @@ from uptake.store.records import (
 from uptake.store.written import Written
 
 RAW_IN_ROW = 256 * 1024
-"""Bytes up to which a refused item is kept in its row; larger ones go to the blob store."""
+"""Bytes up to which a rejected item is kept in its row; larger ones go to the blob store."""
 
 RAW_IN_ROW_IN_NEED = 4 * 1024 * 1024
 """Bytes up to which it is, while the blob store cannot be reached: any JSON body, so that what is
@@ -47,7 +47,7 @@ _log = structlog.get_logger()
 
 
 ITEM, IDEMPOTENCY_KEY, TYPE, BOUND_USER = "item", "idempotency key", "type", "bound user"
-"""Of the context of an item that was refused here: its kind, and what a document had besides."""
+"""Of the context of an item that was rejected here: its kind, and what a document had besides."""
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -58,7 +58,7 @@ class Origin(msgspec.Struct, frozen=True):
         format: name of the endpoint.
         request_id: of the request.
         received_at: microseconds since the epoch.
-        context: what must be known to judge the request again, should it be refused as a whole.
+        context: what must be known to judge the request again, should it be rejected as a whole.
         resolves: the rejection that this is the replay of.
     """
 
@@ -76,13 +76,13 @@ class Judged(msgspec.Struct, frozen=True):
 
     Attributes:
         entry: what to write.
-        items, refusals: what to say once it is written.
-        origin, raw, find_users: of the submission, should all of it be refused as it is written.
+        items, rejections: what to say once it is written.
+        origin, raw, find_users: of the submission, should all of it be rejected as it is written.
     """
 
     entry: Entry
     items: tuple[Item, ...]
-    refusals: tuple[Refusal, ...]
+    rejections: tuple[Rejection, ...]
     origin: Origin
     raw: bytes = b""
     find_users: Callable[[bytes], Owners] | None = None
@@ -137,33 +137,33 @@ class Intake:
     def _judge(self, submission: Submission, origin: Origin, means: "_Means") -> Judged:
         records: list[Record] = []
         items: list[Item] = []
-        refusals = [_with_type(refusal, means) for refusal in submission.refusals]
+        rejections = [_with_type(rejection, means) for rejection in submission.rejections]
         for item in submission.items:
             outcome = item if isinstance(item, Attributes) else self._record(item, origin, means)
-            if isinstance(outcome, Refusal):
-                refusals.append(outcome)
+            if isinstance(outcome, Rejection):
+                rejections.append(outcome)
             else:
                 records.append(outcome)
                 # Its bytes are kept by now, and need not wait in memory for the commit.
                 items.append(replace(item, content=b"") if isinstance(item, Image) else item)
-        rejections = tuple(
-            rejection for refusal in refusals for rejection in self.rejections(refusal, origin)
+        stored = tuple(
+            record for rejection in rejections for record in self.rejections(rejection, origin)
         )
         entry = Entry(
             origin.project,
             origin.request_id,
             origin.received_at,
             tuple(records),
-            rejections,
+            stored,
             origin.format,
             origin.key_id,
             origin.resolves,
         )
         raw, find_users = submission.raw, submission.find_users
-        return Judged(entry, tuple(items), tuple(refusals), origin, raw, find_users)
+        return Judged(entry, tuple(items), tuple(rejections), origin, raw, find_users)
 
     def beyond_limits(self, judged: Judged, written: Sequence[Written]) -> Judged:
-        """The refusal of a submission that has `limit_faults`, to commit in its place.
+        """The rejection of a submission that has `limit_faults`, to commit in its place.
 
         Raises:
             Problem: `UNAVAILABLE`, when the blob store is needed for it and cannot be reached.
@@ -172,14 +172,14 @@ class Intake:
             owners = Owners(tuple({record.user_id for record in judged.entry.records}))
         else:
             owners = judged.find_users(judged.raw)
-        return self.judge(refused(limit_faults(written), judged.raw, owners), judged.origin)
+        return self.judge(rejected(limit_faults(written), judged.raw, owners), judged.origin)
 
     def _record(
         self,
         item: SampleBatch | Document | Image,
         origin: Origin,
         means: "_Means",
-    ) -> Record | Refusal:
+    ) -> Record | Rejection:
         match item:
             case SampleBatch():
                 return _batch(item)
@@ -190,12 +190,12 @@ class Intake:
 
     def _document(
         self, item: Document, origin: Origin, means: "_Means"
-    ) -> DocumentRecord | Refusal:
+    ) -> DocumentRecord | Rejection:
         known = means.known(item.type)
         if known is None:
-            return _refusal(item, [_unknown_type(item.type)])
+            return _rejection(item, [_unknown_type(item.type)])
         if known.schema and (faults := means.check(known.schema, item.data)):
-            return _refusal(item, faults)
+            return _rejection(item, faults)
         if item.idempotency_key is None:
             upload_id = ids.time_ordered()
             return DocumentRecord(
@@ -213,12 +213,12 @@ class Intake:
 
     def _image(
         self, item: Image, origin: Origin, clean: Callable[[bytes], CleanImage]
-    ) -> ImageRecord | Refusal:
+    ) -> ImageRecord | Rejection:
         try:
             image = clean(item.content)
         except UnusableImage as error:
             fault = Fault(error.code, error.message)
-            return Refusal((fault,), item.content, user_id=item.user_id, context={ITEM: "image"})
+            return Rejection((fault,), item.content, user_id=item.user_id, context={ITEM: "image"})
         sha256 = hashlib.sha256(image.content).hexdigest()
         unchanged = image.content is item.content
         upload = bytes.fromhex(sha256) if unchanged else hashlib.sha256(item.content).digest()
@@ -237,16 +237,16 @@ class Intake:
             height=image.height,
         )
 
-    def rejections(self, refusal: Refusal, origin: Origin) -> list[RejectionRecord]:
-        """What is stored of a refusal: a record for each user that it is about."""
-        rejection_id, context = ids.time_ordered(), refusal.context
-        if refusal.index is None and ITEM not in context:
+    def rejections(self, rejection: Rejection, origin: Origin) -> list[RejectionRecord]:
+        """What is stored of a rejection: a record for each user that it is about."""
+        rejection_id, context = ids.time_ordered(), rejection.context
+        if rejection.index is None and ITEM not in context:
             context = origin.context
-        if not refusal.user_ids and BOUND_USER in origin.context:
+        if not rejection.user_ids and BOUND_USER in origin.context:
             # An API key that is bound to a user sends nothing about anybody else.
-            refusal = replace(refusal, user_id=origin.context[BOUND_USER])
+            rejection = replace(rejection, user_id=origin.context[BOUND_USER])
         records = []
-        for share in divide(refusal):
+        for share in divide(rejection):
             raw, blob = self._put_aside(share, origin)
             records.append(
                 RejectionRecord(
@@ -254,7 +254,7 @@ class Intake:
                     rejection_id=rejection_id,
                     format=origin.format,
                     key_id=origin.key_id,
-                    position=refusal.index,
+                    position=rejection.index,
                     faults=share.faults,
                     raw=raw,
                     raw_blob=blob,
@@ -289,12 +289,12 @@ class _Means:
     check: Callable[[Schema, bytes], list[Fault]]
 
 
-def _with_type(refusal: Refusal, means: _Means) -> Refusal:
-    """A refused document, with the fault of its type where that is unknown too."""
-    name = refusal.document_type
+def _with_type(rejection: Rejection, means: _Means) -> Rejection:
+    """A rejected document, with the fault of its type where that is unknown too."""
+    name = rejection.document_type
     if name is None or means.known(name) is not None:
-        return refusal
-    return replace(refusal, faults=(_unknown_type(name), *refusal.faults))
+        return rejection
+    return replace(rejection, faults=(_unknown_type(name), *rejection.faults))
 
 
 def _batch(item: SampleBatch) -> BatchRecord:
@@ -323,33 +323,33 @@ def _upload_id(project: str, idempotency_key: str, bound_user: str | None) -> st
     return ids.derived("upload of a bound key", project, bound_user, idempotency_key)
 
 
-def _refusal(item: Document, faults: Sequence[Fault]) -> Refusal:
+def _rejection(item: Document, faults: Sequence[Fault]) -> Rejection:
     context = {ITEM: "document", TYPE: item.type}
     if item.idempotency_key is not None:
         context[IDEMPOTENCY_KEY] = item.idempotency_key
         if item.bound_user is not None:
             context[BOUND_USER] = item.bound_user
-    return Refusal(
+    return Rejection(
         tuple(faults), item.data, user_id=item.user_id, document_type=item.type, context=context
     )
 
 
-def item_again(refusal: Refusal) -> Document | Image | None:
-    """The item that was refused here; None for what a format has refused."""
-    match refusal.context.get(ITEM):
+def item_again(rejection: Rejection) -> Document | Image | None:
+    """The item that was rejected here; None for what a format has rejected."""
+    match rejection.context.get(ITEM):
         case "document":
-            context = refusal.context
+            context = rejection.context
             key, bound_user = context.get(IDEMPOTENCY_KEY), context.get(BOUND_USER)
-            return Document(refusal.user_id, context[TYPE], refusal.raw, key, bound_user)
+            return Document(rejection.user_id, context[TYPE], rejection.raw, key, bound_user)
         case "image":
-            return Image(refusal.user_id, refusal.raw)
+            return Image(rejection.user_id, rejection.raw)
     return None
 
 
-def key_reused(item: Document) -> Refusal:
-    """The refusal of a document whose Idempotency-Key belongs to another."""
+def key_reused(item: Document) -> Rejection:
+    """The rejection of a document whose Idempotency-Key belongs to another."""
     message = "This Idempotency-Key was used with another body"
-    return _refusal(item, [Fault("idempotency_key_reused", message, ("idempotency_key",))])
+    return _rejection(item, [Fault("idempotency_key_reused", message, ("idempotency_key",))])
 
 
 def _content_digest(item: Document) -> bytes:

@@ -9,7 +9,7 @@ from uptake.intake.schemas import Check
 from uptake.model import cancellation
 from uptake.model.submission import Fault
 from uptake.store.base import Items
-from uptake.store.records import KeptDocument
+from uptake.store.records import StoredDocument
 from uptake.store.snapshot import EVERYTHING
 
 EXAMPLES = 10
@@ -26,14 +26,14 @@ START: Place = ("", "")
 
 
 class Reason(msgspec.Struct, frozen=True):
-    """Why a document would be refused: `path` is a JSON Pointer (RFC 6901) into its data."""
+    """Why a document would be rejected: `path` is a JSON Pointer (RFC 6901) into its data."""
 
     path: str
     reason: str
 
 
 class Example(msgspec.Struct, frozen=True):
-    """A document that would be refused; `version` is the one that has accepted it."""
+    """A document that would be rejected; `version` is the one that has accepted it."""
 
     upload_id: str
     user_id: str
@@ -46,7 +46,7 @@ class Trial(msgspec.Struct, frozen=True):
 
     Attributes:
         documents: how many were judged.
-        failing: how many of them would be refused.
+        failing: how many of them would be rejected.
         examples: the first of those.
         next: where to go on; None when all documents were judged.
     """
@@ -89,7 +89,7 @@ def try_schema(  # noqa: PLR0913, PLR0917 - what is tried, on what, from where a
     return Trial(documents, failing, examples, None)
 
 
-def _example(kept: KeptDocument, faults: list[Fault]) -> Example:
+def _example(kept: StoredDocument, faults: list[Fault]) -> Example:
     reasons = [_reason(fault) for fault in faults[:REASONS]]
     return Example(kept.upload_id, kept.user_id, kept.version, reasons)
 

@@ -6,9 +6,9 @@ from msgspec.structs import replace
 
 from uptake.blobs import Blobs
 from uptake.intake.accept import Intake, Origin
-from uptake.model.submission import Owners, refused
+from uptake.model.submission import Owners, rejected
 from uptake.store.base import Store
-from uptake.store.records import KeptRejection
+from uptake.store.records import StoredRejection
 
 AT_ONCE = 50
 """Rejections read at a time, which may have 4 MiB each where blobs were out of reach."""
@@ -39,19 +39,20 @@ def _examine(  # noqa: PLR0913 - what is worked with, and on what
     find_users: FindUsers,
     *,
     project: str,
-    kept: KeptRejection,
+    kept: StoredRejection,
 ) -> None:
     record = kept.record
     blob = record.raw_blob
     raw = record.raw if blob is None else blobs.get(blob) or b""
     owners = find_users(record.format, raw, record.context)
-    (refusal,) = refused(list(record.faults), raw, owners).refusals
+    (rejection,) = rejected(list(record.faults), raw, owners).rejections
     origin = Origin(
         *(project, record.key_id, record.format, kept.request_id, kept.received_at),
         context=record.context,
     )
     records = [
-        replace(one, rejection_id=record.rejection_id) for one in intake.rejections(refusal, origin)
+        replace(one, rejection_id=record.rejection_id)
+        for one in intake.rejections(rejection, origin)
     ]
     store.put_examined(project, kept, records)
     if blob is not None and blob not in {one.raw_blob for one in records}:

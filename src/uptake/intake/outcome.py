@@ -7,11 +7,11 @@ from uptake.model.items import Attributes, Document, SampleBatch
 from uptake.model.problems import Kinds, Problem
 from uptake.model.receipt import (
     Kept,
-    KeptAttributes,
-    KeptDocument,
-    KeptImage,
-    KeptSamples,
     Receipt,
+    StoredAttributes,
+    StoredDocument,
+    StoredImage,
+    StoredSamples,
 )
 from uptake.store.records import DocumentRecord, ImageRecord
 from uptake.store.written import Erased, Written, WrittenDocument, WrittenImage, duplicates_in
@@ -26,22 +26,22 @@ def receipt(judged: Judged, written: Sequence[Written]) -> Receipt:
         Problem: `ERASED`, when nothing is kept because of that.
     """
     kept: list[Kept] = []
-    refusals = list(judged.refusals)
+    rejections = list(judged.rejections)
     for item, record, stands in zip(judged.items, judged.entry.records, written, strict=True):
         if isinstance(stands, Erased):
             continue
         if isinstance(item, Attributes):
-            kept.append(KeptAttributes(item.user_id))
+            kept.append(StoredAttributes(item.user_id))
         elif isinstance(stands, WrittenDocument) and isinstance(record, DocumentRecord):
             if stands.digest == record.digest:
-                kept.append(KeptDocument(record.upload_id, replayed=not stands.new))
+                kept.append(StoredDocument(record.upload_id, replayed=not stands.new))
             elif isinstance(item, Document):
-                refusals.append(key_reused(item))
+                rejections.append(key_reused(item))
         elif isinstance(stands, WrittenImage) and isinstance(record, ImageRecord):
-            kept.append(KeptImage(stands.image_id, stands.name, record.uploaded_bytes))
+            kept.append(StoredImage(stands.image_id, stands.name, record.uploaded_bytes))
         elif isinstance(item, SampleBatch):
-            kept.append(KeptSamples(item.received))
+            kept.append(StoredSamples(item.received))
     if not kept and any(isinstance(stands, Erased) for stands in written):
         raise Problem(Kinds.ERASED)
     duplicates = duplicates_in(judged.entry.records, written)
-    return Receipt(judged.entry.received_at, tuple(kept), tuple(refusals), duplicates)
+    return Receipt(judged.entry.received_at, tuple(kept), tuple(rejections), duplicates)

@@ -86,7 +86,7 @@ Item = Document | Attributes | Image | SampleBatch
 def user_id_fault(user_id: str) -> str | None:
     """Say what keeps a string from being a user id, or None when it can be one.
 
-    A NUL character is refused because PostgreSQL text cannot hold it: an id must mean the
+    A NUL character is rejected because PostgreSQL text cannot hold it: an id must mean the
     same user on every engine.
     """
     if not user_id:

@@ -2,23 +2,23 @@
 
 import msgspec
 
-from uptake.model.submission import Refusal
+from uptake.model.submission import Rejection
 
 
-class KeptDocument(msgspec.Struct, frozen=True):
+class StoredDocument(msgspec.Struct, frozen=True):
     """A document is kept under this id; `replayed` when an earlier upload had already made it."""
 
     upload_id: str
     replayed: bool = False
 
 
-class KeptAttributes(msgspec.Struct, frozen=True, gc=False):
+class StoredAttributes(msgspec.Struct, frozen=True, gc=False):
     """The attributes of this user are kept."""
 
     user_id: str
 
 
-class KeptImage(msgspec.Struct, frozen=True):
+class StoredImage(msgspec.Struct, frozen=True):
     """An image is kept.
 
     Attributes:
@@ -32,13 +32,13 @@ class KeptImage(msgspec.Struct, frozen=True):
     uploaded_bytes: int
 
 
-class KeptSamples(msgspec.Struct, frozen=True):
+class StoredSamples(msgspec.Struct, frozen=True):
     """This many samples of a batch are kept, repeats within the batch included."""
 
     count: int
 
 
-Kept = KeptDocument | KeptAttributes | KeptImage | KeptSamples
+Kept = StoredDocument | StoredAttributes | StoredImage | StoredSamples
 
 
 class Receipt(msgspec.Struct, frozen=True):
@@ -47,7 +47,7 @@ class Receipt(msgspec.Struct, frozen=True):
     Attributes:
         received_at: microseconds since the epoch.
         kept: one for each accepted item, in the order of the submission.
-        refusals: one for each refused item, in order of index.
+        rejections: one for each rejected item, in order of index.
         duplicates: accepted items that changed nothing, because they were stored already. Samples
             are counted one by one: those of a batch that was received before, and those that stand
             more than once in their batch.
@@ -55,5 +55,5 @@ class Receipt(msgspec.Struct, frozen=True):
 
     received_at: int
     kept: tuple[Kept, ...] = ()
-    refusals: tuple[Refusal, ...] = ()
+    rejections: tuple[Rejection, ...] = ()
     duplicates: int = 0

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from uptake.model.submission import Fault, Piece, Refusal
+from uptake.model.submission import Fault, Piece, Rejection
 
 MAX_USERS = 1000
 """Users of a rejected body, each of which becomes a row. Ten times what the widest wire takes in a
@@ -54,13 +54,13 @@ class Share(msgspec.Struct, frozen=True):
     parts: tuple[Part, ...] | None = None
 
 
-def divide(refusal: Refusal) -> tuple[Share, ...]:
-    """The shares of a refusal, one for each user; one for all when it is about no more than one."""
-    owners, raw, faults = refusal.owners, refusal.raw, refusal.faults
+def divide(rejection: Rejection) -> tuple[Share, ...]:
+    """The shares of a rejection: one for each user, or a single one for at most one user."""
+    owners, raw, faults = rejection.owners, rejection.raw, rejection.faults
     if owners.uncounted or len(owners.user_ids) > MAX_USERS:
         return (Share("", b"", faults),)
-    if len(refusal.user_ids) <= 1:
-        return (Share("".join(refusal.user_ids), raw, faults),)
+    if len(rejection.user_ids) <= 1:
+        return (Share("".join(rejection.user_ids), raw, faults),)
     return _split(raw, faults, owners.pieces) or _tied(raw, faults, owners.user_ids)
 
 

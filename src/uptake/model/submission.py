@@ -16,7 +16,7 @@ MAX_PLACE_PART = 256
 longer names."""
 
 MAX_FAULTS = 6000
-"""Faults of one refused item: a table of 100 rows and 50 columns may have one in each cell."""
+"""Faults of one rejected item: a table of 100 rows and 50 columns may have one in each cell."""
 
 CUT = "..."
 """In place of what is left out."""
@@ -106,13 +106,13 @@ class Owners(msgspec.Struct, frozen=True):
 NOBODY = Owners()
 
 
-class Refusal(msgspec.Struct, frozen=True):
+class Rejection(msgspec.Struct, frozen=True):
     """An item that is not accepted, kept with every reason and as it was sent.
 
     Attributes:
         faults: at least one.
         raw: the item's own bytes as they arrived (the body, for a whole request).
-        index: its position in the request; None when the request as a whole is refused.
+        index: its position in the request; None when the request as a whole is rejected.
         user_id: the one user it is about; "" where none can be read, or there are several.
         owners: the users, where a body is about several.
         document_type: the document type that was named, if this is a document.
@@ -139,20 +139,20 @@ class Refusal(msgspec.Struct, frozen=True):
 
 
 class Submission(msgspec.Struct, frozen=True):
-    """A request after decoding: the items to keep and the refusals to remember.
+    """A request after decoding: the items to keep and the rejections to remember.
 
-    A request that is refused as a whole has no items and one refusal without an index.
+    A request that is rejected as a whole has no items and one rejection without an index.
 
     Attributes:
         items: to keep.
-        refusals: to remember.
-        raw: the request's body, where all of it is refused when one item is found to be beyond a
+        rejections: to remember.
+        raw: the request's body, where all of it is rejected when one item is found to be beyond a
             limit only as it is stored.
         find_users: finds the users of that body.
     """
 
     items: tuple[Item, ...] = ()
-    refusals: tuple[Refusal, ...] = ()
+    rejections: tuple[Rejection, ...] = ()
     raw: bytes = b""
     find_users: Callable[[bytes], Owners] | None = None
 
@@ -160,19 +160,19 @@ class Submission(msgspec.Struct, frozen=True):
     def user_ids(self) -> set[str]:
         """Everyone this submission is about."""
         users = {item.user_id for item in self.items}
-        return users.union(*(refusal.user_ids for refusal in self.refusals))
+        return users.union(*(rejection.user_ids for rejection in self.rejections))
 
     @property
     def document_types(self) -> set[str]:
         """The names of document types that must be known to judge it."""
         names = {item.type for item in self.items if isinstance(item, Document)}
-        refused = (refusal.document_type for refusal in self.refusals)
-        return names | {name for name in refused if name is not None}
+        rejected = (rejection.document_type for rejection in self.rejections)
+        return names | {name for name in rejected if name is not None}
 
 
-def refused(faults: list[Fault], raw: bytes, owners: Owners = NOBODY) -> Submission:
+def rejected(faults: list[Fault], raw: bytes, owners: Owners = NOBODY) -> Submission:
     """A submission of which nothing is kept, for these reasons."""
     user_id = owners.user_ids[0] if len(owners.user_ids) == 1 and not owners.uncounted else ""
     if user_id:
         owners = NOBODY
-    return Submission(refusals=(Refusal(tuple(faults), raw, user_id=user_id, owners=owners),))
+    return Submission(rejections=(Rejection(tuple(faults), raw, user_id=user_id, owners=owners),))

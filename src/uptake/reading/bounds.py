@@ -1,4 +1,4 @@
-"""How much may be worked out for one answer; what is beyond it is refused before it is done."""
+"""How much may be worked out for one answer; what is beyond it is rejected before it is done."""
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate, takewhile

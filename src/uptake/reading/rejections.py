@@ -1,4 +1,4 @@
-"""What was refused and why, and what became of every item of a request."""
+"""What was rejected and why, and what became of every item of a request."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,11 +16,11 @@ from uptake.reading import Unknown, Uuid, from_cursor, to_cursor
 from uptake.reading.bounds import page_of
 from uptake.store.base import Items
 from uptake.store.records import (
-    KeptReceipt,
-    KeptRejection,
     ReceiptItem,
     RejectionFilter,
     RejectionRecord,
+    StoredReceipt,
+    StoredRejection,
 )
 
 TOLD_AT_MOST = 1000
@@ -28,7 +28,7 @@ TOLD_AT_MOST = 1000
 
 
 class Rejection(Struct, frozen=True, kw_only=True):
-    """An item, or a whole request, that was refused.
+    """An item, or a whole request, that was rejected.
 
     Attributes:
         rejection_id: its id.
@@ -56,7 +56,7 @@ class Rejection(Struct, frozen=True, kw_only=True):
 
 
 class RawRejection(Rejection, frozen=True, kw_only=True):
-    """A refusal with the item as it was sent.
+    """A rejection with the item as it was sent.
 
     Attributes:
         item: the item, where it is JSON.
@@ -68,7 +68,7 @@ class RawRejection(Rejection, frozen=True, kw_only=True):
 
 
 class RejectionPage(Struct, frozen=True):
-    """Refusals in the order in which they were received."""
+    """Rejections in the order in which they were received."""
 
     rejections: list[Rejection]
     next: str | None
@@ -89,7 +89,7 @@ class Outcomes(Struct, frozen=True, kw_only=True):
         duplicates: how many of them changed nothing, because they were stored already.
         items: the accepted ones, and the `erased` of users who are kept out; neighbours of which
             the same is to be told stand together.
-        rejected: the refused ones.
+        rejected: the rejected ones.
     """
 
     received_at: str
@@ -114,7 +114,7 @@ class Receipts(Struct, frozen=True):
 def page(
     store: Items, project: str, *, only: RejectionFilter, cursor: str | None, limit: int
 ) -> RejectionPage:
-    """Refusals, at most `limit` of them and as many as fit, from a cursor on.
+    """Rejections, at most `limit` of them and as many as fit, from a cursor on.
 
     Raises:
         BadCursor: the cursor was not given by this server.
@@ -153,7 +153,7 @@ def rejection(
     return RawRejection(**view, item=item, raw_base64=raw if item is None else None)
 
 
-def body(blobs: Blobs, kept: KeptRejection) -> bytes:
+def body(blobs: Blobs, kept: StoredRejection) -> bytes:
     """The item as it was sent, without the pieces of users who were erased since.
 
     One user's share of a body that cannot be divided is empty.
@@ -199,10 +199,10 @@ def receipts(store: Items, project: str, request_id: str, status_of: StatusOf) -
     )
 
 
-def _outcomes(store: Items, project: str, receipt: KeptReceipt, status_of: StatusOf) -> Outcomes:
-    refused: list[KeptRejection] = []
-    if receipt.refused is not None:
-        first, last = receipt.refused
+def _outcomes(store: Items, project: str, receipt: StoredReceipt, status_of: StatusOf) -> Outcomes:
+    rejected: list[StoredRejection] = []
+    if receipt.rejected is not None:
+        first, last = receipt.rejected
         only = RejectionFilter(
             request_id=receipt.request_id,
             since=receipt.received_at,
@@ -210,7 +210,7 @@ def _outcomes(store: Items, project: str, receipt: KeptReceipt, status_of: Statu
         )
         # An id cut short stands before the id itself.
         found = store.rejections(project, first[:-1], TOLD_AT_MOST, only)
-        refused = [kept for kept in found if first <= kept.record.rejection_id <= last]
+        rejected = [kept for kept in found if first <= kept.record.rejection_id <= last]
     accepted = sum(item.count for item in receipt.items if item.kind != "erased")
     status, code = receipt.status, receipt.code
     if not status and not accepted and any(item.kind == "erased" for item in receipt.items):
@@ -220,12 +220,12 @@ def _outcomes(store: Items, project: str, receipt: KeptReceipt, status_of: Statu
         format=receipt.format,
         key_id=receipt.key_id,
         user_id=receipt.user_id or None,
-        status=status or status_of(receipt.format, accepted, int(receipt.refused is not None)),
+        status=status or status_of(receipt.format, accepted, int(receipt.rejected is not None)),
         code=code or None,
         accepted=accepted,
         duplicates=receipt.duplicates,
         items=[_told(item) for item in receipt.items],
-        rejected=[_view(kept) for kept in refused],
+        rejected=[_view(kept) for kept in rejected],
     )
 
 
@@ -238,7 +238,7 @@ def _told(item: ReceiptItem) -> dict[str, Any]:
     return told
 
 
-def _view(kept: KeptRejection) -> Rejection:
+def _view(kept: StoredRejection) -> Rejection:
     record, user_ids = kept.record, kept.user_ids
     return Rejection(
         rejection_id=record.rejection_id,

@@ -185,7 +185,7 @@ def rows(
 
 
 def _require_fewer(pieces: int, buckets: int, stretch: Stretch) -> None:
-    """Refuse what will not be less when it is worked out in parts."""
+    """Reject what will not be less when it is worked out in parts."""
     if buckets == 1:
         raise TooMuch(
             f"One bucket has {pieces} parts of samples: ask for shorter buckets, or a device"

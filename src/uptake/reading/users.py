@@ -7,7 +7,7 @@ from uptake.model.items import Metric
 from uptake.reading import ImageId, Unknown, from_cursor, to_cursor
 from uptake.reading.samples import Summary, summaries
 from uptake.store.base import Items
-from uptake.store.records import KeptImage
+from uptake.store.records import StoredImage
 
 
 class Profile(Struct, frozen=True):
@@ -114,7 +114,7 @@ def images(  # noqa: PLR0913 - what can be asked for
     return ImagePage(views, to_cursor(shown[-1].image_id) if more else None)
 
 
-def _view(image: KeptImage, base_url: str) -> ImageView:
+def _view(image: StoredImage, base_url: str) -> ImageView:
     return ImageView(
         image.image_id,
         base_url + image.name,

@@ -1,1 +1,1 @@
-"""Where accepted items, refusals, projects and keys are kept: the port and its back ends."""
+"""Where accepted items, rejections, projects and keys are kept: the port and its back ends."""

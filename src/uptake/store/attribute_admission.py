@@ -6,8 +6,8 @@ limits is the group written again, and then the uploads about that user are deci
 other. The users are remembered, so that the next group is not written twice.
 
 The decision takes no lock, which would be taken in another order than that in which groups lock
-their users. It holds all the same: names never go, so what is refused is refused rightly, and what
-is let in is checked once more as it is merged, when the user's row is locked.
+their users. The decision still holds: names are never removed, so every rejection is right, and
+what is admitted is checked again as it is merged, when the user's row is locked.
 """
 
 from collections.abc import Collection
@@ -50,19 +50,19 @@ class Admission(msgspec.Struct, frozen=True):
     """What was found.
 
     Attributes:
-        refused: by the number of its entry, what stands for each record of an upload of which
+        rejected: by the number of its entry, what stands for each record of an upload of which
             nothing is stored.
         unchanged: number of the entry and place in it of records that change nothing.
         examined: the users that were looked at.
     """
 
-    refused: dict[int, tuple[Written, ...]] = {}
+    rejected: dict[int, tuple[Written, ...]] = {}
     unchanged: frozenset[tuple[int, int]] = frozenset()
     examined: frozenset[Owner] = frozenset()
 
 
 EVERYTHING = Admission()
-"""No upload is refused, and no user was looked at."""
+"""No upload is rejected, and no user was looked at."""
 
 
 def examine(
@@ -87,18 +87,18 @@ def examine(
         (row["project_id"], row["user_id"]): told.profile(row).mapping()
         for row in stored_rows(connection, told, owners)
     }
-    refused: dict[int, tuple[Written, ...]] = {}
+    rejected: dict[int, tuple[Written, ...]] = {}
     unchanged: set[tuple[int, int]] = set()
     for number, entry in enumerate(entries):
         after, over, same = _applied(entry, states, owners, erased)
         if over:
-            refused[number] = tuple(
+            rejected[number] = tuple(
                 over.get(place, NotStored()) for place in range(len(entry.records))
             )
         else:
             states |= after
             unchanged |= {(number, place) for place in same}
-    return Admission(refused, frozenset(unchanged), frozenset(owners))
+    return Admission(rejected, frozenset(unchanged), frozenset(owners))
 
 
 def _applied(

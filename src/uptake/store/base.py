@@ -13,15 +13,15 @@ from uptake.model.items import Metric
 from uptake.store.records import (
     DocumentType,
     Entry,
-    KeptDocument,
-    KeptImage,
-    KeptReceipt,
-    KeptRejection,
     Key,
     Rate,
     RejectionFilter,
     RejectionRecord,
     Span,
+    StoredDocument,
+    StoredImage,
+    StoredReceipt,
+    StoredRejection,
     TypeVersion,
     User,
     VersionStock,
@@ -96,22 +96,22 @@ class Items(Protocol):
         """Columns of the batches with samples that may start in [start, end], as received."""
         ...
 
-    def document(self, project: str, upload_id: str) -> KeptDocument | None:
+    def document(self, project: str, upload_id: str) -> StoredDocument | None:
         """The document that was given this id."""
         ...
 
-    def images(self, project: str, user_id: str, after: int, limit: int) -> list[KeptImage]:
+    def images(self, project: str, user_id: str, after: int, limit: int) -> list[StoredImage]:
         """A user's images with a number above `after`, in order of number."""
         ...
 
-    def image(self, name: str) -> KeptImage | None:
+    def image(self, name: str) -> StoredImage | None:
         """The image with this name, of any project."""
         ...
 
     def rejections(
         self, project: str, after: str, limit: int, only: RejectionFilter = ALL_REJECTIONS
-    ) -> list[KeptRejection]:
-        """A project's refusals with an id above `after`, in order of id, which is that of time."""
+    ) -> list[StoredRejection]:
+        """A project's rejections with an id above `after`, ordered by id, that is, by time."""
         ...
 
     def profiles(self, project: str, after: str, limit: int) -> list[Profiles]:
@@ -161,18 +161,18 @@ class Items(Protocol):
         """
         ...
 
-    def unexamined(self, project: str, limit: int) -> list[KeptRejection]:
+    def unexamined(self, project: str, limit: int) -> list[StoredRejection]:
         """Rejections of an earlier version, whose users have not been looked for."""
         ...
 
     def put_examined(
-        self, project: str, kept: KeptRejection, records: Sequence[RejectionRecord]
+        self, project: str, kept: StoredRejection, records: Sequence[RejectionRecord]
     ) -> None:
         """Store such a rejection under the users that were found, those erased left out."""
         ...
 
-    def rejection(self, project: str, rejection_id: str) -> KeptRejection | None:
-        """The refusal with this id."""
+    def rejection(self, project: str, rejection_id: str) -> StoredRejection | None:
+        """The rejection with this id."""
         ...
 
     def erase(self, project: str, user_id: str, erasure_id: str, moment: int) -> Erasure:
@@ -228,7 +228,7 @@ class Items(Protocol):
         """Take a user's tombstone away; False when there is none."""
         ...
 
-    def receipts(self, project: str, request_id: str) -> list[KeptReceipt]:
+    def receipts(self, project: str, request_id: str) -> list[StoredReceipt]:
         """The latest receipts of requests with this id, at most `MAX_RECEIPTS`, oldest first."""
         ...
 

@@ -7,7 +7,7 @@ from sqlalchemy import select, update
 from uptake.store import tables as t
 from uptake.store.database import delete_all
 from uptake.store.erasing import Erasing, Tombstones
-from uptake.store.records import Entry, KeptRejection, RejectionRecord
+from uptake.store.records import Entry, RejectionRecord, StoredRejection
 from uptake.store.sql_snapshot import rejection_of
 from uptake.store.writes import Group, Statements
 
@@ -21,7 +21,7 @@ class Examining(Erasing):
     _statements: Statements
     _tombstones: Tombstones
 
-    def unexamined(self, project: str, limit: int) -> list[KeptRejection]:
+    def unexamined(self, project: str, limit: int) -> list[StoredRejection]:
         """See `Items.unexamined`."""
         query = select(t.rejections).filter_by(project_id=project, user_id="", parts=UNEXAMINED)
         with self.reading() as connection:
@@ -29,7 +29,7 @@ class Examining(Erasing):
         return [rejection_of(dict(row)) for row in rows]
 
     def put_examined(
-        self, project: str, kept: KeptRejection, records: Sequence[RejectionRecord]
+        self, project: str, kept: StoredRejection, records: Sequence[RejectionRecord]
     ) -> None:
         """See `Items.put_examined`."""
         c, statements = t.rejections.c, self._statements

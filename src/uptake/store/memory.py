@@ -24,11 +24,11 @@ from uptake.store.records import (
     DocumentRecord,
     Entry,
     ImageRecord,
-    KeptDocument,
-    KeptImage,
-    KeptReceipt,
     Record,
     Span,
+    StoredDocument,
+    StoredImage,
+    StoredReceipt,
     User,
 )
 from uptake.store.removal_records import Erasure
@@ -49,14 +49,14 @@ class MemoryStore(MemoryRejections):
         super().__init__(secrets)
         self._users: dict[tuple[str, str], User] = {}
         self._seen: set[tuple[str, str]] = set()
-        self._documents: dict[tuple[str, str], tuple[bytes | None, KeptDocument]] = {}
+        self._documents: dict[tuple[str, str], tuple[bytes | None, StoredDocument]] = {}
         # In the order received: a dict keeps it, and a batch received again is put in anew.
         self._batches: dict[tuple[str, str, Metric, bytes], tuple[int, BatchRecord, int]] = {}
         self._received = 0
-        self._images: dict[tuple[str, str, bytes], KeptImage] = {}
-        self._names: dict[str, KeptImage] = {}
+        self._images: dict[tuple[str, str, bytes], StoredImage] = {}
+        self._names: dict[str, StoredImage] = {}
         self._last_image: dict[str, int] = {}
-        self._receipts: list[tuple[str, KeptReceipt]] = []
+        self._receipts: list[tuple[str, StoredReceipt]] = []
         self._tombstones: set[tuple[str, str]] = set()
         self._erasures: dict[tuple[str, str], Erasure] = {}
 
@@ -71,7 +71,7 @@ class MemoryStore(MemoryRejections):
             return written
 
     def _check_names(self, entries: Sequence[Entry]) -> None:
-        """Refuse what would fail half way, before anything is written."""
+        """Reject what would fail half way, before anything is written."""
         taken, known = set(self._names), set(self._images)
         for entry in entries:
             for record in entry.records:
@@ -133,7 +133,7 @@ class MemoryStore(MemoryRejections):
                 self._reject(entry, record.otherwise)
             return WrittenDocument(digest, new=False)
         self._see(entry, record.user_id)
-        kept = KeptDocument(
+        kept = StoredDocument(
             record.user_id,
             record.upload_id,
             record.type,
@@ -188,7 +188,7 @@ class MemoryStore(MemoryRejections):
         number = self._last_image.get(entry.project, FIRST_IMAGE_ID - 1) + 1
         values = msgspec.structs.asdict(record)
         values |= {"image_id": number, "received_at": entry.received_at}
-        image = KeptImage(**{name: values[name] for name in KeptImage.__struct_fields__})
+        image = StoredImage(**{name: values[name] for name in StoredImage.__struct_fields__})
         self._last_image[entry.project] = number
         self._images[key] = self._names[image.name] = image
         return WrittenImage(number, image.name, new=True)
@@ -230,26 +230,26 @@ class MemoryStore(MemoryRejections):
                 and batch.last >= start
             ]
 
-    def document(self, project: str, upload_id: str) -> KeptDocument | None:
+    def document(self, project: str, upload_id: str) -> StoredDocument | None:
         """See `Items.document`."""
         with self.alone():
             _, kept = self._documents.get((project, upload_id), (None, None))
             return kept
 
-    def images(self, project: str, user_id: str, after: int, limit: int) -> list[KeptImage]:
+    def images(self, project: str, user_id: str, after: int, limit: int) -> list[StoredImage]:
         """See `Items.images`."""
         with self.alone():
             found = [i for i in self._images_of(project, user_id) if i.image_id > after]
         return sorted(found, key=lambda image: image.image_id)[:limit]
 
-    def _images_of(self, project: str, user_id: str) -> list[KeptImage]:
+    def _images_of(self, project: str, user_id: str) -> list[StoredImage]:
         return [
             image
             for (owner, user, _), image in self._images.items()
             if (owner, user) == (project, user_id)
         ]
 
-    def image(self, name: str) -> KeptImage | None:
+    def image(self, name: str) -> StoredImage | None:
         """See `Items.image`."""
         with self.alone():
             return self._names.get(name)
@@ -274,7 +274,7 @@ class MemoryStore(MemoryRejections):
                     made.kept_rejections.append((marks["rejection", *rejection_key], kept))
         yield made
 
-    def receipts(self, project: str, request_id: str) -> list[KeptReceipt]:
+    def receipts(self, project: str, request_id: str) -> list[StoredReceipt]:
         """See `Items.receipts`."""
         with self.alone():
             found = [

@@ -4,7 +4,13 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from uptake.store.memory_listing import MemoryListing
-from uptake.store.records import BatchRecord, KeptDocument, KeptImage, KeptReceipt, KeptRejection
+from uptake.store.records import (
+    BatchRecord,
+    StoredDocument,
+    StoredImage,
+    StoredReceipt,
+    StoredRejection,
+)
 from uptake.store.removal_records import UNKNOWN_USER, Expired, RetentionRule
 
 
@@ -23,11 +29,11 @@ class MemoryExpiry(MemoryListing):
     """The part of the port `Items` that lets things go with time."""
 
     _batches: dict[tuple[str, str, Any, bytes], tuple[int, BatchRecord, int]]
-    _documents: dict[tuple[str, str], tuple[bytes | None, KeptDocument]]
-    _images: dict[tuple[str, str, bytes], KeptImage]
-    _names: dict[str, KeptImage]
-    _rejections: dict[tuple[str, str, str], KeptRejection]
-    _receipts: list[tuple[str, KeptReceipt]]
+    _documents: dict[tuple[str, str], tuple[bytes | None, StoredDocument]]
+    _images: dict[tuple[str, str, bytes], StoredImage]
+    _names: dict[str, StoredImage]
+    _rejections: dict[tuple[str, str, str], StoredRejection]
+    _receipts: list[tuple[str, StoredReceipt]]
 
     def expired(self, project: str, rule: RetentionRule, before: int) -> int:
         """See `Items.expired`."""
@@ -103,7 +109,7 @@ class MemoryExpiry(MemoryListing):
                 take = self._taking_receipt(pair)
                 yield _Kept(place, kept.code, kept.received_at, 1, None, take)
 
-    def _taking_receipt(self, pair: tuple[str, KeptReceipt]) -> Callable[[], object]:
+    def _taking_receipt(self, pair: tuple[str, StoredReceipt]) -> Callable[[], object]:
         return lambda: self._receipts.remove(pair)
 
 

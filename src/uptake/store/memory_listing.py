@@ -9,7 +9,7 @@ from uptake.model import ids
 from uptake.model.ids import Secrets
 from uptake.model.items import Metric
 from uptake.store.memory_registry import MemoryRegistry
-from uptake.store.records import BatchRecord, KeptDocument, User, VersionStock
+from uptake.store.records import BatchRecord, StoredDocument, User, VersionStock
 from uptake.store.segment_records import Change, Changes, Profiles, Segment
 
 Owner = tuple[str, str]
@@ -20,7 +20,7 @@ class MemoryListing(MemoryRegistry):
     """The part of the port about many users; and segments."""
 
     _users: dict[Owner, User]
-    _documents: dict[Owner, tuple[bytes | None, KeptDocument]]
+    _documents: dict[Owner, tuple[bytes | None, StoredDocument]]
     _batches: dict[tuple[str, str, Metric, bytes], tuple[int, BatchRecord, int]]
 
     def __init__(self, secrets: Secrets | None = None) -> None:

@@ -11,10 +11,10 @@ from uptake.store.memory_expiry import MemoryExpiry
 from uptake.store.memory_snapshot import passes
 from uptake.store.records import (
     Entry,
-    KeptRejection,
     RejectionFilter,
     RejectionRecord,
     Resolved,
+    StoredRejection,
 )
 
 
@@ -24,7 +24,7 @@ class MemoryRejections(MemoryExpiry):
     def __init__(self, secrets: Secrets | None = None) -> None:
         super().__init__(secrets)
         # By project, id and user.
-        self._rejections: dict[tuple[str, str, str], KeptRejection] = {}
+        self._rejections: dict[tuple[str, str, str], StoredRejection] = {}
         self._commits = 0
         self._marks: dict[tuple[object, ...], int] = {}
 
@@ -36,14 +36,14 @@ class MemoryRejections(MemoryExpiry):
                 self._marks["rejection", *key] = self._commits
 
     def _reject(self, entry: Entry, rejection: RejectionRecord) -> None:
-        kept = KeptRejection(rejection, entry.request_id, entry.received_at)
+        kept = StoredRejection(rejection, entry.request_id, entry.received_at)
         key = (entry.project, rejection.rejection_id, rejection.user_id)
         self._rejections[key] = kept
         self._marks["rejection", *key] = self._commits
 
     def rejections(
         self, project: str, after: str, limit: int, only: RejectionFilter = ALL_REJECTIONS
-    ) -> list[KeptRejection]:
+    ) -> list[StoredRejection]:
         """See `Items.rejections`."""
         with self.alone():
             found = {
@@ -56,7 +56,7 @@ class MemoryRejections(MemoryExpiry):
                 for rejection_id in sorted(found)[:limit]
             ]
 
-    def _rejection(self, project: str, rejection_id: str, user_id: str | None) -> KeptRejection:
+    def _rejection(self, project: str, rejection_id: str, user_id: str | None) -> StoredRejection:
         """A rejection, or what of it is about one user."""
         first, *others = (
             kept
@@ -65,7 +65,7 @@ class MemoryRejections(MemoryExpiry):
         )
         return replace(first, others=tuple(kept.record for kept in others))
 
-    def rejection(self, project: str, rejection_id: str) -> KeptRejection | None:
+    def rejection(self, project: str, rejection_id: str) -> StoredRejection | None:
         """See `Items.rejection`."""
         with self.alone():
             if not any(key[:2] == (project, rejection_id) for key in self._rejections):
@@ -83,13 +83,13 @@ class MemoryRejections(MemoryExpiry):
             if key[:2] in tied and key[2] != user_id:
                 del self._rejections[key]
 
-    def unexamined(self, project: str, limit: int) -> list[KeptRejection]:
+    def unexamined(self, project: str, limit: int) -> list[StoredRejection]:
         """See `Items.unexamined`: what is in memory was never written by an earlier version."""
         del project, limit
         return []
 
     def put_examined(
-        self, project: str, kept: KeptRejection, records: Sequence[RejectionRecord]
+        self, project: str, kept: StoredRejection, records: Sequence[RejectionRecord]
     ) -> None:
         """See `Items.put_examined`."""
         raise LookupError(f"{project}: {kept.record.rejection_id} of {len(records)} users")

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from uptake.model.items import Metric
-from uptake.store.records import BatchRecord, KeptDocument, KeptRejection, RejectionFilter, User
-from uptake.store.snapshot import KeptBatch, KeptUser, Selection
+from uptake.store.records import BatchRecord, RejectionFilter, StoredDocument, StoredRejection, User
+from uptake.store.snapshot import Selection, StoredBatch, StoredUser
 
 Kept = TypeVar("Kept")
 Marked = tuple[int, Kept]
@@ -20,13 +20,13 @@ class MemorySnapshot:
     marks: dict[int, int]
     kept_users: list[Marked[User]] = field(default_factory=list)
     kept_batches: list[Marked[tuple[int, BatchRecord]]] = field(default_factory=list)
-    kept_documents: list[Marked[KeptDocument]] = field(default_factory=list)
-    kept_rejections: list[Marked[KeptRejection]] = field(default_factory=list)
+    kept_documents: list[Marked[StoredDocument]] = field(default_factory=list)
+    kept_rejections: list[Marked[StoredRejection]] = field(default_factory=list)
 
-    def batches(self, metrics: Sequence[Metric], only: Selection) -> Iterator[KeptBatch]:
+    def batches(self, metrics: Sequence[Metric], only: Selection) -> Iterator[StoredBatch]:
         """See `Snapshot.batches`."""
         found = [
-            KeptBatch(b.user_id, b.metric, sequence, b.first, b.last, b.count, b.columns)
+            StoredBatch(b.user_id, b.metric, sequence, b.first, b.last, b.count, b.columns)
             for _, (sequence, b) in _received(self.kept_batches, only)
             if _about(only, b.user_id)
             and b.metric in metrics
@@ -35,10 +35,10 @@ class MemorySnapshot:
         ]
         yield from sorted(found, key=lambda kept: (kept.user_id, kept.metric))
 
-    def users(self, only: Selection) -> Iterator[KeptUser]:
+    def users(self, only: Selection) -> Iterator[StoredUser]:
         """See `Snapshot.users`."""
         found = [
-            KeptUser(user.user_id, user.attributes, user.first_seen, user.last_seen)
+            StoredUser(user.user_id, user.attributes, user.first_seen, user.last_seen)
             for _, user in _received(self.kept_users, only)
             if _about(only, user.user_id) and _timely(only, user.last_seen)
         ]
@@ -50,7 +50,7 @@ class MemorySnapshot:
 
     def documents(
         self, type_name: str | None, only: Selection, after: tuple[str, str] = ("", "")
-    ) -> Iterator[KeptDocument]:
+    ) -> Iterator[StoredDocument]:
         """See `Snapshot.documents`."""
         found = [
             (mark if only.since is not None else 0, document)
@@ -64,7 +64,7 @@ class MemorySnapshot:
         found.sort(key=lambda row: (row[0], by_user and row[1].user_id, row[1].upload_id))
         yield from (document for _, document in found)
 
-    def rejections(self, only: Selection) -> Iterator[KeptRejection]:
+    def rejections(self, only: Selection) -> Iterator[StoredRejection]:
         """See `Snapshot.rejections`."""
         found = [
             (mark if only.since is not None else 0, kept)
@@ -95,7 +95,7 @@ def _timely(only: Selection, moment: int) -> bool:
     return (only.start is None or moment >= only.start) and (only.end is None or moment < only.end)
 
 
-def passes(kept: KeptRejection, only: RejectionFilter) -> bool:
+def passes(kept: StoredRejection, only: RejectionFilter) -> bool:
     """Whether a rejection is one of those that are asked for."""
     record = kept.record
     return (

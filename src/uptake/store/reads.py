@@ -15,17 +15,17 @@ from uptake.store.database import Database
 from uptake.store.profiles import READ_AT_ONCE, attributes_of
 from uptake.store.receipts import receipt_from
 from uptake.store.records import (
-    KeptDocument,
-    KeptImage,
-    KeptReceipt,
-    KeptRejection,
     RejectionFilter,
     Span,
+    StoredDocument,
+    StoredImage,
+    StoredReceipt,
+    StoredRejection,
     User,
 )
 from uptake.store.sql_snapshot import SqlSnapshot, rejection_of
 
-_IMAGE = [t.images.c[name] for name in KeptImage.__struct_fields__]
+_IMAGE = [t.images.c[name] for name in StoredImage.__struct_fields__]
 
 
 class Reads(Database):
@@ -80,7 +80,7 @@ class Reads(Database):
         with self.reading() as connection:
             return list(connection.scalars(query))
 
-    def document(self, project: str, upload_id: str) -> KeptDocument | None:
+    def document(self, project: str, upload_id: str) -> StoredDocument | None:
         """See `Items.document`."""
         owner = select(t.uploads.c.user_id).filter_by(project_id=project, upload_id=upload_id)
         with self.reading() as connection:
@@ -88,12 +88,12 @@ class Reads(Database):
             if user_id is None:
                 return None
             query = select(
-                *(t.documents.c[name] for name in KeptDocument.__struct_fields__)
+                *(t.documents.c[name] for name in StoredDocument.__struct_fields__)
             ).filter_by(project_id=project, user_id=user_id, upload_id=upload_id)
             row = connection.execute(query).one_or_none()
-        return None if row is None else KeptDocument(*row)
+        return None if row is None else StoredDocument(*row)
 
-    def images(self, project: str, user_id: str, after: int, limit: int) -> list[KeptImage]:
+    def images(self, project: str, user_id: str, after: int, limit: int) -> list[StoredImage]:
         """See `Items.images`."""
         query = (
             select(*_IMAGE)
@@ -103,9 +103,9 @@ class Reads(Database):
             .limit(limit)
         )
         with self.reading() as connection:
-            return [KeptImage(*row) for row in connection.execute(query)]
+            return [StoredImage(*row) for row in connection.execute(query)]
 
-    def image(self, name: str) -> KeptImage | None:
+    def image(self, name: str) -> StoredImage | None:
         """See `Items.image`."""
         n = t.image_names.c
         with self.reading() as connection:
@@ -114,11 +114,11 @@ class Reads(Database):
             if key is None:
                 return None
             row = connection.execute(select(*_IMAGE).filter_by(**key)).one_or_none()
-        return None if row is None else KeptImage(*row)
+        return None if row is None else StoredImage(*row)
 
     def rejections(
         self, project: str, after: str, limit: int, only: RejectionFilter = ALL_REJECTIONS
-    ) -> list[KeptRejection]:
+    ) -> list[StoredRejection]:
         """See `Items.rejections`."""
         r = t.rejections.c
         found = (
@@ -133,7 +133,7 @@ class Reads(Database):
         if only.user_id is not None:
             rows = rows.where(r.user_id == only.user_id)
         rows = rows.order_by(r.rejection_id, r.user_id)
-        kept: list[KeptRejection] = []
+        kept: list[StoredRejection] = []
         with self.reading() as connection:
             ids = list(connection.scalars(found))
             for start in range(0, len(ids), READ_AT_ONCE):
@@ -147,14 +147,14 @@ class Reads(Database):
         with self.reading() as connection:
             yield SqlSnapshot(connection, project)
 
-    def rejection(self, project: str, rejection_id: str) -> KeptRejection | None:
+    def rejection(self, project: str, rejection_id: str) -> StoredRejection | None:
         """See `Items.rejection`."""
         query = select(t.rejections).filter_by(project_id=project, rejection_id=rejection_id)
         with self.reading() as connection:
             rows = connection.execute(query.order_by(t.rejections.c.user_id)).mappings()
             return next(_rejections(rows), None)
 
-    def receipts(self, project: str, request_id: str) -> list[KeptReceipt]:
+    def receipts(self, project: str, request_id: str) -> list[StoredReceipt]:
         """See `Items.receipts`."""
         query = (
             select(t.receipts)
@@ -172,7 +172,7 @@ def _user(row: Any) -> User:
     return User(row.user_id, attributes, row.first_seen, row.last_seen, row.documents, row.images)
 
 
-def _rejections(rows: Iterable[Any]) -> Iterator[KeptRejection]:
+def _rejections(rows: Iterable[Any]) -> Iterator[StoredRejection]:
     """Rejections from their rows, those of one rejection after each other."""
     for _, of_one in groupby(rows, itemgetter("rejection_id")):
         yield rejection_of(*map(dict, of_one))

@@ -12,11 +12,11 @@ from uptake.store.records import (
     DocumentRecord,
     Entry,
     ImageRecord,
-    KeptReceipt,
     ReceiptItem,
     Record,
     RejectionRecord,
     RequestError,
+    StoredReceipt,
 )
 from uptake.store.written import Erased, Written, WrittenDocument, WrittenImage, duplicates_in
 
@@ -42,7 +42,7 @@ def receipt_row(
 ) -> dict[str, Any]:
     """The receipt of an entry, written as the one at this place of its group."""
     receipt = receipt_of(entry, written, erased)
-    first, last = receipt.refused or (None, None)
+    first, last = receipt.rejected or (None, None)
     return {
         "project_id": entry.project,
         "request_id": receipt.request_id,
@@ -62,17 +62,17 @@ def receipt_row(
 
 def receipt_of(
     entry: Entry, written: Sequence[Written], erased: Collection[tuple[str, str]]
-) -> KeptReceipt:
+) -> StoredReceipt:
     """What became of an entry, after what was written of it, of all but users who were erased."""
     if entry.error is not None:
         return _receipt_of_error(entry, entry.error, erased)
     users: set[str] = set()
-    refused: list[str] = []
+    rejected: list[str] = []
     items: list[ReceiptItem] = []
     gone = attributes = 0
     for rejection in stored_rejections(entry, erased):
         users.add(rejection.user_id)
-        refused.append(rejection.rejection_id)
+        rejected.append(rejection.rejection_id)
     for record, stands in zip(entry.records, written, strict=True):
         if isinstance(stands, Erased):
             gone += _size(record)
@@ -85,27 +85,27 @@ def receipt_of(
         if item is not None:
             items.append(item)
         elif isinstance(record, DocumentRecord) and record.otherwise is not None:
-            refused.append(record.otherwise.rejection_id)
+            rejected.append(record.otherwise.rejection_id)
     counted = [ReceiptItem("erased", gone)] if gone else []
     if attributes:
         counted.append(ReceiptItem("attributes", attributes))
-    return KeptReceipt(
+    return StoredReceipt(
         entry.request_id,
         entry.received_at,
         entry.format,
         entry.key_id,
         users.pop() if len(users) == 1 and not attributes else "",
         (*counted, *items),
-        (min(refused), max(refused)) if refused else None,
+        (min(rejected), max(rejected)) if rejected else None,
         duplicates_in(entry.records, written),
     )
 
 
 def _receipt_of_error(
     entry: Entry, error: RequestError, erased: Collection[tuple[str, str]]
-) -> KeptReceipt:
+) -> StoredReceipt:
     user_id = "" if (entry.project, error.user_id) in erased else error.user_id
-    return KeptReceipt(
+    return StoredReceipt(
         entry.request_id,
         entry.received_at,
         entry.format,
@@ -135,10 +135,10 @@ def _item(record: Record, stands: Written) -> ReceiptItem | None:
     return ReceiptItem("document", 1, record.upload_id, repeated=not stands.new)
 
 
-def receipt_from(row: dict[str, Any]) -> KeptReceipt:
+def receipt_from(row: dict[str, Any]) -> StoredReceipt:
     """A receipt from its row."""
     first, last = row["first_refused"], row["last_refused"]
-    return KeptReceipt(
+    return StoredReceipt(
         row["request_id"],
         row["received_at"],
         row["format"],

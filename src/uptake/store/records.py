@@ -142,7 +142,7 @@ class Entry(Struct, frozen=True):
         project: whose data it is.
         request_id, received_at, format, key_id: where it comes from.
         records: what to keep.
-        rejections: the refusals.
+        rejections: the rejections.
         resolves: the rejection that this is the replay of.
         error: of a request without records and rejections, the reason.
     """
@@ -179,7 +179,7 @@ class Span(Struct, frozen=True):
     sequence: int
 
 
-class KeptDocument(Struct, frozen=True):
+class StoredDocument(Struct, frozen=True):
     """A document as it is kept; `version` is that of its type, by which it was judged."""
 
     user_id: str
@@ -190,7 +190,7 @@ class KeptDocument(Struct, frozen=True):
     version: int = FIRST_VERSION
 
 
-class KeptImage(Struct, frozen=True):
+class StoredImage(Struct, frozen=True):
     """An image as it is kept."""
 
     image_id: int
@@ -205,7 +205,7 @@ class KeptImage(Struct, frozen=True):
     received_at: int
 
 
-class KeptRejection(Struct, frozen=True):
+class StoredRejection(Struct, frozen=True):
     """A rejection as it is stored, or what of it is about one user.
 
     Attributes:
@@ -241,7 +241,7 @@ class KeptRejection(Struct, frozen=True):
 
 
 class RejectionFilter(Struct, frozen=True):
-    """Which refusals are asked for; None stands for any.
+    """Which rejections are asked for; None stands for any.
 
     Attributes:
         format, key_id, user_id, request_id: what they have.
@@ -261,7 +261,7 @@ class RejectionFilter(Struct, frozen=True):
 
 
 class ReceiptItem(Struct, frozen=True, array_like=True):
-    """What became of items that were not refused, and stand one after the other in a request.
+    """What became of items that were not rejected, and stand one after the other in a request.
 
     Attributes:
         kind: of the items; `erased` for those of users who were erased, which are not kept.
@@ -276,14 +276,14 @@ class ReceiptItem(Struct, frozen=True, array_like=True):
     repeated: bool = False
 
 
-class KeptReceipt(Struct, frozen=True):
+class StoredReceipt(Struct, frozen=True):
     """What became of a request.
 
     Attributes:
         request_id, received_at, format, key_id: where it comes from.
         user_id: whom it is about, where that is one user; else "".
         items: the accepted ones.
-        refused: the ids of the first and the last of its rejections, which lie between them.
+        rejected: the ids of the first and the last of its rejections, which lie between them.
         duplicates: items that changed nothing, because they were stored already.
         status, code: of the error that the request was answered with before its items were looked
             at; else 0 and "".
@@ -295,7 +295,7 @@ class KeptReceipt(Struct, frozen=True):
     key_id: str
     user_id: str
     items: tuple[ReceiptItem, ...]
-    refused: tuple[str, str] | None
+    rejected: tuple[str, str] | None
     duplicates: int = 0
     status: int = 0
     code: str = ""

@@ -6,7 +6,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from uptake.model.items import Metric
-from uptake.store.records import KeptDocument, KeptRejection
+from uptake.store.records import StoredDocument, StoredRejection
 
 
 class Selection(Struct, frozen=True):
@@ -28,7 +28,7 @@ class Selection(Struct, frozen=True):
 EVERYTHING = Selection()
 
 
-class KeptBatch(Struct, frozen=True, gc=False):
+class StoredBatch(Struct, frozen=True, gc=False):
     """A batch of samples as it is kept; a user's `sequence` grows in the order received."""
 
     user_id: str
@@ -40,7 +40,7 @@ class KeptBatch(Struct, frozen=True, gc=False):
     columns: bytes
 
 
-class KeptUser(Struct, frozen=True, gc=False):
+class StoredUser(Struct, frozen=True, gc=False):
     """A user's attributes, by name, and when the user was seen."""
 
     user_id: str
@@ -61,7 +61,7 @@ class Snapshot(Protocol):
         """What tells what this snapshot holds from what is received later (`store.marks`)."""
         ...
 
-    def batches(self, metrics: Sequence[Metric], only: Selection) -> Iterator[KeptBatch]:
+    def batches(self, metrics: Sequence[Metric], only: Selection) -> Iterator[StoredBatch]:
         """Batches with samples that may start in the time asked for, by user and metric.
 
         Those of one user and metric come in no certain order. A batch received again counts as
@@ -69,7 +69,7 @@ class Snapshot(Protocol):
         """
         ...
 
-    def users(self, only: Selection) -> Iterator[KeptUser]:
+    def users(self, only: Selection) -> Iterator[StoredUser]:
         """Users last seen in the time asked for, in order.
 
         As received counts when a user came to be, and when attributes were told.
@@ -82,7 +82,7 @@ class Snapshot(Protocol):
 
     def documents(
         self, type_name: str | None, only: Selection, after: tuple[str, str] = ("", "")
-    ) -> Iterator[KeptDocument]:
+    ) -> Iterator[StoredDocument]:
         """Documents, of one type or of all, received in the time asked for.
 
         In order of user and id, those that come after `after`; with `since`, all, in the order in
@@ -90,6 +90,6 @@ class Snapshot(Protocol):
         """
         ...
 
-    def rejections(self, only: Selection) -> Iterator[KeptRejection]:
-        """Refusals of the time asked for, in the same order as documents."""
+    def rejections(self, only: Selection) -> Iterator[StoredRejection]:
+        """Rejections of the time asked for, in the same order as documents."""
         ...

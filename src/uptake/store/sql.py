@@ -53,6 +53,6 @@ class SqlStore(Reads, Listing, ChangeReads, Examining, Expiring, SqlSegments, Sq
                 group = Group(entries, erased)
             owners = self._near_limit.among(group.told)
             admission = examine(connection, entries, group.told, owners, erased)
-            if admission.refused:
-                group = Group(entries, erased, admission.refused)
+            if admission.rejected:
+                group = Group(entries, erased, admission.rejected)
             return write(connection, self._statements, group, admission)

@@ -14,8 +14,8 @@ from uptake.store import tables as t
 from uptake.store.database import translated
 from uptake.store.marks import Marks, received
 from uptake.store.profiles import attributes_of
-from uptake.store.records import KeptDocument, KeptRejection, RejectionRecord
-from uptake.store.snapshot import KeptBatch, KeptUser, Selection
+from uptake.store.records import RejectionRecord, StoredDocument, StoredRejection
+from uptake.store.snapshot import Selection, StoredBatch, StoredUser
 
 USERS_AT_ONCE = 500
 """Users named in a query; well below what a database takes as parameters."""
@@ -24,15 +24,15 @@ BATCHES_AT_ONCE = 128
 """Batches read at a time: those of 1000 samples are about 10 kB each."""
 
 LARGE_ROWS_AT_ONCE = 16
-"""Documents and refusals read at a time, which may have megabytes each."""
+"""Documents and rejections read at a time, which may have megabytes each."""
 
 SMALL_ROWS_AT_ONCE = 1000
 """Users, and the keys of batches, read at a time."""
 
-_BATCH = [t.sample_batches.c[name] for name in KeptBatch.__struct_fields__]
+_BATCH = [t.sample_batches.c[name] for name in StoredBatch.__struct_fields__]
 _BATCH_KEY = [t.sample_batches.c[name] for name in ("user_id", "metric", "digest")]
 _ORDER = _BATCH_KEY[:2]
-_DOCUMENT = [t.documents.c[name] for name in KeptDocument.__struct_fields__]
+_DOCUMENT = [t.documents.c[name] for name in StoredDocument.__struct_fields__]
 _NAMES = msgspec.json.Decoder(list[str])
 _VALUES = msgspec.json.Decoder(dict[str, str])
 
@@ -51,7 +51,7 @@ class SqlSnapshot:
         found = connection.execute(select(t.marks.c.lane, t.marks.c.number))
         self.marks: Marks = {row.lane: row.number for row in found}
 
-    def batches(self, metrics: Sequence[Metric], only: Selection) -> Iterator[KeptBatch]:
+    def batches(self, metrics: Sequence[Metric], only: Selection) -> Iterator[StoredBatch]:
         """See `Snapshot.batches`."""
         b = t.sample_batches.c
         conditions: list[ColumnElement[bool]] = []
@@ -64,7 +64,7 @@ class SqlSnapshot:
         rows = self._batches_since if only.since is not None else self._batches
         for part in self._parts(t.sample_batches, only):
             for row in rows([*part, *conditions]):
-                yield KeptBatch(*row)
+                yield StoredBatch(*row)
 
     def _batches(self, conditions: Sequence[ColumnElement[bool]]) -> Iterator[Any]:
         query = select(*_BATCH).where(*conditions).order_by(*_ORDER)
@@ -83,7 +83,7 @@ class SqlSnapshot:
             query = select(*_BATCH).where(mine, wanted).order_by(*_ORDER)
             yield from self._rows(query, BATCHES_AT_ONCE)
 
-    def users(self, only: Selection) -> Iterator[KeptUser]:
+    def users(self, only: Selection) -> Iterator[StoredUser]:
         """See `Snapshot.users`."""
         u, names = t.users.c, t.attribute_names.c.names
         for part in self._parts(t.users, only, u.last_seen):
@@ -95,7 +95,7 @@ class SqlSnapshot:
             )
             for row in self._rows(query, SMALL_ROWS_AT_ONCE):
                 attributes = attributes_of(row.attributes, row.names)
-                yield KeptUser(row.user_id, attributes, row.first_seen, row.last_seen)
+                yield StoredUser(row.user_id, attributes, row.first_seen, row.last_seen)
 
     def attribute_names(self, only: Selection) -> list[str]:
         """See `Snapshot.attribute_names`."""
@@ -114,7 +114,7 @@ class SqlSnapshot:
 
     def documents(
         self, type_name: str | None, only: Selection, after: tuple[str, str] = ("", "")
-    ) -> Iterator[KeptDocument]:
+    ) -> Iterator[StoredDocument]:
         """See `Snapshot.documents`."""
         d = t.documents.c
         for part in self._parts(t.documents, only, d.received_at):
@@ -126,9 +126,9 @@ class SqlSnapshot:
                 # The first, which follows from the second, is what an index is entered by.
                 query = query.where(d.user_id >= after[0], tuple_(*order) > tuple_(*after))
             for row in self._rows(query.order_by(*order), LARGE_ROWS_AT_ONCE):
-                yield KeptDocument(*row)
+                yield StoredDocument(*row)
 
-    def rejections(self, only: Selection) -> Iterator[KeptRejection]:
+    def rejections(self, only: Selection) -> Iterator[StoredRejection]:
         """See `Snapshot.rejections`."""
         r = t.rejections.c
         for part in self._parts(t.rejections, only, r.received_at):
@@ -160,10 +160,10 @@ class SqlSnapshot:
             yield from self._connection.execute(query, execution_options={"yield_per": at_once})
 
 
-def rejection_of(row: dict[str, Any], *others: dict[str, Any]) -> KeptRejection:
+def rejection_of(row: dict[str, Any], *others: dict[str, Any]) -> StoredRejection:
     """A rejection from its rows, or from one of them."""
     record, *more = map(_rejection_record, (row, *others))
-    return KeptRejection(
+    return StoredRejection(
         record, row["request_id"], row["received_at"], row["resolved_by"], tuple(more)
     )
 

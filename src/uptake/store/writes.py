@@ -116,7 +116,7 @@ class Group:
     Args:
         entries: in the order in which they are to be written.
         erased: project and id of users of whom nothing is written.
-        refused: by their numbers, entries of which nothing is written, and what to return for them.
+        rejected: entries that are not written, by number, and the result to return for each.
 
     Attributes:
         to_tell: the records of which there is something to tell, each after the number of its
@@ -127,11 +127,11 @@ class Group:
         self,
         entries: Sequence[Entry],
         erased: Collection[tuple[str, str]] = (),
-        refused: Mapping[int, tuple[Written, ...]] | None = None,
+        rejected: Mapping[int, tuple[Written, ...]] | None = None,
     ) -> None:
         self.entries = entries
         self.erased = erased
-        self.refused = refused or {}
+        self.rejected = rejected or {}
         self.users: dict[tuple[str, str], Row] = {}
         self.told = Told()
         self.batches: list[Row] = []
@@ -141,7 +141,7 @@ class Group:
         self.to_tell: list[tuple[int, int, Record]] = []
         self.batch_places: list[tuple[int, int]] = []
         for number, entry in enumerate(entries):
-            if number in self.refused:
+            if number in self.rejected:
                 continue
             for place, record in enumerate(entry.records):
                 gone = self.is_erased(entry, record.user_id)
@@ -190,7 +190,7 @@ class Group:
         """Number of the entry and place in it of the first attributes of each of these users."""
         left, places = set(owners), set()
         for number, entry in enumerate(self.entries):
-            if number in self.refused:
+            if number in self.rejected:
                 continue
             for place, record in enumerate(entry.records):
                 owner = (entry.project, record.user_id)
@@ -220,7 +220,7 @@ class Group:
         self.documents.append(row | {"received_at": entry.received_at})
 
     def reject(self, entry: Entry, rejection: RejectionRecord) -> None:
-        """Have a refusal written."""
+        """Have a rejection written."""
         if self.is_erased(entry, rejection.user_id):
             return
         row = msgspec.structs.asdict(rejection) | {
@@ -241,7 +241,7 @@ def write(
     Args:
         connection: in a transaction that writes.
         statements: of its database.
-        group: without the entries that `admission` refuses.
+        group: without the entries that `admission` rejects.
         admission: what was found of users near the limits of attributes.
 
     Raises:
@@ -280,13 +280,13 @@ def write(
         written[number][place] = _UNCHANGED
     # Nothing is committed before all of it is known to be written.
     statements.settle(connection)
-    outcomes = [group.refused.get(number) or tuple(row) for number, row in enumerate(written)]
+    outcomes = [group.rejected.get(number) or tuple(row) for number, row in enumerate(written)]
     statements.add_receipts.run(
         connection,
         [
             receipt_row(entry, outcome, place, group.erased)
             for place, (entry, outcome) in enumerate(zip(group.entries, outcomes, strict=True))
-            if place not in group.refused
+            if place not in group.rejected
         ],
     )
     statements.changes.write(connection, group.owners)
@@ -313,7 +313,7 @@ def _unchanged(
 def _resolve(connection: Connection, statements: Statements, group: Group) -> None:
     """Note which rejections the entries of a group are the replay of."""
     for number, entry in enumerate(group.entries):
-        if entry.resolves is not None and number not in group.refused:
+        if entry.resolves is not None and number not in group.rejected:
             r = t.rejections.c
             this = [
                 r.project_id == entry.project,

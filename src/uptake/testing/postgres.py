@@ -33,7 +33,7 @@ START_SECONDS = 60.0
 STOP_SECONDS = 60.0
 POLL_SECONDS = 0.02
 SERVANT = "nobody"
-"""Whom root runs it as: PostgreSQL refuses to be root."""
+"""Whom root runs it as: PostgreSQL rejects to be root."""
 
 
 _NAMED = sql.SQL("SELECT 1 FROM pg_database WHERE datname = {}")

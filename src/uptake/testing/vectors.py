@@ -12,7 +12,7 @@ import msgspec
 from uptake.formats.base import Credential, Endpoint, Format, Place, WireRequest
 from uptake.formats.vectors import PLACEHOLDER, Vector, endpoint_of, expanded
 from uptake.model.items import Attributes, Document, Image, Item, SampleBatch
-from uptake.model.submission import Fault, Refusal, Submission
+from uptake.model.submission import Fault, Rejection, Submission
 from uptake.samples import columns
 
 SOME_MOMENT = 1_700_000_000_000_000
@@ -27,15 +27,15 @@ def check_decode(form: Format, vector: Vector) -> None:
     """Decode a case's request, and compare.
 
     Raises:
-        Mismatch: the submission is another one, or a refused item is not kept as it was sent.
+        Mismatch: the submission is another one, or a rejected item is not kept as it was sent.
     """
     request = wire_request(form, vector)
     submission = endpoint_of(form, vector).decode(request)
     found = differences(expanded(vector.submission), canonical(submission))
     found += [
-        f"refusal {refusal.index}: its raw bytes are no part of the body"
-        for refusal in submission.refusals
-        if refusal.raw not in request.body
+        f"refusal {rejection.index}: its raw bytes are no part of the body"
+        for rejection in submission.rejections
+        if rejection.raw not in request.body
     ]
     _raise_for(vector, found)
 
@@ -106,7 +106,7 @@ def canonical(submission: Submission) -> dict[str, Any]:
     """A submission as JSON: samples as rows, pictures as digest and size, defaults left out."""
     return {
         "items": [_item(item) for item in submission.items],
-        "refusals": [_refusal(refusal) for refusal in submission.refusals],
+        "refusals": [_rejection(rejection) for rejection in submission.rejections],
     }
 
 
@@ -136,15 +136,15 @@ def _item(item: Item) -> dict[str, Any]:
             }
 
 
-def _refusal(refusal: Refusal) -> dict[str, Any]:
-    shown: dict[str, Any] = {"index": refusal.index}
-    if refusal.user_id:
-        shown["user_id"] = refusal.user_id
-    elif refusal.user_ids:
-        shown["user_ids"] = list(refusal.user_ids)
-    if refusal.document_type is not None:
-        shown["document_type"] = refusal.document_type
-    return {**shown, "faults": [_fault(fault) for fault in refusal.faults]}
+def _rejection(rejection: Rejection) -> dict[str, Any]:
+    shown: dict[str, Any] = {"index": rejection.index}
+    if rejection.user_id:
+        shown["user_id"] = rejection.user_id
+    elif rejection.user_ids:
+        shown["user_ids"] = list(rejection.user_ids)
+    if rejection.document_type is not None:
+        shown["document_type"] = rejection.document_type
+    return {**shown, "faults": [_fault(fault) for fault in rejection.faults]}
 
 
 def _fault(fault: Fault) -> dict[str, Any]:

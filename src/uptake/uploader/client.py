@@ -14,12 +14,12 @@ from uptake.formats.outgoing import (
     DocumentsWire,
     ImagesWire,
     ProfilesWire,
-    Refused,
+    Rejected,
     SamplesWire,
     Scalar,
     Verdict,
 )
-from uptake.uploader.ledger.refusals import Reason
+from uptake.uploader.ledger.rejections import Reason
 from uptake.uploader.sending.answers import retry_after, words
 from uptake.uploader.sending.connection import Connection, Request, destination, fill
 from uptake.uploader.sending.keys import checked_key
@@ -63,9 +63,9 @@ class Outcome(msgspec.Struct, frozen=True):
     """What became of one item.
 
     Attributes:
-        accepted: whether the receiver keeps it; None where some items of the request are refused
+        accepted: whether the receiver keeps it; None where some items of the request are rejected
             and the answer does not say which.
-        reasons: why it was refused, in the receiver's words.
+        reasons: why it was rejected, in the receiver's words.
         told: what the receiver calls it: a document's id, an image's address.
     """
 
@@ -162,7 +162,7 @@ class Client:
             profiles: user ids, and names to values for each.
 
         Returns:
-            What became of each user's; if one is refused, none is kept.
+            What became of each user's; if one is rejected, none is kept.
 
         Raises:
             ValueError: not all have the same names.
@@ -282,13 +282,13 @@ def _strict(data: object) -> bytes:
 
 
 def _outcome(verdict: Verdict, place: int) -> Outcome:
-    mine = [fault for fault in verdict.refused if fault.index in {None, place}]
+    mine = [fault for fault in verdict.rejected if fault.index in {None, place}]
     if mine:
         return Outcome(False, tuple(map(_reason, mine)))
-    if verdict.refused and not verdict.kept_others:
+    if verdict.rejected and not verdict.kept_others:
         return Outcome(False, (Reason(ANOTHER),))
     return Outcome(None if verdict.unnamed else True, told=verdict.told)
 
 
-def _reason(fault: Refused) -> Reason:
+def _reason(fault: Rejected) -> Reason:
     return Reason(fault.message, fault.code, fault.field)

@@ -1,4 +1,4 @@
-"""The file of what was not taken: refused items with their reasons, and places without an item."""
+"""The file of what was not taken: rejected items with their reasons, and places without an item."""
 
 import os
 import threading
@@ -9,7 +9,7 @@ from typing import IO
 import msgspec
 
 from uptake.uploader.ledger import PRIVATE
-from uptake.uploader.ledger.refusals import Reason, Refusal
+from uptake.uploader.ledger.rejections import Reason, Rejection
 from uptake.uploader.sources import Unreadable
 from uptake.uploader.tally import Tally
 
@@ -21,7 +21,7 @@ class _Told(msgspec.Struct):
 
 
 class Faults:
-    """Writes NDJSON: items as their source reads them, each with a member `refused` that says why.
+    """Writes NDJSON: items as their source reads them, each with a member `rejected` that says why.
 
     The file appears under its name when `finish` is called: it may be one of the sources.
     """
@@ -41,9 +41,9 @@ class Faults:
         self._tally.add(read=1, unreadable=1)
         self._note(b"{}", place.file, place.line, (Reason(place.reason),))
 
-    def refused(self, refusal: Refusal) -> None:
-        """An item that was refused."""
-        self._note(refusal.item, refusal.file, refusal.line, refusal.reasons)
+    def rejected(self, rejection: Rejection) -> None:
+        """An item that was rejected."""
+        self._note(rejection.item, rejection.file, rejection.line, rejection.reasons)
 
     def _note(self, item: bytes, file: str, line: int, reasons: Sequence[Reason]) -> None:
         self._tally.fault(file, line, "; ".join(reason.message for reason in reasons))

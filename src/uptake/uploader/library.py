@@ -43,14 +43,14 @@ class Uploader:
         key: the API key; not needed for a dry run. White space around it is left out.
         ledger: its file; by default one for each URL, in the folder for the state of programs.
         parallel: requests under way at a time, at most; one user's go one after the other.
-        refused_file: where to write refused items with the reasons, as NDJSON that can be mended
+        refused_file: where to write rejected items with the reasons, as NDJSON that can be mended
             and sent again; nowhere by default.
         compressed: whether to compress requests; by default when the receiver says that it takes
             that and is not on this machine.
         patience: seconds for which a request is tried again that does not go well.
         seconds: how long an answer may take.
         dry_run: read, compare with the ledger and count, but send nothing and note nothing.
-        retry_refused: send again what was refused before.
+        retry_refused: send again what was rejected before.
 
     Raises:
         WrongAddress: the URL cannot be sent to.
@@ -86,7 +86,7 @@ class Uploader:
             Retry(patience=patience, start=min(patience, START)),
             dry_run,
         )
-        self._retry_refused = retry_refused
+        self._retry_rejected = retry_refused
         self._stopped = False
         self.session: Session | None = None
 
@@ -105,7 +105,7 @@ class Uploader:
             LedgerUnusable: the ledger cannot be used.
         """
         spoken = wire_of(SamplesWire, wire)
-        feed = samples_feed(spoken, self._plan.key, retry_refused=self._retry_refused)
+        feed = samples_feed(spoken, self._plan.key, retry_refused=self._retry_rejected)
         return self._run(spoken, opening.samples, sources, options, feed)
 
     def send_profiles(self, *sources: Path | str, **options: Unpack[TableOptions]) -> Summary:
@@ -116,7 +116,7 @@ class Uploader:
             LedgerUnusable: the ledger cannot be used.
         """
         wire = wire_of(ProfilesWire)
-        feed = profiles_feed(wire, retry_refused=self._retry_refused)
+        feed = profiles_feed(wire, retry_refused=self._retry_rejected)
         return self._run(wire, opening.profiles, sources, options, feed)
 
     def send_documents(
@@ -129,7 +129,7 @@ class Uploader:
             LedgerUnusable: the ledger cannot be used.
         """
         wire = wire_of(DocumentsWire)
-        feed = documents_feed(wire, type_name, retry_refused=self._retry_refused)
+        feed = documents_feed(wire, type_name, retry_refused=self._retry_rejected)
         return self._run(wire, opening.documents, sources, options, feed)
 
     def send_images(
@@ -150,7 +150,7 @@ class Uploader:
             LedgerUnusable: the ledger cannot be used.
         """
         wire = wire_of(ImagesWire)
-        feed = images_feed(wire, retry_refused=self._retry_refused)
+        feed = images_feed(wire, retry_refused=self._retry_rejected)
         open_ = partial(opening.images, root=None if root is None else Path(root))
         return self._run(wire, open_, sources, options, feed)
 

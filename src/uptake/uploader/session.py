@@ -38,7 +38,7 @@ class Plan:
         key: the secret; "" in a dry run.
         ledger: the file of the ledger.
         parallel: requests under way at a time, at most.
-        refused_file: where refused items go; None for nowhere.
+        refused_file: where rejected items go; None for nowhere.
         compressed: whether to compress requests; None to do so where the receiver says that it
             takes that, and is not on this machine.
         seconds: how long to wait for an answer.
@@ -65,7 +65,7 @@ class Session:
 
     Attributes:
         tally: what has become of everything so far.
-        faults: where refused items are told.
+        faults: where rejected items are told.
         sources: what is read.
         afterwards: what is to be done when everything has an outcome, or sending has stopped.
     """

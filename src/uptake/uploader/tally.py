@@ -8,7 +8,7 @@ import msgspec
 from uptake.uploader.sources import Skipped
 
 SHOWN = 10
-"""Faults that are told one by one; all of them are in the file of refused items."""
+"""Faults that are told one by one; all of them are in the file of rejected items."""
 
 
 class Summary(msgspec.Struct, frozen=True):
@@ -21,7 +21,7 @@ class Summary(msgspec.Struct, frozen=True):
             `skipped_for`.
         known: those that were acknowledged before this run.
         repeated: those that stand in the sources more than once, or are replaced by others there.
-        refused_before: those that were refused before, and were not sent again.
+        refused_before: those that were rejected before, and were not sent again.
         resumed: items that had waited in the ledger, and were taken up; not among `read`.
         acknowledged: those that the receiver said it keeps.
         refused: those that it said it does not keep.
@@ -69,7 +69,7 @@ class Tally:
     """Counts as they grow, from several threads; names as in `Summary`.
 
     Attributes:
-        faults: the first of the unreadable and refused items, a line each.
+        faults: the first of the unreadable and rejected items, a line each.
         skipped_for: how many were skipped for each reason.
         skipped_files: the files that were, with the reasons; the first of them.
         trouble: what last went wrong with the receiver, "" when it went well since.

@@ -1,4 +1,4 @@
-"""No bytes whatever make cleaning fail in any way but a refusal."""
+"""No bytes whatever make cleaning fail in any way but a rejection."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -25,17 +25,17 @@ def _cleaned(content: bytes) -> CleanImage | None:
 
 
 @given(st.sampled_from(_STARTS), st.binary(max_size=400))
-def test_random_bytes_are_refused_or_accepted(start: bytes, rest: bytes) -> None:
-    """Anything after a signature ends in a refusal or a picture."""
+def test_random_bytes_are_rejected_or_accepted(start: bytes, rest: bytes) -> None:
+    """Anything after a signature ends in a rejection or a picture."""
     _cleaned(start + rest)
 
 
 @settings(deadline=None, max_examples=400)
 @given(st.sampled_from(_PICTURES), st.data())
-def test_changed_pictures_are_refused_or_cleaned_for_good(
+def test_changed_pictures_are_rejected_or_cleaned_for_good(
     picture: bytes, data: st.DataObject
 ) -> None:
-    """A picture with changed, missing or inserted bytes is refused, or clean after one pass."""
+    """A picture with changed, missing or inserted bytes is rejected, or clean after one pass."""
     content = bytearray(picture)
     for _ in range(data.draw(st.integers(1, 4))):
         start = data.draw(st.integers(0, len(content)))

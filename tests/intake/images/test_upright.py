@@ -138,26 +138,26 @@ def test_the_tag_is_read_in_either_byte_order_and_length(order: str, kind: int) 
     ],
 )
 def test_broken_exif_means_upright(broken: bytes) -> None:
-    """A picture is not refused, nor turned, over EXIF data that cannot be read."""
+    """A picture is not rejected, nor turned, over EXIF data that cannot be read."""
     plain = encoded(drawn(), "JPEG")
     assert clean(jpeg_with(segment(0xE1, b"Exif\0\0" + broken))).content == plain
     png = encoded(drawn(), "PNG")
     assert clean(png_with(chunk(b"eXIf", broken))).content == png
 
 
-def test_a_picture_that_cannot_be_decoded_is_refused() -> None:
-    """Where turning needs the pixels and they are broken, the refusal says so."""
+def test_a_picture_that_cannot_be_decoded_is_rejected() -> None:
+    """Where turning needs the pixels and they are broken, the rejection says so."""
     source = encoded(drawn(), "PNG", exif=exif(6))
     start = source.index(b"IDAT") - 4
-    with pytest.raises(UnusableImage) as refusal:
+    with pytest.raises(UnusableImage) as rejection:
         clean(source[:start] + chunk(b"IDAT", b"not deflated") + chunk(b"IEND", b""))
-    assert refusal.value.code == "not_an_image"
+    assert rejection.value.code == "not_an_image"
 
 
-def test_an_animation_too_large_to_turn_is_refused() -> None:
+def test_an_animation_too_large_to_turn_is_rejected() -> None:
     """All frames of an animation that has to be turned share the pixel limit."""
     source = animated("PNG", exif=exif(6))
     wide = struct.pack(">II", 9_000, 9_000) + source[24:29]
-    with pytest.raises(UnusableImage) as refusal:
+    with pytest.raises(UnusableImage) as rejection:
         clean(source[:8] + chunk(b"IHDR", wide) + source[33:])
-    assert refusal.value.code == "too_many_pixels"
+    assert rejection.value.code == "too_many_pixels"

@@ -153,7 +153,7 @@ def test_whoever_waits_too_long_for_another_is_told(store: SqlStore) -> None:
 
 
 def test_users_that_do_not_fit_are_not_kept(store: SqlStore) -> None:
-    """The question is refused, and its memory is free again."""
+    """The question is rejected, and its memory is free again."""
     store.commit([many(3000)])
     census = Census(store, "default")
     with pytest.raises(TooLarge):

@@ -23,9 +23,9 @@ BY_HAND = {
 
 def faults(wanted: Any) -> list[tuple[str, str]]:
     """What is wrong with a filter: pointers and codes."""
-    with pytest.raises(NotAFilter) as refused:
+    with pytest.raises(NotAFilter) as rejected:
         parse(wanted)
-    return [(fault.pointer, fault.code) for fault in refused.value.faults]
+    return [(fault.pointer, fault.code) for fault in rejected.value.faults]
 
 
 def nested(depth: int) -> Any:
@@ -40,9 +40,9 @@ def test_filters_lie_sixteen_deep_in_each_other() -> None:
     """Not seventeen, and not so deep that reading them would fail."""
     parse(nested(16))
     assert faults(nested(17)) == [("#" + "/not" * 17, "too_deep")]
-    with pytest.raises(NotAFilter) as refused:
+    with pytest.raises(NotAFilter) as rejected:
         read(b'{"not":' * 50_000 + b"1" + b"}" * 50_000)
-    assert [fault.code for fault in refused.value.faults] == ["too_deep"]
+    assert [fault.code for fault in rejected.value.faults] == ["too_deep"]
 
 
 def test_a_filter_has_a_hundred_conditions() -> None:

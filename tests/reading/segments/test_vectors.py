@@ -24,9 +24,9 @@ def test_a_vector_holds(vector: Vector, case: Case) -> None:
     segments = Segments(store, MEMORY)
     text = msgspec.json.encode(case.filter)
     if case.errors is not None:
-        with pytest.raises(NotAFilter) as refused:
+        with pytest.raises(NotAFilter) as rejected:
             segments.preview("default", text, None, 100)
-        found = [(fault.pointer, fault.code) for fault in refused.value.faults]
+        found = [(fault.pointer, fault.code) for fault in rejected.value.faults]
         assert found == case.errors
         return
     answer = segments.preview("default", text, None, 100)

@@ -1,4 +1,4 @@
-"""No file whatever ends in anything but items, places that cannot be read, or a refusal."""
+"""No file whatever ends in anything but items, places that cannot be read, or a rejection."""
 
 import shutil
 from collections.abc import Iterator
@@ -46,7 +46,7 @@ def read_all(path: Path) -> None:
 
 @settings(deadline=None)
 @given(st.binary(max_size=200), st.sampled_from([path.suffix for path in FILES] + [".x", ".json"]))
-def test_any_bytes_are_read_or_refused(folder: Path, content: bytes, suffix: str) -> None:
+def test_any_bytes_are_read_or_rejected(folder: Path, content: bytes, suffix: str) -> None:
     """Whatever the file calls itself."""
     path = folder / f"any{suffix}"
     path.write_bytes(content)

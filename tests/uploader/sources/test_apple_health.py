@@ -274,12 +274,12 @@ BOMB = """<?xml version="1.0"?>
         ),
     ],
 )
-def test_what_is_no_export_is_refused(file: Path, text: str, reason: str) -> None:
+def test_what_is_no_export_is_rejected(file: Path, text: str, reason: str) -> None:
     """At once, and bombs before they are lit."""
     file.write_text(text)
-    with pytest.raises(UnknownSource) as refused:
+    with pytest.raises(UnknownSource) as rejected:
         opening.samples(file)
-    assert str(refused.value) == f"{file}: {reason}"
+    assert str(rejected.value) == f"{file}: {reason}"
 
 
 def test_an_export_without_records_is_empty(file: Path) -> None:

@@ -90,7 +90,7 @@ def test_floats_are_exact_ids_up_to_their_own_precision(tmp_path: Path, kind: pa
     ]
 
 
-def test_decimals_that_are_whole_are_ids_and_other_types_are_refused(tmp_path: Path) -> None:
+def test_decimals_that_are_whole_are_ids_and_other_types_are_rejected(tmp_path: Path) -> None:
     """By name and type."""
     path = tmp_path / "ids.parquet"
     column = pa.array(["42.00", "4.20"]).cast(pa.decimal128(9, 2))
@@ -102,7 +102,7 @@ def test_decimals_that_are_whole_are_ids_and_other_types_are_refused(tmp_path: P
             opening.profiles(path)
 
 
-def test_two_columns_of_one_name_are_refused() -> None:
+def test_two_columns_of_one_name_are_rejected() -> None:
     """In one line, as for CSV."""
     for open_ in (opening.samples, opening.profiles, opening.images):
         with pytest.raises(UnknownSource, match="two columns are named value"):

@@ -145,7 +145,7 @@ def test_files_that_are_too_large_are_told(tmp_path: Path, monkeypatch: pytest.M
     assert read(tmp_path) == [Unreadable(str(path), 0, "has more than 1 MiB")]
 
 
-def test_a_folder_without_documents_is_refused(tmp_path: Path) -> None:
+def test_a_folder_without_documents_is_rejected(tmp_path: Path) -> None:
     """At once."""
     with pytest.raises(UnknownSource, match="a folder without JSON files"):
         opening.documents(tmp_path)

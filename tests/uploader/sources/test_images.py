@@ -111,7 +111,7 @@ def test_a_table_says_whom_images_are_about(folder: Path) -> None:
 
 
 def test_lines_and_mapped_columns_do_as_well(folder: Path) -> None:
-    """Also those that were refused once."""
+    """Also those that were rejected once."""
     table = folder.parent / "images.ndjson"
     line = {"who": 5, "where": str(folder / "me.gif"), "refused": [{"code": "BAD_REQUEST"}]}
     table.write_text(json.dumps(line))
@@ -119,7 +119,7 @@ def test_lines_and_mapped_columns_do_as_well(folder: Path) -> None:
     assert read(table, columns=columns) == [image(folder / "me.gif", "5", table, 1)]
 
 
-def test_what_has_no_images_is_refused(folder: Path, tmp_path: Path) -> None:
+def test_what_has_no_images_is_rejected(folder: Path, tmp_path: Path) -> None:
     """At once, with what was found."""
     (tmp_path / "empty").mkdir()
     with pytest.raises(UnknownSource, match="a folder without images"):

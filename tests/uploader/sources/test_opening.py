@@ -22,11 +22,11 @@ OPENERS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("what", OPENERS)
-def test_what_is_not_there_is_refused(what: str, tmp_path: Path) -> None:
+def test_what_is_not_there_is_rejected(what: str, tmp_path: Path) -> None:
     """By its path."""
-    with pytest.raises(UnknownSource) as refused:
+    with pytest.raises(UnknownSource) as rejected:
         OPENERS[what](tmp_path / "none.csv")
-    assert str(refused.value) == f"{tmp_path}/none.csv: there is no such file or folder"
+    assert str(rejected.value) == f"{tmp_path}/none.csv: there is no such file or folder"
 
 
 TWICE = gzip.compress(gzip.compress(b"a", mtime=0), mtime=0)
@@ -45,18 +45,18 @@ NO_KIND = "of no kind that can be read; "
         ("samples", "a.xml", b"<a/>", "not an Apple Health export: it has no element HealthData"),
     ],
 )
-def test_what_cannot_be_read_is_refused(
+def test_what_cannot_be_read_is_rejected(
     what: str, name: str, content: bytes, reason: str, tmp_path: Path
 ) -> None:
     """With what could be."""
     path = tmp_path / name
     path.write_bytes(content)
-    with pytest.raises(UnknownSource) as refused:
+    with pytest.raises(UnknownSource) as rejected:
         OPENERS[what](path)
-    assert str(refused.value).startswith(f"{path}: {reason}")
+    assert str(rejected.value).startswith(f"{path}: {reason}")
 
 
-def test_folders_are_refused_where_there_is_nothing_to_be_found_in_them(tmp_path: Path) -> None:
+def test_folders_are_rejected_where_there_is_nothing_to_be_found_in_them(tmp_path: Path) -> None:
     """Profiles are in files."""
     with pytest.raises(UnknownSource, match="is a folder; profiles are read from CSV, NDJSON or P"):
         opening.profiles(tmp_path)

@@ -32,7 +32,7 @@ def test_every_column_of_csv_is_an_attribute(tmp_path: Path) -> None:
 
 
 def test_every_member_of_ndjson_is_an_attribute(tmp_path: Path) -> None:
-    """Numbers and booleans as they are, null says nothing, `refused` is none."""
+    """Numbers and booleans as they are, null says nothing, `rejected` is none."""
     path = tmp_path / "profiles.ndjson"
     lines = [
         {"user_id": "ada", "plan": "pro", "age": 34, "height": 1.78, "news": True, "city": None},
@@ -119,7 +119,7 @@ def test_columns_can_be_mapped_and_the_user_given(tmp_path: Path, kind: str) -> 
             opening.profiles(path)
 
 
-def test_columns_with_more_than_plain_values_are_refused(tmp_path: Path) -> None:
+def test_columns_with_more_than_plain_values_are_rejected(tmp_path: Path) -> None:
     """By name and type."""
     path = tmp_path / "profiles.parquet"
     pq.write_table(pa.table({"user_id": ["ada"], "tags": [["a", "b"]]}), path)

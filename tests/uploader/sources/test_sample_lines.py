@@ -125,7 +125,7 @@ def test_a_line_that_cannot_be_read_does_not_stop_the_rest(
     assert ([steps(1), steps(4)], [(3, reason)]) == read_samples(file)
 
 
-def test_what_a_receiver_would_refuse_is_read_all_the_same(file: Path) -> None:
+def test_what_a_receiver_would_reject_is_read_all_the_same(file: Path) -> None:
     """Judging is not the reader's part."""
     odd = {"device_name": " ", "start_date": "yesterday", "end_date": "", "value": -1, "unit": "km"}
     file.write_text(line(**odd))
@@ -172,7 +172,7 @@ def test_members_of_other_names_can_be_mapped(file: Path) -> None:
     assert ([steps(1, **expected)], []) == read_samples(file, columns=columns)
 
 
-def test_a_mapping_to_what_is_not_there_is_refused(file: Path) -> None:
+def test_a_mapping_to_what_is_not_there_is_rejected(file: Path) -> None:
     """It would lose what it names in silence."""
     file.write_text(line())
     with pytest.raises(UnknownSource, match=r"no line has a member 'when'; found: user_id, metric"):
@@ -181,10 +181,10 @@ def test_a_mapping_to_what_is_not_there_is_refused(file: Path) -> None:
         opening.samples(file, columns={"when": "end_date"})
 
 
-def test_what_was_refused_can_be_read_again(file: Path) -> None:
+def test_what_was_rejected_can_be_read_again(file: Path) -> None:
     """The reasons beside it are left out, and lines that have nothing else."""
     reasons = [{"code": "above_limit", "message": "at most 30000"}]
-    file.write_text(line(refused=reasons) + json.dumps({"refused": reasons}) + "\n" + line())
+    file.write_text(line(rejected=reasons) + json.dumps({"refused": reasons}) + "\n" + line())
     assert ([steps(1), steps(3)], []) == read_samples(file)
 
 

@@ -147,12 +147,12 @@ def test_marks_and_line_ends_of_csv_do_not_matter(table: Path) -> None:
         (HEADER.replace("value", "count"), "no column 'value', and none is mapped to it; found: u"),
     ],
 )
-def test_a_header_that_is_of_no_use_is_refused(table: Path, text: str, reason: str) -> None:
+def test_a_header_that_is_of_no_use_is_rejected(table: Path, text: str, reason: str) -> None:
     """At once, with the columns that were found."""
     table.write_text(text)
-    with pytest.raises(UnknownSource) as refused:
+    with pytest.raises(UnknownSource) as rejected:
         opening.samples(table)
-    assert str(refused.value).startswith(f"{table}: {reason}")
+    assert str(rejected.value).startswith(f"{table}: {reason}")
 
 
 def test_columns_of_tables_can_be_mapped_and_defaults_given(table: Path, tmp_path: Path) -> None:
@@ -269,7 +269,7 @@ def test_rows_of_parquet_that_cannot_be_read_do_not_stop_the_rest(tmp_path: Path
     assert (rows, unreadable) == ([steps(1)], [(2, "lacks unit"), (3, "lacks value")])
 
 
-def test_columns_of_parquet_that_hold_no_text_are_refused(tmp_path: Path) -> None:
+def test_columns_of_parquet_that_hold_no_text_are_rejected(tmp_path: Path) -> None:
     """Lists as names, times as values, and so on."""
     for column, values in {"unit": [["count"]] * 3, "value": [True] * 3}.items():
         with pytest.raises(UnknownSource, match=f"column '{column}' is of type "):

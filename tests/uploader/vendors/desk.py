@@ -26,15 +26,15 @@ class Answer:
     Attributes:
         status: its status.
         body: what is sent as JSON, if anything is.
-        refused: for the tests alone: what was not kept, and why.
+        rejected: for the tests alone: what was not kept, and why.
     """
 
     status: int
     body: Any = None
-    refused: str = ""
+    rejected: str = ""
 
 
-class Refused(Exception):
+class Rejected(Exception):
     """The request breaks a rule.
 
     Attributes:
@@ -92,31 +92,31 @@ class Vendor(Protocol):
     """Every path that begins so is the vendor's."""
 
     def answer(self, request: Request, known: Known, kept: Kept) -> Answer:
-        """Keep what is sent; raises `Refused`."""
+        """Keep what is sent; raises `Rejected`."""
 
-    def refusal(self, refused: Refused) -> Answer:
+    def rejection(self, rejected: Rejected) -> Answer:
         """The answer that says so."""
 
 
-def refuse(status: int, why: str, *place: str | int) -> NoReturn:
-    """Refuse for one reason.
+def reject(status: int, why: str, *place: str | int) -> NoReturn:
+    """Reject for one reason.
 
     Raises:
-        Refused: always.
+        Rejected: always.
     """
-    raise Refused(status, (place, why))
+    raise Rejected(status, (place, why))
 
 
 def admit(known: Known, key: str | None) -> str:
     """The key, when it may be used.
 
     Raises:
-        Refused: it is missing or unknown (401), or has no permission (403).
+        Rejected: it is missing or unknown (401), or has no permission (403).
     """
     if key is not None and key in known.powerless:
-        refuse(403, "the key has no permission")
+        reject(403, "the key has no permission")
     if key is None or key not in known.keys:
-        refuse(401, "the key is missing or not known")
+        reject(401, "the key is missing or not known")
     return key
 
 
@@ -132,35 +132,35 @@ def check_method(request: Request) -> None:
     """All five endpoints are POST.
 
     Raises:
-        Refused: it is another (405).
+        Rejected: it is another (405).
     """
     if request.method != "POST":
-        refuse(405, "the method is POST")
+        reject(405, "the method is POST")
 
 
 def check_plain(request: Request) -> None:
     """No document offers a content encoding, so none is taken.
 
     Raises:
-        Refused: the body is encoded (415).
+        Rejected: the body is encoded (415).
     """
     if "Content-Encoding" in request.headers:
-        refuse(415, "no Content-Encoding is taken")
+        reject(415, "no Content-Encoding is taken")
 
 
 def json_body(request: Request, status: int) -> Any:
     """The JSON of a body that says that it is JSON.
 
     Raises:
-        Refused: with `status`: another or no Content-Type, or not JSON (RFC 8259) in UTF-8.
+        Rejected: with `status`: another or no Content-Type, or not JSON (RFC 8259) in UTF-8.
     """
     media_type = request.headers.get("Content-Type", "").split(";")[0].strip().lower()
     if media_type != "application/json":
-        refuse(status, "Content-Type is not application/json", "header", "Content-Type")
+        reject(status, "Content-Type is not application/json", "header", "Content-Type")
     try:
         return json.loads(request.body.decode(), parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
-        refuse(status, f"not JSON: {error}", "body")
+        reject(status, f"not JSON: {error}", "body")
 
 
 def _no_number(name: str) -> NoReturn:

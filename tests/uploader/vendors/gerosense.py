@@ -12,14 +12,14 @@ from uploader.vendors.desk import (
     Answer,
     Kept,
     Known,
-    Refused,
+    Rejected,
     Request,
     admit,
     bearer,
     check_method,
     check_plain,
     json_body,
-    refuse,
+    reject,
 )
 
 PREFIX = "/api/"
@@ -41,51 +41,51 @@ def answer(request: Request, known: Known, kept: Kept) -> Answer:
     """Keep the samples that follow the structure: 200 all of them, 207 some, 400 none.
 
     Raises:
-        Refused: the request is not as the document says, or no sample is; nothing is kept.
+        Rejected: the request is not as the document says, or no sample is; nothing is kept.
     """
     if request.path not in {OF_TOKEN, OF_USER}:
-        refuse(404, "no such path")
+        reject(404, "no such path")
     check_method(request)
     owner = known.keys[admit(known, bearer(request.headers))]
     check_plain(request)
     body = json_body(request, BAD_REQUEST)
     if not isinstance(body, dict):
-        refuse(BAD_REQUEST, "the body is not an object")
+        reject(BAD_REQUEST, "the body is not an object")
     user = _user(body, owner, request.path)
     data = _data(body)
     faults = {index: why for index, sample in enumerate(data) if (why := _fault(sample))}
     if len(faults) == len(data):
-        raise Refused(BAD_REQUEST, *((("data", index), why) for index, why in faults.items()))
+        raise Rejected(BAD_REQUEST, *((("data", index), why) for index, why in faults.items()))
     with kept.lock:
         kept.samples[user] += [
             (body["data_type"], sample) for index, sample in enumerate(data) if index not in faults
         ]
-    refused = "; ".join(f"data[{index}]: {why}" for index, why in faults.items())
-    return Answer(207 if faults else 200, refused=refused)
+    rejected = "; ".join(f"data[{index}]: {why}" for index, why in faults.items())
+    return Answer(207 if faults else 200, rejected=rejected)
 
 
 def _user(body: dict[str, Any], owner: str | None, path: str) -> str:
     """Whose samples they are: the token's owner in v1.1, which has no `user_id`."""
     members = {"data_type", "data"} | ({"user_id"} if path == OF_USER else set())
     if set(body) != members:
-        refuse(BAD_REQUEST, f"the body's fields are not {', '.join(sorted(members))}")
+        reject(BAD_REQUEST, f"the body's fields are not {', '.join(sorted(members))}")
     if path == OF_TOKEN:
         if owner is None:
-            refuse(401, "the token is no user's")
+            reject(401, "the token is no user's")
         return owner
     if not isinstance(body["user_id"], str) or not body["user_id"]:
-        refuse(BAD_REQUEST, "user_id identifies nobody")
+        reject(BAD_REQUEST, "user_id identifies nobody")
     return str(body["user_id"])
 
 
 def _data(body: dict[str, Any]) -> list[Any]:
     if body["data_type"] not in DATA_TYPES:
-        refuse(BAD_REQUEST, "data_type is neither steps nor bpm")
+        reject(BAD_REQUEST, "data_type is neither steps nor bpm")
     data = body["data"]
     if not isinstance(data, list):
-        refuse(BAD_REQUEST, "data is not a list")
+        reject(BAD_REQUEST, "data is not a list")
     if not FEWEST <= len(data) <= MOST:
-        refuse(BAD_REQUEST, "data has fewer than 3 or more than 1000 elements")
+        reject(BAD_REQUEST, "data has fewer than 3 or more than 1000 elements")
     return data
 
 
@@ -134,6 +134,6 @@ def _time(text: str) -> datetime | None:
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
-def refusal(refused: Refused) -> Answer:
+def rejection(rejected: Rejected) -> Answer:
     """The status alone."""
-    return Answer(refused.status)
+    return Answer(rejected.status)

@@ -7,14 +7,14 @@ from uploader.vendors.desk import (
     Answer,
     Kept,
     Known,
-    Refused,
+    Rejected,
     Request,
     admit,
     bearer,
     check_method,
     check_plain,
     json_body,
-    refuse,
+    reject,
 )
 
 PREFIX = "/v1/user/"
@@ -32,16 +32,16 @@ def answer(request: Request, known: Known, kept: Kept) -> Answer:
     """Keep the attributes of up to 100 users.
 
     Raises:
-        Refused: something is not as the document says; nothing is kept then.
+        Rejected: something is not as the document says; nothing is kept then.
     """
     if request.path != PATH:
-        refuse(404, "no such resource")
+        reject(404, "no such resource")
     check_method(request)
     admit(known, bearer(request.headers))
     check_plain(request)
     body = json_body(request, BAD_REQUEST)
     if not isinstance(body, dict) or set(body) != {"field_name", "values"}:
-        refuse(BAD_REQUEST, "the request body contains two fields: field_name and values")
+        reject(BAD_REQUEST, "the request body contains two fields: field_name and values")
     names = _names(body["field_name"])
     rows = _rows(body["values"], names)
     with kept.lock:
@@ -52,15 +52,15 @@ def answer(request: Request, known: Known, kept: Kept) -> Answer:
 
 def _names(names: Any) -> list[str]:
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        refuse(BAD_REQUEST, "field_name: not a list of strings")
+        reject(BAD_REQUEST, "field_name: not a list of strings")
     if USER not in names:
-        refuse(BAD_REQUEST, "field_name: must include user_id")
+        reject(BAD_REQUEST, "field_name: must include user_id")
     if len(names) > MOST_FIELDS:
-        refuse(BAD_REQUEST, "field_name: more than 50 fields")
+        reject(BAD_REQUEST, "field_name: more than 50 fields")
     if len(set(names)) != len(names):
-        refuse(BAD_REQUEST, "field_name: a name stands twice")
+        reject(BAD_REQUEST, "field_name: a name stands twice")
     if not all(1 <= len(name) <= LONGEST_NAME for name in names):
-        refuse(BAD_REQUEST, "field_name: a name is empty or over 50 characters")
+        reject(BAD_REQUEST, "field_name: a name is empty or over 50 characters")
     return names
 
 
@@ -71,22 +71,22 @@ def _rows(rows: Any, names: list[str]) -> list[dict[str, str]]:
     so a value is a string.
     """
     if not isinstance(rows, list) or not rows:
-        refuse(BAD_REQUEST, "values: not a list of users")
+        reject(BAD_REQUEST, "values: not a list of users")
     if len(rows) > MOST_USERS:
-        refuse(BAD_REQUEST, "values: more than 100 users")
+        reject(BAD_REQUEST, "values: more than 100 users")
     for index, row in enumerate(rows):
         if not isinstance(row, list) or len(row) != len(names):
-            refuse(BAD_REQUEST, f"values[{index}]: does not correspond to field_name")
+            reject(BAD_REQUEST, f"values[{index}]: does not correspond to field_name")
         for value in row:
             if not isinstance(value, str):
-                refuse(BAD_REQUEST, f"values[{index}]: a value is not a string")
+                reject(BAD_REQUEST, f"values[{index}]: a value is not a string")
             if len(value) > LONGEST_VALUE:
-                refuse(BAD_REQUEST, f"values[{index}]: a value is over 128 characters")
+                reject(BAD_REQUEST, f"values[{index}]: a value is over 128 characters")
         if not row[names.index(USER)]:
-            refuse(BAD_REQUEST, f"values[{index}]: user_id is empty")
+            reject(BAD_REQUEST, f"values[{index}]: user_id is empty")
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
-def refusal(refused: Refused) -> Answer:
+def rejection(rejected: Rejected) -> Answer:
     """The reason, in the envelope of section 7."""
-    return Answer(refused.status, {"msg": str(refused), "timestamp": int(time.time())})
+    return Answer(rejected.status, {"msg": str(rejected), "timestamp": int(time.time())})

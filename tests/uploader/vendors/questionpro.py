@@ -8,12 +8,12 @@ from uploader.vendors.desk import (
     Answer,
     Kept,
     Known,
-    Refused,
+    Rejected,
     Request,
     admit,
     check_method,
     check_plain,
-    refuse,
+    reject,
 )
 
 PREFIX = "/a/api/"
@@ -37,20 +37,20 @@ def answer(request: Request, known: Known, kept: Kept) -> Answer:
     """Keep an image.
 
     Raises:
-        Refused: something is not as the document says.
+        Rejected: something is not as the document says.
     """
     match = PATH.fullmatch(request.path)
     if match is None:
-        refuse(404, "The resource that you're trying to access doesn't exist")
+        reject(404, "The resource that you're trying to access doesn't exist")
     check_method(request)
     keys = request.query.get("apiKey", [])
     admit(known, keys[0] if len(keys) == 1 else None)
     if INTEGER.fullmatch(match[1]) is None:
-        refuse(BAD_REQUEST, "Invalid URL parameters")
+        reject(BAD_REQUEST, "Invalid URL parameters")
     check_plain(request)
     content = _file(request)
     if IMAGE.match(content) is None:
-        refuse(BAD_REQUEST, "file is not an image")
+        reject(BAD_REQUEST, "file is not an image")
     with kept.lock:
         kept.images[str(int(match[1]))].append(content)
         number = FIRST_IMAGE + sum(len(images) for images in kept.images.values()) - 1
@@ -64,18 +64,18 @@ def _file(request: Request) -> bytes:
     """The content of the one part `file` of a form (RFC 7578)."""
     boundary = request.headers.get_param("boundary")
     if request.headers.get_content_type() != "multipart/form-data" or not isinstance(boundary, str):
-        refuse(BAD_REQUEST, "Content-Type is not multipart/form-data with a boundary")
+        reject(BAD_REQUEST, "Content-Type is not multipart/form-data with a boundary")
     first, *parts = (b"\r\n" + request.body).split(b"\r\n--" + boundary.encode())
     if first or not parts or parts.pop().rstrip(b"\r\n") != b"--":
-        refuse(BAD_REQUEST, "the form does not begin and end with its boundary")
+        reject(BAD_REQUEST, "the form does not begin and end with its boundary")
     if len(parts) != 1:
-        refuse(BAD_REQUEST, "the form has another number of parts than one")
+        reject(BAD_REQUEST, "the form has another number of parts than one")
     head, found, content = parts[0].partition(b"\r\n\r\n")
     headers: Message = BytesHeaderParser().parsebytes(head.removeprefix(b"\r\n"))
     kind = headers.get_content_disposition()
     name = headers.get_param("name", header="Content-Disposition")
     if not found or kind != "form-data" or name != "file" or not headers.get_filename():
-        refuse(BAD_REQUEST, "the form's part is not a file named file")
+        reject(BAD_REQUEST, "the form's part is not a file named file")
     return content
 
 
@@ -83,16 +83,16 @@ def _size(count: int) -> str:
     return f"{count / MEBIBYTE:.1f} Mb" if count >= MEBIBYTE else f"{max(1, count // 1024)} Kb"
 
 
-def refusal(refused: Refused) -> Answer:
+def rejection(rejected: Rejected) -> Answer:
     """The error with the six members that the schema demands."""
-    name, number = NAMES[refused.status]
-    message = "Incorrect API Key" if refused.status == 401 else str(refused)
+    name, number = NAMES[rejected.status]
+    message = "Incorrect API Key" if rejected.status == 401 else str(rejected)
     error = {
         "docs": "www.questionpro.com/api/error-codes.html",
         "name": name,
-        "httpStatusCode": refused.status,
+        "httpStatusCode": rejected.status,
         "id": number,
         "message": message,
         "resourceUrl": "resource_url",
     }
-    return Answer(refused.status, {"response": {"error": error}})
+    return Answer(rejected.status, {"response": {"error": error}})

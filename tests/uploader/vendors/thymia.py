@@ -9,13 +9,13 @@ from uploader.vendors.desk import (
     Answer,
     Kept,
     Known,
-    Refused,
+    Rejected,
     Request,
     admit,
     check_method,
     check_plain,
     json_body,
-    refuse,
+    reject,
 )
 
 PREFIX = "/v1/user-data"
@@ -28,22 +28,22 @@ def answer(request: Request, known: Known, kept: Kept) -> Answer:
     """Keep a document.
 
     Raises:
-        Refused: it is not as the document says.
+        Rejected: it is not as the document says.
     """
     match = PATH.fullmatch(request.path)
     if match is None:
-        refuse(404, "Not Found")
+        reject(404, "Not Found")
     check_method(request)
     keys = request.headers.get_all("x-api-key", [])
     if not keys:
-        refuse(INVALID, "Field required", "header", "x-api-key")
+        reject(INVALID, "Field required", "header", "x-api-key")
     admit(known, keys[0])
     check_plain(request)
     body = json_body(request, INVALID)
     upload_type = unquote(match[1])
     problems = _problems(body, upload_type, known.types)
     if problems:
-        raise Refused(INVALID, *problems)
+        raise Rejected(INVALID, *problems)
     with kept.lock:
         kept.documents[body["user"]["userLabel"]].append((upload_type, body["data"]))
     return Answer(200, {"uploadId": str(uuid.uuid4())})
@@ -69,11 +69,11 @@ def _problems(
     return problems
 
 
-def refusal(refused: Refused) -> Answer:
+def rejection(rejected: Rejected) -> Answer:
     """An `HTTPValidationError`; a bare `detail` for what the document does not show."""
-    if refused.status != INVALID:
-        return Answer(refused.status, {"detail": str(refused)})
+    if rejected.status != INVALID:
+        return Answer(rejected.status, {"detail": str(rejected)})
     detail = [
-        {"loc": list(place), "msg": why, "type": "value_error"} for place, why in refused.reasons
+        {"loc": list(place), "msg": why, "type": "value_error"} for place, why in rejected.reasons
     ]
     return Answer(INVALID, {"detail": detail})

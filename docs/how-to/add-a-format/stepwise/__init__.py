@@ -21,6 +21,6 @@ FORMAT = Format(
             answers={200: wire.Stored, 400: wire.Failed},
         ),
     ),
-    refuse=reply.refuse,
+    reject=reply.reject,
     problem_type=wire.Failed,
 )

@@ -6,7 +6,7 @@ from uptake.formats.base import MALFORMED, WireRequest
 from uptake.formats.finding import users_named
 from uptake.formats.stepwise.wire import Upload
 from uptake.model.items import SampleBatch, user_id_fault
-from uptake.model.submission import Fault, Owners, Submission, refused
+from uptake.model.submission import Fault, Owners, Submission, rejected
 from uptake.samples import columns
 
 _decoder = msgspec.json.Decoder(Upload)
@@ -18,9 +18,9 @@ def decode(request: WireRequest) -> Submission:
         upload = _decoder.decode(request.body)
         batch = _batch(upload)
     except (*MALFORMED, ValueError) as error:
-        return refused([Fault("unacceptable", str(error))], request.body, find_users(request))
+        return rejected([Fault("unacceptable", str(error))], request.body, find_users(request))
     if fault := user_id_fault(upload.member):
-        return refused(
+        return rejected(
             [Fault("unacceptable", f"member {fault}")], request.body, find_users(request)
         )
     return Submission(items=(batch,))

@@ -38,6 +38,6 @@ FORMAT = Format(
             answers=_ANSWERS,
         ),
     ),
-    refuse=reply.refuse,
+    reject=reply.reject,
     problem_type=wire.Failed,
 )

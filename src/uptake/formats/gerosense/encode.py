@@ -4,7 +4,7 @@ import msgspec
 
 from uptake.formats.base import BEARER, MALFORMED
 from uptake.formats.gerosense.wire import MAX_SAMPLES, MIN_SAMPLES, Outcome
-from uptake.formats.outgoing import Refused, SamplesWire, Unclear, Verdict
+from uptake.formats.outgoing import Rejected, SamplesWire, Unclear, Verdict
 
 _json = msgspec.json.Encoder()
 _outcome = msgspec.json.Decoder(Outcome)
@@ -35,27 +35,27 @@ def read(status: int, body: bytes, count: int) -> Verdict:
     if status not in DOCUMENTED and status < 400:
         raise Unclear(f"{status}, which this endpoint does not answer")
     if not body.strip():
-        everything = Refused(None, "", NO_REASON)
+        everything = Rejected(None, "", NO_REASON)
         return Verdict((everything,) if status >= 400 else (), unnamed=status == 207)
     try:
         outcome = _outcome.decode(body)
     except MALFORMED as error:
         if status >= 400:
             text = body.decode("utf-8", "replace").strip()
-            return Verdict((Refused(None, "", text),))
+            return Verdict((Rejected(None, "", text),))
         raise Unclear(f"{status} with a body that is not this endpoint's") from error
-    refused = tuple(
-        Refused(error.index, error.code, error.message, error.field) for error in outcome.errors
+    rejected = tuple(
+        Rejected(error.index, error.code, error.message, error.field) for error in outcome.errors
     )
-    whole = any(fault.index is None for fault in refused)
-    named = {fault.index for fault in refused}
+    whole = any(fault.index is None for fault in rejected)
+    named = {fault.index for fault in rejected}
     if whole and status >= 400:
-        return Verdict(refused)
+        return Verdict(rejected)
     if (outcome.accepted, outcome.rejected) != (count - len(named), len(named)) or not all(
         index is not None and 0 <= index < count for index in named
     ):
         raise Unclear(f"{status} that does not account for every sample")
-    return Verdict(refused)
+    return Verdict(rejected)
 
 
 _ROW = tuple(

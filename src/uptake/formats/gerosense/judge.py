@@ -9,12 +9,12 @@ from uptake.formats.base import MALFORMED, parse
 from uptake.formats.gerosense.wire import MAX_SAMPLES, MAX_VALUES, MIN_SAMPLES
 from uptake.model.items import METRICS, SampleBatch, user_id_fault
 from uptake.model.problems import json_reason
-from uptake.model.submission import Fault, Owners, Refusal, Submission, refused
+from uptake.model.submission import Fault, Owners, Rejection, Submission, rejected
 from uptake.samples import columns, times
 from uptake.samples.columns import Columns
 
 METRIC = "data_type"
-"""What a refused sample does not say itself: the member beside it."""
+"""What a rejected sample does not say itself: the member beside it."""
 
 Members = dict[str, msgspec.Raw]
 
@@ -61,39 +61,39 @@ def judge(body: bytes, bound_user: str | None, find: Callable[[], Owners]) -> Su
     try:
         members = _members(body)
     except ValueError as error:
-        return refused([Fault("json_invalid", f"The body is not JSON: {error}")], body, find())
+        return rejected([Fault("json_invalid", f"The body is not JSON: {error}")], body, find())
     except TypeError:
-        return refused([Fault("wrong_type", "The body must be a JSON object")], body, find())
+        return rejected([Fault("wrong_type", "The body must be a JSON object")], body, find())
     faults: list[Fault] = []
     user_id = bound_user if bound_user is not None else _user_id(members, faults)
     metric = _metric(members, faults)
     elements = _elements(members, faults)
     if faults:
-        return refused(faults, body, find())
+        return rejected(faults, body, find())
     good: list[PlainSample] = []
-    refusals: list[Refusal] = []
+    rejections: list[Rejection] = []
     for index, element in enumerate(elements):
         sample, reasons = judge_sample(element)
         if sample is not None:
             good.append(sample)
         else:
-            refusals.append(
-                Refusal(tuple(reasons), bytes(element), index, user_id, context={METRIC: metric})
+            rejections.append(
+                Rejection(tuple(reasons), bytes(element), index, user_id, context={METRIC: metric})
             )
     items = (
         (SampleBatch(user_id, metric, columns.latest(read_columns(good)), len(good)),)
         if good
         else ()
     )
-    return Submission(items, tuple(refusals))
+    return Submission(items, tuple(rejections))
 
 
 def judge_again(element: bytes, user_id: str, context: Mapping[str, str]) -> Submission:
-    """A sample that was refused once, alone; the same answers as in its request."""
+    """A sample that was rejected once, alone; the same answers as in its request."""
     sample, reasons = judge_sample(msgspec.Raw(element))
     if sample is None:
         return Submission(
-            refusals=(Refusal(tuple(reasons), element, 0, user_id, context=dict(context)),)
+            rejections=(Rejection(tuple(reasons), element, 0, user_id, context=dict(context)),)
         )
     metric: Any = context[METRIC]
     return Submission((SampleBatch(user_id, metric, read_columns([sample]), 1),))

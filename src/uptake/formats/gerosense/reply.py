@@ -3,27 +3,27 @@
 from uptake.formats.base import WireReply, WireRequest, answer
 from uptake.formats.gerosense.wire import Failed, Outcome, SampleError
 from uptake.model.problems import Problem
-from uptake.model.receipt import KeptSamples, Receipt
+from uptake.model.receipt import Receipt, StoredSamples
 
 
 def reply(receipt: Receipt, request: WireRequest) -> WireReply:
     """200 when every sample is accepted, 207 when some are, 400 when none is."""
-    accepted = sum(kept.count for kept in receipt.kept if isinstance(kept, KeptSamples))
-    rejected = sum(refusal.index is not None for refusal in receipt.refusals)
+    accepted = sum(kept.count for kept in receipt.kept if isinstance(kept, StoredSamples))
+    rejected = sum(rejection.index is not None for rejection in receipt.rejections)
     errors = [
         SampleError(
-            refusal.index,
+            rejection.index,
             str(fault.place[0]) if fault.place else None,
             fault.code,
             fault.message,
         )
-        for refusal in receipt.refusals
-        for fault in refusal.faults
+        for rejection in receipt.rejections
+        for fault in rejection.faults
     ]
     status = 400 if not accepted else 207 if rejected else 200
     return answer(status, Outcome(accepted, rejected, errors))
 
 
-def refuse(problem: Problem, request: WireRequest) -> WireReply:
+def reject(problem: Problem, request: WireRequest) -> WireReply:
     """A problem as Gerosense's clients are told it."""
     return answer(problem.status, Failed(problem.code, problem.detail))

@@ -21,6 +21,6 @@ FORMAT = Format(
             answers={200: wire.Answer, 400: wire.Answer},
         ),
     ),
-    refuse=reply.refuse,
+    reject=reply.reject,
     problem_type=wire.Answer,
 )

@@ -11,7 +11,7 @@ from uptake.formats.ptengine.owners import find, find_in
 from uptake.formats.ptengine.wire import MAX_FIELDS, MAX_NAME, MAX_ROWS, MAX_VALUE, USER_ID
 from uptake.model.items import Attributes
 from uptake.model.problems import json_reason
-from uptake.model.submission import Fault, Submission, refused
+from uptake.model.submission import Fault, Submission, rejected
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME)]
 Text = Annotated[str, msgspec.Meta(max_length=MAX_VALUE)]
@@ -75,7 +75,7 @@ def decode(request: WireRequest) -> Submission:
     faults = Faults()
     names, rows = _read(request.body, faults)
     if faults.found:
-        return refused(faults.found, request.body, find(request))
+        return rejected(faults.found, request.body, find(request))
     return _submission(names, rows, request.body)
 
 

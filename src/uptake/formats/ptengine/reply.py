@@ -11,8 +11,8 @@ from uptake.model.submission import Fault
 def reply(receipt: Receipt, request: WireRequest) -> WireReply:
     """200 `Success`, or 400 with the reason."""
     seconds = receipt.received_at // MICROSECONDS
-    for refusal in receipt.refusals:
-        return answer(400, Answer(_reason(refusal.faults[0]), seconds))
+    for rejection in receipt.rejections:
+        return answer(400, Answer(_reason(rejection.faults[0]), seconds))
     return answer(200, Answer("Success", seconds))
 
 
@@ -23,6 +23,6 @@ def _reason(fault: Fault) -> str:
     return fault.message
 
 
-def refuse(problem: Problem, request: WireRequest) -> WireReply:
+def reject(problem: Problem, request: WireRequest) -> WireReply:
     """A problem as Ptengine tells it."""
     return answer(problem.status, Answer(problem.detail, request.received_at // MICROSECONDS))

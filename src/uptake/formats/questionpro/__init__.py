@@ -22,6 +22,6 @@ FORMAT = Format(
             answers={200: wire.Uploaded, 400: wire.Failed},
         ),
     ),
-    refuse=reply.refuse,
+    reject=reply.reject,
     problem_type=wire.Failed,
 )

@@ -9,7 +9,7 @@ from uptake.formats.finding import about
 from uptake.formats.questionpro.form import BadForm, split
 from uptake.model.items import Image
 from uptake.model.problems import Kinds, Problem
-from uptake.model.submission import Fault, Owners, Submission, refused
+from uptake.model.submission import Fault, Owners, Submission, rejected
 
 FIELD = "file"
 _USER_ID = re.compile(r"[1-9][0-9]{0,18}")
@@ -50,7 +50,7 @@ def decode(request: WireRequest) -> Submission:
     except _NoImage as reason:
         faults.append(Fault("no_image", str(reason)))
     if faults:
-        return refused(faults, request.body, find(request))
+        return rejected(faults, request.body, find(request))
     if len(content) > IMAGE_LIMIT:
         raise Problem(Kinds.TOO_LARGE, f"The image is over {IMAGE_LIMIT // 1024**2} MiB")
     return Submission(items=(Image(user_id, content),))

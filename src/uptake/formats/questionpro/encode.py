@@ -6,7 +6,7 @@ import re
 import msgspec
 
 from uptake.formats.base import IMAGE_LIMIT, MALFORMED
-from uptake.formats.outgoing import ImagesWire, Refused, Unclear, Verdict
+from uptake.formats.outgoing import ImagesWire, Rejected, Unclear, Verdict
 from uptake.formats.questionpro.wire import QUERY_KEY, Failed, Uploaded
 
 LARGEST_USER_ID = (1 << 63) - 1
@@ -49,9 +49,9 @@ def read(status: int, body: bytes, count: int) -> Verdict:  # noqa: ARG001 - one
         failed = _failed.decode(body).response.error
     except MALFORMED as error:
         if status >= 400:
-            return Verdict((Refused(0, "", body.decode("utf-8", "replace").strip()),))
+            return Verdict((Rejected(0, "", body.decode("utf-8", "replace").strip()),))
         raise Unclear(f"{status} with a body that is not this endpoint's") from error
-    return Verdict((Refused(0, failed.name, failed.message),))
+    return Verdict((Rejected(0, failed.name, failed.message),))
 
 
 WIRES = (

@@ -15,7 +15,7 @@ from uptake.formats.questionpro.wire import (
     Uploaded,
 )
 from uptake.model.problems import Problem
-from uptake.model.receipt import KeptImage, Receipt
+from uptake.model.receipt import Receipt, StoredImage
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -31,7 +31,7 @@ def size_text(size: int) -> str:
 def reply(receipt: Receipt, request: WireRequest) -> WireReply:
     """200 with the image's number, address and size, or 400 with the reason."""
     for kept in receipt.kept:
-        if isinstance(kept, KeptImage):
+        if isinstance(kept, StoredImage):
             url = request.public_url + IMAGES_PATH + kept.name
             newer_form = request.credential == HEADER_KEY
             return answer(
@@ -41,10 +41,10 @@ def reply(receipt: Receipt, request: WireRequest) -> WireReply:
                     request.request_id if newer_form else UNSET,
                 ),
             )
-    return _failed(400, receipt.refusals[0].faults[0].message, request)
+    return _failed(400, receipt.rejections[0].faults[0].message, request)
 
 
-def refuse(problem: Problem, request: WireRequest) -> WireReply:
+def reject(problem: Problem, request: WireRequest) -> WireReply:
     """A problem as QuestionPro tells it."""
     return _failed(problem.status, MESSAGES.get(problem.status, problem.detail), request)
 

@@ -24,6 +24,6 @@ FORMAT = Format(
             },
         ),
     ),
-    refuse=reply.refuse,
+    reject=reply.reject,
     problem_type=wire.Detail,
 )

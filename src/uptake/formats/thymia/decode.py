@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from uptake.formats.base import MALFORMED, WireRequest, parse
 from uptake.formats.thymia.owners import find
 from uptake.model.items import Document, user_id_fault
-from uptake.model.submission import Fault, Submission, refused
+from uptake.model.submission import Fault, Submission, rejected
 
 MAX_IDEMPOTENCY_KEY = 255
 """Characters of an Idempotency-Key; the vendor has no such header, so the limit is ours."""
@@ -47,8 +47,8 @@ def decode(request: WireRequest) -> Submission:
         faults.append(Fault("json_invalid", "A member stands more than once", ("body",)))
     type_name = request.path["upload_type"]
     if upload is None or faults:
-        (refusal,) = refused(faults, request.body, find(request)).refusals
-        return Submission(refusals=(replace(refusal, document_type=type_name),))
+        (rejection,) = rejected(faults, request.body, find(request)).rejections
+        return Submission(rejections=(replace(rejection, document_type=type_name),))
     user_id, data = upload.user.userLabel, bytes(upload.data)
     return Submission((Document(user_id, type_name, data, key, request.bound_user),))
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from uptake.formats.base import MALFORMED, Credential, Place
-from uptake.formats.outgoing import DocumentsWire, Refused, Unclear, Verdict
+from uptake.formats.outgoing import DocumentsWire, Rejected, Unclear, Verdict
 from uptake.formats.thymia.wire import Invalid, Uploaded
 
 _json = msgspec.json.Encoder()
@@ -37,13 +37,15 @@ def read(status: int, body: bytes, count: int) -> Verdict:  # noqa: ARG001 - one
         entries = _invalid.decode(body).detail
     except MALFORMED as error:
         if status != 200:
-            return Verdict((Refused(0, "", body.decode("utf-8", "replace").strip()),))
+            return Verdict((Rejected(0, "", body.decode("utf-8", "replace").strip()),))
         raise Unclear(f"{status} with a body that is not this endpoint's") from error
     for entry in entries:
         if entry.loc == TYPE_AT_FAULT:
             return Verdict(halt=f"the document type is not taken: {entry.msg}")
     return Verdict(
-        tuple(Refused(0, entry.type, entry.msg, ".".join(map(str, entry.loc))) for entry in entries)
+        tuple(
+            Rejected(0, entry.type, entry.msg, ".".join(map(str, entry.loc))) for entry in entries
+        )
     )
 
 

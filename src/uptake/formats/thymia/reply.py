@@ -3,7 +3,7 @@
 from uptake.formats.base import WireReply, WireRequest, answer
 from uptake.formats.thymia.wire import Detail, Invalid, Uploaded, ValidationError
 from uptake.model.problems import Problem
-from uptake.model.receipt import KeptDocument, Receipt
+from uptake.model.receipt import Receipt, StoredDocument
 from uptake.model.submission import Fault
 
 _PLACES: dict[str | int, tuple[str, ...]] = {
@@ -17,9 +17,9 @@ _PLACES: dict[str | int, tuple[str, ...]] = {
 def reply(receipt: Receipt, request: WireRequest) -> WireReply:
     """200 with the upload's id, or 422 with all that is wrong."""
     for kept in receipt.kept:
-        if isinstance(kept, KeptDocument):
+        if isinstance(kept, StoredDocument):
             return answer(200, Uploaded(kept.upload_id))
-    faults = [fault for refusal in receipt.refusals for fault in refusal.faults]
+    faults = [fault for rejection in receipt.rejections for fault in rejection.faults]
     return answer(422, Invalid([_entry(fault) for fault in faults]))
 
 
@@ -28,6 +28,6 @@ def _entry(fault: Fault) -> ValidationError:
     return ValidationError([*_PLACES.get(first, (first,)), *rest], fault.message, fault.code)
 
 
-def refuse(problem: Problem, request: WireRequest) -> WireReply:
+def reject(problem: Problem, request: WireRequest) -> WireReply:
     """A problem as thymia tells it."""
     return answer(problem.status, Detail(problem.detail))

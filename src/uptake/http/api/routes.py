@@ -4,7 +4,7 @@ from litestar import Router
 
 from uptake.http.api.erasing import erasure_routes
 from uptake.http.api.exports import export_routes
-from uptake.http.api.refused import refusal_routes, replay_routes
+from uptake.http.api.rejections import rejection_routes, replay_routes
 from uptake.http.api.retaining import retention_routes
 from uptake.http.api.rollups import rollup_route
 from uptake.http.api.sync import sync_route
@@ -23,7 +23,7 @@ def api_routes(services: Services, stopping: Stopping, executors: Executors) -> 
         *user_routes(services, executors),
         rollup_route(services, executors),
         sync_route(services, executors),
-        *refusal_routes(services, executors),
+        *rejection_routes(services, executors),
         *replay_routes(services, executors),
         *erasure_routes(services, executors),
         *retention_routes(services, executors),

@@ -45,11 +45,11 @@ _TOLD = PROBLEMS | documented(
 
 
 class DryRun(msgspec.Struct, frozen=True):
-    """What a schema would refuse of the documents that are kept.
+    """What a schema would reject of the documents that are kept.
 
     Attributes:
         documents: how many were judged.
-        failing: how many of them would be refused.
+        failing: how many of them would be rejected.
         examples: the first of those.
         next: goes on with the documents that there was no time for; null when there are none.
     """

@@ -23,7 +23,7 @@ def orientation_of(exif: bytes) -> int:
     """The orientation, 1 to 8, in EXIF data with or without its "Exif" prefix.
 
     Broken data, a missing tag and values outside the range mean upright (1): a picture is
-    not refused over metadata that is thrown away.  Sources: TIFF 6.0 section 2, CIPA DC-008.
+    not rejected over metadata that is thrown away.  Sources: TIFF 6.0 section 2, CIPA DC-008.
     """
     tiff = exif.removeprefix(EXIF_PREFIX)
     order = _ORDERS.get(tiff[:4])

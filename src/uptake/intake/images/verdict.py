@@ -69,17 +69,17 @@ class Stripped:
 
 
 def truncated(name: str) -> UnusableImage:
-    """The refusal of a file of format `name` that ends too early."""
+    """The rejection of a file of format `name` that ends too early."""
     return UnusableImage("truncated", f"The {name} image is cut off: it ends too early.")
 
 
 def malformed(name: str, reason: str) -> UnusableImage:
-    """The refusal of a file of format `name` whose structure is broken; `reason` is a clause."""
+    """The rejection of a file of format `name` whose structure is broken; `reason` is a clause."""
     return UnusableImage("not_an_image", f"The file is not a usable {name} image: {reason}.")
 
 
 def check_size(name: str, width: int, height: int) -> None:
-    """Refuse a picture, of `width` by `height` pixels, that has no area or is too large.
+    """Reject a picture, of `width` by `height` pixels, that has no area or is too large.
 
     Raises UnusableImage, "not_an_image" or "too_many_pixels".
     """

@@ -45,7 +45,7 @@ class Contents(OpensBlobs):
             assert blobs.read(name, 0, 1) is None
 
     @pytest.mark.parametrize("name", NO_NAMES)
-    def test_what_is_no_name_is_refused(self, blobs: Blobs, name: str) -> None:
+    def test_what_is_no_name_is_rejected(self, blobs: Blobs, name: str) -> None:
         """So that none leads out of the place that the store was given."""
         with pytest.raises(ValueError, match="path"):
             blobs.get(name)

@@ -163,9 +163,9 @@ class Concurrency(OpensStore):
         assert kept is not None
         assert {one.digest for one in told} == {digest_of(kept.data.decode())}
         assert sorted(one.new for one in told) == [False] * (THREADS - 1) + [True]
-        refused = stores[0].rejections("default", "", 100)
+        rejected = stores[0].rejections("default", "", 100)
         other = {b'{"n": 0}', b'{"n": 1}'} - {kept.data}
-        assert Counter(one.record.raw for one in refused) == dict.fromkeys(other, THREADS // 2)
+        assert Counter(one.record.raw for one in rejected) == dict.fromkeys(other, THREADS // 2)
 
     def test_attributes_of_one_user_from_all_sides_are_all_set(
         self, stores: Sequence[Store]

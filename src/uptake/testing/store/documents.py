@@ -4,7 +4,7 @@ import pytest
 
 from uptake.model.items import Attributes
 from uptake.store.base import Store
-from uptake.store.records import DocumentRecord, KeptDocument, KeptRejection, VersionStock
+from uptake.store.records import DocumentRecord, StoredDocument, StoredRejection, VersionStock
 from uptake.store.written import WrittenDocument
 from uptake.testing.store.making import NOON, digest_of, document, entry, rejection, unique
 from uptake.testing.store.opening import OpensStore
@@ -23,7 +23,7 @@ class Documents(OpensStore):
         """Byte for byte: the layout of its JSON is the sender's."""
         data = '{ "b":1.0,\n\t"a": "\u00e9\\u00e9 \U0001f600 \\u0000" }'.encode()
         store.commit([entry(document("anna", "one", data=data))])
-        expected = KeptDocument("anna", "one", "visit", data, NOON)
+        expected = StoredDocument("anna", "one", "visit", data, NOON)
         assert store.document("default", "one") == expected
 
     def test_a_document_keeps_the_version_that_judged_it(self, store: Store) -> None:
@@ -65,7 +65,7 @@ class Documents(OpensStore):
         store.commit([entry(_first())])
         again = entry(_first(), received_at=NOON + 9)
         assert store.commit([again]) == [(WrittenDocument(FIRST, new=False),)]
-        expected = KeptDocument("anna", "shared", "visit", b'{"n": 1}', NOON)
+        expected = StoredDocument("anna", "shared", "visit", b'{"n": 1}', NOON)
         assert store.document("default", "shared") == expected
         assert store.rejections("default", "", 10) == []
         user = store.user("default", "anna")
@@ -73,34 +73,34 @@ class Documents(OpensStore):
         assert user.documents == 1
 
     @pytest.mark.parametrize("user_id", ["anna", "bert"])
-    def test_another_under_a_taken_id_is_kept_as_refused(self, store: Store, user_id: str) -> None:
-        """The first stays as it was, and the refusal that came with the second is kept."""
+    def test_another_under_a_taken_id_is_kept_as_rejected(self, store: Store, user_id: str) -> None:
+        """The first stays as it was, and the rejection that came with the second is kept."""
         store.commit([entry(_first())])
-        refusal = rejection("r-1", user_id=user_id, raw=b'{"n": 2}')
+        first = rejection("r-1", user_id=user_id, raw=b'{"n": 2}')
         second = entry(
-            document(user_id, "shared", data=b'{"n": 2}', digest=OTHER, otherwise=refusal),
+            document(user_id, "shared", data=b'{"n": 2}', digest=OTHER, otherwise=first),
             received_at=NOON + 9,
         )
         assert store.commit([second]) == [(WrittenDocument(FIRST, new=False),)]
         kept = store.document("default", "shared")
-        assert kept == KeptDocument("anna", "shared", "visit", b'{"n": 1}', NOON)
+        assert kept == StoredDocument("anna", "shared", "visit", b'{"n": 1}', NOON)
         assert store.rejections("default", "", 10) == [
-            KeptRejection(refusal, second.request_id, NOON + 9)
+            StoredRejection(first, second.request_id, NOON + 9)
         ]
 
-    def test_a_refused_document_makes_no_user(self, store: Store) -> None:
-        """Nothing is kept about the user that only a refused document named."""
+    def test_a_rejected_document_makes_no_user(self, store: Store) -> None:
+        """Nothing is kept about the user that only a rejected document named."""
         store.commit([entry(_first())])
         store.commit([entry(document("bert", "shared", digest=OTHER, otherwise=rejection()))])
         assert store.user("default", "bert") is None
 
     def test_repeats_inside_one_group_are_seen(self, store: Store) -> None:
         """First, the same, and another of one id, in one transaction."""
-        refusal = rejection("r-1")
+        first = rejection("r-1")
         written = store.commit(
             [
                 entry(_first(), document("anna", "shared", data=b"{}", digest=FIRST)),
-                entry(document("bert", "shared", digest=OTHER, otherwise=refusal)),
+                entry(document("bert", "shared", digest=OTHER, otherwise=first)),
                 entry(_first(), Attributes("anna", ("a",), ["1"])),
             ]
         )
@@ -110,8 +110,8 @@ class Documents(OpensStore):
             (WrittenDocument(FIRST, new=False), None),
         ]
         kept = store.document("default", "shared")
-        assert kept == KeptDocument("anna", "shared", "visit", b'{"n": 1}', NOON)
-        assert [kept.record for kept in store.rejections("default", "", 10)] == [refusal]
+        assert kept == StoredDocument("anna", "shared", "visit", b'{"n": 1}', NOON)
+        assert [kept.record for kept in store.rejections("default", "", 10)] == [first]
 
     def test_an_id_belongs_to_its_project(self, store: Store) -> None:
         """The same id in two projects is two documents."""

@@ -97,7 +97,7 @@ class Erasures(OpensStore):
         assert kept.user_ids == ("bert",)
         assert store.rejection("default", "r-2") is None
         (receipt,) = store.receipts("default", late.request_id)
-        assert (receipt.user_id, receipt.refused) == ("bert", ("r-1", "r-1"))
+        assert (receipt.user_id, receipt.rejected) == ("bert", ("r-1", "r-1"))
 
     def test_users_are_hashed_with_a_secret(self, store: Store) -> None:
         """The same user always alike, and never as anybody could hash the id."""
@@ -144,7 +144,7 @@ class Erasures(OpensStore):
         late = entry(document("anna"), rejections=(rejection("r-1", user_id="anna"),))
         store.commit([late])
         (receipt,) = store.receipts("default", late.request_id)
-        assert (receipt.user_id, receipt.refused) == ("", None)
+        assert (receipt.user_id, receipt.rejected) == ("", None)
 
     def test_an_erasure_holds_for_its_project_alone(self, store: Store) -> None:
         """A user of the same name elsewhere is another."""

@@ -119,10 +119,10 @@ class Expiry(OpensStore):
         assert last is not None
 
     def test_bytes_that_others_use_are_not_given_up(self, store: Store) -> None:
-        """Two refusals of the same bytes: the blob goes with the second."""
+        """Two rejections of the same bytes: the blob goes with the second."""
         for age, name in ((9, "r-1"), (0, "r-2")):
-            refusal = rejection(name, raw_blob="raw/x")
-            store.commit([entry(rejections=(refusal,), received_at=NOON - age)])
+            first = rejection(name, raw_blob="raw/x")
+            store.commit([entry(rejections=(first,), received_at=NOON - age)])
         (page,) = _expire_all(store, _rule("rejections"), NOON, 10)
         assert (page.count, page.blobs) == (1, ())
         (page,) = _expire_all(store, _rule("rejections"), NOON + 1, 10)

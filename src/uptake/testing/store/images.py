@@ -1,7 +1,7 @@
 """What a store must do about images, their numbers and their names."""
 
 from uptake.store.base import FIRST_IMAGE_ID, Store
-from uptake.store.records import KeptImage
+from uptake.store.records import StoredImage
 from uptake.store.written import WrittenImage
 from uptake.testing.store.making import NOON, digest_of, entry, image
 from uptake.testing.store.opening import OpensStore
@@ -13,7 +13,7 @@ class Images(OpensStore):
     def test_an_image_comes_back_as_it_was(self, store: Store) -> None:
         """By its user, and by its name alone."""
         store.commit([entry(image("anna", "x", name="one.png"))])
-        expected = KeptImage(
+        expected = StoredImage(
             image_id=1_000_001,
             user_id="anna",
             name="one.png",

@@ -164,7 +164,7 @@ class Log(OpensStore):
         assert changed(store, following)[0] <= {"anna"}
         assert changed(store, other, "other")[0] == set()
 
-    def test_a_refusal_is_no_change(self, store: Store) -> None:
+    def test_a_rejection_is_no_change(self, store: Store) -> None:
         """As it makes no user."""
         _, start = changed(store, None)
         store.commit([entry(rejections=(rejection(user_id="anna"),))])

@@ -106,7 +106,7 @@ def rejection(  # noqa: PLR0913 - a row of a table
     position: int | None = None,
     parts: tuple[Part, ...] | None = None,
 ) -> RejectionRecord:
-    """A refusal with two faults; its id is a new one unless it is given."""
+    """A rejection with two faults; its id is a new one unless it is given."""
     faults = (
         Fault("missing", "There is no value", ("data", 3, "value")),
         Fault("blank", 'A name with \u00fc, "quotes" and \U0001f600', ()),

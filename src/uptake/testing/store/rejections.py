@@ -1,9 +1,15 @@
-"""What a store must do about refusals."""
+"""What a store must do about rejections."""
 
 from msgspec.structs import replace
 
 from uptake.store.base import MAX_RECEIPTS, Store
-from uptake.store.records import KeptReceipt, KeptRejection, ReceiptItem, RejectionFilter, Resolved
+from uptake.store.records import (
+    ReceiptItem,
+    RejectionFilter,
+    Resolved,
+    StoredReceipt,
+    StoredRejection,
+)
 from uptake.testing.store.making import (
     NOON,
     attributes,
@@ -19,25 +25,25 @@ from uptake.testing.store.opening import OpensStore
 
 
 class Rejections(OpensStore):
-    """Whatever was refused is kept with its reasons and as it was sent."""
+    """Whatever was rejected is kept with its reasons and as it was sent."""
 
-    def test_a_refusal_comes_back_as_it_was(self, store: Store) -> None:
+    def test_a_rejection_comes_back_as_it_was(self, store: Store) -> None:
         """With every fault, its place, and any bytes at all."""
-        refusal = rejection("r-1", user_id="\u00e5sa", raw=bytes(range(256)), position=999)
-        received = entry(rejections=(refusal,))
+        first = rejection("r-1", user_id="\u00e5sa", raw=bytes(range(256)), position=999)
+        received = entry(rejections=(first,))
         store.commit([received])
-        expected = KeptRejection(refusal, received.request_id, NOON)
+        expected = StoredRejection(first, received.request_id, NOON)
         assert store.rejections("default", "", 10) == [expected]
 
-    def test_a_refusal_may_be_of_a_whole_request(self, store: Store) -> None:
+    def test_a_rejection_may_be_of_a_whole_request(self, store: Store) -> None:
         """Then it has no position, perhaps no user and perhaps no bytes of its own."""
-        refusals = (rejection("r-1", raw=b""), rejection("r-2", raw=b"", raw_blob="rejected/x"))
-        store.commit([entry(rejections=refusals)])
+        rejections = (rejection("r-1", raw=b""), rejection("r-2", raw=b"", raw_blob="rejected/x"))
+        store.commit([entry(rejections=rejections)])
         kept = [kept.record for kept in store.rejections("default", "", 10)]
-        assert kept == list(refusals)
+        assert kept == list(rejections)
         assert [record.position for record in kept] == [None, None]
 
-    def test_refusals_page_in_order_of_id(self, store: Store) -> None:
+    def test_rejections_page_in_order_of_id(self, store: Store) -> None:
         """After an id, at most so many, whosever they are and however they were written."""
         for group in (("07", "02"), ("09", "00", "05"), ("01",), ("08", "03")):
             store.commit(
@@ -50,7 +56,7 @@ class Rejections(OpensStore):
             after = paged[-1][-1]
         assert paged == [["00", "01", "02"], ["03", "05", "07"], ["08", "09"]]
 
-    def test_refusals_belong_to_their_project(self, store: Store) -> None:
+    def test_rejections_belong_to_their_project(self, store: Store) -> None:
         """Nobody reads those of another."""
         store.commit([entry(rejections=(rejection("r-1"),), project="one")])
         store.commit([entry(rejections=(rejection("r-2"),), project="two")])
@@ -61,7 +67,7 @@ class Rejections(OpensStore):
             [],
         ]
 
-    def test_refusals_are_filtered(self, store: Store) -> None:
+    def test_rejections_are_filtered(self, store: Store) -> None:
         """By all that is known of them; what is not asked for does not matter."""
         one = entry(rejections=(rejection("r-1", user_id="anna"), rejection("r-2")))
         two = entry(rejections=(rejection("r-3", user_id="anna"),), received_at=NOON + 5)
@@ -69,7 +75,7 @@ class Rejections(OpensStore):
 
         def found(**wanted: object) -> list[str]:
             kept = store.rejections("default", "", 10, RejectionFilter(**wanted))  # type: ignore[arg-type]
-            return [refusal.record.rejection_id for refusal in kept]
+            return [rejection.record.rejection_id for rejection in kept]
 
         assert found(user_id="anna") == ["r-1", "r-3"]
         assert found(user_id="anna", request_id=one.request_id) == ["r-1"]
@@ -77,30 +83,30 @@ class Rejections(OpensStore):
         assert found(code="blan") == found(format="image") == found(key_id="key-2") == []
         assert (found(since=NOON + 1), found(until=NOON + 5)) == (["r-3"], ["r-1", "r-2"])
 
-    def test_a_refusal_is_found_by_its_id(self, store: Store) -> None:
+    def test_a_rejection_is_found_by_its_id(self, store: Store) -> None:
         """In its project alone."""
-        refusal = rejection("r-1", user_id="anna")
-        received = entry(rejections=(refusal,))
+        first = rejection("r-1", user_id="anna")
+        received = entry(rejections=(first,))
         store.commit([received])
-        kept = KeptRejection(refusal, received.request_id, NOON)
+        kept = StoredRejection(first, received.request_id, NOON)
         assert store.rejection("default", "r-1") == kept
         assert store.rejection("other", "r-1") is None
         assert store.rejection("default", "r-2") is None
 
-    def test_a_replay_resolves_its_refusal(self, store: Store) -> None:
+    def test_a_replay_resolves_its_rejection(self, store: Store) -> None:
         """In the transaction that keeps its items; it stays what it was otherwise."""
-        refusal = rejection("r-1", user_id="anna")
-        store.commit([entry(rejections=(refusal, rejection("r-2", user_id="anna")))])
+        first = rejection("r-1", user_id="anna")
+        store.commit([entry(rejections=(first, rejection("r-2", user_id="anna")))])
         replay = entry(document("anna"), resolves=Resolved("r-1", ("anna",)))
         store.commit([replay])
         kept = store.rejection("default", "r-1")
         assert kept is not None
-        assert (kept.record, kept.resolved_by) == (refusal, replay.request_id)
+        assert (kept.record, kept.resolved_by) == (first, replay.request_id)
         open_ones = store.rejections("default", "", 10, RejectionFilter(resolved=False))
         assert [other.record.rejection_id for other in open_ones] == ["r-2"]
 
     def test_every_entry_leaves_its_receipt(self, store: Store) -> None:
-        """What became of each record, and between which ids its refusals lie."""
+        """What became of each record, and between which ids its rejections lie."""
         mixed = entry(
             document("anna", "u-1"),
             image("anna", "x"),
@@ -112,7 +118,7 @@ class Rejections(OpensStore):
         store.commit([mixed, profiles])
         (receipt,) = store.receipts("default", mixed.request_id)
         number = receipt.items[1].reference
-        expected = KeptReceipt(
+        expected = StoredReceipt(
             mixed.request_id,
             NOON,
             "samples",
@@ -133,7 +139,7 @@ class Rejections(OpensStore):
         assert store.receipts("other", mixed.request_id) == []
 
     def test_a_conflict_stands_in_the_receipt(self, store: Store) -> None:
-        """The refusal that takes a document's place is among those of its entry."""
+        """The rejection that takes a document's place is among those of its entry."""
         digest = digest_of("one")
         store.commit([entry(document("anna", "u-1", digest=digest))])
         other = document(
@@ -143,7 +149,7 @@ class Rejections(OpensStore):
         second, third = entry(other), entry(again)
         store.commit([second, third])
         (conflict,) = store.receipts("default", second.request_id)
-        assert (conflict.items, conflict.refused) == ((), ("r-1", "r-1"))
+        assert (conflict.items, conflict.rejected) == ((), ("r-1", "r-1"))
         (repeat,) = store.receipts("default", third.request_id)
         assert repeat.items == (ReceiptItem("document", 1, "u-1", repeated=True),)
 

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from uptake.store.base import DEFAULT_PROJECT, Store
 from uptake.store.records import Entry, Resolved
-from uptake.store.snapshot import EVERYTHING, KeptUser, Selection, Snapshot
+from uptake.store.snapshot import EVERYTHING, Selection, Snapshot, StoredUser
 from uptake.testing.store.making import (
     NOON,
     attributes,
@@ -53,7 +53,7 @@ def kept(store: Store, only: Selection = EVERYTHING) -> dict[str, list[object]]:
 
 
 def of_everything(name: str, received_at: int = NOON) -> Entry:
-    """A batch, a document and a refusal of a user, all of them with this name."""
+    """A batch, a document and a rejection of a user, all of them with this name."""
     return entry(
         batch(name, name),
         document(name, f"d-{name}"),
@@ -102,7 +102,7 @@ class Snapshots(OpensStore):
         with store.snapshot(DEFAULT_PROJECT) as snapshot:
             store.commit([of_everything("bert"), entry(attributes("anna", a="1"))])
             assert contents(snapshot, EVERYTHING) == [b"anna"]
-            assert list(snapshot.users(EVERYTHING)) == [KeptUser("anna", {}, NOON, NOON)]
+            assert list(snapshot.users(EVERYTHING)) == [StoredUser("anna", {}, NOON, NOON)]
             assert len(list(snapshot.documents(None, EVERYTHING))) == 1
             assert len(list(snapshot.rejections(EVERYTHING))) == 1
         assert kept(store) == names_of("anna", "bert")
@@ -155,7 +155,7 @@ class Snapshots(OpensStore):
         assert found[0].attributes == {"a": "1", "b": "2"}
         assert names == ["a", "b"]
 
-    def test_a_refusal_comes_since_when_it_was_replayed(self, store: Store) -> None:
+    def test_a_rejection_comes_since_when_it_was_replayed(self, store: Store) -> None:
         """So that whoever goes on learns that it is resolved."""
         store.commit([entry(rejections=(rejection("r-1", user_id="anna"), rejection("r-2")))])
         since = marks_of(store)

@@ -57,8 +57,8 @@ class Users(OpensStore):
         assert user is not None
         assert (user.user_id, user.attributes) == ("anna", {})
 
-    def test_a_refusal_makes_no_user(self, store: Store) -> None:
-        """Of whom only refused data was sent, nothing is kept."""
+    def test_a_rejection_makes_no_user(self, store: Store) -> None:
+        """Of whom only rejected data was sent, nothing is kept."""
         store.commit([entry(rejections=(rejection(user_id="anna"),))])
         assert store.user("default", "anna") is None
 

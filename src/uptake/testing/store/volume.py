@@ -32,7 +32,7 @@ class Volume(OpensStore):
     """Many rows take longer than few, but not much longer each."""
 
     def test_many_rows_are_written_and_found_in_bounded_time(self, store: Store) -> None:
-        """Of one user, of many users, and refused ones."""
+        """Of one user, of many users, and rejected ones."""
         began = time.perf_counter()
         for start in range(0, ROWS, GROUP):
             store.commit(
@@ -53,7 +53,7 @@ class Volume(OpensStore):
         spans = store.spans("default", "anna")
         user = store.user("default", "user 7")
         kept = store.document("default", f"{ROWS - 1}")
-        refused = store.rejections("default", f"{ROWS // 2:06d}", 100)
+        rejected = store.rejections("default", f"{ROWS // 2:06d}", 100)
         images = store.images("default", "anna", 1_000_010, 5)
         read = time.perf_counter()
         assert found == [f"{ROWS // 2 + i}".encode() for i in range(24)]
@@ -62,7 +62,7 @@ class Volume(OpensStore):
         assert (user.documents, user.attributes) == (ROWS // USERS, {"a": f"{ROWS - USERS + 7}"})
         assert kept is not None
         assert kept.user_id == f"user {USERS - 1}"
-        assert [one.record.rejection_id for one in refused] == [
+        assert [one.record.rejection_id for one in rejected] == [
             f"{ROWS // 2 + 10 * i:06d}" for i in range(1, 101)
         ]
         assert [i.image_id for i in images] == [1_000_011 + i for i in range(5)]

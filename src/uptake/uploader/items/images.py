@@ -6,7 +6,7 @@ from uptake.formats.outgoing import ImagesWire
 from uptake.uploader.items.pieces import Desk, Piece, settle
 from uptake.uploader.items.single import Once, SingleJob
 from uptake.uploader.ledger.items import ItemsLedger, content, identity
-from uptake.uploader.ledger.refusals import Reason
+from uptake.uploader.ledger.rejections import Reason
 from uptake.uploader.ledger.runs import Run
 from uptake.uploader.sending.connection import Request, fill
 from uptake.uploader.session import Feed, Put, Session

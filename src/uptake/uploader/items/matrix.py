@@ -4,9 +4,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from uptake.formats.outgoing import ProfilesWire, Refused, Scalar
+from uptake.formats.outgoing import ProfilesWire, Rejected, Scalar
 from uptake.uploader.items.pieces import Desk, Piece, settle
-from uptake.uploader.ledger.refusals import Reason, reasons_of
+from uptake.uploader.ledger.rejections import Reason, reasons_of
 from uptake.uploader.sending.connection import Request
 from uptake.uploader.sending.job import Halt
 
@@ -75,8 +75,8 @@ class MatrixJob:
         verdict = self.wire.read(status, body, len(self.lines))
         if verdict.halt:
             raise Halt(verdict.halt)
-        faults: dict[int, list[Refused]] = {}
-        for fault in verdict.refused:
+        faults: dict[int, list[Rejected]] = {}
+        for fault in verdict.rejected:
             if fault.index is None and len(self.lines) > 1:
                 return self.parts()
             faults.setdefault(fault.index or 0, []).append(fault)
@@ -96,12 +96,12 @@ class MatrixJob:
         half = len(self.lines) // 2
         return [self._with(self.lines[:half]), self._with(self.lines[half:])] if half else []
 
-    def refuse(self, reason: str) -> None:
-        """Note that all rows are refused."""
+    def reject(self, reason: str) -> None:
+        """Note that all rows are rejected."""
         settle(self.desk, [], [(line.piece, [Reason(reason)]) for line in self.lines])
 
 
-def _told(faults: Sequence[Refused]) -> list[Reason]:
+def _told(faults: Sequence[Rejected]) -> list[Reason]:
     """Reasons that name a place in the row, and not in a request that nobody will see."""
     return [
         Reason(_INDEX.sub("values", reason.message), reason.code, reason.field)

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from uptake.uploader.faults import Faults
-from uptake.uploader.ledger import refusals
+from uptake.uploader.ledger import rejections
 from uptake.uploader.ledger.items import ItemsLedger, Note
-from uptake.uploader.ledger.refusals import Reason, Refusal
+from uptake.uploader.ledger.rejections import Reason, Rejection
 from uptake.uploader.tally import Tally
 
 
@@ -17,7 +17,7 @@ class Desk:
     Attributes:
         ledger: where they are noted.
         tally, faults: where outcomes are told.
-        retry_refused: whether to send again what was refused before.
+        retry_refused: whether to send again what was rejected before.
     """
 
     ledger: ItemsLedger
@@ -26,13 +26,15 @@ class Desk:
     retry_refused: bool = False
 
     def refused_before(self, piece: "Piece") -> bool:
-        """Whether something was refused before; if so that is told again."""
+        """Whether something was rejected before; if so that is told again."""
         if self.retry_refused:
             return False
-        refusal = refusals.find(self.ledger.run, piece.user_id, "", piece.identity, piece.content)
-        if refusal is None:
+        rejection = rejections.find(
+            self.ledger.run, piece.user_id, "", piece.identity, piece.content
+        )
+        if rejection is None:
             return False
-        self.faults.refused(refusal.at(piece.file, piece.line))
+        self.faults.rejected(rejection.at(piece.file, piece.line))
         return True
 
 
@@ -42,19 +44,19 @@ class Whole:
 
     Attributes:
         open: pieces without an outcome.
-        refused: whether one was refused.
-        before: whether one was refused in an earlier run.
+        rejected: whether one was rejected.
+        before: whether one was rejected in an earlier run.
     """
 
     open: int = 0
-    refused: bool = False
+    rejected: bool = False
     before: bool = False
 
     def settle(self, tally: Tally) -> None:
         """Count it, if all its pieces have an outcome."""
         if self.open:
             return
-        if self.refused:
+        if self.rejected:
             tally.add(refused=1)
         elif self.before:
             tally.add(refused_before=1)
@@ -68,7 +70,7 @@ class Piece:
 
     Attributes:
         user_id: whom it is about.
-        identity, content: by which it is known again when it is refused.
+        identity, content: by which it is known again when it is rejected.
         notes: what is kept of it in the ledger.
         file, line: where it stands.
         item: as a source reads it, as JSON text.
@@ -84,9 +86,9 @@ class Piece:
     item: bytes
     whole: Whole = field(default_factory=Whole)
 
-    def refusal(self, reasons: Sequence[Reason]) -> Refusal:
-        """It as refused."""
-        return Refusal(
+    def rejection(self, reasons: Sequence[Reason]) -> Rejection:
+        """It as rejected."""
+        return Rejection(
             self.user_id,
             "",
             self.identity,
@@ -99,21 +101,21 @@ class Piece:
 
 
 def settle(
-    desk: Desk, kept: Sequence[Piece], refused: Sequence[tuple[Piece, list[Reason]]]
+    desk: Desk, kept: Sequence[Piece], rejected: Sequence[tuple[Piece, list[Reason]]]
 ) -> None:
     """Note and tell what became of pieces."""
-    told = [piece.refusal(reasons) for piece, reasons in refused]
+    told = [piece.rejection(reasons) for piece, reasons in rejected]
     desk.ledger.settled(
         [note for piece in kept for note in piece.notes],
-        [note for piece, _ in refused for note in piece.notes],
+        [note for piece, _ in rejected for note in piece.notes],
         told,
     )
-    if desk.ledger.any_refused():
+    if desk.ledger.any_rejected():
         desk.ledger.mended([(piece.user_id, piece.identity) for piece in kept])
-    for refusal in told:
-        desk.faults.refused(refusal)
-    for piece, _ in refused:
-        piece.whole.refused = True
-    for piece in (*kept, *(piece for piece, _ in refused)):
+    for rejection in told:
+        desk.faults.rejected(rejection)
+    for piece, _ in rejected:
+        piece.whole.rejected = True
+    for piece in (*kept, *(piece for piece, _ in rejected)):
         piece.whole.open -= 1
         piece.whole.settle(desk.tally)

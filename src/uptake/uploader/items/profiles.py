@@ -9,7 +9,7 @@ from uptake.formats.outgoing import ProfilesWire, Scalar
 from uptake.uploader.items.matrix import Line, MatrixJob
 from uptake.uploader.items.pieces import Desk, Piece, Whole
 from uptake.uploader.ledger.items import ItemsLedger, Note, content, identity
-from uptake.uploader.ledger.refusals import Reason
+from uptake.uploader.ledger.rejections import Reason
 from uptake.uploader.ledger.runs import Run
 from uptake.uploader.session import Feed, Put, Session
 from uptake.uploader.sources import ProfileRow
@@ -120,15 +120,15 @@ class _Gathering:
         read = _Row(row, good)
         for name, reason in bad:
             piece = self._piece(read, {name: row.attributes[name]})
-            self._desk.faults.refused(piece.refusal([Reason(f"{name}: {reason}")]))
-            read.whole.refused = True
+            self._desk.faults.rejected(piece.rejection([Reason(f"{name}: {reason}")]))
+            read.whole.rejected = True
         return read
 
     def _known(self, rows: Sequence[_Row]) -> dict[bytes, bytes]:
         return self._desk.ledger.known([one for row in rows for one, _ in row.notes.values()])
 
     def _same(self, row: _Row, *, repeated: bool) -> None:
-        if row.whole.refused:
+        if row.whole.rejected:
             self._desk.tally.add(refused=1)
         else:
             self._desk.tally.add(**{"repeated" if repeated else "known": 1})

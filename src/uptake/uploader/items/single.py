@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from uptake.formats.outgoing import Read
 from uptake.uploader.items.pieces import Desk, Piece, settle
-from uptake.uploader.ledger.refusals import Reason, reasons_of
+from uptake.uploader.ledger.rejections import Reason, reasons_of
 from uptake.uploader.sending.connection import Request
 from uptake.uploader.sending.job import Halt, Job
 
@@ -51,8 +51,8 @@ class SingleJob:
         verdict = self.read(status, body, 1)
         if verdict.halt:
             raise Halt(verdict.halt)
-        if verdict.refused:
-            settle(self.desk, (), [(self.piece, reasons_of(verdict.refused))])
+        if verdict.rejected:
+            settle(self.desk, (), [(self.piece, reasons_of(verdict.rejected))])
         else:
             settle(self.desk, (self.piece,), ())
         return ()
@@ -61,8 +61,8 @@ class SingleJob:
         """It cannot be split."""
         return ()
 
-    def refuse(self, reason: str) -> None:
-        """Note that it is refused."""
+    def reject(self, reason: str) -> None:
+        """Note that it is rejected."""
         settle(self.desk, (), [(self.piece, [Reason(reason)])])
 
 

@@ -4,8 +4,8 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from uptake.uploader.ledger import ACKNOWLEDGED, PENDING, SENT, refusals
-from uptake.uploader.ledger.refusals import Refusal
+from uptake.uploader.ledger import ACKNOWLEDGED, PENDING, SENT, rejections
+from uptake.uploader.ledger.rejections import Rejection
 from uptake.uploader.ledger.runs import Run
 
 IDENTITY_BYTES = 16
@@ -90,7 +90,7 @@ class ItemsLedger:
             )
 
     def settled(
-        self, kept: Sequence[Note], lost: Sequence[Note], refused: Sequence[Refusal]
+        self, kept: Sequence[Note], lost: Sequence[Note], rejected: Sequence[Rejection]
     ) -> None:
         """Note the answer to a request: what is kept, what is not, and why."""
         ledger, destination = self.run.ledger, self.run.destination
@@ -103,18 +103,18 @@ class ItemsLedger:
                 "DELETE FROM items WHERE destination = ? AND identity = ? AND content = ?",
                 [(destination, one, said) for one, said in lost],
             )
-            refusals.note(self.run, refused)
+            rejections.note(self.run, rejected)
 
     def mended(self, keys: Sequence[tuple[str, bytes]]) -> None:
-        """Note that what was refused of these users and identities is now kept."""
+        """Note that what was rejected of these users and identities is now kept."""
         self.run.ledger.write_all(
             "UPDATE refusals SET mended = 1"
             " WHERE destination = ? AND user_id = ? AND metric = '' AND identity = ?",
             [(self.run.destination, user_id, one) for user_id, one in keys],
         )
 
-    def any_refused(self) -> bool:
-        """Whether anything was ever refused."""
+    def any_rejected(self) -> bool:
+        """Whether anything was ever rejected."""
         return bool(
             self.run.ledger.rows(
                 "SELECT 1 FROM refusals WHERE destination = ? LIMIT 1", self.run.destination

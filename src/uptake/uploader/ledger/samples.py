@@ -8,8 +8,8 @@ import msgspec
 import numpy as np
 
 from uptake.samples.digests import Words, follow
-from uptake.uploader.ledger import ACKNOWLEDGED, PENDING, SENT, refusals
-from uptake.uploader.ledger.refusals import Refusal
+from uptake.uploader.ledger import ACKNOWLEDGED, PENDING, SENT, rejections
+from uptake.uploader.ledger.rejections import Rejection
 from uptake.uploader.ledger.runs import Run
 from uptake.uploader.samples.index import Contents, Index
 
@@ -36,12 +36,12 @@ class Known:
 
     Attributes:
         kept: those that are acknowledged, or on their way in this run.
-        refused: those that were refused, by the identity that `refusal_of` gives.
+        rejected: those that were rejected, by the identity that `rejection_of` gives.
         waiting: those that were too few.
     """
 
     kept: Index
-    refused: Index
+    rejected: Index
     waiting: list[Waiting]
 
 
@@ -74,7 +74,7 @@ def _kept_and_unknown(rows: Sequence[_Row], run: int | None) -> tuple[Index, Ind
     return kept, unknown
 
 
-def refusal_of(identity: Words, content: Contents) -> Words:
+def rejection_of(identity: Words, content: Contents) -> Words:
     """Words for a sample with its content: another value is another matter."""
     return follow(identity, content)
 
@@ -102,15 +102,15 @@ class SamplesLedger:
         Args:
             user_id: whose samples.
             metric: of what.
-            retry_refused: whether to know nothing of what was refused.
+            retry_refused: whether to know nothing of what was rejected.
         """
         rows = self._rows(user_id, metric)
         kept, unknown = _kept_and_unknown(rows, self.run.number)
         many = len(rows) >= FOLD_FROM or len(kept.whole()[1]) < sum(row.samples for row in rows)
         if many and all(row.run != self.run.number for row in rows):
             self._fold(user_id, metric, kept, unknown, sum(row.attempts for row in rows))
-        refused = Index() if retry_refused else self._refused(user_id, metric)
-        return Known(kept, refused, self._waiting(user_id, metric))
+        rejected = Index() if retry_refused else self._rejected(user_id, metric)
+        return Known(kept, rejected, self._waiting(user_id, metric))
 
     def tidy(self, replaced: Iterable[tuple[str, str]] = ()) -> None:
         """After a run, forget what later requests have settled or replaced; fold many rows.
@@ -144,7 +144,7 @@ class SamplesLedger:
         )
         return [_Row(*row) for row in rows]
 
-    def _refused(self, user_id: str, metric: str) -> Index:
+    def _rejected(self, user_id: str, metric: str) -> Index:
         rows = self.run.ledger.rows(
             "SELECT identity, content FROM refusals"
             " WHERE destination = ? AND user_id = ? AND metric = ?",
@@ -152,13 +152,13 @@ class SamplesLedger:
             user_id,
             metric,
         )
-        refused = Index()
+        rejected = Index()
         if rows:
             identity, content = (b"".join(column) for column in zip(*rows, strict=True))
             words = np.frombuffer(identity, "<u8").reshape(-1, 2).T
             said = np.frombuffer(content, "<u8")
-            refused.note(refusal_of(words, said), said)
-        return refused
+            rejected.note(rejection_of(words, said), said)
+        return rejected
 
     def _waiting(self, user_id: str, metric: str) -> list[Waiting]:
         rows = self.run.ledger.rows(
@@ -226,8 +226,8 @@ class SamplesLedger:
             "UPDATE samples SET state = ?, attempts = attempts + 1 WHERE id = ?", SENT, number
         )
 
-    def acknowledged(self, number: int, kept: bytes, refused: Sequence[Refusal]) -> None:
-        """Note the answer to a request: the digests of what is kept, and what is refused."""
+    def acknowledged(self, number: int, kept: bytes, rejected: Sequence[Rejection]) -> None:
+        """Note the answer to a request: the digests of what is kept, and what is rejected."""
         ledger = self.run.ledger
         with ledger.together():
             if kept:
@@ -240,7 +240,7 @@ class SamplesLedger:
                 )
             else:
                 ledger.write("DELETE FROM samples WHERE id = ?", number)
-            refusals.note(self.run, refused)
+            rejections.note(self.run, rejected)
 
     def replace(self, number: int, parts: Sequence[bytes]) -> list[int]:
         """Note that a request is sent in several instead; the numbers of those."""

@@ -16,7 +16,7 @@ class Standing(msgspec.Struct, frozen=True):
         sent: items of requests whose outcome is not known; they are sent again.
         pending: items that were gathered into requests and not sent; they are gathered again.
         waiting: samples that are too few for a request.
-        refused: items that were refused and have not been mended.
+        refused: items that were rejected and have not been mended.
         attempts: requests that were sent, again and again included.
         runs: how often sending was begun.
         last_run: when for the last time.
@@ -54,7 +54,7 @@ def _standing(ledger: Ledger, number: int, url: str, wire: str) -> Standing:
         states[state] += items
         attempts += tries
     ((waiting,),) = ledger.rows("SELECT count(*) FROM waiting WHERE destination = ?", number)
-    ((refused,),) = ledger.rows(
+    ((rejected,),) = ledger.rows(
         "SELECT count(*) FROM refusals WHERE destination = ? AND mended = 0", number
     )
     ((runs, last),) = ledger.rows(
@@ -67,7 +67,7 @@ def _standing(ledger: Ledger, number: int, url: str, wire: str) -> Standing:
         sent=states[SENT],
         pending=states[PENDING],
         waiting=waiting,
-        refused=refused,
+        refused=rejected,
         attempts=attempts,
         runs=runs,
         last_run=None if last is None else clock.iso(last),

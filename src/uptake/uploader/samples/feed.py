@@ -18,7 +18,7 @@ def samples_feed(wire: SamplesWire, key: str, *, retry_refused: bool = False) ->
     Args:
         wire: how they are told.
         key: where the wire takes the user from the key, it also tells users apart.
-        retry_refused: whether to send again what was refused before.
+        retry_refused: whether to send again what was rejected before.
     """
 
     def feed(session: Session, run: Run, put: Put) -> None:

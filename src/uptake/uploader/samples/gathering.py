@@ -44,7 +44,7 @@ class Gathering:
         self._put = put
         self.replaced: set[tuple[str, str]] = set()
         self._owner = owner
-        self._retry_refused = retry_refused
+        self._retry_rejected = retry_refused
         self._room = room
         self._named: str | None = None
         self._groups: OrderedDict[tuple[str, str], Group] = OrderedDict()
@@ -65,8 +65,8 @@ class Gathering:
         ]
         found = [(group, group.sort(rows, places)) for group, places in groups]
         for group, kinds in found:
-            if len(kinds.refused):
-                group.refused.append(_bare(rows, kinds.refused, number))
+            if len(kinds.rejected):
+                group.rejected.append(_bare(rows, kinds.rejected, number))
         self._distribute(rows, found, number)
         for group, _ in found:
             self._weights[group.user_id, group.metric] = group.weight
@@ -136,7 +136,7 @@ class Gathering:
         if key in self._groups:
             self._groups.move_to_end(key)
         else:
-            known = self._office.ledger.known(*key, retry_refused=self._retry_refused)
+            known = self._office.ledger.known(*key, retry_refused=self._retry_rejected)
             self._groups[key] = Group(self._office, *key, known)
         return self._groups[key]
 

@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from uptake.samples.times import Int64s
-from uptake.uploader.ledger import refusals
+from uptake.uploader.ledger import rejections
 from uptake.uploader.ledger.samples import (
     Known,
     Waiting,
     pack,
-    refusal_of,
+    rejection_of,
     unpack,
 )
 from uptake.uploader.samples.batching import cuts
@@ -36,13 +36,13 @@ class Sorted:
         changed: to be looked at in the end: the same as others that are known, with another value,
             or in line with such.
         neighbours: kept before; a few of them.
-        refused: refused before.
+        rejected: rejected before.
     """
 
     fresh: Int64s
     changed: Int64s
     neighbours: Int64s
-    refused: Int64s
+    rejected: Int64s
 
 
 @dataclass(eq=False)
@@ -59,7 +59,7 @@ class Group:
         buffer: samples to be sent.
         changed: samples to be looked at in the end.
         changing: what identifies these.
-        refused: samples that were refused before, without their JSON.
+        rejected: samples that were rejected before, without their JSON.
         neighbours: a few that the receiver has, to fill up a request.
         resumed: how many of the buffer had waited in the ledger.
         replaced: whether some were sent instead of others that are the same.
@@ -73,7 +73,7 @@ class Group:
     buffer: list[Packed] = field(default_factory=list)
     changed: list[Packed] = field(default_factory=list)
     changing: Index = field(default_factory=Index)
-    refused: list[Packed] = field(default_factory=list)
+    rejected: list[Packed] = field(default_factory=list)
     neighbours: Packed = NONE
     resumed: int = 0
     replaced: bool = False
@@ -100,7 +100,7 @@ class Group:
     @property
     def weight(self) -> int:
         """Bytes that it takes, about."""
-        packed = sum(part.weight for part in (*self.buffer, *self.changed, *self.refused))
+        packed = sum(part.weight for part in (*self.buffer, *self.changed, *self.rejected))
         return packed + DIGEST_BYTES * (len(self.known.kept) + len(self.now)) + OWN_BYTES
 
     def _find(
@@ -117,11 +117,11 @@ class Group:
         before, now, held = self._find(identity)
         known = before | now
         same = known & (held == content)
-        refused = np.zeros(len(places), np.bool_)
-        if len(self.known.refused):
-            refused = self.known.refused.find(refusal_of(identity, content))[0] & ~same
-        fresh = ~known & ~refused
-        changed = known & ~same & ~refused
+        rejected = np.zeros(len(places), np.bool_)
+        if len(self.known.rejected):
+            rejected = self.known.rejected.find(rejection_of(identity, content))[0] & ~same
+        fresh = ~known & ~rejected
+        changed = known & ~same & ~rejected
         repeated = self._first_only(identity, content, fresh, changed)
         self.now.note(identity[:, fresh], content[fresh])
         self.changing.note(identity[:, changed], content[changed])
@@ -136,7 +136,7 @@ class Group:
             repeated=int(again.sum()) + repeated,
         )
         some = places[same & ~again][-(self.office.wire.least - 1) :]
-        return Sorted(places[fresh], places[changed], some, places[refused])
+        return Sorted(places[fresh], places[changed], some, places[rejected])
 
     @staticmethod
     def _first_only(
@@ -180,13 +180,13 @@ class Group:
         self.buffer.append(last)
         self.replaced = len(last) > 0
         yield from self._cut(more=False)
-        self._tell_refused()
+        self._tell_rejected()
         self._mend()
 
-    def _tell_refused(self) -> None:
-        """Tell again of what was refused before, unless it has been mended."""
-        every = join(self.refused)
-        self.refused.clear()
+    def _tell_rejected(self) -> None:
+        """Tell again of what was rejected before, unless it has been mended."""
+        every = join(self.rejected)
+        self.rejected.clear()
         if not len(every):
             return
         before, now, _ = self._find(every.identity)
@@ -194,16 +194,16 @@ class Group:
         office = self.office
         office.tally.add(refused_before=int((~mended).sum()), repeated=int(mended.sum()))
         for i in np.flatnonzero(~mended).tolist():
-            refusal = refusals.find(
+            rejection = rejections.find(
                 office.ledger.run,
                 self.user_id,
                 self.metric,
                 every.identity[:, i].astype("<u8").tobytes(),
                 every.content[i : i + 1].astype("<u8").tobytes(),
             )
-            if refusal is not None:
+            if rejection is not None:
                 at = office.files[int(every.file[i])], int(every.line[i])
-                office.faults.refused(refusal.at(*at))
+                office.faults.rejected(rejection.at(*at))
 
     def _cut(self, *, more: bool) -> Iterator[SamplesJob]:
         wire = self.office.wire
@@ -254,7 +254,7 @@ class Group:
         """Those to be sent of the samples that differ from what was known of them.
 
         None of an identity of which the last in the source is what the receiver has. What is only
-        on its way to it may yet be refused.
+        on its way to it may yet be rejected.
         """
         every = join(self.changed)
         self.changed.clear()
@@ -272,15 +272,15 @@ class Group:
         return sent
 
     def _mend(self) -> None:
-        """Note which of the refused samples have been replaced by others that are kept."""
+        """Note which of the rejected samples have been replaced by others that are kept."""
         run = self.office.ledger.run
-        if not len(self.known.refused):
+        if not len(self.known.rejected):
             return
-        rows = refusals.open_of(run, self.user_id, self.metric)
+        rows = rejections.open_of(run, self.user_id, self.metric)
         if rows:
             words = np.frombuffer(b"".join(identity for _, identity in rows), "<u8")
             mended, _ = self.known.kept.find(words.reshape(-1, 2).T)
             numbers = [
                 number for (number, _), good in zip(rows, mended.tolist(), strict=True) if good
             ]
-            refusals.mend(run.ledger, numbers)
+            rejections.mend(run.ledger, numbers)

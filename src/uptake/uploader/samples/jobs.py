@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from uptake.formats.outgoing import SamplesWire, Verdict
 from uptake.uploader.faults import Faults
-from uptake.uploader.ledger.refusals import MAX_REASONS, Reason, Refusal, reasons_of
+from uptake.uploader.ledger.rejections import MAX_REASONS, Reason, Rejection, reasons_of
 from uptake.uploader.ledger.samples import SamplesLedger, pack
 from uptake.uploader.samples.packed import NONE, Packed
 from uptake.uploader.sending.connection import Request
@@ -120,13 +120,13 @@ class SamplesJob:
 
     def _settle(self, verdict: Verdict) -> None:
         reasons: dict[int, list[Reason]] = {}
-        for fault in verdict.refused:
+        for fault in verdict.rejected:
             if fault.index is None:
                 continue
             told = reasons.setdefault(fault.index, [])
             if len(told) < MAX_REASONS:
                 told += reasons_of([fault])
-        everything = reasons_of([fault for fault in verdict.refused if fault.index is None])
+        everything = reasons_of([fault for fault in verdict.rejected if fault.index is None])
         for place in range(len(self.samples)) if everything else ():
             reasons.setdefault(place, []).extend(everything)
         kept = np.ones(len(self.samples), np.bool_)
@@ -137,23 +137,24 @@ class SamplesJob:
             self.family.kept = self.samples.take(kept).slice(0, min(least, int(kept.sum())))
 
     def _note(self, kept: NDArray[np.bool_], reasons: dict[int, list[Reason]]) -> None:
-        refused = [
-            self._refusal(place, tuple(reasons[place])) for place in np.flatnonzero(~kept).tolist()
+        rejected = [
+            self._rejection(place, tuple(reasons[place]))
+            for place in np.flatnonzero(~kept).tolist()
         ]
         samples = self.samples
         digests = pack(samples.identity[:, kept], samples.content[kept]) if kept.any() else b""
         ledger = self.office.ledger
         with ledger.run.ledger.together():
-            ledger.acknowledged(self.number, digests, refused)
+            ledger.acknowledged(self.number, digests, rejected)
             if self.resumed:
                 ledger.waited(self.user_id, self.metric, samples.identity, samples.content)
-        for refusal in refused:
-            self.office.faults.refused(refusal)
-        self.office.tally.add(acknowledged=len(samples) - len(refused), refused=len(refused))
+        for rejection in rejected:
+            self.office.faults.rejected(rejection)
+        self.office.tally.add(acknowledged=len(samples) - len(rejected), rejected=len(rejected))
 
-    def _refusal(self, place: int, reasons: tuple[Reason, ...]) -> Refusal:
+    def _rejection(self, place: int, reasons: tuple[Reason, ...]) -> Rejection:
         samples, office = self.samples, self.office
-        return Refusal(
+        return Rejection(
             self.user_id,
             self.metric,
             samples.identity[:, place].astype("<u8").tobytes(),
@@ -164,8 +165,8 @@ class SamplesJob:
             item_of(office.wire, self.user_id, self.metric, samples.item(place)),
         )
 
-    def refuse(self, reason: str) -> None:
-        """Note that all samples are refused."""
+    def reject(self, reason: str) -> None:
+        """Note that all samples are rejected."""
         everything = {place: [Reason(reason)] for place in range(len(self.samples))}
         self._note(np.zeros(len(self.samples), np.bool_), everything)
 
@@ -177,14 +178,14 @@ class SamplesJob:
         return self._split([(0, count // 2), (count // 2, count)], NONE)
 
     def _search(self) -> "list[SamplesJob]":
-        """Smaller requests, by whose answers those will be found that are refused."""
+        """Smaller requests, by whose answers those will be found that are rejected."""
         count, least = len(self.samples), self.office.wire.least
         if count >= 2 * least:
             return self.parts()
         others = self.fill if len(self.fill) else self.family.kept
         if count > 1 and len(others) >= least - 1:
             return self._split([(i, i + 1) for i in range(count)], others.slice(0, least - 1))
-        self.refuse(NOT_NAMED.format(count))
+        self.reject(NOT_NAMED.format(count))
         return []
 
     def _split(self, bounds: Sequence[tuple[int, int]], fill: Packed) -> "list[SamplesJob]":

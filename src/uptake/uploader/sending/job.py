@@ -42,5 +42,5 @@ class Job(Protocol):
     def parts(self) -> "Sequence[Job]":
         """The items in smaller requests, after this one was too large; none if it cannot be."""
 
-    def refuse(self, reason: str) -> None:
-        """Note that all items are refused."""
+    def reject(self, reason: str) -> None:
+        """Note that all items are rejected."""

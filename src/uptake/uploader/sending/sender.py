@@ -160,7 +160,7 @@ class Sender:
             return job.answered(answer.status, answer.body)
         parts = job.parts()
         if not parts:
-            job.refuse(f"too large (413): {words(answer.body)}")
+            job.reject(f"too large (413): {words(answer.body)}")
         return parts
 
     def _fail(self, job: Job, trial: _Trial, reason: str, answer: Answer | None = None) -> None:

@@ -9,8 +9,8 @@ of `(path, *, user=None, columns={})`, where `user` is whom rows are about that 
 `columns` maps names of the wire to those of the file. All raise `UnknownSource` at once, before
 anything is read.
 
-NDJSON sources leave out a member named `refused`: that is what the uploader adds to an item that
-was refused, so that its file can be mended and sent again as it is. A line that has only this
+NDJSON sources leave out a member named `rejected`: that is what the uploader adds to an item that
+was rejected, so that its file can be mended and sent again as it is. A line that has only this
 member is passed over in silence.
 """
 

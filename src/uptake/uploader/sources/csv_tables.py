@@ -89,10 +89,10 @@ class CsvTable:
         self, line: int, text: bytes, *, mended: bool
     ) -> Iterator[Part | Unreadable | Skipped]:
         places = _Places(line)
-        refused: list[pacsv.InvalidRow] = []
+        rejected: list[pacsv.InvalidRow] = []
 
-        def refuse(row: pacsv.InvalidRow) -> str:
-            refused.append(row)
+        def reject(row: pacsv.InvalidRow) -> str:
+            rejected.append(row)
             return "skip"
 
         table = pacsv.read_csv(
@@ -106,16 +106,16 @@ class CsvTable:
                 delimiter=self._header.delimiter,
                 newlines_in_values=True,
                 ignore_empty_lines=False,
-                invalid_row_handler=refuse,
+                invalid_row_handler=reject,
             ),
             convert_options=self._convert,
         ).combine_chunks()
         for batch in table.to_batches():
-            lines, before = places.pass_rows(batch, refused)
+            lines, before = places.pass_rows(batch, rejected)
             for row, at in before:
                 yield self._misshapen(row, at)
             yield from self._sound(batch, lines, text, line, mended=mended)
-        for row, at in places.pass_refused(refused):
+        for row, at in places.pass_rejected(rejected):
             yield self._misshapen(row, at)
 
     def _sound(
@@ -166,7 +166,7 @@ def _count_empty(text: bytes, places: Sequence[int]) -> int:
 
 
 class _Places:
-    """Where the next row is: Arrow counts rows, those it refuses included, and we count lines.
+    """Where the next row is: Arrow counts rows, those it rejects included, and we count lines.
 
     Attributes:
         first: number of the next row in the block; Arrow begins at 1.
@@ -178,33 +178,33 @@ class _Places:
         self.line = line
 
     def pass_rows(
-        self, batch: pa.RecordBatch, refused: list[pacsv.InvalidRow]
+        self, batch: pa.RecordBatch, rejected: list[pacsv.InvalidRow]
     ) -> tuple[NDArray[np.int64], list[tuple[pacsv.InvalidRow, int]]]:
-        """Go past a batch and the refused rows within it, which are taken from the list.
+        """Go past a batch and the rejected rows within it, which are taken from the list.
 
         Returns:
-            The lines that the rows of the batch begin on, and the refused rows, each with its own.
+            The lines that the rows of the batch begin on, and the rejected rows, each with its own.
         """
-        refused.sort(key=lambda row: row.number)
-        # How many rows of the batch come before each refused one.
-        before = np.array([row.number - self.first - i for i, row in enumerate(refused)], np.int64)
+        rejected.sort(key=lambda row: row.number)
+        # How many rows of the batch come before each rejected one.
+        before = np.array([row.number - self.first - i for i, row in enumerate(rejected)], np.int64)
         inside = int(np.searchsorted(before, batch.num_rows, side="right"))
-        taken, before = refused[:inside], before[:inside]
-        del refused[:inside]
+        taken, before = rejected[:inside], before[:inside]
+        del rejected[:inside]
         heights = _sums(1 + _newlines(batch))
-        refused_heights = _sums(np.array([_height(row) for row in taken], np.int64))
+        rejected_heights = _sums(np.array([_height(row) for row in taken], np.int64))
         passed = np.searchsorted(before, np.arange(batch.num_rows), side="right")
-        lines = self.line + heights[:-1] + refused_heights[passed]
-        places = (self.line + heights[before] + refused_heights[:-1]).tolist()
+        lines = self.line + heights[:-1] + rejected_heights[passed]
+        places = (self.line + heights[before] + rejected_heights[:-1]).tolist()
         self.first += batch.num_rows + inside
-        self.line += int(heights[-1] + refused_heights[-1])
+        self.line += int(heights[-1] + rejected_heights[-1])
         return lines, list(zip(taken, places, strict=True))
 
-    def pass_refused(
-        self, refused: list[pacsv.InvalidRow]
+    def pass_rejected(
+        self, rejected: list[pacsv.InvalidRow]
     ) -> Iterator[tuple[pacsv.InvalidRow, int]]:
-        """Go past what was refused after the last batch."""
-        for row in sorted(refused, key=lambda row: row.number):
+        """Go past what was rejected after the last batch."""
+        for row in sorted(rejected, key=lambda row: row.number):
             yield row, self.line
             self.line += _height(row)
 

@@ -15,7 +15,7 @@ from uptake.uploader.sources.file_source import Progress
 from uptake.uploader.sources.inputs import Input
 from uptake.uploader.sources.streams import BOM, line_blocks
 
-REFUSED = "refused"
+REJECTED = "refused"
 """The member that the uploader adds to an item that was rejected."""
 
 MISREAD = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -48,10 +48,10 @@ def require_members(source: Input, names: Iterable[str]) -> None:
             raise UnknownSource(f"{source.file}: no line has a member {name!r}; found: {members}")
 
 
-def only_refused(text: bytes) -> bool:
+def only_rejected(text: bytes) -> bool:
     """Whether a line holds only the reasons of a rejection."""
     try:
-        return set(_MEMBERS.decode(text)) == {REFUSED}
+        return set(_MEMBERS.decode(text)) == {REJECTED}
     except MISREAD:
         return False
 
@@ -75,6 +75,6 @@ def _objects(first: int, block: bytes, file: str) -> Iterator[tuple[int, Members
         except MISREAD as error:
             yield Unreadable(file, line, str(error))
             continue
-        rejected = members.pop(REFUSED, None)
+        rejected = members.pop(REJECTED, None)
         if members or rejected is None:
             yield line, members

@@ -6,7 +6,7 @@ float32 72.3 is `72.3`), booleans to `true` and `false`, decimals to all their d
 times to ISO 8601 as `iso_times` states. NaN in a floating-point column is a missing value.
 Infinity, and dates and times outside the years 1 to 9999, are rows that are reported. Columns of
 dictionaries are read as the values that they hold; lists, structs, maps, bytes, times of day and
-durations are columns that are refused by name.
+durations are columns that are rejected by name.
 """
 
 from collections.abc import Callable

@@ -18,7 +18,7 @@ import pyarrow as pa
 from uptake.uploader.sources import Skipped, Unreadable
 from uptake.uploader.sources.file_source import FileSource, Progress
 from uptake.uploader.sources.inputs import Input
-from uptake.uploader.sources.json_lines import MISREAD, only_refused, require_members
+from uptake.uploader.sources.json_lines import MISREAD, only_rejected, require_members
 from uptake.uploader.sources.numbers import number
 from uptake.uploader.sources.plain_lines import PlainLines
 from uptake.uploader.sources.sample_columns import NAMES, Defaults, mapped, readable
@@ -127,7 +127,7 @@ class LineReader:
             return
         if row.data and row.data != _NULL:
             yield from self._read_body(line, row, rows)
-        elif row != self._nothing or not only_refused(text):
+        elif row != self._nothing or not only_rejected(text):
             yield from self._append(self._whole(row), line, "", rows)
 
     def _read_body(self, line: int, body: Any, rows: "_Rows") -> Iterator[Unreadable]:

@@ -9,11 +9,11 @@ import numpy as np
 from uptake.samples.digests import DayDigest
 from uptake.samples.times import tell
 from uptake.uploader.ledger.runs import Run
-from uptake.uploader.ledger.samples import Known, SamplesLedger, refusal_of
+from uptake.uploader.ledger.samples import Known, SamplesLedger, rejection_of
 from uptake.uploader.samples.index import Index
 from uptake.uploader.samples.rows import read
 from uptake.uploader.sources import Skipped, Source, Unreadable
-from uptake.uploader.verify.expected import Aside, Expected, Key, compare, without_refused
+from uptake.uploader.verify.expected import Aside, Expected, Key, compare, without_rejected
 from uptake.uploader.verify.server import Server, day_text
 
 SHOWN = 5
@@ -55,7 +55,7 @@ class Gap(msgspec.Struct, frozen=True):
 
 
 class Verification(msgspec.Struct):
-    """What came of a comparison; samples that were refused are not expected.
+    """What came of a comparison; samples that were rejected are not expected.
 
     Attributes:
         users: how many there are.
@@ -63,7 +63,7 @@ class Verification(msgspec.Struct):
         found: of these, those that the server holds.
         missing, different: those that it does not hold, or with another value.
         more: samples that it holds of these users and metrics besides, on the days of the sources.
-        refused: samples of the sources that the ledger knows as refused.
+        rejected: samples of the sources that the ledger knows as rejected.
         unreadable: places of the sources without a sample.
         unclear: samples without a time or user by which they could be looked for.
         gaps: one for each device and day that differs.
@@ -76,7 +76,7 @@ class Verification(msgspec.Struct):
     missing: int = 0
     different: int = 0
     more: int = 0
-    refused: int = 0
+    rejected: int = 0
     unreadable: int = 0
     unclear: int = 0
     gaps: list[Gap] = msgspec.field(default_factory=list)
@@ -157,11 +157,11 @@ class Check:
         self, key: Key, every: Expected, files: Sequence[str], devices: Sequence[str]
     ) -> None:
         known = self._ledger.known(self._owner or key[0], key[1])
-        refused = np.zeros(len(every), np.bool_)
-        if len(known.refused):
-            refused = known.refused.find(refusal_of(every.identity, every.content))[0]
-        self.result.refused += int(refused.sum())
-        samples = without_refused(every, refused)
+        rejected = np.zeros(len(every), np.bool_)
+        if len(known.rejected):
+            rejected = known.rejected.find(rejection_of(every.identity, every.content))[0]
+        self.result.rejected += int(rejected.sum())
+        samples = without_rejected(every, rejected)
         if not len(samples):
             return
         self.result.expected += len(samples)

@@ -115,9 +115,9 @@ class Aside:
         return np.frombuffer(packed, np.uint64).reshape(COLUMNS, count)
 
 
-def without_refused(samples: Expected, refused: NDArray[np.bool_]) -> Expected:
-    """Those that were not refused, and of those that are the same the last."""
-    samples = samples.take(~refused)
+def without_rejected(samples: Expected, rejected: NDArray[np.bool_]) -> Expected:
+    """Those that were not rejected, and of those that are the same the last."""
+    samples = samples.take(~rejected)
     if not len(samples):
         return samples
     number, _ = groups_of(samples.identity)

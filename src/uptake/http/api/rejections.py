@@ -1,4 +1,4 @@
-"""What is told of refusals and receipts, and how what was refused is tried again."""
+"""What is told of rejections and receipts, and how what was rejected is tried again."""
 
 from typing import Annotated, Any
 
@@ -61,8 +61,8 @@ From = Annotated[
 To = Annotated[Text, Parameter(description=f"Received before. {Moment}")]
 
 
-def refusal_routes(services: Services, executors: Executors) -> list[HTTPRouteHandler]:
-    """What was refused, and what became of a request."""
+def rejection_routes(services: Services, executors: Executors) -> list[HTTPRouteHandler]:
+    """What was rejected, and what became of a request."""
     store, reads = services.store, Asking(executors.reads)
 
     @get(
@@ -146,7 +146,7 @@ def _status_of(endpoint: str, accepted: int, rejected: int) -> int:
 
 
 def replay_routes(services: Services, executors: Executors) -> list[HTTPRouteHandler]:
-    """What was refused, tried again."""
+    """What was rejected, tried again."""
     slow = Asking(executors.slow)
 
     @post(

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from uptake.backup.manifest import Damaged, RowFile, read_manifest
 from uptake.backup.rowfile import read_rows, write_rows
 
-from .conftest import done, refused, run
+from .conftest import done, rejected, run
 
 CONFINED = Path(__file__).parents[1] / "faults" / "confined.py"
 
@@ -60,7 +60,7 @@ HARMS = {"cut off": _cut_off, "changed": _change_a_byte, "gone": Path.unlink}
 
 @pytest.mark.parametrize("harm", HARMS)
 @pytest.mark.parametrize("place", PLACES)
-def test_a_damaged_backup_is_refused_and_changes_nothing(
+def test_a_damaged_backup_is_rejected_and_changes_nothing(
     damaged: Path, tmp_path: Path, place: str, harm: str
 ) -> None:
     """Whatever is cut off, changed or gone, the line names it, and no server could start on it."""
@@ -69,7 +69,7 @@ def test_a_damaged_backup_is_refused_and_changes_nothing(
         path.write_bytes(path.read_bytes()[:-9])  # the very last byte is a line's end
     else:
         HARMS[harm](path)
-    assert place in refused("restore", damaged, "--data-dir", tmp_path / "data")
+    assert place in rejected("restore", damaged, "--data-dir", tmp_path / "data")
     database = tmp_path / "data" / "uptake.db"
     assert not database.exists() or _tables(database) == []
     assert not [path for path in (tmp_path / "data").rglob("*") if "blobs/" in str(path)]
@@ -133,13 +133,15 @@ UNFIT: dict[str, Callable[[Any], None]] = {
 
 
 @pytest.mark.parametrize("words", UNFIT)
-def test_a_manifest_that_does_not_fit_is_refused(damaged: Path, tmp_path: Path, words: str) -> None:
+def test_a_manifest_that_does_not_fit_is_rejected(
+    damaged: Path, tmp_path: Path, words: str
+) -> None:
     """Of a newer version, or other than the files beside it; nothing is there afterwards."""
     path = damaged / "manifest.json"
     manifest = msgspec.json.decode(path.read_bytes())
     UNFIT[words](manifest)
     path.write_bytes(msgspec.json.encode(manifest))
-    assert words in refused("restore", damaged, "--data-dir", tmp_path / "data")
+    assert words in rejected("restore", damaged, "--data-dir", tmp_path / "data")
     database = tmp_path / "data" / "uptake.db"
     assert not database.exists() or _tables(database) == []
 
@@ -152,14 +154,14 @@ def test_names_of_blobs_do_not_lead_out_of_the_backup(damaged: Path, tmp_path: P
     manifest = msgspec.json.decode((damaged / "manifest.json").read_bytes())
     manifest["blobs"] = msgspec.to_builtins(file)
     (damaged / "manifest.json").write_bytes(msgspec.json.encode(manifest))
-    assert "'../secret' is no name of a blob" in refused(
+    assert "'../secret' is no name of a blob" in rejected(
         "restore", damaged, "--data-dir", tmp_path / "data"
     )
 
 
 def test_a_folder_without_a_backup_is_told(tmp_path: Path) -> None:
     """And no data folder is made for it."""
-    line = refused("restore", tmp_path, "--data-dir", tmp_path / "data")
+    line = rejected("restore", tmp_path, "--data-dir", tmp_path / "data")
     assert line == f"uptake: {tmp_path} has no manifest.json: no backup, or an unfinished one\n"
     assert not (tmp_path / "data").exists()
 
@@ -168,21 +170,21 @@ def test_a_database_with_data_is_never_overwritten(backup: Path, tmp_path: Path)
     """Nor is one that a server has only been started on."""
     assert run("projects", "list", "--data-dir", tmp_path / "data").status == 0
     before = (tmp_path / "data" / "uptake.db").read_bytes()
-    line = refused("restore", backup, "--data-dir", tmp_path / "data")
+    line = rejected("restore", backup, "--data-dir", tmp_path / "data")
     assert line == "uptake: the database is not empty\n"
     assert before == (tmp_path / "data" / "uptake.db").read_bytes()
 
 
 def test_a_backup_is_never_overwritten(filled: Path, backup: Path) -> None:
-    """A folder that holds anything is refused and left as it is."""
+    """A folder that holds anything is rejected and left as it is."""
     before = (backup / "manifest.json").read_bytes()
-    assert "is not empty" in refused("backup", backup, "--data-dir", filled)
+    assert "is not empty" in rejected("backup", backup, "--data-dir", filled)
     assert before == (backup / "manifest.json").read_bytes()
 
 
 def test_a_database_that_is_not_there_is_told(tmp_path: Path) -> None:
     """A mistyped folder is neither made nor backed up as an empty one."""
-    line = refused("backup", tmp_path / "backup", "--data-dir", tmp_path / "none")
+    line = rejected("backup", tmp_path / "backup", "--data-dir", tmp_path / "none")
     assert line == f"uptake: {tmp_path}/none/uptake.db: there is no such database\n"
     assert list(tmp_path.iterdir()) == []
 
@@ -191,7 +193,7 @@ def test_a_database_that_is_not_there_is_told(tmp_path: Path) -> None:
 def test_a_file_with_other_content_is_told(tmp_path: Path, content: bytes) -> None:
     """And no folder is left behind."""
     (tmp_path / "uptake.db").write_bytes(content)
-    refused("backup", tmp_path / "backup", "--data-dir", tmp_path)
+    rejected("backup", tmp_path / "backup", "--data-dir", tmp_path)
     assert not (tmp_path / "backup").exists()
 
 
@@ -210,7 +212,7 @@ def test_a_blob_that_is_missing_is_told_and_the_rest_is_kept(filled: Path, tmp_p
 def test_a_damaged_backup_is_found_without_restoring_it(damaged: Path) -> None:
     """`--check` reads all of it."""
     _change_a_byte(_a_blob(damaged))
-    line = refused("restore", damaged, "--check")
+    line = rejected("restore", damaged, "--check")
     assert "is not what it was when the backup was made" in line
 
 

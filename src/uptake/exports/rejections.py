@@ -17,7 +17,7 @@ from uptake.exports.selecting import selections
 from uptake.exports.tables import Table
 from uptake.model.shares import TIED
 from uptake.reading.rejections import as_json, raw_of
-from uptake.store.records import KeptRejection
+from uptake.store.records import StoredRejection
 from uptake.store.snapshot import Snapshot
 
 SCHEMA = pa.schema(
@@ -41,16 +41,16 @@ _encode = msgspec.json.Encoder().encode
 
 
 def rejections(snapshot: Snapshot, question: Question, blobs: Blobs) -> Table:
-    """All refusals that are asked for, by user and id or, with `since`, as received.
+    """All rejections that are asked for, by user and id or, with `since`, as received.
 
     Reading the rows raises `BlobsUnavailable` where a large item cannot be read.
     """
 
-    def found() -> Iterator[KeptRejection]:
+    def found() -> Iterator[StoredRejection]:
         for only in selections(snapshot, question):
             yield from snapshot.rejections(only)
 
-    def row(kept: KeptRejection) -> tuple[str | int | None, ...]:
+    def row(kept: StoredRejection) -> tuple[str | int | None, ...]:
         record = kept.record
         # A body that cannot be divided is in no export that is about some users alone.
         hidden = record.parts == TIED and (question.users is not None or not record.raw)

@@ -1,11 +1,11 @@
-"""What was refused, with the reasons, until it is mended."""
+"""What was rejected, with the reasons, until it is mended."""
 
 from collections.abc import Iterable, Sequence
 
 import msgspec
 from msgspec import structs
 
-from uptake.formats.outgoing import Refused
+from uptake.formats.outgoing import Rejected
 from uptake.uploader.ledger import Ledger
 from uptake.uploader.ledger.runs import Run
 
@@ -21,8 +21,8 @@ class Reason(msgspec.Struct, frozen=True, omit_defaults=True):
     field: str | None = None
 
 
-class Refusal(msgspec.Struct, frozen=True):
-    """An item that was refused.
+class Rejection(msgspec.Struct, frozen=True):
+    """An item that was rejected.
 
     Attributes:
         user_id, metric: where it belongs; `metric` is "" for what is no sample.
@@ -41,12 +41,12 @@ class Refusal(msgspec.Struct, frozen=True):
     reasons: tuple[Reason, ...]
     item: bytes
 
-    def at(self, file: str, line: int) -> "Refusal":
+    def at(self, file: str, line: int) -> "Rejection":
         """The same, found in another place."""
         return structs.replace(self, file=file, line=line)
 
 
-def reasons_of(faults: Sequence[Refused]) -> list[Reason]:
+def reasons_of(faults: Sequence[Rejected]) -> list[Reason]:
     """What an answer says against an item; of very many faults the first."""
     return [Reason(fault.message, fault.code, fault.field) for fault in faults[:MAX_REASONS]]
 
@@ -54,8 +54,8 @@ def reasons_of(faults: Sequence[Refused]) -> list[Reason]:
 _reasons = msgspec.json.Decoder(tuple[Reason, ...])
 
 
-def note(run: Run, refusals: Iterable[Refusal]) -> None:
-    """Note what was refused; what was before, and is again, with its new reasons."""
+def note(run: Run, rejections: Iterable[Rejection]) -> None:
+    """Note what was rejected; what was before, and is again, with its new reasons."""
     run.ledger.write_all(
         "INSERT OR REPLACE INTO refusals (destination, user_id, metric, identity, content,"
         " file, line, reasons, item) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -71,13 +71,13 @@ def note(run: Run, refusals: Iterable[Refusal]) -> None:
                 msgspec.json.encode(one.reasons),
                 one.item,
             )
-            for one in refusals
+            for one in rejections
         ],
     )
 
 
-def find(run: Run, user_id: str, metric: str, identity: bytes, content: bytes) -> Refusal | None:
-    """What was noted of an item that was refused."""
+def find(run: Run, user_id: str, metric: str, identity: bytes, content: bytes) -> Rejection | None:
+    """What was noted of an item that was rejected."""
     rows = run.ledger.rows(
         "SELECT file, line, reasons, item FROM refusals WHERE destination = ? AND user_id = ?"
         " AND metric = ? AND identity = ? AND content = ?",
@@ -89,12 +89,12 @@ def find(run: Run, user_id: str, metric: str, identity: bytes, content: bytes) -
     )
     for file, line, reasons, item in rows:
         told = _reasons.decode(reasons)
-        return Refusal(user_id, metric, identity, content, file, line, told, item)
+        return Rejection(user_id, metric, identity, content, file, line, told, item)
     return None
 
 
 def open_of(run: Run, user_id: str, metric: str) -> list[tuple[int, bytes]]:
-    """Numbers and identities of what is refused and not mended."""
+    """Numbers and identities of what is rejected and not mended."""
     return [
         (number, identity)
         for number, identity in run.ledger.rows(

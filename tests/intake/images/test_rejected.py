@@ -1,4 +1,4 @@
-"""Files that are no usable picture are refused, and the refusal says why."""
+"""Files that are no usable picture are rejected, and the rejection says why."""
 
 import struct
 import time
@@ -100,15 +100,15 @@ _TIRING = {
 
 
 def _code(content: bytes) -> str:
-    with pytest.raises(UnusableImage) as refusal:
+    with pytest.raises(UnusableImage) as rejection:
         clean(content)
-    assert refusal.value.message.endswith(".")
-    assert str(refusal.value) == refusal.value.message
-    return refusal.value.code
+    assert rejection.value.message.endswith(".")
+    assert str(rejection.value) == rejection.value.message
+    return rejection.value.code
 
 
 def test_an_empty_file_is_called_empty() -> None:
-    """No bytes at all has a refusal of its own."""
+    """No bytes at all has a rejection of its own."""
     assert _code(b"") == "empty"
 
 
@@ -125,13 +125,13 @@ def test_a_broken_structure_is_no_image(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", _BOMBS)
-def test_a_bomb_is_refused_from_its_header(name: str) -> None:
-    """A few bytes claiming billions of pixels are refused before anything is decoded."""
+def test_a_bomb_is_rejected_from_its_header(name: str) -> None:
+    """A few bytes claiming billions of pixels are rejected before anything is decoded."""
     assert _code(_BOMBS[name]) == "too_many_pixels"
 
 
 def test_the_pixel_limit_itself_is_accepted() -> None:
-    """The limit is the largest accepted number of pixels, not the smallest refused."""
+    """The limit is the largest accepted number of pixels, not the smallest rejected."""
     assert examine(_png_header(MAX_PIXELS, 1) + _PNG[33:]).work > MAX_PIXELS
     assert _code(_png_header(MAX_PIXELS + 1, 1) + _PNG[33:]) == "too_many_pixels"
 
@@ -160,13 +160,13 @@ def test_a_wrong_checksum_is_called_damaged() -> None:
     """A PNG with a flipped bit arrived incomplete, and the sentence says damaged."""
     broken = bytearray(_PNG)
     broken[50] ^= 1
-    with pytest.raises(UnusableImage, match="damaged") as refusal:
+    with pytest.raises(UnusableImage, match="damaged") as rejection:
         clean(bytes(broken))
-    assert refusal.value.code == "truncated"
+    assert rejection.value.code == "truncated"
 
 
 @pytest.mark.parametrize("name", _TIRING)
-def test_a_file_of_tiny_parts_is_refused_soon(name: str) -> None:
+def test_a_file_of_tiny_parts_is_rejected_soon(name: str) -> None:
     """Twenty megabytes of the smallest possible parts do not keep the server busy."""
     start = time.perf_counter()
     assert _code(_TIRING[name]) in {"not_an_image", "truncated"}
