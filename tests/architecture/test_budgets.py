@@ -15,7 +15,6 @@ ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "uptake"
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 80
-EMPTY_WORDS = {"helper", "helpers", "util", "utils", "common", "manager", "managers", "misc"}
 CLOCK = SOURCE / "model" / "clock.py"
 CLOCKS = {
     ("time", "time"),
@@ -53,19 +52,6 @@ def test_no_function_is_long() -> None:
         if (function.end_lineno or 0) - function.lineno + 1 > MAX_FUNCTION_LINES
     ]
     assert long == []
-
-
-def test_no_module_has_an_empty_name() -> None:
-    """A name says what is inside; what fits anywhere says nothing."""
-    paths = [path.relative_to(ROOT) for path in [*MODULES, *(ROOT / "tests").rglob("*.py")]]
-    empty = [
-        path
-        for path in paths
-        if EMPTY_WORDS
-        & {word for part in path.with_suffix("").parts for word in part.strip("_").split("_")}
-        and path.name != "test_common.py"
-    ]
-    assert empty == []
 
 
 def test_every_module_says_what_it_is_for() -> None:
