@@ -8,9 +8,9 @@ import msgspec
 from msgspec.structs import replace
 
 from uptake.blobs import BlobsUnavailable
-from uptake.formats import ENDPOINTS
-from uptake.formats.again import decode_again, object_fault
+from uptake.formats import OPERATIONS
 from uptake.formats.base import WireRequest
+from uptake.formats.redecode import object_fault, redecode
 from uptake.intake.accept import Judged, Origin, item_again
 from uptake.intake.attribute_faults import limit_faults
 from uptake.intake.images import CleanImage
@@ -89,7 +89,7 @@ def replay(services: Services, actor: Actor, rejection_id: str, wire: WireReques
 
     Raises:
         Unknown: there is no such rejection.
-        Problem: storage cannot be reached, the endpoint's own decoding says so, or the key is bound
+        Problem: storage cannot be reached, the operation's decoding says so, or the key is bound
             to another user than the rejection or the item is about.
         StoreUnavailable: as of the store.
     """
@@ -134,7 +134,7 @@ def _judge(
     item = item_again(rejected)
     fault = object_fault(item.data) if isinstance(item, Document) else None
     if item is None:
-        submission = decode_again(ENDPOINTS[record.format], rejected, wire)
+        submission = redecode(OPERATIONS[record.format], rejected, wire)
     elif fault is not None:
         submission = Submission(rejections=(replace(rejected, faults=(fault,)),))
     else:

@@ -188,15 +188,15 @@ def check_blobs(settings: Settings) -> None:
 
 
 def find_users(name: str, body: bytes, context: dict[str, str]) -> Owners:
-    """The users of a rejected request, from the name of its endpoint, its body and its context.
+    """The users of a rejected request, from the name of its operation, its body and its context.
 
     A format that this installation does not have any more finds nobody.
     """
-    from uptake.formats import ENDPOINTS  # noqa: PLC0415 - see above
-    from uptake.formats.again import users_again  # noqa: PLC0415
+    from uptake.formats import OPERATIONS  # noqa: PLC0415 - see above
+    from uptake.formats.redecode import users_of_rejection  # noqa: PLC0415
 
-    endpoint = ENDPOINTS.get(name)
-    return NOBODY if endpoint is None else users_again(endpoint, body, context)
+    operation = OPERATIONS.get(name)
+    return NOBODY if operation is None else users_of_rejection(operation, body, context)
 
 
 def open_services(settings: Settings) -> Services:

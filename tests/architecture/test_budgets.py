@@ -100,9 +100,9 @@ def test_every_format_is_described_and_has_vectors(name: str) -> None:
 
 def test_endpoints_have_names_and_paths_of_their_own() -> None:
     """All formats are served side by side."""
-    endpoints = [endpoint for form in FORMATS for endpoint in form.endpoints]
-    assert len({endpoint.name for endpoint in endpoints}) == len(endpoints)
-    assert len({endpoint.path for endpoint in endpoints}) == len(endpoints)
+    operations = [operation for form in FORMATS for operation in form.operations]
+    assert len({operation.name for operation in operations}) == len(operations)
+    assert len({operation.path for operation in operations}) == len(operations)
 
 
 def test_no_file_names_a_folder_of_the_machine_it_was_written_on() -> None:

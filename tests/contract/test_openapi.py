@@ -64,7 +64,9 @@ def _operations(document: dict[str, Any]) -> list[dict[str, Any]]:
 
 def test_every_upload_shows_a_request_and_each_answer(document: dict[str, Any]) -> None:
     """From the vectors of its format."""
-    answers = {endpoint.name: endpoint.answers for form in FORMATS for endpoint in form.endpoints}
+    answers = {
+        operation.name: operation.answers for form in FORMATS for operation in form.operations
+    }
     for operation in _operations(document):
         (body,) = operation["requestBody"]["content"].values()
         assert body["examples"]

@@ -1,4 +1,4 @@
-"""Endpoint 2: attributes of many users."""
+"""Operation 2: attributes of many users."""
 
 import time
 

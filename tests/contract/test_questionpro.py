@@ -1,4 +1,4 @@
-"""Endpoint 3: images of users. What is done to the pictures themselves is in `test_images`."""
+"""Operation 3: images of users. What is done to the pictures themselves is in `test_images`."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Endpoint 1: typed JSON documents."""
+"""Operation 1: typed JSON documents."""
 
 import time
 from typing import Any

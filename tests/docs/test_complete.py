@@ -116,7 +116,7 @@ def test_every_gerosense_code_is_documented_and_no_other_is_used() -> None:
     """The closed list of the contract."""
     for code in GEROSENSE_CODES:
         assert f"| `{code}` |" in reference("errors.md").partition("## Gerosense")[2]
-    judge = (ROOT / "src/uptake/formats/gerosense/judge.py").read_text()
+    judge = (ROOT / "src/uptake/formats/gerosense/validate.py").read_text()
     assert set(re.findall(r'Fault\(\s*"(\w+)"', judge)) <= set(GEROSENSE_CODES)
 
 
@@ -147,8 +147,8 @@ def test_every_metric_is_documented() -> None:
 def test_every_endpoint_and_address_is_documented() -> None:
     """Uploads with a section each, the read API with one for each question."""
     for form in FORMATS:
-        for endpoint in form.endpoints:
-            heading = f"\n## {form.vendor}: `POST {endpoint.path}`\n"
+        for operation in form.operations:
+            heading = f"\n## {form.vendor}: `POST {operation.path}`\n"
             assert heading in reference("endpoints.md")
     for path in (
         "users/{user_id}",

@@ -27,11 +27,11 @@ def test_the_two_commands_are_there() -> None:
 def test_every_endpoint_is_in_the_table_and_has_a_command() -> None:
     """With its vendor and its scope."""
     for form in FORMATS:
-        for endpoint in form.endpoints:
-            row = next(line for line in README.splitlines() if f"`POST {endpoint.path}`" in line)
+        for operation in form.operations:
+            row = next(line for line in README.splitlines() if f"`POST {operation.path}`" in line)
             assert row.startswith(f"| {form.vendor} |")
-            assert row.endswith(f"| `{endpoint.scope}` |")
-            start = re.escape(re.split(r"{", endpoint.path)[0])
+            assert row.endswith(f"| `{operation.scope}` |")
+            start = re.escape(re.split(r"{", operation.path)[0])
             assert re.search(rf'^curl -sS "?\$URL{start}', README, re.MULTILINE)
 
 
@@ -41,9 +41,9 @@ def test_the_transcript_counts_what_the_demo_sends() -> None:
     everybody = people.made_up(plan.PEOPLE, random)
     planned = plan.made_up(everybody, Keys("sender", "bound", "reader"))
     for form in FORMATS:
-        for endpoint in form.endpoints:
-            uploads = planned.uploads[endpoint.name]
+        for operation in form.operations:
+            uploads = planned.uploads[operation.name]
             sent = sum(upload.items for upload in uploads)
             accepted = sum(upload.accepted for upload in uploads)
-            line = f"{endpoint.path} {sent:,} {accepted:,} {sent - accepted:,} "
+            line = f"{operation.path} {sent:,} {accepted:,} {sent - accepted:,} "
             assert line in re.sub(" +", " ", README)

@@ -11,7 +11,7 @@ from uptake.testing.live import LiveServer, serving
 from uptake.testing.postgres import Postgres, postgres
 
 from .ledger import ALL_KINDS, BOUND_USER, Ledger, Load, send_documents_again, verify
-from .test_disk import ENDPOINTS
+from .test_disk import OPERATIONS
 from .uploads import Uploads, keys_of, log_of, problem_of
 
 ROUNDS = 2
@@ -40,7 +40,7 @@ def _say_that_they_cannot(server: LiveServer, uploads: Uploads) -> None:
         assert answer.status_code == 503
         assert int(answer.headers["retry-after"]) >= 1
         told = problem_of(name, answer)
-        assert ENDPOINTS[name] in told
+        assert OPERATIONS[name] in told
     for path, status in (("ready", 503), ("live", 200)):
         assert uploads.get(f"/health/{path}").status_code == status
     read = uploads.get(f"{server.url}/uptake/v1/users/1")

@@ -16,7 +16,7 @@ from .uploads import Uploads, keys_of, log_of, problem_of
 CONFINED = Path(__file__).with_name("confined.py")
 LARGEST_FILE = 2 * 1024 * 1024
 LARGE = 200 * 1024
-ENDPOINTS = {
+OPERATIONS = {
     "thymia": "Storage cannot be reached or written",
     "ptengine": "Storage cannot be reached or written",
     "questionpro": "SERVICE_UNAVAILABLE",
@@ -66,7 +66,7 @@ def test_full_every_endpoint_says_503_and_with_room_again_all_go_on(narrow: Live
         answer = send()
         assert answer.status_code == 503, (name, answer.text)
         assert int(answer.headers["retry-after"]) >= 1
-        assert ENDPOINTS[name] == problem_of(name, answer)
+        assert OPERATIONS[name] == problem_of(name, answer)
     assert uploads.get("/health/live").status_code == 200
     _assert_kept(uploads, ids, names)
 
@@ -96,7 +96,7 @@ def test_a_disk_that_is_full_and_has_room_again(data_dir: Path, tmp_path: Path) 
             answer = send()
             assert answer.status_code == 503, (name, answer.text)
             assert int(answer.headers["retry-after"]) >= 1
-            assert ENDPOINTS[name] == problem_of(name, answer)
+            assert OPERATIONS[name] == problem_of(name, answer)
         _assert_kept(uploads, ids, names)
 
         disk.make_room()

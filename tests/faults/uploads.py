@@ -41,31 +41,31 @@ class Uploads:
         self._bound = {"Authorization": f"Bearer {bound_key}"}
 
     def document(self, user: str, data: Any, once: str | None = None) -> httpx2.Response:
-        """Endpoint 1; `once` is the Idempotency-Key."""
+        """Operation 1; `once` is the Idempotency-Key."""
         headers = {"x-api-key": self._key} | ({} if once is None else {"Idempotency-Key": once})
         body = {"user": {"userLabel": user}, "data": data}
         return self._client.post(f"/v1/user-data/{DOCUMENT_TYPE}", json=body, headers=headers)
 
     def attributes(self, rows: dict[str, dict[str, str]]) -> httpx2.Response:
-        """Endpoint 2; all users get the same names."""
+        """Operation 2; all users get the same names."""
         names = list(next(iter(rows.values())))
         values = [[user, *(mine[name] for name in names)] for user, mine in rows.items()]
         body = {"field_name": ["user_id", *names], "values": values}
         return self._client.post("/v1/user/profiles", json=body, headers=self._bearer)
 
     def image(self, user: str, content: bytes) -> httpx2.Response:
-        """Endpoint 3."""
+        """Operation 3."""
         path = f"/a/api/v2/users/{user}/images"
         files = {"file": ("picture.png", content, "image/png")}
         return self._client.post(path, params={"apiKey": self._key}, files=files)
 
     def samples_of_bound(self, minutes: Sequence[int]) -> httpx2.Response:
-        """Endpoint 4."""
+        """Operation 4."""
         body = {"data_type": "steps", "data": samples(minutes)}
         return self._client.post("/api/v1.1/samples", json=body, headers=self._bound)
 
     def samples(self, user: str, minutes: Sequence[int]) -> httpx2.Response:
-        """Endpoint 5."""
+        """Operation 5."""
         body = {"user_id": user, "data_type": "steps", "data": samples(minutes)}
         return self._client.post("/api/v2.2/samples", json=body, headers=self._bearer)
 

@@ -9,9 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from uptake.formats import FORMATS
-from uptake.formats.base import Endpoint, WireRequest
-from uptake.formats.gerosense import encode as gerosense
-from uptake.formats.outgoing import (
+from uptake.formats.base import Operation, WireRequest
+from uptake.formats.encoder import (
     AnyWire,
     ProfilesWire,
     Rejected,
@@ -19,12 +18,13 @@ from uptake.formats.outgoing import (
     Unclear,
     Verdict,
 )
+from uptake.formats.gerosense import encode as gerosense
 from uptake.formats.ptengine import encode as ptengine
 from uptake.formats.questionpro import encode as questionpro
 from uptake.formats.thymia import encode as thymia
 from uptake.model.items import Attributes, Document, Image
 
-ENDPOINTS = {endpoint.name: endpoint for form in FORMATS for endpoint in form.endpoints}
+OPERATIONS = {operation.name: operation for form in FORMATS for operation in form.operations}
 WIRES: dict[str, AnyWire] = {
     wire.name: wire
     for form in FORMATS
@@ -33,17 +33,17 @@ WIRES: dict[str, AnyWire] = {
 texts = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), min_size=1)
 
 
-def decoded(endpoint: Endpoint, body: bytes, **parts: Any) -> Any:
-    """What an endpoint makes of a request."""
-    return endpoint.decode(WireRequest("id", 0, "http://here", "http://here", body=body, **parts))
+def decoded(operation: Operation, body: bytes, **parts: Any) -> Any:
+    """What an operation makes of a request."""
+    return operation.decode(WireRequest("id", 0, "http://here", "http://here", body=body, **parts))
 
 
 def test_every_endpoint_can_be_sent_to() -> None:
     """Under its name, at its path, with the key in one of its places."""
-    assert WIRES.keys() == ENDPOINTS.keys()
+    assert WIRES.keys() == OPERATIONS.keys()
     for name, wire in WIRES.items():
-        assert wire.path == ENDPOINTS[name].path
-        assert wire.credential in ENDPOINTS[name].credentials
+        assert wire.path == OPERATIONS[name].path
+        assert wire.credential in OPERATIONS[name].credentials
 
 
 def test_the_limits_are_those_of_the_vendors_pages() -> None:
@@ -79,7 +79,7 @@ def test_attributes_arrive_as_they_were_given(names: list[str], data: st.DataObj
     row = data.draw(
         st.lists(texts.map(lambda t: t[:128]), min_size=len(names), max_size=len(names))
     )
-    submission = decoded(ENDPOINTS["ptengine"], ptengine.body(names, [("u", row), ("v", row)]))
+    submission = decoded(OPERATIONS["ptengine"], ptengine.body(names, [("u", row), ("v", row)]))
     assert submission.items == (
         Attributes("u", tuple(names), row),
         Attributes("v", tuple(names), row),
@@ -91,7 +91,7 @@ def test_a_document_arrives_as_it_was_given(user_id: str) -> None:
     """Byte for byte."""
     data = b'{"mood": 4.00, "note": "\xc3\xa9"}'
     submission = decoded(
-        ENDPOINTS["thymia"], thymia.body(user_id, data), path={"upload_type": "check-in"}
+        OPERATIONS["thymia"], thymia.body(user_id, data), path={"upload_type": "check-in"}
     )
     assert submission.items == (Document(user_id, "check-in", data),)
 
@@ -101,7 +101,7 @@ def test_an_image_arrives_as_it_was_given(name: str, content: bytes) -> None:
     """Whatever its file is called."""
     media, body = questionpro.form(name, content)
     submission = decoded(
-        ENDPOINTS["questionpro"], body, path={"user-id": "42"}, headers={"content-type": media}
+        OPERATIONS["questionpro"], body, path={"user-id": "42"}, headers={"content-type": media}
     )
     assert submission.items == (Image("42", content),)
 
@@ -181,10 +181,10 @@ def test_answers_about_attributes_are_understood() -> None:
     assert ptengine.read(200, b'{"msg":"Success","timestamp":1}', 2) == Verdict()
     told = b'{"msg":"values[1][0]: the user_id is empty","timestamp":1}'
     fault = Rejected(1, "", "values[1][0]: the user_id is empty")
-    assert ptengine.read(400, told, 2) == Verdict((fault,), kept_others=False)
+    assert ptengine.read(400, told, 2) == Verdict((fault,), stores_others=False)
     fault = Rejected(None, "", "nonsense")
     assert ptengine.read(400, b'{"msg":"nonsense","timestamp":1}', 2) == Verdict(
-        (fault,), kept_others=False
+        (fault,), stores_others=False
     )
     with pytest.raises(Unclear):
         ptengine.read(200, b'{"msg":"Succ', 2)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from uptake.formats import ENDPOINTS
+from uptake.formats import OPERATIONS
 from uptake.formats.base import WireRequest
 from uptake.model.shares import MAX_USERS, TIED, divide, join
 from uptake.model.submission import Owners, Rejection
@@ -23,9 +23,9 @@ def request(body: bytes, user_id: str = "7", bound: str | None = None) -> WireRe
     return WireRequest("r", 1, "", "", path=path, body=body, bound_user=bound)
 
 
-def found(endpoint: str, body: bytes) -> Owners:
+def found(operation: str, body: bytes) -> Owners:
     """The users of a request with this body."""
-    return ENDPOINTS[endpoint].find_users(request(body))
+    return OPERATIONS[operation].find_users(request(body))
 
 
 def encoded(value: Any) -> bytes:
@@ -104,10 +104,10 @@ def test_gerosense(body: Any, users: list[str]) -> None:
 
 def test_users_that_the_body_does_not_name() -> None:
     """The bound user of Gerosense v1.1; the path of QuestionPro, an integer or not."""
-    bound = ENDPOINTS["gerosense-v1.1"].find_users(request(b'{"user_id":"9"}', bound="88"))
+    bound = OPERATIONS["gerosense-v1.1"].find_users(request(b'{"user_id":"9"}', bound="88"))
     assert bound.user_ids == ("88",)
     for user_id in ("88", "-5", "042", "abc"):
-        owners = ENDPOINTS["questionpro"].find_users(request(b"", user_id))
+        owners = OPERATIONS["questionpro"].find_users(request(b"", user_id))
         assert owners.user_ids == (user_id,)
 
 
@@ -220,12 +220,12 @@ def _owner(row: list[Any], at: int) -> str:
     return str(row[at]) if at < len(row) else ""
 
 
-@given(st.sampled_from(sorted(ENDPOINTS)), st.binary())
+@given(st.sampled_from(sorted(OPERATIONS)), st.binary())
 @example("ptengine", b'{"values":[' + b"[" * 2000)
 @example("ptengine", b'{"field_name":["user_id"],"values":[["88","89"' + b',["8' * 50)
-def test_any_bytes(endpoint: str, body: bytes) -> None:
+def test_any_bytes(operation: str, body: bytes) -> None:
     """Nothing is raised, and what is divided can be put together again."""
-    owners = ENDPOINTS[endpoint].find_users(request(body, bound="7"))
+    owners = OPERATIONS[operation].find_users(request(body, bound="7"))
     shares = divide(Rejection((), body, owners=owners))
     assert join([(share.raw, share.parts) for share in shares]) == body
 
@@ -268,8 +268,8 @@ def test_every_rejection_names_the_users_it_finds() -> None:
         ("gerosense-v1.1", lambda: b"["),
         ("gerosense-v2.2", lambda: encoded({"user_id": 88})),
     ]
-    for endpoint, body in bodies:
+    for operation, body in bodies:
         wire = request(body(), "88", bound="88")
-        submission = ENDPOINTS[endpoint].decode(wire)
-        assert submission.user_ids == {"88"}, endpoint
+        submission = OPERATIONS[operation].decode(wire)
+        assert submission.user_ids == {"88"}, operation
         assert msgspec.json.encode(submission.rejections[0].faults)

@@ -11,7 +11,7 @@ import uptake.formats
 from contract.tenant import new_tenant
 from uptake.formats import FORMATS
 from uptake.formats.base import Format
-from uptake.formats.vectors import Vector, endpoint_of, load, vectors_of
+from uptake.formats.vectors import Vector, load, operation_of, vectors_of
 from uptake.store.base import Store
 from uptake.testing.vectors import Mismatch, check_decode, check_http
 
@@ -50,16 +50,16 @@ def test_a_vector_is_answered_as_it_says(
     tenant = new_tenant(client, store)
     for name, schema in vector.types.items():
         tenant.type(name, schema)
-    secret = tenant.key(endpoint_of(form, vector).scope, user=vector.key.user)
+    secret = tenant.key(operation_of(form, vector).scope, user=vector.key.user)
     check_http(form, vector, client, secret)
 
 
 @pytest.mark.parametrize("form", FORMATS, ids=lambda form: form.name)
 def test_every_endpoint_has_vectors_of_every_answer(form: Format) -> None:
-    """For each endpoint, each status that its reply can have is shown."""
-    shown = {(vector.endpoint, vector.reply.status) for vector in vectors_of(form)}
+    """For each operation, each status that its reply can have is shown."""
+    shown = {(vector.operation, vector.reply.status) for vector in vectors_of(form)}
     declared = {
-        (endpoint.name, status) for endpoint in form.endpoints for status in endpoint.answers
+        (operation.name, status) for operation in form.operations for status in operation.answers
     }
     assert set() == declared - shown
 

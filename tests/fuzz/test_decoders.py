@@ -1,4 +1,4 @@
-"""The decoders of all endpoints, given anything."""
+"""The decoders of all operations, given anything."""
 
 import json
 import time
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from uptake.formats import FORMATS
-from uptake.formats.base import Endpoint, Format, WireRequest
+from uptake.formats.base import Format, Operation, WireRequest
 from uptake.model.problems import Problem
 from uptake.model.receipt import Receipt
 from uptake.model.submission import Submission
@@ -23,7 +23,9 @@ FORM = (
     b"Content-Type: image/png\r\n\r\nGIF89a\r\n--b--\r\n"
 )
 MULTIPART = "multipart/form-data; boundary=b"
-ENDPOINTS = {endpoint.name: (form, endpoint) for form in FORMATS for endpoint in form.endpoints}
+OPERATIONS = {
+    operation.name: (form, operation) for form in FORMATS for operation in form.operations
+}
 SOUND: dict[str, SearchStrategy[object]] = {
     "thymia": documents,
     "ptengine": profiles(),
@@ -45,11 +47,11 @@ def _request(body: bytes, content_type: str = "", user: str = "7") -> WireReques
     )
 
 
-def _decode(form: Format, endpoint: Endpoint, request: WireRequest) -> None:
+def _decode(form: Format, operation: Operation, request: WireRequest) -> None:
     """Decode, and answer what was rejected; raises for whatever must not happen."""
     started = time.monotonic()
     try:
-        submission = endpoint.decode(request)
+        submission = operation.decode(request)
     except Problem as problem:
         _told(form, problem, request)
         return
@@ -61,7 +63,7 @@ def _decode(form: Format, endpoint: Endpoint, request: WireRequest) -> None:
         assert rejection.faults
         assert all(fault.code and fault.message for fault in rejection.faults)
     if not submission.items:
-        answer = endpoint.reply(Receipt(request.received_at, (), submission.rejections), request)
+        answer = operation.reply(Receipt(request.received_at, (), submission.rejections), request)
         assert answer.status in {400, 422}
         assert json.loads(answer.body)
 
@@ -72,12 +74,12 @@ def _told(form: Format, problem: Problem, request: WireRequest) -> None:
     assert json.loads(reply.body)
 
 
-@pytest.mark.parametrize("name", ENDPOINTS)
+@pytest.mark.parametrize("name", OPERATIONS)
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(body=st.binary(max_size=200), content_type=st.sampled_from(["", MULTIPART]))
 def test_any_bytes_are_decoded_or_rejected(name: str, body: bytes, content_type: str) -> None:
     """Nothing but a `Problem` is ever raised."""
-    _decode(*ENDPOINTS[name], _request(body, content_type))
+    _decode(*OPERATIONS[name], _request(body, content_type))
 
 
 @pytest.mark.parametrize("name", SOUND)
@@ -85,7 +87,7 @@ def test_any_bytes_are_decoded_or_rejected(name: str, body: bytes, content_type:
 @given(value=json_values)
 def test_any_json_is_decoded_or_rejected(name: str, value: object) -> None:
     """Also with numbers that are none, and text that is not Unicode."""
-    _decode(*ENDPOINTS[name], _request(json.dumps(value).encode()))
+    _decode(*OPERATIONS[name], _request(json.dumps(value).encode()))
 
 
 @pytest.mark.parametrize("name", SOUND)
@@ -93,7 +95,7 @@ def test_any_json_is_decoded_or_rejected(name: str, value: object) -> None:
 @given(data=st.data())
 def test_mutated_sound_bodies_are_decoded_or_rejected(name: str, data: st.DataObject) -> None:
     """A place exchanged, a member missing, some bytes changed."""
-    _decode(*ENDPOINTS[name], _request(data.draw(mutated(SOUND[name]))))
+    _decode(*OPERATIONS[name], _request(data.draw(mutated(SOUND[name]))))
 
 
 @settings(max_examples=EXAMPLES * 2, deadline=None)
@@ -115,7 +117,7 @@ def test_mutated_forms_are_decoded_or_rejected(
     body = bytearray(FORM)
     for at, length, replacement in cuts:
         body[at : at + length] = replacement
-    _decode(*ENDPOINTS["questionpro"], _request(bytes(body), content_type, user))
+    _decode(*OPERATIONS["questionpro"], _request(bytes(body), content_type, user))
 
 
 @pytest.mark.parametrize("name", SOUND)
@@ -124,6 +126,6 @@ def test_mutated_forms_are_decoded_or_rejected(
 def test_sound_bodies_are_not_rejected(name: str, data: st.DataObject) -> None:
     """Whatever is as the vendor documents it is taken whole."""
     body = json.dumps(data.draw(SOUND[name])).encode()
-    submission = ENDPOINTS[name][1].decode(_request(body))
+    submission = OPERATIONS[name][1].decode(_request(body))
     assert submission.items
     assert submission.rejections == ()

@@ -27,7 +27,7 @@ from uptake.store.records import DocumentType
 from .bodies import batches, documents, profiles
 
 EXAMPLES = 120
-ENDPOINTS = {endpoint.name: endpoint for form in FORMATS for endpoint in form.endpoints}
+OPERATIONS = {operation.name: operation for form in FORMATS for operation in form.operations}
 SETTINGS = settings(
     max_examples=EXAMPLES,
     deadline=None,
@@ -52,14 +52,14 @@ def keep(store: Store, tmp_path: Path) -> Keep:
     )
     numbers = itertools.count()
 
-    def take(endpoint: str, body: Any) -> tuple[str, Receipt]:
+    def take(operation: str, body: Any) -> tuple[str, Receipt]:
         project = f"{hashlib.sha256(str(tmp_path).encode()).hexdigest()}-{next(numbers)}"
         store.put_type(project, DocumentType("diary", None, 0))
         request = WireRequest(
             "r", 1, "", "", {"upload_type": "diary"}, body=json.dumps(body).encode()
         )
-        submission = ENDPOINTS[endpoint].decode(request)
-        judged = intake.judge(submission, Origin(project, "k", endpoint, "r", 1))
+        submission = OPERATIONS[operation].decode(request)
+        judged = intake.judge(submission, Origin(project, "k", operation, "r", 1))
         (written,) = store.commit([judged.entry])
         return project, receipt(judged, written)
 

@@ -7,7 +7,7 @@ from contract import test_image_transfer, test_images, test_questionpro
 from contract.tenant import Tenant, new_tenant
 from uptake.blobs import open_blobs
 from uptake.formats import FORMATS
-from uptake.formats.vectors import Vector, endpoint_of, vectors_of
+from uptake.formats.vectors import Vector, operation_of, vectors_of
 from uptake.store.base import Store
 from uptake.testing.seaweedfs import SeaweedFS
 from uptake.testing.vectors import check_http
@@ -30,7 +30,7 @@ def test_a_vector_is_answered_as_it_says(
     vector: Vector, client: httpx2.Client, store: Store
 ) -> None:
     """Status and body over HTTP are those that are written down."""
-    secret = new_tenant(client, store).key(endpoint_of(QUESTIONPRO, vector).scope)
+    secret = new_tenant(client, store).key(operation_of(QUESTIONPRO, vector).scope)
     check_http(QUESTIONPRO, vector, client, secret)
 
 

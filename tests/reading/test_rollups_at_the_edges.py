@@ -139,7 +139,12 @@ def test_a_thousand_devices_at_once_are_merged() -> None:
         hour, minute = divmod(i, 60)
         start = f"2026-01-31T{hour:02}:{minute:02}:00Z"
         many += [
-            one(start, times.tell(times.read(start)[0] + 600_000_000, 0), 7, device=f"Phone {i}"),
+            one(
+                start,
+                times.format_time(times.read(start)[0] + 600_000_000, 0),
+                7,
+                device=f"Phone {i}",
+            ),
             one("2026-01-31T23:00:00Z", "2026-01-31T23:01:00Z", 9, device=f"Phone {i}"),
         ]
     found, _ = page(filled([many]), Question("steps", explain=True))

@@ -135,7 +135,7 @@ def test_more_samples_than_are_worked_on_at_a_time_are_told_whole() -> None:
             Told(
                 "Watch" if i % 3 else "iPhone",
                 None,
-                times.tell(17_672_256_000_000_000 + (number + i) * 70 * 10_000_000, 0),
+                times.format_time(17_672_256_000_000_000 + (number + i) * 70 * 10_000_000, 0),
                 None,
                 "count",
                 1 + i % 50,

@@ -114,7 +114,10 @@ def test_days_do_not_depend_on_how_samples_arrived(batches: list[list[Told]]) ->
 
 def test_long_columns_are_as_short_ones() -> None:
     """Whatever number of samples is worked on at a time."""
-    told = [MORNING._replace(start=times.tell(i * 10_000_000, 0), end=None) for i in range(40_000)]
+    told = [
+        MORNING._replace(start=times.format_time(i * 10_000_000, 0), end=None)
+        for i in range(40_000)
+    ]
     columns = latest(columns_of(told))
     assert digests(columns)[:, [0, 16_383, 16_384, 39_999]].T.tolist() == [
         [int(plain_digest(told[i])[:16], 16), int(plain_digest(told[i])[16:], 16)]

@@ -1,1 +1,1 @@
-"""A made-up week of a few hundred users, sent through every endpoint and read back."""
+"""A made-up week of a few hundred users, sent through every operation and read back."""

@@ -32,7 +32,7 @@ class Person:
     """A made-up user.
 
     Attributes:
-        user_id: as every endpoint is told it.
+        user_id: as every operation is told it.
         zone: the person's own; its offset is told with every time.
         phone, watch: name and version of the devices that count steps and heart beats.
         activity: how much this person walks; 1 is usual.

@@ -13,7 +13,7 @@ PEOPLE = 240
 
 
 def made_up(people: list[Person], keys: Keys) -> Plan:
-    """The requests to every endpoint; the second person is the one the bound key speaks for."""
+    """The requests to every operation; the second person is the one the bound key speaks for."""
     random = Random(SEED)  # noqa: S311 - made-up data
     expected = Expected()
     uploads = {

@@ -24,7 +24,7 @@ Step = Callable[[], None]
 
 @dataclass
 class Tally:
-    """What became of everything that was sent to one endpoint.
+    """What became of everything that was sent to one operation.
 
     Attributes:
         requests: how many were answered.

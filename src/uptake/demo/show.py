@@ -54,7 +54,7 @@ async def _send_and_read(
     stage: Stage, people: list[Person], plan: Plan
 ) -> tuple[dict[str, Tally], Found]:
     tallies: dict[str, Tally] = {}
-    paths = {point.name: point.path for form in FORMATS for point in form.endpoints}
+    paths = {point.name: point.path for form in FORMATS for point in form.operations}
     async with httpx2.AsyncClient(base_url=stage.url, timeout=sending.SECONDS) as client:
         for name, uploads in plan.uploads.items():
             with _progress(stage.console, f"POST {paths[name]}", len(uploads)) as step:

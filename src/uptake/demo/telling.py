@@ -30,17 +30,17 @@ PARTS = " ▏▎▍▌▋▊▉"
 
 
 def print_table(console: Console, tallies: Mapping[str, Tally]) -> None:
-    """A line for each endpoint, and under it why something was rejected."""
+    """A line for each operation, and under it why something was rejected."""
     heading = (
         f"{'Vendor':<{INDENT}}{'Path':<34}{'Sent':>7}{'Accepted':>10}{'Rejected':>9}{'Time':>8}"
     )
     console.print(Text(heading, style="bold"))
     console.print(Text("─" * len(heading), style="dim"))
     for form in FORMATS:
-        for endpoint in form.endpoints:
-            tally = tallies[endpoint.name]
+        for operation in form.operations:
+            tally = tallies[operation.name]
             line = Text(f"{form.vendor:<{INDENT}}", style="bold cyan")
-            line.append(f"{endpoint.path:<34}", style="not bold default")
+            line.append(f"{operation.path:<34}", style="not bold default")
             line.append(f"{tally.sent:>7,}", style="not bold default")
             line.append(f"{tally.accepted:>10,}", style="green")
             line.append(f"{tally.rejected:>9,}", style="yellow")
@@ -70,8 +70,8 @@ def print_read_back(console: Console, tallies: Mapping[str, Tally], found: Found
     )
     console.print(Text("Read back", style="bold"))
     console.print(f"  {'users':<11}{found.users:>7,}")
-    for kind, kept, endpoints in kinds:
-        accepted = sum(tallies[name].accepted for name in endpoints)
+    for kind, kept, operations in kinds:
+        accepted = sum(tallies[name].accepted for name in operations)
         repeats = f"of {accepted:,} accepted; {accepted - kept:,} had come before"
         console.print(f"  {kind:<11}{kept:>7,}  {repeats}")
     if not found.wrong:

@@ -34,7 +34,7 @@ class Upload:
         reasons: codes of the rejections and how often each; empty where the vendor has no codes.
         user_id: whom it is about, where that is needed to read it back.
         document: what is read back of it.
-        later: to be sent when all others of its endpoint are answered.
+        later: to be sent when all others of its operation are answered.
     """
 
     path: str
@@ -89,7 +89,7 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything that is sent, by name of the endpoint, and what must be there afterwards."""
+    """Everything that is sent, by name of the operation, and what must be there afterwards."""
 
     uploads: Mapping[str, Sequence[Upload]]
     expected: Expected

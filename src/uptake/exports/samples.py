@@ -109,7 +109,7 @@ def record_batch(some: Sequence[Block], schema: pa.Schema = SCHEMA) -> pa.Record
     """The columns of `SCHEMA`, or some of them, for at least one block."""
     counts = np.array([len(block) for block in some])
     numbers = np.concatenate([block.columns.numbers for block in some], axis=1)
-    start, duration, start_told, end_told, device, version, unit = numbers
+    start, duration, start_format, end_format, device, version, unit = numbers
     endless = duration == NO_END
     end = start + np.where(endless, 0, duration)
     arrays = [
@@ -117,8 +117,8 @@ def record_batch(some: Sequence[Block], schema: pa.Schema = SCHEMA) -> pa.Record
         _names([(block.metric,) for block in some], np.zeros(1, np.int64), counts),
         _names([block.columns.devices for block in some], device, counts),
         _names([block.columns.versions for block in some], version, counts),
-        told(start, start_told),
-        told(end, np.where(endless, start_told, end_told), endless),
+        told(start, start_format),
+        told(end, np.where(endless, start_format, end_format), endless),
         pa.array(np.concatenate([block.columns.value for block in some])),
         pa.DictionaryArray.from_arrays(
             pa.array(unit.astype(np.int32)), pa.array(UNITS, pa.string())

@@ -5,7 +5,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from uptake.samples import times
-from uptake.samples.telling import tell_all
+from uptake.samples.time_formats import format_times
 from uptake.samples.times import Int64s
 
 _TICKS_OF_MICROSECOND = 10
@@ -20,7 +20,7 @@ def told(ticks: Int64s, how: Int64s, absent: Mask | None = None) -> pa.Array:
     """Instants as they were told; null where they are absent."""
     if absent is not None and absent.all():
         return pa.nulls(len(ticks), pa.string())
-    chars, begins = tell_all(ticks, how)
+    chars, begins = format_times(ticks, how)
     offsets = pa.py_buffer(begins.astype(np.int32))
     bitmap = None if absent is None else _bitmap(~absent)
     return pa.StringArray.from_buffers(len(ticks), offsets, pa.py_buffer(chars), bitmap)

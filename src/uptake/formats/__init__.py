@@ -1,7 +1,7 @@
 """Every wire the server speaks; a new vendor is one folder and one line here."""
 
 from uptake.formats import gerosense, ptengine, questionpro, thymia
-from uptake.formats.base import Endpoint, Format
+from uptake.formats.base import Format, Operation
 
 FORMATS: tuple[Format, ...] = (
     thymia.FORMAT,
@@ -10,7 +10,7 @@ FORMATS: tuple[Format, ...] = (
     gerosense.FORMAT,
 )
 
-ENDPOINTS: dict[str, Endpoint] = {
-    endpoint.name: endpoint for form in FORMATS for endpoint in form.endpoints
+OPERATIONS: dict[str, Operation] = {
+    operation.name: operation for form in FORMATS for operation in form.operations
 }
-"""Every endpoint by its name."""
+"""Every operation by its name."""

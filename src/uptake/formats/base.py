@@ -58,7 +58,7 @@ class WireRequest(msgspec.Struct, frozen=True):
         received_at: microseconds since the epoch.
         url: the address asked for, without the query.
         public_url: the address under which the server is reached from outside, no slash at the end.
-        path: the values of the parts in braces of the endpoint's path.
+        path: the values of the parts in braces of the operation's path.
         headers: names in lower case.
         body: all of it, decompressed; empty while a problem is told that came before the body.
         credential: the place in which the key stood.
@@ -85,7 +85,7 @@ class WireReply:
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
+class Operation:
     """One upload address of a vendor.
 
     Attributes:
@@ -142,7 +142,7 @@ class Format:
         vendor: as the vendor writes itself.
         prefixes: paths below which every address is this vendor's, so that one that does not
             exist is answered in its envelope.
-        endpoints: its upload addresses.
+        operations: its upload addresses.
         reject: a problem in the vendor's envelope.
         problem_type: type of that envelope, for OpenAPI.
     """
@@ -150,7 +150,7 @@ class Format:
     name: str
     vendor: str
     prefixes: tuple[str, ...]
-    endpoints: tuple[Endpoint, ...]
+    operations: tuple[Operation, ...]
     reject: Callable[[Problem, WireRequest], WireReply]
     problem_type: Any
 

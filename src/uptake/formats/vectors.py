@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Struct
 
-from uptake.formats.base import JSON, Endpoint, Format
+from uptake.formats.base import JSON, Format, Operation
 
 BOUNDARY = "vector-boundary"
 CHARACTERS = "<characters>"
@@ -56,7 +56,7 @@ class Wire(Struct, frozen=True, forbid_unknown_fields=True):
     """A request as it is sent.
 
     Attributes:
-        path: values for the parts in braces of the endpoint's path.
+        path: values for the parts in braces of the operation's path.
         headers: beside `Content-Type`, which follows from the body where it is not given.
         query: parameters beside the key.
         body: any JSON value; or else one of the following.
@@ -110,7 +110,7 @@ class Vector(Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         description: one line for the reader.
-        endpoint: name of the endpoint it is for.
+        operation: name of the operation it is for.
         request: what is sent.
         submission: what it decodes to, as `uptake.testing.vectors.canonical` shows it.
         reply: what is answered over HTTP.
@@ -121,7 +121,7 @@ class Vector(Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     description: str
-    endpoint: str
+    operation: str = msgspec.field(name="endpoint")
     request: Wire
     submission: dict[str, Any]
     reply: Reply
@@ -157,16 +157,16 @@ def vectors_of(form: Format) -> list[Vector]:
     return load(importlib.resources.files("uptake.formats") / form.name / "vectors")
 
 
-def endpoint_of(form: Format, vector: Vector) -> Endpoint:
-    """The endpoint that a case is for.
+def operation_of(form: Format, vector: Vector) -> Operation:
+    """The operation that a case is for.
 
     Raises:
         BadVector: the format has none of that name.
     """
-    for endpoint in form.endpoints:
-        if endpoint.name == vector.endpoint:
-            return endpoint
-    raise BadVector(f"{vector.name}: {form.name} has no endpoint {vector.endpoint!r}")
+    for operation in form.operations:
+        if operation.name == vector.operation:
+            return operation
+    raise BadVector(f"{vector.name}: {form.name} has no endpoint {vector.operation!r}")
 
 
 def expanded(value: Any) -> Any:

@@ -9,7 +9,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote
 
-from uptake.formats.base import Credential, Endpoint, Place
+from uptake.formats.base import Credential, Operation, Place
 from uptake.model import clock, ids
 from uptake.model.problems import Kinds, Problem
 from uptake.store.base import Registry, StoreUnavailable
@@ -232,10 +232,10 @@ def user_in_query(key: Key, user_id: str | None) -> str | None:
 
 
 def find_credential(
-    endpoint: Endpoint, headers: Mapping[str, str], query: bytes
+    operation: Operation, headers: Mapping[str, str], query: bytes
 ) -> tuple[Credential | None, str | None]:
     """Where the key of a request stands, of the places its vendor documents, and the key."""
-    for credential in endpoint.credentials:
+    for credential in operation.credentials:
         secret = _secret(credential, headers, query)
         if secret:
             return credential, secret

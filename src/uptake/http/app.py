@@ -16,7 +16,7 @@ from litestar.types import ASGIApp, Guard
 
 from uptake import __version__, settings, wiring
 from uptake.formats import FORMATS
-from uptake.formats.base import Endpoint, Format, WireRequest
+from uptake.formats.base import Format, Operation, WireRequest
 from uptake.http import lifeline, log, problems, telemetry
 from uptake.http.access import PUBLIC, About, Access, Permission, require_declared
 from uptake.http.address import reached_at
@@ -106,9 +106,9 @@ def build(
             metrics.close()
 
     uploads = [
-        _upload(form, endpoint, ingest, services.public_url)
+        _upload(form, operation, ingest, services.public_url)
         for form in FORMATS
-        for endpoint in form.endpoints
+        for operation in form.operations
     ]
     handler = problems.Handler(services.public_url)
     app = Litestar(
@@ -157,20 +157,20 @@ class _Unguarded(HTTPRouteHandler):
 
 
 def _upload(
-    form: Format, endpoint: Endpoint, ingest: Ingest, configured_url: str
+    form: Format, operation: Operation, ingest: Ingest, configured_url: str
 ) -> HTTPRouteHandler:
     # The vendors' names for parts of a path are not all Python's.
-    names = {name: name.replace("-", "_") for name in _names(endpoint.path)}
-    path = endpoint.path
+    names = {name: name.replace("-", "_") for name in _names(operation.path)}
+    path = operation.path
     for name, identifier in names.items():
         path = path.replace(f"{{{name}}}", f"{{{identifier}:str}}")
 
-    needed = Permission(endpoint.scope, About.UPLOAD)
+    needed = Permission(operation.scope, About.UPLOAD)
 
     @_Unguarded(
         path,
         http_method=HttpMethod.POST,
-        name=endpoint.name,
+        name=operation.name,
         include_in_schema=False,
         status_code=200,
         permission=needed,
@@ -188,7 +188,7 @@ def _upload(
             headers=headers,
         )
         return problems.UploadResponse(
-            await ingest.take(form, endpoint, request, wire, scope["query_string"])
+            await ingest.take(form, operation, request, wire, scope["query_string"])
         )
 
     return upload

@@ -9,7 +9,7 @@ from litestar.connection import Request
 from msgspec.structs import replace
 from prometheus_client import Counter
 
-from uptake.formats.base import Endpoint, Format, WireReply, WireRequest, without_bom
+from uptake.formats.base import Format, Operation, WireReply, WireRequest, without_bom
 from uptake.http import limits
 from uptake.http.access import Access, find_credential
 from uptake.http.address import peer_of
@@ -69,50 +69,57 @@ class Ingest:
     outcomes: Outcomes = field(default_factory=lambda: Outcomes(WRITE_SECONDS))
 
     async def take(
-        self, form: Format, endpoint: Endpoint, request: AnyRequest, wire: WireRequest, query: bytes
+        self,
+        form: Format,
+        operation: Operation,
+        request: AnyRequest,
+        wire: WireRequest,
+        query: bytes,
     ) -> Answer:
         """The answer to an upload, in the vendor's form.
 
         Raises:
             ClientGone: there is nobody left to answer.
         """
-        sender = Sender(endpoint.name, wire.request_id, wire.received_at)
+        sender = Sender(operation.name, wire.request_id, wire.received_at)
         try:
             self.stopping.reject()
-            key, wire = await self._admit(endpoint, wire, query, sender)
-            limits.check_headers(wire.headers, endpoint.body_limit)
+            key, wire = await self._admit(operation, wire, query, sender)
+            limits.check_headers(wire.headers, operation.body_limit)
             with self.bodies.room(key.id, peer_of(request.scope)) as room:
                 with self.services.commit.expecting():
-                    bodies = [await self._read(endpoint, request, wire, room)]
+                    bodies = [await self._read(operation, request, wire, room)]
                     judged = await self.judging.judge(
-                        Upload(endpoint, wire, bodies, key, request.receive)
+                        Upload(operation, wire, bodies, key, request.receive)
                     )
                 written = await self._write(judged)
                 if limit_faults(written):
                     judged = await self.judging.beyond_limits(judged, written, request.receive)
                     written = await self._write(judged)
             result = receipt(judged, written)
-            _count(endpoint, result)
-            return Answer(endpoint.reply(result, wire), None, result.duplicates)
+            _count(operation, result)
+            return Answer(operation.reply(result, wire), None, result.duplicates)
         except Problem as problem:
             await self.errors.record(sender, problem)
             return Answer(form.reject(problem, wire), problem)
 
     async def _admit(
-        self, endpoint: Endpoint, wire: WireRequest, query: bytes, sender: Sender
+        self, operation: Operation, wire: WireRequest, query: bytes, sender: Sender
     ) -> tuple[Key, WireRequest]:
-        credential, secret = find_credential(endpoint, wire.headers, query)
+        credential, secret = find_credential(operation, wire.headers, query)
         sender.key = await self.access.find(secret)
-        key = await self.access.permit(sender.key, endpoint.scope)
-        if endpoint.user_from_key and key.user is None:
+        key = await self.access.permit(sender.key, operation.scope)
+        if operation.user_from_key and key.user is None:
             raise Problem(Kinds.FORBIDDEN, "The key is not bound to a user")
         return key, replace(wire, credential=credential, bound_user=key.user)
 
     async def _read(
-        self, endpoint: Endpoint, request: AnyRequest, wire: WireRequest, room: Room
+        self, operation: Operation, request: AnyRequest, wire: WireRequest, room: Room
     ) -> Body:
-        body = await limits.read_body(request.receive, wire.headers, endpoint.body_limit, room=room)
-        if endpoint.request_type is None:
+        body = await limits.read_body(
+            request.receive, wire.headers, operation.body_limit, room=room
+        )
+        if operation.request_type is None:
             return body
         return Body(without_bom(body.content), body.fault)
 
@@ -124,12 +131,12 @@ class Ingest:
             raise Problem(Kinds.UNAVAILABLE, "Storage takes too long") from None
 
 
-def _count(endpoint: Endpoint, result: Receipt) -> None:
+def _count(operation: Operation, result: Receipt) -> None:
     kept = sum(item.count if isinstance(item, StoredSamples) else 1 for item in result.kept)
     if kept:
-        _items(endpoint.name, "accepted").inc(kept)
+        _items(operation.name, "accepted").inc(kept)
     if result.rejections:
-        _items(endpoint.name, "refused").inc(len(result.rejections))
+        _items(operation.name, "refused").inc(len(result.rejections))
 
 
 @cache

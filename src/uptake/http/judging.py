@@ -10,8 +10,8 @@ from typing import TypeVar
 from litestar.types import Receive
 from msgspec.structs import replace
 
-from uptake.formats.again import context_of
-from uptake.formats.base import Endpoint, WireRequest
+from uptake.formats.base import Operation, WireRequest
+from uptake.formats.redecode import context_of
 from uptake.http.access import permit_users
 from uptake.http.executors import Executors, unless_gone
 from uptake.http.limits import Body
@@ -44,7 +44,7 @@ class Upload:
         receive: of the request; what is judged in a thread is dropped when its client goes away.
     """
 
-    endpoint: Endpoint
+    operation: Operation
     wire: WireRequest
     bodies: list[Body]
     key: Key
@@ -74,7 +74,7 @@ class Judging:
             Problem: it is rejected as a whole.
             ClientGone: there is nobody left to answer.
         """
-        if upload.endpoint.request_type is None:
+        if upload.operation.request_type is None:
             return await self._judge_images(upload)
         small = len(upload.bodies[0].content) <= INLINE
         if small:
@@ -161,10 +161,10 @@ class Judging:
 def _decode(upload: Upload) -> Submission:
     content, fault = upload.bodies.pop()
     if fault:
-        code = "unreadable" if upload.endpoint.request_type is None else "json_invalid"
+        code = "unreadable" if upload.operation.request_type is None else "json_invalid"
         submission = rejected([Fault(code, fault)], content)
     else:
-        submission = upload.endpoint.decode(replace(upload.wire, body=content))
+        submission = upload.operation.decode(replace(upload.wire, body=content))
     permit_users(upload.key, submission.user_ids)
     return submission
 
@@ -173,5 +173,5 @@ def _origin(upload: Upload, submission: Submission) -> Origin:
     wire, key = upload.wire, upload.key
     context = context_of(wire) if submission.rejections or submission.raw else {}
     return Origin(
-        key.project, key.id, upload.endpoint.name, wire.request_id, wire.received_at, context
+        key.project, key.id, upload.operation.name, wire.request_id, wire.received_at, context
     )

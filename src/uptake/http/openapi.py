@@ -7,7 +7,7 @@ import msgspec
 from msgspec import UNSET
 
 from uptake.formats import FORMATS
-from uptake.formats.base import Endpoint, Format, Place
+from uptake.formats.base import Format, Operation, Place
 from uptake.formats.vectors import Vector, expanded, illustrated, vectors_of
 from uptake.http.problems import DUPLICATES_HEADER
 from uptake.model.problems import Kinds
@@ -56,8 +56,8 @@ def document(api: dict[str, Any], server_url: str = "") -> dict[str, Any]:
     schemas = components.setdefault("schemas", {})
     schemes = components.setdefault("securitySchemes", {})
     for form in FORMATS:
-        for endpoint in form.endpoints:
-            api["paths"][endpoint.path] = {"post": _operation(form, endpoint, schemas, schemes)}
+        for operation in form.operations:
+            api["paths"][operation.path] = {"post": _operation(form, operation, schemas, schemes)}
     schemas |= filter_schemas(REF)
     schemas["SegmentView"]["properties"]["filter"] = {"$ref": REF.format(name=ROOT)}
     # JSON as it is, or null: two choices that are not apart, as `oneOf` wants them to be.
@@ -66,59 +66,61 @@ def document(api: dict[str, Any], server_url: str = "") -> dict[str, Any]:
     schemas["RawRejection"]["properties"]["item"] = {}
     schemes["bearer"] = {"type": "http", "scheme": "bearer"}
     for path, item in api["paths"].items():
-        for operation in item.values():
+        for described in item.values():
             if path.startswith("/uptake/") and "/health/" not in path:
-                operation["security"] = [{"bearer": []}]
+                described["security"] = [{"bearer": []}]
     return api
 
 
 def _operation(
-    form: Format, endpoint: Endpoint, schemas: dict[str, Any], schemes: dict[str, Any]
+    form: Format, operation: Operation, schemas: dict[str, Any], schemes: dict[str, Any]
 ) -> dict[str, Any]:
     shown = [
-        vector for vector in vectors_of(form) if vector.example and vector.endpoint == endpoint.name
+        vector
+        for vector in vectors_of(form)
+        if vector.example and vector.operation == operation.name
     ]
     responses = {
-        str(status): _response(endpoint, kind, schemas, "As documented by the vendor")
-        for status, kind in endpoint.answers.items()
+        str(status): _response(operation, kind, schemas, "As documented by the vendor")
+        for status, kind in operation.answers.items()
     }
-    for status in endpoint.answers:
+    for status in operation.answers:
         responses[str(status)]["content"]["application/json"]["examples"] = {
             vector.name: _example(vector, illustrated(expanded(vector.reply.body)))
             for vector in shown
             if vector.reply.status == status
         }
     for kind in _PROBLEMS:
-        problem = _response(endpoint, form.problem_type, schemas, kind.value.title)
+        problem = _response(operation, form.problem_type, schemas, kind.value.title)
         responses.setdefault(str(kind.value.status), problem)
-    responses.setdefault("404", _response(endpoint, form.problem_type, schemas, "No such address"))
+    responses.setdefault("404", _response(operation, form.problem_type, schemas, "No such address"))
     for response in responses.values():
         response["headers"] = {DUPLICATES_HEADER: _DUPLICATES}
     return {
-        "operationId": endpoint.name,
+        "operationId": operation.name,
         "tags": [form.vendor],
-        "summary": endpoint.summary,
-        "description": f"Scope `{endpoint.scope}`.",
-        "parameters": _parameters(endpoint),
-        "security": _security(endpoint, schemes),
+        "summary": operation.summary,
+        "description": f"Scope `{operation.scope}`.",
+        "parameters": _parameters(operation),
+        "security": _security(operation, schemes),
         "requestBody": {
             "required": True,
             "content": {
-                endpoint.request_media: _body(endpoint, schemas)
-                | {"examples": _requests(endpoint, shown)}
+                operation.request_media: _body(operation, schemas)
+                | {"examples": _requests(operation, shown)}
             },
         },
         "responses": responses,
     }
 
 
-def _requests(endpoint: Endpoint, shown: list[Vector]) -> dict[str, Any]:
-    """The bodies of cases that are of the endpoint's media type, by name."""
+def _requests(operation: Operation, shown: list[Vector]) -> dict[str, Any]:
+    """The bodies of cases that are of the operation's media type, by name."""
     found = {}
     for vector in shown:
-        if vector.request.body is not UNSET and endpoint.request_type is not None:
+        if vector.request.body is not UNSET and operation.request_type is not None:
             found[vector.name] = _example(vector, expanded(vector.request.body))
-        elif vector.request.multipart and endpoint.request_type is None:
+        elif vector.request.multipart and operation.request_type is None:
             parts = {part.name: f"(bytes of {part.filename})" for part in vector.request.multipart}
             found[vector.name] = _example(vector, parts)
     return found
@@ -128,21 +130,21 @@ def _example(vector: Vector, value: Any) -> dict[str, Any]:
     return {"summary": vector.description, "value": value}
 
 
-def _parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
+def _parameters(operation: Operation) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-        for name in re.findall(r"{([^}]+)}", endpoint.path)
+        for name in re.findall(r"{([^}]+)}", operation.path)
     ]
-    for name, description in endpoint.headers.items():
+    for name, description in operation.headers.items():
         found.append(
             {"name": name, "in": "header", "description": description, "schema": {"type": "string"}}
         )
     return found
 
 
-def _security(endpoint: Endpoint, schemes: dict[str, Any]) -> list[dict[str, list[str]]]:
+def _security(operation: Operation, schemes: dict[str, Any]) -> list[dict[str, list[str]]]:
     names = []
-    for credential in endpoint.credentials:
+    for credential in operation.credentials:
         if credential.place is Place.BEARER:
             names.append("bearer")
             continue
@@ -155,22 +157,22 @@ def _security(endpoint: Endpoint, schemes: dict[str, Any]) -> list[dict[str, lis
     return [{name: []} for name in names]
 
 
-def _body(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
-    if endpoint.request_type is None:
+def _body(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
+    if operation.request_type is None:
         return {"schema": _FILE_FORM}
-    return {"schema": _schema(endpoint, endpoint.request_type, schemas)}
+    return {"schema": _schema(operation, operation.request_type, schemas)}
 
 
 def _response(
-    endpoint: Endpoint, kind: Any, schemas: dict[str, Any], description: str
+    operation: Operation, kind: Any, schemas: dict[str, Any], description: str
 ) -> dict[str, Any]:
-    schema = _schema(endpoint, kind, schemas)
+    schema = _schema(operation, kind, schemas)
     return {"description": description, "content": {"application/json": {"schema": schema}}}
 
 
-def _schema(endpoint: Endpoint, kind: Any, schemas: dict[str, Any]) -> dict[str, Any]:
+def _schema(operation: Operation, kind: Any, schemas: dict[str, Any]) -> dict[str, Any]:
     """A reference to a type's schema; components carry their format's name, as types repeat."""
-    vendor = endpoint.name.partition("-")[0]
+    vendor = operation.name.partition("-")[0]
     (schema,), found = msgspec.json.schema_components([kind], ref_template=REF)
     renamed = msgspec.json.encode({"schema": schema, "found": found}).decode()
     for name in found:

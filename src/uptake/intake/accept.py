@@ -55,7 +55,7 @@ class Origin(msgspec.Struct, frozen=True):
 
     Attributes:
         project, key_id: of the key that was used.
-        format: name of the endpoint.
+        format: name of the operation.
         request_id: of the request.
         received_at: microseconds since the epoch.
         context: what must be known to judge the request again, should it be rejected as a whole.

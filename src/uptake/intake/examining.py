@@ -14,7 +14,7 @@ AT_ONCE = 50
 """Rejections read at a time, which may have 4 MiB each where blobs were out of reach."""
 
 FindUsers = Callable[[str, bytes, dict[str, str]], Owners]
-"""Finds the users of a body by its endpoint's name and its context."""
+"""Finds the users of a body by its operation's name and its context."""
 
 
 def examine(store: Store, blobs: Blobs, intake: Intake, find_users: FindUsers) -> int:

@@ -82,7 +82,7 @@ def _clusters(spans: list[Span]) -> list[list[Span]]:
 def _start(found: Series, instant: int, at: int) -> str:
     """How the start of one of the samples that start at an instant was told."""
     columns = found.starting(instant, instant + 1)
-    return "" if columns is None else times.tell(instant, int(columns.start_told[at]))
+    return "" if columns is None else times.format_time(instant, int(columns.start_format[at]))
 
 
 def page(  # noqa: PLR0913 - what can be asked for

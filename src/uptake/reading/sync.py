@@ -115,7 +115,7 @@ class _Devices:
         present = np.flatnonzero(last >= 0)
         first, last = first[present], last[present]
         starts, ends = (
-            map(times.tell, columns.start[at].tolist(), columns.start_told[at].tolist())
+            map(times.format_time, columns.start[at].tolist(), columns.start_format[at].tolist())
             for at in (first, last)
         )
         for place, start, end in zip(present.tolist(), starts, ends, strict=True):

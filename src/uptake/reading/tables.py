@@ -255,7 +255,7 @@ def _table(columns: Columns, question: Question, low: int, high: int, most: int)
 
 def _calendar(columns: Columns, question: Question, low: int, high: int) -> Calendar:
     if question.zone is None and not _by_reading(question):
-        offset = offset_of(columns.start_told)
+        offset = offset_of(columns.start_format)
         low, high = low + int(offset.min()), high + int(offset.max())
     return calendar(question.every, low, high, question.zone, _margin(question))
 

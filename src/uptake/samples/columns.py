@@ -39,7 +39,7 @@ DIGEST_BYTES = 16
 MAX_EXPONENT = 3
 _EXACT = 2.0**53
 
-COLUMNS = ("start", "duration", "start_told", "end_told", "device", "version", "unit")
+COLUMNS = ("start", "duration", "start_format", "end_format", "device", "version", "unit")
 
 Name = TypeVar("Name", str, str | None)
 
@@ -74,12 +74,12 @@ class Columns:
         return _row(self.numbers, 1)
 
     @property
-    def start_told(self) -> Int64s:
-        """How the starts were told (`times.tell`)."""
+    def start_format(self) -> Int64s:
+        """How the starts were told (`times.format_time`)."""
         return _row(self.numbers, 2)
 
     @property
-    def end_told(self) -> Int64s:
+    def end_format(self) -> Int64s:
         """How the ends were told; 0 where there is none."""
         return _row(self.numbers, 3)
 
@@ -221,15 +221,15 @@ def _used(table: tuple[Name, ...], places: Int64s) -> tuple[tuple[Name, ...], In
 def rows(columns: Columns) -> list[dict[str, Any]]:
     """The samples as they are shown: one dict each with the names that the wire uses."""
     shown = []
-    for (start, duration, start_told, end_told, device, version, unit), value in zip(
+    for (start, duration, start_format, end_format, device, version, unit), value in zip(
         columns.numbers.T.tolist(), columns.value.tolist(), strict=True
     ):
-        end = None if duration == NO_END else times.tell(start + duration, end_told)
+        end = None if duration == NO_END else times.format_time(start + duration, end_format)
         shown.append(
             {
                 "device_name": columns.devices[device],
                 "device_version": columns.versions[version],
-                "start_date": times.tell(start, start_told),
+                "start_date": times.format_time(start, start_format),
                 "end_date": end,
                 "value": int(value) if value.is_integer() else value,
                 "unit": UNITS[unit],

@@ -52,7 +52,7 @@ def _told(minutes: int | None, digits: int) -> int:
     return zone << _ZONE_SHIFT | digits
 
 
-def manners(told: Int64s) -> tuple[NDArray[np.bool_], Int64s, Int64s]:
+def unpack_format(told: Int64s) -> tuple[NDArray[np.bool_], Int64s, Int64s]:
     """How times were told: whether with an offset, its minutes east of UTC, fraction digits."""
     zone = told >> _ZONE_SHIFT
     zoned = zone != _NO_ZONE
@@ -105,7 +105,7 @@ def _offset(zone: str) -> tuple[int, int]:
     return east, _told(east, 0)
 
 
-def tell(ticks: int, told: int) -> str:
+def format_time(ticks: int, told: int) -> str:
     """Write an instant as it was told: same offset, same number of fraction digits."""
     digits = told & (1 << _ZONE_SHIFT) - 1
     zone = told >> _ZONE_SHIFT

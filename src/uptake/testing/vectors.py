@@ -9,8 +9,8 @@ from uuid import UUID
 import httpx2
 import msgspec
 
-from uptake.formats.base import Credential, Endpoint, Format, Place, WireRequest
-from uptake.formats.vectors import PLACEHOLDER, Vector, endpoint_of, expanded
+from uptake.formats.base import Credential, Format, Operation, Place, WireRequest
+from uptake.formats.vectors import PLACEHOLDER, Vector, expanded, operation_of
 from uptake.model.items import Attributes, Document, Image, Item, SampleBatch
 from uptake.model.submission import Fault, Rejection, Submission
 from uptake.samples import columns
@@ -30,7 +30,7 @@ def check_decode(form: Format, vector: Vector) -> None:
         Mismatch: the submission is another one, or a rejected item is not kept as it was sent.
     """
     request = wire_request(form, vector)
-    submission = endpoint_of(form, vector).decode(request)
+    submission = operation_of(form, vector).decode(request)
     found = differences(expanded(vector.submission), canonical(submission))
     found += [
         f"refusal {rejection.index}: its raw bytes are no part of the body"
@@ -43,14 +43,14 @@ def check_decode(form: Format, vector: Vector) -> None:
 def check_http(form: Format, vector: Vector, client: httpx2.Client, secret: str) -> None:
     """Send a case's request with this key, and compare what is answered.
 
-    The client's `base_url` is the server's. The key has the endpoint's scope, is bound as the case
+    The client's `base_url` is the server's. The key has the operation's scope, is bound as the case
     says, and its project has no other document types than the case's.
 
     Raises:
         Mismatch: status or body is another one.
     """
-    endpoint = endpoint_of(form, vector)
-    credential = credential_of(endpoint, vector)
+    operation = operation_of(form, vector)
+    credential = credential_of(operation, vector)
     headers, query = vector.request.all_headers, dict(vector.request.query)
     match credential.place:
         case Place.BEARER:
@@ -60,7 +60,7 @@ def check_http(form: Format, vector: Vector, client: httpx2.Client, secret: str)
         case Place.QUERY:
             query[credential.name] = secret
     response = client.post(
-        path_of(endpoint, vector),
+        path_of(operation, vector),
         params=query,
         headers=headers,
         content=vector.request.content,
@@ -75,31 +75,31 @@ def check_http(form: Format, vector: Vector, client: httpx2.Client, secret: str)
 
 def wire_request(form: Format, vector: Vector) -> WireRequest:
     """A case's request as its format sees it."""
-    endpoint = endpoint_of(form, vector)
+    operation = operation_of(form, vector)
     return WireRequest(
         request_id="vector",
         received_at=SOME_MOMENT,
-        url="http://localhost" + path_of(endpoint, vector),
+        url="http://localhost" + path_of(operation, vector),
         public_url="http://localhost",
         path=vector.request.path,
         headers=vector.request.all_headers,
         body=vector.request.content,
-        credential=credential_of(endpoint, vector),
+        credential=credential_of(operation, vector),
         bound_user=vector.key.user,
     )
 
 
-def path_of(endpoint: Endpoint, vector: Vector) -> str:
+def path_of(operation: Operation, vector: Vector) -> str:
     """The path that a case's request goes to, encoded."""
     return re.sub(
-        "{([^}]+)}", lambda part: quote(vector.request.path[part[1]], safe=""), endpoint.path
+        "{([^}]+)}", lambda part: quote(vector.request.path[part[1]], safe=""), operation.path
     )
 
 
-def credential_of(endpoint: Endpoint, vector: Vector) -> Credential:
+def credential_of(operation: Operation, vector: Vector) -> Credential:
     """Where a case's key stands: in the place it names, or else in the first one documented."""
-    named = [found for found in endpoint.credentials if found.name == vector.key.place]
-    return (named or endpoint.credentials)[0]
+    named = [found for found in operation.credentials if found.name == vector.key.place]
+    return (named or operation.credentials)[0]
 
 
 def canonical(submission: Submission) -> dict[str, Any]:
@@ -194,4 +194,4 @@ def _is_uuid(text: str) -> bool:
 
 def _raise_for(vector: Vector, found: list[str]) -> None:
     if found:
-        raise Mismatch("\n".join([f"{vector.endpoint}/{vector.name}:", *found]))
+        raise Mismatch("\n".join([f"{vector.operation}/{vector.name}:", *found]))

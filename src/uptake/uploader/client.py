@@ -9,7 +9,7 @@ from typing import Self
 import msgspec
 
 from uptake.formats.base import Credential
-from uptake.formats.outgoing import (
+from uptake.formats.encoder import (
     AnyWire,
     DocumentsWire,
     ImagesWire,
@@ -285,7 +285,7 @@ def _outcome(verdict: Verdict, place: int) -> Outcome:
     mine = [fault for fault in verdict.rejected if fault.index in {None, place}]
     if mine:
         return Outcome(False, tuple(map(_reason, mine)))
-    if verdict.rejected and not verdict.kept_others:
+    if verdict.rejected and not verdict.stores_others:
         return Outcome(False, (Reason(ANOTHER),))
     return Outcome(None if verdict.unnamed else True, told=verdict.told)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from uptake.formats.base import BEARER
-from uptake.formats.outgoing import AnyWire, DocumentsWire, ImagesWire, ProfilesWire, SamplesWire
+from uptake.formats.encoder import AnyWire, DocumentsWire, ImagesWire, ProfilesWire, SamplesWire
 from uptake.uploader.items.documents import documents_feed
 from uptake.uploader.items.images import images_feed
 from uptake.uploader.items.profiles import profiles_feed

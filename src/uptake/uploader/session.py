@@ -7,7 +7,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from uptake.formats.outgoing import AnyWire
+from uptake.formats.encoder import AnyWire
 from uptake.uploader.faults import Faults
 from uptake.uploader.ledger import open_ledger, read_ledger
 from uptake.uploader.ledger.runs import Run, begin

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from typing import TypeVar
 
 from uptake.formats import FORMATS
-from uptake.formats.outgoing import (
+from uptake.formats.encoder import (
     AnyWire,
     DocumentsWire,
     ImagesWire,

@@ -3,7 +3,7 @@
 import msgspec
 
 from uptake.formats.base import MALFORMED, WireRequest
-from uptake.formats.finding import users_named
+from uptake.formats.user_search import users_named
 from uptake.formats.stepwise.wire import Upload
 from uptake.model.items import SampleBatch, user_id_fault
 from uptake.model.submission import Fault, Owners, Submission, rejected

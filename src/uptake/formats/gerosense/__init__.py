@@ -1,7 +1,7 @@
 """Gerosense: batches of wearable samples, server to server (v2.2) and per user (v1.1)."""
 
-from uptake.formats.base import BEARER, Endpoint, Format
-from uptake.formats.gerosense import decode, judge, owners, reply, wire
+from uptake.formats.base import BEARER, Format, Operation
+from uptake.formats.gerosense import decode, owners, reply, validate, wire
 
 _ANSWERS = {200: wire.Outcome, 207: wire.Outcome, 400: wire.Outcome}
 
@@ -9,8 +9,8 @@ FORMAT = Format(
     name="gerosense",
     vendor="Gerosense",
     prefixes=("/api",),
-    endpoints=(
-        Endpoint(
+    operations=(
+        Operation(
             name="gerosense-v1.1",
             summary="Upload samples of the user that the key is bound to",
             path="/api/v1.1/samples",
@@ -18,13 +18,13 @@ FORMAT = Format(
             credentials=(BEARER,),
             decode=decode.decode_v1_1,
             find_users=owners.find_v1_1,
-            decode_item=judge.judge_again,
+            decode_item=validate.redecode_sample,
             reply=reply.reply,
             request_type=wire.UploadV11,
             answers=_ANSWERS,
             user_from_key=True,
         ),
-        Endpoint(
+        Operation(
             name="gerosense-v2.2",
             summary="Upload samples of a user",
             path="/api/v2.2/samples",
@@ -32,7 +32,7 @@ FORMAT = Format(
             credentials=(BEARER,),
             decode=decode.decode_v2_2,
             find_users=owners.find_v2_2,
-            decode_item=judge.judge_again,
+            decode_item=validate.redecode_sample,
             reply=reply.reply,
             request_type=wire.UploadV22,
             answers=_ANSWERS,

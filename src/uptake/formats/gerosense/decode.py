@@ -11,8 +11,8 @@ import msgspec
 import numpy as np
 
 from uptake.formats.base import MALFORMED, WireRequest
-from uptake.formats.gerosense.judge import PlainSample, judge, read_columns
 from uptake.formats.gerosense.owners import find_v1_1, find_v2_2
+from uptake.formats.gerosense.validate import PlainSample, read_columns, validate
 from uptake.formats.gerosense.wire import MAX_SAMPLES, MAX_VALUES, MIN_SAMPLES
 from uptake.model.items import METRICS, SampleBatch, user_id_fault
 from uptake.model.submission import Owners, Submission
@@ -60,7 +60,7 @@ def _decode(
                 return Submission(items=(batch,))
     except (*MALFORMED, ValueError):
         pass
-    return judge(request.body, None if decoder is _v2_2 else bound_user, lambda: find(request))
+    return validate(request.body, None if decoder is _v2_2 else bound_user, lambda: find(request))
 
 
 def _is_sound(upload: _UploadV11, user_id: str) -> bool:

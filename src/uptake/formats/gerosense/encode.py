@@ -3,8 +3,8 @@
 import msgspec
 
 from uptake.formats.base import BEARER, MALFORMED
+from uptake.formats.encoder import Rejected, SamplesWire, Unclear, Verdict
 from uptake.formats.gerosense.wire import MAX_SAMPLES, MIN_SAMPLES, Outcome
-from uptake.formats.outgoing import Rejected, SamplesWire, Unclear, Verdict
 
 _json = msgspec.json.Encoder()
 _outcome = msgspec.json.Decoder(Outcome)
@@ -30,7 +30,7 @@ def read(status: int, body: bytes, count: int) -> Verdict:
     The vendor documents 200, 207 and 400 without bodies: then the status is all there is.
 
     Raises:
-        Unclear: the body is none of this endpoint's, or does not go with its status.
+        Unclear: the body is none of this operation's, or does not go with its status.
     """
     if status not in DOCUMENTED and status < 400:
         raise Unclear(f"{status}, which this endpoint does not answer")

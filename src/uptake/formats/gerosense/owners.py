@@ -1,7 +1,7 @@
 """The users of Gerosense's requests, however wrong they are."""
 
 from uptake.formats.base import WireRequest
-from uptake.formats.finding import about, users_named
+from uptake.formats.user_search import about, users_named
 from uptake.model.submission import Owners
 
 

@@ -1,14 +1,14 @@
 """Ptengine: profile attributes of many users at once."""
 
-from uptake.formats.base import BEARER, Endpoint, Format
+from uptake.formats.base import BEARER, Format, Operation
 from uptake.formats.ptengine import decode, owners, reply, wire
 
 FORMAT = Format(
     name="ptengine",
     vendor="Ptengine",
     prefixes=("/v1/user",),
-    endpoints=(
-        Endpoint(
+    operations=(
+        Operation(
             name="ptengine",
             summary="Set attributes of up to 100 users",
             path="/v1/user/profiles",

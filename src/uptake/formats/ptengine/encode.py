@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import msgspec
 
 from uptake.formats.base import BEARER, MALFORMED
-from uptake.formats.outgoing import ProfilesWire, Rejected, Scalar, Unclear, Verdict
+from uptake.formats.encoder import ProfilesWire, Rejected, Scalar, Unclear, Verdict
 from uptake.formats.ptengine.wire import (
     MAX_FIELDS,
     MAX_NAME,
@@ -43,20 +43,20 @@ def read(status: int, body: bytes, count: int) -> Verdict:
     """Whether all rows are kept, or which one the vendor's reason names; then none is.
 
     Raises:
-        Unclear: the body is none of this endpoint's.
+        Unclear: the body is none of this operation's.
     """
     try:
         message = _answer.decode(body).msg
     except MALFORMED as error:
         if status >= 400:
             text = body.decode("utf-8", "replace").strip()
-            return Verdict((Rejected(None, "", text),), kept_others=False)
+            return Verdict((Rejected(None, "", text),), stores_others=False)
         raise Unclear(f"{status} with a body that is not this endpoint's") from error
     if status == 200:
         return Verdict()
     named = _ROW_AT_FAULT.match(message)
     index = int(named[1]) if named and int(named[1]) < count else None
-    return Verdict((Rejected(index, "", message),), kept_others=False)
+    return Verdict((Rejected(index, "", message),), stores_others=False)
 
 
 WIRES = (

@@ -10,7 +10,8 @@ from itertools import chain
 from typing import Any
 
 from uptake.formats.base import WireRequest
-from uptake.formats.finding import (
+from uptake.formats.ptengine.wire import USER_ID
+from uptake.formats.user_search import (
     BYTE_ORDER_MARK,
     MAX_VALUES_READ,
     UNREADABLE,
@@ -24,7 +25,6 @@ from uptake.formats.finding import (
     texts,
     texts_of,
 )
-from uptake.formats.ptengine.wire import USER_ID
 from uptake.model.submission import NOBODY, Owners, Piece
 
 NAMES, ROWS = "field_name", "values"

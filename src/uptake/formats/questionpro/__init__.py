@@ -1,14 +1,14 @@
 """QuestionPro: images of users."""
 
-from uptake.formats.base import IMAGE_LIMIT, Endpoint, Format
+from uptake.formats.base import IMAGE_LIMIT, Format, Operation
 from uptake.formats.questionpro import decode, reply, wire
 
 FORMAT = Format(
     name="questionpro",
     vendor="QuestionPro",
     prefixes=("/a",),
-    endpoints=(
-        Endpoint(
+    operations=(
+        Operation(
             name="questionpro",
             summary="Upload an image for a user",
             path="/a/api/v2/users/{user-id}/images",

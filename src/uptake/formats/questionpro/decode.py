@@ -5,8 +5,8 @@ import re
 from multipart import parse_options_header
 
 from uptake.formats.base import IMAGE_LIMIT, WireRequest
-from uptake.formats.finding import about
 from uptake.formats.questionpro.form import BadForm, split
+from uptake.formats.user_search import about
 from uptake.model.items import Image
 from uptake.model.problems import Kinds, Problem
 from uptake.model.submission import Fault, Owners, Submission, rejected

@@ -6,7 +6,7 @@ import re
 import msgspec
 
 from uptake.formats.base import IMAGE_LIMIT, MALFORMED
-from uptake.formats.outgoing import ImagesWire, Rejected, Unclear, Verdict
+from uptake.formats.encoder import ImagesWire, Rejected, Unclear, Verdict
 from uptake.formats.questionpro.wire import QUERY_KEY, Failed, Uploaded
 
 LARGEST_USER_ID = (1 << 63) - 1
@@ -41,7 +41,7 @@ def read(status: int, body: bytes, count: int) -> Verdict:  # noqa: ARG001 - one
     """The image's address, or the reason why there is none.
 
     Raises:
-        Unclear: the body is none of this endpoint's.
+        Unclear: the body is none of this operation's.
     """
     try:
         if status == 200:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from uptake.formats.base import MALFORMED, Credential, Place
-from uptake.formats.outgoing import DocumentsWire, Rejected, Unclear, Verdict
+from uptake.formats.encoder import DocumentsWire, Rejected, Unclear, Verdict
 from uptake.formats.thymia.wire import Invalid, Uploaded
 
 _json = msgspec.json.Encoder()
@@ -29,7 +29,7 @@ def read(status: int, body: bytes, count: int) -> Verdict:  # noqa: ARG001 - one
     """The upload's id, or every reason why there is none.
 
     Raises:
-        Unclear: the body is none of this endpoint's.
+        Unclear: the body is none of this operation's.
     """
     try:
         if status == 200:

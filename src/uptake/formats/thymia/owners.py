@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from uptake.formats.base import WireRequest
-from uptake.formats.finding import (
+from uptake.formats.user_search import (
     UNREADABLE,
     Members,
     is_named,

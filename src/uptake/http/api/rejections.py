@@ -6,7 +6,7 @@ from litestar import get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import Parameter, QueryParameter
 
-from uptake.formats import ENDPOINTS
+from uptake.formats import OPERATIONS
 from uptake.formats.base import JSON_LIMIT, WireRequest
 from uptake.http.access import About, Permission, permit_users, user_in_query
 from uptake.http.address import public_url
@@ -125,7 +125,7 @@ def rejection_routes(services: Services, executors: Executors) -> list[HTTPRoute
         summary="What became of a request",
     )
     async def get_request(request: AnyRequest, request_id: str) -> rejections.Receipts:
-        """Of every item, whatever its endpoint could say; by the `X-Request-Id` of its answer."""
+        """Of every item, whatever its operation could say; by the `X-Request-Id` of its answer."""
         key = key_of(request)
         found = await reads.ask(
             request, rejections.receipts, store, key.project, sound_id(request_id), _status_of
@@ -140,8 +140,8 @@ def rejection_routes(services: Services, executors: Executors) -> list[HTTPRoute
     return [list_rejections, get_rejection, get_request]
 
 
-def _status_of(endpoint: str, accepted: int, rejected: int) -> int:
-    known = ENDPOINTS.get(endpoint)
+def _status_of(operation: str, accepted: int, rejected: int) -> int:
+    known = OPERATIONS.get(operation)
     return 200 if known is None else known.status_of(accepted, rejected)
 
 

@@ -81,7 +81,7 @@ def intervals(  # noqa: PLR0913 - samples, and what keeps them apart
     """
     length = np.maximum(columns.duration, 0)
     long = length >= LONG_CELLS * cell
-    offset = offset_of(columns.start_told)
+    offset = offset_of(columns.start_format)
     order = np.arange(len(length))
     one = Intervals(
         columns.start,

@@ -159,7 +159,7 @@ def _bounds(
     if calendar.offsets is not None:
         return start, end, calendar.offsets.at(start), calendar.offsets.at(end)
     # Those of the first sample and of the last.
-    offset = offset_of(columns.start_told)
+    offset = offset_of(columns.start_format)
     first, last = np.full(len(rows), len(offset)), np.zeros(len(rows), np.int64)
     if some.starting is None:
         # In the order of samples. Assigned in turn, the last to be assigned stays.

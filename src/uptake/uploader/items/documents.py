@@ -2,7 +2,7 @@
 
 import msgspec
 
-from uptake.formats.outgoing import DocumentsWire
+from uptake.formats.encoder import DocumentsWire
 from uptake.uploader.items.pieces import Desk, Piece
 from uptake.uploader.items.single import Once, SingleJob
 from uptake.uploader.ledger.items import ItemsLedger, content, identity

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from uptake.formats.outgoing import ImagesWire
+from uptake.formats.encoder import ImagesWire
 from uptake.uploader.items.pieces import Desk, Piece, settle
 from uptake.uploader.items.single import Once, SingleJob
 from uptake.uploader.ledger.items import ItemsLedger, content, identity

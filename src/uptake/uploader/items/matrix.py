@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from uptake.formats.outgoing import ProfilesWire, Rejected, Scalar
+from uptake.formats.encoder import ProfilesWire, Rejected, Scalar
 from uptake.uploader.items.pieces import Desk, Piece, settle
 from uptake.uploader.ledger.rejections import Reason, reasons_of
 from uptake.uploader.sending.connection import Request
@@ -82,7 +82,7 @@ class MatrixJob:
             faults.setdefault(fault.index or 0, []).append(fault)
         bad = [(self.lines[i].piece, _told(reasons)) for i, reasons in faults.items()]
         others = [line for i, line in enumerate(self.lines) if i not in faults]
-        if verdict.kept_others:
+        if verdict.stores_others:
             settle(self.desk, [line.piece for line in others], bad)
             return []
         settle(self.desk, [], bad)

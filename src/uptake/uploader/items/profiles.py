@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from uptake.formats.outgoing import ProfilesWire, Scalar
+from uptake.formats.encoder import ProfilesWire, Scalar
 from uptake.uploader.items.matrix import Line, MatrixJob
 from uptake.uploader.items.pieces import Desk, Piece, Whole
 from uptake.uploader.ledger.items import ItemsLedger, Note, content, identity

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from uptake.formats.outgoing import Read
+from uptake.formats.encoder import Read
 from uptake.uploader.items.pieces import Desk, Piece, settle
 from uptake.uploader.ledger.rejections import Reason, reasons_of
 from uptake.uploader.sending.connection import Request

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 from msgspec import structs
 
-from uptake.formats.outgoing import Rejected
+from uptake.formats.encoder import Rejected
 from uptake.uploader.ledger import Ledger
 from uptake.uploader.ledger.runs import Run
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from uptake.formats.outgoing import SamplesWire
+from uptake.formats.encoder import SamplesWire
 from uptake.uploader.ledger.runs import Run, key_digest
 from uptake.uploader.ledger.samples import SamplesLedger
 from uptake.uploader.samples.gathering import Gathering

@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from uptake.formats.outgoing import SamplesWire, Verdict
+from uptake.formats.encoder import SamplesWire, Verdict
 from uptake.uploader.faults import Faults
 from uptake.uploader.ledger.rejections import MAX_REASONS, Reason, Rejection, reasons_of
 from uptake.uploader.ledger.samples import SamplesLedger, pack

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from random import uniform
 from time import monotonic
 
-from uptake.formats.outgoing import Unclear
+from uptake.formats.encoder import Unclear
 from uptake.uploader.sending.answers import Answer, Broken, retry_after, words
 from uptake.uploader.sending.connection import Connection, Destination
 from uptake.uploader.sending.job import Halt, Job

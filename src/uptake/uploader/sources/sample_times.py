@@ -102,6 +102,6 @@ def with_ends(starts: pa.Array, ends: pa.Array, duration: int | None) -> pa.Arra
 def _later(start: str, seconds: int) -> str | None:
     try:
         ticks, form = times.read(start)
-        return times.tell(ticks + seconds * TICKS, form)
+        return times.format_time(ticks + seconds * TICKS, form)
     except (ValueError, OverflowError):
         return None  # the receiver says what is wrong with the start

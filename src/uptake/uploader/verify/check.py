@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 
 from uptake.samples.digests import DayDigest
-from uptake.samples.times import tell
+from uptake.samples.times import format_time
 from uptake.uploader.ledger.runs import Run
 from uptake.uploader.ledger.samples import Known, SamplesLedger, rejection_of
 from uptake.uploader.samples.index import Index
@@ -267,7 +267,7 @@ def _places(samples: Expected, files: Sequence[str]) -> list[Place]:
         Place(
             files[int(samples.file[i])],
             int(samples.line[i]),
-            tell(int(samples.start[i]), 0),
+            format_time(int(samples.start[i]), 0),
         )
         for i in order
     ]

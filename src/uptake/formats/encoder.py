@@ -47,7 +47,7 @@ class Verdict(msgspec.Struct, frozen=True):
 
     Attributes:
         rejected: what is not kept, with reasons; one item may have several.
-        kept_others: whether items that are not rejected are kept; False where one bad item makes
+        stores_others: whether items that are not rejected are kept; False where one bad item makes
             the vendor turn away the whole request.
         told: what the vendor calls that which it kept, e.g. an upload's id.
         unnamed: some items are rejected and the answer does not say which.
@@ -55,14 +55,14 @@ class Verdict(msgspec.Struct, frozen=True):
     """
 
     rejected: tuple[Rejected, ...] = ()
-    kept_others: bool = True
+    stores_others: bool = True
     told: str = ""
     unnamed: bool = False
     halt: str = ""
 
 
 class Unclear(Exception):
-    """An answer that this endpoint does not give: cut off, or another's."""
+    """An answer that this operation does not give: cut off, or another's."""
 
 
 Read = Callable[[int, bytes, int], Verdict]
@@ -77,7 +77,7 @@ class Wire:
     """What all encoders say.
 
     Attributes:
-        name: as in `--as`: that of the endpoint.
+        name: as in `--as`: that of the operation.
         path: template with the vendor's names in braces.
         credential: where the key goes.
         read: what an answer means.

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from uptake.samples import times
-from uptake.samples.telling import tell_all
+from uptake.samples.time_formats import format_times
 
 STAMPS = [
     "0001-01-01T00:00:00Z",
@@ -34,7 +34,7 @@ stamps = st.builds(
 def told(texts: list[str]) -> list[str]:
     """Texts read one at a time and written at once."""
     read = np.array([times.read(text) for text in texts], np.int64).reshape(-1, 2)
-    chars, begins = tell_all(read[:, 0], read[:, 1])
+    chars, begins = format_times(read[:, 0], read[:, 1])
     whole = chars.tobytes().decode()
     assert begins[-1] == len(whole)
     return [whole[begin:end] for begin, end in pairwise(begins)]
@@ -54,7 +54,7 @@ def test_no_times_are_no_text() -> None:
 @given(st.lists(stamps, max_size=20))
 def test_all_times_at_once_are_each_time_alone(texts: list[str]) -> None:
     """Whatever stands beside them; `-00:00` is told as `+00:00`."""
-    expected = [times.tell(*times.read(text)) for text in texts]
+    expected = [times.format_time(*times.read(text)) for text in texts]
     assert told(texts) == expected
 
 

@@ -50,7 +50,7 @@ def read_columns(samples: Sequence[PlainSample]) -> Columns:
     )
 
 
-def judge(body: bytes, bound_user: str | None, find: Callable[[], Owners]) -> Submission:
+def validate(body: bytes, bound_user: str | None, find: Callable[[], Owners]) -> Submission:
     """The samples of a request that can be kept, and for each of the others every reason.
 
     Args:
@@ -73,7 +73,7 @@ def judge(body: bytes, bound_user: str | None, find: Callable[[], Owners]) -> Su
     good: list[PlainSample] = []
     rejections: list[Rejection] = []
     for index, element in enumerate(elements):
-        sample, reasons = judge_sample(element)
+        sample, reasons = validate_sample(element)
         if sample is not None:
             good.append(sample)
         else:
@@ -88,9 +88,9 @@ def judge(body: bytes, bound_user: str | None, find: Callable[[], Owners]) -> Su
     return Submission(items, tuple(rejections))
 
 
-def judge_again(element: bytes, user_id: str, context: Mapping[str, str]) -> Submission:
+def redecode_sample(element: bytes, user_id: str, context: Mapping[str, str]) -> Submission:
     """A sample that was rejected once, alone; the same answers as in its request."""
-    sample, reasons = judge_sample(msgspec.Raw(element))
+    sample, reasons = validate_sample(msgspec.Raw(element))
     if sample is None:
         return Submission(
             rejections=(Rejection(tuple(reasons), element, 0, user_id, context=dict(context)),)
@@ -172,7 +172,7 @@ def _elements(members: Members, faults: list[Fault]) -> list[msgspec.Raw]:
     return elements
 
 
-def judge_sample(element: msgspec.Raw) -> tuple[PlainSample | None, list[Fault]]:
+def validate_sample(element: msgspec.Raw) -> tuple[PlainSample | None, list[Fault]]:
     """A sample, or else everything that is wrong with it."""
     try:
         members = _members(element)

@@ -1,4 +1,4 @@
-"""Many instants written as they were told, at once: what `times.tell` does, for arrays."""
+"""Many instants written as they were told, at once: what `times.format_time` does, for arrays."""
 
 from functools import lru_cache
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from uptake.samples.times import FRACTION_DIGITS, TICKS, Int64s, manners
+from uptake.samples.times import FRACTION_DIGITS, TICKS, Int64s, unpack_format
 
 _DAY_SECONDS = 86400
 _DAY = _DAY_SECONDS * TICKS
@@ -19,14 +19,14 @@ Texts = tuple[Chars, Int64s]
 """Texts of ASCII, one after the other; where each begins, and where the last one ends."""
 
 
-def tell_all(ticks: Int64s, told: Int64s) -> Texts:
-    """Instants as text, each as `times.tell` writes it.
+def format_times(ticks: Int64s, told: Int64s) -> Texts:
+    """Instants as text, each as `times.format_time` writes it.
 
     Fastest where neighbours are of one day, and all have a fraction of as many digits.
     """
     if not len(ticks):
         return np.zeros(0, np.uint8), np.zeros(1, np.int64)
-    zoned, minutes, digits = manners(told)
+    zoned, minutes, digits = unpack_format(told)
     shape = digits << 1 | zoned
     first = int(shape[0])
     if (shape == first).all():

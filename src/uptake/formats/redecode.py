@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
-from uptake.formats.base import Endpoint, WireRequest, parse
+from uptake.formats.base import Operation, WireRequest, parse
 from uptake.model.submission import Fault, Owners, Rejection, Submission
 
 PATH, HEADER, BOUND_USER = "path ", "header ", "bound user"
@@ -21,36 +21,36 @@ def context_of(request: WireRequest) -> dict[str, str]:
     return path | kept | bound
 
 
-def decode_again(endpoint: Endpoint, rejected: Rejection, request: WireRequest) -> Submission:
+def redecode(operation: Operation, rejected: Rejection, request: WireRequest) -> Submission:
     """The submission of a rejected request, or of a rejected item where the wire judges each.
 
     Args:
-        endpoint: that it was sent to.
+        operation: that it was sent to.
         rejected: what was rejected; its context is that of the item, or `context_of` the request.
         request: what asks for this; all else of the request that it stands for is put in here.
 
     Raises:
-        Problem: as the endpoint's own `decode`.
+        Problem: as the operation's own `decode`.
     """
-    if endpoint.decode_item is not None and rejected.index is not None:
-        return endpoint.decode_item(rejected.raw, rejected.user_id, rejected.context)
-    return endpoint.decode(
+    if operation.decode_item is not None and rejected.index is not None:
+        return operation.decode_item(rejected.raw, rejected.user_id, rejected.context)
+    return operation.decode(
         replace(
             request,
             path=_named(PATH, rejected.context),
             headers=_named(HEADER, rejected.context),
             body=rejected.raw,
-            bound_user=_bound_user(endpoint, rejected),
+            bound_user=_bound_user(operation, rejected),
         )
     )
 
 
-def _bound_user(endpoint: Endpoint, rejected: Rejection) -> str | None:
+def _bound_user(operation: Operation, rejected: Rejection) -> str | None:
     """The user that the API key of the rejected request was bound to."""
     if BOUND_USER in rejected.context:
         return rejected.context[BOUND_USER]
     # The context of older rejections lacks it.
-    return rejected.user_id if endpoint.user_from_key else None
+    return rejected.user_id if operation.user_from_key else None
 
 
 def object_fault(data: bytes) -> Fault | None:
@@ -64,10 +64,10 @@ def object_fault(data: bytes) -> Fault | None:
     return None
 
 
-def users_again(endpoint: Endpoint, body: bytes, context: Mapping[str, str]) -> Owners:
+def users_of_rejection(operation: Operation, body: bytes, context: Mapping[str, str]) -> Owners:
     """The users of a rejected request, from its body and its `context_of`."""
     path = _named(PATH, context)
-    return endpoint.find_users(WireRequest("", 0, "", "", path=path, body=body))
+    return operation.find_users(WireRequest("", 0, "", "", path=path, body=body))
 
 
 def _named(prefix: str, context: Mapping[str, str]) -> dict[str, str]:
