@@ -14,6 +14,7 @@ from uptake.samples.columns import Columns
 from uptake.settings import Settings
 from uptake.store.base import DEFAULT_PROJECT
 from uptake.store.records import BatchRecord, Entry
+from uptake.time_units import TICKS_PER_SECOND
 from uptake.wiring import open_store
 
 SEED = 20260131
@@ -47,8 +48,8 @@ def _entries(users: Iterable[str], batches: int, per_batch: int) -> Iterator[Ent
             numbers = np.zeros((len(columns.COLUMNS), per_batch), np.int64)
             seconds = (number * per_batch + np.arange(per_batch)) * EVERY_SECONDS
             start, duration, *told, device, version, _unit = numbers
-            start[:] = begin + (seconds + chance.integers(0, 300, per_batch)) * times.TICKS
-            duration[:] = chance.integers(20, 60, per_batch) * times.TICKS
+            start[:] = begin + (seconds + chance.integers(0, 300, per_batch)) * TICKS_PER_SECOND
+            duration[:] = chance.integers(20, 60, per_batch) * TICKS_PER_SECOND
             for one in told:
                 one[:] = winter if number < batches // 2 else summer
             device[:] = version[:] = chance.random(per_batch) < FLAGGED

@@ -13,9 +13,10 @@ from uptake.model import clock, ids
 from uptake.store.base import Store
 from uptake.store.records import DocumentType, Key, Rate, StoredRejection
 from uptake.testing.live import ALL_WRITES
+from uptake.time_units import MICROSECONDS_PER_SECOND
 
 EVERYTHING = (*ALL_WRITES, "data:read")
-SECOND = clock.MICROSECONDS
+SECOND = MICROSECONDS_PER_SECOND
 
 TURNS = 8
 """So many answers in a row come from every process of every server."""

@@ -18,6 +18,7 @@ from uptake.model import clock, ids
 from uptake.store.base import DEFAULT_PROJECT
 from uptake.store.records import Entry, Rate, RequestError
 from uptake.testing.live import serving
+from uptake.time_units import MICROSECONDS_PER_SECOND
 
 from .tenant import Tenant, sample
 from .uploads import UPLOADS, Upload
@@ -186,14 +187,14 @@ def test_a_flood_without_a_key_leaves_few_receipts_and_uploads_go_on(tmp_path: P
 def test_receipts_of_strangers_go_after_three_days(deployment: Deployment) -> None:
     """Whatever the rules of the default project; the others stay."""
     store, now = deployment.store, clock.now()
-    old = now - 4 * 86_400 * clock.MICROSECONDS
+    old = now - 4 * 86_400 * MICROSECONDS_PER_SECOND
     made = [
         Entry("default", ids.time_ordered(), moment, error=RequestError(status, code))
         for moment in (old, now)
         for status, code in ((401, "unauthorized"), (403, "forbidden"))
     ]
     store.commit(made)
-    before = now - UNAUTHORIZED_RECEIPTS.days * 86_400 * clock.MICROSECONDS
+    before = now - UNAUTHORIZED_RECEIPTS.days * 86_400 * MICROSECONDS_PER_SECOND
     store.expire("default", UNAUTHORIZED_RECEIPTS, before, (), 1000)
     left = [bool(store.receipts("default", entry.request_id)) for entry in made]
     assert left == [False, True, True, True]

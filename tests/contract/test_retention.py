@@ -13,11 +13,10 @@ from uptake.store.records import Entry
 from uptake.store.removal_records import RetentionRule
 from uptake.testing.live import LiveServer, serving
 from uptake.testing.store.making import document
+from uptake.time_units import MICROSECONDS_PER_DAY
 from uptake.wiring import open_store
 
 from .tenant import EVERYTHING, Tenant, new_tenant
-
-DAY = 86_400 * clock.MICROSECONDS
 
 
 @pytest.fixture
@@ -36,7 +35,7 @@ def _send(tenant: Tenant, method: str, path: str, key: str, rules: Any = None) -
 
 
 def _keep(tenant: Tenant, name: str, days_ago: int) -> None:
-    received_at = clock.now() - days_ago * DAY
+    received_at = clock.now() - days_ago * MICROSECONDS_PER_DAY
     tenant.store.commit([Entry(tenant.project, name, received_at, (document("42", name),))])
 
 
@@ -98,7 +97,9 @@ def aged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     store.put_retention("default", [RetentionRule("documents", 30)])
     now = clock.now()
     for name, days in (("old", 31), ("young", 29)):
-        store.commit([Entry("default", name, now - days * DAY, (document("42", name),))])
+        store.commit(
+            [Entry("default", name, now - days * MICROSECONDS_PER_DAY, (document("42", name),))]
+        )
     store.close()
     with serving(data_dir, "--workers", "2") as server:
         yield server

@@ -17,6 +17,7 @@ from uptake.store import sqlite
 from uptake.store.records import BatchRecord, Entry
 from uptake.testing.live import LiveServer, serving
 from uptake.testing.store.making import NOON, rejection
+from uptake.time_units import TICKS_PER_SECOND
 
 BATCHES, PER_BATCH = 500, 1000
 LINE_BYTES = 200
@@ -35,7 +36,7 @@ def fill(path: Path) -> None:
     numbers[2] = numbers[3] = told
     with closing(sqlite.open_store(path)) as store:
         for number in range(BATCHES):
-            numbers[0] = start + (number * PER_BATCH + np.arange(PER_BATCH)) * 60 * times.TICKS
+            numbers[0] = start + (number * PER_BATCH + np.arange(PER_BATCH)) * 60 * TICKS_PER_SECOND
             value = np.arange(1, PER_BATCH + 1, dtype=np.float64)
             encoded = columns.to_bytes(Columns(numbers, value, ("Watch",), (None,)))
             ends = int(numbers[0, 0]), int(numbers[0, -1])

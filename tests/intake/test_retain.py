@@ -1,10 +1,11 @@
 """Which rules are in force in a project."""
 
 from uptake.blobs.memory import MemoryBlobs
-from uptake.intake.retain import DAY, expire, in_force
+from uptake.intake.retain import expire, in_force
 from uptake.store.memory import MemoryStore
 from uptake.store.removal_records import RetentionRule
 from uptake.testing.store.making import NOON, entry, rejection
+from uptake.time_units import MICROSECONDS_PER_DAY
 
 UNKNOWN = RetentionRule("rejections", 30, "unknown-user")
 
@@ -23,6 +24,6 @@ def test_only_they_go() -> None:
     store = MemoryStore()
     store.commit([entry(rejections=(rejection("r-1"), rejection("r-2", user_id="anna")))])
     (rule,) = in_force(store.retention("default"))
-    assert expire(store, MemoryBlobs(), "default", rule, NOON + 30 * DAY) == 0
-    assert expire(store, MemoryBlobs(), "default", rule, NOON + 30 * DAY + 1) == 1
+    assert expire(store, MemoryBlobs(), "default", rule, NOON + 30 * MICROSECONDS_PER_DAY) == 0
+    assert expire(store, MemoryBlobs(), "default", rule, NOON + 30 * MICROSECONDS_PER_DAY + 1) == 1
     assert [kept.user_ids for kept in store.rejections("default", "", 9)] == [("anna",)]

@@ -15,6 +15,7 @@ from uptake.model import clock, ids
 from uptake.model.items import user_id_fault
 from uptake.store.base import DEFAULT_PROJECT, Store
 from uptake.store.records import Key, Rate
+from uptake.time_units import MICROSECONDS_PER_SECOND
 
 MAX_REQUESTS = 1_000_000_000
 
@@ -86,7 +87,7 @@ def issue(  # noqa: PLR0913 - one argument a property
         created_at=now,
         user=user,
         rate=rate,
-        expires_at=None if seconds is None else now + seconds * clock.MICROSECONDS,
+        expires_at=None if seconds is None else now + seconds * MICROSECONDS_PER_SECOND,
     )
     store.add_key(key)
     return key, secret

@@ -27,9 +27,9 @@ from uptake.model.problems import Problem
 from uptake.model.submission import Fault
 from uptake.reading import BadCursor, Unknown, rejections
 from uptake.replay import Actor, Replayed, replay, replay_page
-from uptake.samples.times import TICKS
 from uptake.store.base import DEFAULT_PROJECT
 from uptake.store.records import RejectionFilter
+from uptake.time_units import TICKS_PER_MICROSECOND
 from uptake.wiring import Services
 
 LISTED = 1000
@@ -45,7 +45,6 @@ TOLD = 10
 NO_KEY = ""
 """In the receipts of replays that no key was needed for."""
 
-_TICKS_IN_MICROSECOND = TICKS // clock.MICROSECONDS
 
 app = typer.Typer(help="What was refused: find it, see why, try it again.")
 Project = Annotated[str, typer.Option("--project", help="Whose data.")]
@@ -264,7 +263,7 @@ def _filter(*texts: str | None, resolved: bool | None) -> RejectionFilter:
 
 def _moment(option: str, text: str | None) -> int | None:
     ticks = instant(option, text)
-    return None if ticks is None else ticks // _TICKS_IN_MICROSECOND
+    return None if ticks is None else ticks // TICKS_PER_MICROSECOND
 
 
 @contextmanager

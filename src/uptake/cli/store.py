@@ -36,7 +36,7 @@ DATA_DIR = Settings().data_dir
 
 
 def instant(option: str, text: str | None) -> int | None:
-    """The moment that an option names, in ticks (`times.TICKS` a second); None without one.
+    """The moment that an option names, in ticks (`TICKS_PER_SECOND` a second); None without one.
 
     Raises:
         typer.BadParameter: it is no ISO 8601 timestamp.

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from random import Random
 
 from uptake.model import clock
+from uptake.time_units import MICROSECONDS_PER_SECOND
 
 DAYS = 7
 FIRST_USER_ID = 10_001
@@ -82,6 +83,6 @@ def _person(user_id: str, random: Random) -> Person:
 
 def week(zone: timezone) -> list[datetime]:
     """The midnights at which the last whole days before today began, all in one zone."""
-    now = datetime.fromtimestamp(clock.now() / clock.MICROSECONDS, UTC).astimezone(zone)
+    now = datetime.fromtimestamp(clock.now() / MICROSECONDS_PER_SECOND, UTC).astimezone(zone)
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)
     return [today - timedelta(days=DAYS - i) for i in range(DAYS)]

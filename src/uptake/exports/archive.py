@@ -20,6 +20,7 @@ from uptake.reading import Unknown
 from uptake.store.base import Items
 from uptake.store.records import StoredImage
 from uptake.store.snapshot import Selection, Snapshot, StoredUser
+from uptake.time_units import MICROSECONDS_PER_SECOND
 
 IMAGES_AT_ONCE = 100
 
@@ -123,7 +124,7 @@ class _Archive:
     """
 
     def __init__(self, moment: int) -> None:
-        told = datetime.fromtimestamp(moment // clock.MICROSECONDS, UTC)
+        told = datetime.fromtimestamp(moment // MICROSECONDS_PER_SECOND, UTC)
         self._moment = (told.year, told.month, told.day, told.hour, told.minute, told.second)
 
     def parts(self, members: Iterable[Member]) -> Iterator[bytes]:

@@ -13,7 +13,7 @@ from uptake.exports import Compression
 from uptake.exports.files import Hashed
 from uptake.exports.forms import ParquetFile
 from uptake.exports.samples import ROWS_AT_ONCE, SCHEMA, Block, record_batch
-from uptake.samples.times import TICKS
+from uptake.time_units import TICKS_PER_SECOND
 
 IN_NAMES = "metric"
 """The column that stands in the names of folders, as Hive has it, and not in the files."""
@@ -137,7 +137,7 @@ class Partitions:
 
 def _by_month(block: Block) -> Iterator[tuple[str, Block]]:
     """A block in parts that start in one month each, in UTC."""
-    months = (block.columns.start // TICKS).astype("M8[s]").astype("M8[M]")
+    months = (block.columns.start // TICKS_PER_SECOND).astype("M8[s]").astype("M8[M]")
     if months[0] == months[-1]:
         yield str(months[0]), block
         return

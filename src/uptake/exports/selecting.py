@@ -6,8 +6,8 @@ from itertools import islice
 from uptake.exports import Question
 from uptake.exports.cursors import marks_of
 from uptake.store.snapshot import Selection, Snapshot
+from uptake.time_units import TICKS_PER_MICROSECOND
 
-TICKS_OF_MICROSECOND = 10
 USERS_AT_ONCE = 10_000
 """Users of a source that are held at a time."""
 
@@ -32,4 +32,4 @@ def selections(snapshot: Snapshot, question: Question) -> Iterator[Selection]:
 
 def _microseconds(ticks: int | None) -> int | None:
     """The first whole microsecond at or after an instant."""
-    return None if ticks is None else -(-ticks // TICKS_OF_MICROSECOND)
+    return None if ticks is None else -(-ticks // TICKS_PER_MICROSECOND)

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from uptake.samples import times
 from uptake.samples.time_formats import format_times
 from uptake.samples.times import Int64s
+from uptake.time_units import TICKS_PER_MICROSECOND
 
-_TICKS_OF_MICROSECOND = 10
 _UTC = pa.timestamp("us", "UTC")
 _SIX_DIGITS = times.read("1970-01-01T00:00:00.000000Z")[1]
 """How moments are told that nobody told us, as by `clock.iso`."""
@@ -28,7 +28,7 @@ def told(ticks: Int64s, how: Int64s, absent: Mask | None = None) -> pa.Array:
 
 def stamps(ticks: Int64s, absent: Mask | None = None) -> pa.Array:
     """Instants as timestamps in UTC, cut off at the microsecond."""
-    microseconds = ticks // _TICKS_OF_MICROSECOND
+    microseconds = ticks // TICKS_PER_MICROSECOND
     return pa.array(microseconds, mask=absent).cast(_UTC)
 
 
@@ -36,7 +36,7 @@ def iso(moments: pa.Array) -> pa.Array:
     """Timestamps in UTC as text with six digits of a second: `2026-01-31T08:00:00.000000Z`."""
     microseconds = moments.cast(pa.int64()).fill_null(0).to_numpy()
     absent = moments.is_null().to_numpy(zero_copy_only=False) if moments.null_count else None
-    return told(microseconds * _TICKS_OF_MICROSECOND, np.full(len(moments), _SIX_DIGITS), absent)
+    return told(microseconds * TICKS_PER_MICROSECOND, np.full(len(moments), _SIX_DIGITS), absent)
 
 
 def with_iso_times(batch: pa.RecordBatch) -> pa.RecordBatch:

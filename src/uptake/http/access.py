@@ -14,6 +14,7 @@ from uptake.model import clock, ids
 from uptake.model.problems import Kinds, Problem
 from uptake.store.base import Registry, StoreUnavailable
 from uptake.store.records import Key
+from uptake.time_units import MICROSECONDS_PER_SECOND
 
 if TYPE_CHECKING:
     from litestar.connection import ASGIConnection
@@ -197,8 +198,8 @@ class Access:
         except StoreUnavailable as error:
             raise Problem(Kinds.UNAVAILABLE) from error
         if uses > rate.requests:
-            length = rate.seconds * clock.MICROSECONDS
-            wait = -(-(length - now % length) // clock.MICROSECONDS)
+            length = rate.seconds * MICROSECONDS_PER_SECOND
+            wait = -(-(length - now % length) // MICROSECONDS_PER_SECOND)
             message = f"This key may send {rate.requests} requests in {rate.seconds} seconds"
             raise Problem(Kinds.RATE_LIMITED, message, retry_after=wait)
 

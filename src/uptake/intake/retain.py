@@ -9,8 +9,8 @@ from uptake.blobs import Blobs
 from uptake.model.items import METRICS
 from uptake.store.base import Items
 from uptake.store.removal_records import UNKNOWN_USER, RetentionKind, RetentionRule
+from uptake.time_units import MICROSECONDS_PER_DAY
 
-DAY = 86_400 * 1_000_000
 """Microseconds."""
 
 PAGE = 500
@@ -63,7 +63,12 @@ def in_force(rules: Sequence[RetentionRule]) -> list[RetentionRule]:
 def due(store: Items, project: str, rules: Sequence[RetentionRule], now: int) -> list[Due]:
     """How much each rule would take away now."""
     return [
-        Due(rule.kind, rule.type, rule.days, store.expired(project, rule, now - rule.days * DAY))
+        Due(
+            rule.kind,
+            rule.type,
+            rule.days,
+            store.expired(project, rule, now - rule.days * MICROSECONDS_PER_DAY),
+        )
         for rule in rules
     ]
 
@@ -74,7 +79,7 @@ def expire(store: Items, blobs: Blobs, project: str, rule: RetentionRule, now: i
     Raises:
         StoreUnavailable, BlobsUnavailable: not all of it is gone.
     """
-    before, taken = now - rule.days * DAY, 0
+    before, taken = now - rule.days * MICROSECONDS_PER_DAY, 0
     after: tuple[Any, ...] = ()
     while True:
         page = store.expire(project, rule, before, after, PAGE)

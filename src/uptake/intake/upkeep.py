@@ -16,6 +16,7 @@ from uptake.model import clock
 from uptake.model.problems import Kinds
 from uptake.store.base import Store, StoreUnavailable
 from uptake.store.removal_records import RetentionRule
+from uptake.time_units import MICROSECONDS_PER_SECOND
 
 LOOK_SECONDS = 10.0
 """How often a process looks whether there is something to do."""
@@ -70,7 +71,7 @@ class Upkeep:
     def _do(self, chore: Chore) -> None:
         now = clock.now()
         try:
-            until = now + chore.seconds * clock.MICROSECONDS
+            until = now + chore.seconds * MICROSECONDS_PER_SECOND
             if not self._stop.is_set() and self._store.claim(chore.name, now, until):
                 chore.do()
         except (StoreUnavailable, BlobsUnavailable) as error:

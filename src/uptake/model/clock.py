@@ -4,7 +4,7 @@ import time
 from datetime import UTC, datetime
 from functools import lru_cache
 
-MICROSECONDS = 1_000_000
+from uptake.time_units import MICROSECONDS_PER_SECOND
 
 
 def now() -> int:
@@ -14,7 +14,7 @@ def now() -> int:
 
 def iso(moment: int) -> str:
     """A moment of `now` as RFC 3339 text in UTC with microseconds."""
-    seconds, fraction = divmod(moment, MICROSECONDS)
+    seconds, fraction = divmod(moment, MICROSECONDS_PER_SECOND)
     return f"{_stamp(seconds)}.{fraction:06d}Z"
 
 

@@ -8,7 +8,8 @@ from msgspec import UNSET, Struct, UnsetType
 
 from uptake.reading.tables import Rows
 from uptake.samples.rollup.table import Parts, Table
-from uptake.samples.times import TICKS, Int64s
+from uptake.samples.times import Int64s
+from uptake.time_units import TICKS_PER_SECOND
 
 
 class StepsShare(Struct, frozen=True, gc=False):
@@ -187,9 +188,9 @@ def tell(instants: Int64s, offsets: Int64s) -> list[str]:
         instants: ticks.
         offsets: ticks east of UTC.
     """
-    seconds = (instants + offsets) // TICKS
+    seconds = (instants + offsets) // TICKS_PER_SECOND
     shown = np.datetime_as_string(seconds.astype("M8[s]"), unit="s").tolist()
-    zones = {offset: _offset(offset // TICKS) for offset in set(offsets.tolist())}
+    zones = {offset: _offset(offset // TICKS_PER_SECOND) for offset in set(offsets.tolist())}
     return [
         (text if text[4] == "-" else f"+{text}") + zones[offset]
         for text, offset in zip(shown, offsets.tolist(), strict=True)

@@ -12,9 +12,9 @@ from uptake.reading.bounds import ANSWER_MEMORY, fitting, json_bytes
 from uptake.reading.stretches import EARLIEST, LATEST, Series, all_spans, series
 from uptake.samples import times
 from uptake.samples.columns import Columns, rows
-from uptake.samples.digests import DAY
 from uptake.store.base import Items
 from uptake.store.records import Span
+from uptake.time_units import TICKS_PER_DAY
 
 SHOWN_BYTES = 200
 """What a sample takes in an answer, without its device's name and version."""
@@ -62,7 +62,7 @@ def _summary(found: Series, spans: list[Span]) -> Summary:
             count += cluster[0].count
         else:
             first, last = cluster[0].first, max(span.last for span in cluster)
-            count += sum(map(len, found.days(first, last + 1, DAY)))
+            count += sum(map(len, found.days(first, last + 1, TICKS_PER_DAY)))
     return Summary(count, _start(found, found.first, 0), _start(found, found.last, -1))
 
 

@@ -14,9 +14,10 @@ from uptake.reading.bounds import ANSWER_BYTES, ANSWER_MEMORY, TooMuch, json_byt
 from uptake.reading.stretches import EARLIEST, LATEST, series
 from uptake.samples import times
 from uptake.samples.columns import Columns
-from uptake.samples.digests import DAY, DayTotals, Words, day_totals
+from uptake.samples.digests import DayTotals, Words, day_totals
 from uptake.samples.times import Int64s
 from uptake.store.base import Items
+from uptake.time_units import TICKS_PER_DAY
 
 DEVICE_BYTES = 150
 GAP_BYTES = 45
@@ -199,7 +200,7 @@ def page(  # noqa: PLR0913 - what can be asked for
         raise Unknown(user_id)
     found = series(store, project, user_id, metric, memory)
     devices = _Devices()
-    for columns in found.days(start, end, DAY) if found else ():
+    for columns in found.days(start, end, TICKS_PER_DAY) if found else ():
         devices.add(columns)
     days = devices.days()
     size = devices.size(days)

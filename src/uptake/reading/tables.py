@@ -23,7 +23,7 @@ from uptake.samples.rollup.calendar import FINE, SIZES, Calendar, Every, calenda
 from uptake.samples.rollup.pieces import Flags, TooManyPieces
 from uptake.samples.rollup.table import Table, Way, roll_up
 from uptake.samples.times import Int64s, offset_of
-from uptake.samples.zones import DAY
+from uptake.time_units import TICKS_PER_DAY
 
 GROWTH = 4
 """How much longer a stretch is than the one before, and shorter where that was too much."""
@@ -159,9 +159,9 @@ def rows(
     low, stop = _range(found, question, after)
     most = max(1, stretch.cells // CELLS[question.every])
     count = min(limit + 1, most)
-    tail = found.last + DAY + size + 1
+    tail = found.last + TICKS_PER_DAY + size + 1
     margin = _margin(question)
-    around = margin * DAY
+    around = margin * TICKS_PER_DAY
     least = max(size, 2 * around)
     while low < stop:
         cancellation.check()
@@ -200,8 +200,8 @@ def _require_fewer(pieces: int, buckets: int, stretch: Stretch) -> None:
 def _range(found: Series, question: Question, after: Place | None) -> tuple[int, int]:
     """From which key on there may be rows, and up to which."""
     # Where the local clock is each sample's own, instant and reading are up to a day apart.
-    slack = DAY if question.zone is None else 0
-    low, stop = found.first - DAY - SIZES[question.every], LATEST
+    slack = TICKS_PER_DAY if question.zone is None else 0
+    low, stop = found.first - TICKS_PER_DAY - SIZES[question.every], LATEST
     if question.begin is not None:
         low = max(low, _instant(question.begin, question.zone) - slack)
     if question.end is not None:
@@ -214,7 +214,7 @@ def _range(found: Series, question: Question, after: Place | None) -> tuple[int,
 def _instant(bound: Bound, zone: str | None) -> int:
     if zone is None or not bound.local:
         return bound.ticks
-    offsets = zones.offsets(zone, bound.ticks - 2 * DAY, bound.ticks + 2 * DAY)
+    offsets = zones.offsets(zone, bound.ticks - 2 * TICKS_PER_DAY, bound.ticks + 2 * TICKS_PER_DAY)
     return int(offsets.begin(np.array([bound.ticks]))[0])
 
 
@@ -232,10 +232,10 @@ def _onward(found: Series, columns: Columns | None, high: int, size: int) -> int
     """The key from which on there may be rows, after all up to `high`; `LATEST` when none is."""
     if columns is not None:
         ends = columns.start + np.maximum(columns.duration, 0)
-        if int(ends.max()) + DAY >= high:
+        if int(ends.max()) + TICKS_PER_DAY >= high:
             return high
-    coming = found.next(high - DAY - size)
-    return LATEST if coming is None else max(high, coming - DAY - size)
+    coming = found.next(high - TICKS_PER_DAY - size)
+    return LATEST if coming is None else max(high, coming - TICKS_PER_DAY - size)
 
 
 def _by_reading(question: Question) -> bool:

@@ -65,7 +65,7 @@ class Columns:
 
     @property
     def start(self) -> Int64s:
-        """Instants in ticks (`times.TICKS` a second)."""
+        """Instants in ticks (`TICKS_PER_SECOND` a second)."""
         return _row(self.numbers, 0)
 
     @property

@@ -24,7 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from uptake.samples.columns import NO_END, UNITS, Columns
-from uptake.samples.times import TICKS, Int64s
+from uptake.samples.times import Int64s
+from uptake.time_units import TICKS_PER_DAY
 
 Words = NDArray[np.uint64]
 """One or two rows (a lane each) of a word for each sample."""
@@ -33,8 +34,6 @@ SEEDS = (0x9E3779B97F4A7C15, 0xD1B54A32D192ED03)
 """Two numbers without a pattern; what matters is that they differ and never change."""
 
 ENDLESS = -(1 << 63)
-DAY = 86_400 * TICKS
-"""Ticks of a day."""
 
 _SHIFTS = tuple(np.uint64(shift) for shift in (30, 27, 31))
 _FACTORS = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
@@ -92,7 +91,7 @@ def day_digests(columns: Columns) -> list[DayDigest]:
 def day_totals(columns: Columns) -> DayTotals:
     """As `day_digests`, of at least one sample."""
     lanes = digests(columns)
-    day = columns.start // DAY
+    day = columns.start // TICKS_PER_DAY
     order = np.lexsort((day, columns.device))
     device, day = columns.device[order], day[order]
     begins = np.flatnonzero(np.append(True, (device[1:] != device[:-1]) | (day[1:] != day[:-1])))

@@ -6,11 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from uptake.samples.times import FRACTION_DIGITS, TICKS, Int64s, unpack_format
+from uptake.samples.times import FRACTION_DIGITS, Int64s, unpack_format
+from uptake.time_units import SECONDS_PER_DAY, TICKS_PER_DAY, TICKS_PER_MINUTE, TICKS_PER_SECOND
 
-_DAY_SECONDS = 86400
-_DAY = _DAY_SECONDS * TICKS
-_MINUTE = 60 * TICKS
 _MOST_MINUTES = 24 * 60 - 1
 """The largest offset that can be told (`times.read`)."""
 
@@ -52,10 +50,10 @@ def _mixed(ticks: Int64s, minutes: Int64s, shape: Int64s) -> Texts:
 
 def _alike(ticks: Int64s, minutes: Int64s, digits: int, *, zoned: bool) -> Chars:
     """Texts with a fraction of so many digits, all with an offset or all with `Z`: a row each."""
-    local = ticks + minutes * _MINUTE if zoned else ticks
-    days = local // _DAY
-    rest = local - days * _DAY
-    seconds = rest // TICKS
+    local = ticks + minutes * TICKS_PER_MINUTE if zoned else ticks
+    days = local // TICKS_PER_DAY
+    rest = local - days * TICKS_PER_DAY
+    seconds = rest // TICKS_PER_SECOND
     fields = [("date", "S10"), ("time", "S9")]
     if digits:
         fields.append(("fraction", f"S{digits + 1}"))
@@ -66,7 +64,7 @@ def _alike(ticks: Int64s, minutes: Int64s, digits: int, *, zoned: bool) -> Chars
     chars = out.view(np.uint8).reshape(len(ticks), -1)
     if digits:
         chars[:, 19] = ord(".")
-        fraction = (rest - seconds * TICKS) // 10 ** (FRACTION_DIGITS - digits)
+        fraction = (rest - seconds * TICKS_PER_SECOND) // 10 ** (FRACTION_DIGITS - digits)
         for place in range(19 + digits, 19, -1):
             tens = fraction // 10
             chars[:, place] = fraction - tens * 10 + ord("0")
@@ -84,7 +82,7 @@ def _dates(days: Int64s) -> NDArray[Any]:
 @lru_cache
 def _times() -> NDArray[Any]:
     """Every second of a day, as `T23:59:59`."""
-    midnight = np.arange(_DAY_SECONDS).astype("M8[s]")
+    midnight = np.arange(SECONDS_PER_DAY).astype("M8[s]")
     return np.array([text[10:] for text in np.datetime_as_string(midnight).tolist()], "S9")
 
 

@@ -16,8 +16,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-TICKS = 10_000_000
-"""Ticks in a second."""
+from uptake.time_units import SECONDS_PER_DAY, TICKS_PER_MINUTE, TICKS_PER_SECOND
 
 FRACTION_DIGITS = 7
 MAX_DAYS = 4096
@@ -39,7 +38,6 @@ _BASIC = re.compile(
     r"([Zz]|[+-][0-9]{2}(?::?[0-9]{2})?)?)?"
 )
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - arithmetic is on local clock readings
-_MINUTE = 60 * TICKS
 _NO_ZONE = 0
 _ZONE_BIAS = 1500
 _ZONE_SHIFT = 3
@@ -83,7 +81,7 @@ def read(text: str) -> tuple[int, int]:
     offset, told = _offset(zone)
     since = _day(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - offset * 60
     ticks = int(digits) * _WEIGHTS[len(digits)] if digits else 0
-    return since * TICKS + ticks, told | len(digits)
+    return since * TICKS_PER_SECOND + ticks, told | len(digits)
 
 
 # The same few days and offsets come again and again.
@@ -110,7 +108,7 @@ def format_time(ticks: int, told: int) -> str:
     digits = told & (1 << _ZONE_SHIFT) - 1
     zone = told >> _ZONE_SHIFT
     minutes = 0 if zone == _NO_ZONE else zone - _ZONE_BIAS
-    seconds, rest = divmod(ticks + minutes * _MINUTE, TICKS)
+    seconds, rest = divmod(ticks + minutes * TICKS_PER_MINUTE, TICKS_PER_SECOND)
     text = (_EPOCH + timedelta(seconds=seconds)).isoformat()
     if digits:
         text += f".{rest:0{FRACTION_DIGITS}d}"[: digits + 1]
@@ -128,7 +126,7 @@ def has_offset(told: int) -> bool:
 def offset_of(told: Int64s) -> Int64s:
     """The offsets in which times were told, in ticks east of UTC; 0 where none was told."""
     zone = told >> _ZONE_SHIFT
-    return np.where(zone == _NO_ZONE, 0, zone - _ZONE_BIAS) * _MINUTE
+    return np.where(zone == _NO_ZONE, 0, zone - _ZONE_BIAS) * TICKS_PER_MINUTE
 
 
 def read_all(texts: Sequence[str]) -> tuple[Int64s, Int64s]:
@@ -188,7 +186,7 @@ class _Layout:
         for row, (place, count) in enumerate(places):
             self.weights[row, place : place + count] = 10.0 ** np.arange(count - 1, -1, -1)
         hour, minute, second = self.weights[3:6]
-        self.weights[8] = (hour * 3600 + minute * 60 + second) * TICKS
+        self.weights[8] = (hour * 3600 + minute * 60 + second) * TICKS_PER_SECOND
         self.weights[8, 20 : 20 + fraction] = 10.0 ** (FRACTION_DIGITS - 1 - np.arange(fraction))
 
     def fits(self, chars: NDArray[np.uint8], digits: NDArray[np.uint8], parts: Int64s) -> bool:
@@ -249,12 +247,13 @@ def _read_shaped(texts: NDArray[np.uint8], shape: re.Match[str]) -> tuple[Int64s
     days = _days(*parts[:3])
     if days is None:
         return None
-    ticks = days * (86400 * TICKS) + parts[8]
+    ticks = days * (SECONDS_PER_DAY * TICKS_PER_SECOND) + parts[8]
     if layout.offset_at is None:
         return ticks, np.full(len(texts), _told(None, layout.fraction))
     minutes = parts[6] * 60 + parts[7]
     minutes = np.where(chars[layout.offset_at] == ord("-"), -minutes, minutes)
-    return ticks - minutes * _MINUTE, (minutes + _ZONE_BIAS) << _ZONE_SHIFT | layout.fraction
+    zone = (minutes + _ZONE_BIAS) << _ZONE_SHIFT
+    return ticks - minutes * TICKS_PER_MINUTE, zone | layout.fraction
 
 
 def _days(year: Int64s, month: Int64s, day: Int64s) -> Int64s | None:

@@ -8,10 +8,8 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from uptake.samples.times import TICKS, Int64s
-
-DAY = 86_400 * TICKS
-"""Ticks of a day of 24 hours."""
+from uptake.samples.times import Int64s
+from uptake.time_units import TICKS_PER_SECOND
 
 YEARS_KEPT = 8192
 """Years of zones whose changes are remembered: a few hundred bytes each."""
@@ -98,13 +96,13 @@ def offsets(zone: str, low: int, high: int) -> Offsets:
     since, offset = [_ALWAYS], [_offset(ZoneInfo(zone), _new_year(years[0]))]
     for year in years:
         for moment, changed in _changes(zone, year):
-            since.append(moment * TICKS)
+            since.append(moment * TICKS_PER_SECOND)
             offset.append(changed)
-    return Offsets(np.array(since, np.int64), np.array(offset, np.int64) * TICKS)
+    return Offsets(np.array(since, np.int64), np.array(offset, np.int64) * TICKS_PER_SECOND)
 
 
 def _year(ticks: int) -> int:
-    second = min(max(ticks // TICKS, _LOWEST), _HIGHEST)
+    second = min(max(ticks // TICKS_PER_SECOND, _LOWEST), _HIGHEST)
     return (_EPOCH + timedelta(seconds=second)).year
 
 

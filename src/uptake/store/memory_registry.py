@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from msgspec.structs import replace
 
 from uptake.model import ids
-from uptake.model.clock import MICROSECONDS
 from uptake.model.ids import Secrets
 from uptake.store.base import DEFAULT_PROJECT, AlreadyExists, StoreUnavailable
 from uptake.store.records import FIRST_VERSION, DocumentType, Key, Rate, TypeVersion
 from uptake.store.removal_records import RetentionRule
+from uptake.time_units import MICROSECONDS_PER_SECOND
 
 
 class MemoryRegistry:
@@ -125,7 +125,7 @@ class MemoryRegistry:
 
     def spend(self, key_id: str, rate: Rate, moment: int) -> int:
         """See `Registry.spend`."""
-        window = moment // (rate.seconds * MICROSECONDS)
+        window = moment // (rate.seconds * MICROSECONDS_PER_SECOND)
         with self.alone():
             counted, uses = self._uses.get(key_id, (window, 0))
             uses = uses + 1 if counted == window else 1

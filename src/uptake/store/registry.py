@@ -13,6 +13,7 @@ from uptake.store.base import AlreadyExists
 from uptake.store.database import Database, delete_all, may_touch_none, update_all
 from uptake.store.records import FIRST_VERSION, DocumentType, Key, Rate, TypeVersion
 from uptake.store.removal_records import RetentionRule
+from uptake.time_units import MICROSECONDS_PER_SECOND
 
 
 class SqlRegistry(Database):
@@ -128,7 +129,7 @@ class SqlRegistry(Database):
 
     def spend(self, key_id: str, rate: Rate, moment: int) -> int:
         """See `Registry.spend`."""
-        window = moment // (rate.seconds * 1_000_000)
+        window = moment // (rate.seconds * MICROSECONDS_PER_SECOND)
         statement = self.insert(t.key_uses).values(key_id=key_id, window=window, count=1)
         in_window = t.key_uses.c.window == statement.excluded.window
         counted = statement.on_conflict_do_update(

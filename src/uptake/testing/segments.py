@@ -16,8 +16,7 @@ from uptake.model.items import Attributes, Metric
 from uptake.samples import columns
 from uptake.store.base import Store
 from uptake.store.records import BatchRecord, DocumentRecord, DocumentType, Entry, Record
-
-DAY = 24 * 3600 * clock.MICROSECONDS
+from uptake.time_units import MICROSECONDS_PER_DAY, MICROSECONDS_PER_SECOND
 
 
 class Sample(Struct, frozen=True, forbid_unknown_fields=True):
@@ -95,7 +94,7 @@ def tell(vector: Vector, store: Store, project: str) -> None:
             (person.last_days_ago, _batch(user_id, sample, now)) for sample in person.samples
         ]
         entries += [
-            Entry(project, "vector", now - int(days_ago * DAY), (record,))
+            Entry(project, "vector", now - int(days_ago * MICROSECONDS_PER_DAY), (record,))
             for days_ago, record in records
         ]
     store.commit(entries)
@@ -106,7 +105,7 @@ def _attributes(user_id: str, person: Person) -> Attributes:
 
 
 def _batch(user_id: str, sample: Sample, now: int) -> BatchRecord:
-    today = datetime.fromtimestamp(now // clock.MICROSECONDS, UTC).date()
+    today = datetime.fromtimestamp(now // MICROSECONDS_PER_SECOND, UTC).date()
     day = today - timedelta(days=sample.days_ago)
     start = f"{day}T{sample.time}{sample.offset}"
     unit = "count" if sample.metric == "steps" else "count/min"

@@ -30,8 +30,8 @@ from uptake.model import clock
 from uptake.model.problems import Kinds, Problem
 from uptake.reading import rejections
 from uptake.replay import Actor, Replayed, Replays, replay, replay_page
-from uptake.samples.times import TICKS
 from uptake.store.records import Key, RejectionFilter
+from uptake.time_units import TICKS_PER_MICROSECOND
 from uptake.wiring import Services
 
 LIST = Permission("data:read", About.USER_IN_QUERY)
@@ -46,7 +46,6 @@ _UNAUTHORIZED = Kinds.UNAUTHORIZED.value.code
 REPLAYED_AT_ONCE = 100
 """Rejections tried again in one request, unless it asks for fewer."""
 
-_TICKS_IN_MICROSECOND = TICKS // clock.MICROSECONDS
 
 Text = str | None
 Format = Annotated[Text, Parameter(description="Name of the endpoint, e.g. `gerosense-v2.2`")]
@@ -225,4 +224,4 @@ def _filter(*texts: Any) -> RejectionFilter:
 
 
 def _moment(name: str, text: str | None) -> int | None:
-    return None if text is None else instant(name, text, 0) // _TICKS_IN_MICROSECOND
+    return None if text is None else instant(name, text, 0) // TICKS_PER_MICROSECOND

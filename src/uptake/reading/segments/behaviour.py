@@ -8,15 +8,13 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from uptake.model import cancellation
-from uptake.model.clock import MICROSECONDS
 from uptake.reading.segments import filters as f
 from uptake.reading.segments.answers import TakesLonger
 from uptake.reading.segments.blocks import Block
 from uptake.reading.segments.columns import Rows
 from uptake.reading.segments.days import Days, days_until, rolled_up
 from uptake.store.base import Items
-
-DAY = 24 * 3600 * MICROSECONDS
+from uptake.time_units import MICROSECONDS_PER_DAY
 
 NAMED = 5000
 """Up to so many users are asked about by name; of more, everybody's documents are counted, and it
@@ -43,7 +41,7 @@ class StoredBehaviour:
 
     def documents(self, condition: f.Documents, block: Block, rows: Rows, now: int) -> Amounts:
         """See `evaluate.Behaviour.documents`."""
-        since = 0 if condition.days is None else now - condition.days * DAY
+        since = 0 if condition.days is None else now - condition.days * MICROSECONDS_PER_DAY
         key = condition.type, since
         ids = block.ids.take(pa.array(rows))
         if key not in self._counts and len(rows) <= NAMED:

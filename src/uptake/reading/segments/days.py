@@ -3,15 +3,13 @@
 import numpy as np
 from msgspec import Struct
 
-from uptake.model.clock import MICROSECONDS
 from uptake.model.items import Metric
 from uptake.reading.segments.filters import Stat
 from uptake.reading.stretches import LATEST, series
 from uptake.reading.tables import Bound, Question, Stretch, rows
 from uptake.samples import zones
-from uptake.samples.times import TICKS
-from uptake.samples.zones import DAY
 from uptake.store.base import Items
+from uptake.time_units import TICKS_PER_DAY, TICKS_PER_MICROSECOND
 
 _DAILY: dict[Metric, tuple[str, str, str]] = {
     "steps": ("sum", "sum", "sum"),
@@ -47,11 +45,11 @@ def days_until(now: int, days: int, zone: str | None) -> Days:
         days: how many.
         zone: whose days; without one, today is that of UTC.
     """
-    ticks = now * (TICKS // MICROSECONDS)
+    ticks = now * TICKS_PER_MICROSECOND
     if zone is not None:
         ticks += int(zones.offsets(zone, ticks, ticks + 1).at(np.array([ticks]))[0])
-    end = (ticks // DAY + 1) * DAY
-    return Days(end - days * DAY, end, zone)
+    end = (ticks // TICKS_PER_DAY + 1) * TICKS_PER_DAY
+    return Days(end - days * TICKS_PER_DAY, end, zone)
 
 
 def rolled_up(
@@ -65,7 +63,9 @@ def rolled_up(
     question = Question(metric, "day", days.zone, begin=begin, end=end)
     # One user with very many devices must not stop an answer about all users.
     stretch = Stretch(answer=LATEST)
-    parts = list(rows(found, question, None, (days.end - days.begin) // DAY + MARGIN, stretch))
+    parts = list(
+        rows(found, question, None, (days.end - days.begin) // TICKS_PER_DAY + MARGIN, stretch)
+    )
     if not any(len(part.which) for part in parts):
         return None
     lowest, mean, highest = (

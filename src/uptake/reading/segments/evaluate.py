@@ -12,13 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
 
-from uptake.model.clock import MICROSECONDS
 from uptake.reading.segments import filters as f
 from uptake.reading.segments.blocks import Block
 from uptake.reading.segments.columns import Column, Flags, Rows
 from uptake.reading.segments.typed import NO_DATE
-
-DAY = 24 * 3600 * MICROSECONDS
+from uptake.time_units import MICROSECONDS_PER_DAY
 
 Amounts = np.ndarray[Any, np.dtype[Any]]
 
@@ -152,7 +150,11 @@ def _compared(values: Amounts, wanted: f.Compared, there: Flags) -> Flags:
 
 
 def _moment(wanted: f.Seen, now: int) -> int:
-    return now - (wanted.days_ago or 0) * DAY if wanted.moment is None else wanted.moment
+    return (
+        now - (wanted.days_ago or 0) * MICROSECONDS_PER_DAY
+        if wanted.moment is None
+        else wanted.moment
+    )
 
 
 def _did(wanted: f.Documents | f.Rolled, block: Block, within: Flags, moment: Moment) -> Flags:

@@ -10,6 +10,7 @@ from uptake.model.submission import Fault
 from uptake.reading.rollups import SAMPLE_ZONE
 from uptake.reading.segments import filters as f
 from uptake.samples import times, zones
+from uptake.time_units import TICKS_PER_MICROSECOND
 
 MAX_FAULTS = 20
 """That are told; the next ones show when these are mended."""
@@ -246,7 +247,7 @@ class _Reader:
         if "days_ago" in found:
             return f.Seen(which, op, days_ago=self._days(found, "days_ago", place, least=0))
         ticks = self._instant(found["value"], (*place, "value"))
-        return f.Seen(which, op, None if ticks is None else ticks // TICKS_A_MICROSECOND)
+        return f.Seen(which, op, None if ticks is None else ticks // TICKS_PER_MICROSECOND)
 
     def _documents(self, found: Members, place: Place) -> f.Filter | None:
         name = self._text(found, "documents", place)
@@ -314,6 +315,5 @@ class _Reader:
         self.faults.append(Fault(code, message, place))
 
 
-TICKS_A_MICROSECOND = times.TICKS // 1_000_000
 MAX_COUNT = 1 << 53
 """Beyond it numbers in JSON are not exact everywhere."""

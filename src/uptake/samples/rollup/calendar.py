@@ -10,17 +10,18 @@ from typing import Literal
 import numpy as np
 
 from uptake.samples import zones
-from uptake.samples.times import TICKS, Int64s
-from uptake.samples.zones import DAY, Offsets
+from uptake.samples.times import Int64s
+from uptake.samples.zones import Offsets
+from uptake.time_units import TICKS_PER_DAY, TICKS_PER_HOUR, TICKS_PER_MINUTE
 
 Every = Literal["minute", "hour", "day", "week", "month"]
 
 SIZES: dict[Every, int] = {
-    "minute": 60 * TICKS,
-    "hour": 3600 * TICKS,
-    "day": DAY,
-    "week": 7 * DAY,
-    "month": 31 * DAY,
+    "minute": TICKS_PER_MINUTE,
+    "hour": TICKS_PER_HOUR,
+    "day": TICKS_PER_DAY,
+    "week": 7 * TICKS_PER_DAY,
+    "month": 31 * TICKS_PER_DAY,
 }
 """Ticks of a bucket at most, changes of clocks apart."""
 
@@ -64,7 +65,7 @@ def calendar(every: Every, low: int, high: int, zone: str | None, margin: int) -
         zone: of the clock; None for each sample's own.
         margin: days before the first bucket and after the last that have cells too.
     """
-    reach = (margin + 2) * DAY + SIZES[every]
+    reach = (margin + 2) * TICKS_PER_DAY + SIZES[every]
     offsets = None if zone is None else zones.offsets(zone, low - reach, high + reach)
     made = _fine if every in FINE else _whole
     return made(every, low, high, offsets, margin)
@@ -78,7 +79,7 @@ def _whole(every: Every, low: int, high: int, offsets: Offsets | None, margin: i
     edges, days = _cells(days, offsets)
     bucket = _numbers(every, days) - first
     bucket[(bucket < 0) | (bucket > last - first)] = OUTSIDE
-    bounds = _begin(turns * DAY, offsets)
+    bounds = _begin(turns * TICKS_PER_DAY, offsets)
     return Calendar(edges, days, bucket, bounds[:-1], bounds[1:], offsets)
 
 
@@ -101,7 +102,7 @@ def _fine(every: Every, low: int, high: int, offsets: Offsets | None, margin: in
 
 def _cells(days: Int64s, offsets: Offsets | None) -> tuple[Int64s, Int64s]:
     """The edges of these days, and the days but the last; a day that clocks skipped is none."""
-    edges = _begin(days * DAY, offsets)
+    edges = _begin(days * TICKS_PER_DAY, offsets)
     there = np.append(np.diff(edges) > 0, True)
     return edges[there], days[:-1][there[:-1]]
 
@@ -113,10 +114,10 @@ def _begin(readings: Int64s, offsets: Offsets | None) -> Int64s:
 def _days(times: Int64s, offsets: Offsets | None) -> Int64s:
     """The local day of each time on the clock."""
     if offsets is None:
-        return times // DAY
+        return times // TICKS_PER_DAY
     # Where clocks went back over midnight, the day that had begun goes on.
-    guess = (times + offsets.at(times)) // DAY
-    return np.where(offsets.begin((guess + 1) * DAY) <= times, guess + 1, guess)
+    guess = (times + offsets.at(times)) // TICKS_PER_DAY
+    return np.where(offsets.begin((guess + 1) * TICKS_PER_DAY) <= times, guess + 1, guess)
 
 
 def _numbers(every: Every, days: Int64s) -> Int64s:

@@ -11,11 +11,12 @@ from uptake.samples.rollup.coverage import POINT
 from uptake.samples.rollup.intervals import LARGEST, Flags, Floats, Intervals
 from uptake.samples.rollup.pieces import Pieces
 from uptake.samples.rollup.precedence import counted
-from uptake.samples.times import TICKS, Int64s
+from uptake.samples.times import Int64s
+from uptake.time_units import TICKS_PER_SECOND
 
 Figures = dict[str, Floats]
 
-POINT_TICKS = TICKS
+POINT_TICKS = TICKS_PER_SECOND
 """What a heart rate without length weighs in a mean beside those that have one: one second."""
 
 _COUNT, _PER_MINUTE, _PER_SECOND = range(len(UNITS))
@@ -93,7 +94,7 @@ def amounts(columns: Columns) -> Floats:
     unit = columns.unit
     if not unit.any():
         return columns.value
-    seconds = np.maximum(columns.duration, 0) / TICKS
+    seconds = np.maximum(columns.duration, 0) / TICKS_PER_SECOND
     spans = np.choose(unit, [np.ones_like(seconds), seconds / 60, seconds])
     with np.errstate(over="ignore"):
         found: Floats = np.minimum(columns.value * spans, LARGEST)

@@ -14,7 +14,7 @@ from uptake.samples.rollup.intervals import Flags, Intervals, intervals
 from uptake.samples.rollup.measures import Figures, Measure
 from uptake.samples.rollup.pieces import Pieces, cut, starting
 from uptake.samples.times import Int64s, offset_of
-from uptake.samples.zones import DAY
+from uptake.time_units import TICKS_PER_DAY
 
 Kind = Literal["steps", "bpm"]
 
@@ -122,7 +122,7 @@ def _intervals(columns: Columns, calendar: Calendar, way: Way) -> Intervals:
     return intervals(
         columns,
         measures.rates(columns) if rates else measures.amounts(columns),
-        SIZES[way.every] if way.every in FINE else DAY,
+        SIZES[way.every] if way.every in FINE else TICKS_PER_DAY,
         rates=rates,
         devices=way.each or way.explain or not rates,
         offsets=calendar.offsets is None,

@@ -12,6 +12,7 @@ from uptake.testing.store.making import (
     rejection,
 )
 from uptake.testing.store.opening import OpensStore
+from uptake.time_units import TICKS_PER_HOUR
 
 ROWS = 20_000
 """Batches of one user, documents of all users: more than fit where one looks at each."""
@@ -24,7 +25,6 @@ WRITE_SECONDS = 60.0
 READ_SECONDS = 5.0
 """Generous on purpose: what grows with the square of the rows takes hours, not minutes."""
 
-HOUR = 36_000_000_000
 """Ticks."""
 
 
@@ -38,7 +38,7 @@ class Volume(OpensStore):
             store.commit(
                 [
                     entry(
-                        batch("anna", f"{i}", i * HOUR, (i + 1) * HOUR - 1),
+                        batch("anna", f"{i}", i * TICKS_PER_HOUR, (i + 1) * TICKS_PER_HOUR - 1),
                         document(f"user {i % USERS}", f"{i}"),
                         attributes(f"user {i % USERS}", a=f"{i}"),
                         rejections=(rejection(f"{i:06d}"),) if i % 10 == 0 else (),
@@ -48,8 +48,8 @@ class Volume(OpensStore):
             )
             store.commit([entry(image("anna", f"{start}"))])
         written = time.perf_counter()
-        middle = ROWS // 2 * HOUR
-        found = store.batches("default", "anna", "steps", middle, middle + 24 * HOUR - 1)
+        middle = ROWS // 2 * TICKS_PER_HOUR
+        found = store.batches("default", "anna", "steps", middle, middle + 24 * TICKS_PER_HOUR - 1)
         spans = store.spans("default", "anna")
         user = store.user("default", "user 7")
         kept = store.document("default", f"{ROWS - 1}")
@@ -57,7 +57,7 @@ class Volume(OpensStore):
         images = store.images("default", "anna", 1_000_010, 5)
         read = time.perf_counter()
         assert found == [f"{ROWS // 2 + i}".encode() for i in range(24)]
-        assert [span.first for span in spans] == [i * HOUR for i in range(ROWS)]
+        assert [span.first for span in spans] == [i * TICKS_PER_HOUR for i in range(ROWS)]
         assert user is not None
         assert (user.documents, user.attributes) == (ROWS // USERS, {"a": f"{ROWS - USERS + 7}"})
         assert kept is not None

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from uptake.model import clock
+from uptake.time_units import MICROSECONDS_PER_SECOND
 
 MAX_ANSWER = 16 * 1024 * 1024
 """Bytes of a body: a page of a thousand samples with the longest names has a few."""
@@ -140,7 +141,9 @@ def retry_after(answer: Answer) -> float:
         seconds = float(value[:18])
     else:
         try:
-            seconds = parsedate_to_datetime(value).timestamp() - clock.now() / clock.MICROSECONDS
+            seconds = (
+                parsedate_to_datetime(value).timestamp() - clock.now() / MICROSECONDS_PER_SECOND
+            )
         except (ValueError, TypeError, IndexError, OverflowError):
             return 0.0
     return min(max(seconds, 0.0), LONGEST_WAIT)

@@ -8,6 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from uptake.time_units import SECONDS_PER_DAY
+
 _TICKS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _DIGITS = {"s": 0, "ms": 3, "us": 6, "ns": 9}
 _SECOND_DIGITS = len("2024-03-05T07:08:09")
@@ -15,7 +17,6 @@ _UTC = ("UTC", "Z")
 _FIRST, _END = -62_135_596_800, 253_402_300_800
 """Seconds since the epoch of the years 1 and 10000."""
 
-_DAY = 86_400
 _BILLION = 10**9
 
 
@@ -23,13 +24,15 @@ def out_of_range(moments: pa.Array) -> list[int]:
     """The places of dates or timestamps outside the years 1 to 9999, the range of ISO 8601."""
     kind = moments.type
     if pa.types.is_date32(kind):
-        return _outside(moments.cast(pa.int32()), _FIRST // _DAY, _END // _DAY)
+        return _outside(
+            moments.cast(pa.int32()), _FIRST // SECONDS_PER_DAY, _END // SECONDS_PER_DAY
+        )
     if pa.types.is_date64(kind):
         return _outside(moments.cast(pa.int64()), _FIRST * 1000, _END * 1000)
     if kind.unit == "ns":
         return []
     # A zone may be up to a day apart, and its clock is what is written.
-    margin = 0 if kind.tz in {None, *_UTC} else _DAY
+    margin = 0 if kind.tz in {None, *_UTC} else SECONDS_PER_DAY
     ticks = _TICKS[kind.unit]
     return _outside(moments.cast(pa.int64()), (_FIRST + margin) * ticks, (_END - margin) * ticks)
 

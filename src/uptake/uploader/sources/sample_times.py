@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from uptake.samples import times
-from uptake.samples.times import TICKS
+from uptake.time_units import TICKS_PER_SECOND
 
 TIME_UNITS = {"s": 0, "ms": 3, "us": 6, "ns": 9}
 """Units of epoch times, and the decimal places by which each is less than a second."""
@@ -102,6 +102,6 @@ def with_ends(starts: pa.Array, ends: pa.Array, duration: int | None) -> pa.Arra
 def _later(start: str, seconds: int) -> str | None:
     try:
         ticks, form = times.read(start)
-        return times.format_time(ticks + seconds * TICKS, form)
+        return times.format_time(ticks + seconds * TICKS_PER_SECOND, form)
     except (ValueError, OverflowError):
         return None  # the receiver says what is wrong with the start

@@ -9,8 +9,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from uptake.samples.digests import DAY, Words, follow
+from uptake.samples.digests import Words, follow
 from uptake.samples.times import Int64s
+from uptake.time_units import TICKS_PER_DAY
 from uptake.uploader.samples.index import Index, groups_of
 from uptake.uploader.samples.rows import Rows
 
@@ -47,7 +48,7 @@ class Expected:
     @property
     def day(self) -> Int64s:
         """Days since 1970-01-01, UTC."""
-        return self.start // DAY
+        return self.start // TICKS_PER_DAY
 
     def take(self, which: NDArray[np.bool_] | Int64s) -> "Expected":
         """Some of them."""
