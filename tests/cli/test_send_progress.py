@@ -23,7 +23,7 @@ def test_the_line_tells_items_rate_rejected_and_what_goes_wrong(tmp_path: Path) 
     session = Session(plan, [opening.samples(path)])
     assert (part_done(session), line_of(session)) == (0.0, "0 read, 0 acknowledged, 0/s")
     assert sum(batch.num_rows for batch, _ in session.read()) == 1000
-    session.tally.add(read=1000, acknowledged=490, rejected=10)
+    session.tally.add(read=1000, acknowledged=490, refused=10)
     session.tally.trouble = "503: full"
     assert part_done(session) == 0.5
     line = line_of(session)

@@ -184,7 +184,7 @@ def test_a_mapping_to_what_is_not_there_is_rejected(file: Path) -> None:
 def test_what_was_rejected_can_be_read_again(file: Path) -> None:
     """The reasons beside it are left out, and lines that have nothing else."""
     reasons = [{"code": "above_limit", "message": "at most 30000"}]
-    file.write_text(line(rejected=reasons) + json.dumps({"refused": reasons}) + "\n" + line())
+    file.write_text(line(refused=reasons) + json.dumps({"refused": reasons}) + "\n" + line())
     assert ([steps(1), steps(3)], []) == read_samples(file)
 
 

@@ -150,7 +150,7 @@ class SamplesJob:
                 ledger.waited(self.user_id, self.metric, samples.identity, samples.content)
         for rejection in rejected:
             self.office.faults.rejected(rejection)
-        self.office.tally.add(acknowledged=len(samples) - len(rejected), rejected=len(rejected))
+        self.office.tally.add(acknowledged=len(samples) - len(rejected), refused=len(rejected))
 
     def _rejection(self, place: int, reasons: tuple[Reason, ...]) -> Rejection:
         samples, office = self.samples, self.office

@@ -63,7 +63,7 @@ class Verification(msgspec.Struct):
         found: of these, those that the server holds.
         missing, different: those that it does not hold, or with another value.
         more: samples that it holds of these users and metrics besides, on the days of the sources.
-        rejected: samples of the sources that the ledger knows as rejected.
+        refused: samples of the sources that the ledger knows as rejected.
         unreadable: places of the sources without a sample.
         unclear: samples without a time or user by which they could be looked for.
         gaps: one for each device and day that differs.
@@ -76,7 +76,7 @@ class Verification(msgspec.Struct):
     missing: int = 0
     different: int = 0
     more: int = 0
-    rejected: int = 0
+    refused: int = 0
     unreadable: int = 0
     unclear: int = 0
     gaps: list[Gap] = msgspec.field(default_factory=list)
@@ -160,7 +160,7 @@ class Check:
         rejected = np.zeros(len(every), np.bool_)
         if len(known.rejected):
             rejected = known.rejected.find(rejection_of(every.identity, every.content))[0]
-        self.result.rejected += int(rejected.sum())
+        self.result.refused += int(rejected.sum())
         samples = without_rejected(every, rejected)
         if not len(samples):
             return
