@@ -12,8 +12,8 @@ import pytest
 from uptake.blobs import Blobs
 from uptake.exports import KINDS, Kind, Progress, Question
 from uptake.exports import partitions as parts
-from uptake.exports.files import Hashed, whole
 from uptake.exports.folder import write_folder
+from uptake.files import HashedFile, atomic_write
 from uptake.store.base import DEFAULT_PROJECT, Store
 
 from .opening import by_duckdb, rows
@@ -144,7 +144,7 @@ def test_what_breaks_off_leaves_nothing(tmp_path: Path) -> None:
 
 
 def _break_off(place: Path) -> None:
-    with whole(place) as making:
+    with atomic_write(place) as making:
         if place.name == "folder":
             making.mkdir()
             (making / "part").write_text("half")
@@ -155,11 +155,11 @@ def _break_off(place: Path) -> None:
 
 def test_what_is_being_made_does_not_look_whole(tmp_path: Path) -> None:
     """Its name is hidden and ends with `.part`, whoever kills the program."""
-    with whole(tmp_path / "deep" / "samples.parquet") as making:
+    with atomic_write(tmp_path / "deep" / "samples.parquet") as making:
         assert making.parent == tmp_path / "deep"
         assert making.name.startswith(".samples.parquet.")
         assert making.name.endswith(".part")
-        with Hashed(making) as file:
+        with HashedFile(making) as file:
             file.write(b"all of it")
     assert (tmp_path / "deep" / "samples.parquet").read_bytes() == b"all of it"
     assert file.sha256 == hashlib.sha256(b"all of it").hexdigest()

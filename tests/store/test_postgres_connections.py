@@ -7,8 +7,10 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
 
+import psycopg
 import pytest
 
+from uptake.circuit_breaker import CircuitBreaker
 from uptake.store import pipeline, postgres
 from uptake.store.base import Store, StoreUnavailable, StoreUnusable
 from uptake.store.sql import SqlStore
@@ -141,17 +143,17 @@ def black_hole() -> Iterator[int]:
             one.close()
 
 
-def test_a_network_that_swallows_everything_holds_nobody_up_for_long(
+def test_after_a_connection_timeout_the_next_connections_fail_at_once(
     black_hole: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first is told after seconds, those after it at once, for a while."""
-    door = postgres._Door()
+    """The first attempt fails after seconds, later ones at once while the circuit is open."""
+    circuit = CircuitBreaker(psycopg.OperationalError, ignore_fast=True)
     times = []
     for _ in range(3):
         began = time.monotonic()
         address = f"postgresql://x@127.0.0.1:{black_hole}/x?connect_timeout=2"
         with monkeypatch.context() as patched:
-            patched.setattr(postgres, "_Door", lambda: door)
+            patched.setattr(postgres, "CircuitBreaker", lambda *_, **__: circuit)
             with pytest.raises(StoreUnusable, match="timeout expired"):
                 postgres.open_store(address)
         times.append(time.monotonic() - began)

@@ -8,9 +8,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from uptake.backup.manifest import BLOBS, Damaged, sync_folder
-from uptake.below import CannotOpen, read_below
+from uptake.backup.manifest import BLOBS, Damaged
 from uptake.blobs import Blobs, is_name
+from uptake.files import CannotOpen, HashedFile, read_below, sync
 
 LISTED = ("name", "bytes", "sha256")
 """What the list of blobs has of each."""
@@ -74,7 +74,7 @@ class Collecting:
         path = file_of(self._folder, name)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
-            file = path.open("xb")
+            file = HashedFile(path)
         except FileExistsError:
             return name, None
         with file:
@@ -83,14 +83,12 @@ class Collecting:
                 path.unlink()
                 return name, _MISSING
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        return name, (len(content), hashlib.sha256(content).hexdigest())
+        return name, (file.size, file.sha256)
 
     def sync(self) -> None:
         """Have the names of all copies on disk."""
         for folder, _, _ in os.walk(self._folder):
-            sync_folder(Path(folder))
+            sync(Path(folder))
 
 
 _MISSING = (0, "")

@@ -23,8 +23,8 @@ from uptake.backup.manifest import (
 )
 from uptake.backup.rowfile import read_rows
 from uptake.backup.watching import Watcher
-from uptake.below import CannotOpen, open_below
 from uptake.blobs import is_name
+from uptake.files import CannotOpen, open_below
 from uptake.store.contents import BLOB_COLUMNS, tables_of
 
 READ_BYTES = 1024 * 1024

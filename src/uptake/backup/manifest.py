@@ -1,12 +1,11 @@
 """What a backup holds, and the sums by which damage is noticed."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 
-from uptake.below import CannotOpen, read_below
+from uptake.files import CannotOpen, HashedFile, atomic_write, read_below, sync
 
 FORMAT = 1
 """The form of the folder; another one is rejected."""
@@ -80,24 +79,10 @@ def table_file(folder: Path, name: str) -> Path:
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Say that a backup is whole: written last, and found on disk after a power cut."""
-    unfinished = folder / f"{MANIFEST}.unfinished"
-    with unfinished.open("xb") as file:
+    """Mark a backup as complete: the manifest is written last, and durably."""
+    with atomic_write(folder / MANIFEST) as temporary, HashedFile(temporary) as file:
         file.write(msgspec.json.format(msgspec.json.encode(manifest)) + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.rename(folder / MANIFEST)
-    sync_folder(folder)
-    sync_folder(folder.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Have the names in a folder on disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync(folder.parent)
 
 
 def read_manifest(folder: Path) -> Manifest:

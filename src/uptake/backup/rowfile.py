@@ -1,7 +1,5 @@
 """A file of rows: a zstd stream of MessagePack arrays, each after its length in four bytes."""
 
-import hashlib
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from io import BufferedReader
 from pathlib import Path
@@ -11,7 +9,7 @@ import msgspec
 import zstandard
 
 from uptake.backup.manifest import Damaged, RowFile
-from uptake.below import CannotOpen, open_below
+from uptake.files import CannotOpen, HashedFile, open_below
 
 LENGTH_BYTES = 4
 MAX_ROW = 64 * 1024 * 1024
@@ -19,20 +17,6 @@ MAX_ROW = 64 * 1024 * 1024
 
 LEVEL = 3
 """zstd's own default: a fifth of the size of documents, faster than a disk."""
-
-
-class _Summed:
-    """Passes on what is written, and sums it up."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self.bytes = 0
-        self.sha256 = hashlib.sha256()
-
-    def write(self, content: bytes) -> int:
-        self.bytes += len(content)
-        self.sha256.update(content)
-        return self._file.write(content)
 
 
 def write_rows(
@@ -44,18 +28,15 @@ def write_rows(
     """Write a new file of rows, durably; `written` is told of each row."""
     encode = msgspec.msgpack.Encoder().encode
     count = 0
-    with path.open("xb") as file:
-        summed = _Summed(file)
+    with HashedFile(path) as file:
         compressor = zstandard.ZstdCompressor(level=LEVEL)
-        with compressor.stream_writer(cast("IO[bytes]", summed), closefd=False) as stream:
+        with compressor.stream_writer(cast("IO[bytes]", file), closefd=False) as stream:
             for row in rows:
                 encoded = encode(tuple(row))
                 stream.write(len(encoded).to_bytes(LENGTH_BYTES, "big") + encoded)
                 count += 1
                 written(1)
-        file.flush()
-        os.fsync(file.fileno())
-    return RowFile(tuple(columns), count, summed.bytes, summed.sha256.hexdigest())
+    return RowFile(tuple(columns), count, file.size, file.sha256)
 
 
 def read_rows(folder: Path, path: Path, expected: RowFile) -> Iterator[list[Any]]:

@@ -20,13 +20,13 @@ from uptake.backup.manifest import (
     TABLES,
     Manifest,
     RowFile,
-    sync_folder,
     table_file,
     write_manifest,
 )
 from uptake.backup.rowfile import write_rows
 from uptake.backup.watching import Watcher
 from uptake.blobs import Blobs
+from uptake.files import sync
 from uptake.model import clock
 from uptake.store.contents import BLOB_COLUMNS, Contents, Row, Snapshot
 
@@ -128,7 +128,7 @@ def _copy_rows(
             found = _noting(found, columns.index(BLOB_COLUMNS[name]), names)
         path = table_file(folder, name)
         tables[name] = write_rows(path, columns, found, watcher.advance)
-    sync_folder(folder / TABLES)
+    sync(folder / TABLES)
     return tables
 
 

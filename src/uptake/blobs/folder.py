@@ -1,6 +1,5 @@
 """Blobs as files in a folder, on disk when they are said to be."""
 
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -8,6 +7,7 @@ from obstore.store import LocalStore
 
 from uptake.blobs.base import BlobsUnavailable
 from uptake.blobs.objects import ObjectBlobs
+from uptake.files import sync
 
 DISK_PARALLEL = 3
 """Calls at once: two keep a disk busy (measured), and more hold more images in memory."""
@@ -72,12 +72,12 @@ class FolderBlobs(ObjectBlobs):
 
     def _sync(self, path: Path) -> None:
         """Have a file and its name on disk: obstore leaves that to the system."""
-        _fsync(path, forget=True)
-        _fsync(path.parent)
+        sync(path, drop_cache=True)
+        sync(path.parent)
         # Folders further up have changed only if this one is new, to this process at least.
         if path.parent not in self._synced:
             for folder in path.parent.parents:
-                _fsync(folder)
+                sync(folder)
                 if folder == self._folder:
                     break
             self._synced.add(path.parent)
@@ -86,19 +86,7 @@ class FolderBlobs(ObjectBlobs):
         """Have on disk that a folder's files are gone, or the folder itself."""
         for place in (folder, *folder.parents):
             try:
-                _fsync(place)
+                sync(place)
             except FileNotFoundError:
                 continue
             return
-
-
-def _fsync(path: Path, *, forget: bool = False) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-        # What is written is rarely read soon. Kept in memory it would push out what is read often,
-        # and finding new memory for the next one takes longer than writing it (measured).
-        if forget and hasattr(os, "posix_fadvise"):
-            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-    finally:
-        os.close(descriptor)

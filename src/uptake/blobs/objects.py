@@ -9,8 +9,8 @@ from obstore.exceptions import BaseError, GenericError
 from obstore.store import ObjectStore
 
 from uptake.blobs.base import BlobsUnavailable
-from uptake.blobs.gate import Gate
 from uptake.blobs.reasons import is_about_the_place, reason
+from uptake.circuit_breaker import CircuitBreaker
 
 CHECKED = b"uptake"
 
@@ -25,7 +25,7 @@ class ObjectBlobs:
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
-        self._gate = Gate()
+        self._circuit = CircuitBreaker(BlobsUnavailable)
 
     def check(self) -> None:
         """Put, read, list and delete a blob of a name that nobody else uses."""
@@ -94,7 +94,7 @@ class ObjectBlobs:
 
     @contextmanager
     def _speaking(self) -> Iterator[None]:
-        with self._gate.passing():
+        with self._circuit.guard():
             try:
                 yield
             except (BaseError, OSError) as error:

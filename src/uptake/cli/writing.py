@@ -73,9 +73,9 @@ def keep(running: Export, place: Path, shown: AbstractContextManager[None]) -> d
         place: where to.
         shown: tells meanwhile how far it has come.
     """
-    from uptake.exports.files import Hashed, whole  # noqa: PLC0415 - only for who writes files
+    from uptake.files import HashedFile, atomic_write  # noqa: PLC0415 - only for who writes files
 
-    with whole(place) as making, shown, Hashed(making) as out:
+    with atomic_write(place) as making, shown, HashedFile(making) as out:
         for part in running.parts:
             out.write(part)
     return {"bytes": out.size, "sha256": out.sha256}
@@ -94,8 +94,8 @@ def to_folder(
         NotPossible: a folder gets Parquet alone.
         Failed: there is something in the folder.
     """
-    from uptake.exports.files import whole  # noqa: PLC0415 - as above
     from uptake.exports.folder import write_folder  # noqa: PLC0415 - as above
+    from uptake.files import atomic_write  # noqa: PLC0415 - as above
 
     if form not in {None, "parquet"}:
         raise NotPossible(f"a folder gets Parquet; name a file, {place}.{form}, to get {form}")
@@ -103,7 +103,7 @@ def to_folder(
     if place.exists() and (not place.is_dir() or any(place.iterdir())):
         raise Failed(f"{place} is not empty: an export gets a folder of its own")
     progress = Progress()
-    with whole(place) as making, _shown(question.kind, progress):
+    with atomic_write(place) as making, _shown(question.kind, progress):
         manifest = write_folder(services.store, services.blobs, question, making, packed, progress)
     size = sum(file.bytes for file in manifest.files)
     return {

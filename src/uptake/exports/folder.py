@@ -14,13 +14,13 @@ from msgspec import Struct
 from uptake import __version__
 from uptake.blobs import Blobs
 from uptake.exports import Compression, Progress, Question
-from uptake.exports.ahead import ahead
 from uptake.exports.cursors import cursor_of, marks_of
 from uptake.exports.exporting import table_of
-from uptake.exports.files import Hashed
 from uptake.exports.partitions import File, PartFile, Partitions
 from uptake.exports.samples import blocks, gathered
+from uptake.files import HashedFile
 from uptake.model import clock
+from uptake.prefetch import prefetch
 from uptake.store.base import Items
 from uptake.store.snapshot import Snapshot
 
@@ -85,7 +85,7 @@ def write_folder(  # noqa: PLR0913, PLR0917 - what is read, and where it goes
         rows=sum(file.rows for file in files),
         files=files,
     )
-    with Hashed(folder / MANIFEST) as out:
+    with HashedFile(folder / MANIFEST) as out:
         out.write(msgspec.json.format(msgspec.json.encode(manifest)) + b"\n")
     return manifest
 
@@ -98,7 +98,7 @@ def _samples(
     progress: Progress,
 ) -> list[File]:
     partitions = Partitions(folder, "samples", compression)
-    for some in ahead(gathered(blocks(snapshot, question), READ_AT_ONCE)):
+    for some in prefetch(gathered(blocks(snapshot, question), READ_AT_ONCE)):
         for block in some:
             partitions.add(block)
             progress.rows += len(block)
@@ -116,7 +116,7 @@ def _rows(  # noqa: PLR0913, PLR0917 - what is read, and where it goes
     table = table_of(snapshot, blobs, question)
     name = f"{question.kind}/part-00000.parquet"
     file = PartFile(folder, name, table.schema, compression)
-    for batch in ahead(table.batches):
+    for batch in prefetch(table.batches):
         file.write(batch)
         progress.rows += batch.num_rows
     return [file.close()]

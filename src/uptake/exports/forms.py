@@ -9,10 +9,10 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from uptake.exports import Compression, Form
-from uptake.exports.ahead import ahead
 from uptake.exports.sinks import Sink, Squeezed
 from uptake.exports.tables import Table
 from uptake.exports.texts import with_iso_times
+from uptake.prefetch import prefetch
 
 CHUNK_BYTES = 256 * 1024
 """At least so much is handed on at a time, the last part apart."""
@@ -26,7 +26,7 @@ Parts = Iterator[bytes]
 
 def encoded(table: Table, form: Form, compression: Compression) -> Parts:
     """A table as the bytes of a file; never all of them at once."""
-    ready = replace(table, batches=ahead(table.batches))
+    ready = replace(table, batches=prefetch(table.batches))
     for part in _WRITERS[form](ready, compression):
         if part:
             yield part

@@ -10,9 +10,9 @@ import pyarrow as pa
 from msgspec import Struct
 
 from uptake.exports import Compression
-from uptake.exports.files import Hashed
 from uptake.exports.forms import ParquetFile
 from uptake.exports.samples import ROWS_AT_ONCE, SCHEMA, Block, record_batch
+from uptake.files import HashedFile
 from uptake.time_units import TICKS_PER_SECOND
 
 IN_NAMES = "metric"
@@ -43,7 +43,7 @@ class PartFile:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         self._name = name
-        self._file = Hashed(path)
+        self._file = HashedFile(path)
         self._parquet = ParquetFile(pa.PythonFile(self._file, "w"), schema, compression)
         self._rows = 0
 

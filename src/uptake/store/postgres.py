@@ -12,6 +12,7 @@ import psycopg
 import sqlalchemy
 from sqlalchemy import Connection, Engine, event, func, select
 
+from uptake.circuit_breaker import CircuitBreaker
 from uptake.store import distribution, migrations
 from uptake.store.base import StoreUnavailable, StoreUnusable
 from uptake.store.database import translated
@@ -38,10 +39,6 @@ CANCEL_SECONDS = 5.0
 
 CONNECT_SECONDS = 5
 """How long a new connection may take: requests wait for it."""
-
-SLOW_SECONDS = 1.0
-CLOSED_SECONDS = 1.0
-"""A try to connect that takes longer than the first makes all wait as long as the second."""
 
 LOCK_SECONDS = 30
 """How long a statement waits for a lock that another transaction holds; as with SQLite."""
@@ -149,7 +146,13 @@ def _open_engine(url: str) -> Engine:
         # Else an error would be logged with the values it is about.
         hide_parameters=True,
     )
-    event.listen(engine, "do_connect", _Door().connect)
+    circuit = CircuitBreaker(psycopg.OperationalError, ignore_fast=True)
+
+    def connect(dialect: Any, _record: Any, arguments: Any, options: Any) -> Any:
+        with circuit.guard():
+            return dialect.connect(*arguments, **options)
+
+    event.listen(engine, "do_connect", connect)
     event.listen(engine, "connect", _on_connect)
     event.listen(engine, "checkout", _on_checkout)
     event.listen(engine, "rollback", _on_rollback)
@@ -245,31 +248,6 @@ class _PostgresStore(SqlStore):
                     raise
                 time.sleep(random.uniform(0, PAUSE_SECONDS * attempt))  # noqa: S311
         return super().commit(entries)
-
-
-class _Door:
-    """New connections; where one took long to fail, nobody tries again for a while.
-
-    Behind a network that swallows everything, each try takes seconds, and requests that wait for
-    one try after another would be told only when nobody listens any more.
-    """
-
-    def __init__(self) -> None:
-        self._closed_until = 0.0
-        self._reason = ""
-
-    def connect(self, dialect: Any, _record: Any, arguments: Any, options: Any) -> Any:
-        """See SQLAlchemy's event `do_connect`."""
-        began = time.monotonic()
-        if began < self._closed_until:
-            raise psycopg.OperationalError(self._reason)
-        try:
-            return dialect.connect(*arguments, **options)
-        except psycopg.OperationalError as error:
-            if time.monotonic() - began > SLOW_SECONDS:
-                self._reason = str(error)
-                self._closed_until = time.monotonic() + CLOSED_SECONDS
-            raise
 
 
 def _driver(connection: Connection) -> "psycopg.Connection[object]":

@@ -1,10 +1,7 @@
 """Samples from sources to requests."""
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
-
 from uptake.formats.encoder import SamplesWire
+from uptake.prefetch import prefetch
 from uptake.uploader.ledger.runs import Run, key_digest
 from uptake.uploader.ledger.samples import SamplesLedger
 from uptake.uploader.samples.gathering import Gathering
@@ -26,18 +23,8 @@ def samples_feed(wire: SamplesWire, key: str, *, retry_refused: bool = False) ->
         owner = f"key:{key_digest(key)}" if wire.user_from_key else ""
         gathering = Gathering(office, put, owner=owner, retry_refused=retry_refused)
         session.afterwards.append(lambda: office.ledger.tidy(gathering.replaced))
-        for batch, file in _one_ahead(session.read()):
+        for batch, file in prefetch(session.read()):
             gathering.take(batch, file)
         gathering.finish()
 
     return feed
-
-
-def _one_ahead(items: Iterator[Any]) -> Iterator[Any]:
-    """The same items, each read while its predecessor is worked on."""
-    end = object()
-    with ThreadPoolExecutor(1, "read") as reader:
-        coming = reader.submit(next, items, end)
-        while (item := coming.result()) is not end:
-            coming = reader.submit(next, items, end)
-            yield item

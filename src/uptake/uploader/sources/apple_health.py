@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from uptake.below import CannotOpen, read_below
+from uptake.files import CannotOpen, read_below
 from uptake.uploader.sources import Skipped, UnknownSource, Unreadable
 from uptake.uploader.sources.apple_pieces import PROLOG_BYTES, is_export, pieces, require_export
 from uptake.uploader.sources.apple_records import Records

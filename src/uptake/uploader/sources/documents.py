@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from uptake.below import files_below
+from uptake.files import files_below
 from uptake.uploader.sources import DocumentItem, Skipped, UnknownSource, Unreadable
 from uptake.uploader.sources.file_kinds import plain_stem, plain_suffix
 from uptake.uploader.sources.file_source import FileSource, Progress

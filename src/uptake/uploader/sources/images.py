@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from uptake.below import CannotOpen, files_below, read_below
+from uptake.files import CannotOpen, files_below, read_below
 from uptake.formats.base import IMAGE_LIMIT
 from uptake.uploader.sources import ImageItem, Skipped, UnknownSource, Unreadable
 from uptake.uploader.sources.csv_header import CsvForm

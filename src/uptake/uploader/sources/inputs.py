@@ -21,7 +21,7 @@ from collections.abc import Callable
 from pathlib import Path, PurePath, PurePosixPath
 from typing import IO
 
-from uptake.below import CannotOpen, open_below
+from uptake.files import CannotOpen, open_below
 from uptake.uploader.sources import Interrupted, UnknownSource
 from uptake.uploader.sources.file_source import Progress
 from uptake.uploader.sources.streams import BLOCK_BYTES

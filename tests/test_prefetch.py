@@ -1,15 +1,15 @@
-"""What is made ahead arrives as it would have without."""
+"""Prefetched items arrive as they would have without prefetching."""
 
 import threading
 from collections.abc import Iterator
 
 import pytest
 
-from uptake.exports.ahead import ahead
+from uptake.prefetch import prefetch
 
 
 def numbers(closed: threading.Event, last: int = 1000) -> Iterator[int]:
-    """Numbers, and whether their maker was told that no more are wanted."""
+    """Numbers, and whether the iterator was closed."""
     try:
         yield from range(last)
     finally:
@@ -18,8 +18,8 @@ def numbers(closed: threading.Event, last: int = 1000) -> Iterator[int]:
 
 def test_all_items_come_in_order() -> None:
     """However fast they are used."""
-    assert list(ahead(iter(range(1000)))) == list(range(1000))
-    assert list(ahead(iter([]))) == []
+    assert list(prefetch(iter(range(1000)))) == list(range(1000))
+    assert list(prefetch(iter([]))) == []
 
 
 def test_an_error_comes_after_the_items_before_it() -> None:
@@ -29,7 +29,7 @@ def test_an_error_comes_after_the_items_before_it() -> None:
         yield 1
         raise OSError("gone")
 
-    made = ahead(broken())
+    made = prefetch(broken())
     assert next(made) == 1
     with pytest.raises(OSError, match="gone"):
         next(made)
@@ -39,17 +39,17 @@ def test_an_error_comes_after_the_items_before_it() -> None:
 def test_nothing_goes_on_when_it_is_given_up(used: int) -> None:
     """Neither the thread nor what makes the items."""
     closed = threading.Event()
-    made = ahead(numbers(closed))
+    made = prefetch(numbers(closed))
     assert [next(made) for _ in range(used)] == list(range(used))
     made.close()  # type: ignore[attr-defined]
     assert closed.is_set() == (used > 0)
-    assert "export" not in {thread.name for thread in threading.enumerate()}
+    assert "prefetch_0" not in {thread.name for thread in threading.enumerate()}
 
 
-def test_few_items_are_made_ahead() -> None:
+def test_few_items_are_made_prefetch() -> None:
     """Those that wait take memory."""
     made = []
-    items = ahead(made.append(number) or number for number in range(100))  # type: ignore[func-returns-value]
+    items = prefetch(made.append(number) or number for number in range(100))  # type: ignore[func-returns-value]
     next(items)
     threading.Event().wait(0.2)
     assert len(made) <= 4

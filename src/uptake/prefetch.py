@@ -1,0 +1,32 @@
+"""Overlaps producing items with using them."""
+
+from collections import deque
+from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+Item = TypeVar("Item")
+
+MAX_AHEAD = 2
+"""Items produced ahead of the one in use: enough to keep both sides busy. Each takes memory."""
+
+
+def prefetch(items: Iterator[Item]) -> Iterator[Item]:
+    """Yield the same items, produced in a thread of their own.
+
+    Closing the iterator waits for the item in production, then closes `items`.
+    """
+    end: Any = object()
+    try:
+        with ThreadPoolExecutor(1, "prefetch") as producer:
+            pending = deque(producer.submit(next, items, end) for _ in range(MAX_AHEAD))
+            try:
+                while (item := pending.popleft().result()) is not end:
+                    pending.append(producer.submit(next, items, end))
+                    yield item
+            finally:
+                for future in pending:
+                    future.cancel()
+    finally:
+        if isinstance(items, Generator):
+            items.close()
