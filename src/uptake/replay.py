@@ -20,7 +20,8 @@ from uptake.model.items import Document, Item
 from uptake.model.problems import Kinds, Problem
 from uptake.model.submission import Fault, Rejection, Submission, bounded
 from uptake.reading import Unknown, rejections
-from uptake.store.records import RejectionFilter, Resolved, StoredRejection
+from uptake.store.records import Resolved
+from uptake.store.stored import RejectionFilter, StoredRejection
 from uptake.wiring import Services
 
 

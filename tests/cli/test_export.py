@@ -17,7 +17,7 @@ from exports.opening import by_duckdb, parsed
 from exports.project import batch, blobs_in, commit, fill, told
 from faults.test_exports import fill as fill_up
 from uptake.store import sqlite
-from uptake.store.segment_records import Segment
+from uptake.store.definitions import Segment
 from uptake.testing.store.making import NOON
 
 from .conftest import Uptake

@@ -11,7 +11,8 @@ import msgspec
 
 from uptake.model import clock, ids
 from uptake.store.base import Store
-from uptake.store.records import DocumentType, Key, Rate, StoredRejection
+from uptake.store.definitions import DocumentType, Key, Rate
+from uptake.store.stored import StoredRejection
 from uptake.testing.live import ALL_WRITES
 from uptake.time_units import MICROSECONDS_PER_SECOND
 

@@ -17,7 +17,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from uptake.settings import Settings
-from uptake.store.records import RejectionFilter
+from uptake.store.stored import RejectionFilter
 from uptake.testing.live import LiveServer, serving
 from uptake.wiring import open_store
 

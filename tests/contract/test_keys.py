@@ -6,7 +6,7 @@ import pytest
 
 from deployments import Deployment
 from uptake.model import clock
-from uptake.store.records import Rate
+from uptake.store.definitions import Rate
 
 from .tenant import EVERYTHING, TURNS, Tenant
 from .uploads import PLACES, SAMPLES_V1, SAMPLES_V2, THYMIA, UPLOADS, Upload

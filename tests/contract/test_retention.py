@@ -9,8 +9,8 @@ import pytest
 
 from uptake.model import clock
 from uptake.settings import Settings
+from uptake.store.definitions import RetentionRule
 from uptake.store.records import Entry
-from uptake.store.removal_records import RetentionRule
 from uptake.testing.live import LiveServer, serving
 from uptake.testing.store.making import document
 from uptake.time_units import MICROSECONDS_PER_DAY

@@ -14,8 +14,7 @@ from uptake.model.items import Attributes
 from uptake.model.problems import Kinds, Problem
 from uptake.store import sqlite
 from uptake.store.base import DEFAULT_PROJECT, Store, StoreUnavailable
-from uptake.store.records import Entry
-from uptake.store.written import Written
+from uptake.store.records import Entry, Written
 
 SECONDS = 30.0
 

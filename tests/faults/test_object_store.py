@@ -12,7 +12,7 @@ import pytest
 from contract.pictures import noise
 from uptake.blobs import Blobs, open_blobs
 from uptake.settings import Settings
-from uptake.store.records import StoredRejection
+from uptake.store.stored import StoredRejection
 from uptake.testing.live import LiveServer, serving
 from uptake.testing.seaweedfs import SeaweedFS
 from uptake.wiring import open_store

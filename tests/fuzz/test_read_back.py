@@ -22,7 +22,7 @@ from uptake.reading import samples as sample_reading
 from uptake.reading import users as user_reading
 from uptake.store import sqlite
 from uptake.store.base import Store
-from uptake.store.records import DocumentType
+from uptake.store.definitions import DocumentType
 
 from .bodies import batches, documents, profiles
 

@@ -11,8 +11,7 @@ import sqlalchemy
 from uptake.intake.upkeep import chores
 from uptake.settings import Settings
 from uptake.store.migrations.running import upgrade_to
-from uptake.store.records import Entry
-from uptake.store.written import Erased
+from uptake.store.records import Entry, Erased
 from uptake.testing.store.making import NOON, attributes
 from uptake.wiring import Services, find_users, open_services
 

@@ -2,8 +2,8 @@
 
 from uptake.blobs.memory import MemoryBlobs
 from uptake.intake.retain import expire, in_force
+from uptake.store.definitions import RetentionRule
 from uptake.store.memory import MemoryStore
-from uptake.store.removal_records import RetentionRule
 from uptake.testing.store.making import NOON, entry, rejection
 from uptake.time_units import MICROSECONDS_PER_DAY
 

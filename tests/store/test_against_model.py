@@ -16,10 +16,11 @@ from msgspec.structs import replace
 from uptake.model.items import METRICS, Attributes
 from uptake.store import postgres, sqlite
 from uptake.store.base import AlreadyExists, Store
+from uptake.store.definitions import DocumentType, Rate, Segment
 from uptake.store.memory import MemoryStore
-from uptake.store.records import DocumentType, Entry, Rate, Record, Span
-from uptake.store.segment_records import Segment
+from uptake.store.records import Entry, Record
 from uptake.store.snapshot import Selection
+from uptake.store.stored import Span
 from uptake.testing.postgres import Postgres
 from uptake.testing.store.listing import changed, told
 from uptake.testing.store.making import (

@@ -12,9 +12,8 @@ from sqlalchemy import text
 
 from uptake.store import postgres, sqlite
 from uptake.store.base import StoreUnavailable
-from uptake.store.records import DocumentType, Rate, Resolved
-from uptake.store.removal_records import RetentionRule
-from uptake.store.segment_records import Segment
+from uptake.store.definitions import DocumentType, Rate, RetentionRule, Segment
+from uptake.store.records import Resolved
 from uptake.store.sql import SqlStore
 from uptake.store.tables import metadata
 from uptake.testing.postgres import Postgres

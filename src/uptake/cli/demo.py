@@ -18,7 +18,7 @@ from uptake.cli.keys import issue
 from uptake.cli.printing import Failed
 from uptake.cli.store import opened
 from uptake.model import clock
-from uptake.store.records import DocumentType
+from uptake.store.definitions import DocumentType
 
 if TYPE_CHECKING:
     from uptake.demo.uploads import Keys

@@ -14,7 +14,7 @@ from uptake.http.access import SCOPES
 from uptake.model import clock, ids
 from uptake.model.items import user_id_fault
 from uptake.store.base import DEFAULT_PROJECT, Store
-from uptake.store.records import Key, Rate
+from uptake.store.definitions import Key, Rate
 from uptake.time_units import MICROSECONDS_PER_SECOND
 
 MAX_REQUESTS = 1_000_000_000

@@ -28,7 +28,7 @@ from uptake.model.submission import Fault
 from uptake.reading import BadCursor, Unknown, rejections
 from uptake.replay import Actor, Replayed, replay, replay_page
 from uptake.store.base import DEFAULT_PROJECT
-from uptake.store.records import RejectionFilter
+from uptake.store.stored import RejectionFilter
 from uptake.time_units import TICKS_PER_MICROSECOND
 from uptake.wiring import Services
 

@@ -10,7 +10,7 @@ from uptake.cli.store import DATA_DIR, Database, DataDir, opened, require_projec
 from uptake.intake.retain import Due, due, faults_of
 from uptake.model import clock
 from uptake.store.base import DEFAULT_PROJECT, Store
-from uptake.store.removal_records import RetentionKind, RetentionRule
+from uptake.store.definitions import RetentionKind, RetentionRule
 
 KINDS: tuple[RetentionKind, ...] = get_args(RetentionKind)
 

@@ -25,7 +25,7 @@ from uptake.intake.schemas import (
 from uptake.reading import Unknown
 from uptake.reading.types import all_versions
 from uptake.store.base import DEFAULT_PROJECT, Store
-from uptake.store.records import DocumentType
+from uptake.store.definitions import DocumentType
 
 PORTION_SECONDS = 1.0
 """Of a dry run, between two steps of its progress; so long a state of the database is held."""

@@ -18,8 +18,8 @@ from uptake.exports.sinks import Sink
 from uptake.model import clock
 from uptake.reading import Unknown
 from uptake.store.base import Items
-from uptake.store.records import StoredImage
 from uptake.store.snapshot import Selection, Snapshot, StoredUser
+from uptake.store.stored import StoredImage
 from uptake.time_units import MICROSECONDS_PER_SECOND
 
 IMAGES_AT_ONCE = 100

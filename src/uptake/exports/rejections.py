@@ -17,8 +17,8 @@ from uptake.exports.selecting import selections
 from uptake.exports.tables import Table
 from uptake.model.shares import TIED
 from uptake.reading.rejections import as_json, raw_of
-from uptake.store.records import StoredRejection
 from uptake.store.snapshot import Snapshot
+from uptake.store.stored import StoredRejection
 
 SCHEMA = pa.schema(
     [

@@ -13,7 +13,7 @@ from uptake.formats.base import Credential, Operation, Place
 from uptake.model import clock, ids
 from uptake.model.problems import Kinds, Problem
 from uptake.store.base import Registry, StoreUnavailable
-from uptake.store.records import Key
+from uptake.store.definitions import Key
 from uptake.time_units import MICROSECONDS_PER_SECOND
 
 if TYPE_CHECKING:

@@ -18,7 +18,8 @@ import prometheus_client
 from uptake.intake.commit import MAX_WAITING, GroupCommit
 from uptake.model.problems import Kinds, Problem
 from uptake.store.base import DEFAULT_PROJECT
-from uptake.store.records import Entry, Key, RequestError
+from uptake.store.definitions import Key
+from uptake.store.records import Entry, RequestError
 
 WINDOW_SECONDS = 60.0
 

@@ -19,7 +19,7 @@ from uptake.http.ranges import Unsatisfiable, wanted
 from uptake.http.streaming import CutOff, Streamed
 from uptake.model.problems import Kinds, Problem
 from uptake.store.base import StoreUnavailable
-from uptake.store.records import StoredImage
+from uptake.store.stored import StoredImage
 from uptake.wiring import Services
 
 MAX_AGE = 86400

@@ -23,8 +23,8 @@ from uptake.intake.attribute_faults import limit_faults
 from uptake.intake.outcome import receipt
 from uptake.model.problems import Kinds, Problem
 from uptake.model.receipt import Receipt, StoredSamples
-from uptake.store.records import Key
-from uptake.store.written import Written
+from uptake.store.definitions import Key
+from uptake.store.records import Written
 from uptake.wiring import Services
 
 WRITE_SECONDS = 20.0

@@ -23,8 +23,8 @@ from uptake.model.items import Image
 from uptake.model.problems import Kinds, Problem
 from uptake.model.submission import Fault, Submission, rejected
 from uptake.store.base import StoreUnavailable
-from uptake.store.records import Key
-from uptake.store.written import Written
+from uptake.store.definitions import Key
+from uptake.store.records import Written
 
 Result = TypeVar("Result")
 

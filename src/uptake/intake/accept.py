@@ -33,8 +33,8 @@ from uptake.store.records import (
     Record,
     RejectionRecord,
     Resolved,
+    Written,
 )
-from uptake.store.written import Written
 
 RAW_IN_ROW = 256 * 1024
 """Bytes up to which a rejected item is kept in its row; larger ones go to the blob store."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from uptake.model.submission import Fault
 from uptake.store.attribute_limits import MAX_ATTRIBUTE_BYTES, MAX_ATTRIBUTES
-from uptake.store.written import NotStored, Written
+from uptake.store.records import NotStored, Written
 
 
 def limit_faults(written: Sequence[Written]) -> list[Fault]:

@@ -20,8 +20,7 @@ from uptake.blobs import Blobs, BlobsUnavailable
 from uptake.intake import leftovers
 from uptake.model.problems import Kinds, Problem
 from uptake.store.base import Items, StoreUnavailable
-from uptake.store.records import Entry
-from uptake.store.written import Written
+from uptake.store.records import Entry, Written
 
 MAX_WAITING = 512
 """Submissions that may wait; beyond them a request is turned away (503). The server takes up to

@@ -9,8 +9,8 @@ from uptake.intake.schemas import Check
 from uptake.model import cancellation
 from uptake.model.submission import Fault
 from uptake.store.base import Items
-from uptake.store.records import StoredDocument
 from uptake.store.snapshot import EVERYTHING
+from uptake.store.stored import StoredDocument
 
 EXAMPLES = 10
 """Documents shown of those that would fail."""

@@ -10,7 +10,7 @@ from uptake.blobs import Blobs, BlobsUnavailable
 from uptake.intake.places import IMAGES, REJECTED, blobs_of, earlier_blobs_of
 from uptake.model import clock, ids
 from uptake.store.base import Items, StoreUnavailable
-from uptake.store.removal_records import Erasure
+from uptake.store.stored import Erasure
 
 
 class Eraser:

@@ -8,7 +8,7 @@ from uptake.blobs import Blobs
 from uptake.intake.accept import Intake, Origin
 from uptake.model.submission import Owners, rejected
 from uptake.store.base import Store
-from uptake.store.records import StoredRejection
+from uptake.store.stored import StoredRejection
 
 AT_ONCE = 50
 """Rejections read at a time, which may have 4 MiB each where blobs were out of reach."""

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 
 from uptake.blobs import Blobs
 from uptake.store.base import Items
-from uptake.store.records import Entry, ImageRecord, RejectionRecord
-from uptake.store.written import Erased, Written
+from uptake.store.records import Entry, Erased, ImageRecord, RejectionRecord, Written
 
 
 def may_exist(entry: Entry, written: Sequence[Written]) -> bool:

@@ -13,8 +13,15 @@ from uptake.model.receipt import (
     StoredImage,
     StoredSamples,
 )
-from uptake.store.records import DocumentRecord, ImageRecord
-from uptake.store.written import Erased, Written, WrittenDocument, WrittenImage, duplicates_in
+from uptake.store.receipts import duplicates_in
+from uptake.store.records import (
+    DocumentRecord,
+    Erased,
+    ImageRecord,
+    Written,
+    WrittenDocument,
+    WrittenImage,
+)
 
 
 def receipt(judged: Judged, written: Sequence[Written]) -> Receipt:

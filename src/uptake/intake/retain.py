@@ -8,7 +8,7 @@ import msgspec
 from uptake.blobs import Blobs
 from uptake.model.items import METRICS
 from uptake.store.base import Items
-from uptake.store.removal_records import UNKNOWN_USER, RetentionKind, RetentionRule
+from uptake.store.definitions import UNKNOWN_USER, RetentionKind, RetentionRule
 from uptake.time_units import MICROSECONDS_PER_DAY
 
 """Microseconds."""

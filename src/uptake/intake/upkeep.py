@@ -15,7 +15,7 @@ from uptake.intake.retain import expire, in_force
 from uptake.model import clock
 from uptake.model.problems import Kinds
 from uptake.store.base import Store, StoreUnavailable
-from uptake.store.removal_records import RetentionRule
+from uptake.store.definitions import RetentionRule
 from uptake.time_units import MICROSECONDS_PER_SECOND
 
 LOOK_SECONDS = 10.0

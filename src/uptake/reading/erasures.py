@@ -9,7 +9,7 @@ from uptake.model import clock
 from uptake.model.ids import Secrets
 from uptake.reading import Unknown, Uuid, from_cursor, signatures, to_cursor
 from uptake.store.base import Store
-from uptake.store.removal_records import Erasure
+from uptake.store.stored import Erasure
 
 SIGNED = "uptake erasure receipt"
 """How a signed text begins, so that no other signature can be taken for that of a receipt."""

@@ -15,13 +15,8 @@ from uptake.model.submission import Fault
 from uptake.reading import Unknown, Uuid, from_cursor, to_cursor
 from uptake.reading.bounds import page_of
 from uptake.store.base import Items
-from uptake.store.records import (
-    ReceiptItem,
-    RejectionFilter,
-    RejectionRecord,
-    StoredReceipt,
-    StoredRejection,
-)
+from uptake.store.records import RejectionRecord
+from uptake.store.stored import ReceiptItem, RejectionFilter, StoredReceipt, StoredRejection
 
 TOLD_AT_MOST = 1000
 """Rejections told with a receipt: as many as the largest request has items."""

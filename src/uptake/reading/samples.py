@@ -13,7 +13,7 @@ from uptake.reading.stretches import EARLIEST, LATEST, Series, all_spans, series
 from uptake.samples import times
 from uptake.samples.columns import Columns, rows
 from uptake.store.base import Items
-from uptake.store.records import Span
+from uptake.store.stored import Span
 from uptake.time_units import TICKS_PER_DAY
 
 SHOWN_BYTES = 200

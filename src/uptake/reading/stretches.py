@@ -13,7 +13,7 @@ from uptake.samples.columns import Columns
 from uptake.samples.merge import merge_packed
 from uptake.samples.packed import Packed, unpack
 from uptake.store.base import Items
-from uptake.store.records import Span
+from uptake.store.stored import Span
 
 EARLIEST = -(1 << 62)
 LATEST = 1 << 62

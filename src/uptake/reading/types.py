@@ -9,7 +9,8 @@ from uptake.model import clock
 from uptake.reading import Name, Unknown, Version, from_cursor, to_cursor
 from uptake.reading.bounds import page_of
 from uptake.store.base import Store
-from uptake.store.records import DocumentType, TypeVersion, VersionStock
+from uptake.store.definitions import DocumentType, TypeVersion
+from uptake.store.stored import VersionStock
 
 VERSIONS_AT_ONCE = 1000
 

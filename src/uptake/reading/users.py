@@ -7,7 +7,7 @@ from uptake.model.items import Metric
 from uptake.reading import ImageId, Unknown, from_cursor, to_cursor
 from uptake.reading.samples import Summary, summaries
 from uptake.store.base import Items
-from uptake.store.records import StoredImage
+from uptake.store.stored import StoredImage
 
 
 class Profile(Struct, frozen=True):

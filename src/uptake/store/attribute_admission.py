@@ -18,8 +18,7 @@ from sqlalchemy import Connection
 from uptake.model.items import Attributes
 from uptake.store.attribute_limits import Owner, exceeds, size_of
 from uptake.store.profiles import Told, stored_rows
-from uptake.store.records import Entry
-from uptake.store.written import NotStored, Written
+from uptake.store.records import Entry, NotStored, Written
 
 MAX_REMEMBERED = 1024
 """Users near the limits whom a process remembers."""

@@ -10,26 +10,23 @@ from typing import Any, Protocol
 
 from uptake.model.ids import Secrets
 from uptake.model.items import Metric
-from uptake.store.records import (
-    DocumentType,
-    Entry,
-    Key,
-    Rate,
+from uptake.store.definitions import DocumentType, Key, Rate, RetentionRule, Segment, TypeVersion
+from uptake.store.records import Entry, RejectionRecord, Written
+from uptake.store.snapshot import Snapshot
+from uptake.store.stored import (
+    Changes,
+    Erasure,
+    Expired,
+    Profiles,
     RejectionFilter,
-    RejectionRecord,
     Span,
     StoredDocument,
     StoredImage,
     StoredReceipt,
     StoredRejection,
-    TypeVersion,
     User,
     VersionStock,
 )
-from uptake.store.removal_records import Erasure, Expired, RetentionRule
-from uptake.store.segment_records import Changes, Profiles, Segment
-from uptake.store.snapshot import Snapshot
-from uptake.store.written import Written
 
 DEFAULT_PROJECT = "default"
 """The project that always exists."""

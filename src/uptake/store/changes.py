@@ -29,7 +29,7 @@ from sqlalchemy import (
 from uptake.model import clock, ids
 from uptake.store import tables as t
 from uptake.store.database import Database, update_all
-from uptake.store.segment_records import Change, Changes
+from uptake.store.stored import Change, Changes
 
 LOG_BYTES = 32 * 1024 * 1024
 """Of a project. Whoever has not looked for longer reads its users anew, which then is faster."""

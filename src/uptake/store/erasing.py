@@ -18,9 +18,9 @@ from uptake.store.changes import ChangeLog
 from uptake.store.database import delete_all
 from uptake.store.profiles import READ_AT_ONCE, forget_names, names_of
 from uptake.store.records import Entry
-from uptake.store.removal_records import Erasure
 from uptake.store.secrets import SecretReads
 from uptake.store.sql_snapshot import parts_text
+from uptake.store.stored import Erasure
 
 Owner = tuple[str, str]
 """Project and user."""

@@ -7,8 +7,9 @@ from sqlalchemy import select, update
 from uptake.store import tables as t
 from uptake.store.database import delete_all
 from uptake.store.erasing import Erasing, Tombstones
-from uptake.store.records import Entry, RejectionRecord, StoredRejection
+from uptake.store.records import Entry, RejectionRecord
 from uptake.store.sql_snapshot import rejection_of
+from uptake.store.stored import StoredRejection
 from uptake.store.writes import Group, Statements
 
 UNEXAMINED = "null"

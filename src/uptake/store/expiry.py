@@ -8,7 +8,8 @@ from sqlalchemy import Connection, Table, exists, func, select, tuple_
 from uptake.store import tables as t
 from uptake.store.changes import ChangeLog
 from uptake.store.database import Database, delete_all
-from uptake.store.removal_records import Expired, RetentionRule
+from uptake.store.definitions import RetentionRule
+from uptake.store.stored import Expired
 
 
 @dataclass(frozen=True, slots=True)

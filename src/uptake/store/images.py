@@ -11,8 +11,7 @@ from sqlalchemy import Connection, bindparam, select, tuple_
 from uptake.store import tables as t
 from uptake.store.base import FIRST_IMAGE_ID
 from uptake.store.database import Database, Row
-from uptake.store.records import Entry, ImageRecord
-from uptake.store.written import WrittenImage
+from uptake.store.records import Entry, ImageRecord, WrittenImage
 
 Image = tuple[Entry, ImageRecord]
 Same = tuple[str, str, bytes]

@@ -13,8 +13,7 @@ from uptake.model.items import Metric
 from uptake.store import tables as t
 from uptake.store.database import Database
 from uptake.store.profiles import READ_AT_ONCE, Names
-from uptake.store.records import VersionStock
-from uptake.store.segment_records import Profiles
+from uptake.store.stored import Profiles, VersionStock
 
 _IDS = msgspec.json.Decoder(list[str])
 _MOMENTS = msgspec.json.Decoder(list[int])

@@ -23,23 +23,16 @@ from uptake.store.records import (
     BatchRecord,
     DocumentRecord,
     Entry,
-    ImageRecord,
-    Record,
-    Span,
-    StoredDocument,
-    StoredImage,
-    StoredReceipt,
-    User,
-)
-from uptake.store.removal_records import Erasure
-from uptake.store.written import (
     Erased,
+    ImageRecord,
     NotStored,
+    Record,
     Unchanged,
     Written,
     WrittenDocument,
     WrittenImage,
 )
+from uptake.store.stored import Erasure, Span, StoredDocument, StoredImage, StoredReceipt, User
 
 
 class MemoryStore(MemoryRejections):

@@ -3,15 +3,10 @@
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+from uptake.store.definitions import UNKNOWN_USER, RetentionRule
 from uptake.store.memory_listing import MemoryListing
-from uptake.store.records import (
-    BatchRecord,
-    StoredDocument,
-    StoredImage,
-    StoredReceipt,
-    StoredRejection,
-)
-from uptake.store.removal_records import UNKNOWN_USER, Expired, RetentionRule
+from uptake.store.records import BatchRecord
+from uptake.store.stored import Expired, StoredDocument, StoredImage, StoredReceipt, StoredRejection
 
 
 class _Kept(NamedTuple):

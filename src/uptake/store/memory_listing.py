@@ -8,9 +8,10 @@ from msgspec.structs import replace
 from uptake.model import ids
 from uptake.model.ids import Secrets
 from uptake.model.items import Metric
+from uptake.store.definitions import Segment
 from uptake.store.memory_registry import MemoryRegistry
-from uptake.store.records import BatchRecord, StoredDocument, User, VersionStock
-from uptake.store.segment_records import Change, Changes, Profiles, Segment
+from uptake.store.records import BatchRecord
+from uptake.store.stored import Change, Changes, Profiles, StoredDocument, User, VersionStock
 
 Owner = tuple[str, str]
 """Project and user."""

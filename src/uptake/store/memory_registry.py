@@ -10,8 +10,14 @@ from msgspec.structs import replace
 from uptake.model import ids
 from uptake.model.ids import Secrets
 from uptake.store.base import DEFAULT_PROJECT, AlreadyExists, StoreUnavailable
-from uptake.store.records import FIRST_VERSION, DocumentType, Key, Rate, TypeVersion
-from uptake.store.removal_records import RetentionRule
+from uptake.store.definitions import (
+    FIRST_VERSION,
+    DocumentType,
+    Key,
+    Rate,
+    RetentionRule,
+    TypeVersion,
+)
 from uptake.time_units import MICROSECONDS_PER_SECOND
 
 

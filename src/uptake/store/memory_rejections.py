@@ -6,16 +6,10 @@ from msgspec.structs import replace
 
 from uptake.model.ids import Secrets
 from uptake.model.shares import TIED
-from uptake.store.base import ALL_REJECTIONS
 from uptake.store.memory_expiry import MemoryExpiry
 from uptake.store.memory_snapshot import passes
-from uptake.store.records import (
-    Entry,
-    RejectionFilter,
-    RejectionRecord,
-    Resolved,
-    StoredRejection,
-)
+from uptake.store.records import Entry, RejectionRecord, Resolved
+from uptake.store.stored import ALL_REJECTIONS, RejectionFilter, StoredRejection
 
 
 class MemoryRejections(MemoryExpiry):

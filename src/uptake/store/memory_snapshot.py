@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from uptake.model.items import Metric
-from uptake.store.records import BatchRecord, RejectionFilter, StoredDocument, StoredRejection, User
+from uptake.store.records import BatchRecord
 from uptake.store.snapshot import Selection, StoredBatch, StoredUser
+from uptake.store.stored import RejectionFilter, StoredDocument, StoredRejection, User
 
 Kept = TypeVar("Kept")
 Marked = tuple[int, Kept]

@@ -18,11 +18,10 @@ from uptake.store.base import StoreUnavailable, StoreUnusable
 from uptake.store.database import translated
 from uptake.store.marks import LANES
 from uptake.store.pipeline import Pipeline, Prepared
-from uptake.store.records import Entry
+from uptake.store.records import Entry, Written
 from uptake.store.sql import SqlStore
 from uptake.store.tables import metadata
 from uptake.store.unnest import INT8, PIPELINE, TEXT, UnnestedRows, array
-from uptake.store.written import Written
 
 if TYPE_CHECKING:
     from uptake.store.contents import Contents

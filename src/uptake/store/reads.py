@@ -10,11 +10,13 @@ from sqlalchemy import func, select
 
 from uptake.model.items import Metric
 from uptake.store import tables as t
-from uptake.store.base import ALL_REJECTIONS, MAX_RECEIPTS
+from uptake.store.base import MAX_RECEIPTS
 from uptake.store.database import Database
 from uptake.store.profiles import READ_AT_ONCE, attributes_of
 from uptake.store.receipts import receipt_from
-from uptake.store.records import (
+from uptake.store.sql_snapshot import SqlSnapshot, rejection_of
+from uptake.store.stored import (
+    ALL_REJECTIONS,
     RejectionFilter,
     Span,
     StoredDocument,
@@ -23,7 +25,6 @@ from uptake.store.records import (
     StoredRejection,
     User,
 )
-from uptake.store.sql_snapshot import SqlSnapshot, rejection_of
 
 _IMAGE = [t.images.c[name] for name in StoredImage.__struct_fields__]
 

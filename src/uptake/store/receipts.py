@@ -11,14 +11,17 @@ from uptake.store.records import (
     BatchRecord,
     DocumentRecord,
     Entry,
+    Erased,
     ImageRecord,
-    ReceiptItem,
     Record,
     RejectionRecord,
     RequestError,
-    StoredReceipt,
+    Unchanged,
+    Written,
+    WrittenDocument,
+    WrittenImage,
 )
-from uptake.store.written import Erased, Written, WrittenDocument, WrittenImage, duplicates_in
+from uptake.store.stored import ReceiptItem, StoredReceipt
 
 
 def stored_rejections(entry: Entry, erased: Collection[tuple[str, str]]) -> list[RejectionRecord]:
@@ -150,6 +153,31 @@ def receipt_from(row: dict[str, Any]) -> StoredReceipt:
         row["status"],
         row["code"],
     )
+
+
+def duplicates_in(records: Sequence[Record], written: Sequence[Written]) -> int:
+    """Count the items that changed nothing, because they were stored already.
+
+    Samples that occur more than once in a batch count from the second on.
+    """
+    return sum(
+        _duplicates(record, outcome)
+        for record, outcome in zip(records, written, strict=True)
+        # New attributes are most of what is written, a hundred in a request: not one call each.
+        if outcome is not None or type(record) is BatchRecord
+    )
+
+
+def _duplicates(record: Record, written: Written) -> int:
+    if isinstance(record, BatchRecord) and written is None:
+        return record.received - record.count
+    if isinstance(written, Unchanged):
+        return record.received if isinstance(record, BatchRecord) else 1
+    if isinstance(written, WrittenImage):
+        return int(not written.new)
+    if isinstance(written, WrittenDocument) and isinstance(record, DocumentRecord):
+        return int(not written.new and written.digest == record.digest)
+    return 0
 
 
 _encode = msgspec.msgpack.Encoder().encode

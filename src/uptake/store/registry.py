@@ -11,8 +11,14 @@ from sqlalchemy import case, select, update
 from uptake.store import tables as t
 from uptake.store.base import AlreadyExists
 from uptake.store.database import Database, delete_all, may_touch_none, update_all
-from uptake.store.records import FIRST_VERSION, DocumentType, Key, Rate, TypeVersion
-from uptake.store.removal_records import RetentionRule
+from uptake.store.definitions import (
+    FIRST_VERSION,
+    DocumentType,
+    Key,
+    Rate,
+    RetentionRule,
+    TypeVersion,
+)
 from uptake.time_units import MICROSECONDS_PER_SECOND
 
 

@@ -4,7 +4,7 @@ from sqlalchemy import select
 
 from uptake.store import tables as t
 from uptake.store.database import Database, delete_all
-from uptake.store.segment_records import Segment
+from uptake.store.definitions import Segment
 
 _SEGMENT = [t.segments.c[name] for name in Segment.__struct_fields__]
 

@@ -6,7 +6,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from uptake.model.items import Metric
-from uptake.store.records import StoredDocument, StoredRejection
+from uptake.store.stored import StoredDocument, StoredRejection
 
 
 class Selection(Struct, frozen=True):

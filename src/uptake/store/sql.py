@@ -13,11 +13,10 @@ from uptake.store.examining import Examining
 from uptake.store.expiry import Expiring
 from uptake.store.listing import Listing
 from uptake.store.reads import Reads
-from uptake.store.records import Entry
+from uptake.store.records import Entry, Written
 from uptake.store.registry import SqlRegistry
 from uptake.store.segments import SqlSegments
 from uptake.store.writes import Group, Statements, write
-from uptake.store.written import Written
 
 ATTEMPTS = 5
 """How often a group is written whose users turn out to be near the limits of attributes: once is

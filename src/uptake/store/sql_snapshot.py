@@ -14,8 +14,9 @@ from uptake.store import tables as t
 from uptake.store.database import translated
 from uptake.store.marks import Marks, received
 from uptake.store.profiles import attributes_of
-from uptake.store.records import RejectionRecord, StoredDocument, StoredRejection
+from uptake.store.records import RejectionRecord
 from uptake.store.snapshot import Selection, StoredBatch, StoredUser
+from uptake.store.stored import StoredDocument, StoredRejection
 
 USERS_AT_ONCE = 500
 """Users named in a query; well below what a database takes as parameters."""

@@ -19,8 +19,9 @@ from sqlalchemy import Connection, event
 from uptake.store import migrations
 from uptake.store.base import StoreUnavailable, StoreUnusable
 from uptake.store.database import WRITES, driver_translated, translated
-from uptake.store.removal_records import Erasure, Expired, RetentionRule
+from uptake.store.definitions import RetentionRule
 from uptake.store.sql import SqlStore
+from uptake.store.stored import Erasure, Expired
 
 if TYPE_CHECKING:
     from uptake.store.contents import Contents

@@ -24,12 +24,15 @@ from uptake.store.records import (
     BatchRecord,
     DocumentRecord,
     Entry,
+    Erased,
     ImageRecord,
     Record,
     RejectionRecord,
+    Unchanged,
+    Written,
+    WrittenDocument,
 )
 from uptake.store.sql_snapshot import parts_text
-from uptake.store.written import Erased, Unchanged, Written, WrittenDocument
 
 SEQUENCE_BITS = 16
 """A batch's sequence is its user's revision, then its place in the group in this many bits."""

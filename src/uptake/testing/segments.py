@@ -15,7 +15,8 @@ from uptake.model import clock
 from uptake.model.items import Attributes, Metric
 from uptake.samples import columns
 from uptake.store.base import Store
-from uptake.store.records import BatchRecord, DocumentRecord, DocumentType, Entry, Record
+from uptake.store.definitions import DocumentType
+from uptake.store.records import BatchRecord, DocumentRecord, Entry, Record
 from uptake.time_units import MICROSECONDS_PER_DAY, MICROSECONDS_PER_SECOND
 
 

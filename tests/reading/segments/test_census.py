@@ -20,8 +20,8 @@ from uptake.reading.segments.questions import Segments
 from uptake.store import sqlite
 from uptake.store.memory import MemoryStore
 from uptake.store.records import Entry
-from uptake.store.segment_records import Change, Changes
 from uptake.store.sql import SqlStore
+from uptake.store.stored import Change, Changes
 from uptake.testing.store.making import NOON, attributes, batch, entry
 
 PLENTY = 1 << 30

@@ -14,7 +14,7 @@ from uptake.http.executors import BoundedExecutor
 from uptake.http.problems import PROBLEM_JSON, ProblemDetails, problem_of
 from uptake.model.problems import Kinds, Problem
 from uptake.samples import times
-from uptake.store.records import Key
+from uptake.store.definitions import Key
 
 MAX_LIMIT = 10_000
 DEFAULT_LIMIT = 1000

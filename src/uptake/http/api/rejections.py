@@ -30,7 +30,8 @@ from uptake.model import clock
 from uptake.model.problems import Kinds, Problem
 from uptake.reading import rejections
 from uptake.replay import Actor, Replayed, Replays, replay, replay_page
-from uptake.store.records import Key, RejectionFilter
+from uptake.store.definitions import Key
+from uptake.store.stored import RejectionFilter
 from uptake.time_units import TICKS_PER_MICROSECOND
 from uptake.wiring import Services
 

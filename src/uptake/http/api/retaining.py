@@ -12,7 +12,7 @@ from uptake.http.executors import Executors
 from uptake.intake.retain import MAX_DAYS, MAX_RULES, RULE_TYPE, Due, due, faults_of
 from uptake.model import clock
 from uptake.model.problems import Kinds, Problem
-from uptake.store.removal_records import RetentionKind, RetentionRule
+from uptake.store.definitions import RetentionKind, RetentionRule
 from uptake.wiring import Services
 
 

@@ -10,7 +10,7 @@ from uptake.intake.schemas.compiled import NotQuick, Schema, compile_schema, loa
 from uptake.intake.schemas.workers import SchemaWorkers
 from uptake.model import clock
 from uptake.store.base import Registry
-from uptake.store.records import DocumentType
+from uptake.store.definitions import DocumentType
 
 TRUST_SECONDS = 1.0
 """How long a type is used without asking the store again whether it has changed. A name that no

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from uptake.reading.segments.columns import Column, Flags, Piece, Rows, Texts, column, combined
 from uptake.samples.times import Int64s
-from uptake.store.segment_records import Profiles
+from uptake.store.stored import Profiles
 
 LOOK_UP = 400
 """Looking up one id takes as long as going through so many, to see which of them are wanted."""

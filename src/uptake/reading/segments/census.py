@@ -16,7 +16,7 @@ from uptake.reading.segments.answers import TakesLonger, TooLarge
 from uptake.reading.segments.blocks import Block, Builder
 from uptake.reading.segments.columns import Flags
 from uptake.store.base import Items
-from uptake.store.segment_records import Change
+from uptake.store.stored import Change
 
 PAGE = 8000
 """Users read from the store at a time, so that nobody waits long for this process's interpreter."""

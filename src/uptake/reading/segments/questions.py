@@ -17,7 +17,7 @@ from uptake.reading.segments import parse
 from uptake.reading.segments.answers import Members, Preview, SegmentPage, SegmentView
 from uptake.reading.segments.pool import Pool
 from uptake.store.base import Store
-from uptake.store.segment_records import Segment
+from uptake.store.definitions import Segment
 
 # What looks at users is loaded with the first question: Arrow takes 40 MB, and without questions
 # about segments a server does without.

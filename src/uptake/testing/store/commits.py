@@ -3,7 +3,7 @@
 import pytest
 
 from uptake.store.base import Store
-from uptake.store.written import WrittenDocument, WrittenImage
+from uptake.store.records import WrittenDocument, WrittenImage
 from uptake.testing.store.making import (
     attributes,
     batch,

@@ -12,9 +12,8 @@ from typing import TypeVar
 import pytest
 
 from uptake.store.base import AlreadyExists, Store
-from uptake.store.records import DocumentType, Entry, Rate, Record
-from uptake.store.removal_records import RetentionRule
-from uptake.store.written import Written, WrittenDocument, WrittenImage
+from uptake.store.definitions import DocumentType, Rate, RetentionRule
+from uptake.store.records import Entry, Record, Written, WrittenDocument, WrittenImage
 from uptake.testing.store.making import (
     NOON,
     attributes,

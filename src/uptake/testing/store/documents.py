@@ -4,8 +4,8 @@ import pytest
 
 from uptake.model.items import Attributes
 from uptake.store.base import Store
-from uptake.store.records import DocumentRecord, StoredDocument, StoredRejection, VersionStock
-from uptake.store.written import WrittenDocument
+from uptake.store.records import DocumentRecord, WrittenDocument
+from uptake.store.stored import StoredDocument, StoredRejection, VersionStock
 from uptake.testing.store.making import NOON, digest_of, document, entry, rejection, unique
 from uptake.testing.store.opening import OpensStore
 

@@ -4,9 +4,8 @@ import hashlib
 
 from uptake.model import ids
 from uptake.store.base import Store
-from uptake.store.records import ReceiptItem
-from uptake.store.removal_records import Erasure
-from uptake.store.written import Erased
+from uptake.store.records import Erased
+from uptake.store.stored import Erasure, ReceiptItem
 from uptake.testing.store.making import (
     NOON,
     attributes,

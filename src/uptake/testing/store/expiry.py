@@ -3,7 +3,8 @@
 from typing import Any
 
 from uptake.store.base import Store
-from uptake.store.removal_records import UNKNOWN_USER, Expired, RetentionKind, RetentionRule
+from uptake.store.definitions import UNKNOWN_USER, RetentionKind, RetentionRule
+from uptake.store.stored import Expired
 from uptake.testing.store.making import (
     NOON,
     attributes,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from uptake.store.base import Store, StoreUnavailable
-from uptake.store.records import DocumentType, Rate
+from uptake.store.definitions import DocumentType, Rate
 from uptake.testing.store.making import (
     NOON,
     attributes,

@@ -1,8 +1,8 @@
 """What a store must do about images, their numbers and their names."""
 
 from uptake.store.base import FIRST_IMAGE_ID, Store
-from uptake.store.records import StoredImage
-from uptake.store.written import WrittenImage
+from uptake.store.records import WrittenImage
+from uptake.store.stored import StoredImage
 from uptake.testing.store.making import NOON, digest_of, entry, image
 from uptake.testing.store.opening import OpensStore
 

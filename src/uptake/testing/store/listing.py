@@ -9,7 +9,7 @@ import pytest
 from uptake.model.items import Attributes
 from uptake.store.base import Store
 from uptake.store.records import Record
-from uptake.store.segment_records import Profiles
+from uptake.store.stored import Profiles
 from uptake.testing.store.concurrency import OPENED, THREADS, at_once
 from uptake.testing.store.making import (
     NOON,

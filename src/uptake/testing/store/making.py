@@ -7,13 +7,12 @@ from uptake.model.items import Attributes, Metric
 from uptake.model.shares import TIED, Part
 from uptake.model.submission import Fault
 from uptake.store.base import DEFAULT_PROJECT
+from uptake.store.definitions import Key, Rate
 from uptake.store.records import (
     BatchRecord,
     DocumentRecord,
     Entry,
     ImageRecord,
-    Key,
-    Rate,
     Record,
     RejectionRecord,
     Resolved,

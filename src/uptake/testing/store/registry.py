@@ -4,8 +4,7 @@ import msgspec
 import pytest
 
 from uptake.store.base import AlreadyExists, Store
-from uptake.store.records import DocumentType, Rate, TypeVersion
-from uptake.store.segment_records import Segment
+from uptake.store.definitions import DocumentType, Rate, Segment, TypeVersion
 from uptake.testing.store.making import NOON, attributes, batch, digest_of, entry, key
 from uptake.testing.store.opening import OpensStore
 

@@ -3,13 +3,8 @@
 from msgspec.structs import replace
 
 from uptake.store.base import MAX_RECEIPTS, Store
-from uptake.store.records import (
-    ReceiptItem,
-    RejectionFilter,
-    Resolved,
-    StoredReceipt,
-    StoredRejection,
-)
+from uptake.store.records import Resolved
+from uptake.store.stored import ReceiptItem, RejectionFilter, StoredReceipt, StoredRejection
 from uptake.testing.store.making import (
     NOON,
     attributes,

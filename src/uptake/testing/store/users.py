@@ -4,7 +4,8 @@ import pytest
 
 from uptake.model.items import Attributes
 from uptake.store.base import Store
-from uptake.store.records import Record, User
+from uptake.store.records import Record
+from uptake.store.stored import User
 from uptake.testing.store.making import NOON, attributes, batch, document, entry, image, rejection
 from uptake.testing.store.opening import OpensStore
 

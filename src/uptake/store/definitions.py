@@ -1,0 +1,95 @@
+"""What operators define: keys, document types, segments and retention rules.
+
+Moments are microseconds since the epoch.
+"""
+
+from typing import Literal
+
+from msgspec import Struct
+
+FIRST_VERSION = 1
+"""The first version of a document type."""
+
+UNKNOWN_USER = "unknown-user"
+"""Type of a retention rule for rejections without a known user."""
+
+RetentionKind = Literal["samples", "documents", "images", "rejections", "receipts"]
+
+
+class Rate(Struct, frozen=True):
+    """At most `requests` in each window of `seconds`."""
+
+    requests: int
+    seconds: int
+
+
+class Key(Struct, frozen=True):
+    """An API key, without its secret.
+
+    Attributes:
+        id: its name in lists and when it is revoked.
+        digest: `ids.key_digest` of the secret.
+        project: the project that its requests belong to.
+        scopes: what it permits.
+        user: the only user it may act for; None for any.
+        rate: its rate limit, if any.
+        created_at, expires_at, revoked_at: moments.
+    """
+
+    id: str
+    digest: str
+    project: str
+    scopes: tuple[str, ...]
+    created_at: int
+    user: str | None = None
+    rate: Rate | None = None
+    expires_at: int | None = None
+    revoked_at: int | None = None
+
+
+class DocumentType(Struct, frozen=True):
+    """A registered type of document.
+
+    Attributes:
+        name: as in the URL that documents are sent to.
+        schema: the current schema, JSON text; None accepts any object.
+        created_at: when it was first registered.
+        version: of the schema; grows by one with each change.
+    """
+
+    name: str
+    schema: str | None
+    created_at: int
+    version: int = FIRST_VERSION
+
+
+class TypeVersion(Struct, frozen=True):
+    """A current or former schema of a type, and when it was registered."""
+
+    version: int
+    schema: str | None
+    created_at: int
+
+
+class Segment(Struct, frozen=True):
+    """A named filter over a project's users; `filter` is JSON text."""
+
+    name: str
+    filter: str
+    created_at: int
+    changed_at: int
+
+
+class RetentionRule(Struct, frozen=True):
+    """How long data is stored, counted from when it was received.
+
+    Attributes:
+        kind: of data.
+        days: number of days.
+        type: a metric, a document type, for rejections `UNKNOWN_USER`, for receipts the code of
+            an error; "" for all data of the kind.
+    """
+
+    kind: RetentionKind
+    days: int
+    type: str = ""
