@@ -8,9 +8,9 @@ import msgspec
 from msgspec.structs import replace
 
 from uptake.blobs import BlobsUnavailable
-from uptake.formats import OPERATIONS
 from uptake.formats.base import WireRequest
 from uptake.formats.redecode import object_fault, redecode
+from uptake.formats.registry import UPLOADS
 from uptake.intake.accept import Judged, Origin, item_again
 from uptake.intake.attribute_faults import limit_faults
 from uptake.intake.images import CleanImage
@@ -135,7 +135,7 @@ def _judge(
     item = item_again(rejected)
     fault = object_fault(item.data) if isinstance(item, Document) else None
     if item is None:
-        submission = redecode(OPERATIONS[record.format], rejected, wire)
+        submission = redecode(UPLOADS[record.format], rejected, wire)
     elif fault is not None:
         submission = Submission(rejections=(replace(rejected, faults=(fault,)),))
     else:

@@ -192,10 +192,10 @@ def find_users(name: str, body: bytes, context: dict[str, str]) -> Owners:
 
     A format that this installation does not have any more finds nobody.
     """
-    from uptake.formats import OPERATIONS  # noqa: PLC0415 - see above
     from uptake.formats.redecode import users_of_rejection  # noqa: PLC0415
+    from uptake.formats.registry import UPLOADS  # noqa: PLC0415 - see above
 
-    operation = OPERATIONS.get(name)
+    operation = UPLOADS.get(name)
     return NOBODY if operation is None else users_of_rejection(operation, body, context)
 
 

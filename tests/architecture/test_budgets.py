@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from uptake.formats import FORMATS
+from uptake.formats.registry import FORMATS
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "uptake"

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from uptake.formats import OPERATIONS
 from uptake.formats.base import WireRequest
 from uptake.formats.redecode import context_of
+from uptake.formats.registry import UPLOADS
 from uptake.intake.accept import Origin
 from uptake.model import clock, ids
 from uptake.settings import Settings
@@ -30,7 +30,7 @@ def upload(tmp_path: Path, user_id: str, documents: Sequence[Any], key: str = "k
             wire = WireRequest(
                 ids.time_ordered(), clock.now(), "", "", path={"upload_type": "mood"}, body=body
             )
-            submission = OPERATIONS["thymia"].decode(wire)
+            submission = UPLOADS["thymia"].decode(wire)
             origin = Origin(
                 "default", key, "thymia", wire.request_id, wire.received_at, context_of(wire)
             )

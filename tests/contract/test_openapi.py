@@ -6,7 +6,7 @@ import jsonschema_rs
 import pytest
 from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 
-from uptake.formats import FORMATS
+from uptake.formats.registry import FORMATS
 
 from .tenant import Tenant
 

@@ -30,7 +30,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     copy = root / "uptake"
     shutil.copytree(Path(uptake.__file__).parent, copy)
     shutil.copytree(FOLDER, copy / "formats" / "stepwise")
-    registry = copy / "formats" / "__init__.py"
+    registry = copy / "formats" / "registry.py"
     text = registry.read_text()
     text = text.replace("questionpro, thymia", "questionpro, stepwise, thymia")
     text = text.replace("    gerosense.FORMAT,\n", "    gerosense.FORMAT,\n    stepwise.FORMAT,\n")

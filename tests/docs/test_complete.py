@@ -8,7 +8,7 @@ from types import ModuleType
 import pytest
 from prometheus_client import REGISTRY
 
-from uptake.formats import FORMATS
+from uptake.formats.registry import FORMATS
 from uptake.http import app  # noqa: F401 - brings all metrics into being
 from uptake.http.access import SCOPES
 from uptake.http.api.routes import PREFIX

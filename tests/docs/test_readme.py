@@ -6,7 +6,7 @@ from random import Random
 
 from uptake.demo import people, plan
 from uptake.demo.uploads import Keys
-from uptake.formats import FORMATS
+from uptake.formats.registry import FORMATS
 
 from .examples import ROOT, run_examples
 

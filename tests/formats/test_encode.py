@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from uptake.formats import FORMATS
-from uptake.formats.base import Operation, WireRequest
+from uptake.formats.base import UploadOperation, WireRequest
 from uptake.formats.encoder import (
     AnyWire,
     ProfilesWire,
@@ -21,19 +20,18 @@ from uptake.formats.encoder import (
 from uptake.formats.gerosense import encode as gerosense
 from uptake.formats.ptengine import encode as ptengine
 from uptake.formats.questionpro import encode as questionpro
+from uptake.formats.registry import FORMATS
 from uptake.formats.thymia import encode as thymia
 from uptake.model.items import Attributes, Document, Image
 
-OPERATIONS = {operation.name: operation for form in FORMATS for operation in form.operations}
+OPERATIONS = {operation.name: operation for form in FORMATS for operation in form.uploads}
 WIRES: dict[str, AnyWire] = {
-    wire.name: wire
-    for form in FORMATS
-    for wire in import_module(f"uptake.formats.{form.name}.encode").WIRES
+    wire.name: wire for form in FORMATS for wire in import_module(f"{form.package}.encode").WIRES
 }
 texts = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), min_size=1)
 
 
-def decoded(operation: Operation, body: bytes, **parts: Any) -> Any:
+def decoded(operation: UploadOperation, body: bytes, **parts: Any) -> Any:
     """What an operation makes of a request."""
     return operation.decode(WireRequest("id", 0, "http://here", "http://here", body=body, **parts))
 
@@ -192,7 +190,7 @@ def test_answers_about_attributes_are_understood() -> None:
 
 def test_answers_about_documents_are_understood() -> None:
     """An id, every fault with its place, and the type that nobody takes."""
-    assert thymia.read(200, b'{"uploadId":"7"}', 1) == Verdict(told="7")
+    assert thymia.read(200, b'{"uploadId":"7"}', 1) == Verdict(reference="7")
     told = b'{"detail":[{"loc":["body","data","mood"],"msg":"no","type":"maximum"}]}'
     assert thymia.read(422, told, 1) == Verdict((Rejected(0, "maximum", "no", "body.data.mood"),))
     told = b'{"detail":[{"loc":["path","upload_type"],"msg":"no","type":"unknown_type"}]}'
@@ -204,7 +202,7 @@ def test_answers_about_documents_are_understood() -> None:
 def test_answers_about_images_are_understood() -> None:
     """An address, or a reason."""
     told = b'{"response":{"imageID":1,"imageURL":"http://x/1.png","size":"1 Kb"}}'
-    assert questionpro.read(200, told, 1) == Verdict(told="http://x/1.png")
+    assert questionpro.read(200, told, 1) == Verdict(reference="http://x/1.png")
     error = {
         "docs": "",
         "name": "BAD_REQUEST",

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from uptake.formats import OPERATIONS
 from uptake.formats.base import WireRequest
+from uptake.formats.registry import UPLOADS
 from uptake.model.shares import MAX_USERS, TIED, divide, join
 from uptake.model.submission import Owners, Rejection
 
@@ -25,7 +25,7 @@ def request(body: bytes, user_id: str = "7", bound: str | None = None) -> WireRe
 
 def found(operation: str, body: bytes) -> Owners:
     """The users of a request with this body."""
-    return OPERATIONS[operation].find_users(request(body))
+    return UPLOADS[operation].find_users(request(body))
 
 
 def encoded(value: Any) -> bytes:
@@ -104,10 +104,10 @@ def test_gerosense(body: Any, users: list[str]) -> None:
 
 def test_users_that_the_body_does_not_name() -> None:
     """The bound user of Gerosense v1.1; the path of QuestionPro, an integer or not."""
-    bound = OPERATIONS["gerosense-v1.1"].find_users(request(b'{"user_id":"9"}', bound="88"))
+    bound = UPLOADS["gerosense-v1.1"].find_users(request(b'{"user_id":"9"}', bound="88"))
     assert bound.user_ids == ("88",)
     for user_id in ("88", "-5", "042", "abc"):
-        owners = OPERATIONS["questionpro"].find_users(request(b"", user_id))
+        owners = UPLOADS["questionpro"].find_users(request(b"", user_id))
         assert owners.user_ids == (user_id,)
 
 
@@ -220,12 +220,12 @@ def _owner(row: list[Any], at: int) -> str:
     return str(row[at]) if at < len(row) else ""
 
 
-@given(st.sampled_from(sorted(OPERATIONS)), st.binary())
+@given(st.sampled_from(sorted(UPLOADS)), st.binary())
 @example("ptengine", b'{"values":[' + b"[" * 2000)
 @example("ptengine", b'{"field_name":["user_id"],"values":[["88","89"' + b',["8' * 50)
 def test_any_bytes(operation: str, body: bytes) -> None:
     """Nothing is raised, and what is divided can be put together again."""
-    owners = OPERATIONS[operation].find_users(request(body, bound="7"))
+    owners = UPLOADS[operation].find_users(request(body, bound="7"))
     shares = divide(Rejection((), body, owners=owners))
     assert join([(share.raw, share.parts) for share in shares]) == body
 
@@ -270,6 +270,6 @@ def test_every_rejection_names_the_users_it_finds() -> None:
     ]
     for operation, body in bodies:
         wire = request(body(), "88", bound="88")
-        submission = OPERATIONS[operation].decode(wire)
+        submission = UPLOADS[operation].decode(wire)
         assert submission.user_ids == {"88"}, operation
         assert msgspec.json.encode(submission.rejections[0].faults)

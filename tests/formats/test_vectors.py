@@ -9,8 +9,8 @@ import pytest
 
 import uptake.formats
 from contract.tenant import new_tenant
-from uptake.formats import FORMATS
 from uptake.formats.base import Format
+from uptake.formats.registry import FORMATS
 from uptake.formats.vectors import Vector, load, operation_of, vectors_of
 from uptake.store.base import Store
 from uptake.testing.vectors import Mismatch, check_decode, check_http

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from uptake.formats import FORMATS
-from uptake.formats.base import Format, Operation, WireRequest
+from uptake.formats.base import Format, UploadOperation, WireRequest
+from uptake.formats.registry import FORMATS
 from uptake.model.problems import Problem
 from uptake.model.receipt import Receipt
 from uptake.model.submission import Submission
@@ -23,9 +23,7 @@ FORM = (
     b"Content-Type: image/png\r\n\r\nGIF89a\r\n--b--\r\n"
 )
 MULTIPART = "multipart/form-data; boundary=b"
-OPERATIONS = {
-    operation.name: (form, operation) for form in FORMATS for operation in form.operations
-}
+OPERATIONS = {operation.name: (form, operation) for form in FORMATS for operation in form.uploads}
 SOUND: dict[str, SearchStrategy[object]] = {
     "thymia": documents,
     "ptengine": profiles(),
@@ -47,7 +45,7 @@ def _request(body: bytes, content_type: str = "", user: str = "7") -> WireReques
     )
 
 
-def _decode(form: Format, operation: Operation, request: WireRequest) -> None:
+def _decode(form: Format, operation: UploadOperation, request: WireRequest) -> None:
     """Decode, and answer what was rejected; raises for whatever must not happen."""
     started = time.monotonic()
     try:

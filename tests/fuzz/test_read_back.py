@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from uptake.blobs import open_blobs
-from uptake.formats import FORMATS
 from uptake.formats.base import WireRequest
+from uptake.formats.registry import FORMATS
 from uptake.intake.accept import Intake, Origin
 from uptake.intake.outcome import receipt
 from uptake.intake.schemas import DocumentTypes
@@ -27,7 +27,7 @@ from uptake.store.definitions import DocumentType
 from .bodies import batches, documents, profiles
 
 EXAMPLES = 120
-OPERATIONS = {operation.name: operation for form in FORMATS for operation in form.operations}
+OPERATIONS = {operation.name: operation for form in FORMATS for operation in form.uploads}
 SETTINGS = settings(
     max_examples=EXAMPLES,
     deadline=None,

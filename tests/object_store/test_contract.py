@@ -6,7 +6,7 @@ import pytest
 from contract import test_image_transfer, test_images, test_questionpro
 from contract.tenant import Tenant, new_tenant
 from uptake.blobs import open_blobs
-from uptake.formats import FORMATS
+from uptake.formats.registry import FORMATS
 from uptake.formats.vectors import Vector, operation_of, vectors_of
 from uptake.store.base import Store
 from uptake.testing.seaweedfs import SeaweedFS

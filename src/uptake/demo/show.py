@@ -14,7 +14,7 @@ from uptake.demo.people import Person
 from uptake.demo.reading import Found
 from uptake.demo.sending import Step, Tally
 from uptake.demo.uploads import Keys, Plan
-from uptake.formats import FORMATS
+from uptake.formats.registry import FORMATS
 
 
 class NoAnswer(Exception):

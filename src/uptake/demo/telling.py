@@ -13,7 +13,7 @@ from rich.text import Text
 
 from uptake.demo.reading import Found
 from uptake.demo.sending import Tally
-from uptake.formats import FORMATS
+from uptake.formats.registry import FORMATS
 
 INDENT = 12
 """Columns up to the paths: the longest vendor's name and a space."""

@@ -1,14 +1,12 @@
-"""What a format is: the shape that every vendor's folder fills in.
+"""Formats and their operations: the shape that every vendor's folder fills in.
 
-A format is pure. `decode` turns a request into a submission, `reply` turns the receipt into the
-vendor's answer, `reject` puts a problem into the vendor's envelope; none of them does I/O, asks
-the time or knows the store.
+A format is pure: it does no I/O, reads no clock and does not know the store.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -23,16 +21,16 @@ IMAGE_LIMIT = 20 * 1024 * 1024
 """Bytes of an image (wire contract, common rules)."""
 
 IMAGES_PATH = "/images/"
-"""Where the server serves kept images; an image's name follows."""
+"""Path below which the server serves images by name."""
 
 JSON = "application/json"
 
 PARTIAL = 207
-"""Status of an answer that some items are accepted and others are not."""
+"""Status of an answer to a request of which some items are accepted and others rejected."""
 
 
 class Place(Enum):
-    """Where in a request a key is carried."""
+    """The part of a request that carries the API key."""
 
     BEARER = "bearer"
     HEADER = "header"
@@ -41,7 +39,12 @@ class Place(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """A place that a vendor documents for its key; `name` is the header's or parameter's."""
+    """A place that a vendor documents for the API key.
+
+    Attributes:
+        place: the part of the request.
+        name: the name of the header or of the query parameter.
+    """
 
     place: Place
     name: str
@@ -54,15 +57,15 @@ class WireRequest(msgspec.Struct, frozen=True):
     """A request as a format sees it.
 
     Attributes:
-        request_id: told back in `X-Request-Id`.
+        request_id: returned in `X-Request-Id`.
         received_at: microseconds since the epoch.
-        url: the address asked for, without the query.
-        public_url: the address under which the server is reached from outside, no slash at the end.
+        url: the requested address, without the query.
+        public_url: the server's address from outside, without a slash at the end.
         path: the values of the parts in braces of the operation's path.
         headers: names in lower case.
-        body: all of it, decompressed; empty while a problem is told that came before the body.
-        credential: the place in which the key stood.
-        bound_user: the user the key is bound to.
+        body: all of it, decompressed; empty when a problem occurred before the body was read.
+        credential: where the request carried its API key.
+        bound_user: the user that the API key is bound to.
     """
 
     request_id: str
@@ -78,34 +81,32 @@ class WireRequest(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class WireReply:
-    """An answer in the vendor's own form; always JSON."""
+    """An answer in the vendor's form; always JSON."""
 
     status: int
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One upload address of a vendor.
+    """A method and a path of a vendor's API.
+
+    Its route, its part of the OpenAPI document, its vectors and its section of
+    `docs/reference/endpoints.md` follow from it. A subclass is a kind of operation: it adds the
+    functions of that kind, and `http/app.py` has the handler for it.
 
     Attributes:
         name: unique among all formats, e.g. `gerosense-v2.2`.
         summary: one line for the documentation.
         path: template with the vendor's names in braces.
-        scope: what a key needs to send here.
-        credentials: the places a key may stand in, the first one present counts.
-        decode: the request's submission; never raises for any bytes whatever.
-        find_users: the users that a request is about, for one that is rejected as a whole, as far
-            as they can be read; never raises for any bytes whatever.
-        reply: the answer to a request that was decoded and judged.
-        body_limit: bytes of the body after decompression.
-        decode_item: for wires that judge each item: one of them alone, as `Rejection.raw`, with the
-            user and the `Rejection.context` it had.
-        user_from_key: the user is the one the key is bound to; an unbound key is forbidden.
-        request_type: type that describes the body, for OpenAPI; None for an image upload.
-        request_media: media type of the body.
-        answers: status to the type of the answer, for those given by `reply`.
-        headers: name to description of the request headers that mean something here.
+        scope: the scope that the API key needs.
+        credentials: the places that may carry the API key; the first one present is used.
+        answers: status to the type of the answer.
+        headers: name to description of the request headers that the operation reads.
+        user_from_key: the user is the one that the API key is bound to; 403 for an unbound key.
     """
 
     name: str
@@ -113,19 +114,40 @@ class Operation:
     path: str
     scope: str
     credentials: tuple[Credential, ...]
+    answers: Mapping[int, Any]
+    method: Method = "POST"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    user_from_key: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadOperation(Operation):
+    """An operation that stores what its request contains.
+
+    Attributes:
+        decode: returns the request's submission; must not raise, whatever the bytes are.
+        find_users: returns the users that a rejected request names, as far as they can be read;
+            must not raise, whatever the bytes are.
+        reply: returns the answer to a request that was decoded and validated.
+        decode_item: for operations that validate each item: decodes one rejected item, from
+            `Rejection.raw`, its user and its `Rejection.context`.
+        request_type: the type of a JSON body.
+        request_schema: the JSON Schema of a body that is not JSON.
+        request_media: media type of the body.
+        body_limit: bytes of the body after decompression.
+    """
+
     decode: Callable[[WireRequest], Submission]
     find_users: Callable[[WireRequest], Owners]
     reply: Callable[[Receipt, WireRequest], WireReply]
-    answers: Mapping[int, Any]
+    decode_item: Callable[[bytes, str, Mapping[str, str]], Submission] | None = None
     request_type: Any = None
+    request_schema: Mapping[str, Any] = field(default_factory=dict)
     request_media: str = JSON
     body_limit: int = JSON_LIMIT
-    decode_item: Callable[[bytes, str, Mapping[str, str]], Submission] | None = None
-    user_from_key: bool = False
-    headers: Mapping[str, str] = field(default_factory=dict)
 
     def status_of(self, accepted: int, rejected: int) -> int:
-        """The status of the answer about so many items."""
+        """The status of the answer to a request with so many accepted and rejected items."""
         if not rejected:
             return 200
         if accepted and PARTIAL in self.answers:
@@ -135,30 +157,40 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A vendor's wire.
+    """A vendor's API.
 
     Attributes:
-        name: that of its folder.
-        vendor: as the vendor writes itself.
-        prefixes: paths below which every address is this vendor's, so that one that does not
-            exist is answered in its envelope.
-        operations: its upload addresses.
-        reject: a problem in the vendor's envelope.
+        package: the package that has it, with its README and its vectors; `__name__` in its
+            `__init__.py`.
+        vendor: the vendor's name in the vendor's spelling.
+        prefixes: paths below which unknown addresses are answered in the vendor's envelope.
+        operations: what can be requested.
+        reject: returns a problem in the vendor's envelope.
         problem_type: type of that envelope, for OpenAPI.
     """
 
-    name: str
+    package: str
     vendor: str
     prefixes: tuple[str, ...]
-    operations: tuple[Operation, ...]
+    operations: Sequence[Operation]
     reject: Callable[[Problem, WireRequest], WireReply]
     problem_type: Any
+
+    @property
+    def name(self) -> str:
+        """The name of its folder."""
+        return self.package.rpartition(".")[2]
+
+    @property
+    def uploads(self) -> list[UploadOperation]:
+        """The operations that store something."""
+        return [one for one in self.operations if isinstance(one, UploadOperation)]
 
 
 BOM = b"\xef\xbb\xbf"
 
 MALFORMED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-"""What decoding raises for bytes that are not what they should be."""
+"""What decoding raises for malformed bytes."""
 
 _encoder = msgspec.json.Encoder()
 
@@ -169,15 +201,15 @@ def answer(status: int, body: object) -> WireReply:
 
 
 def without_bom(content: bytes) -> bytes:
-    """JSON text without the byte order mark that some programs put before it (RFC 8259, 8.1)."""
+    """JSON text without the byte order mark that some programs write before it (RFC 8259, 8.1)."""
     return content.removeprefix(BOM)
 
 
 def parse(body: bytes) -> Any:
-    """Any JSON value, with numbers that Python can hold.
+    """Any JSON value whose numbers Python can represent.
 
     Raises:
-        ValueError: it is not JSON, not UTF-8, or nested too deep; the message says where.
+        ValueError: the bytes are not JSON, not UTF-8, or nested too deep.
     """
     try:
         return msgspec.json.decode(body)

@@ -1,9 +1,8 @@
-"""What a format says about sending: the shape of `encode.py` in a vendor's folder.
+"""The shape of `encode.py` in a vendor's folder: how the uploader sends items to the vendor.
 
 An encoder is as pure as the rest of a format: it makes the bytes of a request and reads what an
-answer says about the items. How often, how fast and in which order things are sent is not its
-business. Statuses that mean the same on every wire (401, 403, 404, 413, 429, 5xx) are not its
-business either.
+answer says about each item. It decides neither when nor how often a request is sent. Statuses that
+mean the same for every vendor (401, 403, 404, 413, 429, 5xx) are the uploader's business.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,19 +14,18 @@ from uptake.formats.base import JSON, Credential
 
 Scalar = str | int | float | bool
 
-
 MAX_TEXT = 1000
-"""Characters of each text that is taken from an answer: it is shown, and kept in the ledger."""
+"""Characters of each text that is taken from an answer, as the text is stored in the ledger."""
 
 
 class Rejected(msgspec.Struct, frozen=True):
-    """One thing that an answer says against an item; longer texts are cut off.
+    """One fault that an answer names; longer texts are cut off.
 
     Attributes:
-        index: the item's position in the request; None when the request as a whole is meant.
-        code: stable name of the fault, "" where the vendor has none.
-        message: the vendor's words.
-        field: the member of the item that is at fault, if that is told.
+        index: the item's position in the request; None for the request as a whole.
+        code: stable name of the fault, "" if the vendor has none.
+        message: the vendor's message.
+        field: the member of the item that has the fault, if the answer names it.
     """
 
     index: int | None
@@ -46,62 +44,63 @@ class Verdict(msgspec.Struct, frozen=True):
     """What an answer says about the items of a request.
 
     Attributes:
-        rejected: what is not kept, with reasons; one item may have several.
-        stores_others: whether items that are not rejected are kept; False where one bad item makes
-            the vendor turn away the whole request.
-        told: what the vendor calls that which it kept, e.g. an upload's id.
+        rejected: faults; one item may have several.
+        stores_others: whether items without a fault are stored; False if the vendor rejects a
+            whole request for one item.
+        reference: the vendor's name for what it stored, e.g. the id of an upload.
         unnamed: some items are rejected and the answer does not say which.
-        halt: why there is no sense in sending more like this, for a person.
+        halt: why sending more of the same kind would be pointless.
     """
 
     rejected: tuple[Rejected, ...] = ()
     stores_others: bool = True
-    told: str = ""
+    reference: str = ""
     unnamed: bool = False
     halt: str = ""
 
 
 class Unclear(Exception):
-    """An answer that this operation does not give: cut off, or another's."""
+    """The answer is truncated, or is not one of this endpoint."""
 
 
 Read = Callable[[int, bytes, int], Verdict]
-"""Reads the answer to a request of so many items: status, body, items.
+"""Reads an answer, from its status, its body and the number of items in the request.
 
 Raises `Unclear`.
 """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Wire:
-    """What all encoders say.
+    """What all encoders have.
 
     Attributes:
-        name: as in `--as`: that of the operation.
+        name: the name of the operation, as in `--as`.
         path: template with the vendor's names in braces.
-        credential: where the key goes.
-        read: what an answer means.
+        credential: where the API key goes.
+        read: reads an answer.
+        is_default: whether items of this kind are sent to it when `--as` is not given.
     """
 
     name: str
     path: str
     credential: Credential
     read: Read
+    is_default: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SamplesWire(Wire):
-    """A wire that takes samples of one user and one metric, a list at a time.
+    """A wire that takes a list of samples of one user and one metric.
 
     Attributes:
-        least, most: samples of a request; `most` is at least `2 * least - 1`, so that every number
-            from `least` on can be split.
-        row: the members of a sample, each with the column it is made from: `device_name`,
-            `device_version`, `start_date`, `end_date`, `unit` and `value`. Where a column is null,
-            the member is left out.
-        opening: what stands before the first sample, of a user and a metric.
-        closing: what stands after the last one; between samples stands a comma.
-        user_from_key: the wire has no place for the user; it is the one the key is bound to.
+        least, most: samples in a request; `most` is at least `2 * least - 1`, so that every number
+            of samples from `least` on can be split.
+        row: the members of a sample, each with its column: `device_name`, `device_version`,
+            `start_date`, `end_date`, `unit` or `value`. Members without a value are left out.
+        opening: the bytes before the first sample, from a user and a metric.
+        closing: the bytes after the last sample; samples are separated by commas.
+        user_from_key: requests do not name the user; it is the one that the API key is bound to.
     """
 
     least: int
@@ -113,32 +112,35 @@ class SamplesWire(Wire):
     media: str = JSON
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProfilesWire(Wire):
-    """A wire that takes attributes of several users, each with the same names.
+    """A wire that takes attributes of several users, all with the same names.
 
     Attributes:
-        most_rows: users of a request.
-        most_names: attributes of a request, the user's id not counted.
-        fault: what keeps an attribute of this name and value from being sent, or None.
-        body: names, and for each user the id and the values in the order of the names.
+        most_rows: users in a request.
+        most_names: attributes in a request, without the user id.
+        fault: why an attribute with this name and value cannot be sent, or None.
+        body: the body, from the names and, for each user, the id and the values in the order of
+            the names.
+        row_message: a message without the position of its row in the request.
     """
 
     most_rows: int
     most_names: int
     fault: Callable[[str, Scalar], str | None]
     body: Callable[[Sequence[str], Sequence[tuple[str, Sequence[Scalar]]]], bytes]
+    row_message: Callable[[str], str]
     media: str = JSON
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentsWire(Wire):
-    """A wire that takes one JSON object of a type, about a user.
+    """A wire that takes one JSON object of a document type and one user.
 
     Attributes:
-        type_in_path: the name in `path` that the document type fills.
-        headers: what else a request carries, made from a key that names its content.
-        body: user, and the object as JSON text.
+        type_in_path: the name in `path` that the document type replaces.
+        headers: further headers, from a key that identifies the document.
+        body: the body, from the user and the object as JSON text.
     """
 
     type_in_path: str
@@ -147,15 +149,15 @@ class DocumentsWire(Wire):
     media: str = JSON
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ImagesWire(Wire):
-    """A wire that takes one image of a user.
+    """A wire that takes one image of one user.
 
     Attributes:
-        user_in_path: the name in `path` that the user fills.
-        user_fault: why a user of this id cannot be sent, or None.
-        most_bytes: of an image.
-        form: media type and body, made from a file's name and its content.
+        user_in_path: the name in `path` that the user replaces.
+        user_fault: why an image of this user cannot be sent, or None.
+        most_bytes: the largest image.
+        form: media type and body, from the file's name and content.
     """
 
     user_in_path: str

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
-from uptake.formats.base import Operation, WireRequest, parse
+from uptake.formats.base import UploadOperation, WireRequest, parse
 from uptake.model.submission import Fault, Owners, Rejection, Submission
 
 PATH, HEADER, BOUND_USER = "path ", "header ", "bound user"
@@ -21,7 +21,7 @@ def context_of(request: WireRequest) -> dict[str, str]:
     return path | kept | bound
 
 
-def redecode(operation: Operation, rejected: Rejection, request: WireRequest) -> Submission:
+def redecode(operation: UploadOperation, rejected: Rejection, request: WireRequest) -> Submission:
     """The submission of a rejected request, or of a rejected item where the wire judges each.
 
     Args:
@@ -45,7 +45,7 @@ def redecode(operation: Operation, rejected: Rejection, request: WireRequest) ->
     )
 
 
-def _bound_user(operation: Operation, rejected: Rejection) -> str | None:
+def _bound_user(operation: UploadOperation, rejected: Rejection) -> str | None:
     """The user that the API key of the rejected request was bound to."""
     if BOUND_USER in rejected.context:
         return rejected.context[BOUND_USER]
@@ -64,7 +64,9 @@ def object_fault(data: bytes) -> Fault | None:
     return None
 
 
-def users_of_rejection(operation: Operation, body: bytes, context: Mapping[str, str]) -> Owners:
+def users_of_rejection(
+    operation: UploadOperation, body: bytes, context: Mapping[str, str]
+) -> Owners:
     """The users of a rejected request, from its body and its `context_of`."""
     path = _named(PATH, context)
     return operation.find_users(WireRequest("", 0, "", "", path=path, body=body))

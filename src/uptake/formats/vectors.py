@@ -123,8 +123,8 @@ class Vector(Struct, frozen=True, forbid_unknown_fields=True):
     description: str
     operation: str = msgspec.field(name="endpoint")
     request: Wire
-    submission: dict[str, Any]
     reply: Reply
+    submission: dict[str, Any] = {}
     key: KeyOf = KeyOf()
     types: dict[str, Any] = {}
     example: bool = False
@@ -153,8 +153,8 @@ def _read(file: Traversable) -> Vector:
 
 
 def vectors_of(form: Format) -> list[Vector]:
-    """The cases that come with a format of this package."""
-    return load(importlib.resources.files("uptake.formats") / form.name / "vectors")
+    """The cases that come with a format."""
+    return load(importlib.resources.files(form.package) / "vectors")
 
 
 def operation_of(form: Format, vector: Vector) -> Operation:

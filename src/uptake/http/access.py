@@ -9,6 +9,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote
 
+from uptake.formats import registry
 from uptake.formats.base import Credential, Operation, Place
 from uptake.model import clock, ids
 from uptake.model.problems import Kinds, Problem
@@ -22,15 +23,7 @@ if TYPE_CHECKING:
 
     from uptake.http.executors import BoundedExecutor
 
-SCOPES = (
-    "user-data:write",
-    "profiles:write",
-    "images:write",
-    "samples:write",
-    "data:read",
-    "data:erase",
-    "admin",
-)
+SCOPES = (*registry.SCOPES, "data:read", "data:erase", "admin")
 
 TRUST_SECONDS = 1.0
 """How long a key is used without asking the store again whether it was revoked."""

@@ -15,8 +15,8 @@ from litestar.routes import HTTPRoute
 from litestar.types import ASGIApp, Guard
 
 from uptake import __version__, settings, wiring
-from uptake.formats import FORMATS
-from uptake.formats.base import Format, Operation, WireRequest
+from uptake.formats.base import Format, UploadOperation, WireRequest
+from uptake.formats.registry import FORMATS
 from uptake.http import lifeline, log, problems, telemetry
 from uptake.http.access import PUBLIC, About, Access, Permission, require_declared
 from uptake.http.address import reached_at
@@ -108,7 +108,7 @@ def build(
     uploads = [
         _upload(form, operation, ingest, services.public_url)
         for form in FORMATS
-        for operation in form.operations
+        for operation in form.uploads
     ]
     handler = problems.Handler(services.public_url)
     app = Litestar(
@@ -157,7 +157,7 @@ class _Unguarded(HTTPRouteHandler):
 
 
 def _upload(
-    form: Format, operation: Operation, ingest: Ingest, configured_url: str
+    form: Format, operation: UploadOperation, ingest: Ingest, configured_url: str
 ) -> HTTPRouteHandler:
     # The vendors' names for parts of a path are not all Python's.
     names = {name: name.replace("-", "_") for name in _names(operation.path)}
@@ -169,7 +169,7 @@ def _upload(
 
     @_Unguarded(
         path,
-        http_method=HttpMethod.POST,
+        http_method=HttpMethod(operation.method),
         name=operation.name,
         include_in_schema=False,
         status_code=200,

@@ -9,7 +9,7 @@ from litestar.connection import Request
 from msgspec.structs import replace
 from prometheus_client import Counter
 
-from uptake.formats.base import Format, Operation, WireReply, WireRequest, without_bom
+from uptake.formats.base import JSON, Format, UploadOperation, WireReply, WireRequest, without_bom
 from uptake.http import limits
 from uptake.http.access import Access, find_credential
 from uptake.http.address import peer_of
@@ -71,7 +71,7 @@ class Ingest:
     async def take(
         self,
         form: Format,
-        operation: Operation,
+        operation: UploadOperation,
         request: AnyRequest,
         wire: WireRequest,
         query: bytes,
@@ -104,7 +104,7 @@ class Ingest:
             return Answer(form.reject(problem, wire), problem)
 
     async def _admit(
-        self, operation: Operation, wire: WireRequest, query: bytes, sender: Sender
+        self, operation: UploadOperation, wire: WireRequest, query: bytes, sender: Sender
     ) -> tuple[Key, WireRequest]:
         credential, secret = find_credential(operation, wire.headers, query)
         sender.key = await self.access.find(secret)
@@ -114,12 +114,12 @@ class Ingest:
         return key, replace(wire, credential=credential, bound_user=key.user)
 
     async def _read(
-        self, operation: Operation, request: AnyRequest, wire: WireRequest, room: Room
+        self, operation: UploadOperation, request: AnyRequest, wire: WireRequest, room: Room
     ) -> Body:
         body = await limits.read_body(
             request.receive, wire.headers, operation.body_limit, room=room
         )
-        if operation.request_type is None:
+        if operation.request_media != JSON:
             return body
         return Body(without_bom(body.content), body.fault)
 
@@ -131,7 +131,7 @@ class Ingest:
             raise Problem(Kinds.UNAVAILABLE, "Storage takes too long") from None
 
 
-def _count(operation: Operation, result: Receipt) -> None:
+def _count(operation: UploadOperation, result: Receipt) -> None:
     kept = sum(item.count if isinstance(item, StoredSamples) else 1 for item in result.kept)
     if kept:
         _items(operation.name, "accepted").inc(kept)

@@ -10,7 +10,7 @@ from typing import TypeVar
 from litestar.types import Receive
 from msgspec.structs import replace
 
-from uptake.formats.base import Operation, WireRequest
+from uptake.formats.base import JSON, UploadOperation, WireRequest
 from uptake.formats.redecode import context_of
 from uptake.http.access import permit_users
 from uptake.http.executors import Executors, unless_gone
@@ -44,7 +44,7 @@ class Upload:
         receive: of the request; what is judged in a thread is dropped when its client goes away.
     """
 
-    operation: Operation
+    operation: UploadOperation
     wire: WireRequest
     bodies: list[Body]
     key: Key
@@ -74,7 +74,7 @@ class Judging:
             Problem: it is rejected as a whole.
             ClientGone: there is nobody left to answer.
         """
-        if upload.operation.request_type is None:
+        if upload.operation.request_media != JSON:
             return await self._judge_images(upload)
         small = len(upload.bodies[0].content) <= INLINE
         if small:
@@ -161,7 +161,7 @@ class Judging:
 def _decode(upload: Upload) -> Submission:
     content, fault = upload.bodies.pop()
     if fault:
-        code = "unreadable" if upload.operation.request_type is None else "json_invalid"
+        code = "unreadable" if upload.operation.request_media != JSON else "json_invalid"
         submission = rejected([Fault(code, fault)], content)
     else:
         submission = upload.operation.decode(replace(upload.wire, body=content))

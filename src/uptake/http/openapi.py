@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from uptake.formats import FORMATS
-from uptake.formats.base import Format, Operation, Place
+from uptake.formats.base import JSON, Format, Operation, Place, UploadOperation
+from uptake.formats.registry import FORMATS
 from uptake.formats.vectors import Vector, expanded, illustrated, vectors_of
 from uptake.http.problems import DUPLICATES_HEADER
 from uptake.model.problems import Kinds
@@ -16,17 +16,6 @@ from uptake.reading.segments.schema import schemas as filter_schemas
 
 REF = "#/components/schemas/{name}"
 
-_FILE_FORM = {
-    "type": "object",
-    "properties": {
-        "file": {
-            "type": "string",
-            "contentMediaType": "application/octet-stream",
-            "description": "A PNG, JPEG, GIF or WebP image",
-        }
-    },
-    "required": ["file"],
-}
 _DUPLICATES = {
     "description": "How many items changed nothing, because they were stored already",
     "required": True,
@@ -57,7 +46,8 @@ def document(api: dict[str, Any], server_url: str = "") -> dict[str, Any]:
     schemes = components.setdefault("securitySchemes", {})
     for form in FORMATS:
         for operation in form.operations:
-            api["paths"][operation.path] = {"post": _operation(form, operation, schemas, schemes)}
+            path = api["paths"].setdefault(operation.path, {})
+            path[operation.method.lower()] = _operation(form, operation, schemas, schemes)
     schemas |= filter_schemas(REF)
     schemas["SegmentView"]["properties"]["filter"] = {"$ref": REF.format(name=ROOT)}
     # JSON as it is, or null: two choices that are not apart, as `oneOf` wants them to be.
@@ -96,31 +86,35 @@ def _operation(
     responses.setdefault("404", _response(operation, form.problem_type, schemas, "No such address"))
     for response in responses.values():
         response["headers"] = {DUPLICATES_HEADER: _DUPLICATES}
-    return {
+    described: dict[str, Any] = {
         "operationId": operation.name,
         "tags": [form.vendor],
         "summary": operation.summary,
         "description": f"Scope `{operation.scope}`.",
         "parameters": _parameters(operation),
         "security": _security(operation, schemes),
-        "requestBody": {
+    }
+    if isinstance(operation, UploadOperation):
+        described["requestBody"] = {
             "required": True,
             "content": {
-                operation.request_media: _body(operation, schemas)
-                | {"examples": _requests(operation, shown)}
+                operation.request_media: {
+                    "schema": _body(operation, schemas),
+                    "examples": _requests(operation, shown),
+                }
             },
-        },
-        "responses": responses,
-    }
+        }
+    return {**described, "responses": responses}
 
 
-def _requests(operation: Operation, shown: list[Vector]) -> dict[str, Any]:
-    """The bodies of cases that are of the operation's media type, by name."""
+def _requests(operation: UploadOperation, shown: list[Vector]) -> dict[str, Any]:
+    """The bodies of vectors that have the operation's media type, by name."""
+    is_json = operation.request_media == JSON
     found = {}
     for vector in shown:
-        if vector.request.body is not UNSET and operation.request_type is not None:
+        if vector.request.body is not UNSET and is_json:
             found[vector.name] = _example(vector, expanded(vector.request.body))
-        elif vector.request.multipart and operation.request_type is None:
+        elif vector.request.multipart and not is_json:
             parts = {part.name: f"(bytes of {part.filename})" for part in vector.request.multipart}
             found[vector.name] = _example(vector, parts)
     return found
@@ -157,10 +151,10 @@ def _security(operation: Operation, schemes: dict[str, Any]) -> list[dict[str, l
     return [{name: []} for name in names]
 
 
-def _body(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
+def _body(operation: UploadOperation, schemas: dict[str, Any]) -> dict[str, Any]:
     if operation.request_type is None:
-        return {"schema": _FILE_FORM}
-    return {"schema": _schema(operation, operation.request_type, schemas)}
+        return dict(operation.request_schema)
+    return _schema(operation, operation.request_type, schemas)
 
 
 def _response(

@@ -10,8 +10,8 @@ from litestar.response.base import ASGIResponse
 from litestar.types import HTTPResponseStartEvent, Receive, Scope, Send
 
 from uptake.blobs import BlobsUnavailable
-from uptake.formats import FORMATS
 from uptake.formats.base import JSON, Format, WireRequest
+from uptake.formats.registry import FORMATS
 from uptake.http.address import public_url
 from uptake.http.ingest import Answer, AnyRequest
 from uptake.http.limits import ClientGone

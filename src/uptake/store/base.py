@@ -32,7 +32,7 @@ DEFAULT_PROJECT = "default"
 """The project that always exists."""
 
 FIRST_IMAGE_ID = 1_000_001
-"""Images of a project are numbered from here; the vendor's own numbers have seven digits."""
+"""Number of the first image of a project. Stored numbers depend on it, so it cannot change."""
 
 
 ALL_REJECTIONS = RejectionFilter()

@@ -9,7 +9,7 @@ from uuid import UUID
 import httpx2
 import msgspec
 
-from uptake.formats.base import Credential, Format, Operation, Place, WireRequest
+from uptake.formats.base import Credential, Format, Operation, Place, UploadOperation, WireRequest
 from uptake.formats.vectors import PLACEHOLDER, Vector, expanded, operation_of
 from uptake.model.items import Attributes, Document, Image, Item, SampleBatch
 from uptake.model.submission import Fault, Rejection, Submission
@@ -24,13 +24,16 @@ class Mismatch(AssertionError):
 
 
 def check_decode(form: Format, vector: Vector) -> None:
-    """Decode a case's request, and compare.
+    """Decode the request of a case of an upload, and compare.
 
     Raises:
         Mismatch: the submission is another one, or a rejected item is not kept as it was sent.
     """
+    operation = operation_of(form, vector)
+    if not isinstance(operation, UploadOperation):
+        return
     request = wire_request(form, vector)
-    submission = operation_of(form, vector).decode(request)
+    submission = operation.decode(request)
     found = differences(expanded(vector.submission), canonical(submission))
     found += [
         f"refusal {rejection.index}: its raw bytes are no part of the body"
@@ -59,7 +62,8 @@ def check_http(form: Format, vector: Vector, client: httpx2.Client, secret: str)
             headers[credential.name] = secret
         case Place.QUERY:
             query[credential.name] = secret
-    response = client.post(
+    response = client.request(
+        operation.method,
         path_of(operation, vector),
         params=query,
         headers=headers,

@@ -287,7 +287,7 @@ def _outcome(verdict: Verdict, place: int) -> Outcome:
         return Outcome(False, tuple(map(_reason, mine)))
     if verdict.rejected and not verdict.stores_others:
         return Outcome(False, (Reason(ANOTHER),))
-    return Outcome(None if verdict.unnamed else True, told=verdict.told)
+    return Outcome(None if verdict.unnamed else True, told=verdict.reference)
 
 
 def _reason(fault: Rejected) -> Reason:

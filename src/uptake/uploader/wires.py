@@ -5,7 +5,6 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import TypeVar
 
-from uptake.formats import FORMATS
 from uptake.formats.encoder import (
     AnyWire,
     DocumentsWire,
@@ -13,16 +12,9 @@ from uptake.formats.encoder import (
     ProfilesWire,
     SamplesWire,
 )
+from uptake.formats.registry import FORMATS
 
 Kind = TypeVar("Kind", SamplesWire, ProfilesWire, DocumentsWire, ImagesWire)
-
-DEFAULTS = {
-    SamplesWire: "gerosense-v2.2",
-    ProfilesWire: "ptengine",
-    DocumentsWire: "thymia",
-    ImagesWire: "questionpro",
-}
-"""Which of a kind is meant where none is named."""
 
 
 class UnknownWire(ValueError):
@@ -32,7 +24,7 @@ class UnknownWire(ValueError):
 @cache
 def all_wires() -> tuple[AnyWire, ...]:
     """Those of all formats that have an encoder."""
-    modules = [f"uptake.formats.{form.name}.encode" for form in FORMATS]
+    modules = [f"{form.package}.encode" for form in FORMATS]
     return tuple(
         wire for module in modules if find_spec(module) for wire in import_module(module).WIRES
     )
@@ -44,12 +36,12 @@ def names_of(kind: type[Kind]) -> list[str]:
 
 
 def wire_of(kind: type[Kind], name: str | None = None) -> Kind:
-    """The wire of a kind with a name, or the one that is meant without.
+    """The wire of a kind with a name, or the default of its kind.
 
     Raises:
         UnknownWire: there is none.
     """
     for wire in all_wires():
-        if isinstance(wire, kind) and wire.name == (name or DEFAULTS[kind]):
+        if isinstance(wire, kind) and (wire.name == name if name else wire.is_default):
             return wire
     raise UnknownWire(f"{name!r} is none of {', '.join(names_of(kind))}")

@@ -1,14 +1,14 @@
 """Stepwise: walks of members of a fitness club, as its bands report them."""
 
-from uptake.formats.base import Credential, Operation, Format, Place
+from uptake.formats.base import Credential, UploadOperation, Format, Place
 from uptake.formats.stepwise import decode, reply, wire
 
 FORMAT = Format(
-    name="stepwise",
+    package=__name__,
     vendor="Stepwise",
     prefixes=("/stepwise",),
     operations=(
-        Operation(
+        UploadOperation(
             name="stepwise",
             summary="Upload walks of a member",
             path="/stepwise/v3/walks",

@@ -1,16 +1,16 @@
 """Gerosense: batches of wearable samples, server to server (v2.2) and per user (v1.1)."""
 
-from uptake.formats.base import BEARER, Format, Operation
+from uptake.formats.base import BEARER, Format, UploadOperation
 from uptake.formats.gerosense import decode, owners, reply, validate, wire
 
 _ANSWERS = {200: wire.Outcome, 207: wire.Outcome, 400: wire.Outcome}
 
 FORMAT = Format(
-    name="gerosense",
+    package=__name__,
     vendor="Gerosense",
     prefixes=("/api",),
     operations=(
-        Operation(
+        UploadOperation(
             name="gerosense-v1.1",
             summary="Upload samples of the user that the key is bound to",
             path="/api/v1.1/samples",
@@ -24,7 +24,7 @@ FORMAT = Format(
             answers=_ANSWERS,
             user_from_key=True,
         ),
-        Operation(
+        UploadOperation(
             name="gerosense-v2.2",
             summary="Upload samples of a user",
             path="/api/v2.2/samples",

@@ -86,5 +86,6 @@ WIRES = (
         row=_ROW,
         opening=_opening_v2_2,
         closing=b"]}",
+        is_default=True,
     ),
 )

@@ -1,14 +1,14 @@
 """Ptengine: profile attributes of many users at once."""
 
-from uptake.formats.base import BEARER, Format, Operation
+from uptake.formats.base import BEARER, Format, UploadOperation
 from uptake.formats.ptengine import decode, owners, reply, wire
 
 FORMAT = Format(
-    name="ptengine",
+    package=__name__,
     vendor="Ptengine",
     prefixes=("/v1/user",),
     operations=(
-        Operation(
+        UploadOperation(
             name="ptengine",
             summary="Set attributes of up to 100 users",
             path="/v1/user/profiles",

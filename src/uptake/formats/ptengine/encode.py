@@ -18,7 +18,7 @@ from uptake.formats.ptengine.wire import (
 
 _json = msgspec.json.Encoder()
 _answer = msgspec.json.Decoder(Answer)
-_ROW_AT_FAULT = re.compile(r"values\[([0-9]+)\]")
+_ROW_AT_FAULT = re.compile(r"^values\[([0-9]+)\]")
 
 
 def fault(name: str, value: Scalar) -> str | None:
@@ -59,6 +59,11 @@ def read(status: int, body: bytes, count: int) -> Verdict:
     return Verdict((Rejected(index, "", message),), stores_others=False)
 
 
+def row_message(message: str) -> str:
+    """A message that names a place in its row instead of one in the request."""
+    return _ROW_AT_FAULT.sub("values", message, count=1)
+
+
 WIRES = (
     ProfilesWire(
         name="ptengine",
@@ -69,5 +74,7 @@ WIRES = (
         most_names=MAX_FIELDS - 1,
         fault=fault,
         body=body,
+        row_message=row_message,
+        is_default=True,
     ),
 )

@@ -1,14 +1,14 @@
 """QuestionPro: images of users."""
 
-from uptake.formats.base import IMAGE_LIMIT, Format, Operation
+from uptake.formats.base import IMAGE_LIMIT, Format, UploadOperation
 from uptake.formats.questionpro import decode, reply, wire
 
 FORMAT = Format(
-    name="questionpro",
+    package=__name__,
     vendor="QuestionPro",
     prefixes=("/a",),
     operations=(
-        Operation(
+        UploadOperation(
             name="questionpro",
             summary="Upload an image for a user",
             path="/a/api/v2/users/{user-id}/images",
@@ -18,6 +18,7 @@ FORMAT = Format(
             find_users=decode.find,
             reply=reply.reply,
             request_media="multipart/form-data",
+            request_schema=wire.FORM_SCHEMA,
             body_limit=IMAGE_LIMIT + wire.MULTIPART_OVERHEAD,
             answers={200: wire.Uploaded, 400: wire.Failed},
         ),

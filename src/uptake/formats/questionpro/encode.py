@@ -45,7 +45,7 @@ def read(status: int, body: bytes, count: int) -> Verdict:  # noqa: ARG001 - one
     """
     try:
         if status == 200:
-            return Verdict(told=_uploaded.decode(body).response.imageURL)
+            return Verdict(reference=_uploaded.decode(body).response.imageURL)
         failed = _failed.decode(body).response.error
     except MALFORMED as error:
         if status >= 400:
@@ -64,5 +64,6 @@ WIRES = (
         user_fault=user_fault,
         most_bytes=IMAGE_LIMIT,
         form=form,
+        is_default=True,
     ),
 )

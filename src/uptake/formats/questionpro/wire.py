@@ -14,6 +14,18 @@ HEADER_KEY = Credential(Place.HEADER, "api-key")
 MULTIPART_OVERHEAD = 64 * 1024
 """Bytes granted to boundaries, part headers and other parts around an image of the largest size."""
 
+FORM_SCHEMA = {
+    "type": "object",
+    "properties": {
+        "file": {
+            "type": "string",
+            "contentMediaType": "application/octet-stream",
+            "description": "A PNG, JPEG, GIF or WebP image",
+        }
+    },
+    "required": ["file"],
+}
+
 DOCS = "www.questionpro.com/api/error-codes.html"
 
 

@@ -1,14 +1,14 @@
 """thymia: typed JSON documents about a user."""
 
-from uptake.formats.base import Credential, Format, Operation, Place
+from uptake.formats.base import Credential, Format, Place, UploadOperation
 from uptake.formats.thymia import decode, owners, reply, wire
 
 FORMAT = Format(
-    name="thymia",
+    package=__name__,
     vendor="thymia",
     prefixes=("/v1",),
     operations=(
-        Operation(
+        UploadOperation(
             name="thymia",
             summary="Upload a JSON document of a registered type about one user",
             path="/v1/user-data/{upload_type}",

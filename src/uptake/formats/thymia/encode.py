@@ -33,7 +33,7 @@ def read(status: int, body: bytes, count: int) -> Verdict:  # noqa: ARG001 - one
     """
     try:
         if status == 200:
-            return Verdict(told=_uploaded.decode(body).uploadId)
+            return Verdict(reference=_uploaded.decode(body).uploadId)
         entries = _invalid.decode(body).detail
     except MALFORMED as error:
         if status != 200:
@@ -58,5 +58,6 @@ WIRES = (
         type_in_path="upload_type",
         headers=headers,
         body=body,
+        is_default=True,
     ),
 )

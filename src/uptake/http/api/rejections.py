@@ -6,8 +6,8 @@ from litestar import get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import Parameter, QueryParameter
 
-from uptake.formats import OPERATIONS
 from uptake.formats.base import JSON_LIMIT, WireRequest
+from uptake.formats.registry import UPLOADS
 from uptake.http.access import About, Permission, permit_users, user_in_query
 from uptake.http.address import public_url
 from uptake.http.api import bodies
@@ -141,7 +141,7 @@ def rejection_routes(services: Services, executors: Executors) -> list[HTTPRoute
 
 
 def _status_of(operation: str, accepted: int, rejected: int) -> int:
-    known = OPERATIONS.get(operation)
+    known = UPLOADS.get(operation)
     return 200 if known is None else known.status_of(accepted, rejected)
 
 

@@ -1,6 +1,5 @@
 """Requests with attributes of several users, each with the same names."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -9,8 +8,6 @@ from uptake.uploader.items.pieces import Desk, Piece, settle
 from uptake.uploader.ledger.rejections import Reason, reasons_of
 from uptake.uploader.sending.connection import Request
 from uptake.uploader.sending.job import Halt
-
-_INDEX = re.compile(r"^values\[[0-9]+\]")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,13 +77,20 @@ class MatrixJob:
             if fault.index is None and len(self.lines) > 1:
                 return self.parts()
             faults.setdefault(fault.index or 0, []).append(fault)
-        bad = [(self.lines[i].piece, _told(reasons)) for i, reasons in faults.items()]
+        bad = [(self.lines[i].piece, self._reasons(rejected)) for i, rejected in faults.items()]
         others = [line for i, line in enumerate(self.lines) if i not in faults]
         if verdict.stores_others:
             settle(self.desk, [line.piece for line in others], bad)
             return []
         settle(self.desk, [], bad)
         return [self._with(others)] if others else []
+
+    def _reasons(self, faults: Sequence[Rejected]) -> list[Reason]:
+        """Reasons that name a place in the row, not in the request."""
+        return [
+            Reason(self.wire.row_message(reason.message), reason.code, reason.field)
+            for reason in reasons_of(faults)
+        ]
 
     def _with(self, lines: Sequence[Line]) -> "MatrixJob":
         return MatrixJob(self.desk, self.wire, self.names, lines, self.family, noted=True)
@@ -99,11 +103,3 @@ class MatrixJob:
     def reject(self, reason: str) -> None:
         """Note that all rows are rejected."""
         settle(self.desk, [], [(line.piece, [Reason(reason)]) for line in self.lines])
-
-
-def _told(faults: Sequence[Rejected]) -> list[Reason]:
-    """Reasons that name a place in the row, and not in a request that nobody will see."""
-    return [
-        Reason(_INDEX.sub("values", reason.message), reason.code, reason.field)
-        for reason in reasons_of(faults)
-    ]

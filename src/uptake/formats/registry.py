@@ -1,0 +1,84 @@
+"""The formats that the server serves; a vendor in this package is one folder and one line here.
+
+A package outside of this one adds a format with an entry point of the group `uptake.formats`.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from importlib.metadata import entry_points
+
+from uptake.formats import gerosense, ptengine, questionpro, thymia
+from uptake.formats.base import Format, UploadOperation
+
+GROUP = "uptake.formats"
+
+RESERVED = ("/uptake", "/images", "/metrics", "/openapi.json", "/schema")
+"""Paths of the server itself."""
+
+
+class UnusableFormat(Exception):
+    """An installed format cannot be served; the message says which one, and why."""
+
+
+def _installed() -> Iterator[Format]:
+    """The formats of other packages, in order of their names."""
+    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
+        try:
+            form = point.load()
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}"
+            raise UnusableFormat(
+                f"format {point.name!r}: {point.value} cannot be loaded: {reason}"
+            ) from error
+        if not isinstance(form, Format):
+            raise UnusableFormat(f"format {point.name!r}: {point.value} is not a Format")
+        yield form
+
+
+def check(formats: Sequence[Format]) -> Sequence[Format]:
+    """Check that formats can be served side by side.
+
+    Raises:
+        UnusableFormat: two of them have a name, a prefix or an address in common, or an address is
+            not below a prefix of its format.
+    """
+    used: Counter[str] = Counter()
+    for form in formats:
+        # Names of parameters do not tell paths apart.
+        addresses = [f"{one.method} {re.sub('{[^}]*}', '{}', one.path)}" for one in form.operations]
+        names = [f"operation {one.name!r}" for one in form.operations]
+        prefixes = [f"prefix {prefix!r}" for prefix in form.prefixes]
+        used.update([f"format {form.name!r}", *names, *prefixes, *addresses])
+        for prefix in form.prefixes:
+            if any(prefix == path or prefix.startswith(path + "/") for path in RESERVED):
+                raise UnusableFormat(f"format {form.name!r}: {prefix} is a path of the server")
+        for one in form.operations:
+            if not any(one.path.startswith(prefix + "/") for prefix in form.prefixes):
+                raise UnusableFormat(
+                    f"format {form.name!r}: {one.path} is not below a prefix of the format"
+                )
+    for taken, count in used.items():
+        if count > 1:
+            raise UnusableFormat(f"{count} formats have the {taken}; uninstall one of them")
+    return formats
+
+
+FORMATS: tuple[Format, ...] = (
+    thymia.FORMAT,
+    ptengine.FORMAT,
+    questionpro.FORMAT,
+    gerosense.FORMAT,
+    *_installed(),
+)
+check(FORMATS)
+
+UPLOADS: dict[str, UploadOperation] = {
+    operation.name: operation for form in FORMATS for operation in form.uploads
+}
+"""Every upload by its name."""
+
+SCOPES: tuple[str, ...] = tuple(
+    dict.fromkeys(operation.scope for form in FORMATS for operation in form.operations)
+)
+"""The scopes of all operations, each once."""
