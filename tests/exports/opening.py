@@ -14,13 +14,13 @@ import pyarrow.parquet as pq
 from uptake.blobs import Blobs
 from uptake.exports import Compression, Form, Kind, Question
 from uptake.exports.exporting import opened
-from uptake.store.base import DEFAULT_PROJECT, Items
+from uptake.store.base import DEFAULT_PROJECT, Store
 
 Rows = list[dict[str, Any]]
 
 
 def export(
-    store: Items,
+    store: Store,
     blobs: Blobs,
     kind: Kind,
     form: Form = "ndjson",
@@ -33,7 +33,7 @@ def export(
         return b"".join(running.parts), running.cursor or ""
 
 
-def rows(store: Items, blobs: Blobs, kind: Kind, **asked: Any) -> Rows:
+def rows(store: Store, blobs: Blobs, kind: Kind, **asked: Any) -> Rows:
     """What an export tells, by way of NDJSON."""
     return parsed(export(store, blobs, kind, **asked)[0])
 

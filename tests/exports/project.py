@@ -7,7 +7,7 @@ from uptake.blobs import Blobs, open_blobs
 from uptake.model.items import Attributes, Metric
 from uptake.model.submission import Fault
 from uptake.samples import columns
-from uptake.store.base import DEFAULT_PROJECT, Items
+from uptake.store.base import DEFAULT_PROJECT, Store
 from uptake.store.records import (
     BatchRecord,
     DocumentRecord,
@@ -46,7 +46,7 @@ def batch(user_id: str, samples: list[Told], metric: Metric = "steps") -> BatchR
 
 
 def commit(
-    store: Items,
+    store: Store,
     *records: Record,
     at: int = NOON,
     project: str = DEFAULT_PROJECT,
@@ -84,7 +84,7 @@ SAMPLES = [
 """In order: every unit, with and without versions and ends, told in several ways."""
 
 
-def fill(store: Items, blobs: Blobs) -> None:
+def fill(store: Store, blobs: Blobs) -> None:
     """Something of every kind for several users; another project has more, which is nobody's."""
     commit(store, batch("anna", SAMPLES), batch("anna", [told("2025-01-01T00:00:00Z", 60)], "bpm"))
     commit(store, batch("bert", SAMPLES[1:2]), at=NOON + SECOND)

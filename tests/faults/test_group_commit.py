@@ -42,7 +42,7 @@ class GatedStore:
         self.failing: Exception | None = None
 
     def commit(self, entries: Sequence[Entry]) -> list[tuple[Written, ...]]:
-        """See `Items.commit`."""
+        """See `Commits.commit`."""
         self.entered.set()
         assert self.gate.wait(SECONDS)
         self.groups.append(list(entries))

@@ -13,7 +13,7 @@ from uptake.cli.terminal import note, say
 from uptake.http.access import SCOPES
 from uptake.model import clock, ids
 from uptake.model.items import user_id_fault
-from uptake.store.base import DEFAULT_PROJECT, Store
+from uptake.store.base import DEFAULT_PROJECT, Keys
 from uptake.store.definitions import Key, Rate
 from uptake.time_units import MICROSECONDS_PER_SECOND
 
@@ -69,7 +69,7 @@ def create(  # noqa: PLR0913, PLR0917 - one parameter an option
 
 
 def issue(  # noqa: PLR0913 - one argument a property
-    store: Store,
+    store: Keys,
     project: str,
     scopes: Sequence[str],
     *,

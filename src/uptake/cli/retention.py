@@ -9,7 +9,7 @@ from uptake.cli.printing import Json, print_json, print_table
 from uptake.cli.store import DATA_DIR, Database, DataDir, opened, require_project
 from uptake.intake.retain import Due, due, faults_of
 from uptake.model import clock
-from uptake.store.base import DEFAULT_PROJECT, Store
+from uptake.store.base import DEFAULT_PROJECT, Retention
 from uptake.store.definitions import RetentionKind, RetentionRule
 
 KINDS: tuple[RetentionKind, ...] = get_args(RetentionKind)
@@ -86,7 +86,7 @@ def _kind(name: str) -> RetentionKind:
     raise typer.BadParameter(f"{name!r} is none of {', '.join(KINDS)}")
 
 
-def _others(store: Store, project: str, rule: RetentionRule) -> list[RetentionRule]:
+def _others(store: Retention, project: str, rule: RetentionRule) -> list[RetentionRule]:
     about = (rule.kind, rule.type)
     return [other for other in store.retention(project) if (other.kind, other.type) != about]
 

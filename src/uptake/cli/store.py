@@ -12,7 +12,7 @@ from uptake import wiring
 from uptake.cli.printing import Failed
 from uptake.samples import times
 from uptake.settings import Settings
-from uptake.store.base import Store
+from uptake.store.base import Projects, Store
 from uptake.wiring import Services
 
 DataDir = Annotated[
@@ -79,7 +79,7 @@ def opened_services(data_dir: Path, database: str, blobs: str) -> Iterator[Servi
         services.close()
 
 
-def require_project(store: Store, name: str) -> None:
+def require_project(store: Projects, name: str) -> None:
     """Make sure that a project exists.
 
     Raises:

@@ -24,7 +24,7 @@ from uptake.intake.schemas import (
 )
 from uptake.reading import Unknown
 from uptake.reading.types import all_versions
-from uptake.store.base import DEFAULT_PROJECT, Store
+from uptake.store.base import DEFAULT_PROJECT, Snapshots
 from uptake.store.definitions import DocumentType
 
 PORTION_SECONDS = 1.0
@@ -150,7 +150,7 @@ def dry_run(  # noqa: PLR0913 - one parameter an option
 
 
 def _try(
-    store: Store, project: str, name: str, check: Check, advance: Callable[[int], None]
+    store: Snapshots, project: str, name: str, check: Check, advance: Callable[[int], None]
 ) -> Trial:
     """A trial of all documents, in portions: no state of the database is held for long."""
     whole = Trial(0, 0, [], START)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -17,7 +17,7 @@ from uptake.exports.samples import TEXT_ROWS_AT_ONCE
 from uptake.exports.sinks import Sink
 from uptake.model import clock
 from uptake.reading import Unknown
-from uptake.store.base import Items
+from uptake.store.base import ItemQueries, Snapshots
 from uptake.store.snapshot import Selection, Snapshot, StoredUser
 from uptake.store.stored import StoredImage
 from uptake.time_units import MICROSECONDS_PER_SECOND
@@ -48,8 +48,12 @@ TABLES: tuple[tuple[Kind, Form], ...] = (
 )
 
 
+class ArchiveStore(Snapshots, ItemQueries, Protocol):
+    """The ports that an archive is read from."""
+
+
 @contextmanager
-def archived(store: Items, blobs: Blobs, project: str, user_id: str) -> Iterator[Export]:
+def archived(store: ArchiveStore, blobs: Blobs, project: str, user_id: str) -> Iterator[Export]:
     """The archive of a user, which can be read while the block runs.
 
     Raises:
@@ -71,7 +75,7 @@ Member = tuple[str, Iterable[bytes]]
 
 
 def _members(
-    snapshot: Snapshot, store: Items, blobs: Blobs, project: str, user: StoredUser
+    snapshot: Snapshot, store: ArchiveStore, blobs: Blobs, project: str, user: StoredUser
 ) -> Iterator[Member]:
     moment = clock.iso(clock.now())
     yield "README.txt", [README.format(moment=moment).encode()]
@@ -96,7 +100,7 @@ def _profile(user: StoredUser) -> bytes:
     return msgspec.json.format(msgspec.json.encode(told)) + b"\n"
 
 
-def _images(store: Items, project: str, user_id: str) -> Iterator[StoredImage]:
+def _images(store: ItemQueries, project: str, user_id: str) -> Iterator[StoredImage]:
     after = 0
     while some := store.images(project, user_id, after, IMAGES_AT_ONCE):
         yield from some

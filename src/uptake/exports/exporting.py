@@ -15,13 +15,13 @@ from uptake.exports.profiles import profiles, users
 from uptake.exports.rejections import rejections
 from uptake.exports.samples import ROWS_AT_ONCE, TEXT_ROWS_AT_ONCE, samples
 from uptake.exports.tables import Table
-from uptake.store.base import Items
+from uptake.store.base import Snapshots
 from uptake.store.snapshot import Snapshot
 
 
 @contextmanager
 def opened(
-    store: Items, blobs: Blobs, question: Question, form: Form, compression: Compression
+    store: Snapshots, blobs: Blobs, question: Question, form: Form, compression: Compression
 ) -> Iterator[Export]:
     """An export that can be read while the block runs.
 

@@ -21,7 +21,7 @@ from uptake.exports.samples import blocks, gathered
 from uptake.files import HashedFile
 from uptake.model import clock
 from uptake.prefetch import prefetch
-from uptake.store.base import Items
+from uptake.store.base import Snapshots
 from uptake.store.snapshot import Snapshot
 
 MANIFEST = "manifest.json"
@@ -52,7 +52,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
 
 
 def write_folder(  # noqa: PLR0913, PLR0917 - what is read, and where it goes
-    store: Items,
+    store: Snapshots,
     blobs: Blobs,
     question: Question,
     folder: Path,

@@ -17,7 +17,7 @@ from uptake.blobs import Blobs
 from uptake.exports import KINDS, Kind, NotPossible, Question
 from uptake.exports.exporting import table_of
 from uptake.exports.samples import TEXT_ROWS_AT_ONCE
-from uptake.store.base import Items
+from uptake.store.base import Snapshots
 from uptake.store.snapshot import Snapshot
 
 ROWS_AT_ONCE = 4096
@@ -30,7 +30,7 @@ class QueryFailed(Exception):
 
 @contextmanager
 def queried(
-    store: Items, blobs: Blobs, project: str, sql: str
+    store: Snapshots, blobs: Blobs, project: str, sql: str
 ) -> Iterator[Iterator[pa.RecordBatch]]:
     """The answer to a query, which can be read while the block runs.
 

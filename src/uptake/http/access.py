@@ -13,7 +13,7 @@ from uptake.formats import registry
 from uptake.formats.base import Credential, Operation, Place
 from uptake.model import clock, ids
 from uptake.model.problems import Kinds, Problem
-from uptake.store.base import Registry, StoreUnavailable
+from uptake.store.base import Keys, StoreUnavailable
 from uptake.store.definitions import Key
 from uptake.time_units import MICROSECONDS_PER_SECOND
 
@@ -96,7 +96,7 @@ class Access:
         executor: where it is asked.
     """
 
-    def __init__(self, registry: Registry, executor: "BoundedExecutor") -> None:
+    def __init__(self, registry: Keys, executor: "BoundedExecutor") -> None:
         self._registry = registry
         self._executor = executor
         self._trusted: dict[str, tuple[float, Key]] = {}

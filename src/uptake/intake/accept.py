@@ -94,7 +94,7 @@ class Intake:
     Args:
         types: the document types.
         blobs: where large bytes are put.
-        user_hash: `Items.user_hash`.
+        user_hash: `ChangeFeed.user_hash`.
     """
 
     def __init__(self, types: DocumentTypes, blobs: Blobs, user_hash: Callable[[str], str]) -> None:

@@ -12,6 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from time import monotonic, perf_counter
 from traceback import format_tb
+from typing import Protocol
 
 import structlog
 from prometheus_client import Gauge, Histogram
@@ -19,7 +20,7 @@ from prometheus_client import Gauge, Histogram
 from uptake.blobs import Blobs, BlobsUnavailable
 from uptake.intake import leftovers
 from uptake.model.problems import Kinds, Problem
-from uptake.store.base import Items, StoreUnavailable
+from uptake.store.base import Commits, RejectionQueries, StoreUnavailable
 from uptake.store.records import Entry, Written
 
 MAX_WAITING = 512
@@ -59,6 +60,10 @@ Submitted = tuple[Entry, Future[Outcome]]
 _log = structlog.get_logger()
 
 
+class CommitStore(Commits, RejectionQueries, Protocol):
+    """The ports that entries are written to, and checked against after an erasure."""
+
+
 class GroupCommit:
     """A thread that writes what is submitted, a group at a time.
 
@@ -67,7 +72,7 @@ class GroupCommit:
         blobs: where their bytes are.
     """
 
-    def __init__(self, store: Items, blobs: Blobs) -> None:
+    def __init__(self, store: CommitStore, blobs: Blobs) -> None:
         self._store = store
         self._blobs = blobs
         self._cleaners = ThreadPoolExecutor(CLEANERS, thread_name_prefix="leftovers")

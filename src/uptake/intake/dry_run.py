@@ -8,7 +8,7 @@ import msgspec
 from uptake.intake.schemas import Check
 from uptake.model import cancellation
 from uptake.model.submission import Fault
-from uptake.store.base import Items
+from uptake.store.base import Snapshots
 from uptake.store.snapshot import EVERYTHING
 from uptake.store.stored import StoredDocument
 
@@ -58,7 +58,7 @@ class Trial(msgspec.Struct, frozen=True):
 
 
 def try_schema(  # noqa: PLR0913, PLR0917 - what is tried, on what, from where and how long
-    store: Items, project: str, name: str, check: Check, after: Place, seconds: float
+    store: Snapshots, project: str, name: str, check: Check, after: Place, seconds: float
 ) -> Trial:
     """Judge the documents of a type by another schema, one after the other; nothing is changed.
 

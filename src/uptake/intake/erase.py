@@ -9,14 +9,14 @@ from contextlib import suppress
 from uptake.blobs import Blobs, BlobsUnavailable
 from uptake.intake.places import IMAGES, REJECTED, blobs_of, earlier_blobs_of
 from uptake.model import clock, ids
-from uptake.store.base import Items, StoreUnavailable
+from uptake.store.base import Erasures, StoreUnavailable
 from uptake.store.stored import Erasure
 
 
 class Eraser:
     """Erases users, and finishes what was begun."""
 
-    def __init__(self, store: Items, blobs: Blobs) -> None:
+    def __init__(self, store: Erasures, blobs: Blobs) -> None:
         self._store = store
         self._blobs = blobs
 

@@ -1,13 +1,14 @@
 """Users found in the rejections of an earlier version, which stored whole requests under nobody."""
 
 from collections.abc import Callable
+from typing import Protocol
 
 from msgspec.structs import replace
 
 from uptake.blobs import Blobs
 from uptake.intake.accept import Intake, Origin
 from uptake.model.submission import Owners, rejected
-from uptake.store.base import Store
+from uptake.store.base import Maintenance, Projects
 from uptake.store.stored import StoredRejection
 
 AT_ONCE = 50
@@ -17,7 +18,11 @@ FindUsers = Callable[[str, bytes, dict[str, str]], Owners]
 """Finds the users of a body by its operation's name and its context."""
 
 
-def examine(store: Store, blobs: Blobs, intake: Intake, find_users: FindUsers) -> int:
+class ExaminationStore(Maintenance, Projects, Protocol):
+    """The ports that these rejections are read from and written to."""
+
+
+def examine(store: ExaminationStore, blobs: Blobs, intake: Intake, find_users: FindUsers) -> int:
     """Store these rejections under the users that can be read in them; how many there were.
 
     Raises:
@@ -33,7 +38,7 @@ def examine(store: Store, blobs: Blobs, intake: Intake, find_users: FindUsers) -
 
 
 def _examine(  # noqa: PLR0913 - what is worked with, and on what
-    store: Store,
+    store: Maintenance,
     blobs: Blobs,
     intake: Intake,
     find_users: FindUsers,

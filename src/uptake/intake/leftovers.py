@@ -7,7 +7,7 @@ the user was erased in the meantime, nothing would name the bytes any more, and 
 from collections.abc import Sequence
 
 from uptake.blobs import Blobs
-from uptake.store.base import Items
+from uptake.store.base import RejectionQueries
 from uptake.store.records import Entry, Erased, ImageRecord, RejectionRecord, Written
 
 
@@ -21,7 +21,7 @@ def may_exist(entry: Entry, written: Sequence[Written]) -> bool:
     )
 
 
-def remove(store: Items, blobs: Blobs, entry: Entry, written: Sequence[Written]) -> None:
+def remove(store: RejectionQueries, blobs: Blobs, entry: Entry, written: Sequence[Written]) -> None:
     """Remove the bytes of an entry that no stored row names.
 
     Raises:
@@ -41,6 +41,6 @@ def remove(store: Items, blobs: Blobs, entry: Entry, written: Sequence[Written])
         blobs.delete(names)
 
 
-def _is_stored(store: Items, project: str, rejection: RejectionRecord) -> bool:
+def _is_stored(store: RejectionQueries, project: str, rejection: RejectionRecord) -> bool:
     kept = store.rejection(project, rejection.rejection_id)
     return kept is not None and any(record.user_id == rejection.user_id for record in kept.records)

@@ -7,7 +7,7 @@ import msgspec
 
 from uptake.blobs import Blobs
 from uptake.model.items import METRICS
-from uptake.store.base import Items
+from uptake.store.base import Retention
 from uptake.store.definitions import UNKNOWN_USER, RetentionKind, RetentionRule
 from uptake.time_units import MICROSECONDS_PER_DAY
 
@@ -60,7 +60,7 @@ def in_force(rules: Sequence[RetentionRule]) -> list[RetentionRule]:
     return [*rules, RetentionRule("rejections", UNKNOWN_USER_DAYS, UNKNOWN_USER)]
 
 
-def due(store: Items, project: str, rules: Sequence[RetentionRule], now: int) -> list[Due]:
+def due(store: Retention, project: str, rules: Sequence[RetentionRule], now: int) -> list[Due]:
     """How much each rule would take away now."""
     return [
         Due(
@@ -73,7 +73,7 @@ def due(store: Items, project: str, rules: Sequence[RetentionRule], now: int) ->
     ]
 
 
-def expire(store: Items, blobs: Blobs, project: str, rule: RetentionRule, now: int) -> int:
+def expire(store: Retention, blobs: Blobs, project: str, rule: RetentionRule, now: int) -> int:
     """Take away what is older than a rule permits; how much it was.
 
     Raises:

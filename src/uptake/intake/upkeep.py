@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Protocol
 
 import structlog
 
@@ -14,7 +15,7 @@ from uptake.intake.examining import FindUsers, examine
 from uptake.intake.retain import expire, in_force
 from uptake.model import clock
 from uptake.model.problems import Kinds
-from uptake.store.base import Store, StoreUnavailable
+from uptake.store.base import Erasures, Maintenance, Store, StoreUnavailable
 from uptake.store.definitions import RetentionRule
 from uptake.time_units import MICROSECONDS_PER_SECOND
 
@@ -41,10 +42,14 @@ class Chore:
     do: Callable[[], None]
 
 
+class UpkeepStore(Maintenance, Erasures, Protocol):
+    """The ports that schedule chores."""
+
+
 class Upkeep:
     """A thread that does chores, and has the store scrubbed after erasures."""
 
-    def __init__(self, store: Store, chores: Sequence[Chore]) -> None:
+    def __init__(self, store: UpkeepStore, chores: Sequence[Chore]) -> None:
         self._store = store
         self._chores = chores
         self._stop = threading.Event()

@@ -1,6 +1,7 @@
 """What was erased, and the proof of it."""
 
 import hashlib
+from typing import Protocol
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -8,7 +9,7 @@ from msgspec.structs import replace
 from uptake.model import clock
 from uptake.model.ids import Secrets
 from uptake.reading import Unknown, Uuid, from_cursor, signatures, to_cursor
-from uptake.store.base import Store
+from uptake.store.base import Erasures, Installation
 from uptake.store.stored import Erasure
 
 SIGNED = "uptake erasure receipt"
@@ -77,7 +78,11 @@ def _counted(counts: dict[str, int]) -> list[str]:
     return [f"{kind}={count}" for kind, count in sorted(counts.items())]
 
 
-def erasure(store: Store, project: str, erasure_id: str) -> ErasureReceipt:
+class ErasureStore(Erasures, Installation, Protocol):
+    """The ports that receipts of erasures are made from."""
+
+
+def erasure(store: ErasureStore, project: str, erasure_id: str) -> ErasureReceipt:
     """What was erased under this id.
 
     Raises:
@@ -89,7 +94,7 @@ def erasure(store: Store, project: str, erasure_id: str) -> ErasureReceipt:
     return erasure_receipt(found, store.secrets())
 
 
-def page(store: Store, project: str, cursor: str | None, limit: int) -> ErasurePage:
+def page(store: ErasureStore, project: str, cursor: str | None, limit: int) -> ErasurePage:
     """Erasures, at most `limit` of them, from a cursor on.
 
     Raises:

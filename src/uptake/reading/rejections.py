@@ -14,7 +14,7 @@ from uptake.model.shares import TIED, join
 from uptake.model.submission import Fault
 from uptake.reading import Unknown, Uuid, from_cursor, to_cursor
 from uptake.reading.bounds import page_of
-from uptake.store.base import Items
+from uptake.store.base import RejectionQueries
 from uptake.store.records import RejectionRecord
 from uptake.store.stored import ReceiptItem, RejectionFilter, StoredReceipt, StoredRejection
 
@@ -107,7 +107,7 @@ class Receipts(Struct, frozen=True):
 
 
 def page(
-    store: Items, project: str, *, only: RejectionFilter, cursor: str | None, limit: int
+    store: RejectionQueries, project: str, *, only: RejectionFilter, cursor: str | None, limit: int
 ) -> RejectionPage:
     """Rejections, at most `limit` of them and as many as fit, from a cursor on.
 
@@ -128,7 +128,11 @@ def page(
 
 
 def rejection(
-    store: Items, blobs: Blobs, project: str, rejection_id: str, user_id: str | None = None
+    store: RejectionQueries,
+    blobs: Blobs,
+    project: str,
+    rejection_id: str,
+    user_id: str | None = None,
 ) -> RawRejection:
     """A rejection with the item as it was sent; of one that is about `user_id`, that user's share.
 
@@ -174,7 +178,9 @@ StatusOf = Callable[[str, int, int], int]
 """The status with which an endpoint answers about so many accepted and rejected items."""
 
 
-def receipts(store: Items, project: str, request_id: str, status_of: StatusOf) -> Receipts:
+def receipts(
+    store: RejectionQueries, project: str, request_id: str, status_of: StatusOf
+) -> Receipts:
     """What became of a request.
 
     Args:
@@ -194,7 +200,9 @@ def receipts(store: Items, project: str, request_id: str, status_of: StatusOf) -
     )
 
 
-def _outcomes(store: Items, project: str, receipt: StoredReceipt, status_of: StatusOf) -> Outcomes:
+def _outcomes(
+    store: RejectionQueries, project: str, receipt: StoredReceipt, status_of: StatusOf
+) -> Outcomes:
     rejected: list[StoredRejection] = []
     if receipt.rejected is not None:
         first, last = receipt.rejected

@@ -17,7 +17,7 @@ from uptake.reading.buckets import (
 from uptake.reading.stretches import series
 from uptake.reading.tables import Place, Question, Rows, Stretch, rows
 from uptake.samples.rollup.calendar import Every
-from uptake.store.base import Items
+from uptake.store.base import ItemQueries
 
 SAMPLE_ZONE = "sample"
 """What is said instead of a time zone for every sample's own clock."""
@@ -51,7 +51,7 @@ SHARE_BYTES = 120
 
 
 def page(  # noqa: PLR0913 - a question about a user, and where in the answer to go on
-    store: Items,
+    store: ItemQueries,
     project: str,
     user_id: str,
     question: Question,

@@ -12,7 +12,7 @@ from uptake.reading.bounds import ANSWER_MEMORY, fitting, json_bytes
 from uptake.reading.stretches import EARLIEST, LATEST, Series, all_spans, series
 from uptake.samples import times
 from uptake.samples.columns import Columns, rows
-from uptake.store.base import Items
+from uptake.store.base import ItemQueries
 from uptake.store.stored import Span
 from uptake.time_units import TICKS_PER_DAY
 
@@ -39,7 +39,7 @@ class SamplePage(Struct, frozen=True):
 
 
 def summaries(
-    store: Items, project: str, user_id: str, memory: int = ANSWER_MEMORY
+    store: ItemQueries, project: str, user_id: str, memory: int = ANSWER_MEMORY
 ) -> dict[Metric, Summary]:
     """What there is of each metric, repeats counted once.
 
@@ -86,7 +86,7 @@ def _start(found: Series, instant: int, at: int) -> str:
 
 
 def page(  # noqa: PLR0913 - what can be asked for
-    store: Items,
+    store: ItemQueries,
     project: str,
     user_id: str,
     metric: Metric,

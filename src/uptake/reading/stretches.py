@@ -12,7 +12,7 @@ from uptake.reading.bounds import ANSWER_MEMORY, SAMPLE_BYTES, SPAN_BYTES, TooMu
 from uptake.samples.columns import Columns
 from uptake.samples.merge import merge_packed
 from uptake.samples.packed import Packed, unpack
-from uptake.store.base import Items
+from uptake.store.base import ItemQueries
 from uptake.store.stored import Span
 
 EARLIEST = -(1 << 62)
@@ -41,7 +41,7 @@ class Series:
 
     def __init__(  # noqa: PLR0913, PLR0917 - whose samples, and how much of them at a time
         self,
-        store: Items,
+        store: ItemQueries,
         project: str,
         user_id: str,
         metric: Metric,
@@ -152,7 +152,7 @@ def _merged(packed: Iterable[Packed]) -> Columns | None:
 
 
 def series(
-    store: Items, project: str, user_id: str, metric: Metric, memory: int = ANSWER_MEMORY
+    store: ItemQueries, project: str, user_id: str, metric: Metric, memory: int = ANSWER_MEMORY
 ) -> Series | None:
     """Where a user's samples of a metric are; None when there are none.
 
@@ -163,7 +163,9 @@ def series(
     return Series(store, project, user_id, metric, spans, memory) if spans else None
 
 
-def all_spans(store: Items, project: str, user_id: str, memory: int = ANSWER_MEMORY) -> list[Span]:
+def all_spans(
+    store: ItemQueries, project: str, user_id: str, memory: int = ANSWER_MEMORY
+) -> list[Span]:
     """The batches of a user, in order of metric and first sample.
 
     Raises:

@@ -16,7 +16,7 @@ from uptake.samples import times
 from uptake.samples.columns import Columns
 from uptake.samples.digests import DayTotals, Words, day_totals
 from uptake.samples.times import Int64s
-from uptake.store.base import Items
+from uptake.store.base import ItemQueries
 from uptake.time_units import TICKS_PER_DAY
 
 DEVICE_BYTES = 150
@@ -177,7 +177,7 @@ def _gaps(days: _Days) -> Iterator[tuple[int, SyncGap]]:
 
 
 def page(  # noqa: PLR0913 - what can be asked for
-    store: Items,
+    store: ItemQueries,
     project: str,
     user_id: str,
     metric: Metric,

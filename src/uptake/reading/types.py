@@ -8,7 +8,7 @@ from msgspec import Raw, Struct
 from uptake.model import clock
 from uptake.reading import Name, Unknown, Version, from_cursor, to_cursor
 from uptake.reading.bounds import page_of
-from uptake.store.base import Store
+from uptake.store.base import DocumentTypeRegistry
 from uptake.store.definitions import DocumentType, TypeVersion
 from uptake.store.stored import VersionStock
 
@@ -67,7 +67,7 @@ class VersionPage(Struct, frozen=True):
     next: str | None
 
 
-def page(store: Store, project: str, cursor: str | None, limit: int) -> TypePage:
+def page(store: DocumentTypeRegistry, project: str, cursor: str | None, limit: int) -> TypePage:
     """A project's document types, at most `limit` of them, from a cursor on.
 
     Raises:
@@ -86,7 +86,7 @@ def page(store: Store, project: str, cursor: str | None, limit: int) -> TypePage
     )
 
 
-def document_type(store: Store, project: str, name: str) -> TypeView:
+def document_type(store: DocumentTypeRegistry, project: str, name: str) -> TypeView:
     """A document type.
 
     Raises:
@@ -98,7 +98,9 @@ def document_type(store: Store, project: str, name: str) -> TypeView:
     return view(found)
 
 
-def versions(store: Store, project: str, name: str, cursor: str | None, limit: int) -> VersionPage:
+def versions(
+    store: DocumentTypeRegistry, project: str, name: str, cursor: str | None, limit: int
+) -> VersionPage:
     """The versions of a type, at most `limit` of them, from a cursor on.
 
     Raises:
@@ -120,7 +122,7 @@ def versions(store: Store, project: str, name: str, cursor: str | None, limit: i
     return VersionPage(views, None if following is None else to_cursor(following))
 
 
-def all_versions(store: Store, project: str, name: str) -> Sequence[VersionView]:
+def all_versions(store: DocumentTypeRegistry, project: str, name: str) -> Sequence[VersionView]:
     """All versions of a type.
 
     Raises:

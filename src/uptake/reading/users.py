@@ -6,7 +6,7 @@ from uptake.model import clock
 from uptake.model.items import Metric
 from uptake.reading import ImageId, Unknown, from_cursor, to_cursor
 from uptake.reading.samples import Summary, summaries
-from uptake.store.base import Items
+from uptake.store.base import ItemQueries
 from uptake.store.stored import StoredImage
 
 
@@ -52,7 +52,7 @@ class ImagePage(Struct, frozen=True):
     next: str | None
 
 
-def require(store: Items, project: str, user_id: str) -> None:
+def require(store: ItemQueries, project: str, user_id: str) -> None:
     """Make sure that a user exists.
 
     Raises:
@@ -62,7 +62,7 @@ def require(store: Items, project: str, user_id: str) -> None:
         raise Unknown(user_id)
 
 
-def profile(store: Items, project: str, user_id: str) -> Profile:
+def profile(store: ItemQueries, project: str, user_id: str) -> Profile:
     """Everything that is known about a user, samples as counts.
 
     Raises:
@@ -82,7 +82,7 @@ def profile(store: Items, project: str, user_id: str) -> Profile:
     )
 
 
-def document(store: Items, project: str, upload_id: str) -> Document:
+def document(store: ItemQueries, project: str, upload_id: str) -> Document:
     """The document of an upload.
 
     Raises:
@@ -96,7 +96,7 @@ def document(store: Items, project: str, upload_id: str) -> Document:
 
 
 def images(  # noqa: PLR0913 - what can be asked for
-    store: Items, project: str, user_id: str, *, base_url: str, cursor: str | None, limit: int
+    store: ItemQueries, project: str, user_id: str, *, base_url: str, cursor: str | None, limit: int
 ) -> ImagePage:
     """A user's images, at most `limit` of them, from a cursor on.
 

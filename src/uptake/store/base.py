@@ -1,7 +1,10 @@
-"""The port: what intake, reading and the edge ask of a store.
+"""The ports of a store: small protocols by role, and the whole of them.
 
-A store decides nothing: whether an item is acceptable has been judged before. Its behaviour is
-defined by `uptake.testing.store`, which every back end passes whole.
+Callers depend on the ports they use. Most ports have callers on both sides of intake and reading,
+which do not import each other, so they are declared here. A store has no policy: intake has
+validated what it writes. `uptake.testing.store` has a conformance suite for each port.
+
+Every method may raise `StoreUnavailable`.
 """
 
 from collections.abc import Sequence
@@ -14,6 +17,7 @@ from uptake.store.definitions import DocumentType, Key, Rate, RetentionRule, Seg
 from uptake.store.records import Entry, RejectionRecord, Written
 from uptake.store.snapshot import Snapshot
 from uptake.store.stored import (
+    ALL_REJECTIONS,
     Changes,
     Erasure,
     Expired,
@@ -34,16 +38,13 @@ DEFAULT_PROJECT = "default"
 FIRST_IMAGE_ID = 1_000_001
 """Number of the first image of a project. Stored numbers depend on it, so it cannot change."""
 
-
-ALL_REJECTIONS = RejectionFilter()
-
 MAX_RECEIPTS = 20
 """Receipts returned for one request id. Ids are unique unless a client repeats its own, and each
 receipt may list a thousand rejected items."""
 
 
 class StoreUnavailable(Exception):
-    """The store cannot be reached or written now; nothing of the call was kept. Try again."""
+    """The store cannot be reached or written; nothing of the call is stored. Retry."""
 
 
 class IncompleteWrite(StoreUnavailable):
@@ -61,275 +62,283 @@ class AlreadyExists(Exception):
     """The name is taken."""
 
 
-class Items(Protocol):
-    """What users' data needs of a store. Every method may raise `StoreUnavailable`."""
+class Commits(Protocol):
+    """Writes what intake accepted and rejected."""
 
     def commit(self, entries: Sequence[Entry]) -> list[tuple[Written, ...]]:
         """Write entries in one transaction, in this order; durable when it returns.
 
-        A user exists from the first record about it. A document whose upload id is taken is not
-        written again; where the digest differs, its `otherwise` is kept instead. An image with the
-        upload digest of one of the same user is that image. A batch with the digest of one of the
-        same user and metric is that batch, received again.
-        Attributes are set one by one over what is there. Every entry leaves its receipt; the
-        rejection that it resolves is marked with the entry's request.
+        The first record about a user creates the user. A document is not written if its upload id
+        is taken; if the digest differs, its `otherwise` is stored instead. An image with the upload
+        digest of another image of the user is that image. A batch with the digest of another batch
+        of the same user and metric is that batch, received again. Attributes replace stored values
+        one by one. Each entry stores its receipt, and marks the rejection that it resolves with its
+        request.
 
         Returns:
-            For each entry, for each record, what stands there now.
+            For each entry, for each record, what is stored now.
         """
-        ...
+
+
+class ItemQueries(Protocol):
+    """Reads the items of users."""
 
     def user(self, project: str, user_id: str) -> User | None:
-        """A user, or None when nothing was ever kept about it."""
-        ...
+        """Return a user, or None if there are no data of that user."""
 
     def spans(self, project: str, user_id: str, limit: int | None = None) -> list[Span]:
-        """The batches of a user, in order of metric and first sample; the first `limit` of them."""
-        ...
+        """Return the user's first `limit` batches, ordered by metric and first sample."""
 
     def batches(
         self, project: str, user_id: str, metric: Metric, start: int, end: int
     ) -> list[bytes]:
-        """Columns of the batches with samples that may start in [start, end], as received."""
-        ...
+        """Return columns of the batches that may have samples starting in [start, end]."""
 
     def document(self, project: str, upload_id: str) -> StoredDocument | None:
-        """The document that was given this id."""
-        ...
+        """Return the document with this upload id."""
 
     def images(self, project: str, user_id: str, after: int, limit: int) -> list[StoredImage]:
-        """A user's images with a number above `after`, in order of number."""
-        ...
+        """Return a user's images with a number above `after`, in order of number."""
 
     def image(self, name: str) -> StoredImage | None:
-        """The image with this name, of any project."""
-        ...
+        """Return the image with this name, of any project."""
+
+
+class RejectionQueries(Protocol):
+    """Reads rejections and receipts."""
 
     def rejections(
         self, project: str, after: str, limit: int, only: RejectionFilter = ALL_REJECTIONS
     ) -> list[StoredRejection]:
-        """A project's rejections with an id above `after`, ordered by id, that is, by time."""
-        ...
+        """Return a project's rejections with an id above `after`, ordered by id and so by time."""
+
+    def rejection(self, project: str, rejection_id: str) -> StoredRejection | None:
+        """Return the rejection with this id."""
+
+    def receipts(self, project: str, request_id: str) -> list[StoredReceipt]:
+        """Return the latest `MAX_RECEIPTS` receipts of requests with this id, oldest first."""
+
+
+class UserQueries(Protocol):
+    """Reads about many users at once."""
 
     def profiles(self, project: str, after: str, limit: int) -> list[Profiles]:
-        """The first users, at most `limit`, with an id above `after`; none when that was the last.
-
-        Ids are in order of code points.
-        """
-        ...
+        """Return the first users with an id above `after`, in order of code points, as columns."""
 
     def profiles_of(self, project: str, user_ids: Sequence[str]) -> list[Profiles]:
-        """Those of these users that there are, in any order."""
-        ...
+        """Return those of these users that exist, in any order."""
 
     def document_counts(
         self, project: str, document_type: str, since: int, user_ids: Sequence[str] | None
     ) -> dict[str, int]:
-        """How many documents of a type there are of each user, if any, received from then on.
+        """Return the number of documents of a type for each user who has any.
 
         Args:
-            project: whose documents.
-            document_type: which of them.
-            since: a moment.
-            user_ids: about whom it is asked; None for everybody.
+            project: the project of the documents.
+            document_type: their type.
+            since: the moment from which they were received.
+            user_ids: the users to count for; None for all.
         """
-        ...
-
-    def document_versions(self, project: str, document_type: str) -> list[VersionStock]:
-        """What is kept of a type's documents, for each version that judged any, in their order."""
-        ...
 
     def sampled(self, project: str, metric: Metric) -> list[str]:
-        """The users who have samples of a metric, each once."""
-        ...
+        """Return the users who have samples of a metric, each once."""
+
+
+class ChangeFeed(Protocol):
+    """Reads which users have changed."""
 
     def changes(self, project: str, since: int | None) -> Changes | None:
-        """Whom something was kept about since an earlier answer's `next`; None for none yet.
+        """Return the changes since an earlier result's `next`; no changes if `since` is None.
 
-        Whatever was committed before the call is told in this answer or was in one before it. What
-        was told may be told again. A log that has been forgotten that far back is no answer: None.
+        Whatever was committed before the call is in this result or an earlier one. A change may
+        be returned more than once. Returns None if the log does not reach back to `since`.
         """
-        ...
-
-    def snapshot(self, project: str) -> AbstractContextManager[Snapshot]:
-        """A project as it is now, for as long as the block runs.
-
-        Reading from it may raise `StoreUnavailable`, also where the block ends.
-        """
-        ...
-
-    def unexamined(self, project: str, limit: int) -> list[StoredRejection]:
-        """Rejections of an earlier version, whose users have not been looked for."""
-        ...
-
-    def put_examined(
-        self, project: str, kept: StoredRejection, records: Sequence[RejectionRecord]
-    ) -> None:
-        """Store such a rejection under the users that were found, those erased left out."""
-        ...
-
-    def rejection(self, project: str, rejection_id: str) -> StoredRejection | None:
-        """The rejection with this id."""
-        ...
-
-    def erase(self, project: str, user_id: str, erasure_id: str, moment: int) -> Erasure:
-        """Take everything about a user away in one transaction, and set its tombstone.
-
-        From then on `commit` keeps nothing about the user: it tells `Erased` of its records, and
-        leaves out its rejections. A receipt of several users' request stays; it names none.
-        Keys that are bound to the user go as well.
-        """
-        ...
-
-    def scrub(self, *, thorough: bool) -> None:
-        """Remove what deleted rows may have left in the store's files.
-
-        What readers keep from being removed now is removed by a later call.
-
-        Args:
-            thorough: whether it may take a second; called again and again, beside the requests.
-        """
-        ...
 
     def user_hash(self, user_id: str) -> str:
-        """`ids.user_hash` with the installation's key."""
-        ...
+        """Return `ids.user_hash` with the installation's secret."""
+
+
+class Snapshots(Protocol):
+    """Reads a whole project, for exports."""
+
+    def snapshot(self, project: str) -> AbstractContextManager[Snapshot]:
+        """Return a project as it is now, for as long as the block runs.
+
+        Reading from it, and leaving the block, may raise `StoreUnavailable`.
+        """
+
+
+class Erasures(Protocol):
+    """Erases users."""
+
+    def erase(self, project: str, user_id: str, erasure_id: str, moment: int) -> Erasure:
+        """Delete all data of a user in one transaction, and set the user's tombstone.
+
+        From then on `commit` stores nothing about the user: it returns `Erased` for the user's
+        records, and omits the user's rejections. A receipt of a request about several users stays;
+        it names none. API keys bound to the user are deleted.
+        """
 
     def finish_erasure(self, project: str, erasure_id: str, moment: int) -> None:
-        """Note that nothing of the user is left in the blob store."""
-        ...
+        """Record that the blob store has nothing of the user any more."""
 
     def erasure(self, project: str, erasure_id: str) -> Erasure | None:
-        """What was erased under this id."""
-        ...
+        """Return the erasure with this id."""
 
     def erasures(self, project: str, after: str, limit: int) -> list[Erasure]:
-        """A project's erasures with an id above `after`, in order of id, which is that of time."""
-        ...
+        """Return a project's erasures with an id above `after`, ordered by id and so by time."""
 
     def unfinished_erasures(self) -> list[tuple[str, Erasure]]:
-        """Those of all projects that left bytes in the blob store, with their project."""
-        ...
+        """Return the unfinished erasures of all projects, each with its project."""
+
+    def readmit(self, project: str, user_id: str) -> bool:
+        """Delete a user's tombstone; False if there is none."""
+
+    def scrub(self, *, thorough: bool) -> None:
+        """Remove traces of deleted rows from the store's files.
+
+        What concurrent readers protect is removed by a later call.
+
+        Args:
+            thorough: whether the call may take a second; it is repeated in the background.
+        """
+
+
+class Retention(Protocol):
+    """Deletes data of a certain age."""
+
+    def put_retention(self, project: str, rules: Sequence[RetentionRule]) -> None:
+        """Replace the rules of a project."""
+
+    def retention(self, project: str) -> list[RetentionRule]:
+        """Return the rules of a project, sorted by kind and type."""
 
     def expired(self, project: str, rule: RetentionRule, before: int) -> int:
-        """How much a rule would take away of what was received before this moment."""
-        ...
+        """Count the data that a rule applies to and that was received before a moment."""
 
     def expire(
         self, project: str, rule: RetentionRule, before: int, after: tuple[Any, ...], limit: int
     ) -> Expired:
-        """Take a page of that away, from where the page before ended; from () at first."""
-        ...
-
-    def readmit(self, project: str, user_id: str) -> bool:
-        """Take a user's tombstone away; False when there is none."""
-        ...
-
-    def receipts(self, project: str, request_id: str) -> list[StoredReceipt]:
-        """The latest receipts of requests with this id, at most `MAX_RECEIPTS`, oldest first."""
-        ...
+        """Delete a page of that data, from the end of the page before; the first from ()."""
 
 
-class Registry(Protocol):
-    """What running a server needs of a store. Every method may raise `StoreUnavailable`."""
-
-    def secrets(self) -> Secrets:
-        """The secrets of the installation: made with the store, and the same for its lifetime."""
-        ...
+class Projects(Protocol):
+    """Projects."""
 
     def add_project(self, name: str, created_at: int) -> None:
-        """Make a project.
+        """Create a project.
 
         Raises:
-            AlreadyExists: there is one of that name.
+            AlreadyExists: the name is taken.
         """
-        ...
 
     def projects(self) -> list[str]:
-        """The names of all projects, sorted."""
-        ...
+        """Return the names of all projects, sorted."""
+
+
+class Keys(Protocol):
+    """API keys."""
 
     def add_key(self, key: Key) -> None:
-        """Keep a key; its project exists."""
-        ...
+        """Store a key; its project exists."""
 
     def key(self, digest: str) -> Key | None:
-        """The key with this digest."""
-        ...
+        """Return the key with this digest."""
 
     def keys(self) -> list[Key]:
-        """All keys, in order of creation."""
-        ...
+        """Return all keys, in order of creation."""
 
     def revoke_key(self, key_id: str, moment: int) -> bool:
-        """Mark a key as revoked from this moment on; False when there is none of that id."""
-        ...
+        """Revoke a key from a moment on; False if there is none with this id."""
+
+    def spend(self, key_id: str, rate: Rate, moment: int) -> int:
+        """Count a use of a key; returns the number of uses in the window of this moment."""
+
+
+class DocumentTypeRegistry(Protocol):
+    """Document types and their versions."""
 
     def put_type(self, project: str, document_type: DocumentType) -> DocumentType:
-        """Register a document type, or give a registered one another schema; what stands now.
+        """Register a document type, or a new schema of a registered one; returns the stored type.
 
-        A schema that is not, letter by letter, the current one is the next version, of the
-        `created_at` it is given with. That of a registered type stays.
+        A schema whose text differs from the current one becomes the next version, with the given
+        `created_at`. The `created_at` of the type does not change.
         """
-        ...
 
     def document_type(self, project: str, name: str) -> DocumentType | None:
-        """A registered document type."""
-        ...
-
-    def type_versions(self, project: str, name: str, after: int, limit: int) -> list[TypeVersion]:
-        """The versions of a type with a number above `after`, in order."""
-        ...
+        """Return a registered document type."""
 
     def document_types(
         self, project: str, after: str = "", limit: int | None = None
     ) -> list[DocumentType]:
-        """The document types of a project with a name above `after`, in order of name."""
-        ...
+        """Return the document types of a project with a name above `after`, in order of name."""
+
+    def type_versions(self, project: str, name: str, after: int, limit: int) -> list[TypeVersion]:
+        """Return the versions of a type with a number above `after`, in order."""
+
+    def document_versions(self, project: str, document_type: str) -> list[VersionStock]:
+        """Count a type's documents by the version that validated them, in order of version."""
+
+
+class SegmentRegistry(Protocol):
+    """Segments by name."""
 
     def put_segment(self, project: str, segment: Segment) -> Segment:
-        """Keep a segment, or give a kept one another filter; what stands now.
-
-        Of a kept one, `created_at` stays.
-        """
-        ...
+        """Store a segment, or a new filter of a stored one; `created_at` does not change."""
 
     def segment(self, project: str, name: str) -> Segment | None:
-        """The segment of this name."""
-        ...
+        """Return the segment with this name."""
 
     def segments(self, project: str, after: str, limit: int) -> list[Segment]:
-        """A project's segments with a name above `after`, in order of name."""
-        ...
+        """Return a project's segments with a name above `after`, in order of name."""
 
     def delete_segment(self, project: str, name: str) -> bool:
-        """Forget a segment; False when there is none of that name."""
-        ...
+        """Delete a segment; False if there is none with this name."""
 
-    def spend(self, key_id: str, rate: Rate, moment: int) -> int:
-        """Count a use of a key in the window of this moment; how many there are with it."""
-        ...
 
-    def put_retention(self, project: str, rules: Sequence[RetentionRule]) -> None:
-        """Have these rules hold in a project, in place of those before."""
-        ...
-
-    def retention(self, project: str) -> list[RetentionRule]:
-        """The rules of a project, sorted by kind and type."""
-        ...
+class Maintenance(Protocol):
+    """Work between requests, and data of earlier versions."""
 
     def claim(self, name: str, now: int, until: int) -> bool:
-        """Take a piece of work for oneself until a moment; False when another has it now."""
-        ...
+        """Claim a task until a moment; False while another process has claimed it."""
+
+    def unexamined(self, project: str, limit: int) -> list[StoredRejection]:
+        """Return rejections of an earlier version whose users have not been extracted."""
+
+    def put_examined(
+        self, project: str, rejection: StoredRejection, records: Sequence[RejectionRecord]
+    ) -> None:
+        """Replace such a rejection by these records, without those of erased users."""
+
+
+class Installation(Protocol):
+    """The installation as a whole."""
+
+    def secrets(self) -> Secrets:
+        """Return the secrets of the installation, created with the store and never changed."""
 
     def ping(self) -> None:
-        """Prove that the store can be read."""
-        ...
+        """Raise unless the store can be read."""
 
     def close(self) -> None:
-        """Let go of files and connections."""
-        ...
+        """Close files and connections."""
 
 
-class Store(Items, Registry, Protocol):
-    """A whole store."""
+class Store(
+    Commits,
+    ItemQueries,
+    RejectionQueries,
+    UserQueries,
+    ChangeFeed,
+    Snapshots,
+    Erasures,
+    Retention,
+    Projects,
+    Keys,
+    DocumentTypeRegistry,
+    SegmentRegistry,
+    Maintenance,
+    Installation,
+    Protocol,
+):
+    """All ports."""

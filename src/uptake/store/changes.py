@@ -142,7 +142,7 @@ class ChangeReads(Database):
     """What the port `Items` asks of the log, on SQL."""
 
     def changes(self, project: str, since: int | None) -> Changes | None:
-        """See `Items.changes`."""
+        """See `ChangeFeed.changes`."""
         c = t.changes.c
         query = select(c.change_id, c.users, c.erased).filter_by(project_id=project)
         with self.reading() as connection:

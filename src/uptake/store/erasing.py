@@ -42,7 +42,7 @@ class Tombstones:
     """The tombstones that a process knows.
 
     Args:
-        user_hash: `Items.user_hash`.
+        user_hash: `ChangeFeed.user_hash`.
     """
 
     def __init__(self, user_hash: Callable[[str], str]) -> None:
@@ -92,7 +92,7 @@ class Erasing(SecretReads):
     """The part of the port `Items` that erases, on SQL."""
 
     def erase(self, project: str, user_id: str, erasure_id: str, moment: int) -> Erasure:
-        """See `Items.erase`."""
+        """See `Erasures.erase`."""
         user = {"project_id": project, "user_id": user_id}
         user_hash = self.user_hash(user_id)
         with self.writing() as connection:
@@ -141,10 +141,10 @@ class Erasing(SecretReads):
         )
 
     def scrub(self, *, thorough: bool) -> None:
-        """See `Items.scrub`; the server looks after its files itself."""
+        """See `Erasures.scrub`; the server looks after its files itself."""
 
     def readmit(self, project: str, user_id: str) -> bool:
-        """See `Items.readmit`."""
+        """See `Erasures.readmit`."""
         c = t.tombstones.c
         this = c.project_id == project, c.user_hash == self.user_hash(user_id)
         with self.writing() as connection:
@@ -152,20 +152,20 @@ class Erasing(SecretReads):
             return delete_all(connection, t.tombstones, *this) > 0
 
     def finish_erasure(self, project: str, erasure_id: str, moment: int) -> None:
-        """See `Items.finish_erasure`."""
+        """See `Erasures.finish_erasure`."""
         key = {"project_id": project, "erasure_id": erasure_id}
         with self.writing() as connection:
             connection.execute(update(t.erasures).filter_by(**key).values(finished_at=moment))
 
     def erasure(self, project: str, erasure_id: str) -> Erasure | None:
-        """See `Items.erasure`."""
+        """See `Erasures.erasure`."""
         query = select(*_ERASURE).filter_by(project_id=project, erasure_id=erasure_id)
         with self.reading() as connection:
             row = connection.execute(query).mappings().one_or_none()
         return None if row is None else _erasure(dict(row))
 
     def erasures(self, project: str, after: str, limit: int) -> list[Erasure]:
-        """See `Items.erasures`."""
+        """See `Erasures.erasures`."""
         query = (
             select(*_ERASURE)
             .filter_by(project_id=project)
@@ -177,7 +177,7 @@ class Erasing(SecretReads):
             return [_erasure(dict(row)) for row in connection.execute(query).mappings()]
 
     def unfinished_erasures(self) -> list[tuple[str, Erasure]]:
-        """See `Items.unfinished_erasures`."""
+        """See `Erasures.unfinished_erasures`."""
         query = (
             select(t.erasures.c.project_id, *_ERASURE)
             .where(t.erasures.c.finished_at.is_(None))

@@ -23,7 +23,7 @@ class Examining(Erasing):
     _tombstones: Tombstones
 
     def unexamined(self, project: str, limit: int) -> list[StoredRejection]:
-        """See `Items.unexamined`."""
+        """See `Maintenance.unexamined`."""
         query = select(t.rejections).filter_by(project_id=project, user_id="", parts=UNEXAMINED)
         with self.reading() as connection:
             rows = connection.execute(query.limit(limit)).mappings().all()
@@ -32,7 +32,7 @@ class Examining(Erasing):
     def put_examined(
         self, project: str, kept: StoredRejection, records: Sequence[RejectionRecord]
     ) -> None:
-        """See `Items.put_examined`."""
+        """See `Maintenance.put_examined`."""
         c, statements = t.rejections.c, self._statements
         this = c.project_id == project, c.rejection_id == kept.record.rejection_id, c.user_id == ""
         entry = Entry(project, kept.request_id, kept.received_at, rejections=tuple(records))

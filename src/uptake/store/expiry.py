@@ -36,7 +36,7 @@ class Expiring(Database):
     """The part of the port `Items` that lets things go with time, on SQL."""
 
     def expired(self, project: str, rule: RetentionRule, before: int) -> int:
-        """See `Items.expired`."""
+        """See `Retention.expired`."""
         kind = _KINDS[rule.kind]
         count = func.count() if kind.count is None else func.sum(kind.table.c[kind.count])
         query = select(count).select_from(kind.table).where(*_due(project, rule, before))
@@ -46,7 +46,7 @@ class Expiring(Database):
     def expire(
         self, project: str, rule: RetentionRule, before: int, after: tuple[Any, ...], limit: int
     ) -> Expired:
-        """See `Items.expire`."""
+        """See `Retention.expire`."""
         kind = _KINDS[rule.kind]
         key = [kind.table.c[name] for name in kind.key]
         due = _due(project, rule, before)

@@ -24,12 +24,12 @@ class Listing(Database):
     """What the port `Items` asks about many users at once, on SQL."""
 
     def profiles(self, project: str, after: str, limit: int) -> list[Profiles]:
-        """See `Items.profiles`."""
+        """See `UserQueries.profiles`."""
         users = _users(project).where(t.users.c.user_id > after)
         return self._joined(project, users.order_by(t.users.c.user_id).limit(limit))
 
     def profiles_of(self, project: str, user_ids: Sequence[str]) -> list[Profiles]:
-        """See `Items.profiles_of`."""
+        """See `UserQueries.profiles_of`."""
         found = []
         for start in range(0, len(user_ids), READ_AT_ONCE):
             some = user_ids[start : start + READ_AT_ONCE]
@@ -39,7 +39,7 @@ class Listing(Database):
     def document_counts(
         self, project: str, document_type: str, since: int, user_ids: Sequence[str] | None
     ) -> dict[str, int]:
-        """See `Items.document_counts`."""
+        """See `UserQueries.document_counts`."""
         d = t.documents.c
         query = (
             select(d.user_id, func.count().label("count"))
@@ -57,7 +57,7 @@ class Listing(Database):
         return found
 
     def document_versions(self, project: str, document_type: str) -> list[VersionStock]:
-        """See `Items.document_versions`."""
+        """See `DocumentTypeRegistry.document_versions`."""
         d = t.documents.c
         received = func.min(d.received_at), func.max(d.received_at)
         query = (
@@ -70,7 +70,7 @@ class Listing(Database):
             return [VersionStock(*row) for row in connection.execute(query)]
 
     def sampled(self, project: str, metric: Metric) -> list[str]:
-        """See `Items.sampled`."""
+        """See `UserQueries.sampled`."""
         user_id = t.sample_batches.c.user_id
         query = select(user_id).filter_by(project_id=project, metric=metric).distinct()
         with self.reading() as connection:

@@ -54,7 +54,7 @@ class MemoryStore(MemoryRejections):
         self._erasures: dict[tuple[str, str], Erasure] = {}
 
     def commit(self, entries: Sequence[Entry]) -> list[tuple[Written, ...]]:
-        """See `Items.commit`."""
+        """See `Commits.commit`."""
         with self.alone():
             self._check_names(entries)
             self._seen.clear()
@@ -187,7 +187,7 @@ class MemoryStore(MemoryRejections):
         return WrittenImage(number, image.name, new=True)
 
     def user(self, project: str, user_id: str) -> User | None:
-        """See `Items.user`."""
+        """See `ItemQueries.user`."""
         with self.alone():
             user = self._users.get((project, user_id))
             if user is None:
@@ -201,7 +201,7 @@ class MemoryStore(MemoryRejections):
             return replace(user, documents=len(documents), images=len(images))
 
     def spans(self, project: str, user_id: str, limit: int | None = None) -> list[Span]:
-        """See `Items.spans`."""
+        """See `ItemQueries.spans`."""
         with self.alone():
             spans = [
                 Span(batch.metric, batch.first, batch.last, batch.count, sequence)
@@ -213,7 +213,7 @@ class MemoryStore(MemoryRejections):
     def batches(
         self, project: str, user_id: str, metric: Metric, start: int, end: int
     ) -> list[bytes]:
-        """See `Items.batches`."""
+        """See `ItemQueries.batches`."""
         with self.alone():
             return [
                 batch.columns
@@ -224,13 +224,13 @@ class MemoryStore(MemoryRejections):
             ]
 
     def document(self, project: str, upload_id: str) -> StoredDocument | None:
-        """See `Items.document`."""
+        """See `ItemQueries.document`."""
         with self.alone():
             _, kept = self._documents.get((project, upload_id), (None, None))
             return kept
 
     def images(self, project: str, user_id: str, after: int, limit: int) -> list[StoredImage]:
-        """See `Items.images`."""
+        """See `ItemQueries.images`."""
         with self.alone():
             found = [i for i in self._images_of(project, user_id) if i.image_id > after]
         return sorted(found, key=lambda image: image.image_id)[:limit]
@@ -243,13 +243,13 @@ class MemoryStore(MemoryRejections):
         ]
 
     def image(self, name: str) -> StoredImage | None:
-        """See `Items.image`."""
+        """See `ItemQueries.image`."""
         with self.alone():
             return self._names.get(name)
 
     @contextmanager
     def snapshot(self, project: str) -> Iterator[MemorySnapshot]:
-        """See `Items.snapshot`."""
+        """See `Snapshots.snapshot`."""
         marks = self._marks
         with self.alone():
             made = MemorySnapshot({0: self._commits} if self._commits else {})
@@ -268,7 +268,7 @@ class MemoryStore(MemoryRejections):
         yield made
 
     def receipts(self, project: str, request_id: str) -> list[StoredReceipt]:
-        """See `Items.receipts`."""
+        """See `RejectionQueries.receipts`."""
         with self.alone():
             found = [
                 receipt
@@ -278,7 +278,7 @@ class MemoryStore(MemoryRejections):
         return sorted(found, key=lambda receipt: receipt.received_at)[-MAX_RECEIPTS:]
 
     def erase(self, project: str, user_id: str, erasure_id: str, moment: int) -> Erasure:
-        """See `Items.erase`."""
+        """See `Erasures.erase`."""
         owner = (project, user_id)
         with self.alone():
             counts = {
@@ -312,18 +312,18 @@ class MemoryStore(MemoryRejections):
             return erasure
 
     def finish_erasure(self, project: str, erasure_id: str, moment: int) -> None:
-        """See `Items.finish_erasure`."""
+        """See `Erasures.finish_erasure`."""
         with self.alone():
             key = (project, erasure_id)
             self._erasures[key] = replace(self._erasures[key], finished_at=moment)
 
     def erasure(self, project: str, erasure_id: str) -> Erasure | None:
-        """See `Items.erasure`."""
+        """See `Erasures.erasure`."""
         with self.alone():
             return self._erasures.get((project, erasure_id))
 
     def erasures(self, project: str, after: str, limit: int) -> list[Erasure]:
-        """See `Items.erasures`."""
+        """See `Erasures.erasures`."""
         with self.alone():
             found = [
                 erasure
@@ -333,7 +333,7 @@ class MemoryStore(MemoryRejections):
         return sorted(found, key=lambda erasure: erasure.erasure_id)[:limit]
 
     def unfinished_erasures(self) -> list[tuple[str, Erasure]]:
-        """See `Items.unfinished_erasures`."""
+        """See `Erasures.unfinished_erasures`."""
         with self.alone():
             found = [
                 (project, erasure)
@@ -343,10 +343,10 @@ class MemoryStore(MemoryRejections):
         return sorted(found, key=lambda pair: pair[1].erasure_id)
 
     def scrub(self, *, thorough: bool) -> None:
-        """See `Items.scrub`."""
+        """See `Erasures.scrub`."""
 
     def readmit(self, project: str, user_id: str) -> bool:
-        """See `Items.readmit`."""
+        """See `Erasures.readmit`."""
         with self.alone():
             known = (project, user_id) in self._tombstones
             self._tombstones.discard((project, user_id))

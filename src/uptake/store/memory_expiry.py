@@ -31,14 +31,14 @@ class MemoryExpiry(MemoryListing):
     _receipts: list[tuple[str, StoredReceipt]]
 
     def expired(self, project: str, rule: RetentionRule, before: int) -> int:
-        """See `Items.expired`."""
+        """See `Retention.expired`."""
         with self.alone():
             return sum(kept.size for kept in self._due(project, rule, before))
 
     def expire(
         self, project: str, rule: RetentionRule, before: int, after: tuple[Any, ...], limit: int
     ) -> Expired:
-        """See `Items.expire`."""
+        """See `Retention.expire`."""
         with self.alone():
             due = sorted(self._due(project, rule, before), key=lambda kept: kept.place)
             page = [kept for kept in due if kept.place > after][:limit]

@@ -43,7 +43,7 @@ class MemoryListing(MemoryRegistry):
         log.append(Change(ids.time_ordered(), [], [self.user_hash(user_id)]))
 
     def profiles(self, project: str, after: str, limit: int) -> list[Profiles]:
-        """See `Items.profiles`."""
+        """See `UserQueries.profiles`."""
         with self.alone():
             found = [
                 u for (owner, name), u in self._users.items() if owner == project and name > after
@@ -51,7 +51,7 @@ class MemoryListing(MemoryRegistry):
         return _columns(sorted(found, key=lambda user: user.user_id)[:limit])
 
     def profiles_of(self, project: str, user_ids: Sequence[str]) -> list[Profiles]:
-        """See `Items.profiles_of`."""
+        """See `UserQueries.profiles_of`."""
         with self.alone():
             owners = [(project, user_id) for user_id in user_ids]
             return _columns([self._users[owner] for owner in owners if owner in self._users])
@@ -59,7 +59,7 @@ class MemoryListing(MemoryRegistry):
     def document_counts(
         self, project: str, document_type: str, since: int, user_ids: Sequence[str] | None
     ) -> dict[str, int]:
-        """See `Items.document_counts`."""
+        """See `UserQueries.document_counts`."""
         counts: dict[str, int] = {}
         with self.alone():
             for (owner, _), (_, kept) in self._documents.items():
@@ -70,7 +70,7 @@ class MemoryListing(MemoryRegistry):
         return counts
 
     def document_versions(self, project: str, document_type: str) -> list[VersionStock]:
-        """See `Items.document_versions`."""
+        """See `DocumentTypeRegistry.document_versions`."""
         moments: dict[int, list[int]] = {}
         with self.alone():
             for (owner, _), (_, kept) in self._documents.items():
@@ -82,7 +82,7 @@ class MemoryListing(MemoryRegistry):
         ]
 
     def sampled(self, project: str, metric: Metric) -> list[str]:
-        """See `Items.sampled`."""
+        """See `UserQueries.sampled`."""
         with self.alone():
             found = {
                 user for owner, user, of, _ in self._batches if (owner, of) == (project, metric)
@@ -90,13 +90,13 @@ class MemoryListing(MemoryRegistry):
             return list(found)
 
     def changes(self, project: str, since: int | None) -> Changes | None:
-        """See `Items.changes`."""
+        """See `ChangeFeed.changes`."""
         with self.alone():
             log = self._changes.get(project, [])
             return Changes(len(log), [] if since is None else log[since:])
 
     def put_segment(self, project: str, segment: Segment) -> Segment:
-        """See `Registry.put_segment`."""
+        """See `SegmentRegistry.put_segment`."""
         with self.alone():
             known = self._segments.get((project, segment.name), segment)
             stands = replace(segment, created_at=known.created_at)
@@ -104,12 +104,12 @@ class MemoryListing(MemoryRegistry):
             return stands
 
     def segment(self, project: str, name: str) -> Segment | None:
-        """See `Registry.segment`."""
+        """See `SegmentRegistry.segment`."""
         with self.alone():
             return self._segments.get((project, name))
 
     def segments(self, project: str, after: str, limit: int) -> list[Segment]:
-        """See `Registry.segments`."""
+        """See `SegmentRegistry.segments`."""
         with self.alone():
             found = [
                 kept
@@ -119,7 +119,7 @@ class MemoryListing(MemoryRegistry):
         return sorted(found, key=lambda segment: segment.name)[:limit]
 
     def delete_segment(self, project: str, name: str) -> bool:
-        """See `Registry.delete_segment`."""
+        """See `SegmentRegistry.delete_segment`."""
         with self.alone():
             return self._segments.pop((project, name), None) is not None
 

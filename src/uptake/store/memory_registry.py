@@ -52,42 +52,42 @@ class MemoryRegistry:
             yield
 
     def secrets(self) -> Secrets:
-        """See `Registry.secrets`."""
+        """See `Installation.secrets`."""
         return self._secrets
 
     def user_hash(self, user_id: str) -> str:
-        """See `Items.user_hash`."""
+        """See `ChangeFeed.user_hash`."""
         return ids.user_hash(self._secrets.user_hash, user_id)
 
     def add_project(self, name: str, created_at: int) -> None:  # noqa: ARG002 - the port's
-        """See `Registry.add_project`."""
+        """See `Projects.add_project`."""
         with self.alone():
             if name in self._projects:
                 raise AlreadyExists(name)
             self._projects.add(name)
 
     def projects(self) -> list[str]:
-        """See `Registry.projects`."""
+        """See `Projects.projects`."""
         with self.alone():
             return sorted(self._projects)
 
     def add_key(self, key: Key) -> None:
-        """See `Registry.add_key`."""
+        """See `Keys.add_key`."""
         with self.alone():
             self._keys[key.id] = key
 
     def key(self, digest: str) -> Key | None:
-        """See `Registry.key`."""
+        """See `Keys.key`."""
         with self.alone():
             return next((key for key in self._keys.values() if key.digest == digest), None)
 
     def keys(self) -> list[Key]:
-        """See `Registry.keys`."""
+        """See `Keys.keys`."""
         with self.alone():
             return sorted(self._keys.values(), key=lambda key: (key.created_at, key.id))
 
     def revoke_key(self, key_id: str, moment: int) -> bool:
-        """See `Registry.revoke_key`."""
+        """See `Keys.revoke_key`."""
         with self.alone():
             if key_id not in self._keys:
                 return False
@@ -95,7 +95,7 @@ class MemoryRegistry:
             return True
 
     def put_type(self, project: str, document_type: DocumentType) -> DocumentType:
-        """See `Registry.put_type`."""
+        """See `DocumentTypeRegistry.put_type`."""
         key, schema = (project, document_type.name), document_type.schema
         with self.alone():
             versions = self._type_versions.setdefault(key, [])
@@ -107,20 +107,20 @@ class MemoryRegistry:
             return self._types[key]
 
     def type_versions(self, project: str, name: str, after: int, limit: int) -> list[TypeVersion]:
-        """See `Registry.type_versions`."""
+        """See `DocumentTypeRegistry.type_versions`."""
         with self.alone():
             found = self._type_versions.get((project, name), [])
             return [version for version in found if version.version > after][:limit]
 
     def document_type(self, project: str, name: str) -> DocumentType | None:
-        """See `Registry.document_type`."""
+        """See `DocumentTypeRegistry.document_type`."""
         with self.alone():
             return self._types.get((project, name))
 
     def document_types(
         self, project: str, after: str = "", limit: int | None = None
     ) -> list[DocumentType]:
-        """See `Registry.document_types`."""
+        """See `DocumentTypeRegistry.document_types`."""
         with self.alone():
             found = [
                 kept
@@ -130,7 +130,7 @@ class MemoryRegistry:
         return sorted(found, key=lambda document_type: document_type.name)[:limit]
 
     def spend(self, key_id: str, rate: Rate, moment: int) -> int:
-        """See `Registry.spend`."""
+        """See `Keys.spend`."""
         window = moment // (rate.seconds * MICROSECONDS_PER_SECOND)
         with self.alone():
             counted, uses = self._uses.get(key_id, (window, 0))
@@ -139,17 +139,17 @@ class MemoryRegistry:
             return uses
 
     def put_retention(self, project: str, rules: Sequence[RetentionRule]) -> None:
-        """See `Registry.put_retention`."""
+        """See `Retention.put_retention`."""
         with self.alone():
             self._rules[project] = sorted(rules, key=lambda rule: (rule.kind, rule.type))
 
     def retention(self, project: str) -> list[RetentionRule]:
-        """See `Registry.retention`."""
+        """See `Retention.retention`."""
         with self.alone():
             return list(self._rules.get(project, []))
 
     def claim(self, name: str, now: int, until: int) -> bool:
-        """See `Registry.claim`."""
+        """See `Maintenance.claim`."""
         with self.alone():
             if self._claims.get(name, now) > now:
                 return False
@@ -157,9 +157,9 @@ class MemoryRegistry:
             return True
 
     def ping(self) -> None:
-        """See `Registry.ping`."""
+        """See `Installation.ping`."""
         with self.alone():
             pass
 
     def close(self) -> None:
-        """See `Registry.close`."""
+        """See `Installation.close`."""

@@ -38,7 +38,7 @@ class MemoryRejections(MemoryExpiry):
     def rejections(
         self, project: str, after: str, limit: int, only: RejectionFilter = ALL_REJECTIONS
     ) -> list[StoredRejection]:
-        """See `Items.rejections`."""
+        """See `RejectionQueries.rejections`."""
         with self.alone():
             found = {
                 rejection_id
@@ -60,7 +60,7 @@ class MemoryRejections(MemoryExpiry):
         return replace(first, others=tuple(kept.record for kept in others))
 
     def rejection(self, project: str, rejection_id: str) -> StoredRejection | None:
-        """See `Items.rejection`."""
+        """See `RejectionQueries.rejection`."""
         with self.alone():
             if not any(key[:2] == (project, rejection_id) for key in self._rejections):
                 return None
@@ -78,12 +78,12 @@ class MemoryRejections(MemoryExpiry):
                 del self._rejections[key]
 
     def unexamined(self, project: str, limit: int) -> list[StoredRejection]:
-        """See `Items.unexamined`: what is in memory was never written by an earlier version."""
+        """See `Maintenance.unexamined`."""
         del project, limit
         return []
 
     def put_examined(
         self, project: str, kept: StoredRejection, records: Sequence[RejectionRecord]
     ) -> None:
-        """See `Items.put_examined`."""
+        """See `Maintenance.put_examined`."""
         raise LookupError(f"{project}: {kept.record.rejection_id} of {len(records)} users")

@@ -237,7 +237,7 @@ class _PostgresStore(SqlStore):
                 del info[PIPELINE]
 
     def commit(self, entries: Sequence[Entry]) -> list[tuple[Written, ...]]:
-        """See `Items.commit`."""
+        """See `Commits.commit`."""
         for attempt in range(1, ATTEMPTS):
             try:
                 return super().commit(entries)

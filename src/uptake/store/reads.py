@@ -33,7 +33,7 @@ class Reads(Database):
     """The reading half of the port `Items`, on SQL."""
 
     def user(self, project: str, user_id: str) -> User | None:
-        """See `Items.user`."""
+        """See `ItemQueries.user`."""
         key = {"project_id": project, "user_id": user_id}
 
         def count(table: Any) -> Any:
@@ -56,7 +56,7 @@ class Reads(Database):
         return None if row is None else _user(row)
 
     def spans(self, project: str, user_id: str, limit: int | None = None) -> list[Span]:
-        """See `Items.spans`."""
+        """See `ItemQueries.spans`."""
         b = t.sample_batches.c
         query = (
             select(b.metric, b.first, b.last, b.count, b.sequence)
@@ -70,7 +70,7 @@ class Reads(Database):
     def batches(
         self, project: str, user_id: str, metric: Metric, start: int, end: int
     ) -> list[bytes]:
-        """See `Items.batches`."""
+        """See `ItemQueries.batches`."""
         b = t.sample_batches.c
         query = (
             select(b["columns"])
@@ -82,7 +82,7 @@ class Reads(Database):
             return list(connection.scalars(query))
 
     def document(self, project: str, upload_id: str) -> StoredDocument | None:
-        """See `Items.document`."""
+        """See `ItemQueries.document`."""
         owner = select(t.uploads.c.user_id).filter_by(project_id=project, upload_id=upload_id)
         with self.reading() as connection:
             user_id = connection.scalar(owner)
@@ -95,7 +95,7 @@ class Reads(Database):
         return None if row is None else StoredDocument(*row)
 
     def images(self, project: str, user_id: str, after: int, limit: int) -> list[StoredImage]:
-        """See `Items.images`."""
+        """See `ItemQueries.images`."""
         query = (
             select(*_IMAGE)
             .filter_by(project_id=project, user_id=user_id)
@@ -107,7 +107,7 @@ class Reads(Database):
             return [StoredImage(*row) for row in connection.execute(query)]
 
     def image(self, name: str) -> StoredImage | None:
-        """See `Items.image`."""
+        """See `ItemQueries.image`."""
         n = t.image_names.c
         with self.reading() as connection:
             address = select(n.project_id, n.user_id, n.image_id).filter_by(name=name)
@@ -120,7 +120,7 @@ class Reads(Database):
     def rejections(
         self, project: str, after: str, limit: int, only: RejectionFilter = ALL_REJECTIONS
     ) -> list[StoredRejection]:
-        """See `Items.rejections`."""
+        """See `RejectionQueries.rejections`."""
         r = t.rejections.c
         found = (
             select(r.rejection_id)
@@ -144,19 +144,19 @@ class Reads(Database):
 
     @contextmanager
     def snapshot(self, project: str) -> Iterator[SqlSnapshot]:
-        """See `Items.snapshot`."""
+        """See `Snapshots.snapshot`."""
         with self.reading() as connection:
             yield SqlSnapshot(connection, project)
 
     def rejection(self, project: str, rejection_id: str) -> StoredRejection | None:
-        """See `Items.rejection`."""
+        """See `RejectionQueries.rejection`."""
         query = select(t.rejections).filter_by(project_id=project, rejection_id=rejection_id)
         with self.reading() as connection:
             rows = connection.execute(query.order_by(t.rejections.c.user_id)).mappings()
             return next(_rejections(rows), None)
 
     def receipts(self, project: str, request_id: str) -> list[StoredReceipt]:
-        """See `Items.receipts`."""
+        """See `RejectionQueries.receipts`."""
         query = (
             select(t.receipts)
             .filter_by(project_id=project, request_id=request_id)

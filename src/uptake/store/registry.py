@@ -26,7 +26,7 @@ class SqlRegistry(Database):
     """The port `Registry`, on SQL."""
 
     def add_project(self, name: str, created_at: int) -> None:
-        """See `Registry.add_project`."""
+        """See `Projects.add_project`."""
         try:
             with self.writing() as connection:
                 connection.execute(
@@ -36,12 +36,12 @@ class SqlRegistry(Database):
             raise AlreadyExists(name) from None
 
     def projects(self) -> list[str]:
-        """See `Registry.projects`."""
+        """See `Projects.projects`."""
         with self.reading() as connection:
             return list(connection.scalars(select(t.projects.c.name).order_by(t.projects.c.name)))
 
     def add_key(self, key: Key) -> None:
-        """See `Registry.add_key`."""
+        """See `Keys.add_key`."""
         rate = key.rate
         row = {
             "id": key.id,
@@ -59,26 +59,26 @@ class SqlRegistry(Database):
             connection.execute(self.insert(t.keys), row)
 
     def key(self, digest: str) -> Key | None:
-        """See `Registry.key`."""
+        """See `Keys.key`."""
         with self.reading() as connection:
             row = connection.execute(select(t.keys).filter_by(digest=digest)).one_or_none()
         return None if row is None else _key(row)
 
     def keys(self) -> list[Key]:
-        """See `Registry.keys`."""
+        """See `Keys.keys`."""
         query = select(t.keys).order_by(t.keys.c.created_at, t.keys.c.id)
         with self.reading() as connection:
             return [_key(row) for row in connection.execute(query)]
 
     def revoke_key(self, key_id: str, moment: int) -> bool:
-        """See `Registry.revoke_key`."""
+        """See `Keys.revoke_key`."""
         with self.writing() as connection:
             return (
                 update_all(connection, t.keys, [t.keys.c.id == key_id], {"revoked_at": moment}) > 0
             )
 
     def put_type(self, project: str, document_type: DocumentType) -> DocumentType:
-        """See `Registry.put_type`."""
+        """See `DocumentTypeRegistry.put_type`."""
         key = {"project_id": project, "name": document_type.name}
         told = {"schema": document_type.schema, "created_at": document_type.created_at}
         register = self.insert(t.document_types).values(**key, **told, version=FIRST_VERSION)
@@ -104,7 +104,7 @@ class SqlRegistry(Database):
         return stands
 
     def type_versions(self, project: str, name: str, after: int, limit: int) -> list[TypeVersion]:
-        """See `Registry.type_versions`."""
+        """See `DocumentTypeRegistry.type_versions`."""
         v = t.type_versions.c
         query = (
             select(v.version, v.schema, v.created_at)
@@ -117,7 +117,7 @@ class SqlRegistry(Database):
             return [TypeVersion(*row) for row in connection.execute(query)]
 
     def document_type(self, project: str, name: str) -> DocumentType | None:
-        """See `Registry.document_type`."""
+        """See `DocumentTypeRegistry.document_type`."""
         query = _types().filter_by(project_id=project, name=name)
         with self.reading() as connection:
             row = connection.execute(query).one_or_none()
@@ -126,7 +126,7 @@ class SqlRegistry(Database):
     def document_types(
         self, project: str, after: str = "", limit: int | None = None
     ) -> list[DocumentType]:
-        """See `Registry.document_types`."""
+        """See `DocumentTypeRegistry.document_types`."""
         name = t.document_types.c.name
         query = _types().filter_by(project_id=project).where(name > after)
         query = query.order_by(name).limit(limit)
@@ -134,7 +134,7 @@ class SqlRegistry(Database):
             return [DocumentType(*row) for row in connection.execute(query)]
 
     def spend(self, key_id: str, rate: Rate, moment: int) -> int:
-        """See `Registry.spend`."""
+        """See `Keys.spend`."""
         window = moment // (rate.seconds * MICROSECONDS_PER_SECOND)
         statement = self.insert(t.key_uses).values(key_id=key_id, window=window, count=1)
         in_window = t.key_uses.c.window == statement.excluded.window
@@ -149,7 +149,7 @@ class SqlRegistry(Database):
             return int(connection.execute(counted).scalar_one())
 
     def put_retention(self, project: str, rules: Sequence[RetentionRule]) -> None:
-        """See `Registry.put_retention`."""
+        """See `Retention.put_retention`."""
         rows = [msgspec.structs.asdict(rule) | {"project_id": project} for rule in rules]
         # One after the other: what is inserted meanwhile by others cannot be deleted before.
         alone = select(t.projects.c.name).filter_by(name=project).with_for_update()
@@ -160,7 +160,7 @@ class SqlRegistry(Database):
                 connection.execute(self.insert(t.retention_rules), rows)
 
     def retention(self, project: str) -> list[RetentionRule]:
-        """See `Registry.retention`."""
+        """See `Retention.retention`."""
         rules = t.retention_rules.c
         query = select(rules.kind, rules.days, rules.type).filter_by(project_id=project)
         with self.reading() as connection:
@@ -168,7 +168,7 @@ class SqlRegistry(Database):
             return [RetentionRule(*row) for row in found]
 
     def claim(self, name: str, now: int, until: int) -> bool:
-        """See `Registry.claim`."""
+        """See `Maintenance.claim`."""
         insert = self.insert(t.claims).values(name=name, until=until)
         statement = insert.on_conflict_do_update(
             index_elements=["name"], set_={"until": until}, where=t.claims.c.until <= now
@@ -178,12 +178,12 @@ class SqlRegistry(Database):
         return taken is not None
 
     def ping(self) -> None:
-        """See `Registry.ping`."""
+        """See `Installation.ping`."""
         with self.reading() as connection:
             connection.execute(select(t.projects.c.name).limit(1))
 
     def close(self) -> None:
-        """See `Registry.close`."""
+        """See `Installation.close`."""
         self.engine.dispose()
 
 

@@ -16,14 +16,14 @@ class SecretReads(Database):
     _secrets: Secrets | None = None
 
     def secrets(self) -> Secrets:
-        """See `Registry.secrets`."""
+        """See `Installation.secrets`."""
         if self._secrets is None:
             with self.reading() as connection:
                 self._secrets = _read(connection)
         return self._secrets
 
     def user_hash(self, user_id: str) -> str:
-        """See `Items.user_hash`."""
+        """See `ChangeFeed.user_hash`."""
         return ids.user_hash(self.secrets().user_hash, user_id)
 
 

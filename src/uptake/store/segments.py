@@ -13,7 +13,7 @@ class SqlSegments(Database):
     """What the port `Registry` says of segments, on SQL."""
 
     def put_segment(self, project: str, segment: Segment) -> Segment:
-        """See `Registry.put_segment`."""
+        """See `SegmentRegistry.put_segment`."""
         statement = self.insert(t.segments).values(
             project_id=project,
             name=segment.name,
@@ -30,21 +30,21 @@ class SqlSegments(Database):
             return Segment(*connection.execute(kept).one())
 
     def segment(self, project: str, name: str) -> Segment | None:
-        """See `Registry.segment`."""
+        """See `SegmentRegistry.segment`."""
         query = select(*_SEGMENT).filter_by(project_id=project, name=name)
         with self.reading() as connection:
             row = connection.execute(query).one_or_none()
         return None if row is None else Segment(*row)
 
     def segments(self, project: str, after: str, limit: int) -> list[Segment]:
-        """See `Registry.segments`."""
+        """See `SegmentRegistry.segments`."""
         name = t.segments.c.name
         query = select(*_SEGMENT).filter_by(project_id=project).where(name > after)
         with self.reading() as connection:
             return [Segment(*row) for row in connection.execute(query.order_by(name).limit(limit))]
 
     def delete_segment(self, project: str, name: str) -> bool:
-        """See `Registry.delete_segment`."""
+        """See `SegmentRegistry.delete_segment`."""
         s = t.segments.c
         with self.writing() as connection:
             return delete_all(connection, t.segments, s.project_id == project, s.name == name) > 0

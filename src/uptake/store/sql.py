@@ -35,7 +35,7 @@ class SqlStore(Reads, Listing, ChangeReads, Examining, Expiring, SqlSegments, Sq
         self.secrets()
 
     def commit(self, entries: Sequence[Entry]) -> list[tuple[Written, ...]]:
-        """See `Items.commit`."""
+        """See `Commits.commit`."""
         for _ in range(ATTEMPTS):
             try:
                 return self._commit(entries)

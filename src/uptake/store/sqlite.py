@@ -215,7 +215,7 @@ class _SqliteStore(SqlStore):
             raise StoreUnavailable("the database file was removed or replaced")
 
     def erase(self, project: str, user_id: str, erasure_id: str, moment: int) -> Erasure:
-        """See `Items.erase`."""
+        """See `Erasures.erase`."""
         erasure = super().erase(project, user_id, erasure_id, moment)
         self._log_holds_deleted = self._pages_hold_deleted = True
         return erasure
@@ -223,14 +223,14 @@ class _SqliteStore(SqlStore):
     def expire(
         self, project: str, rule: RetentionRule, before: int, after: tuple[Any, ...], limit: int
     ) -> Expired:
-        """See `Items.expire`."""
+        """See `Retention.expire`."""
         expired = super().expire(project, rule, before, after, limit)
         if expired.count:
             self._log_holds_deleted = self._pages_hold_deleted = True
         return expired
 
     def scrub(self, *, thorough: bool) -> None:
-        """See `Items.scrub`.
+        """See `Erasures.scrub`.
 
         Folds the log, which has older pages, into the file, and empties it. Deleted rows are
         overwritten as they are deleted, but pages that were split before may have copies of them:
@@ -257,7 +257,7 @@ class _SqliteStore(SqlStore):
             self._vacuum_from = time.monotonic() + VACUUM_PAUSE_SECONDS
 
     def close(self) -> None:
-        """See `Registry.close`."""
+        """See `Installation.close`."""
         super().close()
         self._turn.close()
 

@@ -33,7 +33,7 @@ from uptake.intake.schemas import (
 )
 from uptake.model.problems import Kinds, Problem
 from uptake.reading import Name, Uuid, from_cursor, to_cursor, types
-from uptake.store.base import Store
+from uptake.store.base import DocumentTypeRegistry
 from uptake.wiring import Services
 
 DRY_RUN_SECONDS = 10.0
@@ -156,7 +156,7 @@ async def _schema(request: AnyRequest) -> str:
 
 
 def _put(
-    store: Store, project: str, name: str, text: str, workers: SchemaWorkers
+    store: DocumentTypeRegistry, project: str, name: str, text: str, workers: SchemaWorkers
 ) -> types.TypeView:
     try:
         return types.view(register(store, project, name, text, workers))

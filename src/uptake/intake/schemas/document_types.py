@@ -9,7 +9,7 @@ import msgspec
 from uptake.intake.schemas.compiled import NotQuick, Schema, compile_schema, load_schema
 from uptake.intake.schemas.workers import SchemaWorkers
 from uptake.model import clock
-from uptake.store.base import Registry
+from uptake.store.base import DocumentTypeRegistry
 from uptake.store.definitions import DocumentType
 
 TRUST_SECONDS = 1.0
@@ -38,7 +38,7 @@ class InvalidName(ValueError):
 
 
 def register(
-    registry: Registry,
+    registry: DocumentTypeRegistry,
     project: str,
     name: str,
     text: str | None,
@@ -96,7 +96,9 @@ class DocumentTypes:
         workers: check what takes long.
     """
 
-    def __init__(self, registry: Registry, workers: SchemaWorkers | None = None) -> None:
+    def __init__(
+        self, registry: DocumentTypeRegistry, workers: SchemaWorkers | None = None
+    ) -> None:
         self._registry = registry
         self._workers = workers or SchemaWorkers()
         self._known: dict[tuple[str, str], tuple[float, KnownType]] = {}

@@ -1,6 +1,7 @@
 """What users did, read from the store for those about whom it is asked."""
 
 from time import monotonic
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +14,7 @@ from uptake.reading.segments.answers import TakesLonger
 from uptake.reading.segments.blocks import Block
 from uptake.reading.segments.columns import Rows
 from uptake.reading.segments.days import Days, days_until, rolled_up
-from uptake.store.base import Items
+from uptake.store.base import ItemQueries, UserQueries
 from uptake.time_units import MICROSECONDS_PER_DAY
 
 NAMED = 5000
@@ -21,6 +22,10 @@ NAMED = 5000
 is asked first who has samples at all."""
 
 Amounts = NDArray[np.float64]
+
+
+class BehaviourStore(UserQueries, ItemQueries, Protocol):
+    """The ports that behaviour is read from."""
 
 
 class StoredBehaviour:
@@ -32,7 +37,7 @@ class StoredBehaviour:
         until: when to give up, on the clock of `time.monotonic`.
     """
 
-    def __init__(self, store: Items, project: str, until: float) -> None:
+    def __init__(self, store: BehaviourStore, project: str, until: float) -> None:
         self._store = store
         self._project = project
         self._until = until

@@ -103,7 +103,7 @@ class Block:
         return np.array(found, np.int32)
 
     def rows_of_hashes(self, hashes: Iterable[str], user_hash: Callable[[str], str]) -> Rows:
-        """The rows of users whose ids have these hashes (`Items.user_hash`)."""
+        """The rows of users whose ids have these hashes (`ChangeFeed.user_hash`)."""
         wanted = set(hashes)
         if not wanted:
             return np.empty(0, np.int32)

@@ -9,13 +9,14 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from time import monotonic
+from typing import Protocol
 
 import numpy as np
 
 from uptake.reading.segments.answers import TakesLonger, TooLarge
 from uptake.reading.segments.blocks import Block, Builder
 from uptake.reading.segments.columns import Flags
-from uptake.store.base import Items
+from uptake.store.base import ChangeFeed, UserQueries
 from uptake.store.stored import Change
 
 PAGE = 8000
@@ -48,6 +49,10 @@ class Part:
 State = tuple[Part, ...]
 
 
+class UserFeed(UserQueries, ChangeFeed, Protocol):
+    """The ports that a census reads from."""
+
+
 class Census:
     """The users of a project.
 
@@ -55,7 +60,7 @@ class Census:
         asked: when it was last asked for, on the clock of `time.monotonic`.
     """
 
-    def __init__(self, store: Items, project: str) -> None:
+    def __init__(self, store: UserFeed, project: str) -> None:
         self.asked = monotonic()
         self._store = store
         self._project = project

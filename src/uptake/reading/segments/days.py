@@ -8,7 +8,7 @@ from uptake.reading.segments.filters import Stat
 from uptake.reading.stretches import LATEST, series
 from uptake.reading.tables import Bound, Question, Stretch, rows
 from uptake.samples import zones
-from uptake.store.base import Items
+from uptake.store.base import ItemQueries
 from uptake.time_units import TICKS_PER_DAY, TICKS_PER_MICROSECOND
 
 _DAILY: dict[Metric, tuple[str, str, str]] = {
@@ -53,7 +53,7 @@ def days_until(now: int, days: int, zone: str | None) -> Days:
 
 
 def rolled_up(
-    store: Items, project: str, user_id: str, metric: Metric, days: Days
+    store: ItemQueries, project: str, user_id: str, metric: Metric, days: Days
 ) -> dict[Stat, float] | None:
     """The figures of a user's days, those without samples left out; None when all are."""
     found = series(store, project, user_id, metric)

@@ -10,18 +10,19 @@ from uptake.model import clock
 from uptake.reading import Name, from_cursor, to_cursor
 from uptake.reading.segments import filters as f
 from uptake.reading.segments.answers import Member, Members
-from uptake.reading.segments.behaviour import StoredBehaviour
+from uptake.reading.segments.behaviour import BehaviourStore, StoredBehaviour
 from uptake.reading.segments.census import Part, State
 from uptake.reading.segments.columns import Flags
 from uptake.reading.segments.evaluate import Moment, holds
 from uptake.reading.segments.pool import Pool
-from uptake.store.base import Store
 
 ALL_AT_ONCE = 10_000
 """Users that are put in order at a time where all are wanted."""
 
 
-def find(store: Store, pool: Pool, project: str, wanted: f.Filter, until: float) -> "Found":
+def find(
+    store: BehaviourStore, pool: Pool, project: str, wanted: f.Filter, until: float
+) -> "Found":
     """Of whom in a project a filter is true.
 
     Args:

@@ -6,11 +6,9 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import Gauge
 
-from uptake.store.base import Items
-
 # A census is loaded with Arrow, when the first one is needed: see `questions`.
 if TYPE_CHECKING:
-    from uptake.reading.segments.census import Census, State
+    from uptake.reading.segments.census import Census, State, UserFeed
 
 IDLE_SECONDS = 1800.0
 """How long a census is kept that nobody asks for."""
@@ -33,7 +31,7 @@ class Pool:
         memory: bytes that all censuses together may take, about.
     """
 
-    def __init__(self, store: Items, memory: int) -> None:
+    def __init__(self, store: "UserFeed", memory: int) -> None:
         self._store = store
         self._memory = memory
         self._lock = threading.Lock()

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 from msgspec import Raw
@@ -16,7 +16,13 @@ from uptake.reading.segments import filters as f
 from uptake.reading.segments import parse
 from uptake.reading.segments.answers import Members, Preview, SegmentPage, SegmentView
 from uptake.reading.segments.pool import Pool
-from uptake.store.base import Store
+from uptake.store.base import (
+    ChangeFeed,
+    DocumentTypeRegistry,
+    ItemQueries,
+    SegmentRegistry,
+    UserQueries,
+)
 from uptake.store.definitions import Segment
 
 # What looks at users is loaded with the first question: Arrow takes 40 MB, and without questions
@@ -40,6 +46,12 @@ MAX_FILTER = 1024 * 1024
 """Bytes of a filter's JSON."""
 
 
+class SegmentStore(
+    SegmentRegistry, DocumentTypeRegistry, UserQueries, ChangeFeed, ItemQueries, Protocol
+):
+    """The ports that segments are evaluated on."""
+
+
 class Segments:
     """Answers questions about the segments of all projects.
 
@@ -49,7 +61,7 @@ class Segments:
         seconds: how long a question may take.
     """
 
-    def __init__(self, store: Store, memory: int, seconds: float = ANSWER_SECONDS) -> None:
+    def __init__(self, store: SegmentStore, memory: int, seconds: float = ANSWER_SECONDS) -> None:
         self._store = store
         self._seconds = seconds
         self.pool = Pool(store, memory)
