@@ -110,7 +110,7 @@ def test_one_is_replayed_mended(
     """As it was sent it is rejected again: 1; mended it is accepted, and counts once."""
     rejection_id = rejected[0]["rejection_id"]
     again = uptake("rejections", "replay", rejection_id)
-    assert (again.status, again.out.splitlines()[0]) == (1, "Refused again.")
+    assert (again.status, again.out.splitlines()[0]) == (1, "Rejected again.")
     (tmp_path / "mended.json").write_text('{"n": 1, "mood": 4}')
     mended = ("rejections", "replay", rejection_id, "--item", "mended.json", "--json")
     accepted = uptake(*mended)
@@ -134,7 +134,7 @@ def test_all_of_a_filter_are_replayed(
     some = uptake("rejections", "replay", "--user", "anna")
     assert some.status == 1
     sentence, _, again = some.out.splitlines()
-    assert sentence == "1 accepted, 1 refused again."
+    assert sentence == "1 accepted, 1 rejected again."
     assert again.split() == [rejected[1]["rejection_id"], "maximum"]
     assert len(uptake("rejections", "list", "--resolved", "--json").json["rejections"]) == 1
     uptake("types", "add", "mood")
@@ -142,7 +142,7 @@ def test_all_of_a_filter_are_replayed(
     assert rest.status == 0
     assert rest.json == {"accepted": 2, "refused": 0, "resolved": 0, "refusals": []}
     none = uptake("rejections", "replay", "--all")
-    assert (none.status, none.out) == (0, "0 accepted, 0 refused again.\n")
+    assert (none.status, none.out) == (0, "0 accepted, 0 rejected again.\n")
     versions = uptake("types", "versions", "mood", "--json").json
     assert [version["documents"] for version in versions] == [1, 1, 2]
 

@@ -222,7 +222,7 @@ def _replay_all(services: Services, project: str, only: RejectionFilter, *, json
     if json:
         print_json({**counts, "refusals": rejected})
     else:
-        say(f"{counts['accepted']:,} accepted, {counts['rejected']:,} refused again.")
+        say(f"{counts['accepted']:,} accepted, {counts['refused']:,} rejected again.")
         if rejected:
             lines = [(told.rejection_id, _reasons(told.faults)) for told in rejected]
             print_table(["id", "faults"], lines)
@@ -236,7 +236,7 @@ def _print_replayed(told: Replayed) -> None:
         case "resolved":
             say(f"Nothing to do: the request {told.request_id} has replayed it.")
         case _:
-            say("Refused again.")
+            say("Rejected again.")
     if told.faults:
         _print_faults(told.faults)
 
