@@ -7,15 +7,15 @@ from hypothesis import strategies as st
 
 from uptake.intake.dry_run import START, try_schema
 from uptake.intake.schemas import compile_schema
-from uptake.store.memory import MemoryStore
 from uptake.store.records import DocumentRecord, Entry
+from uptake.testing.store.model import ModelStore
 
 AT_MOST_5 = compile_schema('{"properties": {"mood": {"maximum": 5}}}')
 
 
-def filled(moods: list[int]) -> MemoryStore:
+def filled(moods: list[int]) -> ModelStore:
     """A store with a document for each of these, of a user each."""
-    store = MemoryStore()
+    store = ModelStore()
     for at, mood in enumerate(moods):
         data = json.dumps({"mood": mood}).encode()
         record = DocumentRecord(f"u{at:03}", f"d{at}", "mood", data, version=at + 1)
@@ -52,7 +52,7 @@ def test_the_parts_of_a_trial_add_up_to_the_whole(moods: list[int]) -> None:
 def test_ten_reasons_of_a_document_are_shown() -> None:
     """Each with the way to it, in which `/` and `~` are escaped."""
     check = compile_schema('{"additionalProperties": {"type": "object"}}')
-    store = MemoryStore()
+    store = ModelStore()
     data = json.dumps({f"a/b~{number}": number for number in range(12)}).encode()
     record = DocumentRecord("anna", "one", "mood", data)
     store.commit([Entry("default", "r", 0, (record,))])

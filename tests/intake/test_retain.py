@@ -1,9 +1,11 @@
 """Which rules are in force in a project."""
 
+from pathlib import Path
+
 from uptake.blobs.memory import MemoryBlobs
 from uptake.intake.retain import expire, in_force
+from uptake.store import sqlite
 from uptake.store.definitions import RetentionRule
-from uptake.store.memory import MemoryStore
 from uptake.testing.store.making import NOON, entry, rejection
 from uptake.time_units import MICROSECONDS_PER_DAY
 
@@ -19,11 +21,12 @@ def test_rejections_of_unknown_users_are_kept_for_30_days() -> None:
         assert in_force([rule]) == [rule]
 
 
-def test_only_they_go() -> None:
+def test_only_they_go(tmp_path: Path) -> None:
     """On the 31st day, and those of known users stay."""
-    store = MemoryStore()
+    store = sqlite.open_store(tmp_path / "uptake.db")
     store.commit([entry(rejections=(rejection("r-1"), rejection("r-2", user_id="anna")))])
     (rule,) = in_force(store.retention("default"))
     assert expire(store, MemoryBlobs(), "default", rule, NOON + 30 * MICROSECONDS_PER_DAY) == 0
     assert expire(store, MemoryBlobs(), "default", rule, NOON + 30 * MICROSECONDS_PER_DAY + 1) == 1
     assert [kept.user_ids for kept in store.rejections("default", "", 9)] == [("anna",)]
+    store.close()

@@ -20,7 +20,7 @@ from uptake.intake.schemas import (
     register,
 )
 from uptake.model.submission import MAX_FAULTS, Fault, Rejection
-from uptake.store.memory import MemoryStore
+from uptake.testing.store.model import ModelStore
 
 SELF_REFERRING = json.loads(Path("tests/cases/json/self-referring-schemas.json").read_text())
 
@@ -210,7 +210,7 @@ def test_both_ways_of_checking_agree(workers: SchemaWorkers, schema: Any, value:
     assert at_once == elsewhere
 
 
-class CountingStore(MemoryStore):
+class CountingStore(ModelStore):
     """Counts look-ups of document types."""
 
     asked = 0

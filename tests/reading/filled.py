@@ -2,12 +2,12 @@
 
 from samples.making import Told, columns_of
 from uptake.samples import columns
-from uptake.store.memory import MemoryStore
 from uptake.store.records import BatchRecord, Entry
 from uptake.testing.store.making import NOON, attributes, entry, unique
+from uptake.testing.store.model import ModelStore
 
 
-def send(store: MemoryStore, received: list[Told], metric: str = "steps") -> None:
+def send(store: ModelStore, received: list[Told], metric: str = "steps") -> None:
     """Commit samples as one upload of a user."""
     batch = columns_of(received)
     encoded = columns.to_bytes(batch)
@@ -17,9 +17,9 @@ def send(store: MemoryStore, received: list[Told], metric: str = "steps") -> Non
     store.commit([Entry("default", unique("request"), NOON, (record,))])
 
 
-def filled(received: list[list[Told]], metric: str = "steps") -> MemoryStore:
+def filled(received: list[list[Told]], metric: str = "steps") -> ModelStore:
     """A store that has received these uploads."""
-    store = MemoryStore()
+    store = ModelStore()
     store.commit([entry(attributes("anna"))])
     for upload in received:
         send(store, upload, metric)

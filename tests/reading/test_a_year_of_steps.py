@@ -14,7 +14,7 @@ from reading.filled import filled
 from samples.making import Told, told
 from uptake.reading import rollups
 from uptake.reading.tables import Question
-from uptake.store.memory import MemoryStore
+from uptake.testing.store.model import ModelStore
 
 YEAR = 2026
 SLOT = timedelta(seconds=30)
@@ -150,7 +150,7 @@ class Clock:
         return moment.astimezone(ZoneInfo(self.zone) if self.zone else zone_at(self.homes, moment))
 
 
-def rolled_up(store: MemoryStore, every: str, zone: str | None) -> dict[str, float]:
+def rolled_up(store: ModelStore, every: str, zone: str | None) -> dict[str, float]:
     """What the product says, by start; one page holds it all."""
     question = Question("steps", every, zone)  # type: ignore[arg-type]
     found = rollups.page(store, "default", "anna", question, cursor=None, limit=10_000)

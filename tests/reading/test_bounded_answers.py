@@ -13,7 +13,7 @@ from reading.filled import filled
 from samples.making import Told
 from uptake.reading import bounds, samples, sync
 from uptake.reading.bounds import ANSWER_BYTES, TooMuch, page_of
-from uptake.store.memory import MemoryStore
+from uptake.testing.store.model import ModelStore
 
 GENEROUS_SECONDS = 30.0
 
@@ -25,7 +25,7 @@ def one(number: int, device: str) -> Told:
     return Told(device, None, f"2026-01-{day + 1:02}T{hour:02}:{minute:02}:00Z", None, "count", 1)
 
 
-def pages(store: MemoryStore, limit: int) -> Iterator[Any]:
+def pages(store: ModelStore, limit: int) -> Iterator[Any]:
     """All pages of samples."""
     cursor = None
     while True:

@@ -16,7 +16,7 @@ from samples.making import Told
 from uptake.reading import rollups
 from uptake.reading.bounds import TooMuch
 from uptake.reading.tables import Question
-from uptake.store.memory import MemoryStore
+from uptake.testing.store.model import ModelStore
 
 SAMPLES, DEVICES = 12_000, 50
 MEGABYTE = 1 << 20
@@ -28,7 +28,7 @@ def _at(seconds: int) -> str:
 
 
 @pytest.fixture(scope="module", params=["steps", "bpm"])
-def overlapping(request: pytest.FixtureRequest) -> tuple[str, MemoryStore]:
+def overlapping(request: pytest.FixtureRequest) -> tuple[str, ModelStore]:
     """Samples of up to a year each, of fifty devices, sent a few at a time."""
     step = YEAR // SAMPLES
     samples = [
@@ -45,14 +45,14 @@ def overlapping(request: pytest.FixtureRequest) -> tuple[str, MemoryStore]:
     return request.param, filled([samples[i : i + 6] for i in range(0, SAMPLES, 6)], request.param)
 
 
-def _page(store: MemoryStore, question: Question, limit: int = 10_000) -> Any:
+def _page(store: ModelStore, question: Question, limit: int = 10_000) -> Any:
     return rollups.page(store, "default", "anna", question, cursor=None, limit=limit)
 
 
 @pytest.mark.parametrize("every", ["minute", "hour", "day"])
 @pytest.mark.parametrize("each", [False, True])
 def test_long_samples_that_overlap_take_little_memory(
-    overlapping: tuple[str, MemoryStore], every: Any, *, each: bool
+    overlapping: tuple[str, ModelStore], every: Any, *, each: bool
 ) -> None:
     """As much as short ones: they are not cut into a piece for each bucket they lie in."""
     metric, store = overlapping
@@ -64,7 +64,7 @@ def test_long_samples_that_overlap_take_little_memory(
     assert peak < 400 * MEGABYTE
 
 
-def test_an_answer_that_would_be_too_long_is_rejected(overlapping: tuple[str, MemoryStore]) -> None:
+def test_an_answer_that_would_be_too_long_is_rejected(overlapping: tuple[str, ModelStore]) -> None:
     """With what to ask for instead, which is answered."""
     metric, store = overlapping
     question = Question(metric, "hour", explain=True)

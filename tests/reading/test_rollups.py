@@ -17,7 +17,7 @@ from uptake.reading.buckets import steps_buckets
 from uptake.reading.stretches import series
 from uptake.reading.tables import Bound, Question, Stretch
 from uptake.samples import times
-from uptake.store.memory import MemoryStore
+from uptake.testing.store.model import ModelStore
 
 Rows = list[dict[str, Any]]
 
@@ -88,7 +88,7 @@ def split(received: list[Told], cuts: list[int]) -> list[list[Told]]:
     return [received[a:b] for a, b in pairwise(edges) if received[a:b]]
 
 
-def ask(store: MemoryStore, question: Question, limit: int = 10_000) -> Rows:
+def ask(store: ModelStore, question: Question, limit: int = 10_000) -> Rows:
     """All buckets, page by page."""
     found: Rows = []
     cursor = None

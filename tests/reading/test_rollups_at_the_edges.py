@@ -13,14 +13,14 @@ from samples.making import Told, far_samples
 from uptake.reading import BadCursor, Unknown, rollups, to_cursor
 from uptake.reading.tables import Question
 from uptake.samples import times
-from uptake.store.memory import MemoryStore
+from uptake.testing.store.model import ModelStore
 
 EVERY = st.sampled_from(["minute", "hour", "day", "week", "month"])
 ZONES = st.sampled_from([None, "UTC", "America/New_York", "Pacific/Kiritimati", "Europe/Dublin"])
 
 
 def page(
-    store: MemoryStore, question: Question, limit: int = 10_000, cursor: str | None = None
+    store: ModelStore, question: Question, limit: int = 10_000, cursor: str | None = None
 ) -> tuple[list[dict[str, Any]], str | None]:
     """A page as it is shown."""
     found = rollups.page(store, "default", "anna", question, cursor=cursor, limit=limit)

@@ -12,7 +12,7 @@ from samples.making import Told, far_samples, latest_by_identity, samples
 from uptake.reading import BadCursor, Unknown
 from uptake.reading.samples import EARLIEST, LATEST, SamplePage, page, summaries
 from uptake.samples import times
-from uptake.store.memory import MemoryStore
+from uptake.testing.store.model import ModelStore
 
 Rows = list[dict[str, object]]
 
@@ -21,7 +21,7 @@ uploads = st.lists(some_samples | st.lists(far_samples(), min_size=1, max_size=6
 
 
 def read(
-    store: MemoryStore, limit: int, start: int = EARLIEST, end: int = LATEST, cursor: str = ""
+    store: ModelStore, limit: int, start: int = EARLIEST, end: int = LATEST, cursor: str = ""
 ) -> SamplePage:
     """A page of a user's steps."""
     return page(
@@ -36,7 +36,7 @@ def read(
     )
 
 
-def walk(store: MemoryStore, limit: int, start: int = EARLIEST, end: int = LATEST) -> list[Rows]:
+def walk(store: ModelStore, limit: int, start: int = EARLIEST, end: int = LATEST) -> list[Rows]:
     """All pages, from the first to the one that says it is the last."""
     pages, cursor = [], ""
     while True:

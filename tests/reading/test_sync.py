@@ -15,7 +15,7 @@ from uptake.reading import BadCursor, Unknown, sync
 from uptake.reading.stretches import EARLIEST, LATEST
 from uptake.samples import times
 from uptake.samples.digests import day_digests
-from uptake.store.memory import MemoryStore
+from uptake.testing.store.model import ModelStore
 
 DAY = 864_000_000_000
 EPOCH = date(1970, 1, 1).toordinal()
@@ -37,7 +37,7 @@ uploads = st.lists(some, min_size=1, max_size=4)
 
 
 def ask(
-    store: MemoryStore, limit: int = 10_000, start: int = EARLIEST, end: int = LATEST
+    store: ModelStore, limit: int = 10_000, start: int = EARLIEST, end: int = LATEST
 ) -> tuple[Devices, int]:
     """All pages as one, and how many there were."""
     found: Devices = {}

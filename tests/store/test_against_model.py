@@ -17,12 +17,10 @@ from uptake.model.items import METRICS, Attributes
 from uptake.store import postgres, sqlite
 from uptake.store.base import AlreadyExists, Store
 from uptake.store.definitions import DocumentType, Rate, Segment
-from uptake.store.memory import MemoryStore
 from uptake.store.records import Entry, Record
 from uptake.store.snapshot import Selection
 from uptake.store.stored import Span
 from uptake.testing.postgres import Postgres
-from uptake.testing.store.listing import changed, told
 from uptake.testing.store.making import (
     NOON,
     batch,
@@ -34,6 +32,8 @@ from uptake.testing.store.making import (
     shared,
     unique,
 )
+from uptake.testing.store.model import ModelStore
+from uptake.testing.store.user_queries import changed, told
 
 EXAMPLES, POSTGRES_EXAMPLES = 25, 8
 STEPS, POSTGRES_STEPS = 25, 15
@@ -101,7 +101,7 @@ class BothStores(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.store = self.open_store()
-        self.model = MemoryStore(self.store.secrets())
+        self.model = ModelStore(self.store.secrets())
         self.moment = NOON
         self.changed = True
         self.since = {

@@ -18,11 +18,11 @@ from uptake.reading.segments.census import Census, State
 from uptake.reading.segments.pool import Pool
 from uptake.reading.segments.questions import Segments
 from uptake.store import sqlite
-from uptake.store.memory import MemoryStore
 from uptake.store.records import Entry
 from uptake.store.sql import SqlStore
-from uptake.store.stored import Change, Changes
+from uptake.store.stored import Changes
 from uptake.testing.store.making import NOON, attributes, batch, entry
+from uptake.testing.store.model import ModelStore
 
 PLENTY = 1 << 30
 EVERYBODY = b'{"and": []}'
@@ -64,7 +64,7 @@ class Following(RuleBasedStateMachine):
     @initialize(count=st.sampled_from([0, 3, 40]))
     def begin(self, count: int) -> None:
         """Some users are there before the first question."""
-        self.store = MemoryStore()
+        self.store = ModelStore()
         self.census = Census(self.store, "default")
         self.stands: dict[str, dict[str, str]] = {}
         self.commit({i: {"n": str(i)} for i in range(count)})
@@ -192,7 +192,7 @@ def test_an_erased_user_is_gone_from_memory(store: SqlStore) -> None:
 def test_a_census_behind_a_forgotten_log_reads_anew() -> None:
     """And so does one of which most users have changed."""
 
-    class Forgetful(MemoryStore):
+    class Forgetful(ModelStore):
         def changes(self, project: str, since: int | None) -> Changes | None:
             return (
                 None
@@ -217,20 +217,17 @@ def test_a_census_behind_a_forgotten_log_reads_anew() -> None:
 def test_a_change_that_is_told_again_is_passed_over() -> None:
     """As PostgreSQL does while an old transaction goes on; an erasure must not strike twice."""
 
-    class Repeating(MemoryStore):
+    class Repeating(ModelStore):
         def changes(self, project: str, since: int | None) -> Changes | None:
             return super().changes(project, None if since is None else 0)
-
-        def erase(self, user_id: str) -> None:
-            self._changes["default"].append(Change("e", [], [self.user_hash(user_id)]))
-            del self._users["default", user_id]
 
     store = Repeating()
     census = Census(store, "default")
     store.commit([many(3)])
     assert len(now(census)) == 3
-    store.erase("user 000001")
+    store.erase("default", "user 000001", "e", 0)
     assert len(now(census)) == 2
+    store.readmit("default", "user 000001")
     store.commit([many(1, first=1)])
     assert len(now(census)) == 3
     assert len(now(census)) == 3

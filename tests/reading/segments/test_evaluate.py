@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from uptake.model.items import Attributes
 from uptake.reading.segments.questions import Segments
-from uptake.store.memory import MemoryStore
 from uptake.store.records import Entry
+from uptake.testing.store.model import ModelStore
 
 from .plain import holds
 
@@ -96,7 +96,7 @@ def test_columns_say_what_a_look_at_each_user_says(
     size: int,
 ) -> None:
     """Before and after some of them change, by whatever pages it is asked for."""
-    store = MemoryStore()
+    store = ModelStore()
     segments = Segments(store, 1 << 30)
     stands: dict[str, dict[str, str]] = {}
     for told in (people, later):

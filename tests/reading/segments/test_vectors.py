@@ -5,8 +5,8 @@ import pytest
 
 from uptake.reading.segments.parse import NotAFilter
 from uptake.reading.segments.questions import Segments
-from uptake.store.memory import MemoryStore
 from uptake.testing.segments import Case, Vector, tell, vectors
+from uptake.testing.store.model import ModelStore
 
 MEMORY = 1 << 30
 CASES = [
@@ -19,7 +19,7 @@ CASES = [
 @pytest.mark.parametrize(("vector", "case"), CASES)
 def test_a_vector_holds(vector: Vector, case: Case) -> None:
     """Of whom a filter is true, or what is wrong with it and where."""
-    store = MemoryStore()
+    store = ModelStore()
     tell(vector, store, "default")
     segments = Segments(store, MEMORY)
     text = msgspec.json.encode(case.filter)

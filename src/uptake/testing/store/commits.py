@@ -16,8 +16,8 @@ from uptake.testing.store.making import (
 from uptake.testing.store.opening import OpensStore
 
 
-class Commits(OpensStore):
-    """A commit keeps all of its entries or nothing, and answers for each record."""
+class CommitsSuite(OpensStore):
+    """A group is written whole, in order, or not at all."""
 
     def test_a_commit_of_nothing_is_one(self, store: Store) -> None:
         """Without entries, and with empty entries, nothing happens and that is told."""

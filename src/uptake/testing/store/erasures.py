@@ -36,8 +36,8 @@ def _fill(store: Store, user_id: str, project: str = "default") -> None:
     store.add_key(key(f"{project} {user_id}", project=project, user=user_id))
 
 
-class Erasures(OpensStore):
-    """A user is taken away whole, and does not come back by itself."""
+class ErasuresSuite(OpensStore):
+    """Nothing of an erased user is left, and nothing new is stored."""
 
     def test_nothing_is_left_of_an_erased_user(self, store: Store) -> None:
         """Of any kind, by whatever name it is asked for; others keep theirs."""

@@ -1,4 +1,4 @@
-"""How a suite gets at the store that it judges."""
+"""How a conformance suite opens the store under test."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing
@@ -10,17 +10,17 @@ from uptake.store.base import Store
 
 
 class OpensStore:
-    """What a back end's test fills in, and the store that each test is given."""
+    """Base of all suites: what a back end's test class implements, and the store of each test."""
 
     def open_store(self, place: Path) -> Store:
-        """A store that keeps what it holds in this folder, or by its name elsewhere; new at first.
+        """Open the store of this folder, or of a name that follows from it; new at first.
 
-        The same place opened again is the same store, also while it is open.
+        Opening the same place again opens the same store, also while it is open.
         """
         raise NotImplementedError
 
     def out_of_reach(self, store: Store, place: Path) -> AbstractContextManager[None]:
-        """While the block runs the store cannot be reached; what it holds outlives it."""
+        """Make the store unreachable while the block runs; its content stays."""
         raise NotImplementedError
 
     @pytest.fixture

@@ -3,7 +3,10 @@
 import msgspec
 import pytest
 
-from uptake.store.base import AlreadyExists, Store
+from uptake.store.base import (
+    AlreadyExists,
+    Store,
+)
 from uptake.store.definitions import DocumentType, Rate, Segment, TypeVersion
 from uptake.testing.store.making import NOON, attributes, batch, digest_of, entry, key
 from uptake.testing.store.opening import OpensStore
@@ -12,8 +15,8 @@ SECOND = 1_000_000
 """Microseconds."""
 
 
-class Projects(OpensStore):
-    """Projects have names, and one is always there."""
+class ProjectsSuite(OpensStore):
+    """Projects have unique names, and one always exists."""
 
     def test_the_default_project_always_exists(self, store: Store) -> None:
         """Also in a store that nobody has touched."""
@@ -42,8 +45,8 @@ class Projects(OpensStore):
         assert store.batches("default", "anna", "steps", 0, 0) == [b"0", b"1", b"2"]
 
 
-class Keys(OpensStore):
-    """Keys are found by the digest of their secret."""
+class KeysSuite(OpensStore):
+    """API keys are returned as they were stored; their uses are counted in windows."""
 
     def test_a_key_comes_back_as_it_was(self, store: Store) -> None:
         """With all that it may have, and with nothing but what it must have."""
@@ -85,9 +88,22 @@ class Keys(OpensStore):
         found = [store.key(digest_of(name).hex()) for name in ("k-1", "k-2")]
         assert [one.revoked_at for one in found if one] == [NOON + 7, None]
 
+    def test_uses_are_counted_within_a_window(self, store: Store) -> None:
+        """A window ends when its seconds are over, and the next one begins at one."""
+        rate, start = Rate(3, 60), 60 * SECOND * 1000
+        moments = [0, 1, 59 * SECOND, 60 * SECOND - 1, 60 * SECOND, 61 * SECOND, 300 * SECOND]
+        counts = [store.spend("k-1", rate, start + moment) for moment in moments]
+        assert counts == [1, 2, 3, 4, 1, 2, 1]
 
-class Types(OpensStore):
-    """Document types are their project's, and may be given another schema."""
+    def test_keys_are_counted_apart(self, store: Store) -> None:
+        """What one key spends is not taken from another."""
+        rate = Rate(1, 60)
+        spent = [store.spend(name, rate, NOON) for name in ("a", "b", "a", "A", "b", "a")]
+        assert spent == [1, 1, 2, 1, 2, 3]
+
+
+class DocumentTypeRegistrySuite(OpensStore):
+    """Each new schema of a document type is a version."""
 
     def test_types_are_sorted_by_name(self, store: Store) -> None:
         """With a schema or without one, and those of other projects are not there."""
@@ -110,10 +126,6 @@ class Types(OpensStore):
         assert store.put_type("default", DocumentType("visit", schema, NOON + 9)) == expected
         assert store.document_type("default", "visit") == expected
         assert store.document_types("default") == [expected]
-
-
-class Versions(OpensStore):
-    """Every schema that a type has had stays known by its number."""
 
     def test_every_other_schema_is_the_next_version(self, store: Store) -> None:
         """One that a type had before too; but not the one that it has."""
@@ -139,8 +151,8 @@ class Versions(OpensStore):
         assert store.type_versions("default", "nothing", 0, 2) == []
 
 
-class Segments(OpensStore):
-    """Filters under a name are their project's, and may be given another content."""
+class SegmentRegistrySuite(OpensStore):
+    """Segments are stored by name."""
 
     def test_segments_come_by_the_page_in_order_of_name(self, store: Store) -> None:
         """And those of other projects are not there."""
@@ -174,25 +186,20 @@ class Segments(OpensStore):
         assert store.segment("other", "a") == Segment("a", "{}", NOON, NOON)
 
 
-class Uses(OpensStore):
-    """The uses of a key are counted in windows of time."""
+class MaintenanceSuite(OpensStore):
+    """A task is done by one process at a time."""
 
-    def test_uses_are_counted_within_a_window(self, store: Store) -> None:
-        """A window ends when its seconds are over, and the next one begins at one."""
-        rate, start = Rate(3, 60), 60 * SECOND * 1000
-        moments = [0, 1, 59 * SECOND, 60 * SECOND - 1, 60 * SECOND, 61 * SECOND, 300 * SECOND]
-        counts = [store.spend("k-1", rate, start + moment) for moment in moments]
-        assert counts == [1, 2, 3, 4, 1, 2, 1]
-
-    def test_keys_are_counted_apart(self, store: Store) -> None:
-        """What one key spends is not taken from another."""
-        rate = Rate(1, 60)
-        spent = [store.spend(name, rate, NOON) for name in ("a", "b", "a", "A", "b", "a")]
-        assert spent == [1, 1, 2, 1, 2, 3]
+    def test_a_claim_is_given_once(self, store: Store) -> None:
+        """Until its time is over; other work is other work."""
+        assert store.claim("fold", NOON, NOON + 10)
+        assert not store.claim("fold", NOON + 9, NOON + 20)
+        assert store.claim("other", NOON, NOON + 10)
+        assert store.claim("fold", NOON + 10, NOON + 20)
+        assert not store.claim("fold", NOON + 10, NOON + 20)
 
 
-class RegistryOfStore(Projects, Keys, Types, Versions, Segments, Uses):
-    """All that the port `Registry` promises."""
+class InstallationSuite(OpensStore):
+    """A store can be probed."""
 
     def test_a_store_that_works_says_so(self, store: Store) -> None:
         """A ping of a store within reach is silent, however often."""

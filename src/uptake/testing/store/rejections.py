@@ -19,8 +19,8 @@ from uptake.testing.store.making import (
 from uptake.testing.store.opening import OpensStore
 
 
-class Rejections(OpensStore):
-    """Whatever was rejected is kept with its reasons and as it was sent."""
+class RejectionQueriesSuite(OpensStore):
+    """Rejections and receipts are returned as they were stored."""
 
     def test_a_rejection_comes_back_as_it_was(self, store: Store) -> None:
         """With every fault, its place, and any bytes at all."""

@@ -72,8 +72,8 @@ def names_of(*names: str) -> dict[str, list[object]]:
     }
 
 
-class Snapshots(OpensStore):
-    """A snapshot has all of a project and nothing else, and increments add up to the whole."""
+class SnapshotsSuite(OpensStore):
+    """A snapshot has everything of a project at one moment, and increments miss nothing."""
 
     def test_a_snapshot_has_everything_in_order(self, store: Store) -> None:
         """By user, whatever the order in which it came; of one project alone."""

@@ -32,8 +32,8 @@ def _expire_all(store: Store, rule: RetentionRule, before: int, limit: int) -> l
         after = page.next
 
 
-class Expiry(OpensStore):
-    """What was received before a moment goes, a page at a time, and nothing else does."""
+class RetentionSuite(OpensStore):
+    """What is older than a rule permits is deleted, and nothing else."""
 
     def test_rules_come_back_sorted(self, store: Store) -> None:
         """New ones take the place of those before, of their project alone."""
@@ -128,11 +128,3 @@ class Expiry(OpensStore):
         assert (page.count, page.blobs) == (1, ())
         (page,) = _expire_all(store, _rule("rejections"), NOON + 1, 10)
         assert (page.count, page.blobs) == (1, ("raw/x",))
-
-    def test_a_claim_is_given_once(self, store: Store) -> None:
-        """Until its time is over; other work is other work."""
-        assert store.claim("fold", NOON, NOON + 10)
-        assert not store.claim("fold", NOON + 9, NOON + 20)
-        assert store.claim("other", NOON, NOON + 10)
-        assert store.claim("fold", NOON + 10, NOON + 20)
-        assert not store.claim("fold", NOON + 10, NOON + 20)

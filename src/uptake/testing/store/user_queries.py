@@ -48,8 +48,8 @@ def changed(store: Store, since: int | None, project: str = "default") -> tuple[
     return {name for change in answer.changes for name in change.users}, answer.next
 
 
-class Pages(OpensStore):
-    """Users come by the page, with all that is kept of their attributes."""
+class UserQueriesSuite(OpensStore):
+    """Many users are returned in pages of columns, with counts of their items."""
 
     def test_nobody_is_no_page(self, store: Store) -> None:
         """Of a project without users, and of users that are not there."""
@@ -98,10 +98,6 @@ class Pages(OpensStore):
         assert sorted(told(store.profiles_of("default", names))) == names
         assert sorted(told(store.profiles("default", "", 5000))) == names
 
-
-class Counts(OpensStore):
-    """The documents of a type are counted by user."""
-
     def test_documents_are_counted_by_user(self, store: Store) -> None:
         """Those of another type or project or an earlier time are not."""
         other = msgspec.structs.replace(document("anna"), type="other")
@@ -139,8 +135,8 @@ class Counts(OpensStore):
         assert store.sampled("nobody", "bpm") == []
 
 
-class Log(OpensStore):
-    """Whoever remembers users learns of whom to look again."""
+class ChangeFeedSuite(OpensStore):
+    """Each commit and erasure is a change."""
 
     @pytest.mark.parametrize(
         "record",
@@ -242,7 +238,3 @@ class Log(OpensStore):
         _, following = changed(store, None)
         store.commit([entry(attributes("last", a="1"))])
         assert "last" in changed(store, following)[0]
-
-
-class ListingOfStore(Pages, Counts, Log):
-    """All that the port `Items` promises about many users."""
