@@ -1,5 +1,6 @@
-"""Writes the pages of `reference/` that say what the code says: commands, settings, errors."""  # noqa: INP001
+"""Writes the pages of `reference/` that follow from the code and from the formats' READMEs."""  # noqa: INP001
 
+import importlib.resources
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -9,7 +10,8 @@ import typer.main
 
 from uptake.cli.commands import command_line
 from uptake.cli.spans import SECONDS
-from uptake.formats.questionpro.wire import ERRORS
+from uptake.formats.base import Credential, Format, Operation, Place
+from uptake.formats.registry import FORMATS
 from uptake.http.access import SCOPES
 from uptake.model.problems import Kinds
 from uptake.settings import PREFIX, Settings
@@ -18,41 +20,15 @@ REFERENCE = Path(__file__).parent / "reference"
 GENERATED = "<!-- Written by docs/generate.py; run `make docs` after a change of the code. -->\n\n"
 
 OTHER_VARIABLES = {
-    "UPTAKE_LOG_LEVEL": ("INFO", "From which level on lines beside those of requests are logged."),
-    "UPTAKE_KEY": ("", "The key with which `uptake send` sends, unless `--key-file` names one."),
+    "UPTAKE_LOG_LEVEL": ("INFO", "Lowest level of the log lines that are not about requests."),
+    "UPTAKE_KEY": ("", "The API key of `uptake send`, unless `--key-file` is given."),
 }
 """Settings that have no option."""
 
-GEROSENSE_CODES = {
-    "missing": "a member that must be there is not",
-    "wrong_type": "a member has another JSON type, or is null where that is not allowed",
-    "blank": "a string is empty or holds nothing but spaces",
-    "not_iso8601": "a time is not an ISO 8601 timestamp, or names a time that does not exist",
-    "ends_before_start": "`end_date` is earlier than `start_date`",
-    "unknown_unit": "`unit` is not `count`, `count/min` or `count/s`",
-    "unknown_data_type": "`data_type` is not `steps` or `bpm`",
-    "not_positive": "`value` is 0 or less",
-    "above_limit": "`value` is over the limit of its unit, or `user_id` is too long",
-    "too_few": "`data` has fewer than 3 samples",
-    "too_many": "`data` has more than 1000 samples",
-    "json_invalid": "the body is not JSON",
-}
-THYMIA_TYPES = {
-    "missing": "a member that must be there is not",
-    "json_invalid": "the body is not JSON",
-    "model_attributes_type": "the body or `user` is not an object",
-    "dict_type": "`data` is not an object",
-    "string_type": "`userLabel` is not a string",
-    "string_too_short": "`userLabel` is empty",
-    "string_too_long": "`userLabel` or the `Idempotency-Key` is too long",
-    "value_error": "`userLabel` holds a NUL character",
-    "unknown_type": "the project has no document type of that name",
-    "idempotency_key_reused": "the `Idempotency-Key` was used with another body",
-    "string_pattern_mismatch": "the `Idempotency-Key` has other characters than printable ASCII",
-    "unreadable": "`data` holds something that cannot be checked",
-    "too_complex": "checking `data`, or listing its violations, reached a limit of time or memory",
-    "more_violations": "the last entry where more than 100 violations were found: how many more",
-}
+DOCS_FROM_FORMATS = "](../../../../docs/"
+"""How the README of a format links to a page of `docs/`."""
+
+OPERATIONS_BEGIN, OPERATIONS_END = "<!-- operations -->\n", "<!-- end of operations -->\n"
 
 
 def pages() -> dict[str, str]:
@@ -61,6 +37,7 @@ def pages() -> dict[str, str]:
         "cli.md": GENERATED + "\n".join(_cli()) + "\n",
         "settings.md": GENERATED + "\n".join(_settings()) + "\n",
         "errors.md": GENERATED + "\n".join(_errors()) + "\n",
+        "endpoints.md": _endpoints((REFERENCE / "endpoints.md").read_text()),
     }
 
 
@@ -76,14 +53,14 @@ def _table(headings: Iterable[str], rows: Iterable[Iterable[object]]) -> Iterato
 def _cli() -> Iterator[str]:
     yield "# Command line"
     yield ""
-    yield "Exit status: 0 done, 1 the work failed or was incomplete, 2 wrong usage; 130 after"
-    yield "Ctrl-C in the middle of the work, which `uptake send` takes for incomplete work: 1. An"
-    yield "error is one line on standard error. `--json` prints one line of JSON on standard"
-    yield "output. `python -m uptake` is the same as `uptake`."
+    yield "Exit status: 0 success, 1 failed or incomplete, 2 wrong usage, 130 interrupted by Ctrl-C"
+    yield "(`uptake send`: 1, as its work is incomplete). An error is one line on standard error."
+    yield "`--json` prints one line of JSON on standard output. `python -m uptake` is the same as"
+    yield "`uptake`."
     yield ""
     spans = ", ".join(f"`{name}` ({seconds} s)" for name, seconds in SECONDS.items())
-    yield f"A span of time is a number and a unit: {spans}. A rate is a number of requests and a"
-    yield "span: `300/60s`."
+    yield f"A duration is a number and a unit: {spans}. A rate is a number of requests and a"
+    yield "duration: `300/60s`."
     yield ""
     group: Any = typer.main.get_command(command_line())
     for name, command in group.commands.items():
@@ -95,7 +72,7 @@ def _cli() -> Iterator[str]:
             yield from _command(f"uptake {name} {subname}", subcommand)
     yield "## Scopes"
     yield ""
-    yield "What `--scope` may be:"
+    yield "`--scope` is one of:"
     yield ""
     yield from (f"- `{scope}`" for scope in SCOPES)
 
@@ -125,16 +102,16 @@ def _variable(option: Any) -> str:
 
 def _default(option: Any) -> str:
     if option.required:
-        return "must be given"
+        return "required"
     return f"`{option.default}`" if option.default else ""
 
 
 def _settings() -> Iterator[str]:
     yield "# Settings"
     yield ""
-    yield "An option of `uptake serve` wins over its variable, a variable over the default. The"
-    yield "commands that work on a store (`keys`, `projects`, `types`) take `--data-dir` and"
-    yield "`--database` and their variables too."
+    yield "An option of `uptake serve` overrides its variable, and a variable overrides the"
+    yield "default. Commands that open a store (`keys`, `projects`, `types`) take `--data-dir`"
+    yield "and `--database` and their variables too."
     yield ""
     group: Any = typer.main.get_command(command_line())
     options = {option.envvar: option for option in group.commands["serve"].params}
@@ -153,65 +130,77 @@ def _settings() -> Iterator[str]:
     yield "  ([PostgreSQL](../how-to/postgresql.md)); by default the file `uptake.db` in the data"
     yield "  folder."
     yield "- `--blobs`: a folder, `./FOLDER`, `/FOLDER` or `file:///FOLDER`, or an object store,"
-    yield "  `s3://BUCKET/PREFIX`, whose own variables (`AWS_ACCESS_KEY_ID` and so on) are read"
+    yield "  `s3://BUCKET/PREFIX`, which reads its own variables (`AWS_ACCESS_KEY_ID`, ...)"
     yield "  ([object store](../how-to/object-store.md)); by default the folder `blobs` in the data"
     yield "  folder."
-    yield "- `--public-url`: what the addresses of images start with; by default the address that"
-    yield "  each request came to."
+    yield "- `--public-url`: the beginning of the addresses of images; by default the address"
+    yield "  that the client used."
 
 
 def _errors() -> Iterator[str]:
     yield "# Errors"
     yield ""
-    yield "A request that is turned away as a whole meets one of these problems. The table is"
-    yield "closed and its codes do not change. Answers with 429 and 503 carry `Retry-After` in"
-    yield "seconds."
+    yield "A request that is rejected as a whole is answered with one of these problems. The"
+    yield "table is closed, and its codes do not change. Answers with 429 and 503 have the"
+    yield "header `Retry-After`, in seconds."
     yield ""
     kinds = [kind.value for kind in Kinds]
     yield from _table(
-        ("Status", "Code", "Meaning", "Try again"),
+        ("Status", "Code", "Meaning", "Retry"),
         ((k.status, f"`{k.code}`", k.title, "yes" if k.retryable else "") for k in kinds),
     )
-    yield "## Envelopes"
+    yield "The body of an error depends on the path: below a vendor's prefix it has the vendor's"
+    yield "form, everywhere else the form of Uptake's own API."
     yield ""
-    yield from _table(
-        ("Below", "Body"),
-        (
-            (
-                "`/v1` (thymia)",
-                '`{"detail": "<text>"}`; 422: `{"detail": [{"loc", "msg", "type"}]}`',
-            ),
-            ("`/v1/user` (Ptengine)", '`{"msg": "<reason>", "timestamp": <seconds>}`'),
-            (
-                "`/a` (QuestionPro)",
-                (
-                    '`{"response": {"error": {"docs", "name", "httpStatusCode", "id", "message",'
-                    ' "resourceUrl"}}}`'
-                ),
-            ),
-            ("`/api` (Gerosense)", '`{"code": "<code>", "message": "<text>"}`'),
-            (
-                "everything else",
-                (
-                    "`application/problem+json` (RFC 9457): `type` (`urn:uptake:problem:<code>`),"
-                    " `title`, `status`, `detail`, `request_id`"
-                ),
-            ),
-        ),
+    for form in FORMATS:
+        yield f"## {form.vendor}: below {', '.join(f'`{prefix}`' for prefix in form.prefixes)}"
+        yield ""
+        yield _section(form, "Errors")
+        yield ""
+    yield "## Uptake's own API"
+    yield ""
+    yield "Body: `application/problem+json` (RFC 9457) with `type`"
+    yield "(`urn:uptake:problem:<code>`), `title`, `status`, `detail` and `request_id`."
+
+
+def _section(form: Format, heading: str) -> str:
+    """A section of the README of a format, with links as in a page of `reference/`."""
+    readme = (importlib.resources.files(form.package) / "README.md").read_text()
+    section = readme.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    if not section:
+        raise SystemExit(f"{form.package}: README.md has no section {heading!r}")
+    return section.strip("\n").replace(DOCS_FROM_FORMATS, "](../")
+
+
+def _endpoints(page: str) -> str:
+    """The page with a section for each operation between its marks."""
+    before, _, rest = page.partition(OPERATIONS_BEGIN)
+    after = rest.partition(OPERATIONS_END)[2]
+    sections = "\n".join(
+        line for form in FORMATS for one in form.operations for line in _operation(form, one)
     )
-    yield "## thymia: `type` of an entry in `detail` (422)"
+    return before + OPERATIONS_BEGIN + "\n" + sections + "\n" + OPERATIONS_END + after
+
+
+def _operation(form: Format, operation: Operation) -> Iterator[str]:
+    address = f"`{operation.method} {operation.path}`"
+    places = " or ".join(_place(credential) for credential in operation.credentials)
+    yield f"## {form.vendor}: {address}"
     yield ""
-    yield "Each entry has `loc`, `msg` and `type`. A violation of a JSON Schema has the violated"
-    yield "keyword as its type: `required`, `maximum`."
+    yield f"API key: {places}. Scope: `{operation.scope}`."
     yield ""
-    yield from _table(("Type", "When"), ((f"`{k}`", v) for k, v in THYMIA_TYPES.items()))
-    yield "## QuestionPro: `name` and `id`"
+    yield _section(form, address)
     yield ""
-    rows = ((status, f"`{name}`", f'`"{number}"`') for status, (name, number) in ERRORS.items())
-    yield from _table(("Status", "Name", "Id"), rows)
-    yield "## Gerosense: `code` of an entry in `errors` (207, 400)"
-    yield ""
-    yield from _table(("Code", "When"), ((f"`{k}`", v) for k, v in GEROSENSE_CODES.items()))
+
+
+def _place(credential: Credential) -> str:
+    match credential.place:
+        case Place.BEARER:
+            return "`Authorization: Bearer`"
+        case Place.HEADER:
+            return f"header `{credential.name}`"
+        case Place.QUERY:
+            return f"query parameter `{credential.name}`"
 
 
 if __name__ == "__main__":

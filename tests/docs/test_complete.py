@@ -8,6 +8,7 @@ from types import ModuleType
 import pytest
 from prometheus_client import REGISTRY
 
+from uptake.formats.questionpro.wire import ERRORS
 from uptake.formats.registry import FORMATS
 from uptake.http import app  # noqa: F401 - brings all metrics into being
 from uptake.http.access import SCOPES
@@ -120,6 +121,13 @@ def test_every_gerosense_code_is_documented_and_no_other_is_used() -> None:
     assert set(re.findall(r'Fault\(\s*"(\w+)"', judge)) <= set(GEROSENSE_CODES)
 
 
+def test_every_questionpro_error_is_documented() -> None:
+    """With its status, its name and its id."""
+    section = reference("errors.md").partition("## QuestionPro")[2].partition("\n## ")[0]
+    rows = [f'| {status} | `{name}` | `"{id_}"` |' for status, (name, id_) in ERRORS.items()]
+    assert re.findall(r"^\| [0-9].*", section, re.MULTILINE) == rows
+
+
 def test_every_thymia_type_is_documented() -> None:
     """Those that decode tells, and those that intake does."""
     section = reference("errors.md").partition("## thymia")[2].partition("\n## ")[0]
@@ -148,7 +156,7 @@ def test_every_endpoint_and_address_is_documented() -> None:
     """Uploads with a section each, the read API with one for each question."""
     for form in FORMATS:
         for operation in form.operations:
-            heading = f"\n## {form.vendor}: `POST {operation.path}`\n"
+            heading = f"\n## {form.vendor}: `{operation.method} {operation.path}`\n"
             assert heading in reference("endpoints.md")
     for path in (
         "users/{user_id}",

@@ -4,9 +4,10 @@ from pathlib import Path
 
 from samples.making import Told, columns_of
 from uptake.blobs import Blobs, open_blobs
-from uptake.model.items import Attributes, Metric
+from uptake.model.items import Attributes
 from uptake.model.submission import Fault
 from uptake.samples import columns
+from uptake.samples.metrics import Metric
 from uptake.store.base import DEFAULT_PROJECT, Store
 from uptake.store.records import (
     BatchRecord,

@@ -11,8 +11,8 @@ from samples.making import Told, far_samples, latest_by_identity, samples
 from uptake.blobs import Blobs
 from uptake.exports import FORMS, Form, Question
 from uptake.exports.exporting import table_of
-from uptake.model.items import METRICS, Metric
 from uptake.samples import times
+from uptake.samples.metrics import METRICS, Metric
 from uptake.store.base import DEFAULT_PROJECT, Store
 from uptake.testing.store.model import ModelStore
 
@@ -23,7 +23,7 @@ USERS = ("Anna", "anna", "\u00e5sa")
 received = st.lists(
     st.tuples(
         st.sampled_from(USERS),
-        st.sampled_from(METRICS),
+        st.sampled_from(list(METRICS)),
         st.lists(samples() | far_samples(), min_size=1, max_size=8),
     ),
     max_size=8,

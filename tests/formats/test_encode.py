@@ -149,7 +149,7 @@ WHOLE = msgspec.json.encode(
         (207, ONE, Verdict((Rejected(1, "above_limit", "no", "value"),))),
         (207, b"", Verdict(unnamed=True)),
         (400, WHOLE, Verdict((Rejected(None, "blank", "no", "user_id"),))),
-        (400, b" ", Verdict((Rejected(None, "", "refused without a reason"),))),
+        (400, b" ", Verdict((Rejected(None, "", "rejected without a reason"),))),
         (400, b"<p>No", Verdict((Rejected(None, "", "<p>No"),))),
     ],
 )
@@ -194,7 +194,7 @@ def test_answers_about_documents_are_understood() -> None:
     told = b'{"detail":[{"loc":["body","data","mood"],"msg":"no","type":"maximum"}]}'
     assert thymia.read(422, told, 1) == Verdict((Rejected(0, "maximum", "no", "body.data.mood"),))
     told = b'{"detail":[{"loc":["path","upload_type"],"msg":"no","type":"unknown_type"}]}'
-    assert thymia.read(422, told, 1) == Verdict(halt="the document type is not taken: no")
+    assert thymia.read(422, told, 1) == Verdict(halt="the document type is not accepted: no")
     with pytest.raises(Unclear):
         thymia.read(200, b"{}", 1)
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from msgspec.structs import replace
 
-from uptake.model.items import METRICS, Attributes
+from uptake.model.items import Attributes
+from uptake.samples.metrics import METRICS
 from uptake.store import postgres, sqlite
 from uptake.store.base import AlreadyExists, Store
 from uptake.store.definitions import DocumentType, Rate, Segment
@@ -73,7 +74,7 @@ def batches(draw: st.DrawFn) -> Record:
     """Batches of a few contents, whose times follow from the content as they do in truth."""
     first, length = draw(TICKS), draw(st.integers(0, 3))
     content = f"{first} {length}"
-    return batch(draw(USERS), content, first, first + length, draw(st.sampled_from(METRICS)))
+    return batch(draw(USERS), content, first, first + length, draw(st.sampled_from(list(METRICS))))
 
 
 records = st.one_of(attributes_of_users(), images, new_documents, keyed_documents(), batches())
@@ -312,7 +313,7 @@ def _since(
     ever = replace(only, start=None, end=None)
     with store.snapshot(project) as snapshot:
         batches = sorted(
-            snapshot.batches(METRICS, only), key=lambda b: (b.user_id, b.metric, b.sequence)
+            snapshot.batches(tuple(METRICS), only), key=lambda b: (b.user_id, b.metric, b.sequence)
         )
         return [
             [replace(one, sequence=0) for one in batches],

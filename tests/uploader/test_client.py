@@ -71,7 +71,7 @@ def test_a_document_has_an_id(live: LiveServer, client: Client, user: str) -> No
     wrong = client.send_document(user, "", {"mood": 4})
     assert wrong.accepted is False
     assert wrong.reasons[0].field == "body.user.userLabel"
-    with pytest.raises(RequestFailed, match="the document type is not taken"):
+    with pytest.raises(RequestFailed, match="the document type is not accepted"):
         client.send_document(f"no-{user}", user, {})
 
 

@@ -151,7 +151,7 @@ def test_a_document_type_that_nobody_knows_stops_the_run(sender: Sender, user: s
     """One line that says so, and nothing is counted as rejected."""
     path = write(sender.folder / "documents.ndjson", [{"user_id": user, "data": {}}])
     summary = sender.uploader().send_documents(f"no-{user}", path)
-    assert "the document type is not taken" in summary.stopped
+    assert "the document type is not accepted" in summary.stopped
     assert (summary.refused, summary.left) == (0, 1)
 
 

@@ -30,8 +30,8 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Run a command; 0 done, 1 failed or incomplete, 2 wrong usage."""
     named = [name for name in arguments[:1] if name in MODULES]
-    app = command_line(named or MODULES)
     try:
+        app = command_line(named or MODULES)
         status = app(arguments, prog_name="uptake", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         sys.stdout.write(f"{error.format_message()}\n")

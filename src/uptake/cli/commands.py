@@ -53,7 +53,8 @@ def _nothing() -> None:
 def told(error: Exception) -> bool:
     """Whether an error is told in one line: its message is for the person at the terminal."""
     from uptake.cli.printing import Failed  # noqa: PLC0415 - nothing is loaded that is not needed
+    from uptake.formats.base import UnusableFormat  # noqa: PLC0415
     from uptake.store.base import StoreUnavailable  # noqa: PLC0415
     from uptake.wiring import Unusable  # noqa: PLC0415
 
-    return isinstance(error, Failed | Unusable | StoreUnavailable | OSError)
+    return isinstance(error, Failed | Unusable | UnusableFormat | StoreUnavailable | OSError)

@@ -34,10 +34,10 @@ from uptake.exports import (
     Question,
     Users,
 )
-from uptake.model.items import METRICS, Metric
 from uptake.reading import BadCursor, Unknown
 from uptake.reading.segments.answers import TakesLonger, TooLarge
 from uptake.reading.users import require
+from uptake.samples.metrics import METRICS, Metric
 from uptake.store.base import DEFAULT_PROJECT
 from uptake.wiring import Services
 
@@ -93,7 +93,7 @@ def export(  # noqa: PLR0913, PLR0917 - one parameter an option
         start=instant("--from", from_),
         end=instant("--to", to),
         since=since,
-        metrics=METRICS if metric is None else (metric,),
+        metrics=tuple(METRICS) if metric is None else (metric,),
         type_name=type_name,
     )
     with opened_services(data_dir, database, blobs) as services:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from uptake.cli.spans import parse_span
+from uptake.samples.metrics import METRICS
 
 if TYPE_CHECKING:
     from uptake.uploader.sources.opening import SampleOptions, TableOptions
@@ -52,7 +53,8 @@ Map = Annotated[
     typer.Option("--map", metavar="NAME=COLUMN", help="Column of the files for a name."),
 ]
 Metric = Annotated[
-    str | None, typer.Option("--metric", help="steps or bpm, for samples that do not say it.")
+    str | None,
+    typer.Option("--metric", help=f"Metric of samples without one: {' or '.join(METRICS)}."),
 ]
 Unit = Annotated[str | None, typer.Option("--unit", help="For samples that do not say it.")]
 Device = Annotated[

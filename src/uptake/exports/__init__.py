@@ -10,7 +10,7 @@ from typing import Literal, get_args
 
 from msgspec import Struct
 
-from uptake.model.items import METRICS, Metric
+from uptake.samples.metrics import METRICS, Metric
 
 Kind = Literal["samples", "profiles", "documents", "rejections", "users"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -79,7 +79,7 @@ class Question(Struct, frozen=True):
     start: int | None = None
     end: int | None = None
     since: str | None = None
-    metrics: tuple[Metric, ...] = METRICS
+    metrics: tuple[Metric, ...] = tuple(METRICS)
     type_name: str | None = None
 
 

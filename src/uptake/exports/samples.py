@@ -16,8 +16,8 @@ from uptake.exports.ndjson import sample_lines
 from uptake.exports.selecting import selections
 from uptake.exports.tables import Table
 from uptake.exports.texts import stamps, told
-from uptake.model.items import Metric
 from uptake.samples.columns import NO_END, UNITS, Columns
+from uptake.samples.metrics import Metric
 from uptake.samples.sweep import swept
 from uptake.samples.times import Int64s
 from uptake.store.snapshot import Selection, Snapshot

@@ -187,6 +187,10 @@ class Format:
         return [one for one in self.operations if isinstance(one, UploadOperation)]
 
 
+class UnusableFormat(Exception):
+    """A format cannot be served; the message names it and the reason."""
+
+
 BOM = b"\xef\xbb\xbf"
 
 MALFORMED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
@@ -206,10 +210,11 @@ def without_bom(content: bytes) -> bytes:
 
 
 def parse(body: bytes) -> Any:
-    """Any JSON value whose numbers Python can represent.
+    """Returns a JSON value.
 
     Raises:
-        ValueError: the bytes are not JSON, not UTF-8, or nested too deep.
+        ValueError: the bytes are not JSON, not UTF-8, nested too deep, or have a number that Python
+            cannot represent.
     """
     try:
         return msgspec.json.decode(body)

@@ -1,7 +1,7 @@
 """The shape of `encode.py` in a vendor's folder: how the uploader sends items to the vendor.
 
-An encoder is as pure as the rest of a format: it makes the bytes of a request and reads what an
-answer says about each item. It decides neither when nor how often a request is sent. Statuses that
+An encoder is as pure as the rest of a format: it makes the bytes of a request and reads the outcome
+of each item from an answer. It decides neither when nor how often a request is sent. Statuses that
 mean the same for every vendor (401, 403, 404, 413, 429, 5xx) are the uploader's business.
 """
 
@@ -41,14 +41,14 @@ class Rejected(msgspec.Struct, frozen=True):
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """What an answer says about the items of a request.
+    """The outcome of a request's items, from its answer.
 
     Attributes:
         rejected: faults; one item may have several.
         stores_others: whether items without a fault are stored; False if the vendor rejects a
             whole request for one item.
         reference: the vendor's name for what it stored, e.g. the id of an upload.
-        unnamed: some items are rejected and the answer does not say which.
+        unnamed: some items are rejected and the answer does not name them.
         halt: why sending more of the same kind would be pointless.
     """
 

@@ -1,4 +1,4 @@
-"""What was rejected, decoded again: as a request of its own, or as the item it was."""
+"""Decodes rejected requests and items again."""
 
 from collections.abc import Mapping
 
@@ -8,29 +8,29 @@ from uptake.formats.base import UploadOperation, WireRequest, parse
 from uptake.model.submission import Fault, Owners, Rejection, Submission
 
 PATH, HEADER, BOUND_USER = "path ", "header ", "bound user"
-KEPT_HEADERS = ("content-type", "idempotency-key")
-"""Headers without which a body cannot be read again. None of them carries a secret."""
+STORED_HEADERS = ("content-type", "idempotency-key")
+"""Headers that decoding a body needs. None of them has a secret."""
 
 
 def context_of(request: WireRequest) -> dict[str, str]:
-    """What must be known besides its body to decode a request again."""
+    """What decoding a request needs besides its body."""
     path = {PATH + name: value for name, value in request.path.items()}
     headers = request.headers
-    kept = {HEADER + name: headers[name] for name in KEPT_HEADERS if name in headers}
+    stored = {HEADER + name: headers[name] for name in STORED_HEADERS if name in headers}
     bound = {} if request.bound_user is None else {BOUND_USER: request.bound_user}
-    return path | kept | bound
+    return path | stored | bound
 
 
 def redecode(operation: UploadOperation, rejected: Rejection, request: WireRequest) -> Submission:
-    """The submission of a rejected request, or of a rejected item where the wire judges each.
+    """Returns the submission of a rejected request, or of a rejected item if each is validated.
 
     Args:
-        operation: that it was sent to.
-        rejected: what was rejected; its context is that of the item, or `context_of` the request.
-        request: what asks for this; all else of the request that it stands for is put in here.
+        operation: what was requested.
+        rejected: its context is the item's, or `context_of` the request.
+        request: the replaying request; its path, headers, body and bound user are replaced.
 
     Raises:
-        Problem: as the operation's own `decode`.
+        Problem: as `operation.decode`.
     """
     if operation.decode_item is not None and rejected.index is not None:
         return operation.decode_item(rejected.raw, rejected.user_id, rejected.context)
@@ -54,7 +54,7 @@ def _bound_user(operation: UploadOperation, rejected: Rejection) -> str | None:
 
 
 def object_fault(data: bytes) -> Fault | None:
-    """Why bytes that take the place of a document are none; None where they are a JSON object."""
+    """The fault of bytes that are not a JSON object, or None."""
     try:
         content = parse(data)
     except ValueError as error:
@@ -67,7 +67,7 @@ def object_fault(data: bytes) -> Fault | None:
 def users_of_rejection(
     operation: UploadOperation, body: bytes, context: Mapping[str, str]
 ) -> Owners:
-    """The users of a rejected request, from its body and its `context_of`."""
+    """Returns the users of a rejected request, from its body and its `context_of`."""
     path = _named(PATH, context)
     return operation.find_users(WireRequest("", 0, "", "", path=path, body=body))
 

@@ -9,16 +9,12 @@ from collections.abc import Iterator, Sequence
 from importlib.metadata import entry_points
 
 from uptake.formats import gerosense, ptengine, questionpro, thymia
-from uptake.formats.base import Format, UploadOperation
+from uptake.formats.base import Format, UnusableFormat, UploadOperation
 
 GROUP = "uptake.formats"
 
 RESERVED = ("/uptake", "/images", "/metrics", "/openapi.json", "/schema")
 """Paths of the server itself."""
-
-
-class UnusableFormat(Exception):
-    """An installed format cannot be served; the message says which one, and why."""
 
 
 def _installed() -> Iterator[Format]:
@@ -45,7 +41,7 @@ def check(formats: Sequence[Format]) -> Sequence[Format]:
     """
     used: Counter[str] = Counter()
     for form in formats:
-        # Names of parameters do not tell paths apart.
+        # Paths that differ only in the names of parameters are the same.
         addresses = [f"{one.method} {re.sub('{[^}]*}', '{}', one.path)}" for one in form.operations]
         names = [f"operation {one.name!r}" for one in form.operations]
         prefixes = [f"prefix {prefix!r}" for prefix in form.prefixes]

@@ -1,8 +1,8 @@
-"""Finding users in bodies that are rejected, malformed ones included.
+"""Searches rejected bodies, malformed ones included, for the users that they name.
 
-A user that is found too often costs little: the rejection is listed under one user more, and erased
-with it. A user that is missed is data that an erasure leaves behind. So where a body is not as the
-wire wants it, whatever is in a user's place counts.
+A user too many costs little: the rejection is also listed under that user, and erased with it. A
+user too few means data that an erasure leaves behind. So any text in the place of a user id counts,
+whatever the rest of the body is like.
 """
 
 import json
@@ -15,35 +15,35 @@ from uptake.model.shares import MAX_USERS
 from uptake.model.submission import NOBODY, Owners
 
 MAX_VALUES_READ = 100_000
-"""Values looked at in a body, which bounds the time: more than 20 times what any wire takes."""
+"""Values read in a body, which bounds the time: more than 20 times what any operation accepts."""
 
 BYTE_ORDER_MARK = "\ufeff"
 
 
 class Members(list[tuple[str, Any]]):
-    """A JSON object as it is written: a name may occur more than once."""
+    """The members of a JSON object, in order; a name may occur more than once."""
 
 
 decoder = json.JSONDecoder(
     object_pairs_hook=Members, parse_int=str, parse_float=str, parse_constant=str, strict=False
 )
-"""Reads JSON with numbers as their text, and forgives what does not keep it from being read."""
+"""Reads JSON leniently, and numbers as their text."""
 
 UNREADABLE = (ValueError, RecursionError)
 """What `decoder` raises."""
 
 
 def read(body: bytes) -> Any:
-    """A body's value.
+    """The JSON value of a body.
 
     Raises:
-        ValueError, RecursionError: it is not JSON.
+        ValueError, RecursionError: the body is not JSON.
     """
     return decoder.decode(body.decode().removeprefix(BYTE_ORDER_MARK))
 
 
 def is_named(name: Any, wanted: str) -> bool:
-    """Whether a member's name is the wanted one but for case, underscores, hyphens and blanks."""
+    """Whether names are equal, except for case, underscores, hyphens and blanks."""
     return isinstance(name, str) and _plain(name) == _plain(wanted)
 
 
@@ -52,7 +52,7 @@ def _plain(name: str) -> str:
 
 
 def texts(value: Any) -> Iterator[str]:
-    """The texts, numbers and booleans in a value, however deep."""
+    """The texts, numbers and booleans in a value, at any depth."""
     waiting = [value]
     while waiting:
         one = waiting.pop()
@@ -67,7 +67,7 @@ def texts(value: Any) -> Iterator[str]:
 
 
 def texts_of(members: Any, wanted: str) -> Iterator[str]:
-    """The texts in the members of this name of an object."""
+    """The texts in the members of an object that have this name."""
     if isinstance(members, Members):
         for name, value in members:
             if is_named(name, wanted):
@@ -75,7 +75,7 @@ def texts_of(members: Any, wanted: str) -> Iterator[str]:
 
 
 def owners_of(found: Iterable[str]) -> Owners:
-    """The users among some texts."""
+    """The texts that can be user ids."""
     user_ids: dict[str, None] = {}
     for read_so_far, text in enumerate(found):
         if read_so_far >= MAX_VALUES_READ or len(user_ids) > MAX_USERS:
@@ -86,7 +86,7 @@ def owners_of(found: Iterable[str]) -> Owners:
 
 
 def users_named(body: bytes, wanted: str) -> Owners:
-    """The users in a member of this name of a body, or of each of a list of bodies."""
+    """The users in the member of this name, of a body or of each body in a list."""
     try:
         content = read(body)
     except UNREADABLE:
@@ -96,13 +96,13 @@ def users_named(body: bytes, wanted: str) -> Owners:
     return owners_of(text for one in listed for text in texts_of(one, wanted))
 
 
-def about(user_id: str) -> Owners:
-    """The one user that a request is about whatever its body says."""
+def one_user(user_id: str) -> Owners:
+    """The user of a request, if its body does not name one."""
     return owners_of([user_id])
 
 
 def is_user_id(text: str) -> bool:
-    """Whether a text can be a user's id, and can be stored."""
+    """Whether a text can be a user id, and can be stored."""
     if user_id_fault(text) is not None:
         return False
     try:
@@ -113,7 +113,7 @@ def is_user_id(text: str) -> bool:
 
 
 def named_texts(body: bytes, wanted: str) -> Iterator[str]:
-    """The values of this name in bytes that cannot be read as JSON.
+    """The values after this name in bytes that are not JSON.
 
     For `userLabel`: `"userLabel": "42"`, `'userLabel': '42'`, `userLabel=42`.
     """
@@ -133,7 +133,7 @@ _WORD = re.compile(rf"[^\s\"',:;&=\[\]{{}}]{{1,{_LENGTH}}}")
 
 
 def text_of(word: str) -> str | None:
-    """The text of a string or of a word; None for null and for what cannot be read."""
+    """The text of a string literal or of a word; None for null and for a malformed literal."""
     if word[:1] not in {'"', "'"}:
         return None if word == "null" else word
     inner = word[1:-1]

@@ -1,11 +1,11 @@
-"""The cases that come with every format: a request, what it means and what is answered.
+"""Vectors: test cases of a format, each with a request, the expected submission and the answer.
 
-A case is a JSON file in the format's folder `vectors`, named for what it shows. In the body of a
-request and in what is expected, `{"<characters>": 128, "of": "x"}` stands for a long string and,
-within a list, `{"<elements>": 1000, "of": ...}` for that many equal elements.
+A vector is a JSON file in the folder `vectors` of a format. In a request and in what is expected,
+`{"<characters>": 128, "of": "x"}` is a long string and, within a list,
+`{"<elements>": 1000, "of": ...}` is that many equal elements.
 
-In the body of an answer a string `<uuid>`, `<int>`, `<url>` or `<text>` stands for whatever is one;
-it may carry an illustration, as in `<int:1684155980>`. `<text>` may also stand for a part of a
+In the body of an answer, a string `<uuid>`, `<int>`, `<url>` or `<text>` matches a value of that
+kind and can contain an example, as in `<int:1684155980>`. `<text>` may also match a part of a
 string, there and in the message of a fault.
 """
 
@@ -34,11 +34,11 @@ _ILLUSTRATIONS = {
 
 
 class BadVector(ValueError):
-    """A file that is no case; the message names it and says why."""
+    """A file is not a vector; the message names the file and the reason."""
 
 
 class Part(Struct, frozen=True, forbid_unknown_fields=True):
-    """A part of a multipart form; its content is `text` or else `base64`."""
+    """A part of a multipart form; its content is `text` or `base64`."""
 
     name: str
     filename: str | None = None
@@ -53,13 +53,13 @@ class Part(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Wire(Struct, frozen=True, forbid_unknown_fields=True):
-    """A request as it is sent.
+    """A request.
 
     Attributes:
         path: values for the parts in braces of the operation's path.
-        headers: beside `Content-Type`, which follows from the body where it is not given.
-        query: parameters beside the key.
-        body: any JSON value; or else one of the following.
+        headers: without `Content-Type`, which by default follows from the body.
+        query: parameters without the API key.
+        body: a JSON body; or one of the following.
         text, base64: the body's bytes.
         multipart: the parts of a form.
     """
@@ -92,32 +92,33 @@ class Wire(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class KeyOf(Struct, frozen=True, forbid_unknown_fields=True):
-    """The key that is used: bound to `user`, standing in the place called `place`."""
+    """The API key: bound to `user`, in the header or parameter named `place`."""
 
     user: str | None = None
     place: str | None = None
 
 
 class Reply(Struct, frozen=True, forbid_unknown_fields=True):
-    """What is answered."""
+    """The expected answer."""
 
     status: int
     body: Any
 
 
 class Vector(Struct, frozen=True, forbid_unknown_fields=True):
-    """A case.
+    """A test case.
 
     Attributes:
         description: one line for the reader.
-        operation: name of the operation it is for.
-        request: what is sent.
-        submission: what it decodes to, as `uptake.testing.vectors.canonical` shows it.
-        reply: what is answered over HTTP.
-        key: whose key is used, and where it stands.
+        operation: name of the operation; `endpoint` in the file.
+        request: the request.
+        reply: the answer over HTTP.
+        submission: what the request of an upload decodes to, in the form of
+            `uptake.testing.vectors.canonical`.
+        key: the API key that is used.
         types: document types of the project, with their JSON Schemas or null.
-        example: whether the API's documentation shows it.
-        name: that of the file.
+        example: whether the OpenAPI document shows it.
+        name: name of the file.
     """
 
     description: str
@@ -135,10 +136,10 @@ _decoder = msgspec.json.Decoder(Vector)
 
 
 def load(folder: Traversable) -> list[Vector]:
-    """The cases of a folder, in order of name.
+    """The vectors in a folder, in order of name.
 
     Raises:
-        BadVector: a file is no case.
+        BadVector: a file is not a vector.
     """
     files = [file for file in folder.iterdir() if file.name.endswith(".json")]
     return [_read(file) for file in sorted(files, key=lambda file: file.name)]
@@ -153,24 +154,24 @@ def _read(file: Traversable) -> Vector:
 
 
 def vectors_of(form: Format) -> list[Vector]:
-    """The cases that come with a format."""
+    """The vectors of a format."""
     return load(importlib.resources.files(form.package) / "vectors")
 
 
 def operation_of(form: Format, vector: Vector) -> Operation:
-    """The operation that a case is for.
+    """The operation of a vector.
 
     Raises:
-        BadVector: the format has none of that name.
+        BadVector: the format has no operation of that name.
     """
     for operation in form.operations:
         if operation.name == vector.operation:
             return operation
-    raise BadVector(f"{vector.name}: {form.name} has no endpoint {vector.operation!r}")
+    raise BadVector(f"{vector.name}: {form.name} has no operation {vector.operation!r}")
 
 
 def expanded(value: Any) -> Any:
-    """A value with what stands for long strings and lists written out."""
+    """A value with long strings and lists expanded."""
     if isinstance(value, list):
         return [element for part in value for element in _elements(part)]
     if not isinstance(value, dict):
@@ -181,7 +182,7 @@ def expanded(value: Any) -> Any:
 
 
 def illustrated(value: Any) -> Any:
-    """The body of an answer as a reader is shown it: something in place of every placeholder."""
+    """The body of an answer with examples in place of placeholders."""
     if isinstance(value, list):
         return [illustrated(element) for element in value]
     if isinstance(value, dict):

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from uptake.blobs import Blobs
-from uptake.model.items import METRICS
+from uptake.samples.metrics import METRICS
 from uptake.store.base import Retention
 from uptake.store.definitions import UNKNOWN_USER, RetentionKind, RetentionRule
 from uptake.time_units import MICROSECONDS_PER_DAY

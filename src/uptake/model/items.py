@@ -5,17 +5,14 @@ Nothing below a format knows a vendor: whoever sent an item, it is one of these.
 
 import re
 from collections.abc import Sequence
-from typing import Literal
 
 import msgspec
 
 from uptake.samples.columns import Columns
+from uptake.samples.metrics import Metric
 
 MAX_USER_ID = 256
 """Characters of a user id; at least one (wire contract, common rules)."""
-
-Metric = Literal["steps", "bpm"]
-METRICS: tuple[Metric, ...] = ("steps", "bpm")
 
 _NUL = re.compile("\0")
 

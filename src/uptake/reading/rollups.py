@@ -1,7 +1,7 @@
 """Rollups of a user's samples, page by page."""
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import cast
 
 import numpy as np
 from msgspec import Struct
@@ -16,6 +16,7 @@ from uptake.reading.buckets import (
 )
 from uptake.reading.stretches import series
 from uptake.reading.tables import Place, Question, Rows, Stretch, rows
+from uptake.samples.metrics import METRICS, Aggregation, MeanMetric, SumMetric
 from uptake.samples.rollup.calendar import Every
 from uptake.store.base import ItemQueries
 
@@ -24,10 +25,10 @@ SAMPLE_ZONE = "sample"
 
 
 class StepsRollup(Struct, frozen=True):
-    """Steps in buckets, in order; a bucket without a part of any sample is left out."""
+    """Sums in buckets, in order; a bucket without a part of any sample is left out."""
 
     user_id: str
-    metric: Literal["steps"]
+    metric: SumMetric
     every: Every
     zone: str
     buckets: list[StepsBucket]
@@ -35,10 +36,10 @@ class StepsRollup(Struct, frozen=True):
 
 
 class HeartRateRollup(Struct, frozen=True):
-    """Heart rates in buckets, in order; a bucket without a part of any sample is left out."""
+    """Means in buckets, in order; a bucket without a part of any sample is left out."""
 
     user_id: str
-    metric: Literal["bpm"]
+    metric: MeanMetric
     every: Every
     zone: str
     buckets: list[HeartRateBucket]
@@ -77,11 +78,11 @@ def page(  # noqa: PLR0913 - a question about a user, and where in the answer to
         else _first(rows(found, question, after, limit, Stretch(memory=memory)), limit)
     )
     every, zone = question.every, question.zone or SAMPLE_ZONE
-    if question.metric == "steps":
-        steps = [bucket for part in taken for bucket in steps_buckets(part)]
-        return StepsRollup(user_id, "steps", every, zone, steps, more)
-    rates = [bucket for part in taken for bucket in heart_rate_buckets(part)]
-    return HeartRateRollup(user_id, "bpm", every, zone, rates, more)
+    if METRICS[question.metric].aggregation is Aggregation.SUM:
+        sums = [bucket for part in taken for bucket in steps_buckets(part)]
+        return StepsRollup(user_id, cast("SumMetric", question.metric), every, zone, sums, more)
+    means = [bucket for part in taken for bucket in heart_rate_buckets(part)]
+    return HeartRateRollup(user_id, cast("MeanMetric", question.metric), every, zone, means, more)
 
 
 def _first(stretches: Iterator[Rows], limit: int) -> tuple[list[Rows], str | None]:

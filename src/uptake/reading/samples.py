@@ -6,12 +6,12 @@ import numpy as np
 from msgspec import Struct
 
 from uptake.model import cancellation
-from uptake.model.items import METRICS, Metric
 from uptake.reading import DeviceName, Number, Unit, Unknown, from_cursor, to_cursor
 from uptake.reading.bounds import ANSWER_MEMORY, fitting, json_bytes
 from uptake.reading.stretches import EARLIEST, LATEST, Series, all_spans, series
 from uptake.samples import times
 from uptake.samples.columns import Columns, rows
+from uptake.samples.metrics import METRICS, Metric
 from uptake.store.base import ItemQueries
 from uptake.store.stored import Span
 from uptake.time_units import TICKS_PER_DAY

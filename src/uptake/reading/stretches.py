@@ -7,10 +7,10 @@ from itertools import accumulate
 import numpy as np
 
 from uptake.model import cancellation
-from uptake.model.items import Metric
 from uptake.reading.bounds import ANSWER_MEMORY, SAMPLE_BYTES, SPAN_BYTES, TooMuch
 from uptake.samples.columns import Columns
 from uptake.samples.merge import merge_packed
+from uptake.samples.metrics import Metric
 from uptake.samples.packed import Packed, unpack
 from uptake.store.base import ItemQueries
 from uptake.store.stored import Span

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from msgspec import Struct, field
 
-from uptake.model.items import Metric
 from uptake.reading import Day, Unknown, from_cursor, to_cursor
 from uptake.reading.bounds import ANSWER_BYTES, ANSWER_MEMORY, TooMuch, json_bytes
 from uptake.reading.stretches import EARLIEST, LATEST, series
 from uptake.samples import times
 from uptake.samples.columns import Columns
 from uptake.samples.digests import DayTotals, Words, day_totals
+from uptake.samples.metrics import Metric
 from uptake.samples.times import Int64s
 from uptake.store.base import ItemQueries
 from uptake.time_units import TICKS_PER_DAY

@@ -8,7 +8,6 @@ import numpy as np
 from msgspec import Struct
 
 from uptake.model import cancellation
-from uptake.model.items import Metric
 from uptake.reading import DeviceName, Number
 from uptake.reading.bounds import (
     ANSWER_MEMORY,
@@ -19,6 +18,7 @@ from uptake.reading.bounds import (
 from uptake.reading.stretches import LATEST, WORKED_SAMPLES, Series
 from uptake.samples import zones
 from uptake.samples.columns import Columns
+from uptake.samples.metrics import METRICS, Aggregation, Metric
 from uptake.samples.rollup.calendar import FINE, SIZES, Calendar, Every, calendar
 from uptake.samples.rollup.pieces import Flags, TooManyPieces
 from uptake.samples.rollup.table import Table, Way, roll_up
@@ -244,7 +244,7 @@ def _by_reading(question: Question) -> bool:
 
 def _table(columns: Columns, question: Question, low: int, high: int, most: int) -> Table | None:
     way = Way(
-        kind=question.metric,
+        aggregation=METRICS[question.metric].aggregation,
         every=question.every,
         each=question.each,
         priority=question.priority,
@@ -262,7 +262,7 @@ def _calendar(columns: Columns, question: Question, low: int, high: int) -> Cale
 
 def _margin(question: Question) -> int:
     """How many days around a stretch have a say in it."""
-    if question.metric == "bpm" or question.each:
+    if METRICS[question.metric].aggregation is Aggregation.MEAN or question.each:
         return NEAR_DAYS
     return APART_DAYS if question.zone is None else AROUND_DAYS
 

@@ -3,9 +3,9 @@
 from msgspec import Raw, Struct
 
 from uptake.model import clock
-from uptake.model.items import Metric
 from uptake.reading import ImageId, Unknown, from_cursor, to_cursor
 from uptake.reading.samples import Summary, summaries
+from uptake.samples.metrics import Metric
 from uptake.store.base import ItemQueries
 from uptake.store.stored import StoredImage
 

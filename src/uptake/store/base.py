@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from uptake.model.ids import Secrets
-from uptake.model.items import Metric
+from uptake.samples.metrics import Metric
 from uptake.store.definitions import DocumentType, Key, Rate, RetentionRule, Segment, TypeVersion
 from uptake.store.records import Entry, RejectionRecord, Written
 from uptake.store.snapshot import Snapshot

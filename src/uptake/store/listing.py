@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import LargeBinary, Select, Text, and_, cast, func, literal, select
 
-from uptake.model.items import Metric
+from uptake.samples.metrics import Metric
 from uptake.store import tables as t
 from uptake.store.database import Database
 from uptake.store.profiles import READ_AT_ONCE, Names

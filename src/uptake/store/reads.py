@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from uptake.model.items import Metric
+from uptake.samples.metrics import Metric
 from uptake.store import tables as t
 from uptake.store.base import MAX_RECEIPTS
 from uptake.store.database import Database

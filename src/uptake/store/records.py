@@ -5,9 +5,10 @@ Moments are microseconds since the epoch, times of samples are ticks (`uptake.ti
 
 from msgspec import Struct
 
-from uptake.model.items import Attributes, Metric
+from uptake.model.items import Attributes
 from uptake.model.shares import Part
 from uptake.model.submission import Fault
+from uptake.samples.metrics import Metric
 from uptake.store.definitions import FIRST_VERSION
 
 

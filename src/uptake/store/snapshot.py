@@ -5,7 +5,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from uptake.model.items import Metric
+from uptake.samples.metrics import Metric
 from uptake.store.stored import StoredDocument, StoredRejection
 
 

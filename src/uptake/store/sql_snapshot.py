@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Select, Table, select, tuple_, values
 
-from uptake.model.items import METRICS, Metric
 from uptake.model.shares import Part
 from uptake.model.submission import Fault
+from uptake.samples.metrics import METRICS, Metric
 from uptake.store import tables as t
 from uptake.store.database import translated
 from uptake.store.marks import Marks, received

@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from uptake.model.items import Metric
 from uptake.model.shares import OTHER_PART
 from uptake.model.submission import Fault
+from uptake.samples.metrics import Metric
 from uptake.store.definitions import FIRST_VERSION
 from uptake.store.records import RejectionRecord
 

@@ -12,8 +12,9 @@ import msgspec
 from msgspec import Struct
 
 from uptake.model import clock
-from uptake.model.items import Attributes, Metric
+from uptake.model.items import Attributes
 from uptake.samples import columns
+from uptake.samples.metrics import Metric
 from uptake.store.base import Store
 from uptake.store.definitions import DocumentType
 from uptake.store.records import BatchRecord, DocumentRecord, Entry, Record

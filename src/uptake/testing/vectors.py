@@ -1,4 +1,4 @@
-"""Runs the cases that come with a format, at the decoder alone and over HTTP."""
+"""Runs the vectors of a format, against its decoder and over HTTP."""
 
 import hashlib
 import re
@@ -16,18 +16,18 @@ from uptake.model.submission import Fault, Rejection, Submission
 from uptake.samples import columns
 
 SOME_MOMENT = 1_700_000_000_000_000
-"""The time at which requests are said to arrive when only the decoder runs."""
+"""The time of receipt of requests that are only decoded."""
 
 
 class Mismatch(AssertionError):
-    """A case did not come out as it says; the message lists every difference."""
+    """A vector failed; the message lists every difference."""
 
 
 def check_decode(form: Format, vector: Vector) -> None:
-    """Decode the request of a case of an upload, and compare.
+    """Decode the request of an upload's vector and compare the submission.
 
     Raises:
-        Mismatch: the submission is another one, or a rejected item is not kept as it was sent.
+        Mismatch: the submission differs, or a rejected item is not a part of the body.
     """
     operation = operation_of(form, vector)
     if not isinstance(operation, UploadOperation):
@@ -36,7 +36,7 @@ def check_decode(form: Format, vector: Vector) -> None:
     submission = operation.decode(request)
     found = differences(expanded(vector.submission), canonical(submission))
     found += [
-        f"refusal {rejection.index}: its raw bytes are no part of the body"
+        f"rejection {rejection.index}: its raw bytes are not a part of the body"
         for rejection in submission.rejections
         if rejection.raw not in request.body
     ]
@@ -44,13 +44,17 @@ def check_decode(form: Format, vector: Vector) -> None:
 
 
 def check_http(form: Format, vector: Vector, client: httpx2.Client, secret: str) -> None:
-    """Send a case's request with this key, and compare what is answered.
+    """Send a vector's request and compare the answer.
 
-    The client's `base_url` is the server's. The key has the operation's scope, is bound as the case
-    says, and its project has no other document types than the case's.
+    Args:
+        form: the format.
+        vector: the vector.
+        client: its `base_url` is the server's.
+        secret: an API key with the operation's scope, bound to the vector's user. Its project has
+            the vector's document types alone.
 
     Raises:
-        Mismatch: status or body is another one.
+        Mismatch: status or body differ.
     """
     operation = operation_of(form, vector)
     credential = credential_of(operation, vector)
@@ -78,7 +82,7 @@ def check_http(form: Format, vector: Vector, client: httpx2.Client, secret: str)
 
 
 def wire_request(form: Format, vector: Vector) -> WireRequest:
-    """A case's request as its format sees it."""
+    """The request of a vector as its format sees it."""
     operation = operation_of(form, vector)
     return WireRequest(
         request_id="vector",
@@ -94,20 +98,20 @@ def wire_request(form: Format, vector: Vector) -> WireRequest:
 
 
 def path_of(operation: Operation, vector: Vector) -> str:
-    """The path that a case's request goes to, encoded."""
+    """The path of a vector's request, percent-encoded."""
     return re.sub(
         "{([^}]+)}", lambda part: quote(vector.request.path[part[1]], safe=""), operation.path
     )
 
 
 def credential_of(operation: Operation, vector: Vector) -> Credential:
-    """Where a case's key stands: in the place it names, or else in the first one documented."""
+    """The place of a vector's API key: the one it names, or the first one documented."""
     named = [found for found in operation.credentials if found.name == vector.key.place]
     return (named or operation.credentials)[0]
 
 
 def canonical(submission: Submission) -> dict[str, Any]:
-    """A submission as JSON: samples as rows, pictures as digest and size, defaults left out."""
+    """A submission as JSON: samples as rows, images as digest and size, without defaults."""
     return {
         "items": [_item(item) for item in submission.items],
         "refusals": [_rejection(rejection) for rejection in submission.rejections],
@@ -156,7 +160,7 @@ def _fault(fault: Fault) -> dict[str, Any]:
 
 
 def differences(expected: Any, actual: Any, place: str = "submission") -> list[str]:
-    """Where two JSON values differ, placeholders in the expected one considered."""
+    """The differences between two JSON values; placeholders match."""
     if isinstance(expected, dict) and isinstance(actual, dict):
         found = [f"{place}.{name}: missing" for name in expected.keys() - actual.keys()]
         found += [f"{place}.{name}: unexpected" for name in actual.keys() - expected.keys()]

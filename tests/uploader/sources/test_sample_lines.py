@@ -111,7 +111,7 @@ def test_an_element_that_cannot_be_read_does_not_stop_its_neighbours(file: Path)
         (line(value=...), "lacks value"),
         (line(value=None), "lacks value"),
         (line(start_date=..., unit=None), "lacks start_date, unit"),
-        (line(metric="sleep"), "the metric 'sleep' is neither steps nor bpm"),
+        (line(metric="sleep"), "the metric 'sleep' is none of steps, bpm"),
         (line(metric=...), "lacks metric"),
         ("{}", "lacks metric, device_name, start_date, unit"),
         (json.dumps({"user_id": "ada", "data": 5}), "data: Expected `array`, got `int`"),

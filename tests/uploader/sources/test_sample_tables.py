@@ -94,7 +94,7 @@ def test_rows_of_csv_that_cannot_be_read_do_not_stop_the_rest(table: Path) -> No
         (3, "the value 'twelve' is no number"),
         (5, "lacks device_name"),
         (6, "has 5 cells where the header has 6"),
-        (8, "the metric 'sleep' is neither steps nor bpm"),
+        (8, "the metric 'sleep' is none of steps, bpm"),
         (9, "the value '1,5' is no number"),
     ]
 

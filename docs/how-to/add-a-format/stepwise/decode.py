@@ -1,4 +1,4 @@
-"""From Stepwise's request to a batch of samples; taken whole or not at all."""
+"""Decodes Stepwise's request into a batch of samples; it is validated as a whole."""
 
 import msgspec
 
@@ -13,7 +13,7 @@ _decoder = msgspec.json.Decoder(Upload)
 
 
 def decode(request: WireRequest) -> Submission:
-    """The samples of a request, or the reason why none of them is taken."""
+    """Returns the samples of a request, or a rejection with the reason."""
     try:
         upload = _decoder.decode(request.body)
         batch = _batch(upload)
@@ -27,7 +27,7 @@ def decode(request: WireRequest) -> Submission:
 
 
 def find_users(request: WireRequest) -> Owners:
-    """The member of a request that is rejected, as far as it can be read."""
+    """Returns the member of a rejected request, as far as it can be read."""
     return users_named(request.body, "member")
 
 

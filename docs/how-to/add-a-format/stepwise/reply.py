@@ -1,4 +1,4 @@
-"""From the receipt to Stepwise's answer."""
+"""Stepwise's answers."""
 
 from uptake.formats.base import WireReply, WireRequest, answer
 from uptake.formats.stepwise.wire import Failed, Stored
@@ -10,10 +10,10 @@ def reply(receipt: Receipt, request: WireRequest) -> WireReply:
     """200 with the number of walks, or 400 with the reason."""
     for rejection in receipt.rejections:
         return answer(400, Failed(rejection.faults[0].message))
-    kept = sum(kept.count for kept in receipt.kept if isinstance(kept, StoredSamples))
-    return answer(200, Stored(kept))
+    count = sum(one.count for one in receipt.kept if isinstance(one, StoredSamples))
+    return answer(200, Stored(count))
 
 
 def reject(problem: Problem, request: WireRequest) -> WireReply:
-    """A problem as Stepwise tells it."""
+    """A problem in Stepwise's envelope."""
     return answer(problem.status, Failed(problem.detail))

@@ -1,4 +1,4 @@
-"""From samples to Gerosense's requests, and from its answers to what became of each sample."""
+"""Gerosense's requests from samples, and the outcome of each sample from its answers."""
 
 import msgspec
 
@@ -9,10 +9,10 @@ from uptake.formats.gerosense.wire import MAX_SAMPLES, MIN_SAMPLES, Outcome
 _json = msgspec.json.Encoder()
 _outcome = msgspec.json.Decoder(Outcome)
 
-DOCUMENTED = {200, 207}
-"""The statuses by which something is accepted."""
+ACCEPTED = {200, 207}
+"""The statuses of answers that accept samples."""
 
-NO_REASON = "refused without a reason"
+NO_REASON = "rejected without a reason"
 
 
 def _opening_v2_2(user_id: str, metric: str) -> bytes:
@@ -20,20 +20,20 @@ def _opening_v2_2(user_id: str, metric: str) -> bytes:
     return head[:-1] + b',"data":['
 
 
-def _opening_v1_1(user_id: str, metric: str) -> bytes:  # noqa: ARG001 - the key says who it is
+def _opening_v1_1(user_id: str, metric: str) -> bytes:  # noqa: ARG001 - the key is bound to the user
     return _json.encode({"data_type": metric})[:-1] + b',"data":['
 
 
 def read(status: int, body: bytes, count: int) -> Verdict:
-    """What became of `count` samples.
+    """Returns the outcome of `count` samples.
 
-    The vendor documents 200, 207 and 400 without bodies: then the status is all there is.
+    The vendor documents 200, 207 and 400 without bodies, so the status alone can be the answer.
 
     Raises:
-        Unclear: the body is none of this operation's, or does not go with its status.
+        Unclear: the body is not one of this endpoint, or contradicts the status.
     """
-    if status not in DOCUMENTED and status < 400:
-        raise Unclear(f"{status}, which this endpoint does not answer")
+    if status not in ACCEPTED and status < 400:
+        raise Unclear(f"this endpoint does not answer with {status}")
     if not body.strip():
         everything = Rejected(None, "", NO_REASON)
         return Verdict((everything,) if status >= 400 else (), unnamed=status == 207)
@@ -43,7 +43,7 @@ def read(status: int, body: bytes, count: int) -> Verdict:
         if status >= 400:
             text = body.decode("utf-8", "replace").strip()
             return Verdict((Rejected(None, "", text),))
-        raise Unclear(f"{status} with a body that is not this endpoint's") from error
+        raise Unclear(f"{status} with a body that is not one of this endpoint") from error
     rejected = tuple(
         Rejected(error.index, error.code, error.message, error.field) for error in outcome.errors
     )

@@ -1,4 +1,4 @@
-"""From the receipt to Gerosense's answer."""
+"""Gerosense's answers."""
 
 from uptake.formats.base import WireReply, WireRequest, answer
 from uptake.formats.gerosense.wire import Failed, Outcome, SampleError
@@ -7,8 +7,8 @@ from uptake.model.receipt import Receipt, StoredSamples
 
 
 def reply(receipt: Receipt, request: WireRequest) -> WireReply:
-    """200 when every sample is accepted, 207 when some are, 400 when none is."""
-    accepted = sum(kept.count for kept in receipt.kept if isinstance(kept, StoredSamples))
+    """200 if every sample is accepted, 207 if some are, 400 if none is."""
+    accepted = sum(one.count for one in receipt.kept if isinstance(one, StoredSamples))
     rejected = sum(rejection.index is not None for rejection in receipt.rejections)
     errors = [
         SampleError(
@@ -25,5 +25,5 @@ def reply(receipt: Receipt, request: WireRequest) -> WireReply:
 
 
 def reject(problem: Problem, request: WireRequest) -> WireReply:
-    """A problem as Gerosense's clients are told it."""
+    """A problem in Gerosense's envelope."""
     return answer(problem.status, Failed(problem.code, problem.detail))

@@ -1,4 +1,4 @@
-"""What is wrong with a Gerosense request, sample by sample, every fault of each."""
+"""Validates a Gerosense request sample by sample, and finds every fault of each."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -7,14 +7,15 @@ import msgspec
 
 from uptake.formats.base import MALFORMED, parse
 from uptake.formats.gerosense.wire import MAX_SAMPLES, MAX_VALUES, MIN_SAMPLES
-from uptake.model.items import METRICS, SampleBatch, user_id_fault
+from uptake.model.items import SampleBatch, user_id_fault
 from uptake.model.problems import json_reason
 from uptake.model.submission import Fault, Owners, Rejection, Submission, rejected
 from uptake.samples import columns, times
 from uptake.samples.columns import Columns
+from uptake.samples.metrics import METRICS
 
 METRIC = "data_type"
-"""What a rejected sample does not say itself: the member beside it."""
+"""The member of a request that the context of a rejected sample has."""
 
 Members = dict[str, msgspec.Raw]
 
@@ -24,7 +25,7 @@ _number = msgspec.json.Decoder(float)
 
 
 class PlainSample(msgspec.Struct, gc=False):
-    """A sample whose limits are checked elsewhere: a column at a time, or in words here."""
+    """A sample of the right JSON types; limits are checked by column, or here for messages."""
 
     device_name: str
     start_date: str
@@ -35,7 +36,7 @@ class PlainSample(msgspec.Struct, gc=False):
 
 
 def read_columns(samples: Sequence[PlainSample]) -> Columns:
-    """Samples as columns, in the order in which they came.
+    """Samples as columns, in the order of the request.
 
     Raises:
         ValueError: a time is not ISO 8601, a sample ends before it starts, or a unit is unknown.
@@ -51,12 +52,12 @@ def read_columns(samples: Sequence[PlainSample]) -> Columns:
 
 
 def validate(body: bytes, bound_user: str | None, find: Callable[[], Owners]) -> Submission:
-    """The samples of a request that can be kept, and for each of the others every reason.
+    """Returns the valid samples of a request, and a rejection with every fault of the others.
 
     Args:
         body: the request's body.
-        bound_user: the user, where the wire takes it from the key; None where the body names it.
-        find: finds the users of the request, should it be rejected as a whole.
+        bound_user: the user that the API key is bound to; None if the body names the user.
+        find: finds the users of a request that is rejected as a whole.
     """
     try:
         members = _members(body)
@@ -89,7 +90,7 @@ def validate(body: bytes, bound_user: str | None, find: Callable[[], Owners]) ->
 
 
 def redecode_sample(element: bytes, user_id: str, context: Mapping[str, str]) -> Submission:
-    """A sample that was rejected once, alone; the same answers as in its request."""
+    """Validates a rejected sample again, without its request."""
     sample, reasons = validate_sample(msgspec.Raw(element))
     if sample is None:
         return Submission(
@@ -103,8 +104,8 @@ def _members(text: bytes | msgspec.Raw) -> Members:
     """The members of a JSON object.
 
     Raises:
-        ValueError: it is not JSON.
-        TypeError: it is JSON, but not an object.
+        ValueError: the text is not JSON.
+        TypeError: the text is JSON, but not an object.
     """
     try:
         bytes(text).decode()
@@ -117,7 +118,7 @@ def _members(text: bytes | msgspec.Raw) -> Members:
 
 
 def _value(members: Members, name: str) -> Any:
-    """A member's value; `...` for a number out of all range."""
+    """A member's value; `...` for a number that Python cannot represent."""
     try:
         return parse(bytes(members[name]))
     except ValueError:
@@ -164,16 +165,16 @@ def _elements(members: Members, faults: list[Fault]) -> list[msgspec.Raw]:
         return []
     count = len(elements)
     if count < MIN_SAMPLES:
-        message = f"data has {count} samples, at least {MIN_SAMPLES} are needed"
+        message = f"data has {count} samples, at least {MIN_SAMPLES} are required"
         faults.append(Fault("too_few", message, ("data",)))
     if count > MAX_SAMPLES:
-        message = f"data has {count} samples, at most {MAX_SAMPLES} are taken"
+        message = f"data has {count} samples, at most {MAX_SAMPLES} are accepted"
         faults.append(Fault("too_many", message, ("data",)))
     return elements
 
 
 def validate_sample(element: msgspec.Raw) -> tuple[PlainSample | None, list[Fault]]:
-    """A sample, or else everything that is wrong with it."""
+    """Returns a sample, or None and its faults."""
     try:
         members = _members(element)
     except (ValueError, TypeError):
@@ -246,5 +247,5 @@ def _checked_number(members: Members, unit: str | None, faults: list[Fault]) -> 
         message = f"value must be at most {limit:g} when unit is {unit}"
         faults.append(Fault("above_limit", message, place))
     elif value == float("inf"):
-        faults.append(Fault("above_limit", "value is larger than a double can hold", place))
+        faults.append(Fault("above_limit", "value is larger than the largest double", place))
     return value

@@ -8,11 +8,12 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from uptake.model.items import MAX_USER_ID
+from uptake.samples.metrics import Metric
 
 MIN_SAMPLES = 3
 MAX_SAMPLES = 1000
 MAX_VALUES = {"count": 30000.0, "count/min": 300.0, "count/s": float("inf")}
-"""Limits of the pages: samples of a request, largest value of each unit (none for count/s)."""
+"""Limits of the pages: samples in a request, largest value of each unit (none for count/s)."""
 
 
 class Sample(Struct, gc=False):
@@ -27,9 +28,9 @@ class Sample(Struct, gc=False):
 
 
 class UploadV11(Struct):
-    """The request of v1.1: the user is the one the key is bound to."""
+    """The request of v1.1: the user is the one that the API key is bound to."""
 
-    data_type: Literal["steps", "bpm"]
+    data_type: Metric
     data: Annotated[list[Sample], Meta(min_length=MIN_SAMPLES, max_length=MAX_SAMPLES)]
 
 
@@ -49,7 +50,7 @@ class SampleError(Struct):
 
 
 class Outcome(Struct):
-    """What became of every sample: 200, 207 or 400."""
+    """The outcome of every sample: 200, 207 or 400."""
 
     accepted: int
     rejected: int

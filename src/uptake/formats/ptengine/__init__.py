@@ -1,7 +1,7 @@
 """Ptengine: profile attributes of many users at once."""
 
 from uptake.formats.base import BEARER, Format, UploadOperation
-from uptake.formats.ptengine import decode, owners, reply, wire
+from uptake.formats.ptengine import decode, reply, users, wire
 
 FORMAT = Format(
     package=__name__,
@@ -15,7 +15,7 @@ FORMAT = Format(
             scope="profiles:write",
             credentials=(BEARER,),
             decode=decode.decode,
-            find_users=owners.find,
+            find_users=users.find,
             reply=reply.reply,
             request_type=wire.Upload,
             answers={200: wire.Answer, 400: wire.Answer},

@@ -1,4 +1,4 @@
-"""From Ptengine's matrix to attributes, a row at a time."""
+"""Decodes Ptengine's table into attributes, row by row."""
 
 import re
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 
 from uptake.formats.base import MALFORMED, WireRequest, parse
-from uptake.formats.ptengine.owners import find, find_in
+from uptake.formats.ptengine.users import find, find_in
 from uptake.formats.ptengine.wire import MAX_FIELDS, MAX_NAME, MAX_ROWS, MAX_VALUE, USER_ID
 from uptake.model.items import Attributes
 from uptake.model.problems import json_reason
@@ -50,28 +50,28 @@ Place = tuple[str | int, ...]
 
 
 class Faults:
-    """Everything that is wrong with a request, in the order in which it is found."""
+    """The faults of a request, in the order in which they are found."""
 
     def __init__(self) -> None:
         self.found: list[Fault] = []
 
     def add(self, place: Place, reason: str) -> None:
-        """Note a fault; its message begins with the place, as `values[3][1]`."""
+        """Add a fault; its message begins with the place, as `values[3][1]`."""
         prefix = f"{place_text(place)}: " if place else ""
         self.found.append(Fault("unacceptable", prefix + reason, place))
 
 
 def place_text(place: Place) -> str:
-    """A place as the page writes it: `values[3][1]`."""
+    """A place in the form `values[3][1]`."""
     first, *rest = place
     return f"{first}" + "".join(f"[{part}]" for part in rest)
 
 
 def decode(request: WireRequest) -> Submission:
-    """The attributes of every row, or every reason why none of them is taken."""
-    at_once = _decode_sound(request.body)
-    if at_once is not None:
-        return at_once
+    """Returns the attributes of every row, or a rejection with every fault."""
+    submission = _decode_valid(request.body)
+    if submission is not None:
+        return submission
     faults = Faults()
     names, rows = _read(request.body, faults)
     if faults.found:
@@ -79,12 +79,12 @@ def decode(request: WireRequest) -> Submission:
     return _submission(names, rows, request.body)
 
 
-def _decode_sound(body: bytes) -> Submission | None:
-    """The attributes of a request in which all is right and all numbers are whole, else None."""
+def _decode_valid(body: bytes) -> Submission | None:
+    """The attributes of a request without faults and with integers alone, else None."""
     if _NUL in body:
         return None
     try:
-        names, rows = _read_sound(body)
+        names, rows = _read_valid(body)
     except (*MALFORMED, ValueError):
         return None
     if USER_ID not in names or len(set(names)) < len(names):
@@ -95,7 +95,7 @@ def _decode_sound(body: bytes) -> Submission | None:
     return _submission(names, rows, body) if all(row[user_at] for row in rows) else None
 
 
-def _read_sound(body: bytes) -> tuple[list[str], list[list[str]]]:
+def _read_valid(body: bytes) -> tuple[list[str], list[list[str]]]:
     try:
         strings = _strings.decode(body)
     except msgspec.ValidationError:
@@ -104,7 +104,7 @@ def _read_sound(body: bytes) -> tuple[list[str], list[list[str]]]:
         return strings.field_name, strings.values
     whole = _whole.decode(body)
     if any(0 in row for row in whole.values) and _MINUS_ZERO.search(body):
-        raise ValueError("read as 0, and its text is to be kept")
+        raise ValueError("decoded as 0, but the text must be stored")
     rows = [
         [value if isinstance(value, str) else _text_of(value) for value in row]
         for row in whole.values
@@ -129,7 +129,7 @@ def _submission(names: list[str], rows: list[list[str]], body: bytes) -> Submiss
 
 
 def _read(body: bytes, faults: Faults) -> tuple[list[str], list[list[str]]]:
-    """Names and values of a request, as far as they can be read."""
+    """The names and values of a request, as far as they can be decoded."""
     try:
         members = _members.decode(body)
     except MALFORMED:
@@ -151,7 +151,7 @@ def _not_an_object(body: bytes) -> str:
 
 
 def _check_readable(body: bytes, faults: Faults) -> None:
-    """A member that stands twice counts as the last one, but each of them must be readable."""
+    """Of a repeated member the last one counts, but each must be readable."""
     try:
         _scalars.decode(body)
     except MALFORMED:
@@ -159,7 +159,7 @@ def _check_readable(body: bytes, faults: Faults) -> None:
 
 
 def _elements(raw: msgspec.Raw) -> list[msgspec.Raw] | None:
-    """The elements of a list; None of what is none."""
+    """The elements of a list; None for another type."""
     try:
         return _list.decode(raw)
     except MALFORMED:
@@ -167,7 +167,7 @@ def _elements(raw: msgspec.Raw) -> list[msgspec.Raw] | None:
 
 
 def _names(members: Mapping[str, msgspec.Raw], faults: Faults) -> list[str] | None:
-    """The names of the columns; None where they cannot be told."""
+    """The names of the columns; None if they cannot be decoded."""
     if "field_name" not in members:
         faults.add((), "field_name is missing")
         return None
@@ -177,7 +177,7 @@ def _names(members: Mapping[str, msgspec.Raw], faults: Faults) -> list[str] | No
         return None
     names = [_name(element, i, faults) for i, element in enumerate(elements[: MAX_FIELDS + 1])]
     if len(elements) > MAX_FIELDS:
-        faults.add(("field_name",), f"{len(elements)} names, at most {MAX_FIELDS} are taken")
+        faults.add(("field_name",), f"{len(elements)} names, at most {MAX_FIELDS} are accepted")
         return None
     if USER_ID not in names:
         faults.add(("field_name",), f"lacks {USER_ID}")
@@ -190,7 +190,7 @@ def _names(members: Mapping[str, msgspec.Raw], faults: Faults) -> list[str] | No
 
 
 def _name(element: msgspec.Raw, i: int, faults: Faults) -> str:
-    """A name; "" in place of what is none."""
+    """A name; "" for another type."""
     place = ("field_name", i)
     try:
         name = _string.decode(element)
@@ -220,8 +220,8 @@ def _rows(
     if not rows:
         faults.add(("values",), "is empty")
     if len(rows) > MAX_ROWS:
-        faults.add(("values",), f"{len(rows)} rows, at most {MAX_ROWS} are taken")
-    # Of rows and values that are too many, no more are looked at: a body has room for a million.
+        faults.add(("values",), f"{len(rows)} rows, at most {MAX_ROWS} are accepted")
+    # Rows and values beyond the limits are not validated: a body may have a million of them.
     return [_row(row, i, names, faults) for i, row in enumerate(rows[:MAX_ROWS])]
 
 
@@ -241,7 +241,7 @@ def _row(raw: msgspec.Raw, i: int, names: list[str] | None, faults: Faults) -> l
 
 
 def _value(raw: msgspec.Raw, place: Place, faults: Faults, *, is_user_id: bool) -> str:
-    """A value as text: strings as they are, numbers and booleans as their JSON text."""
+    """A value as text: strings unchanged, numbers and booleans as their JSON text."""
     text = bytes(raw)
     if text[:1] == b'"':
         try:

@@ -1,4 +1,4 @@
-"""From attributes to Ptengine's matrix, and from its answers to what became of each row."""
+"""Ptengine's requests from attributes, and the outcome of each row from its answers."""
 
 import re
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ _ROW_AT_FAULT = re.compile(r"^values\[([0-9]+)\]")
 
 
 def fault(name: str, value: Scalar) -> str | None:
-    """What the page's section 3 has against an attribute, if anything."""
+    """Why section 3 of the page does not allow an attribute, or None."""
     if not name or len(name) > MAX_NAME:
         return f"a name has 1 to {MAX_NAME} characters"
     if name == USER_ID:
@@ -34,16 +34,16 @@ def fault(name: str, value: Scalar) -> str | None:
 
 
 def body(names: Sequence[str], rows: Sequence[tuple[str, Sequence[Scalar]]]) -> bytes:
-    """The request for these users, with `user_id` in the first column."""
+    """The body of a request for these users, with `user_id` in the first column."""
     values = [[user_id, *row] for user_id, row in rows]
     return _json.encode({"field_name": [USER_ID, *names], "values": values})
 
 
 def read(status: int, body: bytes, count: int) -> Verdict:
-    """Whether all rows are kept, or which one the vendor's reason names; then none is.
+    """Returns the row that the vendor's message names; then none is stored.
 
     Raises:
-        Unclear: the body is none of this operation's.
+        Unclear: the body is not one of this endpoint.
     """
     try:
         message = _answer.decode(body).msg
@@ -51,7 +51,7 @@ def read(status: int, body: bytes, count: int) -> Verdict:
         if status >= 400:
             text = body.decode("utf-8", "replace").strip()
             return Verdict((Rejected(None, "", text),), stores_others=False)
-        raise Unclear(f"{status} with a body that is not this endpoint's") from error
+        raise Unclear(f"{status} with a body that is not one of this endpoint") from error
     if status == 200:
         return Verdict()
     named = _ROW_AT_FAULT.match(message)

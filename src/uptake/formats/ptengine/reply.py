@@ -1,4 +1,4 @@
-"""From the receipt to Ptengine's answer."""
+"""Ptengine's answers."""
 
 from uptake.formats.base import WireReply, WireRequest, answer
 from uptake.formats.ptengine.wire import Answer
@@ -17,14 +17,14 @@ def reply(receipt: Receipt, request: WireRequest) -> WireReply:
 
 
 def _reason(fault: Fault) -> str:
-    """The reason; one that was found as the rows were stored does not name its row yet."""
+    """The message of a fault; one found while rows were stored does not name its row yet."""
     if fault.place[:1] == ("items",):
         return f"values[{fault.place[1]}]: {fault.message}"
     return fault.message
 
 
 def reject(problem: Problem, request: WireRequest) -> WireReply:
-    """A problem as Ptengine tells it."""
+    """A problem in Ptengine's envelope."""
     return answer(
         problem.status, Answer(problem.detail, request.received_at // MICROSECONDS_PER_SECOND)
     )

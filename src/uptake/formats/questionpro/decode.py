@@ -6,7 +6,7 @@ from multipart import parse_options_header
 
 from uptake.formats.base import IMAGE_LIMIT, WireRequest
 from uptake.formats.questionpro.form import BadForm, split
-from uptake.formats.user_search import about
+from uptake.formats.user_search import one_user
 from uptake.model.items import Image
 from uptake.model.problems import Kinds, Problem
 from uptake.model.submission import Fault, Owners, Submission, rejected
@@ -14,30 +14,30 @@ from uptake.model.submission import Fault, Owners, Submission, rejected
 FIELD = "file"
 _USER_ID = re.compile(r"[1-9][0-9]{0,18}")
 MAX_USER_NUMBER = (1 << 63) - 1
-"""Largest `user-id`: the vendor's pages say integer, and a 64-bit one is what its clients hold."""
+"""Largest `user-id`: the vendor documents an integer, and its clients have 64 bits."""
 
 _SEND_MULTIPART = (
     "Send the image itself as multipart/form-data with one part named file; "
-    "a path on the client's disk cannot be read from here"
+    "the server cannot read a path on the client's disk"
 )
 
 _NO_BOUNDARY = (
     "The Content-Type has no boundary: send multipart/form-data; boundary=..., "
-    "as HTTP clients do by themselves when the header is not set by hand"
+    "which HTTP clients do by default, if the header is not set explicitly"
 )
 
 
 def find(request: WireRequest) -> Owners:
-    """The user of a request that is rejected: that of its path, an integer or not."""
-    return about(request.path.get("user-id", ""))
+    """The user of a rejected request: the one in its path, an integer or not."""
+    return one_user(request.path.get("user-id", ""))
 
 
 class _NoImage(ValueError):
-    """Why a form holds no image; the message is for the sender."""
+    """The form has no image; the message is for the sender."""
 
 
 def decode(request: WireRequest) -> Submission:
-    """The image of a request, or the reason why there is none.
+    """Returns the image of a request, or the reason why there is none.
 
     Raises:
         Problem: `TOO_LARGE`, when the image alone is larger than `IMAGE_LIMIT`.
@@ -62,7 +62,7 @@ def _file_of(request: WireRequest) -> bytes:
         raise _NoImage(_SEND_MULTIPART)
     boundary = options.get("boundary")
     if not boundary:
-        # The vendor's samples send a path as JSON or as a form's field, and call that multipart.
+        # The vendor's samples send a path as JSON or as a form field, and call it multipart.
         is_form = request.body[:100].lstrip().startswith(b"--")
         raise _NoImage(_NO_BOUNDARY if is_form else _SEND_MULTIPART)
     try:
@@ -72,7 +72,7 @@ def _file_of(request: WireRequest) -> bytes:
     files = [part.content for part in parts if part.name == FIELD]
     if not files:
         raise _NoImage("The form has no part named file")
-    # Browsers send an empty part for a field in which no file was chosen.
+    # Browsers send an empty part for a field without a chosen file.
     chosen = [content for content in files if content] or files[:1]
     if len(chosen) > 1:
         raise _NoImage("The form has more than one part named file")

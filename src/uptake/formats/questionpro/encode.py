@@ -1,4 +1,4 @@
-"""From an image to QuestionPro's form, and from its answers to what became of it."""
+"""QuestionPro's requests from images, and the outcome of an image from its answers."""
 
 import hashlib
 import re
@@ -17,7 +17,7 @@ _failed = msgspec.json.Decoder(Failed)
 
 
 def user_fault(user_id: str) -> str | None:
-    """What the page has against a user id, if anything: in its paths ids are integers."""
+    """Why the page does not allow a user id, or None: ids in its paths are integers."""
     if _USER_ID.fullmatch(user_id) and int(user_id) <= LARGEST_USER_ID:
         return None
     return f"the user id must be an integer from 1 to {LARGEST_USER_ID} without leading zeros"
@@ -38,10 +38,10 @@ def form(name: str, content: bytes) -> tuple[str, bytes]:
 
 
 def read(status: int, body: bytes, count: int) -> Verdict:  # noqa: ARG001 - one image
-    """The image's address, or the reason why there is none.
+    """Returns the image's address, or the reason why there is none.
 
     Raises:
-        Unclear: the body is none of this operation's.
+        Unclear: the body is not one of this endpoint.
     """
     try:
         if status == 200:
@@ -50,7 +50,7 @@ def read(status: int, body: bytes, count: int) -> Verdict:  # noqa: ARG001 - one
     except MALFORMED as error:
         if status >= 400:
             return Verdict((Rejected(0, "", body.decode("utf-8", "replace").strip()),))
-        raise Unclear(f"{status} with a body that is not this endpoint's") from error
+        raise Unclear(f"{status} with a body that is not one of this endpoint") from error
     return Verdict((Rejected(0, failed.name, failed.message),))
 
 

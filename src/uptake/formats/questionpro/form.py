@@ -1,7 +1,7 @@
 """Splits a multipart form (RFC 7578) into its parts, as browsers and old clients send it.
 
-Own code, as the parser that was used before rejects what the standard allows: blanks after a
-boundary, and part headers that are not UTF-8. File names are not looked at.
+Own code, because the parser of the package `multipart` rejects what the standard allows: blanks
+after a boundary, and part headers that are not UTF-8. File names are ignored.
 """
 
 import binascii
@@ -12,13 +12,13 @@ from typing import NamedTuple
 from multipart import content_disposition_unquote, parse_options_header
 
 MAX_PARTS = 20
-"""The form has one part; a few more do no harm."""
+"""A form needs one part; a few more are allowed."""
 
 MAX_HEADERS = 16 * 1024
 """Bytes of the headers of a part."""
 
 MAX_MARKS = 10_000
-"""Times that the boundary's text may occur; a body of nothing else would take seconds."""
+"""Occurrences of the boundary's text; parsing a body of nothing else would take seconds."""
 
 _LINE_END = re.compile(rb"[ \t]*(\r?\n|\Z)")
 _FOLD = re.compile(r"\r?\n[ \t]+")
@@ -26,21 +26,21 @@ _BLANKS = b" \t\r\n"
 
 
 class BadForm(ValueError):
-    """Why a form cannot be read; the message is for its sender."""
+    """A form is malformed; the message is for its sender."""
 
 
 class Part(NamedTuple):
-    """A part of a form, its transfer encoding undone."""
+    """A part of a form, with its transfer encoding decoded."""
 
     name: str
     content: bytes
 
 
 def split(body: bytes, boundary: bytes) -> list[Part]:
-    """The parts of a form, in their order.
+    """Returns the parts of a form, in order.
 
     Raises:
-        BadForm: it is none, it is cut off, or a part of it cannot be decoded.
+        BadForm: the form is malformed or truncated, or a part of it cannot be decoded.
     """
     parts: list[Part] = []
     start = None
@@ -49,7 +49,7 @@ def split(body: bytes, boundary: bytes) -> list[Part]:
         if start is None:
             newline = mark.newline or newline
         elif body.endswith(newline, 0, mark.begin):
-            # The line end before a mark belongs to it, not to the content.
+            # The line end before a boundary is not part of the content.
             parts.append(_part(body, start, max(start, mark.begin - len(newline)), newline))
             if len(parts) > MAX_PARTS:
                 raise BadForm(f"it has more than {MAX_PARTS} parts")
@@ -64,7 +64,7 @@ def split(body: bytes, boundary: bytes) -> list[Part]:
 
 
 class _Mark(NamedTuple):
-    """A line that consists of the boundary: where it begins and ends, and with which newline."""
+    """A line that is the boundary: its begin, its end, and its newline."""
 
     begin: int
     end: int
@@ -99,7 +99,7 @@ def _part(body: bytes, start: int, end: int, newline: bytes) -> Part:
             raise BadForm(f"the headers of a part have over {MAX_HEADERS // 1024} KiB")
         head_end = end
     head, content = body[start:head_end], body[head_end + len(blank) : end]
-    # Any bytes are characters of Latin-1: names of files come in the code page of the client.
+    # Latin-1 decodes any bytes: file names have the encoding of the client.
     lines = _FOLD.sub(" ", head.decode("latin-1")).splitlines()
     headers = {
         name.strip().lower(): value.strip() for name, _, value in (x.partition(":") for x in lines)
@@ -120,7 +120,9 @@ def _decoded(content: bytes, encoding: str) -> bytes:
             try:
                 return binascii.a2b_base64(content.translate(None, _BLANKS), strict_mode=True)
             except binascii.Error:
-                raise BadForm("a part is not valid base64, as its headers say") from None
+                raise BadForm(
+                    "a part is not valid base64, which is its transfer encoding"
+                ) from None
         case "quoted-printable":
             return binascii.a2b_qp(content)
     raise BadForm(f"the Content-Transfer-Encoding {encoding[:40]!r} is not supported")

@@ -1,4 +1,4 @@
-"""From the receipt to QuestionPro's answer."""
+"""QuestionPro's answers."""
 
 from msgspec import UNSET
 
@@ -22,7 +22,7 @@ MIB = 1024 * KIB
 
 
 def size_text(size: int) -> str:
-    """A size in bytes in the vendor's words: `137 Kb`, `1 Mb`, `1.5 Mb`."""
+    """A size in bytes in the vendor's form: `137 Kb`, `1 Mb`, `1.5 Mb`."""
     if size < MIB:
         return f"{max(1, round(size / KIB))} Kb"
     return f"{size / MIB:.1f}".removesuffix(".0") + " Mb"
@@ -30,14 +30,14 @@ def size_text(size: int) -> str:
 
 def reply(receipt: Receipt, request: WireRequest) -> WireReply:
     """200 with the image's number, address and size, or 400 with the reason."""
-    for kept in receipt.kept:
-        if isinstance(kept, StoredImage):
-            url = request.public_url + IMAGES_PATH + kept.name
+    for stored in receipt.kept:
+        if isinstance(stored, StoredImage):
+            url = request.public_url + IMAGES_PATH + stored.name
             newer_form = request.credential == HEADER_KEY
             return answer(
                 200,
                 Uploaded(
-                    Image(kept.image_id, url, size_text(kept.uploaded_bytes)),
+                    Image(stored.image_id, url, size_text(stored.uploaded_bytes)),
                     request.request_id if newer_form else UNSET,
                 ),
             )
@@ -45,7 +45,7 @@ def reply(receipt: Receipt, request: WireRequest) -> WireReply:
 
 
 def reject(problem: Problem, request: WireRequest) -> WireReply:
-    """A problem as QuestionPro tells it."""
+    """A problem in QuestionPro's envelope."""
     return _failed(problem.status, MESSAGES.get(problem.status, problem.detail), request)
 
 

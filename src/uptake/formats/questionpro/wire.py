@@ -1,7 +1,7 @@
 """The bodies of QuestionPro's image upload, after its published pages and JSON Schemas.
 
-The older page carries the key in the query and answers without `requestID`; the newer one carries
-it in the `api-key` header and answers with it.
+By the older page, the API key is in the query and answers have no `requestID`; by the newer page it
+is in the `api-key` header and answers have one.
 """
 
 from msgspec import UNSET, Struct, UnsetType
@@ -12,7 +12,7 @@ QUERY_KEY = Credential(Place.QUERY, "apiKey")
 HEADER_KEY = Credential(Place.HEADER, "api-key")
 
 MULTIPART_OVERHEAD = 64 * 1024
-"""Bytes granted to boundaries, part headers and other parts around an image of the largest size."""
+"""Bytes for boundaries, part headers and other parts around an image of the largest size."""
 
 FORM_SCHEMA = {
     "type": "object",
@@ -30,7 +30,7 @@ DOCS = "www.questionpro.com/api/error-codes.html"
 
 
 class Image(Struct):
-    """An image that is kept: its number, its address and its size in words."""
+    """A stored image: its number, its address and its size as text."""
 
     imageID: int
     imageURL: str
@@ -38,14 +38,14 @@ class Image(Struct):
 
 
 class Uploaded(Struct):
-    """The answer: 200; `requestID` only when the key came in the `api-key` header."""
+    """The answer: 200; `requestID` only if the API key was in the `api-key` header."""
 
     response: Image
     requestID: str | UnsetType = UNSET
 
 
 class Error(Struct):
-    """What went wrong; `id` is the vendor's number for it, as a string."""
+    """An error; `id` is the vendor's number of it, as a string."""
 
     docs: str
     name: str
@@ -87,4 +87,4 @@ MESSAGES = {
     403: "The user does not have permission to access the resource",
     404: "The resource that you're trying to access doesn't exist",
 }
-"""Where the vendor's own words are documented, they are used."""
+"""Messages that the vendor documents."""

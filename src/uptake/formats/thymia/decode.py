@@ -1,4 +1,4 @@
-"""From thymia's request to a document."""
+"""Decodes thymia's request into a document."""
 
 import re
 from typing import Any
@@ -7,7 +7,7 @@ import msgspec
 from msgspec.structs import replace
 
 from uptake.formats.base import MALFORMED, WireRequest, parse
-from uptake.formats.thymia.owners import find
+from uptake.formats.thymia.users import find
 from uptake.model.items import Document, user_id_fault
 from uptake.model.submission import Fault, Submission, rejected
 
@@ -31,20 +31,20 @@ _decoder = msgspec.json.Decoder(_Upload)
 
 
 def decode(request: WireRequest) -> Submission:
-    """The document of a request, or every reason why there is none."""
+    """Returns the document of a request, or a rejection with every fault."""
     key = request.headers.get("idempotency-key") or None
     try:
         upload = _decoder.decode(request.body)
-        # `Raw` is skipped over, not read: only this finds numbers and bytes that no one can read.
+        # The decoder skips `Raw` without reading it: only this finds malformed numbers and bytes.
         parse(request.body)
     except (*MALFORMED, ValueError):
         upload = None
-    faults = [] if upload and _is_sound(upload) else faults_of_body(request.body)
+    faults = [] if upload and _is_valid(upload) else faults_of_body(request.body)
     if key:
         faults += _faults_of_key(key)
     if upload is None and not faults:
-        # The quick decoder judges every member of a name, `parse` keeps the last: so one is wrong.
-        faults.append(Fault("json_invalid", "A member stands more than once", ("body",)))
+        # The decoder checks each of several members with one name, `parse` only the last.
+        faults.append(Fault("json_invalid", "A member occurs more than once", ("body",)))
     type_name = request.path["upload_type"]
     if upload is None or faults:
         (rejection,) = rejected(faults, request.body, find(request)).rejections
@@ -64,12 +64,12 @@ def _faults_of_key(key: str) -> list[Fault]:
     return []
 
 
-def _is_sound(upload: _Upload) -> bool:
+def _is_valid(upload: _Upload) -> bool:
     return bytes(upload.data).startswith(b"{") and user_id_fault(upload.user.userLabel) is None
 
 
 def faults_of_body(body: bytes) -> list[Fault]:
-    """Everything that is wrong with a body, in the words that pydantic would use."""
+    """Every fault of a body, with the codes and messages of pydantic."""
     try:
         content = parse(body)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""From a document to thymia's request, and from its answers to what became of it."""
+"""thymia's requests from documents, and the outcome of a document from its answers."""
 
 from collections.abc import Mapping
 
@@ -16,20 +16,20 @@ TYPE_AT_FAULT = ["path", "upload_type"]
 
 
 def body(user_id: str, data: bytes) -> bytes:
-    """The request for a user and an object as JSON text."""
+    """The body of a request, from a user and an object as JSON text."""
     return b'{"user":{"userLabel":' + _json.encode(user_id) + b'},"data":' + data + b"}"
 
 
 def headers(key: str) -> Mapping[str, str]:
-    """The same upload is known again by this; the vendor's page has no such header."""
+    """The header by which Uptake recognises a repeated upload; the vendor has no such header."""
     return {"Idempotency-Key": key}
 
 
 def read(status: int, body: bytes, count: int) -> Verdict:  # noqa: ARG001 - one document
-    """The upload's id, or every reason why there is none.
+    """Returns the upload's id, or every fault.
 
     Raises:
-        Unclear: the body is none of this operation's.
+        Unclear: the body is not one of this endpoint.
     """
     try:
         if status == 200:
@@ -38,10 +38,10 @@ def read(status: int, body: bytes, count: int) -> Verdict:  # noqa: ARG001 - one
     except MALFORMED as error:
         if status != 200:
             return Verdict((Rejected(0, "", body.decode("utf-8", "replace").strip()),))
-        raise Unclear(f"{status} with a body that is not this endpoint's") from error
+        raise Unclear(f"{status} with a body that is not one of this endpoint") from error
     for entry in entries:
         if entry.loc == TYPE_AT_FAULT:
-            return Verdict(halt=f"the document type is not taken: {entry.msg}")
+            return Verdict(halt=f"the document type is not accepted: {entry.msg}")
     return Verdict(
         tuple(
             Rejected(0, entry.type, entry.msg, ".".join(map(str, entry.loc))) for entry in entries

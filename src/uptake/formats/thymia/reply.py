@@ -1,4 +1,4 @@
-"""From the receipt to thymia's answer."""
+"""thymia's answers."""
 
 from uptake.formats.base import WireReply, WireRequest, answer
 from uptake.formats.thymia.wire import Detail, Invalid, Uploaded, ValidationError
@@ -11,14 +11,14 @@ _PLACES: dict[str | int, tuple[str, ...]] = {
     "data": ("body", "data"),
     "idempotency_key": ("header", "idempotency-key"),
 }
-"""Where the parts of a document stand in thymia's request."""
+"""Where thymia's request has the parts of a document."""
 
 
 def reply(receipt: Receipt, request: WireRequest) -> WireReply:
-    """200 with the upload's id, or 422 with all that is wrong."""
-    for kept in receipt.kept:
-        if isinstance(kept, StoredDocument):
-            return answer(200, Uploaded(kept.upload_id))
+    """200 with the upload's id, or 422 with every fault."""
+    for stored in receipt.kept:
+        if isinstance(stored, StoredDocument):
+            return answer(200, Uploaded(stored.upload_id))
     faults = [fault for rejection in receipt.rejections for fault in rejection.faults]
     return answer(422, Invalid([_entry(fault) for fault in faults]))
 
@@ -29,5 +29,5 @@ def _entry(fault: Fault) -> ValidationError:
 
 
 def reject(problem: Problem, request: WireRequest) -> WireReply:
-    """A problem as thymia tells it."""
+    """A problem in thymia's envelope."""
     return answer(problem.status, Detail(problem.detail))

@@ -8,7 +8,7 @@ from uptake.model.items import MAX_USER_ID
 
 
 class User(Struct):
-    """Whom the document is about."""
+    """The document's user."""
 
     userLabel: Annotated[
         str,
@@ -24,7 +24,10 @@ class Upload(Struct):
     """The request."""
 
     user: User
-    data: Annotated[dict[str, Any], Meta(description="An object as its type's JSON Schema says")]
+    data: Annotated[
+        dict[str, Any],
+        Meta(description="An object that is valid against the JSON Schema of its type"),
+    ]
 
 
 class Uploaded(Struct):
@@ -40,7 +43,7 @@ class Uploaded(Struct):
 
 
 class ValidationError(Struct):
-    """One thing that is wrong; `loc` is the way to it from `body`, `path` or `header`."""
+    """One fault; `loc` is its path from `body`, `path` or `header`."""
 
     loc: list[str | int]
     msg: str
@@ -48,7 +51,7 @@ class ValidationError(Struct):
 
 
 class Invalid(Struct):
-    """The answer: 422, with all that is wrong."""
+    """The answer: 422, with every fault."""
 
     detail: list[ValidationError]
 

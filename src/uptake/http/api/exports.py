@@ -48,11 +48,11 @@ from uptake.http.api.asking import (
 from uptake.http.executors import Executors
 from uptake.http.stopping import Stopping
 from uptake.http.streams import CURSOR_HEADER, Exports
-from uptake.model.items import METRICS, Metric
 from uptake.model.problems import Kinds, Problem
 from uptake.reading.segments.questions import NAME
 from uptake.reading.stretches import EARLIEST, LATEST
 from uptake.reading.users import require
+from uptake.samples.metrics import METRICS, Metric
 from uptake.wiring import Services
 
 ZIP = "application/zip"
@@ -169,7 +169,7 @@ def export_routes(
             start=instant("from", from_, EARLIEST) if from_ else None,
             end=instant("to", to, LATEST) if to else None,
             since=since or None,
-            metrics=METRICS if metric is None else (metric,),
+            metrics=tuple(METRICS) if metric is None else (metric,),
             type_name=type_name,
         )
         return await exports.answer(

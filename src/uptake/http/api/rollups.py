@@ -20,12 +20,12 @@ from uptake.http.api.asking import (
     told_instant,
 )
 from uptake.http.executors import Executors
-from uptake.model.items import Metric
 from uptake.model.problems import Kinds, Problem
 from uptake.reading import rollups
 from uptake.reading.rollups import SAMPLE_ZONE, HeartRateRollup, StepsRollup
 from uptake.reading.tables import Bound, Question
 from uptake.samples import zones
+from uptake.samples.metrics import Metric
 from uptake.samples.rollup.calendar import Every
 from uptake.wiring import Services
 

@@ -20,10 +20,10 @@ from uptake.http.api.asking import (
     key_of,
 )
 from uptake.http.executors import Executors
-from uptake.model.items import Metric
 from uptake.model.problems import Kinds
 from uptake.reading import sync
 from uptake.reading.stretches import EARLIEST, LATEST
+from uptake.samples.metrics import Metric
 from uptake.wiring import Services
 
 

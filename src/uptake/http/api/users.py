@@ -25,9 +25,9 @@ from uptake.http.api.asking import (
     key_of,
 )
 from uptake.http.executors import Executors
-from uptake.model.items import Metric
 from uptake.reading import samples, users
 from uptake.reading.stretches import EARLIEST, LATEST
+from uptake.samples.metrics import Metric
 from uptake.wiring import Services
 
 

@@ -3,17 +3,17 @@
 import numpy as np
 from msgspec import Struct
 
-from uptake.model.items import Metric
 from uptake.reading.segments.filters import Stat
 from uptake.reading.stretches import LATEST, series
 from uptake.reading.tables import Bound, Question, Stretch, rows
 from uptake.samples import zones
+from uptake.samples.metrics import METRICS, Aggregation, Metric
 from uptake.store.base import ItemQueries
 from uptake.time_units import TICKS_PER_DAY, TICKS_PER_MICROSECOND
 
-_DAILY: dict[Metric, tuple[str, str, str]] = {
-    "steps": ("sum", "sum", "sum"),
-    "bpm": ("min", "mean", "max"),
+_DAILY = {
+    Aggregation.SUM: ("sum", "sum", "sum"),
+    Aggregation.MEAN: ("min", "mean", "max"),
 }
 """The figures of a day of which the lowest, the mean and the highest are taken."""
 
@@ -70,7 +70,7 @@ def rolled_up(
         return None
     lowest, mean, highest = (
         np.concatenate([part.table.figures[name][part.which] for part in parts])
-        for name in _DAILY[metric]
+        for name in _DAILY[METRICS[metric].aggregation]
     )
     return {
         "sum": float(mean.sum()),

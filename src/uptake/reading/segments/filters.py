@@ -9,7 +9,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from uptake.model.items import Metric
+from uptake.samples.metrics import METRICS, Aggregation, Metric
 
 MAX_DEPTH = 16
 """Of `and`, `or` and `not` within each other."""
@@ -39,10 +39,11 @@ Presence = Literal["exists", "is_empty"]
 Which = Literal["first", "last"]
 Stat = Literal["sum", "min", "mean", "max", "count"]
 
-STATS: dict[Metric, tuple[Stat, ...]] = {
-    "steps": ("sum", "mean", "min", "max", "count"),
-    "bpm": ("min", "mean", "max", "count"),
+_STATS: dict[Aggregation, tuple[Stat, ...]] = {
+    Aggregation.SUM: ("sum", "mean", "min", "max", "count"),
+    Aggregation.MEAN: ("min", "mean", "max", "count"),
 }
+STATS = {name: _STATS[metric.aggregation] for name, metric in METRICS.items()}
 """What can be asked of the samples of a metric."""
 
 

@@ -39,7 +39,7 @@ class Measure(Protocol):
         ...
 
 
-class Steps:
+class Sums:
     """Numbers of steps: the `sum` of what counts, and what is `left_out` of it."""
 
     def __init__(self, given: Floats, left_out: Floats | None) -> None:
@@ -52,13 +52,13 @@ class Steps:
             found["left_out"] = _sums(member, self._left_out, groups)
         return found
 
-    def take(self, which: Int64s) -> "Steps":
+    def take(self, which: Int64s) -> "Sums":
         """See `Measure.take`."""
         left_out = self._left_out
-        return Steps(self._given[which], None if left_out is None else left_out[which])
+        return Sums(self._given[which], None if left_out is None else left_out[which])
 
 
-class HeartRates:
+class Means:
     """Beats a minute: `min`, `mean` by time, and `max`."""
 
     def __init__(self, lowest: Floats, rate: Floats, highest: Floats, weight: Floats) -> None:
@@ -76,9 +76,9 @@ class HeartRates:
             mean = np.bincount(member, self._rate * share, groups)
         return {"min": lowest, "mean": np.clip(mean, lowest, highest), "max": highest}
 
-    def take(self, which: Int64s) -> "HeartRates":
+    def take(self, which: Int64s) -> "Means":
         """See `Measure.take`."""
-        return HeartRates(
+        return Means(
             self._lowest[which], self._rate[which], self._highest[which], self._weight[which]
         )
 
@@ -90,7 +90,7 @@ def _sums(member: Int64s, amounts: Floats, groups: int) -> Floats:
 
 
 def amounts(columns: Columns) -> Floats:
-    """Steps of whole samples; a rate is one over its sample's length."""
+    """Sums of whole samples; a rate is one over its sample's length."""
     unit = columns.unit
     if not unit.any():
         return columns.value
@@ -110,7 +110,7 @@ def rates(columns: Columns) -> Floats:
     return np.minimum(rate, LARGEST)
 
 
-def steps_each(some: Intervals, pieces: Pieces, *, explain: bool) -> Steps:
+def sums_each(some: Intervals, pieces: Pieces, *, explain: bool) -> Sums:
     """The steps of pieces, shared out by time, every device for itself.
 
     Args:
@@ -120,10 +120,10 @@ def steps_each(some: Intervals, pieces: Pieces, *, explain: bool) -> Steps:
     """
     amount, ticks, length = _shared(some, pieces)
     given = _given(amount, ticks, length)
-    return Steps(given, np.zeros_like(given) if explain else None)
+    return Sums(given, np.zeros_like(given) if explain else None)
 
 
-def steps_merged(  # noqa: PLR0913 - what was cut, how, and who goes before whom
+def sums_merged(  # noqa: PLR0913 - what was cut, how, and who goes before whom
     columns: Columns,
     some: Intervals,
     pieces: Pieces,
@@ -131,7 +131,7 @@ def steps_merged(  # noqa: PLR0913 - what was cut, how, and who goes before whom
     priority: Mapping[str, int],
     *,
     explain: bool,
-) -> Steps:
+) -> Sums:
     """The steps of pieces, shared out by time; where devices overlap, those of one alone.
 
     Args:
@@ -144,15 +144,15 @@ def steps_merged(  # noqa: PLR0913 - what was cut, how, and who goes before whom
     """
     device = pieces.device
     if (device == device[0]).all():
-        return steps_each(some, pieces, explain=explain)
+        return sums_each(some, pieces, explain=explain)
     amount, ticks, length = _shared(some, pieces)
     competing = _competing(columns, some, pieces)
     won = counted(columns.devices, some, pieces, calendar, priority, competing)
     left_out = _given(amount, ticks - won, length) if explain else None
-    return Steps(_given(amount, won, length), left_out)
+    return Sums(_given(amount, won, length), left_out)
 
 
-def heart_rates(some: Intervals, pieces: Pieces) -> HeartRates:
+def means(some: Intervals, pieces: Pieces) -> Means:
     """The heart rates of pieces, each weighing what it lasts, for each of its samples."""
     which = pieces.interval
     weight = np.where(some.length[which] == 0, POINT_TICKS, pieces.end - pieces.begin)
@@ -161,7 +161,7 @@ def heart_rates(some: Intervals, pieces: Pieces) -> HeartRates:
     rate = some.value[which]
     lowest = rate if some.lowest is None else some.lowest[which]
     highest = rate if some.highest is None else some.highest[which]
-    return HeartRates(lowest, rate, highest, weight.astype(np.float64))
+    return Means(lowest, rate, highest, weight.astype(np.float64))
 
 
 def _shared(some: Intervals, pieces: Pieces) -> tuple[Floats, Int64s, Int64s]:

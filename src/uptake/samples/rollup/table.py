@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from uptake.samples.columns import Columns
+from uptake.samples.metrics import Aggregation
 from uptake.samples.rollup import measures
 from uptake.samples.rollup.calendar import FINE, OUTSIDE, SIZES, Calendar, Every
 from uptake.samples.rollup.groups import Groups, group
@@ -16,22 +16,20 @@ from uptake.samples.rollup.pieces import Pieces, cut, starting
 from uptake.samples.times import Int64s, offset_of
 from uptake.time_units import TICKS_PER_DAY
 
-Kind = Literal["steps", "bpm"]
-
 
 @dataclass(frozen=True, slots=True)
 class Way:
     """How samples are rolled up.
 
     Attributes:
-        kind: what they measure.
+        aggregation: how values combine.
         every: how long a bucket is.
         each: whether every device has rows of its own.
         priority: the places of devices that go before all others when devices are merged.
         explain: whether the parts of devices are told too.
     """
 
-    kind: Kind
+    aggregation: Aggregation
     every: Every
     each: bool
     priority: Mapping[str, int]
@@ -118,7 +116,7 @@ def roll_up(columns: Columns, calendar: Calendar, way: Way, most: int) -> Table 
 
 
 def _intervals(columns: Columns, calendar: Calendar, way: Way) -> Intervals:
-    rates = way.kind == "bpm"
+    rates = way.aggregation is Aggregation.MEAN
     return intervals(
         columns,
         measures.rates(columns) if rates else measures.amounts(columns),
@@ -132,11 +130,11 @@ def _intervals(columns: Columns, calendar: Calendar, way: Way) -> Intervals:
 def _measure(
     columns: Columns, some: Intervals, pieces: Pieces, calendar: Calendar, way: Way
 ) -> Measure:
-    if way.kind == "bpm":
-        return measures.heart_rates(some, pieces)
+    if way.aggregation is Aggregation.MEAN:
+        return measures.means(some, pieces)
     if way.each:
-        return measures.steps_each(some, pieces, explain=way.explain)
-    return measures.steps_merged(columns, some, pieces, calendar, way.priority, explain=way.explain)
+        return measures.sums_each(some, pieces, explain=way.explain)
+    return measures.sums_merged(columns, some, pieces, calendar, way.priority, explain=way.explain)
 
 
 def _rows(pieces: Pieces, bucket: Int64s, calendar: Calendar, way: Way, devices: int) -> Groups:

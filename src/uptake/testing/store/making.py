@@ -3,9 +3,10 @@
 import hashlib
 from itertools import count
 
-from uptake.model.items import Attributes, Metric
+from uptake.model.items import Attributes
 from uptake.model.shares import TIED, Part
 from uptake.model.submission import Fault
+from uptake.samples.metrics import Metric
 from uptake.store.base import DEFAULT_PROJECT
 from uptake.store.definitions import Key, Rate
 from uptake.store.records import (

@@ -17,8 +17,9 @@ from msgspec.structs import replace
 
 from uptake.model import ids
 from uptake.model.ids import Secrets
-from uptake.model.items import Attributes, Metric
+from uptake.model.items import Attributes
 from uptake.model.shares import TIED
+from uptake.samples.metrics import Metric
 from uptake.store.attribute_limits import exceeds, size_of
 from uptake.store.base import MAX_RECEIPTS
 from uptake.store.receipts import receipt_of, stored_rejections

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from uptake.model.items import Metric
+from uptake.samples.metrics import Metric
 from uptake.store.base import FIRST_IMAGE_ID
 from uptake.store.definitions import Segment, TypeVersion
 from uptake.store.records import (

@@ -8,12 +8,12 @@ hardware ids, or times that change from export to export, and are never sent.
 import re
 from typing import NamedTuple
 
-METRICS = {
-    "HKQuantityTypeIdentifierStepCount": "steps",
-    "HKQuantityTypeIdentifierHeartRate": "bpm",
-}
-_UNITS = {"steps": "count", "bpm": "count/min"}
-"""What the samples are counted in where the record does not say it."""
+from uptake.samples.metrics import METRICS, Aggregation, Metric
+
+PREFIX = "HKQuantityTypeIdentifier"
+"""What the names of all quantity types begin with."""
+
+TYPES: dict[str, Metric] = {PREFIX + one.apple_type: name for name, one in METRICS.items()}
 
 _DEVICE = re.compile(r"<<HKDevice: 0x[0-9a-fA-F]+>,?\s*(.*?)>?\s*\Z", re.DOTALL)
 _PARTS = re.compile(r"(?:^|,\s*)([^,:<>]{1,60}):")
@@ -37,9 +37,9 @@ class Origin(NamedTuple):
     unit: str
 
 
-def metric_of(kind: str | None) -> str | None:
+def metric_of(kind: str | None) -> Metric | None:
     """The metric of a record's type; None when it is not one of samples."""
-    return METRICS.get(kind or _BLANK)
+    return TYPES.get(kind or _BLANK)
 
 
 def origin_of(attributes: dict[str, str]) -> Origin | None:
@@ -50,7 +50,7 @@ def origin_of(attributes: dict[str, str]) -> Origin | None:
     the memory of the phone that made the export, so it differs from export to export; its parts
     serve where they say more: the software's version, and a name where the source has none.
     """
-    metric = METRICS[attributes["type"]]
+    metric = TYPES[attributes["type"]]
     parts = device_parts(attributes.get("device", _BLANK))
     name = plain(attributes.get("sourceName", _BLANK)) or next(
         (parts[part] for part in ("name", "model", "hardware", "manufacturer") if part in parts),
@@ -78,19 +78,20 @@ def plain(name: str) -> str:
     return _SPACES.sub(" ", name).strip()
 
 
-def unit_of(unit: str, metric: str) -> str:
+def unit_of(unit: str, metric: Metric) -> str:
     """A unit as the wires write it: `Anz./min` and `bpm` are `count/min`.
 
-    Of steps any word counts, as they are counted in every language; what is not understood is
-    kept as it is, for the receiver to judge.
+    For metrics that add up, any word is `count`, as every language has its own. An unknown unit is
+    returned unchanged, for the receiver to validate.
     """
+    definition = METRICS[metric]
     unit = plain(unit)
     if not unit:
-        return _UNITS[metric]
+        return definition.unit
     counted, slash, time = unit.partition("/")
     if not slash:
-        if metric == "bpm":
-            return "count/min" if unit.lower() == "bpm" else unit
+        if definition.aggregation is Aggregation.MEAN:
+            return definition.unit if unit.lower() in definition.unit_names else unit
         return "count" if _COUNTING.fullmatch(unit) else unit
     if _COUNTING.fullmatch(counted.strip()):
         for begins, told in _TIMES:

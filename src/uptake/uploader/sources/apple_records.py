@@ -13,8 +13,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from uptake.samples.metrics import METRICS
 from uptake.uploader.sources import Skipped, Unreadable
-from uptake.uploader.sources.apple_names import Origin, metric_of, origin_of
+from uptake.uploader.sources.apple_names import PREFIX, Origin, metric_of, origin_of
 from uptake.uploader.sources.numbers import number
 from uptake.uploader.sources.sample_columns import Defaults, batch, without_zeros
 from uptake.uploader.sources.sample_times import iso_times, with_ends
@@ -25,17 +26,19 @@ MAX_ORIGINS = 20_000
 _TIME = rb"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2} [+-][0-9]{4}"
 _TIME_BYTES = 25
 _NO_TIME = b"0000-00-00 00:00:00 +0000"
-_WANTED = rb'type="HKQuantityTypeIdentifier(?:StepCount|HeartRate)"'
+_TYPES = [one.apple_type.encode() for one in METRICS.values()]
+_TYPE = PREFIX.encode() + b"(?:" + b"|".join(_TYPES) + b")"
 _RECORD = re.compile(
-    rb"<Record (" + _WANTED + rb'(?: (?:sourceName|sourceVersion|device|unit)="[^"<]*+")++)'
+    rb'<Record (type="' + _TYPE + rb'"(?: (?:sourceName|sourceVersion|device|unit)="[^"<]*+")++)'
     rb'(?: creationDate="' + _TIME + rb'")?+'
     rb' startDate="(' + _TIME + rb')" endDate="(' + _TIME + rb')"'
     rb' value="([0-9]{1,15}+(?:\.[0-9]{1,20}+)?+)"/?+>'
     # or another one that may be wanted: it names no other type in the usual place.
-    rb'|<Record(?! type="(?!HKQuantityTypeIdentifier(?:StepCount|HeartRate)")[A-Za-z]++")'
+    rb'|<Record(?! type="(?!' + _TYPE + rb'")[A-Za-z]++")'
     rb"(?![\w.:-])"
 )
-_MARKS = (b"StepCount", b"IdentifierHeartRate", b"&#")
+_NAMES = tuple(b"Identifier" + name for name in _TYPES)
+_MARKS = (*_NAMES, b"&#")
 """What a piece with a wanted record has; `&#` as any character can be written so."""
 
 _CONTROLS = bytes(range(9)) + b"\x0b\x0c" + bytes(range(14, 32))
@@ -103,7 +106,7 @@ class Records:
         if isinstance(attributes, str):
             attributes = _attributes(text.translate(None, _CONTROLS))
         if isinstance(attributes, str):
-            ours = b"StepCount" in text or b"IdentifierHeartRate" in text
+            ours = any(name in text for name in _NAMES)
             return f"the record is not well-formed: {attributes}" if ours else None
         if metric_of(attributes.get("type")) is None:
             return None

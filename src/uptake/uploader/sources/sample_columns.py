@@ -8,9 +8,11 @@ devices write for every minute without a step and no endpoint takes.
 from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from uptake.samples import metrics
 from uptake.uploader.sources import SAMPLES, Skipped, UnknownSource, Unreadable
 from uptake.uploader.sources.numbers import finite, numbers
 from uptake.uploader.sources.sample_times import iso_times, with_ends
@@ -19,13 +21,12 @@ NAMES = tuple(name for name in SAMPLES.names if name != "line")
 """What a column can be mapped to, `data_type` apart, which is the wires' name of `metric`."""
 
 REQUIRED = ("metric", "device_name", "start_date", "value", "unit")
-METRICS = pa.array(["steps", "bpm"])
+METRICS = pa.array(list(metrics.METRICS))
 _CODED = ("user_id", "metric", "device_name", "device_version", "unit")
 _CODES = pa.dictionary(pa.int32(), pa.string())
 
 
 _DEFAULTS = frozenset({"user_id", "metric", "unit", "device_name"})
-NO_STEPS = "0 steps"
 
 
 class Defaults(msgspec.Struct, frozen=True):
@@ -123,17 +124,17 @@ def readable(
 
 
 def without_zeros(samples: pa.RecordBatch, file: str) -> Iterator[pa.RecordBatch | Skipped]:
-    """A batch without rows of 0 steps, and how many these are."""
-    values = samples.column("value").to_numpy()
-    zero = values == 0
+    """A batch without zeros of metrics that add up, and how many there were."""
+    zero = samples.column("value").to_numpy() == 0
     if zero.any():
         metric = samples.column("metric")
-        steps = metric.dictionary.index("steps").as_py()
-        zero &= metric.indices.to_numpy() == steps
-    count = int(zero.sum())
-    if count:
-        samples = samples.filter(pa.array(~zero))
-        yield Skipped(file, count, NO_STEPS)
+        codes, skipped = metric.indices.to_numpy(), np.zeros_like(zero)
+        for name in metrics.SUMMED:
+            these = zero & (codes == metric.dictionary.index(name).as_py())
+            if these.any():
+                skipped |= these
+                yield Skipped(file, int(these.sum()), f"0 {name}")
+        samples = samples.filter(pa.array(~skipped))
     if samples.num_rows:
         yield samples
 
@@ -164,7 +165,7 @@ def _fault(row: Mapping[str, object], value: object) -> str:
         return "lacks value"
     if row["value"] is None:
         return f"the value {_short(value)} is no number"
-    return f"the metric {_short(row['metric'])} is neither steps nor bpm"
+    return f"the metric {_short(row['metric'])} is none of {', '.join(metrics.METRICS)}"
 
 
 def _short(value: object, most: int = 60) -> str:

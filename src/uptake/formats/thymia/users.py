@@ -1,4 +1,4 @@
-"""The users in thymia's request, however wrong it is."""
+"""Finds the users of thymia's request, whatever faults it has."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -20,7 +20,7 @@ USER, LABEL = "user", "userLabel"
 
 
 def find(request: WireRequest) -> Owners:
-    """The users of a request that is rejected: `user.userLabel`, of whatever type.
+    """The users of a rejected request: `user.userLabel`, whatever its type is.
 
     Of several members with one name all count. `userLabel` beside `user`, and a text in the place
     of `user`, count too.

@@ -1,7 +1,7 @@
-"""The users in Ptengine's matrix, row by row, however wrong the matrix is.
+"""Finds the users of Ptengine's table, row by row, whatever faults the table has.
 
-The column `user_id` may be anywhere, `field_name` may have faults or come last, rows may be too
-short or too long, and the JSON may end in the middle or be broken. Each row is a piece of the body.
+The column `user_id` may be any one, `field_name` may have faults or come last, rows may be too
+short or too long, and the JSON may be truncated or malformed. Each row is a piece of the body.
 """
 
 import re
@@ -29,7 +29,7 @@ from uptake.model.submission import NOBODY, Owners, Piece
 
 NAMES, ROWS = "field_name", "values"
 MAX_ROWS_READ = 20_000
-"""Rows looked at: 200 times what the wire takes."""
+"""Rows read: 200 times the limit of a request."""
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[\]]|[^\s",\[\]]+', re.DOTALL)
@@ -37,11 +37,11 @@ _LAST_NAMES = re.compile(rf'"{NAMES}"\s*:\s*\[([^\]]*)')
 
 
 class _Uncounted(Exception):
-    """There is more than is looked at."""
+    """The body has more values than are read."""
 
 
 class _Row:
-    """A row: where it is in the text, and its cells, or its members where it is an object."""
+    """A row: its position in the text, and its cells, or its members if it is an object."""
 
     def __init__(self, start: int, end: int, value: Any) -> None:
         self.start = start
@@ -50,14 +50,14 @@ class _Row:
 
 
 class _Reader:
-    """Reads as much of a text as can be read.
+    """Reads a text as far as possible.
 
     Attributes:
         names: the values of all members `field_name`.
-        rows: of all members `values`.
-        others: texts in the members that are named `user_id`.
-        arrays: how many members `values` there are.
-        broken: whether the text is not JSON; then `rows` go on to its end.
+        rows: the rows of all members `values`.
+        others: the texts in members named `user_id`.
+        arrays: the number of members `values`.
+        broken: whether the text is not JSON; `rows` then reach to its end.
     """
 
     def __init__(self, text: str) -> None:
@@ -75,7 +75,7 @@ class _Reader:
             self.broken = True
 
     def _skip(self, more: str = "") -> str:
-        """Skip white space, and these characters; the one that follows, "" at the end."""
+        """Skip white space and these characters; returns the next character, "" at the end."""
         while True:
             match = _SPACE.match(self._text, self._at)
             self._at = match.end() if match else self._at
@@ -129,7 +129,7 @@ class _Reader:
 
 
 def _broken_rows(text: str, start: int) -> Iterator[_Row]:
-    """The rows of a text that is broken from here on: each begins with a bracket."""
+    """The rows of a text that is malformed from here on: each begins with a bracket."""
     row = _Row(start, len(text), [])
     for count, match in enumerate(_TOKEN.finditer(text, start)):
         word = match[0]
@@ -143,13 +143,13 @@ def _broken_rows(text: str, start: int) -> Iterator[_Row]:
         elif word != "]":
             whole = word[:1] != '"' or (len(word) > 1 and word.endswith('"'))
             text_in_cell = text_of(word) if whole else None
-            # A header that is read as a row is about nobody.
+            # The header is read as a row, too; it names no user.
             row.value.append(None if is_named(text_in_cell, USER_ID) else text_in_cell)
     yield row
 
 
 def find(request: WireRequest) -> Owners:
-    """The users of a request that is rejected."""
+    """The users of a rejected request."""
     return find_in(request.body)
 
 
@@ -178,13 +178,13 @@ def find_in(body: bytes) -> Owners:
 
 
 def _names_in(text: str) -> list[Any]:
-    """The names of a text that is broken before them."""
+    """The names of a text that is malformed before them."""
     match = _LAST_NAMES.search(text)
     return [] if match is None else [[text_of(one) for one in _TOKEN.findall(match[1])]]
 
 
 def _columns(names: Sequence[Any]) -> Iterator[int]:
-    """The columns that are named `user_id`, in every `field_name` there is."""
+    """The columns named `user_id`, of every `field_name`."""
     for value in names:
         listed = value.split(",") if isinstance(value, str) else value
         if isinstance(listed, list) and len(listed) == 1 and isinstance(listed[0], list):
@@ -194,7 +194,7 @@ def _columns(names: Sequence[Any]) -> Iterator[int]:
 
 
 def _as_one(rows: list[_Row]) -> list[_Row]:
-    """Cells that are not in rows are one row."""
+    """Rows; cells outside of rows are one row."""
     if any(isinstance(row.value, list) for row in rows):
         return rows
     return [_Row(rows[0].start, rows[-1].end, [row.value for row in rows])]
@@ -214,13 +214,13 @@ def _users(value: Any, columns: Sequence[int]) -> Iterator[str]:
 def _pieces(
     text: str, rows: Sequence[_Row], found: Sequence[list[str]], *, broken: bool
 ) -> Iterator[Piece]:
-    """The rows as pieces of the body; in a broken text each goes on to the next."""
+    """The rows as pieces of the body; in a malformed text each extends to the next."""
     end_of_text = rows[-1].end == len(text)
     merged: list[tuple[int, int, int, str]] = []
     for number, (row, users) in enumerate(zip(rows, found, strict=True)):
         user_id = users[0] if users else ""
         if broken and end_of_text and not user_id and merged and merged[-1][2] == row.start:
-            # What cannot be read in a broken row belongs to the row before it.
+            # The unreadable part of a row belongs to the row before it.
             first, start, _, owner = merged[-1]
             merged[-1] = (first, start, row.end, owner)
         else:
