@@ -221,17 +221,19 @@ def open_services(settings: Settings) -> Services:
         raise
     schema_workers = SchemaWorkers()
     types = DocumentTypes(store, schema_workers)
-    intake = Intake(types, blobs, store.user_hash)
+    images = ImagePool(settings.image_rate)
+    commit = GroupCommit(store, blobs)
+    intake = Intake(types, images, blobs, commit, store.user_hash)
     return Services(
         store,
         blobs,
         intake,
-        GroupCommit(store, blobs),
-        Upkeep(store, chores(store, blobs, intake, find_users)),
+        commit,
+        Upkeep(store, chores(store, blobs, intake.rejections, find_users)),
         settings.public_url.rstrip("/"),
         Segments(store, settings.segment_memory * MEGABYTE),
         settings.answers,
-        ImagePool(settings.image_rate),
+        images,
         types,
         schema_workers,
     )

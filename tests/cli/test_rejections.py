@@ -11,8 +11,8 @@ import pytest
 from uptake.formats.base import WireRequest
 from uptake.formats.redecode import context_of
 from uptake.formats.registry import UPLOADS
-from uptake.intake.accept import Origin
 from uptake.model import clock, ids
+from uptake.model.submission import Origin
 from uptake.settings import Settings
 from uptake.wiring import open_services
 
@@ -34,8 +34,7 @@ def upload(tmp_path: Path, user_id: str, documents: Sequence[Any], key: str = "k
             origin = Origin(
                 "default", key, "thymia", wire.request_id, wire.received_at, context_of(wire)
             )
-            judged = services.intake.judge(submission, origin)
-            services.commit.submit(judged.entry).result()
+            services.intake.accept_blocking(submission, origin)
 
 
 @pytest.fixture

@@ -8,13 +8,13 @@ import pytest
 
 from uptake.blobs.memory import MemoryBlobs
 from uptake.formats.base import WireRequest
-from uptake.intake.accept import Intake, Origin
+from uptake.intake.accept import Intake
 from uptake.intake.commit import GroupCommit
 from uptake.intake.erase import Eraser
 from uptake.model.items import Image
 from uptake.model.problems import Kinds, Problem
-from uptake.model.submission import Fault, Rejection, Submission
-from uptake.replay import Actor, replay
+from uptake.model.submission import Fault, Origin, Rejection, Submission
+from uptake.replay import Actor, Replayed, replay
 from uptake.settings import Settings
 from uptake.store.base import DEFAULT_PROJECT, Store
 from uptake.wiring import Services, open_services
@@ -33,14 +33,18 @@ class ErasingBlobs(MemoryBlobs):
         super().__init__()
         self._store = store
         self.armed = False
+        self.reachable_after_put = True
+        self.puts = 0
 
     def put(self, name: str, content: bytes) -> None:
-        """Keep a blob, and erase."""
+        """Store a blob, and erase its user."""
         super().put(name, content)
+        self.puts += 1
         if self.armed:
             self.armed = False
             Eraser(self._store, self).erase(DEFAULT_PROJECT, USER)
             super().put(name, content)  # as if the erasure had come just before
+            self.reachable = self.reachable_after_put
 
 
 @pytest.fixture
@@ -49,8 +53,8 @@ def services(tmp_path: Path) -> Iterator[Services]:
     opened = open_services(Settings(data_dir=tmp_path))
     opened.commit.close()
     blobs = ErasingBlobs(opened.store)
-    intake = Intake(opened.types, blobs, opened.store.user_hash)
     commit = GroupCommit(opened.store, blobs)
+    intake = Intake(opened.types, opened.images, blobs, commit, opened.store.user_hash)
     made = dataclasses.replace(opened, blobs=blobs, intake=intake, commit=commit)
     yield made
     made.close()
@@ -65,43 +69,58 @@ def _origin(request_id: str) -> Origin:
     return Origin(DEFAULT_PROJECT, "key", "questionpro", request_id, 1)
 
 
-def test_an_upload_leaves_no_image_behind(services: Services) -> None:
-    """Its bytes are removed before it is answered."""
-    _blobs(services).armed = True
-    submission = Submission((Image(USER, picture(1)),))
-    judged = services.intake.judge(submission, _origin("r1"))
-    assert list(services.blobs.names(""))
-    services.commit.submit(judged.entry).result(SECONDS)
-    assert list(services.blobs.names("")) == []
-
-
-def test_a_rejection_leaves_no_large_body_behind(services: Services) -> None:
-    """The body of a rejected item is personal data like an accepted one."""
-    _blobs(services).armed = True
-    rejection = Rejection((Fault("no_image", "not an image"),), LARGE, user_id=USER)
-    judged = services.intake.judge(Submission(rejections=(rejection,)), _origin("r1"))
-    assert list(services.blobs.names(""))
-    services.commit.submit(judged.entry).result(SECONDS)
-    assert list(services.blobs.names("")) == []
-
-
-def test_a_replay_leaves_no_image_behind(services: Services) -> None:
-    """It commits the same way as an upload, and is cleaned up after the same way."""
-    rejection = Rejection(
-        (Fault("no_image", "not an image"),), b"no image", user_id=USER, context={"item": "image"}
+def _rejection(raw: bytes) -> Submission:
+    fault = Fault("no_image", "not an image")
+    return Submission(
+        rejections=(Rejection((fault,), raw, user_id=USER, context={"item": "image"}),)
     )
-    judged = services.intake.judge(Submission(rejections=(rejection,)), _origin("r1"))
-    services.commit.submit(judged.entry).result(SECONDS)
-    rejection_id = judged.entry.rejections[0].rejection_id
+
+
+def _replay(services: Services, body: bytes) -> Replayed:
+    """Replay the only rejection."""
+    (stored,) = services.store.rejections(DEFAULT_PROJECT, "", 2)
+    return replay(
+        services,
+        Actor(DEFAULT_PROJECT, "key"),
+        stored.record.rejection_id,
+        WireRequest("r2", 2, "", "", body=body),
+    )
+
+
+def test_an_upload_leaves_no_image_of_an_erased_user(services: Services) -> None:
+    """Its bytes are removed before it is answered."""
+    blobs = _blobs(services)
+    blobs.armed = True
+    with pytest.raises(Problem) as caught:
+        services.intake.accept_blocking(Submission((Image(USER, picture(1)),)), _origin("r1"))
+    assert caught.value.kind is Kinds.ERASED
+    assert (blobs.puts, list(blobs.names(""))) == (1, [])
+
+
+def test_a_rejection_leaves_no_large_body_of_an_erased_user(services: Services) -> None:
+    """The body of a rejected item is personal data like an accepted one."""
+    blobs = _blobs(services)
+    blobs.armed = True
+    services.intake.accept_blocking(_rejection(LARGE), _origin("r1"))
+    assert (blobs.puts, list(blobs.names(""))) == (1, [])
+
+
+def test_a_replay_leaves_no_image_of_an_erased_user(services: Services) -> None:
+    """It is cleaned up after as an upload is."""
+    services.intake.accept_blocking(_rejection(b"no image"), _origin("r1"))
     _blobs(services).armed = True
-    with pytest.raises(Problem) as told:
-        replay(
-            services,
-            Actor(DEFAULT_PROJECT, "key"),
-            rejection_id,
-            WireRequest("r2", 2, "", "", body=picture(2)),
-        )
-    assert told.value.kind is Kinds.ERASED
+    with pytest.raises(Problem) as caught:
+        _replay(services, picture(2))
+    assert caught.value.kind is Kinds.ERASED
+    assert list(services.blobs.names("")) == []
+
+
+def test_a_replay_that_is_rejected_again_stores_no_bytes(services: Services) -> None:
+    """Its body is in no row, so nothing would ever remove it."""
+    services.intake.accept_blocking(_rejection(b"no image"), _origin("r1"))
+    replayed = _replay(services, LARGE)
+    assert (replayed.outcome, replayed.request_id) == ("refused", None)
+    assert [fault.code for fault in replayed.faults] == ["not_an_image"]
     assert list(services.blobs.names("")) == []
 
 
@@ -109,8 +128,7 @@ def test_bytes_that_may_be_left_are_not_answered_with_success(services: Services
     """The sender tries again, and then meets the tombstone."""
     blobs = _blobs(services)
     blobs.armed = True
-    judged = services.intake.judge(Submission((Image(USER, picture(3)),)), _origin("r1"))
-    blobs.reachable = False
-    error = services.commit.submit(judged.entry).exception(SECONDS)
-    assert isinstance(error, Problem)
-    assert error.kind is Kinds.UNAVAILABLE
+    blobs.reachable_after_put = False
+    with pytest.raises(Problem) as caught:
+        services.intake.accept_blocking(Submission((Image(USER, picture(3)),)), _origin("r1"))
+    assert caught.value.kind is Kinds.UNAVAILABLE

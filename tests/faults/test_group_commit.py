@@ -14,7 +14,8 @@ from uptake.model.items import Attributes
 from uptake.model.problems import Kinds, Problem
 from uptake.store import sqlite
 from uptake.store.base import DEFAULT_PROJECT, Store, StoreUnavailable
-from uptake.store.records import Entry, Written
+from uptake.store.records import Entry
+from uptake.store.stored import Committed
 
 SECONDS = 30.0
 
@@ -41,8 +42,8 @@ class GatedStore:
         self.groups: list[list[Entry]] = []
         self.failing: Exception | None = None
 
-    def commit(self, entries: Sequence[Entry]) -> list[tuple[Written, ...]]:
-        """See `Commits.commit`."""
+    def commit(self, entries: Sequence[Entry]) -> list[Committed]:
+        """See `Items.commit`."""
         self.entered.set()
         assert self.gate.wait(SECONDS)
         self.groups.append(list(entries))
@@ -60,7 +61,7 @@ def _poison(number: int) -> Entry:
     return Entry(DEFAULT_PROJECT, f"r{number}", 1, (Attributes(f"u{number}\ud800", ("a",), ["b"]),))
 
 
-def _started(gated: GatedStore) -> tuple[GroupCommit, Future[tuple[Written, ...]]]:
+def _started(gated: GatedStore) -> tuple[GroupCommit, Future[Committed]]:
     """A group commit that is held up while it writes one entry."""
     commit = GroupCommit(gated, MemoryBlobs())  # type: ignore[arg-type]
     first = commit.submit(_entry(-1))
@@ -81,8 +82,8 @@ def test_a_slow_store_lets_so_many_wait_and_no_more(store: Store) -> None:
     assert told.value.retry_after >= 1
     gated.gate.set()
     for future in (first, *waiting):
-        assert future.result(SECONDS) == (None,)
-    assert commit.submit(_entry(MAX_WAITING)).result(SECONDS) == (None,)
+        assert future.result(SECONDS).written == (None,)
+    assert commit.submit(_entry(MAX_WAITING)).result(SECONDS).written == (None,)
     commit.close()
     assert all(store.user(DEFAULT_PROJECT, f"u{n}") for n in (0, MAX_WAITING - 1, MAX_WAITING))
 
@@ -111,7 +112,7 @@ def test_an_entry_that_cannot_be_written_takes_no_other_along(store: Store) -> N
             assert isinstance(error, Problem)
             assert error.status == 503
         else:
-            assert future.result(SECONDS) == (None,)
+            assert future.result(SECONDS).written == (None,)
             assert store.user(DEFAULT_PROJECT, f"u{number}") is not None
     commit.close()
 
@@ -126,7 +127,7 @@ def test_an_unavailable_store_fails_its_group_and_the_next_one_is_written(store:
     assert isinstance(error, Problem)
     assert (error.kind, error.status) == (Kinds.UNAVAILABLE, 503)
     gated.failing = None
-    assert commit.submit(_entry(1)).result(SECONDS) == (None,)
+    assert commit.submit(_entry(1)).result(SECONDS).written == (None,)
     commit.close()
 
 
@@ -138,10 +139,10 @@ def test_who_has_given_up_waiting_does_not_stop_the_others(store: Store) -> None
     assert futures[1].cancel()
     assert not first.cancel()
     gated.gate.set()
-    assert first.result(SECONDS) == (None,)
-    assert futures[0].result(SECONDS) == (None,)
-    assert futures[2].result(SECONDS) == (None,)
-    assert commit.submit(_entry(3)).result(SECONDS) == (None,)
+    assert first.result(SECONDS).written == (None,)
+    assert futures[0].result(SECONDS).written == (None,)
+    assert futures[2].result(SECONDS).written == (None,)
+    assert commit.submit(_entry(3)).result(SECONDS).written == (None,)
     commit.close()
     assert store.user(DEFAULT_PROJECT, "u1") is None
 
@@ -165,4 +166,4 @@ def test_closing_writes_what_waits_and_takes_nothing_more(store: Store) -> None:
         pytest.fail("it goes on taking entries")
     gated.gate.set()
     closing.join(SECONDS)
-    assert all(future.result(0) == (None,) for future in (first, *waiting))
+    assert all(future.result(0).written == (None,) for future in (first, *waiting))

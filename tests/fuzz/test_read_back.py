@@ -14,10 +14,12 @@ from hypothesis import HealthCheck, given, settings
 from uptake.blobs import open_blobs
 from uptake.formats.base import WireRequest
 from uptake.formats.registry import FORMATS
-from uptake.intake.accept import Intake, Origin
-from uptake.intake.outcome import receipt
+from uptake.intake.accept import Intake
+from uptake.intake.commit import GroupCommit
+from uptake.intake.images.pool import ImagePool
 from uptake.intake.schemas import DocumentTypes
 from uptake.model.receipt import Receipt, StoredDocument
+from uptake.model.submission import Origin
 from uptake.reading import samples as sample_reading
 from uptake.reading import users as user_reading
 from uptake.store import sqlite
@@ -45,11 +47,11 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 
 
 @pytest.fixture
-def keep(store: Store, tmp_path: Path) -> Keep:
-    """Takes a body in as the edge does, into a project of its own; its name and the receipt."""
-    intake = Intake(
-        DocumentTypes(store), open_blobs((tmp_path / "blobs").as_uri()), store.user_hash
-    )
+def keep(store: Store, tmp_path: Path) -> Iterator[Keep]:
+    """Accepts a body as the server does, in a project of its own; its name and the receipt."""
+    blobs = open_blobs((tmp_path / "blobs").as_uri())
+    commit, images = GroupCommit(store, blobs), ImagePool(2000)
+    intake = Intake(DocumentTypes(store), images, blobs, commit, store.user_hash)
     numbers = itertools.count()
 
     def take(operation: str, body: Any) -> tuple[str, Receipt]:
@@ -59,21 +61,22 @@ def keep(store: Store, tmp_path: Path) -> Keep:
             "r", 1, "", "", {"upload_type": "diary"}, body=json.dumps(body).encode()
         )
         submission = OPERATIONS[operation].decode(request)
-        judged = intake.judge(submission, Origin(project, "k", operation, "r", 1))
-        (written,) = store.commit([judged.entry])
-        return project, receipt(judged, written)
+        origin = Origin(project, "k", operation, "r", 1)
+        return project, intake.accept_blocking(submission, origin)
 
-    return take
+    yield take
+    images.close()
+    commit.close()
 
 
 @SETTINGS
 @given(body=documents)
 def test_a_document_reads_back_as_it_was_sent(store: Store, keep: Keep, body: Any) -> None:
     """The same JSON, about the same user."""
-    project, told = keep("thymia", body)
-    (kept,) = told.kept
-    assert isinstance(kept, StoredDocument)
-    found = user_reading.document(store, project, kept.upload_id)
+    project, receipt = keep("thymia", body)
+    (stored,) = receipt.stored
+    assert isinstance(stored, StoredDocument)
+    found = user_reading.document(store, project, stored.upload_id)
     assert body["data"] == json.loads(bytes(found.data))
     assert (body["user"]["userLabel"], "diary") == (found.user_id, found.type)
 
@@ -95,8 +98,8 @@ def test_attributes_read_back_as_the_last_row_has_them(store: Store, keep: Keep,
 @given(body=batches())
 def test_samples_read_back_once_each(store: Store, keep: Keep, body: Any) -> None:
     """Of those that are the same the last one, with times as they were told."""
-    project, told = keep("gerosense-v2.2", body)
-    assert told.rejections == ()
+    project, receipt = keep("gerosense-v2.2", body)
+    assert receipt.rejections == ()
     expected = {_identity(sample): _shown(sample) for sample in body["data"]}
     page = sample_reading.page(
         store, project, body["user_id"], body["data_type"], cursor=None, limit=1000

@@ -12,7 +12,7 @@ from uptake.intake.upkeep import chores
 from uptake.settings import Settings
 from uptake.store.migrations.running import upgrade_to
 from uptake.store.records import Entry, Erased
-from uptake.testing.store.making import NOON, attributes
+from uptake.testing.store.making import NOON, attributes, written_by
 from uptake.wiring import Services, find_users, open_services
 
 TABLE = {"field_name": ["user_id", "a"], "values": [["88", None], ["gone", "x"], ["89", "y"]]}
@@ -54,7 +54,7 @@ def services(tmp_path: Path) -> Iterator[Services]:
 def test_hashes_are_converted(services: Services) -> None:
     """The erased user is kept out, and its plain hash is nowhere."""
     store = services.store
-    (written,) = store.commit([Entry("default", "r", NOON, (attributes("gone", a="1"),))])
+    (written,) = written_by(store, [Entry("default", "r", NOON, (attributes("gone", a="1"),))])
     assert written == (Erased(),)
     assert [one.user_hash for one in store.erasures("default", "", 9)] == [store.user_hash("gone")]
     changes = store.changes("default", 1)
@@ -68,7 +68,7 @@ def test_rejections_are_stored_under_their_users(services: Services) -> None:
     assert len(store.unexamined("default", 9)) == len(BODIES)
     (examination,) = [
         chore
-        for chore in chores(store, services.blobs, services.intake, find_users)
+        for chore in chores(store, services.blobs, services.intake.rejections, find_users)
         if chore.name == "examination"
     ]
     examination.do()

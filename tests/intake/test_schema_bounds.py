@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from uptake.intake.schemas import (
     DocumentTypes,
     InvalidSchema,
-    NotQuick,
+    NeedsWorker,
     Schema,
     SchemaWorkers,
     compile_schema,
@@ -66,7 +66,7 @@ LIST = {"properties": {"next": {"anyOf": [{"type": "null"}, {"$ref": "#"}]}}}
 def test_ordinary_schemas_are_checked_at_once(schema: Any, workers: SchemaWorkers) -> None:
     """A kilobyte of document needs no other process: recursion alone does no harm."""
     data = json.dumps({"mood": 5, "tags": [str(n) for n in range(200)]}).encode()
-    assert compiled(schema, workers).quick(data) == []
+    assert compiled(schema, workers).check_inline(data) == []
 
 
 TWICE = {"$defs": {"n": {"allOf": [{"properties": {"n": {"$ref": "#/$defs/n"}}}] * 2}}}
@@ -87,8 +87,8 @@ TWICE = {"$defs": {"n": {"allOf": [{"properties": {"n": {"$ref": "#/$defs/n"}}}]
 def test_schemas_without_a_bound_are_checked_elsewhere(schema: Any, workers: SchemaWorkers) -> None:
     """With an answer all the same."""
     found = compiled(schema, workers)
-    with pytest.raises(NotQuick):
-        found.quick(b'{"a":1}')
+    with pytest.raises(NeedsWorker):
+        found.check_inline(b'{"a":1}')
     found(b'{"a":1}')
 
 
@@ -204,8 +204,8 @@ def test_both_ways_of_checking_agree(workers: SchemaWorkers, schema: Any, value:
     data = json.dumps(value).encode()
     elsewhere = workers.check(check.text, data)
     try:
-        at_once = check.quick(data)
-    except NotQuick:
+        at_once = check.check_inline(data)
+    except NeedsWorker:
         return
     assert at_once == elsewhere
 

@@ -134,6 +134,8 @@ class UploadOperation(Operation):
         request_type: the type of a JSON body.
         request_schema: the JSON Schema of a body that is not JSON.
         request_media: media type of the body.
+        inline: whether a small body takes about a millisecond to decode and validate, which the
+            server then does on its event loop.
         body_limit: bytes of the body after decompression.
     """
 
@@ -144,7 +146,13 @@ class UploadOperation(Operation):
     request_type: Any = None
     request_schema: Mapping[str, Any] = field(default_factory=dict)
     request_media: str = JSON
+    inline: bool = True
     body_limit: int = JSON_LIMIT
+
+    @property
+    def is_json(self) -> bool:
+        """Whether the body is JSON."""
+        return self.request_media == JSON
 
     def status_of(self, accepted: int, rejected: int) -> int:
         """The status of the answer to a request with so many accepted and rejected items."""

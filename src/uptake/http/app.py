@@ -27,8 +27,7 @@ from uptake.http.error_receipts import ErrorReceipts
 from uptake.http.executors import executors
 from uptake.http.health import health_routes
 from uptake.http.images import image_route
-from uptake.http.ingest import Ingest, header_map
-from uptake.http.judging import Judging
+from uptake.http.ingest import Ingest, UploadThreads, header_map
 from uptake.http.limits import Bodies
 from uptake.http.metrics import MetricsServer, metrics_route
 from uptake.http.openapi import document
@@ -90,9 +89,8 @@ def build(
     access = Access(services.store, threads.authentication)
     stopping = Stopping(services.close)
     bodies = Bodies()
-    judging = Judging(services.intake, services.images, services.types, threads)
     errors = ErrorReceipts(services.commit)
-    ingest = Ingest(access, bodies, services, stopping, judging, errors)
+    ingest = Ingest(access, bodies, services, stopping, UploadThreads(threads), errors)
 
     @asynccontextmanager
     async def lifespan(_app: Litestar) -> AsyncIterator[None]:

@@ -1,36 +1,48 @@
 """The one handler for every upload of every format."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from functools import cache
-from typing import Any
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Any, TypeVar
 
 from litestar.connection import Request
+from litestar.types import Receive
 from msgspec.structs import replace
 from prometheus_client import Counter
 
-from uptake.formats.base import JSON, Format, UploadOperation, WireReply, WireRequest, without_bom
+from uptake.formats.base import Format, UploadOperation, WireReply, WireRequest, without_bom
+from uptake.formats.redecode import context_of
 from uptake.http import limits
-from uptake.http.access import Access, find_credential
+from uptake.http.access import Access, find_credential, permit_users
 from uptake.http.address import peer_of
 from uptake.http.error_receipts import ErrorReceipts, Sender
-from uptake.http.judging import Judging, Upload
+from uptake.http.executors import Executors, unless_gone
 from uptake.http.limits import Bodies, Body, Room
-from uptake.http.outcomes import Outcomes
 from uptake.http.stopping import Stopping
-from uptake.intake.accept import Judged
-from uptake.intake.attribute_faults import limit_faults
-from uptake.intake.outcome import receipt
+from uptake.intake.commit import CommitWaiter
+from uptake.intake.images import CleanImage, UnusableImage
+from uptake.intake.rejections import MAX_INLINE_RAW
+from uptake.intake.schemas import DocumentTypes, KnownType
 from uptake.model.problems import Kinds, Problem
-from uptake.model.receipt import Receipt, StoredSamples
+from uptake.model.receipt import Receipt, StoredAttributes, StoredSamples
+from uptake.model.submission import Fault, Origin, Submission, rejected
 from uptake.store.definitions import Key
-from uptake.store.records import Written
+from uptake.store.stored import Committed
 from uptake.wiring import Services
+
+Result = TypeVar("Result")
 
 WRITE_SECONDS = 20.0
 """How long an upload waits to be written; less than the 30 seconds that clients commonly wait."""
 
-ITEMS = Counter("uptake_items", "Items by what became of them", ["format", "outcome"])
+MAX_INLINE = MAX_INLINE_RAW
+"""Bytes of a body up to which it is validated on the event loop, in about a millisecond and without
+a disk. A thread would cost more than it saves."""
+
+ITEMS = Counter("uptake_items", "Items by outcome", ["format", "outcome"])
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -41,8 +53,8 @@ class Answer:
 
     Attributes:
         reply: in the vendor's form.
-        problem: the one it is about, if it is about one.
-        duplicates: how many items changed nothing, because they were stored already.
+        problem: the problem that it reports, if any.
+        duplicates: number of items that changed nothing, because they were stored already.
     """
 
     reply: WireReply
@@ -50,23 +62,90 @@ class Answer:
     duplicates: int = 0
 
 
+class UploadThreads:
+    """What the work of all uploads shares.
+
+    Args:
+        executors: threads for look-ups, for large bodies, and for slow checks of documents.
+    """
+
+    def __init__(self, executors: Executors) -> None:
+        self.executors = executors
+        self.waiter = CommitWaiter(WRITE_SECONDS)
+        self._look_ups: dict[tuple[str, str], asyncio.Task[KnownType | None]] = {}
+
+    async def look_up(self, types: DocumentTypes, project: str, name: str) -> KnownType | None:
+        """Look a document type up; concurrent requests share one look-up."""
+        at = project, name
+        if at not in self._look_ups:
+            work = partial(types.known, project, name)
+            look_up = asyncio.create_task(self.executors.authentication.run(work))
+            self._look_ups[at] = look_up
+            look_up.add_done_callback(partial(self._forget, at))
+        # The look-up continues if the client of this request disconnects.
+        return await asyncio.shield(self._look_ups[at])
+
+    def _forget(self, at: tuple[str, str], look_up: "asyncio.Task[KnownType | None]") -> None:
+        del self._look_ups[at]
+        if not look_up.cancelled():
+            look_up.exception()  # retrieved, as all requests may have gone
+
+
+class UploadWork:
+    """Runs the stages of one upload in threads, so that the event loop waits for nothing.
+
+    Args:
+        threads: see `UploadThreads`.
+        key_id: of the API key, which has a share of the schema workers.
+        receive: of the request: a stage that has not begun is dropped if the client disconnects.
+        inline: see `intake.accept.Work`.
+    """
+
+    __slots__ = ("_key_id", "_receive", "_threads", "inline")
+
+    def __init__(
+        self, threads: UploadThreads, key_id: str, receive: Receive, *, inline: bool
+    ) -> None:
+        self._threads = threads
+        self._key_id = key_id
+        self._receive = receive
+        self.inline = inline
+
+    def look_up(self, types: DocumentTypes, project: str, name: str) -> Awaitable[KnownType | None]:
+        """See `Work.look_up`."""
+        return self._threads.look_up(types, project, name)
+
+    async def image(self, image: Future[CleanImage]) -> None:
+        """See `Work.image`."""
+        with suppress(UnusableImage):
+            await unless_gone(asyncio.wrap_future(image), self._receive)
+
+    async def run(self, work: Callable[[], Result], *, slow: bool = False) -> Result:
+        """See `Work.run`."""
+        executors = self._threads.executors
+        pool = executors.schemas if slow else executors.uploads
+        return await pool.run(work, self._receive, key_id=self._key_id, finish=True)
+
+    def committed(self, commit: Future[Committed]) -> Awaitable[Committed]:
+        """See `Work.committed`."""
+        return self._threads.waiter.wait(commit)
+
+
 @dataclass(frozen=True, slots=True)
 class Ingest:
-    """Takes uploads in; what it needs for that.
+    """Accepts uploads.
 
     Attributes:
-        judging: decides on the items of uploads.
-        errors: where uploads that are answered with a problem get their receipts.
-        outcomes: where it is heard what was written.
+        threads: where uploads are decoded and validated.
+        errors: stores receipts of uploads that are answered with a problem.
     """
 
     access: Access
     bodies: Bodies
     services: Services
     stopping: Stopping
-    judging: Judging
+    threads: UploadThreads
     errors: ErrorReceipts
-    outcomes: Outcomes = field(default_factory=lambda: Outcomes(WRITE_SECONDS))
 
     async def take(
         self,
@@ -79,7 +158,7 @@ class Ingest:
         """The answer to an upload, in the vendor's form.
 
         Raises:
-            ClientGone: there is nobody left to answer.
+            ClientGone: the client disconnected.
         """
         sender = Sender(operation.name, wire.request_id, wire.received_at)
         try:
@@ -87,18 +166,12 @@ class Ingest:
             key, wire = await self._admit(operation, wire, query, sender)
             limits.check_headers(wire.headers, operation.body_limit)
             with self.bodies.room(key.id, peer_of(request.scope)) as room:
-                with self.services.commit.expecting():
-                    bodies = [await self._read(operation, request, wire, room)]
-                    judged = await self.judging.judge(
-                        Upload(operation, wire, bodies, key, request.receive)
-                    )
-                written = await self._write(judged)
-                if limit_faults(written):
-                    judged = await self.judging.beyond_limits(judged, written, request.receive)
-                    written = await self._write(judged)
-            result = receipt(judged, written)
-            _count(operation, result)
-            return Answer(operation.reply(result, wire), None, result.duplicates)
+                # No frame here keeps the submission: the bytes of an image are freed once stored.
+                receipt = await self.services.intake.accept(
+                    *await self._received(operation, request.receive, wire, key, room)
+                )
+            _count(operation.name, receipt)
+            return Answer(operation.reply(receipt, wire), None, receipt.duplicates)
         except Problem as problem:
             await self.errors.record(sender, problem)
             return Answer(form.reject(problem, wire), problem)
@@ -113,30 +186,44 @@ class Ingest:
             raise Problem(Kinds.FORBIDDEN, "The key is not bound to a user")
         return key, replace(wire, credential=credential, bound_user=key.user)
 
-    async def _read(
-        self, operation: UploadOperation, request: AnyRequest, wire: WireRequest, room: Room
-    ) -> Body:
-        body = await limits.read_body(
-            request.receive, wire.headers, operation.body_limit, room=room
+    async def _received(
+        self, operation: UploadOperation, receive: Receive, wire: WireRequest, key: Key, room: Room
+    ) -> tuple[Submission, Origin, UploadWork]:
+        """Read and decode the body."""
+        with self.services.commit.arriving:
+            body = await limits.read_body(receive, wire.headers, operation.body_limit, room=room)
+            inline = operation.inline and len(body.content) <= MAX_INLINE
+            work = UploadWork(self.threads, key.id, receive, inline=inline)
+            decode = partial(_decode, operation, wire, key, body)
+            submission = decode() if inline else await work.run(decode)
+        context = context_of(wire) if submission.rejections or submission.raw else {}
+        return (
+            submission,
+            Origin(key.project, key.id, operation.name, wire.request_id, wire.received_at, context),
+            work,
         )
-        if operation.request_media != JSON:
-            return body
-        return Body(without_bom(body.content), body.fault)
-
-    async def _write(self, judged: Judged) -> tuple[Written, ...]:
-        """Have it written; what has not begun after `WRITE_SECONDS` never will."""
-        try:
-            return await self.outcomes.of(self.services.commit.submit(judged.entry))
-        except TimeoutError:
-            raise Problem(Kinds.UNAVAILABLE, "Storage takes too long") from None
 
 
-def _count(operation: UploadOperation, result: Receipt) -> None:
-    kept = sum(item.count if isinstance(item, StoredSamples) else 1 for item in result.kept)
-    if kept:
-        _items(operation.name, "accepted").inc(kept)
-    if result.rejections:
-        _items(operation.name, "refused").inc(len(result.rejections))
+def _decode(operation: UploadOperation, wire: WireRequest, key: Key, body: Body) -> Submission:
+    content = without_bom(body.content) if operation.is_json else body.content
+    if body.fault:
+        code = "json_invalid" if operation.is_json else "unreadable"
+        submission = rejected([Fault(code, body.fault)], content)
+    else:
+        submission = operation.decode(replace(wire, body=content))
+    permit_users(key, submission.user_ids)
+    return submission
+
+
+def _count(name: str, receipt: Receipt) -> None:
+    accepted = sum(
+        item.count if isinstance(item, StoredSamples | StoredAttributes) else 1
+        for item in receipt.stored
+    )
+    if accepted:
+        _items(name, "accepted").inc(accepted)
+    if receipt.rejections:
+        _items(name, "refused").inc(len(receipt.rejections))
 
 
 @cache

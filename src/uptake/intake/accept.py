@@ -1,201 +1,285 @@
-"""Every item of a submission judged, and made ready to be written.
+"""Accepts a submission: validates it, commits it, and returns its receipt.
 
-Nothing here waits for the disk but image bytes, which are put into the blob store first: an image
-whose row is committed always has its bytes, and bytes without a row harm nobody.
+Uploads and replays call `Intake.accept`, which runs the stages in order. Image bytes are stored
+before the commit, so an image whose row is committed always has its bytes.
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
 from functools import partial
+from typing import Final, Protocol, TypeVar
 
 import msgspec
 import structlog
-from msgspec.structs import replace
 
 from uptake.blobs import Blobs, BlobsUnavailable
-from uptake.intake.attribute_faults import limit_faults
-from uptake.intake.images import CleanImage, UnusableImage, clean
-from uptake.intake.places import IMAGES, REJECTED, blob_name
-from uptake.intake.schemas import DocumentTypes, KnownType, Schema
+from uptake.intake.blob_keys import IMAGES, blob_key
+from uptake.intake.commit import GroupCommit
+from uptake.intake.images import CleanImage, UnusableImage
+from uptake.intake.images.pool import ImagePool
+from uptake.intake.rejections import (
+    Rejections,
+    limit_faults,
+    rejected_document,
+    rejected_image,
+    reused_key,
+    unknown_type,
+    with_type_fault,
+)
+from uptake.intake.schemas import STALE, DocumentTypes, KnownType, NeedsWorker, Schema
 from uptake.model import ids
-from uptake.model.items import Attributes, Document, Image, Item, SampleBatch
+from uptake.model.items import Attributes, Document, Image, SampleBatch
 from uptake.model.problems import Kinds, Problem
-from uptake.model.shares import TIED, Share, divide
-from uptake.model.submission import Fault, Owners, Rejection, Submission, rejected
+from uptake.model.receipt import (
+    Receipt,
+    Stored,
+    StoredAttributes,
+    StoredDocument,
+    StoredImage,
+    StoredSamples,
+)
+from uptake.model.submission import Fault, Origin, Owners, Rejection, Submission, rejected
 from uptake.samples import columns
 from uptake.store.base import StoreUnavailable
+from uptake.store.receipts import has_other_content
 from uptake.store.records import (
     BatchRecord,
     DocumentRecord,
     Entry,
     ImageRecord,
     Record,
-    RejectionRecord,
-    Resolved,
     Written,
+    WrittenImage,
 )
+from uptake.store.stored import Committed, StoredReceipt
 
-RAW_IN_ROW = 256 * 1024
-"""Bytes up to which a rejected item is kept in its row; larger ones go to the blob store."""
+Result = TypeVar("Result")
+Types = Mapping[str, KnownType | None]
+Images = Iterable[Future[CleanImage]]
 
-RAW_IN_ROW_IN_NEED = 4 * 1024 * 1024
-"""Bytes up to which it is, while the blob store cannot be reached: any JSON body, so that what is
-wrong with one can be told without that store."""
-
+_NO_TYPES: Final[Types] = {}
 _log = structlog.get_logger()
 
 
-ITEM, IDEMPOTENCY_KEY, TYPE, BOUND_USER = "item", "idempotency key", "type", "bound user"
-"""Of the context of an item that was rejected here: its kind, and what a document had besides."""
-
-
-class Origin(msgspec.Struct, frozen=True):
-    """Where a submission comes from.
+class Work(Protocol):
+    """Runs the stages of `Intake.accept` that wait for a disk, a database or a processor.
 
     Attributes:
-        project, key_id: of the key that was used.
-        format: name of the operation.
-        request_id: of the request.
-        received_at: microseconds since the epoch.
-        context: what must be known to judge the request again, should it be rejected as a whole.
-        resolves: the rejection that this is the replay of.
+        inline: whether the submission is small enough to be validated where `accept` is called.
     """
 
-    project: str
-    key_id: str
-    format: str
-    request_id: str
-    received_at: int
-    context: dict[str, str] = {}
-    resolves: Resolved | None = None
+    inline: bool
+
+    def look_up(self, types: DocumentTypes, project: str, name: str) -> Awaitable[KnownType | None]:
+        """Run `types.known`."""
+
+    def image(self, image: Future[CleanImage]) -> Awaitable[None]:
+        """Wait until an image is cleaned or rejected."""
+
+    def run(self, work: Callable[[], Result], *, slow: bool = False) -> Awaitable[Result]:
+        """Run a stage to its end; `slow` for one that waits for schema workers."""
+
+    def committed(self, commit: Future[Committed]) -> Awaitable[Committed]:
+        """Wait until an entry is durable."""
 
 
-class Judged(msgspec.Struct, frozen=True):
-    """A submission ready to be committed.
+class BlockingWork:
+    """Runs every stage in the calling thread."""
+
+    inline = False
+
+    async def look_up(self, types: DocumentTypes, project: str, name: str) -> KnownType | None:
+        """See `Work.look_up`."""
+        return types.known(project, name)
+
+    async def image(self, image: Future[CleanImage]) -> None:
+        """See `Work.image`; `validate` waits for the result."""
+
+    async def run(self, work: Callable[[], Result], *, slow: bool = False) -> Result:  # noqa: ARG002
+        """See `Work.run`."""
+        return work()
+
+    async def committed(self, commit: Future[Committed]) -> Committed:
+        """See `Work.committed`."""
+        return commit.result()
+
+
+class ValidatedSubmission(msgspec.Struct, frozen=True):
+    """A submission that is ready to be committed.
 
     Attributes:
-        entry: what to write.
-        items, rejections: what to say once it is written.
-        origin, raw, find_users: of the submission, should all of it be rejected as it is written.
+        entry: the rows to write.
+        rejections: the rejected items.
+        raw, find_users: of the submission, which is rejected as a whole if the commit finds that it
+            exceeds the limits of attributes.
     """
 
     entry: Entry
-    items: tuple[Item, ...]
     rejections: tuple[Rejection, ...]
-    origin: Origin
     raw: bytes = b""
     find_users: Callable[[bytes], Owners] | None = None
 
 
 class Intake:
-    """Judges submissions.
+    """Accepts submissions.
 
     Args:
         types: the document types.
-        blobs: where large bytes are put.
+        images: cleans images.
+        blobs: where large bytes are stored.
+        commit: writes entries.
         user_hash: `ChangeFeed.user_hash`.
     """
 
-    def __init__(self, types: DocumentTypes, blobs: Blobs, user_hash: Callable[[str], str]) -> None:
+    def __init__(
+        self,
+        types: DocumentTypes,
+        images: ImagePool,
+        blobs: Blobs,
+        commit: GroupCommit,
+        user_hash: Callable[[str], str],
+    ) -> None:
         self._types = types
+        self._images = images
         self._blobs = blobs
+        self._commit = commit
         self._user_hash = user_hash
+        self.rejections = Rejections(blobs, user_hash)
 
-    def judge(
+    async def accept(self, submission: Submission, origin: Origin, work: Work) -> Receipt:
+        """Validate a submission, store it, and return the outcome of each item.
+
+        A replay that is rejected again is not stored: its rejection exists already.
+
+        Raises:
+            Problem: nothing is stored. `UNAVAILABLE`: storage cannot be reached; `OVERLOADED`: too
+                much work is waiting; `ERASED`: all users of the submission were erased.
+        """
+        with self._commit.arriving:
+            validated = await self._validated(submission, origin, work)
+            # The bytes of an image do not wait in memory for the commit.
+            del submission
+        if origin.resolves and not validated.entry.records:
+            return Receipt(origin.received_at, (), validated.rejections, committed=False)
+        committed = await work.committed(self._commit.submit(validated.entry))
+        if committed.receipt is None:
+            rejection = await work.run(partial(_beyond_limits, validated, committed))
+            return await self.accept(rejection, origin, work)
+        return _receipt(validated, committed.written, committed.receipt)
+
+    def accept_blocking(self, submission: Submission, origin: Origin) -> Receipt:
+        """`accept`, for a thread that may wait."""
+        stages = self.accept(submission, origin, BlockingWork())
+        try:
+            stages.send(None)
+        except StopIteration as finished:
+            receipt: Receipt = finished.value
+            return receipt
+        raise RuntimeError("a stage suspends, which none of BlockingWork does")
+
+    async def _validated(
+        self, submission: Submission, origin: Origin, work: Work
+    ) -> ValidatedSubmission:
+        types: dict[str, KnownType | None] = {}
+        for name in submission.document_types:
+            known = self._types.cached(origin.project, name)
+            if known is STALE:
+                try:
+                    known = await work.look_up(self._types, origin.project, name)
+                except StoreUnavailable as error:
+                    raise Problem(Kinds.UNAVAILABLE) from error
+            types[name] = known
+        try:
+            if work.inline:
+                return self.validate(submission, origin, types)
+            images = []
+            for item in submission.items:
+                if isinstance(item, Image):
+                    images.append(self._images.clean(origin.key_id, item.content))
+                    await work.image(images[-1])
+            return await work.run(partial(self.validate, submission, origin, types, images))
+        except NeedsWorker:
+            slow = partial(self.validate, submission, origin, types, in_worker=True)
+            return await work.run(slow, slow=True)
+
+    def validate(
         self,
         submission: Submission,
         origin: Origin,
-        clean: Callable[[bytes], CleanImage] = clean,
+        types: Types = _NO_TYPES,
+        images: Images = (),
         *,
-        quick: bool = False,
-    ) -> Judged:
-        """Decide on every item.
+        in_worker: bool = False,
+    ) -> ValidatedSubmission:
+        """Validate every item, and store the bytes that do not go into rows.
 
         Args:
             submission: what was sent.
             origin: where it comes from.
-            clean: gives the cleaned image of an upload, or raises `UnusableImage`.
-            quick: whether this runs on the event loop: neither asks the store for document types
-                nor checks documents that may take long.
+            types: the document types that it names; None for one that does not exist.
+            images: its cleaned images, in order.
+            in_worker: whether schema workers check documents that may take long.
 
         Raises:
-            Problem: `UNAVAILABLE`, when storage that is needed for it cannot be reached;
-                `OVERLOADED`, when too many documents wait for a slow check.
-            NotQuick: it is no work for the event loop, and nothing was done.
+            Problem: `UNAVAILABLE`: the blob store is needed and cannot be reached; `OVERLOADED`:
+                no schema worker is free in time.
+            NeedsWorker: a document may take long, and `in_worker` is not set.
         """
-        known = partial(self._types.remembered if quick else self._types.known, origin.project)
-        check = Schema.quick if quick else Schema.__call__
+        check = Schema.__call__ if in_worker else Schema.check_inline
+        cleaned = iter(images)
+        records: list[Record] = []
+        rejections = [with_type_fault(rejection, types) for rejection in submission.rejections]
         try:
-            return self._judge(submission, origin, _Means(clean, known, check))
+            for item in submission.items:
+                outcome: Record | Rejection
+                match item:
+                    case Attributes():
+                        outcome = item
+                    case SampleBatch():
+                        outcome = _batch(item)
+                    case Document():
+                        outcome = self._document(item, origin, types[item.type], check)
+                    case Image():
+                        outcome = self._image(item, origin, next(cleaned))
+                if isinstance(outcome, Rejection):
+                    rejections.append(outcome)
+                else:
+                    records.append(outcome)
+            # A replay that is rejected again is not committed.
+            rejected_again = origin.resolves is not None and not records
+            stored = [
+                record
+                for rejection in (() if rejected_again else rejections)
+                for record in self.rejections.records(rejection, origin)
+            ]
         except BlobsUnavailable as error:
             _log.error("blobs unavailable", reason=str(error), request_id=origin.request_id)
             raise Problem(Kinds.UNAVAILABLE) from error
-        except StoreUnavailable as error:
-            raise Problem(Kinds.UNAVAILABLE) from error
-
-    def _judge(self, submission: Submission, origin: Origin, means: "_Means") -> Judged:
-        records: list[Record] = []
-        items: list[Item] = []
-        rejections = [_with_type(rejection, means) for rejection in submission.rejections]
-        for item in submission.items:
-            outcome = item if isinstance(item, Attributes) else self._record(item, origin, means)
-            if isinstance(outcome, Rejection):
-                rejections.append(outcome)
-            else:
-                records.append(outcome)
-                # Its bytes are kept by now, and need not wait in memory for the commit.
-                items.append(replace(item, content=b"") if isinstance(item, Image) else item)
-        stored = tuple(
-            record for rejection in rejections for record in self.rejections(rejection, origin)
-        )
         entry = Entry(
             origin.project,
             origin.request_id,
             origin.received_at,
             tuple(records),
-            stored,
+            tuple(stored),
             origin.format,
             origin.key_id,
             origin.resolves,
         )
         raw, find_users = submission.raw, submission.find_users
-        return Judged(entry, tuple(items), tuple(rejections), origin, raw, find_users)
-
-    def beyond_limits(self, judged: Judged, written: Sequence[Written]) -> Judged:
-        """The rejection of a submission that has `limit_faults`, to commit in its place.
-
-        Raises:
-            Problem: `UNAVAILABLE`, when the blob store is needed for it and cannot be reached.
-        """
-        if judged.find_users is None:
-            owners = Owners(tuple({record.user_id for record in judged.entry.records}))
-        else:
-            owners = judged.find_users(judged.raw)
-        return self.judge(rejected(limit_faults(written), judged.raw, owners), judged.origin)
-
-    def _record(
-        self,
-        item: SampleBatch | Document | Image,
-        origin: Origin,
-        means: "_Means",
-    ) -> Record | Rejection:
-        match item:
-            case SampleBatch():
-                return _batch(item)
-            case Document():
-                return self._document(item, origin, means)
-            case Image():
-                return self._image(item, origin, means.clean)
+        return ValidatedSubmission(entry, tuple(rejections), raw, find_users)
 
     def _document(
-        self, item: Document, origin: Origin, means: "_Means"
+        self,
+        item: Document,
+        origin: Origin,
+        known: KnownType | None,
+        check: Callable[[Schema, bytes], list[Fault]],
     ) -> DocumentRecord | Rejection:
-        known = means.known(item.type)
         if known is None:
-            return _rejection(item, [_unknown_type(item.type)])
-        if known.schema and (faults := means.check(known.schema, item.data)):
-            return _rejection(item, faults)
+            return rejected_document(item, [unknown_type(item.type)])
+        if known.schema and (faults := check(known.schema, item.data)):
+            return rejected_document(item, faults)
         if item.idempotency_key is None:
             upload_id = ids.time_ordered()
             return DocumentRecord(
@@ -207,22 +291,21 @@ class Intake:
             item.type,
             item.data,
             _content_digest(item),
-            self.rejections(key_reused(item), origin)[0],
+            self.rejections.records(reused_key(item), origin)[0],
             known.version,
         )
 
     def _image(
-        self, item: Image, origin: Origin, clean: Callable[[bytes], CleanImage]
+        self, item: Image, origin: Origin, cleaned: Future[CleanImage]
     ) -> ImageRecord | Rejection:
         try:
-            image = clean(item.content)
+            image = cleaned.result()
         except UnusableImage as error:
-            fault = Fault(error.code, error.message)
-            return Rejection((fault,), item.content, user_id=item.user_id, context={ITEM: "image"})
+            return rejected_image(item, error)
         sha256 = hashlib.sha256(image.content).hexdigest()
         unchanged = image.content is item.content
         upload = bytes.fromhex(sha256) if unchanged else hashlib.sha256(item.content).digest()
-        blob = blob_name(IMAGES, origin.project, self._user_hash(item.user_id), sha256)
+        blob = blob_key(IMAGES, origin.project, self._user_hash(item.user_id), sha256)
         self._blobs.put(blob, image.content)
         return ImageRecord(
             user_id=item.user_id,
@@ -236,65 +319,6 @@ class Intake:
             width=image.width,
             height=image.height,
         )
-
-    def rejections(self, rejection: Rejection, origin: Origin) -> list[RejectionRecord]:
-        """What is stored of a rejection: a record for each user that it is about."""
-        rejection_id, context = ids.time_ordered(), rejection.context
-        if rejection.index is None and ITEM not in context:
-            context = origin.context
-        if not rejection.user_ids and BOUND_USER in origin.context:
-            # An API key that is bound to a user sends nothing about anybody else.
-            rejection = replace(rejection, user_id=origin.context[BOUND_USER])
-        records = []
-        for share in divide(rejection):
-            raw, blob = self._put_aside(share, origin)
-            records.append(
-                RejectionRecord(
-                    user_id=share.user_id,
-                    rejection_id=rejection_id,
-                    format=origin.format,
-                    key_id=origin.key_id,
-                    position=rejection.index,
-                    faults=share.faults,
-                    raw=raw,
-                    raw_blob=blob,
-                    context=context,
-                    parts=share.parts,
-                )
-            )
-        return records
-
-    def _put_aside(self, share: Share, origin: Origin) -> tuple[bytes, str | None]:
-        """What of a share is stored in its row, and under which name the blob store has it."""
-        # A body that is tied to several users is under none of them in the blob store.
-        if len(share.raw) <= RAW_IN_ROW or share.parts == TIED:
-            return share.raw, None
-        sha256 = hashlib.sha256(share.raw).hexdigest()
-        blob = blob_name(REJECTED, origin.project, self._user_hash(share.user_id), sha256)
-        try:
-            self._blobs.put(blob, share.raw)
-        except BlobsUnavailable:
-            if len(share.raw) > RAW_IN_ROW_IN_NEED:
-                raise
-            return share.raw, None
-        return b"", blob
-
-
-@dataclass(frozen=True, slots=True)
-class _Means:
-    """How images are cleaned, document types found, and documents checked."""
-
-    clean: Callable[[bytes], CleanImage]
-    known: Callable[[str], KnownType | None]
-    check: Callable[[Schema, bytes], list[Fault]]
-
-
-def _with_type(rejection: Rejection, means: _Means) -> Rejection:
-    """A rejected document, with the fault of its type where that is unknown too."""
-    name = rejection.document_type
-    if name is None or means.known(name) is not None:
-        return rejection
-    return replace(rejection, faults=(_unknown_type(name), *rejection.faults))
 
 
 def _batch(item: SampleBatch) -> BatchRecord:
@@ -312,10 +336,6 @@ def _batch(item: SampleBatch) -> BatchRecord:
     )
 
 
-def _unknown_type(name: str) -> Fault:
-    return Fault("unknown_type", f"There is no document type {name!r} in this project", ("type",))
-
-
 def _upload_id(project: str, idempotency_key: str, bound_user: str | None) -> str:
     """The id of the upload with an idempotency key; a bound API key has its user's namespace."""
     if bound_user is None:
@@ -323,36 +343,53 @@ def _upload_id(project: str, idempotency_key: str, bound_user: str | None) -> st
     return ids.derived("upload of a bound key", project, bound_user, idempotency_key)
 
 
-def _rejection(item: Document, faults: Sequence[Fault]) -> Rejection:
-    context = {ITEM: "document", TYPE: item.type}
-    if item.idempotency_key is not None:
-        context[IDEMPOTENCY_KEY] = item.idempotency_key
-        if item.bound_user is not None:
-            context[BOUND_USER] = item.bound_user
-    return Rejection(
-        tuple(faults), item.data, user_id=item.user_id, document_type=item.type, context=context
-    )
-
-
-def item_again(rejection: Rejection) -> Document | Image | None:
-    """The item that was rejected here; None for what a format has rejected."""
-    match rejection.context.get(ITEM):
-        case "document":
-            context = rejection.context
-            key, bound_user = context.get(IDEMPOTENCY_KEY), context.get(BOUND_USER)
-            return Document(rejection.user_id, context[TYPE], rejection.raw, key, bound_user)
-        case "image":
-            return Image(rejection.user_id, rejection.raw)
-    return None
-
-
-def key_reused(item: Document) -> Rejection:
-    """The rejection of a document whose Idempotency-Key belongs to another."""
-    message = "This Idempotency-Key was used with another body"
-    return _rejection(item, [Fault("idempotency_key_reused", message, ("idempotency_key",))])
-
-
 def _content_digest(item: Document) -> bytes:
     """What makes two uploads the same: user, type and data, however the JSON is laid out."""
     data = msgspec.json.encode(msgspec.json.decode(item.data), order="sorted")
     return hashlib.sha256(b"\0".join([item.user_id.encode(), item.type.encode(), data])).digest()
+
+
+def _beyond_limits(validated: ValidatedSubmission, committed: Committed) -> Submission:
+    """The rejection of a submission that exceeds the limits of attributes."""
+    if validated.find_users is None:
+        owners = Owners(tuple({record.user_id for record in validated.entry.records}))
+    else:
+        owners = validated.find_users(validated.raw)
+    return rejected(limit_faults(committed.written), validated.raw, owners)
+
+
+def _receipt(
+    validated: ValidatedSubmission, written: Sequence[Written], receipt: StoredReceipt
+) -> Receipt:
+    """The outcome of each item, derived from the receipt that is stored.
+
+    Raises:
+        Problem: `ERASED`, if nothing is stored because the users were erased.
+    """
+    records = validated.entry.records
+    images = (
+        StoredImage(image.image_id, image.name, record.uploaded_bytes)
+        for record, image in zip(records, written, strict=True)
+        if isinstance(record, ImageRecord) and isinstance(image, WrittenImage)
+    )
+    stored: list[Stored] = []
+    for item in receipt.items:
+        match item.kind:
+            case "samples":
+                stored.append(StoredSamples(item.count))
+            case "attributes":
+                stored.append(StoredAttributes(item.count))
+            case "document":
+                stored.append(StoredDocument(item.reference, replayed=item.repeated))
+            case "image":
+                stored.append(next(images))
+    if receipt.items and not stored:
+        raise Problem(Kinds.ERASED)
+    rejections = validated.rejections
+    if receipt.rejected is not None:
+        rejections += tuple(
+            Rejection(record.otherwise.faults, record.data, user_id=record.user_id)
+            for record, outcome in zip(records, written, strict=True)
+            if has_other_content(record, outcome) and record.otherwise
+        )
+    return Receipt(receipt.received_at, tuple(stored), rejections, receipt.duplicates)

@@ -1,15 +1,18 @@
-"""The group commit: submissions of many requests in one transaction, one sync to disk for all.
+"""The group commit: submissions of many requests in one transaction, with one sync to disk.
 
-While one group is being written, the next one gathers; and while it is known that others are on
-their way, a group waits for them a little. So groups are small when there is little to do and large
-when there is much, and a lone sender waits for nobody.
+While a group is written, the next one gathers; if more submissions are arriving, a group waits for
+them briefly. Groups are small under light load and large under heavy load, and a submission that is
+alone waits for nothing.
 """
 
+import asyncio
 import queue
 import threading
+from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import suppress
+from functools import partial
 from time import monotonic, perf_counter
 from traceback import format_tb
 from typing import Protocol
@@ -18,28 +21,31 @@ import structlog
 from prometheus_client import Gauge, Histogram
 
 from uptake.blobs import Blobs, BlobsUnavailable
-from uptake.intake import leftovers
 from uptake.model.problems import Kinds, Problem
 from uptake.store.base import Commits, RejectionQueries, StoreUnavailable
-from uptake.store.records import Entry, Written
+from uptake.store.records import Entry, Erased, ImageRecord, RejectionRecord
+from uptake.store.stored import Committed
 
 MAX_WAITING = 512
-"""Submissions that may wait; beyond them a request is turned away (503). The server takes up to
-1024 connections, so that of as many requests at once some are told so."""
+"""Submissions that may wait; further ones are answered with 503. The server accepts up to 1024
+connections, so a burst on all of them reaches this bound."""
 
 MAX_GROUP = 256
-"""Submissions in a transaction: bounds how long a reader or another process waits for it."""
+"""Submissions in a transaction, which bounds how long a reader or another process waits for it."""
 
 GATHER_SECONDS = 0.002
-"""How long a group waits for submissions that are on their way: a transaction of its own for each
-takes half the processor's time of a batch of 1000 samples (measured)."""
+"""How long a group waits for submissions that are arriving: a transaction of its own costs half the
+processor time of a batch of 1000 samples (measured)."""
 
 CLEANERS = 2
-"""Threads that remove leftover bytes. They wait for the blob store, so the committing thread does
-not; as entries with leftovers are rare, two are enough."""
+"""Threads that remove unwanted bytes, so that the committing thread does not wait for the blob
+store. Such entries are rare, so two are enough."""
 
 STOP_SECONDS = 30
-"""How long a stop waits for what is queued to be written."""
+"""How long a stop waits until the queue is written."""
+
+WATCH_SECONDS = 0.5
+"""How often a `CommitWaiter` looks for submissions that have waited too long."""
 
 GROUP_SIZE = Histogram(
     "uptake_commit_group_size",
@@ -55,8 +61,7 @@ QUEUE_DEPTH = Gauge(
     "uptake_commit_queue_depth", "Submissions that wait to be written", multiprocess_mode="livesum"
 )
 
-Outcome = tuple[Written, ...]
-Submitted = tuple[Entry, Future[Outcome]]
+Submitted = tuple[Entry, Future[Committed]]
 _log = structlog.get_logger()
 
 
@@ -64,48 +69,58 @@ class CommitStore(Commits, RejectionQueries, Protocol):
     """The ports that entries are written to, and checked against after an erasure."""
 
 
+class Arrivals:
+    """Counts submissions that are arriving; a `with` block counts one."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.count = 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self.count += 1
+
+    def __exit__(self, *_error: object) -> None:
+        with self._lock:
+            self.count -= 1
+
+
 class GroupCommit:
-    """A thread that writes what is submitted, a group at a time.
+    """A thread that writes submitted entries in groups.
 
     Args:
         store: where entries are written.
         blobs: where their bytes are.
+
+    Attributes:
+        arriving: counts the submissions for which a group waits briefly.
     """
 
     def __init__(self, store: CommitStore, blobs: Blobs) -> None:
         self._store = store
         self._blobs = blobs
-        self._cleaners = ThreadPoolExecutor(CLEANERS, thread_name_prefix="leftovers")
+        self._cleaners = ThreadPoolExecutor(CLEANERS, thread_name_prefix="unwanted-bytes")
         self._waiting: queue.Queue[Submitted | None] = queue.Queue(MAX_WAITING)
-        self._on_their_way = 0
+        self.arriving = Arrivals()
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="commit", daemon=True)
         self._thread.start()
 
     @property
     def depth(self) -> int:
-        """How many submissions wait."""
+        """The number of submissions that wait."""
         return self._waiting.qsize()
 
-    @contextmanager
-    def expecting(self) -> Iterator[None]:
-        """Say that a submission is on its way, from one thread only; groups wait for it briefly."""
-        self._on_their_way += 1
-        try:
-            yield
-        finally:
-            self._on_their_way -= 1
+    def submit(self, entry: Entry) -> Future[Committed]:
+        """Queue an entry; the future is done when it is durable and unwanted bytes are removed.
 
-    def submit(self, entry: Entry) -> Future[Outcome]:
-        """Have an entry written; the future is done when it is durable and left no bytes behind.
-
-        The future raises `Problem` (`UNAVAILABLE`) when it was not written, or when bytes of an
-        erased user may be left: sent again, it meets the tombstone and the bytes are removed.
+        The future raises `Problem` (`UNAVAILABLE`) if the entry was not written, or if bytes of an
+        erased user may be left: a repeated request removes them.
 
         Raises:
-            Problem: `OVERLOADED`, when too many wait or the server is stopping.
+            Problem: `OVERLOADED`: too many entries wait, or the server is stopping.
         """
-        future: Future[Outcome] = Future()
+        future: Future[Committed] = Future()
         if self._closed:
             raise Problem(Kinds.OVERLOADED, "The server is stopping")
         try:
@@ -115,24 +130,24 @@ class GroupCommit:
         return future
 
     def close(self) -> None:
-        """Write what waits, then stop; nothing more is taken."""
+        """Write the queue, then stop; no more entries are accepted."""
         self._closed = True
         self._waiting.put(None)
         self._thread.join(STOP_SECONDS)
         self._cleaners.shutdown()
 
     def _run(self) -> None:
-        going_on = True
-        while going_on:
-            group, going_on = self._gather()
+        more = True
+        while more:
+            group, more = self._gather()
             QUEUE_DEPTH.set(self._waiting.qsize())
-            # From here on a future cannot be cancelled; one that has been is written by nobody.
+            # From here on a future cannot be cancelled. The entry of a cancelled one is dropped.
             group = [waits for waits in group if waits[1].set_running_or_notify_cancel()]
             if group:
                 self._write(group)
 
     def _gather(self) -> tuple[list[Submitted], bool]:
-        """What is to be written together, and whether there will be more after it."""
+        """The next group, and whether there are more after it."""
         group: list[Submitted] = []
         waiting = self._waiting.get()
         latest = monotonic() + GATHER_SECONDS
@@ -140,9 +155,9 @@ class GroupCommit:
             group.append(waiting)
             if len(group) == MAX_GROUP:
                 return group, True
-            patience = latest - monotonic() if self._on_their_way else 0
+            wait = latest - monotonic() if self.arriving.count else 0
             try:
-                waiting = self._waiting.get(patience > 0, max(patience, 0))
+                waiting = self._waiting.get(wait > 0, max(wait, 0))
             except queue.Empty:
                 return group, True
         return group, False
@@ -151,26 +166,28 @@ class GroupCommit:
         started = perf_counter()
         try:
             outcomes = self._store.commit([entry for entry, _ in group])
-        except Exception as error:  # noqa: BLE001 - whatever it is, those who wait must be told
+        except Exception as error:  # noqa: BLE001 - the waiting requests must get an answer
             self._fail(group, error)
             return
         GROUP_SIZE.observe(len(group))
         GROUP_SECONDS.observe(perf_counter() - started)
         for submitted, outcome in zip(group, outcomes, strict=True):
             entry, future = submitted
-            if leftovers.may_exist(entry, outcome):
+            if _may_have_unwanted_bytes(entry, outcome):
                 self._cleaners.submit(self._clean_up, submitted, outcome)
             else:
                 future.set_result(outcome)
 
-    def _clean_up(self, submitted: Submitted, outcome: Outcome) -> None:
+    def _clean_up(self, submitted: Submitted, outcome: Committed) -> None:
         entry, future = submitted
         try:
-            leftovers.remove(self._store, self._blobs, entry, outcome)
+            names = list(_unwanted_bytes(self._store, entry, outcome))
+            if names:
+                self._blobs.delete(names)
         except (StoreUnavailable, BlobsUnavailable) as error:
             _log.warning("bytes may be left", reason=str(error), request_id=entry.request_id)
             future.set_exception(_unavailable(error))
-        except Exception as error:  # noqa: BLE001 - whatever it is, those who wait must be told
+        except Exception as error:  # noqa: BLE001 - the waiting request must get an answer
             self._fail([submitted], error)
         else:
             future.set_result(outcome)
@@ -179,12 +196,12 @@ class GroupCommit:
         if isinstance(error, StoreUnavailable):
             _log.error("store unavailable", reason=str(error), submissions=len(group))
         elif len(group) > 1:
-            # One entry that cannot be written must not take its neighbours along.
+            # An entry that cannot be written must not fail the others.
             for waiting in group:
                 self._write([waiting])
             return
         else:
-            # Not its message: a driver's may quote the data that it is about.
+            # Without its message: that of a database driver may quote data.
             place = "".join(format_tb(error.__traceback__))
             _log.error(
                 "commit failed",
@@ -200,3 +217,107 @@ def _unavailable(error: Exception) -> Problem:
     problem = Problem(Kinds.UNAVAILABLE)
     problem.__cause__ = error
     return problem
+
+
+def _may_have_unwanted_bytes(entry: Entry, outcome: Committed) -> bool:
+    """Whether `_unwanted_bytes` must be called: most entries have no bytes in the blob store."""
+    if any(rejection.raw_blob is not None for rejection in entry.rejections):
+        return True
+    return any(
+        isinstance(record, ImageRecord) and isinstance(written, Erased)
+        for record, written in zip(entry.records, outcome.written, strict=True)
+    )
+
+
+def _unwanted_bytes(store: CommitStore, entry: Entry, outcome: Committed) -> Iterator[str]:
+    """The blobs of an entry that no stored row names, because their user was erased meanwhile."""
+    for record, written in zip(entry.records, outcome.written, strict=True):
+        if isinstance(record, ImageRecord) and isinstance(written, Erased):
+            yield record.blob
+    for rejection in entry.rejections:
+        if rejection.raw_blob and not _is_stored(store, entry.project, rejection):
+            yield rejection.raw_blob
+
+
+def _is_stored(store: CommitStore, project: str, rejection: RejectionRecord) -> bool:
+    stored = store.rejection(project, rejection.rejection_id)
+    return stored is not None and any(
+        record.user_id == rejection.user_id for record in stored.records
+    )
+
+
+Waiter = asyncio.Future[Committed]
+
+
+class CommitWaiter:
+    """Delivers results of the committing thread to one event loop.
+
+    All results of a group are delivered by one call, and one timer watches all waiting requests: a
+    call and a timer for each would cost a small request a twentieth of its time.
+
+    Args:
+        seconds: how long an entry may wait; one that has not begun by then is never written.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._waiting: dict[Waiter, tuple[float, Future[Committed]]] = {}
+        self._done: deque[tuple[Waiter, Future[Committed]]] = deque()
+        self._is_delivering = False
+        self._is_watching = False
+
+    async def wait(self, commit: Future[Committed]) -> Committed:
+        """Wait for the result of `GroupCommit.submit`.
+
+        Raises:
+            Problem: as the future; `UNAVAILABLE`: it took too long.
+        """
+        loop = asyncio.get_running_loop()
+        waiter: Waiter = loop.create_future()
+        self._waiting[waiter] = loop.time() + self._seconds, commit
+        if not self._is_watching:
+            self._is_watching = True
+            loop.call_later(WATCH_SECONDS, self._watch, loop)
+        commit.add_done_callback(partial(self._on_done, loop, waiter))
+        try:
+            return await waiter
+        except asyncio.CancelledError:
+            commit.cancel()
+            raise
+        finally:
+            del self._waiting[waiter]
+
+    def _on_done(
+        self, loop: asyncio.AbstractEventLoop, waiter: Waiter, commit: Future[Committed]
+    ) -> None:
+        """Called by the committing thread."""
+        self._done.append((waiter, commit))
+        # Once until `_deliver` begins: it delivers everything that was appended before.
+        if not self._is_delivering:
+            self._is_delivering = True
+            with suppress(RuntimeError):  # the loop is closed
+                loop.call_soon_threadsafe(self._deliver)
+
+    def _deliver(self) -> None:
+        self._is_delivering = False
+        while self._done:
+            waiter, commit = self._done.popleft()
+            if waiter.done():
+                continue
+            error = commit.exception()
+            if error is None:
+                waiter.set_result(commit.result())
+            else:
+                waiter.set_exception(error)
+
+    def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
+        now = loop.time()
+        for waiter, (latest, commit) in list(self._waiting.items()):
+            if latest > now:
+                break
+            commit.cancel()
+            if not waiter.done():
+                waiter.set_exception(Problem(Kinds.UNAVAILABLE, "Storage takes too long"))
+        self._is_watching = bool(self._waiting)
+        if self._is_watching:
+            loop.call_later(WATCH_SECONDS, self._watch, loop)

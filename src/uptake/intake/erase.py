@@ -7,7 +7,7 @@ next `resume` of any process finishes it: it needs no more than the hash that st
 from contextlib import suppress
 
 from uptake.blobs import Blobs, BlobsUnavailable
-from uptake.intake.places import IMAGES, REJECTED, blobs_of, earlier_blobs_of
+from uptake.intake.blob_keys import IMAGES, REJECTED, earlier_key_prefix, key_prefix
 from uptake.model import clock, ids
 from uptake.store.base import Erasures, StoreUnavailable
 from uptake.store.stored import Erasure
@@ -42,7 +42,7 @@ class Eraser:
     def _remove_earlier(self, project: str, user_id: str) -> None:
         """Remove what an earlier version has put into the blob store and was not renamed yet."""
         for kind in (IMAGES, REJECTED):
-            prefix = earlier_blobs_of(kind, project, user_id)
+            prefix = earlier_key_prefix(kind, project, user_id)
             self._blobs.delete(list(self._blobs.names(prefix)))
 
     def resume(self) -> int:
@@ -58,7 +58,7 @@ class Eraser:
 
     def _finish(self, project: str, erasure: Erasure) -> Erasure:
         for kind in (IMAGES, REJECTED):
-            prefix = blobs_of(kind, project, erasure.user_hash)
+            prefix = key_prefix(kind, project, erasure.user_hash)
             self._blobs.delete(list(self._blobs.names(prefix)))
         self._store.finish_erasure(project, erasure.erasure_id, clock.now())
         return self._store.erasure(project, erasure.erasure_id) or erasure

@@ -9,9 +9,8 @@ from typing import Protocol
 import structlog
 
 from uptake.blobs import Blobs, BlobsUnavailable
-from uptake.intake.accept import Intake
 from uptake.intake.erase import Eraser
-from uptake.intake.examining import FindUsers, examine
+from uptake.intake.rejections import FindUsers, Rejections, examine
 from uptake.intake.retain import expire, in_force
 from uptake.model import clock
 from uptake.model.problems import Kinds
@@ -85,7 +84,9 @@ class Upkeep:
             _log.error("chore failed", chore=chore.name, exc_info=error)
 
 
-def chores(store: Store, blobs: Blobs, intake: Intake, find_users: FindUsers) -> tuple[Chore, ...]:
+def chores(
+    store: Store, blobs: Blobs, rejections: Rejections, find_users: FindUsers
+) -> tuple[Chore, ...]:
     """All there is to do."""
 
     def finish_erasures() -> None:
@@ -94,7 +95,7 @@ def chores(store: Store, blobs: Blobs, intake: Intake, find_users: FindUsers) ->
             _log.info("erasures finished", erasures=finished)
 
     def examine_rejections() -> None:
-        examined = examine(store, blobs, intake, find_users)
+        examined = examine(store, blobs, rejections, find_users)
         if examined:
             _log.info("rejections examined", rejections=examined)
 

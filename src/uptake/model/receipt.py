@@ -1,4 +1,4 @@
-"""What became of a submission, told after it is durable."""
+"""The outcome of a submission, known after it is durable."""
 
 import msgspec
 
@@ -6,25 +6,25 @@ from uptake.model.submission import Rejection
 
 
 class StoredDocument(msgspec.Struct, frozen=True):
-    """A document is kept under this id; `replayed` when an earlier upload had already made it."""
+    """A document is stored under this id; `replayed` if an earlier upload stored it."""
 
     upload_id: str
     replayed: bool = False
 
 
-class StoredAttributes(msgspec.Struct, frozen=True, gc=False):
-    """The attributes of this user are kept."""
+class StoredAttributes(msgspec.Struct, frozen=True):
+    """The attributes of this many users are stored."""
 
-    user_id: str
+    count: int
 
 
 class StoredImage(msgspec.Struct, frozen=True):
-    """An image is kept.
+    """An image is stored.
 
     Attributes:
         image_id: its number within the project.
         name: the last part of its URL; cannot be guessed.
-        uploaded_bytes: how large the upload was.
+        uploaded_bytes: the size of the upload.
     """
 
     image_id: int
@@ -33,12 +33,12 @@ class StoredImage(msgspec.Struct, frozen=True):
 
 
 class StoredSamples(msgspec.Struct, frozen=True):
-    """This many samples of a batch are kept, repeats within the batch included."""
+    """This many samples of a batch are stored, counting repeats within the batch."""
 
     count: int
 
 
-Kept = StoredDocument | StoredAttributes | StoredImage | StoredSamples
+Stored = StoredDocument | StoredAttributes | StoredImage | StoredSamples
 
 
 class Receipt(msgspec.Struct, frozen=True):
@@ -46,14 +46,17 @@ class Receipt(msgspec.Struct, frozen=True):
 
     Attributes:
         received_at: microseconds since the epoch.
-        kept: one for each accepted item, in the order of the submission.
+        stored: the accepted items: attributes first, then the others in the order of the
+            submission.
         rejections: one for each rejected item, in order of index.
         duplicates: accepted items that changed nothing, because they were stored already. Samples
-            are counted one by one: those of a batch that was received before, and those that stand
+            are counted one by one: those of a batch that was received before, and those that occur
             more than once in their batch.
+        committed: False for a replay that was rejected again, which changes nothing.
     """
 
     received_at: int
-    kept: tuple[Kept, ...] = ()
+    stored: tuple[Stored, ...] = ()
     rejections: tuple[Rejection, ...] = ()
     duplicates: int = 0
+    committed: bool = True

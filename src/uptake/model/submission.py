@@ -106,6 +106,34 @@ class Owners(msgspec.Struct, frozen=True):
 NOBODY = Owners()
 
 
+class Resolved(msgspec.Struct, frozen=True):
+    """A rejection that is replayed, and the users that it is stored under."""
+
+    rejection_id: str
+    user_ids: tuple[str, ...]
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """Where a submission comes from.
+
+    Attributes:
+        project, key_id: of the API key.
+        format: name of the operation.
+        request_id: of the request.
+        received_at: microseconds since the epoch.
+        context: what is needed to decode the request again if it is rejected as a whole.
+        resolves: the rejection that this submission replays.
+    """
+
+    project: str
+    key_id: str
+    format: str
+    request_id: str
+    received_at: int
+    context: dict[str, str] = {}
+    resolves: Resolved | None = None
+
+
 class Rejection(msgspec.Struct, frozen=True):
     """An item that is not accepted, kept with every reason and as it was sent.
 

@@ -14,11 +14,12 @@ from typing import Any, Protocol
 from uptake.model.ids import Secrets
 from uptake.samples.metrics import Metric
 from uptake.store.definitions import DocumentType, Key, Rate, RetentionRule, Segment, TypeVersion
-from uptake.store.records import Entry, RejectionRecord, Written
+from uptake.store.records import Entry, RejectionRecord
 from uptake.store.snapshot import Snapshot
 from uptake.store.stored import (
     ALL_REJECTIONS,
     Changes,
+    Committed,
     Erasure,
     Expired,
     Profiles,
@@ -65,7 +66,7 @@ class AlreadyExists(Exception):
 class Commits(Protocol):
     """Writes what intake accepted and rejected."""
 
-    def commit(self, entries: Sequence[Entry]) -> list[tuple[Written, ...]]:
+    def commit(self, entries: Sequence[Entry]) -> list[Committed]:
         """Write entries in one transaction, in this order; durable when it returns.
 
         The first record about a user creates the user. A document is not written if its upload id
@@ -76,7 +77,7 @@ class Commits(Protocol):
         request.
 
         Returns:
-            For each entry, for each record, what is stored now.
+            For each entry, the outcome of each of its records, and its receipt.
         """
 
 

@@ -18,8 +18,9 @@ from uptake.store.base import StoreUnavailable, StoreUnusable
 from uptake.store.database import translated
 from uptake.store.marks import LANES
 from uptake.store.pipeline import Pipeline, Prepared
-from uptake.store.records import Entry, Written
+from uptake.store.records import Entry
 from uptake.store.sql import SqlStore
+from uptake.store.stored import Committed
 from uptake.store.tables import metadata
 from uptake.store.unnest import INT8, PIPELINE, TEXT, UnnestedRows, array
 
@@ -236,7 +237,7 @@ class _PostgresStore(SqlStore):
             finally:
                 del info[PIPELINE]
 
-    def commit(self, entries: Sequence[Entry]) -> list[tuple[Written, ...]]:
+    def commit(self, entries: Sequence[Entry]) -> list[Committed]:
         """See `Commits.commit`."""
         for attempt in range(1, ATTEMPTS):
             try:

@@ -1,7 +1,7 @@
-"""What became of every item of a request, as a row."""
+"""The receipt of a request: the outcome of each of its items."""
 
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 import msgspec
 
@@ -16,7 +16,6 @@ from uptake.store.records import (
     Record,
     RejectionRecord,
     RequestError,
-    Unchanged,
     Written,
     WrittenDocument,
     WrittenImage,
@@ -40,55 +39,39 @@ def stored_rejections(entry: Entry, erased: Collection[tuple[str, str]]) -> list
     ]
 
 
-def receipt_row(
-    entry: Entry, written: Sequence[Written], place: int, erased: Collection[tuple[str, str]]
-) -> dict[str, Any]:
-    """The receipt of an entry, written as the one at this place of its group."""
-    receipt = receipt_of(entry, written, erased)
-    first, last = receipt.rejected or (None, None)
-    return {
-        "project_id": entry.project,
-        "request_id": receipt.request_id,
-        "received_at": receipt.received_at,
-        "place": place,
-        "format": receipt.format,
-        "key_id": receipt.key_id,
-        "user_id": receipt.user_id,
-        "items": _encode(receipt.items),
-        "first_refused": first,
-        "last_refused": last,
-        "duplicates": receipt.duplicates,
-        "status": receipt.status,
-        "code": receipt.code,
-    }
-
-
 def receipt_of(
     entry: Entry, written: Sequence[Written], erased: Collection[tuple[str, str]]
 ) -> StoredReceipt:
-    """What became of an entry, after what was written of it, of all but users who were erased."""
+    """The receipt of an entry, which names no user that was erased.
+
+    The answer to the request is derived from it, so that both report the same outcomes.
+    """
     if entry.error is not None:
         return _receipt_of_error(entry, entry.error, erased)
     users: set[str] = set()
     rejected: list[str] = []
     items: list[ReceiptItem] = []
-    gone = attributes = 0
+    gone = attributes = duplicates = 0
     for rejection in stored_rejections(entry, erased):
         users.add(rejection.user_id)
         rejected.append(rejection.rejection_id)
-    for record, stands in zip(entry.records, written, strict=True):
-        if isinstance(stands, Erased):
-            gone += _size(record)
+    for record, outcome in zip(entry.records, written, strict=True):
+        if isinstance(outcome, Erased):
+            gone += record.received if isinstance(record, BatchRecord) else 1
             continue
         users.add(record.user_id)
         if isinstance(record, Attributes):
             attributes += 1
-            continue
-        item = _item(record, stands)
-        if item is not None:
+            duplicates += outcome is not None
+        elif isinstance(record, BatchRecord):
+            items.append(ReceiptItem("samples", record.received))
+            duplicates += record.received - (record.count if outcome is None else 0)
+        elif has_other_content(record, outcome):
+            rejected += [record.otherwise.rejection_id] if record.otherwise else []
+        else:
+            item = _single_item(record, outcome)
             items.append(item)
-        elif isinstance(record, DocumentRecord) and record.otherwise is not None:
-            rejected.append(record.otherwise.rejection_id)
+            duplicates += item.repeated
     counted = [ReceiptItem("erased", gone)] if gone else []
     if attributes:
         counted.append(ReceiptItem("attributes", attributes))
@@ -100,8 +83,26 @@ def receipt_of(
         users.pop() if len(users) == 1 and not attributes else "",
         (*counted, *items),
         (min(rejected), max(rejected)) if rejected else None,
-        duplicates_in(entry.records, written),
+        duplicates,
     )
+
+
+def has_other_content(record: Record, written: Written) -> TypeGuard[DocumentRecord]:
+    """Whether the upload id of a document is taken by a document with other content."""
+    return (
+        isinstance(record, DocumentRecord)
+        and isinstance(written, WrittenDocument)
+        and written.digest != record.digest
+    )
+
+
+def _single_item(record: DocumentRecord | ImageRecord, outcome: Written) -> ReceiptItem:
+    match outcome:
+        case WrittenImage():
+            return ReceiptItem("image", 1, str(outcome.image_id), repeated=not outcome.new)
+        case WrittenDocument() if isinstance(record, DocumentRecord):
+            return ReceiptItem("document", 1, record.upload_id, repeated=not outcome.new)
+    raise TypeError(type(outcome).__name__)
 
 
 def _receipt_of_error(
@@ -121,21 +122,24 @@ def _receipt_of_error(
     )
 
 
-def _size(record: Record) -> int:
-    return record.received if isinstance(record, BatchRecord) else 1
-
-
-def _item(record: Record, stands: Written) -> ReceiptItem | None:
-    """What is told of a record that was kept; nothing of attributes, which are counted."""
-    if isinstance(record, BatchRecord):
-        return ReceiptItem("samples", record.received)
-    if isinstance(record, ImageRecord) and isinstance(stands, WrittenImage):
-        return ReceiptItem("image", 1, str(stands.image_id), repeated=not stands.new)
-    if not isinstance(record, DocumentRecord) or not isinstance(stands, WrittenDocument):
-        return None
-    if stands.digest != record.digest:
-        return None
-    return ReceiptItem("document", 1, record.upload_id, repeated=not stands.new)
+def receipt_row(project: str, receipt: StoredReceipt, place: int) -> dict[str, Any]:
+    """The row of a receipt whose entry is written as the one at this place of its group."""
+    first, last = receipt.rejected or (None, None)
+    return {
+        "project_id": project,
+        "request_id": receipt.request_id,
+        "received_at": receipt.received_at,
+        "place": place,
+        "format": receipt.format,
+        "key_id": receipt.key_id,
+        "user_id": receipt.user_id,
+        "items": _encode(receipt.items),
+        "first_refused": first,
+        "last_refused": last,
+        "duplicates": receipt.duplicates,
+        "status": receipt.status,
+        "code": receipt.code,
+    }
 
 
 def receipt_from(row: dict[str, Any]) -> StoredReceipt:
@@ -153,31 +157,6 @@ def receipt_from(row: dict[str, Any]) -> StoredReceipt:
         row["status"],
         row["code"],
     )
-
-
-def duplicates_in(records: Sequence[Record], written: Sequence[Written]) -> int:
-    """Count the items that changed nothing, because they were stored already.
-
-    Samples that occur more than once in a batch count from the second on.
-    """
-    return sum(
-        _duplicates(record, outcome)
-        for record, outcome in zip(records, written, strict=True)
-        # New attributes are most of what is written, a hundred in a request: not one call each.
-        if outcome is not None or type(record) is BatchRecord
-    )
-
-
-def _duplicates(record: Record, written: Written) -> int:
-    if isinstance(record, BatchRecord) and written is None:
-        return record.received - record.count
-    if isinstance(written, Unchanged):
-        return record.received if isinstance(record, BatchRecord) else 1
-    if isinstance(written, WrittenImage):
-        return int(not written.new)
-    if isinstance(written, WrittenDocument) and isinstance(record, DocumentRecord):
-        return int(not written.new and written.digest == record.digest)
-    return 0
 
 
 _encode = msgspec.msgpack.Encoder().encode

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from uptake.model.items import Attributes
 from uptake.model.shares import Part
-from uptake.model.submission import Fault
+from uptake.model.submission import Fault, Resolved
 from uptake.samples.metrics import Metric
 from uptake.store.definitions import FIRST_VERSION
 
@@ -109,13 +109,6 @@ class DocumentRecord(Struct, frozen=True):
 
 
 Record = DocumentRecord | ImageRecord | BatchRecord | Attributes
-
-
-class Resolved(Struct, frozen=True):
-    """A rejection that was replayed, and the users it is stored under."""
-
-    rejection_id: str
-    user_ids: tuple[str, ...]
 
 
 class RequestError(Struct, frozen=True):

@@ -13,9 +13,10 @@ from uptake.store.examining import Examining
 from uptake.store.expiry import Expiring
 from uptake.store.listing import Listing
 from uptake.store.reads import Reads
-from uptake.store.records import Entry, Written
+from uptake.store.records import Entry
 from uptake.store.registry import SqlRegistry
 from uptake.store.segments import SqlSegments
+from uptake.store.stored import Committed
 from uptake.store.writes import Group, Statements, write
 
 ATTEMPTS = 5
@@ -34,7 +35,7 @@ class SqlStore(Reads, Listing, ChangeReads, Examining, Expiring, SqlSegments, Sq
         # Read at once, as what needs them may be where nothing must wait for a database.
         self.secrets()
 
-    def commit(self, entries: Sequence[Entry]) -> list[tuple[Written, ...]]:
+    def commit(self, entries: Sequence[Entry]) -> list[Committed]:
         """See `Commits.commit`."""
         for _ in range(ATTEMPTS):
             try:
@@ -43,7 +44,7 @@ class SqlStore(Reads, Listing, ChangeReads, Examining, Expiring, SqlSegments, Sq
                 self._near_limit.add(found.owners)
         raise StoreUnavailable("users' attributes change faster than they can be looked at")
 
-    def _commit(self, entries: Sequence[Entry]) -> list[tuple[Written, ...]]:
+    def _commit(self, entries: Sequence[Entry]) -> list[Committed]:
         group = Group(entries)
         with self.writing() as connection:
             changes = self.tombstone_changes(connection, {entry.project for entry in entries})

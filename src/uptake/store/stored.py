@@ -11,7 +11,7 @@ from uptake.model.shares import OTHER_PART
 from uptake.model.submission import Fault
 from uptake.samples.metrics import Metric
 from uptake.store.definitions import FIRST_VERSION
-from uptake.store.records import RejectionRecord
+from uptake.store.records import RejectionRecord, Written
 
 
 class User(Struct, frozen=True):
@@ -166,6 +166,18 @@ class StoredReceipt(Struct, frozen=True):
     duplicates: int = 0
     status: int = 0
     code: str = ""
+
+
+class Committed(Struct, frozen=True):
+    """The result of committing an entry.
+
+    Attributes:
+        written: one for each of its records.
+        receipt: as stored with it; None if nothing of the entry is stored (`NotStored`).
+    """
+
+    written: tuple[Written, ...]
+    receipt: StoredReceipt | None = None
 
 
 class Profiles(Struct, frozen=True):

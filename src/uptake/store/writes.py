@@ -19,7 +19,7 @@ from uptake.store.database import Database, Row, update_all
 from uptake.store.images import ImageStatements
 from uptake.store.marks import mark_of, next_number
 from uptake.store.profiles import ProfileStatements, Told, touched
-from uptake.store.receipts import receipt_row, stored_rejections
+from uptake.store.receipts import receipt_of, receipt_row, stored_rejections
 from uptake.store.records import (
     BatchRecord,
     DocumentRecord,
@@ -33,6 +33,7 @@ from uptake.store.records import (
     WrittenDocument,
 )
 from uptake.store.sql_snapshot import parts_text
+from uptake.store.stored import Committed
 
 SEQUENCE_BITS = 16
 """A batch's sequence is its user's revision, then its place in the group in this many bits."""
@@ -238,8 +239,8 @@ class Group:
 
 def write(
     connection: Connection, statements: Statements, group: Group, admission: Admission = EVERYTHING
-) -> list[tuple[Written, ...]]:
-    """Write a group; what stands now for each record of its entries.
+) -> list[Committed]:
+    """Write a group; what was found and stored, for each of its entries.
 
     Args:
         connection: in a transaction that writes.
@@ -283,17 +284,29 @@ def write(
         written[number][place] = _UNCHANGED
     # Nothing is committed before all of it is known to be written.
     statements.settle(connection)
-    outcomes = [group.rejected.get(number) or tuple(row) for number, row in enumerate(written)]
-    statements.add_receipts.run(
-        connection,
-        [
-            receipt_row(entry, outcome, place, group.erased)
-            for place, (entry, outcome) in enumerate(zip(group.entries, outcomes, strict=True))
-            if place not in group.rejected
-        ],
-    )
+    committed = _receipted(connection, statements, group, written)
     statements.changes.write(connection, group.owners)
-    return outcomes
+    return committed
+
+
+def _receipted(
+    connection: Connection,
+    statements: Statements,
+    group: Group,
+    written: Sequence[Sequence[Written]],
+) -> list[Committed]:
+    """Write the receipts of a group; the outcomes of its entries."""
+    committed: list[Committed] = []
+    receipts: list[Row] = []
+    for number, (entry, outcomes) in enumerate(zip(group.entries, written, strict=True)):
+        if number in group.rejected:
+            committed.append(Committed(group.rejected[number]))
+            continue
+        receipt = receipt_of(entry, outcomes, group.erased)
+        receipts.append(receipt_row(entry.project, receipt, number))
+        committed.append(Committed(tuple(outcomes), receipt))
+    statements.add_receipts.run(connection, receipts)
+    return committed
 
 
 _NEW_DOCUMENT = WrittenDocument(None, new=True)

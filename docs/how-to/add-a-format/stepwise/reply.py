@@ -10,7 +10,7 @@ def reply(receipt: Receipt, request: WireRequest) -> WireReply:
     """200 with the number of walks, or 400 with the reason."""
     for rejection in receipt.rejections:
         return answer(400, Failed(rejection.faults[0].message))
-    count = sum(one.count for one in receipt.kept if isinstance(one, StoredSamples))
+    count = sum(one.count for one in receipt.stored if isinstance(one, StoredSamples))
     return answer(200, Stored(count))
 
 

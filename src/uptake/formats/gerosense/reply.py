@@ -8,7 +8,7 @@ from uptake.model.receipt import Receipt, StoredSamples
 
 def reply(receipt: Receipt, request: WireRequest) -> WireReply:
     """200 if every sample is accepted, 207 if some are, 400 if none is."""
-    accepted = sum(one.count for one in receipt.kept if isinstance(one, StoredSamples))
+    accepted = sum(one.count for one in receipt.stored if isinstance(one, StoredSamples))
     rejected = sum(rejection.index is not None for rejection in receipt.rejections)
     errors = [
         SampleError(

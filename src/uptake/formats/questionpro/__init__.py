@@ -19,6 +19,7 @@ FORMAT = Format(
             reply=reply.reply,
             request_media="multipart/form-data",
             request_schema=wire.FORM_SCHEMA,
+            inline=False,
             body_limit=IMAGE_LIMIT + wire.MULTIPART_OVERHEAD,
             answers={200: wire.Uploaded, 400: wire.Failed},
         ),

@@ -30,7 +30,7 @@ def size_text(size: int) -> str:
 
 def reply(receipt: Receipt, request: WireRequest) -> WireReply:
     """200 with the image's number, address and size, or 400 with the reason."""
-    for stored in receipt.kept:
+    for stored in receipt.stored:
         if isinstance(stored, StoredImage):
             url = request.public_url + IMAGES_PATH + stored.name
             newer_form = request.credential == HEADER_KEY

@@ -16,7 +16,7 @@ _PLACES: dict[str | int, tuple[str, ...]] = {
 
 def reply(receipt: Receipt, request: WireRequest) -> WireReply:
     """200 with the upload's id, or 422 with every fault."""
-    for stored in receipt.kept:
+    for stored in receipt.stored:
         if isinstance(stored, StoredDocument):
             return answer(200, Uploaded(stored.upload_id))
     faults = [fault for rejection in receipt.rejections for fault in rejection.faults]

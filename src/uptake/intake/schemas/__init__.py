@@ -4,11 +4,12 @@ from uptake.intake.schemas.compiled import (
     MAX_BYTES,
     Check,
     InvalidSchema,
-    NotQuick,
+    NeedsWorker,
     Schema,
     compile_schema,
 )
 from uptake.intake.schemas.document_types import (
+    STALE,
     TRUST_SECONDS,
     DocumentTypes,
     InvalidName,
@@ -21,6 +22,7 @@ from uptake.intake.schemas.workers import TOO_COMPLEX, WORKERS, SchemaWorkers
 __all__ = [
     "MAX_BYTES",
     "MAX_VIOLATIONS",
+    "STALE",
     "TOO_COMPLEX",
     "TRUST_SECONDS",
     "WORKERS",
@@ -29,7 +31,7 @@ __all__ = [
     "InvalidName",
     "InvalidSchema",
     "KnownType",
-    "NotQuick",
+    "NeedsWorker",
     "Schema",
     "SchemaWorkers",
     "compile_schema",

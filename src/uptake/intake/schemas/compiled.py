@@ -17,16 +17,16 @@ from uptake.model.submission import Fault
 MAX_BYTES = 1024 * 1024
 """Bytes of a schema."""
 
-QUICK_BYTES = 64 * 1024
-QUICK_PATTERNS = 100
-"""Size of a schema that is compiled in milliseconds, in the process that serves."""
+INLINE_BYTES = 64 * 1024
+INLINE_PATTERNS = 100
+"""Size of a schema that is compiled in milliseconds, in the server's process."""
 
-QUICK_WORK = 2_000_000
-"""Evaluations of keywords, of some 10 ns each, that a check may take on the event loop."""
+INLINE_WORK = 2_000_000
+"""Evaluations of keywords, of about 10 ns each, that a check may take on the event loop."""
 
-QUICK_REASONS = 8192
-"""Evaluations of which each may end in a violation: one takes 20 µs, and the validator makes all
-of them before it gives the first."""
+INLINE_VIOLATIONS = 8192
+"""Evaluations that may each end in a violation: one takes 20 µs, and the validator finds all of
+them before it returns the first."""
 
 PATTERN_SIZES = {16 * 1024: 64, 1024 * 1024: 4096}
 """Bytes of a compiled regular expression, and what it costs at most in evaluations. A small one
@@ -39,19 +39,19 @@ class InvalidSchema(ValueError):
     """It is not a JSON Schema, refers to one outside itself, or has too many parts."""
 
 
-class NotQuick(Exception):
-    """What is asked for may take long, or must be read first: it is no work for the event loop."""
+class NeedsWorker(Exception):
+    """The check may take long: a schema worker must run it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """A compiled schema; called with a document's JSON, it gives all violations.
+    """A compiled schema; called with a document's JSON, it returns all violations.
 
     Attributes:
         text: of the schema.
         weight: see `Examination`; infinite for a schema that is checked in a worker only.
-        validator: for quick checks in this process; None where it would take long to make.
-        workers: where everything else is checked.
+        validator: for inline checks; None if the schema is checked in a worker only.
+        workers: run all other checks.
     """
 
     text: str
@@ -59,34 +59,34 @@ class Schema:
     validator: jsonschema_rs.Validator | None
     workers: SchemaWorkers
 
-    def quick(self, data: bytes) -> list[Fault]:
+    def check_inline(self, data: bytes) -> list[Fault]:
         """The violations of a document, found in this process in milliseconds.
 
         Raises:
-            NotQuick: it may take longer.
+            NeedsWorker: it may take longer.
         """
         work = self.weight * len(data)
-        if self.validator is None or work > QUICK_WORK:
-            raise NotQuick
+        if self.validator is None or work > INLINE_WORK:
+            raise NeedsWorker
         try:
             document = msgspec.json.decode(data)
             if self.validator.is_valid(document):
                 return []
-            if work > QUICK_REASONS:
-                raise NotQuick
+            if work > INLINE_VIOLATIONS:
+                raise NeedsWorker
             return violations(self.validator, document)
         except (ValueError, RecursionError) as error:
             return [unreadable(error)]
 
     def __call__(self, data: bytes) -> list[Fault]:
-        """The violations of a document; `too_complex` where a worker's bound was reached.
+        """The violations of a document; `too_complex` if a worker reached its bound.
 
         Raises:
-            Problem: `OVERLOADED`, when no worker is free in time.
+            Problem: `OVERLOADED`: no worker is free in time.
         """
         try:
-            return self.quick(data)
-        except NotQuick:
+            return self.check_inline(data)
+        except NeedsWorker:
             return self.workers.check(self.text, data)
 
 
@@ -109,13 +109,13 @@ def compile_schema(text: str, workers: SchemaWorkers | None = None) -> Schema:
     reason = workers.compile(text)
     if reason:
         raise InvalidSchema(reason)
-    return _quickest(text, examination, workers)
+    return _compiled(text, examination, workers)
 
 
 def load_schema(text: str, workers: SchemaWorkers) -> Schema:
     """A schema that was registered once, by whatever version; never an error."""
     try:
-        return _quickest(text, Examination(_decoded(text)), workers)
+        return _compiled(text, Examination(_decoded(text)), workers)
     except (msgspec.DecodeError, RecursionError, ValueError):
         return Schema(text, math.inf, None, workers)
 
@@ -127,8 +127,8 @@ def _decoded(text: str) -> Any:
     return schema
 
 
-def _quickest(text: str, examination: Examination, workers: SchemaWorkers) -> Schema:
-    if len(text) > QUICK_BYTES or examination.patterns > QUICK_PATTERNS:
+def _compiled(text: str, examination: Examination, workers: SchemaWorkers) -> Schema:
+    if len(text) > INLINE_BYTES or examination.patterns > INLINE_PATTERNS:
         return Schema(text, math.inf, None, workers)
     for size, cost in PATTERN_SIZES.items():
         weight = examination.weight(cost)

@@ -3,10 +3,11 @@
 import threading
 from dataclasses import dataclass
 from time import monotonic
+from typing import Final
 
 import msgspec
 
-from uptake.intake.schemas.compiled import NotQuick, Schema, compile_schema, load_schema
+from uptake.intake.schemas.compiled import Schema, compile_schema, load_schema
 from uptake.intake.schemas.workers import SchemaWorkers
 from uptake.model import clock
 from uptake.store.base import DocumentTypeRegistry
@@ -88,6 +89,10 @@ class KnownType:
     schema: Schema | None
 
 
+STALE: Final = KnownType(0, None)
+"""In place of a type that must be read from the store."""
+
+
 class DocumentTypes:
     """The types of all projects, remembered for `TRUST_SECONDS`, unknown names too.
 
@@ -106,42 +111,29 @@ class DocumentTypes:
         self._changing = threading.Lock()
         self._locks = [threading.Lock() for _ in range(LOCKS)]
 
-    def is_fresh(self, project: str, name: str) -> bool:
-        """Whether the store need not be asked for a type."""
-        read_at, _ = self._known.get((project, name), (NEVER, None))
+    def cached(self, project: str, name: str) -> KnownType | None:
+        """A type without asking the store: None if it does not exist, `STALE` if unknown."""
+        read_at, known = self._known.get((project, name), (NEVER, None))
         missed_at, again = self._unknown.get((project, name), (NEVER, False))
         read_at = max(read_at, missed_at if again else NEVER)
-        return monotonic() - read_at < TRUST_SECONDS or len(name) > MAX_NAME
-
-    def remembered(self, project: str, name: str) -> KnownType | None:
-        """A type as it was read last, without asking; None when the project had none of that name.
-
-        Raises:
-            NotQuick: it is not remembered.
-        """
-        known = self._known.get((project, name))
-        if known is not None:
-            return known[1]
-        if (project, name) not in self._unknown and len(name) <= MAX_NAME:
-            raise NotQuick
-        return None
+        if monotonic() - read_at < TRUST_SECONDS or len(name) > MAX_NAME:
+            return known
+        return STALE
 
     def known(self, project: str, name: str) -> KnownType | None:
-        """A type, asked for where it is not fresh; None when the project has none of that name.
+        """A type, read from the store unless it is cached; None if it does not exist.
 
-        Of several that ask for the same name at once, one asks the store.
+        Of several threads that ask for the same name at once, one reads the store.
 
         Raises:
             StoreUnavailable: it cannot be read.
         """
-        if not self.is_fresh(project, name):
-            with self._locks[hash((project, name)) % LOCKS]:
-                if not self.is_fresh(project, name):
-                    self._read(project, name)
-        try:
-            return self.remembered(project, name)
-        except NotQuick:  # forgotten meanwhile, as others were asked for
-            return self._read(project, name)
+        known = self.cached(project, name)
+        if known is not STALE:
+            return known
+        with self._locks[hash((project, name)) % LOCKS]:
+            known = self.cached(project, name)
+            return self._read(project, name) if known is STALE else known
 
     def _read(self, project: str, name: str) -> KnownType | None:
         found = self._registry.document_type(project, name)

@@ -12,6 +12,7 @@ from uptake.testing.store.making import (
     entry,
     image,
     rejection,
+    written_by,
 )
 from uptake.testing.store.opening import OpensStore
 
@@ -21,19 +22,20 @@ class CommitsSuite(OpensStore):
 
     def test_a_commit_of_nothing_is_one(self, store: Store) -> None:
         """Without entries, and with empty entries, nothing happens and that is told."""
-        assert store.commit([]) == []
-        assert store.commit([entry(), entry()]) == [(), ()]
+        assert written_by(store, []) == []
+        assert written_by(store, [entry(), entry()]) == [(), ()]
 
     def test_every_record_is_answered_in_its_place(self, store: Store) -> None:
         """What stands there now: for documents and images something, for the others nothing."""
         keyed = digest_of("x")
-        written = store.commit(
+        written = written_by(
+            store,
             [
                 entry(attributes("anna", a="1"), image("anna", "x", name="one.png")),
                 entry(batch("bert", "x"), document("bert"), image("bert", "x", name="two.png")),
                 entry(rejections=(rejection(),)),
                 entry(document("anna", "keyed", digest=keyed), batch("anna", "y")),
-            ]
+            ],
         )
         assert written == [
             (None, WrittenImage(1_000_001, "one.png", new=True)),
@@ -73,7 +75,7 @@ class CommitsSuite(OpensStore):
         )
         with pytest.raises(Exception, match="name"):
             store.commit([good, entry(image("anna", "z", name="taken.png"))])
-        assert store.commit([good]) == [
+        assert written_by(store, [good]) == [
             (
                 WrittenDocument(digest_of("x"), new=True),
                 WrittenImage(1_000_002, "free.png", new=True),

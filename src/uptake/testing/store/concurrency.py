@@ -23,6 +23,7 @@ from uptake.testing.store.making import (
     entry,
     image,
     rejection,
+    written_by,
 )
 from uptake.testing.store.opening import OpensStore
 
@@ -119,7 +120,7 @@ class Concurrency(OpensStore):
 
         def send(number: int) -> list[tuple[Written, ...]]:
             record = image("anna", "x", name=f"{number}.png")
-            return stores[number % OPENED].commit([entry(record)])
+            return written_by(stores[number % OPENED], [entry(record)])
 
         told = [written for [[written]] in at_once(send) if isinstance(written, WrittenImage)]
         kept = stores[0].images("default", "anna", 0, 10)
@@ -155,7 +156,7 @@ class Concurrency(OpensStore):
                 digest=digest_of(body),
                 otherwise=rejection(f"r-{number:02d}", raw=body.encode()),
             )
-            return stores[number % OPENED].commit([entry(record)])
+            return written_by(stores[number % OPENED], [entry(record)])
 
         told = [written for [[written]] in at_once(send) if isinstance(written, WrittenDocument)]
         kept = stores[0].document("default", "shared")

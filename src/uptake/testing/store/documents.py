@@ -6,7 +6,15 @@ from uptake.model.items import Attributes
 from uptake.store.base import Store
 from uptake.store.records import DocumentRecord, WrittenDocument
 from uptake.store.stored import StoredDocument, StoredRejection, VersionStock
-from uptake.testing.store.making import NOON, digest_of, document, entry, rejection, unique
+from uptake.testing.store.making import (
+    NOON,
+    digest_of,
+    document,
+    entry,
+    rejection,
+    unique,
+    written_by,
+)
 from uptake.testing.store.opening import OpensStore
 
 FIRST, OTHER = digest_of("first"), digest_of("other")
@@ -64,7 +72,7 @@ class Documents(OpensStore):
         """An id that is taken with the same digest is a repeat: nothing is written."""
         store.commit([entry(_first())])
         again = entry(_first(), received_at=NOON + 9)
-        assert store.commit([again]) == [(WrittenDocument(FIRST, new=False),)]
+        assert written_by(store, [again]) == [(WrittenDocument(FIRST, new=False),)]
         expected = StoredDocument("anna", "shared", "visit", b'{"n": 1}', NOON)
         assert store.document("default", "shared") == expected
         assert store.rejections("default", "", 10) == []
@@ -81,7 +89,7 @@ class Documents(OpensStore):
             document(user_id, "shared", data=b'{"n": 2}', digest=OTHER, otherwise=first),
             received_at=NOON + 9,
         )
-        assert store.commit([second]) == [(WrittenDocument(FIRST, new=False),)]
+        assert written_by(store, [second]) == [(WrittenDocument(FIRST, new=False),)]
         kept = store.document("default", "shared")
         assert kept == StoredDocument("anna", "shared", "visit", b'{"n": 1}', NOON)
         assert store.rejections("default", "", 10) == [
@@ -97,12 +105,13 @@ class Documents(OpensStore):
     def test_repeats_inside_one_group_are_seen(self, store: Store) -> None:
         """First, the same, and another of one id, in one transaction."""
         first = rejection("r-1")
-        written = store.commit(
+        written = written_by(
+            store,
             [
                 entry(_first(), document("anna", "shared", data=b"{}", digest=FIRST)),
                 entry(document("bert", "shared", digest=OTHER, otherwise=first)),
                 entry(_first(), Attributes("anna", ("a",), ["1"])),
-            ]
+            ],
         )
         assert written == [
             (WrittenDocument(FIRST, new=True), WrittenDocument(FIRST, new=False)),
@@ -117,7 +126,9 @@ class Documents(OpensStore):
         """The same id in two projects is two documents."""
         store.commit([entry(_first(), project="one")])
         second = document("bert", "shared", data=b'{"n": 2}', digest=OTHER, otherwise=rejection())
-        assert store.commit([entry(second, project="two")]) == [(WrittenDocument(OTHER, new=True),)]
+        assert written_by(store, [entry(second, project="two")]) == [
+            (WrittenDocument(OTHER, new=True),)
+        ]
         found = [store.document(project, "shared") for project in ("one", "two")]
         assert [kept.data for kept in found if kept] == [b'{"n": 1}', b'{"n": 2}']
 

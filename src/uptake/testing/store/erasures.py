@@ -16,6 +16,7 @@ from uptake.testing.store.making import (
     key,
     rejection,
     shared,
+    written_by,
 )
 from uptake.testing.store.opening import OpensStore
 
@@ -127,7 +128,7 @@ class ErasuresSuite(OpensStore):
             batch("anna", "y", count=3),
             rejections=(rejection("r-1", user_id="anna"), rejection("r-2", user_id="bert")),
         )
-        (written,) = store.commit([late])
+        (written,) = written_by(store, [late])
         assert written == (Erased(), None, Erased(), Erased(), Erased())
         assert store.user("default", "anna") is None
         assert store.document("default", "u-1") is None

@@ -3,7 +3,7 @@
 from uptake.store.base import FIRST_IMAGE_ID, Store
 from uptake.store.records import WrittenImage
 from uptake.store.stored import StoredImage
-from uptake.testing.store.making import NOON, digest_of, entry, image
+from uptake.testing.store.making import NOON, digest_of, entry, image, written_by
 from uptake.testing.store.opening import OpensStore
 
 
@@ -41,8 +41,8 @@ class Images(OpensStore):
             entry(image("anna", "x", name="one.png"), image("anna", "x", name="two.png")),
             entry(image("anna", "x", name="three.png")),
         ]
-        assert store.commit(group) == [(first, again), (again,)]
-        assert store.commit([entry(image("anna", "x"), received_at=NOON + 9)]) == [(again,)]
+        assert written_by(store, group) == [(first, again), (again,)]
+        assert written_by(store, [entry(image("anna", "x"), received_at=NOON + 9)]) == [(again,)]
         assert store.image("two.png") is None
         assert [i.received_at for i in store.images("default", "anna", 0, 10)] == [NOON]
 
@@ -57,14 +57,15 @@ class Images(OpensStore):
     def test_every_project_numbers_its_images_from_the_first(self, store: Store) -> None:
         """And the same bytes for the same user id in another project are another image."""
         for project in ("one", "two"):
-            written = store.commit(
+            written = written_by(
+                store,
                 [
                     entry(
                         image("anna", "x", name=f"{project}-x"),
                         image("anna", "y", name=f"{project}-y"),
                         project=project,
                     )
-                ]
+                ],
             )
             assert written == [
                 (

@@ -1,13 +1,14 @@
 """Records to hand to a store, of which a test says only what matters to it."""
 
 import hashlib
+from collections.abc import Sequence
 from itertools import count
 
 from uptake.model.items import Attributes
 from uptake.model.shares import TIED, Part
-from uptake.model.submission import Fault
+from uptake.model.submission import Fault, Resolved
 from uptake.samples.metrics import Metric
-from uptake.store.base import DEFAULT_PROJECT
+from uptake.store.base import DEFAULT_PROJECT, Commits
 from uptake.store.definitions import Key, Rate
 from uptake.store.records import (
     BatchRecord,
@@ -16,13 +17,18 @@ from uptake.store.records import (
     ImageRecord,
     Record,
     RejectionRecord,
-    Resolved,
+    Written,
 )
 
 NOON = 1_700_000_000_000_000
 """A moment at which entries are received: microseconds since the epoch, in 2023."""
 
 _numbers = count()
+
+
+def written_by(store: Commits, entries: Sequence[Entry]) -> list[tuple[Written, ...]]:
+    """Commit entries; the outcome of each record of each."""
+    return [committed.written for committed in store.commit(entries)]
 
 
 def unique(prefix: str) -> str:

@@ -41,6 +41,7 @@ from uptake.store.stored import (
     ALL_REJECTIONS,
     Change,
     Changes,
+    Committed,
     Erasure,
     Profiles,
     RejectionFilter,
@@ -70,7 +71,7 @@ class ModelStore(ModelTables):
         self._lock = threading.Lock()
         self._commits = self._sequence = 0
 
-    def commit(self, entries: Sequence[Entry]) -> list[tuple[Written, ...]]:
+    def commit(self, entries: Sequence[Entry]) -> list[Committed]:
         """See `Commits.commit`."""
         with self._lock:
             self._check_names(entries)
@@ -101,10 +102,10 @@ class ModelStore(ModelTables):
                     if known.setdefault(record.name, identity) != identity:
                         raise ValueError(f"the image name {record.name!r} is taken")
 
-    def _write(self, entry: Entry, seen: set[str]) -> tuple[Written, ...]:
+    def _write(self, entry: Entry, seen: set[str]) -> Committed:
         rows = self._rows_of(entry.project)
         if over := _over_limit(rows, entry):
-            return over
+            return Committed(over)
         written: list[Written] = []
         for record in entry.records:
             if record.user_id in rows.tombstones:
@@ -122,8 +123,9 @@ class ModelStore(ModelTables):
                     resolved = replace(rows.rejections[key], resolved_by=entry.request_id)
                     rows.rejections[key] = resolved
                     rows.marks["rejection", *key] = self._commits
-        rows.receipts.append(receipt_of(entry, written, erased))
-        return tuple(written)
+        receipt = receipt_of(entry, written, erased)
+        rows.receipts.append(receipt)
+        return Committed(tuple(written), receipt)
 
     def _write_record(self, rows: Rows, entry: Entry, record: Record) -> Written:
         match record:

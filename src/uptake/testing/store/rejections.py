@@ -2,8 +2,8 @@
 
 from msgspec.structs import replace
 
+from uptake.model.submission import Resolved
 from uptake.store.base import MAX_RECEIPTS, Store
-from uptake.store.records import Resolved
 from uptake.store.stored import ReceiptItem, RejectionFilter, StoredReceipt, StoredRejection
 from uptake.testing.store.making import (
     NOON,

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from uptake.model.submission import Resolved
 from uptake.store.base import DEFAULT_PROJECT, Store
-from uptake.store.records import Entry, Resolved
+from uptake.store.records import Entry
 from uptake.store.snapshot import EVERYTHING, Selection, Snapshot, StoredUser
 from uptake.testing.store.making import (
     NOON,
