@@ -15,13 +15,13 @@ from uptake.store.base import Store, StoreUnusable
 
 # What a command does without is not loaded for it: most only open a store, and one kind of it.
 if TYPE_CHECKING:
+    from uptake.backup.ports import Contents
     from uptake.intake.accept import Intake
     from uptake.intake.commit import GroupCommit
     from uptake.intake.images.pool import ImagePool
     from uptake.intake.schemas import DocumentTypes, SchemaWorkers
     from uptake.intake.upkeep import Upkeep
     from uptake.reading.segments.questions import Segments
-    from uptake.store.contents import Contents
 
 DATABASE_FILE = "uptake.db"
 PRIVATE_FOLDER = 0o700

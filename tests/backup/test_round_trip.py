@@ -9,9 +9,9 @@ import sqlalchemy
 from hypothesis import given
 from hypothesis import strategies as st
 
+from uptake.backup.create import create
 from uptake.backup.manifest import BLOB_LIST, read_manifest, table_file
 from uptake.backup.rowfile import read_rows, write_rows
-from uptake.backup.taking import take
 from uptake.blobs import open_blobs
 from uptake.store import sqlite, tables
 from uptake.store.contents import BLOB_COLUMNS
@@ -177,7 +177,7 @@ def test_who_is_erased_during_a_backup_is_not_missed_in_it(filled: Path, tmp_pat
     with serving(data) as server:
         contents = sqlite.open_contents(data / "uptake.db")
         blobs = open_blobs((data / "blobs").as_uri())
-        taken = take(contents, blobs, tmp_path / "backup", Erasing(server))
+        taken = create(contents, blobs, tmp_path / "backup", Erasing(server))
         contents.close()
     assert taken.missing == []
     assert taken.manifest.blobs.rows == 1

@@ -7,7 +7,7 @@ from psycopg import sql
 
 from uptake.store import postgres
 from uptake.store.base import StoreUnusable
-from uptake.store.contents import Contents
+from uptake.store.contents import SqlContents
 from uptake.store.sql import SqlStore
 
 
@@ -23,7 +23,7 @@ def open_store(url: str) -> SqlStore:
     return postgres.open_store(_address(url))
 
 
-def open_contents(url: str, *, make: bool = False) -> Contents:
+def open_contents(url: str, *, make: bool = False) -> SqlContents:
     """Open a schema as it is.
 
     Raises:

@@ -1,8 +1,8 @@
-"""Backups: everything that a store and its blobs hold, in a folder, in a form of no engine's own.
+"""Backups: everything in a store and its blobs, as files in a form that no engine owns.
 
-A backup of one engine is restored into any other. The folder has
+A backup of one engine can be restored into any other. Its folder has
 
-- `manifest.json`, written last: without it a backup is not finished;
+- `manifest.json`, written last: a backup without it is incomplete;
 - `tables/NAME.rows`, the rows of a table (`rowfile`);
 - `blobs.rows`, a row (name, bytes, SHA-256) for each blob;
 - `blobs/`, the blobs under their names.

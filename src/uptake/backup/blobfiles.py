@@ -1,4 +1,4 @@
-"""Blobs into the files of a backup and out of them, several at a time."""
+"""Copies blobs to the files of a backup and reads them back, several at a time."""
 
 import hashlib
 import os
@@ -13,11 +13,11 @@ from uptake.blobs import Blobs, is_name
 from uptake.files import CannotOpen, HashedFile, read_below, sync
 
 LISTED = ("name", "bytes", "sha256")
-"""What the list of blobs has of each."""
+"""Columns of the list of blobs."""
 
 THREADS = 4
 SHOWN_CHARACTERS = 100
-"""Characters of an odd name that are shown."""
+"""Characters of an invalid name that are shown."""
 
 WAITING = 8
 """Blobs in memory at a time; the largest have 20 MiB."""
@@ -28,7 +28,7 @@ _Out = TypeVar("_Out")
 
 
 def in_threads(work: Callable[[_In], _Out], things: Iterable[_In]) -> Iterator[_Out]:
-    """What comes of each thing, in their order; few of them are under way at a time."""
+    """Map `work` over things in threads, few at a time; results keep the order."""
     with ThreadPoolExecutor(THREADS) as pool:
         waiting: deque[Future[_Out]] = deque()
         try:
@@ -43,12 +43,12 @@ def in_threads(work: Callable[[_In], _Out], things: Iterable[_In]) -> Iterator[_
                 future.cancel()
 
 
-class Collecting:
+class BlobCopies:
     """Copies blobs into a folder.
 
     Attributes:
-        bytes: size of those copied.
-        missing: names of those that were not there.
+        bytes: their total size.
+        missing: names of blobs that do not exist.
     """
 
     def __init__(self, blobs: Blobs, folder: Path) -> None:
@@ -58,7 +58,7 @@ class Collecting:
         self.missing: list[str] = []
 
     def run(self, names: Iterable[str]) -> Iterator[Listed]:
-        """Copy the blobs of these names; each is listed once, however often it is named."""
+        """Copy the blobs of these names, and yield each of them once."""
         for name, copied in in_threads(self._copy, names):
             if copied is None:
                 continue
@@ -70,7 +70,7 @@ class Collecting:
             yield name, size, sha256
 
     def _copy(self, name: str) -> tuple[str, tuple[int, str] | None]:
-        """Name, and size and digest; None when somebody else copies it."""
+        """Return name, and size and digest; None if another thread copies it."""
         path = file_of(self._folder, name)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
@@ -86,7 +86,7 @@ class Collecting:
         return name, (file.size, file.sha256)
 
     def sync(self) -> None:
-        """Have the names of all copies on disk."""
+        """Flush the names of all copies to disk."""
         for folder, _, _ in os.walk(self._folder):
             sync(Path(folder))
 
@@ -95,10 +95,10 @@ _MISSING = (0, "")
 
 
 def file_of(folder: Path, name: str) -> Path:
-    """Where a blob lies in the folder of a backup's blobs.
+    """Return the path of a blob in the folder of a backup's blobs.
 
     Raises:
-        Damaged: no blob can have that name.
+        Damaged: it is not a valid name of a blob.
     """
     if not is_name(name):
         raise Damaged(f"{BLOBS}: {name[:SHOWN_CHARACTERS]!r} is no name of a blob")
@@ -106,10 +106,10 @@ def file_of(folder: Path, name: str) -> Path:
 
 
 def read_blob(folder: Path, listed: Listed) -> bytes:
-    """A blob out of the folder of a backup's blobs.
+    """Read a blob from the folder of a backup's blobs.
 
     Raises:
-        Damaged: it is not there, or not as it is listed.
+        Damaged: it is missing, or differs from the list.
     """
     name, size, sha256 = listed
     try:

@@ -1,4 +1,4 @@
-"""What a backup holds, and the sums by which damage is noticed."""
+"""The manifest of a backup, with the checksums of its files."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +8,7 @@ import msgspec
 from uptake.files import CannotOpen, HashedFile, atomic_write, read_below, sync
 
 FORMAT = 1
-"""The form of the folder; another one is rejected."""
+"""Version of the folder's format; others are rejected."""
 
 MANIFEST = "manifest.json"
 MAX_MANIFEST = 1024 * 1024
@@ -23,15 +23,15 @@ Sha256 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 
 
 class Damaged(Exception):
-    """A folder is no whole backup; the message names the place."""
+    """The folder is not a complete backup; the message names the place."""
 
 
 class RowFile(msgspec.Struct, frozen=True):
     """A file of rows.
 
     Attributes:
-        columns: what each value of a row is.
-        rows: how many there are.
+        columns: names of a row's values.
+        rows: their number.
         bytes, sha256: of the file; the digest in hexadecimal.
     """
 
@@ -42,16 +42,16 @@ class RowFile(msgspec.Struct, frozen=True):
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """What a backup holds.
+    """The content of a backup.
 
     Attributes:
         format: `FORMAT`.
         uptake: version of the program that made it.
-        created_at: when its rows were as they are, ISO 8601.
-        revision: of the schema that the rows have.
+        created_at: the moment of its rows, ISO 8601.
+        revision: of the schema of its rows.
         tables: the file of each table, by its name.
         blobs: the file that lists the blobs.
-        blob_bytes: their size together.
+        blob_bytes: total size of the blobs.
     """
 
     format: int
@@ -64,7 +64,7 @@ class Manifest(msgspec.Struct, frozen=True):
 
     @property
     def rows(self) -> int:
-        """How many rows all tables have together."""
+        """Number of rows in all tables."""
         return sum(file.rows for file in self.tables.values())
 
     @property
@@ -74,7 +74,7 @@ class Manifest(msgspec.Struct, frozen=True):
 
 
 def table_file(folder: Path, name: str) -> Path:
-    """Where the rows of a table are."""
+    """Return the path of a table's rows."""
     return folder / TABLES / f"{name}.rows"
 
 
@@ -86,10 +86,10 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """What the backup in a folder holds.
+    """Read the manifest of the backup in a folder.
 
     Raises:
-        Damaged: there is no whole backup, or one of another form.
+        Damaged: the folder has no complete backup, or one of another format.
     """
     try:
         size, content = read_below(folder, folder / MANIFEST, MAX_MANIFEST)

@@ -25,7 +25,7 @@ def write_rows(
     rows: Iterable[Sequence[Any]],
     written: Callable[[int], None],
 ) -> RowFile:
-    """Write a new file of rows, durably; `written` is told of each row."""
+    """Write a new file of rows durably, calling `written` after each row."""
     encode = msgspec.msgpack.Encoder().encode
     count = 0
     with HashedFile(path) as file:
@@ -40,15 +40,15 @@ def write_rows(
 
 
 def read_rows(folder: Path, path: Path, expected: RowFile) -> Iterator[list[Any]]:
-    """The rows of a file of a backup, few of them in memory at a time.
+    """Read the rows of a file of a backup, with few of them in memory at a time.
 
     Args:
         folder: of the backup.
         path: the file.
-        expected: what the manifest says of it.
+        expected: its entry in the manifest.
 
     Raises:
-        Damaged: it has not the rows that are expected.
+        Damaged: the rows are not as expected.
     """
     count = 0
     try:

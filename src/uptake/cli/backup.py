@@ -9,10 +9,10 @@ import typer
 from rich.progress import Progress
 
 from uptake import wiring
-from uptake.backup.checking import check
+from uptake.backup.create import NotEmpty, create
 from uptake.backup.manifest import Damaged, Manifest, read_manifest
-from uptake.backup.restoring import restore as restore_backup
-from uptake.backup.taking import NotEmpty, take
+from uptake.backup.restore import check
+from uptake.backup.restore import restore as restore_backup
 from uptake.blobs import BlobsUnavailable
 from uptake.cli.printing import Failed, Json, print_json
 from uptake.cli.showing import progress
@@ -43,12 +43,12 @@ def backup(
     contents = wiring.open_contents(settings)
     with _shown() as shown:
         try:
-            taken = take(contents, wiring.open_named_blobs(settings), folder, shown)
+            created = create(contents, wiring.open_named_blobs(settings), folder, shown)
         finally:
             contents.close()
-    _tell(taken.manifest, f"{folder} holds", json=json)
-    if missing := taken.missing:
-        count = f"{len(missing)} of {len(missing) + taken.manifest.blobs.rows} blobs"
+    _tell(created.manifest, f"{folder} holds", json=json)
+    if missing := created.missing:
+        count = f"{len(missing)} of {len(missing) + created.manifest.blobs.rows} blobs"
         some = ", ".join(missing[:MAX_TOLD])
         raise Failed(f"not there, though rows name them: {count}, {some}")
 
@@ -92,11 +92,11 @@ class _Shown:
         self._task = lines.add_task("", visible=False)
 
     def begin(self, what: str, total: int | None) -> None:
-        """See `Watcher.begin`."""
+        """See `Progress.begin`."""
         self._task = self._lines.add_task(what, total=total)
 
     def advance(self, steps: int) -> None:
-        """See `Watcher.advance`."""
+        """See `Progress.advance`."""
         self._lines.advance(self._task, steps)
 
 

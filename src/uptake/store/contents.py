@@ -1,4 +1,4 @@
-"""All rows of a store: out of it, in one state, and into an empty one, whatever its engine."""
+"""The port `Contents` of backups, for any engine: all rows of a database, read and inserted."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,69 +21,49 @@ AT_ONCE = 32
 NAMES_AT_ONCE = 1000
 
 BLOB_COLUMNS = {"images": "blob", "rejections": "raw_blob"}
-"""The columns that name blobs, by their tables."""
-
-Row = Sequence[Any]
-"""The values of a row: text, numbers, bytes and None."""
+"""The columns that refer to blobs, by table."""
 
 _ONE_STATE = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-"""On SQLite any transaction sees one state from its first read to its end."""
+"""On SQLite every transaction sees one state from its first read to its end."""
 
 
-class Contents(Database):
-    """A database as tables of rows, whatever they are for."""
+class SqlContents(Database):
+    """See `uptake.backup.ports.Contents`."""
 
     @contextmanager
-    def snapshot(self) -> Iterator["Snapshot"]:
-        """The rows as they are now, while others go on writing.
-
-        Raises:
-            StoreUnusable: the database holds no data of this program, or of a newer version.
-            StoreUnavailable: it cannot be reached.
-        """
+    def snapshot(self) -> Iterator["TableRows"]:
+        """See `Contents.snapshot`."""
         options = _ONE_STATE if self.engine.dialect.name == "postgresql" else {}
         one_state = Database(self.engine.execution_options(**options))
         with one_state.reading() as connection:
             revision = revision_of(connection)
             if revision is None:
-                raise StoreUnusable("the database holds no data of Uptake")
+                raise StoreUnusable("the database has no data of Uptake")
             check_known(revision)
-            yield Snapshot(connection, revision)
+            yield TableRows(connection, revision)
 
     def require_empty(self) -> None:
-        """Make sure that the database has no tables.
-
-        Raises:
-            StoreUnusable: it has.
-            StoreUnavailable: it cannot be reached.
-        """
+        """See `Contents.require_empty`."""
         with self.reading() as connection:
             _check_empty(connection)
 
     @contextmanager
-    def filling(self, revision: str) -> Iterator["Filling"]:
-        """Fill an empty database with rows of a revision; when the block ends it is up to date.
-
-        All of it is one transaction: a failure leaves the database as empty as it was.
-
-        Raises:
-            StoreUnusable: it is not empty, or the revision or a row does not fit.
-            StoreUnavailable: it cannot be reached or written.
-        """
+    def filling(self, revision: str) -> Iterator["EmptyTables"]:
+        """See `Contents.filling`."""
         check_known(revision)
         try:
             with self.writing() as connection:
                 _check_empty(connection)
                 upgrade_to(connection, revision)
-                yield Filling(connection, revision)
+                yield EmptyTables(connection, revision)
                 upgrade_to(connection, HEAD)
                 many_writers = self.engine.dialect.name == "postgresql"
                 skip_ahead(connection, self.insert, many_writers=many_writers)
         except (sqlalchemy.exc.IntegrityError, sqlalchemy.exc.DataError) as error:
-            raise StoreUnusable(f"the database refuses a row: {error.orig}") from error
+            raise StoreUnusable(f"the database rejects a row: {error.orig}") from error
 
     def close(self) -> None:
-        """Let go of files and connections."""
+        """See `Contents.close`."""
         self.engine.dispose()
 
 
@@ -93,7 +73,7 @@ def _check_empty(connection: Connection) -> None:
 
 
 def tables_of(revision: str) -> dict[str, dict[str, frozenset[type]]]:
-    """The tables of a revision: the types of values that each column takes.
+    """Return the tables of a revision: the types of values of each column.
 
     Raises:
         StoreUnusable: the revision is of a newer version.
@@ -112,30 +92,23 @@ class _Tables:
         self._tables: dict[str, Table] = {name: metadata.tables[name] for name in names}
 
 
-class Snapshot(_Tables):
-    """The rows of one moment.
-
-    Attributes:
-        revision: of the schema that they have.
-    """
+class TableRows(_Tables):
+    """See `uptake.backup.ports.Snapshot`."""
 
     @property
     def tables(self) -> dict[str, list[str]]:
-        """The names of the columns of each table."""
+        """See `Snapshot.tables`."""
         return {name: list(map(str, table.columns.keys())) for name, table in self._tables.items()}
 
-    def rows(self, name: str) -> Iterator[Row]:
-        """The rows of a table, in no order; few of them are in memory at a time.
-
-        Those of the log of changes stay: it is for whoever follows this one database.
-        """
+    def rows(self, name: str) -> Iterator[Sequence[Any]]:
+        """See `Snapshot.rows`."""
         if name == changes.name:
             return
         streamed = self._connection.execution_options(yield_per=AT_ONCE)
         yield from streamed.execute(select(self._tables[name]))
 
     def still_named(self, blobs: Collection[str]) -> set[str]:
-        """Those of some blobs that a row names."""
+        """See `Snapshot.still_named`."""
         named = set()
         for name, column in BLOB_COLUMNS.items():
             streamed = self._connection.execution_options(yield_per=NAMES_AT_ONCE)
@@ -145,32 +118,28 @@ class Snapshot(_Tables):
         return named
 
 
-class Filling(_Tables):
-    """Empty tables of a revision."""
+class EmptyTables(_Tables):
+    """See `uptake.backup.ports.Filling`."""
 
     def __init__(self, connection: Connection, revision: str) -> None:
         super().__init__(connection, revision)
         for table in self._tables.values():
-            # What migrations put in is among the rows to come.
+            # Rows that migrations insert are among the rows to restore.
             connection.execute(delete(table))
 
     @property
     def names(self) -> set[str]:
-        """The names of the tables."""
+        """See `Filling.names`."""
         return set(self._tables)
 
     def add(
         self,
         name: str,
         columns: Sequence[str],
-        rows: Iterable[Row],
+        rows: Iterable[Sequence[Any]],
         added: Callable[[int], None],
     ) -> None:
-        """Add rows to a table; `added` is told again and again how many more there are.
-
-        Raises:
-            StoreUnusable: the table or a column is not of this revision.
-        """
+        """See `Filling.add`."""
         table = self._tables.get(name)
         if table is None or set(columns) != set(table.columns.keys()):
             raise StoreUnusable(f"{name} has other columns in revision {self.revision}")

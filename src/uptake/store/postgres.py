@@ -25,7 +25,7 @@ from uptake.store.tables import metadata
 from uptake.store.unnest import INT8, PIPELINE, TEXT, UnnestedRows, array
 
 if TYPE_CHECKING:
-    from uptake.store.contents import Contents
+    from uptake.store.contents import SqlContents
 
 DRIVER = "postgresql+psycopg"
 
@@ -96,7 +96,7 @@ def open_store(url: str) -> SqlStore:
     return _PostgresStore(engine)
 
 
-def open_contents(url: str, *, make: bool = False) -> "Contents":
+def open_contents(url: str, *, make: bool = False) -> "SqlContents":
     """Open a database as it is, without bringing it up to date.
 
     Args:
@@ -107,13 +107,13 @@ def open_contents(url: str, *, make: bool = False) -> "Contents":
         StoreUnusable: it cannot be reached.
     """
     # It needs what runs migrations, which takes as long to load as the rest.
-    from uptake.store.contents import Contents  # noqa: PLC0415
+    from uptake.store.contents import SqlContents  # noqa: PLC0415
 
     del make
     engine = _open_engine(url)
     with _named(engine):
         engine.connect().close()
-    return Contents(engine)
+    return SqlContents(engine)
 
 
 def distribute(url: str) -> Iterator[tuple[str, str]]:

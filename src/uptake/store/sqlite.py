@@ -24,7 +24,7 @@ from uptake.store.sql import SqlStore
 from uptake.store.stored import Erasure, Expired
 
 if TYPE_CHECKING:
-    from uptake.store.contents import Contents
+    from uptake.store.contents import SqlContents
 
 BUSY_SECONDS = 30
 """How long a writer waits for another process to finish its transaction."""
@@ -79,7 +79,7 @@ def open_store(path: Path) -> SqlStore:
     return _SqliteStore(engine, place)
 
 
-def open_contents(path: Path, *, make: bool = False) -> "Contents":
+def open_contents(path: Path, *, make: bool = False) -> "SqlContents":
     """Open a database file as it is, without bringing it up to date.
 
     Args:
@@ -90,14 +90,14 @@ def open_contents(path: Path, *, make: bool = False) -> "Contents":
         StoreUnusable: there is none, or it cannot be made.
     """
     # It needs what runs migrations, which takes as long to load as the rest.
-    from uptake.store.contents import Contents  # noqa: PLC0415
+    from uptake.store.contents import SqlContents  # noqa: PLC0415
 
     place = _Place(path)
     if make:
         place.make()
     elif place.identity() is None:
         raise StoreUnusable(f"{path}: there is no such database")
-    return Contents(_open_engine(place, path))
+    return SqlContents(_open_engine(place, path))
 
 
 def _open_engine(place: "_Place", path: Path) -> sqlalchemy.Engine:

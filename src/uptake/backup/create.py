@@ -1,7 +1,7 @@
-"""Takes a backup, while others go on writing.
+"""Creates a backup while the server writes.
 
-Rows are copied first, as they are at one moment, then the blobs that they name: a blob is put
-before the row that names it is committed, so each is there.
+Rows are copied first, as they are at one moment, then the blobs that they refer to. A blob is
+stored before the row that refers to it is committed, so it exists.
 """
 
 import shutil
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO
 
 import uptake
-from uptake.backup.blobfiles import LISTED, Collecting
+from uptake.backup.blobfiles import LISTED, BlobCopies
 from uptake.backup.manifest import (
     BLOB_LIST,
     BLOBS,
@@ -23,24 +23,24 @@ from uptake.backup.manifest import (
     table_file,
     write_manifest,
 )
+from uptake.backup.ports import Contents, Progress, Row, Snapshot
 from uptake.backup.rowfile import write_rows
-from uptake.backup.watching import Watcher
 from uptake.blobs import Blobs
 from uptake.files import sync
 from uptake.model import clock
-from uptake.store.contents import BLOB_COLUMNS, Contents, Row, Snapshot
+from uptake.store.contents import BLOB_COLUMNS
 
 
 class NotEmpty(Exception):
-    """The folder holds something already."""
+    """The folder is not empty."""
 
 
-class Taken:
-    """A backup as it was taken.
+class Created:
+    """The result of a backup.
 
     Attributes:
-        manifest: what it holds.
-        missing: names of blobs that rows name and that are not there.
+        manifest: its manifest.
+        missing: names of blobs that rows refer to and that do not exist.
     """
 
     def __init__(self, manifest: Manifest, missing: list[str]) -> None:
@@ -48,24 +48,24 @@ class Taken:
         self.missing = missing
 
 
-def take(contents: Contents, blobs: Blobs, folder: Path, watcher: Watcher) -> Taken:
+def create(contents: Contents, blobs: Blobs, folder: Path, progress: Progress) -> Created:
     """Back up a store and its blobs into a new or empty folder.
 
     Raises:
-        NotEmpty: the folder holds something already.
-        StoreUnusable, StoreUnavailable, BlobsUnavailable: what is to be copied cannot be read.
+        NotEmpty: the folder is not empty.
+        StoreUnusable, StoreUnavailable, BlobsUnavailable: the data cannot be read.
         OSError: the folder cannot be written.
     """
     moment = clock.now()
-    with _made(folder), tempfile.TemporaryFile("w+") as names:
+    with _new_folder(folder), tempfile.TemporaryFile("w+") as names:
         with contents.snapshot() as snapshot:
             revision = snapshot.revision
-            tables = _copy_rows(snapshot, folder, names, watcher)
-        collecting = Collecting(blobs, folder / BLOBS)
-        watcher.begin("blobs", _count(names))
-        copied = collecting.run(line.rstrip("\n") for line in names)
-        listed = write_rows(folder / BLOB_LIST, LISTED, copied, watcher.advance)
-        collecting.sync()
+            tables = _copy_rows(snapshot, folder, names, progress)
+        copies = BlobCopies(blobs, folder / BLOBS)
+        progress.begin("blobs", _count(names))
+        copied = copies.run(line.rstrip("\n") for line in names)
+        listed = write_rows(folder / BLOB_LIST, LISTED, copied, progress.advance)
+        copies.sync()
         manifest = Manifest(
             format=FORMAT,
             uptake=uptake.__version__,
@@ -73,15 +73,15 @@ def take(contents: Contents, blobs: Blobs, folder: Path, watcher: Watcher) -> Ta
             revision=revision,
             tables=tables,
             blobs=listed,
-            blob_bytes=collecting.bytes,
+            blob_bytes=copies.bytes,
         )
         write_manifest(folder, manifest)
-        missing = _still_missing(contents, collecting.missing)
-    return Taken(manifest, missing)
+        missing = _still_missing(contents, copies.missing)
+    return Created(manifest, missing)
 
 
 def _still_missing(contents: Contents, names: list[str]) -> list[str]:
-    """Without those that no row names any more: their users were erased in the meantime."""
+    """Filter out those that no row refers to any more, because their users have been erased."""
     if not names:
         return names
     with contents.snapshot() as snapshot:
@@ -90,8 +90,8 @@ def _still_missing(contents: Contents, names: list[str]) -> list[str]:
 
 
 @contextmanager
-def _made(folder: Path) -> Iterator[None]:
-    """A folder for nobody else to read, removed again when the block fails."""
+def _new_folder(folder: Path) -> Iterator[None]:
+    """Create a private folder, and remove it if the block fails."""
     new = not folder.exists()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if any(folder.iterdir()):
@@ -117,22 +117,22 @@ def _empty(folder: Path) -> None:
 
 
 def _copy_rows(
-    snapshot: Snapshot, folder: Path, names: IO[str], watcher: Watcher
+    snapshot: Snapshot, folder: Path, names: IO[str], progress: Progress
 ) -> dict[str, RowFile]:
-    """Every table into its file; the names of blobs go to `names`, a line each."""
-    watcher.begin("rows", None)
+    """Copy each table to its file, and the names of blobs to `names`, one per line."""
+    progress.begin("rows", None)
     tables = {}
     for name, columns in snapshot.tables.items():
         found = snapshot.rows(name)
         if name in BLOB_COLUMNS:
-            found = _noting(found, columns.index(BLOB_COLUMNS[name]), names)
+            found = _noting_names(found, columns.index(BLOB_COLUMNS[name]), names)
         path = table_file(folder, name)
-        tables[name] = write_rows(path, columns, found, watcher.advance)
+        tables[name] = write_rows(path, columns, found, progress.advance)
     sync(folder / TABLES)
     return tables
 
 
-def _noting(rows: Iterator[Row], column: int, names: IO[str]) -> Iterator[Row]:
+def _noting_names(rows: Iterator[Row], column: int, names: IO[str]) -> Iterator[Row]:
     for row in rows:
         if row[column] is not None:
             names.write(f"{row[column]}\n")

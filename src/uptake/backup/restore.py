@@ -1,4 +1,4 @@
-"""Checks that a backup is whole, to the last byte, and holds what a server could have written."""
+"""Checks a backup to the last byte, and restores it into an empty store of any engine."""
 
 import hashlib
 import re
@@ -21,9 +21,9 @@ from uptake.backup.manifest import (
     read_manifest,
     table_file,
 )
+from uptake.backup.ports import Contents, Progress
 from uptake.backup.rowfile import read_rows
-from uptake.backup.watching import Watcher
-from uptake.blobs import is_name
+from uptake.blobs import Blobs, is_name
 from uptake.files import CannotOpen, open_below
 from uptake.store.contents import BLOB_COLUMNS, tables_of
 
@@ -32,34 +32,65 @@ MAX_BLOB = 1024 * 1024 * 1024
 """Bytes of a blob; the largest that are written have 20 MiB."""
 
 INTEGERS = range(-(1 << 63), 1 << 63)
-"""What a database takes as a number."""
+"""Range of a database's integers."""
 
 _SHA256 = re.compile("[0-9a-f]{64}")
 
 Types = frozenset[type]
 
 
-def check(folder: Path, watcher: Watcher) -> Manifest:
-    """Read all of a backup; what it holds.
+def restore(folder: Path, contents: Contents, blobs: Blobs, progress: Progress) -> Manifest:
+    """Check a backup, then fill an empty store with it.
+
+    Blobs are stored before the rows that refer to them are committed. All rows become visible
+    together at the end, or none.
 
     Raises:
-        Damaged: something of it is missing, or not as a server writes it.
-        StoreUnusable: it is of a newer version.
+        Damaged: the backup is not complete.
+        StoreUnusable: the store is not empty, or the backup is of a newer version.
+        StoreUnavailable, BlobsUnavailable: the target cannot be written.
+        OSError: the backup cannot be read.
+    """
+    contents.require_empty()
+    manifest = check(folder, progress)
+
+    def put(blob: Listed) -> None:
+        blobs.put(blob[0], read_blob(folder / BLOBS, blob))
+
+    progress.begin("blobs", manifest.blobs.rows)
+    for _ in in_threads(put, listed(folder, manifest)):
+        progress.advance(1)
+    progress.begin("rows", manifest.rows)
+    with contents.filling(manifest.revision) as filling:
+        if set(manifest.tables) != filling.names:
+            raise Damaged(f"{MANIFEST}: these are not the tables of {manifest.revision}")
+        for name, file in manifest.tables.items():
+            found = read_rows(folder, table_file(folder, name), file)
+            filling.add(name, file.columns, found, progress.advance)
+    return manifest
+
+
+def check(folder: Path, progress: Progress) -> Manifest:
+    """Read and verify all of a backup.
+
+    Raises:
+        Damaged: a part is missing, or is not as a server writes it.
+        StoreUnusable: the backup is of a newer version.
         OSError: it cannot be read.
     """
     manifest = read_manifest(folder)
     tables = tables_of(manifest.revision)
     if set(manifest.tables) != set(tables):
         raise Damaged(f"{MANIFEST}: these are not the tables of {manifest.revision}")
-    watcher.begin("bytes checked", manifest.bytes)
+    progress.begin("bytes checked", manifest.bytes)
     for name, file in manifest.tables.items():
         if sorted(file.columns) != sorted(tables[name]):
             raise Damaged(f"{name} has other columns in revision {manifest.revision}")
         path = table_file(folder, name)
-        _check_file(folder, path, f"{TABLES}/{name}.rows", file, watcher.advance)
+        _check_file(folder, path, f"{TABLES}/{name}.rows", file, progress.advance)
         _check_rows(read_rows(folder, path, file), name, file, tables[name])
-    _check_file(folder, folder / BLOB_LIST, BLOB_LIST, manifest.blobs, watcher.advance)
-    _check_blobs(folder, manifest, watcher)
+    _check_file(folder, folder / BLOB_LIST, BLOB_LIST, manifest.blobs, progress.advance)
+    _check_blobs(folder, manifest, progress)
     return manifest
 
 
@@ -78,7 +109,7 @@ def _check_rows(
             raise Damaged(f"{name}.rows: row {number} names a blob that cannot be one")
 
 
-def _check_blobs(folder: Path, manifest: Manifest, watcher: Watcher) -> None:
+def _check_blobs(folder: Path, manifest: Manifest, progress: Progress) -> None:
     def size(blob: Listed) -> int:
         return len(read_blob(folder / BLOBS, blob))
 
@@ -86,13 +117,13 @@ def _check_blobs(folder: Path, manifest: Manifest, watcher: Watcher) -> None:
     found = 0
     for count in in_threads(size, listed(folder, manifest)):
         found += count
-        watcher.advance(count)
+        progress.advance(count)
     if found != manifest.blob_bytes:
         raise Damaged(f"{BLOBS} have {found} bytes, not {manifest.blob_bytes}")
 
 
 def _check_names(folder: Path, manifest: Manifest) -> None:
-    """Make sure that each blob is listed once; of millions of names only hashes are in memory."""
+    """Check that each blob is listed once, with only hashes of millions of names in memory."""
     hashes = np.array(array("q", (hash(name) for name, _, _ in listed(folder, manifest))))
     hashes.sort()
     repeated = set(hashes[1:][hashes[1:] == hashes[:-1]].tolist())
@@ -105,10 +136,10 @@ def _check_names(folder: Path, manifest: Manifest) -> None:
 
 
 def listed(folder: Path, manifest: Manifest) -> Iterator[Listed]:
-    """The blobs of a backup.
+    """Read the list of a backup's blobs.
 
     Raises:
-        Damaged: the list cannot be read, or has what cannot be a blob.
+        Damaged: the list cannot be read, or has an invalid entry.
     """
     if manifest.blobs.columns != LISTED:
         raise Damaged(f"{MANIFEST}: {BLOB_LIST} has other columns")
