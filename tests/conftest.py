@@ -22,6 +22,7 @@ settings.load_profile("any machine")
 
 from deployments import Deployment, deployed  # noqa: E402
 from nodes import two_nodes  # noqa: E402
+from service_probe import probing  # noqa: E402
 from uptake.testing.live import LiveServer, serving  # noqa: E402
 from uptake.testing.postgres import Postgres, postgres  # noqa: E402
 from uptake.testing.seaweedfs import SeaweedFS, object_store  # noqa: E402
@@ -45,6 +46,20 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
 def key(live: LiveServer) -> str:
     """A key of the live server that may write and read everything in the default project."""
     return live.create_key()
+
+
+@pytest.fixture(scope="session")
+def honest_key(live: LiveServer) -> str:
+    """A key of the live server for honest uploads beside an attack, in a project of their own."""
+    live.command("projects", "create", "honest")
+    return live.create_key("samples:write", project="honest")
+
+
+@pytest.fixture
+def served_throughout(live: LiveServer, honest_key: str) -> Iterator[None]:
+    """Requires that the live server answers honest clients in time during the whole test."""
+    with probing([live.url], honest_key):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,8 @@ from uptake.intake.schemas import TRUST_SECONDS, register
 from .tenant import Tenant, new_tenant, sample
 from .uploads import UPLOADS, Upload
 
+pytestmark = pytest.mark.usefixtures("served_throughout")
+
 OWNER, STRANGER = "42", "43"
 SECRET = "only-the-owner-may-read-this"
 """An attribute's value, and part of every record of the owner."""

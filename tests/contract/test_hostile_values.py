@@ -14,6 +14,8 @@ from uptake.model import ids
 
 from .tenant import Tenant
 
+pytestmark = pytest.mark.usefixtures("served_throughout")
+
 UNKNOWN = ids.derived("nothing has this id")
 
 SOUND_SOMEWHERE: tuple[object, ...] = (-1, 0, 1, 2**31, 2**53, 2**63 - 1, "a", UNKNOWN, {})

@@ -23,6 +23,8 @@ from deployments import Deployment
 from .pictures import PNG
 from .tenant import Tenant, sample
 
+pytestmark = pytest.mark.usefixtures("served_throughout")
+
 DEEP = 100_000
 MIB = 1024 * 1024
 SCOPES = (

@@ -7,68 +7,25 @@ import os
 import socket
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import httpx2
 import pytest
 from PIL import Image
 
+from service_probe import ServiceProbe, probing
 from uptake.testing.live import LiveServer
 
 from .raw import connected, exchange, request
 from .uploads import log_of
 
-SECONDS = 2.0
-"""In which an honest client is answered, whatever others do."""
-
-SLOW_MACHINE = 5
-"""How many times as long that may take where the machine has other work."""
-
+Probing = Callable[[], AbstractContextManager[ServiceProbe]]
 UNREAD = Path(__file__).with_name("unread.py")
 BODY = b'{"field_name": ["user_id", "a"], "values": [["honest", "1"]]}'
-
-
-class Honest:
-    """Asks for readiness and uploads, all the time, and notes the longest answer."""
-
-    def __init__(self, server: LiveServer, key: str) -> None:
-        self._server = server
-        self._headers = {"Authorization": f"Bearer {key}"}
-        self._stopped = threading.Event()
-        self.longest = 0.0
-        self.count = 0
-        self.failures: list[str] = []
-
-    def _run(self) -> None:
-        with httpx2.Client(base_url=self._server.url, timeout=60) as client:
-            while not self._stopped.is_set():
-                started = time.monotonic()
-                # New connections, as those of others.
-                ready = httpx2.get(f"{self._server.url}/health/ready", timeout=60)
-                sent = client.post("/v1/user/profiles", content=BODY, headers=self._headers)
-                self.longest = max(self.longest, (time.monotonic() - started) / 2)
-                self.count += 1
-                if {ready.status_code, sent.status_code} != {200}:
-                    self.failures.append(ready.text + sent.text)
-                time.sleep(0.02)
-
-    @contextlib.contextmanager
-    def at_work(self) -> Iterator[None]:
-        """While the block runs; then all of it has been answered in time."""
-        thread = threading.Thread(target=self._run)
-        thread.start()
-        try:
-            yield
-        finally:
-            self._stopped.set()
-            thread.join()
-        assert self.failures == []
-        assert self.count > 0
-        assert self.longest < SECONDS * SLOW_MACHINE
 
 
 @pytest.fixture(scope="module")
@@ -88,17 +45,18 @@ def attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
 
 
 @pytest.fixture
-def honest(attacked: LiveServer) -> Honest:
-    """With a key of its own."""
-    return Honest(attacked, attacked.create_key())
+def honest(attacked: LiveServer) -> Probing:
+    """Probes the server, with a key of its own, while a block runs."""
+    key = attacked.create_key("samples:write")
+    return lambda: probing([attacked.url], key)
 
 
 def test_senders_that_announce_much_and_drip_disturb_nobody(
-    attacked: LiveServer, honest: Honest
+    attacked: LiveServer, honest: Probing
 ) -> None:
     """64 of them, of 4 MiB each; also with as many images, and with another key for each ten."""
     keys = [attacked.create_key() for _ in range(3)]
-    with honest.at_work(), contextlib.ExitStack() as stack:
+    with honest(), contextlib.ExitStack() as stack:
         drips = []
         for i in range(128):
             head = {
@@ -118,7 +76,7 @@ def test_senders_that_announce_much_and_drip_disturb_nobody(
 
 
 def test_many_small_compressed_uploads_at_once_are_accepted(
-    attacked: LiveServer, honest: Honest
+    attacked: LiveServer, honest: Probing
 ) -> None:
     """600 of them, 200 at a time, without a length known before."""
     key = attacked.create_key()
@@ -135,13 +93,13 @@ def test_many_small_compressed_uploads_at_once_are_accepted(
         sent = request(b"POST", b"/v1/user/profiles", common | headers, content)
         return exchange(attacked.url, sent).status
 
-    with honest.at_work(), ThreadPoolExecutor(200) as pool:
+    with honest(), ThreadPoolExecutor(200) as pool:
         assert set(pool.map(send, range(600))) == {200}
 
 
-def test_idle_connections_keep_nobody_out(attacked: LiveServer, honest: Honest) -> None:
+def test_idle_connections_keep_nobody_out(attacked: LiveServer, honest: Probing) -> None:
     """1,500 that say nothing, or half a line."""
-    with honest.at_work(), contextlib.ExitStack() as stack:
+    with honest(), contextlib.ExitStack() as stack:
         for i in range(1500):
             idle = stack.enter_context(connected(attacked.url))
             if i % 2:
@@ -149,7 +107,7 @@ def test_idle_connections_keep_nobody_out(attacked: LiveServer, honest: Honest) 
         time.sleep(1)
 
 
-def test_answers_that_nobody_reads_are_dropped(attacked: LiveServer, honest: Honest) -> None:
+def test_answers_that_nobody_reads_are_dropped(attacked: LiveServer, honest: Probing) -> None:
     """Large ones, asked for on many connections, several on each; nothing of them stays."""
     key = attacked.create_key("images:write", "data:read")
     out = io.BytesIO()
@@ -165,7 +123,7 @@ def test_answers_that_nobody_reads_are_dropped(attacked: LiveServer, honest: Hon
     paths = [sent.json()["response"]["imageURL"].removeprefix(attacked.url), "/openapi.json"]
     assert httpx2.get(attacked.url + paths[0]).status_code == 200
     before, files = _memory(attacked), _files(attacked)
-    with honest.at_work(), contextlib.ExitStack() as stack:
+    with honest(), contextlib.ExitStack() as stack:
         for i in range(150):
             client = stack.enter_context(_with_small_window(attacked.url))
             path = paths[i % 2].encode()

@@ -15,6 +15,8 @@ from uptake.testing.live import LiveServer
 
 from .pictures import chunk
 
+pytestmark = pytest.mark.usefixtures("served_throughout")
+
 SECONDS = 10.0
 MIB = 1024 * 1024
 SIDE = 50_000

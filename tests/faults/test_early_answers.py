@@ -12,6 +12,8 @@ import pytest
 
 from uptake.testing.live import LiveServer
 
+pytestmark = pytest.mark.usefixtures("served_throughout")
+
 SIZE = 24 * 1024 * 1024
 """More than any body may have and more than all buffers on the way hold."""
 

@@ -13,6 +13,8 @@ from uptake.testing.live import LiveServer
 
 from .uploads import DOCUMENT_TYPE, samples
 
+pytestmark = pytest.mark.usefixtures("served_throughout")
+
 DEEP = 100_000
 JSON_LIMIT = 4 * 1024 * 1024
 DOCUMENT = f"/v1/user-data/{DOCUMENT_TYPE}"

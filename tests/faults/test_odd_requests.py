@@ -10,6 +10,8 @@ from uptake.testing.live import LiveServer
 from .raw import Answer, connected, exchange, parse, read_all, request
 from .uploads import log_of
 
+pytestmark = pytest.mark.usefixtures("served_throughout")
+
 BODY = b'{"field_name": ["user_id"], "values": [["requested"]]}'
 PATH = b"/v1/user/profiles"
 LENGTH = str(len(BODY)).encode()

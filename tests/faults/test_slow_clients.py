@@ -19,6 +19,8 @@ from uptake.testing.live import LiveServer
 
 from .raw import connected, read_all, request
 
+pytestmark = pytest.mark.usefixtures("served_throughout")
+
 SLOW = 64
 IMPATIENT = Path(__file__).with_name("impatient.py")
 

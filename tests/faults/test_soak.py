@@ -8,12 +8,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 import httpx2
 import pytest
 from benchmarks.memory import MEGABYTE, MemoryLog, proportional_bytes
 
+from service_probe import SECONDS, probing
 from uptake.settings import Settings
 from uptake.testing.live import ALL_WRITES, LiveServer, serving
 from uptake.testing.postgres import Postgres
@@ -22,7 +22,7 @@ from uptake.testing.store.making import unique
 from .heavy import USER, Asked, Requests, fill
 from .pictures import picture
 from .raw import connected, request
-from .uploads import Uploads, keys_of, log_of
+from .uploads import keys_of, log_of
 
 SOAK_SECONDS = float(os.environ.get("UPTAKE_SOAK_SECONDS", "10"))
 """How long each engine is driven; a minute and more tells more."""
@@ -34,11 +34,6 @@ KEYS = 3
 PATIENCE_SECONDS = 0.3
 """After which a client that goes away does."""
 
-HONEST_SECONDS = 2.0
-SLOWEST_SECONDS = 6.0
-"""How long readiness and a small upload may take while all that goes on, and one in twenty of them:
-tests of others may run beside this on the same processors."""
-
 LAST_SECONDS = 3.0
 """How long they wait for answers after the end."""
 
@@ -47,25 +42,6 @@ GROWN_MEGABYTES = 1500
 
 STOPPED_SECONDS = 20.0
 TIMEOUT = 120.0
-
-
-@dataclass
-class Watch:
-    """Asks for the same again and again, and notes how long each answer took."""
-
-    ask: Callable[[], httpx2.Response]
-    seconds: list[float] = field(default_factory=list)
-    statuses: Counter[int] = field(default_factory=Counter)
-
-    def run(self, stop: threading.Event) -> None:
-        """Until it is told to stop."""
-        while not stop.wait(0.2):
-            began = time.monotonic()
-            try:
-                self.statuses[self.ask().status_code] += 1
-            except httpx2.HTTPError:
-                self.statuses[0] += 1
-            self.seconds.append(time.monotonic() - began)
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -145,7 +121,7 @@ def test_every_route_at_its_limits_for_a_while(server: LiveServer) -> None:
     assert server.process is not None
     greedy_scopes = (*ALL_WRITES, "data:read", "data:erase", "admin")
     keys = [server.create_key(*greedy_scopes) for _ in range(KEYS)]
-    honest = Uploads(server.url, *keys_of(server, "honest"))
+    keys_of(server, "honest")
     api = httpx2.get(f"{server.url}/openapi.json", timeout=TIMEOUT).json()
     requests = Requests(api, keys[0], picture(1))
     assert len(requests.operations) >= 40
@@ -154,22 +130,16 @@ def test_every_route_at_its_limits_for_a_while(server: LiveServer) -> None:
         Greedy(server.url, (keys[number % KEYS], bound), requests, number)
         for number in range(CLIENTS)
     ]
-    ready = Watch(lambda: httpx2.get(f"{server.url}/health/ready", timeout=TIMEOUT))
-    minutes = iter(range(0, 1 << 30, 3))
-    upload = Watch(lambda: honest.samples("honest", [next(minutes) + i for i in range(3)]))
     before = proportional_bytes(server.process.pid) / MEGABYTE
     log = MemoryLog(server.process.pid)
-    with _running(*(one.run for one in [*clients, ready, upload])):
+    honest = server.create_key("samples:write")
+    with probing([server.url], honest) as probe, _running(*(one.run for one in clients)):
         time.sleep(SOAK_SECONDS)
     log.stop()
-    honest.close()
     seen = sum((one.seen for one in clients), Counter())
     assert {status for _, status in seen} & {0, 500} == set(), seen
-    assert set(ready.statuses) == set(upload.statuses) == {200}
-    for watch in (ready, upload):
-        *_, slowest = ordered = sorted(watch.seconds)
-        assert ordered[len(ordered) * 19 // 20 - 1] < HONEST_SECONDS, ordered
-        assert slowest < SLOWEST_SECONDS, ordered
+    for seconds in probe.latencies.values():
+        assert sorted(seconds)[len(seconds) * 19 // 20 - 1] < SECONDS, sorted(seconds)
     assert log.peak_megabytes < before + GROWN_MEGABYTES
     assert "Traceback" not in log_of(server)
     _require_rest(server)

@@ -17,6 +17,8 @@ from uptake.testing.live import LiveServer
 from .raw import connected, request
 from .uploads import log_of
 
+pytestmark = pytest.mark.usefixtures("served_throughout")
+
 VANISHING = 200
 AT_ONCE = 40
 BODY = b'{"field_name": ["user_id", "a"], "values": [["vanished", "1"]]}'

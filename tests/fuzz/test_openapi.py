@@ -17,6 +17,8 @@ from schemathesis.specs.openapi.checks import (
 
 from uptake.testing.live import ALL_WRITES, LiveServer
 
+pytestmark = pytest.mark.usefixtures("served_throughout")
+
 CHECKS: list[Any] = [
     not_a_server_error,
     status_code_conformance,
