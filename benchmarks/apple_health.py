@@ -189,13 +189,14 @@ def measure_apple_health(
 
 def read(path: Path) -> AppleHealth:
     """Read an export to its end in this process, which should do nothing else."""
-    from uptake.uploader.sources import Unreadable, opening  # noqa: PLC0415 - not to write one
+    from uptake.uploader.sources import Skipped, Unreadable, opening  # noqa: PLC0415 - not to write one
 
     began, processor = time.perf_counter(), time.process_time()
     samples = 0
     for found in opening.samples(path, user="ada")():
         if isinstance(found, Unreadable):
             raise ValueError(f"{found.file}:{found.line}: {found.reason}")  # noqa: TRY004
+        assert not isinstance(found, Skipped)
         samples += found.num_rows
     seconds, processor = time.perf_counter() - began, time.process_time() - processor
     peak = _HWM.search(Path("/proc/self/status").read_text(encoding="ascii"))

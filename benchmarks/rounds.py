@@ -317,7 +317,7 @@ def _kept_by_uptake(server: Server, requests: int) -> str:
 def _kept_by_yardstick(server: Server, yardstick: Yardstick, requests: int) -> str:
     query = f"SELECT count(*) FROM {yardstick.table}"  # noqa: S608 - the names are ours
     if server.database is not None:
-        [[kept]] = server.database.execute(SQL(query), servers.NAME)
+        [[kept]] = server.database.execute(SQL(query).format(), servers.NAME)
     else:
         with closing(sqlite3.connect(server.data / DATABASE_NAME)) as connection:
             (kept,) = connection.execute(query).fetchone()

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -156,7 +157,7 @@ def measure(scratch: Path) -> list[Upload]:
                             what,
                             at_most,
                             expected,
-                            lambda to=server, of=source, over=ledger: send(to, of, over),
+                            partial(send, server, source, ledger),
                         )
                     )
         with _fresh(scratch, folder) as (server, _):
@@ -176,13 +177,13 @@ def show(uploads: list[Upload], export: AppleHealth, console: Console) -> None:
         wanted = f"<= {one.at_most:g} s" if one.at_most else ""
         reached = ("yes" if one.seconds <= one.at_most else "NO") if one.at_most else ""
         shown.add_row(one.name, f"{one.seconds:.1f}", rate, wanted, reached)
-    rate = export.megabytes / export.seconds
+    megabytes = export.megabytes / export.seconds
     shown.add_row(
-        f"Apple Health export of {export.megabytes:,.0f} MB, read: {rate:,.0f} MB/s",
+        f"Apple Health export of {export.megabytes:,.0f} MB, read: {megabytes:,.0f} MB/s",
         f"{export.seconds:.1f}",
         f"{export.samples / export.seconds:,.0f}",
         f">= {MINIMUM_RATE:g} MB/s",
-        "yes" if rate >= MINIMUM_RATE else "NO",
+        "yes" if megabytes >= MINIMUM_RATE else "NO",
     )
     shown.add_row(
         f"its peak memory: {export.peak_megabytes:,.0f} MB",

@@ -90,7 +90,9 @@ def on_postgresql(
     database = postgresql.create("contract")
     with (
         two_nodes(
-            *(tmp_path_factory.mktemp("nodes"), database, seaweedfs.url("nodes/images")),
+            tmp_path_factory.mktemp("nodes"),
+            database,
+            seaweedfs.url("nodes/images"),
             **seaweedfs.environment,
         ) as servers,
         deployed(servers, postgresql) as deployment,

@@ -24,7 +24,8 @@ def two_nodes(
         yield [
             running.enter_context(
                 serving(
-                    *(folder / f"node-{workers}", "--blobs", blobs, "--workers", workers),
+                    folder / f"node-{workers}",
+                    *("--blobs", blobs, "--workers", workers),
                     database=database,
                     **environment,
                 )

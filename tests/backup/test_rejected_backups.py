@@ -55,7 +55,11 @@ def _change_a_byte(path: Path) -> None:
     path.write_bytes(content)
 
 
-HARMS = {"cut off": _cut_off, "changed": _change_a_byte, "gone": Path.unlink}
+HARMS: dict[str, Callable[[Path], None]] = {
+    "cut off": _cut_off,
+    "changed": _change_a_byte,
+    "gone": Path.unlink,
+}
 
 
 @pytest.mark.parametrize("harm", HARMS)
@@ -219,7 +223,15 @@ def test_a_damaged_backup_is_found_without_restoring_it(damaged: Path) -> None:
 def test_a_full_disk_leaves_no_half_backup(filled: Path, tmp_path: Path) -> None:
     """One line, and the folder is as it was."""
     (tmp_path / "backup").mkdir()
-    command = [sys.executable, CONFINED, "--largest-file", "100000", "--", "backup"]
+    command: list[str | Path]
+    command = [
+        sys.executable,
+        CONFINED,
+        "--largest-file",
+        "100000",
+        "--",
+        "backup",
+    ]
     ran = subprocess.run(
         [*command, tmp_path / "backup", "--data-dir", filled],
         capture_output=True,

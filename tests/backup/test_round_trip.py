@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -23,7 +24,7 @@ from .conftest import done
 from .filling import LARGE_REJECTED, PNG, USERS
 
 REVISIONS = revisions()
-Rows = dict[str, list[object]]
+Rows = dict[str, list[Any]]
 
 
 def rows_of(folder: Path) -> Rows:
@@ -32,12 +33,13 @@ def rows_of(folder: Path) -> Rows:
     Without the numbers of transactions, which go on from higher ones after a restore.
     """
     manifest = read_manifest(folder)
-    found = {
+    found: Rows = {
         name: sorted(read_rows(folder, table_file(folder, name), file), key=repr)
         for name, file in manifest.tables.items()
         if name != "marks"
     }
-    return found | {"blobs": sorted(read_rows(folder, folder / BLOB_LIST, manifest.blobs))}
+    found["blobs"] = sorted(read_rows(folder, folder / BLOB_LIST, manifest.blobs))
+    return found
 
 
 def test_a_restored_backup_holds_the_same(backup: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import msgspec
@@ -148,7 +149,7 @@ def create_key(database: str) -> str:
     return made.stdout.strip()
 
 
-def post_image(url: str, key: str) -> dict[str, object]:
+def post_image(url: str, key: str) -> dict[str, Any]:
     """Send a picture of one pixel; what is answered about it."""
     pixel = bytes.fromhex(
         "47494638396101000100800000000000ffffff21f90401000000002c00000000010001000002024401003b"

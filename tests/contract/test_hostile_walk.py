@@ -16,9 +16,9 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from tests.faults.raw import Answer, connected, parse, read_all
 
 from deployments import Deployment
+from faults.raw import Answer, connected, parse, read_all
 
 from .pictures import PNG
 from .tenant import Tenant, sample

@@ -50,7 +50,11 @@ def test_an_upload_names_the_key_too(live: LiveServer) -> None:
     """Wherever its vendor puts it."""
     key = live.command("keys", "create", "--scope", "images:write")
     url = f"{live.url}/a/api/v2/users/5/images"
-    for options in ({"params": {"apiKey": key["key"]}}, {"headers": {"api-key": key["key"]}}):
+    places: list[dict[str, Any]] = [
+        {"params": {"apiKey": key["key"]}},
+        {"headers": {"api-key": key["key"]}},
+    ]
+    for options in places:
         line = line_of(live, httpx2.post(url, **options))
         assert (line["status"], line["key"]) == (400, key["id"])
         assert key["key"] not in live.log

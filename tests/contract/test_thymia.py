@@ -124,7 +124,7 @@ def test_a_type_is_taken_as_soon_as_it_is_registered(tenant: Tenant) -> None:
 def test_a_violation_of_the_types_schema_is_told_at_its_place_in_the_data(tenant: Tenant) -> None:
     """`["body", "data", ...path]`."""
     tenant.type("test", SCHEMA)
-    body = {"user": {"userLabel": "42"}, "data": {"score": "7"}}
+    body: dict[str, dict[str, Any]] = {"user": {"userLabel": "42"}, "data": {"score": "7"}}
     assert [loc for loc, _ in _locs(_post(tenant, body, "test"))] == [["body", "data", "score"]]
     body["data"] = {"score": 7}
     assert _post(tenant, body, "test").status_code == 200

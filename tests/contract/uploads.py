@@ -45,7 +45,7 @@ class Upload:
         """A key that has the endpoint's scope alone, bound where it must be."""
         return tenant.key(self.scope, user="42" if self.bound else None, **options)
 
-    def with_key(self, secret: str, place: str | None = None) -> dict[str, Mapping[str, str]]:
+    def with_key(self, secret: str, place: str | None = None) -> dict[str, Any]:
         """The options of a request that carries a key, by default where the vendor has it."""
         match place or self.place:
             case "bearer":

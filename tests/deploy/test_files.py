@@ -173,14 +173,21 @@ def test_systemd_takes_the_unit(tmp_path: Path) -> None:
     assert program == ["/opt/uptake/bin/uptake", "serve"]
     here = tmp_path / "uptake.service"
     here.write_text(text.replace(program[0], str(BIN / "uptake")))
-    verify = [_systemd_analyze(), "verify", "--man=no", here]
+    verify: list[str | Path] = [_systemd_analyze(), "verify", "--man=no", here]
     done = subprocess.run(verify, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_the_unit_gives_the_program_little_power() -> None:
     """Systemd's own measure: 10 is none of the protection there is, below 2 it calls OK."""
-    security = [_systemd_analyze(), "security", "--offline=true", "--threshold=15", UNIT]
+    security: list[str | Path]
+    security = [
+        _systemd_analyze(),
+        "security",
+        "--offline=true",
+        "--threshold=15",
+        UNIT,
+    ]
     done = subprocess.run(security, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from uptake import wiring
+from uptake.model.items import Metric
 from uptake.samples.columns import build, digest, to_bytes
 from uptake.settings import Settings
 from uptake.store.records import BatchRecord, Record
@@ -47,7 +48,7 @@ def _records() -> Iterator[Record]:
     chance = random.Random(20)
     for number in range(0, SAMPLES, IN_A_BATCH):
         count = min(IN_A_BATCH, SAMPLES - number)
-        metric = "bpm" if number % 10 == 0 else "steps"
+        metric: Metric = "bpm" if number % 10 == 0 else "steps"
         begins = [_moment(chance) for _ in range(count)]
         columns = build(
             [f"Device {chance.randrange(DEVICES):05}" for _ in range(count)],

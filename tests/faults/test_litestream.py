@@ -45,7 +45,7 @@ def _replicating(database: Path, folder: Path) -> Iterator[Path]:
 
 def _sync(socket: Path, database: Path) -> None:
     """Have everything copied that is there now; while the writers keep it locked it may fail."""
-    command = [LITESTREAM, "sync", "-socket", socket, "-wait", database]
+    command: list[str | Path] = [LITESTREAM, "sync", "-socket", socket, "-wait", database]
     until = time.monotonic() + SECONDS
     while True:
         done = subprocess.run(command, check=False, capture_output=True, text=True)

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import httpx2
 import pytest
@@ -73,11 +74,19 @@ def _statuses(answers: list[httpx2.Response]) -> set[int]:
     return {answer.status_code for answer in answers}
 
 
+def _same(minutes: range, sender: Uploads, _: int) -> httpx2.Response:
+    return sender.samples("same", minutes)
+
+
+def _document(once: str, sender: Uploads, _: int) -> httpx2.Response:
+    return sender.document("doc", {"a": 1}, once)
+
+
 def test_the_same_batch_from_all_is_kept_once(field: Field) -> None:
     """Each gets 200, each sample is there once."""
     for round_number in range(ROUNDS):
         minutes = range(round_number * 50, round_number * 50 + 50)
-        answers = field.at_once(lambda sender, _, minutes=minutes: sender.samples("same", minutes))
+        answers = field.at_once(partial(_same, minutes))
         assert {200} == _statuses(answers)
         assert {(50, 0)} == {(a.json()["accepted"], a.json()["rejected"]) for a in answers}
     assert [start_of(minute) for minute in range(ROUNDS * 50)] == field.reader.starts("same")
@@ -129,7 +138,7 @@ def test_one_idempotency_key_makes_one_document(field: Field) -> None:
     """All senders are told the same upload id."""
     for round_number in range(ROUNDS):
         once = f"parallel-{round_number}"
-        answers = field.at_once(lambda sender, _, once=once: sender.document("doc", {"a": 1}, once))
+        answers = field.at_once(partial(_document, once))
         assert {200} == _statuses(answers)
         assert len({answer.json()["uploadId"] for answer in answers}) == 1
     assert field.reader.read("/users/doc")["documents"] == ROUNDS

@@ -142,7 +142,7 @@ def test_a_body_is_read_on_after_an_early_answer_within_bounds(pause: float) -> 
 
     scope: Any = {"type": "http", "headers": [(b"content-length", b"99")]}
     drain = Drain(answer, limit=100_000, seconds=0.1)
-    asyncio.run(drain(scope, _dripping(b"x" * 1000, pause), send))  # type: ignore[arg-type]
+    asyncio.run(drain(scope, _dripping(b"x" * 1000, pause), send))
     assert [message["status"] for message in sent] == [401]
 
 

@@ -28,7 +28,7 @@ OPERATIONS = {operation.name: operation for form in FORMATS for operation in for
 WIRES: dict[str, AnyWire] = {
     wire.name: wire for form in FORMATS for wire in import_module(f"{form.package}.encode").WIRES
 }
-texts = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), min_size=1)
+texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1)
 
 
 def decoded(operation: UploadOperation, body: bytes, **parts: Any) -> Any:

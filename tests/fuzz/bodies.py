@@ -81,7 +81,7 @@ def samples(draw: DrawFn) -> dict[str, Any]:
     unit = draw(st.sampled_from(sorted(LIMITS)))
     whole = st.integers(1, 300)
     value = draw(whole | st.floats(0, LIMITS[unit], exclude_min=True, allow_subnormal=False))
-    sample = {
+    sample: dict[str, Any] = {
         "device_name": draw(st.sampled_from(["a", "b", "Ünï"]) | texts.filter(str.strip)),
         "start_date": start.isoformat(),
         "unit": unit,

@@ -127,7 +127,7 @@ def test_every_answer_is_as_documented(
         suppress_health_check=list(HealthCheck),
     )
     @given(case=operation.as_strategy(generation_mode=mode))
-    def answers_as_documented(case: Case) -> None:
+    def answers_as_documented(case: Case[Any]) -> None:
         if mode is SOUND:
             parts = {name: KNOWN.get(name, value) for name, value in case.path_parameters.items()}
             case.path_parameters = parts

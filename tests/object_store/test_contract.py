@@ -4,6 +4,7 @@ import httpx2
 import pytest
 
 from contract import test_image_transfer, test_images, test_questionpro
+from contract.pictures import PNG
 from contract.tenant import Tenant, new_tenant
 from uptake.blobs import open_blobs
 from uptake.formats.registry import FORMATS
@@ -38,7 +39,7 @@ def test_an_image_lies_in_the_bucket_below_the_prefix(
     tenant: Tenant, seaweedfs: SeaweedFS, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Under its project, byte for byte as it is served; its address is the server's."""
-    content = test_images.PNG
+    content = PNG
     url = tenant.picture("42", content).json()["response"]["imageURL"]
     assert url.startswith(str(tenant.client.base_url))
     for name, value in seaweedfs.environment.items():

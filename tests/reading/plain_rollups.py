@@ -46,7 +46,8 @@ class Sample:
     def steps(self) -> Fraction:
         """A rate counts over the sample's length."""
         seconds = Fraction(self.length, TICKS)
-        return self.value * {"count": 1, "count/min": seconds / 60, "count/s": seconds}[self.unit]
+        factors = {"count": Fraction(1), "count/min": seconds / 60, "count/s": seconds}
+        return self.value * factors[self.unit]
 
     @property
     def rate(self) -> Fraction:

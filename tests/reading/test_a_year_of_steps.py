@@ -113,8 +113,8 @@ def samples(walk: Walk, homes: list[Home], random: Random) -> Iterator[Told]:
                 ]
             )
             offset = _offset(homes, start)
-            ends = (_iso(moment, offset) for moment in (start, start + SLOT * slots))
-            yield Told(device, None, *ends, unit, value)
+            end = _iso(start + SLOT * slots, offset)
+            yield Told(device, None, _iso(start, offset), end, unit, value)
             begun += slots
 
 

@@ -20,7 +20,7 @@ class Told(NamedTuple):
     value: float
 
     @property
-    def identity(self) -> tuple[object, ...]:
+    def identity(self) -> tuple[int, int | None, str, str]:
         """What makes two samples the same: start, end, device name and unit, as instants."""
         end = None if self.end is None else times.read(self.end)[0]
         return times.read(self.start)[0], end, self.device, self.unit

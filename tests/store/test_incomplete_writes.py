@@ -6,6 +6,7 @@ Triggers stand for what was seen on a distributed database: a statement that rea
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from sqlalchemy import text
@@ -133,7 +134,7 @@ WRITES: dict[str, Write] = {
 """What inserts into each table."""
 
 
-def _not_done() -> None:
+def _not_done() -> NoReturn:
     """Whoever claims work and is told False does not do it."""
     raise StoreUnavailable("not claimed")
 

@@ -74,6 +74,16 @@ def always(content: bytes) -> Misbehave:
     return lambda connection, _: connection.sendall(content)
 
 
+def cut_off(content: bytes) -> Misbehave:
+    """The same to everything, and the end of the connection."""
+
+    def misbehave(connection: socket.socket, _path: bytes) -> None:
+        connection.sendall(content)
+        connection.shutdown(socket.SHUT_RDWR)
+
+    return misbehave
+
+
 def endless(head: bytes, part: bytes = CHUNK) -> Misbehave:
     """A beginning, and then something again and again until the client has enough."""
 

@@ -16,7 +16,7 @@ from uptake.uploader.sending.answers import MAX_ANSWER, MAX_OVERHEAD
 from uptake.uploader.verify import server as verify_server
 from uptake.uploader.verify.server import Unreachable
 
-from .hostile import Misbehave, always, answer, dripping, endless, hostile
+from .hostile import Misbehave, always, answer, cut_off, dripping, endless, hostile
 from .sending import some, write
 
 PATIENCE = 0.5
@@ -66,15 +66,9 @@ NO_ANSWER: dict[str, Misbehave] = {
     "no HTTP": always(b"220 smtp.example ESMTP\r\n"),
     "status of text": always(b"HTTP/1.1 OK\r\n\r\n"),
     "status of four digits": always(b"HTTP/1.1 2000 OK\r\n\r\n"),
-    "cut off": lambda connection, _: (
-        connection.sendall(answer(200, b"x" * 99)[:-9]),
-        connection.shutdown(2),
-    ),
+    "cut off": cut_off(answer(200, b"x" * 99)[:-9]),
     "chunk of text": always(CHUNKED + b"zz\r\n"),
-    "chunk cut off": lambda connection, _: (
-        connection.sendall(CHUNKED + b"ff\r\nxx"),
-        connection.shutdown(2),
-    ),
+    "chunk cut off": cut_off(CHUNKED + b"ff\r\nxx"),
     "500 for ever": always(answer(500, b"\x1b[31m" * 100)),
     "408 for ever": always(answer(408)),
     "429 without a time": always(answer(429)),

@@ -6,6 +6,7 @@ import sys
 import time
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -41,7 +42,12 @@ def made_up(random: Random) -> list[Sample]:
         user = f"u{number}"
         samples += some(user, random.randint(3, 40), value=random.randint(1, 90))
         if number % 3 == 0:
-            bpm = {"metric": "bpm", "unit": "count/min", "end_date": None, "device_version": None}
+            bpm: dict[str, Any] = {
+                "metric": "bpm",
+                "unit": "count/min",
+                "end_date": None,
+                "device_version": None,
+            }
             samples += some(user, random.randint(3, 9), **bpm)
     changed = [one | {"value": 99} for one in random.sample(samples, 100)]
     return samples + changed + random.sample(changed, 30)

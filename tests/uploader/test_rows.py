@@ -15,7 +15,7 @@ from uptake.uploader.samples.rows import read, render
 from uptake.uploader.sources import SAMPLES
 
 MEMBERS = {name: name for name in SAMPLES.names}
-texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=8)
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 moments = st.sampled_from(
     [
         "2026-01-31T08:00:00Z",
@@ -107,7 +107,7 @@ def test_samples_are_the_same_when_the_contract_says_so(told: list[dict[str, Any
 
 def test_identities_are_those_that_the_server_works_out() -> None:
     """So that digests of days can be compared."""
-    told = [
+    told: list[dict[str, Any]] = [
         {**shown_, "user_id": "u", "metric": "steps", "line": 1}
         for shown_ in (
             {

@@ -1,6 +1,7 @@
 """Samples from files to a real server: each once, the last of each, whatever came before."""
 
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from uptake.testing.live import LiveServer
@@ -178,7 +179,12 @@ def test_users_and_metrics_may_be_mixed_in_any_way(sender: Sender, user: str) ->
     """Each gets requests of its own, and all of it arrives."""
     samples = []
     for i in range(600):
-        bpm = {"metric": "bpm", "unit": "count/min", "end_date": None, "device_version": None}
+        bpm: dict[str, Any] = {
+            "metric": "bpm",
+            "unit": "count/min",
+            "end_date": None,
+            "device_version": None,
+        }
         samples.append(sample(f"{user}-{i % 3}", i, **(bpm if i % 2 else {})))
     path = write(sender.folder / "samples.ndjson", samples)
     assert told(sender.uploader().send_samples(path)) == {

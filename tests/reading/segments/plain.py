@@ -43,9 +43,9 @@ def _compares(wanted: Mapping[str, Any], value: str) -> bool:
     if kind == "date":
         others = [times.read(other)[0] for other in others]
     if op == "in":
-        return mine in others
+        return bool(mine in others)
     other = others[0]
-    return {
+    found: bool = {
         "eq": lambda: mine == other,
         "ne": lambda: mine != other,
         "gt": lambda: mine > other,
@@ -53,6 +53,7 @@ def _compares(wanted: Mapping[str, Any], value: str) -> bool:
         "lt": lambda: mine < other,
         "le": lambda: mine <= other,
     }[op]()
+    return found
 
 
 def _read(value: str, kind: str) -> Any:

@@ -19,7 +19,8 @@ def counted(pieces: list[Piece], owner: list[int]) -> list[int]:
     """What the arrays give."""
     begin, end, rank = np.array(pieces, np.int64).reshape(-1, 3).T
     owners = np.array(owner, np.int64)
-    return counting(begin, end, owners[rank], rank, owners).tolist()
+    counts: list[int] = counting(begin, end, owners[rank], rank, owners).tolist()
+    return counts
 
 
 def by_ticks(pieces: list[Piece], owner: list[int]) -> list[int]:

@@ -219,7 +219,7 @@ def test_characters_that_xml_forbids_are_left_out_of_names(file: Path) -> None:
 
 def test_times_of_other_forms_are_left_to_the_receiver(file: Path) -> None:
     """As early versions wrote them, beside usual ones."""
-    odd = {"startDate": "20150616071820-0700", "endDate": ...}
+    odd: dict[str, Any] = {"startDate": "20150616071820-0700", "endDate": ...}
     rows, unreadable = read(file, export(record(), record(**odd), record()))
     expected = told(FIRST_LINE + 1, start_date="20150616071820-0700", end_date=None)
     assert (rows, unreadable) == ([told(), expected, told(FIRST_LINE + 2)], [])

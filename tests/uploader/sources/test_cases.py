@@ -17,7 +17,7 @@ CASES = Path(__file__).parents[2] / "cases"
 TABLES, APPLE = CASES / "tables", CASES / "apple"
 TAIL = " or more, which is not exact: store ids as text or as integers"
 LARGE = "is a floating-point number of 2^"
-EPOCH = {"user": "ada", "metric": "steps", "unit": "count", "device": "iPhone"}
+EPOCH: dict[str, Any] = {"user": "ada", "metric": "steps", "unit": "count", "device": "iPhone"}
 
 
 def profiles(path: Path, **options: Any) -> list[tuple[str, dict[str, Any]] | str]:
@@ -294,7 +294,7 @@ def test_samples_without_an_end_last_as_long_as_is_said(tmp_path: Path) -> None:
         "2024-03-05,0,phone,\nsoon,12,phone,\n"
     )
     columns = {"start_date": "timestamp", "value": "steps", "device_name": "data source"}
-    options = EPOCH | {"columns": columns, "duration": 60}
+    options: dict[str, Any] = EPOCH | {"columns": columns, "duration": 60}
     rows, _ = read_samples(path, **options)
     assert [row["end_date"] for row in rows] == ["2024-03-06T00:00:30.5+01:00", "2024-03-06", None]
     assert skipped(opening.samples(path, **options)) == [(1, "0 steps")]

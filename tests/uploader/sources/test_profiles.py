@@ -40,6 +40,7 @@ def test_every_member_of_ndjson_is_an_attribute(tmp_path: Path) -> None:
         {"refused": [{"code": "too_long"}]},
     ]
     path.write_text("\n".join(map(json.dumps, lines)))
+    attributes: dict[str, str | int | float | bool]
     attributes = {"plan": "pro", "age": 34, "height": 1.78, "news": True}
     assert read(path) == [
         ProfileRow("ada", attributes, str(path), 1),
@@ -62,6 +63,7 @@ def test_every_column_of_parquet_is_an_attribute(tmp_path: Path) -> None:
         "city": pa.array(["", "Lyon"]),
     }
     pq.write_table(pa.table(columns), path)
+    attributes: dict[str, str | int | float | bool]
     attributes = {"plan": "pro", "age": 34, "height": 1.78, "news": True, "born": "1990-01-02"}
     attributes |= {"seen": "2024-03-05T00:00:00Z", "debt": "1.50", "city": ""}
     assert read(path) == [
