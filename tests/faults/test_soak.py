@@ -126,13 +126,13 @@ def test_every_route_at_its_limits_for_a_while(server: LiveServer) -> None:
     requests = Requests(api, keys[0], picture(1))
     assert len(requests.operations) >= 40
     bound = server.create_key("samples:write", user="soak-0")
+    honest = server.create_key("samples:write")
     clients = [
         Greedy(server.url, (keys[number % KEYS], bound), requests, number)
         for number in range(CLIENTS)
     ]
     before = proportional_bytes(server.process.pid) / MEGABYTE
     log = MemoryLog(server.process.pid)
-    honest = server.create_key("samples:write")
     with probing([server.url], honest) as probe, _running(*(one.run for one in clients)):
         time.sleep(SOAK_SECONDS)
     log.stop()
