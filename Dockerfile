@@ -3,10 +3,11 @@
 FROM python:3.13-slim-bookworm AS build
 WORKDIR /source
 RUN python -m venv /opt/uptake
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml requirements.lock README.md LICENSE ./
 COPY src ./src
 # Compiled now: the user that runs it may not write there.
-RUN /opt/uptake/bin/pip install --no-cache-dir --disable-pip-version-check --compile . \
+RUN /opt/uptake/bin/pip install --no-cache-dir --disable-pip-version-check --compile \
+        --constraint requirements.lock . \
     && /opt/uptake/bin/pip uninstall --yes --quiet pip
 
 FROM python:3.13-slim-bookworm

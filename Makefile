@@ -3,24 +3,28 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help run check lint test bench docs clean
+.PHONY: help run check lint test bench docs lock clean
 
 help: ## Show this.
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(VENV)/installed: pyproject.toml
+# The versions of requirements.lock; where an index lacks one, any version that pyproject.toml allows.
+$(VENV)/installed: pyproject.toml requirements.lock
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) \
 		|| { $(PYTHON) -m pip install --quiet virtualenv && $(PYTHON) -m virtualenv --quiet $(VENV); }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(INSTALL) --constraint requirements.lock --editable '.[dev]' \
+		|| { echo 'The versions of requirements.lock are not available; installing others.' >&2; \
+			$(INSTALL) --editable '.[dev]'; }
 	@touch $@
 
-# The examples in the documents are tested as they stand, and they use curl.
+# The tests run the shell examples of the documents, and those use curl.
 $(VENV)/curl: $(VENV)/installed
 	@command -v curl >/dev/null || { apt-get update -qq && apt-get install -y -qq curl; }
 	@touch $@
 
-# The unit in deploy/ is checked by systemd's own tool; a server need not run under systemd.
+# A test checks the unit in deploy/ with systemd's own tool. The server does not need systemd.
 $(VENV)/systemd-analyze: $(VENV)/installed
 	@command -v systemd-analyze >/dev/null || { apt-get update -qq && apt-get install -y -qq systemd; }
 	@touch $@
@@ -44,8 +48,14 @@ test: lint $(VENV)/curl $(VENV)/systemd-analyze ## Everything: style, types, str
 bench: $(VENV)/installed ## Measure this server and a plain yardstick, and print the tables.
 	$(BIN)/python -m benchmarks
 
-docs: $(VENV)/installed ## Write the generated pages of docs/reference anew.
+docs: $(VENV)/installed ## Write the generated pages of docs/reference.
 	$(BIN)/python docs/generate.py
+
+lock: ## Write requirements.lock: the newest versions that pyproject.toml allows.
+	$(PYTHON) -m venv build/lock
+	build/lock/bin/python -m pip install --quiet --disable-pip-version-check pip-tools
+	build/lock/bin/pip-compile --quiet --upgrade --all-extras --strip-extras --no-header --no-annotate \
+		--no-emit-index-url --no-emit-find-links --output-file requirements.lock pyproject.toml
 
 clean: ## Remove what was built.
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist

@@ -73,7 +73,7 @@ def test_the_image_is_built_from_files_that_are_there() -> None:
     """And only those are sent to the builder."""
     copied = re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, re.MULTILINE)
     sources = {name for line in copied for name in line.split()}
-    assert sources == {"pyproject.toml", "README.md", "LICENSE", "src"}
+    assert sources == {"pyproject.toml", "requirements.lock", "README.md", "LICENSE", "src"}
     kept = {
         line.removeprefix("!")
         for line in (ROOT / ".dockerignore").read_text().splitlines()
