@@ -169,7 +169,7 @@ def test_every_endpoint_and_address_is_documented() -> None:
         "users/{user_id}/archive",
     ):
         assert f"\n## `GET {PREFIX}/{path}`\n" in reference("api.md")
-    for operation in (
+    for line in (
         f"GET {PREFIX}/document-types",
         f"GET {PREFIX}/document-types/{{name}}",
         f"PUT {PREFIX}/document-types/{{name}}",
@@ -182,7 +182,7 @@ def test_every_endpoint_and_address_is_documented() -> None:
         f"GET {PREFIX}/segments/{{name}}/users",
         f"DELETE {PREFIX}/segments/{{name}}",
     ):
-        assert f"\n## `{operation}`\n" in reference("api.md")
+        assert f"\n## `{line}`\n" in reference("api.md")
 
 
 def test_every_part_of_a_filter_is_documented() -> None:

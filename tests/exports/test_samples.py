@@ -61,7 +61,7 @@ def test_each_sample_is_there_once_as_it_was_told_last(
     some_blobs: Blobs, uploads: list[tuple[str, Metric, list[Told]]], form: Form
 ) -> None:
     """By user, metric and start, whatever the batches; the instants are those of the texts."""
-    store = ModelStore()
+    store: Any = ModelStore()
     for user_id, metric, some in uploads:
         commit(store, batch(user_id, some, metric))
     found = read(export(store, some_blobs, "samples", form)[0], form)
@@ -78,7 +78,7 @@ def test_increments_put_over_each_other_are_the_whole(
     some_blobs: Blobs, uploads: list[tuple[str, Metric, list[Told]]], data: st.DataObject
 ) -> None:
     """Of samples that are the same, that of the later increment wins, as if sent at once."""
-    store = ModelStore()
+    store: Any = ModelStore()
     cuts = data.draw(st.sets(st.integers(0, len(uploads))))
     kept: dict[tuple[object, ...], dict[str, Any]] = {}
     cursor = None

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from uptake import wiring
-from uptake.model.items import Metric
 from uptake.samples.columns import build, digest, to_bytes
+from uptake.samples.metrics import Metric
 from uptake.settings import Settings
 from uptake.store.records import BatchRecord, Record
 from uptake.testing.store.making import document, entry

@@ -16,6 +16,8 @@ from samples.making import Told
 from uptake.reading import rollups
 from uptake.reading.bounds import TooMuch
 from uptake.reading.tables import Question
+from uptake.samples.metrics import Metric
+from uptake.samples.rollup.calendar import Every
 from uptake.testing.store.model import ModelStore
 
 SAMPLES, DEVICES = 12_000, 50
@@ -28,7 +30,7 @@ def _at(seconds: int) -> str:
 
 
 @pytest.fixture(scope="module", params=["steps", "bpm"])
-def overlapping(request: pytest.FixtureRequest) -> tuple[str, ModelStore]:
+def overlapping(request: pytest.FixtureRequest) -> tuple[Metric, ModelStore]:
     """Samples of up to a year each, of fifty devices, sent a few at a time."""
     step = YEAR // SAMPLES
     samples = [
@@ -52,7 +54,7 @@ def _page(store: ModelStore, question: Question, limit: int = 10_000) -> Any:
 @pytest.mark.parametrize("every", ["minute", "hour", "day"])
 @pytest.mark.parametrize("each", [False, True])
 def test_long_samples_that_overlap_take_little_memory(
-    overlapping: tuple[str, ModelStore], every: Any, *, each: bool
+    overlapping: tuple[Metric, ModelStore], every: Any, *, each: bool
 ) -> None:
     """As much as short ones: they are not cut into a piece for each bucket they lie in."""
     metric, store = overlapping
@@ -64,7 +66,9 @@ def test_long_samples_that_overlap_take_little_memory(
     assert peak < 400 * MEGABYTE
 
 
-def test_an_answer_that_would_be_too_long_is_rejected(overlapping: tuple[str, ModelStore]) -> None:
+def test_an_answer_that_would_be_too_long_is_rejected(
+    overlapping: tuple[Metric, ModelStore],
+) -> None:
     """With what to ask for instead, which is answered."""
     metric, store = overlapping
     question = Question(metric, "hour", explain=True)
@@ -106,10 +110,10 @@ def test_too_many_devices_in_too_many_buckets_are_rejected_at_once() -> None:
 )
 def test_long_samples_are_shared_out_as_short_ones_are(
     data: st.DataObject,
-    every: str,
+    every: Every,
     zone: str | None,
     priority: list[str],
-    asked: tuple[bool, str, bool],
+    asked: tuple[bool, Metric, bool],
 ) -> None:
     """Any number of them, beside short ones: as worked out the long way, page by page."""
     each, metric, explain = asked

@@ -17,6 +17,8 @@ from uptake.reading.buckets import steps_buckets
 from uptake.reading.stretches import series
 from uptake.reading.tables import Bound, Question, Stretch
 from uptake.samples import times
+from uptake.samples.metrics import Metric
+from uptake.samples.rollup.calendar import Every
 from uptake.testing.store.model import ModelStore
 
 Rows = list[dict[str, Any]]
@@ -48,7 +50,7 @@ DEVICES = ("Ring", "Watch", "iPhone")
 
 
 @st.composite
-def some_samples(draw: st.DrawFn, every: str) -> list[Told]:
+def some_samples(draw: st.DrawFn, every: Every) -> list[Told]:
     """Samples near one another, of all kinds, some of which overlap."""
     begin = draw(st.sampled_from(MOMENTS))
     within = LENGTHS[every]
@@ -125,7 +127,11 @@ def times_of(rows: Rows) -> list[tuple[str, str, str]]:
 
 @given(st.data(), everies, zones, priorities, ways)
 def test_rollups_are_those_worked_out_the_long_way(
-    data: st.DataObject, every: str, zone: str | None, priority: list[str], asked: tuple[bool, str]
+    data: st.DataObject,
+    every: Every,
+    zone: str | None,
+    priority: list[str],
+    asked: tuple[bool, Metric],
 ) -> None:
     """Any samples, any clock, any length of buckets, any split of the upload, any page size."""
     each, metric = asked
@@ -148,7 +154,7 @@ def test_rollups_are_those_worked_out_the_long_way(
 
 @given(st.data(), everies, zones, st.booleans())
 def test_it_does_not_matter_how_much_is_worked_on_at_a_time(
-    data: st.DataObject, every: str, zone: str | None, each: bool
+    data: st.DataObject, every: Every, zone: str | None, each: bool
 ) -> None:
     """Stretch by stretch, or all at once."""
     received = data.draw(some_samples(every))
@@ -164,7 +170,7 @@ def test_it_does_not_matter_how_much_is_worked_on_at_a_time(
 
 @given(st.data(), everies, zones, priorities)
 def test_the_order_of_uploads_does_not_matter(
-    data: st.DataObject, every: str, zone: str | None, priority: list[str]
+    data: st.DataObject, every: Every, zone: str | None, priority: list[str]
 ) -> None:
     """Nor repeats: to the last digit."""
     received = data.draw(some_samples(every))
@@ -178,7 +184,7 @@ def test_the_order_of_uploads_does_not_matter(
 
 @given(st.data(), everies, zones)
 def test_one_device_merged_is_its_plain_sum(
-    data: st.DataObject, every: str, zone: str | None
+    data: st.DataObject, every: Every, zone: str | None
 ) -> None:
     """Overlaps within a device add up, and nothing is left out."""
     received = [one._replace(device="Watch") for one in data.draw(some_samples(every))]
@@ -195,7 +201,7 @@ def test_one_device_merged_is_its_plain_sum(
 
 @given(st.data(), everies, zones)
 def test_one_of_several_devices_is_told_as_if_it_were_the_only_one(
-    data: st.DataObject, every: str, zone: str | None
+    data: st.DataObject, every: Every, zone: str | None
 ) -> None:
     """Asked for by its name, or with `each`."""
     received = data.draw(some_samples(every))
@@ -208,7 +214,7 @@ def test_one_of_several_devices_is_told_as_if_it_were_the_only_one(
 
 @given(st.data(), everies, zones, priorities)
 def test_merging_neither_doubles_nor_drops(
-    data: st.DataObject, every: str, zone: str | None, priority: list[str]
+    data: st.DataObject, every: Every, zone: str | None, priority: list[str]
 ) -> None:
     """A bucket is what its devices give; what they give and what is left out is all they have."""
     received = data.draw(some_samples(every))
@@ -259,7 +265,7 @@ def test_hours_add_up_to_their_day(
 
 @given(st.data(), everies, zones)
 def test_from_and_to_choose_whole_buckets(
-    data: st.DataObject, every: str, zone: str | None
+    data: st.DataObject, every: Every, zone: str | None
 ) -> None:
     """Those that start in [from, to), as they are in the whole."""
     received = data.draw(some_samples(every))
@@ -272,14 +278,14 @@ def test_from_and_to_choose_whole_buckets(
         for beside in (-1, 0, 1)
     ]
     begin, end = (data.draw(st.sampled_from(edges)) for _ in "ab")
-    bounds = {"begin": Bound(begin, local=False), "end": Bound(end, local=False)}
+    bounds: dict[str, Any] = {"begin": Bound(begin, local=False), "end": Bound(end, local=False)}
     found = ask(store, Question("steps", every, zone, explain=True, **bounds))
     assert found == [row for row in whole if begin <= times.read(row["start"])[0] < end]
 
 
 @given(st.data(), everies, zones)
 def test_bounds_without_an_offset_are_readings_of_the_local_clock(
-    data: st.DataObject, every: str, zone: str | None
+    data: st.DataObject, every: Every, zone: str | None
 ) -> None:
     """Of the zone, or of each sample's own."""
     received = data.draw(some_samples(every))
@@ -287,7 +293,7 @@ def test_bounds_without_an_offset_are_readings_of_the_local_clock(
     whole = ask(store, Question("steps", every, zone))
     readings = [times.read(row["start"][:19])[0] for row in whole]
     begin, end = (data.draw(st.sampled_from(readings)) for _ in "ab")
-    bounds = {"begin": Bound(begin, local=True), "end": Bound(end, local=True)}
+    bounds: dict[str, Any] = {"begin": Bound(begin, local=True), "end": Bound(end, local=True)}
     found = ask(store, Question("steps", every, zone, **bounds))
     expected = [row for row, reading in zip(whole, readings, strict=True) if begin <= reading < end]
     if every in {"minute", "hour"} and zone is not None:
@@ -297,7 +303,7 @@ def test_bounds_without_an_offset_are_readings_of_the_local_clock(
         assert found == expected
 
 
-def alone(device: str, every: str, zone: str | None) -> Question:
+def alone(device: str, every: Every, zone: str | None) -> Question:
     """The question for one device."""
     return Question("steps", every, zone, device=device, each=True)
 

@@ -6,6 +6,7 @@ from functools import partial
 from itertools import chain
 from operator import methodcaller
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -14,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from msgspec.structs import replace
 
 from uptake.model.items import Attributes
-from uptake.samples.metrics import METRICS
+from uptake.samples.metrics import METRICS, Metric
 from uptake.store import postgres, sqlite
 from uptake.store.base import AlreadyExists, Store
 from uptake.store.definitions import DocumentType, Rate, Segment
@@ -102,7 +103,7 @@ class BothStores(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.store = self.open_store()
-        self.model = ModelStore(self.store.secrets())
+        self.model: Any = ModelStore(self.store.secrets())
         self.moment = NOON
         self.changed = True
         self.since = {
@@ -147,7 +148,7 @@ class BothStores(RuleBasedStateMachine):
     ) -> None:
         """All of each kind that was received since, of some users and times."""
         since = data.draw(st.sampled_from(self.marks))
-        self.compare(partial(_since, project, since, users and sorted(users), start))
+        self.compare(partial(_since, project, since, sorted(users) if users else None, start))
 
     @rule()
     def open_again(self) -> None:
@@ -231,7 +232,7 @@ class BothStores(RuleBasedStateMachine):
         self.compare(lambda store: told(store.profiles(project, after, limit)))
         self.compare(lambda store: told(store.profiles_of(project, [after, "nobody"])))
         for metric in METRICS:
-            self.compare(lambda store, metric=metric: sorted(store.sampled(project, metric)))
+            self.compare(partial(_sampled, project, metric))
         self.both("document_counts", project, "visit", since, None)
         self.both("document_versions", project, "visit")
         self.both("document_counts", project, "visit", 0, [after, "nobody"])
@@ -278,7 +279,7 @@ class BothStores(RuleBasedStateMachine):
         self.changed = False
         for project in ("default", "other"):
             self.both("rejections", project, "", 1000)
-            self.compare(lambda store, project=project: told(store.profiles(project, "", 9)))
+            self.compare(partial(_profiles, project))
             for name in ("one", "two"):
                 self.both("document", project, name)
             for user in ("anna", "Anna", "bert \U0001f600", "nobody"):
@@ -299,6 +300,14 @@ def _spans(project: str, user_id: str, store: Store) -> list[Span]:
 def _marks(store: Store) -> dict[int, int]:
     with store.snapshot("default") as snapshot:
         return snapshot.marks
+
+
+def _sampled(project: str, metric: Metric, store: Store) -> list[str]:
+    return sorted(store.sampled(project, metric))
+
+
+def _profiles(project: str, store: Store) -> object:
+    return told(store.profiles(project, "", 9))
 
 
 def _since(
@@ -360,7 +369,7 @@ TestSqlite = SqliteAndModel.TestCase
 TestSqlite.settings = settings(PATIENT, max_examples=EXAMPLES, stateful_step_count=STEPS)
 
 
-class TestPostgres(PostgresAndModel.TestCase):  # type: ignore[name-defined,misc]
+class TestPostgres(PostgresAndModel.TestCase):  # type: ignore[valid-type,misc]
     """The same on PostgreSQL."""
 
     settings = settings(PATIENT, max_examples=POSTGRES_EXAMPLES, stateful_step_count=POSTGRES_STEPS)

@@ -1,5 +1,7 @@
 """Every vector holds for the columns alone, and for the answers of a store's questions."""
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -19,7 +21,7 @@ CASES = [
 @pytest.mark.parametrize(("vector", "case"), CASES)
 def test_a_vector_holds(vector: Vector, case: Case) -> None:
     """Of whom a filter is true, or what is wrong with it and where."""
-    store = ModelStore()
+    store: Any = ModelStore()
     tell(vector, store, "default")
     segments = Segments(store, MEMORY)
     text = msgspec.json.encode(case.filter)
