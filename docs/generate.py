@@ -8,8 +8,8 @@ from typing import Any
 
 import typer.main
 
-from uptake.cli.commands import command_line
-from uptake.cli.spans import SECONDS
+from uptake.cli import command_line
+from uptake.cli.durations import SECONDS
 from uptake.formats.base import Credential, Format, Operation, Place
 from uptake.formats.registry import FORMATS
 from uptake.http.access import SCOPES

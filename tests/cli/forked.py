@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from uptake.cli.commands import MODULES
+from uptake.cli import MODULES
 
 LOADED = [
     *(f"uptake.cli.{module}" for module in dict.fromkeys(MODULES.values())),

@@ -68,7 +68,7 @@ def test_a_file_has_the_form_that_its_name_tells(
     assert content.startswith(begin)
     first, second = done.out.splitlines()
     assert first == f"{name}: 6 samples, {len(content):,} bytes."
-    assert second.startswith("What comes later: --since g")
+    assert second.startswith("Next incremental export: --since g")
 
 
 @pytest.mark.usefixtures("data")
@@ -148,16 +148,16 @@ def test_a_part_can_be_asked_for(uptake: Uptake, data: Path) -> None:
         (["samples"], 2, "DEST"),
         (["samples", "folder", "--compression", "lz4"], 2, "lz4"),
         (["samples", "x.arrows", "--compression", "gzip"], 2, "arrow can be compressed with"),
-        (["samples", ".", "--form", "csv"], 2, "a folder gets Parquet"),
+        (["samples", ".", "--form", "csv"], 2, "a folder contains Parquet"),
         (["samples", "x.csv", "--from", "yesterday"], 2, "--from yesterday"),
         (["samples", "x.csv", "--since", "x"], 2, "--since"),
-        (["samples", "x.csv", "--user", "a", "--segment", "b"], 2, "not both"),
+        (["samples", "x.csv", "--user", "a", "--segment", "b"], 2, "mutually exclusive"),
         (["samples", "x.csv", "--user", "nobody"], 1, "no user 'nobody'"),
         (["samples", "x.csv", "--segment", "none"], 1, "no segment 'none'"),
         (["samples", "x.csv", "--user", NOT_TEXT], 2, "not UTF-8"),
         (["samples", "x.csv", "--segment", NOT_TEXT], 2, "not UTF-8"),
         (["documents", "x.csv", "--type", NOT_TEXT], 2, "not UTF-8"),
-        (["samples", "x.csv", "--project", "acme"], 1, "no project 'acme'"),
+        (["samples", "x.csv", "--project", "acme"], 1, "project 'acme' does not exist"),
         (["samples", "uptake-data/uptake.db/x.csv"], 1, "uptake.db"),
     ],
 )

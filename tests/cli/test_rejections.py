@@ -65,7 +65,7 @@ def test_a_list_goes_on_at_its_cursor(uptake: Uptake, rejected: list[dict[str, A
     page = uptake("rejections", "list", "--limit", "2", "--json").json
     assert page["rejections"] == rejected[:2]
     table = uptake("rejections", "list", "--limit", "2").out.splitlines()
-    assert table[-1] == f"There are more: --cursor {page['next']}"
+    assert table[-1] == f"More entries: --cursor {page['next']}"
     rest = uptake("rejections", "list", "--cursor", page["next"], "--json").json
     assert rest == {"rejections": rejected[2:], "next": None}
     for cursor in ("!", "zoAAAAA", "oA", "\u00e9", "k" * 70_000):

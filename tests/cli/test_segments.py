@@ -40,7 +40,7 @@ def test_a_filter_is_previewed(uptake: Uptake) -> None:
     shown = uptake("segments", "preview", "pro.json", "--limit", "1").out.splitlines()
     assert shown[0] == "2 users"
     assert shown[2].split() == ["anna", SEEN, SEEN]
-    assert shown[3:] == [f"There are more: --cursor {following}"]
+    assert shown[3:] == [f"More entries: --cursor {following}"]
     rest = uptake("segments", "preview", "pro.json", "--cursor", following, "--json").json
     assert [user["user_id"] for user in rest["users"]] == ["carl"]
 

@@ -39,7 +39,7 @@ def test_a_long_answer_is_cut_off_on_a_terminal_alone(uptake: Uptake) -> None:
     """And it is told how much is left."""
     done = uptake("sql", "SELECT * FROM range(1500)")
     assert done.out.count("\n") == 1001
-    assert done.err == "uptake: 500 more rows; --csv and --json print all\n"
+    assert done.err == "uptake: 500 more rows; use --csv or --json to print all\n"
     assert uptake("sql", "SELECT * FROM range(1500)", "--csv").out.count("\n") == 1501
 
 
@@ -49,8 +49,8 @@ def test_a_long_answer_is_cut_off_on_a_terminal_alone(uptake: Uptake) -> None:
         (["SELECT * FROM nothing"], 1, "nothing does not exist"),
         (["SELECT"], 1, "SELECT clause without selection list"),
         (["DELETE FROM samples"], 2, "it can only read"),
-        (["SELECT 1", "--csv", "--json"], 2, "not both"),
-        (["SELECT 1", "--project", "acme"], 1, "no project 'acme'"),
+        (["SELECT 1", "--csv", "--json"], 2, "mutually exclusive"),
+        (["SELECT 1", "--project", "acme"], 1, "project 'acme' does not exist"),
         (["SELECT '\udcff'"], 2, "not UTF-8"),
         ([], 2, "query"),
     ],

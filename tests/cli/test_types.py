@@ -113,7 +113,7 @@ def test_versions_are_listed_with_what_is_kept(uptake: Uptake, tmp_path: Path) -
     _send(tmp_path, "{}", "{}")
     (tmp_path / "schema.json").write_text(SCHEMA)
     added = uptake("types", "add", "check-in", "--schema", "schema.json")
-    assert added.out == "Project default takes documents of the type check-in, version 2.\n"
+    assert added.out == "Project default accepts documents of type check-in, version 2.\n"
     uptake("types", "add", "check-in", "--schema", "schema.json")
     _send(tmp_path, '{"mood": 1}')
     first, second = uptake("types", "versions", "check-in", "--json").json
@@ -142,7 +142,7 @@ def test_a_dry_run_fails_when_documents_would(uptake: Uptake, tmp_path: Path) ->
     done = uptake("types", "dry-run", "check-in", "--schema", "schema.json")
     assert (done.status, done.err) == (1, "")
     sentence, _, *examples = done.out.splitlines()
-    assert sentence == "2 of 3 documents would fail."
+    assert sentence == "2 of 3 documents would be rejected."
     assert [line.split()[:3] for line in examples] == [["anna", "d0", "1"], ["anna", "d2", "1"]]
     assert '"mood" is a required property' in examples[0]
     told = uptake("types", "dry-run", "check-in", "--schema", "schema.json", "--json")
@@ -163,10 +163,10 @@ def test_a_dry_run_that_all_would_pass_is_done(uptake: Uptake, tmp_path: Path) -
     uptake("types", "add", "check-in")
     (tmp_path / "schema.json").write_text(SCHEMA)
     done = uptake("types", "dry-run", "check-in", "--schema", "schema.json")
-    assert (done.status, done.out) == (0, "None of 0 documents would fail.\n")
+    assert (done.status, done.out) == (0, "None of 0 documents would be rejected.\n")
     _send(tmp_path, '{"mood": 3}')
     done = uptake("types", "dry-run", "check-in", "--schema", "schema.json")
-    assert (done.status, done.out) == (0, "None of 1 documents would fail.\n")
+    assert (done.status, done.out) == (0, "None of 1 documents would be rejected.\n")
 
 
 def test_what_cannot_be_tried_is_told(uptake: Uptake, tmp_path: Path) -> None:

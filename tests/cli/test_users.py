@@ -50,7 +50,7 @@ def test_everything_about_a_user_is_a_zip_file(told: Uptake, tmp_path: Path) -> 
         assert archive.testzip() is None
         assert b'"plus"' in archive.read("profile.json")
         assert b'"hours":7' in archive.read("documents.ndjson").replace(b" ", b"")
-    told("users", "archive", USER, place).assert_failed(1, "there already")
+    told("users", "archive", USER, place).assert_failed(1, "already exists")
 
 
 def test_a_user_is_erased_kept_out_and_let_in_again(told: Uptake) -> None:
@@ -62,7 +62,7 @@ def test_a_user_is_erased_kept_out_and_let_in_again(told: Uptake) -> None:
     assert told("users", "show", "8").status == 0
     told("users", "readmit", USER).assert_failed(2, "--after-erasure")
     assert told("users", "readmit", USER, "--after-erasure").status == 0
-    told("users", "readmit", USER, "--after-erasure").assert_failed(1, "not kept out")
+    told("users", "readmit", USER, "--after-erasure").assert_failed(1, "is not erased")
 
 
 def test_someone_unknown_is_not_erased_by_mistake(told: Uptake, tmp_path: Path) -> None:

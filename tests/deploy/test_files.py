@@ -14,7 +14,7 @@ import yaml
 from compose_spec import PyCompose
 from prometheus_client import REGISTRY
 
-from uptake.cli.serve import STOP_SECONDS
+from uptake.cli.granian_server import STOP_SECONDS
 from uptake.http import app  # noqa: F401 - brings all metrics into being
 from uptake.settings import PREFIX, Settings
 

@@ -12,8 +12,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from uptake.http.drain import Drain
-from uptake.http.limits import ClientGone, Patience, read_body
+from uptake.http.limits import ClientGone, Drain, Patience, read_body
 from uptake.model.problems import Kinds, Problem
 from uptake.testing.live import LiveServer
 

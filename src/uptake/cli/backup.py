@@ -1,4 +1,4 @@
-"""`uptake backup` and `uptake restore`: everything into a folder, and back."""
+"""`uptake backup` and `uptake restore`: copy an installation to a folder and back."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,107 +14,100 @@ from uptake.backup.manifest import Damaged, Manifest, read_manifest
 from uptake.backup.restore import check
 from uptake.backup.restore import restore as restore_backup
 from uptake.blobs import BlobsUnavailable
-from uptake.cli.printing import Failed, Json, print_json
-from uptake.cli.showing import progress
-from uptake.cli.store import DATA_DIR, BlobsUrl, Database, DataDir
-from uptake.cli.terminal import say
-from uptake.settings import Settings
+from uptake.cli.options import InstallationOptions
+from uptake.cli.terminal import Failed, Json, echo, print_json, progress
+from uptake.http.parameter_groups import expand_groups
 from uptake.store.base import StoreUnusable
 
-MAX_TOLD = 3
-"""Missing blobs that are named, of however many there are."""
+MAX_LISTED = 3
+"""Missing blobs listed in an error."""
 
 
+@expand_groups
 def backup(
     folder: Annotated[
-        Path, typer.Argument(metavar="FOLDER", help="Where to; made, or empty.", show_default=False)
+        Path, typer.Argument(metavar="FOLDER", help="New or empty folder.", show_default=False)
     ],
-    data_dir: DataDir = DATA_DIR,
-    database: Database = "",
-    blobs: BlobsUrl = "",
+    options: InstallationOptions,
     *,
     json: Json = False,
 ) -> None:
-    """Copy everything that is kept into a folder, while servers run and write.
+    """Copy all data to a folder while servers run.
 
-    What was answered with success before it began is in it. It restores into any database.
+    The backup has everything that was acknowledged before it started. It can be restored into any
+    supported database.
     """
-    settings = Settings(data_dir=data_dir, database=database, blobs=blobs)
-    contents = wiring.open_contents(settings)
-    with _shown() as shown:
+    with _watched() as watcher:
+        contents = wiring.open_contents(options.settings)
         try:
-            created = create(contents, wiring.open_named_blobs(settings), folder, shown)
+            created = create(contents, wiring.open_named_blobs(options.settings), folder, watcher)
         finally:
             contents.close()
-    _tell(created.manifest, f"{folder} holds", json=json)
+    _print(created.manifest, f"{folder}: stored", json=json)
     if missing := created.missing:
         count = f"{len(missing)} of {len(missing) + created.manifest.blobs.rows} blobs"
-        some = ", ".join(missing[:MAX_TOLD])
-        raise Failed(f"not there, though rows name them: {count}, {some}")
+        raise Failed(
+            f"missing although rows refer to them: {count}, {', '.join(missing[:MAX_LISTED])}"
+        )
 
 
-def restore(  # noqa: PLR0913 - one parameter an option
+@expand_groups
+def restore(
     folder: Annotated[
-        Path, typer.Argument(metavar="FOLDER", help="Of a backup.", show_default=False)
+        Path, typer.Argument(metavar="FOLDER", help="Folder of the backup.", show_default=False)
     ],
-    data_dir: DataDir = DATA_DIR,
-    database: Database = "",
-    blobs: BlobsUrl = "",
+    options: InstallationOptions,
     *,
     check_only: Annotated[
-        bool, typer.Option("--check", help="Only check that the backup is whole.")
+        bool, typer.Option("--check", help="Only check that the backup is complete and undamaged.")
     ] = False,
     json: Json = False,
 ) -> None:
-    """Bring a backup back into an empty database, of the same engine or another.
+    """Restore a backup into an empty database, of the same engine or another.
 
-    The backup is checked first, to the last byte; one that is damaged changes nothing.
+    The complete backup is checked first; a damaged one changes nothing.
     """
-    settings = Settings(data_dir=data_dir, database=database, blobs=blobs)
-    with _shown() as shown:
+    with _watched() as watcher:
         if check_only:
-            _tell(check(folder, shown), f"{folder} is whole:", json=json)
+            _print(check(folder, watcher), f"{folder}: complete,", json=json)
             return
-        read_manifest(folder)  # before anything is made for what may not be there
-        contents = wiring.open_contents(settings, make=True)
+        read_manifest(folder)  # fails before the database is created
+        contents = wiring.open_contents(options.settings, make=True)
         try:
-            manifest = restore_backup(folder, contents, wiring.open_named_blobs(settings), shown)
+            manifest = restore_backup(
+                folder, contents, wiring.open_named_blobs(options.settings), watcher
+            )
         finally:
             contents.close()
-    _tell(manifest, f"{folder} is restored:", json=json)
+    _print(manifest, f"{folder}: restored", json=json)
 
 
-class _Shown:
-    """A line of progress for each part of the work, on a terminal."""
+class _Watcher:
+    """Shows one progress bar for each part of the work."""
 
-    def __init__(self, lines: Progress) -> None:
-        self._lines = lines
-        self._task = lines.add_task("", visible=False)
+    def __init__(self, bars: Progress) -> None:
+        self._bars = bars
+        self._task = bars.add_task("", visible=False)
 
     def begin(self, what: str, total: int | None) -> None:
         """See `Progress.begin`."""
-        self._task = self._lines.add_task(what, total=total)
+        self._task = self._bars.add_task(what, total=total)
 
     def advance(self, steps: int) -> None:
         """See `Progress.advance`."""
-        self._lines.advance(self._task, steps)
+        self._bars.advance(self._task, steps)
 
 
 @contextmanager
-def _shown() -> Iterator[_Shown]:
-    """Show how far the work is; what may go wrong with it becomes a line.
-
-    Raises:
-        Failed: it did.
-    """
+def _watched() -> Iterator[_Watcher]:
     try:
-        with progress() as lines:
-            yield _Shown(lines)
+        with progress() as bars:
+            yield _Watcher(bars)
     except (Damaged, NotEmpty, StoreUnusable, BlobsUnavailable) as error:
         raise Failed(str(error)) from error
 
 
-def _tell(manifest: Manifest, what: str, *, json: bool) -> None:
+def _print(manifest: Manifest, what: str, *, json: bool) -> None:
     if json:
         print_json(
             {
@@ -127,4 +120,4 @@ def _tell(manifest: Manifest, what: str, *, json: bool) -> None:
         )
         return
     count = f"{manifest.rows:,} rows and {manifest.blobs.rows:,} blobs"
-    say(f"{what} {count} as of {manifest.created_at}, {manifest.bytes:,} bytes")
+    echo(f"{what} {count} as of {manifest.created_at}, {manifest.bytes:,} bytes")

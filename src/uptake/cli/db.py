@@ -1,25 +1,29 @@
-"""`uptake db`: what is done to a database beside serving from it."""
+"""`uptake db`: maintenance of the database."""
 
 import typer
 
 from uptake import wiring
-from uptake.cli.store import DATA_DIR, Database, DataDir
-from uptake.cli.terminal import say
-from uptake.settings import Settings
+from uptake.cli.options import StoreOptions
+from uptake.cli.terminal import echo
+from uptake.http.parameter_groups import expand_groups
 
-app = typer.Typer(help="The database itself.")
+app = typer.Typer(help="Maintain the database.")
 
 
 @app.callback()
 def _group() -> None:
-    """Keep `distribute` a command of its own, though it is the only one."""
+    """Keep `distribute` a subcommand although it is the only one."""
 
 
 @app.command()
-def distribute(data_dir: DataDir = DATA_DIR, database: Database = "") -> None:
-    """Spread the tables over the nodes of a PostgreSQL with Citus; what is spread stays so."""
+@expand_groups
+def distribute(options: StoreOptions) -> None:
+    """Distribute the tables over the nodes of PostgreSQL with Citus.
+
+    Tables that are already distributed stay unchanged.
+    """
     done = 0
-    for name, statement in wiring.distribute(Settings(data_dir=data_dir, database=database)):
-        say(f"{name}: {statement}")
+    for name, statement in wiring.distribute(options.settings):
+        echo(f"{name}: {statement}")
         done += 1
-    say(f"{done} tables placed." if done else "Every table is in its place already.")
+    echo(f"Distributed {done} tables." if done else "All tables are already distributed.")

@@ -1,4 +1,4 @@
-"""`uptake demo`: a server with a made-up week of data, to look at and to send more to."""
+"""`uptake demo`: a temporary server with a week of generated data."""
 
 import signal
 import tempfile
@@ -15,8 +15,8 @@ import typer
 from rich.console import Console
 
 from uptake.cli.keys import issue
-from uptake.cli.printing import Failed
-from uptake.cli.store import opened
+from uptake.cli.options import StoreOptions
+from uptake.cli.terminal import Failed
 from uptake.model import clock
 from uptake.store.definitions import DocumentType
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 PROJECT = "demo"
 WRITES = ("user-data:write", "profiles:write", "images:write", "samples:write")
-MAX_TOLD = 3
-"""Things that went wrong which are told, of however many there are."""
+MAX_LISTED = 3
+"""Unexpected results listed in an error."""
 
 POLL_SECONDS = 0.5
 
@@ -35,42 +35,43 @@ POLL_SECONDS = 0.5
 def demo(
     *,
     once: Annotated[
-        bool, typer.Option("--once", help="Stop when everything was sent and read back.")
+        bool, typer.Option("--once", help="Stop after all data was sent and read back.")
     ] = False,
 ) -> None:
-    """Start a server in a temporary folder, send it a week of made-up data and show it.
+    """Start a server in a temporary folder, send it a week of generated data and show the results.
 
-    It stays up until Ctrl-C and leaves nothing behind.
+    The server runs until Ctrl-C; then the folder is deleted.
     """
-    # Pictures and HTTP clients are loaded for this command alone: the others start faster.
+    # Image and HTTP libraries are slow to load, and only this command needs them.
     from uptake.demo import people, plan, show  # noqa: PLC0415
     from uptake.testing.live import LiveServer, NotStarted  # noqa: PLC0415
 
     console = Console(highlight=False)
     with (
-        _stopping_on_termination(),
+        _interrupted_by_termination(),
         tempfile.TemporaryDirectory(prefix="uptake-demo-") as folder,
         ThreadPoolExecutor(1) as pool,
     ):
         server = LiveServer(Path(folder) / "data")
-        everybody = people.made_up(plan.PEOPLE, Random(plan.SEED))  # noqa: S311 - made-up data
-        keys = _set_up(server.data_dir, everybody[1].user_id)
-        planned = pool.submit(plan.made_up, everybody, keys)
+        all_people = people.made_up(plan.PEOPLE, Random(plan.SEED))  # noqa: S311 - made-up data
+        keys = _set_up(server.data_dir, all_people[1].user_id)
+        planned = pool.submit(plan.made_up, all_people, keys)
         try:
             server.start()
-            where = f"A new server on {server.url}\nits data in {server.data_dir}\n"
-            console.print(where, markup=False)
+            console.print(f"Server: {server.url}\nData: {server.data_dir}\n", markup=False)
             stage = show.Stage(console, server.url, str(server.data_dir), keys)
-            _judge(show.run(stage, everybody, planned.result()))
+            _check(show.run(stage, all_people, planned.result()))
             if not once:
                 _stay(console, server)
             server.stop()
         except NotStarted as error:
             raise Failed(f"the server did not start: {_last_line(str(error))}") from error
         except show.NoAnswer as error:
-            raise Failed(f"{error}; the server wrote: {_last_line(server.log)}") from error
+            raise Failed(
+                f"{error}; the last line of the server log: {_last_line(server.log)}"
+            ) from error
         finally:
-            # When something went wrong there is nothing to finish: the data is thrown away.
+            # After an error no graceful stop is needed: the data is deleted.
             server.kill()
 
 
@@ -79,7 +80,7 @@ def _set_up(data_dir: Path, bound_user: str) -> "Keys":
     from uptake.demo.uploads import Keys  # noqa: PLC0415
 
     now = clock.now()
-    with opened(data_dir, "") as store:
+    with StoreOptions(data_dir).open() as store:
         store.add_project(PROJECT, now)
         store.put_type(PROJECT, DocumentType(documents.TYPE, documents.SCHEMA, now))
         return Keys(
@@ -89,25 +90,26 @@ def _set_up(data_dir: Path, bound_user: str) -> "Keys":
         )
 
 
-def _judge(wrong: list[str]) -> None:
-    if wrong:
-        more = f" (and {len(wrong) - MAX_TOLD} more)" if len(wrong) > MAX_TOLD else ""
-        raise Failed(f"not everything arrived as expected: {'; '.join(wrong[:MAX_TOLD])}{more}")
+def _check(unexpected: list[str]) -> None:
+    if unexpected:
+        extra = len(unexpected) - MAX_LISTED
+        more = f" (and {extra} more)" if extra > 0 else ""
+        raise Failed(f"unexpected results: {'; '.join(unexpected[:MAX_LISTED])}{more}")
 
 
 def _stay(console: Console, server: "LiveServer") -> None:
-    """Wait until somebody ends it.
+    """Wait for Ctrl-C.
 
     Raises:
-        Failed: the server ended by itself.
+        Failed: the server exited.
     """
-    console.print("\nThe server stays up. Ctrl-C stops it and removes its folder.")
+    console.print("\nThe server is running. Press Ctrl-C to stop it and delete its data.")
     try:
         while server.process is not None and server.process.poll() is None:
             time.sleep(POLL_SECONDS)
     except KeyboardInterrupt:
         return
-    raise Failed(f"the server has ended: {_last_line(server.log)}")
+    raise Failed(f"the server exited: {_last_line(server.log)}")
 
 
 def _last_line(log: str) -> str:
@@ -115,13 +117,13 @@ def _last_line(log: str) -> str:
 
 
 @contextmanager
-def _stopping_on_termination() -> Iterator[None]:
-    """Let a termination end the command as Ctrl-C does, so that nothing is left behind."""
+def _interrupted_by_termination() -> Iterator[None]:
+    """Handle SIGTERM like Ctrl-C, so that the temporary folder is deleted."""
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         signal.raise_signal(signal.SIGINT)
 
-    # A job that a shell has put into the background starts with SIGINT ignored.
+    # A shell starts background jobs with SIGINT ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     before = signal.signal(signal.SIGTERM, stop)
     try:

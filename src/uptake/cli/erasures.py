@@ -1,4 +1,4 @@
-"""`uptake erasures`: the receipts of erasures, listed, shown and verified."""
+"""`uptake erasures`: list, show and verify the receipts of erased users."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,94 +6,75 @@ from typing import Annotated
 import msgspec
 import typer
 
-from uptake.cli.printing import Failed, Json, print_json, print_more, print_table
-from uptake.cli.store import DATA_DIR, Database, DataDir, opened, require_project
-from uptake.cli.terminal import say
-from uptake.reading import BadCursor, Unknown, erasures, signatures
-from uptake.store.base import DEFAULT_PROJECT
+from uptake.cli.options import LIMIT, Cursor, ProjectOptions, StoreOptions
+from uptake.cli.terminal import Failed, Json, echo, print_json, print_next_cursor, print_table
+from uptake.http.parameter_groups import expand_groups
+from uptake.reading import erasures, signatures
 
 MAX_FILE_BYTES = 64 * 1024
-"""A receipt has less than one kilobyte, and a public key as well."""
+"""A receipt or a public key takes less than one kilobyte."""
 
-LISTED = 1000
-
-app = typer.Typer(help="Receipts of erased users: list, show and verify them.")
-Project = Annotated[str, typer.Option("--project", help="The project of the erasures.")]
+app = typer.Typer(help="List, show and verify the receipts of erased users.")
 
 
 @app.command("list")
-def list_erasures(
-    cursor: Annotated[
-        str | None, typer.Option("--cursor", help="Where an earlier list ended.")
-    ] = None,
-    project: Project = DEFAULT_PROJECT,
-    data_dir: DataDir = DATA_DIR,
-    database: Database = "",
-    *,
-    json: Json = False,
-) -> None:
-    """List receipts in the order of the erasures."""
-    with opened(data_dir, database) as store:
-        require_project(store, project)
-        try:
-            page = erasures.page(store, project, cursor, LISTED)
-        except BadCursor as error:
-            raise typer.BadParameter(str(error)) from None
+@expand_groups
+def list_erasures(options: ProjectOptions, cursor: Cursor = None, *, json: Json = False) -> None:
+    """List receipts, the oldest erasure first."""
+    with options.open_project() as store:
+        page = erasures.page(store, options.project, cursor, LIMIT)
     if json:
         print_json(page)
         return
-    lines = [
+    rows = [
         (one.erasure_id, one.erased_at, one.finished_at, one.user_hash) for one in page.erasures
     ]
-    print_table(["id", "erased", "finished", "user hash"], lines)
-    print_more(page.next)
+    print_table(["id", "erased", "finished", "user hash"], rows)
+    print_next_cursor(page.next)
 
 
 @app.command()
+@expand_groups
 def show(
     erasure_id: Annotated[
-        str, typer.Argument(metavar="ID", help="Of the erasure.", show_default=False)
+        str, typer.Argument(metavar="ID", help="Erasure id.", show_default=False)
     ],
-    project: Project = DEFAULT_PROJECT,
-    data_dir: DataDir = DATA_DIR,
-    database: Database = "",
+    options: ProjectOptions,
 ) -> None:
-    """Print a receipt, JSON."""
-    with opened(data_dir, database) as store:
-        require_project(store, project)
-        try:
-            print_json(erasures.erasure(store, project, erasure_id))
-        except Unknown:
-            raise Failed(f"there is no erasure {erasure_id!r} in this project") from None
+    """Print a receipt as JSON."""
+    with options.open_project("erasure") as store:
+        print_json(erasures.erasure(store, options.project, erasure_id))
 
 
 @app.command()
+@expand_groups
 def verify(
     receipt_file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="A receipt, JSON.", show_default=False)
+        Path, typer.Argument(metavar="FILE", help="Receipt file (JSON).", show_default=False)
     ],
+    options: StoreOptions,
     public_key: Annotated[
         Path | None,
-        typer.Option("--public-key", help="A file with the public key, PEM; else the database's."),
+        typer.Option(
+            "--public-key", help="Public key file (PEM). Default: the key in the database."
+        ),
     ] = None,
     user: Annotated[
-        str | None, typer.Option("--user", help="Also check that this user was erased.")
+        str | None, typer.Option("--user", help="Also check that the receipt is this user's.")
     ] = None,
-    data_dir: DataDir = DATA_DIR,
-    database: Database = "",
 ) -> None:
-    """Check the signature of a receipt, and with --user whose it is. Ends with 1 if it is wrong."""
+    """Check the signature of a receipt. Exits with 1 if it is invalid."""
     if user is not None and public_key is not None:
-        raise typer.BadParameter("--user needs the database; leave --public-key out")
+        raise typer.BadParameter("--user needs the database and cannot be used with --public-key")
     try:
         receipt = msgspec.json.decode(_read(receipt_file), type=erasures.ErasureReceipt)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise Failed(f"{receipt_file}: not the receipt of an erasure: {error}") from None
+        raise Failed(f"{receipt_file}: not an erasure receipt: {error}") from None
     user_hash = None
     if public_key is not None:
         pem = _read(public_key)
     else:
-        with opened(data_dir, database) as store:
+        with options.open() as store:
             pem = signatures.public_key(store.secrets().signing).pem.encode()
             user_hash = None if user is None else store.user_hash(user)
     try:
@@ -102,12 +83,12 @@ def verify(
         raise Failed(f"{public_key}: {error}") from None
     if not signed:
         raise Failed(
-            f"{receipt_file}: the signature is wrong: the receipt was changed, or another"
-            " installation signed it"
+            f"{receipt_file}: invalid signature: the receipt was changed, or another installation"
+            " signed it"
         )
     if user_hash is not None and user_hash != receipt.user_hash:
-        raise Failed(f"{receipt_file}: the receipt is signed, but of another user")
-    say("The signature is valid.")
+        raise Failed(f"{receipt_file}: the signature is valid, but for another user")
+    echo("The signature is valid.")
 
 
 def _read(path: Path) -> bytes:

@@ -1,118 +1,151 @@
-"""`uptake export`: what a project holds, as a file or a folder of files."""
+"""`uptake export`: write a project's data to a file, a folder or standard output."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from msgspec.structs import replace
 from rich.console import Console
+from rich.live import Live
+from rich.text import Text
 
-from uptake.blobs import BlobsUnavailable
-from uptake.cli.printing import Failed, Json, print_json
-from uptake.cli.store import (
-    DATA_DIR,
-    BlobsUrl,
-    Database,
-    DataDir,
-    instant,
-    opened_services,
-    require_project,
-)
-from uptake.cli.terminal import note, say
-from uptake.cli.writing import to_file, to_folder, to_output
+from uptake.cli.options import ServicesOptions, instant
+from uptake.cli.terminal import Failed, Json, binary_output, echo, note, print_json, spinner
 from uptake.exports import (
     FORMS,
     PACKED_AS_A_WHOLE,
     PACKED_SUFFIXES,
     SUFFIXES,
     Compression,
+    Export,
     Form,
     Kind,
     NotPossible,
+    Progress,
     Question,
-    Users,
+    compression_of,
 )
-from uptake.reading import BadCursor, Unknown
+from uptake.http.parameter_groups import expand_groups
+from uptake.reading import BadCursor
 from uptake.reading.segments.answers import TakesLonger, TooLarge
 from uptake.reading.users import require
 from uptake.samples.metrics import METRICS, Metric
-from uptake.store.base import DEFAULT_PROJECT
 from uptake.wiring import Services
 
-Moment = "ISO 8601; without an offset, UTC."
+REFRESHES = 4
+"""Updates of the displayed row count, per second."""
+
+Time = "ISO 8601; the default zone is UTC."
 
 
-def export(  # noqa: PLR0913, PLR0917 - one parameter an option
-    kind: Annotated[Kind, typer.Argument(help="What to export.")],
-    destination: Annotated[
-        str, typer.Argument(metavar="DEST", help="A file, a folder, or - for standard output.")
-    ],
-    project: Annotated[str, typer.Option("--project", help="Whose data.")] = DEFAULT_PROJECT,
+@dataclass(frozen=True)
+class SelectionOptions:
+    """Options that select the exported rows and the form of the file."""
+
     form: Annotated[
-        Form | None, typer.Option("--form", help="Of a file; else what its name ends with.")
-    ] = None,
+        Form | None,
+        typer.Option("--form", help="File format. Default: by the suffix of the file name."),
+    ] = None
     compression: Annotated[
         Compression | None,
-        typer.Option("--compression", help="Else what the name ends with; zstd inside of Parquet."),
-    ] = None,
-    user: Annotated[
-        str | None, typer.Option("--user", help="Only what is about this user.")
-    ] = None,
+        typer.Option(
+            "--compression", help="Default: by the suffix of the file name; zstd in Parquet."
+        ),
+    ] = None
+    user: Annotated[str | None, typer.Option("--user", help="Only data of this user.")] = None
     segment: Annotated[
-        str | None, typer.Option("--segment", help="Only what is about the users of this segment.")
-    ] = None,
-    metric: Annotated[Metric | None, typer.Option("--metric", help="Only these samples.")] = None,
+        str | None, typer.Option("--segment", help="Only data of users in this segment.")
+    ] = None
+    metric: Annotated[
+        Metric | None, typer.Option("--metric", help="Only samples of this metric.")
+    ] = None
     type_name: Annotated[
         str | None, typer.Option("--type", help="Only documents of this type.")
-    ] = None,
-    from_: Annotated[str | None, typer.Option("--from", help=f"Inclusive. {Moment}")] = None,
-    to: Annotated[str | None, typer.Option("--to", help=f"Exclusive. {Moment}")] = None,
+    ] = None
+    from_: Annotated[str | None, typer.Option("--from", help=f"Inclusive. {Time}")] = None
+    to: Annotated[str | None, typer.Option("--to", help=f"Exclusive. {Time}")] = None
     since: Annotated[
         str | None,
-        typer.Option("--since", help="Only what was received after the export with this cursor."),
-    ] = None,
-    data_dir: DataDir = DATA_DIR,
-    database: Database = "",
-    blobs: BlobsUrl = "",
+        typer.Option("--since", help="Only data received after the export with this cursor."),
+    ] = None
+
+    def question(self, kind: Kind, services: Services, project: str) -> Question:
+        """The query of these options.
+
+        Raises:
+            BadParameter: a time is not ISO 8601.
+            Unknown: the user or the segment does not exist.
+            TooLarge: the segment's users do not fit into memory.
+        """
+        question = Question(
+            kind,
+            project,
+            start=instant("--from", self.from_),
+            end=instant("--to", self.to),
+            since=self.since,
+            metrics=tuple(METRICS) if self.metric is None else (self.metric,),
+            type_name=self.type_name,
+        )
+        if self.user is not None:
+            user = self.user
+            require(services.store, project, user)
+            return replace(question, users=lambda: [user])
+        if self.segment is not None:
+            with spinner("finding the users of the segment"):
+                while True:
+                    with suppress(TakesLonger):  # the next call continues
+                        users = services.segments.user_ids(project, self.segment)
+                        return replace(question, users=users)
+        return question
+
+
+@expand_groups
+def export(
+    kind: Annotated[Kind, typer.Argument(help="Kind of data.")],
+    destination: Annotated[
+        str, typer.Argument(metavar="DEST", help="File, folder, or - for standard output.")
+    ],
+    selection: SelectionOptions,
+    options: ServicesOptions,
     *,
     json: Json = False,
 ) -> None:
-    """Write what a project holds to a file or a folder.
+    """Write a project's data to a file or a folder.
 
-    A folder gets Parquet files, samples one for each metric and month, and a manifest.
+    A folder gets Parquet files (for samples, one for each metric and month) and a manifest.
     """
-    if user is not None and segment is not None:
-        raise typer.BadParameter("--user or --segment, not both")
-    place = Path(destination)
-    asked_form = form or _form_of(place)
-    question = Question(
-        kind,
-        project,
-        start=instant("--from", from_),
-        end=instant("--to", to),
-        since=since,
-        metrics=tuple(METRICS) if metric is None else (metric,),
-        type_name=type_name,
-    )
-    with opened_services(data_dir, database, blobs) as services:
-        require_project(services.store, project)
-        with _telling_why():
-            question = replace(question, users=_users(services, project, user, segment))
-            if destination == "-":
-                told = to_output(services, question, form or "ndjson", compression)
-            elif asked_form is None or place.is_dir():
-                told = to_folder(services, question, place, form, compression)
-            else:
-                packed = compression or _compression_of(place, asked_form)
-                told = to_file(services, question, place, asked_form, packed)
-    _tell(told, kind, destination, json=json)
+    if selection.user is not None and selection.segment is not None:
+        raise typer.BadParameter("--user and --segment are mutually exclusive")
+    path = Path(destination)
+    form = selection.form or _form_of(path)
+    noun = "segment" if selection.user is None else "user"
+    with options.open_services(noun) as services, _reporting_errors(options.project):
+        question = selection.question(kind, services, options.project)
+        if destination == "-":
+            result = _to_output(services, question, selection)
+        elif form is None or path.is_dir():
+            result = _to_folder(services, question, path, selection)
+        else:
+            packed = selection.compression or _compression_of(path, form)
+            result = _to_file(services, question, path, form, packed)
+    if destination == "-":
+        note(f"cursor: {result['cursor']}")
+    elif json:
+        print_json({"kind": kind, "destination": destination, **result})
+    else:
+        files = ""
+        if "files" in result:
+            files = f" in {result['files']:,} file{'' if result['files'] == 1 else 's'}"
+        echo(f"{destination}: {result['rows']:,} {kind}{files}, {result['bytes']:,} bytes.")
+        echo(f"Next incremental export: --since {result['cursor']}")
 
 
-def _form_of(place: Path) -> Form | None:
-    """The form that a file's name tells, as `steps.csv.gz` tells CSV."""
-    name = place.name.lower()
+def _form_of(path: Path) -> Form | None:
+    """The form that the suffix of a file name stands for: `steps.csv.gz` is CSV."""
+    name = path.name.lower()
     for packed in PACKED_SUFFIXES.values():
         for form in FORMS:
             if name.endswith(SUFFIXES[form] + packed) and (not packed or form in PACKED_AS_A_WHOLE):
@@ -120,60 +153,108 @@ def _form_of(place: Path) -> Form | None:
     return None
 
 
-def _compression_of(place: Path, form: Form) -> Compression | None:
+def _compression_of(path: Path, form: Form) -> Compression | None:
     if form not in PACKED_AS_A_WHOLE:
         return None
     for compression, suffix in PACKED_SUFFIXES.items():
-        if suffix and place.name.lower().endswith(suffix):
+        if suffix and path.name.lower().endswith(suffix):
             return compression
     return None
 
 
-def _users(services: Services, project: str, user: str | None, segment: str | None) -> Users | None:
-    """Whom an export is about; None for everybody.
-
-    Raises:
-        Failed: there is no such user, or no such segment.
-    """
-    try:
-        if user is not None:
-            require(services.store, project, user)
-            return lambda: [user]
-        return None if segment is None else _members(services, project, segment)
-    except Unknown as error:
-        kind = "segment" if user is None else "user"
-        raise Failed(f"there is no {kind} {str(error)!r} in the project {project}") from None
-    except TooLarge:
-        raise Failed(f"the users of the project {project} do not fit into memory") from None
-
-
-def _members(services: Services, project: str, segment: str) -> Users:
-    with Console(stderr=True).status("finding the users of the segment"):
-        while True:
-            with suppress(TakesLonger):  # it goes on from where it was
-                return services.segments.user_ids(project, segment)
-
-
 @contextmanager
-def _telling_why() -> Iterator[None]:
+def _reporting_errors(project: str) -> Iterator[None]:
     try:
         yield
     except NotPossible as error:
         raise typer.BadParameter(str(error)) from None
     except BadCursor as error:
         raise typer.BadParameter(f"--since: {error}") from None
-    except BlobsUnavailable as error:
-        raise Failed(str(error)) from error
+    except TooLarge:
+        raise Failed(f"the users of project {project!r} do not fit into memory") from None
 
 
-def _tell(told: dict[str, Any], kind: str, destination: str, *, json: bool) -> None:
-    if destination == "-":
-        note(f"cursor: {told['cursor']}")
-    elif json:
-        print_json({"kind": kind, "destination": destination, **told})
-    else:
-        files = ""
-        if "files" in told:
-            files = f" in {told['files']:,} file{'' if told['files'] == 1 else 's'}"
-        say(f"{destination}: {told['rows']:,} {kind}{files}, {told['bytes']:,} bytes.")
-        say(f"What comes later: --since {told['cursor']}")
+def _to_output(
+    services: Services, question: Question, selection: SelectionOptions
+) -> dict[str, Any]:
+    form = selection.form or "ndjson"
+    packed = compression_of(form, selection.compression)
+    with _opened(services, question, form, packed) as export:
+        out = binary_output()
+        for part in export.parts:
+            out.write(part)
+        out.flush()
+        return {"rows": export.progress.rows, "cursor": export.cursor}
+
+
+def _to_file(
+    services: Services, question: Question, path: Path, form: Form, asked: Compression | None
+) -> dict[str, Any]:
+    packed = compression_of(form, asked)
+    with _opened(services, question, form, packed) as export:
+        written = write_file(export, path, _row_count(question.kind, export.progress))
+        return {"rows": export.progress.rows, **written, "cursor": export.cursor}
+
+
+def _to_folder(
+    services: Services, question: Question, path: Path, selection: SelectionOptions
+) -> dict[str, Any]:
+    from uptake.exports.folder import write_folder  # noqa: PLC0415 - slow to load (Arrow)
+    from uptake.files import atomic_write  # noqa: PLC0415 - slow to load
+
+    form = selection.form
+    if form not in {None, "parquet"}:
+        raise NotPossible(f"a folder contains Parquet; for {form} name a file: {path}.{form}")
+    packed = compression_of("parquet", selection.compression)
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise Failed(f"{path} is not empty; an export needs a new or empty folder")
+    progress = Progress()
+    with atomic_write(path) as temporary, _row_count(question.kind, progress):
+        manifest = write_folder(
+            services.store, services.blobs, question, temporary, packed, progress
+        )
+    return {
+        "rows": manifest.rows,
+        "files": len(manifest.files),
+        "bytes": sum(file.bytes for file in manifest.files),
+        "cursor": manifest.cursor,
+    }
+
+
+def _opened(
+    services: Services, question: Question, form: Form, packed: Compression
+) -> AbstractContextManager[Export]:
+    from uptake.exports.exporting import opened  # noqa: PLC0415 - slow to load (Arrow)
+
+    return opened(services.store, services.blobs, question, form, packed)
+
+
+def write_file(
+    export: Export, path: Path, progress: AbstractContextManager[object]
+) -> dict[str, Any]:
+    """Write an export to a file atomically, and return its size and SHA-256.
+
+    Args:
+        export: the export.
+        path: the file, which is replaced.
+        progress: shows the progress while the file is written.
+    """
+    from uptake.files import HashedFile, atomic_write  # noqa: PLC0415 - slow to load
+
+    with atomic_write(path) as temporary, progress, HashedFile(temporary) as out:
+        for part in export.parts:
+            out.write(part)
+    return {"bytes": out.size, "sha256": out.sha256}
+
+
+def _row_count(kind: str, progress: Progress) -> AbstractContextManager[object]:
+    """Show the number of exported rows on a terminal."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        return nullcontext()
+    return Live(
+        get_renderable=lambda: Text(f"{progress.rows:,} {kind}"),
+        console=console,
+        transient=True,
+        refresh_per_second=REFRESHES,
+    )

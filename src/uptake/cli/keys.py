@@ -1,71 +1,76 @@
-"""`uptake keys`: who may send and read."""
+"""`uptake keys`: API keys."""
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
 
-from uptake.cli.printing import Failed, Json, print_json, print_table
-from uptake.cli.spans import parse_span
-from uptake.cli.store import DATA_DIR, Database, DataDir, opened, require_project
-from uptake.cli.terminal import note, say
+from uptake.cli.durations import parse_duration
+from uptake.cli.options import ProjectOptions, StoreOptions
+from uptake.cli.terminal import Failed, Json, echo, note, print_json, print_table
 from uptake.http.access import SCOPES
+from uptake.http.parameter_groups import expand_groups
 from uptake.model import clock, ids
 from uptake.model.items import user_id_fault
-from uptake.store.base import DEFAULT_PROJECT, Keys
+from uptake.store.base import Keys
 from uptake.store.definitions import Key, Rate
 from uptake.time_units import MICROSECONDS_PER_SECOND
 
 MAX_REQUESTS = 1_000_000_000
 
 BOUND_NOTE = (
-    "Note: a key bound to a user has {scopes} for that user's data alone; "
+    "Note: a key bound to a user has {scopes} for that user's data only; "
     "operations on the whole project need a key without --user."
 )
 
-app = typer.Typer(help="Keys: made for a project, told once, kept only as a hash.")
+app = typer.Typer(help="Manage API keys. A key is shown once; only its hash is stored.")
+
+
+@dataclass(frozen=True)
+class KeyOptions:
+    """Properties of a new key."""
+
+    user: Annotated[
+        str | None, typer.Option("--user", help="Bind the key to one user (Gerosense v1.1).")
+    ] = None
+    expires: Annotated[
+        str | None, typer.Option("--expires", help="Period of validity: 90d, 12h, 30m, 45s, 2w.")
+    ] = None
+    rate: Annotated[
+        str | None, typer.Option("--rate", help="Maximum number of requests: 300/60s.")
+    ] = None
 
 
 @app.command()
-def create(  # noqa: PLR0913, PLR0917 - one parameter an option
-    scope: Annotated[
-        list[str], typer.Option("--scope", help=f"What it may do: {', '.join(SCOPES)}.")
-    ],
-    project: Annotated[str, typer.Option("--project", help="Whose it is.")] = DEFAULT_PROJECT,
-    user: Annotated[
-        str | None, typer.Option("--user", help="Bind it to one user, as Gerosense v1.1 needs.")
-    ] = None,
-    expires: Annotated[
-        str | None, typer.Option("--expires", help="How long it is valid: 90d, 12h, 30m, 45s, 2w.")
-    ] = None,
-    rate: Annotated[
-        str | None, typer.Option("--rate", help="How often it may be used: 300/60s.")
-    ] = None,
-    data_dir: DataDir = DATA_DIR,
-    database: Database = "",
+@expand_groups
+def create(
+    scope: Annotated[list[str], typer.Option("--scope", help=f"Scope: {', '.join(SCOPES)}.")],
+    properties: KeyOptions,
+    options: ProjectOptions,
     *,
     json: Json = False,
 ) -> None:
-    """Make a key. It is shown now and never again."""
+    """Create a key. The secret is shown only now."""
+    user = properties.user
     for name in scope:
         if name not in SCOPES:
-            raise typer.BadParameter(f"--scope {name!r}: one of {', '.join(SCOPES)}")
+            raise typer.BadParameter(f"--scope {name!r}: must be one of {', '.join(SCOPES)}")
     if user is not None and (fault := user_id_fault(user)):
         raise typer.BadParameter(f"--user {fault}")
     if user is not None and (limited := sorted({"admin", "data:erase"} & set(scope))):
         note(BOUND_NOTE.format(scopes=" and ".join(limited)))
-    allowed = None if rate is None else parse_rate(rate)
-    seconds = None if expires is None else parse_span(expires)
-    with opened(data_dir, database) as store:
-        require_project(store, project)
-        key, secret = issue(store, project, scope, user=user, rate=allowed, seconds=seconds)
+    rate = None if properties.rate is None else parse_rate(properties.rate)
+    seconds = None if properties.expires is None else parse_duration(properties.expires)
+    with options.open_project() as store:
+        key, secret = issue(store, options.project, scope, user=user, rate=rate, seconds=seconds)
     if json:
-        told = ("id", "key", "project", "scopes", "user", "expires_at")
-        shown = _shown(key) | {"key": secret}
-        print_json({name: shown[name] for name in told})
+        shown = _view(key) | {"key": secret}
+        names = ("id", "key", "project", "scopes", "user", "expires_at")
+        print_json({name: shown[name] for name in names})
     else:
-        say(secret)
+        echo(secret)
 
 
 def issue(  # noqa: PLR0913 - one argument a property
@@ -77,7 +82,7 @@ def issue(  # noqa: PLR0913 - one argument a property
     rate: Rate | None = None,
     seconds: int | None = None,
 ) -> tuple[Key, str]:
-    """A new key of a project, kept, and its secret; valid for so many seconds or for ever."""
+    """Store a new key and return it with its secret; without `seconds` it does not expire."""
     secret, now = ids.new_key(), clock.now()
     key = Key(
         id=ids.time_ordered(),
@@ -94,49 +99,50 @@ def issue(  # noqa: PLR0913 - one argument a property
 
 
 def parse_rate(text: str) -> Rate:
-    """A rate such as `300/60s`.
+    """Parse a rate such as `300/60s`.
 
     Raises:
-        BadParameter: it is none.
+        BadParameter: it is not a rate.
     """
-    requests, slash, span = text.partition("/")
+    requests, slash, duration = text.partition("/")
     if not slash or not re.fullmatch(r"[1-9][0-9]{0,9}", requests) or int(requests) > MAX_REQUESTS:
-        raise typer.BadParameter(f"--rate {text!r}: requests and a span: 300/60s")
-    return Rate(int(requests), parse_span(span))
+        raise typer.BadParameter(f"--rate {text!r}: must be REQUESTS/DURATION, e.g. 300/60s")
+    return Rate(int(requests), parse_duration(duration))
 
 
 @app.command("list")
-def list_keys(data_dir: DataDir = DATA_DIR, database: Database = "", *, json: Json = False) -> None:
+@expand_groups
+def list_keys(options: StoreOptions, *, json: Json = False) -> None:
     """List all keys, without their secrets."""
-    with opened(data_dir, database) as store:
-        shown = [_shown(key) for key in store.keys()]  # noqa: SIM118 - not a dict
+    with options.open() as store:
+        shown = [_view(key) for key in store.keys()]  # noqa: SIM118 - not a dict
     if json:
         print_json(shown)
-    else:
-        headings = ["id", "project", "scopes", "user", "rate", "expires_at", "revoked_at"]
-        lines = [{**key, "scopes": ", ".join(key["scopes"])} for key in shown]
-        print_table(headings, [[line[name] for name in headings] for line in lines])
+        return
+    headings = ["id", "project", "scopes", "user", "rate", "expires_at", "revoked_at"]
+    rows = [{**key, "scopes": ", ".join(key["scopes"])} for key in shown]
+    print_table(headings, [[row[name] for name in headings] for row in rows])
 
 
 @app.command()
+@expand_groups
 def revoke(
-    key_id: Annotated[str, typer.Argument(metavar="ID", help="As `uptake keys list` shows it.")],
-    data_dir: DataDir = DATA_DIR,
-    database: Database = "",
+    key_id: Annotated[str, typer.Argument(metavar="ID", help="Id from `uptake keys list`.")],
+    options: StoreOptions,
     *,
     json: Json = False,
 ) -> None:
-    """End a key; every server takes notice within seconds."""
-    with opened(data_dir, database) as store:
+    """Revoke a key. Servers reject it within seconds."""
+    with options.open() as store:
         if not store.revoke_key(key_id, clock.now()):
-            raise Failed(f"there is no key with the id {key_id!r}; 'uptake keys list' shows them")
+            raise Failed(f"no key has the id {key_id!r}; list them: uptake keys list")
     if json:
         print_json({"id": key_id, "revoked": True})
     else:
-        say(f"Key {key_id} is revoked.")
+        echo(f"Revoked key {key_id}.")
 
 
-def _shown(key: Key) -> dict[str, Any]:
+def _view(key: Key) -> dict[str, Any]:
     return {
         "id": key.id,
         "project": key.project,

@@ -1,89 +1,79 @@
-"""`uptake retention`: how long a project's data is kept."""
+"""`uptake retention`: how long a project's data is stored."""
 
 from typing import Annotated, get_args
 
 import msgspec
 import typer
 
-from uptake.cli.printing import Json, print_json, print_table
-from uptake.cli.store import DATA_DIR, Database, DataDir, opened, require_project
+from uptake.cli.options import ProjectOptions
+from uptake.cli.terminal import Json, print_json, print_table
+from uptake.http.parameter_groups import expand_groups
 from uptake.intake.retain import Due, due, faults_of
 from uptake.model import clock
-from uptake.store.base import DEFAULT_PROJECT, Retention
+from uptake.store.base import Retention
 from uptake.store.definitions import RetentionKind, RetentionRule
 
 KINDS: tuple[RetentionKind, ...] = get_args(RetentionKind)
 
-app = typer.Typer(help="How long data is kept after it was received. Servers apply it every hour.")
-Project = Annotated[str, typer.Option("--project", help="The project it holds for.")]
+app = typer.Typer(
+    help="Manage how many days data is stored after receipt. Servers delete expired data hourly."
+)
 Kind = Annotated[str, typer.Argument(help=f"One of {', '.join(KINDS)}.")]
 Type = Annotated[
     str,
     typer.Option(
-        "--type", help="A metric, a document type, or unknown-user of rejections; else all."
+        "--type",
+        help="Only this metric or document type, or `unknown-user` for rejections. Default: all.",
     ),
 ]
 
 
 @app.command("set")
-def set_rule(  # noqa: PLR0913, PLR0917 - one parameter an option
+@expand_groups
+def set_rule(  # noqa: PLR0913 - one parameter an option
     kind: Kind,
-    days: Annotated[int, typer.Argument(help="How many days.")],
+    days: Annotated[int, typer.Argument(help="Number of days.")],
+    options: ProjectOptions,
     type_: Type = "",
-    project: Project = DEFAULT_PROJECT,
-    data_dir: DataDir = DATA_DIR,
-    database: Database = "",
     *,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what it would take away now.")
+        bool, typer.Option("--dry-run", help="Only show what the rule would delete now.")
     ] = False,
     json: Json = False,
 ) -> None:
-    """Keep data of a kind for so many days."""
+    """Delete data of a kind after a number of days."""
     rule = RetentionRule(_kind(kind), days, type_)
     for fault in faults_of([rule]):
         raise typer.BadParameter(fault)
-    with opened(data_dir, database) as store:
-        require_project(store, project)
+    with options.open_project() as store:
         if not dry_run:
-            store.put_retention(project, [*_others(store, project, rule), rule])
-        _tell(due(store, project, [rule], clock.now()), json=json)
+            store.put_retention(options.project, [*_others(store, options.project, rule), rule])
+        _print(due(store, options.project, [rule], clock.now()), json=json)
 
 
 @app.command("remove")
-def remove_rule(
-    kind: Kind,
-    type_: Type = "",
-    project: Project = DEFAULT_PROJECT,
-    data_dir: DataDir = DATA_DIR,
-    database: Database = "",
-) -> None:
-    """Keep data of a kind for ever."""
+@expand_groups
+def remove_rule(kind: Kind, options: ProjectOptions, type_: Type = "") -> None:
+    """Remove a rule: data of this kind is stored without a time limit."""
     rule = RetentionRule(_kind(kind), 1, type_)
-    with opened(data_dir, database) as store:
-        require_project(store, project)
-        store.put_retention(project, _others(store, project, rule))
+    with options.open_project() as store:
+        store.put_retention(options.project, _others(store, options.project, rule))
 
 
 @app.command("list")
-def list_rules(
-    project: Project = DEFAULT_PROJECT,
-    data_dir: DataDir = DATA_DIR,
-    database: Database = "",
-    *,
-    json: Json = False,
-) -> None:
-    """List the rules, and what they would take away now."""
-    with opened(data_dir, database) as store:
-        require_project(store, project)
-        _tell(due(store, project, store.retention(project), clock.now()), json=json)
+@expand_groups
+def list_rules(options: ProjectOptions, *, json: Json = False) -> None:
+    """List the rules and how many entries each would delete now."""
+    with options.open_project() as store:
+        rules = store.retention(options.project)
+        _print(due(store, options.project, rules, clock.now()), json=json)
 
 
 def _kind(name: str) -> RetentionKind:
     for kind in KINDS:
         if kind == name:
             return kind
-    raise typer.BadParameter(f"{name!r} is none of {', '.join(KINDS)}")
+    raise typer.BadParameter(f"{name!r} is not one of {', '.join(KINDS)}")
 
 
 def _others(store: Retention, project: str, rule: RetentionRule) -> list[RetentionRule]:
@@ -91,9 +81,9 @@ def _others(store: Retention, project: str, rule: RetentionRule) -> list[Retenti
     return [other for other in store.retention(project) if (other.kind, other.type) != about]
 
 
-def _tell(rules: list[Due], *, json: bool) -> None:
+def _print(rules: list[Due], *, json: bool) -> None:
     if json:
         print_json([msgspec.structs.asdict(rule) for rule in rules])
         return
-    lines = [(rule.kind, rule.type or "all", rule.days, rule.due) for rule in rules]
-    print_table(("kind", "type", "days", "due now"), lines)
+    rows = [(rule.kind, rule.type or "all", rule.days, rule.due) for rule in rules]
+    print_table(("kind", "type", "days", "due now"), rows)

@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from uptake.cli import send_check
-from uptake.cli.printing import Json
 from uptake.cli.send_options import (
     REJECTED_FILE,
     As,
@@ -35,6 +34,7 @@ from uptake.cli.send_options import (
     table_options,
 )
 from uptake.cli.send_run import send
+from uptake.cli.terminal import Json
 
 PARALLEL = 8
 PATIENCE = 300.0

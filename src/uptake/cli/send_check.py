@@ -7,7 +7,6 @@ import msgspec
 import typer
 from rich.console import Console
 
-from uptake.cli.printing import Json, print_json, print_table
 from uptake.cli.send_options import (
     As,
     Delimiter,
@@ -27,7 +26,7 @@ from uptake.cli.send_options import (
     sample_options,
 )
 from uptake.cli.send_run import telling_errors
-from uptake.cli.terminal import say, warn
+from uptake.cli.terminal import Json, echo, print_json, print_table, warn
 
 if TYPE_CHECKING:
     from uptake.uploader.verify.check import Gap, Verification
@@ -142,15 +141,15 @@ def verify(  # noqa: PLR0913, PLR0917 - one parameter an option
 
 
 def _print(result: "Verification") -> None:
-    say(f"{result.expected:,} samples of {result.users:,} users are expected")
+    echo(f"{result.expected:,} samples of {result.users:,} users are expected")
     for name, words in COUNTS.items():
         count = getattr(result, name)
         if count or name == "found":
-            say(f"{count:,} {words}")
+            echo(f"{count:,} {words}")
     for gap in result.gaps[:SHOWN]:
-        say(_line(gap))
+        echo(_line(gap))
     if len(result.gaps) > SHOWN:
-        say(f"and {len(result.gaps) - SHOWN:,} more such days; --json lists all")
+        echo(f"and {len(result.gaps) - SHOWN:,} more such days; --json lists all")
     if any(gap.acknowledged for gap in result.gaps) and not result.forgotten:
         warn("some of this was acknowledged; with --forget the next send sends it again")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from uptake.cli.spans import parse_span
+from uptake.cli.durations import parse_duration
 from uptake.samples.metrics import METRICS
 
 if TYPE_CHECKING:
@@ -197,7 +197,7 @@ def sample_options(  # noqa: PLR0913, PLR0917 - one parameter an option
         "metric": metric,
         "unit": unit,
         "device": device,
-        "duration": None if duration is None else parse_span(duration),
+        "duration": None if duration is None else parse_duration(duration),
         "time_unit": time_unit,
     }
 

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 import typer
 from msgspec import structs
 
-from uptake.cli.printing import Failed, print_json
 from uptake.cli.send_options import Common, key_of
 from uptake.cli.send_progress import showing
-from uptake.cli.terminal import note, say, warn
+from uptake.cli.terminal import Failed, echo, note, print_json, warn
 
 # What sends is loaded when something is to be sent: it would double the time of other commands.
 if TYPE_CHECKING:
@@ -131,11 +130,11 @@ def _print_counts(summary: "Summary") -> None:
     told = [(f"{count:,}", words) for i, (count, words) in enumerate(lines) if count or not i]
     width = max(len(count) for count, _ in told)
     for count, words in told:
-        say(f"{count:>{width}} {words}")
+        echo(f"{count:>{width}} {words}")
     rate = round(summary.acknowledged / max(summary.seconds, 0.001))
     again = f", {summary.retries:,} tried again" if summary.retries else ""
     if summary.acknowledged:
         took = f"{summary.seconds:.1f} s, {rate:,} items a second"
-        say(f"{summary.requests:,} requests{again}, {took}")
+        echo(f"{summary.requests:,} requests{again}, {took}")
     elif summary.dry_run:
-        say(f"{summary.requests:,} requests would be made")
+        echo(f"{summary.requests:,} requests would be made")

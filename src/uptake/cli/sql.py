@@ -1,4 +1,4 @@
-"""`uptake sql`: questions to a project's data in SQL."""
+"""`uptake sql`: query a project's data with SQL."""
 
 from collections.abc import Iterable
 from itertools import islice
@@ -6,58 +6,55 @@ from typing import Annotated, Any
 
 import typer
 
-from uptake.blobs import BlobsUnavailable
-from uptake.cli.printing import Failed, print_table
-from uptake.cli.store import DATA_DIR, BlobsUrl, Database, DataDir, opened_services, require_project
-from uptake.cli.terminal import binary_output, warn
+from uptake.cli.options import ServicesOptions
+from uptake.cli.terminal import Failed, binary_output, print_table, warn
 from uptake.exports import NotPossible
-from uptake.store.base import DEFAULT_PROJECT
+from uptake.http.parameter_groups import expand_groups
 
-MOST_SHOWN = 1000
-"""Rows of a table on a terminal; CSV and JSON have all."""
+MAX_ROWS = 1000
+"""Rows of a table on a terminal; CSV and JSON have all rows."""
 
 
-def sql(  # noqa: PLR0913 - one parameter an option
+@expand_groups
+def sql(
     query: Annotated[
         str,
-        typer.Argument(help="Over samples, profiles, documents, rejections and users."),
+        typer.Argument(
+            help="SQL query on the tables samples, profiles, documents, rejections and users."
+        ),
     ],
-    project: Annotated[str, typer.Option("--project", help="Whose data.")] = DEFAULT_PROJECT,
-    data_dir: DataDir = DATA_DIR,
-    database: Database = "",
-    blobs: BlobsUrl = "",
+    options: ServicesOptions,
     *,
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print a JSON array on one line.")] = False,
 ) -> None:
-    """Ask a project's data in SQL (DuckDB's), and print the answer.
+    """Run a SQL query (DuckDB dialect) on a project's data and print the result.
 
-    It can only read. All tables are as they are at one moment.
+    The query is read-only. All tables are of the same snapshot.
     """
-    from uptake.exports.answers import print_csv, print_json, rows_of  # noqa: PLC0415 - Arrow
-    from uptake.exports.query import QueryFailed, queried  # noqa: PLC0415 - Arrow takes a while
+    from uptake.exports.answers import print_csv, print_json, rows_of  # noqa: PLC0415 - slow (Arrow)
+    from uptake.exports.query import QueryFailed, queried  # noqa: PLC0415 - slow to load (Arrow)
 
     if csv and json:
-        raise typer.BadParameter("--csv or --json, not both")
-    with opened_services(data_dir, database, blobs) as services:
-        require_project(services.store, project)
+        raise typer.BadParameter("--csv and --json are mutually exclusive")
+    with options.open_services() as services:
         try:
-            with queried(services.store, services.blobs, project, query) as batches:
+            with queried(services.store, services.blobs, options.project, query) as batches:
                 if csv:
                     print_csv(batches, binary_output())
                 elif json:
                     print_json(batches, binary_output())
                 else:
-                    _print_some(*rows_of(batches))
+                    _print_rows(*rows_of(batches))
         except NotPossible as error:
             raise typer.BadParameter(str(error)) from None
-        except (QueryFailed, BlobsUnavailable) as error:
+        except QueryFailed as error:
             raise Failed(str(error)) from error
 
 
-def _print_some(names: list[str], rows: Iterable[list[Any]]) -> None:
+def _print_rows(names: list[str], rows: Iterable[list[Any]]) -> None:
     left = iter(rows)
-    print_table(names, list(islice(left, MOST_SHOWN)))
+    print_table(names, list(islice(left, MAX_ROWS)))
     more = sum(1 for _ in left)
     if more:
-        warn(f"{more:,} more rows; --csv and --json print all")
+        warn(f"{more:,} more rows; use --csv or --json to print all")

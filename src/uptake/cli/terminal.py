@@ -1,28 +1,38 @@
-"""The one place that writes text to a terminal, and makes it safe for one first.
+"""Writes to the terminal; text from users and servers is escaped first.
 
-User ids, names, reasons and answers of servers are the words of others. Written as they are, their
-control characters could move the cursor, rewrite what stands above, or run what a terminal offers.
+User ids, names, reasons and server replies are untrusted. Their control characters could move the
+cursor, overwrite earlier lines or trigger functions of the terminal.
 """
 
 import codecs
 import io
 import re
 import sys
-from typing import Any, BinaryIO, cast
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, cast
+
+import msgspec
+import typer
+from rich.cells import cell_len, set_cell_size
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 JOINERS = "\u200c\u200d"
-"""Format characters that words of Persian and many emoji are made with, and that do no harm."""
+"""Harmless format characters that Persian words and many emoji need."""
 
 _SPECIAL = re.compile(r"[^\x20-\x7e]")
-_BMP = 0xFFFF
+
+
+class Failed(Exception):
+    """The command failed; the message is shown to the user in one line."""
 
 
 def safe(text: str) -> str:
-    """Text in which everything that is not printed as itself is written as an escape sequence.
-
-    Those are control characters (line breaks and U+0080 to U+009F too), characters that change the
-    direction of text, invisible ones, and halves of surrogate pairs.
-    """
+    """Escape control characters, invisible characters, bidirectional controls and surrogates."""
     return _SPECIAL.sub(_escaped, text)
 
 
@@ -34,9 +44,9 @@ def _escaped(found: re.Match[str]) -> str:
 
 
 def safe_json(text: str) -> str:
-    """JSON that says the same, with such characters as JSON's own escape sequences.
+    """Escape the same characters in JSON with JSON's own escape sequences.
 
-    Line breaks stay: in JSON they stand only between values.
+    Line breaks stay: in valid JSON they occur only between values.
     """
     return _SPECIAL.sub(_json_escaped, text)
 
@@ -50,23 +60,23 @@ def _json_escaped(found: re.Match[str]) -> str:
 
 
 class TerminalWriter(io.RawIOBase):
-    """Takes CSV or NDJSON as bytes and shows it on a terminal."""
+    """A binary stream that shows CSV or NDJSON on a terminal, escaped."""
 
     def __init__(self) -> None:
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
 
     def writable(self) -> bool:
-        """It is."""
+        """Return True."""
         return True
 
     def write(self, content: Any, /) -> int:
-        """Show what is whole of it; line breaks stay."""
+        """Write the complete characters; line breaks stay."""
         text = self._decode(bytes(content))
         sys.stdout.write("".join(map(_line_safe, text.splitlines(keepends=True))))
         return len(content)
 
     def flush(self) -> None:
-        """Show it now."""
+        """Flush standard output."""
         sys.stdout.flush()
 
 
@@ -76,25 +86,74 @@ def _line_safe(line: str) -> str:
 
 
 def binary_output() -> BinaryIO:
-    """Standard output for data: bytes as they are, unless a terminal would interpret them."""
+    """Standard output for data: raw bytes, but escaped text on a terminal."""
     return cast("BinaryIO", TerminalWriter()) if sys.stdout.isatty() else sys.stdout.buffer
 
 
-def say(*lines: str) -> None:
+def echo(*lines: str) -> None:
     """Write lines to standard output."""
     sys.stdout.write("".join(f"{safe(line)}\n" for line in lines))
 
 
-def say_json(text: str) -> None:
-    """Write JSON to standard output, in one line or several."""
-    sys.stdout.write(f"{safe_json(text)}\n")
-
-
 def warn(*lines: str) -> None:
-    """Write lines to standard error, each after the program's name."""
-    sys.stderr.write("".join(f"uptake: {safe(line)}\n" for line in lines))
+    """Write lines to standard error, each with the program's name in front."""
+    note(*(f"uptake: {line}" for line in lines))
 
 
 def note(*lines: str) -> None:
     """Write lines to standard error."""
     sys.stderr.write("".join(f"{safe(line)}\n" for line in lines))
+
+
+def print_json(value: object, *, indent: bool = False) -> None:
+    """Print a value as JSON, on one line or indented."""
+    text = msgspec.json.encode(value)
+    sys.stdout.write(safe_json((msgspec.json.format(text) if indent else text).decode()) + "\n")
+
+
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Print a table; cells are never cut, however narrow the terminal is."""
+    texts = [headings, *(["" if cell is None else str(cell) for cell in row] for row in rows)]
+    cells = [[safe(cell) for cell in row] for row in texts]
+    widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
+    for row in cells:
+        padded = (set_cell_size(cell, width) for cell, width in zip(row, widths, strict=True))
+        echo("  ".join(padded).rstrip())
+
+
+def print_next_cursor(cursor: str | None) -> None:
+    """Print the option that continues a list; nothing after the last page."""
+    if cursor is not None:
+        echo(f"More entries: --cursor {cursor}")
+
+
+def progress() -> "Progress":
+    """Progress bars on standard error; disabled when it is not a terminal."""
+    from rich import progress as bars  # noqa: PLC0415 - most commands show no progress
+    from rich.console import Console  # noqa: PLC0415
+
+    console = Console(stderr=True)
+    return bars.Progress(
+        bars.TextColumn("{task.description:<13}", markup=False),
+        bars.BarColumn(),
+        bars.MofNCompleteColumn(),
+        bars.TimeElapsedColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    )
+
+
+@contextmanager
+def counter(description: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """Show one progress bar; the block calls the function with the number of finished steps."""
+    with progress() as bars:
+        task = bars.add_task(description, total=total)
+        yield lambda steps: bars.advance(task, steps)
+
+
+def spinner(description: str) -> AbstractContextManager[object]:
+    """Show a spinner on a terminal while the block runs."""
+    from rich.console import Console  # noqa: PLC0415 - most commands show no progress
+
+    console = Console(stderr=True)
+    return console.status(description) if console.is_terminal else nullcontext()

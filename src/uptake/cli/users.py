@@ -1,151 +1,113 @@
-"""`uptake users`: what is kept about one user, as a whole: seen, handed over, erased."""
+"""`uptake users`: show, archive, erase and readmit one user."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from uptake.blobs import BlobsUnavailable
-from uptake.cli.printing import Failed, Json, print_json, print_table
-from uptake.cli.showing import waiting
-from uptake.cli.store import (
-    DATA_DIR,
-    BlobsUrl,
-    Database,
-    DataDir,
-    opened,
-    opened_services,
-    require_project,
-)
-from uptake.cli.terminal import say
-from uptake.cli.writing import keep
+from uptake.cli.export import write_file
+from uptake.cli.options import ProjectOptions, ServicesOptions, User
+from uptake.cli.terminal import Failed, Json, echo, print_json, print_table, spinner
+from uptake.http.parameter_groups import expand_groups
 from uptake.intake.erase import Eraser
 from uptake.model.items import user_id_fault
-from uptake.reading import Unknown, users
+from uptake.reading import users
 from uptake.reading.erasures import erasure_receipt
-from uptake.store.base import DEFAULT_PROJECT
 
-app = typer.Typer(help="One user: what is kept, everything as an archive, erasure.")
-User = Annotated[str, typer.Argument(metavar="USER", help="The id.", show_default=False)]
-Project = Annotated[str, typer.Option("--project", help="Whose data.")]
+NOUN = "user"
+
+app = typer.Typer(help="Show, archive, erase and readmit one user.")
 
 
 @app.command()
-def show(
-    user: User,
-    project: Project = DEFAULT_PROJECT,
-    data_dir: DataDir = DATA_DIR,
-    database: Database = "",
-    *,
-    json: Json = False,
-) -> None:
-    """Show a user's attributes, and how much of everything else is kept."""
-    with opened(data_dir, database) as store, _known(user):
-        require_project(store, project)
-        profile = users.profile(store, project, user)
+@expand_groups
+def show(user: User, options: ProjectOptions, *, json: Json = False) -> None:
+    """Show a user's attributes and the number of stored samples, documents and images."""
+    with options.open_project(NOUN) as store:
+        profile = users.profile(store, options.project, user)
     if json:
         print_json(profile)
         return
-    lines = [
+    rows = [
         ("first seen", profile.first_seen),
         ("last seen", profile.last_seen),
         ("documents", profile.documents),
         ("images", profile.images),
-        *((f"{metric} samples", told.count) for metric, told in profile.samples.items()),
+        *((f"{metric} samples", stock.count) for metric, stock in profile.samples.items()),
         *(("attribute " + name, value) for name, value in sorted(profile.attributes.items())),
     ]
-    print_table(("what", user), lines)
+    print_table(("what", user), rows)
 
 
 @app.command()
-def archive(  # noqa: PLR0913, PLR0917 - one parameter an option
+@expand_groups
+def archive(
     user: User,
     destination: Annotated[
-        Path, typer.Argument(metavar="FILE", help="A zip file that is not there yet.")
+        Path, typer.Argument(metavar="FILE", help="Zip file to create. It must not exist.")
     ],
-    project: Project = DEFAULT_PROJECT,
-    data_dir: DataDir = DATA_DIR,
-    database: Database = "",
-    blobs: BlobsUrl = "",
+    options: ServicesOptions,
     *,
     json: Json = False,
 ) -> None:
-    """Write everything about a user to a zip file."""
-    from uptake.exports.archive import archived  # noqa: PLC0415 - Arrow takes a while to load
+    """Write all data of a user to a zip file."""
+    from uptake.exports.archive import archived  # noqa: PLC0415 - Arrow is slow to load
 
-    with opened_services(data_dir, database, blobs) as services, _known(user):
-        require_project(services.store, project)
+    with options.open_services(NOUN) as services:
         if destination.exists():
-            raise Failed(f"{destination} is there already")
-        with archived(services.store, services.blobs, project, user) as running:
-            told = keep(running, destination, waiting("writing the archive"))
+            raise Failed(f"{destination} already exists")
+        with archived(services.store, services.blobs, options.project, user) as export:
+            written = write_file(export, destination, spinner("writing the archive"))
     if json:
-        print_json(told)
+        print_json(written)
     else:
-        say(f"{destination}: {told['bytes']:,} bytes")
+        echo(f"{destination}: {written['bytes']:,} bytes")
 
 
 @app.command()
-def erase(  # noqa: PLR0913 - one parameter an option
+@expand_groups
+def erase(
     user: User,
-    project: Project = DEFAULT_PROJECT,
-    data_dir: DataDir = DATA_DIR,
-    database: Database = "",
-    blobs: BlobsUrl = "",
+    options: ServicesOptions,
     *,
     unknown: Annotated[
-        bool, typer.Option("--unknown", help="Also someone of whom no data is kept.")
+        bool, typer.Option("--unknown", help="Allow a user without stored data.")
     ] = False,
     json: Json = False,
 ) -> None:
-    """Erase all that is kept about a user, at once, and keep out what is still on its way."""
-    with opened_services(data_dir, database, blobs) as services:
-        require_project(services.store, project)
+    """Erase all data of a user and reject later uploads for the user."""
+    with options.open_services(NOUN) as services:
         fault = user_id_fault(user)
         if fault is not None:
             raise typer.BadParameter(f"USER {fault}")
         if not unknown:
-            with _known(user):
-                users.require(services.store, project, user)
-        with waiting("erasing"):
-            erasure = Eraser(services.store, services.blobs).erase(project, user)
+            users.require(services.store, options.project, user)
+        with spinner("erasing"):
+            erasure = Eraser(services.store, services.blobs).erase(options.project, user)
             receipt = erasure_receipt(erasure, services.store.secrets())
     if json:
         print_json(receipt)
         return
     print_table(("erased", "how many"), list(receipt.counts.items()))
-    say(f"Receipt: {receipt.erasure_id}")
+    echo(f"Receipt: {receipt.erasure_id}")
     if receipt.finished_at is None:
-        say("Images could not be reached: a server will erase them when they can be.")
+        echo("The object store cannot be reached. A server will erase the images later.")
 
 
 @app.command()
+@expand_groups
 def readmit(
     user: User,
-    project: Project = DEFAULT_PROJECT,
-    data_dir: DataDir = DATA_DIR,
-    database: Database = "",
+    options: ProjectOptions,
     *,
     after_erasure: Annotated[
-        bool, typer.Option("--after-erasure", help="Must be given: the user consents again.")
+        bool,
+        typer.Option("--after-erasure", help="Required. Confirms that the user consented again."),
     ] = False,
 ) -> None:
-    """Let an erased user in again; nothing of what was erased comes back."""
+    """Accept data of an erased user again. Erased data is not restored."""
     if not after_erasure:
-        raise typer.BadParameter("--after-erasure says that the user consents again")
-    with opened(data_dir, database) as store:
-        require_project(store, project)
-        if not store.readmit(project, user):
-            raise Failed(f"the user {user!r} was not kept out")
-
-
-@contextmanager
-def _known(user: str) -> Iterator[None]:
-    try:
-        yield
-    except Unknown:
-        raise Failed(f"there is no user {user!r} in this project") from None
-    except BlobsUnavailable as error:
-        raise Failed(str(error)) from error
+        raise typer.BadParameter("--after-erasure is required: the user must have consented again")
+    with options.open_project(NOUN) as store:
+        if not store.readmit(options.project, user):
+            raise Failed(f"user {user!r} is not erased")

@@ -1,4 +1,4 @@
-"""The application: every route, and what it answers with."""
+"""Assembles the application: routes, middleware and services."""
 
 import gc
 from collections.abc import AsyncIterator, Callable
@@ -6,71 +6,65 @@ from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import unquote
 
-from litestar import HttpMethod, Litestar, Request, get
+from litestar import HttpMethod, Litestar, get
 from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.response.base import ASGIResponse
-from litestar.routes import HTTPRoute
-from litestar.types import ASGIApp, Guard
+from litestar.types import ASGIApp
 
 from uptake import __version__, settings, wiring
 from uptake.formats.base import Format, UploadOperation, WireRequest
 from uptake.formats.registry import FORMATS
-from uptake.http import lifeline, log, problems, telemetry
+from uptake.http import log, problems, telemetry
 from uptake.http.access import PUBLIC, About, Access, Permission, require_declared
-from uptake.http.address import reached_at
 from uptake.http.api.routes import PREFIX, api_routes
-from uptake.http.api.segments import segment_routes
-from uptake.http.drain import Drain
 from uptake.http.error_receipts import ErrorReceipts
 from uptake.http.executors import executors
-from uptake.http.health import health_routes
 from uptake.http.images import image_route
-from uptake.http.ingest import Ingest, UploadThreads, header_map
-from uptake.http.limits import Bodies
-from uptake.http.metrics import MetricsServer, metrics_route
+from uptake.http.ingest import Ingest, UploadThreads
+from uptake.http.limits import Bodies, Drain
+from uptake.http.litestar_internals import UnguardedHandler, operations
+from uptake.http.monitoring import MetricsServer, health_routes, metrics_route
 from uptake.http.openapi import document
-from uptake.http.route_table import RouteTable
-from uptake.http.semantics import Semantics, check_query
+from uptake.http.requests import AnyRequest, header_map, request_url
+from uptake.http.semantics import RouteTable, Semantics, check_query
+from uptake.http.shutdown import GracefulShutdown, exit_with_parent
 from uptake.http.stalled import StalledConnections
-from uptake.http.stopping import Stopping
 from uptake.model import clock
 from uptake.wiring import Services
 
 GC_THRESHOLDS = (20_000, 50, 100)
 
-KEPT_BYTES = (32 << 20) - (8 << 10)
-"""A little below the largest block from which glibc learns (`DEFAULT_MMAP_THRESHOLD_MAX`)."""
-
+THRESHOLD_BYTES = (32 << 20) - (8 << 10)
+"""A little below the largest block that raises glibc's threshold (`DEFAULT_MMAP_THRESHOLD_MAX`)."""
 
 LITESTAR_PAGES = "/schema"
-"""Where Litestar puts pages about the API that load scripts from other hosts. They are not served:
-the API is described by `/openapi.json`."""
+"""Path of Litestar's documentation pages, which load scripts from other hosts. They are not served;
+`/openapi.json` is."""
 
 
 def create() -> ASGIApp:
-    """The application as the environment's settings want it; what a server process loads."""
-    lifeline.hold()
+    """Build the application from the settings in the environment; Granian's workers call this."""
+    exit_with_parent()
     lines = log.set_up()
-    # A request makes thousands of objects and no cycles to speak of: looking for them after every
-    # 700 objects, through all that was loaded at the start, would take a tenth of the time.
+    # A request creates thousands of objects and hardly any cycles. The default, a collection after
+    # every 700 objects, would take 10% of the time.
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
-    _keep_memory()
-    chosen = settings.from_environment()
-    StalledConnections(chosen.port).start()
-    return build(wiring.open_services(chosen), lines.write, chosen.metrics)
+    _raise_mmap_threshold()
+    configured = settings.from_environment()
+    StalledConnections(configured.port).start()
+    return build(wiring.open_services(configured), lines.write, configured.metrics)
 
 
-def _keep_memory() -> None:
-    """Have freed memory kept for the next question, instead of giving it back and asking anew.
+def _raise_mmap_threshold() -> None:
+    """Make glibc reuse freed memory instead of returning it to the system.
 
-    The C library learns from what it is given back: as glibc, once a block of this size was freed,
-    keeps twice as much at hand (mallopt(3), `M_MMAP_THRESHOLD`). Asking the system for the arrays
-    of a rollup page by page would take a third of its time.
+    When a block of this size is freed, glibc raises its threshold (mallopt(3), `M_MMAP_THRESHOLD`).
+    Page faults for the arrays of a rollup would otherwise take a third of its time.
     """
-    bytearray(KEPT_BYTES)
+    bytearray(THRESHOLD_BYTES)
 
 
 def build(
@@ -78,28 +72,28 @@ def build(
     write_line: Callable[[bytes], object],
     metrics_at: tuple[str, int] | None = None,
 ) -> ASGIApp:
-    """The application over these services, which it closes when it shuts down.
+    """Build the application over services, which it closes when it shuts down.
 
     Args:
-        services: what it works with.
-        write_line: takes the log lines of requests.
-        metrics_at: address and port of the metrics; None for `/metrics` beside everything else.
+        services: storage and everything above it.
+        write_line: writes the log lines of requests.
+        metrics_at: separate address and port of the metrics; None for `/metrics` on the main port.
     """
     threads = executors(services.answers, services.blobs.parallel)
     access = Access(services.store, threads.authentication)
-    stopping = Stopping(services.close)
+    shutdown = GracefulShutdown(services.close)
     bodies = Bodies()
     errors = ErrorReceipts(services.commit)
-    ingest = Ingest(access, bodies, services, stopping, UploadThreads(threads), errors)
+    ingest = Ingest(access, bodies, services, shutdown, UploadThreads(threads), errors)
 
     @asynccontextmanager
     async def lifespan(_app: Litestar) -> AsyncIterator[None]:
-        stopping.listen()
+        shutdown.listen()
         services.upkeep.start()
-        stopping.call_at_begin(services.images.stop)
+        shutdown.on_begin(services.images.stop)
         metrics = None if metrics_at is None else MetricsServer(*metrics_at)
         yield
-        stopping.close()
+        shutdown.close()
         if metrics is not None:
             metrics.close()
 
@@ -112,9 +106,8 @@ def build(
     app = Litestar(
         [
             *uploads,
-            *api_routes(services, stopping, threads),
-            segment_routes(PREFIX, services.segments, threads),
-            *health_routes(services, stopping, threads.health),
+            *api_routes(services, shutdown, threads),
+            *health_routes(PREFIX, services, shutdown, threads.health),
             *([] if metrics_at else [metrics_route()]),
             image_route(services, threads),
             _openapi_route(services.public_url),
@@ -124,7 +117,7 @@ def build(
         openapi_config=OpenAPIConfig(
             title="Uptake",
             version=__version__,
-            description="A self-hosted intake for data about users.",
+            description="A self-hosted intake for user data.",
             path=LITESTAR_PAGES,
             render_plugins=[],
             create_examples=False,
@@ -135,48 +128,34 @@ def build(
     )
     require_declared(
         handler
-        for route in app.routes
-        if isinstance(route, HTTPRoute) and not route.path.startswith(LITESTAR_PAGES)
-        for handler in route.route_handlers
+        for route, _, handler, _ in operations(app.routes)
+        if not route.path.startswith(LITESTAR_PAGES)
     )
     checked = Semantics(app, RouteTable(app.routes, LITESTAR_PAGES), handler)
-    return telemetry.Telemetry(Drain(stopping.watching(checked)), write_line)
-
-
-class _Unguarded(HTTPRouteHandler):
-    """A handler without the application's guards: `Ingest` admits uploads.
-
-    Litestar copies a handler for each guard of each request, a twentieth of a small upload's time.
-    """
-
-    def resolve_guards(self) -> list[Guard]:
-        """None."""
-        return []
+    return telemetry.Telemetry(Drain(shutdown.middleware(checked)), write_line)
 
 
 def _upload(
     form: Format, operation: UploadOperation, ingest: Ingest, configured_url: str
 ) -> HTTPRouteHandler:
-    # The vendors' names for parts of a path are not all Python's.
+    # Vendors' names of path parameters are not all valid in Python.
     names = {name: name.replace("-", "_") for name in _names(operation.path)}
     path = operation.path
     for name, identifier in names.items():
         path = path.replace(f"{{{name}}}", f"{{{identifier}:str}}")
 
-    needed = Permission(operation.scope, About.UPLOAD)
-
-    @_Unguarded(
+    @UnguardedHandler(
         path,
         http_method=HttpMethod(operation.method),
         name=operation.name,
         include_in_schema=False,
         status_code=200,
-        permission=needed,
+        permission=Permission(operation.scope, About.UPLOAD),
     )
-    async def upload(request: Request[Any, Any, Any]) -> ASGIResponse:
+    async def upload(request: AnyRequest) -> ASGIResponse:
         scope = request.scope
         headers = header_map(scope["headers"])
-        base_url = configured_url or reached_at(scope["scheme"], headers)
+        base_url = configured_url or request_url(scope["scheme"], headers)
         wire = WireRequest(
             request_id=scope["state"]["request_id"],
             received_at=clock.now(),
@@ -185,9 +164,8 @@ def _upload(
             path={name: unquote(request.path_params[part]) for name, part in names.items()},
             headers=headers,
         )
-        return problems.UploadResponse(
-            await ingest.take(form, operation, request, wire, scope["query_string"])
-        )
+        answer = await ingest.take(form, operation, request, wire, scope["query_string"])
+        return problems.upload_response(answer)
 
     return upload
 
@@ -200,7 +178,7 @@ def _openapi_route(configured_url: str) -> HTTPRouteHandler:
     built: dict[str, Any] = {}
 
     @get(["/openapi.json", f"{PREFIX}/openapi.json"], include_in_schema=False, permission=PUBLIC)
-    async def openapi(request: Request[Any, Any, Any]) -> dict[str, Any]:
+    async def openapi(request: AnyRequest) -> dict[str, Any]:
         if not built:
             built.update(document(request.app.openapi_schema.to_schema(), configured_url))
         return built

@@ -1,41 +1,42 @@
-"""Serves kept images to whoever knows their names."""
+"""Serves stored images to clients that know their names."""
 
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncIterator, Mapping
 from functools import partial
-from typing import Any
 
 import structlog
-from litestar import Request, get
+from litestar import get
 from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
 
 from uptake.blobs import Blobs, BlobsUnavailable
 from uptake.formats.base import IMAGES_PATH
 from uptake.http.access import PUBLIC
-from uptake.http.address import is_head
 from uptake.http.executors import BoundedExecutor, Executors
-from uptake.http.ingest import header_map
-from uptake.http.ranges import Unsatisfiable, wanted
-from uptake.http.streaming import CutOff, Streamed
+from uptake.http.requests import AnyRequest, header_map, is_head
+from uptake.http.streaming import CutOff, StreamedResponse
 from uptake.model.problems import Kinds, Problem
 from uptake.store.base import StoreUnavailable
 from uptake.store.stored import StoredImage
 from uptake.wiring import Services
 
 MAX_AGE = 86400
-"""Seconds for which a browser may keep an image: the bytes under a name never change, but a name
-may cease to exist."""
+"""Seconds for which a browser may cache an image. Its bytes never change, but it may be deleted."""
 
 PART = 1024 * 1024
-"""Bytes of an image that are read from the blob store at once, and in memory for each client: most
-images are one or a few of them, so that an object store is asked rarely."""
+"""Bytes of an image that are read at once, and in memory for each client. Most images are a few
+parts, so an object store gets few requests."""
+
+_RANGE = re.compile(r"bytes=[ \t]*([0-9]*)-([0-9]*)[ \t]*", re.IGNORECASE)
+_MAX_DIGITS = 18
+"""Digits of a byte position; a range with more is ignored."""
 
 _log = structlog.get_logger()
 
 
 def image_route(services: Services, executors: Executors) -> HTTPRouteHandler:
-    """The route of all images, over these services."""
-    reading = _Reading(services.blobs, executors.blobs)
+    """The route of all images."""
+    reader = _Reader(services.blobs, executors.blobs)
 
     def find(name: str) -> StoredImage:
         try:
@@ -47,9 +48,9 @@ def image_route(services: Services, executors: Executors) -> HTTPRouteHandler:
         return image
 
     @get(IMAGES_PATH + "{name:str}", include_in_schema=False, permission=PUBLIC)
-    async def get_image(request: Request[Any, Any, Any], name: str) -> ASGIResponse:
+    async def get_image(request: AnyRequest, name: str) -> ASGIResponse:
         image = await executors.reads.run(partial(find, name), request.receive)
-        asked = header_map(request.scope["headers"])
+        sent = header_map(request.scope["headers"])
         etag = f'"{image.sha256}"'
         headers = {
             "ETag": etag,
@@ -58,24 +59,24 @@ def image_route(services: Services, executors: Executors) -> HTTPRouteHandler:
             "X-Content-Type-Options": "nosniff",
             "Content-Security-Policy": "default-src 'none'",
         }
-        if _is_known(etag, asked.get("if-none-match", "")):
+        if _matches(etag, sent.get("if-none-match", "")):
             return ASGIResponse(status_code=304, headers=headers)
         if is_head(request.scope):
             headers["Content-Length"] = str(image.bytes)
             headers["Content-Type"] = image.media_type
             return ASGIResponse(headers=headers, is_head_response=True)
         try:
-            part = wanted(asked, etag, image.bytes)
+            part = requested_range(sent, etag, image.bytes)
         except Unsatisfiable:
             headers["Content-Range"] = f"bytes */{image.bytes}"
             return ASGIResponse(status_code=416, headers=headers, media_type=image.media_type)
         start, end = part or (0, image.bytes)
         if part is not None:
             headers["Content-Range"] = f"bytes {start}-{end - 1}/{image.bytes}"
-        first = await reading.first(image, start, end, request.scope["state"]["request_id"])
-        return Streamed(
-            reading.parts(image, start, end, first),
-            end - start,
+        first = await reader.first(image, start, end, request.scope["state"]["request_id"])
+        return StreamedResponse(
+            reader.parts(image, start, end, first),
+            length=end - start,
             status_code=200 if part is None else 206,
             headers=headers,
             media_type=image.media_type,
@@ -84,19 +85,19 @@ def image_route(services: Services, executors: Executors) -> HTTPRouteHandler:
     return get_image
 
 
-class _Reading:
-    """Reads an image's bytes from the blob store, a part at a time."""
+class _Reader:
+    """Reads an image from the blob store in parts."""
 
     def __init__(self, blobs: Blobs, executor: BoundedExecutor) -> None:
         self._blobs = blobs
         self._executor = executor
 
     async def first(self, image: StoredImage, start: int, end: int, request_id: str) -> bytes:
-        """The first part, which decides on the status of the answer.
+        """The first part, on which the status of the response depends.
 
         Raises:
-            Problem: `UNAVAILABLE`, or `NOT_FOUND` when the bytes are gone: to ask again would not
-                bring them back.
+            Problem: `UNAVAILABLE`; `NOT_FOUND` when the bytes are missing, which a retry would not
+                change.
         """
         try:
             part = await self._read(image, start, end)
@@ -105,7 +106,7 @@ class _Reading:
             raise Problem(Kinds.UNAVAILABLE) from error
         if not part:
             _log.error("image without bytes", image=image.image_id, request_id=request_id)
-            raise Problem(Kinds.NOT_FOUND, "The image's bytes are gone from the blob store")
+            raise Problem(Kinds.NOT_FOUND, "The image is missing in the blob store")
         return part
 
     async def parts(
@@ -129,7 +130,45 @@ class _Reading:
         return await self._executor.run(partial(self._blobs.read, image.blob, start, end))
 
 
-def _is_known(etag: str, if_none_match: str) -> bool:
-    """Whether a client has what the tag stands for (RFC 9110, 13.1.2)."""
+def _matches(etag: str, if_none_match: str) -> bool:
+    """Whether the client has this version already (RFC 9110, 13.1.2)."""
     tags = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
     return etag in tags or tags == ["*"]
+
+
+class Unsatisfiable(Exception):
+    """The requested range begins after the end (416)."""
+
+
+def requested_range(headers: Mapping[str, str], etag: str, size: int) -> tuple[int, int] | None:
+    """Start and end of the range that `Range` requests; None for the whole (RFC 9110, 14).
+
+    Several ranges, invalid ranges and ranges of another version (`If-Range`) are the whole, as the
+    RFC permits.
+
+    Args:
+        headers: of the request, names in lower case.
+        etag: strong tag of the current version.
+        size: its bytes, at least one.
+
+    Raises:
+        Unsatisfiable: the range begins after the end.
+    """
+    if headers.get("if-range", etag) != etag:
+        return None
+    found = _RANGE.fullmatch(headers.get("range", ""))
+    if found is None or max(map(len, found.groups())) > _MAX_DIGITS:
+        return None
+    first, last = found.groups()
+    if not first:
+        if not last:
+            return None
+        if int(last) == 0:
+            raise Unsatisfiable
+        return max(size - int(last), 0), size
+    start, end = int(first), min(int(last) + 1, size) if last else size
+    if last and int(last) < start:
+        return None
+    if start >= size:
+        raise Unsatisfiable
+    return start, end

@@ -1,14 +1,13 @@
 """The one handler for every upload of every format."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from litestar.connection import Request
 from litestar.types import Receive
 from msgspec.structs import replace
 from prometheus_client import Counter
@@ -17,11 +16,11 @@ from uptake.formats.base import Format, UploadOperation, WireReply, WireRequest,
 from uptake.formats.redecode import context_of
 from uptake.http import limits
 from uptake.http.access import Access, find_credential, permit_users
-from uptake.http.address import peer_of
 from uptake.http.error_receipts import ErrorReceipts, Sender
 from uptake.http.executors import Executors, unless_gone
 from uptake.http.limits import Bodies, Body, Room
-from uptake.http.stopping import Stopping
+from uptake.http.requests import AnyRequest, peer_of
+from uptake.http.shutdown import GracefulShutdown
 from uptake.intake.commit import CommitWaiter
 from uptake.intake.images import CleanImage, UnusableImage
 from uptake.intake.rejections import MAX_INLINE_RAW
@@ -43,8 +42,6 @@ MAX_INLINE = MAX_INLINE_RAW
 a disk. A thread would cost more than it saves."""
 
 ITEMS = Counter("uptake_items", "Items by outcome", ["format", "outcome"])
-
-AnyRequest = Request[Any, Any, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +140,7 @@ class Ingest:
     access: Access
     bodies: Bodies
     services: Services
-    stopping: Stopping
+    shutdown: GracefulShutdown
     threads: UploadThreads
     errors: ErrorReceipts
 
@@ -162,7 +159,7 @@ class Ingest:
         """
         sender = Sender(operation.name, wire.request_id, wire.received_at)
         try:
-            self.stopping.reject()
+            self.shutdown.check()
             key, wire = await self._admit(operation, wire, query, sender)
             limits.check_headers(wire.headers, operation.body_limit)
             with self.bodies.room(key.id, peer_of(request.scope)) as room:
@@ -229,8 +226,3 @@ def _count(name: str, receipt: Receipt) -> None:
 @cache
 def _items(name: str, outcome: str) -> Counter:
     return ITEMS.labels(name, outcome)
-
-
-def header_map(raw: Iterable[tuple[bytes, bytes]]) -> Mapping[str, str]:
-    """Headers by name in lower case; of several with one name, the last."""
-    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in raw}

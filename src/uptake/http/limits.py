@@ -1,44 +1,50 @@
-"""Reads request bodies within bounds of size, time and memory; every route reads through here."""
+"""Reads request bodies within limits of size, time and memory; every route reads through here."""
 
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
-from litestar.types import Receive
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, Receive, Scope, Send
 
 from uptake.http.inflate import ENCODINGS, Inflate
 from uptake.model.problems import Kinds, Problem
 
 IDLE_SECONDS = 30.0
-"""How long the next bytes of a body may take to arrive."""
+"""Time limit for the next bytes of a body."""
 
 BODY_SECONDS = 600.0
-"""How long a whole body may take: 20 MiB in that time are 35 KB/s, a slow mobile line."""
+"""Time limit for a body: 20 MiB in that time are 35 KB/s, a slow mobile connection."""
 
 MIN_RATE = 500.0
-"""Bytes per second that a sender must reach on average, after its first `IDLE_SECONDS`: the rate
-that Apache's mod_reqtimeout asks for, a tenth of a slow mobile line."""
+"""Minimum average bytes per second after the first `IDLE_SECONDS`: the rate of Apache's
+mod_reqtimeout, a tenth of a slow mobile connection."""
 
 MEMORY = 256 * 1024 * 1024
-"""Bytes of bodies that one process holds at once; a body that exceeds them is answered 503."""
+"""Bytes of all bodies in memory, in each process; a body that exceeds them is answered with 503."""
 
 KEY_SHARE = 1 / 2
-"""Part of the memory that the bodies of one API key may take."""
+"""Part of the memory for the bodies of one API key."""
 
 PEER_SHARE = 3 / 4
-"""Part of the memory that the bodies of one peer may take. It is the larger share, as a reverse
-proxy is the peer of everybody."""
+"""Part of the memory for the bodies of one peer. It is the larger share, because behind a reverse
+proxy all clients have the same peer."""
+
+DISCARD = 32 * 1024 * 1024
+"""Maximum bytes of a body that are discarded after an early response."""
+
+DISCARD_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a sender may take.
+    """Time limits of a sender.
 
     Attributes:
-        idle: seconds for the next bytes, and for a body before its rate counts.
-        total: seconds for a whole body.
-        rate: bytes per second, on average.
+        idle: seconds for the next bytes, and until the rate is checked.
+        total: seconds for a body.
+        rate: minimum average bytes per second.
     """
 
     idle: float = IDLE_SECONDS
@@ -46,7 +52,7 @@ class Patience:
     rate: float = MIN_RATE
 
     def deadline(self, start: float, now: float, received: int) -> float:
-        """When the next bytes must have arrived; all times are of the event loop's clock."""
+        """Time by which the next bytes must arrive; all times are those of the event loop."""
         return min(now + self.idle, start + self.idle + received / self.rate, start + self.total)
 
 
@@ -54,15 +60,15 @@ PATIENCE = Patience()
 
 
 class ClientGone(Exception):
-    """The client disconnected before its body was complete."""
+    """The client disconnected."""
 
 
 class Body(NamedTuple):
-    """A body as it was read.
+    """A request body.
 
     Attributes:
-        content: its bytes, decompressed; as they were sent if they could not be.
-        fault: why they could not be decompressed; empty if they were.
+        content: decompressed bytes; the original bytes if they cannot be decompressed.
+        fault: why they cannot be decompressed, or "".
     """
 
     content: bytes
@@ -70,7 +76,7 @@ class Body(NamedTuple):
 
 
 class Bodies:
-    """Counts the bytes of all bodies that are in memory, in total and for each key and peer."""
+    """Counts the bytes of all bodies in memory, in total and for each key and peer."""
 
     def __init__(self, memory: int = MEMORY) -> None:
         self._free = memory
@@ -79,7 +85,7 @@ class Bodies:
         self._held: dict[str, int] = {}
 
     def room(self, key_id: str, peer: str) -> "Room":
-        """Count a body while the block runs, in which it is read and processed."""
+        """A context for reading and processing one body; its bytes are released at the end."""
         return Room(self, (("key " + key_id, self._key_share), ("peer " + peer, self._peer_share)))
 
     def take(self, room: "Room", size: int) -> None:
@@ -93,14 +99,17 @@ class Bodies:
             raise Problem(Kinds.OVERLOADED)
         for holder, share in room.shares:
             if held.get(holder, 0) + size > share:
-                raise Problem(Kinds.OVERLOADED, "Too many bytes of this sender are in process")
+                raise Problem(
+                    Kinds.OVERLOADED,
+                    "The requests in progress of this sender exceed its share of memory",
+                )
         self._free -= size
         room.size += size
         for holder, _ in room.shares:
             held[holder] = held.get(holder, 0) + size
 
     def release(self, room: "Room") -> None:
-        """Give back what a body took."""
+        """Release the bytes of a body."""
         if not room.size:
             return
         self._free += room.size
@@ -109,12 +118,12 @@ class Bodies:
             if left:
                 self._held[holder] = left
             else:
-                # Else there would be an entry for every peer that ever sent something.
+                # Otherwise there would be an entry for every peer that ever sent a body.
                 del self._held[holder]
 
 
 class Room:
-    """The memory that one body takes."""
+    """The memory of one body."""
 
     __slots__ = ("_bodies", "shares", "size")
 
@@ -139,14 +148,14 @@ class Room:
 
 
 def check_headers(headers: Mapping[str, str], limit: int) -> None:
-    """Reject a body that its headers show to be too large, or encoded in an unknown way.
+    """Reject a body whose headers show that it is too large or has an unknown encoding.
 
     Raises:
         Problem: `TOO_LARGE`, `UNSUPPORTED_ENCODING`.
     """
     encoding = _encoding(headers)
     if encoding and encoding not in ENCODINGS:
-        message = f"Content-Encoding {encoding[:40]!r} is not supported: send gzip, deflate or none"
+        message = f"Unsupported Content-Encoding {encoding[:40]!r}: use gzip, deflate or none"
         raise Problem(Kinds.UNSUPPORTED_ENCODING, message)
     length = headers.get("content-length", "")
     if length.isascii() and length.isdigit() and int(length) > limit:
@@ -160,7 +169,7 @@ def _encoding(headers: Mapping[str, str]) -> str:
 
 def too_large(limit: int) -> Problem:
     """The problem of a body over its limit."""
-    return Problem(Kinds.TOO_LARGE, f"The body is over {limit} bytes")
+    return Problem(Kinds.TOO_LARGE, f"The body exceeds {limit} bytes")
 
 
 async def read_body(
@@ -175,9 +184,9 @@ async def read_body(
     Args:
         receive: returns the request's ASGI messages.
         headers: names in lower case.
-        limit: the most bytes that the body may have, before and after it is decompressed.
-        patience: how long its sender may take.
-        room: counts what is in memory.
+        limit: maximum bytes of the body, before and after it is decompressed.
+        patience: time limits of the sender.
+        room: counts the bytes in memory.
 
     Raises:
         Problem: `TOO_LARGE`, `TIMEOUT`, `OVERLOADED`.
@@ -216,3 +225,62 @@ async def read_body(
         fault = inflate.fault
         chunks = chunks if fault else inflate.parts
     return Body(chunks[0] if len(chunks) == 1 else b"".join(chunks), fault)
+
+
+class Drain:
+    """Middleware that reads the rest of a body, within limits, after an early response.
+
+    A client that is still sending when the connection is closed sees a broken connection instead of
+    the response.
+
+    Args:
+        app: the application.
+        limit: maximum bytes that are discarded.
+        seconds: time limit.
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, limit: int = DISCARD, seconds: float = DISCARD_SECONDS
+    ) -> None:
+        self._app = app
+        self._limit = limit
+        self._seconds = seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request; pass on other events."""
+        if scope["type"] != ScopeType.HTTP or not _has_body(scope):
+            await self._app(scope, receive, send)
+            return
+        more = True
+
+        async def receive_counted() -> Any:
+            nonlocal more
+            message = await receive()
+            more = _has_more(message)
+            return message
+
+        await self._app(scope, receive_counted, send)
+        if more:
+            await self._discard(receive)
+
+    async def _discard(self, receive: Receive) -> None:
+        size, more = 0, True
+        try:
+            async with asyncio.timeout(self._seconds):
+                while more and size < self._limit:
+                    message: Any = await receive()
+                    size += len(message.get("body", b""))
+                    more = _has_more(message)
+        except TimeoutError:
+            return
+
+
+def _has_body(scope: Scope) -> bool:
+    return any(
+        name == b"transfer-encoding" or (name == b"content-length" and value != b"0")
+        for name, value in scope["headers"]
+    )
+
+
+def _has_more(message: Any) -> bool:
+    return message["type"] == "http.request" and bool(message.get("more_body", False))

@@ -1,43 +1,49 @@
-"""Problems as HTTP answers: in a vendor's envelope below its paths, else RFC 9457."""
+"""Problems as HTTP responses: in the vendor's envelope below its paths, else RFC 9457."""
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import structlog
 from litestar import Response
 from litestar.exceptions import HTTPException
-from litestar.response.base import ASGIResponse
-from litestar.types import HTTPResponseStartEvent, Receive, Scope, Send
+from litestar.openapi.datastructures import ResponseSpec
 
 from uptake.blobs import BlobsUnavailable
 from uptake.formats.base import JSON, Format, WireRequest
 from uptake.formats.registry import FORMATS
-from uptake.http.address import public_url
-from uptake.http.ingest import Answer, AnyRequest
+from uptake.http.ingest import Answer
 from uptake.http.limits import ClientGone
+from uptake.http.litestar_internals import RawResponse
+from uptake.http.requests import AnyRequest, public_url
+from uptake.intake.schemas import InvalidName, InvalidSchema
 from uptake.model import clock
 from uptake.model.cancellation import Cancelled
 from uptake.model.problems import Kinds, Problem
 from uptake.reading import BadCursor, Unknown
 from uptake.reading.bounds import TooMuch
 from uptake.reading.segments.answers import TakesLonger, TooLarge
+from uptake.reading.segments.parse import NotAFilter
 from uptake.store.base import StoreUnavailable
 
-_TAKEN_ENCODINGS = [(b"accept-encoding", b"gzip")]
-"""In an answer, what the next request may be encoded with (RFC 9110, 12.5.3). `deflate` is accepted
-too, but clients disagree on what it is."""
-
 DUPLICATES_HEADER = "X-Uptake-Duplicates"
-"""In the answer to an upload, how many of its items changed nothing: they were stored already."""
+"""In the response to an upload: the number of items that changed nothing, because they were already
+stored."""
 
 _DUPLICATES = DUPLICATES_HEADER.lower().encode()
+_UPLOAD_HEADERS = [
+    (b"content-type", JSON.encode()),
+    # What the next request may be encoded with (RFC 9110, 12.5.3). `deflate` is accepted too, but
+    # clients disagree on what it means.
+    (b"accept-encoding", b"gzip"),
+]
 
 PROBLEM_JSON = "application/problem+json"
 _log = structlog.get_logger()
 
 
 class ErrorAt(msgspec.Struct, frozen=True):
-    """One thing that is wrong with a body; `pointer` is a JSON Pointer (RFC 6901) to it."""
+    """One error in a body; `pointer` is a JSON Pointer (RFC 6901) to its place."""
 
     pointer: str
     code: str
@@ -45,7 +51,7 @@ class ErrorAt(msgspec.Struct, frozen=True):
 
 
 class ProblemDetails(msgspec.Struct, frozen=True):
-    """An error of the product's own API (RFC 9457); `errors` where several can be told apart."""
+    """An error of the product's own API (RFC 9457); `errors` lists the errors in a body."""
 
     type: str
     title: str
@@ -55,8 +61,21 @@ class ProblemDetails(msgspec.Struct, frozen=True):
     errors: list[ErrorAt] | msgspec.UnsetType = msgspec.UNSET
 
 
+def documented(*kinds: Kinds) -> dict[int, ResponseSpec]:
+    """The OpenAPI responses for these kinds of problems, by status."""
+    return {
+        kind.value.status: ResponseSpec(
+            ProblemDetails,
+            description=kind.value.title,
+            media_type=PROBLEM_JSON,
+            generate_examples=False,
+        )
+        for kind in kinds
+    }
+
+
 def format_of(path: str) -> Format | None:
-    """The format below whose prefix a path lies; of several, the one with the longest."""
+    """The format with the longest prefix of a path."""
     claims = [
         (len(prefix), form)
         for form in FORMATS
@@ -67,7 +86,7 @@ def format_of(path: str) -> Format | None:
 
 
 def details(problem: Problem, request_id: str) -> ProblemDetails:
-    """A problem in the product's own form."""
+    """A problem in the envelope of the product's own API."""
     kind = problem.kind.value
     errors = [ErrorAt(f.pointer, f.code, f.message) for f in problem.faults]
     return ProblemDetails(
@@ -80,124 +99,107 @@ def details(problem: Problem, request_id: str) -> ProblemDetails:
     )
 
 
-class UploadResponse(ASGIResponse):
-    """The HTTP answer to an upload; it says that uploads may come compressed.
-
-    Its headers are passed to the server as they are. The framework's response compares each header
-    with all before it, which takes a tenth of a small upload's time.
-    """
-
-    __slots__ = ("_body", "_headers", "_status")
-
-    def __init__(self, answer: Answer) -> None:
-        self._status = answer.reply.status
-        self._body = answer.reply.body
-        self._headers = [
-            (b"content-type", JSON.encode()),
-            (b"content-length", b"%d" % len(self._body)),
-            *_TAKEN_ENCODINGS,
-            (_DUPLICATES, b"%d" % answer.duplicates),
-            *((name.encode(), value.encode()) for name, value in _headers(answer.problem).items()),
-        ]
-
-    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
-        """Send it."""
-        start: HTTPResponseStartEvent = {
-            "type": "http.response.start",
-            "status": self._status,
-            "headers": self._headers,
-        }
-        await send(start)
-        await send({"type": "http.response.body", "body": self._body, "more_body": False})
+def upload_response(answer: Answer) -> RawResponse:
+    """The HTTP response to an upload."""
+    reply = answer.reply
+    headers = [
+        *_UPLOAD_HEADERS,
+        (b"content-length", b"%d" % len(reply.body)),
+        (_DUPLICATES, b"%d" % answer.duplicates),
+    ]
+    if answer.problem is not None:
+        headers += [(name.encode(), text.encode()) for name, text in _headers(answer.problem)]
+    return RawResponse(reply.status, headers, reply.body)
 
 
-def _headers(problem: Problem | None) -> dict[str, str]:
-    if problem is None:
-        return {}
-    headers = {}
+def _headers(problem: Problem) -> list[tuple[str, str]]:
+    headers = []
     if problem.retry_after is not None:
-        headers["retry-after"] = str(problem.retry_after)
+        headers.append(("retry-after", str(problem.retry_after)))
     if problem.kind is Kinds.UNAUTHORIZED:
-        headers["www-authenticate"] = "Bearer"
+        headers.append(("www-authenticate", "Bearer"))
     return headers
 
 
+_QUERY_PROBLEMS: dict[type[Exception], Callable[[Any], Problem]] = {
+    Unknown: lambda _: Problem(Kinds.NOT_FOUND),
+    TooLarge: lambda _: Problem(Kinds.TOO_MANY_USERS),
+    StoreUnavailable: lambda _: Problem(Kinds.UNAVAILABLE),
+    BlobsUnavailable: lambda _: Problem(Kinds.UNAVAILABLE),
+    TooMuch: lambda error: Problem(Kinds.TOO_MUCH, str(error)),
+    Cancelled: lambda _: Problem(
+        Kinds.TOO_MUCH, "The query exceeded the time limit. Request less data."
+    ),
+    TakesLonger: lambda error: Problem(Kinds.UNFINISHED, f"{error}; retry to continue"),
+    NotAFilter: lambda e: Problem(Kinds.INVALID_FILTER, str(e), faults=tuple(e.faults)),
+    InvalidSchema: lambda error: Problem(Kinds.INVALID_SCHEMA, str(error)),
+    InvalidName: lambda error: Problem(Kinds.BAD_REQUEST, f"name: {error}"),
+}
+
+
 def problem_of(error: BaseException, cursor: str = "cursor") -> Problem | None:
-    """What a question to the kept data fails with, as a problem; None of what is none.
+    """The problem for an error of a query; None for an unexpected error.
 
     Args:
-        error: what was raised.
-        cursor: the name under which the question was given its cursor.
+        error: the error.
+        cursor: name of the parameter that carried the cursor.
     """
-    found = None
-    match error:
-        case Unknown():
-            found = Problem(Kinds.NOT_FOUND)
-        case BadCursor():
-            found = Problem(Kinds.BAD_REQUEST, f"{cursor}: {error}")
-        case TakesLonger():
-            found = Problem(Kinds.UNFINISHED, f"{error}; ask again to go on")
-        case TooLarge():
-            found = Problem(Kinds.TOO_MANY_USERS)
-        case StoreUnavailable() | BlobsUnavailable():
-            found = Problem(Kinds.UNAVAILABLE)
-        case TooMuch():
-            found = Problem(Kinds.TOO_MUCH, str(error))
-        case Cancelled():
-            found = Problem(Kinds.TOO_MUCH, "The answer took too long to work out: ask for less")
-    return found
+    if isinstance(error, BadCursor):
+        return Problem(Kinds.BAD_REQUEST, f"{cursor}: {error}")
+    for kind, to_problem in _QUERY_PROBLEMS.items():
+        if isinstance(error, kind):
+            return to_problem(error)
+    return None
 
 
 class Handler:
-    """Answers every exception that reaches the edge.
+    """Turns every exception into a response.
 
     Args:
-        configured_url: the address under which the server is reached from outside, if it is set.
+        configured_url: the configured base URL of the server, or "".
     """
 
     def __init__(self, configured_url: str) -> None:
         self._configured_url = configured_url
 
     def __call__(self, request: AnyRequest, error: Exception) -> Response[Any]:
-        """The answer to a request that failed with this error."""
-        if isinstance(error, Problem):
-            return self.answer(request, error)
-        if isinstance(error, ClientGone):
-            return self.answer(request, Problem(Kinds.BAD_REQUEST, "The client disconnected"))
-        if isinstance(error, HTTPException) and error.status_code < 500:
-            kind = _HTTP_KINDS.get(error.status_code, Kinds.BAD_REQUEST)
-            return self.answer(request, Problem(kind, _reasons(error)))
-        _log.error(
-            "request failed", request_id=request.scope["state"]["request_id"], exc_info=error
-        )
-        return self.answer(request, Problem(Kinds.INTERNAL))
+        """The response to a request that raised this error."""
+        match error:
+            case Problem():
+                problem = error
+            case ClientGone():
+                problem = Problem(Kinds.BAD_REQUEST, "The client disconnected")
+            case HTTPException() if error.status_code < 500:
+                kind = _HTTP_KINDS.get(error.status_code, Kinds.BAD_REQUEST)
+                problem = Problem(kind, _reasons(error))
+            case _:
+                request_id = request.scope["state"]["request_id"]
+                _log.error("request failed", request_id=request_id, exc_info=error)
+                problem = Problem(Kinds.INTERNAL)
+        return self.answer(request, problem)
 
     def answer(self, request: AnyRequest, problem: Problem) -> Response[bytes]:
-        """A problem in the envelope of its path."""
+        """A problem in the envelope of the request's path."""
         request_id = request.scope["state"]["request_id"]
         form = format_of(request.scope["path"])
         if form is None:
+            media_type, status = PROBLEM_JSON, problem.status
             body = msgspec.json.encode(details(problem, request_id))
-            return Response(
-                body,
-                status_code=problem.status,
-                media_type=PROBLEM_JSON,
-                headers=_headers(problem),
-            )
-        url = public_url(request, self._configured_url) + request.scope["path"]
-        reply = form.reject(problem, WireRequest(request_id, clock.now(), url, ""))
-        return Response(
-            reply.body, status_code=reply.status, media_type=JSON, headers=_headers(problem)
-        )
+        else:
+            url = public_url(request, self._configured_url) + request.scope["path"]
+            reply = form.reject(problem, WireRequest(request_id, clock.now(), url, ""))
+            media_type, status, body = JSON, reply.status, reply.body
+        headers = dict(_headers(problem))
+        return Response(body, status_code=status, media_type=media_type, headers=headers)
 
 
 _HTTP_KINDS = {404: Kinds.NOT_FOUND, 405: Kinds.METHOD_NOT_ALLOWED}
 
 
 def _reasons(error: HTTPException) -> str:
-    """What Litestar says of the parameters that it could not convert."""
+    """Litestar's messages about parameters that it could not convert."""
     extra = getattr(error, "extra", None)
     if isinstance(extra, list) and extra and isinstance(extra[0], dict):
         return "; ".join(f"{item.get('key', '')}: {item.get('message', '')}" for item in extra)
-    # Of a parameter that is missing it repeats the address, with the query.
+    # For a missing parameter Litestar repeats the URL with the query.
     return error.detail.partition(" for path ")[0]

@@ -1,45 +1,128 @@
-"""What HTTP asks of every route alike: `Host`, one spelling of a path, HEAD, OPTIONS, 405."""
+"""HTTP rules that are the same for every route: `Host`, paths, HEAD, OPTIONS, 405, query names."""
+
+from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote_to_bytes
 
 from litestar import Request
-from litestar.connection import ASGIConnection
 from litestar.enums import ScopeType
-from litestar.handlers import BaseRouteHandler
 from litestar.response.base import ASGIResponse
-from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
-from uptake.http.problems import Handler
-from uptake.http.route_table import Operations, Query, RouteTable
+from uptake.http.litestar_internals import operations
 from uptake.model.problems import Kinds, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from litestar.connection import ASGIConnection
+    from litestar.handlers import BaseRouteHandler
+    from litestar.routes import BaseRoute, HTTPRoute
+    from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+
+    from uptake.http.problems import Handler
 
 HOST = re.compile(
     rb"(?:\[[0-9A-Fa-f:.]{2,45}\]|(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2}){0,255})(?::([0-9]{0,5}))?"
 )
-"""The value of a `Host` header (RFC 9110, 7.2; RFC 3986, 3.2.2); a name has at most 255 characters
+"""A valid `Host` header (RFC 9110, 7.2; RFC 3986, 3.2.2); a name has at most 255 characters
 (RFC 1035)."""
 
 MAX_PORT = 65_535
-ADMITTED = "key"
-"""In a request's state, the key that was admitted."""
+AUTHENTICATED = "key"
+"""Name of the authenticated key in a request's state."""
 
+ADDED_METHODS = ("HEAD", "OPTIONS")
+"""Methods that this module serves: HEAD where there is GET, OPTIONS everywhere."""
 
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
-class Semantics:
-    """Wraps an application: answers what needs no handler, and hides HEAD from the handlers.
+@dataclass(slots=True)
+class PathMethods:
+    """The methods of a path.
 
-    A path is served only as it is documented: `/metrics/` or `//metrics` would pass a proxy that
-    keeps `/metrics` inside.
+    Attributes:
+        queries: for each method its query parameters: name, and whether it is repeatable.
+        allow: value of the `Allow` header.
+    """
+
+    queries: dict[str, dict[str, bool]] = field(default_factory=dict)
+    allow: str = ""
+
+    def has(self, method: str) -> bool:
+        """Whether a request with this method can be answered."""
+        return method in self.queries or (method == "HEAD" and "GET" in self.queries)
+
+    def add(self, method: str, query: dict[str, bool]) -> None:
+        """Add a method."""
+        self.queries[method] = query
+        added = ADDED_METHODS if "GET" in self.queries else ("OPTIONS",)
+        self.allow = ", ".join(sorted({*self.queries, *added}))
+
+
+@dataclass(slots=True)
+class _Node:
+    children: dict[str, _Node] = field(default_factory=dict)
+    parameter: _Node | None = None
+    methods: PathMethods = field(default_factory=PathMethods)
+
+
+class RouteTable:
+    """Finds the methods of a path.
+
+    Litestar's own router accepts `//metrics/` for `/metrics`, and knows neither HEAD nor all
+    methods of a path that several handlers share. The search order is Litestar's: a literal part
+    before a parameter, without backtracking.
 
     Args:
-        app: what answers.
-        table: which paths and methods it has.
-        problems: turns a problem into an answer.
+        routes: those of the application.
+        hidden: path below which no route is served.
+    """
+
+    def __init__(self, routes: Iterable[BaseRoute], hidden: str) -> None:
+        self._root = _Node()
+        for route, method, _, query in operations(routes):
+            if method not in ADDED_METHODS and not route.path.startswith(hidden):
+                self._node(route).methods.add(method, query)
+
+    def _node(self, route: HTTPRoute) -> _Node:
+        node = self._root
+        for part in route.path_components:
+            if isinstance(part, str):
+                node = node.children.setdefault(part, _Node())
+            else:
+                node.parameter = node.parameter or _Node()
+                node = node.parameter
+        return node
+
+    def find(self, path: str) -> PathMethods | None:
+        """The methods of a path, if it is spelled exactly as that of a route."""
+        first, *parts = path.split("/")
+        if first or not parts:
+            return None
+        node = self._root
+        for part in parts:
+            following = node.children.get(part) or node.parameter
+            if following is None or not part:
+                return None
+            node = following
+        return node.methods if node.methods.queries else None
+
+
+class Semantics:
+    """Middleware that answers requests without a handler, and shows HEAD to handlers as GET.
+
+    A path is served only as it is documented: `/metrics/` or `//metrics` would bypass a proxy rule
+    for `/metrics`.
+
+    Args:
+        app: the application.
+        table: its paths and methods.
+        problems: turns a problem into a response.
     """
 
     def __init__(self, app: ASGIApp, table: RouteTable, problems: Handler) -> None:
@@ -48,34 +131,34 @@ class Semantics:
         self._problems = problems
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request, or pass on what is none."""
+        """Serve a request; pass on other events."""
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
         is_head = scope["method"] == "HEAD"
         sender = _without_body(send) if is_head else send
         try:
-            operations = self._check(scope)
+            methods = self._check(scope)
         except Problem as problem:
             await self._answer(scope, problem)(scope, receive, sender)
             return
-        allow = {"Allow": operations.allow}
+        allow = {"Allow": methods.allow}
         if scope["method"] == "OPTIONS":
             await ASGIResponse(status_code=204, headers=allow)(scope, receive, send)
             return
-        if not operations.offers(scope["method"]):
+        if not methods.has(scope["method"]):
             rejected = self._answer(scope, Problem(Kinds.METHOD_NOT_ALLOWED), allow)
             await rejected(scope, receive, sender)
             return
         if is_head:
-            # See `is_head`: handlers that stream do not begin what will not be sent.
+            # See `requests.is_head`: handlers do not read a body that will not be sent.
             scope["state"]["head"] = True
             scope["method"] = "GET"
-        scope["state"]["query"] = operations.queries[scope["method"]]
+        scope["state"]["query"] = methods.queries[scope["method"]]
         await self._app(scope, receive, sender)
 
-    def _check(self, scope: HTTPScope) -> Operations:
-        """What the path offers.
+    def _check(self, scope: HTTPScope) -> PathMethods:
+        """The methods of the path.
 
         Raises:
             Problem: `BAD_REQUEST` or `NOT_FOUND`.
@@ -83,11 +166,11 @@ class Semantics:
         check_host([value for name, value in scope["headers"] if name == b"host"])
         path = scope["path"]
         if "%" in path and not _is_utf8(path.encode()):
-            raise Problem(Kinds.NOT_FOUND, "The path is not UTF-8 in percent-encoding")
-        operations = self._table.find(path)
-        if operations is None:
+            raise Problem(Kinds.NOT_FOUND, "The path is not percent-encoded UTF-8")
+        methods = self._table.find(path)
+        if methods is None:
             raise Problem(Kinds.NOT_FOUND)
-        return operations
+        return methods
 
     def _answer(
         self, scope: HTTPScope, problem: Problem, headers: dict[str, str] | None = None
@@ -99,7 +182,7 @@ class Semantics:
 
 
 def check_host(values: list[bytes]) -> None:
-    """Reject a request whose `Host` is not one (RFC 9112, 3.2).
+    """Reject a request with an invalid `Host` header (RFC 9112, 3.2).
 
     Raises:
         Problem: `BAD_REQUEST`.
@@ -107,7 +190,7 @@ def check_host(values: list[bytes]) -> None:
     if len(values) > 1:
         raise Problem(Kinds.BAD_REQUEST, "The request has more than one Host header")
     if values and not _is_host(values[0]):
-        raise Problem(Kinds.BAD_REQUEST, "The Host header is not a host with an optional port")
+        raise Problem(Kinds.BAD_REQUEST, "The Host header must be a host with an optional port")
 
 
 @lru_cache(1024)
@@ -119,33 +202,32 @@ def _is_host(value: bytes) -> bool:
 async def check_query(
     connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler
 ) -> None:
-    """Reject a query with parameters that the operation does not have.
+    """Reject unknown and repeated query parameters: a misspelled filter would select everything.
 
-    They would be ignored, and a misspelled filter would select everything. This is for the
-    product's own API, once a key was admitted: to vendors' endpoints and images, clients add
-    parameters of their own.
+    This applies to authenticated requests to `/uptake/v1`. Clients of vendor endpoints and images
+    may add parameters of their own.
 
     Raises:
         Problem: `BAD_REQUEST`.
     """
     query: bytes = connection.scope["query_string"]
     state = connection.scope["state"]
-    if not query or ADMITTED not in state:
+    if not query or AUTHENTICATED not in state:
         return
-    known: Query = state["query"]
+    known: dict[str, bool] = state["query"]
     if not _is_utf8(query):
-        raise Problem(Kinds.BAD_REQUEST, "The query is not UTF-8 in percent-encoding")
+        raise Problem(Kinds.BAD_REQUEST, "The query is not percent-encoded UTF-8")
     seen = set()
     for name, _ in parse_qsl(query.decode(), keep_blank_values=True):
-        if name not in known.names:
+        if name not in known:
             raise Problem(Kinds.BAD_REQUEST, f"Unknown query parameter {name[:40]!r}")
-        if name in seen and name not in known.repeatable:
-            raise Problem(Kinds.BAD_REQUEST, f"{name}: given more than once")
+        if name in seen and not known[name]:
+            raise Problem(Kinds.BAD_REQUEST, f"{name}: must not be repeated")
         seen.add(name)
 
 
 def _is_utf8(encoded: bytes) -> bool:
-    """Whether percent-encoded text stands for UTF-8."""
+    """Whether percent-encoded bytes decode to UTF-8."""
     if _BAD_ESCAPE.search(encoded):
         return False
     try:
@@ -156,7 +238,7 @@ def _is_utf8(encoded: bytes) -> bool:
 
 
 def _without_body(send: Send) -> Send:
-    """Send an answer's status and headers; of its body, only that it is over."""
+    """Send only the status and the headers of a response."""
     ended = False
 
     async def send_head(message: Message) -> None:

@@ -1,72 +1,100 @@
-"""A body that is sent while it is read, so that no more than a piece of it is in memory."""
+"""Streamed responses: the body is sent while it is read, and at most one part is in memory."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
-from litestar.response.base import ASGIResponse
 from litestar.types import Receive, Send
 
+from uptake.http.litestar_internals import ResponseWithoutLength
+
 PIECE = 128 * 1024
-"""Bytes handed to the server at once; it takes a few of them ahead of a slow client."""
+"""Bytes passed to the server at once; it buffers a few pieces for a slow client."""
 
 SEND_SECONDS = 60.0
-"""How long a client may take to make room for the next piece."""
+"""Time limit for a client to accept the next piece. A stalled client holds a snapshot of the
+database or memory."""
 
 
 class CutOff(Exception):
-    """What is being sent cannot be read to its end."""
+    """The rest of the body cannot be read."""
 
 
-class Streamed(ASGIResponse):
-    """An answer whose body comes in parts.
+async def disconnected(receive: Receive) -> None:
+    """Return when the client disconnects."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
-    When they end early the connection is closed, so that the client sees that its copy is not
-    whole; a status cannot be told any more.
+
+class StreamedResponse(ResponseWithoutLength):
+    """A response whose body is read and sent in parts.
+
+    If the body ends early, the connection is closed without the last chunk (RFC 9112, 8), so that
+    the client notices: the status has already been sent.
 
     Args:
         parts: the body; may raise `CutOff`.
-        length: its bytes.
+        length: bytes of the body; None if unknown.
+        close: called when no more parts will be read.
+        shutdown: ends the response when it is set.
     """
 
-    __slots__ = ("_length", "_parts")
+    __slots__ = ("_close", "_length", "_parts", "_shutdown")
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one argument a property of the response
         self,
         parts: AsyncIterator[bytes],
-        length: int,
         *,
-        status_code: int,
+        length: int | None = None,
+        status_code: int = 200,
         headers: dict[str, Any],
         media_type: str,
+        close: Callable[[], Awaitable[None]] | None = None,
+        shutdown: asyncio.Event | None = None,
     ) -> None:
-        super().__init__(
-            content_length=length, status_code=status_code, headers=headers, media_type=media_type
-        )
+        if length is not None:
+            headers["Content-Length"] = str(length)
+        super().__init__(status_code=status_code, headers=headers, media_type=media_type)
         self._parts = parts
         self._length = length
+        self._close = close
+        self._shutdown = shutdown
 
     async def send_body(self, send: Send, receive: Receive) -> None:
-        """Send the parts, unless the client goes away."""
-        gone = asyncio.ensure_future(_gone(receive))
+        """Send the parts until the end, a disconnect, a stalled client or the shutdown."""
+        ends: list[asyncio.Future[Any]] = [asyncio.ensure_future(disconnected(receive))]
+        if self._shutdown is not None:
+            ends.append(asyncio.ensure_future(self._shutdown.wait()))
         left = self._length
         try:
             async for part in self._parts:
                 for start in range(0, len(part), PIECE):
-                    if gone.done():
-                        return
                     piece = part[start : start + PIECE]
-                    left -= len(piece)
-                    async with asyncio.timeout(SEND_SECONDS):
-                        await send(
-                            {"type": "http.response.body", "body": piece, "more_body": left > 0}
-                        )
-        except (CutOff, TimeoutError):
+                    if left is not None:
+                        left -= len(piece)
+                    if not await _sent(send, piece, ends, more=left != 0):
+                        return
+            if left is None:
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+        except CutOff:
             return
         finally:
-            gone.cancel()
+            for end in ends:
+                end.cancel()
+            if self._close is not None:
+                await asyncio.shield(self._close())
 
 
-async def _gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+async def _sent(send: Send, piece: bytes, ends: list[asyncio.Future[Any]], *, more: bool) -> bool:
+    """Send a piece; whether it was accepted in time and there is a reason to send the next."""
+    sending = asyncio.ensure_future(
+        send({"type": "http.response.body", "body": piece, "more_body": more})
+    )
+    done, _ = await asyncio.wait(
+        [sending, *ends], timeout=SEND_SECONDS, return_when=asyncio.FIRST_COMPLETED
+    )
+    if done == {sending}:
+        await sending
+        return True
+    sending.cancel()
+    return False

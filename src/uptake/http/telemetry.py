@@ -1,4 +1,4 @@
-"""What is told of every request: its id, a log line, and numbers for Prometheus."""
+"""Request ids, log lines and metrics of requests."""
 
 import re
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from prometheus_client import Counter, Histogram
 
 from uptake.http.access import seen_key
-from uptake.http.address import peer_of
+from uptake.http.requests import peer_of
 from uptake.model import clock, ids
 
 REQUESTS = Counter("uptake_requests", "Requests by route and status", ["route", "status"])
@@ -22,21 +22,21 @@ SECONDS = Histogram(
     buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
 )
 REQUEST_ID = re.compile(rb"[A-Za-z0-9-]{1,64}")
-"""A client may choose the id of its request, in a form that holds a UUID and cannot forge a line of
-a log. Anything else in the header is ignored."""
+"""Valid request ids of clients: they hold a UUID and cannot forge log lines. Any other value of the
+header is ignored."""
 
 MAX_METHOD = 20
-"""Characters of a request's method in the log; the longest that is registered has 17."""
+"""Characters of a method in the log; the longest registered method has 17."""
 
 
 class RequestLine(msgspec.Struct):
     """The log line of a request.
 
     Attributes:
-        request_id: as answered in `X-Request-Id`: the client's, if it sent one.
-        own_request_id: the server's own, where the client sent one: clients may repeat theirs.
-        key: id of the key that it carried, valid or not; None for a key that does not exist.
-        peer: address that the connection came from: the client's, or that of a proxy.
+        request_id: as returned in `X-Request-Id`: the client's, if it sent one.
+        own_request_id: the server's, if the client sent one: clients may reuse theirs.
+        key: id of the API key, valid or not; None if there is no such key.
+        peer: IP address of the client or a proxy.
     """
 
     timestamp: str
@@ -53,13 +53,13 @@ class RequestLine(msgspec.Struct):
 
 
 class Telemetry:
-    """Wraps an application: gives every request an id, and tells what became of it.
+    """Middleware that gives each request an id, logs it and counts it.
 
-    The line names the route, never the path or the query: keys and user ids stand in those.
+    The log line has the route, never the path or the query, which contain keys and user ids.
 
     Args:
-        app: what answers.
-        write_line: takes log lines, and must not take long.
+        app: the application.
+        write_line: writes a log line; must not block.
     """
 
     def __init__(self, app: ASGIApp, write_line: Callable[[bytes], object]) -> None:
@@ -67,7 +67,7 @@ class Telemetry:
         self._write_line = write_line
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request, or pass on what is none."""
+        """Serve a request; pass on other events."""
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
@@ -121,7 +121,7 @@ def _seconds(route: str) -> Histogram:
 
 
 def _sent_id(scope: HTTPScope) -> str | None:
-    """The request id that a client sent, if it is one."""
+    """The request id that the client sent, if it is valid."""
     for name, value in scope["headers"]:
         if name == b"x-request-id":
             return value.decode() if REQUEST_ID.fullmatch(value) else None
@@ -129,9 +129,9 @@ def _sent_id(scope: HTTPScope) -> str | None:
 
 
 def _with_raw_path(scope: HTTPScope) -> HTTPScope:
-    """Let a user id with a slash, sent as %2F, stay one part of the path.
+    """Use the encoded path, so that a user id with `%2F` stays one part of it.
 
-    Handlers decode the parts that they take from it.
+    Handlers decode the parts.
     """
     raw = scope.get("raw_path") or b""
     if b"%" in raw:

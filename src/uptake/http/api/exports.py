@@ -1,13 +1,13 @@
-"""What of a project is given away as files, made while they are sent."""
+"""Exports of a project as files, generated while they are sent."""
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Annotated
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
-from litestar import get
-from litestar.handlers import HTTPRouteHandler
+import structlog
 from litestar.openapi.spec import (
     OpenAPIHeader,
     OpenAPIMediaType,
@@ -20,6 +20,7 @@ from litestar.params import Parameter, QueryParameter
 from litestar.response.base import ASGIResponse
 from msgspec.structs import replace
 
+from uptake.blobs import BlobsUnavailable
 from uptake.exports import (
     MEDIA_TYPES,
     PACKED_MEDIA_TYPES,
@@ -34,59 +35,63 @@ from uptake.exports import (
     suffix_of,
 )
 from uptake.http.access import About, Permission, user_in_query
-from uptake.http.address import is_head
-from uptake.http.api.asking import (
-    PROBLEMS,
+from uptake.http.api.dependencies import (
     READ_USER,
-    AnyRequest,
-    Asking,
-    Moment,
-    documented,
+    TIME,
+    ApiOperation,
+    Call,
+    Text,
     instant,
-    key_of,
+    operation,
 )
-from uptake.http.executors import Executors
-from uptake.http.stopping import Stopping
-from uptake.http.streams import CURSOR_HEADER, Exports
+from uptake.http.executors import EXPORTS_AT_ONCE, BoundedExecutor
+from uptake.http.problems import problem_of
+from uptake.http.requests import is_head
+from uptake.http.shutdown import GracefulShutdown
+from uptake.http.streaming import CutOff, StreamedResponse
 from uptake.model.problems import Kinds, Problem
 from uptake.reading.segments.questions import NAME
-from uptake.reading.stretches import EARLIEST, LATEST
 from uptake.reading.users import require
 from uptake.samples.metrics import METRICS, Metric
+from uptake.store.base import StoreUnavailable
 from uptake.wiring import Services
 
 ZIP = "application/zip"
-
+CURSOR_HEADER = "Uptake-Cursor"
 EXPORT = Permission("data:read", About.USER_IN_QUERY)
 
-Text = str | None
-UserId = Annotated[Text, QueryParameter(name="user", description="Only what is about this user")]
-OfSegment = Annotated[Text, Parameter(description="Only what is about the users of this segment")]
-From = Annotated[
-    Text,
-    QueryParameter(
-        name="from",
-        description="Samples that start, documents and rejections that were received, users that"
-        f" were last seen then or later. {Moment}",
-    ),
-]
-To = Annotated[Text, Parameter(description=f"The same, before this. {Moment}")]
-Since = Annotated[
-    Text,
-    Parameter(description=f"The `{CURSOR_HEADER}` of an export: only what was received after it"),
-]
-OfMetric = Annotated[Metric | None, Parameter(description="Of samples, only these")]
-OfType = Annotated[
-    Text, QueryParameter(name="type", description="Of documents, only those of this type")
-]
-AskedForm = Annotated[Form, Parameter(description="Of the file")]
-AskedCompression = Annotated[
-    Compression | None,
-    Parameter(description="Unless told: `zstd` inside of Parquet, else `none`"),
-]
+_log = structlog.get_logger()
 
 
-_TOLD = PROBLEMS | documented(Kinds.TOO_MANY_USERS)
+@dataclass(frozen=True, slots=True)
+class ExportOptions:
+    """Parameters that select the exported rows and the form of the file."""
+
+    form: Annotated[Form, Parameter(description="File format")] = "parquet"
+    compression: Annotated[
+        Compression | None, Parameter(description="Default: `zstd` in Parquet, else `none`")
+    ] = None
+    user: Annotated[Text, QueryParameter(name="user", description="Only data of this user")] = None
+    segment: Annotated[Text, Parameter(description="Only data of the users in this segment")] = None
+    from_: Annotated[
+        Text,
+        QueryParameter(
+            name="from",
+            description="Samples that start, documents and rejections that were received, users"
+            f" that were last seen at or after this time. {TIME}",
+        ),
+    ] = None
+    to: Annotated[Text, Parameter(description=f"The same, before this time. {TIME}")] = None
+    since: Annotated[
+        Text,
+        Parameter(
+            description=f"The `{CURSOR_HEADER}` of an export: only data received after that export"
+        ),
+    ] = None
+    metric: Annotated[Metric | None, Parameter(description="Only samples of this metric")] = None
+    type_name: Annotated[
+        Text, QueryParameter(name="type", description="Only documents of this type")
+    ] = None
 
 
 def _content(*media_types: str) -> dict[str, OpenAPIMediaType]:
@@ -95,111 +100,184 @@ def _content(*media_types: str) -> dict[str, OpenAPIMediaType]:
 
 @dataclass
 class _ExportOperation(Operation):
-    """An answer of any of several media types."""
+    """An operation whose response has one of several media types."""
 
     def __post_init__(self) -> None:
         header = OpenAPIHeader(
-            schema=Schema(type=OpenAPIType.STRING), description="From where the next one goes on"
+            schema=Schema(type=OpenAPIType.STRING), description="`since` of the next export"
         )
-        self.responses = {
-            **(self.responses or {}),
-            "200": OpenAPIResponse(
-                description="The file",
-                headers={CURSOR_HEADER: header},
-                content=_content(*MEDIA_TYPES.values(), *PACKED_MEDIA_TYPES.values()),
-            ),
-        }
+        answer = OpenAPIResponse(
+            description="The file",
+            headers={CURSOR_HEADER: header},
+            content=_content(*MEDIA_TYPES.values(), *PACKED_MEDIA_TYPES.values()),
+        )
+        self.responses = {**(self.responses or {}), "200": answer}
 
 
 @dataclass
 class _ArchiveOperation(Operation):
-    """An answer that is a zip file."""
+    """An operation whose response is a zip file."""
 
     def __post_init__(self) -> None:
         answer = OpenAPIResponse(description="The archive", content=_content(ZIP))
         self.responses = {**(self.responses or {}), "200": answer}
 
 
-def export_routes(
-    services: Services, stopping: Stopping, executors: Executors
-) -> list[HTTPRouteHandler]:
-    """The routes, over these services."""
-    store, exports = services.store, Exports(stopping, executors.exports)
-    reads = Asking(executors.reads)
+class _RunningExport:
+    """An export in progress, which different threads open, read and close."""
 
-    @get(
-        "/exports/{kind:str}",
-        permission=EXPORT,
-        operation_class=_ExportOperation,
-        responses=_TOLD,
-        summary="A project's data as a file",
-    )
-    async def get_export(  # noqa: PLR0913, PLR0917 - what can be asked for
-        request: AnyRequest,
-        kind: Annotated[Kind, Parameter(description="What is exported")],
-        form: AskedForm = "parquet",
-        compression: AskedCompression = None,
-        user: UserId = None,
-        segment: OfSegment = None,
-        from_: From = None,
-        to: To = None,
-        since: Since = None,
-        metric: OfMetric = None,
-        type_name: OfType = None,
+    def __init__(self, opening: AbstractContextManager[Export]) -> None:
+        self._opening = opening
+        self._stack = ExitStack()
+        self._lock = threading.Lock()
+        self._export: Export | None = None
+
+    def open(self) -> str | None:
+        """Open the export; return its cursor."""
+        with self._lock:
+            self._export = self._stack.enter_context(self._opening)
+            return self._export.cursor
+
+    def next(self) -> bytes | None:
+        """The next part, or None after the last."""
+        with self._lock:
+            return None if self._export is None else next(self._export.parts, None)
+
+    def close(self) -> None:
+        """Release the snapshot, after a read that is in progress."""
+        with self._lock:
+            self._export = None
+            self._stack.close()
+
+
+class ExportStreams:
+    """Streams exports; a process runs only a few at a time."""
+
+    def __init__(self, shutdown: GracefulShutdown, executor: BoundedExecutor) -> None:
+        self._shutdown = shutdown
+        self._executor = executor
+        self._free = EXPORTS_AT_ONCE
+
+    async def response(
+        self, call: Call, opening: AbstractContextManager[Export], media_type: str, name: str
     ) -> ASGIResponse:
-        """All of it or a part, as it is at this moment, streamed in constant memory."""
-        key = key_of(request)
-        if key.user is not None and user is None:
-            raise Problem(Kinds.FORBIDDEN, "The key is bound to a user: name that user in `user`")
-        user = user_in_query(key, user)
+        """The response with an export, and its cursor in a header; HEAD does not open the export.
+
+        Raises:
+            Problem: `OVERLOADED`, or the export cannot be opened.
+        """
+        self._shutdown.check()
+        # The file name for browsers (RFC 6266, RFC 8187).
+        disposition = f"attachment; filename*=UTF-8''{quote(name, safe='')}"
+        headers = {"Content-Disposition": disposition}
+        if is_head(call.request.scope):
+            headers["Content-Type"] = media_type
+            return ASGIResponse(headers=headers, is_head_response=True)
+        if not self._free:
+            message = f"{EXPORTS_AT_ONCE} exports are already running. Retry later."
+            raise Problem(Kinds.OVERLOADED, message)
+        self._free -= 1
+        running = _RunningExport(opening)
+
+        async def close() -> None:
+            try:
+                with suppress(StoreUnavailable):
+                    await self._executor.run(running.close)
+            finally:
+                self._free += 1
+
         try:
-            packed = compression_of(form, compression)
+            cursor = await self._executor.run(running.open)
+            # Most errors occur here, while the status can still be chosen.
+            first = await self._executor.run(running.next)
+        except BaseException as error:
+            await close()
+            raise problem_of(error, cursor="since") or error from error
+        if cursor is not None:
+            headers[CURSOR_HEADER] = cursor
+        return StreamedResponse(
+            self._parts(running, first, call.request_id),
+            headers=headers,
+            media_type=media_type,
+            close=close,
+            shutdown=self._shutdown.begun,
+        )
+
+    async def _parts(
+        self, running: _RunningExport, part: bytes | None, request_id: str
+    ) -> AsyncIterator[bytes]:
+        try:
+            while part is not None:
+                yield part
+                part = await self._executor.run(running.next)
+        except (StoreUnavailable, BlobsUnavailable) as error:
+            _log.error("export failed", request_id=request_id, reason=str(error))
+            raise CutOff from error
+
+
+def export_operations(
+    shutdown: GracefulShutdown, executor: BoundedExecutor
+) -> tuple[ApiOperation, ...]:
+    """The operations, which share a limit of exports at a time."""
+    streams = ExportStreams(shutdown, executor)
+
+    @operation(
+        "GET",
+        "/exports/{kind:str}",
+        EXPORT,
+        "Export a project's data",
+        problems=(Kinds.TOO_MANY_USERS,),
+        operation_class=_ExportOperation,
+    )
+    async def get_export(
+        call: Call,
+        kind: Annotated[Kind, Parameter(description="Kind of data")],
+        options: ExportOptions,
+    ) -> ASGIResponse:
+        """Streams a snapshot of the data as a file, in constant memory."""
+        key, form, segment = call.key, options.form, options.segment
+        if key.user is not None and options.user is None:
+            raise Problem(Kinds.FORBIDDEN, "The key is bound to a user: `user` is required")
+        user = user_in_query(key, options.user)
+        try:
+            packed = compression_of(form, options.compression)
         except NotPossible as error:
             raise Problem(Kinds.BAD_REQUEST, f"compression: {error}") from None
         if user is not None and segment is not None:
-            raise Problem(Kinds.BAD_REQUEST, "user or segment: one of them")
+            raise Problem(Kinds.BAD_REQUEST, "`user` and `segment` are mutually exclusive")
         if segment is not None and not NAME.fullmatch(segment):
             raise Problem(Kinds.NOT_FOUND)
         if user is not None:
-            await reads.ask(request, require, store, key.project, user)
+            await call.run(call.executors.reads, require, call.store, key.project, user)
         question = Question(
             kind,
             key.project,
             users=None if user is None else lambda: [user],
-            start=instant("from", from_, EARLIEST) if from_ else None,
-            end=instant("to", to, LATEST) if to else None,
-            since=since or None,
-            metrics=tuple(METRICS) if metric is None else (metric,),
-            type_name=type_name,
+            start=instant("from", options.from_),
+            end=instant("to", options.to),
+            since=options.since or None,
+            metrics=tuple(METRICS) if options.metric is None else (options.metric,),
+            type_name=options.type_name,
         )
-        return await exports.answer(
-            request,
-            _opened(services, question, segment, form, packed),
-            media_type_of(form, packed),
-            _named(kind + suffix_of(form, packed)),
-        )
+        opening = _opened(call.services, question, segment, form, packed)
+        name = kind + suffix_of(form, packed)
+        return await streams.response(call, opening, media_type_of(form, packed), name)
 
-    @get(
+    @operation(
+        "GET",
         "/users/{user_id:str}/archive",
-        permission=READ_USER,
+        READ_USER,
+        "Export all data of a user",
         operation_class=_ArchiveOperation,
-        responses=PROBLEMS,
-        summary="Everything about a user",
     )
-    async def get_archive(request: AnyRequest, user_id: str) -> ASGIResponse:
-        """As a zip file: profile, samples, documents, images, rejections, and what they are."""
-        key = key_of(request)
-        user_id = unquote(user_id)
-        if is_head(request.scope):
-            await reads.ask(request, require, store, key.project, user_id)
-        return await exports.answer(
-            request,
-            _archived(services, key.project, user_id),
-            ZIP,
-            _named(f"{user_id}.zip"),
-        )
+    async def get_archive(call: Call, user_id: str) -> ASGIResponse:
+        """A zip file with the profile, samples, documents, images, rejections and a description."""
+        if is_head(call.request.scope):
+            await call.run(call.executors.reads, require, call.store, call.project, user_id)
+        opening = _archived(call.services, call.project, user_id)
+        return await streams.response(call, opening, ZIP, f"{user_id}.zip")
 
-    return [get_export, get_archive]
+    return get_export, get_archive
 
 
 @contextmanager
@@ -210,8 +288,7 @@ def _opened(
     form: Form,
     compression: Compression,
 ) -> Iterator[Export]:
-    # Not before it is needed: Arrow takes 40 MB.
-    from uptake.exports.exporting import opened  # noqa: PLC0415
+    from uptake.exports.exporting import opened  # noqa: PLC0415 - Arrow takes 40 MB
 
     if segment is not None:
         question = replace(question, users=services.segments.user_ids(question.project, segment))
@@ -220,11 +297,6 @@ def _opened(
 
 
 def _archived(services: Services, project: str, user_id: str) -> AbstractContextManager[Export]:
-    from uptake.exports.archive import archived  # noqa: PLC0415
+    from uptake.exports.archive import archived  # noqa: PLC0415 - Arrow takes 40 MB
 
     return archived(services.store, services.blobs, project, user_id)
-
-
-def _named(name: str) -> dict[str, str]:
-    """Under which name a browser keeps a file (RFC 6266, RFC 8187)."""
-    return {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}"}

@@ -1,27 +1,15 @@
-"""What `/uptake/v1/segments` answers."""
+"""Segments: named filters over the users of a project."""
 
-from collections.abc import Callable
-from typing import Any, TypeVar
-from urllib.parse import unquote
-
-from litestar import Router, delete, get, post, put
-from litestar.handlers import HTTPRouteHandler
-
-from uptake.formats.base import MALFORMED
-from uptake.http.api import bodies
-from uptake.http.api.asking import (
+from uptake.http.api.dependencies import (
     ADMINISTER,
-    DEFAULT_LIMIT,
-    PROBLEMS,
     READ_PROJECT,
-    AnyRequest,
-    Asking,
-    Cursor,
-    Limit,
-    documented,
-    key_of,
+    Body,
+    Call,
+    Page,
+    component,
+    operation,
+    valid_json,
 )
-from uptake.http.executors import Executors
 from uptake.model.problems import Kinds, Problem
 from uptake.reading.segments.answers import (
     Members,
@@ -29,126 +17,91 @@ from uptake.reading.segments.answers import (
     SegmentPage,
     SegmentView,
 )
-from uptake.reading.segments.parse import NotAFilter
-from uptake.reading.segments.questions import MAX_FILTER, NAME, Segments
+from uptake.reading.segments.questions import MAX_FILTER, NAME
 from uptake.reading.segments.schema import ROOT
 
-Result = TypeVar("Result")
-_TOLD = PROBLEMS | documented(
-    Kinds.TIMEOUT,
-    Kinds.TOO_LARGE,
-    Kinds.UNSUPPORTED_ENCODING,
-    Kinds.INVALID_FILTER,
-    Kinds.TOO_MANY_USERS,
+BODY = Body(MAX_FILTER, component(ROOT))
+PROBLEMS = (Kinds.INVALID_FILTER, Kinds.TOO_MANY_USERS)
+
+
+@operation(
+    "POST",
+    "/segments/preview",
+    READ_PROJECT,
+    "Preview the users that match a filter",
+    slow=True,
+    body=BODY,
+    problems=PROBLEMS,
 )
+def preview_segment(call: Call, page: Page) -> Preview:
+    """Returns the number of users and a page of them, ordered by id."""
+    with valid_json():
+        return call.services.segments.preview(call.project, call.content, page.cursor, page.limit)
 
 
-_ReadsFilter = bodies.json_body(bodies.component(ROOT))
+@operation("GET", "/segments", READ_PROJECT, "List segments", slow=True)
+def get_segments(call: Call, page: Page) -> SegmentPage:
+    """Ordered by name."""
+    return call.services.segments.segments(call.project, page.cursor, page.limit)
 
 
-def segment_routes(prefix: str, segments: Segments, executors: Executors) -> Router:
-    """The routes below a prefix; each declares its permission."""
-    slow = Asking(executors.slow)
-    return Router(prefix, route_handlers=_questions(segments, slow) + _changes(segments, slow))
+@operation("GET", "/segments/{name:str}", READ_PROJECT, "Get a segment", slow=True)
+def get_segment(call: Call, name: str) -> SegmentView:
+    """Returns the filter as it was sent."""
+    return call.services.segments.segment(call.project, _checked(name))
 
 
-def _questions(segments: Segments, slow: Asking) -> list[HTTPRouteHandler]:
-    @post(
-        "/segments/preview",
-        status_code=200,
-        permission=READ_PROJECT,
-        responses=_TOLD,
-        operation_class=_ReadsFilter,
-        summary="Of whom is a filter true?",
-    )
-    async def preview_segment(
-        request: AnyRequest, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT
-    ) -> Preview:
-        """How many users, and a page of them in order of id."""
-        project, text = key_of(request).project, await bodies.read(request, MAX_FILTER)
-        return await slow.ask(request, _answered, segments.preview, project, text, cursor, limit)
-
-    @get(
-        "/segments",
-        permission=READ_PROJECT,
-        responses=PROBLEMS,
-        summary="The segments of a project",
-    )
-    async def get_segments(
-        request: AnyRequest, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT
-    ) -> SegmentPage:
-        """In order of name."""
-        return await slow.ask(
-            request, _answered, segments.segments, key_of(request).project, cursor, limit
-        )
-
-    @get("/segments/{name:str}", permission=READ_PROJECT, responses=PROBLEMS, summary="A segment")
-    async def get_segment(request: AnyRequest, name: str) -> SegmentView:
-        """Its filter, as it was given."""
-        return await slow.ask(
-            request, _answered, segments.segment, key_of(request).project, _known(name)
-        )
-
-    @get(
-        "/segments/{name:str}/users",
-        permission=READ_PROJECT,
-        responses=_TOLD,
-        summary="A segment's users",
-    )
-    async def get_segment_users(
-        request: AnyRequest, name: str, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT
-    ) -> Members:
-        """How many there are now, and a page of them in order of id."""
-        project = key_of(request).project
-        return await slow.ask(
-            request, _answered, segments.members, project, _known(name), cursor, limit
-        )
-
-    return [preview_segment, get_segments, get_segment, get_segment_users]
+@operation(
+    "GET",
+    "/segments/{name:str}/users",
+    READ_PROJECT,
+    "List the users of a segment",
+    slow=True,
+    problems=PROBLEMS,
+)
+def get_segment_users(call: Call, name: str, page: Page) -> Members:
+    """Returns the current number of users and a page of them, ordered by id."""
+    segments = call.services.segments
+    return segments.members(call.project, _checked(name), page.cursor, page.limit)
 
 
-def _changes(segments: Segments, slow: Asking) -> list[HTTPRouteHandler]:
-    @put(
-        "/segments/{name:str}",
-        permission=ADMINISTER,
-        responses=_TOLD,
-        operation_class=_ReadsFilter,
-        summary="Give a filter a name",
-    )
-    async def put_segment(request: AnyRequest, name: str) -> SegmentView:
-        """A new segment, or another filter for one that there is. Scope `admin`."""
-        name = unquote(name)
-        if not NAME.fullmatch(name):
-            raise Problem(Kinds.BAD_REQUEST, f"name: must be like {NAME.pattern}")
-        project, text = key_of(request).project, await bodies.read(request, MAX_FILTER)
-        return await slow.change(request, _answered, segments.put, project, name, text)
-
-    @delete(
-        "/segments/{name:str}",
-        permission=ADMINISTER,
-        responses=PROBLEMS,
-        summary="Forget a segment",
-    )
-    async def delete_segment(request: AnyRequest, name: str) -> None:
-        """Its users stay as they are. Scope `admin`."""
-        await slow.change(
-            request, _answered, segments.delete, key_of(request).project, _known(name)
-        )
-
-    return [put_segment, delete_segment]
+@operation(
+    "PUT",
+    "/segments/{name:str}",
+    ADMINISTER,
+    "Create or replace a segment",
+    slow=True,
+    changes=True,
+    body=BODY,
+    problems=PROBLEMS,
+)
+def put_segment(call: Call, name: str) -> SegmentView:
+    """Stores a filter under a name. Scope `admin`."""
+    if not NAME.fullmatch(name):
+        raise Problem(Kinds.BAD_REQUEST, f"name: must match {NAME.pattern}")
+    with valid_json():
+        return call.services.segments.put(call.project, name, call.content)
 
 
-def _known(name: str) -> str:
-    name = unquote(name)
+@operation(
+    "DELETE", "/segments/{name:str}", ADMINISTER, "Delete a segment", slow=True, changes=True
+)
+def delete_segment(call: Call, name: str) -> None:
+    """Its users are not changed. Scope `admin`."""
+    call.services.segments.delete(call.project, _checked(name))
+
+
+def _checked(name: str) -> str:
     if not NAME.fullmatch(name):
         raise Problem(Kinds.NOT_FOUND)
     return name
 
 
-def _answered(question: Callable[..., Result], *args: Any) -> Result:
-    try:
-        return question(*args)
-    except MALFORMED as error:
-        raise bodies.not_json(error) from None
-    except NotAFilter as error:
-        raise Problem(Kinds.INVALID_FILTER, str(error), faults=tuple(error.faults)) from None
+OPERATIONS = (
+    preview_segment,
+    get_segments,
+    get_segment,
+    get_segment_users,
+    put_segment,
+    delete_segment,
+)

@@ -1,115 +1,218 @@
-"""What is told of users: profiles, samples, documents and images."""
+"""Users: profiles, samples, documents, images, rollups and synchronisation."""
 
-from functools import partial
+from dataclasses import dataclass
 from typing import Annotated
-from urllib.parse import unquote
 
-from litestar import get
-from litestar.handlers import HTTPRouteHandler
 from litestar.params import Parameter, QueryParameter
 
 from uptake.formats.base import IMAGES_PATH
 from uptake.http.access import permit_users
-from uptake.http.address import public_url
-from uptake.http.api.asking import (
-    DEFAULT_LIMIT,
-    PROBLEMS,
+from uptake.http.api.dependencies import (
+    MAX_LIMIT,
     READ_RECORD,
     READ_USER,
-    AnyRequest,
-    Asking,
+    Call,
     Cursor,
     Limit,
-    Moment,
-    instant,
-    key_of,
+    OneMetric,
+    Page,
+    Text,
+    TimeRange,
+    operation,
+    zoned_instant,
 )
-from uptake.http.executors import Executors
-from uptake.reading import samples, users
-from uptake.reading.stretches import EARLIEST, LATEST
+from uptake.http.requests import public_url
+from uptake.model.problems import Kinds, Problem
+from uptake.reading import rollups, samples, sync, users
+from uptake.reading.rollups import SAMPLE_ZONE, HeartRateRollup, StepsRollup
+from uptake.reading.tables import Bound, Question
+from uptake.samples import zones
 from uptake.samples.metrics import Metric
-from uptake.wiring import Services
+from uptake.samples.rollup.calendar import Every
+
+MERGE, EACH = "merge", "each"
+"""Values of `devices` that select all devices: merged, or in separate buckets."""
+
+_LOCAL = "ISO 8601; without an offset, local time"
 
 
-def user_routes(services: Services, executors: Executors) -> list[HTTPRouteHandler]:
-    """The routes, over these services."""
-    store = services.store
-    reads, slow = Asking(executors.reads), Asking(executors.slow)
+@operation("GET", "/users/{user_id:str}", READ_USER, "Get a user's profile", slow=True)
+def get_user(call: Call, user_id: str) -> users.Profile:
+    """Returns the user's attributes, and the number of stored samples, documents and images."""
+    return users.profile(call.store, call.project, user_id)
 
-    @get(
-        "/users/{user_id:str}",
-        permission=READ_USER,
-        responses=PROBLEMS,
-        summary="A user's profile",
+
+@operation("GET", "/users/{user_id:str}/samples", READ_USER, "List a user's samples", slow=True)
+def get_samples(
+    call: Call, user_id: str, metric: OneMetric, times: TimeRange, page: Page
+) -> samples.SamplePage:
+    """Ordered by start, without duplicates. Times have the offset with which they were sent."""
+    return samples.page(
+        call.store,
+        call.project,
+        user_id,
+        metric,
+        **times.bounds(),
+        cursor=page.cursor,
+        limit=page.limit,
     )
-    async def get_user(request: AnyRequest, user_id: str) -> users.Profile:
-        """Attributes, and how much of everything else there is."""
-        project, user_id = _named(request, user_id)
-        return await slow.ask(request, users.profile, store, project, user_id)
 
-    @get(
-        "/users/{user_id:str}/samples",
-        permission=READ_USER,
-        responses=PROBLEMS,
-        summary="A user's samples",
+
+@operation("GET", "/users/{user_id:str}/images", READ_USER, "List a user's images")
+def get_images(call: Call, user_id: str, page: Page) -> users.ImagePage:
+    """Ordered by the time at which each image was first received."""
+    url = public_url(call.request, call.services.public_url) + IMAGES_PATH
+    return users.images(
+        call.store, call.project, user_id, base_url=url, cursor=page.cursor, limit=page.limit
     )
-    async def get_samples(  # noqa: PLR0913, PLR0917 - what can be asked for
-        request: AnyRequest,
-        user_id: str,
-        metric: Annotated[Metric, Parameter(description="Which kind of samples")],
-        from_: Annotated[
-            str | None, QueryParameter(name="from", description=f"Inclusive. {Moment}")
-        ] = None,
-        to: Annotated[str | None, Parameter(description=f"Exclusive. {Moment}")] = None,
-        cursor: Cursor = None,
-        limit: Limit = DEFAULT_LIMIT,
-    ) -> samples.SamplePage:
-        """In order of start, repeats once, times with the offset in which they were told."""
-        project, user_id = _named(request, user_id)
-        return await slow.ask(
-            request,
-            samples.page,
-            store,
-            project,
-            user_id,
-            metric,
-            start=instant("from", from_, EARLIEST),
-            end=instant("to", to, LATEST),
-            cursor=cursor,
-            limit=limit,
+
+
+@operation("GET", "/documents/{upload_id:str}", READ_RECORD, "Get a document")
+def get_document(call: Call, upload_id: str) -> users.Document:
+    """Returns the document as it was uploaded."""
+    found = users.document(call.store, call.project, upload_id)
+    permit_users(call.key, {found.user_id})
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class RollupOptions:
+    """Parameters of rollups."""
+
+    every: Annotated[Every, Parameter(description="Length of a bucket")] = "day"
+    from_: Annotated[
+        Text,
+        QueryParameter(name="from", description=f"First start of a bucket, inclusive. {_LOCAL}"),
+    ] = None
+    to: Annotated[Text, Parameter(description=f"Last start of a bucket, exclusive. {_LOCAL}")] = (
+        None
+    )
+    zone: Annotated[
+        str,
+        Parameter(
+            description="IANA time zone of days and hours, or "
+            f"`{SAMPLE_ZONE}` for the local time of each sample"
+        ),
+    ] = SAMPLE_ZONE
+    devices: Annotated[
+        str,
+        Parameter(
+            description=f"`{MERGE}`: all devices, overlaps counted once; `{EACH}`: separate buckets"
+            " for each device; or the name of a device"
+        ),
+    ] = MERGE
+    priority: Annotated[
+        list[str] | None,
+        Parameter(
+            description="Device names in order of priority, for merged steps: repeated, or "
+            "separated by commas"
+        ),
+    ] = None
+    explain: Annotated[
+        bool, Parameter(description="Whether each bucket shows the part of each device")
+    ] = False
+
+    def question(self, metric: Metric) -> Question:
+        """The query of these parameters.
+
+        Raises:
+            Problem: `BAD_REQUEST`.
+        """
+        return Question(
+            metric=metric,
+            every=self.every,
+            zone=_zone(self.zone),
+            device=self.devices if self.devices not in {MERGE, EACH} else None,
+            each=self.devices != MERGE,
+            priority=_priorities(self.priority or []),
+            explain=self.explain,
+            begin=_bound("from", self.from_),
+            end=_bound("to", self.to),
         )
 
-    @get(
-        "/users/{user_id:str}/images",
-        permission=READ_USER,
-        responses=PROBLEMS,
-        summary="A user's images",
+
+@operation(
+    "GET",
+    "/users/{user_id:str}/rollups",
+    READ_USER,
+    "Get a user's rollups",
+    slow=True,
+    problems=(Kinds.TOO_MUCH,),
+)
+def get_rollups(  # noqa: PLR0913 - one parameter an option
+    call: Call,
+    user_id: str,
+    metric: OneMetric,
+    options: RollupOptions,
+    *,
+    cursor: Cursor = None,
+    limit: Limit = MAX_LIMIT,
+) -> StepsRollup | HeartRateRollup:
+    """Sums of steps, or heart rates, by minute, hour, day, week or month, in order of time."""
+    return rollups.page(
+        call.store,
+        call.project,
+        user_id,
+        options.question(metric),
+        cursor=cursor,
+        limit=limit,
+        memory=call.services.answers.memory,
     )
-    async def get_images(
-        request: AnyRequest, user_id: str, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT
-    ) -> users.ImagePage:
-        """In the order in which they were first received."""
-        project, user_id = _named(request, user_id)
-        base_url = public_url(request, services.public_url) + IMAGES_PATH
-        find = partial(users.images, base_url=base_url, cursor=cursor, limit=limit)
-        return await reads.ask(request, find, store, project, user_id)
 
-    @get(
-        "/documents/{upload_id:str}",
-        permission=READ_RECORD,
-        responses=PROBLEMS,
-        summary="A document",
+
+@operation(
+    "GET",
+    "/users/{user_id:str}/sync",
+    READ_USER,
+    "Compare a user's samples with a client's",
+    slow=True,
+    problems=(Kinds.TOO_MUCH,),
+)
+def get_sync(  # noqa: PLR0913 - one parameter an option
+    call: Call,
+    user_id: str,
+    metric: OneMetric,
+    times: TimeRange,
+    *,
+    cursor: Cursor = None,
+    limit: Annotated[
+        int, Parameter(ge=1, le=MAX_LIMIT, description="Maximum days of the page with samples")
+    ] = MAX_LIMIT,
+) -> sync.SyncState:
+    """Returns the number of samples of each device and a digest of each day (UTC)."""
+    return sync.page(
+        call.store,
+        call.project,
+        user_id,
+        metric,
+        **times.bounds(),
+        cursor=cursor,
+        limit=limit,
+        memory=call.services.answers.memory,
     )
-    async def get_document(request: AnyRequest, upload_id: str) -> users.Document:
-        """As it was uploaded."""
-        key = key_of(request)
-        found = await reads.ask(request, users.document, store, key.project, unquote(upload_id))
-        permit_users(key, {found.user_id})
-        return found
-
-    return [get_user, get_samples, get_images, get_document]
 
 
-def _named(request: AnyRequest, user_id: str) -> tuple[str, str]:
-    """The project and the user that a request is about."""
-    return key_of(request).project, unquote(user_id)
+def _zone(name: str) -> str | None:
+    if name == SAMPLE_ZONE:
+        return None
+    if name not in zones.names():
+        raise Problem(Kinds.BAD_REQUEST, f"zone: {name[:100]!r} is not an IANA time zone")
+    return name
+
+
+def _priorities(values: list[str]) -> dict[str, int]:
+    """The rank of each device; a text with commas is both one name and several names."""
+    names = dict.fromkeys(
+        name for value in values for name in (value, *(part.strip() for part in value.split(",")))
+    )
+    return {name: rank for rank, name in enumerate(names)}
+
+
+def _bound(name: str, text: str | None) -> Bound | None:
+    if not text:
+        return None
+    ticks, with_offset = zoned_instant(name, text)
+    return Bound(ticks, local=not with_offset)
+
+
+OPERATIONS = (get_user, get_samples, get_images, get_document, get_rollups, get_sync)

@@ -1,0 +1,182 @@
+"""Options that several commands share, and the store that they name."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from uptake import wiring
+from uptake.blobs import BlobsUnavailable
+from uptake.cli.terminal import Failed
+from uptake.model.problems import Problem
+from uptake.reading import BadCursor, Unknown
+from uptake.samples import times
+from uptake.settings import Settings
+from uptake.store.base import DEFAULT_PROJECT, Projects, Store
+from uptake.wiring import Services
+
+LIMIT = 1000
+"""Entries of a list without `--limit`."""
+
+MAX_LIMIT = 10_000
+
+DataDir = Annotated[
+    Path,
+    typer.Option(
+        "--data-dir", envvar="UPTAKE_DATA_DIR", help="Folder of the database and the images."
+    ),
+]
+Database = Annotated[
+    str,
+    typer.Option(
+        "--database",
+        envvar="UPTAKE_DATABASE",
+        help="Database URL. Default: SQLite in `--data-dir`.",
+    ),
+]
+BlobsUrl = Annotated[
+    str,
+    typer.Option(
+        "--blobs",
+        envvar="UPTAKE_BLOBS",
+        help="Object store URL for images. Default: a folder in `--data-dir`.",
+    ),
+]
+DATA_DIR = Settings().data_dir
+Cursor = Annotated[
+    str | None, typer.Option("--cursor", help="Continue after this cursor of an earlier list.")
+]
+Limit = Annotated[
+    int, typer.Option("--limit", min=1, max=MAX_LIMIT, help="Maximum number of entries.")
+]
+User = Annotated[str, typer.Argument(metavar="USER", help="User id.", show_default=False)]
+
+
+@dataclass(frozen=True)
+class _Project:
+    project: Annotated[str, typer.Option("--project", help="Project name.")] = DEFAULT_PROJECT
+
+
+@dataclass(frozen=True)
+class StoreOptions:
+    """Options of commands that open the database."""
+
+    data_dir: DataDir = DATA_DIR
+    database: Database = ""
+
+    @property
+    def settings(self) -> Settings:
+        """Settings with these options."""
+        return Settings(data_dir=self.data_dir, database=self.database)
+
+    @contextmanager
+    def open(self) -> Iterator[Store]:
+        """Open the store while the block runs.
+
+        Raises:
+            Unusable: it cannot be opened.
+        """
+        store = wiring.open_store(self.settings)
+        try:
+            yield store
+        finally:
+            store.close()
+
+
+@dataclass(frozen=True)
+class ProjectOptions(StoreOptions, _Project):
+    """Options of commands on one project's rows in the database."""
+
+    @contextmanager
+    def open_project(self, noun: str = "entry") -> Iterator[Store]:
+        """Open the store of a project that exists; errors of queries become one line.
+
+        Args:
+            noun: what the command looks up, for the message when it does not exist.
+
+        Raises:
+            Failed: the project or the entry does not exist, or a query failed.
+        """
+        with self.open() as store, reporting_errors(self.project, noun):
+            require_project(store, self.project)
+            yield store
+
+
+@dataclass(frozen=True)
+class InstallationOptions(StoreOptions):
+    """Options of commands that open the database and the images."""
+
+    blobs: BlobsUrl = ""
+
+    @property
+    def settings(self) -> Settings:
+        """Settings with these options."""
+        return Settings(data_dir=self.data_dir, database=self.database, blobs=self.blobs)
+
+
+@dataclass(frozen=True)
+class ServicesOptions(InstallationOptions, ProjectOptions):
+    """Options of commands on one project's rows and images."""
+
+    @contextmanager
+    def open_services(self, noun: str = "entry") -> Iterator[Services]:
+        """As `open_project`, with all services of a server.
+
+        Raises:
+            Failed: the project or the entry does not exist, or a query failed.
+        """
+        import structlog  # noqa: PLC0415 - slow to load, and nothing logs without services
+
+        # The command reports an error in one line, so the services do not log it too.
+        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+        services = wiring.open_services(self.settings)
+        try:
+            with reporting_errors(self.project, noun):
+                require_project(services.store, self.project)
+                yield services
+        finally:
+            services.close()
+
+
+@contextmanager
+def reporting_errors(project: str, noun: str) -> Iterator[None]:
+    """Turn errors of queries into errors of the command line.
+
+    Raises:
+        Failed: the entry does not exist, or storage cannot be reached.
+        BadParameter: the cursor is invalid.
+    """
+    try:
+        yield
+    except BadCursor as error:
+        raise typer.BadParameter(f"--cursor: {error}") from None
+    except Unknown as error:
+        raise Failed(f"project {project!r} has no {noun} {str(error)!r}") from None
+    except (BlobsUnavailable, Problem) as error:
+        raise Failed(str(error)) from error
+
+
+def require_project(store: Projects, name: str) -> None:
+    """Check that a project exists.
+
+    Raises:
+        Failed: it does not.
+    """
+    if name not in store.projects():
+        raise Failed(f"project {name!r} does not exist; create it: uptake projects create {name}")
+
+
+def instant(option: str, text: str | None) -> int | None:
+    """The time given by an option, in ticks (`TICKS_PER_SECOND`); None without one.
+
+    Raises:
+        BadParameter: it is not an ISO 8601 timestamp.
+    """
+    try:
+        return None if text is None else times.read(text)[0]
+    except ValueError as error:
+        raise typer.BadParameter(f"{option} {text}: {error}") from None

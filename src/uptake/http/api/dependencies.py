@@ -1,0 +1,346 @@
+"""What the operations of `/uptake/v1` share: how they are declared, called and paged.
+
+An operation is a function of a `Call` and its parameters. It runs in a thread; errors of queries
+become problems.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from inspect import Parameter as Argument
+from inspect import iscoroutinefunction, signature
+from typing import Annotated, Any, TypeVar
+from urllib.parse import unquote
+
+import msgspec
+from litestar import delete, get, post, put
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.spec import OpenAPIMediaType, Operation, Reference, RequestBody, Schema
+from litestar.params import Parameter, QueryParameter
+
+from uptake.formats.base import MALFORMED, without_bom
+from uptake.http import limits
+from uptake.http.access import About, Permission
+from uptake.http.executors import BoundedExecutor, Executors
+from uptake.http.parameter_groups import expand_groups, set_parameters
+from uptake.http.problems import documented, problem_of
+from uptake.http.requests import AnyRequest, header_map, peer_of
+from uptake.model.problems import Kinds, Problem, json_reason
+from uptake.reading.stretches import EARLIEST, LATEST
+from uptake.samples import times
+from uptake.samples.metrics import Metric
+from uptake.store.base import Store
+from uptake.store.definitions import Key
+from uptake.wiring import Services
+
+MAX_LIMIT = 10_000
+DEFAULT_LIMIT = 1000
+"""Entries of a page."""
+
+MAX_STRUCT = 1024 * 1024
+"""Bytes of a body that is decoded into a type: ten times the size of the largest valid one."""
+
+Result = TypeVar("Result")
+Text = str | None
+Limit = Annotated[int, Parameter(ge=1, le=MAX_LIMIT, description="Maximum entries of the page")]
+Cursor = Annotated[Text, Parameter(description="`next` of the previous page")]
+OneMetric = Annotated[Metric, Parameter(description="Metric of the samples")]
+TIME = "ISO 8601; the default zone is UTC"
+
+READ_USER = Permission("data:read", About.USER_IN_PATH)
+READ_RECORD = Permission("data:read", About.OWNER)
+READ_PROJECT = Permission("data:read", About.PROJECT)
+ERASE_PROJECT = Permission("data:erase", About.PROJECT)
+ADMINISTER = Permission("admin", About.PROJECT)
+
+PROBLEMS = (
+    Kinds.BAD_REQUEST,
+    Kinds.UNAUTHORIZED,
+    Kinds.FORBIDDEN,
+    Kinds.NOT_FOUND,
+    Kinds.RATE_LIMITED,
+    Kinds.UNAVAILABLE,
+)
+"""Problems of every operation."""
+
+BODY_PROBLEMS = (Kinds.TIMEOUT, Kinds.TOO_LARGE, Kinds.UNSUPPORTED_ENCODING)
+"""Problems of operations with a body."""
+
+_METHODS = {"GET": get, "POST": post, "PUT": put, "DELETE": delete}
+_ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Parameters of lists."""
+
+    cursor: Cursor = None
+    limit: Limit = DEFAULT_LIMIT
+
+
+@dataclass(frozen=True, slots=True)
+class TimeRange:
+    """Parameters that select samples by their start."""
+
+    from_: Annotated[Text, QueryParameter(name="from", description=f"Inclusive. {TIME}")] = None
+    to: Annotated[Text, Parameter(description=f"Exclusive. {TIME}")] = None
+
+    def bounds(self) -> dict[str, int]:
+        """Start and end in ticks.
+
+        Raises:
+            Problem: `BAD_REQUEST`.
+        """
+        start, end = instant("from", self.from_), instant("to", self.to)
+        return {
+            "start": EARLIEST if start is None else start,
+            "end": LATEST if end is None else end,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A JSON body: its limit in bytes, and its schema for OpenAPI."""
+
+    limit: int
+    schema: Reference | Schema
+    required: bool = True
+
+    def operation(self) -> type[Operation]:
+        """The OpenAPI operation of a handler that reads such a body itself."""
+        media = {"application/json": OpenAPIMediaType(schema=self.schema)}
+        described = RequestBody(content=media, required=self.required)
+
+        @dataclass
+        class WithBody(Operation):
+            def __post_init__(self) -> None:
+                self.request_body = described
+
+        return WithBody
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request to an operation.
+
+    Attributes:
+        services: storage and everything above it.
+        executors: threads, for operations that are coroutines.
+        request: the request.
+        content: its body, decompressed, if the operation has one.
+    """
+
+    services: Services
+    executors: Executors
+    request: AnyRequest
+    content: bytes = b""
+
+    @property
+    def key(self) -> Key:
+        """The authenticated key."""
+        key: Key = self.request.scope["state"]["key"]
+        return key
+
+    @property
+    def project(self) -> str:
+        """The key's project."""
+        return self.key.project
+
+    @property
+    def store(self) -> Store:
+        """The store."""
+        return self.services.store
+
+    @property
+    def request_id(self) -> str:
+        """The id of the request."""
+        return str(self.request.scope["state"]["request_id"])
+
+    async def run(
+        self,
+        executor: BoundedExecutor,
+        function: Callable[..., Result],
+        *args: Any,
+        finish: bool = False,
+        **values: Any,
+    ) -> Result:
+        """Run a function in a thread; it is cancelled when the client disconnects.
+
+        Args:
+            executor: the threads.
+            function: the function.
+            args: its arguments.
+            finish: complete it once it has started, even if the client disconnects.
+            values: more arguments.
+
+        Raises:
+            Problem: the function failed, or the executor is overloaded.
+            ClientGone: the client disconnected.
+        """
+        work = partial(_problems_of, function, *args, **values)
+        key = self.request.scope["state"].get("key")
+        key_id = None if key is None else key.id
+        return await executor.run(work, self.request.receive, key_id=key_id, finish=finish)
+
+
+@dataclass(frozen=True, slots=True)
+class ApiOperation:
+    """An operation of the API.
+
+    Attributes:
+        function: of a `Call` and the parameters of the path and the query. A coroutine function
+            runs on the event loop, any other in a thread.
+        summary: one line for OpenAPI.
+        slow: whether it may take seconds: it then runs in the executor that is shared out by key.
+        changes: whether it changes data: once started, it is completed.
+        problems: kinds of problems beside `PROBLEMS`.
+        body: the body that it reads.
+        operation_class: OpenAPI operation of special responses.
+    """
+
+    method: str
+    path: str
+    permission: Permission
+    summary: str
+    function: Callable[..., Any]
+    slow: bool = False
+    changes: bool = False
+    problems: tuple[Kinds, ...] = ()
+    body: Body | None = None
+    operation_class: type[Operation] = field(default=Operation)
+
+    @property
+    def is_coroutine(self) -> bool:
+        """Whether the function runs on the event loop."""
+        return iscoroutinefunction(self.function)
+
+    def handler(self, services: Services, executors: Executors) -> HTTPRouteHandler:
+        """The Litestar handler over these services."""
+        executor = executors.slow if self.slow else executors.reads
+        function = expand_groups(self.function, skip="call")
+        in_path = re.findall(r"{([a-z_]+):str}", self.path)
+
+        async def handle(request: AnyRequest, **values: Any) -> Any:
+            values |= {name: unquote(values[name]) for name in in_path}
+            content = b"" if self.body is None else await _read_body(request, self.body.limit)
+            call = Call(services, executors, request, content)
+            if self.is_coroutine:
+                return await function(call=call, **values)
+            return await call.run(executor, function, call=call, finish=self.changes, **values)
+
+        handle.__name__, handle.__doc__ = function.__name__, function.__doc__
+        declared = signature(function)
+        parameters = [
+            (one.name, one.default, one.annotation)
+            for one in declared.parameters.values()
+            if one.name != "call"
+        ]
+        returns = declared.return_annotation
+        set_parameters(handle, [("request", Argument.empty, AnyRequest), *parameters], returns)
+        problems = PROBLEMS + self.problems + (BODY_PROBLEMS if self.body else ())
+        handler: HTTPRouteHandler = _METHODS[self.method](
+            self.path,
+            status_code=204 if returns is type(None) else 200,
+            permission=self.permission,
+            responses=documented(*problems),
+            summary=self.summary,
+            operation_class=self.body.operation() if self.body else self.operation_class,
+        )(handle)
+        return handler
+
+
+def operation(
+    method: str, path: str, permission: Permission, summary: str, **properties: Any
+) -> Callable[[Callable[..., Any]], ApiOperation]:
+    """Declare a function as an operation; see `ApiOperation` for the properties."""
+
+    def declare(function: Callable[..., Any]) -> ApiOperation:
+        return ApiOperation(method, path, permission, summary, function, **properties)
+
+    return declare
+
+
+def component(name: str) -> Reference:
+    """A schema of the OpenAPI document."""
+    return Reference(ref=f"#/components/schemas/{name}")
+
+
+def _problems_of(function: Callable[..., Result], *args: Any, **values: Any) -> Result:
+    try:
+        return function(*args, **values)
+    except Exception as error:
+        problem = problem_of(error)
+        if problem is None:
+            raise
+        raise problem from error
+
+
+async def _read_body(request: AnyRequest, limit: int) -> bytes:
+    """A body, decompressed, without a byte order mark. Litestar would read it without limits.
+
+    Raises:
+        Problem: it is too large, arrives too slowly, or cannot be decompressed.
+        ClientGone: the client disconnected.
+    """
+    headers = header_map(request.scope["headers"])
+    limits.check_headers(headers, limit)
+    key: Key = request.scope["state"]["key"]
+    with request.app.state.bodies.room(key.id, peer_of(request.scope)) as room:
+        body = await limits.read_body(request.receive, headers, limit, room=room)
+    if body.fault:
+        raise Problem(Kinds.BAD_REQUEST, body.fault)
+    return without_bom(body.content)
+
+
+@contextmanager
+def valid_json() -> Iterator[None]:
+    """Turn errors of decoding JSON into problems.
+
+    Raises:
+        Problem: `BAD_REQUEST`.
+    """
+    try:
+        yield
+    except msgspec.ValidationError as error:
+        raise Problem(Kinds.BAD_REQUEST, str(error)) from None
+    except MALFORMED as error:
+        message = f"The body is not valid JSON: {json_reason(error)}"
+        raise Problem(Kinds.BAD_REQUEST, message) from None
+
+
+def instant(name: str, text: str | None) -> int | None:
+    """A time from a query, in ticks; None without one.
+
+    Raises:
+        Problem: `BAD_REQUEST`.
+    """
+    return zoned_instant(name, text)[0] if text else None
+
+
+def zoned_instant(name: str, text: str) -> tuple[int, bool]:
+    """A time from a query, in ticks, and whether it has an offset or `Z`.
+
+    Raises:
+        Problem: `BAD_REQUEST`.
+    """
+    # In a query, an offset's plus sign that is not encoded arrives as a space.
+    for attempt in (text, "+".join(text.rsplit(" ", 1))):
+        try:
+            ticks, form = times.read(attempt)
+        except ValueError:
+            continue
+        return ticks, times.has_offset(form) or attempt[-1] in "Zz"
+    raise Problem(Kinds.BAD_REQUEST, f"{name}: {text[:100]!r} is not an ISO 8601 timestamp")
+
+
+def check_id(text: str) -> str:
+    """An id from a path, if this server could have issued it.
+
+    Raises:
+        Problem: `NOT_FOUND`.
+    """
+    if not _ID.fullmatch(text):
+        raise Problem(Kinds.NOT_FOUND)
+    return text
