@@ -17,8 +17,8 @@ import httpx2
 import pytest
 import typer.main
 from typer.testing import CliRunner
-from uptake.cli.commands import command_line
 
+from uptake.cli import command_line
 from uptake.testing.live import serving
 
 ROOT = Path(__file__).parents[2]
