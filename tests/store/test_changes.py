@@ -60,7 +60,8 @@ def test_an_erased_user_is_named_no_more(store: SqlStore) -> None:
     store.commit([entry(attributes("bert", a="2"))])
     store.commit([entry(attributes("anna", a="1"), project="other")])
     with store.writing() as connection:
-        store._statements.changes.erase(connection, "default", "anna", "a hash")
+        writer = store.writer(connection)
+        store._group_writes.changes.erase(connection, writer, "default", "anna", "a hash")
     answer = store.changes("default", start)
     assert answer is not None
     assert [change.users for change in answer.changes] == [["bert"], ["bert"], []]

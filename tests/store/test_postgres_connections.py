@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from uptake.circuit_breaker import CircuitBreaker
-from uptake.store import pipeline, postgres
+from uptake.store import postgres, postgres_pipeline
 from uptake.store.base import Store, StoreUnavailable, StoreUnusable
 from uptake.store.sql import SqlStore
 from uptake.testing.postgres import Postgres
@@ -97,7 +97,7 @@ def test_a_server_that_does_not_answer_is_given_up(
     postgresql: Postgres, store: SqlStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its connection is let go of; what was sent is carried out or not, as a whole."""
-    monkeypatch.setattr(pipeline, "WAIT_SECONDS", 0.5)
+    monkeypatch.setattr(postgres_pipeline, "WAIT_SECONDS", 0.5)
     store.commit([entry(batch("anna", "before"))])
     [backend] = _backends(postgresql)
     os.kill(backend, signal.SIGSTOP)

@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 
 from uptake.model.items import Attributes
 from uptake.store.attribute_limits import Owner, exceeds, size_of
-from uptake.store.profiles import Told, stored_rows
+from uptake.store.profiles import AttributeUpdates, stored_rows
 from uptake.store.records import Entry, NotStored, Written
 
 MAX_REMEMBERED = 1024
@@ -38,7 +38,7 @@ class NearLimit:
         while len(self._owners) > MAX_REMEMBERED:
             del self._owners[next(iter(self._owners))]
 
-    def among(self, told: Told) -> set[Owner]:
+    def among(self, told: AttributeUpdates) -> set[Owner]:
         """Those of a group that are to be examined."""
         if not self._owners:
             return told.to_examine
@@ -67,7 +67,7 @@ EVERYTHING = Admission()
 def examine(
     connection: Connection,
     entries: Collection[Entry],
-    told: Told,
+    told: AttributeUpdates,
     owners: Collection[Owner],
     erased: Collection[Owner],
 ) -> Admission:

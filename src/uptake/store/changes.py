@@ -14,12 +14,8 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import (
-    BigInteger,
     Connection,
-    String,
     and_,
-    bindparam,
-    cast,
     delete,
     func,
     select,
@@ -28,7 +24,7 @@ from sqlalchemy import (
 
 from uptake.model import clock, ids
 from uptake.store import tables as t
-from uptake.store.database import Database, update_all
+from uptake.store.database import Database, Writer, update_all
 from uptake.store.stored import Change, Changes
 
 LOG_BYTES = 32 * 1024 * 1024
@@ -40,37 +36,32 @@ PRUNE_BYTES = LOG_BYTES // 8
 ROW_BYTES = 128
 """What a row takes beside the ids in it, about."""
 
-_ROW = ("project_id", "change_id", "size", "users", "erased")
-_IN_ORDER = ("of_project", "at_least")
-"""What else a row is given where the database gives its transactions no numbers."""
-
 Owner = tuple[str, str]
 """Project and user."""
 
 
 class ChangeLog:
-    """Writes the log, for a database."""
+    """Writes the log."""
 
-    def __init__(self, database: Database) -> None:
-        statement = database.insert(t.changes).inline().values(position=_position(database))
-        names = _ROW if _numbers_transactions(database) else _ROW + _IN_ORDER
-        self._add = database.bulk(statement, names)
+    def __init__(self) -> None:
         self._added: dict[str, int] = defaultdict(int)
 
-    def write(self, connection: Connection, owners: Collection[Owner]) -> None:
+    def write(self, connection: Connection, writer: Writer, owners: Collection[Owner]) -> None:
         """Note whom the transaction keeps something about; the last thing that it does."""
         rows = [
             _row(project, msgspec.json.encode(user_ids), None)
             for project, user_ids in sorted(_of_projects(owners).items())
         ]
-        self._add.run(connection, rows)
+        writer.run("add_changes", rows)
         for row in rows:
             self._added[row["project_id"]] += row["size"]
             if self._added[row["project_id"]] >= PRUNE_BYTES:
                 self._added[row["project_id"]] = 0
                 _prune(connection, row["project_id"])
 
-    def erase(self, connection: Connection, project: str, user_id: str, user_hash: str) -> None:
+    def erase(
+        self, connection: Connection, writer: Writer, project: str, user_id: str, user_hash: str
+    ) -> None:
         """Take a user's id out of the log, and note that the user is no more."""
         c = t.changes.c
         query = select(c.position, c.change_id, c.users).filter_by(project_id=project)
@@ -83,7 +74,7 @@ class ChangeLog:
                 )
                 connection.execute(update(t.changes).where(this).values(users=left))
         digests = msgspec.json.encode([user_hash])
-        self._add.run(connection, [_row(project, b"[]", digests)])
+        writer.run("add_changes", [_row(project, b"[]", digests)])
 
 
 def _of_projects(owners: Collection[Owner]) -> dict[str, list[str]]:
@@ -96,19 +87,6 @@ def _of_projects(owners: Collection[Owner]) -> dict[str, list[str]]:
     return found
 
 
-def _numbers_transactions(database: Database) -> bool:
-    return database.engine.dialect.name == "postgresql"
-
-
-def _position(database: Database) -> Any:
-    if _numbers_transactions(database):
-        return cast(cast(func.pg_current_xact_id(), String), BigInteger)
-    # Not lower than the clock, so that no number is given again in a database that was put back.
-    of_project = t.changes.c.project_id == bindparam("of_project")
-    last = select(func.max(t.changes.c.position)).where(of_project).scalar_subquery()
-    return func.max(func.coalesce(last, 0) + 1, bindparam("at_least"))
-
-
 def _row(project: str, users: bytes, erased: bytes | None) -> dict[str, Any]:
     return {
         "project_id": project,
@@ -116,8 +94,7 @@ def _row(project: str, users: bytes, erased: bytes | None) -> dict[str, Any]:
         "size": ROW_BYTES + len(users),
         "users": users,
         "erased": erased,
-        "of_project": project,
-        "at_least": clock.now(),
+        "now": clock.now(),
     }
 
 
@@ -147,7 +124,7 @@ class ChangeReads(Database):
         query = select(c.change_id, c.users, c.erased).filter_by(project_id=project)
         with self.reading() as connection:
             # First of all: whatever ends while this goes on will be asked for the next time.
-            following = connection.scalar(self._horizon(project))
+            following = self.next_change(connection, project)
             if since is None:
                 return Changes(following, [])
             rows = connection.execute(query.where(c.position >= since)).all()
@@ -155,13 +132,9 @@ class ChangeReads(Database):
             return None
         return Changes(following, [_change(*row) for row in rows])
 
-    def _horizon(self, project: str) -> Any:
-        """Below it, there is no transaction whose rows cannot be seen yet."""
-        if _numbers_transactions(self):
-            horizon = func.pg_snapshot_xmin(func.pg_current_snapshot())
-            return select(cast(cast(horizon, String), BigInteger))
-        last = select(func.max(t.changes.c.position)).filter_by(project_id=project)
-        return select(func.coalesce(last.scalar_subquery(), 0) + 1)
+    def next_change(self, connection: Connection, project: str) -> int:
+        """Return a position below which no change can be written any more."""
+        raise NotImplementedError
 
 
 def _change(change_id: str, users: bytes, erased: bytes | None) -> Change:

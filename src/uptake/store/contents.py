@@ -9,8 +9,8 @@ import sqlalchemy
 from sqlalchemy import Connection, MetaData, Table, delete, select
 
 from uptake.store.base import StoreUnusable
+from uptake.store.commit_sequence import skip_ahead
 from uptake.store.database import Database
-from uptake.store.marks import skip_ahead
 from uptake.store.migrations import HEAD, revision_of
 from uptake.store.migrations.running import check_known, tables_at, upgrade_to
 from uptake.store.tables import changes

@@ -3,13 +3,10 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from itertools import chain
-from operator import itemgetter
-from sqlite3 import Cursor
 from typing import Any, Protocol
 
 import sqlalchemy
-from sqlalchemy import Connection, Dialect, Engine, Table, delete, event, exists, select, update
+from sqlalchemy import Connection, Engine, Table, delete, event, exists, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from uptake.model import cancellation
@@ -30,22 +27,52 @@ MAY_TOUCH_NONE = "uptake_may_touch_none"
 _INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
-class Rows(Protocol):
-    """An insert of many rows.
+class Result(Protocol):
+    """What a statement did."""
 
-    It raises `IncompleteWrite` unless it touches each of them, or was made with `every=False`.
-    """
-
-    def run(self, connection: Connection, rows: Sequence[Row]) -> None:
-        """Insert rows, in order; what that fails with may be raised by what comes after it."""
+    @property
+    def count(self) -> int:
+        """Rows inserted or changed."""
         ...
 
-    def touched(self, connection: Connection, rows: Sequence[Row]) -> int:
-        """Insert rows, in order, and return how many were inserted or changed."""
+    @property
+    def rows(self) -> Sequence[tuple[Any, ...]]:
+        """The rows that the statement returned; on some engines their values are text."""
         ...
 
-    def returned(self, connection: Connection, rows: Sequence[Row]) -> list[tuple[Any, ...]]:
-        """Insert rows, in order; what the statement returns of those that were written: texts."""
+
+class Writer(Protocol):
+    """Runs the named statements of a transaction."""
+
+    @property
+    def commit_number(self) -> Any:
+        """The number taken, as a value or an expression of SQLAlchemy."""
+        ...
+
+    def take_commit_number(self) -> None:
+        """Take the next number of the commit sequence, which the rows of the transaction bear."""
+        ...
+
+    def run(self, name: str, rows: Sequence[Row], *, every: bool = True) -> Result:
+        """Run a statement for rows, in order. It may fail later, when a result is needed.
+
+        Args:
+            name: of the statement.
+            rows: the values of its parameters.
+            every: whether each row must be inserted or changed. False for statements that skip
+                rows on purpose, such as `ON CONFLICT DO NOTHING`.
+
+        Raises:
+            IncompleteWrite: a row was not written.
+        """
+        ...
+
+    def flush(self) -> None:
+        """Wait until every statement has run and is checked.
+
+        Raises:
+            IncompleteWrite: a row was not written.
+        """
         ...
 
 
@@ -54,12 +81,9 @@ class Database:
 
     Attributes:
         many_writers: whether transactions that write may run at the same time.
-        lane: the lane of its transactions that write (`store.marks`); processes whose transactions
-            may run at the same time better have different ones, or they wait for each other.
     """
 
     many_writers = False
-    lane = 0
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -69,27 +93,9 @@ class Database:
             event.listen(engine, "after_cursor_execute", _check_rows)
         self.insert: Any = _INSERTS[engine.dialect.name]
 
-    def bulk(
-        self, statement: Any, names: Sequence[str], key: Sequence[str] = (), *, every: bool = True
-    ) -> Rows:
-        """An insert of many rows.
-
-        Args:
-            statement: what is done with each row.
-            names: the names of a row's values.
-            key: by these, rows are the same where that may be so.
-            every: whether each row must be inserted or changed. False for statements that skip
-                rows on purpose, such as `ON CONFLICT DO NOTHING`.
-        """
-        del key  # one row is written after the other
-        return Bulk(statement, names, self.engine.dialect, every=every)
-
-    def settle(self, connection: Connection) -> None:
-        """Wait until everything sent so far is known to be written in full.
-
-        Raises:
-            IncompleteWrite: it is not.
-        """
+    def writer(self, connection: Connection) -> Writer:
+        """Return what runs the named statements of a transaction that writes."""
+        raise NotImplementedError
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -123,77 +129,6 @@ class Database:
                 yield connection
         except sqlalchemy.exc.NoResultFound as error:
             raise IncompleteWrite("a statement returned no row of what it wrote") from error
-
-
-BLOCKS = (64, 32, 16, 8, 4, 2, 1)
-"""Rows of one statement, largest first; few sizes, so that the driver keeps them all prepared."""
-
-
-class Bulk:
-    """An insert of many rows, compiled once.
-
-    Its rows go to the driver without the detour through SQLAlchemy, which takes longer for each
-    statement than SQLite takes to write its rows; and many at a time, as the driver lets go of the
-    interpreter for each statement, and gets it back only after whoever else waits for it.
-
-    Args:
-        statement: what is done with each row.
-        names: the names of a row's values; the statement's own constants are not among them.
-        dialect: whose SQL and whose form of parameters it becomes.
-    """
-
-    def __init__(
-        self, statement: Any, names: Sequence[str], dialect: Dialect, *, every: bool
-    ) -> None:
-        self._every = every
-        compiled = statement.compile(dialect=dialect, column_keys=list(names))
-        self._text = str(compiled)
-        self._constants = {
-            name: value for name, value in compiled.params.items() if name not in names
-        }
-        head, _, rest = self._text.partition(" VALUES ")
-        values, conflict, rest = rest.partition(" ON CONFLICT")
-        self._texts = {
-            rows: f"{head} VALUES {', '.join([values] * rows)}{conflict}{rest}" for rows in BLOCKS
-        }
-        order = compiled.positiontup or []
-        count = values.count("?")
-        self._pick = itemgetter(*order[:count])
-        self._last = tuple(self._constants[name] for name in order[count:])
-
-    def run(self, connection: Connection, rows: Sequence[Row]) -> None:
-        """See `Rows.run`."""
-        self.touched(connection, rows)
-
-    def touched(self, connection: Connection, rows: Sequence[Row]) -> int:
-        """See `Rows.touched`."""
-        touched = sum(result.rowcount for result in self._results(connection, rows))
-        self._check(touched, len(rows))
-        return touched
-
-    def returned(self, connection: Connection, rows: Sequence[Row]) -> list[tuple[Any, ...]]:
-        """See `Rows.returned`."""
-        found = [row for result in self._results(connection, rows) for row in result.fetchall()]
-        self._check(len(found), len(rows))
-        return found
-
-    def _check(self, touched: int, rows: int) -> None:
-        if self._every:
-            check_count(self._text, touched, rows)
-
-    def _results(self, connection: Connection, rows: Sequence[Row]) -> Iterator[Cursor]:
-        if self._constants:
-            rows = [self._constants | row for row in rows]
-        values: Any = [self._pick(row) for row in rows]
-        if not values:
-            return
-        driver: Any = connection.connection.driver_connection
-        done = 0
-        for block in BLOCKS:
-            while len(values) - done >= block:
-                parameters = (*chain.from_iterable(values[done : done + block]), *self._last)
-                yield driver.execute(self._texts[block], parameters)
-                done += block
 
 
 def check_count(statement: str, touched: int, rows: int) -> None:

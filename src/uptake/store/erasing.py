@@ -6,16 +6,16 @@ knows all tombstones. On engines with one writer that is so by itself; where the
 share a lock that an erasure wants for itself.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Table, bindparam, func, select, update
+from sqlalchemy import Connection, Table, func, select, update
 
 from uptake.model.shares import TIED
 from uptake.store import tables as t
 from uptake.store.changes import ChangeLog
-from uptake.store.database import delete_all
+from uptake.store.database import Result, Writer, delete_all
 from uptake.store.profiles import READ_AT_ONCE, forget_names, names_of
 from uptake.store.records import Entry
 from uptake.store.secrets import SecretReads
@@ -32,10 +32,13 @@ _COUNTED: dict[str, Table] = {
     "receipts": t.receipts,
     "keys": t.keys,
 }
-_CHANGES = select(t.tombstone_changes.c.number).where(
-    t.tombstone_changes.c.project_id == bindparam("project")
-)
 _ERASURE = [t.erasures.c[name] for name in Erasure.__struct_fields__]
+
+
+Known = dict[str, tuple[int, frozenset[str]]]
+"""By project, how often its tombstones had changed, and the hashes of its erased users."""
+
+_NONE: tuple[int, frozenset[str]] = (0, frozenset())
 
 
 class Tombstones:
@@ -47,36 +50,42 @@ class Tombstones:
 
     def __init__(self, user_hash: Callable[[str], str]) -> None:
         self._user_hash = user_hash
-        self._known: dict[str, tuple[int, frozenset[str]]] = {}
+        self._known: Known = {}
 
-    def among(
-        self, connection: Connection, entries: Iterable[Entry], changes: Iterable[tuple[str, int]]
-    ) -> set[Owner]:
-        """Which users of these entries were erased.
+    def known(self, projects: Iterable[str]) -> Known:
+        """Return the tombstones of projects, as far as this process has read them."""
+        return {project: self._known.get(project, _NONE) for project in projects}
+
+    def among(self, known: Known, entries: Sequence[Entry]) -> set[Owner]:
+        """Return the users of these entries that were erased."""
+        return {
+            owner
+            for project, (_, hashes) in known.items()
+            if hashes
+            for owner in _owners(entries)
+            if owner[0] == project and self._user_hash(owner[1]) in hashes
+        }
+
+    def update(self, connection: Connection, known: Known, changes: Result) -> bool:
+        """Read the tombstones that changed. Returns whether any did.
 
         Args:
             connection: in a transaction that writes.
-            entries: what it will write.
-            changes: what `Erasing.tombstone_changes` tells of their projects.
+            known: as they were; those that changed are replaced.
+            changes: result of `Erasing.tombstone_changes` for the same projects.
         """
-        found: set[Owner] = set()
-        for project, number in changes:
-            hashes = self._hashes(connection, project, number)
-            if hashes:
-                found |= {
-                    owner
-                    for owner in _owners(entries)
-                    if owner[0] == project and self._user_hash(owner[1]) in hashes
-                }
-        return found
-
-    def _hashes(self, connection: Connection, project: str, number: int) -> frozenset[str]:
-        known, hashes = self._known.get(project, (0, frozenset()))
-        if known != number:
+        # On some engines the values of a result are text.
+        numbers = {project: int(number) for project, number in changes.rows}
+        stale = [name for name, (number, _) in known.items() if number != numbers.get(name, 0)]
+        for project in stale:
             query = select(t.tombstones.c.user_hash).filter_by(project_id=project)
             hashes = frozenset(connection.scalars(query))
-            self._known[project] = (number, hashes)
-        return hashes
+            known[project] = self._known[project] = (numbers.get(project, 0), hashes)
+        return bool(stale)
+
+
+class TombstonesChanged(Exception):
+    """A group was made with tombstones that have changed since; it must be made again."""
 
 
 def _owners(entries: Iterable[Entry]) -> set[Owner]:
@@ -98,7 +107,8 @@ class Erasing(SecretReads):
         with self.writing() as connection:
             self._change(connection, project)
             counts = _take_away(connection, user)
-            ChangeLog(self).erase(connection, project, user_id, user_hash)
+            writer = self.writer(connection)
+            ChangeLog().erase(connection, writer, project, user_id, user_hash)
             insert = self.insert(t.tombstones).values(
                 project_id=project, user_hash=user_hash, erased_at=moment
             )
@@ -114,19 +124,14 @@ class Erasing(SecretReads):
             connection.execute(self.insert(t.erasures), row)
         return erasure
 
-    def tombstone_changes(
-        self, connection: Connection, projects: Collection[str]
-    ) -> list[tuple[str, int]]:
-        """How often tombstones of these projects changed; they will not until the transaction ends.
+    def tombstone_changes(self, writer: Writer, projects: Collection[str]) -> Result:
+        """Read how often the tombstones of projects changed. They do not until the commit.
 
         Args:
-            connection: in a transaction that writes, of which this is the first query.
-            projects: names; those whose tombstones never changed are not told of.
+            writer: of a transaction that has done nothing else yet.
+            projects: names. The result has name and number of those whose tombstones ever changed.
         """
-        found = [
-            (project, connection.scalar(_CHANGES, {"project": project})) for project in projects
-        ]
-        return [(project, number) for project, number in found if number is not None]
+        raise NotImplementedError
 
     def shut_out(self, connection: Connection, project: str) -> None:
         """Let no group of this project be written until the transaction ends; the first query."""

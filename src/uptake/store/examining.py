@@ -10,7 +10,7 @@ from uptake.store.erasing import Erasing, Tombstones
 from uptake.store.records import Entry, RejectionRecord
 from uptake.store.sql_snapshot import rejection_of
 from uptake.store.stored import StoredRejection
-from uptake.store.writes import Group, Statements
+from uptake.store.writes import Group
 
 UNEXAMINED = "null"
 """The `parts` of such a rejection, as migration 0002 writes them."""
@@ -19,7 +19,6 @@ UNEXAMINED = "null"
 class Examining(Erasing):
     """The part of the port `Items` that finds users for these rejections."""
 
-    _statements: Statements
     _tombstones: Tombstones
 
     def unexamined(self, project: str, limit: int) -> list[StoredRejection]:
@@ -33,15 +32,18 @@ class Examining(Erasing):
         self, project: str, kept: StoredRejection, records: Sequence[RejectionRecord]
     ) -> None:
         """See `Maintenance.put_examined`."""
-        c, statements = t.rejections.c, self._statements
+        c = t.rejections.c
         this = c.project_id == project, c.rejection_id == kept.record.rejection_id, c.user_id == ""
         entry = Entry(project, kept.request_id, kept.received_at, rejections=tuple(records))
         with self.writing() as connection:
-            changes = self.tombstone_changes(connection, {project})
-            group = Group([entry], self._tombstones.among(connection, [entry], changes))
-            statements.begin.run(connection, [{"lane": statements.lane, "number": 1}])
+            writer = self.writer(connection)
+            changes = self.tombstone_changes(writer, {project})
+            tombstones = self._tombstones.known({project})
+            self._tombstones.update(connection, tombstones, changes)
+            group = Group([entry], self._tombstones.among(tombstones, [entry]))
+            writer.take_commit_number()
             delete_all(connection, t.rejections, *this)
-            statements.add_rejections.run(connection, group.rejections)
+            writer.run("add_rejections", group.rejections)
             if kept.resolved_by is not None and group.rejections:
                 users = c.user_id.in_([row["user_id"] for row in group.rejections])
                 again = c.project_id == project, users, c.rejection_id == kept.record.rejection_id

@@ -64,7 +64,7 @@ class Expiring(Database):
                 )
             if kind.table is t.sample_batches and rows:
                 owners = {(project, str(row["user_id"])) for row in rows}
-                ChangeLog(self).write(connection, owners)
+                ChangeLog().write(connection, self.writer(connection), owners)
             blobs = {row[kind.blob] for row in rows} - {None} if kind.blob else set()
             left = tuple(sorted(b for b in blobs if not _in_use(connection, kind, b)))
         count = sum(row[kind.count] for row in rows) if kind.count else len(rows)

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, bindparam, select, tuple_
 
 from uptake.store import tables as t
 from uptake.store.base import FIRST_IMAGE_ID
-from uptake.store.database import Database, Row
+from uptake.store.database import Database, Row, Writer
 from uptake.store.records import Entry, ImageRecord, WrittenImage
 
 Image = tuple[Entry, ImageRecord]
@@ -18,8 +18,6 @@ Same = tuple[str, str, bytes]
 """What makes images the same: project, user, and digest of what was uploaded."""
 
 _SAME = tuple_(t.images.c.project_id, t.images.c.user_id, t.images.c.upload_digest)
-_IMAGE = [column.name for column in t.images.columns]
-_NAME = [column.name for column in t.image_names.columns]
 
 
 class ImageStatements:
@@ -31,14 +29,15 @@ class ImageStatements:
         self._number = first.on_conflict_do_update(
             index_elements=["project_id"], set_={"last": t.image_numbers.c.last + more}
         ).returning(t.image_numbers.c.last)
-        self._add = database.bulk(database.insert(t.images), _IMAGE)
-        self._add_names = database.bulk(database.insert(t.image_names), _NAME)
 
-    def write(self, connection: Connection, images: Sequence[Image]) -> list[WrittenImage]:
+    def write(
+        self, connection: Connection, writer: Writer, images: Sequence[Image]
+    ) -> list[WrittenImage]:
         """Write images whose users' rows are locked; what stands now for each of them.
 
         Args:
             connection: in a transaction that writes.
+            writer: of the transaction.
             images: all of a project together, and projects in one order for every group: a
                 project's numbers are locked until the end.
         """
@@ -50,8 +49,8 @@ class ImageStatements:
             if _same(*image) not in stands:
                 new.setdefault(_same(*image), image)
         rows = list(self._numbered(connection, list(new.values())))
-        self._add.run(connection, rows)
-        self._add_names.run(connection, rows)
+        writer.run("add_images", rows)
+        writer.run("add_image_names", rows)
         for same, row in zip(new, rows, strict=True):
             stands[same] = WrittenImage(row["image_id"], row["name"], new=False)
         return [_told(stands[_same(*image)], image, new) for image in images]

@@ -15,14 +15,15 @@ from sqlalchemy import Connection, Engine, event, func, select
 from uptake.circuit_breaker import CircuitBreaker
 from uptake.store import distribution, migrations
 from uptake.store.base import StoreUnavailable, StoreUnusable
-from uptake.store.database import translated
-from uptake.store.marks import LANES
-from uptake.store.pipeline import Pipeline, Prepared
+from uptake.store.commit_sequence import WRITER_SLOTS
+from uptake.store.database import Result, Writer, translated
+from uptake.store.named_sql import load
+from uptake.store.postgres_pipeline import Pipeline, Prepared
+from uptake.store.postgres_writer import PostgresWriter
 from uptake.store.records import Entry
 from uptake.store.sql import SqlStore
 from uptake.store.stored import Committed
 from uptake.store.tables import metadata
-from uptake.store.unnest import INT8, PIPELINE, TEXT, UnnestedRows, array
 
 if TYPE_CHECKING:
     from uptake.store.contents import SqlContents
@@ -64,8 +65,8 @@ ATTEMPTS = 5
 PAUSE_SECONDS = 0.05
 """How long to pause before that, at most, the first time."""
 
-_SHARE = b"SELECT pg_advisory_xact_lock_shared(k) FROM unnest($1::int8[]) AS k"
-_CHANGES = b"SELECT project_id, number FROM tombstone_changes WHERE project_id = ANY($1::text[])"
+PIPELINE = "uptake_pipeline"
+"""Key of `Connection.info` for the pipeline of its transaction."""
 
 _SET_UP = f"""
     SELECT set_config('lock_timeout', '{LOCK_SECONDS}s', false),
@@ -179,37 +180,28 @@ class _PostgresStore(SqlStore):
     def __init__(self, engine: Engine) -> None:
         with translated(), engine.connect() as connection:
             # Sessions that begin one after the other have different ones.
-            self.lane = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one() % LANES
+            session = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+            self._writer_slot = session % WRITER_SLOTS
         super().__init__(engine)
         self._reader = engine.execution_options(
             isolation_level="REPEATABLE READ", postgresql_readonly=True
         )
 
-    def bulk(
-        self, statement: Any, names: Sequence[str], key: Sequence[str] = (), *, every: bool = True
-    ) -> UnnestedRows:
-        """See `Database.bulk`."""
-        return UnnestedRows(statement, names, self.engine.dialect, key, every=every)
+    def writer(self, connection: Connection) -> PostgresWriter:
+        """See `Database.writer`."""
+        return PostgresWriter(connection.info[PIPELINE], self._writer_slot)
 
-    def settle(self, connection: Connection) -> None:
-        """See `Database.settle`."""
-        pipeline: Pipeline = connection.info[PIPELINE]
-        pipeline.finish(commit=False)
-
-    def tombstone_changes(
-        self, connection: Connection, projects: Collection[str]
-    ) -> list[tuple[str, int]]:
+    def tombstone_changes(self, writer: Writer, projects: Collection[str]) -> Result:
         """See `Erasing.tombstone_changes`."""
-        pipeline: Pipeline = connection.info[PIPELINE]
-        names = sorted(projects)
-        pipeline.send(_SHARE, [array(INT8, list(map(_lock_of, names)))])
-        # A statement of its own, as it must see what was committed while the locks were waited for.
-        pipeline.send(_CHANGES, [array(TEXT, names)])
-        found = pipeline.finish(commit=False)[-1]
-        return [
-            ((found.get_value(row, 0) or b"").decode(), int(found.get_value(row, 1) or 0))
-            for row in range(found.ntuples)
-        ]
+        locks = [{"key": _lock_of(project)} for project in sorted(projects)]
+        writer.run("share_erasure_locks", locks)
+        rows = [{"project_id": project} for project in projects]
+        return writer.run("tombstone_changes", rows, every=False)
+
+    def next_change(self, connection: Connection, project: str) -> int:
+        """See `ChangeReads.next_change`."""
+        del project  # transactions are numbered across projects
+        return int(connection.exec_driver_sql(load("postgresql")["next_change"]).scalar_one())
 
     def shut_out(self, connection: Connection, project: str) -> None:
         """See `Erasing.shut_out`."""
@@ -229,7 +221,7 @@ class _PostgresStore(SqlStore):
             pipeline = info[PIPELINE] = Pipeline(_driver(connection), info[_PREPARED])
             try:
                 yield connection
-                pipeline.finish(commit=True)
+                pipeline.commit()
             except BaseException:
                 if not pipeline.abandon():
                     connection.invalidate()
@@ -294,11 +286,11 @@ def _on_checkout(connection: "psycopg.Connection[object]", _record: Any, _proxy:
 def _on_rollback(connection: Connection) -> None:
     """Take nothing for prepared: psycopg has the server forget all statements at a rollback."""
     if not connection.invalidated:
-        connection.info[_PREPARED].forget()
+        connection.info[_PREPARED].clear()
 
 
 def _before_execute(connection: Connection, *_: object) -> None:
     """Finish what was sent in the pipeline before the driver itself sends something."""
     pipeline = connection.info.get(PIPELINE)
     if pipeline is not None:
-        pipeline.finish(commit=False)
+        pipeline.flush()

@@ -9,10 +9,9 @@ merged and written back: as a JSON object then, names and all, unless the new na
 import hashlib
 from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
-from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, and_, case, delete, func, literal_column, or_, select, tuple_
+from sqlalchemy import Connection, delete, func, select, tuple_
 
 from uptake.model.items import Attributes
 from uptake.store import tables as t
@@ -23,8 +22,7 @@ from uptake.store.attribute_limits import (
     exceeds,
 )
 from uptake.store.base import IncompleteWrite
-from uptake.store.database import Database, Row, check_count
-from uptake.store.marks import mark_of
+from uptake.store.database import Result, Row, Writer, check_count
 
 MAX_NAME_SETS = 1024
 """Sets of attribute names whose digests are remembered."""
@@ -35,10 +33,6 @@ READ_AT_ONCE = 500
 Names = tuple[str, ...]
 Owner = tuple[str, str]
 """Project and user."""
-
-_KEY = ("project_id", "user_id")
-_NAMES = ("project_id", "digest", "names")
-_ROW = (*_KEY, "first_seen", "last_seen", "names", "attributes")
 
 
 class Profile(msgspec.Struct, frozen=True, gc=False):
@@ -68,7 +62,7 @@ def attributes_of(attributes: bytes | None, names: bytes | None) -> dict[str, st
     return _profile(attributes, listed).mapping()
 
 
-class Told:
+class AttributeUpdates:
     """What a group of entries says of users' attributes: one row for each of them.
 
     Attributes:
@@ -86,7 +80,7 @@ class Told:
         self._digest = b""
         self._room = MAX_ATTRIBUTE_BYTES
 
-    def tell(self, project: str, record: Attributes, moment: int) -> None:
+    def add(self, project: str, record: Attributes, moment: int) -> None:
         """Take in what was received of a user after all that was taken in before.
 
         Args:
@@ -122,85 +116,85 @@ class Told:
         last = max(before["last_seen"], told["last_seen"])
         return _row(owner, first, last, digest, _encode(stands.values))
 
+    def in_order(self) -> list[Row]:
+        """Return the rows, in one order for every group: two writers never wait for each other."""
+        return [self.rows[owner] for owner in sorted(self.rows)]
+
     def profile(self, row: Row) -> Profile:
         """The attributes of a row."""
         names = None if row["names"] is None else self.names[row["project_id"], row["names"]]
         return _profile(row["attributes"], names)
 
 
-class ProfileStatements:
-    """The statements that write profiles, for a database."""
+class AttributeWrites:
+    """Writes attributes. Other attributes of the users stay as they are."""
 
-    def __init__(self, database: Database) -> None:
-        insert, bulk = database.insert, database.bulk
-        add_names = insert(t.attribute_names).on_conflict_do_nothing()
-        self._add_names = bulk(add_names, _NAMES, every=False)
+    def __init__(self) -> None:
         self._known_names: set[tuple[str, bytes]] = set()
-        mark = mark_of(database.lane)
-        statement = insert(t.users).values(
-            revision=literal_column("1"), mark=mark, attributes_mark=mark
-        )
-        kept, told = t.users.c, statement.excluded
-        replaced = {**touched(told), "names": told.names, "attributes": told.attributes}
-        replaced |= {"mark": told.mark}
-        replaced |= {"attributes_mark": told.attributes_mark}
-        other_values = and_(kept.names == told.names, kept.attributes != told.attributes)
-        changes = statement.on_conflict_do_update(
-            index_elements=_KEY,
-            set_=replaced,
-            where=or_(kept.attributes.is_(None), other_values),
-        )
-        # Rows that this transaction has changed have its mark, and the values that it was given.
-        same_values = and_(kept.names == told.names, kept.attributes == told.attributes)
-        is_earlier = kept.attributes_mark.is_distinct_from(told.attributes_mark)
-        confirms = statement.on_conflict_do_update(
-            index_elements=_KEY,
-            set_={**touched(told), "mark": told.mark},
-            where=and_(same_values, is_earlier),
-        ).returning(kept.project_id, kept.user_id)
-        always = statement.on_conflict_do_update(index_elements=_KEY, set_=replaced)
-        self._change = bulk(changes, _ROW, every=False)
-        self._confirm = bulk(confirms, _ROW, every=False)
-        self._replace = bulk(always, _ROW)
 
-    def write(self, connection: Connection, told: Told) -> set[Owner]:
-        """Write what was told, in a transaction; other attributes of the users stay.
+    def begin(
+        self, connection: Connection, writer: Writer, updates: AttributeUpdates
+    ) -> Result | None:
+        """Write the attributes of new users, and those that change. Returns what was written."""
+        if not updates.rows:
+            return None
+        self._write_names(connection, writer, updates)
+        return writer.run("change_attributes", updates.in_order(), every=False)
+
+    def finish(
+        self,
+        connection: Connection,
+        writer: Writer,
+        updates: AttributeUpdates,
+        changed: Result | None,
+    ) -> set[Owner]:
+        """Write what `begin` skipped.
+
+        Args:
+            connection: in the transaction.
+            writer: of the transaction.
+            updates: as for `begin`.
+            changed: what `begin` returned.
 
         Returns:
-            The users of whom everything was stored as it is already.
+            The users of whom all attributes were stored already.
 
         Raises:
             OverLimit: users would have more attributes than a user may have.
+            IncompleteWrite: a user was not written.
         """
-        if not told.rows:
+        if changed is None or changed.count == len(updates.rows):
             return set()
-        self._write_names(connection, told)
-        rows = [told.rows[owner] for owner in sorted(told.rows)]
-        changed = self._change.touched(connection, rows)
-        if changed == len(rows):
-            return set()
-        # The rest have these values already, or other names: those are merged. A row that was
-        # changed is not confirmed, so where there is none left, all others are.
-        same = {(project, user_id) for project, user_id in self._confirm.returned(connection, rows)}
-        if changed + len(same) == len(rows):
+        rows = updates.in_order()
+        # A row that was changed is not confirmed, so the counts add up if no other row is left.
+        confirmed = writer.run("confirm_attributes", rows, every=False)
+        same = {(project, user_id) for project, user_id in confirmed.rows}
+        if changed.count + len(same) == len(rows):
             return same
+        # The rest have attributes with other names: those are merged.
         others = [row for row in rows if _owner(row) not in same]
         for start in range(0, len(others), READ_AT_ONCE):
             some = others[start : start + READ_AT_ONCE]
-            merged, unchanged = _merge(connection, told, some)
-            self._replace.run(connection, merged)
+            merged, unchanged = _merge(connection, updates, some)
+            writer.run("replace_attributes", merged)
             same |= unchanged
         return same
 
-    def _write_names(self, connection: Connection, told: Told) -> None:
+    def _write_names(
+        self, connection: Connection, writer: Writer, updates: AttributeUpdates
+    ) -> None:
         # In one order for every group, so that two writers never wait for each other.
-        sets = sorted(told.names)
+        sets = sorted(updates.names)
         rows = [
-            {"project_id": project, "digest": digest, "names": _encode(told.names[project, digest])}
+            {
+                "project_id": project,
+                "digest": digest,
+                "names": _encode(updates.names[project, digest]),
+            }
             for project, digest in sets
         ]
-        self._add_names.run(connection, rows)
-        # A set that is there already is not inserted; only a query tells it from one that is lost.
+        writer.run("add_attribute_names", rows, every=False)
+        # Stored names are not inserted again, so a count does not show whether an insert was lost.
         unseen = [names for names in sets if names not in self._known_names]
         if unseen:
             c = t.attribute_names.c
@@ -218,7 +212,9 @@ def _owner(row: Row) -> Owner:
     return row["project_id"], row["user_id"]
 
 
-def _merge(connection: Connection, told: Told, rows: Sequence[Row]) -> tuple[list[Row], set[Owner]]:
+def _merge(
+    connection: Connection, told: AttributeUpdates, rows: Sequence[Row]
+) -> tuple[list[Row], set[Owner]]:
     """Merge rows into those that are stored, where this transaction has not written them yet.
 
     Returns:
@@ -253,7 +249,9 @@ def _merge(connection: Connection, told: Told, rows: Sequence[Row]) -> tuple[lis
     return merged, same
 
 
-def stored_rows(connection: Connection, told: Told, owners: Collection[Owner]) -> Iterator[Row]:
+def stored_rows(
+    connection: Connection, told: AttributeUpdates, owners: Collection[Owner]
+) -> Iterator[Row]:
     """The rows of users as they are stored; the names of their attributes are added to `told`.
 
     Args:
@@ -316,17 +314,6 @@ def forget_names(connection: Connection, project: str, names: set[str]) -> None:
             if connection.scalar(users) is None:
                 unused = delete(t.attribute_names).filter_by(project_id=project, digest=digest)
                 connection.execute(unused)
-
-
-def touched(told: Any) -> Row:
-    """What a further record changes in its user's row, `told` being the row that is inserted."""
-    # Writers of one user may come in another order than that in which they received.
-    first, last = t.users.c.first_seen, t.users.c.last_seen
-    return {
-        "revision": t.users.c.revision + 1,
-        "first_seen": case((told.first_seen < first, told.first_seen), else_=first),
-        "last_seen": case((told.last_seen > last, told.last_seen), else_=last),
-    }
 
 
 def _row(

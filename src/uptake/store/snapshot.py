@@ -58,7 +58,7 @@ class Snapshot(Protocol):
 
     @property
     def marks(self) -> dict[int, int]:
-        """What tells what this snapshot holds from what is received later (`store.marks`)."""
+        """What tells what this snapshot holds from what is received later (`commit_sequence`)."""
         ...
 
     def batches(self, metrics: Sequence[Metric], only: Selection) -> Iterator[StoredBatch]:

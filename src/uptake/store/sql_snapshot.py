@@ -11,8 +11,8 @@ from uptake.model.shares import Part
 from uptake.model.submission import Fault
 from uptake.samples.metrics import METRICS, Metric
 from uptake.store import tables as t
+from uptake.store.commit_sequence import CommitSequence, received
 from uptake.store.database import translated
-from uptake.store.marks import Marks, received
 from uptake.store.profiles import attributes_of
 from uptake.store.records import RejectionRecord
 from uptake.store.snapshot import Selection, StoredBatch, StoredUser
@@ -50,7 +50,7 @@ class SqlSnapshot:
         self._connection = connection
         self._project = project
         found = connection.execute(select(t.marks.c.lane, t.marks.c.number))
-        self.marks: Marks = {row.lane: row.number for row in found}
+        self.marks: CommitSequence = {row.lane: row.number for row in found}
 
     def batches(self, metrics: Sequence[Metric], only: Selection) -> Iterator[StoredBatch]:
         """See `Snapshot.batches`."""

@@ -5,7 +5,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from sqlite3 import SQLITE_BUSY, OperationalError
@@ -18,9 +18,11 @@ from sqlalchemy import Connection, event
 
 from uptake.store import migrations
 from uptake.store.base import StoreUnavailable, StoreUnusable
-from uptake.store.database import WRITES, driver_translated, translated
+from uptake.store.database import WRITES, Result, Writer, driver_translated, translated
 from uptake.store.definitions import RetentionRule
+from uptake.store.named_sql import load
 from uptake.store.sql import SqlStore
+from uptake.store.sqlite_writer import SqliteWriter
 from uptake.store.stored import Erasure, Expired
 
 if TYPE_CHECKING:
@@ -204,6 +206,20 @@ class _SqliteStore(SqlStore):
         self._log_holds_deleted = True
         self._pages_hold_deleted = False
         self._vacuum_from = 0.0
+
+    def writer(self, connection: Connection) -> SqliteWriter:
+        """See `Database.writer`."""
+        return SqliteWriter(connection)
+
+    def tombstone_changes(self, writer: Writer, projects: Collection[str]) -> Result:
+        """See `Erasing.tombstone_changes`."""
+        rows = [{"project_id": project} for project in projects]
+        return writer.run("tombstone_changes", rows, every=False)
+
+    def next_change(self, connection: Connection, project: str) -> int:
+        """See `ChangeReads.next_change`."""
+        query = sqlalchemy.text(load("sqlite")["next_change"])
+        return int(connection.execute(query, {"project_id": project}).scalar_one())
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:

@@ -4,21 +4,19 @@ Everything that a user's row orders is written after that row, whose upsert lock
 with many writers, entries of one user wait for each other there, and those of others do not.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
-from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Table, bindparam, literal_column, select
+from sqlalchemy import Connection, select
 
 from uptake.model.items import Attributes
 from uptake.store import tables as t
 from uptake.store.attribute_admission import EVERYTHING, Admission
 from uptake.store.changes import ChangeLog
-from uptake.store.database import Database, Row, update_all
+from uptake.store.database import Database, Result, Row, Writer, check_count, update_all
 from uptake.store.images import ImageStatements
-from uptake.store.marks import mark_of, next_number
-from uptake.store.profiles import ProfileStatements, Told, touched
+from uptake.store.profiles import AttributeUpdates, AttributeWrites
 from uptake.store.receipts import receipt_of, receipt_row, stored_rejections
 from uptake.store.records import (
     BatchRecord,
@@ -33,7 +31,7 @@ from uptake.store.records import (
     WrittenDocument,
 )
 from uptake.store.sql_snapshot import parts_text
-from uptake.store.stored import Committed
+from uptake.store.stored import Committed, StoredReceipt
 
 SEQUENCE_BITS = 16
 """A batch's sequence is its user's revision, then its place in the group in this many bits."""
@@ -42,76 +40,6 @@ _KEY = ("project_id", "user_id")
 _SEEN = ("first_seen", "last_seen")
 _BATCH = ("metric", "digest", "first", "last", "count", "columns")
 _DOCUMENT = ("upload_id", "type", "version", "data")
-_RECEIPT = tuple(column.name for column in t.receipts.columns)
-
-
-class Statements:
-    """The statements of `write`, for a database."""
-
-    def __init__(self, database: Database) -> None:
-        insert, bulk = database.insert, database.bulk
-        self.many_writers = database.many_writers
-        self.lane = database.lane
-        self.settle = database.settle
-        self.mark = mark = mark_of(database.lane)
-        self.begin = bulk(next_number(insert), ("lane", "number"))
-        add_document = insert(t.documents).values(mark=mark)
-        claim = insert(t.uploads).on_conflict_do_nothing()
-        batch = (*_KEY, *_BATCH, "received_at", "of_project", "of_user", "place")
-        same_batch = (*_KEY, "metric", "digest")
-        claim = claim.returning(t.uploads.c.project_id, t.uploads.c.upload_id)
-        self.touch_users = bulk(_upsert_user(insert, mark), (*_KEY, *_SEEN))
-        self.profiles = ProfileStatements(database)
-        self.changes = ChangeLog(database)
-        batches = t.sample_batches.c
-        add_batch = _upsert_batch(insert, mark).returning(batches.sequence, batches.repeats)
-        self.add_batches = bulk(add_batch, batch, same_batch)
-        upload, document = (*_KEY, "upload_id", "digest"), (*_KEY, *_DOCUMENT, "received_at")
-        self.claim_uploads = bulk(claim, upload, every=False)
-        self.add_uploads = bulk(_or_as_it_is(insert(t.uploads), t.uploads), upload)
-        self.add_documents = bulk(_or_as_it_is(add_document, t.documents), document)
-        rejection = [column.name for column in t.rejections.columns if column.name != "mark"]
-        self.add_rejections = bulk(insert(t.rejections).values(mark=mark), rejection)
-        self.add_receipts = bulk(_or_as_it_is(insert(t.receipts), t.receipts), _RECEIPT)
-        self.images = ImageStatements(database)
-
-
-def _or_as_it_is(statement: Any, table: Table) -> Any:
-    """An insert that leaves a row as it is whose key is taken, and counts it as written."""
-    key = [column.name for column in table.primary_key]
-    return statement.on_conflict_do_update(index_elements=key, set_={key[0]: table.c[key[0]]})
-
-
-def _upsert_user(insert: Any, mark: Any) -> Any:
-    statement = insert(t.users).values(revision=literal_column("1"), mark=mark)
-    return statement.on_conflict_do_update(
-        index_elements=["project_id", "user_id"], set_=touched(statement.excluded)
-    )
-
-
-def _upsert_batch(insert: Any, mark: Any) -> Any:
-    revision = (
-        select(t.users.c.revision)
-        .where(
-            t.users.c.project_id == bindparam("of_project"),
-            t.users.c.user_id == bindparam("of_user"),
-        )
-        .scalar_subquery()
-    )
-    statement = insert(t.sample_batches).values(
-        sequence=revision * (1 << SEQUENCE_BITS) + bindparam("place"),
-        repeats=literal_column("0"),
-        mark=mark,
-    )
-    return statement.on_conflict_do_update(
-        index_elements=["project_id", "user_id", "metric", "digest"],
-        set_={
-            "sequence": statement.excluded.sequence,
-            "received_at": statement.excluded.received_at,
-            "repeats": t.sample_batches.c.repeats + literal_column("1"),
-            "mark": statement.excluded.mark,
-        },
-    )
 
 
 class Group:
@@ -123,8 +51,11 @@ class Group:
         rejected: entries that are not written, by number, and the result to return for each.
 
     Attributes:
-        to_tell: the records of which there is something to tell, each after the number of its
-            entry and its place in it.
+        batches: one row for each batch, however often it is in the group.
+        with_outcome: the records whose outcome is not simply "written", each after the number of
+            its entry and its place in it.
+        batch_places: by a batch's place in the group, number and place of the first record of it.
+        repeated: number and place of records of batches that occur earlier in the group.
     """
 
     def __init__(
@@ -137,20 +68,21 @@ class Group:
         self.erased = erased
         self.rejected = rejected or {}
         self.users: dict[tuple[str, str], Row] = {}
-        self.told = Told()
-        self.batches: list[Row] = []
+        self.updates = AttributeUpdates()
+        self.batches: dict[tuple[str, str, str, bytes], Row] = {}
         self.uploads: list[Row] = []
         self.documents: list[Row] = []
         self.rejections: list[Row] = []
-        self.to_tell: list[tuple[int, int, Record]] = []
+        self.with_outcome: list[tuple[int, int, Record]] = []
         self.batch_places: list[tuple[int, int]] = []
+        self.repeated: set[tuple[int, int]] = set()
         for number, entry in enumerate(entries):
             if number in self.rejected:
                 continue
             for place, record in enumerate(entry.records):
                 gone = self.is_erased(entry, record.user_id)
                 if gone or isinstance(record, DocumentRecord | ImageRecord):
-                    self.to_tell.append((number, place, record))
+                    self.with_outcome.append((number, place, record))
                 if not gone:
                     self._add(entry, record, number, place)
             for rejection in stored_rejections(entry, erased):
@@ -158,19 +90,28 @@ class Group:
 
     def _add(self, entry: Entry, record: Record, number: int, place: int) -> None:
         if isinstance(record, Attributes):
-            self.told.tell(entry.project, record, entry.received_at)
+            self.updates.add(entry.project, record, entry.received_at)
         elif isinstance(record, BatchRecord):
-            row = self._touch(entry, record.user_id)
-            row |= {name: getattr(record, name) for name in _BATCH}
-            row |= {"of_project": entry.project, "of_user": record.user_id}
-            row |= {"place": len(self.batches), "received_at": entry.received_at}
-            self.batches.append(row)
-            self.batch_places.append((number, place))
+            self._add_batch(entry, record, (number, place))
         elif isinstance(record, ImageRecord):
             self._touch(entry, record.user_id)
         elif record.digest is None:
             self.uploads.append(_upload(entry, record))
             self.add_document(entry, record)
+
+    def _add_batch(self, entry: Entry, record: BatchRecord, place: tuple[int, int]) -> None:
+        row = self._touch(entry, record.user_id)
+        key = (entry.project, record.user_id, record.metric, record.digest)
+        stored = self.batches.get(key)
+        if stored is None:
+            row |= {name: getattr(record, name) for name in _BATCH}
+            self.batches[key] = row | {"repeats": 0}
+        else:
+            self.repeated.add(place)
+            stored["repeats"] += 1
+            place = self.batch_places[stored["place"]]
+        self.batches[key] |= {"place": len(self.batch_places), "received_at": entry.received_at}
+        self.batch_places.append(place)
 
     def _touch(self, entry: Entry, user_id: str) -> Row:
         key = {"project_id": entry.project, "user_id": user_id}
@@ -183,8 +124,8 @@ class Group:
     @property
     def owners(self) -> Collection[tuple[str, str]]:
         """Project and id of every user about whom something is written."""
-        users, told = self.users.keys(), self.told.rows.keys()
-        return users | told if users and told else users or told
+        users, updated = self.users.keys(), self.updates.rows.keys()
+        return users | updated if users and updated else users or updated
 
     def is_erased(self, entry: Entry, user_id: str) -> bool:
         """Whether nothing of this user is written."""
@@ -205,13 +146,13 @@ class Group:
         return places
 
     def images(self) -> list[tuple[int, int, ImageRecord]]:
-        """The images to write, as in `to_tell`, all of a project together.
+        """The images to write, as in `with_outcome`, all of a project together.
 
         In one order for every group, as a project's numbers are locked until the end.
         """
         found = [
             (number, place, record)
-            for number, place, record in self.to_tell
+            for number, place, record in self.with_outcome
             if isinstance(record, ImageRecord)
             and not self.is_erased(self.entries[number], record.user_id)
         ]
@@ -231,82 +172,95 @@ class Group:
             "faults": msgspec.json.encode(rejection.faults).decode(),
             "context": msgspec.json.encode(rejection.context).decode(),
             "parts": parts_text(rejection.parts),
-            "resolved_by": None,
         }
         row |= {"project_id": entry.project, "request_id": entry.request_id}
         self.rejections.append(row | {"received_at": entry.received_at})
 
 
-def write(
-    connection: Connection, statements: Statements, group: Group, admission: Admission = EVERYTHING
-) -> list[Committed]:
-    """Write a group; what was found and stored, for each of its entries.
+class GroupWrites:
+    """Writes groups to a database.
 
     Args:
-        connection: in a transaction that writes.
-        statements: of its database.
-        group: without the entries that `admission` rejects.
-        admission: what was found of users near the limits of attributes.
-
-    Raises:
-        OverLimit: there are more such users.
-        IncompleteWrite: the database has dropped a row.
+        database: which one.
     """
-    statements.begin.run(connection, [{"lane": statements.lane, "number": 1}])
-    claims = iter(list(_claim_uploads(connection, statements, group)))
-    if statements.many_writers and group.users:
-        # Locked together with the others: two groups that locked the users of each kind after
-        # those of another could wait for each other.
-        for owner, row in group.told.rows.items():
-            group.users.setdefault(owner, {name: row[name] for name in (*_KEY, *_SEEN)})
-    statements.touch_users.run(connection, [group.users[key] for key in sorted(group.users)])
-    same = statements.profiles.write(connection, group.told)
-    statements.add_uploads.run(connection, group.uploads)
-    statements.add_documents.run(connection, group.documents)
-    statements.add_rejections.run(connection, group.rejections)
-    written: list[list[Written]] = [[None] * len(entry.records) for entry in group.entries]
-    for number, place, told in group.to_tell:
-        if group.is_erased(group.entries[number], told.user_id):
-            written[number][place] = _ERASED
-        elif isinstance(told, DocumentRecord):
-            written[number][place] = _NEW_DOCUMENT if told.digest is None else next(claims)
-    images = group.images()
-    stand = statements.images.write(
-        connection, [(group.entries[n], record) for n, _, record in images]
-    )
-    for (number, place, _), image in zip(images, stand, strict=True):
-        written[number][place] = image
-    _resolve(connection, statements, group)
-    unchanged = admission.unchanged | _unchanged(connection, statements, group)
-    if same:
+
+    def __init__(self, database: Database) -> None:
+        self._many_writers = database.many_writers
+        self._attributes = AttributeWrites()
+        self._images = ImageStatements(database)
+        self.changes = ChangeLog()
+
+    def write(
+        self,
+        connection: Connection,
+        writer: Writer,
+        group: Group,
+        admission: Admission = EVERYTHING,
+    ) -> list[Committed]:
+        """Write a group. Returns what was found and stored, for each of its entries.
+
+        Statements are sent together where the engine can: those that return nothing first, their
+        results are read at the end. So the receipts are written as if nothing had been stored
+        before, and corrected where a record turns out to be a duplicate.
+
+        Args:
+            connection: in a transaction that writes.
+            writer: of the transaction.
+            group: without the entries that `admission` rejects.
+            admission: what was found of users near the limits of attributes.
+
+        Raises:
+            OverLimit: there are more such users.
+            IncompleteWrite: the database has dropped a row.
+        """
+        writer.take_commit_number()
+        claims = iter(list(_claim_uploads(connection, writer, group)))
+        if self._many_writers and group.users:
+            # Locked together with the others: two groups that locked the users of each kind after
+            # those of another could wait for each other.
+            for owner, row in group.updates.rows.items():
+                group.users.setdefault(owner, {name: row[name] for name in (*_KEY, *_SEEN)})
+        writer.run("touch_users", [group.users[key] for key in sorted(group.users)])
+        changed = self._attributes.begin(connection, writer, group.updates)
+        batches = list(group.batches.values())
+        new = writer.run("add_batches", batches, every=False)
+        writer.run("add_uploads", group.uploads)
+        writer.run("add_documents", group.documents)
+        writer.run("add_rejections", group.rejections)
+        written: list[list[Written]] = [[None] * len(entry.records) for entry in group.entries]
+        for number, place, record in group.with_outcome:
+            if group.is_erased(group.entries[number], record.user_id):
+                written[number][place] = _ERASED
+            elif isinstance(record, DocumentRecord):
+                written[number][place] = _NEW_DOCUMENT if record.digest is None else next(claims)
+        images = group.images()
+        stored = self._images.write(
+            connection, writer, [(group.entries[number], record) for number, _, record in images]
+        )
+        for (number, place, _), image in zip(images, stored, strict=True):
+            written[number][place] = image
+        _resolve(connection, writer, group)
+        for number, place in admission.unchanged | group.repeated:
+            written[number][place] = _UNCHANGED
+        receipts = _receipts(group, written, range(len(group.entries)))
+        writer.run("add_receipts", _receipt_rows(group, receipts))
+        self.changes.write(connection, writer, group.owners)
+        unchanged = _repeated(writer, group, batches, new)
+        same = self._attributes.finish(connection, writer, group.updates, changed)
         unchanged |= group.places_of(same - admission.examined)
-    for number, place in unchanged:
-        written[number][place] = _UNCHANGED
-    # Nothing is committed before all of it is known to be written.
-    statements.settle(connection)
-    committed = _receipted(connection, statements, group, written)
-    statements.changes.write(connection, group.owners)
-    return committed
-
-
-def _receipted(
-    connection: Connection,
-    statements: Statements,
-    group: Group,
-    written: Sequence[Sequence[Written]],
-) -> list[Committed]:
-    """Write the receipts of a group; the outcomes of its entries."""
-    committed: list[Committed] = []
-    receipts: list[Row] = []
-    for number, (entry, outcomes) in enumerate(zip(group.entries, written, strict=True)):
-        if number in group.rejected:
-            committed.append(Committed(group.rejected[number]))
-            continue
-        receipt = receipt_of(entry, outcomes, group.erased)
-        receipts.append(receipt_row(entry.project, receipt, number))
-        committed.append(Committed(tuple(outcomes), receipt))
-    statements.add_receipts.run(connection, receipts)
-    return committed
+        for number, place in unchanged:
+            written[number][place] = _UNCHANGED
+        if unchanged:
+            corrected = _receipts(group, written, {number for number, _ in unchanged})
+            writer.run("add_receipts", _receipt_rows(group, corrected))
+            receipts |= corrected
+        writer.flush()
+        return [
+            Committed(group.rejected[number])
+            if number in group.rejected
+            else Committed(tuple(outcomes), receipts[number])
+            for number, outcomes in enumerate(written)
+        ]
 
 
 _NEW_DOCUMENT = WrittenDocument(None, new=True)
@@ -314,20 +268,37 @@ _ERASED = Erased()
 _UNCHANGED = Unchanged()
 
 
-def _unchanged(
-    connection: Connection, statements: Statements, group: Group
+def _receipts(
+    group: Group, written: Sequence[Sequence[Written]], numbers: Iterable[int]
+) -> dict[int, StoredReceipt]:
+    """Return the receipts of entries by number; an entry that is rejected whole has none."""
+    return {
+        number: receipt_of(group.entries[number], written[number], group.erased)
+        for number in numbers
+        if number not in group.rejected
+    }
+
+
+def _receipt_rows(group: Group, receipts: Mapping[int, StoredReceipt]) -> list[Row]:
+    return [
+        receipt_row(group.entries[number].project, receipt, number)
+        for number, receipt in receipts.items()
+    ]
+
+
+def _repeated(
+    writer: Writer, group: Group, batches: Sequence[Row], new: Result
 ) -> set[tuple[int, int]]:
-    """Write the batches of a group; number and place of those that were there already."""
-    unchanged = set()
-    for sequence, repeats in statements.add_batches.returned(connection, group.batches):
-        if int(repeats):
-            place = int(sequence) % (1 << SEQUENCE_BITS)
-            unchanged.add(group.batch_places[place])
-    return unchanged
+    """Update the batches that were stored before. Returns number and place of their records."""
+    if not batches or new.count == len(batches):
+        return set()
+    repeated = writer.run("repeat_batches", batches, every=False).rows
+    check_count("INSERT INTO sample_batches", new.count + len(repeated), len(batches))
+    return {group.batch_places[int(sequence) % (1 << SEQUENCE_BITS)] for (sequence,) in repeated}
 
 
-def _resolve(connection: Connection, statements: Statements, group: Group) -> None:
-    """Note which rejections the entries of a group are the replay of."""
+def _resolve(connection: Connection, writer: Writer, group: Group) -> None:
+    """Mark the rejections that entries of the group are the replay of."""
     for number, entry in enumerate(group.entries):
         if entry.resolves is not None and number not in group.rejected:
             r = t.rejections.c
@@ -336,17 +307,17 @@ def _resolve(connection: Connection, statements: Statements, group: Group) -> No
                 r.user_id.in_(entry.resolves.user_ids),
                 r.rejection_id == entry.resolves.rejection_id,
             ]
-            values = {"resolved_by": entry.request_id, "mark": statements.mark}
+            values = {"resolved_by": entry.request_id, "mark": writer.commit_number}
             update_all(connection, t.rejections, this, values)
 
 
 def _claim_uploads(
-    connection: Connection, statements: Statements, group: Group
+    connection: Connection, writer: Writer, group: Group
 ) -> Iterator[WrittenDocument]:
     """Claim the derived upload ids of a group, each for the document that comes first."""
     claims = [
         (group.entries[number], record)
-        for number, _, record in group.to_tell
+        for number, _, record in group.with_outcome
         if isinstance(record, DocumentRecord)
         and record.digest is not None
         and not group.is_erased(group.entries[number], record.user_id)
@@ -356,7 +327,7 @@ def _claim_uploads(
     rows = [_upload(entry, record) for entry, record in claims]
     # In one order for every group, so that two writers never wait for each other.
     rows.sort(key=itemgetter("project_id", "upload_id"))
-    claimed = set(statements.claim_uploads.returned(connection, rows))
+    claimed = set(writer.run("claim_uploads", rows, every=False).rows)
     stands: dict[tuple[str, str], bytes | None] = {}
     for entry, record in claims:
         key = (entry.project, record.upload_id)

@@ -23,7 +23,7 @@ from sqlalchemy import (
 from uptake.store import tables as t
 from uptake.store.database import may_touch_none
 
-LANES = 64
+WRITER_SLOTS = 64
 """Most lanes a database uses: as many transactions can commit at the same time."""
 
 NUMBER_BITS = 48
@@ -32,21 +32,14 @@ NUMBER_BITS = 48
 SKIPPED = 1 << 32
 """Numbers left out after a restore: more than a database gives between a backup and its end."""
 
-Marks = dict[int, int]
+CommitSequence = dict[int, int]
 """The number that each lane has reached; a lane that is not there has reached none."""
 
 
-def next_number(insert: Any) -> Any:
-    """The statement that begins a transaction: it takes the next number of a `lane`."""
-    set_ = {"number": t.marks.c.number + literal_column("1")}
-    return insert(t.marks).inline().on_conflict_do_update(index_elements=["lane"], set_=set_)
-
-
-def mark_of(lane: int) -> ScalarSelect[int]:
-    """The mark of the transaction that has taken the last number of a lane."""
-    mine = t.marks.c.lane == literal_column(str(lane))
-    mark: ColumnElement[int] = literal_column(str(_first(lane))) + t.marks.c.number
-    return select(mark).where(mine).scalar_subquery()
+def commit_number(writer_slot: int) -> ScalarSelect[int]:
+    """Return the number of the transaction that took the last number of a writer slot."""
+    number: ColumnElement[int] = literal_column(str(_first(writer_slot))) + t.marks.c.number
+    return select(number).where(t.marks.c.lane == writer_slot).scalar_subquery()
 
 
 def skip_ahead(connection: Connection, insert: Any, *, many_writers: bool) -> None:
@@ -54,13 +47,15 @@ def skip_ahead(connection: Connection, insert: Any, *, many_writers: bool) -> No
 
     So what is written after a restore is after every cursor that was given before it.
     """
-    lanes = range(LANES if many_writers else 1)
+    lanes = range(WRITER_SLOTS if many_writers else 1)
     begin = insert(t.marks).values(number=literal_column("0")).on_conflict_do_nothing()
     connection.execute(may_touch_none(begin), [{"lane": lane} for lane in lanes])
     connection.execute(update(t.marks).values(number=t.marks.c.number + SKIPPED))
 
 
-def received(mark: ColumnElement[int], since: Marks, until: Marks) -> ColumnElement[bool]:
+def received(
+    mark: ColumnElement[int], since: CommitSequence, until: CommitSequence
+) -> ColumnElement[bool]:
     """Whether a row was written after some marks, and not after others."""
     ranges = [
         mark.between(_first(lane) + since.get(lane, 0) + 1, _first(lane) + number)

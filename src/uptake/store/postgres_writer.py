@@ -1,0 +1,147 @@
+"""Runs the named statements of an upload on PostgreSQL.
+
+The rows of a statement are one array for each column. Measured against one row at a time in a
+pipeline, several rows after VALUES, and COPY into a temporary table:
+docs/decisions/0006-postgresql.md.
+"""
+
+import re
+import struct
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
+from operator import itemgetter
+from typing import Any
+
+from uptake.store.commit_sequence import commit_number
+from uptake.store.database import Row
+from uptake.store.named_sql import PARAMETER, load
+from uptake.store.postgres_pipeline import Pipeline, Reply
+
+STATEMENT_BYTES = 16 * 1024 * 1024
+"""Bytes of rows in a statement: PostgreSQL accepts up to 1 GiB, and holds several copies of it."""
+
+TYPES = {"text": 25, "int8": 20, "bytea": 17}
+"""Types of array elements by their numbers in PostgreSQL's catalogue (pg_type.dat)."""
+
+_ARRAY = re.compile(PARAMETER + r"::(\w+)\[\]")
+_HEAD = struct.Struct("!iiIii")
+_LENGTH = struct.Struct("!i")
+_NULL = _LENGTH.pack(-1)
+_INT8_BYTES = 8
+
+
+class Result:
+    """What a statement did. Asking for it waits until all statements sent so far have run."""
+
+    def __init__(self, pipeline: Pipeline, replies: Sequence[Reply]) -> None:
+        self._pipeline = pipeline
+        self._replies = replies
+
+    @property
+    def count(self) -> int:
+        """See `database.Result`."""
+        self._pipeline.flush()
+        return sum(reply.result.command_tuples or 0 for reply in self._replies)
+
+    @property
+    def rows(self) -> list[tuple[Any, ...]]:
+        """See `database.Result`."""
+        self._pipeline.flush()
+        return [
+            tuple(
+                (reply.result.get_value(row, at) or b"").decode()
+                for at in range(reply.result.nfields)
+            )
+            for reply in self._replies
+            for row in range(reply.result.ntuples)
+        ]
+
+
+class PostgresWriter:
+    """See `database.Writer`. Statements are sent together, when a result is needed.
+
+    Args:
+        pipeline: of the transaction.
+        writer_slot: of the process.
+    """
+
+    def __init__(self, pipeline: Pipeline, writer_slot: int) -> None:
+        self._pipeline = pipeline
+        self._statements = _statements(writer_slot)
+        self.flush = pipeline.flush
+        self.commit_number = commit_number(writer_slot)
+
+    def take_commit_number(self) -> None:
+        """See `Writer.take_commit_number`."""
+        self.run("take_commit_number", [{}])
+
+    def run(self, name: str, rows: Sequence[Row], *, every: bool = True) -> Result:
+        """See `Writer.run`."""
+        statement = self._statements[name]
+        replies = []
+        for some in statement.portions(rows):
+            arrays = [
+                array(kind, column)
+                for kind, column in zip(statement.types, zip(*some, strict=True), strict=True)
+            ]
+            expected = len(some) if every else 0
+            replies.append(self._pipeline.send(statement.text, arrays, rows=expected))
+        return Result(self._pipeline, replies)
+
+
+class _Statement:
+    def __init__(self, text: str) -> None:
+        types = dict(_ARRAY.findall(text))
+        names = list(types)
+        # `itemgetter` is faster, but returns a tuple only for several names.
+        self._pick: Callable[[Row], tuple[Any, ...]] = (
+            itemgetter(*names) if len(names) > 1 else lambda row: (*map(row.get, names),)
+        )
+        self.types = list(types.values())
+        self._large = [at for at, kind in enumerate(self.types) if kind == "bytea"]
+        numbers = {name: at for at, name in enumerate(names, 1)}
+        self.text = _ARRAY.sub(lambda found: f"${numbers[found[1]]}::{found[2]}[]", text).encode()
+
+    def portions(self, rows: Sequence[Row]) -> Iterator[list[tuple[Any, ...]]]:
+        """Return the values of rows, as many at a time as one statement writes."""
+        values = list(map(self._pick, rows))
+        begin = size = 0
+        for end, row in enumerate(values if self._large else ()):
+            size += sum(len(row[at] or b"") for at in self._large)
+            if size > STATEMENT_BYTES and end > begin:
+                yield values[begin:end]
+                begin, size = end, 0
+        if values:
+            yield values[begin:]
+
+
+@cache
+def _statements(writer_slot: int) -> Mapping[str, _Statement]:
+    return {
+        name: _Statement(text.replace("{writer_slot}", str(writer_slot)))
+        for name, text in load("postgresql").items()
+    }
+
+
+def array(kind: str, values: Sequence[Any]) -> bytes:
+    """Return an array in PostgreSQL's binary form: `array_recv` in its arrayfuncs.c."""
+    has_nulls = None in values
+    head = _HEAD.pack(1, has_nulls, TYPES[kind], len(values), 1)
+    if kind == "int8" and not has_nulls:
+        return head + struct.pack(
+            "!" + "iq" * len(values), *(part for value in values for part in (_INT8_BYTES, value))
+        )
+    parts = [head]
+    for value in values:
+        if value is None:
+            parts.append(_NULL)
+            continue
+        encoded = _encoded(value)
+        parts += (_LENGTH.pack(len(encoded)), encoded)
+    return b"".join(parts)
+
+
+def _encoded(value: Any) -> bytes:
+    if isinstance(value, str):
+        return value.encode()
+    return value.to_bytes(_INT8_BYTES, "big", signed=True) if isinstance(value, int) else value
