@@ -29,7 +29,7 @@ VALUES (:project_id, :digest, :names)
 ON CONFLICT DO NOTHING
 
 -- change_attributes --
--- Skips users whose attributes have the same values, or other names.
+-- Skips users that have the same values already, and users with other attribute names.
 INSERT INTO users (
     project_id, user_id, revision, first_seen, last_seen, mark, names, attributes, attributes_mark
 )
@@ -48,7 +48,7 @@ WHERE users.attributes IS NULL
     OR (users.names = excluded.names AND users.attributes <> excluded.attributes)
 
 -- confirm_attributes --
--- Touches and returns the users whose attributes were the same before the transaction.
+-- Touches and returns the users that had the same attributes before the transaction.
 INSERT INTO users (
     project_id, user_id, revision, first_seen, last_seen, mark, names, attributes, attributes_mark
 )
@@ -125,7 +125,7 @@ ON CONFLICT DO NOTHING
 RETURNING project_id, upload_id
 
 -- add_uploads --
--- Leaves an upload as it is whose id is taken, and counts it as written.
+-- If the id is taken, the upload stays as it is and counts as written.
 INSERT INTO uploads (project_id, upload_id, user_id, digest)
 VALUES (:project_id, :upload_id, :user_id, :digest)
 ON CONFLICT (project_id, upload_id) DO UPDATE SET project_id = uploads.project_id
@@ -160,7 +160,7 @@ INSERT INTO image_names (name, project_id, user_id, image_id)
 VALUES (:name, :project_id, :user_id, :image_id)
 
 -- add_receipts --
--- A receipt that is there already is the same one: its duplicates were counted since.
+-- Run again for receipts with a corrected number of duplicates.
 INSERT INTO receipts (
     project_id, request_id, received_at, place, format, key_id, user_id, items, first_refused,
     last_refused, duplicates, status, code
