@@ -10,13 +10,11 @@ from typing import NoReturn
 
 import pytest
 from sqlalchemy import text
-from uptake.store.removal_records import RetentionRule
-from uptake.store.segment_records import Segment
 
 from uptake.model.submission import Resolved
 from uptake.store import postgres, sqlite
 from uptake.store.base import StoreUnavailable
-from uptake.store.records import DocumentType, Rate
+from uptake.store.definitions import DocumentType, Rate, RetentionRule, Segment
 from uptake.store.sql import SqlStore
 from uptake.store.tables import metadata
 from uptake.testing.postgres import Postgres
