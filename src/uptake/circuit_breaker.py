@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from time import monotonic
 
 SLOW_SECONDS = 1.0
-"""A failure that takes longer keeps callers and threads waiting; the next callers fail at once."""
+"""A failure after more than this is slow: it has blocked a caller and its thread."""
 
 OPEN_SECONDS = 1.0
 """How long the circuit stays open after a slow failure: what clients are asked to wait."""

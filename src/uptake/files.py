@@ -37,7 +37,7 @@ def open_below(root: Path, path: Path) -> IO[bytes]:
     """Open a regular file below a folder.
 
     Symbolic links are followed if they lead to a place below the folder. The file is then opened
-    folder by folder without following any, so exchanging one for a link meanwhile gains nothing.
+    folder by folder without following any, so replacing one by a link in between has no effect.
 
     Args:
         root: the folder.
@@ -166,8 +166,8 @@ class HashedFile(io.RawIOBase):
 def atomic_write(destination: Path) -> Iterator[Path]:
     """Yield a temporary path; the file or folder made there becomes `destination` on success.
 
-    It replaces an existing file. After a crash, a file whose name starts with a dot and ends with
-    `.part` may remain.
+    It replaces an existing file. After a crash, a file may remain with a name that starts with
+    a dot and ends with `.part`.
 
     Raises:
         OSError: it cannot be written, or `destination` is a folder that is not empty.
@@ -192,7 +192,7 @@ def sync(path: Path, *, drop_cache: bool = False) -> None:
     Args:
         path: file or folder.
         drop_cache: whether to drop the content from the page cache. Content that is rarely read
-            again would evict content that is, and finding new memory for the next file takes longer
+            again would evict content that is, and allocating memory for the next file is slower
             than writing it (measured).
     """
     descriptor = os.open(path, os.O_RDONLY)

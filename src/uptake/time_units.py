@@ -1,4 +1,4 @@
-"""Units of time as integers; each name says which unit is counted in which.
+"""Units of time as integers; each name has both units.
 
 Moments (when data was received) are microseconds since the epoch. Times of samples are ticks of
 100 ns since the epoch, the precision that clients send.

@@ -33,14 +33,14 @@ def run(*arguments: object) -> Ran:
 
 
 def done(*arguments: object) -> Any:
-    """Run `uptake` with `--json`; what it printed. It must succeed and say nothing else."""
+    """Run `uptake` with `--json` and return its output. It must succeed and print nothing else."""
     ran = run(*arguments, "--json")
     assert (ran.status, ran.err) == (0, "")
     return msgspec.json.decode(ran.out)
 
 
 def rejected(*arguments: object) -> str:
-    """Run `uptake`; the one line in which it says why it failed."""
+    """Run `uptake`, which must fail, and return its one line of error."""
     ran = run(*arguments)
     assert (ran.status, ran.out) == (1, ""), ran.err
     assert ran.err.startswith("uptake: ")

@@ -8,7 +8,7 @@ PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000020000000201000000005acd3089"
     "0000000c4944415478da6338c0c40000024800c3be2a07d50000000049454e44ae426082"
 )
-LARGE_REJECTED = b"not an image, and large: kept apart from its row " * 8000
+LARGE_REJECTED = b"not an image, and large: stored outside of its row " * 8000
 USERS = ("1", "2", "Zoë \U0001f600")
 
 

@@ -24,7 +24,7 @@ SHA256 = hashlib.sha256(PNG).hexdigest()
 
 @pytest.fixture
 def forged(backup: Path, tmp_path: Path) -> Path:
-    """A copy of a backup, to be changed by somebody who also writes a manifest that fits."""
+    """A copy of a backup, for an attacker who also writes a matching manifest."""
     return shutil.copytree(backup, tmp_path / "forged")
 
 
@@ -93,7 +93,7 @@ NAMES = [
 
 @pytest.fixture(autouse=True)
 def secret(tmp_path: Path) -> Path:
-    """A file beside the backup whose content fits what forged lists say."""
+    """A file beside the backup with content that matches forged lists."""
     path = tmp_path / "secret"
     path.write_bytes(PNG)
     return path
@@ -230,7 +230,7 @@ ROWS: dict[str, tuple[bytes, str]] = {
 
 @pytest.mark.parametrize("kind", ROWS)
 def test_rows_that_cannot_be_read_are_found(forged: Path, tmp_path: Path, kind: str) -> None:
-    """Whatever the sums in the manifest say."""
+    """Whatever checksums the manifest has."""
     content, words = ROWS[kind]
     replace_file(forged, "users", content)
     assert_found(forged, tmp_path, words)

@@ -1,4 +1,4 @@
-"""A damaged backup, a target that is not empty, a source that is not there: told in one line."""
+"""A damaged backup, a target that is not empty, a missing source: one line of error each."""
 
 import os
 import pty
@@ -88,7 +88,7 @@ def _tables(database: Path) -> list[tuple[str]]:
 
 
 @given(st.data())
-def test_any_change_of_a_manifest_is_told_or_harmless(backup: Path, data: st.DataObject) -> None:
+def test_a_changed_manifest_is_reported_or_harmless(backup: Path, data: st.DataObject) -> None:
     """Whatever bytes it has, reading it ends well or with `Damaged`."""
     content = bytearray((backup / "manifest.json").read_bytes())
     for _ in range(data.draw(st.integers(1, 3))):
@@ -100,7 +100,7 @@ def test_any_change_of_a_manifest_is_told_or_harmless(backup: Path, data: st.Dat
 
 
 @given(content=st.binary(max_size=100), compressed=st.booleans())
-def test_any_bytes_as_rows_are_told(content: bytes, *, compressed: bool) -> None:
+def test_any_bytes_as_rows_are_reported(content: bytes, *, compressed: bool) -> None:
     """No bytes by chance are the one row that is expected: they are `Damaged`."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "some.rows"
@@ -163,7 +163,7 @@ def test_names_of_blobs_do_not_lead_out_of_the_backup(damaged: Path, tmp_path: P
     )
 
 
-def test_a_folder_without_a_backup_is_told(tmp_path: Path) -> None:
+def test_a_folder_without_a_backup_is_rejected(tmp_path: Path) -> None:
     """And no data folder is made for it."""
     line = rejected("restore", tmp_path, "--data-dir", tmp_path / "data")
     assert line == f"uptake: {tmp_path} has no manifest.json: no backup, or an unfinished one\n"
@@ -186,7 +186,7 @@ def test_a_backup_is_never_overwritten(filled: Path, backup: Path) -> None:
     assert before == (backup / "manifest.json").read_bytes()
 
 
-def test_a_database_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_missing_database_is_reported(tmp_path: Path) -> None:
     """A mistyped folder is neither made nor backed up as an empty one."""
     line = rejected("backup", tmp_path / "backup", "--data-dir", tmp_path / "none")
     assert line == f"uptake: {tmp_path}/none/uptake.db: there is no such database\n"
@@ -194,14 +194,14 @@ def test_a_database_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"no database " * 100], ids=["empty", "notes"])
-def test_a_file_with_other_content_is_told(tmp_path: Path, content: bytes) -> None:
+def test_a_file_with_other_content_is_rejected(tmp_path: Path, content: bytes) -> None:
     """And no folder is left behind."""
     (tmp_path / "uptake.db").write_bytes(content)
     rejected("backup", tmp_path / "backup", "--data-dir", tmp_path)
     assert not (tmp_path / "backup").exists()
 
 
-def test_a_blob_that_is_missing_is_told_and_the_rest_is_kept(filled: Path, tmp_path: Path) -> None:
+def test_a_missing_blob_is_reported_and_the_rest_is_copied(filled: Path, tmp_path: Path) -> None:
     """Incomplete is status 1, with the name; what could be copied restores."""
     data = shutil.copytree(filled, tmp_path / "data")
     gone = _a_blob(data)

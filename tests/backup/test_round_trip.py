@@ -44,13 +44,17 @@ def rows_of(folder: Path) -> Rows:
 
 def test_a_restored_backup_holds_the_same(backup: Path, tmp_path: Path) -> None:
     """Every row and every blob: a backup of what was restored has them all."""
-    told = done("restore", backup, "--data-dir", tmp_path / "data")
+    found = done("restore", backup, "--data-dir", tmp_path / "data")
     done("backup", tmp_path / "again", "--data-dir", tmp_path / "data")
     expected = rows_of(backup)
     assert expected == rows_of(tmp_path / "again")
-    assert (told["rows"]["users"], told["rows"]["documents"]) == (4, 103)
-    assert (told["rows"]["images"], told["rows"]["sample_batches"]) == (2, 3)
-    assert (told["rows"]["keys"], told["rows"]["projects"], told["blobs"]) == (3, 2, 3)
+    assert (found["rows"]["users"], found["rows"]["documents"]) == (4, 103)
+    assert (found["rows"]["images"], found["rows"]["sample_batches"]) == (2, 3)
+    assert (found["rows"]["keys"], found["rows"]["projects"], found["blobs"]) == (
+        3,
+        2,
+        3,
+    )
 
 
 def test_blobs_lie_in_it_as_they_were(backup: Path) -> None:
@@ -91,8 +95,8 @@ def test_a_server_that_runs_can_be_backed_up_by_variables(tmp_path: Path) -> Non
     }
     with serving(tmp_path / "data", **variables):
         options = ("--database", variables["UPTAKE_DATABASE"], "--blobs", variables["UPTAKE_BLOBS"])
-        told = done("backup", tmp_path / "backup", *options)
-    assert told["rows"]["projects"] == 1
+        found = done("backup", tmp_path / "backup", *options)
+    assert found["rows"]["projects"] == 1
     assert not (tmp_path / "uptake-data").exists()
 
 

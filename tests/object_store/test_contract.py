@@ -27,7 +27,7 @@ globals().update(
 
 
 @pytest.mark.parametrize("vector", vectors_of(QUESTIONPRO), ids=lambda vector: vector.name)
-def test_a_vector_is_answered_as_it_says(
+def test_vectors_get_the_response_they_expect(
     vector: Vector, client: httpx2.Client, store: Store
 ) -> None:
     """Status and body over HTTP are those that are written down."""
@@ -35,7 +35,7 @@ def test_a_vector_is_answered_as_it_says(
     check_http(QUESTIONPRO, vector, client, secret)
 
 
-def test_an_image_lies_in_the_bucket_below_the_prefix(
+def test_an_image_is_stored_in_the_bucket_below_the_prefix(
     tenant: Tenant, seaweedfs: SeaweedFS, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Under its project, byte for byte as it is served; its address is the server's."""

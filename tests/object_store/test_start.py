@@ -1,4 +1,4 @@
-"""What is wrong with an object store is told when the server starts, in one line, with status 1."""
+"""A server exits with status 1 and one line if its object store does not work."""
 
 import os
 import subprocess
@@ -12,11 +12,11 @@ from uptake.cli.serve import free_port
 from uptake.testing.seaweedfs import SeaweedFS
 
 SECONDS = 15.0
-"""Within which it is told, on a busy machine; the longest wait for an answer is 8."""
+"""Limit for the exit on a busy machine; the longest wait for an answer is 8."""
 
 
 def _start_fails(data_dir: Path, blobs: str, **environment: str) -> str:
-    """What `uptake serve` says, all of it, as it ends with status 1 instead of serving."""
+    """Run `uptake serve`, which exits with status 1, and return all of its output."""
     began = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-m", "uptake", "serve", "--port", "0", "--blobs", blobs],
@@ -34,37 +34,37 @@ def _start_fails(data_dir: Path, blobs: str, **environment: str) -> str:
 
 
 def test_a_store_that_cannot_be_reached(data_dir: Path, seaweedfs: SeaweedFS) -> None:
-    """Nobody listens there."""
+    """The connection is rejected."""
     endpoint = f"http://127.0.0.1:{free_port('127.0.0.1')}"
     environment = seaweedfs.environment | {"AWS_ENDPOINT_URL": endpoint}
-    told = _start_fails(data_dir, "s3://uptake/some", **environment)
-    assert told.startswith("uptake: s3://uptake/some: ")
-    assert endpoint in told
-    assert "Connection refused" in told
+    message = _start_fails(data_dir, "s3://uptake/some", **environment)
+    assert message.startswith("uptake: s3://uptake/some: ")
+    assert endpoint in message
+    assert "Connection refused" in message
 
 
 @pytest.mark.parametrize(
     ("variable", "value", "word"),
     [
         ("AWS_SECRET_ACCESS_KEY", "wrong-secret", "SignatureDoesNotMatch"),
-        ("AWS_ACCESS_KEY_ID", "nobody", "InvalidAccessKeyId"),
+        ("AWS_ACCESS_KEY_ID", "unknown", "InvalidAccessKeyId"),
     ],
 )
 def test_credentials_that_are_wrong(
     data_dir: Path, seaweedfs: SeaweedFS, variable: str, value: str, word: str
 ) -> None:
-    """The store's own code is told, and no credential."""
+    """The message has the store's own code, and no credential."""
     environment = seaweedfs.environment | {variable: value}
-    told = _start_fails(data_dir, seaweedfs.url("some"), **environment)
-    assert word in told
-    assert environment["AWS_SECRET_ACCESS_KEY"] not in told
+    message = _start_fails(data_dir, seaweedfs.url("some"), **environment)
+    assert word in message
+    assert environment["AWS_SECRET_ACCESS_KEY"] not in message
 
 
 def test_a_bucket_that_does_not_exist(data_dir: Path, seaweedfs: SeaweedFS) -> None:
     """It is not made."""
-    told = _start_fails(data_dir, "s3://nowhere/some", **seaweedfs.environment)
-    assert "s3://nowhere/some: " in told
-    assert "NoSuchBucket" in told
+    message = _start_fails(data_dir, "s3://nowhere/some", **seaweedfs.environment)
+    assert "s3://nowhere/some: " in message
+    assert "NoSuchBucket" in message
 
 
 @pytest.mark.parametrize(
@@ -78,6 +78,6 @@ def test_a_bucket_that_does_not_exist(data_dir: Path, seaweedfs: SeaweedFS) -> N
 )
 def test_a_url_of_no_store(data_dir: Path, url: str, word: str) -> None:
     """It is shown as it was given."""
-    told = _start_fails(data_dir, url)
-    assert url in told
-    assert word in told
+    message = _start_fails(data_dir, url)
+    assert url in message
+    assert word in message

@@ -1,4 +1,4 @@
-"""Each engine and the plain store in memory agree, whatever is done to both."""
+"""Each engine agrees with the model in memory, whatever is done to both."""
 
 import tempfile
 from collections.abc import Callable
@@ -35,7 +35,7 @@ from uptake.testing.store.making import (
     unique,
 )
 from uptake.testing.store.model import ModelStore
-from uptake.testing.store.user_queries import changed, told
+from uptake.testing.store.user_queries import by_user, changed
 
 EXAMPLES, POSTGRES_EXAMPLES = 25, 8
 STEPS, POSTGRES_STEPS = 25, 15
@@ -72,7 +72,7 @@ def keyed_documents(draw: st.DrawFn) -> Record:
 
 @st.composite
 def batches(draw: st.DrawFn) -> Record:
-    """Batches of a few contents, whose times follow from the content as they do in truth."""
+    """Batches of a few contents; the times follow from the content, as in real batches."""
     first, length = draw(TICKS), draw(st.integers(0, 3))
     content = f"{first} {length}"
     return batch(draw(USERS), content, first, first + length, draw(st.sampled_from(list(METRICS))))
@@ -98,7 +98,7 @@ entries = st.builds(
 
 
 class BothStores(RuleBasedStateMachine):
-    """The same is done to both, and both must say the same."""
+    """The same calls of both must have the same results."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -121,7 +121,7 @@ class BothStores(RuleBasedStateMachine):
         self.store.close()
 
     def both(self, method: str, *arguments: object) -> None:
-        """Call the same method of both, and compare what they say."""
+        """Call the same method of both, and compare the results."""
         self.compare(methodcaller(method, *arguments))
 
     def compare(self, call: Callable[[Store], object]) -> None:
@@ -152,7 +152,7 @@ class BothStores(RuleBasedStateMachine):
 
     @rule()
     def open_again(self) -> None:
-        """What is kept does not depend on who opened the store."""
+        """The data does not depend on the instance that reads it."""
         self.store.close()
         since = self.since.pop(self.store)
         self.store = self.open_store()
@@ -185,7 +185,7 @@ class BothStores(RuleBasedStateMachine):
     def revoke_key(self, data: st.DataObject, moment: int) -> None:
         """A key that is there, or that is not."""
         names = [known.id for known in self.model.keys()]  # noqa: SIM118 - a store is no dict
-        name = data.draw(st.sampled_from(["nobody", *names]))
+        name = data.draw(st.sampled_from(["unknown", *names]))
         self.both("revoke_key", name, moment)
         self.both("keys")
 
@@ -218,7 +218,7 @@ class BothStores(RuleBasedStateMachine):
 
     @rule(project=PROJECTS)
     def follow(self, project: str) -> None:
-        """Learn of whom something was kept since this was last asked."""
+        """Read the changes since the last call."""
 
         def follow(store: Store) -> set[str]:
             users, self.since[store][project] = changed(store, self.since[store][project], project)
@@ -229,23 +229,23 @@ class BothStores(RuleBasedStateMachine):
     @rule(project=PROJECTS, after=USERS, limit=st.integers(1, 3), since=MOMENTS)
     def many(self, project: str, after: str, limit: int, since: int) -> None:
         """Users by the page, and their documents counted."""
-        self.compare(lambda store: told(store.profiles(project, after, limit)))
-        self.compare(lambda store: told(store.profiles_of(project, [after, "nobody"])))
+        self.compare(lambda store: by_user(store.profiles(project, after, limit)))
+        self.compare(lambda store: by_user(store.profiles_of(project, [after, "unknown"])))
         for metric in METRICS:
             self.compare(partial(_sampled, project, metric))
         self.both("document_counts", project, "visit", since, None)
         self.both("document_versions", project, "visit")
-        self.both("document_counts", project, "visit", 0, [after, "nobody"])
+        self.both("document_counts", project, "visit", 0, [after, "unknown"])
 
     @rule(project=PROJECTS, user=USERS)
     def erase(self, project: str, user: str) -> None:
-        """A user is taken away, and what comes later about it is not kept."""
+        """Erase a user; later data of the user is not stored."""
         self.both("erase", project, user, unique("erasure"), NOON)
         self.both("erasures", project, "", 100)
 
     @rule(project=PROJECTS, user=USERS)
     def readmit(self, project: str, user: str) -> None:
-        """A user is let in again, whether it was erased or not."""
+        """Readmit a user, whether erased or not."""
         self.both("readmit", project, user)
 
     @rule(name=CONTENTS, passed=st.sampled_from([0, 1, 500_000, 1_000_000]))
@@ -259,10 +259,10 @@ class BothStores(RuleBasedStateMachine):
         """Lists from somewhere on."""
         self.both("images", project, user, 1_000_000 + after, limit)
         rejected = self.model.rejections(project, "", 100)
-        for kept in rejected[:limit]:
-            self.both("rejection", project, kept.record.rejection_id)
-            self.both("receipts", project, kept.request_id)
-        names = ["", *(kept.record.rejection_id for kept in rejected)]
+        for stored in rejected[:limit]:
+            self.both("rejection", project, stored.record.rejection_id)
+            self.both("receipts", project, stored.request_id)
+        names = ["", *(stored.record.rejection_id for stored in rejected)]
         after_name = names[after % len(names)]
         self.both("rejections", project, after_name, limit)
 
@@ -282,7 +282,7 @@ class BothStores(RuleBasedStateMachine):
             self.compare(partial(_profiles, project))
             for name in ("one", "two"):
                 self.both("document", project, name)
-            for user in ("anna", "Anna", "bert \U0001f600", "nobody"):
+            for user in ("anna", "Anna", "bert \U0001f600", "unknown"):
                 self.both("user", project, user)
                 self.both("images", project, user, 0, 1000)
                 for found in self.model.images(project, user, 0, 1000):
@@ -291,7 +291,7 @@ class BothStores(RuleBasedStateMachine):
 
 
 def _spans(project: str, user_id: str, store: Store) -> list[Span]:
-    """Spans whose sequence is only their place in the order received."""
+    """Spans with their place in the order received as sequence."""
     spans = store.spans(project, user_id)
     order = sorted(span.sequence for span in spans)
     return [replace(span, sequence=order.index(span.sequence)) for span in spans]
@@ -307,7 +307,7 @@ def _sampled(project: str, metric: Metric, store: Store) -> list[str]:
 
 
 def _profiles(project: str, store: Store) -> object:
-    return told(store.profiles(project, "", 9))
+    return by_user(store.profiles(project, "", 9))
 
 
 def _since(
@@ -317,7 +317,7 @@ def _since(
     start: int | None,
     store: Store,
 ) -> list[object]:
-    """What a snapshot tells, batches in the order received."""
+    """The content of a snapshot, with batches in the order received."""
     only = Selection(users, since[type(store)], start, None if start is None else start + 2)
     ever = replace(only, start=None, end=None)
     with store.snapshot(project) as snapshot:

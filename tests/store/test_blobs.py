@@ -1,4 +1,4 @@
-"""A folder, an object store and memory are blob stores; a URL of none is told in a sentence."""
+"""Folders, object stores and memory pass the suite of blob stores; other URLs are rejected."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +21,7 @@ class Folder(BlobsConformance):
 
 
 class TestReplacedFolder(Folder):
-    """A folder in whose place a file lies."""
+    """A file in place of the folder."""
 
     @contextmanager
     def out_of_reach(self, place: Path) -> Iterator[None]:
@@ -38,7 +38,7 @@ class TestVanishedFolder(Folder):
 
     @contextmanager
     def out_of_reach(self, place: Path) -> Iterator[None]:
-        """It must not be made anew: the disk would hide it when it is back."""
+        """It must not be created again: the disk would hide it when it is back."""
         _folder(place).rename(place / "away")
         yield
         assert not _folder(place).exists()
@@ -107,7 +107,7 @@ def test_a_bucket_that_is_gone_is_no_missing_blob(
 
 
 def test_a_blob_is_one_whole_file(tmp_path: Path) -> None:
-    """Nothing else lies in the folder when a blob has been put, twice."""
+    """The folder has no other files after a blob has been put, twice."""
     blobs = open_blobs(tmp_path.as_uri())
     for _ in range(2):
         blobs.put("some/name", b"x")
@@ -115,7 +115,7 @@ def test_a_blob_is_one_whole_file(tmp_path: Path) -> None:
 
 
 def test_no_name_leads_out_of_the_folder(tmp_path: Path) -> None:
-    """What lies beside the folder can neither be read nor written."""
+    """Files beside the folder can neither be read nor written."""
     (tmp_path / "secret").write_text("x")
     blobs = open_blobs((tmp_path / "inner").as_uri())
     with pytest.raises(ValueError, match="path"):
@@ -126,7 +126,7 @@ def test_no_name_leads_out_of_the_folder(tmp_path: Path) -> None:
 
 
 def test_a_path_names_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Absolute, or from where the command runs; what a URL would escape stands as it is."""
+    """Absolute or relative to the working directory, without escapes of URLs."""
     monkeypatch.chdir(tmp_path)
     for place in (str(tmp_path / "a b%20é"), "./blobs", "some/blobs"):
         open_blobs(place).put("some/name", b"x")
@@ -145,6 +145,6 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
     "url", ["", "nothing", "gopher://host/x", "s3://", "s3:/bucket", "memory:///", "http://host/x"]
 )
 def test_a_url_that_leads_nowhere_is_rejected(url: str) -> None:
-    """It is told when the server starts, not when the first image comes."""
+    """It fails when the server starts, not with the first image."""
     with pytest.raises(BlobsUnusable):
         open_blobs(url)

@@ -1,4 +1,4 @@
-"""The log of changes has an end, and names nobody who was erased."""
+"""The log of changes is bounded, and does not name erased users."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,7 +29,7 @@ def log(store: SqlStore, *columns: Any) -> list[Any]:
 
 
 def test_a_log_stays_as_long_as_it_may_be(store: SqlStore) -> None:
-    """However much is written, in one process or in several; what is forgotten is told."""
+    """However much is written, in one process or several; a truncated log is reported."""
     _, start = changed(store, None)
     _, other = changed(store, None, "other")
     store.commit([entry(attributes("anna", a="1"), project="other")])
@@ -54,7 +54,7 @@ def test_rows_of_few_users_are_forgotten_too(store: SqlStore) -> None:
 
 
 def test_an_erased_user_is_named_no_more(store: SqlStore) -> None:
-    """Only by a digest, which tells those who remember the user to forget it."""
+    """Only as a digest, by which readers can forget the user."""
     _, start = changed(store, None)
     store.commit([entry(attributes("anna", a="1"), attributes("bert", a="1"))])
     store.commit([entry(attributes("bert", a="2"))])
@@ -70,7 +70,7 @@ def test_an_erased_user_is_named_no_more(store: SqlStore) -> None:
 
 
 def test_a_database_that_was_put_back_is_noticed(store: SqlStore, tmp_path: Path) -> None:
-    """Whoever has seen more than there is begins anew."""
+    """A reader that is ahead of the log starts again."""
     store.commit([entry(attributes("anna", a="1"))])
     _, following = changed(store, None)
     empty = sqlite.open_store(tmp_path / "other.db")

@@ -201,8 +201,8 @@ def test_an_update_that_is_dropped_is_not_acknowledged(store: SqlStore, table: s
     store.put_type(project, DocumentType("there", None, NOON))
     store.erase(project, "erased", f"{project}-erasure", NOON)
     upload = (attributes("42", plan="pro"), batch("42", "same"), image("42", "picture"))
-    kept = rejection("to-resolve", user_id="42")
-    store.commit([entry(*upload, project=project, rejections=(kept,))])
+    stored = rejection("to-resolve", user_id="42")
+    store.commit([entry(*upload, project=project, rejections=(stored,))])
     before = store.user(project, "42")
     with dropping(store, table, "UPDATE"), pytest.raises(StoreUnavailable):
         UPDATES[table](store, project)

@@ -21,7 +21,7 @@ from uptake.store.migrations.running import revisions
 from uptake.testing.store.making import NOON
 
 OPENERS = 4
-NOBODY = 65534
+UNPRIVILEGED = 65534
 """The user id that owns nothing."""
 
 
@@ -84,7 +84,7 @@ def test_a_store_opened_again_is_not_migrated_again(tmp_path: Path) -> None:
 
 
 def test_a_database_of_a_newer_version_is_rejected(tmp_path: Path) -> None:
-    """The sentence says what to do, and the file stays as it is."""
+    """The message has the remedy, and the file does not change."""
     path = tmp_path / "uptake.db"
     sqlite.open_store(path).close()
     with closing(sqlite3.connect(path)) as driver, driver:
@@ -121,7 +121,7 @@ def test_a_folder_that_is_not_there_is_rejected(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("migrated", [True, False], ids=["kept data", "empty file"])
+@pytest.mark.parametrize("migrated", [True, False], ids=["migrated data", "empty file"])
 def test_a_file_that_cannot_be_written_is_rejected(*, migrated: bool) -> None:
     """Whether it holds data or not; when it can be written again, it opens."""
     with tempfile.TemporaryDirectory() as folder:
@@ -137,12 +137,12 @@ def test_a_file_that_cannot_be_written_is_rejected(*, migrated: bool) -> None:
 
 @contextmanager
 def _may_only_read(path: Path) -> Iterator[None]:
-    """While the block runs nobody but root may write a file or its folder, and this is not root."""
+    """Make a file and its folder writable for root only, and drop root's permissions."""
     user = os.geteuid()
     path.parent.chmod(0o555)
     path.chmod(0o444)
     if user == 0:
-        os.seteuid(NOBODY)
+        os.seteuid(UNPRIVILEGED)
     try:
         yield
     finally:
@@ -158,7 +158,7 @@ def _open(path: Path) -> list[str]:
 
 
 def test_many_threads_that_open_a_new_file_make_it_once(tmp_path: Path) -> None:
-    """None is told of an error, and each finds all of it."""
+    """None raises an error, and each finds all of it."""
     with ThreadPoolExecutor(OPENERS) as pool:
         for number in range(5):
             found = list(pool.map(_open, [tmp_path / f"{number}.db"] * OPENERS))

@@ -1,4 +1,4 @@
-"""PostgreSQL is a store."""
+"""PostgreSQL passes the conformance suite of stores."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ ADDRESS = "address"
 
 
 class TestPostgresStore(DurableStoreConformance):
-    """Everything that a store does."""
+    """All ports."""
 
     @pytest.fixture(autouse=True)
     def _database(self, postgresql: Postgres, tmp_path: Path) -> None:
@@ -26,12 +26,12 @@ class TestPostgresStore(DurableStoreConformance):
         (tmp_path / ADDRESS).write_text(postgresql.emptied(DATABASE))
 
     def open_store(self, place: Path) -> SqlStore:
-        """The database whose address is in the folder."""
+        """Open the database with the address in the folder."""
         return postgres.open_store((place / ADDRESS).read_text())
 
     @contextmanager
     def out_of_reach(self, store: Store, place: Path) -> Iterator[None]:
-        """The server throws everybody out and lets nobody in, as while it is being replaced."""
+        """Close all connections and reject new ones, as while the server is replaced."""
         del store, place
         self._server.execute(f"ALTER DATABASE {DATABASE} ALLOW_CONNECTIONS false")
         self._server.disconnect(DATABASE)
@@ -53,8 +53,8 @@ class TestPostgresStore(DurableStoreConformance):
             self._server.execute(f"ALTER DATABASE {DATABASE} RESET {setting}")
             self._server.disconnect(DATABASE)
 
-    def test_groups_never_wait_for_each_other_in_a_circle(self, stores: Sequence[Store]) -> None:
+    def test_groups_do_not_deadlock(self, stores: Sequence[Store]) -> None:
         """All lock in one order; the server would break a circle, but only after a second."""
-        told = len(self._server.log)
+        seen = len(self._server.log)
         self.test_groups_of_any_mixture_get_past_each_other(stores)
-        assert "deadlock" not in self._server.log[told:]
+        assert "deadlock" not in self._server.log[seen:]

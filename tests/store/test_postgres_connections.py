@@ -52,7 +52,7 @@ def test_a_commit_waits_for_the_disk_where_others_do_not(postgresql: Postgres) -
 
 
 def test_readers_see_one_state_and_cannot_write(store: SqlStore) -> None:
-    """Whatever is committed meanwhile."""
+    """Whatever is committed in between."""
     store.add_project("one", NOON)
     with store.reading() as connection:
         query = "SELECT name FROM projects ORDER BY name"
@@ -79,7 +79,7 @@ def test_connections_that_were_closed_while_they_rested_are_noticed(
 def test_a_connection_that_breaks_in_the_middle_fails_its_transaction_alone(
     postgresql: Postgres, store: SqlStore
 ) -> None:
-    """Nothing of it is kept, and the next one is written."""
+    """Nothing of it is stored, and the next one is written."""
 
     def write() -> None:
         with store.writing() as connection:
@@ -103,8 +103,8 @@ def test_a_server_that_does_not_answer_is_given_up(
     os.kill(backend, signal.SIGSTOP)
     try:
         with pytest.raises(StoreUnavailable, match=r"no answer within 0\.5 seconds"):
-            store.commit([entry(batch("anna", "meanwhile"), attributes("anna", a="1"))])
-        store.commit([entry(batch("bert", "meanwhile"))])
+            store.commit([entry(batch("anna", "between"), attributes("anna", a="1"))])
+        store.commit([entry(batch("bert", "between"))])
     finally:
         os.kill(backend, signal.SIGCONT)
     while backend in _backends(postgresql):
@@ -114,7 +114,7 @@ def test_a_server_that_does_not_answer_is_given_up(
     assert user is not None
     assert (_batches(store), user.attributes) in (
         ([b"before", b"after"], {}),
-        ([b"before", b"meanwhile", b"after"], {"a": "1"}),
+        ([b"before", b"between", b"after"], {"a": "1"}),
     )
 
 
@@ -123,14 +123,14 @@ def test_a_group_larger_than_a_statement_is_one_transaction(store: SqlStore) -> 
     data = b'"' + b"x" * 3_999_998 + b'"'
     store.commit([entry(document("anna", f"{number}", data=data)) for number in range(13)])
     for number in range(13):
-        kept = store.document("default", f"{number}")
-        assert kept is not None
-        assert kept.data == data
+        stored = store.document("default", f"{number}")
+        assert stored is not None
+        assert stored.data == data
 
 
 @pytest.fixture
 def black_hole() -> Iterator[int]:
-    """A port whose connections are taken by nobody."""
+    """A port that accepts no connections."""
     with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
         port = listener.getsockname()[1]
         waiting = [socket.socket() for _ in range(4)]

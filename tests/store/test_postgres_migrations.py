@@ -94,7 +94,7 @@ def test_a_store_opened_again_is_not_migrated_again(postgresql: Postgres, databa
 
 
 def test_a_database_of_a_newer_version_is_rejected(postgresql: Postgres, database: str) -> None:
-    """The sentence says what to do and names the database, but not the password."""
+    """The message has the remedy and the name of the database, but not the password."""
     postgres.open_store(postgresql.url(database)).close()
     postgresql.execute("UPDATE alembic_version SET version_num = '9999'", database)
     with pytest.raises(StoreUnusable) as rejected:
@@ -118,7 +118,7 @@ def test_a_database_of_a_newer_version_is_rejected(postgresql: Postgres, databas
         ("postgresql://{user}@127.0.0.1:x/{name}", "not the address of a database"),
     ],
 )
-def test_a_database_that_cannot_be_opened_is_told_in_a_line(
+def test_a_database_that_cannot_be_opened_is_reported_in_one_line(
     postgresql: Postgres, database: str, address: str, reason: str
 ) -> None:
     """Why, and which, without its password."""
@@ -127,8 +127,8 @@ def test_a_database_that_cannot_be_opened_is_told_in_a_line(
         postgres.open_store(
             address.format(user=f"uptake:{secret}", port=postgresql.port, name=database)
         )
-    told = str(rejected.value)
-    assert all(text not in told for text in ("\n", "wrong", secret, PASSWORD))
+    message = str(rejected.value)
+    assert all(text not in message for text in ("\n", "wrong", secret, PASSWORD))
 
 
 def _open(address: str) -> list[str]:
@@ -137,7 +137,7 @@ def _open(address: str) -> list[str]:
 
 
 def test_nodes_that_start_at_once_migrate_once(postgresql: Postgres) -> None:
-    """None is told of an error, and each finds all of it."""
+    """None raises an error, and each finds all of it."""
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(OPENERS, mp_context=spawn) as pool:
         for number in range(ROUNDS):
@@ -146,7 +146,7 @@ def test_nodes_that_start_at_once_migrate_once(postgresql: Postgres) -> None:
 
 
 def test_nodes_wait_for_a_long_migration(postgresql: Postgres, database: str) -> None:
-    """However long another one takes, which holds the lock meanwhile."""
+    """However long another one holds the lock."""
     address = postgresql.url(database)
     spawn = multiprocessing.get_context("spawn")
     engine = sqlalchemy.create_engine(sqlalchemy.make_url(address).set(drivername=postgres.DRIVER))

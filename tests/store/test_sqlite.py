@@ -1,4 +1,4 @@
-"""SQLite is a store."""
+"""SQLite passes the conformance suite of stores."""
 
 import resource
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "page_size": 4096}
 
 
 class TestSqliteStore(DurableStoreConformance):
-    """Everything that a store does."""
+    """All ports."""
 
     def open_store(self, place: Path) -> SqlStore:
         """A file in the folder."""
@@ -25,7 +25,7 @@ class TestSqliteStore(DurableStoreConformance):
 
     @contextmanager
     def out_of_reach(self, store: Store, place: Path) -> Iterator[None]:
-        """The folder's disk has gone, and something else lies where the file was."""
+        """Replace the file with a folder, as when the disk is gone."""
         engine(store).dispose()
         away, path = place / "away", place / "uptake.db"
         path.rename(away)

@@ -1,4 +1,4 @@
-"""A schema is a store."""
+"""A schema passes the conformance suite of stores."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,7 +26,7 @@ def server() -> Iterator[Postgres]:
 
 
 class TestSchemas(DurableStoreConformance):
-    """Everything that a store does."""
+    """All ports."""
 
     @pytest.fixture(autouse=True)
     def _schema(self, server: Postgres, tmp_path: Path) -> None:
@@ -36,12 +36,12 @@ class TestSchemas(DurableStoreConformance):
         (tmp_path / ADDRESS).write_text(f"{address}#{name}")
 
     def open_store(self, place: Path) -> SqlStore:
-        """The schema whose address is in the folder."""
+        """Open the schema with the address in the folder."""
         return schemas.open_store((place / ADDRESS).read_text())
 
     @contextmanager
     def out_of_reach(self, store: Store, place: Path) -> Iterator[None]:
-        """The server throws everybody out and lets nobody in."""
+        """Close all connections, and reject new ones."""
         self._server.execute("ALTER DATABASE shared ALLOW_CONNECTIONS false")
         self._server.disconnect(DATABASE)
         yield
@@ -49,7 +49,7 @@ class TestSchemas(DurableStoreConformance):
 
     @contextmanager
     def unwritable(self, store: Store, place: Path) -> Iterator[None]:
-        """The server can only be read, as a standby before it takes over."""
+        """Make the server read-only, like a standby."""
         self._server.execute("ALTER DATABASE shared SET default_transaction_read_only = on")
         self._server.disconnect(DATABASE)
         yield

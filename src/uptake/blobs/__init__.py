@@ -1,4 +1,4 @@
-"""Bytes too large for a row, by name, on a folder or in an object store."""
+"""Blobs: bytes that are too large for a row, by name, in a folder or an object store."""
 
 from uptake.blobs.base import Blobs, BlobsUnavailable, BlobsUnusable, is_name
 from uptake.blobs.opening import open_blobs

@@ -1,23 +1,23 @@
-"""What a blob store is: the port that intake, reading and the image route work with."""
+"""The port of blob stores."""
 
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 MAX_NAME = 1024
 MAX_NAME_PART = 255
-"""Characters of a name, and of what is between two slashes of it: S3's bound, and file systems'."""
+"""Characters of a name, and of a part between slashes: the limits of S3 and of file systems."""
 
 
 class BlobsUnavailable(Exception):
-    """The blob store cannot be reached or written now. Try again."""
+    """The blob store cannot be reached or written. Retry."""
 
 
 class BlobsUnusable(Exception):
-    """The URL does not lead to a blob store."""
+    """The URL does not refer to a blob store."""
 
 
 def is_name(name: object) -> bool:
-    """Whether something can be the name of a blob: on every store it then means one blob."""
+    """Whether a value is a valid name of a blob, which refers to one blob in every store."""
     return (
         isinstance(name, str)
         and len(name) <= MAX_NAME
@@ -31,60 +31,59 @@ def is_name(name: object) -> bool:
 class Blobs(Protocol):
     """Blobs by name; a name is a path of printable ASCII without empty parts, `.` or `..`.
 
-    A name that is none (`is_name`) raises ValueError. Any thread may call.
+    An invalid name (`is_name`) raises ValueError. Methods are thread-safe.
 
     Attributes:
-        parallel: how many calls at once are worth a thread each: more where they wait for a
-            network, fewer where they wait for one disk.
+        parallel: the useful number of concurrent calls: more for a network, fewer for one disk.
     """
 
     parallel: int
 
     def check(self) -> None:
-        """Put a blob, read it, list it and delete it, to see now what would fail later.
+        """Write, read, list and delete a blob, to detect early what would fail later.
 
         Raises:
             BlobsUnavailable: one of these failed.
         """
 
     def put(self, name: str, content: bytes) -> None:
-        """Keep a blob, also in place of one of that name.
+        """Store a blob, or replace the one with that name.
 
-        Durable when it returns, and never seen in part.
+        Durable when it returns, and never visible in part.
 
         Raises:
-            BlobsUnavailable: it was not kept.
+            BlobsUnavailable: it is not stored.
         """
 
     def get(self, name: str) -> bytes | None:
-        """A blob, or None when there is none of that name.
+        """Return a blob, or None if there is none with that name.
 
         Raises:
             BlobsUnavailable: it cannot be read.
         """
 
     def read(self, name: str, start: int, end: int) -> bytes | None:
-        """The bytes of a blob from `start` up to `end`, which lies after it.
+        """Return the bytes of a blob from `start` up to `end`, where `start` < `end`.
 
-        There are fewer where the blob ends before; None when there is none of that name. Nothing is
-        held open between two calls, so a slow reader costs the store nothing.
+        Returns fewer bytes if the blob is shorter, and None if there is none with that name.
+        Nothing stays open between two calls, so a slow reader costs the store nothing.
 
         Raises:
             BlobsUnavailable: it cannot be read.
         """
 
     def delete(self, names: Sequence[str]) -> None:
-        """Remove blobs for good; those that are not there are no fault.
+        """Delete blobs; names without a blob are ignored.
 
         Raises:
-            BlobsUnavailable: some of them may still be there.
+            BlobsUnavailable: some of them may still exist.
         """
 
     def names(self, prefix: str) -> Iterator[str]:
-        """The names that begin with these characters, in no order.
+        """Iterate over the names that begin with these characters, in any order.
 
-        All names in the folder where the prefix ends are looked through.
+        This scans all names in the folder of the prefix.
 
         Raises:
-            BlobsUnavailable: they cannot be listed; also later, while they are.
+            BlobsUnavailable: they cannot be listed; also during the iteration.
         """

@@ -1,4 +1,4 @@
-"""Blobs as files in a folder, on disk when they are said to be."""
+"""Blobs as files in a folder, synced to disk."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -24,7 +24,7 @@ class FolderBlobs(ObjectBlobs):
         self._synced: set[Path] = set()
 
     def put(self, name: str, content: bytes) -> None:
-        """Keep a blob, in a file that is synced and whose folders are."""
+        """Store a blob, and sync its file and folders."""
         self._check_folder()
         super().put(name, content)
         try:
@@ -33,24 +33,24 @@ class FolderBlobs(ObjectBlobs):
             raise BlobsUnavailable(str(error)) from error
 
     def get(self, name: str) -> bytes | None:
-        """A blob, or None when there is none of that name."""
+        """See `Blobs.get`."""
         content = super().get(name)
         if content is None:
             self._check_folder()
         return content
 
     def read(self, name: str, start: int, end: int) -> bytes | None:
-        """A part of a file."""
+        """See `Blobs.read`."""
         content = super().read(name, start, end)
         if content is None:
             self._check_folder()
         return content
 
     def delete(self, names: Sequence[str]) -> None:
-        """Remove files, and folders that are empty then."""
+        """Delete files, and folders that become empty."""
         self._check_folder()
         paths = [self._folder / name for name in names]
-        # Before: a folder that goes and comes back is to be synced again by whoever makes it.
+        # First: a folder that is deleted and created again must be synced again.
         self._synced.difference_update(parent for path in paths for parent in path.parents)
         super().delete(names)
         try:
@@ -60,21 +60,21 @@ class FolderBlobs(ObjectBlobs):
             raise BlobsUnavailable(str(error)) from error
 
     def names(self, prefix: str) -> Iterator[str]:
-        """The names that begin with these characters."""
+        """See `Blobs.names`."""
         self._check_folder()
         yield from super().names(prefix)
 
     def _check_folder(self) -> None:
-        # Without it a read would find nothing, and a write make it anew, to be hidden by the real
-        # one when that is back.
+        # Without its disk, a read would find nothing, and a write would create a folder that the
+        # disk hides when it is mounted again.
         if not self._folder.is_dir():
-            raise BlobsUnavailable(f"{self._folder} has gone")
+            raise BlobsUnavailable(f"{self._folder} no longer exists")
 
     def _sync(self, path: Path) -> None:
-        """Have a file and its name on disk: obstore leaves that to the system."""
+        """Sync a file and its name, which obstore does not do."""
         sync(path, drop_cache=True)
         sync(path.parent)
-        # Folders further up have changed only if this one is new, to this process at least.
+        # The folders above change only if this one is new, at least to this process.
         if path.parent not in self._synced:
             for folder in path.parent.parents:
                 sync(folder)
@@ -83,7 +83,7 @@ class FolderBlobs(ObjectBlobs):
             self._synced.add(path.parent)
 
     def _sync_nearest(self, folder: Path) -> None:
-        """Have on disk that a folder's files are gone, or the folder itself."""
+        """Sync the nearest existing folder, from which files or folders were deleted."""
         for place in (folder, *folder.parents):
             try:
                 sync(place)

@@ -1,4 +1,4 @@
-"""Blobs that do not outlive their process: what the real ones are compared with."""
+"""Blobs in memory, for tests."""
 
 from collections.abc import Iterator, Sequence
 
@@ -6,7 +6,7 @@ from uptake.blobs.base import BlobsUnavailable, is_name
 
 
 class MemoryBlobs:
-    """The port `Blobs` over a dictionary; `reachable` is there to be switched off."""
+    """The port `Blobs` on a dictionary; set `reachable` to False to make calls fail."""
 
     parallel = 1
 
@@ -15,38 +15,38 @@ class MemoryBlobs:
         self._contents: dict[str, bytes] = {}
 
     def check(self) -> None:
-        """Nothing but the switch can fail."""
+        """See `Blobs.check`."""
         self._reach()
 
     def put(self, name: str, content: bytes) -> None:
-        """Keep a blob."""
+        """See `Blobs.put`."""
         self._reach(name)
         self._contents[name] = content
 
     def get(self, name: str) -> bytes | None:
-        """A blob, or None when there is none of that name."""
+        """See `Blobs.get`."""
         self._reach(name)
         return self._contents.get(name)
 
     def read(self, name: str, start: int, end: int) -> bytes | None:
-        """The bytes of a blob from `start` up to `end`."""
+        """See `Blobs.read`."""
         content = self.get(name)
         return None if content is None else content[start:end]
 
     def delete(self, names: Sequence[str]) -> None:
-        """Forget blobs."""
+        """See `Blobs.delete`."""
         self._reach(*names)
         for name in names:
             self._contents.pop(name, None)
 
     def names(self, prefix: str) -> Iterator[str]:
-        """The names that begin with these characters."""
+        """See `Blobs.names`."""
         self._reach()
         yield from [name for name in self._contents if name.startswith(prefix)]
 
     def _reach(self, *names: str) -> None:
         for name in names:
             if not is_name(name):
-                raise ValueError(f"{name!r} is no path")
+                raise ValueError(f"{name!r} is not a path")
         if not self.reachable:
             raise BlobsUnavailable("switched off")

@@ -1,4 +1,4 @@
-"""Blobs in anything that obstore speaks to: object stores, and the files of a folder."""
+"""Blobs in anything that obstore supports: object stores, and the files of a folder."""
 
 import secrets
 from collections.abc import Iterator, Sequence
@@ -9,17 +9,17 @@ from obstore.exceptions import BaseError, GenericError
 from obstore.store import ObjectStore
 
 from uptake.blobs.base import BlobsUnavailable
-from uptake.blobs.reasons import is_about_the_place, reason
+from uptake.blobs.reasons import is_missing_bucket, reason
 from uptake.circuit_breaker import CircuitBreaker
 
 CHECKED = b"uptake"
 
 NETWORK_PARALLEL = 8
-"""Calls at once over a network. Each may hold an image twice: as it came, and cleaned."""
+"""Concurrent calls over a network. Each may hold an image twice: as uploaded, and cleaned."""
 
 
 class ObjectBlobs:
-    """The port `Blobs` over a bucket, or a part of it."""
+    """The port `Blobs` on a bucket, or a part of it."""
 
     parallel = NETWORK_PARALLEL
 
@@ -28,7 +28,7 @@ class ObjectBlobs:
         self._circuit = CircuitBreaker(BlobsUnavailable)
 
     def check(self) -> None:
-        """Put, read, list and delete a blob of a name that nobody else uses."""
+        """See `Blobs.check`; the name of the blob is random."""
         name = f"checks/{secrets.token_hex(16)}"
         self.put(name, CHECKED)
         if self.get(name) != CHECKED:
@@ -38,25 +38,25 @@ class ObjectBlobs:
         self.delete([name])
 
     def put(self, name: str, content: bytes) -> None:
-        """Keep a blob, in one request whatever its size.
+        """Store a blob in one request, whatever its size.
 
-        It is sent even if it is there: to ask first would cost every new blob a round trip, and
-        the answer could be outdated by a deletion before the row that needs the blob is written.
+        An existing blob is sent again: a check would cost each new blob a round trip, and the blob
+        could be deleted before the row that refers to it is written.
         """
-        with self._speaking():
+        with self._calling():
             obstore.put(self._store, name, content, use_multipart=False)
 
     def get(self, name: str) -> bytes | None:
-        """A blob, or None when there is none of that name."""
-        with self._speaking():
+        """See `Blobs.get`."""
+        with self._calling():
             try:
                 return bytes(obstore.get(self._store, name).bytes())
             except FileNotFoundError as error:
                 return _missing(error)
 
     def read(self, name: str, start: int, end: int) -> bytes | None:
-        """The bytes of a blob from `start` up to `end`, by a request of its own."""
-        with self._speaking():
+        """See `Blobs.read`; each call is a request."""
+        with self._calling():
             try:
                 return bytes(obstore.get_range(self._store, name, start=start, end=end))
             except FileNotFoundError as error:
@@ -70,30 +70,30 @@ class ObjectBlobs:
         return obstore.head(self._store, name)["size"]
 
     def delete(self, names: Sequence[str]) -> None:
-        """Remove blobs, a thousand in a request where the store can."""
-        with self._speaking():
+        """Delete blobs, a thousand in a request if the store supports it."""
+        with self._calling():
             try:
                 obstore.delete(self._store, names)
             except FileNotFoundError:
-                # Some stores say so, and may have stopped there.
+                # Some stores raise this, and may have stopped there.
                 for name in names:
                     with suppress(FileNotFoundError):
                         obstore.delete(self._store, name)
 
     def names(self, prefix: str) -> Iterator[str]:
-        """The names that begin with these characters, fetched a page at a time."""
+        """See `Blobs.names`; fetched a page at a time."""
         folder = prefix.rpartition("/")[0]
-        with self._speaking():
+        with self._calling():
             pages = obstore.list(self._store, folder or None)
         while True:
-            with self._speaking():
+            with self._calling():
                 page = next(pages, None)
             if page is None:
                 return
             yield from (found["path"] for found in page if found["path"].startswith(prefix))
 
     @contextmanager
-    def _speaking(self) -> Iterator[None]:
+    def _calling(self) -> Iterator[None]:
         with self._circuit.guard():
             try:
                 yield
@@ -102,6 +102,6 @@ class ObjectBlobs:
 
 
 def _missing(error: FileNotFoundError) -> bytes | None:
-    if is_about_the_place(error):
+    if is_missing_bucket(error):
         raise BlobsUnavailable(reason(error)) from error
     return None

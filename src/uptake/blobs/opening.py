@@ -1,4 +1,4 @@
-"""From a URL to the blob store that it names."""
+"""Opens the blob store of a URL."""
 
 import os
 from collections.abc import Mapping
@@ -16,57 +16,57 @@ from uptake.blobs.objects import ObjectBlobs
 from uptake.blobs.reasons import reason
 
 OBJECT_STORES = ("s3", "s3a", "gs", "az", "azure", "adl", "abfs", "abfss")
-"""Schemes of object stores that keep what they are given; obstore knows others that may not."""
+"""Schemes of durable object stores; obstore supports others that may not be."""
 
 CONNECT_SECONDS = 2
 
 ANSWER_SECONDS = 8
-"""How long a request may take until it is answered, what it sends included: 20 MiB in that time
-are 21 Mbit/s. Whoever waits for a store that does not answer waits this long, once."""
+"""Timeout of a request, including its body: 20 MiB in that time are 21 Mbit/s. A caller waits this
+long for a store that does not respond, once."""
 
 RETRY_SECONDS = 2
 RETRIES = 3
-"""A request that fails at once is tried again so often, and not after so many seconds; a restart of
-a busy gateway is bridged, and one that is down is told in less than a second."""
+"""A request that fails at once is retried so often, within so many seconds. That bridges the
+restart of a busy gateway, and reports one that is down in less than a second."""
 
 FIRST_PAUSE = timedelta(milliseconds=50)
 LONGEST_PAUSE = timedelta(milliseconds=200)
 
 ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
-"""Variables that say where an S3 store is, if it is not Amazon's."""
+"""Environment variables with the address of an S3 store other than Amazon's."""
 
 
 def open_blobs(url: str) -> Blobs:
-    """Open the store that a URL or path names: `s3://BUCKET/PREFIX`, `file:///FOLDER`, `./FOLDER`.
+    """Open the store of a URL or path: `s3://BUCKET/PREFIX`, `file:///FOLDER`, `./FOLDER`.
 
-    A folder is made if it does not exist. An object store is not spoken to: where it is and how to
-    get in stands in its own variables, `AWS_ENDPOINT_URL`, `AWS_ACCESS_KEY_ID` and so on.
+    A folder is created if it does not exist. An object store is not contacted; its address and
+    credentials are in its own variables, `AWS_ENDPOINT_URL`, `AWS_ACCESS_KEY_ID` and so on.
 
     Raises:
-        BlobsUnusable: there is no such kind of store, or the folder cannot be made.
+        BlobsUnusable: the kind of store is unknown, or the folder cannot be created.
     """
     try:
         scheme = urlsplit(url).scheme
         if scheme == "file":
             return _folder(Path(unquote(urlsplit(url).path)))
-        # A word alone is rather a slip than a folder.
+        # A single word is more likely a mistake than a folder.
         if not scheme and "/" in url:
             return _folder(Path(url))
         if scheme not in OBJECT_STORES:
             raise BlobsUnusable(f"{url!r} is neither s3://BUCKET/PREFIX nor ./FOLDER")
-        return ObjectBlobs(from_url(url, **_patience(), client_options=_client(os.environ)))
+        return ObjectBlobs(from_url(url, **_retries(), client_options=_client(os.environ)))
     except (BaseError, OSError, ValueError) as error:
         raise BlobsUnusable(f"{url}: {reason(error)}") from error
 
 
 def _folder(path: Path) -> FolderBlobs:
     folder = path.resolve()
-    # What is below it cannot be reached by others, whatever modes obstore gives its files.
+    # Other users cannot reach what is below it, whatever modes obstore gives its files.
     folder.mkdir(0o700, parents=True, exist_ok=True)
     return FolderBlobs(folder)
 
 
-def _patience() -> dict[str, Any]:
+def _retries() -> dict[str, Any]:
     return {
         "retry_config": {
             "max_retries": RETRIES,
@@ -81,7 +81,7 @@ def _client(environment: Mapping[str, str]) -> Any:
         "connect_timeout": timedelta(seconds=CONNECT_SECONDS),
         "read_timeout": timedelta(seconds=ANSWER_SECONDS),
     }
-    # Without TLS only when the address says so: by default it is rejected as a slip.
+    # Without TLS only if the address has `http://`; obstore rejects that by default.
     if any(environment.get(name, "").startswith("http://") for name in ENDPOINTS):
         options["allow_http"] = True
     return options

@@ -1,4 +1,4 @@
-"""What went wrong in a blob store, in one line for the person who runs the server."""
+"""Errors of a blob store as one line, for the operator."""
 
 import re
 
@@ -11,19 +11,19 @@ _ANSWER = re.compile(r"(: )?<\?xml.*", re.DOTALL)
 _WITH_SLASH = re.compile(r"\S*/\S*")
 _HOST = re.compile(r"https?://[^/?\s]+")
 
-_NO_PLACE = ("NoSuchBucket", "ContainerNotFound")
-"""Codes of answers that are 404 because the whole bucket is missing: of S3 and GCS, of Azure."""
+_NO_BUCKET = ("NoSuchBucket", "ContainerNotFound")
+"""Codes of 404 responses for a missing bucket, of S3 and GCS and of Azure."""
 
 
 def reason(error: Exception) -> str:
-    """What an error of obstore or the system says, with the object store's own code and message.
+    """Format an error of obstore or the system, with the object store's own code and message.
 
-    Names of blobs are left out, which stand for users, and whatever else an object store answers,
-    which may repeat the request's signature.
+    Names of blobs are omitted because they identify users, and the rest of the response because it
+    may repeat the request's signature.
     """
-    told, _, details = str(error).partition(_DEBUG)
-    parts = [_ANSWER.sub("", told[max(told.find(_REQUEST), 0) :])]
-    answered = [found[1] for found in (_CODE.search(told), _MESSAGE.search(told)) if found]
+    summary, _, details = str(error).partition(_DEBUG)
+    parts = [_ANSWER.sub("", summary[max(summary.find(_REQUEST), 0) :])]
+    answered = [found[1] for found in (_CODE.search(summary), _MESSAGE.search(summary)) if found]
     system = _SYSTEM.search(details)
     parts += answered or ([system[1]] if system else [])
     return " ".join(_WITH_SLASH.sub(_host, ": ".join(parts)).split())
@@ -34,7 +34,7 @@ def _host(place: re.Match[str]) -> str:
     return host[0] if host else "..."
 
 
-def is_about_the_place(error: FileNotFoundError) -> bool:
-    """Whether not a blob is missing but the bucket that should hold it."""
+def is_missing_bucket(error: FileNotFoundError) -> bool:
+    """Whether the bucket is missing, not the blob."""
     code = _CODE.search(str(error))
-    return code is not None and code[1] in _NO_PLACE
+    return code is not None and code[1] in _NO_BUCKET

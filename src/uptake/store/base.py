@@ -51,7 +51,7 @@ class StoreUnavailable(Exception):
 class IncompleteWrite(StoreUnavailable):
     """The database reports fewer rows written than were sent; nothing of the call is acknowledged.
 
-    A trigger, a rule, or a distributed table whose statement reached no shard does this.
+    Causes are a trigger, a rule, or a distributed table where the statement reached no shard.
     """
 
 
@@ -262,7 +262,7 @@ class DocumentTypeRegistry(Protocol):
     def put_type(self, project: str, document_type: DocumentType) -> DocumentType:
         """Register a document type, or a new schema of a registered one; returns the stored type.
 
-        A schema whose text differs from the current one becomes the next version, with the given
+        A schema with a text other than the current one becomes the next version, with the given
         `created_at`. The `created_at` of the type does not change.
         """
 
@@ -304,7 +304,7 @@ class Maintenance(Protocol):
         """Claim a task until a moment; False while another process has claimed it."""
 
     def unexamined(self, project: str, limit: int) -> list[StoredRejection]:
-        """Return rejections of an earlier version whose users have not been extracted."""
+        """Return rejections of an earlier version without extracted users."""
 
     def put_examined(
         self, project: str, rejection: StoredRejection, records: Sequence[RejectionRecord]

@@ -11,7 +11,7 @@ THREADS = 8
 
 
 class Concurrency(OpensBlobs):
-    """Nobody sees half of what another does."""
+    """No caller sees half of what another one does."""
 
     def test_one_name_from_all_sides_is_never_seen_in_part(self, blobs: Blobs) -> None:
         """Many write and read one name at once: what is read was written by one of them."""
@@ -31,7 +31,7 @@ class Concurrency(OpensBlobs):
         assert seen <= set(contents)
         assert blobs.get("some/name") in contents
 
-    def test_many_names_from_all_sides_are_all_kept(self, blobs: Blobs) -> None:
+    def test_many_names_from_all_sides_are_all_stored(self, blobs: Blobs) -> None:
         """Folders that several need at once are made by whoever comes first."""
         names = [f"{number % 3}/{number % 7}/{number}" for number in range(100)]
         with ThreadPoolExecutor(THREADS) as pool:
@@ -39,9 +39,9 @@ class Concurrency(OpensBlobs):
         assert [blobs.get(name) for name in names] == [name.encode() for name in names]
 
     def test_one_name_put_and_deleted_from_all_sides_is_there_or_not(self, blobs: Blobs) -> None:
-        """Folders go with their last blob and come back; nobody's blob goes with another's.
+        """Folders go with their last blob and come back; deleting one blob deletes no other.
 
-        A blob that is deleted while it is being put may be told as not kept.
+        A blob that is deleted while it is being put may raise `BlobsUnavailable`.
         """
         ready = threading.Barrier(THREADS)
 

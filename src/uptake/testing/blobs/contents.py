@@ -53,13 +53,13 @@ class Contents(OpensBlobs):
             blobs.put(name, b"x")
 
     def test_names_that_differ_in_case_are_two(self, blobs: Blobs) -> None:
-        """Blobs of projects whose names look alike do not overwrite each other."""
+        """Blobs of projects with similar names do not overwrite each other."""
         blobs.put("Some/name", b"1")
         blobs.put("some/name", b"2")
         assert (blobs.get("Some/name"), blobs.get("some/name")) == (b"1", b"2")
 
     def test_a_blob_can_be_put_again(self, blobs: Blobs) -> None:
-        """With the same content, or with other content that then stands."""
+        """With the same content, or with other content that replaces it."""
         for content in (b"one", b"one", b"other"):
             blobs.put("some/name", content)
             assert blobs.get("some/name") == content

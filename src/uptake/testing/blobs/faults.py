@@ -1,4 +1,4 @@
-"""What a blob store does when it cannot be reached."""
+"""Conformance suite: a blob store that cannot be reached."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -29,10 +29,12 @@ SECONDS = 5.0
 
 
 class Faults(OpensBlobs):
-    """A store out of reach says so, at once, and has forgotten nothing when it is back."""
+    """A store out of reach raises at once, and has all its blobs when it is back."""
 
-    def test_a_store_out_of_reach_says_that_it_is(self, blobs: Blobs, tmp_path: Path) -> None:
-        """Time after time; never that a blob is missing, nor that one was kept."""
+    def test_every_method_raises_while_the_store_is_out_of_reach(
+        self, blobs: Blobs, tmp_path: Path
+    ) -> None:
+        """Each time; it never reports a blob as missing or as stored."""
         blobs.put("some/name", b"x")
         with self.out_of_reach(tmp_path):
             for name, call in CALLS.items():
@@ -45,13 +47,13 @@ class Faults(OpensBlobs):
         assert blobs.get("some/other") == b"y"
 
     def test_many_callers_do_not_wait_for_each_other(self, blobs: Blobs, tmp_path: Path) -> None:
-        """However few threads serve them: one that has been told is told again at once."""
+        """However few threads serve them: after the first failure, calls fail at once."""
         with self.out_of_reach(tmp_path):
             began = monotonic()
             with ThreadPoolExecutor(4) as pool:
-                told = list(pool.map(lambda _: _outcome(blobs), range(CALLERS)))
+                results = list(pool.map(lambda _: _outcome(blobs), range(CALLERS)))
             assert monotonic() - began < SECONDS
-        assert {"BlobsUnavailable"} == set(told)
+        assert {"BlobsUnavailable"} == set(results)
         assert blobs.get("some/name") is None
 
 
@@ -60,4 +62,4 @@ def _outcome(blobs: Blobs) -> str:
         blobs.put("some/name", b"x")
     except BlobsUnavailable as error:
         return type(error).__name__
-    return "kept"
+    return "stored"

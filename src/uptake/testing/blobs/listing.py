@@ -1,4 +1,4 @@
-"""How a blob store tells what it holds."""
+"""Conformance suite: the names of blobs."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from uptake.testing.blobs.opening import OpensBlobs
 ANNA, ANNE = "images/default/ab/ab12", "images/default/ab/ab13"
 """What begins the names of two users' blobs: they are neighbours in one folder."""
 
-KEPT = {
+STORED = {
     f"{ANNA}-one",
     f"{ANNA}-two",
     f"{ANNE}-one",
@@ -45,10 +45,10 @@ class Listing(OpensBlobs):
     )
     def test_names_are_found_by_how_they_begin(self, blobs: Blobs, prefix: str, count: int) -> None:
         """Wherever in a part of the name that ends."""
-        for name in KEPT:
+        for name in STORED:
             blobs.put(name, b"x")
         found = list(blobs.names(prefix))
-        assert {name for name in KEPT if name.startswith(prefix)} == set(found)
+        assert {name for name in STORED if name.startswith(prefix)} == set(found)
         assert len(found) == count
 
     def test_many_names_are_all_found(self, blobs: Blobs) -> None:
@@ -62,7 +62,7 @@ class Listing(OpensBlobs):
         assert list(blobs.names("")) == []
 
     def test_a_store_knows_its_own_names_alone(self, blobs: Blobs, tmp_path: Path) -> None:
-        """Not those of a store beside it, whose place may begin with the same characters."""
+        """Not those of another store at a place that begins with the same characters."""
         place = tmp_path / "x"
         beside = tmp_path / "x2"
         for folder in (place, beside):

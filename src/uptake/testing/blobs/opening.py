@@ -1,4 +1,4 @@
-"""How the suite gets at the blob store that it judges."""
+"""How the conformance suite opens the blob store under test."""
 
 from contextlib import AbstractContextManager
 from pathlib import Path

@@ -16,7 +16,9 @@ class Parts(OpensBlobs):
     @pytest.mark.parametrize(
         ("start", "end"), [(0, 10), (0, 1), (9, 10), (3, 7), (8, 12), (0, 2**40)]
     )
-    def test_a_part_is_what_lies_between(self, blobs: Blobs, start: int, end: int) -> None:
+    def test_a_part_has_the_bytes_between_start_and_end(
+        self, blobs: Blobs, start: int, end: int
+    ) -> None:
         """From the start on, up to the end or that of the blob."""
         blobs.put("some/name", TEN)
         assert blobs.read("some/name", start, end) == TEN[start:end]

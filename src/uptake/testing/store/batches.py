@@ -1,4 +1,4 @@
-"""What a store must do about batches of samples."""
+"""Conformance suite: batches of samples."""
 
 import pytest
 
@@ -16,16 +16,16 @@ EVER = (-(1 << 62), 1 << 62)
 
 
 class Batches(OpensStore):
-    """Batches are kept once, found by time, and told in the order in which they were received."""
+    """A batch is stored once, found by time, and returned in the order received."""
 
-    def test_batches_are_told_in_the_order_received(self, store: Store) -> None:
+    def test_batches_are_returned_in_the_order_received(self, store: Store) -> None:
         """Inside an entry, across a group and across commits, whatever their times are."""
         store.commit([entry(batch("anna", "1", 90, 95), batch("anna", "2", 10, 15))])
         store.commit([entry(batch("anna", "3", 50, 55)), entry(batch("anna", "4", 0, 99))])
         assert store.batches("default", "anna", "steps", *EVER) == [b"1", b"2", b"3", b"4"]
 
     def test_a_batch_received_again_is_the_last(self, store: Store) -> None:
-        """It is kept once, where it was received last."""
+        """It is stored once, at the place where it was received last."""
         store.commit([entry(batch("anna", "1")), entry(batch("anna", "2"))])
         store.commit([entry(batch("anna", "1"))])
         assert store.batches("default", "anna", "steps", *EVER) == [b"2", b"1"]
@@ -78,7 +78,7 @@ class Batches(OpensStore):
         expected = [b"x"] if found else []
         assert store.batches("default", "anna", "steps", start, end) == expected
 
-    def test_all_years_that_can_be_told_can_be_kept(self, store: Store) -> None:
+    def test_all_years_of_the_wire_format_can_be_stored(self, store: Store) -> None:
         """From the year 1 to the year 9999, before and after the epoch."""
         store.commit(
             [
@@ -99,7 +99,7 @@ class Batches(OpensStore):
         spans = store.spans("default", "anna")
         assert [span.first for span in spans] == [YEAR_1, -1, YEAR_9999 - 1]
 
-    def test_spans_tell_batches_without_their_samples(self, store: Store) -> None:
+    def test_spans_are_batches_without_their_samples(self, store: Store) -> None:
         """In order of metric and of the first sample."""
         store.commit(
             [
@@ -113,7 +113,7 @@ class Batches(OpensStore):
             ("steps", 10, 99, 1),
             ("steps", 50, 60, 7),
         ]
-        assert store.spans("default", "nobody") == []
+        assert store.spans("default", "unknown") == []
         assert store.spans("default", "anna", 1) == spans[:1]
 
     def test_the_sequence_of_spans_grows_in_the_order_received(self, store: Store) -> None:
@@ -124,7 +124,7 @@ class Batches(OpensStore):
         assert [span.first for span in spans] == [30, 10, 20]
         assert len({span.sequence for span in spans}) == 3
 
-    def test_users_metrics_and_projects_are_apart(self, store: Store) -> None:
+    def test_users_metrics_and_projects_are_separate(self, store: Store) -> None:
         """The same batch for another of them is another batch."""
         store.commit([entry(batch("anna", "x"), batch("anna", "x", metric="bpm"))])
         store.commit([entry(batch("bert", "x")), entry(batch("anna", "x"), project="other")])

@@ -1,4 +1,4 @@
-"""What a store must do about groups of entries as a whole."""
+"""Conformance suite of the port `Commits`: groups of entries."""
 
 import pytest
 
@@ -20,13 +20,13 @@ from uptake.testing.store.opening import OpensStore
 class CommitsSuite(OpensStore):
     """A group is written whole, in order, or not at all."""
 
-    def test_a_commit_of_nothing_is_one(self, store: Store) -> None:
-        """Without entries, and with empty entries, nothing happens and that is told."""
+    def test_an_empty_commit_succeeds(self, store: Store) -> None:
+        """Without entries, and with empty entries, nothing happens and no error is raised."""
         assert written_by(store, []) == []
         assert written_by(store, [entry(), entry()]) == [(), ()]
 
-    def test_every_record_is_answered_in_its_place(self, store: Store) -> None:
-        """What stands there now: for documents and images something, for the others nothing."""
+    def test_the_result_has_an_outcome_for_every_record(self, store: Store) -> None:
+        """What is stored now for documents and images; None for the others."""
         keyed = digest_of("x")
         written = written_by(
             store,
@@ -48,8 +48,8 @@ class CommitsSuite(OpensStore):
             (WrittenDocument(keyed, new=True), None),
         ]
 
-    def test_a_commit_that_fails_leaves_nothing(self, store: Store) -> None:
-        """Not of the entry that could not be written, and not of its neighbours."""
+    def test_a_commit_that_fails_stores_nothing(self, store: Store) -> None:
+        """Neither the entry that could not be written nor the other entries of the group."""
         store.commit([entry(image("anna", "x", name="taken.png"))])
         before = store.user("default", "anna")
         group = [

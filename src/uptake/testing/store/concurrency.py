@@ -66,7 +66,7 @@ def _mixture(chosen: random.Random, users: Sequence[str], name: str, project: st
 
 
 class Concurrency(OpensStore):
-    """Whatever is sent in parallel is kept once, and nobody is told of an error."""
+    """Whatever is sent in parallel is stored once, without an error."""
 
     @pytest.fixture
     def stores(self, tmp_path: Path) -> Iterator[Sequence[Store]]:
@@ -74,7 +74,7 @@ class Concurrency(OpensStore):
         with ExitStack() as opened:
             yield [opened.enter_context(closing(self.open_store(tmp_path))) for _ in range(OPENED)]
 
-    def test_of_rules_that_are_put_together_one_set_stands(self, stores: Sequence[Store]) -> None:
+    def test_parallel_changes_of_rules_leave_one_set(self, stores: Sequence[Store]) -> None:
         """Whole; whoever puts them."""
         sets = [
             [RetentionRule("documents", 10 + number, ""), RetentionRule("samples", 10 + number, "")]
@@ -84,7 +84,7 @@ class Concurrency(OpensStore):
             at_once(lambda n: stores[n % OPENED].put_retention("default", sets[n]))
             assert stores[0].retention("default") in sets
 
-    def test_one_batch_from_all_sides_is_kept_once(self, stores: Sequence[Store]) -> None:
+    def test_one_batch_from_all_sides_is_stored_once(self, stores: Sequence[Store]) -> None:
         """And so is every batch that only some of them send."""
 
         def send(number: int) -> None:
@@ -94,39 +94,39 @@ class Concurrency(OpensStore):
                 store.commit([entry(shared, batch("anna", some)), entry(batch("anna", own))])
 
         at_once(send)
-        kept = stores[0].batches("default", "anna", "steps", *EVER)
+        stored = stores[0].batches("default", "anna", "steps", *EVER)
         expected = {f"{i}" for i in range(5)}
         expected |= {f"{number}/{i}" for number in range(4) for i in range(5)}
         expected |= {f"{number}-{i}" for number in range(THREADS) for i in range(5)}
-        assert sorted(expected) == sorted(columns.decode() for columns in kept)
+        assert sorted(expected) == sorted(columns.decode() for columns in stored)
         sequences = [span.sequence for span in stores[0].spans("default", "anna")]
         assert len(set(sequences)) == len(expected)
 
     def test_each_sender_finds_its_own_order(self, stores: Sequence[Store]) -> None:
-        """What one sent after another was told is received after it."""
+        """What is sent after an acknowledgement is received after it."""
 
         def send(number: int) -> None:
             for i in range(6):
                 stores[number % OPENED].commit([entry(batch("anna", f"{number}:{i}"))])
 
         at_once(send)
-        kept = [c.decode() for c in stores[0].batches("default", "anna", "steps", *EVER)]
+        stored = [c.decode() for c in stores[0].batches("default", "anna", "steps", *EVER)]
         for number in range(THREADS):
-            mine = [name for name in kept if name.startswith(f"{number}:")]
+            mine = [name for name in stored if name.startswith(f"{number}:")]
             assert mine == [f"{number}:{i}" for i in range(6)]
 
     def test_one_image_from_all_sides_is_one_image(self, stores: Sequence[Store]) -> None:
-        """Everyone is told the same number and name, and one that it is new."""
+        """Each result has the same number and name, and one of them is new."""
 
         def send(number: int) -> list[tuple[Written, ...]]:
             record = image("anna", "x", name=f"{number}.png")
             return written_by(stores[number % OPENED], [entry(record)])
 
-        told = [written for [[written]] in at_once(send) if isinstance(written, WrittenImage)]
-        kept = stores[0].images("default", "anna", 0, 10)
-        assert [i.image_id for i in kept] == [1_000_001]
-        assert {(one.image_id, one.name) for one in told} == {(1_000_001, kept[0].name)}
-        assert sorted(one.new for one in told) == [False] * (THREADS - 1) + [True]
+        results = [written for [[written]] in at_once(send) if isinstance(written, WrittenImage)]
+        stored = stores[0].images("default", "anna", 0, 10)
+        assert [i.image_id for i in stored] == [1_000_001]
+        assert {(one.image_id, one.name) for one in results} == {(1_000_001, stored[0].name)}
+        assert sorted(one.new for one in results) == [False] * (THREADS - 1) + [True]
 
     def test_images_of_many_users_are_numbered_without_gaps(self, stores: Sequence[Store]) -> None:
         """No number is given twice."""
@@ -158,13 +158,13 @@ class Concurrency(OpensStore):
             )
             return written_by(stores[number % OPENED], [entry(record)])
 
-        told = [written for [[written]] in at_once(send) if isinstance(written, WrittenDocument)]
-        kept = stores[0].document("default", "shared")
-        assert kept is not None
-        assert {one.digest for one in told} == {digest_of(kept.data.decode())}
-        assert sorted(one.new for one in told) == [False] * (THREADS - 1) + [True]
+        results = [written for [[written]] in at_once(send) if isinstance(written, WrittenDocument)]
+        stored = stores[0].document("default", "shared")
+        assert stored is not None
+        assert {one.digest for one in results} == {digest_of(stored.data.decode())}
+        assert sorted(one.new for one in results) == [False] * (THREADS - 1) + [True]
         rejected = stores[0].rejections("default", "", 100)
-        other = {b'{"n": 0}', b'{"n": 1}'} - {kept.data}
+        other = {b'{"n": 0}', b'{"n": 1}'} - {stored.data}
         assert Counter(one.record.raw for one in rejected) == dict.fromkeys(other, THREADS // 2)
 
     def test_attributes_of_one_user_from_all_sides_are_all_set(
@@ -201,8 +201,8 @@ class Concurrency(OpensStore):
 
         at_once(send)
         for project in ("default", "other"):
-            kept = [c for u in users for c in stores[0].batches(project, u, "steps", *EVER)]
-            assert sorted(kept) == sorted(
+            stored = [c for u in users for c in stores[0].batches(project, u, "steps", *EVER)]
+            assert sorted(stored) == sorted(
                 f"{number}:{i}".encode() for number in range(THREADS) for i in range(6)
             )
             images = [i.image_id for u in users for i in stores[0].images(project, u, 0, 1000)]
@@ -229,7 +229,7 @@ class Concurrency(OpensStore):
         assert len(stores[0].batches("default", "bert", "steps", *EVER)) == 10 * (THREADS - 1)
 
     def test_every_use_of_a_key_is_counted(self, stores: Sequence[Store]) -> None:
-        """No two uses are told the same count."""
+        """No two uses get the same count."""
 
         def spend(number: int) -> list[int]:
             return [stores[number % OPENED].spend("k-1", Rate(9, 60), NOON) for _ in range(5)]
@@ -268,13 +268,15 @@ class Concurrency(OpensStore):
         assert len(stores[0].batches("default", "anna", "steps", *EVER)) == 120
 
     def test_all_who_change_a_type_make_a_version_each(self, stores: Sequence[Store]) -> None:
-        """With numbers without gaps, and each told the number that its own schema has."""
+        """With numbers without gaps, and each result has the number of its own schema."""
 
         def put(number: int) -> int:
-            told = DocumentType("visit", str(number), NOON)
-            return stores[number % OPENED].put_type("default", told).version
+            results = DocumentType("visit", str(number), NOON)
+            return stores[number % OPENED].put_type("default", results).version
 
         versions = at_once(put)
-        kept = stores[0].type_versions("default", "visit", 0, THREADS + 1)
-        assert [one.version for one in kept] == list(range(1, THREADS + 1))
-        assert [one.schema for one in kept] == [str(versions.index(one.version)) for one in kept]
+        stored = stores[0].type_versions("default", "visit", 0, THREADS + 1)
+        assert [one.version for one in stored] == list(range(1, THREADS + 1))
+        assert [one.schema for one in stored] == [
+            str(versions.index(one.version)) for one in stored
+        ]

@@ -1,4 +1,4 @@
-"""What a store must do about documents and the ids that repeats share."""
+"""Conformance suite: documents, and the ids that repeats share."""
 
 import pytest
 
@@ -25,22 +25,22 @@ def _first() -> DocumentRecord:
 
 
 class Documents(OpensStore):
-    """Documents are kept byte for byte, and once where their id says that they are the same."""
+    """Documents are stored byte for byte, and once per id."""
 
-    def test_a_document_comes_back_as_it_was(self, store: Store) -> None:
+    def test_a_document_is_returned_as_it_was(self, store: Store) -> None:
         """Byte for byte: the layout of its JSON is the sender's."""
         data = '{ "b":1.0,\n\t"a": "\u00e9\\u00e9 \U0001f600 \\u0000" }'.encode()
         store.commit([entry(document("anna", "one", data=data))])
         expected = StoredDocument("anna", "one", "visit", data, NOON)
         assert store.document("default", "one") == expected
 
-    def test_a_document_keeps_the_version_that_judged_it(self, store: Store) -> None:
+    def test_a_document_has_the_version_that_validated_it(self, store: Store) -> None:
         """Whether its id was given or is derived, and whatever comes under that id later."""
         store.commit([entry(document("anna", "one", version=7))])
         store.commit([entry(document("anna", "two", digest=FIRST, version=8))])
         store.commit([entry(document("anna", "two", digest=FIRST, version=9))])
         found = [store.document("default", name) for name in ("one", "two")]
-        assert [kept.version for kept in found if kept] == [7, 8]
+        assert [stored.version for stored in found if stored] == [7, 8]
 
     def test_documents_are_counted_by_version(self, store: Store) -> None:
         """With the first and the last moment of receipt; of one type of one project."""
@@ -56,19 +56,19 @@ class Documents(OpensStore):
         assert store.document_versions("default", "nothing") == []
 
     def test_what_is_erased_is_not_counted(self, store: Store) -> None:
-        """As nothing is left of it."""
+        """Nothing is left of it."""
         store.commit([entry(document("anna")), entry(document("bert", version=2))])
         store.erase("default", "bert", unique("erasure"), NOON)
         found = store.document_versions("default", "visit")
         assert found == [VersionStock(1, 1, NOON, NOON)]
 
-    def test_an_id_never_given_is_none(self, store: Store) -> None:
+    def test_an_unknown_id_is_none(self, store: Store) -> None:
         """Neither an unknown id nor one of another project finds anything."""
         store.commit([entry(document("anna", "one"), project="other")])
         assert store.document("default", "one") is None
         assert store.document("default", "") is None
 
-    def test_the_same_again_is_the_first(self, store: Store) -> None:
+    def test_a_repeat_is_the_first_document(self, store: Store) -> None:
         """An id that is taken with the same digest is a repeat: nothing is written."""
         store.commit([entry(_first())])
         again = entry(_first(), received_at=NOON + 9)
@@ -81,8 +81,10 @@ class Documents(OpensStore):
         assert user.documents == 1
 
     @pytest.mark.parametrize("user_id", ["anna", "bert"])
-    def test_another_under_a_taken_id_is_kept_as_rejected(self, store: Store, user_id: str) -> None:
-        """The first stays as it was, and the rejection that came with the second is kept."""
+    def test_another_document_under_a_taken_id_is_stored_as_rejected(
+        self, store: Store, user_id: str
+    ) -> None:
+        """The first does not change, and the rejection of the second is stored."""
         store.commit([entry(_first())])
         first = rejection("r-1", user_id=user_id, raw=b'{"n": 2}')
         second = entry(
@@ -90,19 +92,19 @@ class Documents(OpensStore):
             received_at=NOON + 9,
         )
         assert written_by(store, [second]) == [(WrittenDocument(FIRST, new=False),)]
-        kept = store.document("default", "shared")
-        assert kept == StoredDocument("anna", "shared", "visit", b'{"n": 1}', NOON)
+        stored = store.document("default", "shared")
+        assert stored == StoredDocument("anna", "shared", "visit", b'{"n": 1}', NOON)
         assert store.rejections("default", "", 10) == [
             StoredRejection(first, second.request_id, NOON + 9)
         ]
 
     def test_a_rejected_document_makes_no_user(self, store: Store) -> None:
-        """Nothing is kept about the user that only a rejected document named."""
+        """A user of rejected documents only does not exist."""
         store.commit([entry(_first())])
         store.commit([entry(document("bert", "shared", digest=OTHER, otherwise=rejection()))])
         assert store.user("default", "bert") is None
 
-    def test_repeats_inside_one_group_are_seen(self, store: Store) -> None:
+    def test_repeats_in_one_group_are_recognized(self, store: Store) -> None:
         """First, the same, and another of one id, in one transaction."""
         first = rejection("r-1")
         written = written_by(
@@ -118,9 +120,9 @@ class Documents(OpensStore):
             (WrittenDocument(FIRST, new=False),),
             (WrittenDocument(FIRST, new=False), None),
         ]
-        kept = store.document("default", "shared")
-        assert kept == StoredDocument("anna", "shared", "visit", b'{"n": 1}', NOON)
-        assert [kept.record for kept in store.rejections("default", "", 10)] == [first]
+        stored = store.document("default", "shared")
+        assert stored == StoredDocument("anna", "shared", "visit", b'{"n": 1}', NOON)
+        assert [stored.record for stored in store.rejections("default", "", 10)] == [first]
 
     def test_an_id_belongs_to_its_project(self, store: Store) -> None:
         """The same id in two projects is two documents."""
@@ -130,12 +132,12 @@ class Documents(OpensStore):
             (WrittenDocument(OTHER, new=True),)
         ]
         found = [store.document(project, "shared") for project in ("one", "two")]
-        assert [kept.data for kept in found if kept] == [b'{"n": 1}', b'{"n": 2}']
+        assert [stored.data for stored in found if stored] == [b'{"n": 1}', b'{"n": 2}']
 
-    def test_a_large_document_is_kept_whole(self, store: Store) -> None:
+    def test_a_large_document_is_stored_whole(self, store: Store) -> None:
         """As large as a body may be: 4 MiB."""
         data = b'"' + b"x" * (4 * 1024 * 1024 - 2) + b'"'
         store.commit([entry(document("anna", "one", data=data))])
-        kept = store.document("default", "one")
-        assert kept is not None
-        assert kept.data == data
+        stored = store.document("default", "one")
+        assert stored is not None
+        assert stored.data == data

@@ -1,4 +1,4 @@
-"""What a store must do about erasures."""
+"""Conformance suite of the port `Erasures`."""
 
 import hashlib
 
@@ -55,7 +55,7 @@ class ErasuresSuite(OpensStore):
         assert store.image("default anna.png") is None
         assert store.rejection("default", "default anna") is None
         keys = store.keys()
-        assert [kept.id for kept in keys] == ["default bert", "other anna"]
+        assert [stored.id for stored in keys] == ["default bert", "other anna"]
         for project, user_id in (("default", "bert"), ("other", "anna")):
             user = store.user(project, user_id)
             assert user is not None
@@ -67,9 +67,9 @@ class ErasuresSuite(OpensStore):
         store.commit([entry(rejections=shared("r-1", "anna", "bert", ""))])
         erasure = store.erase("default", "anna", "e-1", NOON)
         assert erasure.counts["rejections"] == 1
-        kept = store.rejection("default", "r-1")
-        assert kept is not None
-        assert sorted(record.user_id for record in kept.records) == ["", "bert"]
+        stored = store.rejection("default", "r-1")
+        assert stored is not None
+        assert sorted(record.user_id for record in stored.records) == ["", "bert"]
 
     def test_a_rejection_that_cannot_be_divided_goes_whole(self, store: Store) -> None:
         """Whichever of its users is erased; other rejections of the others stay."""
@@ -82,7 +82,7 @@ class ErasuresSuite(OpensStore):
         assert store.rejection("default", "r-2") is not None
         assert store.rejection("other", "r-1") is not None
 
-    def test_shares_of_erased_users_are_not_kept(self, store: Store) -> None:
+    def test_parts_about_erased_users_are_not_stored(self, store: Store) -> None:
         """What comes later keeps the others' shares, or nothing where it cannot be divided."""
         store.erase("default", "anna", "e-1", NOON)
         late = entry(
@@ -92,9 +92,9 @@ class ErasuresSuite(OpensStore):
             )
         )
         store.commit([late])
-        kept = store.rejection("default", "r-1")
-        assert kept is not None
-        assert kept.user_ids == ("bert",)
+        stored = store.rejection("default", "r-1")
+        assert stored is not None
+        assert stored.user_ids == ("bert",)
         assert store.rejection("default", "r-2") is None
         (receipt,) = store.receipts("default", late.request_id)
         assert (receipt.user_id, receipt.rejected) == ("bert", ("r-1", "r-1"))
@@ -105,7 +105,7 @@ class ErasuresSuite(OpensStore):
         assert store.user_hash("42") != hashlib.sha256(b"42").hexdigest()
         assert store.user_hash("42") == ids.user_hash(store.secrets().user_hash, "42")
 
-    def test_names_that_nobody_has_any_more_are_forgotten(self, store: Store) -> None:
+    def test_attribute_names_without_users_are_deleted(self, store: Store) -> None:
         """Attributes are named by their senders, who may name them after a user."""
         store.commit([entry(attributes("anna", a="1", b="2"), attributes("bert", a="1"))])
         store.commit([entry(attributes("anna", a="1"))])
@@ -117,7 +117,7 @@ class ErasuresSuite(OpensStore):
             {"a": "3", "b": "4"},
         ]
 
-    def test_what_comes_later_about_an_erased_user_is_not_kept(self, store: Store) -> None:
+    def test_later_data_of_an_erased_user_is_not_stored(self, store: Store) -> None:
         """Of any kind; what came with it about others is."""
         store.erase("default", "anna", "e-1", NOON)
         late = entry(
@@ -139,7 +139,7 @@ class ErasuresSuite(OpensStore):
         assert receipt.items == (ReceiptItem("erased", 7), ReceiptItem("attributes", 1))
 
     def test_a_receipt_about_an_erased_user_does_not_name_it(self, store: Store) -> None:
-        """It says that something was not kept, and no more."""
+        """It has only the fact that something was not stored."""
         store.erase("default", "anna", "e-1", NOON)
         late = entry(document("anna"), rejections=(rejection("r-1", user_id="anna"),))
         store.commit([late])
@@ -152,7 +152,7 @@ class ErasuresSuite(OpensStore):
         store.commit([entry(attributes("anna", a="1"), project="other")])
         assert store.user("other", "anna") is not None
 
-    def test_a_user_that_was_let_in_again_is_a_new_one(self, store: Store) -> None:
+    def test_a_readmitted_user_is_a_new_user(self, store: Store) -> None:
         """Nothing of what was before comes back."""
         _fill(store, "anna")
         store.erase("default", "anna", "e-1", NOON)
@@ -166,14 +166,14 @@ class ErasuresSuite(OpensStore):
         store.commit([entry(attributes("anna", c="3"))])
         assert store.user("default", "anna") is None
 
-    def test_someone_unknown_can_be_erased(self, store: Store) -> None:
-        """So that what is still on its way is not kept either."""
-        erasure = store.erase("default", "nobody", "e-1", NOON)
+    def test_an_unknown_user_can_be_erased(self, store: Store) -> None:
+        """So data that arrives later is not stored either."""
+        erasure = store.erase("default", "unknown", "e-1", NOON)
         assert set(erasure.counts.values()) == {0}
-        store.commit([entry(attributes("nobody", a="1"))])
-        assert store.user("default", "nobody") is None
+        store.commit([entry(attributes("unknown", a="1"))])
+        assert store.user("default", "unknown") is None
 
-    def test_erasures_are_told_later(self, store: Store) -> None:
+    def test_erasures_are_listed(self, store: Store) -> None:
         """One by one, page after page, and those that have left bytes behind."""
         made = [store.erase("default", f"user {i}", f"e-{i}", NOON + i) for i in range(3)]
         store.erase("other", "anna", "e-3", NOON)
@@ -184,5 +184,5 @@ class ErasuresSuite(OpensStore):
         finished = store.erasure("default", "e-1")
         assert finished is not None
         assert finished.finished_at == NOON + 9
-        left = [(project, kept.erasure_id) for project, kept in store.unfinished_erasures()]
+        left = [(project, stored.erasure_id) for project, stored in store.unfinished_erasures()]
         assert left == [("default", "e-0"), ("default", "e-2"), ("other", "e-3")]

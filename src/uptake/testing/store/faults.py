@@ -1,4 +1,4 @@
-"""What a store must do when it cannot be reached."""
+"""Conformance suite: a store that cannot be reached."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -50,7 +50,7 @@ READING = tuple(name for name in CALLS if name not in WRITING)
 
 
 def fill(store: Store) -> None:
-    """Have something of every kind in a store."""
+    """Store data of every kind."""
     store.commit(
         [
             entry(
@@ -67,15 +67,15 @@ def fill(store: Store) -> None:
 
 
 def everything(store: Store) -> dict[str, object]:
-    """What all methods that read say of a store."""
+    """Return the results of all methods that read."""
     return {name: CALLS[name](store) for name in READING}
 
 
 class Faults(OpensStore):
-    """A store out of reach says so, and has forgotten nothing when it is back."""
+    """A store out of reach raises, and has all its data when it is back."""
 
     @pytest.mark.parametrize("name", CALLS)
-    def test_a_store_out_of_reach_says_that_it_is(
+    def test_every_method_raises_while_the_store_is_out_of_reach(
         self, store: Store, tmp_path: Path, name: str
     ) -> None:
         """Every method raises `StoreUnavailable`, and works again when the store is back."""
@@ -88,11 +88,11 @@ class Faults(OpensStore):
         assert everything(store) == before
         CALLS[name](store)
 
-    def test_a_store_goes_and_comes_back_more_than_once(self, store: Store, tmp_path: Path) -> None:
-        """What was written in between is kept."""
+    def test_a_store_can_be_out_of_reach_more_than_once(self, store: Store, tmp_path: Path) -> None:
+        """What is written in between is stored."""
         for i in range(3):
             with self.out_of_reach(store, tmp_path), pytest.raises(StoreUnavailable):
                 store.commit([entry(batch("anna", f"lost {i}"))])
-            store.commit([entry(batch("anna", f"kept {i}"))])
-        kept = store.batches("default", "anna", "steps", 0, 0)
-        assert kept == [b"kept 0", b"kept 1", b"kept 2"]
+            store.commit([entry(batch("anna", f"stored {i}"))])
+        stored = store.batches("default", "anna", "steps", 0, 0)
+        assert stored == [b"stored 0", b"stored 1", b"stored 2"]

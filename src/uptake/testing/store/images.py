@@ -47,7 +47,7 @@ class Images(OpensStore):
         assert [i.received_at for i in store.images("default", "anna", 0, 10)] == [NOON]
 
     def test_the_same_bytes_for_another_user_are_another_image(self, store: Store) -> None:
-        """Nobody learns from a number that somebody else has the same picture."""
+        """A number does not reveal that another user has the same picture."""
         store.commit([entry(image("anna", "x")), entry(image("bert", "x"))])
         anna = store.images("default", "anna", 0, 10)
         bert = store.images("default", "bert", 0, 10)
@@ -85,4 +85,4 @@ class Images(OpensStore):
             numbers += [i.image_id for i in page]
             after = numbers[-1]
         assert numbers == list(range(1_000_001, 1_000_008))
-        assert store.images("default", "nobody", 0, 3) == []
+        assert store.images("default", "unknown", 0, 3) == []

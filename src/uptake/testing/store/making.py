@@ -1,4 +1,4 @@
-"""Records to hand to a store, of which a test says only what matters to it."""
+"""Records for tests, with defaults for everything that a test does not care about."""
 
 import hashlib
 from collections.abc import Sequence
@@ -98,7 +98,7 @@ def batch(  # noqa: PLR0913, PLR0917 - a row of a table
     metric: Metric = "steps",
     count: int = 1,
 ) -> BatchRecord:
-    """A batch whose columns are this content: a store does not look into them."""
+    """A batch with this content as its columns: a store does not decode them."""
     digest = digest_of(content)[:16]
     return BatchRecord(user_id, metric, digest, first, last, count, content.encode(), count + 1)
 
@@ -148,7 +148,7 @@ def key(  # noqa: PLR0913 - a row of a table
     rate: Rate | None = None,
     expires_at: int | None = None,
 ) -> Key:
-    """A key whose digest follows from its id."""
+    """A key with a digest that follows from its id."""
     scopes = ("samples:write", "data:read")
     digest = digest_of(key_id).hex()
     return Key(key_id, digest, project, scopes, created_at, user, rate, expires_at)

@@ -1,4 +1,4 @@
-"""What a store must do about projects, keys, document types and the uses of keys."""
+"""Conformance suites of projects, API keys, document types, segments and maintenance."""
 
 import msgspec
 import pytest
@@ -19,7 +19,7 @@ class ProjectsSuite(OpensStore):
     """Projects have unique names, and one always exists."""
 
     def test_the_default_project_always_exists(self, store: Store) -> None:
-        """Also in a store that nobody has touched."""
+        """Also in a new store."""
         assert store.projects() == ["default"]
 
     def test_projects_are_sorted_by_name(self, store: Store) -> None:
@@ -28,7 +28,7 @@ class ProjectsSuite(OpensStore):
             store.add_project(name, NOON)
         assert store.projects() == ["Zoo", "a-b", "a.b", "ab", "default", "zoo"]
 
-    def test_a_name_is_given_once(self, store: Store) -> None:
+    def test_a_project_name_is_unique(self, store: Store) -> None:
         """Also that of the project that always exists."""
         store.add_project("one", NOON)
         for name in ("one", "default"):
@@ -36,7 +36,7 @@ class ProjectsSuite(OpensStore):
                 store.add_project(name, NOON)
         assert store.projects() == ["default", "one"]
 
-    def test_a_name_that_is_taken_spoils_nothing(self, store: Store) -> None:
+    def test_a_taken_name_does_not_affect_later_writes(self, store: Store) -> None:
         """What was written before can be written in the same way after it."""
         for i in range(3):
             store.commit([entry(attributes("anna", a=f"{i}"), batch("anna", f"{i}"))])
@@ -48,7 +48,7 @@ class ProjectsSuite(OpensStore):
 class KeysSuite(OpensStore):
     """API keys are returned as they were stored; their uses are counted in windows."""
 
-    def test_a_key_comes_back_as_it_was(self, store: Store) -> None:
+    def test_a_key_is_returned_as_it_was(self, store: Store) -> None:
         """With all that it may have, and with nothing but what it must have."""
         century = 100 * 366 * 86400
         full = key("k-1", user="anna \u00e9", rate=Rate(10**9, century), expires_at=NOON + SECOND)
@@ -61,25 +61,25 @@ class KeysSuite(OpensStore):
 
     def test_an_unknown_digest_is_none(self, store: Store) -> None:
         """And digests are compared as a whole."""
-        kept = key("k-1")
-        store.add_key(kept)
-        for digest in ("", "%", kept.digest[:-1], kept.digest.upper()):
+        stored = key("k-1")
+        store.add_key(stored)
+        for digest in ("", "%", stored.digest[:-1], stored.digest.upper()):
             assert store.key(digest) is None
 
     def test_keys_are_listed_in_order_of_creation(self, store: Store) -> None:
         """Of all projects, revoked and expired ones too."""
-        kept = [
+        stored = [
             key("c", created_at=NOON, expires_at=NOON + 1),
             key("a", created_at=NOON + 1),
             key("b", created_at=NOON + 2, project="other"),
         ]
-        for one in (kept[2], kept[0], kept[1]):
+        for one in (stored[2], stored[0], stored[1]):
             store.add_key(one)
         store.revoke_key("a", NOON + 5)
-        revoked = msgspec.structs.replace(kept[1], revoked_at=NOON + 5)
-        assert store.keys() == [kept[0], revoked, kept[2]]
+        revoked = msgspec.structs.replace(stored[1], revoked_at=NOON + 5)
+        assert store.keys() == [stored[0], revoked, stored[2]]
 
-    def test_a_revoked_key_says_since_when(self, store: Store) -> None:
+    def test_a_revoked_key_has_the_time_of_revocation(self, store: Store) -> None:
         """And no other key does."""
         store.add_key(key("k-1"))
         store.add_key(key("k-2"))
@@ -95,8 +95,8 @@ class KeysSuite(OpensStore):
         counts = [store.spend("k-1", rate, start + moment) for moment in moments]
         assert counts == [1, 2, 3, 4, 1, 2, 1]
 
-    def test_keys_are_counted_apart(self, store: Store) -> None:
-        """What one key spends is not taken from another."""
+    def test_keys_are_counted_separately(self, store: Store) -> None:
+        """Uses of one key do not count for another."""
         rate = Rate(1, 60)
         spent = [store.spend(name, rate, NOON) for name in ("a", "b", "a", "A", "b", "a")]
         assert spent == [1, 1, 2, 1, 2, 3]
@@ -116,7 +116,7 @@ class DocumentTypeRegistrySuite(OpensStore):
         assert store.document_types("default", types[1].name) == [types[0]]
         assert store.document_type("default", "a") == types[1]
         assert store.document_type("default", "c") is None
-        assert store.document_types("nobody") == []
+        assert store.document_types("unknown") == []
 
     @pytest.mark.parametrize("schema", ['{"type": "string"}', None])
     def test_a_type_can_be_given_another_schema(self, store: Store, schema: str | None) -> None:
@@ -141,8 +141,8 @@ class DocumentTypeRegistrySuite(OpensStore):
         assert store.document_type("default", "visit") == DocumentType("visit", "true", NOON, 4)
         assert store.type_versions("other", "visit", 0, 9) == [TypeVersion(1, "false", NOON)]
 
-    def test_versions_come_by_the_page(self, store: Store) -> None:
-        """Those after a number, in order; of a type that nobody knows there are none."""
+    def test_versions_are_paged(self, store: Store) -> None:
+        """Those after a number, in order; an unknown type has none."""
         for schema in ("1", "2", "3", "4"):
             store.put_type("default", DocumentType("visit", schema, NOON))
         versions = store.type_versions("default", "visit", 1, 2)
@@ -154,29 +154,29 @@ class DocumentTypeRegistrySuite(OpensStore):
 class SegmentRegistrySuite(OpensStore):
     """Segments are stored by name."""
 
-    def test_segments_come_by_the_page_in_order_of_name(self, store: Store) -> None:
+    def test_segments_are_paged_in_order_of_name(self, store: Store) -> None:
         """And those of other projects are not there."""
-        kept = {
+        stored = {
             name: Segment(name, f'{{"a": "{name}"}}', NOON, NOON)
             for name in ("b", "B", "a-b", "ab", "\U0001f600")
         }
-        for segment in kept.values():
+        for segment in stored.values():
             assert store.put_segment("default", segment) == segment
         store.put_segment("other", Segment("c", "{}", NOON, NOON))
-        assert store.segments("default", "", 3) == [kept["B"], kept["a-b"], kept["ab"]]
-        assert store.segments("default", "ab", 3) == [kept["b"], kept["\U0001f600"]]
-        assert store.segments("nobody", "", 3) == []
-        assert store.segment("default", "B") == kept["B"]
+        assert store.segments("default", "", 3) == [stored["B"], stored["a-b"], stored["ab"]]
+        assert store.segments("default", "ab", 3) == [stored["b"], stored["\U0001f600"]]
+        assert store.segments("unknown", "", 3) == []
+        assert store.segment("default", "B") == stored["B"]
         assert store.segment("default", "c") is None
 
     def test_a_segment_can_be_given_another_filter(self, store: Store) -> None:
-        """It stays as old as it is, and says when it was changed."""
+        """`created_at` stays, and `changed_at` is the moment of the change."""
         store.put_segment("default", Segment("a", "{}", NOON, NOON))
-        stands = store.put_segment("default", Segment("a", "[]", NOON + 9, NOON + 9))
-        assert stands == Segment("a", "[]", NOON, NOON + 9)
-        assert store.segment("default", "a") == stands
+        stored = store.put_segment("default", Segment("a", "[]", NOON + 9, NOON + 9))
+        assert stored == Segment("a", "[]", NOON, NOON + 9)
+        assert store.segment("default", "a") == stored
 
-    def test_a_segment_is_forgotten_once(self, store: Store) -> None:
+    def test_a_segment_is_deleted_once(self, store: Store) -> None:
         """That of another project stays."""
         for project in ("default", "other"):
             store.put_segment(project, Segment("a", "{}", NOON, NOON))
@@ -189,8 +189,8 @@ class SegmentRegistrySuite(OpensStore):
 class MaintenanceSuite(OpensStore):
     """A task is done by one process at a time."""
 
-    def test_a_claim_is_given_once(self, store: Store) -> None:
-        """Until its time is over; other work is other work."""
+    def test_a_task_is_claimed_once(self, store: Store) -> None:
+        """Until its time is over; other tasks are independent."""
         assert store.claim("fold", NOON, NOON + 10)
         assert not store.claim("fold", NOON + 9, NOON + 20)
         assert store.claim("other", NOON, NOON + 10)
@@ -201,7 +201,7 @@ class MaintenanceSuite(OpensStore):
 class InstallationSuite(OpensStore):
     """A store can be probed."""
 
-    def test_a_store_that_works_says_so(self, store: Store) -> None:
-        """A ping of a store within reach is silent, however often."""
+    def test_a_ping_succeeds_while_the_store_works(self, store: Store) -> None:
+        """However often it is called."""
         for _ in range(3):
             store.ping()

@@ -22,7 +22,7 @@ from uptake.testing.store.opening import OpensStore
 class RejectionQueriesSuite(OpensStore):
     """Rejections and receipts are returned as they were stored."""
 
-    def test_a_rejection_comes_back_as_it_was(self, store: Store) -> None:
+    def test_a_rejection_is_returned_as_it_was(self, store: Store) -> None:
         """With every fault, its place, and any bytes at all."""
         first = rejection("r-1", user_id="\u00e5sa", raw=bytes(range(256)), position=999)
         received = entry(rejections=(first,))
@@ -34,9 +34,9 @@ class RejectionQueriesSuite(OpensStore):
         """Then it has no position, perhaps no user and perhaps no bytes of its own."""
         rejections = (rejection("r-1", raw=b""), rejection("r-2", raw=b"", raw_blob="rejected/x"))
         store.commit([entry(rejections=rejections)])
-        kept = [kept.record for kept in store.rejections("default", "", 10)]
-        assert kept == list(rejections)
-        assert [record.position for record in kept] == [None, None]
+        stored = [stored.record for stored in store.rejections("default", "", 10)]
+        assert stored == list(rejections)
+        assert [record.position for record in stored] == [None, None]
 
     def test_rejections_page_in_order_of_id(self, store: Store) -> None:
         """After an id, at most so many, whosever they are and however they were written."""
@@ -47,16 +47,16 @@ class RejectionQueriesSuite(OpensStore):
         paged: list[list[str]] = []
         after = ""
         while page := store.rejections("default", after, 3):
-            paged.append([kept.record.rejection_id for kept in page])
+            paged.append([stored.record.rejection_id for stored in page])
             after = paged[-1][-1]
         assert paged == [["00", "01", "02"], ["03", "05", "07"], ["08", "09"]]
 
     def test_rejections_belong_to_their_project(self, store: Store) -> None:
-        """Nobody reads those of another."""
+        """A project has only its own."""
         store.commit([entry(rejections=(rejection("r-1"),), project="one")])
         store.commit([entry(rejections=(rejection("r-2"),), project="two")])
         found = [store.rejections(name, "", 10) for name in ("one", "two", "default")]
-        assert [[kept.record.rejection_id for kept in page] for page in found] == [
+        assert [[stored.record.rejection_id for stored in page] for page in found] == [
             ["r-1"],
             ["r-2"],
             [],
@@ -69,8 +69,8 @@ class RejectionQueriesSuite(OpensStore):
         store.commit([one, two])
 
         def found(**wanted: object) -> list[str]:
-            kept = store.rejections("default", "", 10, RejectionFilter(**wanted))  # type: ignore[arg-type]
-            return [rejection.record.rejection_id for rejection in kept]
+            stored = store.rejections("default", "", 10, RejectionFilter(**wanted))  # type: ignore[arg-type]
+            return [rejection.record.rejection_id for rejection in stored]
 
         assert found(user_id="anna") == ["r-1", "r-3"]
         assert found(user_id="anna", request_id=one.request_id) == ["r-1"]
@@ -83,8 +83,8 @@ class RejectionQueriesSuite(OpensStore):
         first = rejection("r-1", user_id="anna")
         received = entry(rejections=(first,))
         store.commit([received])
-        kept = StoredRejection(first, received.request_id, NOON)
-        assert store.rejection("default", "r-1") == kept
+        stored = StoredRejection(first, received.request_id, NOON)
+        assert store.rejection("default", "r-1") == stored
         assert store.rejection("other", "r-1") is None
         assert store.rejection("default", "r-2") is None
 
@@ -94,13 +94,13 @@ class RejectionQueriesSuite(OpensStore):
         store.commit([entry(rejections=(first, rejection("r-2", user_id="anna")))])
         replay = entry(document("anna"), resolves=Resolved("r-1", ("anna",)))
         store.commit([replay])
-        kept = store.rejection("default", "r-1")
-        assert kept is not None
-        assert (kept.record, kept.resolved_by) == (first, replay.request_id)
+        stored = store.rejection("default", "r-1")
+        assert stored is not None
+        assert (stored.record, stored.resolved_by) == (first, replay.request_id)
         open_ones = store.rejections("default", "", 10, RejectionFilter(resolved=False))
         assert [other.record.rejection_id for other in open_ones] == ["r-2"]
 
-    def test_every_entry_leaves_its_receipt(self, store: Store) -> None:
+    def test_every_entry_stores_a_receipt(self, store: Store) -> None:
         """What became of each record, and between which ids its rejections lie."""
         mixed = entry(
             document("anna", "u-1"),
@@ -133,7 +133,7 @@ class RejectionQueriesSuite(OpensStore):
         assert (table.user_id, table.items) == ("", (ReceiptItem("attributes", 2),))
         assert store.receipts("other", mixed.request_id) == []
 
-    def test_a_conflict_stands_in_the_receipt(self, store: Store) -> None:
+    def test_a_conflict_is_in_the_receipt(self, store: Store) -> None:
         """The rejection that takes a document's place is among those of its entry."""
         digest = digest_of("one")
         store.commit([entry(document("anna", "u-1", digest=digest))])

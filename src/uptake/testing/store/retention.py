@@ -1,4 +1,4 @@
-"""What a store must do about retention, and about work that one process of many does."""
+"""Conformance suite of the port `Retention`."""
 
 from typing import Any
 
@@ -35,7 +35,7 @@ def _expire_all(store: Store, rule: RetentionRule, before: int, limit: int) -> l
 class RetentionSuite(OpensStore):
     """What is older than a rule permits is deleted, and nothing else."""
 
-    def test_rules_come_back_sorted(self, store: Store) -> None:
+    def test_rules_are_sorted(self, store: Store) -> None:
         """New ones take the place of those before, of their project alone."""
         rules = [_rule("samples", "steps"), _rule("documents", "visit"), _rule("samples", "bpm")]
         store.put_retention("default", [_rule("images")])
@@ -46,7 +46,7 @@ class RetentionSuite(OpensStore):
         assert store.retention("default") == []
         assert store.retention("other") == [_rule("images")]
 
-    def test_what_is_due_goes_and_the_rest_stays(self, store: Store) -> None:
+    def test_expired_data_is_deleted_and_the_rest_stays(self, store: Store) -> None:
         """Of every kind, counted before as it is taken; other projects are not touched."""
         for age, name in ((9, "old"), (0, "new")):
             for project in ("default", "other"):
@@ -99,17 +99,17 @@ class RetentionSuite(OpensStore):
         _expire_all(store, _rule("samples", "bpm"), NOON + 1, 10)
         assert [span.metric for span in store.spans("default", "anna")] == ["steps"]
 
-    def test_a_rule_may_be_about_rejections_of_nobody(self, store: Store) -> None:
-        """Of a rejection about several users, what is about nobody known goes alone."""
+    def test_a_rule_may_be_about_rejections_without_a_user(self, store: Store) -> None:
+        """Of a rejection about several users, only the part without a known user is deleted."""
         store.commit([entry(rejections=(rejection("r-1"), rejection("r-2", user_id="anna")))])
         store.commit([entry(rejections=shared("r-3", "anna", "bert", ""))])
         rule = RetentionRule("rejections", 1, UNKNOWN_USER)
         assert store.expired("default", rule, NOON + 1) == 2
         assert sum(page.count for page in _expire_all(store, rule, NOON + 1, 10)) == 2
-        left = [kept.user_ids for kept in store.rejections("default", "", 10)]
+        left = [stored.user_ids for stored in store.rejections("default", "", 10)]
         assert left == [("anna",), ("anna", "bert")]
 
-    def test_pages_go_on_where_they_ended(self, store: Store) -> None:
+    def test_each_page_continues_after_the_one_before(self, store: Store) -> None:
         """Each has as many as were asked for, the last one fewer."""
         users = ("anna", "bert", "carl", "dora", "emil")
         store.commit([entry(*(document(user, f"u-{user}") for user in users))])
@@ -119,7 +119,7 @@ class RetentionSuite(OpensStore):
         last: Any = store.document("default", "u-emil")
         assert last is not None
 
-    def test_bytes_that_others_use_are_not_given_up(self, store: Store) -> None:
+    def test_blobs_in_use_are_not_returned(self, store: Store) -> None:
         """Two rejections of the same bytes: the blob goes with the second."""
         for age, name in ((9, "r-1"), (0, "r-2")):
             first = rejection(name, raw_blob="raw/x")

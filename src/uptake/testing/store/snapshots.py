@@ -39,10 +39,10 @@ def marks_of(store: Store) -> dict[int, int]:
 
 def contents(snapshot: Snapshot, only: Selection) -> list[bytes]:
     """The columns of the batches that are asked for, as a snapshot gives them."""
-    return [kept.columns for kept in snapshot.batches(("steps", "bpm"), only)]
+    return [stored.columns for stored in snapshot.batches(("steps", "bpm"), only)]
 
 
-def kept(store: Store, only: Selection = EVERYTHING) -> dict[str, list[object]]:
+def stored(store: Store, only: Selection = EVERYTHING) -> dict[str, list[object]]:
     """Names of all that is asked for, by kind, as given."""
     with store.snapshot(DEFAULT_PROJECT) as snapshot:
         return {
@@ -64,7 +64,7 @@ def of_everything(name: str, received_at: int = NOON) -> Entry:
 
 
 def names_of(*names: str) -> dict[str, list[object]]:
-    """What `kept` tells when those entries were committed."""
+    """The result of `stored` when those entries are committed."""
     return {
         "batches": [name.encode() for name in names],
         "users": list(names),
@@ -80,9 +80,9 @@ class SnapshotsSuite(OpensStore):
         """By user, whatever the order in which it came; of one project alone."""
         store.commit([of_everything("bert"), of_everything("\u00e5sa")])
         store.commit([of_everything("anna"), entry(batch("carl", "x"), project="other")])
-        assert kept(store) == names_of("anna", "bert", "\u00e5sa")
+        assert stored(store) == names_of("anna", "bert", "\u00e5sa")
 
-    def test_documents_of_a_type_go_on_after_one_of_them(self, store: Store) -> None:
+    def test_documents_of_a_type_continue_after_one_of_them(self, store: Store) -> None:
         """By user, then by id, both in order of code points."""
         names = [("Anna", "b"), ("anna", "a"), ("anna", "b"), ("bert", "A"), ("\u00e5sa", "0")]
         for user_id, upload_id in reversed(names):
@@ -97,7 +97,7 @@ class SnapshotsSuite(OpensStore):
                 ]
                 assert found == names[at:]
 
-    def test_what_is_received_meanwhile_is_not_in_a_snapshot(self, store: Store) -> None:
+    def test_data_received_later_is_not_in_a_snapshot(self, store: Store) -> None:
         """Not even what is asked of it for the first time afterwards."""
         store.commit([of_everything("anna")])
         with store.snapshot(DEFAULT_PROJECT) as snapshot:
@@ -106,28 +106,28 @@ class SnapshotsSuite(OpensStore):
             assert list(snapshot.users(EVERYTHING)) == [StoredUser("anna", {}, NOON, NOON)]
             assert len(list(snapshot.documents(None, EVERYTHING))) == 1
             assert len(list(snapshot.rejections(EVERYTHING))) == 1
-        assert kept(store) == names_of("anna", "bert")
+        assert stored(store) == names_of("anna", "bert")
 
-    def test_increments_have_what_came_since(self, store: Store) -> None:
+    def test_an_increment_has_what_was_received_since(self, store: Store) -> None:
         """Each thing in one of them, whatever time it is said to have been received at."""
         marks = [marks_of(store)]
         for name in ("anna", "bert", "carl"):
             store.commit([of_everything(name, NOON - len(marks))])
             marks.append(marks_of(store))
-        told = [kept(store, Selection(since=since)) for since in marks]
-        assert told == [
+        found = [stored(store, Selection(since=since)) for since in marks]
+        assert found == [
             names_of("anna", "bert", "carl"),
             names_of("bert", "carl"),
             names_of("carl"),
             names_of(),
         ]
 
-    def test_a_batch_received_again_came_since(self, store: Store) -> None:
-        """It wins over what was received before it, so whoever goes on must be told."""
+    def test_an_increment_has_a_batch_received_again(self, store: Store) -> None:
+        """It wins over what was received before it, so an increment must contain it."""
         store.commit([entry(batch("anna", "1")), entry(batch("anna", "2"))])
         since = marks_of(store)
         store.commit([entry(batch("anna", "1"))])
-        assert kept(store, Selection(since=since))["batches"] == [b"1"]
+        assert stored(store, Selection(since=since))["batches"] == [b"1"]
 
     def test_sequences_of_an_increment_are_above_those_before(self, store: Store) -> None:
         """So that the sample received last wins over all increments."""
@@ -142,7 +142,7 @@ class SnapshotsSuite(OpensStore):
             assert min(one.sequence for one in found) > top
             top = max(one.sequence for one in found)
 
-    def test_users_come_since_when_they_are_new_or_told_of(self, store: Store) -> None:
+    def test_increments_have_users_that_are_new_or_have_new_attributes(self, store: Store) -> None:
         """Not when they are only seen again."""
         store.commit(
             [entry(attributes("anna", a="1"), attributes("bert", a="1"), batch("carl", "1"))]
@@ -156,7 +156,7 @@ class SnapshotsSuite(OpensStore):
         assert found[0].attributes == {"a": "1", "b": "2"}
         assert names == ["a", "b"]
 
-    def test_a_rejection_comes_since_when_it_was_replayed(self, store: Store) -> None:
+    def test_an_increment_has_rejections_that_were_replayed(self, store: Store) -> None:
         """So that whoever goes on learns that it is resolved."""
         store.commit([entry(rejections=(rejection("r-1", user_id="anna"), rejection("r-2")))])
         since = marks_of(store)
@@ -168,7 +168,7 @@ class SnapshotsSuite(OpensStore):
         assert found[0].resolved_by == replayed.request_id
 
     def test_attribute_names_are_those_of_the_users_asked_for(self, store: Store) -> None:
-        """However their attributes were told; names that nobody has any more are not among them."""
+        """However their attributes were sent; names without users are not among them."""
         store.commit([entry(attributes("anna", b="1", a=""), attributes("bert", c="1"))])
         store.commit([entry(attributes("bert", d="2"), attributes("carl"))])
         expected = {None: ["a", "b", "c", "d"], "anna": ["a", "b"], "bert": ["c", "d"], "carl": []}
@@ -186,22 +186,22 @@ class SnapshotsSuite(OpensStore):
                 entry(batch("anna", "from", 19, 30), batch("anna", "after", 20, 30)),
             ]
         )
-        found = kept(store, Selection(start=NOON + 1, end=NOON + 3))
+        found = stored(store, Selection(start=NOON + 1, end=NOON + 3))
         assert [found[kind] for kind in ("users", "documents", "rejections")] == [
             ["u1", "u2"],
             ["d-u1", "d-u2"],
             ["r-u1", "r-u2"],
         ]
-        assert kept(store, Selection(start=10, end=20))["batches"] == [b"from", b"into"]
+        assert stored(store, Selection(start=10, end=20))["batches"] == [b"from", b"into"]
 
     def test_a_selection_of_many_users(self, store: Store) -> None:
         """In order, also where they are more than one query takes; unknown ones are not missed."""
         store.commit([of_everything(f"u{i:04}") for i in range(3, MANY_USERS, 3)])
         wanted = [f"u{i:04}" for i in range(MANY_USERS) if i % 2]
         expected = names_of(*(f"u{i:04}" for i in range(3, MANY_USERS, 6)))
-        assert kept(store, Selection(users=wanted)) == expected
-        assert kept(store, Selection(users=wanted, since={})) == expected
-        assert kept(store, Selection(users=[])) == names_of()
+        assert stored(store, Selection(users=wanted)) == expected
+        assert stored(store, Selection(users=wanted, since={})) == expected
+        assert stored(store, Selection(users=[])) == names_of()
 
     def test_a_selection_by_metric_and_by_type(self, store: Store) -> None:
         """Only those."""

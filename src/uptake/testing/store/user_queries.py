@@ -1,4 +1,4 @@
-"""What a store must do about many users at once: pages, counts, and what has changed."""
+"""Conformance suites of `UserQueries` and `ChangeFeed`: pages of users, counts, changes."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,10 +25,10 @@ from uptake.testing.store.opening import OpensStore
 from uptake.testing.store.users import HARD_TEXTS
 
 MANY = 25_000
-"""Users whose long ids do not fit into a log of changes."""
+"""Users with long ids that do not fit into a log of changes."""
 
 
-def told(pages: Sequence[Profiles]) -> dict[str, tuple[dict[str, str], int, int]]:
+def by_user(pages: Sequence[Profiles]) -> dict[str, tuple[dict[str, str], int, int]]:
     """Attributes, first and last seen of users, by id; whatever groups they came in."""
     found = {}
     for page in pages:
@@ -42,7 +42,7 @@ def told(pages: Sequence[Profiles]) -> dict[str, tuple[dict[str, str], int, int]
 
 
 def changed(store: Store, since: int | None, project: str = "default") -> tuple[set[str], int]:
-    """Who is told as changed, and from where on to ask the next time."""
+    """The users that changed, and the position to continue from."""
     answer = store.changes(project, since)
     assert answer is not None
     return {name for change in answer.changes for name in change.users}, answer.next
@@ -51,14 +51,14 @@ def changed(store: Store, since: int | None, project: str = "default") -> tuple[
 class UserQueriesSuite(OpensStore):
     """Many users are returned in pages of columns, with counts of their items."""
 
-    def test_nobody_is_no_page(self, store: Store) -> None:
-        """Of a project without users, and of users that are not there."""
+    def test_a_project_without_users_has_no_pages(self, store: Store) -> None:
+        """And unknown users are not returned."""
         assert store.profiles("default", "", 10) == []
         assert store.profiles_of("default", ["anna"]) == []
         assert store.profiles_of("default", []) == []
 
     def test_a_page_has_what_a_user_has(self, store: Store) -> None:
-        """Whatever names they were told, in one table or in several, or none at all."""
+        """Whatever attribute names they have, in one request or several, or none."""
         store.commit(
             [
                 entry(attributes("a", x="1", y=""), attributes("b", x="2", y="null")),
@@ -75,28 +75,28 @@ class UserQueriesSuite(OpensStore):
             "d": ({}, NOON + 1, NOON + 1),
             "e": ({"y": "4", "x": "5"}, NOON, NOON + 2),
         }
-        assert told(store.profiles("default", "", 10)) == expected
-        assert told(store.profiles_of("default", ["e", "nobody", "c"])) == {
+        assert by_user(store.profiles("default", "", 10)) == expected
+        assert by_user(store.profiles_of("default", ["e", "unknown", "c"])) == {
             name: expected[name] for name in ("c", "e")
         }
-        assert told(store.profiles("other", "", 10)) == {"a": ({"x": "9"}, NOON, NOON)}
+        assert by_user(store.profiles("other", "", 10)) == {"a": ({"x": "9"}, NOON, NOON)}
 
     def test_pages_are_in_order_of_code_points(self, store: Store) -> None:
         """On every engine and in every language, so that a page follows upon another."""
         names = sorted({*HARD_TEXTS, "Zoe", "zoe", "a-b", "ab", "a b", "_", "\U0001f600"})
         store.commit([entry(Attributes(name, ("me",), [name])) for name in reversed(names)])
         found: list[str] = []
-        while page := told(store.profiles("default", found[-1] if found else "", 4)):
+        while page := by_user(store.profiles("default", found[-1] if found else "", 4)):
             assert {name: value[0] for name, value in page.items()} == {n: {"me": n} for n in page}
             found += sorted(page)
         assert found == names
 
-    def test_many_users_are_asked_for_at_once(self, store: Store) -> None:
+    def test_profiles_of_many_users_are_returned(self, store: Store) -> None:
         """More than fit into one statement's parameters."""
         names = [f"user {i:05d}" for i in range(2100)]
         store.commit([entry(*(attributes(name, n=name) for name in names))])
-        assert sorted(told(store.profiles_of("default", names))) == names
-        assert sorted(told(store.profiles("default", "", 5000))) == names
+        assert sorted(by_user(store.profiles_of("default", names))) == names
+        assert sorted(by_user(store.profiles("default", "", 5000))) == names
 
     def test_documents_are_counted_by_user(self, store: Store) -> None:
         """Those of another type or project or an earlier time are not."""
@@ -121,7 +121,7 @@ class UserQueriesSuite(OpensStore):
         many = [f"user {i}" for i in range(2100)]
         assert store.document_counts("default", "visit", 0, [*many, "bert"]) == {"bert": 1}
 
-    def test_users_with_samples_are_told_once(self, store: Store) -> None:
+    def test_users_with_samples_are_returned_once(self, store: Store) -> None:
         """Of a metric and a project, however many batches there are."""
         store.commit(
             [
@@ -132,7 +132,7 @@ class UserQueriesSuite(OpensStore):
         )
         assert sorted(store.sampled("default", "steps")) == ["anna", "carl"]
         assert store.sampled("default", "bpm") == ["bert"]
-        assert store.sampled("nobody", "bpm") == []
+        assert store.sampled("unknown", "bpm") == []
 
 
 class ChangeFeedSuite(OpensStore):
@@ -167,7 +167,7 @@ class ChangeFeedSuite(OpensStore):
         assert changed(store, start)[0] == set()
 
     def test_a_group_is_one_change_for_each_project(self, store: Store) -> None:
-        """With everybody of whom anything in it is."""
+        """With all users that it has data of."""
         _, start = changed(store, None)
         _, other = changed(store, None, "other")
         store.commit(
@@ -186,17 +186,17 @@ class ChangeFeedSuite(OpensStore):
         ]
 
     def test_a_change_is_known_by_its_id(self, store: Store) -> None:
-        """So that one which is told again can be passed over."""
+        """So a repeated change can be skipped."""
         _, start = changed(store, None)
         for i in range(5):
             store.commit([entry(attributes("anna", a=f"{i}"))])
         answers = [store.changes("default", start) for _ in range(2)]
-        told_ids = [{change.change_id for change in one.changes} for one in answers if one]
-        assert len(told_ids[0]) == 5
-        assert told_ids[0] == told_ids[1]
+        change_ids = [{change.change_id for change in one.changes} for one in answers if one]
+        assert len(change_ids[0]) == 5
+        assert change_ids[0] == change_ids[1]
 
     def test_nothing_that_was_committed_is_missed(self, store: Store, tmp_path: Path) -> None:
-        """Many write while somebody follows; what was acknowledged is in the next answer."""
+        """Many write while one reads; what was acknowledged is in the next result."""
         others = [self.open_store(tmp_path) for _ in range(OPENED)]
         _, start = changed(store, None)
 
@@ -225,7 +225,7 @@ class ChangeFeedSuite(OpensStore):
             other.close()
         assert seen == {f"{number}-{i}" for number in range(1, THREADS) for i in range(10)}
 
-    def test_a_log_that_is_forgotten_says_so(self, store: Store) -> None:
+    def test_a_position_that_is_no_longer_in_the_log_is_none(self, store: Store) -> None:
         """It has an end; but it never leaves something out without a word."""
         _, start = changed(store, None)
         store.commit([entry(attributes("first", a="1"))])

@@ -42,7 +42,7 @@ HARD_TEXTS = (
 class Users(OpensStore):
     """Users come to be, and their attributes are set one by one."""
 
-    def test_a_user_of_whom_nothing_was_kept_is_none(self, store: Store) -> None:
+    def test_a_user_without_data_is_none(self, store: Store) -> None:
         """There is no user before the first record about it."""
         assert store.user("default", "anna") is None
 
@@ -51,20 +51,20 @@ class Users(OpensStore):
         [attributes("anna"), document("anna"), image("anna", "x"), batch("anna", "x")],
         ids=["attributes", "document", "image", "samples"],
     )
-    def test_a_record_of_any_kind_makes_its_user(self, store: Store, record: Record) -> None:
+    def test_a_record_of_any_kind_creates_its_user(self, store: Store, record: Record) -> None:
         """A user exists from the first record about it."""
         store.commit([entry(record)])
         user = store.user("default", "anna")
         assert user is not None
         assert (user.user_id, user.attributes) == ("anna", {})
 
-    def test_a_rejection_makes_no_user(self, store: Store) -> None:
-        """Of whom only rejected data was sent, nothing is kept."""
+    def test_a_rejection_creates_no_user(self, store: Store) -> None:
+        """A user with rejected data only does not exist."""
         store.commit([entry(rejections=(rejection(user_id="anna"),))])
         assert store.user("default", "anna") is None
 
     def test_documents_and_images_are_counted(self, store: Store) -> None:
-        """A user tells how many of each it has, and those of others do not count."""
+        """Those of other users and projects do not count."""
         store.commit(
             [
                 entry(document("anna"), document("anna"), image("anna", "x"), document("bert")),
@@ -114,7 +114,7 @@ class Users(OpensStore):
         assert (user.user_id, user.attributes) == (text, {text: text, "other": text})
 
     def test_a_text_that_no_name_can_be_finds_nothing(self, store: Store) -> None:
-        """A NUL is in no name that is kept, but anyone may ask for one that has it."""
+        """A NUL is in no stored name, but a request may ask for one."""
         store.commit([entry(attributes("anna", a="1"), image("anna", "x", name="anna"))])
         store.commit([entry(document("anna", "anna"), batch("anna", "x"))])
         for text in ("anna\0", "\0", "an\0na"):
@@ -130,8 +130,8 @@ class Users(OpensStore):
             assert store.key(text) is None
             assert store.revoke_key(text, NOON) is False
 
-    def test_texts_that_look_alike_are_users_apart(self, store: Store) -> None:
-        """Case, spaces, accents and their composition tell users apart."""
+    def test_texts_that_look_alike_are_different_users(self, store: Store) -> None:
+        """Case, spaces, accents and their composition make a difference."""
         alike = ["anna", "Anna", "ANNA", "anna ", " anna", "\u00e5nna", "a\u030anna", "anna\u200b"]
         for user_id in alike:
             store.commit([entry(attributes(user_id, me=user_id), document(user_id))])

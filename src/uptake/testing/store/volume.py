@@ -52,7 +52,7 @@ class Volume(OpensStore):
         found = store.batches("default", "anna", "steps", middle, middle + 24 * TICKS_PER_HOUR - 1)
         spans = store.spans("default", "anna")
         user = store.user("default", "user 7")
-        kept = store.document("default", f"{ROWS - 1}")
+        stored = store.document("default", f"{ROWS - 1}")
         rejected = store.rejections("default", f"{ROWS // 2:06d}", 100)
         images = store.images("default", "anna", 1_000_010, 5)
         read = time.perf_counter()
@@ -60,8 +60,8 @@ class Volume(OpensStore):
         assert [span.first for span in spans] == [i * TICKS_PER_HOUR for i in range(ROWS)]
         assert user is not None
         assert (user.documents, user.attributes) == (ROWS // USERS, {"a": f"{ROWS - USERS + 7}"})
-        assert kept is not None
-        assert kept.user_id == f"user {USERS - 1}"
+        assert stored is not None
+        assert stored.user_id == f"user {USERS - 1}"
         assert [one.record.rejection_id for one in rejected] == [
             f"{ROWS // 2 + 10 * i:06d}" for i in range(1, 101)
         ]
