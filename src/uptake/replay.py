@@ -56,7 +56,7 @@ class Replays(msgspec.Struct, frozen=True):
     next: str | None
 
 
-def replay_page(  # noqa: PLR0913 - which rejections, and on whose behalf
+def replay_page(  # noqa: PLR0913 - the actor, and a page of rejections
     services: Services,
     actor: Actor,
     wire: WireRequest,

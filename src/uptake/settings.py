@@ -1,4 +1,4 @@
-"""What a server is told before it starts; every setting is also an environment variable."""
+"""The settings of a server; each is also an environment variable."""
 
 import os
 from collections.abc import Mapping
@@ -10,12 +10,12 @@ PREFIX = "UPTAKE_"
 
 
 class AnswerLimits(msgspec.Struct, frozen=True):
-    """What working out an answer may take.
+    """The limits of computing an answer.
 
     Attributes:
-        seconds: how long it may be worked on.
-        memory: bytes, about.
-        slow_per_key: slow requests of one key that a process works on at a time.
+        seconds: time.
+        memory: approximate number of bytes.
+        slow_per_key: slow requests of one API key that a process runs at a time.
     """
 
     seconds: float = 30
@@ -24,23 +24,22 @@ class AnswerLimits(msgspec.Struct, frozen=True):
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """How to serve.
+    """The settings of a server.
 
     Attributes:
-        data_dir: folder for the database file and the blobs; made when it does not exist.
+        data_dir: folder for the database file and the blobs; created if it does not exist.
         host, port: where to listen.
         database: URL of the database; by default the file `uptake.db` in `data_dir`.
         blobs: URL of the blob store; by default the folder `blobs` in `data_dir`.
         workers: processes that serve.
-        metrics_host, metrics_port: where the metrics are served, instead of at `/metrics` on the
-            main port; port 0 leaves them there, and the host is by default that of the main port.
-        public_url: address under which the server is reached from outside; by default the one
-            that a request came to.
+        metrics_host, metrics_port: address of the metrics; port 0 serves them at `/metrics` on the
+            main port, and the host is by default that of the main port.
+        public_url: external URL of the server; by default the one that a request was sent to.
         segment_memory: megabytes of memory that a process may use for the users of segments.
-        answer_seconds: how long a question may be worked on before it is rejected.
-        answer_memory: megabytes of memory that working out one answer may take, about.
-        slow_per_key: slow requests of one key that a process works on at a time.
-        image_rate: millions of pixels of one key that a process decodes in a second.
+        answer_seconds: seconds that computing an answer may take.
+        answer_memory: approximate megabytes of memory that computing an answer may take.
+        slow_per_key: slow requests of one API key that a process runs at a time.
+        image_rate: millions of pixels of one API key that a process decodes in a second.
     """
 
     data_dir: Path = Path("uptake-data")
@@ -60,7 +59,7 @@ class Settings(msgspec.Struct, frozen=True):
 
     @property
     def answers(self) -> AnswerLimits:
-        """The bounds of one answer."""
+        """The limits of one answer."""
         return AnswerLimits(self.answer_seconds, self.answer_memory << 20, self.slow_per_key)
 
     @property
@@ -70,7 +69,7 @@ class Settings(msgspec.Struct, frozen=True):
 
     @property
     def blobs_url(self) -> str:
-        """Where blobs are, spelled out."""
+        """The URL of the blobs."""
         return self.blobs or (self.data_dir.resolve() / "blobs").as_uri()
 
     def to_environment(self) -> dict[str, str]:
@@ -82,10 +81,10 @@ class Settings(msgspec.Struct, frozen=True):
 
 
 def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
-    """The settings that environment variables give.
+    """The settings in environment variables.
 
     Raises:
-        ValueError: a variable's value is not of its setting's kind.
+        ValueError: a value has the wrong type.
     """
     values = {
         name: environment[PREFIX + name.upper()]

@@ -1,4 +1,4 @@
-"""The only place that names concrete things: which store, which blobs, put together how."""
+"""Opens the store, the blobs and the services; no other module names a back end."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import unquote, urlsplit
 
 from uptake.blobs import Blobs, BlobsUnavailable, BlobsUnusable, open_blobs
-from uptake.model.submission import NOBODY, Owners
+from uptake.model.submission import NO_OWNERS, Owners
 from uptake.settings import AnswerLimits, Settings
 from uptake.store.base import Store, StoreUnusable
 
-# What a command does without is not loaded for it: most only open a store, and one kind of it.
+# Commands start faster without these: most of them only open a store, and only one kind of it.
 if TYPE_CHECKING:
     from uptake.backup.ports import Contents
     from uptake.intake.accept import Intake
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
 
 DATABASE_FILE = "uptake.db"
 PRIVATE_FOLDER = 0o700
-"""Mode of a data folder when it is made. That of an existing folder stays as it is: a group may
-have been given access on purpose, for backups."""
+"""Mode of a new data folder. The mode of an existing folder is not changed: a group may have access
+to it on purpose, for backups."""
 
 
 class Unusable(Exception):
-    """The server cannot work with these settings; the message says why."""
+    """The server cannot use these settings; the message is the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Everything that a server works with."""
+    """The parts of a server."""
 
     store: Store
     blobs: Blobs
@@ -50,7 +50,7 @@ class Services:
     schema_workers: "SchemaWorkers"
 
     def close(self) -> None:
-        """Write what waits and let go of the store."""
+        """Write waiting submissions, and close the store."""
         self.images.close()
         self.upkeep.close()
         self.commit.close()
@@ -60,41 +60,41 @@ class Services:
 
 
 def open_store(settings: Settings) -> Store:
-    """The store that the settings name, brought up to date.
+    """Open the store of the settings, and migrate it.
 
     Raises:
         Unusable: it cannot be opened.
     """
-    with _told():
+    with _reported():
         back_end, place = _database(settings, make=True)
         return back_end.load().open_store(place)
 
 
 def open_contents(settings: Settings, *, make: bool = False) -> "Contents":
-    """What is in the store that the settings name, whatever version wrote it.
+    """Open the store of the settings for a backup or a restore, at any version.
 
     Args:
         settings: of a server.
-        make: whether to make an empty store where there is none.
+        make: whether to create an empty store if there is none.
 
     Raises:
         Unusable: it cannot be opened.
     """
-    with _told():
+    with _reported():
         back_end, place = _database(settings, make=make)
         return back_end.load().open_contents(place, make=make)
 
 
 def distribute(settings: Settings) -> Iterator[tuple[str, str]]:
-    """Spread the tables of a store over the nodes of its database.
+    """Distribute the tables of a store over the nodes of its database.
 
     Yields:
-        The name of each table that was placed, and the statement that did it.
+        The name of each distributed table, and the statement.
 
     Raises:
-        Unusable: the store is none that can be distributed.
+        Unusable: the store cannot be distributed.
     """
-    with _told():
+    with _reported():
         back_end, place = _database(settings, make=False)
         distribute_tables = getattr(back_end.load(), "distribute", None)
         if distribute_tables is None:
@@ -103,7 +103,7 @@ def distribute(settings: Settings) -> Iterator[tuple[str, str]]:
 
 
 def _database(settings: Settings, *, make: bool) -> "tuple[BackEnd, Any]":
-    """What keeps the database, and where."""
+    """The back end, and the location of the database."""
     if not settings.database:
         if make:
             settings.data_dir.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
@@ -115,40 +115,40 @@ def _database(settings: Settings, *, make: bool) -> "tuple[BackEnd, Any]":
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _reported() -> Iterator[None]:
     try:
         yield
     except (StoreUnusable, OSError) as error:
         raise Unusable(str(error)) from error
     except ValueError as error:
-        # What was given is not told: it may hold a password.
+        # Without the URL, which may contain a password.
         raise Unusable(f"--database: {error}") from error
 
 
 def _file(url: str) -> Path:
-    # As everywhere with SQLite: three slashes for a relative path, four for an absolute one.
+    # As is usual for SQLite: three slashes for a relative path, four for an absolute one.
     return Path(unquote(urlsplit(url).path[1:]))
 
 
 class Opening(Protocol):
-    """What the module of a back end has; and a function `distribute`, if it can be distributed."""
+    """The functions of a back end's module; one that can be distributed also has `distribute`."""
 
     def open_store(self, place: Any, /) -> Store:
-        """A store, brought up to date."""
+        """Open a store, and migrate it."""
 
     def open_contents(self, place: Any, /, *, make: bool = False) -> "Contents":
-        """What is in a store, whatever version wrote it."""
+        """Open a store at any version."""
 
 
 @dataclass(frozen=True, slots=True)
 class BackEnd:
-    """What can keep a database: the module that opens it, and what its URL becomes for that."""
+    """A back end: the module that opens it, and how its URL becomes a location."""
 
     module: str
     place: Callable[[str], Any] = str
 
     def load(self) -> Opening:
-        """Its module."""
+        """Import the module."""
         return cast("Opening", import_module(self.module))
 
 
@@ -157,11 +157,11 @@ BACK_ENDS = {
     "postgresql": BackEnd("uptake.store.postgres"),
     "postgres": BackEnd("uptake.store.postgres"),
 }
-"""By the scheme of its URL."""
+"""By URL scheme."""
 
 
 def open_named_blobs(settings: Settings) -> Blobs:
-    """The blobs that the settings name.
+    """Open the blobs of the settings.
 
     Raises:
         Unusable: they cannot be opened.
@@ -173,10 +173,9 @@ def open_named_blobs(settings: Settings) -> Blobs:
 
 
 def check_blobs(settings: Settings) -> None:
-    """See that blobs can be written, read, listed and deleted where the settings say.
+    """Check that blobs can be written, read, listed and deleted.
 
-    A process that serves does without: while blobs are out of reach images are too, and nothing
-    else.
+    A server process does not check: while the blob store is down, only images fail.
 
     Raises:
         Unusable: they cannot.
@@ -190,22 +189,22 @@ def check_blobs(settings: Settings) -> None:
 def find_users(name: str, body: bytes, context: dict[str, str]) -> Owners:
     """The users of a rejected request, from the name of its operation, its body and its context.
 
-    A format that this installation does not have any more finds nobody.
+    There are none if the format is no longer installed.
     """
     from uptake.formats.redecode import users_of_rejection  # noqa: PLC0415
-    from uptake.formats.registry import UPLOADS  # noqa: PLC0415 - see above
+    from uptake.formats.registry import UPLOADS  # noqa: PLC0415 - as above
 
     operation = UPLOADS.get(name)
-    return NOBODY if operation is None else users_of_rejection(operation, body, context)
+    return NO_OWNERS if operation is None else users_of_rejection(operation, body, context)
 
 
 def open_services(settings: Settings) -> Services:
-    """Everything, ready to serve.
+    """Open the services of a server.
 
     Raises:
         Unusable: the store or the blobs cannot be opened.
     """
-    from uptake.intake.accept import Intake  # noqa: PLC0415 - see above
+    from uptake.intake.accept import Intake  # noqa: PLC0415 - as above
     from uptake.intake.commit import GroupCommit  # noqa: PLC0415
     from uptake.intake.images.pool import ImagePool  # noqa: PLC0415
     from uptake.intake.schemas import DocumentTypes, SchemaWorkers  # noqa: PLC0415

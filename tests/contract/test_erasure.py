@@ -135,7 +135,7 @@ def test_what_comes_late_is_turned_away(tenant: Tenant, own: LiveServer) -> None
     _fill(tenant, GONE)
     _erase(tenant, GONE)
     document, _rejected, profile, picture, steps = _fill(tenant, GONE)
-    message = "This user was erased, and is kept out until let in again"
+    message = "This user was erased. Readmit the user before sending new data."
     assert (document.status_code, document.json()) == (403, {"detail": message})
     assert (profile.status_code, profile.json()["msg"]) == (403, message)
     assert picture.status_code == 403

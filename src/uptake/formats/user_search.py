@@ -12,7 +12,7 @@ from typing import Any
 
 from uptake.model.items import MAX_USER_ID, user_id_fault
 from uptake.model.shares import MAX_USERS
-from uptake.model.submission import NOBODY, Owners
+from uptake.model.submission import NO_OWNERS, Owners
 
 MAX_VALUES_READ = 100_000
 """Values read in a body, which bounds the time: more than 20 times what any operation accepts."""
@@ -82,7 +82,7 @@ def owners_of(found: Iterable[str]) -> Owners:
             return Owners(tuple(user_ids), uncounted=True)
         if is_user_id(text):
             user_ids[text] = None
-    return Owners(tuple(user_ids)) if user_ids else NOBODY
+    return Owners(tuple(user_ids)) if user_ids else NO_OWNERS
 
 
 def users_named(body: bytes, wanted: str) -> Owners:

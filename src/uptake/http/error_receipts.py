@@ -1,9 +1,8 @@
-"""Receipts of uploads that are answered with an error before their items are looked at.
+"""Receipts of uploads that fail before their items are validated.
 
-They have no body. What a sender without a valid key can have stored is bounded in rate, and by the
-days after which it goes (`intake.upkeep`): a flood of such requests costs neither disk nor the time
-of honest uploads. Beyond the bounds an error has no receipt, and is counted in
-`uptake_error_receipts_dropped`.
+They have no body. Receipts of requests without a valid API key are bounded in rate, and deleted
+after days (`intake.upkeep`), so that a flood of them fills no disk and delays no upload. An error
+beyond the bounds has no receipt, and is counted in `uptake_error_receipts_dropped`.
 """
 
 import asyncio
@@ -24,21 +23,21 @@ from uptake.store.records import Entry, RequestError
 WINDOW_SECONDS = 60.0
 
 UNKNOWN_PER_WINDOW = 120
-"""Receipts a minute, in a process, of all requests without a valid key together: enough to look
-into the mistakes of honest senders; in the three days for which they stay, about 60 MB."""
+"""Receipts a minute, in a process, of all requests without a valid API key: enough to examine
+mistakes. Over the three days for which they are stored, about 60 MB."""
 
 KEY_PER_WINDOW = 600
-"""Receipts a minute, in a process, of the errors of one valid key. It can have as much stored as it
-likes by uploads; this keeps a client that ignores 429 from writing a row for each try."""
+"""Receipts a minute, in a process, of the errors of one valid API key: a client that ignores 429
+must not write a row for each attempt."""
 
 MAX_KEYS = 10_000
-"""Keys counted in a window; the errors of further ones have no receipts until it ends."""
+"""API keys counted in a window; errors of further keys have no receipts until it ends."""
 
 MAX_DEPTH = MAX_WAITING // 4
-"""Submissions that may wait to be written; beyond them the room is left to uploads."""
+"""Submissions that may wait for the commit; the rest of its queue is left to uploads."""
 
 WAIT_SECONDS = 1.0
-"""How long an answer waits for its receipt, so that it can usually be read at once."""
+"""How long an answer waits for its receipt, so that the receipt can usually be read at once."""
 
 DROPPED = prometheus_client.Counter(
     "uptake_error_receipts_dropped", "Errors of uploads that have no receipt"
@@ -47,7 +46,7 @@ DROPPED = prometheus_client.Counter(
 
 @dataclass
 class Sender:
-    """Where an upload comes from, as far as that is known; `key` may be one that is not valid."""
+    """The source of an upload, as far as it is known; `key` may be invalid."""
 
     format: str
     request_id: str
@@ -70,7 +69,7 @@ class ErrorReceipts:
     async def record(self, sender: Sender, problem: Problem) -> None:
         """Store the receipt of an upload that is answered with a problem, within the bounds."""
         if problem.kind is Kinds.ERASED:
-            return  # it was looked at item by item, and has its receipt
+            return  # its items were validated, so it has a receipt
         future = self._submitted(sender, problem)
         if future is None:
             DROPPED.inc()
@@ -111,6 +110,6 @@ class ErrorReceipts:
 
 
 def _take_result(waiter: "asyncio.Future[Any]") -> None:
-    """Look at a result that nobody waits for: a failure is logged where it is met."""
+    """Retrieve a result that no request waits for; the commit logs failures."""
     if not waiter.cancelled():
         waiter.exception()

@@ -1,1 +1,1 @@
-"""From a submission to what is kept of it: judged, grouped, committed, receipted."""
+"""Accepts submissions: validates items, commits them in groups, and returns receipts."""

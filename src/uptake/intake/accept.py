@@ -1,7 +1,7 @@
 """Accepts a submission: validates it, commits it, and returns its receipt.
 
 Uploads and replays call `Intake.accept`, which runs the stages in order. Image bytes are stored
-before the commit, so an image whose row is committed always has its bytes.
+before the commit, so a committed row of an image always has its bytes.
 """
 
 import hashlib

@@ -230,7 +230,7 @@ def _may_have_unwanted_bytes(entry: Entry, outcome: Committed) -> bool:
 
 
 def _unwanted_bytes(store: CommitStore, entry: Entry, outcome: Committed) -> Iterator[str]:
-    """The blobs of an entry that no stored row names, because their user was erased meanwhile."""
+    """The blobs of an entry that have no stored row, because their user was erased."""
     for record, written in zip(entry.records, outcome.written, strict=True):
         if isinstance(record, ImageRecord) and isinstance(written, Erased):
             yield record.blob

@@ -1,4 +1,4 @@
-"""A schema tried on the documents that are kept, before it is given to their type."""
+"""Validates stored documents against a new schema, before the schema is registered."""
 
 from time import monotonic
 from typing import Annotated
@@ -13,15 +13,15 @@ from uptake.store.snapshot import EVERYTHING
 from uptake.store.stored import StoredDocument
 
 EXAMPLES = 10
-"""Documents shown of those that would fail."""
+"""Failing documents that are returned."""
 
 REASONS = 10
-"""Reasons shown of a document."""
+"""Reasons that are returned for a document."""
 
 REASON_CHARACTERS = 300
-"""Shown of a reason, which quotes what it is about: that may be a whole document."""
+"""Characters of a reason, which may quote a value as large as a document."""
 
-Place = Annotated[tuple[str, str], "the user and the id of a document, where a trial goes on after"]
+Place = Annotated[tuple[str, str], "the user and the id of the document after which to continue"]
 START: Place = ("", "")
 
 
@@ -33,7 +33,7 @@ class Reason(msgspec.Struct, frozen=True):
 
 
 class Example(msgspec.Struct, frozen=True):
-    """A document that would be rejected; `version` is the one that has accepted it."""
+    """A document that would be rejected; `version` is the type version that accepted it."""
 
     upload_id: str
     user_id: str
@@ -42,13 +42,13 @@ class Example(msgspec.Struct, frozen=True):
 
 
 class Trial(msgspec.Struct, frozen=True):
-    """What came of trying a schema.
+    """The result of a dry run.
 
     Attributes:
-        documents: how many were judged.
-        failing: how many of them would be rejected.
-        examples: the first of those.
-        next: where to go on; None when all documents were judged.
+        documents: number of documents that were validated.
+        failing: number of them that the schema rejects.
+        examples: the first of the rejected documents.
+        next: where to continue; None after the last document.
     """
 
     documents: int
@@ -57,18 +57,18 @@ class Trial(msgspec.Struct, frozen=True):
     next: Place | None
 
 
-def try_schema(  # noqa: PLR0913, PLR0917 - what is tried, on what, from where and how long
+def try_schema(  # noqa: PLR0913, PLR0917 - the type, its schema and the bounds
     store: Snapshots, project: str, name: str, check: Check, after: Place, seconds: float
 ) -> Trial:
-    """Judge the documents of a type by another schema, one after the other; nothing is changed.
+    """Validate the documents of a type against another schema; nothing is changed.
 
     Args:
-        store: where the documents are.
-        project: whose they are.
-        name: of their type.
-        check: the schema, compiled.
-        after: where an earlier trial stopped, or `START`.
-        seconds: after which to stop. At least one document is judged, if there is one.
+        store: has the documents.
+        project: their project.
+        name: their type.
+        check: the compiled schema.
+        after: `next` of the preceding part, or `START`.
+        seconds: after which to stop. At least one document is validated, if there is one.
 
     Raises:
         StoreUnavailable: as of the store.
@@ -77,25 +77,25 @@ def try_schema(  # noqa: PLR0913, PLR0917 - what is tried, on what, from where a
     documents = failing = 0
     examples: list[Example] = []
     with store.snapshot(project) as snapshot:
-        for kept in snapshot.documents(name, EVERYTHING, after):
+        for document in snapshot.documents(name, EVERYTHING, after):
             cancellation.check()
             documents += 1
-            if faults := check(kept.data):
+            if faults := check(document.data):
                 failing += 1
                 if len(examples) < EXAMPLES:
-                    examples.append(_example(kept, faults))
+                    examples.append(_example(document, faults))
             if monotonic() > until:
-                return Trial(documents, failing, examples, (kept.user_id, kept.upload_id))
+                return Trial(documents, failing, examples, (document.user_id, document.upload_id))
     return Trial(documents, failing, examples, None)
 
 
-def _example(kept: StoredDocument, faults: list[Fault]) -> Example:
+def _example(document: StoredDocument, faults: list[Fault]) -> Example:
     reasons = [_reason(fault) for fault in faults[:REASONS]]
-    return Example(kept.upload_id, kept.user_id, kept.version, reasons)
+    return Example(document.upload_id, document.user_id, document.version, reasons)
 
 
 def _reason(fault: Fault) -> Reason:
-    # The place begins with the member of an upload that carries the data.
+    # The place starts at the upload, of which the data is a member.
     within = Fault(fault.code, fault.message, fault.place[1:])
     message = fault.message
     if len(message) > REASON_CHARACTERS:

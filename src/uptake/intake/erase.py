@@ -1,7 +1,7 @@
-"""A user taken away: rows in one transaction, then the bytes in the blob store.
+"""Erases a user: the rows in one transaction, then the bytes in the blob store.
 
-The erasure's own row says until the end that bytes may be left. Whatever happens in between, the
-next `resume` of any process finishes it: it needs no more than the hash that stands there.
+The row of the erasure is marked as finished after the last byte. If the server stops before, the
+next `resume` of any process finishes it, using the user's hash in that row.
 """
 
 from contextlib import suppress
@@ -14,23 +14,23 @@ from uptake.store.stored import Erasure
 
 
 class Eraser:
-    """Erases users, and finishes what was begun."""
+    """Erases users, and finishes interrupted erasures."""
 
     def __init__(self, store: Erasures, blobs: Blobs) -> None:
         self._store = store
         self._blobs = blobs
 
     def erase(self, project: str, user_id: str) -> Erasure:
-        """Erase a user, known or not; its tombstone keeps out what is still on its way.
+        """Erase a user, known or not. A tombstone rejects data of the user that arrive later.
 
         Returns:
-            What was erased; unfinished where the blob store cannot be reached.
+            The erasure; it is unfinished if the blob store cannot be reached.
 
         Raises:
             StoreUnavailable: nothing was erased.
         """
         erasure = self._store.erase(project, user_id, ids.time_ordered(), clock.now())
-        # `Upkeep` does so again, thoroughly.
+        # `Upkeep` scrubs again, thoroughly.
         with suppress(StoreUnavailable):
             self._store.scrub(thorough=False)
         try:
@@ -40,13 +40,13 @@ class Eraser:
             return erasure
 
     def _remove_earlier(self, project: str, user_id: str) -> None:
-        """Remove what an earlier version has put into the blob store and was not renamed yet."""
+        """Remove blobs under keys of an earlier version."""
         for kind in (IMAGES, REJECTED):
             prefix = earlier_key_prefix(kind, project, user_id)
             self._blobs.delete(list(self._blobs.names(prefix)))
 
     def resume(self) -> int:
-        """Finish what was begun by whatever process; how many erasures there were.
+        """Finish interrupted erasures of any process; returns their number.
 
         Raises:
             StoreUnavailable, BlobsUnavailable: some are left.

@@ -94,7 +94,7 @@ class Rejections:
 
 
 def unknown_type(name: str) -> Fault:
-    """The fault of a document whose type is not registered."""
+    """The fault of a document of an unregistered type."""
     return Fault("unknown_type", f"There is no document type {name!r} in this project", ("type",))
 
 
@@ -119,7 +119,7 @@ def rejected_document(item: Document, faults: Sequence[Fault]) -> Rejection:
 
 
 def reused_key(item: Document) -> Rejection:
-    """The rejection of a document whose Idempotency-Key was used for another document."""
+    """The rejection of a document because its Idempotency-Key was used for a different document."""
     message = "This Idempotency-Key was used with another body"
     fault = Fault("idempotency_key_reused", message, ("idempotency_key",))
     return rejected_document(item, [fault])

@@ -1,4 +1,4 @@
-"""Data kept no longer than its project's rules say."""
+"""Deletes data that are older than the retention rules of their project permit."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -11,24 +11,21 @@ from uptake.store.base import Retention
 from uptake.store.definitions import UNKNOWN_USER, RetentionKind, RetentionRule
 from uptake.time_units import MICROSECONDS_PER_DAY
 
-"""Microseconds."""
-
 PAGE = 500
-"""Rows taken away in one transaction, so that uploads in between hardly wait."""
+"""Rows deleted in one transaction, so that uploads wait only briefly."""
 
 MAX_DAYS = 36_500
 MAX_RULES = 1000
 RULE_TYPE = 256
 """Characters of a type: as many as the name of a document type may have."""
 
-
 UNKNOWN_USER_DAYS = 30
-"""How long rejections in which no user can be read are kept unless a rule says otherwise, as no
-erasure can find them (wire contract, all wires)."""
+"""Days for which rejections without a readable user are stored, unless a rule sets another number.
+No erasure can find them."""
 
 
 class Due(msgspec.Struct, frozen=True):
-    """How much a rule would take away; samples are counted one by one."""
+    """The number of items that a rule would delete; samples are counted one by one."""
 
     kind: RetentionKind
     type: str
@@ -37,7 +34,7 @@ class Due(msgspec.Struct, frozen=True):
 
 
 def faults_of(rules: Sequence[RetentionRule]) -> Iterator[str]:
-    """What keeps rules from being a project's."""
+    """The reasons that rules are invalid."""
     for rule in rules:
         if not 1 <= rule.days <= MAX_DAYS:
             yield f"{rule.kind}: days must be 1 to {MAX_DAYS}"
@@ -54,14 +51,14 @@ def faults_of(rules: Sequence[RetentionRule]) -> Iterator[str]:
 
 
 def in_force(rules: Sequence[RetentionRule]) -> list[RetentionRule]:
-    """A project's rules, and the one that holds unless they say otherwise."""
+    """A project's rules, with the default rule for rejections unless they have one."""
     if any(rule.kind == "rejections" for rule in rules):
         return list(rules)
     return [*rules, RetentionRule("rejections", UNKNOWN_USER_DAYS, UNKNOWN_USER)]
 
 
 def due(store: Retention, project: str, rules: Sequence[RetentionRule], now: int) -> list[Due]:
-    """How much each rule would take away now."""
+    """The number of items that each rule would delete now."""
     return [
         Due(
             rule.kind,
@@ -74,18 +71,18 @@ def due(store: Retention, project: str, rules: Sequence[RetentionRule], now: int
 
 
 def expire(store: Retention, blobs: Blobs, project: str, rule: RetentionRule, now: int) -> int:
-    """Take away what is older than a rule permits; how much it was.
+    """Delete items that are older than a rule permits; returns their number.
 
     Raises:
-        StoreUnavailable, BlobsUnavailable: not all of it is gone.
+        StoreUnavailable, BlobsUnavailable: some items are left.
     """
-    before, taken = now - rule.days * MICROSECONDS_PER_DAY, 0
+    before, deleted = now - rule.days * MICROSECONDS_PER_DAY, 0
     after: tuple[Any, ...] = ()
     while True:
         page = store.expire(project, rule, before, after, PAGE)
-        taken += page.count
+        deleted += page.count
         if page.blobs:
             blobs.delete(page.blobs)
         if not page.next:
-            return taken
+            return deleted
         after = page.next

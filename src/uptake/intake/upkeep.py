@@ -1,4 +1,4 @@
-"""What is done beside the requests: each piece of it by one process of all, at its time."""
+"""Periodic background work; each chore runs in one process of all."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -19,22 +19,22 @@ from uptake.store.definitions import RetentionRule
 from uptake.time_units import MICROSECONDS_PER_SECOND
 
 LOOK_SECONDS = 10.0
-"""How often a process looks whether there is something to do."""
+"""Interval at which a process looks for chores that are due."""
 
 ERASURES_SECONDS = 60
 EXAMINATION_SECONDS = 600
 RETENTION_SECONDS = 3600
 
 UNAUTHORIZED_RECEIPTS = RetentionRule("receipts", 3, Kinds.UNAUTHORIZED.value.code)
-"""Receipts of requests without a valid key stay for three days, whatever a project's own rules: who
-may send none must not fill a disk."""
+"""Receipts of requests without a valid API key are stored for three days, whatever the rules of the
+project, so that such requests cannot fill a disk."""
 
 _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class Chore:
-    """A piece of work that comes again; claimed in the store, so one process of all does it."""
+    """Periodic work; a claim in the store makes sure that one process runs it."""
 
     name: str
     seconds: int
@@ -46,7 +46,7 @@ class UpkeepStore(Maintenance, Erasures, Protocol):
 
 
 class Upkeep:
-    """A thread that does chores, and has the store scrubbed after erasures."""
+    """A thread that runs chores, and scrubs the store after erasures."""
 
     def __init__(self, store: UpkeepStore, chores: Sequence[Chore]) -> None:
         self._store = store
@@ -55,11 +55,11 @@ class Upkeep:
         self._thread = threading.Thread(target=self._run, name="upkeep", daemon=True)
 
     def start(self) -> None:
-        """Begin, and look at once."""
+        """Start, and look for chores at once."""
         self._thread.start()
 
     def close(self) -> None:
-        """Finish what is being done, and stop."""
+        """Stop after the current chore."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join()
@@ -79,15 +79,15 @@ class Upkeep:
             if not self._stop.is_set() and self._store.claim(chore.name, now, until):
                 chore.do()
         except (StoreUnavailable, BlobsUnavailable) as error:
-            _log.warning("chore put off", chore=chore.name, reason=str(error))
-        except Exception as error:  # noqa: BLE001 - the other chores go on
+            _log.warning("chore postponed", chore=chore.name, reason=str(error))
+        except Exception as error:  # noqa: BLE001 - the other chores must run
             _log.error("chore failed", chore=chore.name, exc_info=error)
 
 
 def chores(
     store: Store, blobs: Blobs, rejections: Rejections, find_users: FindUsers
 ) -> tuple[Chore, ...]:
-    """All there is to do."""
+    """All chores."""
 
     def finish_erasures() -> None:
         finished = Eraser(store, blobs).resume()

@@ -1,1 +1,1 @@
-"""What every other part speaks: items, submissions, receipts, problems, ids and the clock."""
+"""Items, submissions, receipts, problems, ids and the clock."""

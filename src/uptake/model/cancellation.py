@@ -1,8 +1,7 @@
-"""Stopping work that nobody waits for any more, or that takes too long.
+"""Cancels work in threads, after its client disconnected or its time is over.
 
-Whoever runs work in a thread makes a `Cancellation` and runs it under `cancellable`. Long loops
-call `check`; the store registers how to interrupt the statement that it runs. Work that is not run
-under one, such as a command's, is never cancelled.
+The caller runs work under `cancellable` with a `Cancellation`. Long loops call `check`, and the
+store registers how to interrupt its statement. Work without a `Cancellation` is never cancelled.
 """
 
 import threading
@@ -12,19 +11,19 @@ from contextvars import ContextVar
 
 
 class Cancelled(Exception):
-    """The work was stopped.
+    """The work was cancelled.
 
     Attributes:
-        expired: because its time was over; else because its client has gone.
+        expired: because its time is over; else because its client disconnected.
     """
 
     def __init__(self, *, expired: bool) -> None:
-        super().__init__("the time is over" if expired else "the client has gone")
+        super().__init__("the time is over" if expired else "the client disconnected")
         self.expired = expired
 
 
 class Cancellation:
-    """Whether a piece of work is to stop."""
+    """A request to cancel a piece of work."""
 
     def __init__(self) -> None:
         self._reason: Cancelled | None = None
@@ -33,18 +32,18 @@ class Cancellation:
 
     @property
     def cancelled(self) -> bool:
-        """Whether it is to stop."""
+        """Whether `cancel` was called."""
         return self._reason is not None
 
     def cancel(self, *, expired: bool = False) -> None:
-        """Have the work stop at its next check, and its statement at once; does not wait."""
+        """Cancel the work at its next `check`, and its statement at once; does not wait."""
         if self._reason is None:
             self._reason = Cancelled(expired=expired)
-            # To interrupt a statement takes a connection of its own with some databases.
+            # With some databases, interrupting a statement takes a new connection.
             threading.Thread(target=self._interrupt, name="cancel", daemon=True).start()
 
     def check(self) -> None:
-        """Go on unless it is to stop.
+        """Raise if the work is cancelled.
 
         Raises:
             Cancelled: it is.
@@ -54,10 +53,10 @@ class Cancellation:
 
     @contextmanager
     def interrupting(self, interrupt: Callable[[], None]) -> Iterator[None]:
-        """While the block runs, `interrupt` is what stops it; never afterwards.
+        """Call `interrupt` if the work is cancelled while the block runs; never afterwards.
 
         Raises:
-            Cancelled: the work is to stop already, or was stopped in the block.
+            Cancelled: the work was cancelled before or in the block.
         """
         with self._lock:
             self.check()
@@ -83,7 +82,7 @@ _current: ContextVar[Cancellation | None] = ContextVar("cancellation", default=N
 
 @contextmanager
 def cancellable(cancellation: Cancellation) -> Iterator[None]:
-    """What this thread does in the block can be cancelled."""
+    """Make the work of this thread in the block cancellable."""
     token = _current.set(cancellation)
     try:
         yield
@@ -92,15 +91,15 @@ def cancellable(cancellation: Cancellation) -> Iterator[None]:
 
 
 def current() -> Cancellation | None:
-    """The cancellation of the work that this thread does, if it has one."""
+    """The cancellation of this thread's work, if it has one."""
     return _current.get()
 
 
 def check() -> None:
-    """Go on unless the work that this thread does is to stop; for loops that may take long.
+    """Raise if the work of this thread is cancelled; for loops that may take long.
 
     Raises:
-        Cancelled: it is to stop.
+        Cancelled: it is.
     """
     cancellation = _current.get()
     if cancellation is not None:

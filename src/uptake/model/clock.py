@@ -1,4 +1,4 @@
-"""The only place that asks what time it is."""
+"""The wall clock; no other module reads it."""
 
 import time
 from datetime import UTC, datetime
@@ -8,16 +8,16 @@ from uptake.time_units import MICROSECONDS_PER_SECOND
 
 
 def now() -> int:
-    """The present time in whole microseconds since 1970-01-01T00:00:00Z."""
+    """The current time in microseconds since 1970-01-01T00:00:00Z."""
     return time.time_ns() // 1000
 
 
 def iso(moment: int) -> str:
-    """A moment of `now` as RFC 3339 text in UTC with microseconds."""
+    """A time of `now` as RFC 3339 text in UTC with microseconds."""
     seconds, fraction = divmod(moment, MICROSECONDS_PER_SECOND)
     return f"{_stamp(seconds)}.{fraction:06d}Z"
 
 
-@lru_cache  # every line of the log has a moment, many of them of one second
+@lru_cache  # many lines of the log share a second
 def _stamp(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")

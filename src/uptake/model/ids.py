@@ -1,4 +1,4 @@
-"""Ids and secrets: how they are made and what they look like."""
+"""Ids, API keys and other secrets."""
 
 import hashlib
 import hmac
@@ -18,16 +18,16 @@ TOKEN_BYTES = 16
 
 
 class _TimeOrdered:
-    """Gives numbers of 122 bits, each greater than the one before: 48 of milliseconds, 74 random.
+    """Generates increasing numbers of 122 bits: 48 of milliseconds, 74 random.
 
-    They need only differ, so the system is asked for randomness once: asking it for each would let
-    go of the interpreter, which under load costs a small request half its time.
+    The numbers need not be secret, so the operating system seeds the generator once. A system call
+    for each number releases the interpreter lock, which under load doubles a small request's time.
     """
 
     _last: int
 
     def __init__(self) -> None:
-        self.begin_anew()
+        self.reset()
 
     def next(self) -> int:
         with self._lock:
@@ -37,15 +37,15 @@ class _TimeOrdered:
             self._last = number
             return number
 
-    def begin_anew(self) -> None:
-        """What a process that forked does too, so as not to go on with its parent's numbers."""
+    def reset(self) -> None:
+        """Seed the generator; also after a fork, so that parent and child differ."""
         self._random = Random(os.urandom(32))  # noqa: S311
         self._lock = threading.Lock()
         self._last = 0
 
 
 _numbers = _TimeOrdered()
-os.register_at_fork(after_in_child=_numbers.begin_anew)
+os.register_at_fork(after_in_child=_numbers.reset)
 
 
 def time_ordered() -> str:
@@ -57,7 +57,7 @@ def time_ordered() -> str:
 
 
 def derived(*parts: str) -> str:
-    """The UUID of version 8 (RFC 9562) that these parts always give, and no others."""
+    """The UUID of version 8 (RFC 9562) that is derived from these parts."""
     digest = hashlib.sha256("\0".join(parts).encode()).digest()
     value = int.from_bytes(digest[:16])
     value = value & ~(0xF << 76) | 0x8 << 76
@@ -65,36 +65,36 @@ def derived(*parts: str) -> str:
 
 
 def user_hash(key: bytes, user_id: str) -> str:
-    """A user's name where its id must not be: hexadecimal HMAC-SHA256, keyed by the installation.
+    """A pseudonym of a user: hexadecimal HMAC-SHA256, with the key of the installation.
 
-    A plain hash would not do: short ids are found in milliseconds by hashing all of them. What is
-    hashed is the id's SHA-256, so that plain hashes of earlier versions could be converted.
+    A plain hash of a short id can be reversed by trying all ids. The input is the SHA-256 of the
+    id, so that plain hashes of earlier versions could be converted.
     """
     digest = hashlib.sha256(user_id.encode("utf-8", "surrogatepass")).digest()
     return hmac.digest(key, digest, "sha256").hex()
 
 
 def new_key() -> str:
-    """A new secret key, told to its owner once and kept only as its `key_digest`."""
+    """A new API key. It is shown once, and only its `key_digest` is stored."""
     return KEY_PREFIX + secrets.token_urlsafe(KEY_BYTES)
 
 
 def key_digest(key: str) -> str:
-    """The form in which a key is kept: SHA-256, enough for 192 random bits."""
+    """The stored form of an API key: SHA-256, enough for 192 random bits."""
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def new_token() -> str:
-    """A new name that cannot be guessed, for an address that is open to whoever knows it."""
+    """A new name that cannot be guessed, for a URL that needs no API key."""
     return secrets.token_hex(TOKEN_BYTES)
 
 
 class Secrets(msgspec.Struct, frozen=True):
-    """The secrets of an installation; none of them leaves it.
+    """The secrets of an installation.
 
     Attributes:
         user_hash: the key of `user_hash`.
-        signing: the private key, Ed25519, that signs receipts of erasures.
+        signing: the Ed25519 private key that signs receipts of erasures.
     """
 
     user_hash: bytes

@@ -1,6 +1,6 @@
 """The four kinds of item that every wire becomes.
 
-Nothing below a format knows a vendor: whoever sent an item, it is one of these.
+Code below the formats handles these alone, and knows no vendor.
 """
 
 import re
@@ -21,11 +21,11 @@ class Document(msgspec.Struct, frozen=True):
     """A JSON object of a type that the project knows.
 
     Attributes:
-        user_id: whom it is about.
+        user_id: its user.
         type: name of the document type.
-        data: the object as JSON text, byte for byte as it was sent.
-        idempotency_key: what its sender calls this upload, so that a repeat is known as one.
-        bound_user: the user its sender's API key is bound to. Idempotency keys of different bound
+        data: the object as JSON text, byte for byte as uploaded.
+        idempotency_key: identifies the upload, so that a repeat is recognised.
+        bound_user: the user that the API key is bound to. Idempotency keys of different bound
             users, and of unbound API keys, are different keys.
     """
 
@@ -37,10 +37,10 @@ class Document(msgspec.Struct, frozen=True):
 
 
 class Attributes(msgspec.Struct, frozen=True, gc=False):
-    """Values of some of a user's attributes; those not named stay as they are.
+    """Values of some of a user's attributes; other attributes do not change.
 
     Attributes:
-        user_id: whose they are.
+        user_id: their user.
         names: of the attributes, each once; one tuple for all the users of a table.
         values: in the order of the names.
     """
@@ -55,7 +55,7 @@ class Attributes(msgspec.Struct, frozen=True, gc=False):
 
 
 class Image(msgspec.Struct, frozen=True):
-    """A picture of or for a user, as it was uploaded."""
+    """An image of a user, as uploaded."""
 
     user_id: str
     content: bytes
@@ -65,10 +65,10 @@ class SampleBatch(msgspec.Struct, frozen=True):
     """Samples of one user and one metric that arrived together.
 
     Attributes:
-        user_id: whose samples they are.
-        metric: what they measure.
+        user_id: their user.
+        metric: their metric.
         columns: the samples, without repeats.
-        received: how many arrived, repeats included.
+        received: the number that arrived, including repeats.
     """
 
     user_id: str
@@ -81,10 +81,9 @@ Item = Document | Attributes | Image | SampleBatch
 
 
 def user_id_fault(user_id: str) -> str | None:
-    """Say what keeps a string from being a user id, or None when it can be one.
+    """The reason that a string is not a valid user id; None for a valid one.
 
-    A NUL character is rejected because PostgreSQL text cannot hold it: an id must mean the
-    same user on every engine.
+    A NUL character is not valid because PostgreSQL cannot store it in text.
     """
     if not user_id:
         return "must not be empty"

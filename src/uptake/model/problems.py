@@ -1,7 +1,7 @@
-"""The closed table of reasons for which a whole request is turned away.
+"""The closed table of problems: reasons for which a whole request fails.
 
-A problem says nothing about the items of a request: those have faults (see `submission`).
-The edge translates a problem once, into the envelope of the format that was spoken to.
+Items have faults instead (see `submission`). The server translates a problem once, into the error
+format of the vendor that the path belongs to.
 """
 
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ from enum import Enum
 from uptake.model.submission import Fault, bounded, cut
 
 MAX_PROBLEM_FAULTS = 100
-"""Faults listed with a problem; the next ones show when these are fixed."""
+"""Faults listed with a problem."""
 
 MAX_DETAIL = 1000
-"""Characters of a problem's detail, which may repeat a part of the request."""
+"""Characters of a problem's detail, which may quote the request."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One row of the table: a stable code, its HTTP status, a title, and whether to try again."""
+    """A row of the table: a stable code, its HTTP status, a title, and whether to retry."""
 
     code: str
     status: int
@@ -27,36 +27,41 @@ class Kind:
 
 
 class Kinds(Enum):
-    """Every kind of problem there is."""
+    """All kinds of problems."""
 
-    BAD_REQUEST = Kind("bad_request", 400, "The request cannot be understood")
-    UNAUTHORIZED = Kind("unauthorized", 401, "The key is missing, unknown, revoked or expired")
-    FORBIDDEN = Kind("forbidden", 403, "The key does not permit this")
-    ERASED = Kind("erased", 403, "This user was erased, and is kept out until let in again")
-    NOT_FOUND = Kind("not_found", 404, "There is nothing here")
-    METHOD_NOT_ALLOWED = Kind("method_not_allowed", 405, "This method is not offered here")
+    BAD_REQUEST = Kind("bad_request", 400, "Invalid request")
+    UNAUTHORIZED = Kind("unauthorized", 401, "The API key is missing, unknown, revoked or expired")
+    FORBIDDEN = Kind("forbidden", 403, "The API key does not permit this request")
+    ERASED = Kind("erased", 403, "This user was erased. Readmit the user before sending new data.")
+    NOT_FOUND = Kind("not_found", 404, "Not found")
+    METHOD_NOT_ALLOWED = Kind("method_not_allowed", 405, "Method not allowed")
     TIMEOUT = Kind("request_timeout", 408, "The body did not arrive in time", retryable=True)
     TOO_LARGE = Kind("too_large", 413, "The body is too large")
-    UNSUPPORTED_ENCODING = Kind("unsupported_encoding", 415, "This Content-Encoding is not spoken")
-    INVALID_FILTER = Kind("invalid_filter", 422, "The filter is not one")
-    INVALID_SCHEMA = Kind("invalid_schema", 422, "The schema is not one")
-    TOO_MUCH = Kind("too_much", 422, "The answer is over a limit of the server; ask for less")
-    RATE_LIMITED = Kind("rate_limited", 429, "Too many requests for this key", retryable=True)
-    INTERNAL = Kind("internal", 500, "Uptake itself has failed; the request id names the log line")
-    OVERLOADED = Kind("overloaded", 503, "Too much work is waiting", retryable=True)
+    UNSUPPORTED_ENCODING = Kind("unsupported_encoding", 415, "Unsupported Content-Encoding")
+    INVALID_FILTER = Kind("invalid_filter", 422, "Invalid filter")
+    INVALID_SCHEMA = Kind("invalid_schema", 422, "Invalid schema")
+    TOO_MUCH = Kind("too_much", 422, "The answer exceeds a limit of the server. Request less data.")
+    RATE_LIMITED = Kind("rate_limited", 429, "Too many requests for this API key", retryable=True)
+    INTERNAL = Kind("internal", 500, "Internal error. Search the server log for this request id.")
+    OVERLOADED = Kind("overloaded", 503, "The server is overloaded", retryable=True)
     UNAVAILABLE = Kind("unavailable", 503, "Storage cannot be reached or written", retryable=True)
-    UNFINISHED = Kind("unfinished", 503, "It takes longer; what was done is kept", retryable=True)
+    UNFINISHED = Kind(
+        "unfinished",
+        503,
+        "Timed out. Retry: the next attempt continues from here.",
+        retryable=True,
+    )
     TOO_MANY_USERS = Kind("too_many_users", 507, "The users do not fit into memory")
 
 
 class Problem(Exception):
-    """A request turned away as a whole.
+    """A request that fails as a whole.
 
     Attributes:
         kind: the row of the table.
-        detail: one sentence for the person who sent the request; carries nothing secret.
-        retry_after: seconds after which to try again, for the retryable kinds.
-        faults: what in particular is wrong, each with its place in the body.
+        detail: one sentence for the sender of the request; contains no secrets.
+        retry_after: seconds after which to retry, for the retryable kinds.
+        faults: the faults of the body, each with its place.
     """
 
     def __init__(
@@ -84,11 +89,11 @@ class Problem(Exception):
 
 
 DEFAULT_RETRY_AFTER = 1
-"""Seconds a client is asked to wait when nothing better is known: a group commits in far less."""
+"""Seconds a client waits unless the problem has its own time: a group commits in far less."""
 
 
 def json_reason(error: BaseException) -> str:
-    """Why JSON cannot be read, in words for its sender: never the text of a Python exception."""
+    """The reason that JSON is invalid, for its sender; never the text of a Python exception."""
     match error:
         case RecursionError():
             return "nested too deep"

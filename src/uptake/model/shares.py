@@ -1,8 +1,8 @@
-"""Rejected bodies about several users, divided so that one user's share can be erased alone.
+"""Divides a rejected body of several users, so that each user's share can be erased alone.
 
-Each user's share is a body of its own: the bytes around the pieces, and the pieces of this user.
-So a share can be shown, exported and erased by itself, and all shares together give the body back
-as it was sent. A body that cannot be divided is tied to all its users.
+A share is a valid body: the bytes around the pieces, and the pieces of one user. It is shown,
+exported and erased by itself, and `join` restores the original body from all shares. A body that
+cannot be divided is tied to all its users.
 """
 
 from collections.abc import Sequence
@@ -12,18 +12,18 @@ import msgspec
 from uptake.model.submission import Fault, Piece, Rejection
 
 MAX_USERS = 1000
-"""Users of a rejected body, each of which becomes a row. Ten times what the widest wire takes in a
-request; a body about more is not stored, only its faults are."""
+"""Users of a rejected body, each with a row of its own: ten times the limit of any format. If a
+body has more users, only its faults are stored."""
 
 MAX_COPIED = 4 * 1024 * 1024
-"""Bytes that dividing a body may add, as every share repeats what stands around the pieces. As much
-as the largest JSON body, so that a rejection takes at most about twice its body."""
+"""Bytes that dividing a body may add, as each share repeats the bytes around the pieces. It is the
+size of the largest JSON body, so that a rejection takes at most about twice its body."""
 
 MAX_LEAD = 64
-"""Bytes between two pieces that are stored as they are; longer white space becomes a comma."""
+"""Bytes between two pieces that are stored unchanged; longer white space becomes a comma."""
 
 OTHER_PART = Fault("other_part", "Another part of the request was rejected", ())
-"""The reason in a share whose own pieces have no fault."""
+"""The fault of a share without a fault in its own pieces."""
 
 
 class Part(msgspec.Struct, frozen=True, array_like=True):
@@ -31,8 +31,8 @@ class Part(msgspec.Struct, frozen=True, array_like=True):
 
     Attributes:
         place: its number in the whole body.
-        lead: what stands before it in the whole body, after the piece before.
-        start, end: where its bytes are in the share.
+        lead: the bytes between the preceding piece and this one in the whole body.
+        start, end: its bytes in the share.
     """
 
     place: int
@@ -46,7 +46,7 @@ TIED: tuple[Part, ...] = ()
 
 
 class Share(msgspec.Struct, frozen=True):
-    """What of a rejected body is stored under one user; `parts` is None for a whole body."""
+    """The part of a rejected body that is stored under one user; `parts` is None for all of it."""
 
     user_id: str
     raw: bytes
@@ -55,7 +55,7 @@ class Share(msgspec.Struct, frozen=True):
 
 
 def divide(rejection: Rejection) -> tuple[Share, ...]:
-    """The shares of a rejection: one for each user, or a single one for at most one user."""
+    """The shares of a rejection: one for each user, or one if it has no user."""
     owners, raw, faults = rejection.owners, rejection.raw, rejection.faults
     if owners.uncounted or len(owners.user_ids) > MAX_USERS:
         return (Share("", b"", faults),)
@@ -65,7 +65,7 @@ def divide(rejection: Rejection) -> tuple[Share, ...]:
 
 
 def join(shares: Sequence[tuple[bytes, tuple[Part, ...] | None]]) -> bytes:
-    """The body that shares come from, without the pieces of those that are missing."""
+    """The original body, without the pieces of missing shares."""
     raw, first = shares[0]
     if not first:
         return b"".join(raw for raw, _ in shares)
@@ -81,7 +81,7 @@ def join(shares: Sequence[tuple[bytes, tuple[Part, ...] | None]]) -> bytes:
 
 
 def _tied(raw: bytes, faults: tuple[Fault, ...], user_ids: Sequence[str]) -> tuple[Share, ...]:
-    """The body under the first of its users, and the others tied to it."""
+    """The body under its first user, and an empty share for each other user."""
     first, *others = sorted(user_ids)
     head = Share(first, raw, faults, TIED)
     return (head, *(Share(user_id, b"", faults, TIED) for user_id in others))
@@ -126,7 +126,7 @@ def _split(
 
 
 def _owner(fault: Fault, owner_of: dict[tuple[str | int, ...], str]) -> str | None:
-    """Whose piece a fault is in; None for one of the body as a whole."""
+    """The user of the piece that has a fault; None for a fault of the body as a whole."""
     for length in range(len(fault.place), 0, -1):
         if fault.place[:length] in owner_of:
             return owner_of[fault.place[:length]]

@@ -1,4 +1,4 @@
-"""What a request asks to keep, and what of it cannot be kept."""
+"""A request after decoding: the items to store, and those that are rejected."""
 
 from collections.abc import Callable, Sequence
 
@@ -8,18 +8,18 @@ from msgspec.structs import force_setattr
 from uptake.model.items import Document, Item
 
 MAX_MESSAGE = 500
-"""Characters of a fault's message, which may repeat the value it is about: a whole document."""
+"""Characters of a fault's message, which may quote a value as large as a document."""
 
 MAX_PLACE = 64
 MAX_PLACE_PART = 256
-"""Parts of a fault's place, and characters of a part: a document may be nested deeper, and have
+"""Parts of a fault's place, and characters of a part; documents may be nested deeper and have
 longer names."""
 
 MAX_FAULTS = 6000
 """Faults of one rejected item: a table of 100 rows and 50 columns may have one in each cell."""
 
 CUT = "..."
-"""In place of what is left out."""
+"""In place of the part that is cut."""
 
 
 class Fault(msgspec.Struct, frozen=True):
@@ -36,7 +36,7 @@ class Fault(msgspec.Struct, frozen=True):
     place: tuple[str | int, ...] = ()
 
     def __post_init__(self) -> None:
-        """Cut what is too long, wherever a fault comes from: it is sent, stored and listed."""
+        """Cut a long message or place, as a fault is returned, stored and listed."""
         if len(self.message) > MAX_MESSAGE:
             force_setattr(self, "message", cut(self.message))
         if len(self.place) > MAX_PLACE:
@@ -55,9 +55,9 @@ class Fault(msgspec.Struct, frozen=True):
 
 
 def cut(text: str, most: int = MAX_MESSAGE) -> str:
-    """A text with its middle left out where it is too long.
+    """A text without its middle, if it is too long.
 
-    A message begins with the value that it is about, and ends with what is wrong with it.
+    A message begins with a value, and ends with the reason.
     """
     if len(text) <= most:
         return text
@@ -66,7 +66,7 @@ def cut(text: str, most: int = MAX_MESSAGE) -> str:
 
 
 def bounded(faults: Sequence[Fault], most: int = MAX_FAULTS) -> tuple[Fault, ...]:
-    """So many faults, the last of which says how many more there are."""
+    """At most so many faults; the last one counts those that are left out."""
     if len(faults) <= most:
         return tuple(faults)
     more = len(faults) - most + 1
@@ -74,12 +74,12 @@ def bounded(faults: Sequence[Fault], most: int = MAX_FAULTS) -> tuple[Fault, ...
 
 
 class Piece(msgspec.Struct, frozen=True):
-    """A part of a rejected body that is about one user.
+    """A part of a rejected body with the data of one user.
 
     Attributes:
-        user_id: the user; "" where none can be read.
-        place: path to it in the body; faults below it are this user's.
-        start, end: where its bytes are in the body.
+        user_id: the user; "" if none can be read.
+        place: path to the part in the body; faults below it belong to this user.
+        start, end: its bytes in the body.
     """
 
     user_id: str
@@ -89,13 +89,12 @@ class Piece(msgspec.Struct, frozen=True):
 
 
 class Owners(msgspec.Struct, frozen=True):
-    """The users that a rejected body is about, as far as they can be read.
+    """The users of a rejected body, as far as they can be read.
 
     Attributes:
         user_ids: each once.
-        pieces: how the body can be split by user, in order; () when it cannot.
-        uncounted: there was more to read than a body can hold within the wire's limits, so there
-            may be further users.
+        pieces: the parts of the body by user, in order; () if it cannot be split.
+        uncounted: the body exceeds the limits of its format, so it may have further users.
     """
 
     user_ids: tuple[str, ...] = ()
@@ -103,7 +102,7 @@ class Owners(msgspec.Struct, frozen=True):
     uncounted: bool = False
 
 
-NOBODY = Owners()
+NO_OWNERS = Owners()
 
 
 class Resolved(msgspec.Struct, frozen=True):
@@ -135,16 +134,16 @@ class Origin(msgspec.Struct, frozen=True):
 
 
 class Rejection(msgspec.Struct, frozen=True):
-    """An item that is not accepted, kept with every reason and as it was sent.
+    """A rejected item, with all faults and its original bytes.
 
     Attributes:
         faults: at least one.
-        raw: the item's own bytes as they arrived (the body, for a whole request).
-        index: its position in the request; None when the request as a whole is rejected.
-        user_id: the one user it is about; "" where none can be read, or there are several.
-        owners: the users, where a body is about several.
-        document_type: the document type that was named, if this is a document.
-        context: what stands beside the item in its request, and is needed to judge it again.
+        raw: the bytes of the item, or of the body if the request is rejected as a whole.
+        index: its position in the request; None if the request is rejected as a whole.
+        user_id: its user; "" if none can be read, or there are several.
+        owners: the users of a body with several.
+        document_type: the name of its type, if this is a document.
+        context: other members of the request that are needed to decode the item again.
     """
 
     faults: tuple[Fault, ...]
@@ -153,29 +152,29 @@ class Rejection(msgspec.Struct, frozen=True):
     user_id: str = ""
     document_type: str | None = None
     context: dict[str, str] = {}
-    owners: Owners = NOBODY
+    owners: Owners = NO_OWNERS
 
     @property
     def user_ids(self) -> tuple[str, ...]:
-        """The users that it is about."""
+        """The users of the item."""
         return (self.user_id,) if self.user_id else self.owners.user_ids
 
     def __post_init__(self) -> None:
-        """Bound the number of its faults."""
+        """Bound the number of faults."""
         if len(self.faults) > MAX_FAULTS:
             force_setattr(self, "faults", bounded(self.faults))
 
 
 class Submission(msgspec.Struct, frozen=True):
-    """A request after decoding: the items to keep and the rejections to remember.
+    """A request after decoding.
 
     A request that is rejected as a whole has no items and one rejection without an index.
 
     Attributes:
-        items: to keep.
-        rejections: to remember.
-        raw: the request's body, where all of it is rejected when one item is found to be beyond a
-            limit only as it is stored.
+        items: the items to store.
+        rejections: the rejected items.
+        raw: the body, if the request is rejected as a whole when the commit finds that one item
+            exceeds a limit.
         find_users: finds the users of that body.
     """
 
@@ -186,21 +185,21 @@ class Submission(msgspec.Struct, frozen=True):
 
     @property
     def user_ids(self) -> set[str]:
-        """Everyone this submission is about."""
+        """The users of all items and rejections."""
         users = {item.user_id for item in self.items}
         return users.union(*(rejection.user_ids for rejection in self.rejections))
 
     @property
     def document_types(self) -> set[str]:
-        """The names of document types that must be known to judge it."""
+        """The names of the document types that validation needs."""
         names = {item.type for item in self.items if isinstance(item, Document)}
         rejected = (rejection.document_type for rejection in self.rejections)
         return names | {name for name in rejected if name is not None}
 
 
-def rejected(faults: list[Fault], raw: bytes, owners: Owners = NOBODY) -> Submission:
-    """A submission of which nothing is kept, for these reasons."""
+def rejected(faults: list[Fault], raw: bytes, owners: Owners = NO_OWNERS) -> Submission:
+    """A submission that is rejected as a whole."""
     user_id = owners.user_ids[0] if len(owners.user_ids) == 1 and not owners.uncounted else ""
     if user_id:
-        owners = NOBODY
+        owners = NO_OWNERS
     return Submission(rejections=(Rejection(tuple(faults), raw, user_id=user_id, owners=owners),))

@@ -25,7 +25,7 @@ from uptake.formats.user_search import (
     texts,
     texts_of,
 )
-from uptake.model.submission import NOBODY, Owners, Piece
+from uptake.model.submission import NO_OWNERS, Owners, Piece
 
 NAMES, ROWS = "field_name", "values"
 MAX_ROWS_READ = 20_000
@@ -172,7 +172,7 @@ def find_in(body: bytes) -> Owners:
         and all(len(users) <= 1 for users in found)
         and inside.issuperset(owners.user_ids)
     )
-    if not divisible or owners is NOBODY:
+    if not divisible or owners is NO_OWNERS:
         return owners
     return Owners(owners.user_ids, tuple(_pieces(text, rows, found, broken=reader.broken)))
 
