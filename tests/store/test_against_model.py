@@ -6,7 +6,7 @@ from functools import partial
 from itertools import chain
 from operator import methodcaller
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -103,7 +103,7 @@ class BothStores(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.store = self.open_store()
-        self.model: Any = ModelStore(self.store.secrets())
+        self.model: Store = cast("Any", ModelStore(self.store.secrets()))
         self.moment = NOON
         self.changed = True
         self.since = {
