@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from uptake.uploader.client import Sample as Sample
     from uptake.uploader.library import Uploader as Uploader
     from uptake.uploader.sending.answers import Broken as Broken
-    from uptake.uploader.sending.keys import InvalidKey as InvalidKey
+    from uptake.uploader.sending.connection import InvalidKey as InvalidKey
     from uptake.uploader.tally import Summary as Summary
 
 __version__ = "0.1.0"
@@ -18,7 +18,7 @@ __version__ = "0.1.0"
 _WHERE = {
     "Broken": "sending.answers",
     "Client": "client",
-    "InvalidKey": "sending.keys",
+    "InvalidKey": "sending.connection",
     "Outcome": "client",
     "RequestFailed": "client",
     "Sample": "client",

@@ -122,7 +122,7 @@ def test_a_server_that_is_not_there_is_given_up(uptake: Uptake, tmp_path: Path) 
     write(tmp_path / "samples.ndjson", some("u", 3))
     options = ("--to", "http://127.0.0.1:9", "--ledger", "l", "--patience", "0.2")
     done = uptake("send", "samples", "samples.ndjson", *options, UPTAKE_KEY="k")
-    done.assert_failed(1, "has taken nothing", "refused")
+    done.assert_failed(1, "has accepted nothing", "refused")
 
 
 def test_a_ledger_serves_one_upload_at_a_time(
@@ -157,7 +157,7 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(
     summary = msgspec.json.decode(out)
     assert process.returncode == (0 if summary["complete"] else 1)
     assert "Traceback" not in err.decode()
-    assert "stopped; the same command again goes on where it stopped" in err.decode()
+    assert "stopped; run the same command again to continue" in err.decode()
     done = uptake(
         "send", "samples", path, "--to", live.url, "--ledger", "l", "--json", UPTAKE_KEY=key
     )

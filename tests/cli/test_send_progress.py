@@ -12,14 +12,15 @@ from uploader.sending import some, write
 from uptake.cli.send_progress import line_of, part_done
 from uptake.testing.live import LiveServer
 from uptake.uploader.sending.connection import destination
-from uptake.uploader.session import Plan, Session
+from uptake.uploader.options import UploadOptions
+from uptake.uploader.session import Session
 from uptake.uploader.sources import opening
 
 
 def test_the_line_tells_items_rate_rejected_and_what_goes_wrong(tmp_path: Path) -> None:
     """Of a session that has read its file and has half of the answers."""
     path = write(tmp_path / "samples.ndjson", some("u", 1000))
-    plan = Plan(destination("http://localhost:8000"), "k", tmp_path / "ledger")
+    plan = UploadOptions(destination("http://localhost:8000"), "k", tmp_path / "ledger")
     session = Session(plan, [opening.samples(path)])
     assert (part_done(session), line_of(session)) == (0.0, "0 read, 0 acknowledged, 0/s")
     assert sum(batch.num_rows for batch, _ in session.read()) == 1000
@@ -28,7 +29,7 @@ def test_the_line_tells_items_rate_rejected_and_what_goes_wrong(tmp_path: Path) 
     assert part_done(session) == 0.5
     line = line_of(session)
     assert line.startswith("1,000 read, 490 acknowledged, ")
-    assert line.endswith("/s, 10 refused, trying again: 503: full")
+    assert line.endswith("/s, 10 rejected, retrying: 503: full")
 
 
 def test_a_terminal_shows_a_bar(live: LiveServer, key: str, tmp_path: Path) -> None:

@@ -129,7 +129,7 @@ def test_a_signal_ends_the_wait_for_a_pipe(
         os.close(descriptor)
     assert process.returncode == 1
     assert "Traceback" not in err.decode()
-    assert "stopped; the same command again goes on where it stopped" in err.decode()
+    assert "stopped; run the same command again to continue" in err.decode()
 
 
 def test_an_archive_of_nothing_that_can_be_read_is_rejected(uptake: Uptake, tmp_path: Path) -> None:

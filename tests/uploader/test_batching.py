@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from uptake.uploader.samples.batching import cuts
+from uptake.uploader.samples.group import cuts
 
 limits = st.integers(1, 9).flatmap(
     lambda least: st.tuples(st.just(least), st.integers(2 * least - 1, 40))

@@ -3,6 +3,7 @@
 import tempfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pyarrow as pa
@@ -10,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from uptake.formats.gerosense.encode import WIRES
-from uptake.uploader.faults import Faults
+from uptake.uploader.context import RejectedFile, UploadContext
 from uptake.uploader.ledger import Ledger, read_ledger
 from uptake.uploader.ledger.runs import begin
-from uptake.uploader.ledger.samples import SamplesLedger
+from uptake.uploader.ledger.samples import fold
 from uptake.uploader.samples.gathering import Gathering
-from uptake.uploader.samples.jobs import Office, SamplesJob
+from uptake.uploader.samples.jobs import SamplesJob
 from uptake.uploader.sources import SAMPLES
 from uptake.uploader.tally import Tally
 
@@ -76,15 +77,20 @@ def run(
     lost: bool = False,
 ) -> Tally:
     """One run over batches of a source; with room for so many bytes."""
-    noted = SamplesLedger(begin(ledger, "http://x", WIRE.name, None))
-    office = Office(WIRE, noted, Tally(), Faults(None, tally := Tally()))
-    office = replace(office, tally=tally)
-    gathering = Gathering(office, lambda job: receiver.take(job, lost=lost), room=room)
+    started = begin(ledger, "http://x", WIRE.name, None)
+    tally = Tally()
+
+    def put(job: Any) -> None:
+        receiver.take(job, lost=lost)
+
+    gathering = Gathering(
+        UploadContext(WIRE, started, tally, RejectedFile(None), put), max_bytes=room
+    )
     for number, batch in enumerate(batches):
-        told = [{**one, "line": line} for line, one in enumerate(batch, 1)]
-        gathering.take(pa.RecordBatch.from_pylist(told, SAMPLES), f"file-{number}")
+        numbered = [{**one, "line": line} for line, one in enumerate(batch, 1)]
+        gathering.add(pa.RecordBatch.from_pylist(numbered, SAMPLES), f"file-{number}")
     gathering.finish()
-    noted.tidy(gathering.replaced)
+    fold(started, gathering.replaced)
     return tally
 
 

@@ -97,7 +97,7 @@ NO_ANSWER: dict[str, Misbehave] = {
 }
 AT_ONCE: dict[str, tuple[Misbehave, str]] = {
     "401": (always(answer(401, b"\x1b[2J" * 10_000)), "does not know the key (401)"),
-    "403": (always(answer(403)), "does not let this key do this (403)"),
+    "403": (always(answer(403)), "does not allow this with this key (403)"),
     "404": (always(answer(404)), "has no such endpoint (404)"),
     "101": (always(answer(101)), "answers 101"),
     "redirect": (
@@ -151,7 +151,7 @@ def test_an_answer_that_says_nothing_ends_the_run(kind: str, tmp_path: Path) -> 
         summary = send(server.url, tmp_path)
         most = len(server.requests) * 2 * (MAX_ANSWER + MAX_OVERHEAD)
     assert (summary.acknowledged, summary.refused, summary.left) == (0, 0, 3)
-    assert "has taken nothing for" in summary.stopped
+    assert "has accepted nothing for" in summary.stopped
     assert server.sent <= most + (16 << 20)  # what buffers of the system take is not read
 
 

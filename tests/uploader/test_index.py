@@ -29,18 +29,18 @@ def test_it_knows_what_was_noted_last(
         told = [((first, 7), content) for (first, _), content in some]
         if forget:
             if told:
-                index.forget(words([one for one, _ in told]))
+                index.remove(words([one for one, _ in told]))
             for one, _ in told:
                 plain.pop(one, None)
         else:
-            index.note(words([one for one, _ in told]), np.array([c for _, c in told], np.uint64))
+            index.add(words([one for one, _ in told]), np.array([c for _, c in told], np.uint64))
             plain |= dict(told)
     known, content = index.find(words(asked))
     assert known.tolist() == [one in plain for one in asked]
     assert [c for c, k in zip(content.tolist(), known.tolist(), strict=True) if k] == [
         plain[one] for one in asked if one in plain
     ]
-    keys, contents = index.whole()
+    keys, contents = index.merged()
     assert dict(zip(map(tuple, keys.T.tolist()), contents.tolist(), strict=True)) == plain
 
 

@@ -22,7 +22,7 @@ class Piece:
     number: int
     lanes: tuple[str, ...]
     weight: int = 1
-    family: object = field(default_factory=object)
+    group: object = field(default_factory=object)
     pieces: tuple["Piece", ...] = ()
 
     def request(self) -> Request:
@@ -93,11 +93,11 @@ def test_jobs_of_one_lane_go_one_after_the_other(
 
 
 def test_what_a_job_falls_into_goes_before_what_comes_after_it() -> None:
-    """Behind its own family, so that both halves go before any quarter."""
-    family = object()
-    quarters = (Piece(3, ("a",), family=family), Piece(4, ("a",), family=family))
-    halves = (Piece(1, ("a",), family=family, pieces=quarters), Piece(2, ("a",), family=family))
-    jobs = [Piece(0, ("a",), family=family, pieces=halves), Piece(5, ("a",))]
+    """Behind its own group, so that both halves go before any quarter."""
+    group = object()
+    quarters = (Piece(3, ("a",), group=group), Piece(4, ("a",), group=group))
+    halves = (Piece(1, ("a",), group=group, pieces=quarters), Piece(2, ("a",), group=group))
+    jobs = [Piece(0, ("a",), group=group, pieces=halves), Piece(5, ("a",))]
     assert run(Schedule(3, ROOM), jobs, 3) == [0, 1, 2, 3, 4, 5]
 
 
@@ -117,7 +117,7 @@ def test_a_job_that_waits_does_not_hold_up_other_lanes() -> None:
         schedule.put(job)
     began = monotonic()
     assert schedule.take() is first
-    schedule.again(first, 0.05)
+    schedule.delay(first, 0.05)
     assert schedule.take() is other
     assert schedule.take() is first
     assert monotonic() - began >= 0.05
@@ -133,7 +133,7 @@ def test_a_pause_holds_up_everything() -> None:
     schedule.put(other)
     assert schedule.take() is first
     began = monotonic()
-    schedule.again(first, 0.0, pause=0.05)
+    schedule.delay(first, 0.0, pause=0.05)
     assert 0 < schedule.pause <= 0.05
     schedule.take()
     assert monotonic() - began >= 0.05
@@ -144,10 +144,10 @@ def test_a_sign_of_too_much_halves_and_success_adds() -> None:
     schedule = Schedule(6, ROOM)
     assert schedule.at_once == FIRST_AT_ONCE == 4
     for _ in range(3):
-        schedule.too_much()
+        schedule.add_overload()
     assert schedule.at_once == 2
     for _ in range(100):
-        schedule.went_well()
+        schedule.add_success()
     assert schedule.at_once == 6
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from uptake.formats.base import BEARER
 from uptake.testing.live import LiveServer
-from uptake.uploader.sending.answers import Answer, retry_after, words
+from uptake.uploader.sending.answers import Answer, first_line, retry_after
 from uptake.uploader.sending.connection import (
     Connection,
     Request,
@@ -115,7 +115,7 @@ def test_a_receiver_that_falls_silent_is_given_up(sender: Sender, proxy: Proxy, 
     proxy.behave(Chances(drop_before=1.0))
     later = write(sender.folder / "later.ndjson", some(user, 9))
     summary = through.uploader(patience=0.3).send_samples(later)
-    assert "has taken nothing" in summary.stopped
+    assert "has accepted nothing" in summary.stopped
     assert (summary.known, summary.left) == (5, 4)
     assert proxy.counts[Deed.DROP_BEFORE] > 1
     proxy.behave()
@@ -138,9 +138,9 @@ def test_retry_after_is_read(told_seconds: str, seconds: float) -> None:
 
 def test_what_an_answer_says_fits_in_a_line() -> None:
     """However long it is."""
-    assert words(b"a\n  b") == "a b"
-    assert words(b" ") == "without a word"
-    assert len(words(b"x" * 10_000)) == 200
+    assert first_line(b"a\n  b") == "a b"
+    assert first_line(b" ") == "no text"
+    assert len(first_line(b"x" * 10_000)) == 200
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ def test_rejected_samples_that_cannot_be_told_apart_are_all_listed(
     summary = uploader(vendors, tmp_path).send_samples(write(tmp_path / "s.ndjson", samples))
     assert told(summary)["refused"] == 3
     reasons = {one["refused"]["reasons"][0]["message"] for one in lines(tmp_path / "refused")}
-    assert reasons == {"the receiver has refused some of 3 samples and does not say which"}
+    assert reasons == {"the receiver rejected some of 3 samples without naming them"}
 
 
 def test_attributes_arrive(vendors: VendorStub, tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_a_key_that_is_not_known_stops_the_run_at_once(vendors: VendorStub, tmp_
     path = write(tmp_path / "p.ndjson", [{"user_id": f"u{i}", "n": i} for i in range(2000)])
     for key, words in (
         ("no-such-key", "does not know the key (401)"),
-        (POWERLESS_KEY, "does not let this key do this (403)"),
+        (POWERLESS_KEY, "does not allow this with this key (403)"),
     ):
         vendors.requests.clear()
         summary = uploader(vendors, tmp_path, key).send_profiles(path)

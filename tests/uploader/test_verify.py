@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from uptake import Uploader
-from uptake.uploader.sending.job import Halt
+from uptake.uploader.sending.schedule import Halt
 from uptake.uploader.verify.server import Unreachable
 
 from .conftest import VENDOR_KEY
@@ -92,7 +92,7 @@ def test_what_the_server_lacks_can_be_forgotten_and_sent_again(sender: Sender, u
     other = Sender(sender.server, key, sender.folder)
     summary = other.uploader().send_samples(path)
     assert (summary.known, summary.complete) == (40, True)
-    assert "the ledger was filled with another key" in summary.notices[0]
+    assert "the ledger was written with another key" in summary.notices[0]
     found = verify(other, path)
     assert (found["missing"], found["gaps"][0]["acknowledged"]) == (40, 40)
     assert verify(other, path, forget=True)["forgotten"] == 40

@@ -1,4 +1,4 @@
-"""`uptake send status` and `verify`: what the ledger says, and whether the server agrees."""
+"""`uptake send status` and `verify`: the state of the ledger, and whether the server agrees."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -7,25 +7,8 @@ import msgspec
 import typer
 from rich.console import Console
 
-from uptake.cli.send_options import (
-    As,
-    Delimiter,
-    Device,
-    Duration,
-    KeyFile,
-    LedgerFile,
-    Map,
-    Metric,
-    SkipRows,
-    Sources,
-    TimeUnit,
-    To,
-    Unit,
-    User,
-    key_of,
-    sample_options,
-)
-from uptake.cli.send_run import telling_errors
+from uptake.cli.send_options import LedgerFile, Receiver, SampleFiles, Sources
+from uptake.cli.send_run import translated_errors
 from uptake.cli.terminal import Json, echo, print_json, print_table, warn
 
 if TYPE_CHECKING:
@@ -35,38 +18,38 @@ SHOWN = 20
 """Gaps that are printed; with `--json`, all are."""
 
 COUNTS = {
-    "found": "are held",
+    "found": "are stored",
     "missing": "are missing",
-    "different": "are held with another value",
-    "refused": "were refused, and are not expected",
+    "different": "are stored with another value",
+    "refused": "were rejected, and are not expected",
     "unreadable": "cannot be read",
-    "unclear": "have no time or user by which to look for them",
-    "more": "are held besides, on the same days",
+    "unclear": "have no time or user to find them by",
+    "more": "others are stored on the same days",
     "forgotten": "will be sent again",
 }
 
 
 def status(
     to: Annotated[
-        str | None, typer.Option("--to", metavar="URL", help="Of this URL's ledger only.")
+        str | None, typer.Option("--to", metavar="URL", help="Only the ledger of this URL.")
     ] = None,
     ledger: LedgerFile = None,
     *,
     json: Json = False,
 ) -> None:
-    """Show what became of everything that was ever sent, endpoint by endpoint."""
+    """Show the state of everything that was ever sent, endpoint by endpoint."""
     from uptake.uploader.ledger import read_ledger  # noqa: PLC0415
-    from uptake.uploader.ledger.standing import standings  # noqa: PLC0415
+    from uptake.uploader.ledger.runs import statuses  # noqa: PLC0415
 
-    found = []
-    with telling_errors():
+    shown = []
+    with translated_errors():
         for path in _ledgers(to, ledger):
             opened = read_ledger(path)
             try:
-                found += [(path, standing) for standing in standings(opened)]
+                found = map(msgspec.structs.asdict, statuses(opened))
+                shown += [{**one, "ledger": str(path)} for one in found]
             finally:
                 opened.close()
-    shown = [{**msgspec.structs.asdict(one), "ledger": str(path)} for path, one in found]
     if json:
         print_json(shown)
     else:
@@ -76,7 +59,7 @@ def status(
 
 
 def _ledgers(to: str | None, ledger: Path | None) -> list[Path]:
-    from uptake.uploader.places import default_ledger  # noqa: PLC0415
+    from uptake.uploader.ledger import default_path  # noqa: PLC0415
     from uptake.uploader.sending.connection import destination  # noqa: PLC0415
 
     if ledger is not None:
@@ -84,41 +67,29 @@ def _ledgers(to: str | None, ledger: Path | None) -> list[Path]:
             raise typer.BadParameter(f"there is no ledger {ledger}")
         return [ledger]
     if to is not None:
-        return [default_ledger(destination(to))]
-    return sorted(default_ledger(destination("http://localhost")).parent.glob("*.ledger"))
+        return [default_path(destination(to))]
+    return sorted(default_path(destination("http://localhost")).parent.glob("*.ledger"))
 
 
-def verify(  # noqa: PLR0913, PLR0917 - one parameter an option
+def verify(
     sources: Sources,
-    to: To,
-    key_file: KeyFile = None,
-    user: User = None,
-    wire: As = "gerosense-v2.2",
-    maps: Map = None,
-    metric: Metric = None,
-    unit: Unit = None,
-    device: Device = None,
-    duration: Duration = None,
-    time_unit: TimeUnit = None,
-    delimiter: Delimiter = None,
-    skip_rows: SkipRows = 0,
-    ledger: LedgerFile = None,
+    receiver: Receiver,
+    files: SampleFiles,
     *,
     forget: Annotated[
         bool,
-        typer.Option("--forget", help="Have the ledger forget what is missing: it is sent again."),
+        typer.Option(
+            "--forget", help="Remove missing samples from the ledger: they are sent again."
+        ),
     ] = False,
     json: Json = False,
 ) -> int:
-    """Compare samples with what an Uptake server holds; the key needs the scope data:read."""
+    """Compare samples with those stored by an Uptake server; the key needs the scope data:read."""
     from uptake.uploader.library import Uploader  # noqa: PLC0415
 
-    options = sample_options(
-        user, maps, metric, unit, device, duration, time_unit, delimiter, skip_rows
-    )
-    key = key_of(key_file)
+    arguments, key = files.arguments(), receiver.key()
     console = Console(stderr=True)
-    with telling_errors(), console.status("comparing") as shown:
+    with translated_errors(), console.status("comparing") as shown:
         parts = 0
 
         def step() -> None:
@@ -126,13 +97,8 @@ def verify(  # noqa: PLR0913, PLR0917 - one parameter an option
             parts += 1
             shown.update(f"comparing, part {parts:,}")
 
-        result = Uploader(to, key, ledger=ledger).verify_samples(
-            *sources,
-            wire=wire,
-            forget=forget,
-            step=step,
-            **options,
-        )
+        uploader = Uploader(receiver.to, key, ledger=receiver.ledger)
+        result = uploader.verify_samples(*sources, forget=forget, step=step, **arguments)
     if json:
         print_json({**msgspec.structs.asdict(result), "complete": result.complete})
     else:
@@ -156,11 +122,8 @@ def _print(result: "Verification") -> None:
 
 def _line(gap: "Gap") -> str:
     where = ", ".join(f"{place.file}:{place.line}" for place in gap.samples)
-    lacking = " and ".join(
-        f"{count:,} {words}"
-        for count, words in ((gap.missing, "missing"), (gap.different, "different"))
-        if count
-    )
+    counts = ((gap.missing, "missing"), (gap.different, "different"))
+    lacking = " and ".join(f"{count:,} {words}" for count, words in counts if count)
     return (
         f"  {gap.user_id} {gap.metric} {gap.device_name} {gap.day}:"
         f" {lacking} of {gap.expected:,} ({where})"

@@ -1,23 +1,24 @@
-"""The options that the commands of `uptake send` share."""
+"""The options of `uptake send`, in groups that its commands share."""
 
 import os
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
 from uptake.cli.durations import parse_duration
+from uptake.cli.terminal import Json
 from uptake.samples.metrics import METRICS
-
-if TYPE_CHECKING:
-    from uptake.uploader.sources.opening import SampleOptions, TableOptions
 
 KEY_VARIABLE = "UPTAKE_KEY"
 MAX_KEY_FILE = 64 * 1024
 """Bytes of a file with a key that are read: far more than any key has."""
 
-REJECTED_FILE = Path("uptake-refused.ndjson")
+NAMED_DELIMITERS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
+"""Characters that are hard to type in a shell, by name."""
 
 Sources = Annotated[
     list[Path],
@@ -27,191 +28,216 @@ Sources = Annotated[
         help="Files, folders or zip archives; - is standard input.",
     ),
 ]
-To = Annotated[
-    str, typer.Option("--to", metavar="URL", help="Base URL, such as http://localhost:8000.")
-]
-KeyFile = Annotated[
-    Path | None,
-    typer.Option("--key-file", help=f"File with the key; else the variable {KEY_VARIABLE}."),
-]
-User = Annotated[
-    str | None, typer.Option("--user", help="Whom items are about that do not say it.")
-]
 LedgerFile = Annotated[
     Path | None,
     typer.Option("--ledger", help="File of the ledger; by default one for each URL."),
 ]
-Parallel = Annotated[
-    int, typer.Option("--parallel", min=1, max=64, help="Requests under way at a time, at most.")
-]
-DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Read, compare and count; send and note nothing.")
-]
-As = Annotated[str, typer.Option("--as", metavar="WIRE", help="gerosense-v2.2 or gerosense-v1.1.")]
-Map = Annotated[
-    list[str] | None,
-    typer.Option("--map", metavar="NAME=COLUMN", help="Column of the files for a name."),
-]
-Metric = Annotated[
-    str | None,
-    typer.Option("--metric", help=f"Metric of samples without one: {' or '.join(METRICS)}."),
-]
-Unit = Annotated[str | None, typer.Option("--unit", help="For samples that do not say it.")]
-Device = Annotated[
-    str | None, typer.Option("--device", help="Device name of samples that do not say it.")
-]
-Duration = Annotated[
-    str | None,
-    typer.Option(
-        "--duration",
-        metavar="SPAN",
-        help="How long samples without an end last: 1m, 30s, 1h. Else they have no end.",
-    ),
-]
-TimeUnit = Annotated[
-    str | None,
-    typer.Option(
-        "--time-unit",
-        metavar="UNIT",
-        help="s, ms, us or ns: times that are numbers count these since 1970.",
-    ),
-]
-Delimiter = Annotated[
-    str | None,
-    typer.Option(
-        "--delimiter",
-        metavar="CHAR",
-        help="Between the cells of CSV, or tab; by default what fits the header and the rows.",
-    ),
-]
-SkipRows = Annotated[
-    int, typer.Option("--skip-rows", min=0, metavar="N", help="Lines of CSV before the header.")
-]
-Rejected = Annotated[
-    Path, typer.Option("--refused", help="Where refused items go, with the reasons.")
-]
-RetryRejected = Annotated[
-    bool, typer.Option("--retry-refused", help="Send again what was refused before.")
-]
-Gzip = Annotated[
-    bool | None,
-    typer.Option(
-        "--gzip/--no-gzip",
-        help="Compress requests; by default if the other side says it takes that and is elsewhere.",
-        show_default=False,
-    ),
-]
-Patience = Annotated[
-    float,
-    typer.Option(
-        "--patience", min=0, help="Seconds for which a request is tried that does not go well."
-    ),
-]
 
 
 @dataclass(frozen=True, slots=True)
-class Common:
-    """What every command that sends can be told."""
+class Receiver:
+    """Where to send, and with which key and ledger."""
 
-    to: str
-    key_file: Path | None
-    ledger: Path | None
-    parallel: int
-    rejected: Path
-    retry_refused: bool
-    gzip: bool | None
-    patience: float
-    dry_run: bool
-    json: bool
+    to: Annotated[
+        str, typer.Option("--to", metavar="URL", help="Base URL, such as http://localhost:8000.")
+    ]
+    key_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--key-file", help=f"File with the key; default: the variable {KEY_VARIABLE}."
+        ),
+    ] = None
+    ledger: LedgerFile = None
 
+    def key(self) -> str:
+        """The key, from its file or the environment.
 
-def key_of(key_file: Path | None) -> str:
-    """The key, from its file or the environment.
+        Raises:
+            BadParameter: there is no key, or it is not valid.
+        """
+        from uptake.uploader.sending.connection import InvalidKey, checked_key  # noqa: PLC0415
 
-    Raises:
-        BadParameter: there is none, or it cannot be one.
-    """
-    from uptake.uploader.sending.keys import InvalidKey, checked_key  # noqa: PLC0415
-
-    if key_file is None:
-        key = os.environ.get(KEY_VARIABLE, "")
-        where = f"the variable {KEY_VARIABLE}"
-    else:
-        where = f"the file {key_file}"
+        if self.key_file is None:
+            key = os.environ.get(KEY_VARIABLE, "")
+            where = f"the variable {KEY_VARIABLE}"
+        else:
+            where = f"the file {self.key_file}"
+            try:
+                with self.key_file.open("rb") as file:
+                    key = file.read(MAX_KEY_FILE).decode()
+            except OSError as error:
+                reason = error.strerror or type(error).__name__
+                raise typer.BadParameter(f"{where} cannot be read: {reason}") from None
+            except ValueError:
+                raise typer.BadParameter(f"{where} is not UTF-8 text with one key") from None
+        if not key.strip():
+            raise typer.BadParameter(
+                f"there is no key: name a file with it by --key-file, or set {KEY_VARIABLE}"
+            )
         try:
-            with key_file.open("rb") as file:
-                key = file.read(MAX_KEY_FILE).decode()
-        except OSError as error:
-            reason = error.strerror or type(error).__name__
-            raise typer.BadParameter(f"{where} cannot be read: {reason}") from None
-        except ValueError:
-            raise typer.BadParameter(f"{where} is not UTF-8 text with one key") from None
-    if not key.strip():
-        raise typer.BadParameter(
-            f"there is no key: --key-file names a file with it, or {KEY_VARIABLE} holds it"
-        )
-    try:
-        return checked_key(key)
-    except InvalidKey as error:
-        raise typer.BadParameter(f"{where}: {error}") from None
+            return checked_key(key)
+        except InvalidKey as error:
+            raise typer.BadParameter(f"{where}: {error}") from None
 
 
-NAMED_DELIMITERS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
-"""Characters that are hard to type in a shell, by name."""
+@dataclass(frozen=True, slots=True)
+class SendOptions(Receiver):
+    """How to send."""
+
+    parallel: Annotated[
+        int, typer.Option("--parallel", min=1, max=64, help="Maximum number of requests in flight.")
+    ] = 8
+    refused_file: Annotated[
+        Path, typer.Option("--refused", help="File for rejected items, with the reasons.")
+    ] = Path("uptake-refused.ndjson")
+    compressed: Annotated[
+        bool | None,
+        typer.Option(
+            "--gzip/--no-gzip",
+            help="Compress requests; by default if a receiver on another machine accepts that.",
+            show_default=False,
+        ),
+    ] = None
+    patience: Annotated[
+        float,
+        typer.Option(
+            "--patience", min=0, help="Give up retrying a request after this many seconds."
+        ),
+    ] = 300.0
+    retry_refused: Annotated[
+        bool, typer.Option("--retry-refused", help="Send again what was rejected before.")
+    ] = False
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Read, compare and count; send and record nothing.")
+    ] = False
+    json: Json = False
 
 
-def table_options(
-    user: str | None, maps: list[str] | None, delimiter: str | None, skip_rows: int
-) -> "TableOptions":
-    """What the files of a table do not say.
+@dataclass(frozen=True, slots=True)
+class ItemFiles:
+    """What files of items do not have."""
 
-    Raises:
-        BadParameter: an option is not of its form.
-    """
-    return {
-        "user": user,
-        "columns": columns_of(maps),
-        "delimiter": delimiter and NAMED_DELIMITERS.get(delimiter.lower(), delimiter),
-        "skip_rows": skip_rows,
-    }
+    user: Annotated[
+        str | None, typer.Option("--user", help="Default user id for rows without one.")
+    ] = None
+    maps: Annotated[
+        list[str] | None,
+        typer.Option("--map", metavar="NAME=COLUMN", help="The files' column for a name."),
+    ] = None
 
+    def arguments(self) -> Any:
+        """Arguments of the library.
 
-def sample_options(  # noqa: PLR0913, PLR0917 - one parameter an option
-    user: str | None,
-    maps: list[str] | None,
-    metric: str | None,
-    unit: str | None,
-    device: str | None,
-    duration: str | None,
-    time_unit: str | None,
-    delimiter: str | None,
-    skip_rows: int,
-) -> "SampleOptions":
-    """What the files of samples do not say.
-
-    Raises:
-        BadParameter: an option is not of its form.
-    """
-    return {
-        **table_options(user, maps, delimiter, skip_rows),
-        "metric": metric,
-        "unit": unit,
-        "device": device,
-        "duration": None if duration is None else parse_duration(duration),
-        "time_unit": time_unit,
-    }
+        Raises:
+            BadParameter: an option has no valid value.
+        """
+        columns = {}
+        for given in self.maps or []:
+            name, equals, column = given.partition("=")
+            if not (name and equals and column):
+                raise typer.BadParameter(f"--map {given!r}: a name and a column: value=steps_count")
+            columns[name] = column
+        return {"user": self.user, "columns": columns}
 
 
-def columns_of(maps: list[str] | None) -> dict[str, str]:
-    """The columns that `--map` names.
+@dataclass(frozen=True, slots=True)
+class TableFiles(ItemFiles):
+    """What files with a row for each item do not have."""
 
-    Raises:
-        BadParameter: one is not `name=column`.
-    """
-    columns = {}
-    for told in maps or []:
-        name, equals, column = told.partition("=")
-        if not (name and equals and column):
-            raise typer.BadParameter(f"--map {told!r}: a name and a column: value=steps_count")
-        columns[name] = column
-    return columns
+    delimiter: Annotated[
+        str | None,
+        typer.Option(
+            "--delimiter",
+            metavar="CHAR",
+            help="Separator of CSV cells, or tab; by default what fits the header and the rows.",
+        ),
+    ] = None
+    skip_rows: Annotated[
+        int,
+        typer.Option("--skip-rows", min=0, metavar="N", help="Lines of CSV before the header."),
+    ] = 0
+
+    def arguments(self) -> Any:
+        """Arguments of the library."""
+        delimiter = self.delimiter and NAMED_DELIMITERS.get(self.delimiter.lower(), self.delimiter)
+        items = ItemFiles.arguments(self)
+        return {**items, "delimiter": delimiter, "skip_rows": self.skip_rows}
+
+
+@dataclass(frozen=True, slots=True)
+class SampleFiles(TableFiles):
+    """What files of samples do not have, and the wire to send them with."""
+
+    wire: Annotated[
+        str, typer.Option("--as", metavar="WIRE", help="gerosense-v2.2 or gerosense-v1.1.")
+    ] = "gerosense-v2.2"
+    metric: Annotated[
+        str | None,
+        typer.Option(
+            "--metric", help=f"Default metric for samples without one: {' or '.join(METRICS)}."
+        ),
+    ] = None
+    unit: Annotated[
+        str | None, typer.Option("--unit", help="Default unit for samples without one.")
+    ] = None
+    device: Annotated[
+        str | None, typer.Option("--device", help="Default device name for samples without one.")
+    ] = None
+    duration: Annotated[
+        str | None,
+        typer.Option(
+            "--duration",
+            metavar="SPAN",
+            help="Duration of samples without an end: 1m, 30s, 1h. By default they have no end.",
+        ),
+    ] = None
+    time_unit: Annotated[
+        str | None,
+        typer.Option(
+            "--time-unit",
+            metavar="UNIT",
+            help="Unit of times that are numbers since 1970: s, ms, us or ns.",
+        ),
+    ] = None
+
+    def arguments(self) -> Any:
+        """Arguments of the library."""
+        names = ("wire", "metric", "unit", "device", "time_unit")
+        duration = None if self.duration is None else parse_duration(self.duration)
+        given = {name: getattr(self, name) for name in names}
+        return {**TableFiles.arguments(self), **given, "duration": duration}
+
+
+def expanded(command: Callable[..., Any]) -> Callable[..., Any]:
+    """A command for Typer: its parameters that are dataclasses become an option for each field."""
+    parameters: list[Parameter] = []
+    groups: dict[str, Any] = {}
+    hints = get_type_hints(command, include_extras=True)
+    for name, parameter in signature(command).parameters.items():
+        if not is_dataclass(hints[name]):
+            parameters.append(parameter.replace(annotation=hints[name], kind=_KEYWORD))
+            continue
+        groups[name] = hints[name]
+        types = get_type_hints(hints[name], include_extras=True)
+        parameters += [
+            Parameter(
+                field.name,
+                _KEYWORD,
+                default=Parameter.empty if field.default is MISSING else field.default,
+                annotation=types[field.name],
+            )
+            for field in fields(hints[name])
+        ]
+
+    def run(**values: Any) -> Any:
+        for name, group in groups.items():
+            values[name] = group(**{field.name: values.pop(field.name) for field in fields(group)})
+        return command(**values)
+
+    run.__name__, run.__doc__ = command.__name__, command.__doc__
+    run.__annotations__ = {}
+    run.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+    return run
+
+
+_KEYWORD = Parameter.KEYWORD_ONLY

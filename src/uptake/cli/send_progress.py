@@ -1,4 +1,4 @@
-"""Shows on standard error how far sending has come."""
+"""Shows the progress of an upload on standard error."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -16,14 +16,14 @@ from uptake.cli.terminal import note, safe
 
 SECONDS = 0.2
 PLAIN_SECONDS = 10.0
-"""How often it is told where no terminal is there to draw on."""
+"""Interval of progress lines when standard error is not a terminal."""
 
 SETTLED = 2.0
-"""Seconds before it is said how long the rest will take."""
+"""Seconds before the remaining time is shown."""
 
 
 def line_of(session: "Session") -> str:
-    """Items, rate, rejected and time left in one line."""
+    """Items, rate, rejected and remaining time in one line."""
     tally, seconds = session.tally, max(session.seconds, 0.001)
     parts = [
         f"{tally.read:,} read",
@@ -32,12 +32,12 @@ def line_of(session: "Session") -> str:
     ]
     rejected = tally.refused + tally.refused_before + tally.unreadable
     if rejected:
-        parts.append(f"{rejected:,} refused")
+        parts.append(f"{rejected:,} rejected")
     done = part_done(session)
     if seconds > SETTLED and 0 < done < 1:
         parts.append(f"{timedelta(seconds=round(seconds * (1 - done) / done))} left")
     if tally.trouble:
-        parts.append(f"trying again: {tally.trouble[:60]}")
+        parts.append(f"retrying: {tally.trouble[:60]}")
     return ", ".join(parts)
 
 
@@ -51,10 +51,10 @@ def part_done(session: "Session") -> float:
 
 @contextmanager
 def showing(session: Callable[[], "Session | None"]) -> Iterator[None]:
-    """Show how far a session has come while the block runs."""
+    """Show the progress of a session while the block runs."""
     console = Console(stderr=True)
     ended = threading.Event()
-    target = _draw if console.is_terminal else _tell
+    target = _draw if console.is_terminal else _print_lines
     thread = threading.Thread(target=target, args=(session, ended, console), daemon=True)
     thread.start()
     try:
@@ -77,7 +77,7 @@ def _draw(
                 progress.update(task, completed=part_done(running), description=line)
 
 
-def _tell(
+def _print_lines(
     session: Callable[[], "Session | None"], ended: threading.Event, _console: Console
 ) -> None:
     while not ended.wait(PLAIN_SECONDS):

@@ -1,19 +1,20 @@
-"""Runs one sending: stops it when told, shows it, and says what came of it."""
+"""Runs one upload: shows its progress, stops it on Ctrl-C, and prints its outcome."""
 
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from types import FrameType
 from typing import TYPE_CHECKING
 
 import typer
 from msgspec import structs
 
-from uptake.cli.send_options import Common, key_of
+from uptake.cli.send_options import SendOptions
 from uptake.cli.send_progress import showing
 from uptake.cli.terminal import Failed, echo, note, print_json, warn
 
-# What sends is loaded when something is to be sent: it would double the time of other commands.
+# The uploader is loaded only to send: it would double the start-up time of other commands.
 if TYPE_CHECKING:
     from uptake.uploader.library import Uploader
     from uptake.uploader.tally import Summary
@@ -23,52 +24,41 @@ COUNTS = {
     "known": "acknowledged before",
     "repeated": "repeated or replaced in the sources",
     "to_send": "to be sent",
-    "refused": "refused",
-    "refused_before": "refused before, and not sent again",
+    "refused": "rejected",
+    "refused_before": "rejected before, and not sent again",
     "unreadable": "unreadable",
     "waiting": "waiting until there are enough for a request",
     "left": "left, neither sent nor answered",
 }
 
 
-def send(common: Common, work: Callable[["Uploader"], "Summary"]) -> int:
-    """Do the work of a command; its exit status.
+def send(options: SendOptions, work: Callable[["Uploader"], "Summary"]) -> int:
+    """Run a command; its exit status.
 
     Raises:
-        BadParameter: a source, a wire or the address is not as it should be.
+        BadParameter: a source, a wire or the address is not valid.
         Failed: the ledger cannot be used.
     """
     from uptake.uploader.library import Uploader  # noqa: PLC0415
-    from uptake.uploader.sending.connection import WrongAddress  # noqa: PLC0415
 
-    key = "" if common.dry_run and common.key_file is None else key_of(common.key_file)
-    try:
-        uploader = Uploader(
-            common.to,
-            key,
-            ledger=common.ledger,
-            parallel=common.parallel,
-            refused_file=common.rejected,
-            compressed=common.gzip,
-            patience=common.patience,
-            dry_run=common.dry_run,
-            retry_refused=common.retry_refused,
-        )
-    except WrongAddress as error:
-        raise typer.BadParameter(f"--to: {error}") from None
-    with telling_errors(), _stopping(uploader.stop), showing(lambda: uploader.session):
-        summary = work(uploader)
-    _print(uploader, summary, as_json=common.json)
+    given = asdict(options)
+    key = "" if options.dry_run and options.key_file is None else options.key()
+    named = {name: given[name] for name in given.keys() - {"to", "key_file", "json"}}
+    with translated_errors():
+        uploader = Uploader(options.to, key, **named)
+        with _stopping(uploader.stop), showing(lambda: uploader.session):
+            summary = work(uploader)
+    _print(uploader, summary, as_json=options.json)
     counted = summary.dry_run and not summary.unreadable and not summary.stopped
     return 0 if summary.complete or counted else 1
 
 
 @contextmanager
-def telling_errors() -> Iterator[None]:
-    """What the uploader raises, as the command line tells it."""
+def translated_errors() -> Iterator[None]:
+    """Raise the uploader's errors as those of the command line."""
     from uptake.uploader.ledger import LedgerUnusable  # noqa: PLC0415
     from uptake.uploader.sending.connection import WrongAddress  # noqa: PLC0415
-    from uptake.uploader.sending.job import Halt  # noqa: PLC0415
+    from uptake.uploader.sending.schedule import Halt  # noqa: PLC0415
     from uptake.uploader.sources import UnknownSource  # noqa: PLC0415
     from uptake.uploader.verify.server import Unreachable  # noqa: PLC0415
     from uptake.uploader.wires import UnknownWire  # noqa: PLC0415
@@ -89,12 +79,12 @@ def telling_errors() -> Iterator[None]:
 def _stopping(stop: Callable[[], None]) -> Iterator[None]:
     """Let the first Ctrl-C or termination stop cleanly, and the second at once."""
 
-    def told(_signal: int, _frame: FrameType | None) -> None:
+    def handle(_signal: int, _frame: FrameType | None) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        note("", "stopping; what is under way is waited for")
+        note("", "stopping; waiting for the requests in flight")
         stop()
 
-    before = {number: signal.signal(number, told) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
@@ -107,12 +97,11 @@ def _print(uploader: "Uploader", summary: "Summary", *, as_json: bool) -> None:
         print_json({**structs.asdict(summary), "complete": summary.complete})
     elif summary.acknowledged or not summary.stopped:
         _print_counts(summary)
-    session = uploader.session
-    faults = [] if session is None else session.tally.faults
-    for name in [] if session is None else session.tally.skipped_files:
-        warn(name)
-    for fault in faults:
-        warn(fault)
+    faults: list[str] = []
+    if uploader.session is not None:
+        faults = uploader.session.tally.faults
+        for line in (*uploader.session.tally.skipped_files, *faults):
+            warn(line)
     missed = summary.unreadable + summary.refused + summary.refused_before
     if summary.refused_file:
         more = f"all {missed:,} of them are" if missed > len(faults) else "they are"
@@ -124,17 +113,17 @@ def _print(uploader: "Uploader", summary: "Summary", *, as_json: bool) -> None:
 
 
 def _print_counts(summary: "Summary") -> None:
-    lines = [(summary.read, "read")]
-    lines += [(count, f"skipped: {why}") for why, count in summary.skipped_for.items()]
-    lines += [(getattr(summary, name), words) for name, words in COUNTS.items()]
-    told = [(f"{count:,}", words) for i, (count, words) in enumerate(lines) if count or not i]
-    width = max(len(count) for count, _ in told)
-    for count, words in told:
+    counts = [(summary.read, "read")]
+    counts += [(count, f"skipped: {why}") for why, count in summary.skipped_for.items()]
+    counts += [(getattr(summary, name), words) for name, words in COUNTS.items()]
+    lines = [(f"{count:,}", words) for i, (count, words) in enumerate(counts) if count or not i]
+    width = max(len(count) for count, _ in lines)
+    for count, words in lines:
         echo(f"{count:>{width}} {words}")
     rate = round(summary.acknowledged / max(summary.seconds, 0.001))
-    again = f", {summary.retries:,} tried again" if summary.retries else ""
+    retries = f", {summary.retries:,} retries" if summary.retries else ""
     if summary.acknowledged:
         took = f"{summary.seconds:.1f} s, {rate:,} items a second"
-        echo(f"{summary.requests:,} requests{again}, {took}")
+        echo(f"{summary.requests:,} requests{retries}, {took}")
     elif summary.dry_run:
         echo(f"{summary.requests:,} requests would be made")

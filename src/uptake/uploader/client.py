@@ -20,9 +20,14 @@ from uptake.formats.encoder import (
     Verdict,
 )
 from uptake.uploader.ledger.rejections import Reason
-from uptake.uploader.sending.answers import retry_after, words
-from uptake.uploader.sending.connection import Connection, Request, destination, fill
-from uptake.uploader.sending.keys import checked_key
+from uptake.uploader.sending.answers import first_line, retry_after
+from uptake.uploader.sending.connection import (
+    Connection,
+    Request,
+    checked_key,
+    destination,
+    fill,
+)
 from uptake.uploader.wires import wire_of
 
 SECONDS = 60.0
@@ -229,9 +234,9 @@ class Client:
         with self._connection(wire.credential) as connection:
             answer = connection.send(request, compressed=self._compressed)
         if answer.status not in ITEMS_JUDGED:
-            said = words(answer.body)
+            said = first_line(answer.body)
             if "location" in answer.headers:
-                said = f"redirects to {words(answer.headers['location'].encode())}: {said}"
+                said = f"redirects to {first_line(answer.headers['location'].encode())}: {said}"
             raise RequestFailed(answer.status, said, retry_after(answer))
         verdict = wire.read(answer.status, answer.body, count)
         if verdict.halt:

@@ -1,4 +1,4 @@
-"""The uploader as a library: everything sent once, over a ledger."""
+"""The uploader as a library: sends every item once, with the help of a ledger."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -7,18 +7,15 @@ from typing import Any, Unpack
 
 from uptake.formats.base import BEARER
 from uptake.formats.encoder import AnyWire, DocumentsWire, ImagesWire, ProfilesWire, SamplesWire
-from uptake.uploader.items.documents import documents_feed
-from uptake.uploader.items.images import images_feed
+from uptake.uploader.context import Feed, owner_of
 from uptake.uploader.items.profiles import profiles_feed
-from uptake.uploader.ledger import open_ledger, read_ledger
-from uptake.uploader.ledger.runs import find, key_digest
-from uptake.uploader.ledger.standing import Standing, standings
-from uptake.uploader.places import default_ledger
-from uptake.uploader.samples.feed import samples_feed
-from uptake.uploader.sending.connection import Connection, destination
-from uptake.uploader.sending.keys import checked_key
-from uptake.uploader.sending.sender import START, Retry
-from uptake.uploader.session import Feed, Plan, Session
+from uptake.uploader.items.single import documents_feed, images_feed
+from uptake.uploader.ledger import default_path, open_ledger, read_ledger
+from uptake.uploader.ledger.runs import LedgerStatus, find, statuses
+from uptake.uploader.options import START, Retry, UploadOptions
+from uptake.uploader.samples.gathering import samples_feed
+from uptake.uploader.sending.connection import Connection, checked_key, destination
+from uptake.uploader.session import Session
 from uptake.uploader.sources import Interrupted, Source, opening
 from uptake.uploader.sources.opening import ItemOptions, SampleOptions, TableOptions
 from uptake.uploader.tally import Summary
@@ -32,35 +29,35 @@ SECONDS = 60.0
 
 
 class Uploader:
-    """Sends files and folders to Uptake, or to a vendor whose wire it speaks.
+    """Sends files and folders to Uptake, or to a vendor with one of its wires.
 
-    What was acknowledged is noted in a ledger, so that the next run sends only what is new, and
-    one that was interrupted goes on where it was. One run at a time; `stop` may be called from
-    another thread or a signal handler.
+    What was acknowledged is in a ledger: a later run sends only what is new, and an interrupted run
+    is continued by the next. One run at a time; `stop` may be called from another thread or a
+    signal handler.
 
     Args:
-        url: the base URL, e.g. `http://localhost:8000`.
-        key: the API key; not needed for a dry run. White space around it is left out.
-        ledger: its file; by default one for each URL, in the folder for the state of programs.
-        parallel: requests under way at a time, at most; one user's go one after the other.
-        refused_file: where to write rejected items with the reasons, as NDJSON that can be mended
-            and sent again; nowhere by default.
-        compressed: whether to compress requests; by default when the receiver says that it takes
-            that and is not on this machine.
-        patience: seconds for which a request is tried again that does not go well.
-        seconds: how long an answer may take.
-        dry_run: read, compare with the ledger and count, but send nothing and note nothing.
-        retry_refused: send again what was rejected before.
+        url: the base URL, such as `http://localhost:8000`.
+        key: the API key, without surrounding spaces; not needed for a dry run.
+        ledger: its file; by default one for each URL, in the user's state folder.
+        parallel: maximum number of requests in flight; one user's are sent one after the other.
+        refused_file: file for rejected items with the reasons, as NDJSON that can be corrected and
+            sent again; none by default.
+        compressed: whether to compress requests; by default if the receiver announces that it
+            accepts this and is not on this machine.
+        patience: give up retrying a request after this many seconds.
+        seconds: time limit of an answer.
+        dry_run: read, compare with the ledger and count, but send nothing and record nothing.
+        retry_refused: send again what an earlier run was rejected for.
 
     Raises:
         WrongAddress: the URL cannot be sent to.
-        InvalidKey: the key cannot be one; the message does not repeat it.
+        InvalidKey: the key is not valid; the message does not repeat it.
 
     Attributes:
-        session: the run that was begun last, for those who show progress.
+        session: the last run that was started, for progress displays.
     """
 
-    def __init__(  # noqa: PLR0913 - what can be chosen
+    def __init__(  # noqa: PLR0913 - the options of the public API
         self,
         url: str,
         key: str = "",
@@ -75,18 +72,18 @@ class Uploader:
         retry_refused: bool = False,
     ) -> None:
         to = destination(url)
-        self._plan = Plan(
+        self._options = UploadOptions(
             to,
             checked_key(key),
-            default_ledger(to) if ledger is None else Path(ledger),
+            default_path(to) if ledger is None else Path(ledger),
             parallel,
             None if refused_file is None else Path(refused_file),
             compressed,
             seconds,
             Retry(patience=patience, start=min(patience, START)),
             dry_run,
+            retry_refused,
         )
-        self._retry_rejected = retry_refused
         self._stopped = False
         self.session: Session | None = None
 
@@ -98,26 +95,24 @@ class Uploader:
         Args:
             sources: files, `-` for standard input, zip archives, or folders of exports.
             wire: `gerosense-v2.2` (the default) or `gerosense-v1.1`.
-            options: what files may not say, see `SampleOptions`.
+            options: what the files do not have, see `SampleOptions`.
 
         Raises:
-            UnknownSource: a file is not there, or is of no kind that can be read.
+            UnknownSource: a file does not exist, or is of no kind that can be read.
             LedgerUnusable: the ledger cannot be used.
         """
-        spoken = wire_of(SamplesWire, wire)
-        feed = samples_feed(spoken, self._plan.key, retry_refused=self._retry_rejected)
-        return self._run(spoken, opening.samples, sources, options, feed)
+        encoder = wire_of(SamplesWire, wire)
+        return self._run(encoder, samples_feed(), opening.samples, sources, options)
 
     def send_profiles(self, *sources: Path | str, **options: Unpack[TableOptions]) -> Summary:
         """Send attributes: CSV, NDJSON or Parquet with `user_id` and a column for each attribute.
 
         Raises:
-            UnknownSource: a file is not there, or is of no kind that can be read.
+            UnknownSource: a file does not exist, or is of no kind that can be read.
             LedgerUnusable: the ledger cannot be used.
         """
-        wire = wire_of(ProfilesWire)
-        feed = profiles_feed(wire, retry_refused=self._retry_rejected)
-        return self._run(wire, opening.profiles, sources, options, feed)
+        encoder = wire_of(ProfilesWire)
+        return self._run(encoder, profiles_feed(), opening.profiles, sources, options)
 
     def send_documents(
         self, type_name: str, *sources: Path | str, **options: Unpack[ItemOptions]
@@ -125,12 +120,11 @@ class Uploader:
         """Send documents of a type: NDJSON, or a folder or archive of JSON files.
 
         Raises:
-            UnknownSource: a file is not there, or is of no kind that can be read.
+            UnknownSource: a file does not exist, or is of no kind that can be read.
             LedgerUnusable: the ledger cannot be used.
         """
-        wire = wire_of(DocumentsWire)
-        feed = documents_feed(wire, type_name, retry_refused=self._retry_rejected)
-        return self._run(wire, opening.documents, sources, options, feed)
+        feed = documents_feed(type_name)
+        return self._run(wire_of(DocumentsWire), feed, opening.documents, sources, options)
 
     def send_images(
         self, *sources: Path | str, root: Path | str | None = None, **options: Unpack[TableOptions]
@@ -143,16 +137,14 @@ class Uploader:
             sources: folders, or tables in CSV, NDJSON or Parquet.
             root: the folder below which the files that a table names must be; by default the
                 table's own.
-            options: what files may not say; `user` of a folder is the user of all its images.
+            options: what the files do not have; `user` of a folder is the user of all its images.
 
         Raises:
-            UnknownSource: a file is not there, or is of no kind that can be read.
+            UnknownSource: a file does not exist, or is of no kind that can be read.
             LedgerUnusable: the ledger cannot be used.
         """
-        wire = wire_of(ImagesWire)
-        feed = images_feed(wire, retry_refused=self._retry_rejected)
         open_ = partial(opening.images, root=None if root is None else Path(root))
-        return self._run(wire, open_, sources, options, feed)
+        return self._run(wire_of(ImagesWire), images_feed(), open_, sources, options)
 
     def verify_samples(
         self,
@@ -162,39 +154,33 @@ class Uploader:
         step: Callable[[], None] = lambda: None,
         **options: Unpack[SampleOptions],
     ) -> Verification:
-        """Compare samples of files with what the ledger says and the server has.
+        """Compare samples of files with the ledger and with an Uptake server.
 
-        The server is asked through its read API, which is Uptake's: the key needs the scope
-        `data:read`.
+        The comparison uses Uptake's read API: the key needs the scope `data:read`.
 
         Args:
             sources: as for `send_samples`.
             wire: as there.
-            forget: have the ledger forget what the server lacks, so that it is sent again.
-            step: called now and then, for those who show progress.
+            forget: remove from the ledger what the server does not have, so that it is sent again.
+            step: called regularly, for progress displays.
             options: as there; with v1.1, `user` is the user that the key is bound to.
 
         Raises:
-            UnknownSource: a file is not there, or is of no kind that can be read.
+            UnknownSource: a file does not exist, or is of no kind that can be read.
             LedgerUnusable: the ledger cannot be used.
-            Unreachable: the server gives no answer.
-            Halt: the key may not ask.
+            Unreachable: the server does not answer.
+            Halt: the key is not allowed to read.
         """
-        spoken = wire_of(SamplesWire, wire)
+        encoder = wire_of(SamplesWire, wire)
         opened = [opening.samples(Path(path), **options) for path in sources]
-        plan = self._plan
-        connection = Connection(plan.to, BEARER, plan.key, plan.seconds)
-        ledger = (open_ledger if forget else read_ledger)(plan.ledger)
+        to, key = self._options.to, self._options.key
+        connection = Connection(to, BEARER, key, self._options.seconds)
+        ledger = (open_ledger if forget else read_ledger)(self._options.ledger)
         try:
-            run = find(ledger, plan.to.url, spoken.name)
-            owner = f"key:{key_digest(plan.key)}" if spoken.user_from_key else ""
-            check = Check(
-                run,
-                Server(connection, plan.to.url),
-                owner=owner,
-                user=(options.get("user") or "") if owner else "",
-                forget=forget,
-            )
+            owner = owner_of(encoder, key)
+            user = (options.get("user") or "") if owner else ""
+            run = find(ledger, to.url, encoder.name)
+            check = Check(run, Server(connection, to.url), owner, user, forget)
             return check.run(opened, step)
         finally:
             connection.close()
@@ -203,39 +189,37 @@ class Uploader:
     def _run(
         self,
         wire: AnyWire,
+        feed: Feed,
         open_: Callable[..., Source[Any]],
         paths: Sequence[Path | str],
         options: ItemOptions,
-        feed: Feed,
     ) -> Summary:
+        def is_stopped() -> bool:
+            return self._stopped
+
         try:
-            sources = [
-                open_(Path(path), **{"stopped": self._is_stopped, **options}) for path in paths
-            ]
+            sources = [open_(Path(path), **{"stopped": is_stopped, **options}) for path in paths]
         except Interrupted:
             sources = []
-        self.session = Session(self._plan, sources)
+        self.session = Session(self._options, sources)
         if self._stopped:
             self.session.stop()
-        return self.session.run(wire, wire.name, feed)
+        return self.session.run(wire, feed)
 
-    def _is_stopped(self) -> bool:
-        return self._stopped
-
-    def status(self) -> list[Standing]:
-        """What the ledger says, one for each endpoint.
+    def status(self) -> list[LedgerStatus]:
+        """The status of each endpoint in the ledger.
 
         Raises:
             LedgerUnusable: the ledger cannot be read.
         """
-        ledger = read_ledger(self._plan.ledger)
+        ledger = read_ledger(self._options.ledger)
         try:
-            return standings(ledger)
+            return statuses(ledger)
         finally:
             ledger.close()
 
     def stop(self) -> None:
-        """Stop the run once the requests under way are answered; another one goes on from there."""
+        """Stop the run after the requests in flight are answered; the next run continues it."""
         self._stopped = True
         if self.session is not None:
             self.session.stop()

@@ -1,154 +1,109 @@
-"""One run from sources to one endpoint: reads, sends, notes and counts."""
+"""One run: reads sources, sends their items to one endpoint, and counts the outcomes."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
 from time import monotonic
 from typing import Any
 
 from uptake.formats.encoder import AnyWire
-from uptake.uploader.faults import Faults
+from uptake.uploader.context import Feed, RejectedFile, UploadContext
 from uptake.uploader.ledger import open_ledger, read_ledger
 from uptake.uploader.ledger.runs import Run, begin
-from uptake.uploader.ledger.standing import count_waiting
-from uptake.uploader.sending.connection import Connection, Destination
-from uptake.uploader.sending.job import Job
-from uptake.uploader.sending.schedule import Schedule, Stopped
-from uptake.uploader.sending.sender import Retry, Sender
+from uptake.uploader.options import UploadOptions
+from uptake.uploader.sending.schedule import Job, Schedule, Stopped
+from uptake.uploader.sending.sender import Sender
 from uptake.uploader.sources import Interrupted, Skipped, Source, Unreadable
 from uptake.uploader.tally import Summary, Tally
 
-ROOM = 32 * 1024 * 1024
-"""Bytes of requests that wait to be sent; reading waits while there are more."""
+MAX_QUEUED_BYTES = 32 * 1024 * 1024
+"""Bytes of queued requests; reading waits while there are more."""
 
-STOPPED = "stopped; the same command again goes on where it stopped"
+STOPPED = "stopped; run the same command again to continue"
 OTHER_KEY = (
-    "the ledger was filled with another key: if that one is for another project, what it "
-    "acknowledged is not in this one; name another ledger for it"
+    "the ledger was written with another key: if that key is for another project, this project does"
+    " not have what the ledger calls acknowledged; name another ledger with --ledger"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How to send.
-
-    Attributes:
-        to: whom to.
-        key: the secret; "" in a dry run.
-        ledger: the file of the ledger.
-        parallel: requests under way at a time, at most.
-        refused_file: where rejected items go; None for nowhere.
-        compressed: whether to compress requests; None to do so where the receiver says that it
-            takes that, and is not on this machine.
-        seconds: how long to wait for an answer.
-        retry: when to try again.
-        dry_run: read, compare and count, but neither send nor note anything.
-    """
-
-    to: Destination
-    key: str = field(repr=False)
-    ledger: Path
-    parallel: int = 8
-    refused_file: Path | None = None
-    compressed: bool | None = None
-    seconds: float = 60.0
-    retry: Retry = field(default_factory=Retry)
-    dry_run: bool = False
-
-
-Put = Callable[[Job], None]
 
 
 class Session:
     """A run; `stop` may be called from a signal handler or another thread.
 
     Attributes:
-        tally: what has become of everything so far.
-        faults: where rejected items are told.
-        sources: what is read.
-        afterwards: what is to be done when everything has an outcome, or sending has stopped.
+        tally: the counts so far.
     """
 
-    def __init__(self, plan: Plan, sources: Sequence[Source[Any]]) -> None:
-        self.plan = plan
-        self.sources = sources
-        self.afterwards: list[Callable[[], None]] = []
+    def __init__(self, options: UploadOptions, sources: Sequence[Source[Any]]) -> None:
         self.tally = Tally()
-        self.faults = Faults(None if plan.dry_run else plan.refused_file, self.tally)
+        self._options = options
+        self._sources = sources
+        self._rejected_file = RejectedFile(None if options.dry_run else options.refused_file)
         self._began = monotonic()
         self._stop = threading.Event()
         self._sender: Sender | None = None
 
-    def run(self, wire: AnyWire, name: str, feed: "Feed") -> Summary:
-        """Send what `feed` makes of the sources.
-
-        Args:
-            wire: how items are told.
-            name: by which the ledger knows the endpoint.
-            feed: reads with `read` and hands requests to its last argument.
+    def run(self, wire: AnyWire, feed: Feed) -> Summary:
+        """Send the requests that `feed` makes of the sources' items.
 
         Raises:
             LedgerUnusable: the ledger cannot be used.
         """
-        ledger = (read_ledger if self.plan.dry_run else open_ledger)(self.plan.ledger)
+        options = self._options
+        ledger = (read_ledger if options.dry_run else open_ledger)(options.ledger)
         try:
-            run = begin(ledger, self.plan.to.url, name, self.plan.key or None)
-            if self.plan.dry_run:
-                self._count(run, feed)
+            run = begin(ledger, options.to.url, wire.name, options.key or None)
+            if options.dry_run:
+                self._read(self._context(wire, run, lambda _: self.tally.add(requests=1)), feed)
             else:
                 self._send(wire, run, feed)
-                for finish in self.afterwards:
-                    finish()
             summary = self._summary(run)
             run.end(summary)
             return summary
         finally:
             ledger.close()
 
-    def _count(self, run: Run, feed: "Feed") -> None:
+    def _context(
+        self, wire: AnyWire, run: Run, put: Callable[[Job], None]
+    ) -> UploadContext[AnyWire]:
+        key, retry = self._options.key, self._options.retry_refused
+        return UploadContext(wire, run, self.tally, self._rejected_file, put, key, retry)
+
+    def _read(self, context: UploadContext[AnyWire], feed: Feed) -> None:
         try:
-            feed(self, run, lambda _: self.tally.add(requests=1))
+            feed(context, self._items(context))
         except Stopped:
             return
 
-    def _send(self, wire: AnyWire, run: Run, feed: Callable[["Session", Run, Put], None]) -> None:
-        plan = self.plan
-        schedule = Schedule(plan.parallel, ROOM)
-        sender = self._sender = Sender(
-            plan.to,
-            lambda: Connection(plan.to, wire.credential, plan.key, plan.seconds),
-            schedule,
-            self.tally,
-            plan.retry,
-            compressed=plan.compressed,
-        )
+    def _send(self, wire: AnyWire, run: Run, feed: Feed) -> None:
+        options = self._options
+        schedule = Schedule(options.parallel, MAX_QUEUED_BYTES)
+        sender = self._sender = Sender(options, wire.credential, schedule, self.tally)
         if self._stop.is_set():
             sender.stop(STOPPED)
         sender.start()
+        context = self._context(wire, run, schedule.put)
         try:
-            feed(self, run, schedule.put)
-        except Stopped:
-            pass
+            self._read(context, feed)
         except BaseException:
             sender.stop(STOPPED)
             raise
         finally:
             sender.finish()
+        for finish in context.finishers:
+            finish()
 
-    def read(self) -> Iterator[tuple[Any, str]]:
-        """What the sources hold that can be read, each with the name of its file.
+    def _items(self, context: UploadContext[AnyWire]) -> Iterator[tuple[Any, str]]:
+        """The readable items of the sources, each with the name of its file.
 
         Raises:
             Stopped: nothing more is to be sent.
         """
-        for source in (part for whole in self.sources for part in whole.parts):
+        for source in (part for whole in self._sources for part in whole.parts):
             try:
                 for item in source():
                     if self._stop.is_set():
                         raise Stopped
                     if isinstance(item, Unreadable):
-                        self.faults.unreadable(item)
+                        context.add_unreadable(item)
                     elif isinstance(item, Skipped):
                         self.tally.skip(item)
                     else:
@@ -157,51 +112,38 @@ class Session:
                 raise Stopped from None
             except OSError as error:
                 reason = error.strerror or str(error)
-                self.faults.unreadable(Unreadable(source.file, 0, f"cannot be read: {reason}"))
+                context.add_unreadable(Unreadable(source.file, 0, f"cannot be read: {reason}"))
 
     def stop(self, reason: str = STOPPED) -> None:
-        """Stop once the requests under way are answered."""
+        """Stop after the requests in flight are answered."""
         self._stop.set()
         if self._sender is not None:
             self._sender.stop(reason)
 
     @property
     def seconds(self) -> float:
-        """How long it has taken so far."""
+        """Duration so far."""
         return monotonic() - self._began
 
     @property
     def read_part(self) -> float:
         """How much of the sources has been read, from 0 to 1; 0 when that is not known."""
-        size = sum(source.size for source in self.sources)
-        return min(1.0, sum(source.position for source in self.sources) / size) if size else 0.0
+        size = sum(source.size for source in self._sources)
+        return min(1.0, sum(source.position for source in self._sources) / size) if size else 0.0
 
     def _summary(self, run: Run) -> Summary:
-        tally, sender = self.tally, self._sender
-        halted = sender.halted if sender else STOPPED if self._stop.is_set() else ""
+        tally, dry_run = self.tally, self._options.dry_run
+        halted = self._sender.halted if self._sender else STOPPED if self._stop.is_set() else ""
+        counts: dict[str, Any] = {**tally.counts(), "waiting": run.count_waiting()}
         return Summary(
-            read=tally.read,
-            unreadable=tally.unreadable,
-            skipped=tally.skipped,
+            **counts,
             skipped_for=dict(tally.skipped_for),
-            known=tally.known,
-            repeated=tally.repeated,
-            refused_before=tally.refused_before,
-            resumed=tally.resumed,
-            acknowledged=tally.acknowledged,
-            refused=tally.refused,
-            waiting=count_waiting(run),
-            left=0 if self.plan.dry_run else tally.left,
-            requests=tally.requests,
-            retries=tally.retries,
+            left=0 if dry_run else tally.left,
+            to_send=tally.left if dry_run else 0,
             seconds=round(self.seconds, 3),
             stopped=halted,
-            to_send=tally.left if self.plan.dry_run else 0,
-            dry_run=self.plan.dry_run,
-            ledger=str(self.plan.ledger),
-            refused_file=self.faults.finish(),
+            dry_run=dry_run,
+            ledger=str(self._options.ledger),
+            refused_file=self._rejected_file.finish(),
             notices=(OTHER_KEY,) if run.other_key else (),
         )
-
-
-Feed = Callable[[Session, Run, Put], None]

@@ -1,4 +1,4 @@
-"""What has become of everything so far."""
+"""Counts of the items of a run, by outcome."""
 
 import threading
 from dataclasses import dataclass, field
@@ -8,31 +8,30 @@ import msgspec
 from uptake.uploader.sources import Skipped
 
 SHOWN = 10
-"""Faults that are told one by one; all of them are in the file of rejected items."""
+"""Faults that are shown one by one; all of them are in the file of rejected items."""
 
 
 class Summary(msgspec.Struct, frozen=True):
-    """What became of the items of a run; every item is counted once.
+    """The outcome of a run; every item is counted once.
 
     Attributes:
-        read: items of the sources, those that cannot be read included.
-        unreadable: of these, those that cannot be read.
-        skipped: of these, those that are left out on purpose, with the reasons and counts in
-            `skipped_for`.
+        read: items of the sources, unreadable ones included.
+        unreadable: those that cannot be read.
+        skipped: those that are left out on purpose; `skipped_for` has the counts by reason.
         known: those that were acknowledged before this run.
-        repeated: those that stand in the sources more than once, or are replaced by others there.
-        refused_before: those that were rejected before, and were not sent again.
-        resumed: items that had waited in the ledger, and were taken up; not among `read`.
-        acknowledged: those that the receiver said it keeps.
-        refused: those that it said it does not keep.
+        repeated: those that are more than once in the sources, or replaced by later ones there.
+        refused_before: those that an earlier run sent and the receiver rejected; not sent again.
+        resumed: items that had waited in the ledger; not among `read`.
+        acknowledged: those that the receiver stores.
+        refused: those that the receiver rejects.
         waiting: those that wait in the ledger, too few for a request.
-        left: those that were to be sent and have not been answered.
-        requests, retries: requests that were answered; attempts that were not, or in vain.
-        seconds: how long it took.
-        stopped: why not everything was sent, for a person; "" if everything was.
+        left: those without an outcome.
+        requests, retries: requests that were answered; attempts that failed.
+        seconds: duration of the run.
+        stopped: why the run ended early, for a person; "" if it did not.
         to_send: items that would be sent, in a dry run.
-        ledger, refused_file: where to find more, if they were written.
-        notices: what a person should know besides.
+        ledger, refused_file: the files with more, if they were written.
+        notices: other messages for a person.
     """
 
     read: int = 0
@@ -59,20 +58,20 @@ class Summary(msgspec.Struct, frozen=True):
 
     @property
     def complete(self) -> bool:
-        """Whether the receiver has everything that the sources hold."""
+        """Whether the receiver has everything that the sources have."""
         short = self.unreadable + self.refused_before + self.refused + self.waiting + self.left
         return not short and not self.stopped and not self.to_send
 
 
 @dataclass
 class Tally:
-    """Counts as they grow, from several threads; names as in `Summary`.
+    """Counts that grow, from several threads; names as in `Summary`.
 
     Attributes:
-        faults: the first of the unreadable and rejected items, a line each.
         skipped_for: how many were skipped for each reason.
-        skipped_files: the files that were, with the reasons; the first of them.
-        trouble: what last went wrong with the receiver, "" when it went well since.
+        faults: the first unreadable and rejected items, a line each.
+        skipped_files: the first skipped files, with the reasons.
+        trouble: the last failure of the receiver; "" after a success.
     """
 
     read: int = 0
@@ -87,9 +86,9 @@ class Tally:
     requests: int = 0
     retries: int = 0
     skipped: int = 0
+    skipped_for: dict[str, int] = field(default_factory=dict)
     trouble: str = ""
     faults: list[str] = field(default_factory=list)
-    skipped_for: dict[str, int] = field(default_factory=dict)
     skipped_files: list[str] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -99,14 +98,19 @@ class Tally:
             for name, number in counts.items():
                 setattr(self, name, getattr(self, name) + number)
 
-    def fault(self, file: str, line: int, reason: str) -> None:
-        """Remember a fault to be told, if it is among the first."""
+    def counts(self) -> dict[str, int]:
+        """The counts, by their names in `Summary`."""
+        names = [name for name, value in vars(self).items() if isinstance(value, int)]
+        return {name: getattr(self, name) for name in names}
+
+    def add_fault(self, file: str, line: int, reason: str) -> None:
+        """Remember a fault to show, if it is among the first."""
         with self._lock:
             if len(self.faults) < SHOWN:
                 self.faults.append(f"{file}:{line}: {reason}" if line else f"{file}: {reason}")
 
     def skip(self, skipped: Skipped) -> None:
-        """Count what was left out on purpose."""
+        """Count items that are left out on purpose."""
         with self._lock:
             self.read += skipped.count
             self.skipped += skipped.count
@@ -117,7 +121,7 @@ class Tally:
 
     @property
     def left(self) -> int:
-        """Items that are to be sent and have no outcome yet."""
+        """Items without an outcome."""
         settled = self.unreadable + self.skipped + self.known + self.repeated
         settled += self.refused_before + self.acknowledged + self.refused + self.waiting
         return self.read + self.resumed - settled

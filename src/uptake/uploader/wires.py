@@ -18,21 +18,16 @@ Kind = TypeVar("Kind", SamplesWire, ProfilesWire, DocumentsWire, ImagesWire)
 
 
 class UnknownWire(ValueError):
-    """There is no wire of this name for items of this kind; the message lists those there are."""
+    """There is no wire of this name for items of this kind; the message lists the wires."""
 
 
 @cache
 def all_wires() -> tuple[AnyWire, ...]:
-    """Those of all formats that have an encoder."""
+    """The wires of all formats that have an encoder."""
     modules = [f"{form.package}.encode" for form in FORMATS]
     return tuple(
         wire for module in modules if find_spec(module) for wire in import_module(module).WIRES
     )
-
-
-def names_of(kind: type[Kind]) -> list[str]:
-    """The names of the wires of a kind."""
-    return sorted(wire.name for wire in all_wires() if isinstance(wire, kind))
 
 
 def wire_of(kind: type[Kind], name: str | None = None) -> Kind:
@@ -44,4 +39,5 @@ def wire_of(kind: type[Kind], name: str | None = None) -> Kind:
     for wire in all_wires():
         if isinstance(wire, kind) and (wire.name == name if name else wire.is_default):
             return wire
-    raise UnknownWire(f"{name!r} is none of {', '.join(names_of(kind))}")
+    names = sorted(wire.name for wire in all_wires() if isinstance(wire, kind))
+    raise UnknownWire(f"{name!r} is none of {', '.join(names)}")

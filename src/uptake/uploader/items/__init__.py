@@ -1,1 +1,1 @@
-"""Attributes, documents and images on their way into requests."""
+"""Requests with attributes, documents and images."""

@@ -1,87 +1,91 @@
-"""Requests with one item each: documents and images."""
+"""Documents and images: a request for each, sent once."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from typing import Any
 
-from uptake.formats.encoder import Read
-from uptake.uploader.items.pieces import Desk, Piece, settle
-from uptake.uploader.ledger.rejections import Reason, reasons_of
-from uptake.uploader.sending.connection import Request
-from uptake.uploader.sending.job import Halt, Job
+import msgspec
 
+from uptake.formats.encoder import DocumentsWire, ImagesWire
+from uptake.uploader.context import Feed, UploadContext
+from uptake.uploader.items.jobs import ItemPart, ItemsJob, is_rejected_before, settle
+from uptake.uploader.ledger import items
+from uptake.uploader.ledger.rejections import Reason
+from uptake.uploader.sending.connection import Request, fill
+from uptake.uploader.sources import DocumentItem, ImageItem
 
-@dataclass(slots=True, eq=False)
-class SingleJob:
-    """A request with one item."""
-
-    desk: Desk
-    read: Read
-    piece: Piece
-    asked: Request
-    family: object = field(default_factory=object)
-
-    def __post_init__(self) -> None:
-        self.desk.ledger.gathered(self.piece.notes)
-
-    @property
-    def lanes(self) -> Sequence[str]:
-        """One user's go one after the other."""
-        return (self.piece.user_id,)
-
-    @property
-    def weight(self) -> int:
-        """Bytes."""
-        return len(self.asked.body)
-
-    def request(self) -> Request:
-        """The request."""
-        return self.asked
-
-    def sent(self) -> None:
-        """Note that it is."""
-        self.desk.ledger.sent(self.piece.notes)
-
-    def answered(self, status: int, body: bytes) -> Sequence[Job]:
-        """Note what became of it.
-
-        Raises:
-            Unclear: the answer is none of this endpoint's.
-            Halt: nothing of the kind will be taken.
-        """
-        verdict = self.read(status, body, 1)
-        if verdict.halt:
-            raise Halt(verdict.halt)
-        if verdict.rejected:
-            settle(self.desk, (), [(self.piece, reasons_of(verdict.rejected))])
-        else:
-            settle(self.desk, (self.piece,), ())
-        return ()
-
-    def parts(self) -> Sequence[Job]:
-        """It cannot be split."""
-        return ()
-
-    def reject(self, reason: str) -> None:
-        """Note that it is rejected."""
-        settle(self.desk, (), [(self.piece, [Reason(reason)])])
+NO_CONTENT = items.content(b"")
+"""Documents and images never change: with another content each is another item."""
 
 
-class Once:
-    """Tells which items are to be sent, of those of which each is itself and never changes."""
+def documents_feed(type_name: str) -> Feed:
+    """Sends documents of a type: two of one user with the same JSON, spaces aside, are one."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def feed(
+        context: UploadContext[DocumentsWire], documents: Iterator[tuple[DocumentItem, str]]
+    ) -> None:
+        wire = context.wire
+        path = fill(wire.path, wire.type_in_path, type_name)
+        for item, _ in documents:
+            data = msgspec.json.format(item.data, indent=-1)
+            identity = items.identity(type_name, item.user_id, data)
+            text = msgspec.json.encode({"user_id": item.user_id, "data": msgspec.Raw(data)})
+            part = _part(item, identity, text, len(data))
+            if _is_new(context, part):
+                body, headers = wire.body(item.user_id, data), wire.headers(identity.hex())
+                _put(context, part, Request(path, body, wire.media, headers))
 
-    def take(self, piece: Piece) -> bool:
-        """Count an item; whether it is to be sent."""
-        desk = self._desk
-        desk.tally.add(read=1)
-        if desk.ledger.known([piece.identity]):
-            now = desk.ledger.is_of_this_run(piece.identity)
-            desk.tally.add(**{"repeated" if now else "known": 1})
-            return False
-        if desk.refused_before(piece):
-            desk.tally.add(refused_before=1)
-            return False
-        piece.whole.open = 1
-        return True
+    return feed
+
+
+def images_feed() -> Feed:
+    """Sends images: the same bytes for the same user are one, whatever the file's name."""
+
+    def feed(context: UploadContext[ImagesWire], images: Iterator[tuple[ImageItem, str]]) -> None:
+        wire = context.wire
+        for item, _ in images:
+            is_whole = item.size == len(item.content)
+            identity = items.identity(
+                item.user_id, item.content if is_whole else str(item.size).encode()
+            )
+            text = msgspec.json.encode({"user_id": item.user_id, "path": str(item.path.absolute())})
+            part = _part(item, identity, text, len(item.content))
+            if not _is_new(context, part):
+                continue
+            fault = wire.user_fault(item.user_id)
+            if item.size > wire.most_bytes:
+                fault = f"{item.size:,} bytes, at most {wire.most_bytes:,} are accepted"
+            if fault is not None:
+                settle(context, (), [(part, [Reason(fault)])])
+                continue
+            media, body = wire.form(item.path.name, item.content)
+            path = fill(wire.path, wire.user_in_path, item.user_id)
+            _put(context, part, Request(path, body, media))
+
+    return feed
+
+
+def _part(item: DocumentItem | ImageItem, identity: bytes, text: bytes, weight: int) -> ItemPart:
+    entries = [(identity, NO_CONTENT)]
+    place = item.file, item.line
+    return ItemPart(item.user_id, identity, NO_CONTENT, entries, *place, text, weight)
+
+
+def _put(context: UploadContext[Any], part: ItemPart, request: Request) -> None:
+    def build(_: Sequence[ItemPart]) -> Request:
+        return request
+
+    context.put(ItemsJob(context, context.wire.read, build, [part]))
+
+
+def _is_new(context: UploadContext[Any], part: ItemPart) -> bool:
+    """Count an item; whether it is to be sent."""
+    context.tally.add(read=1)
+    if items.known(context.run, [part.identity]):
+        repeated = items.is_of_this_run(context.run, part.identity)
+        context.tally.add(**{"repeated" if repeated else "known": 1})
+        return False
+    if is_rejected_before(context, part):
+        context.tally.add(refused_before=1)
+        return False
+    part.whole.open = 1
+    return True

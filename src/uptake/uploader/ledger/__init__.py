@@ -1,13 +1,15 @@
-"""The ledger: a SQLite file that says of every item what became of it.
+"""The ledger: a SQLite file with the state of every item.
 
-Nothing in it is ever ahead of the receiver: an item is noted as acknowledged after the answer that
-says so. So a process may die at any moment; what it had under way is noted as `sent`, its outcome
-unknown, and is sent again. Losing the last lines of the ledger, as after a power failure, costs no
-more than sending those again, which is why SQLite need not wait for the disk.
+The ledger is never ahead of the receiver: an item becomes `acknowledged` only after the answer. A
+process may die at any moment: the requests in flight are in state `sent`, their outcome unknown,
+and the next run sends them again. Losing the latest rows, as after a power failure, costs only that
+these are sent again, so SQLite does not wait for the disk.
 """
 
 import fcntl
+import hashlib
 import os
+import re
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -15,14 +17,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from uptake.uploader.sending.connection import Destination
+
 VERSION = 1
 PRIVATE = 0o600
-"""Mode of the files: they name users, and hold items that were rejected."""
+"""Mode of the files: they contain user ids and rejected items."""
 
 BUSY_SECONDS = 10.0
+URL_DIGITS = 8
 
 PENDING, SENT, ACKNOWLEDGED = "pending", "sent", "acknowledged"
-"""The states of what is to be kept: gathered into a request; sent, outcome not known; kept."""
+"""States of items: assigned to a request; sent, outcome unknown; stored by the receiver."""
 
 SCHEMA = """
 CREATE TABLE destinations (
@@ -90,47 +95,40 @@ CREATE TABLE refusals (
     UNIQUE (destination, user_id, metric, identity, content)
 );
 """
-"""`samples` has a row for every request and not for every sample: its digests lie in one value.
-`items` has a row for every attribute, document and image."""
+"""`samples` has a row for each request, with the digests of its samples in one value. `items` has a
+row for each attribute, document and image."""
 
 
 class LedgerUnusable(Exception):
-    """The file is no ledger, or another upload has it; the message says which."""
+    """The file is not a ledger, or another upload is using it; see the message."""
 
 
 class Ledger:
-    """An open ledger; its methods may be called from several threads.
+    """An open ledger; its methods may be called from several threads."""
 
-    Attributes:
-        path: where it lies; None when it is only in memory.
-    """
-
-    def __init__(
-        self, connection: sqlite3.Connection, path: Path | None, lock: IO[str] | None
-    ) -> None:
-        self.path = path
+    def __init__(self, connection: sqlite3.Connection, lock: IO[str] | None = None) -> None:
         self._connection = connection
         self._lock = threading.RLock()
         self._file_lock = lock
 
     def rows(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
-        """Run a statement; the rows that it gives."""
+        """Run a statement; the rows it returns."""
         with self._lock:
             return self._connection.execute(statement, values).fetchall()
 
     def write(self, statement: str, *values: Any) -> int:
-        """Run a statement; the id of the row that it added last."""
+        """Run a statement; the id of the row it inserted last."""
         with self._lock:
             return self._connection.execute(statement, values).lastrowid or 0
 
     def write_all(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
-        """Run a statement once for each row."""
+        """Run a statement once for each row of values."""
         with self._lock:
             self._connection.executemany(statement, rows)
 
     @contextmanager
-    def together(self) -> Iterator[None]:
-        """What is written inside is noted all at once or not at all."""
+    def transaction(self) -> Iterator[None]:
+        """Commit the writes of the block together, or none of them; may be nested."""
         with self._lock:
             if self._connection.in_transaction:
                 yield
@@ -144,7 +142,7 @@ class Ledger:
             self._connection.execute("COMMIT")
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file and release its lock."""
         with self._lock:
             self._connection.close()
         if self._file_lock is not None:
@@ -152,10 +150,10 @@ class Ledger:
 
 
 def open_ledger(path: Path) -> Ledger:
-    """Open a ledger for one upload at a time; made if it is not there.
+    """Open a ledger for this upload alone; create it if it does not exist.
 
     Raises:
-        LedgerUnusable: it cannot be opened, is none, or another upload has it.
+        LedgerUnusable: the file cannot be opened, is not a ledger, or another upload is using it.
     """
     try:
         path.parent.mkdir(0o700, parents=True, exist_ok=True)
@@ -170,22 +168,22 @@ def open_ledger(path: Path) -> Ledger:
         lock.close()
         raise LedgerUnusable(f"another upload is using the ledger {path}") from None
     try:
-        return Ledger(_connect(path), path, lock)
+        return Ledger(_connect(path), lock)
     except LedgerUnusable:
         lock.close()
         raise
 
 
 def read_ledger(path: Path) -> Ledger:
-    """A ledger as it is now, to be looked at; changes to it are made in memory and forgotten.
+    """A copy of a ledger in memory: changes to it are lost.
 
     Raises:
-        LedgerUnusable: it cannot be opened, or is none.
+        LedgerUnusable: the file cannot be opened, or is not a ledger.
     """
     memory = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
     if not path.exists():
         memory.executescript(f"{SCHEMA}PRAGMA user_version = {VERSION};")
-        return Ledger(memory, None, None)
+        return Ledger(memory)
     stored = _connect(path)
     try:
         stored.backup(memory)
@@ -193,7 +191,20 @@ def read_ledger(path: Path) -> Ledger:
         raise LedgerUnusable(f"the ledger {path} cannot be read: {error}") from error
     finally:
         stored.close()
-    return Ledger(memory, None, None)
+    return Ledger(memory)
+
+
+def default_path(to: Destination) -> Path:
+    """The ledger of a destination when none is named: one file for each URL.
+
+    Its folder is `$XDG_STATE_HOME/uptake`, by default `~/.local/state/uptake` (XDG Base Directory
+    Specification 0.8).
+    """
+    home = Path(os.environ.get("XDG_STATE_HOME", ""))
+    state = home if home.is_absolute() else Path.home() / ".local" / "state"
+    name = re.sub(r"[^a-z0-9.-]+", "-", to.url.partition("://")[2]).strip("-")
+    digest = hashlib.sha256(to.url.encode()).hexdigest()[:URL_DIGITS]
+    return state / "uptake" / f"{name}-{digest}.ledger"
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -1,4 +1,4 @@
-"""What the ledger says of samples: a row for each request, and one for all that were folded."""
+"""Samples in the ledger: a row for each request, and one for all that were folded together."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,15 +14,19 @@ from uptake.uploader.ledger.runs import Run
 from uptake.uploader.samples.index import Contents, Index
 
 FOLD_FROM = 8
-"""From how many rows on those of one user and metric are made into one when they are read; fewer
-if some samples stand in several of them."""
+"""Rows of a series from which on they are folded into one; fewer if they repeat samples."""
 
 WORDS = 3
-"""Two words of identity and one of content."""
+"""Words of a digest: two of identity, one of content."""
+
+DIGEST_BYTES = 8 * WORDS
+
+Series = tuple[str, str]
+"""A user and a metric."""
 
 
-class Waiting(msgspec.Struct, frozen=True):
-    """A sample that waits until there are enough for a request; `item` is its row as JSON."""
+class WaitingSample(msgspec.Struct, frozen=True):
+    """A sample that waits until there are enough for a request; `item` is its JSON."""
 
     digest: bytes
     item: bytes
@@ -31,18 +35,18 @@ class Waiting(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Known:
-    """What is known of one user's samples of one metric.
+class KnownSamples:
+    """The ledger's samples of a series.
 
     Attributes:
-        kept: those that are acknowledged, or on their way in this run.
-        rejected: those that were rejected, by the identity that `rejection_of` gives.
-        waiting: those that were too few.
+        stored: those that are acknowledged, or in flight in this run.
+        rejected: those that were rejected, by `rejection_identity`.
+        waiting: those that were too few for a request.
     """
 
-    kept: Index
+    stored: Index
     rejected: Index
-    waiting: list[Waiting]
+    waiting: list[WaitingSample]
 
 
 class _Row(NamedTuple):
@@ -51,31 +55,24 @@ class _Row(NamedTuple):
     attempts: int
     digests: bytes
 
-    @property
-    def samples(self) -> int:
-        return len(self.digests) // (8 * WORDS)
 
-
-def _kept_and_unknown(rows: Sequence[_Row], run: int | None) -> tuple[Index, Index]:
-    """What is acknowledged, or on its way in this run; and that of which nobody knows.
-
-    What was under way when an earlier run ended may have arrived or not.
-    """
-    kept, unknown = Index(), Index()
+def _stored_and_unknown(rows: Sequence[_Row], run: int | None) -> tuple[Index, Index]:
+    """What is acknowledged, or in flight in this run; and what an earlier run left in flight."""
+    stored, unknown = Index(), Index()
     for row in rows:
         identity, content = unpack(row.digests)
         if row.state == ACKNOWLEDGED or row.run == run:
-            kept.note(identity, content)
+            stored.add(identity, content)
             if row.state == ACKNOWLEDGED and len(unknown):
-                unknown.forget(identity)
+                unknown.remove(identity)
         elif row.state == SENT:
-            kept.forget(identity)
-            unknown.note(identity, content)
-    return kept, unknown
+            stored.remove(identity)
+            unknown.add(identity, content)
+    return stored, unknown
 
 
-def rejection_of(identity: Words, content: Contents) -> Words:
-    """Words for a sample with its content: another value is another matter."""
+def rejection_identity(identity: Words, content: Contents) -> Words:
+    """The identity of a rejected sample: with another value it is another sample."""
     return follow(identity, content)
 
 
@@ -85,199 +82,161 @@ def pack(identity: Words, content: Contents) -> bytes:
 
 
 def unpack(digests: bytes) -> tuple[Words, Contents]:
-    """What `pack` was given."""
+    """The reverse of `pack`."""
     words = np.frombuffer(digests, "<u8").reshape(WORDS, -1)
     return words[:2], words[2]
 
 
-@dataclass(frozen=True, slots=True)
-class SamplesLedger:
-    """The samples of one destination."""
+def known(run: Run, series: Series, *, retry_rejected: bool = False) -> KnownSamples:
+    """What the ledger has of a series; many rows are folded into one.
 
-    run: Run
+    With `retry_rejected`, rejections are ignored.
+    """
+    rows = _rows(run, series)
+    stored, unknown = _stored_and_unknown(rows, run.number)
+    count = sum(len(row.digests) // DIGEST_BYTES for row in rows)
+    many = len(rows) >= FOLD_FROM or len(stored.merged()[1]) < count
+    if many and all(row.run != run.number for row in rows):
+        _fold(run, series, stored, unknown, sum(row.attempts for row in rows))
+    rejected = Index() if retry_rejected else _rejected(run, series)
+    waiting = run.rows(
+        "SELECT digest, item, file, line FROM waiting"
+        " WHERE destination = ?1 AND user_id = ?2 AND metric = ?3 ORDER BY id",
+        *series,
+    )
+    return KnownSamples(stored, rejected, [WaitingSample(*row) for row in waiting])
 
-    def known(self, user_id: str, metric: str, *, retry_refused: bool = False) -> Known:
-        """Everything about one user's samples of one metric; many rows are made into one.
 
-        Args:
-            user_id: whose samples.
-            metric: of what.
-            retry_refused: whether to know nothing of what was rejected.
-        """
-        rows = self._rows(user_id, metric)
-        kept, unknown = _kept_and_unknown(rows, self.run.number)
-        many = len(rows) >= FOLD_FROM or len(kept.whole()[1]) < sum(row.samples for row in rows)
-        if many and all(row.run != self.run.number for row in rows):
-            self._fold(user_id, metric, kept, unknown, sum(row.attempts for row in rows))
-        rejected = Index() if retry_refused else self._rejected(user_id, metric)
-        return Known(kept, rejected, self._waiting(user_id, metric))
+def fold(run: Run, replaced: Iterable[Series] = ()) -> None:
+    """After a run, fold series with many rows or with samples that were sent again or replaced."""
+    unknown_of = run.rows(
+        "SELECT DISTINCT user_id, metric FROM samples WHERE destination = ?1 AND state = ?2", SENT
+    )
+    many_of = run.rows(
+        "SELECT user_id, metric FROM samples WHERE destination = ?1"
+        " GROUP BY user_id, metric HAVING count(*) >= ?2",
+        FOLD_FROM,
+    )
+    for user_id, metric in {*unknown_of, *many_of, *replaced}:
+        rows = _rows(run, (user_id, metric))
+        indexes = _stored_and_unknown(rows, None)
+        _fold(run, (user_id, metric), *indexes, sum(row.attempts for row in rows))
 
-    def tidy(self, replaced: Iterable[tuple[str, str]] = ()) -> None:
-        """After a run, forget what later requests have settled or replaced; fold many rows.
 
-        Args:
-            replaced: users and metrics of which samples were replaced by others.
-        """
-        unknown_of = self.run.ledger.rows(
-            "SELECT DISTINCT user_id, metric FROM samples WHERE destination = ? AND state = ?",
-            self.run.destination,
-            SENT,
+def _rows(run: Run, series: Series) -> list[_Row]:
+    rows = run.rows(
+        "SELECT state, run, attempts, digests FROM samples"
+        " WHERE destination = ?1 AND user_id = ?2 AND metric = ?3 ORDER BY id",
+        *series,
+    )
+    return [_Row(*row) for row in rows]
+
+
+def _rejected(run: Run, series: Series) -> Index:
+    rows = run.rows(
+        "SELECT identity, content FROM refusals"
+        " WHERE destination = ?1 AND user_id = ?2 AND metric = ?3",
+        *series,
+    )
+    rejected = Index()
+    if rows:
+        identity, content = (b"".join(column) for column in zip(*rows, strict=True))
+        words = np.frombuffer(content, "<u8")
+        rejected.add(rejection_identity(_identities(identity), words), words)
+    return rejected
+
+
+def _identities(packed: bytes) -> Words:
+    return np.frombuffer(packed, "<u8").reshape(-1, 2).T
+
+
+def set_waiting(run: Run, series: Series, samples: list[WaitingSample]) -> None:
+    """Replace the samples of a series that wait."""
+    with run.transaction():
+        run.write(
+            "DELETE FROM waiting WHERE destination = ?1 AND user_id = ?2 AND metric = ?3", *series
         )
-        many_of = self.run.ledger.rows(
-            "SELECT user_id, metric FROM samples WHERE destination = ?"
-            " GROUP BY user_id, metric HAVING count(*) >= ?",
-            self.run.destination,
-            FOLD_FROM,
+        run.write_all(
+            "INSERT INTO waiting (destination, user_id, metric, digest, item, file, line)"
+            " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            [(*series, *msgspec.structs.astuple(one)) for one in samples],
         )
-        for user_id, metric in {*unknown_of, *many_of, *replaced}:
-            rows = self._rows(user_id, metric)
-            kept, unknown = _kept_and_unknown(rows, None)
-            self._fold(user_id, metric, kept, unknown, sum(row.attempts for row in rows))
 
-    def _rows(self, user_id: str, metric: str) -> "list[_Row]":
-        rows = self.run.ledger.rows(
-            "SELECT state, run, attempts, digests FROM samples"
-            " WHERE destination = ? AND user_id = ? AND metric = ? ORDER BY id",
-            self.run.destination,
-            user_id,
-            metric,
-        )
-        return [_Row(*row) for row in rows]
 
-    def _rejected(self, user_id: str, metric: str) -> Index:
-        rows = self.run.ledger.rows(
-            "SELECT identity, content FROM refusals"
-            " WHERE destination = ? AND user_id = ? AND metric = ?",
-            self.run.destination,
-            user_id,
-            metric,
-        )
-        rejected = Index()
-        if rows:
-            identity, content = (b"".join(column) for column in zip(*rows, strict=True))
-            words = np.frombuffer(identity, "<u8").reshape(-1, 2).T
-            said = np.frombuffer(content, "<u8")
-            rejected.note(rejection_of(words, said), said)
-        return rejected
+def remove_waiting(run: Run, series: Series, digests: Iterable[bytes]) -> None:
+    """Remove these samples from those that wait, if they do."""
+    run.write_all(
+        "DELETE FROM waiting"
+        " WHERE destination = ?1 AND user_id = ?2 AND metric = ?3 AND digest = ?4",
+        [(*series, digest) for digest in digests],
+    )
 
-    def _waiting(self, user_id: str, metric: str) -> list[Waiting]:
-        rows = self.run.ledger.rows(
-            "SELECT digest, item, file, line FROM waiting"
-            " WHERE destination = ? AND user_id = ? AND metric = ? ORDER BY id",
-            self.run.destination,
-            user_id,
-            metric,
-        )
-        return [Waiting(*row) for row in rows]
 
-    def wait(self, user_id: str, metric: str, samples: list[Waiting]) -> None:
-        """Note which of a user's samples wait, instead of those that did before."""
-        ledger, destination = self.run.ledger, self.run.destination
-        with ledger.together():
-            ledger.write(
-                "DELETE FROM waiting WHERE destination = ? AND user_id = ? AND metric = ?",
-                destination,
-                user_id,
-                metric,
+def set_pending(run: Run, series: Series, digests: bytes) -> int:
+    """Record the samples of a request; the id of its row."""
+    return _insert(run, series, _Row(PENDING, run.number, 0, digests))
+
+
+def _insert(run: Run, series: Series, row: _Row) -> int:
+    return run.write(
+        "INSERT INTO samples (destination, user_id, metric, state, run, attempts, digests, count)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        *(*series, *row, len(row.digests) // DIGEST_BYTES),
+    )
+
+
+def set_sent(run: Run, row: int) -> None:
+    """Record, before a request is sent, that it is."""
+    run.ledger.write(
+        "UPDATE samples SET state = ?, attempts = attempts + 1 WHERE id = ?", SENT, row
+    )
+
+
+def settle(run: Run, row: int, stored: bytes, rejected: Sequence[Rejection]) -> None:
+    """Record the answer to a request: digests of what is stored, and what is rejected."""
+    with run.transaction():
+        if stored:
+            run.ledger.write(
+                "UPDATE samples SET state = ?, count = ?, digests = ? WHERE id = ?",
+                *(ACKNOWLEDGED, len(stored) // DIGEST_BYTES, stored, row),
             )
-            ledger.write_all(
-                "INSERT INTO waiting (destination, user_id, metric, digest, item, file, line)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                [
-                    (destination, user_id, metric, one.digest, one.item, one.file, one.line)
-                    for one in samples
-                ],
-            )
+        else:
+            run.ledger.write("DELETE FROM samples WHERE id = ?", row)
+        rejections.store(run, rejected)
 
-    def waited(self, user_id: str, metric: str, identity: Words, content: Contents) -> None:
-        """Note that these samples wait no longer, if they did."""
-        self.run.ledger.write_all(
-            "DELETE FROM waiting"
-            " WHERE destination = ? AND user_id = ? AND metric = ? AND digest = ?",
-            [
-                (
-                    self.run.destination,
-                    user_id,
-                    metric,
-                    pack(identity[:, i : i + 1], content[i : i + 1]),
-                )
-                for i in range(len(content))
-            ],
+
+def split(run: Run, series: Series, row: int, parts: Sequence[bytes]) -> list[int]:
+    """Replace a request by several; the ids of their rows."""
+    with run.transaction():
+        run.ledger.write("DELETE FROM samples WHERE id = ?", row)
+        return [set_pending(run, series, digests) for digests in parts]
+
+
+def set_stored(run: Run, series: Series, stored: Index) -> None:
+    """Record that these samples of a series, and no others, are acknowledged."""
+    _fold(run, series, stored, Index(), 0)
+
+
+def set_corrected(run: Run, series: Series, stored: Index) -> None:
+    """Record which rejected samples of a series were replaced by others that are stored."""
+    rows = run.rows(
+        "SELECT id, identity FROM refusals"
+        " WHERE destination = ?1 AND user_id = ?2 AND metric = ?3 AND mended = 0",
+        *series,
+    )
+    if rows:
+        corrected, _ = stored.find(_identities(b"".join(identity for _, identity in rows)))
+        ids = [(row[0],) for row, good in zip(rows, corrected.tolist(), strict=True) if good]
+        run.ledger.write_all("UPDATE refusals SET mended = 1 WHERE id = ?", ids)
+
+
+def _fold(run: Run, series: Series, stored: Index, unknown: Index, attempts: int) -> None:
+    """Make one row of all that is acknowledged, and one of all without a known outcome."""
+    with run.transaction():
+        run.write(
+            "DELETE FROM samples WHERE destination = ?1 AND user_id = ?2 AND metric = ?3", *series
         )
-
-    def gathered(self, user_id: str, metric: str, digests: bytes) -> int:
-        """Note a request that is to be sent; the number under which it is noted."""
-        return self.run.ledger.write(
-            "INSERT INTO samples"
-            " (destination, user_id, metric, state, run, attempts, count, digests)"
-            " VALUES (?, ?, ?, ?, ?, 0, ?, ?)",
-            self.run.destination,
-            user_id,
-            metric,
-            PENDING,
-            self.run.number,
-            len(digests) // (8 * WORDS),
-            digests,
-        )
-
-    def sent(self, number: int) -> None:
-        """Note, before it is sent, that a request is."""
-        self.run.ledger.write(
-            "UPDATE samples SET state = ?, attempts = attempts + 1 WHERE id = ?", SENT, number
-        )
-
-    def acknowledged(self, number: int, kept: bytes, rejected: Sequence[Rejection]) -> None:
-        """Note the answer to a request: the digests of what is kept, and what is rejected."""
-        ledger = self.run.ledger
-        with ledger.together():
-            if kept:
-                ledger.write(
-                    "UPDATE samples SET state = ?, count = ?, digests = ? WHERE id = ?",
-                    ACKNOWLEDGED,
-                    len(kept) // (8 * WORDS),
-                    kept,
-                    number,
-                )
-            else:
-                ledger.write("DELETE FROM samples WHERE id = ?", number)
-            rejections.note(self.run, rejected)
-
-    def replace(self, number: int, parts: Sequence[bytes]) -> list[int]:
-        """Note that a request is sent in several instead; the numbers of those."""
-        ledger = self.run.ledger
-        with ledger.together():
-            ((user_id, metric),) = ledger.rows(
-                "SELECT user_id, metric FROM samples WHERE id = ?", number
-            )
-            ledger.write("DELETE FROM samples WHERE id = ?", number)
-            return [self.gathered(user_id, metric, digests) for digests in parts]
-
-    def keep(self, user_id: str, metric: str, kept: Index) -> None:
-        """Note that these and no others are acknowledged of a user's samples of a metric."""
-        self._fold(user_id, metric, kept, Index(), 0)
-
-    def _fold(self, user_id: str, metric: str, kept: Index, unknown: Index, attempts: int) -> None:
-        """Make one row of all that is acknowledged, and one of all whose outcome is not known."""
-        ledger, destination = self.run.ledger, self.run.destination
-        with ledger.together():
-            ledger.write(
-                "DELETE FROM samples WHERE destination = ? AND user_id = ? AND metric = ?",
-                destination,
-                user_id,
-                metric,
-            )
-            for state, index in ((ACKNOWLEDGED, kept), (SENT, unknown)):
-                if len(index):
-                    identity, content = index.whole()
-                    ledger.write(
-                        "INSERT INTO samples"
-                        " (destination, user_id, metric, state, run, attempts, count, digests)"
-                        " VALUES (?, ?, ?, ?, 0, ?, ?, ?)",
-                        destination,
-                        user_id,
-                        metric,
-                        state,
-                        attempts if state == ACKNOWLEDGED else 0,
-                        len(content),
-                        pack(identity, content),
-                    )
+        for state, index in ((ACKNOWLEDGED, stored), (SENT, unknown)):
+            if len(index):
+                tries = attempts if state == ACKNOWLEDGED else 0
+                _insert(run, series, _Row(state, 0, tries, pack(*index.merged())))

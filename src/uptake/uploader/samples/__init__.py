@@ -1,1 +1,1 @@
-"""Samples on their way: identified, compared with the ledger, gathered into requests."""
+"""Requests with samples."""

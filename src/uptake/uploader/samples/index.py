@@ -1,4 +1,4 @@
-"""What is known of the samples of one user and one metric: identity to content, in memory."""
+"""Digests of the samples of one user and one metric, in memory."""
 
 from dataclasses import dataclass, field
 
@@ -11,19 +11,18 @@ from uptake.samples.times import Int64s
 Contents = NDArray[np.uint64]
 
 MAX_RUNS = 8
-"""Sorted runs that a lookup goes through before they are made into one."""
+"""Sorted runs that a lookup searches before they are merged."""
 
 
 @dataclass(eq=False)
 class Index:
-    """For each identity the content that was noted last.
+    """The latest content of each identity.
 
-    A lookup is a binary search by the first word of the identity; two samples whose first words
-    are the same by chance would be taken for unknown, and sent once more than needed.
+    A lookup is a binary search by the first word of the identity. Two samples with the same first
+    word by chance would be taken for unknown, and sent once more than needed.
 
     Attributes:
-        runs: identities and contents, sorted by the first word, each identity once; of several
-            runs the later one counts.
+        runs: identities and contents, sorted by first word, each identity once; later runs count.
     """
 
     runs: list[tuple[Words, Contents]] = field(default_factory=list)
@@ -32,7 +31,7 @@ class Index:
         return sum(len(content) for _, content in self.runs)
 
     def find(self, identity: Words) -> tuple[NDArray[np.bool_], Contents]:
-        """Which identities are known, and the contents of those that are."""
+        """Which identities are known, and their contents."""
         known = np.zeros(identity.shape[1], np.bool_)
         content = np.zeros(identity.shape[1], np.uint64)
         for keys, contents in self.runs:
@@ -43,22 +42,22 @@ class Index:
             content[same] = contents[place[same]]
         return known, content
 
-    def note(self, identity: Words, content: Contents) -> None:
-        """Take in identities with their contents; of one that stands twice the last counts."""
+    def add(self, identity: Words, content: Contents) -> None:
+        """Add identities with their contents; of one that is repeated, the last content counts."""
         if not len(content):
             return
         self.runs.append(_sorted(identity, content))
         if len(self.runs) > MAX_RUNS:
-            self.runs = [self.whole()]
+            self.runs = [self.merged()]
 
-    def forget(self, identity: Words) -> None:
-        """Know nothing of these identities."""
-        keys, contents = self.whole()
+    def remove(self, identity: Words) -> None:
+        """Remove identities."""
+        keys, contents = self.merged()
         gone, _ = Index([_sorted(identity, np.zeros(identity.shape[1], np.uint64))]).find(keys)
         self.runs = [(keys[:, ~gone], contents[~gone])] if not gone.all() else []
 
-    def whole(self) -> tuple[Words, Contents]:
-        """All identities, sorted by their first words, and their contents."""
+    def merged(self) -> tuple[Words, Contents]:
+        """All identities, sorted by first word, and their contents."""
         if len(self.runs) == 1:
             return self.runs[0]
         if not self.runs:
@@ -72,13 +71,8 @@ class Index:
 def _sorted(identity: Words, content: Contents) -> tuple[Words, Contents]:
     order = np.argsort(identity[0], kind="stable")
     identity, content = identity[:, order], content[order]
-    last = last_of_each(identity)
+    last = np.append((identity[:, 1:] != identity[:, :-1]).any(axis=0), True)
     return (identity, content) if last.all() else (identity[:, last], content[last])
-
-
-def last_of_each(identity: Words) -> NDArray[np.bool_]:
-    """Which of these, in order of their first words, are the last of their identity."""
-    return np.append((identity[:, 1:] != identity[:, :-1]).any(axis=0), True)
 
 
 def groups_of(identity: Words) -> tuple[Int64s, Int64s]:
@@ -89,3 +83,11 @@ def groups_of(identity: Words) -> tuple[Int64s, Int64s]:
     number = np.empty(identity.shape[1], np.int64)
     number[order] = np.cumsum(begins) - 1
     return number, order[begins]
+
+
+def last_of_each(identity: Words) -> tuple[Int64s, Int64s]:
+    """A number for each identity, and the places of the last of each, in order of number."""
+    number, _ = groups_of(identity)
+    last = np.zeros(int(number.max(initial=-1)) + 1, np.int64)
+    np.maximum.at(last, number, np.arange(identity.shape[1]))
+    return number, last

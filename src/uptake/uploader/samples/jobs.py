@@ -1,59 +1,35 @@
-"""Requests with samples, and what their answers say of each sample."""
+"""Requests with samples, and the outcome of each sample."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from uptake.formats.encoder import SamplesWire, Verdict
-from uptake.uploader.faults import Faults
+from uptake.uploader.context import UploadContext
+from uptake.uploader.ledger import samples as ledger
 from uptake.uploader.ledger.rejections import MAX_REASONS, Reason, Rejection, reasons_of
-from uptake.uploader.ledger.samples import SamplesLedger, pack
+from uptake.uploader.ledger.samples import Series
 from uptake.uploader.samples.packed import NONE, Packed
 from uptake.uploader.sending.connection import Request
-from uptake.uploader.sending.job import Halt
-from uptake.uploader.tally import Tally
+from uptake.uploader.sending.schedule import Halt
 
 _object = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
-NOT_NAMED = "the receiver has refused some of {} samples and does not say which"
-
-
-@dataclass(frozen=True, slots=True)
-class Office:
-    """What all requests with samples work with.
-
-    Attributes:
-        wire: how they are told.
-        ledger: where they are noted.
-        tally, faults: where outcomes are told.
-        files: names, by the numbers of `Packed.file`.
-    """
-
-    wire: SamplesWire
-    ledger: SamplesLedger
-    tally: Tally
-    faults: Faults
-    files: list[str] = field(default_factory=list)
-
-    def file(self, name: str) -> int:
-        """The number of a file."""
-        if name not in self.files:
-            self.files.append(name)
-        return self.files.index(name)
+NOT_NAMED = "the receiver rejected some of {} samples without naming them"
 
 
 @dataclass(slots=True)
-class Family:
-    """What the requests have in common that one was split into.
+class SplitGroup:
+    """What the requests share that one was split into.
 
     Attributes:
-        kept: a few samples of which it is known that the receiver takes them.
+        accepted: a few samples that the receiver is known to accept.
     """
 
-    kept: Packed = NONE
+    accepted: Packed = NONE
 
 
 @dataclass(slots=True, eq=False)
@@ -61,56 +37,52 @@ class SamplesJob:
     """A request with samples of one user and one metric.
 
     Attributes:
-        samples: those that are to be kept.
-        fill: others, kept before, that make up the number that a request must have.
+        samples: those to be stored.
+        fill: others, stored before, that make up the number that a request must have.
         resumed: whether some of the samples had waited in the ledger.
-        number: under which the ledger has it.
+        row: its row in the ledger.
     """
 
-    office: Office
-    user_id: str
-    metric: str
+    context: UploadContext[SamplesWire]
+    series: Series
     samples: Packed
     fill: Packed = NONE
     resumed: bool = False
-    number: int = 0
-    family: Family = field(default_factory=Family)
+    row: int = 0
+    group: SplitGroup = field(default_factory=SplitGroup)
 
     def __post_init__(self) -> None:
-        if not self.number:
-            self.number = self.office.ledger.gathered(self.user_id, self.metric, self._digests())
-
-    def _digests(self) -> bytes:
-        return pack(self.samples.identity, self.samples.content)
+        if not self.row:
+            self.row = ledger.set_pending(self.context.run, self.series, self.samples.digests)
 
     @property
     def lanes(self) -> Sequence[str]:
-        """One user's requests go one after the other."""
-        return (self.user_id,)
+        """One user's requests are sent one after the other."""
+        return (self.series[0],)
 
     @property
     def weight(self) -> int:
-        """Bytes."""
+        """Bytes of memory, about."""
         return self.samples.weight
 
     def request(self) -> Request:
         """The request."""
-        wire = self.office.wire
-        parts = (wire.opening(self.user_id, self.metric), self.samples.text, self.fill.text)
+        wire = self.context.wire
+        parts = (wire.opening(*self.series), self.samples.text, self.fill.text)
         return Request(wire.path, b"".join(parts)[:-1] + wire.closing, wire.media)
 
     def sent(self) -> None:
-        """Note that it is."""
-        self.office.ledger.sent(self.number)
+        """Record that the request is sent."""
+        ledger.set_sent(self.context.run, self.row)
 
     def answered(self, status: int, body: bytes) -> "list[SamplesJob]":
-        """Note what became of each sample; where that is not told, what is to be sent to find out.
+        """Record the outcome of each sample, or return smaller requests that find it out.
 
         Raises:
-            Unclear: the answer is none of this endpoint's.
-            Halt: no samples will be taken.
+            Unclear: the answer is not one of this endpoint's.
+            Halt: no samples will be accepted.
         """
-        verdict = self.office.wire.read(status, body, len(self.samples) + len(self.fill))
+        verdict = self.context.wire.read(status, body, len(self.samples) + len(self.fill))
         if verdict.halt:
             raise Halt(verdict.halt)
         if verdict.unnamed:
@@ -121,68 +93,58 @@ class SamplesJob:
     def _settle(self, verdict: Verdict) -> None:
         reasons: dict[int, list[Reason]] = {}
         for fault in verdict.rejected:
-            if fault.index is None:
-                continue
-            told = reasons.setdefault(fault.index, [])
-            if len(told) < MAX_REASONS:
-                told += reasons_of([fault])
-        everything = reasons_of([fault for fault in verdict.rejected if fault.index is None])
-        for place in range(len(self.samples)) if everything else ():
-            reasons.setdefault(place, []).extend(everything)
-        kept = np.ones(len(self.samples), np.bool_)
-        kept[[place for place in reasons if place < len(self.samples)]] = False
-        self._note(kept, reasons)
-        least = self.office.wire.least
-        if kept.any() and len(self.family.kept) < least:
-            self.family.kept = self.samples.take(kept).slice(0, min(least, int(kept.sum())))
+            if fault.index is not None:
+                some = reasons.setdefault(fault.index, [])
+                if len(some) < MAX_REASONS:
+                    some += reasons_of([fault])
+        of_all = reasons_of([fault for fault in verdict.rejected if fault.index is None])
+        for place in range(len(self.samples)) if of_all else ():
+            reasons.setdefault(place, []).extend(of_all)
+        stored = np.ones(len(self.samples), np.bool_)
+        stored[[place for place in reasons if place < len(self.samples)]] = False
+        self._record(stored, reasons)
+        least = self.context.wire.least
+        if stored.any() and len(self.group.accepted) < least:
+            self.group.accepted = self.samples.take(stored).slice(0, min(least, int(stored.sum())))
 
-    def _note(self, kept: NDArray[np.bool_], reasons: dict[int, list[Reason]]) -> None:
-        rejected = [
-            self._rejection(place, tuple(reasons[place]))
-            for place in np.flatnonzero(~kept).tolist()
-        ]
-        samples = self.samples
-        digests = pack(samples.identity[:, kept], samples.content[kept]) if kept.any() else b""
-        ledger = self.office.ledger
-        with ledger.run.ledger.together():
-            ledger.acknowledged(self.number, digests, rejected)
+    def _record(self, stored: NDArray[np.bool_], reasons: dict[int, list[Reason]]) -> None:
+        context, samples = self.context, self.samples
+        rejected = [self._rejection(place, reasons) for place in np.flatnonzero(~stored).tolist()]
+        digests = samples.take(stored).digests if stored.any() else b""
+        with context.run.transaction():
+            ledger.settle(context.run, self.row, digests, rejected)
             if self.resumed:
-                ledger.waited(self.user_id, self.metric, samples.identity, samples.content)
+                digests_of_each = map(b"".join, map(samples.digest, range(len(samples))))
+                ledger.remove_waiting(context.run, self.series, digests_of_each)
         for rejection in rejected:
-            self.office.faults.rejected(rejection)
-        self.office.tally.add(acknowledged=len(samples) - len(rejected), refused=len(rejected))
+            context.report(rejection)
+        context.tally.add(acknowledged=len(samples) - len(rejected), refused=len(rejected))
 
-    def _rejection(self, place: int, reasons: tuple[Reason, ...]) -> Rejection:
-        samples, office = self.samples, self.office
-        return Rejection(
-            self.user_id,
-            self.metric,
-            samples.identity[:, place].astype("<u8").tobytes(),
-            samples.content[place : place + 1].astype("<u8").tobytes(),
-            office.files[int(samples.file[place])],
-            int(samples.line[place]),
-            reasons,
-            item_of(office.wire, self.user_id, self.metric, samples.item(place)),
-        )
+    def _rejection(self, place: int, reasons: dict[int, list[Reason]]) -> Rejection:
+        samples, context = self.samples, self.context
+        item = item_of(context.wire, self.series, samples.item(place))
+        file, line = context.files[int(samples.file[place])], int(samples.line[place])
+        digest = samples.digest(place)
+        return Rejection(*self.series, *digest, file, line, tuple(reasons[place]), item)
 
     def reject(self, reason: str) -> None:
-        """Note that all samples are rejected."""
-        everything = {place: [Reason(reason)] for place in range(len(self.samples))}
-        self._note(np.zeros(len(self.samples), np.bool_), everything)
+        """Record that all samples are rejected."""
+        reasons = {place: [Reason(reason)] for place in range(len(self.samples))}
+        self._record(np.zeros(len(self.samples), np.bool_), reasons)
 
     def parts(self) -> "list[SamplesJob]":
         """Two halves, if each has as many samples as a request must have."""
         count = len(self.samples)
-        if count < 2 * self.office.wire.least:
+        if count < 2 * self.context.wire.least:
             return []
         return self._split([(0, count // 2), (count // 2, count)], NONE)
 
     def _search(self) -> "list[SamplesJob]":
-        """Smaller requests, by whose answers those will be found that are rejected."""
-        count, least = len(self.samples), self.office.wire.least
+        """Smaller requests: their answers show which samples are rejected."""
+        count, least = len(self.samples), self.context.wire.least
         if count >= 2 * least:
             return self.parts()
-        others = self.fill if len(self.fill) else self.family.kept
+        others = self.fill if len(self.fill) else self.group.accepted
         if count > 1 and len(others) >= least - 1:
             return self._split([(i, i + 1) for i in range(count)], others.slice(0, least - 1))
         self.reject(NOT_NAMED.format(count))
@@ -190,29 +152,19 @@ class SamplesJob:
 
     def _split(self, bounds: Sequence[tuple[int, int]], fill: Packed) -> "list[SamplesJob]":
         parts = [self.samples.slice(*bound) for bound in bounds]
-        numbers = self.office.ledger.replace(
-            self.number, [pack(part.identity, part.content) for part in parts]
-        )
+        digests = [part.digests for part in parts]
+        rows = ledger.split(self.context.run, self.series, self.row, digests)
         return [
-            SamplesJob(
-                self.office,
-                self.user_id,
-                self.metric,
-                part,
-                fill,
-                self.resumed,
-                number,
-                self.family,
-            )
-            for part, number in zip(parts, numbers, strict=True)
+            replace(self, samples=part, fill=fill, row=row)
+            for part, row in zip(parts, rows, strict=True)
         ]
 
 
-def item_of(wire: SamplesWire, user_id: str, metric: str, row: bytes) -> bytes:
-    """A sample as a source of samples reads it, from its row in a request."""
-    members = _object.decode(row)
+def item_of(wire: SamplesWire, series: Series, row: bytes) -> bytes:
+    """A sample as a source of samples reads it, from its JSON in a request."""
+    user_id, metric = series
     columns = dict(wire.row)
     item: dict[str, object] = {} if wire.user_from_key else {"user_id": user_id}
     item["metric"] = metric
-    item |= {columns[member]: value for member, value in members.items()}
+    item |= {columns[member]: value for member, value in _object.decode(row).items()}
     return msgspec.json.encode(item)

@@ -1,4 +1,4 @@
-"""Samples ready to be sent: their JSON, what identifies them, and where they came from."""
+"""Samples ready to be sent: their JSON, their digests, and where they were read."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from uptake.samples.digests import Words
 from uptake.samples.times import Int64s
+from uptake.uploader.ledger.samples import pack
 from uptake.uploader.samples.index import Contents
 
 
@@ -16,11 +17,11 @@ class Packed:
     """Some samples of one user and one metric.
 
     Attributes:
-        text: a JSON object for each, with a comma after it.
-        offsets: where each begins in it, and where the last one ends.
+        text: a JSON object for each, followed by a comma; "" if they are not sent.
+        offsets: where each begins in `text`, and where the last one ends.
         identity, content: as in `Rows`.
-        file: for each the number of its file.
-        line: for each its place there.
+        file: the number of each sample's file.
+        line: the place of each sample in its file.
     """
 
     text: bytes
@@ -35,11 +36,21 @@ class Packed:
 
     @property
     def weight(self) -> int:
-        """Bytes that they take, about."""
+        """Bytes of memory, about."""
         return len(self.text) + 48 * len(self)
 
+    @property
+    def digests(self) -> bytes:
+        """Identities and contents, as the ledger has them."""
+        return pack(self.identity, self.content)
+
+    def digest(self, i: int) -> tuple[bytes, bytes]:
+        """Identity and content of one, as the ledger has them."""
+        words = self.identity[:, i].astype("<u8"), self.content[i : i + 1].astype("<u8")
+        return words[0].tobytes(), words[1].tobytes()
+
     def item(self, i: int) -> bytes:
-        """One of them as JSON."""
+        """The JSON of one."""
         return self.text[self.offsets[i] : self.offsets[i + 1] - 1]
 
     def slice(self, begin: int, end: int) -> "Packed":
@@ -84,7 +95,7 @@ NONE = Packed(
 
 
 def join(parts: Sequence[Packed]) -> Packed:
-    """All of them, one after the other."""
+    """All of them, in order."""
     parts = [part for part in parts if len(part)]
     if len(parts) < 2:
         return parts[0] if parts else NONE

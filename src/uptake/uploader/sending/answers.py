@@ -149,7 +149,7 @@ def retry_after(answer: Answer) -> float:
     return min(max(seconds, 0.0), LONGEST_WAIT)
 
 
-def words(body: bytes) -> str:
+def first_line(body: bytes) -> str:
     """The beginning of an answer in one line."""
     text = " ".join(body[: 4 * SHOWN_CHARACTERS].decode("utf-8", "replace").split())
-    return text[:SHOWN_CHARACTERS] if text else "without a word"
+    return text[:SHOWN_CHARACTERS] if text else "no text"

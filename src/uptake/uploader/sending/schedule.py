@@ -1,4 +1,4 @@
-"""Which request goes next: in order for each user, as many at a time as the other side bears."""
+"""Which request is sent next: in order for each user, as many at a time as the receiver bears."""
 
 import heapq
 import threading
@@ -6,31 +6,73 @@ from collections import deque
 from collections.abc import Sequence
 from itertools import count
 from time import monotonic
+from typing import Protocol
 
-from uptake.uploader.sending.job import Job
+from uptake.uploader.sending.connection import Request
 
 FIRST_AT_ONCE = 4
-"""Requests under way at first; each success adds a part of one, each sign of too much halves."""
+"""Requests in flight at first. A success adds a part of one, a sign of overload halves (AIMD)."""
 
 HALVE_SECONDS = 1.0
-"""A burst of signs within this time is one sign."""
+"""Several signs of overload within this time count as one."""
 
 
 class Stopped(Exception):
     """Nothing more is to be sent."""
 
 
+class Halt(Exception):
+    """Sending cannot continue; the message is one line for a person."""
+
+
+class Job(Protocol):
+    """Items that are sent in one request."""
+
+    @property
+    def lanes(self) -> Sequence[str]:
+        """The queues it is in: of two jobs in one queue, the first must end first."""
+
+    @property
+    def weight(self) -> int:
+        """Bytes of memory."""
+
+    @property
+    def group(self) -> object:
+        """The same object for all jobs that one was split into."""
+
+    def request(self) -> Request:
+        """The request."""
+
+    def sent(self) -> None:
+        """Record, before the request is sent, that it is."""
+
+    def answered(self, status: int, body: bytes) -> "Sequence[Job]":
+        """Record the outcome of each item, and return what is to be sent instead.
+
+        Raises:
+            Unclear: the answer is not one of this endpoint's; nothing is recorded.
+            Halt: no such request will be accepted.
+        """
+
+    def parts(self) -> "Sequence[Job]":
+        """The items in smaller requests, after this one was too large; none if there are none."""
+
+    def reject(self, reason: str) -> None:
+        """Record that all items are rejected."""
+
+
 class Schedule:
-    """Jobs that wait, in the order in which they may be taken; for several threads.
+    """Queued jobs, in the order in which they may be taken; for several threads."""
 
-    Attributes:
-        at_most: requests under way at a time, whatever happens.
-        room: bytes of jobs from which on `put` waits.
-    """
+    def __init__(self, at_most: int, max_bytes: int) -> None:
+        """Start empty.
 
-    def __init__(self, at_most: int, room: int) -> None:
+        Args:
+            at_most: maximum number of requests in flight.
+            max_bytes: bytes of jobs from which on `put` waits.
+        """
         self.at_most = at_most
-        self.room = room
+        self._max_bytes = max_bytes
         self._changed = threading.Condition()
         self._lanes: dict[str, deque[Job]] = {}
         self._ready: deque[Job] = deque()
@@ -38,7 +80,7 @@ class Schedule:
         self._order = count()
         self._weight = 0
         self._open = 0
-        self._under_way = 0
+        self._in_flight = 0
         self._limit = float(min(at_most, FIRST_AT_ONCE))
         self._halved = 0.0
         self._paused = 0.0
@@ -47,22 +89,22 @@ class Schedule:
 
     @property
     def at_once(self) -> int:
-        """Requests that may be under way now."""
+        """Requests that may be in flight now."""
         return int(self._limit)
 
     @property
     def pause(self) -> float:
-        """Seconds for which nothing will be sent, because the other side has asked for it."""
+        """Seconds for which nothing is sent, because the receiver asked for that."""
         return max(0.0, self._paused - monotonic())
 
     def put(self, job: Job) -> None:
-        """Add a job; waits while there is no room.
+        """Add a job; wait while there are too many bytes.
 
         Raises:
             Stopped: nothing more is to be sent.
         """
         with self._changed:
-            while self._weight >= self.room and not self._stopped:
+            while self._weight >= self._max_bytes and not self._stopped:
                 self._changed.wait()
             if self._stopped:
                 raise Stopped
@@ -72,14 +114,14 @@ class Schedule:
             self._free([job])
 
     def take(self) -> Job | None:
-        """The job that goes next; waits until there is one. None when all is done or stopped."""
+        """Wait for the next job and return it; None when all are done or sending stopped."""
         with self._changed:
             while not self._stopped:
                 now = monotonic()
                 while self._later and self._later[0][0] <= now:
                     self._ready.append(heapq.heappop(self._later)[2])
-                if self._ready and self._under_way < self.at_once and now >= self._paused:
-                    self._under_way += 1
+                if self._ready and self._in_flight < self.at_once and now >= self._paused:
+                    self._in_flight += 1
                     return self._ready.popleft()
                 if self._closed and not self._open:
                     return None
@@ -87,19 +129,19 @@ class Schedule:
             return None
 
     def _seconds(self, now: float) -> float | None:
-        """How long to wait for what will come by itself."""
+        """Seconds until a delayed job is due or a pause ends; None if there is neither."""
         moments = [self._later[0][0]] if self._later else []
         if self._ready and self._paused > now:
             moments.append(self._paused)
         return max(0.0, min(moments) - now) if moments else None
 
     def done(self, job: Job, instead: Sequence[Job] = ()) -> None:
-        """End a job that was taken; others take its place, behind those of its family.
+        """End a job that was taken; others replace it, behind the rest of its group.
 
         Their lanes are among those of the job.
         """
         with self._changed:
-            self._under_way -= 1
+            self._in_flight -= 1
             for other in instead:
                 self._admit(other)
             freed = list(instead)
@@ -107,7 +149,7 @@ class Schedule:
                 queue = self._lanes[lane]
                 queue.popleft()
                 place = 0
-                while place < len(queue) and queue[place].family is job.family:
+                while place < len(queue) and queue[place].group is job.group:
                     place += 1
                 for other in reversed(instead):
                     if lane in other.lanes:
@@ -121,22 +163,22 @@ class Schedule:
             self._free(freed)
             self._changed.notify_all()
 
-    def again(self, job: Job, seconds: float, *, pause: float = 0.0) -> None:
-        """Have a job that was taken wait, and if asked everything else for `pause` too."""
+    def delay(self, job: Job, seconds: float, *, pause: float = 0.0) -> None:
+        """Delay a job that was taken, and everything else for `pause` seconds."""
         with self._changed:
-            self._under_way -= 1
+            self._in_flight -= 1
             now = monotonic()
             heapq.heappush(self._later, (now + seconds, next(self._order), job))
             self._paused = max(self._paused, now + pause)
             self._changed.notify_all()
 
-    def went_well(self) -> None:
-        """Dare a little more."""
+    def add_success(self) -> None:
+        """Allow a little more in flight."""
         with self._changed:
             self._limit = min(self.at_most, self._limit + 1 / self._limit)
 
-    def too_much(self) -> None:
-        """Dare only half."""
+    def add_overload(self) -> None:
+        """Allow only half in flight."""
         with self._changed:
             now = monotonic()
             if now - self._halved >= HALVE_SECONDS:
@@ -144,13 +186,13 @@ class Schedule:
                 self._limit = max(1.0, self._limit / 2)
 
     def close(self) -> None:
-        """No more jobs will be put."""
+        """Announce that no more jobs will be put."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
 
     def stop(self) -> None:
-        """No more jobs will be taken."""
+        """Let no more jobs be taken."""
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
@@ -160,7 +202,7 @@ class Schedule:
         self._weight += job.weight
 
     def _free(self, jobs: Sequence[Job]) -> None:
-        """Make ready those of these jobs that are first in all their queues."""
+        """Make those of these jobs ready that are first in all their queues."""
         for job in {id(job): job for job in jobs}.values():
             if all(self._lanes[lane][0] is job for lane in job.lanes):
                 self._ready.append(job)

@@ -1,1 +1,1 @@
-"""Whether a server holds what the sources hold, sample for sample."""
+"""Comparison of sources with a server, sample for sample."""

@@ -1,6 +1,7 @@
-"""Compares sources and ledger with what a server holds, and lists every gap."""
+"""Compares sources and ledger with what a server has, and lists every gap."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -8,23 +9,24 @@ import numpy as np
 
 from uptake.samples.digests import DayDigest
 from uptake.samples.times import format_time
+from uptake.uploader.ledger import samples as ledger
 from uptake.uploader.ledger.runs import Run
-from uptake.uploader.ledger.samples import Known, SamplesLedger, rejection_of
+from uptake.uploader.ledger.samples import KnownSamples, Series, rejection_identity
 from uptake.uploader.samples.index import Index
 from uptake.uploader.samples.rows import read
 from uptake.uploader.sources import Skipped, Source, Unreadable
-from uptake.uploader.verify.expected import Aside, Expected, Key, compare, without_rejected
+from uptake.uploader.verify.expected import Expected, Spool, compare, days, last_only, words
 from uptake.uploader.verify.server import Server, day_text
 
 SHOWN = 5
-"""Samples of a gap that are named one by one."""
+"""Samples of a gap that are listed."""
 
-TOGETHER = 31
-"""Days asked for in one question, where several in a row differ."""
+MAX_DAYS = 31
+"""Days that are fetched in one request, where several in a row differ."""
 
 
 class Place(msgspec.Struct, frozen=True):
-    """A sample that is missing or different, and where it stands."""
+    """Where a sample was read that is missing or different."""
 
     file: str
     line: int
@@ -32,14 +34,14 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class Gap(msgspec.Struct, frozen=True):
-    """A day of a device on which the server does not hold what the sources do.
+    """A device and a UTC day of which the server does not have what the sources have.
 
     Attributes:
-        user_id, metric, device_name, day: which day of what; days are those of UTC.
+        user_id, metric, device_name, day: which device and day.
         expected: samples of the sources.
-        missing: of these, those that the server does not hold.
-        different: those that it holds with another value.
-        acknowledged: of the missing and different, those that the ledger says it has accepted.
+        missing: of these, those that the server does not have.
+        different: those that it has with another value.
+        acknowledged: of the missing and different, those that are acknowledged in the ledger.
         samples: some of them.
     """
 
@@ -55,19 +57,19 @@ class Gap(msgspec.Struct, frozen=True):
 
 
 class Verification(msgspec.Struct):
-    """What came of a comparison; samples that were rejected are not expected.
+    """The result of a comparison; rejected samples are not expected.
 
     Attributes:
         users: how many there are.
         expected: samples of the sources, each once.
-        found: of these, those that the server holds.
-        missing, different: those that it does not hold, or with another value.
-        more: samples that it holds of these users and metrics besides, on the days of the sources.
-        refused: samples of the sources that the ledger knows as rejected.
+        found: of these, those that the server has.
+        missing, different: those that it does not have, or has with another value.
+        more: other samples that it has of these users and metrics, on the days of the sources.
+        refused: samples of the sources that are rejected according to the ledger.
         unreadable: places of the sources without a sample.
-        unclear: samples without a time or user by which they could be looked for.
+        unclear: samples without a time or user by which to find them.
         gaps: one for each device and day that differs.
-        forgotten: samples that the ledger no longer calls acknowledged, so that they are sent.
+        forgotten: samples that were removed from the ledger, so that they are sent again.
     """
 
     users: int = 0
@@ -84,190 +86,178 @@ class Verification(msgspec.Struct):
 
     @property
     def complete(self) -> bool:
-        """Whether the server holds every sample that can be held."""
+        """Whether the server has every sample of the sources."""
         return not (self.missing or self.different or self.unreadable or self.unclear)
 
 
+@dataclass(eq=False)
 class Check:
     """One comparison.
 
     Attributes:
-        result: what is known so far.
+        ledger_run: the destination in the ledger.
+        server: the server to compare with.
+        owner: the ledger's name for the user, where the wire takes the user from the key.
+        user: the server's name for this user.
+        forget: whether to remove from the ledger what the server does not have.
     """
 
-    def __init__(
-        self, run: Run, server: Server, *, owner: str = "", user: str = "", forget: bool = False
-    ) -> None:
-        """Prepare.
+    ledger_run: Run
+    server: Server
+    owner: str = ""
+    user: str = ""
+    forget: bool = False
 
-        Args:
-            run: whose ledger.
-            server: whom to ask.
-            owner: how the ledger calls the user, where the wire takes it from the key.
-            user: how the server calls this user.
-            forget: whether the ledger is to forget what the server lacks.
-        """
-        self.result = Verification()
-        self._ledger = SamplesLedger(run)
-        self._server = server
-        self._owner = owner
-        self._user = user
-        self._forget = forget
+    def __post_init__(self) -> None:
+        self._result = Verification()
+        self._spool = Spool()
 
     def run(self, sources: Sequence[Source[Any]], step: Callable[[], None]) -> Verification:
-        """Read the sources, and ask about every user; `step` is called after each part.
+        """Read the sources and compare each user; `step` is called after each part.
 
         Raises:
-            Unreachable: the server gives no answer.
-            Halt: the key may not ask.
+            Unreachable: the server does not answer.
+            Halt: the key is not allowed to read.
         """
-        with Aside() as aside:
+        result = self._result
+        with self._spool as spool:
             for source in (part for whole in sources for part in whole.parts):
                 for item in source():
                     if isinstance(item, Unreadable):
-                        self.result.unreadable += 1
+                        result.unreadable += 1
                     elif not isinstance(item, Skipped):
-                        self._put(aside, item, source.file)
+                        self._add(item, source.file)
                     step()
             users = set()
-            for key, samples in aside.groups():
-                users.add(key[0])
-                self._check(key, samples, list(aside.files), list(aside.devices))
+            for series, samples in spool.groups():
+                users.add(series[0])
+                self._compare(series, samples)
                 step()
-            self.result.users = len(users)
-        return self.result
+            result.users = len(users)
+        return result
 
-    def _put(self, aside: Aside, batch: Any, file: str) -> None:
+    def _add(self, batch: Any, file: str) -> None:
         rows = read(batch)
         users, metrics = rows.names["user_id"], rows.names["metric"]
-        nobody = np.array([not (name or self._user) for name in users.names], np.bool_)
-        clear = ~rows.odd & np.isfinite(rows.value) & ~nobody[users.places]
-        self.result.unclear += int((~clear).sum())
+        no_user = np.array([not (name or self.user) for name in users.names], np.bool_)
+        clear = ~rows.odd & np.isfinite(rows.value) & ~no_user[users.places]
+        self._result.unclear += int((~clear).sum())
         places = np.flatnonzero(clear)
         if not len(places):
             return
         number = users.places[places] * len(metrics.names) + metrics.places[places]
         order = np.argsort(number, kind="stable")
         for some in np.split(places[order], np.flatnonzero(np.diff(number[order])) + 1):
-            user_id = self._user or users.names[int(users.places[some[0]])] or ""
+            user_id = self.user or users.names[int(users.places[some[0]])] or ""
             metric = metrics.names[int(metrics.places[some[0]])] or ""
-            aside.put((user_id, metric), rows, some, file)
+            self._spool.add((user_id, metric), rows, some, file)
 
-    def _check(
-        self, key: Key, every: Expected, files: Sequence[str], devices: Sequence[str]
-    ) -> None:
-        known = self._ledger.known(self._owner or key[0], key[1])
-        rejected = np.zeros(len(every), np.bool_)
+    def _compare(self, series: Series, samples: Expected) -> None:
+        known = ledger.known(self.ledger_run, (self.owner or series[0], series[1]))
         if len(known.rejected):
-            rejected = known.rejected.find(rejection_of(every.identity, every.content))[0]
-        self.result.refused += int(rejected.sum())
-        samples = without_rejected(every, rejected)
+            identity = rejection_identity(words(samples, "identity"), samples["content"])
+            rejected, _ = known.rejected.find(identity)
+            self._result.refused += int(rejected.sum())
+            samples = samples[~rejected]
         if not len(samples):
             return
-        self.result.expected += len(samples)
-        held = {(day.device_name, day.day): day for day in self._server.days(*key)}
+        samples = last_only(samples)
+        self._result.expected += len(samples)
+        stored = {(day.device_name, day.day): day for day in self.server.days(*series)}
+        devices = list(self._spool.devices)
         wrong = []
-        for (device, day), places in _by_day(samples):
-            there = held.get((devices[device], day))
-            mine = samples.take(places)
-            if there is not None and (there.count, there.digest) == (len(mine), _digest(mine)):
-                self.result.found += len(mine)
+        for some in _by_day(samples):
+            device, day = devices[some["device"][0]], int(days(some[:1])[0])
+            there = stored.get((device, day))
+            if there is not None and (there.count, there.digest) == (len(some), _digest(some)):
+                self._result.found += len(some)
             else:
-                wrong.append((device, day, mine, there))
-        lacking = self._look_closer(key, wrong, known, files, devices)
-        if self._forget and len(lacking):
-            self._forget_all(key, known, lacking)
+                wrong.append((device, day, some, there))
+        lacking = self._find_gaps(series, wrong, known)
+        if self.forget and lacking:
+            self._forget(series, known, np.concatenate(lacking))
 
-    def _look_closer(
+    def _find_gaps(
         self,
-        key: Key,
-        wrong: Sequence[tuple[int, int, Expected, DayDigest | None]],
-        known: Known,
-        files: Sequence[str],
-        devices: Sequence[str],
+        series: Series,
+        wrong: Sequence[tuple[str, int, Expected, DayDigest | None]],
+        known: KnownSamples,
     ) -> list[Expected]:
-        """Find the samples that make days differ; those that the server lacks."""
-        held = self._held(key, [day for _, day, _, there in wrong if there is not None])
+        """Add a gap for each day that differs; the samples that the server does not have."""
+        result = self._result
+        stored = self._stored(series, [day for _, day, _, there in wrong if there is not None])
         lacking = []
         for device, day, samples, there in wrong:
-            missing, different = compare(samples, held[day] if there is not None else Index())
+            missing, different = compare(samples, stored[day] if there is not None else Index())
             short = missing | different
-            kept = int((~missing).sum())
-            self.result.found += int((~short).sum())
-            self.result.more += max(0, (0 if there is None else there.count) - kept)
+            result.found += int((~short).sum())
+            result.more += max(0, (0 if there is None else there.count) - int((~missing).sum()))
             if not short.any():
                 continue
-            self.result.missing += int(missing.sum())
-            self.result.different += int(different.sum())
-            mine = samples.take(short)
-            lacking.append(mine)
-            accepted, content = known.kept.find(mine.identity)
-            self.result.gaps.append(
+            result.missing += int(missing.sum())
+            result.different += int(different.sum())
+            some = samples[short]
+            lacking.append(some)
+            accepted, content = known.stored.find(words(some, "identity"))
+            result.gaps.append(
                 Gap(
-                    *key,
-                    devices[device],
+                    *series,
+                    device,
                     day_text(day),
                     len(samples),
                     int(missing.sum()),
                     int(different.sum()),
-                    int((accepted & (content == mine.content)).sum()),
-                    _places(mine, files),
+                    int((accepted & (content == some["content"])).sum()),
+                    self._places(some),
                 )
             )
         return lacking
 
-    def _held(self, key: Key, days: Sequence[int]) -> dict[int, Index]:
-        """What the server holds on some days, asked for several days at a time."""
-        held: dict[int, Index] = {}
-        for first, last in _spans(sorted(set(days))):
-            index = self._server.samples(*key, first, last)
-            held |= dict.fromkeys(range(first, last + 1), index)
-        return held
+    def _stored(self, series: Series, wrong: Sequence[int]) -> dict[int, Index]:
+        """What the server has of some days, fetched several days at a time."""
+        stored: dict[int, Index] = {}
+        for first, last in _spans(sorted(set(wrong))):
+            index = self.server.samples(*series, first, last)
+            stored |= dict.fromkeys(range(first, last + 1), index)
+        return stored
 
-    def _forget_all(self, key: Key, known: Known, lacking: Sequence[Expected]) -> None:
-        identity = np.concatenate([samples.identity for samples in lacking], axis=1)
-        there, _ = known.kept.find(identity)
+    def _forget(self, series: Series, known: KnownSamples, lacking: Expected) -> None:
+        identity = words(lacking, "identity")
+        there, _ = known.stored.find(identity)
         if there.any():
-            known.kept.forget(identity[:, there])
-            self._ledger.keep(self._owner or key[0], key[1], known.kept)
-            self.result.forgotten += int(there.sum())
+            known.stored.remove(identity[:, there])
+            owner = self.owner or series[0], series[1]
+            ledger.set_stored(self.ledger_run, owner, known.stored)
+            self._result.forgotten += int(there.sum())
+
+    def _places(self, samples: Expected) -> list[Place]:
+        files = list(self._spool.files)
+        some = samples[np.argsort(samples["start"], kind="stable")[:SHOWN]]
+        return [
+            Place(files[one["file"]], int(one["line"]), format_time(int(one["start"]), 0))
+            for one in some
+        ]
 
 
-def _by_day(samples: Expected) -> Iterator[tuple[tuple[int, int], Any]]:
-    """The places of the samples of each device and day."""
-    day, device = samples.day, samples.device
+def _by_day(samples: Expected) -> Iterator[Expected]:
+    """The samples of each device and day."""
+    day, device = days(samples), samples["device"]
     order = np.lexsort((day, device))
     changes = (np.diff(day[order]) != 0) | (np.diff(device[order]) != 0)
-    for places in np.split(order, np.flatnonzero(changes) + 1):
-        yield (int(device[places[0]]), int(day[places[0]])), places
+    yield from np.split(samples[order], np.flatnonzero(changes) + 1)
 
 
 def _digest(samples: Expected) -> str:
-    high, low = np.bitwise_xor.reduce(samples.digest, axis=1).tolist()
+    high, low = np.bitwise_xor.reduce(samples["digest"], axis=0).tolist()
     return f"{high:016x}{low:016x}"
 
 
-def _spans(days: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Days as few spans without days between, of at most `TOGETHER`."""
-    first = last = None
-    for day in days:
-        if first is not None and last is not None and day == last + 1 < first + TOGETHER:
-            last = day
-            continue
-        if first is not None and last is not None:
-            yield first, last
-        first = last = day
-    if first is not None and last is not None:
-        yield first, last
-
-
-def _places(samples: Expected, files: Sequence[str]) -> list[Place]:
-    order = np.argsort(samples.start, kind="stable")[:SHOWN].tolist()
-    return [
-        Place(
-            files[int(samples.file[i])],
-            int(samples.line[i]),
-            format_time(int(samples.start[i]), 0),
-        )
-        for i in order
-    ]
+def _spans(some: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """First and last of consecutive days, at most `MAX_DAYS` together."""
+    at = 0
+    while at < len(some):
+        end = at + 1
+        while end < len(some) and some[end] == some[end - 1] + 1 < some[at] + MAX_DAYS:
+            end += 1
+        yield some[at], some[end - 1]
+        at = end

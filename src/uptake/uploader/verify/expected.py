@@ -1,8 +1,7 @@
-"""The samples of sources, put aside on disk user by user, and what should be held of each."""
+"""The samples of sources, spooled to disk and read again user by user."""
 
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
@@ -12,68 +11,49 @@ from numpy.typing import NDArray
 from uptake.samples.digests import Words, follow
 from uptake.samples.times import Int64s
 from uptake.time_units import TICKS_PER_DAY
-from uptake.uploader.samples.index import Index, groups_of
+from uptake.uploader.ledger.samples import Series
+from uptake.uploader.samples.index import Index, last_of_each
 from uptake.uploader.samples.rows import Rows
 
-COLUMNS = 9
-"""Two words of identity, two of the digest, one of content; start, line, file, device."""
+EXPECTED = np.dtype(
+    [
+        ("identity", np.uint64, 2),
+        ("digest", np.uint64, 2),
+        ("content", np.uint64),
+        ("start", np.int64),
+        ("line", np.int64),
+        ("file", np.int64),
+        ("device", np.int64),
+    ]
+)
+"""A sample that a server should have: `identity` and `content` as in the ledger, `digest` with the
+value too, `start` in ticks, `file` and `device` as numbers of names."""
 
-Key = tuple[str, str]
-"""User and metric."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Expected:
-    """Samples of one user and one metric that a server should hold, each once.
-
-    Attributes:
-        identity: two words each.
-        digest: two words each, of the value too.
-        content: as in the ledger.
-        start: ticks.
-        line, file, device: where they stand, and by which device; numbers of names.
-    """
-
-    identity: Words
-    digest: Words
-    content: NDArray[np.uint64]
-    start: Int64s
-    line: Int64s
-    file: Int64s
-    device: Int64s
-
-    def __len__(self) -> int:
-        return len(self.content)
-
-    @property
-    def day(self) -> Int64s:
-        """Days since 1970-01-01, UTC."""
-        return self.start // TICKS_PER_DAY
-
-    def take(self, which: NDArray[np.bool_] | Int64s) -> "Expected":
-        """Some of them."""
-        return Expected(
-            self.identity[:, which],
-            self.digest[:, which],
-            self.content[which],
-            self.start[which],
-            self.line[which],
-            self.file[which],
-            self.device[which],
-        )
+Expected = NDArray[Any]
+"""Samples of one user and one metric, of type `EXPECTED`."""
 
 
-class Aside:
-    """A file without a name that takes samples in any order and gives them back by user.
+def words(samples: Expected, name: str) -> Words:
+    """The identities or digests of samples."""
+    return np.ascontiguousarray(samples[name].T)
+
+
+def days(samples: Expected) -> Int64s:
+    """The days of samples since 1970-01-01, UTC."""
+    return np.asarray(samples["start"] // TICKS_PER_DAY, np.int64)
+
+
+class Spool:
+    """A temporary file of samples in any order, which are read again by user and metric.
 
     Attributes:
-        files, devices: names, by number.
+        files, devices: names and their numbers.
     """
 
     def __init__(self) -> None:
         self.files: dict[str, int] = {}
         self.devices: dict[str, int] = {}
-        self._parts: dict[Key, list[tuple[int, int]]] = {}
+        self._parts: dict[Series, list[tuple[int, int]]] = {}
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as this
 
     def __enter__(self) -> Self:
@@ -87,52 +67,44 @@ class Aside:
     ) -> None:
         self._file.close()
 
-    def put(self, key: Key, rows: Rows, places: Int64s, file: str) -> None:
-        """Put aside samples of one user and one metric, in order."""
+    def add(self, series: Series, rows: Rows, places: Int64s, file: str) -> None:
+        """Add samples of one user and one metric."""
         device = rows.names["device_name"]
         numbers = [self.devices.setdefault(name or "", len(self.devices)) for name in device.names]
-        table = np.empty((COLUMNS, len(places)), np.uint64)
-        table[:2] = rows.identity[:, places]
-        table[2:4] = follow(rows.identity[:, places], rows.value[places].view(np.uint64))
-        table[4] = rows.content[places]
-        table[5] = rows.ticks[0][places].view(np.uint64)
-        table[6] = rows.line[places].astype(np.uint64)
-        table[7] = self.files.setdefault(file, len(self.files))
-        table[8] = np.array(numbers, np.uint64)[device.places[places]]
-        self._parts.setdefault(key, []).append((self._file.tell(), len(places)))
-        self._file.write(table.tobytes())
+        identity, value = rows.identity[:, places], rows.value[places]
+        samples = np.empty(len(places), EXPECTED)
+        samples["identity"] = identity.T
+        samples["digest"] = follow(identity, value.view(np.uint64)).T
+        samples["content"] = rows.content[places]
+        samples["start"] = rows.ticks[0][places]
+        samples["line"] = rows.line[places]
+        samples["file"] = self.files.setdefault(file, len(self.files))
+        samples["device"] = np.array(numbers, np.int64)[device.places[places]]
+        self._parts.setdefault(series, []).append((self._file.tell(), len(places)))
+        self._file.write(samples.tobytes())
 
-    def groups(self) -> Iterator[tuple[Key, Expected]]:
-        """Each user and metric with all that was put aside, in order."""
-        for key in sorted(self._parts):
-            tables = [self._get(*part) for part in self._parts[key]]
-            words = np.concatenate(tables, axis=1)
-            numbers = words.view(np.int64)
-            yield key, Expected(words[:2], words[2:4], words[4], *numbers[5:])
+    def groups(self) -> Iterator[tuple[Series, Expected]]:
+        """The samples of each user and metric, in the order in which they were added."""
+        for series in sorted(self._parts):
+            yield series, np.concatenate([self._read(*part) for part in self._parts[series]])
 
-    def _get(self, at: int, count: int) -> Any:
+    def _read(self, at: int, count: int) -> Expected:
         self._file.seek(at)
-        packed = self._file.read(8 * COLUMNS * count)
-        return np.frombuffer(packed, np.uint64).reshape(COLUMNS, count)
+        return np.frombuffer(self._file.read(EXPECTED.itemsize * count), EXPECTED)
 
 
-def without_rejected(samples: Expected, rejected: NDArray[np.bool_]) -> Expected:
-    """Those that were not rejected, and of those that are the same the last."""
-    samples = samples.take(~rejected)
-    if not len(samples):
-        return samples
-    number, _ = groups_of(samples.identity)
-    last = np.zeros(int(number.max()) + 1, np.int64)
-    np.maximum.at(last, number, np.arange(len(samples)))
-    return samples.take(np.sort(last))
+def last_only(samples: Expected) -> Expected:
+    """The last sample of each identity."""
+    _, last = last_of_each(words(samples, "identity"))
+    return samples[np.sort(last)]
 
 
-def compare(samples: Expected, held: Index) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Which samples are not held, and which are held with another value.
+def compare(samples: Expected, found: Index) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which samples the server does not have, and which it has with another value.
 
     Args:
-        samples: what should be held.
-        held: identities and the second words of digests of what is.
+        samples: what it should have.
+        found: identities and second words of digests of what it has.
     """
-    known, digest = held.find(samples.identity)
-    return ~known, known & (digest != samples.digest[1])
+    known, digest = found.find(words(samples, "identity"))
+    return ~known, known & (digest != samples["digest"][:, 1])

@@ -1,4 +1,4 @@
-"""What a server says that it holds of a user's samples, through its read API."""
+"""What a server has of a user's samples, through Uptake's read API."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,30 +13,30 @@ from uptake.formats.base import MALFORMED
 from uptake.samples import columns
 from uptake.samples.digests import DayDigest, digests, identities
 from uptake.uploader.samples.index import Index
-from uptake.uploader.sending.answers import Broken, retry_after, words
+from uptake.uploader.sending.answers import Broken, first_line, retry_after
 from uptake.uploader.sending.connection import Connection, Request
-from uptake.uploader.sending.job import Halt
-from uptake.uploader.sending.sender import AGAIN
+from uptake.uploader.sending.schedule import Halt
+from uptake.uploader.sending.sender import RETRYABLE
 
 PREFIX = "/uptake/v1"
 PAGE = 1000
-NOTHING = b"urn:uptake:problem:not_found"
-"""What the read API says of a user whom it does not know, and no other server."""
+UNKNOWN_USER = b"urn:uptake:problem:not_found"
+"""The read API's problem type for a user without data; no other server uses it."""
 
 MAX_PAGES = 10_000
-"""Pages of one question: ten million samples of a user and a metric in 31 days, more than one a
-second of each of three devices."""
+"""Pages of one list: ten million samples of a user and a metric in 31 days, more than one a second
+from each of three devices."""
 
 MAX_CURSOR = 4096
 """Characters of a cursor."""
 
 LONGEST_WAIT = 300.0
-"""Seconds that an answer may ask to wait: somebody waits at a terminal for the comparison."""
+"""Seconds that an answer may ask to wait: a person waits at a terminal for the comparison."""
 
 ATTEMPTS = 8
 FIRST_WAIT = 0.25
 LAST_DAY = 2_932_896
-"""9999-12-31; there is none after it."""
+"""9999-12-31, the last day of ISO 8601."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -75,7 +75,7 @@ _AnyPage = TypeVar("_AnyPage", _Sync, _Page)
 
 
 class Unreachable(Exception):
-    """The server gives no answer, or none that can be used; the message says which."""
+    """The server does not answer, or its answer cannot be used; see the message."""
 
 
 def day_text(day: int) -> str:
@@ -84,18 +84,18 @@ def day_text(day: int) -> str:
 
 
 class Server:
-    """Asks a server; its read API is Uptake's, and the key needs the scope `data:read`."""
+    """A server with Uptake's read API; the key needs the scope `data:read`."""
 
     def __init__(self, connection: Connection, url: str) -> None:
         self._connection = connection
         self._url = url
 
     def days(self, user_id: str, metric: str) -> list[DayDigest]:
-        """How many samples it holds of each device and day, and their digests.
+        """The number of samples of each device and day, and their digests.
 
         Raises:
             Unreachable: there is no answer.
-            Halt: the key may not ask.
+            Halt: the key is not allowed to read.
         """
         path = f"{PREFIX}/users/{quote(user_id, safe='')}/sync"
         return [
@@ -106,11 +106,11 @@ class Server:
         ]
 
     def samples(self, user_id: str, metric: str, first: int, last: int) -> Index:
-        """Identities of the samples that start from one day to another, with digests' second words.
+        """Identities of the samples that start on these days, with the second words of digests.
 
         Raises:
             Unreachable: there is no answer.
-            Halt: the key may not ask.
+            Halt: the key is not allowed to read.
         """
         query = {"metric": metric, "from": f"{day_text(first)}T00:00:00Z"}
         if last < LAST_DAY:
@@ -119,16 +119,16 @@ class Server:
         path = f"{PREFIX}/users/{quote(user_id, safe='')}/samples"
         for page in self._pages(path, query, _Page):
             if page.samples:
-                held = _columns(page.samples)
-                index.note(identities(held), np.ascontiguousarray(digests(held)[1]))
+                stored = _columns(page.samples)
+                index.add(identities(stored), np.ascontiguousarray(digests(stored)[1]))
         return index
 
     def _pages(
         self, path: str, query: Mapping[str, str], kind: type[_AnyPage]
     ) -> Iterator[_AnyPage]:
-        """The pages of a list; none where there is nothing.
+        """The pages of a list; none for an unknown user.
 
-        A server is not believed that the list goes on for ever, or from where it has been.
+        A list that repeats a cursor or does not end is an error.
         """
         cursors: set[str] = set()
         cursor = ""
@@ -149,7 +149,7 @@ class Server:
                 raise Unreachable(f"{self._url} gives a list that does not end")
 
     def _get(self, path: str, query: Mapping[str, str]) -> bytes | None:
-        """The body of an answer; None where there is nothing."""
+        """The body of an answer; None for an unknown user."""
         asked = path + (f"?{urlencode(query)}" if query else "")
         reason = ""
         for attempt in range(ATTEMPTS):
@@ -160,9 +160,9 @@ class Server:
                 time.sleep(FIRST_WAIT * 2**attempt)
                 continue
             if answer.status in {401, 403}:
-                raise Halt(f"the key may not read from {self._url}: {words(answer.body)}")
-            if answer.status in AGAIN or answer.status >= 500:
-                reason = words(answer.body)
+                raise Halt(f"the key may not read from {self._url}: {first_line(answer.body)}")
+            if answer.status in RETRYABLE or answer.status >= 500:
+                reason = first_line(answer.body)
                 asked_wait = retry_after(answer)
                 if asked_wait > LONGEST_WAIT:
                     raise Unreachable(
@@ -170,11 +170,11 @@ class Server:
                     )
                 time.sleep(max(asked_wait, FIRST_WAIT * 2**attempt))
                 continue
-            if answer.status == 404 and NOTHING in answer.body:
+            if answer.status == 404 and UNKNOWN_USER in answer.body:
                 return None
             if answer.status != 200:
-                said = f"{answer.status}: {words(answer.body)}"
-                raise Unreachable(f"{self._url} does not answer as Uptake's read API does: {said}")
+                text = f"{answer.status}: {first_line(answer.body)}"
+                raise Unreachable(f"{self._url} does not answer as Uptake's read API does: {text}")
             return answer.body
         raise Unreachable(f"{self._url} gives no answer: {reason}")
 

@@ -1,0 +1,129 @@
+"""What all requests of a run share: the wire, the ledger, the counts, the rejected items."""
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any, Generic, TypeVar
+
+import msgspec
+
+from uptake.formats.encoder import AnyWire
+from uptake.uploader.ledger import PRIVATE, rejections
+from uptake.uploader.ledger.rejections import Reason, Rejection
+from uptake.uploader.ledger.runs import Run, key_digest
+from uptake.uploader.sending.schedule import Job
+from uptake.uploader.sources import Unreadable
+from uptake.uploader.tally import Tally
+
+WireT = TypeVar("WireT", bound=AnyWire)
+
+
+class _Refused(msgspec.Struct):
+    file: str
+    line: int
+    reasons: Sequence[Reason]
+
+
+class RejectedFile:
+    """An NDJSON file of rejected items, as their source reads them, with the reasons in `refused`.
+
+    The file gets its name when `finish` is called: it may be one of the sources.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._file: IO[bytes] | None = None
+        self._lock = threading.Lock()
+
+    def write(self, item: bytes, refused: _Refused) -> None:
+        """Add an item."""
+        if self._path is None:
+            return
+        comma = b"," if len(item) > 2 else b""
+        line = item[:-1] + comma + b'"refused":' + msgspec.json.encode(refused) + b"}\n"
+        with self._lock:
+            if self._file is None:
+                flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+                self._file = os.fdopen(os.open(f"{self._path}.part", flags, PRIVATE), "wb")
+            self._file.write(line)
+
+    def finish(self) -> str:
+        """Give the file its name, and return that; "" if there is nothing to write."""
+        with self._lock:
+            if self._file is None or self._path is None:
+                return ""
+            self._file.close()
+            Path(f"{self._path}.part").replace(self._path)
+            return str(self._path)
+
+
+@dataclass(slots=True)
+class UploadContext(Generic[WireT]):
+    """What all requests of a run share.
+
+    Attributes:
+        wire: the format of the requests.
+        run: this run in the ledger.
+        tally: the counts.
+        rejected_file: the file of rejected items.
+        put: queues a request to be sent; raises `Stopped` when nothing more is.
+        key: the API key; the ledger's user where the wire takes the user from it.
+        retry_rejected: whether to send again what an earlier run was rejected for.
+        finishers: called after everything was sent.
+        files: names of files, each with a number.
+    """
+
+    wire: WireT
+    run: Run
+    tally: Tally
+    rejected_file: RejectedFile
+    put: Callable[[Job], None]
+    key: str = ""
+    retry_rejected: bool = False
+    finishers: list[Callable[[], None]] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
+
+    @property
+    def owner(self) -> str:
+        """The ledger's name for the user that the key is bound to; "" where users are named."""
+        return owner_of(self.wire, self.key)
+
+    def file_number(self, name: str) -> int:
+        """The number of a file."""
+        if name not in self.files:
+            self.files.append(name)
+        return self.files.index(name)
+
+    def add_unreadable(self, place: Unreadable) -> None:
+        """Count and report a place without an item."""
+        self.tally.add(read=1, unreadable=1)
+        self._report(b"{}", place.file, place.line, (Reason(place.reason),))
+
+    def report(self, rejection: Rejection) -> None:
+        """Report a rejected item."""
+        self._report(rejection.item, rejection.file, rejection.line, rejection.reasons)
+
+    def _report(self, item: bytes, file: str, line: int, reasons: Sequence[Reason]) -> None:
+        self.tally.add_fault(file, line, "; ".join(reason.message for reason in reasons))
+        self.rejected_file.write(item, _Refused(file, line, reasons))
+
+    def report_again(self, key: tuple[str, str, bytes, bytes], file: str, line: int) -> bool:
+        """Report an item that an earlier run was rejected for; whether there is such a rejection.
+
+        The key is user, metric, identity and content.
+        """
+        rejection = rejections.find(self.run, *key)
+        if rejection is not None:
+            self.report(rejection.at(file, line))
+        return rejection is not None
+
+
+def owner_of(wire: AnyWire, key: str) -> str:
+    """The ledger's name for the user that a key is bound to; "" where the wire names users."""
+    return f"key:{key_digest(key)}" if getattr(wire, "user_from_key", False) else ""
+
+
+Feed = Callable[[UploadContext[Any], Iterator[tuple[Any, str]]], None]
+"""Makes requests of the items of sources, each with the name of its file."""
