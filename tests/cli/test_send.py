@@ -188,7 +188,7 @@ def test_status_and_verify_tell_what_became_of_everything(
     assert done.status == 1
     assert done.out.splitlines() == [
         "7 samples of 2 users are expected",
-        "5 are held",
+        "5 are stored",
         "2 are missing",
         f"  {user}-2 steps iPhone 2026-01-31: 2 missing of 2 ({path}:6, {path}:7)",
     ]

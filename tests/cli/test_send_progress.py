@@ -11,8 +11,8 @@ from uuid import uuid4
 from uploader.sending import some, write
 from uptake.cli.send_progress import line_of, part_done
 from uptake.testing.live import LiveServer
-from uptake.uploader.sending.connection import destination
 from uptake.uploader.options import UploadOptions
+from uptake.uploader.sending.connection import destination
 from uptake.uploader.session import Session
 from uptake.uploader.sources import opening
 
@@ -21,9 +21,10 @@ def test_the_line_tells_items_rate_rejected_and_what_goes_wrong(tmp_path: Path) 
     """Of a session that has read its file and has half of the answers."""
     path = write(tmp_path / "samples.ndjson", some("u", 1000))
     plan = UploadOptions(destination("http://localhost:8000"), "k", tmp_path / "ledger")
-    session = Session(plan, [opening.samples(path)])
+    source = opening.samples(path)
+    session = Session(plan, [source])
     assert (part_done(session), line_of(session)) == (0.0, "0 read, 0 acknowledged, 0/s")
-    assert sum(batch.num_rows for batch, _ in session.read()) == 1000
+    assert sum(batch.num_rows for batch in source()) == 1000
     session.tally.add(read=1000, acknowledged=490, refused=10)
     session.tally.trouble = "503: full"
     assert part_done(session) == 0.5

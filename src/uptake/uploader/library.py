@@ -17,7 +17,7 @@ from uptake.uploader.samples.gathering import samples_feed
 from uptake.uploader.sending.connection import Connection, checked_key, destination
 from uptake.uploader.session import Session
 from uptake.uploader.sources import Interrupted, Source, opening
-from uptake.uploader.sources.opening import ItemOptions, SampleOptions, TableOptions
+from uptake.uploader.sources.options import ItemOptions, SampleOptions, TableOptions
 from uptake.uploader.tally import Summary
 from uptake.uploader.verify.check import Check, Verification
 from uptake.uploader.verify.server import Server

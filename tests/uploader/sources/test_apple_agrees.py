@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from uptake.uploader.sources import Unreadable, apple_pieces
 from uptake.uploader.sources.apple_pieces import pieces
 from uptake.uploader.sources.apple_records import Records
-from uptake.uploader.sources.sample_columns import Defaults
+from uptake.uploader.sources.options import FileOptions
 
 from .apple import HEAD, HEART_RATE, STEPS, TAIL, USUAL, export, record
 from .found import EXAMPLES, samples_of
@@ -51,7 +51,7 @@ def expected(record: dict[str, Any]) -> dict[str, Any]:
 
 def read(text: bytes, block: int) -> tuple[list[dict[str, Any]], list[tuple[int, str]]]:
     """The samples of a document, read in blocks of so many bytes."""
-    records = Records("export.xml", Defaults("ada"))
+    records = Records("export.xml", FileOptions("ada"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(apple_pieces, "BLOCK_BYTES", block)
         patch.setattr(apple_pieces, "PROLOG_BYTES", text.index(b"<HealthData ") + 12)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from uptake.uploader.sources import Unreadable, opening, unpacking
+from uptake.uploader.sources import Unreadable, opening, streams
 
 ROW = b'{"user_id": "1", "plan": "pro"}\n'
 ZEROS = bytes(3 << 20)
@@ -29,7 +29,7 @@ def _zip(path: Path) -> None:
 @pytest.mark.parametrize("make", [_gzip, _zstd, _zip], ids=["gzip", "zstd", "zip"])
 def test_a_bomb_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: object) -> None:
     """With the reason, and reading ends there; here from a size on that a test can make."""
-    monkeypatch.setattr(unpacking, "UNSUSPICIOUS_BYTES", 1 << 20)
+    monkeypatch.setattr(streams, "UNSUSPICIOUS_BYTES", 1 << 20)
     path = tmp_path / ("bomb.zip" if make is _zip else "bomb.ndjson")
     make(path)  # type: ignore[operator]
     found = list(opening.profiles(path)())
@@ -39,7 +39,7 @@ def test_a_bomb_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mak
 
 def test_what_repeats_itself_may_be_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A table of rows that differ little has far less than five hundred times its size."""
-    monkeypatch.setattr(unpacking, "UNSUSPICIOUS_BYTES", 1 << 20)
+    monkeypatch.setattr(streams, "UNSUSPICIOUS_BYTES", 1 << 20)
     path = tmp_path / "rows.ndjson.gz"
     rows = b"".join(b'{"user_id": "%d", "plan": "pro"}\n' % number for number in range(50_000))
     path.write_bytes(gzip.compress(rows))

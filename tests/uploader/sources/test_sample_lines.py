@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from uptake.uploader.sources import UnknownSource, opening, streams
-from uptake.uploader.sources.sample_columns import Defaults
+from uptake.uploader.sources.options import FileOptions
 from uptake.uploader.sources.sample_lines import LineReader
 
 from .found import read_samples, samples_of, steps, types_of
@@ -261,5 +261,5 @@ def lines(draw: st.DrawFn) -> bytes:
 @given(lines())
 def test_blocks_read_at_once_are_read_as_line_by_line(block: bytes) -> None:
     """The quick ways give what the slow one does, or leave a block to it."""
-    reader = LineReader("file", {}, Defaults())
+    reader = LineReader("file", {}, FileOptions())
     assert samples_of(reader.read(1, block)) == samples_of(reader.read_slowly(1, block))

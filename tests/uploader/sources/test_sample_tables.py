@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from uptake.uploader.sources import UnknownSource, Unreadable, csv_blocks, opening
-from uptake.uploader.sources.csv_tables import CsvForm, CsvTable, Part
-from uptake.uploader.sources.file_source import Progress
+from uptake.uploader.sources import Progress, UnknownSource, Unreadable, csv_tables, opening
+from uptake.uploader.sources.csv_tables import CsvTable, Part
 from uptake.uploader.sources.inputs import FileInput
+from uptake.uploader.sources.options import FileOptions
 
 from .found import read_samples, steps, types_of
 
@@ -105,8 +105,8 @@ def test_a_quote_that_is_not_closed_is_told(table: Path, monkeypatch: pytest.Mon
     expected = ([steps(2), *map(steps, range(4, 14))], [(3, OPEN_QUOTE)])
     table.write_text(HEADER + ROW + open_ + ROW * 10)
     assert read_samples(table) == expected
-    monkeypatch.setattr(csv_blocks, "BLOCK_BYTES", 100)
-    monkeypatch.setattr(csv_blocks, "MAX_LINE_BYTES", 200)
+    monkeypatch.setattr(csv_tables, "BLOCK_BYTES", 100)
+    monkeypatch.setattr(csv_tables, "MAX_LINE_BYTES", 200)
     assert read_samples(table) == expected
 
 
@@ -312,10 +312,12 @@ def test_any_cells_come_back_with_their_lines(rows: list[list[str]], block: int)
         text += written.getvalue()
         line += written.getvalue().count("\n")
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(csv_blocks, "BLOCK_BYTES", block)
+        patch.setattr(csv_tables, "BLOCK_BYTES", block)
         path = Path(folder) / "cells.csv"
         path.write_bytes(text.encode())
-        parts = list(CsvTable(FileInput(path), CsvForm(), [], quoted_empty=True).parts(Progress()))
+        parts = list(
+            CsvTable(FileInput(path), FileOptions(), [], quoted_empty=True).parts(Progress())
+        )
     assert [
         line for part in parts if isinstance(part, Unreadable) for line in [part.line]
     ] == misshapen

@@ -1,22 +1,23 @@
-"""What a source of items is: the shapes in which files reach the uploader.
+"""Sources of items: how files reach the uploader.
 
-A source reads one file or folder. Called, it yields its items in the order in which they stand
-there, in constant memory, and in place of each one that cannot be read an `Unreadable`. It can be
-called again, and then begins anew.
+A source reads one file or folder. When called, it yields its items in their order, in constant
+memory, and an `Unreadable` in place of each one that cannot be read. It can be called again, and
+then starts from the beginning.
 
-`uptake.uploader.sources.opening` opens them: `samples`, `profiles`, `documents` and `images`, each
-of `(path, *, user=None, columns={})`, where `user` is whom rows are about that do not say it, and
+`uptake.uploader.sources.opening` opens sources: `samples`, `profiles`, `documents` and `images`,
+each of `(path, *, user=None, columns={})`. `user` is the default user id for rows without one, and
 `columns` maps names of the wire to those of the file. All raise `UnknownSource` at once, before
 anything is read.
 
-NDJSON sources leave out a member named `rejected`: that is what the uploader adds to an item that
-was rejected, so that its file can be mended and sent again as it is. A line that has only this
-member is passed over in silence.
+NDJSON sources ignore a member named `refused`: the uploader adds it to an item that was rejected,
+so that its file can be corrected and sent again. A line with only this member is ignored.
 """
 
-from collections.abc import Iterator, Sequence
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 import msgspec
 import pyarrow as pa
@@ -37,20 +38,19 @@ SAMPLES = pa.schema(
 """The columns of a batch of samples, in this order.
 
 A string column may also be `dictionary<int32, string>`. `user_id` is null where neither the row
-nor `user` of the source's arguments names one: what that means is for the wire. `metric` is
-`steps` or `bpm`. Times are the text of the file (ISO 8601, offsets kept). `value` is finite.
-Whether times, units and values make sense is for the receiver to judge. `line` is the 1-based
-place in the file: the line of a text file, the row of a Parquet file, and for XML the line in
-which the element begins.
+nor the argument `user` has one. `metric` is `steps` or `bpm`. Times are the text of the file (ISO
+8601 with its offset). `value` is finite. The receiver validates times, units and values. `line` is
+the 1-based place in the file: the line of a text file, the row of a Parquet file, and for XML the
+line in which the element begins.
 """
 
 
 class Unreadable(msgspec.Struct, frozen=True):
-    """A place in a file where an item should be and none can be read, or a file as a whole.
+    """A place in a file where an item cannot be read, or a file as a whole.
 
     Attributes:
         file: as in `Source.file`.
-        line: 1-based, as in `SAMPLES`; 0 when the file as a whole is meant.
+        line: as in `SAMPLES`; 0 for the file as a whole.
         reason: one sentence for a person.
     """
 
@@ -60,13 +60,13 @@ class Unreadable(msgspec.Struct, frozen=True):
 
 
 class Skipped(msgspec.Struct, frozen=True):
-    """Items or files that are left out on purpose; the summary counts them.
+    """Items or files that are left out on purpose, and counted.
 
     Attributes:
         file: as in `Source.file`.
         count: how many.
-        reason: why, in a few words; the same for all of a kind.
-        is_file: whether a file as a whole is left out, which is then listed by name.
+        reason: why, in a few words.
+        is_file: whether this is a whole file, which is then listed by name.
     """
 
     file: str
@@ -100,7 +100,7 @@ class ImageItem(msgspec.Struct, frozen=True, gc=False):
         user_id: the user whose image it is.
         path: the file.
         size: its bytes.
-        content: the file's content; of a file over the limit for images, its beginning.
+        content: the file's content; only its beginning if it is over the limit for images.
         file, line: where it was named.
     """
 
@@ -112,43 +112,74 @@ class ImageItem(msgspec.Struct, frozen=True, gc=False):
     line: int
 
 
-Item = TypeVar("Item", covariant=True)  # noqa: PLC0105 - named for what it is
+Item = TypeVar("Item")
+
+BROKEN = (OSError, EOFError, zipfile.BadZipFile, zlib.error, pa.ArrowInvalid)
+"""Raised when a file ends early or turns out to be damaged while it is read."""
 
 
-class Source(Protocol, Generic[Item]):
-    """A file or folder of items.
+class Progress:
+    """How many bytes of a file were read."""
+
+    position: int = 0
+
+
+class Source(Generic[Item]):
+    """A file or folder of items, or several.
 
     Attributes:
-        file: its name, as reports show it.
-        size: bytes to read, for showing progress; 0 when not known.
-        position: bytes read so far of the iteration that was begun last, at most `size`.
-        parts: the sources it consists of, each of one file or folder; itself when it is one.
+        file: its name in reports.
+        size: bytes to read; 0 when not known.
+        parts: the sources it consists of, each of one file or folder; itself if it is one.
     """
 
-    @property
-    def file(self) -> str:
-        """Its name."""
-
-    @property
-    def size(self) -> int:
-        """Bytes to read."""
+    def __init__(
+        self,
+        file: str,
+        size: int,
+        read: Callable[[Progress], Iterator[Item | Unreadable | Skipped]],
+    ) -> None:
+        self.file = file
+        self.size = size
+        self.parts: Sequence[Source[Item]] = (self,)
+        self._read = read
+        self._progress = Progress()
 
     @property
     def position(self) -> int:
-        """Bytes read."""
-
-    @property
-    def parts(self) -> "Sequence[Source[Item]]":
-        """What it consists of."""
+        """Bytes read of the iteration that was started last."""
+        return sum(min(part._progress.position, part.size) for part in self.parts)  # noqa: SLF001 - of its own class
 
     def __call__(self) -> Iterator[Item | Unreadable | Skipped]:
-        """Read it from the beginning; a stream can be read only once."""
+        """Read it from the beginning; that a file breaks off is reported last.
+
+        A stream can be read only once.
+        """
+        self._progress = Progress()
+        return until_broken(self._read(self._progress), self.file)
 
 
-SamplesSource = Source[pa.RecordBatch]
-ProfilesSource = Source[ProfileRow]
-DocumentsSource = Source[DocumentItem]
-ImagesSource = Source[ImageItem]
+def chained(file: str, parts: Sequence[Source[Item]]) -> Source[Item]:
+    """Several sources as one, such as the files of an archive."""
+    if len(parts) == 1:
+        return parts[0]
+    size = sum(part.size for part in parts)
+    whole = Source(file, size, lambda _: (item for part in parts for item in part()))
+    whole.parts = parts
+    return whole
+
+
+def until_broken(
+    found: Iterator[Item | Unreadable | Skipped],
+    file: str,
+    broken: tuple[type[BaseException], ...] = BROKEN,
+) -> Iterator[Item | Unreadable | Skipped]:
+    """The same items; if one of these errors is raised, an `Unreadable` of the file ends them."""
+    try:
+        yield from found
+    except broken as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        yield Unreadable(file, 0, f"cannot be read any further: {reason}")
 
 
 class Interrupted(Exception):
@@ -156,4 +187,4 @@ class Interrupted(Exception):
 
 
 class UnknownSource(Exception):
-    """What was named does not exist, or is of no kind that can be read; the message says which."""
+    """A path does not exist, or is of no kind that can be read; see the message."""

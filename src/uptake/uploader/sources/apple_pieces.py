@@ -4,8 +4,7 @@ import re
 from collections.abc import Iterator
 
 from uptake.uploader.sources import UnknownSource, Unreadable
-from uptake.uploader.sources.streams import BLOCK_BYTES, Readable
-from uptake.uploader.sources.unpacking import read_up_to
+from uptake.uploader.sources.streams import BLOCK_BYTES, Readable, read_up_to
 
 PROLOG_BYTES = 1 << 20
 """What may stand before the root element; Apple's document type takes some ten thousand."""

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from uptake.samples.metrics import METRICS
 from uptake.uploader.sources import Skipped, Unreadable
 from uptake.uploader.sources.apple_names import PREFIX, Origin, metric_of, origin_of
-from uptake.uploader.sources.numbers import number
-from uptake.uploader.sources.sample_columns import Defaults, batch, without_zeros
+from uptake.uploader.sources.options import FileOptions
+from uptake.uploader.sources.sample_columns import batch, number, without_zeros
 from uptake.uploader.sources.sample_times import iso_times, with_ends
 
 MAX_ORIGINS = 20_000
@@ -52,9 +52,9 @@ Row = tuple[Origin, bytes, bytes | None, bytes | float]
 class Records:
     """Makes samples of the pieces of one file."""
 
-    def __init__(self, file: str, defaults: Defaults) -> None:
+    def __init__(self, file: str, options: FileOptions) -> None:
         self._file = file
-        self._defaults = defaults
+        self._options = options
         self._origins: dict[bytes, Origin | None] = {}
 
     def read(self, line: int, piece: bytes) -> Iterator[pa.RecordBatch | Unreadable | Skipped]:
@@ -120,10 +120,10 @@ class Records:
             name: _coded([getattr(origin, name) for origin in distinct], codes)
             for name in ("metric", "device_name", "device_version", "unit")
         }
-        columns["user_id"] = _coded([self._defaults.user_id], np.zeros(len(rows), np.int32))
+        columns["user_id"] = _coded([self._options.user], np.zeros(len(rows), np.int32))
         columns["start_date"] = _times(starts, odd)
         ended = _times(ends, odd)
-        columns["end_date"] = with_ends(columns["start_date"], ended, self._defaults.duration)
+        columns["end_date"] = with_ends(columns["start_date"], ended, self._options.duration)
         columns["value"] = pa.array(np.fromiter(map(float, values), np.float64, len(rows)))
         return batch(columns, pa.array(lines, pa.int64()))
 

@@ -1,11 +1,11 @@
-"""CSV files as batches of rows of text, each with the line that it begins on (RFC 4180).
+"""CSV files as batches of rows of text, each with the line on which it begins (RFC 4180).
 
-What is coerced: nothing in the cells, where every value is text, and nothing in the names of the
-header, except that spaces around a name that is looked for are left out. Left out in silence are
-blank lines alone. Rows of empty cells are counted as skipped, and rows that do not fit the header
-are reported.
+Cells are not converted: every value is text. Header names are not changed, except that spaces
+around a name that is looked for are ignored. Blank lines are ignored. Rows of empty cells are
+counted as skipped, and rows that do not fit the header are reported.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -15,22 +15,23 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 from numpy.typing import NDArray
 
-from uptake.uploader.sources import Skipped, Unreadable
-from uptake.uploader.sources.csv_blocks import row_blocks
-from uptake.uploader.sources.csv_header import CsvForm, Header, header_of
-from uptake.uploader.sources.file_source import Progress
+from uptake.uploader.sources import Progress, Skipped, Unreadable
+from uptake.uploader.sources.csv_header import header_of
 from uptake.uploader.sources.inputs import Input
-from uptake.uploader.sources.unpacking import read_up_to
-from uptake.uploader.sources.utf8 import REPLACEMENT, Utf8
+from uptake.uploader.sources.options import FileOptions
+from uptake.uploader.sources.streams import MAX_LINE_BYTES, REPLACEMENT, Readable, Utf8, read_up_to
+
+BLOCK_BYTES = 1 << 20
+"""Read at a time."""
 
 EMPTY_ROW = "an empty row"
-
-__all__ = ["CsvForm", "CsvTable", "Part"]
+NOT_UTF8 = "is not UTF-8"
+NO_NAME = "has a cell in a column without a name"
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Some rows of a file, and the lines they begin on."""
+    """Some rows of a table, and the lines or rows of the file in which they begin."""
 
     batch: pa.RecordBatch
     lines: pa.Array
@@ -41,20 +42,20 @@ class CsvTable:
 
     Attributes:
         file: its name.
-        columns: what its header names; columns without a name at the end are not among them.
+        columns: the names in its header, without columns at the end that have no name.
     """
 
     def __init__(
-        self, source: Input, form: CsvForm, wanted: Sequence[str], *, quoted_empty: bool
+        self, source: Input, options: FileOptions, wanted: Sequence[str], *, quoted_empty: bool
     ) -> None:
         """Read the header.
 
         Args:
             source: the file.
-            form: how it is written.
+            options: its form.
             wanted: names that are looked for.
-            quoted_empty: whether `""` is text without characters, where an empty cell without
-                quotes is null; else both are null.
+            quoted_empty: whether `""` is empty text, where an empty cell without quotes is null;
+                else both are null.
 
         Raises:
             UnknownSource: there is no header that can be read.
@@ -62,12 +63,12 @@ class CsvTable:
         """
         self.file = source.file
         self._source = source
-        self._header: Header = header_of(source, form, wanted)
+        self._header = header_of(source, options, wanted)
         self.columns = self._header.names
         self._unnamed = [f"\0{place}" for place in range(self._header.unnamed)]
-        names = [*self.columns, *self._unnamed]
+        self._names = [*self.columns, *self._unnamed]
         self._convert = pacsv.ConvertOptions(
-            column_types=dict.fromkeys(names, pa.string()),
+            column_types=dict.fromkeys(self._names, pa.string()),
             null_values=[""],
             strings_can_be_null=True,
             quoted_strings_can_be_null=not quoted_empty,
@@ -79,16 +80,15 @@ class CsvTable:
         with self._source.open(progress) as file:
             read_up_to(file, header.size)
             stream = Utf8(file)
-            for block in row_blocks(stream, header.delimiter, self.file, 1 + header.lines):
+            for block in _row_blocks(stream, header.delimiter, self.file, 1 + header.lines):
                 if isinstance(block, Unreadable):
                     yield block
                 else:
-                    yield from self._parsed(*block, mended=stream.mended)
+                    yield from self._parsed(*block, has_replaced=stream.has_replaced)
 
     def _parsed(
-        self, line: int, text: bytes, *, mended: bool
+        self, line: int, text: bytes, *, has_replaced: bool
     ) -> Iterator[Part | Unreadable | Skipped]:
-        places = _Places(line)
         rejected: list[pacsv.InvalidRow] = []
 
         def reject(row: pacsv.InvalidRow) -> str:
@@ -98,9 +98,7 @@ class CsvTable:
         table = pacsv.read_csv(
             pa.BufferReader(text),
             read_options=pacsv.ReadOptions(
-                use_threads=False,
-                block_size=len(text) + 1,
-                column_names=[*self.columns, *self._unnamed],
+                use_threads=False, block_size=len(text) + 1, column_names=self._names
             ),
             parse_options=pacsv.ParseOptions(
                 delimiter=self._header.delimiter,
@@ -110,116 +108,84 @@ class CsvTable:
             ),
             convert_options=self._convert,
         ).combine_chunks()
-        for batch in table.to_batches():
-            lines, before = places.pass_rows(batch, rejected)
-            for row, at in before:
-                yield self._misshapen(row, at)
-            yield from self._sound(batch, lines, text, line, mended=mended)
-        for row, at in places.pass_rejected(rejected):
-            yield self._misshapen(row, at)
+        rejected.sort(key=lambda row: row.number)
+        lines, rejected_lines = _lines(table, rejected, line)
+        for row, at in zip(rejected, rejected_lines.tolist(), strict=True):
+            others = "the rows before have" if self._unnamed else "the header has"
+            reason = f"has {row.actual_columns} cells where {others} {row.expected_columns}"
+            yield Unreadable(self.file, at, reason)
 
-    def _sound(
-        self,
-        batch: pa.RecordBatch,
-        lines: NDArray[np.int64],
-        text: bytes,
-        first: int,
-        *,
-        mended: bool,
-    ) -> Iterator[Part | Unreadable | Skipped]:
-        """The rows that are whole; first why the others are left out."""
-        kept = np.zeros(batch.num_rows, np.bool_)
-        for column in batch.columns:
-            kept |= column.is_valid().to_numpy(zero_copy_only=False)
-        if not kept.all():
-            empty = _count_empty(text, (lines[~kept] - first).tolist())
+        stored = np.zeros(table.num_rows, np.bool_)
+        for column in table.columns:
+            stored |= column.is_valid().to_numpy()
+        if not stored.all():
+            found = text.split(b"\n")
+            empty = sum(bool(found[at].strip()) for at in (lines[~stored] - line).tolist())
             if empty:
                 yield Skipped(self.file, empty, EMPTY_ROW)
-        for name in self._unnamed:
-            filled = pc.greater(pc.binary_length(batch[name]), 0).fill_null(False)
-            yield from self._left_out(filled, lines, kept, "has a cell in a column without a name")
-        for column in batch.columns if mended else ():
-            garbled = pc.match_substring(column, REPLACEMENT).fill_null(False)
-            yield from self._left_out(garbled, lines, kept, "is not UTF-8")
-        if kept.any():
-            mask = pa.array(kept)
-            whole = batch.select(self.columns) if self._unnamed else batch
-            yield Part(whole.filter(mask), pa.array(lines).filter(mask))
-
-    def _left_out(
-        self, which: pa.Array, lines: NDArray[np.int64], kept: NDArray[np.bool_], reason: str
-    ) -> Iterator[Unreadable]:
-        for row in np.flatnonzero(kept & which.to_numpy(zero_copy_only=False)).tolist():
-            yield Unreadable(self.file, int(lines[row]), reason)
-            kept[row] = False
-
-    def _misshapen(self, row: pacsv.InvalidRow, line: int) -> Unreadable:
-        others = "the rows before have" if self._unnamed else "the header has"
-        reason = f"has {row.actual_columns} cells where {others} {row.expected_columns}"
-        return Unreadable(self.file, line, reason)
+        faults = [(pc.greater(pc.binary_length(table[name]), 0), NO_NAME) for name in self._unnamed]
+        if has_replaced:
+            faults += [(pc.match_substring(one, REPLACEMENT), NOT_UTF8) for one in table.columns]
+        for which, reason in faults:
+            wrong = stored & which.fill_null(False).to_numpy()
+            yield from (Unreadable(self.file, at, reason) for at in lines[wrong].tolist())
+            stored &= ~wrong
+        if stored.any():
+            (batch,) = table.select(self.columns).to_batches()
+            mask = pa.array(stored)
+            yield Part(batch.filter(mask), pa.array(lines).filter(mask))
 
 
-def _count_empty(text: bytes, places: Sequence[int]) -> int:
-    """How many of these lines of a block are rows of empty cells, and not blank."""
-    found = text.split(b"\n")
-    return sum(bool(found[place].strip()) for place in places)
+def _lines(
+    table: pa.Table, rejected: Sequence[pacsv.InvalidRow], first: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The lines on which the rows of a block begin, and those of its rejected rows."""
+    is_rejected = np.zeros(table.num_rows + len(rejected), np.bool_)
+    is_rejected[[row.number - 1 for row in rejected]] = True
+    newlines = np.zeros(table.num_rows, np.int64)
+    for column in table.columns:
+        newlines += pc.count_substring(column, "\n").fill_null(0).to_numpy()
+    heights = np.ones(len(is_rejected), np.int64)
+    heights[~is_rejected] += newlines
+    heights[is_rejected] += np.array([row.text.count("\n") for row in rejected], np.int64)
+    lines = first + np.cumsum(heights) - heights
+    return lines[~is_rejected], lines[is_rejected]
 
 
-class _Places:
-    """Where the next row is: Arrow counts rows, those it rejects included, and we count lines.
+def _row_blocks(
+    stream: Readable, delimiter: str, file: str, line: int
+) -> Iterator[tuple[int, bytes] | Unreadable]:
+    """Blocks of whole rows, each with the line on which it begins; `line` is the first one's.
 
-    Attributes:
-        first: number of the next row in the block; Arrow begins at 1.
-        line: the line it begins on.
+    A row ends with a line, unless that is within quotes. If a quote is not closed within
+    `MAX_LINE_BYTES`, its line is reported and left out.
     """
-
-    def __init__(self, line: int) -> None:
-        self.first = 1
-        self.line = line
-
-    def pass_rows(
-        self, batch: pa.RecordBatch, rejected: list[pacsv.InvalidRow]
-    ) -> tuple[NDArray[np.int64], list[tuple[pacsv.InvalidRow, int]]]:
-        """Go past a batch and the rejected rows within it, which are taken from the list.
-
-        Returns:
-            The lines that the rows of the batch begin on, and the rejected rows, each with its own.
-        """
-        rejected.sort(key=lambda row: row.number)
-        # How many rows of the batch come before each rejected one.
-        before = np.array([row.number - self.first - i for i, row in enumerate(rejected)], np.int64)
-        inside = int(np.searchsorted(before, batch.num_rows, side="right"))
-        taken, before = rejected[:inside], before[:inside]
-        del rejected[:inside]
-        heights = _sums(1 + _newlines(batch))
-        rejected_heights = _sums(np.array([_height(row) for row in taken], np.int64))
-        passed = np.searchsorted(before, np.arange(batch.num_rows), side="right")
-        lines = self.line + heights[:-1] + rejected_heights[passed]
-        places = (self.line + heights[before] + rejected_heights[:-1]).tolist()
-        self.first += batch.num_rows + inside
-        self.line += int(heights[-1] + rejected_heights[-1])
-        return lines, list(zip(taken, places, strict=True))
-
-    def pass_rejected(
-        self, rejected: list[pacsv.InvalidRow]
-    ) -> Iterator[tuple[pacsv.InvalidRow, int]]:
-        """Go past what was rejected after the last batch."""
-        for row in sorted(rejected, key=lambda row: row.number):
-            yield row, self.line
-            self.line += _height(row)
+    rows = _rows_of(delimiter.encode())
+    rest = b""
+    while True:
+        chunk = stream.read(BLOCK_BYTES) or b""
+        text = b"".join((rest, chunk))
+        if not chunk and not text.endswith(b"\n"):
+            text += b"\n"
+        while text:
+            match = rows.match(text) if b'"' in text else None
+            cut = match.end() if match else text.rfind(b"\n") + 1
+            if cut:
+                yield line, text[:cut]
+                line += text.count(b"\n", 0, cut)
+            text = text[cut:]
+            if not text or (chunk and len(text) <= MAX_LINE_BYTES):
+                break
+            yield Unreadable(file, line, "a quote is not closed, or the row is far too long")
+            text = text[text.find(b"\n") + 1 :] if b"\n" in text else b""
+            line += 1
+        if not chunk:
+            return
+        rest = text
 
 
-def _sums(heights: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The sum of all before each, and of all."""
-    return np.concatenate([[0], np.cumsum(heights, dtype=np.int64)])
-
-
-def _height(row: pacsv.InvalidRow) -> int:
-    return 1 + int(row.text.count("\n"))
-
-
-def _newlines(batch: pa.RecordBatch) -> NDArray[np.int64]:
-    count = np.zeros(batch.num_rows, np.int64)
-    for column in batch.columns:
-        count += pc.count_substring(column, "\n").fill_null(0).to_numpy()
-    return count
+def _rows_of(delimiter: bytes) -> re.Pattern[bytes]:
+    """Matches as many whole rows as there are (RFC 4180, and its common variants)."""
+    end = re.escape(delimiter)
+    cell = rb'(?:"(?:[^"]++|"")*+"[^%b\n]*+|[^"%b\n][^%b\n]*+|)' % (end, end, end)
+    return re.compile(rb"(?:(?:%b%b)*+%b\n)*+" % (cell, end, cell))

@@ -1,20 +1,25 @@
 """Documents: JSON objects, one in each file of a folder or archive, or on each line of a file.
 
-What is coerced: numbers as user ids, as `user_ids` states. A document's own text is never
-changed. It must be strict JSON: one with `NaN`, `Infinity` or a number that a double cannot hold is
-reported, because no reader could tell what was meant.
+Numbers as user ids become text, see `user_ids`. The text of a document is never changed. It must be
+strict JSON: one with `NaN`, `Infinity` or a number that a double cannot express is reported.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePath
 from typing import Any
 
 import msgspec
 
 from uptake.files import files_below
-from uptake.uploader.sources import DocumentItem, Skipped, UnknownSource, Unreadable
+from uptake.uploader.sources import (
+    DocumentItem,
+    Progress,
+    Skipped,
+    Source,
+    UnknownSource,
+    Unreadable,
+)
 from uptake.uploader.sources.file_kinds import plain_stem, plain_suffix
-from uptake.uploader.sources.file_source import FileSource, Progress
 from uptake.uploader.sources.inputs import HIDDEN, FileInput, Input, is_hidden, members_of
 from uptake.uploader.sources.json_lines import (
     MISREAD,
@@ -23,8 +28,8 @@ from uptake.uploader.sources.json_lines import (
     objects,
     require_members,
 )
-from uptake.uploader.sources.streams import BOM, MAX_LINE_BYTES
-from uptake.uploader.sources.unpacking import read_up_to
+from uptake.uploader.sources.options import FileOptions
+from uptake.uploader.sources.streams import BOM, MAX_LINE_BYTES, read_up_to
 from uptake.uploader.sources.user_ids import user_of
 
 NAMES = ("user_id", "data")
@@ -32,6 +37,8 @@ NAMES = ("user_id", "data")
 
 LINES = frozenset({".ndjson", ".jsonl"})
 OTHER_FILE = "not named .json or .ndjson"
+
+Found = Iterator[DocumentItem | Unreadable]
 
 _ID: msgspec.json.Decoder[str | int | None] = msgspec.json.Decoder(str | int | None)
 _FLOAT: msgspec.json.Decoder[float] = msgspec.json.Decoder(float)
@@ -44,46 +51,82 @@ class _User(msgspec.Struct):
     label: msgspec.Raw = msgspec.field(default=_NOTHING, name="userLabel")
 
 
-class Bodies:
-    """Finds the user and the document in an object."""
+class _Documents:
+    """Finds user and document in the objects of files."""
 
-    def __init__(self, columns: Mapping[str, str], user: str | None, file: str) -> None:
+    def __init__(self, file: str, options: FileOptions) -> None:
+        columns = options.columns
         for name in columns:
             if name not in NAMES:
                 raise UnknownSource(f"{file}: documents have no {name!r}, but {', '.join(NAMES)}")
-        self._user = user
+        self._user = options.user
         self._mapped = "user_id" in columns
         self._user_member = columns.get("user_id", "user_id")
         self._data_member = columns.get("data", "data")
 
-    def item(
+    def lines(self, source: Input, progress: Progress) -> Found:
+        """The documents on the lines of an NDJSON file.
+
+        A line is `{"user_id": ..., "data": {...}}` or thymia's `{"user": {"userLabel": ...},
+        "data": {...}}`; when a member is mapped to `user_id` and there is no `data`, the line as a
+        whole is a document.
+        """
+        for found in objects(source, progress):
+            if isinstance(found, Unreadable):
+                yield found
+            else:
+                line, members = found
+                yield self._item(members, source.file, line)
+
+    def file(self, source: Input, named: str | None, progress: Progress) -> Found:
+        """The documents in a file of one object, or in an NDJSON file.
+
+        `named` is the user in the file's name.
+        """
+        file = source.file
+        try:
+            if is_lines(source):
+                yield from self.lines(source, progress)
+                return
+            with source.open(progress) as stream:
+                content = read_up_to(stream, MAX_LINE_BYTES + 1)
+            if len(content) > MAX_LINE_BYTES:
+                yield Unreadable(file, 0, f"has more than {MAX_LINE_BYTES >> 20} MiB")
+                return
+            text = content.removeprefix(BOM).strip()
+            members = msgspec.json.decode(text, type=Members)
+        except MISREAD as error:
+            yield Unreadable(file, 0, str(error))
+        except OSError as error:
+            yield Unreadable(file, 0, error.strerror or str(error))
+        else:
+            yield self._item(members, file, 1, named, text)
+
+    def _item(
         self, members: Members, file: str, line: int, named: str | None = None, whole: bytes = b""
     ) -> DocumentItem | Unreadable:
-        """The document that an object is or has in it.
-
-        Args:
-            members: the object's.
-            file: where it is.
-            line: where in the file.
-            named: the user in the file's name.
-            whole: the object's text, which is the document when no member is.
-        """
+        """The document that an object is or contains; `whole` is its text if it may be one."""
         try:
             user = self._user_in(members)
             data = members.get(self._data_member)
             enclosed = data is not None and (user is not None or not whole)
             if not enclosed and not whole and not self._mapped:
                 return Unreadable(file, line, f"lacks {self._data_member}")
-            text = bytes(data) if data is not None and enclosed else whole or _joined(members)
+            if data is not None and enclosed:
+                text = bytes(data)
+            else:
+                text = whole or msgspec.json.encode(members)
             if not isinstance(msgspec.json.decode(text), dict):
                 return Unreadable(file, line, f"{self._data_member} is no object")
         except MISREAD as error:
             return Unreadable(file, line, str(error))
-        about = user_of(user, self._user or named, file, line)
-        return about if isinstance(about, Unreadable) else DocumentItem(about, text, file, line)
+        user_id = user_of(user, self._user or named, file, line)
+        return (
+            user_id if isinstance(user_id, Unreadable) else DocumentItem(user_id, text, file, line)
+        )
 
     def _user_in(self, members: Members) -> Any:
-        """The user of an object, in a member of its own or as thymia's bodies have it."""
+        """The user of an object, in a member of its own or as in thymia's bodies."""
         raw = members.get(self._user_member)
         user = None if raw is None else _id_in(raw)
         if user is None and "user" in members and self._data_member in members:
@@ -106,81 +149,53 @@ def _id_in(raw: msgspec.Raw) -> str | int | float | None:
         raise
 
 
-def _joined(members: Members) -> bytes:
-    return msgspec.json.encode(members)
-
-
-def document_lines(
-    source: Input, user: str | None, columns: Mapping[str, str]
-) -> FileSource[DocumentItem]:
-    """A source of documents from NDJSON.
-
-    A line is `{"user_id": ..., "data": {...}}` or thymia's `{"user": {"userLabel": ...}, "data":
-    {...}}`; when a member is mapped to `user_id` and there is no `data`, it is a document as a
-    whole.
+def document_file(source: Input, options: FileOptions) -> Source[DocumentItem]:
+    """A source of documents from one file: a single object over any number of lines, or NDJSON.
 
     Raises:
         UnknownSource: the mapping names what documents or the file do not have.
         OSError: the file cannot be opened.
     """
-    bodies = Bodies(columns, user, source.file)
-    require_members(source, columns.values())
-
-    def read(progress: Progress) -> Iterator[DocumentItem | Unreadable | Skipped]:
-        return _lines(source, bodies, progress)
-
-    return FileSource(source.file, source.size, read)
-
-
-def _lines(
-    source: Input, bodies: Bodies, progress: Progress
-) -> Iterator[DocumentItem | Unreadable]:
-    for found in objects(source, progress):
-        if isinstance(found, Unreadable):
-            yield found
-        else:
-            line, members = found
-            yield bodies.item(members, source.file, line)
+    documents = _Documents(source.file, options)
+    if is_lines(source):
+        require_members(source, options.columns.values())
+        return Source(source.file, source.size, lambda progress: documents.lines(source, progress))
+    named = plain_stem(source.name) or None
+    return Source(
+        source.file, source.size, lambda progress: documents.file(source, named, progress)
+    )
 
 
-def document_folder(
-    folder: Path, user: str | None, columns: Mapping[str, str]
-) -> FileSource[DocumentItem]:
+def document_folder(folder: Path, options: FileOptions) -> Source[DocumentItem]:
     """A source of documents from a folder with JSON files in it and below it.
 
-    A file that has its user in a member of its own, beside `data`, is read as a line of NDJSON is.
-    Any other file is a document as a whole, of the user that a mapped member names; else the user
-    of the folder it is in, within the one given; else of the file's own name. Files of NDJSON are
-    read line by line, and files with other suffixes are counted as skipped.
+    A file that has its user in a member of its own, beside `data`, is read like a line of NDJSON.
+    Any other file is a document as a whole. Its user is in the member that a mapping names; else it
+    is the name of the top-level subfolder; else the file's own name. NDJSON files are read line by
+    line, and files with other suffixes are counted as skipped.
 
     Raises:
         UnknownSource: there are no documents, or the mapping names what they do not have.
     """
     inside = [(path, path.relative_to(folder)) for path in files_below(folder, hidden=True)]
     files = [(FileInput(path, folder), place) for path, place in inside]
-    return _files(str(folder), "a folder", files, user, columns)
+    return _files(str(folder), "a folder", files, options)
 
 
-def document_archive(
-    archive: Input, user: str | None, columns: Mapping[str, str]
-) -> FileSource[DocumentItem]:
+def document_archive(archive: Input, options: FileOptions) -> Source[DocumentItem]:
     """The same from a zip archive.
 
     Raises:
         UnknownSource: as for a folder, or the archive cannot be read.
     """
     files = [(member, member.inside) for member in members_of(archive)]
-    return _files(archive.file, "an archive", files, user, columns)
+    return _files(archive.file, "an archive", files, options)
 
 
 def _files(
-    file: str,
-    what: str,
-    files: Sequence[tuple[Input, PurePath]],
-    user: str | None,
-    columns: Mapping[str, str],
-) -> FileSource[DocumentItem]:
-    bodies = Bodies(columns, user, file)
+    file: str, what: str, files: Sequence[tuple[Input, PurePath]], options: FileOptions
+) -> Source[DocumentItem]:
+    documents = _Documents(file, options)
     if not any(_is_document(place) for _, place in files):
         raise UnknownSource(f"{file}: {what} without JSON files")
 
@@ -191,80 +206,28 @@ def _files(
                 yield Skipped(source.file, 1, reason, is_file=True)
                 continue
             named = place.parts[0] if len(place.parts) > 1 else plain_stem(place.name)
-            yield from _document(source, bodies, named, Progress())
+            yield from documents.file(source, named, Progress())
             progress.position += source.size
 
-    return FileSource(file, sum(one.size for one, place in files if _is_document(place)), read)
+    return Source(file, sum(one.size for one, place in files if _is_document(place)), read)
 
 
 def _is_document(place: PurePath) -> bool:
     return not is_hidden(place) and plain_suffix(place.name) in {".json", *LINES}
 
 
-def document_file(
-    source: Input, user: str | None, columns: Mapping[str, str], named: str | None
-) -> FileSource[DocumentItem]:
-    """A source of documents from one file: a single object over any number of lines, or NDJSON.
-
-    Args:
-        source: the file.
-        user: of documents that do not name one.
-        columns: `user_id` and `data` to members of the objects.
-        named: the user in the file's name, before which `user` goes.
-
-    Raises:
-        UnknownSource: the mapping names what documents do not have.
-        OSError: the file cannot be opened.
-    """
-    if is_lines(source):
-        return document_lines(source, user, columns)
-    bodies = Bodies(columns, user, source.file)
-
-    def read(progress: Progress) -> Iterator[DocumentItem | Unreadable | Skipped]:
-        return _document(source, bodies, named, progress)
-
-    return FileSource(source.file, source.size, read)
-
-
-def _document(
-    source: Input, bodies: Bodies, named: str | None, progress: Progress
-) -> Iterator[DocumentItem | Unreadable]:
-    file = source.file
-    try:
-        if is_lines(source):
-            yield from _lines(source, bodies, progress)
-            return
-        with source.open(progress) as stream:
-            content = read_up_to(stream, MAX_LINE_BYTES + 1)
-        if len(content) > MAX_LINE_BYTES:
-            yield Unreadable(file, 0, f"has more than {MAX_LINE_BYTES >> 20} MiB")
-            return
-        text = content.removeprefix(BOM).strip()
-        members = msgspec.json.decode(text, type=Members)
-    except MISREAD as error:
-        yield Unreadable(file, 0, str(error))
-    except OSError as error:
-        yield Unreadable(file, 0, error.strerror or str(error))
-    else:
-        yield bodies.item(members, file, 1, named, text)
-
-
 def is_lines(source: Input) -> bool:
-    """Whether a file is NDJSON rather than one object: by its name, or by what it holds.
+    """Whether a file is NDJSON rather than one object, by its name or its content.
 
-    In a file named `.json` a single line is an object of its own, in others it is a line of NDJSON.
+    A single line is an object in a file named `.json`, and a line of NDJSON in others.
     """
     suffix = plain_suffix(source.name)
     if suffix in LINES:
         return True
     first, _, rest = source.peek(PEEKED_BYTES).removeprefix(BOM).lstrip().partition(b"\n")
     if _is_object(first):
-        return suffix != ".json" or not _is_blank(rest)
+        return suffix != ".json" or bool(rest.strip())
     return suffix != ".json" and not _is_object(source.peek(MAX_LINE_BYTES).removeprefix(BOM))
-
-
-def _is_blank(text: bytes) -> bool:
-    return not text or text.isspace()
 
 
 def _is_object(text: bytes) -> bool:

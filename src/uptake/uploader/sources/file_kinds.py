@@ -5,8 +5,7 @@ from pathlib import PurePath
 
 from uptake.uploader.sources import UnknownSource
 from uptake.uploader.sources.inputs import Input
-from uptake.uploader.sources.streams import BOM
-from uptake.uploader.sources.unpacking import codec_of
+from uptake.uploader.sources.streams import BOM, codec_of
 
 PEEKED_BYTES = 4096
 

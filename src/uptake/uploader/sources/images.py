@@ -1,22 +1,27 @@
 """Images: a folder of them, or a table of users and paths.
 
-Only regular files below one folder are read, and only images are given out: whatever else a table
-names, or a folder holds, is reported with the reason. What a file is, its content says, not its
-name. Nothing is converted.
+Only regular files below one folder are read, and only images: other files that a table names, or
+that are in a folder, are reported. The content of a file decides, not its name. Nothing is
+converted.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 from uptake.files import CannotOpen, files_below, read_below
 from uptake.formats.base import IMAGE_LIMIT
-from uptake.uploader.sources import ImageItem, Skipped, UnknownSource, Unreadable
-from uptake.uploader.sources.csv_header import CsvForm
-from uptake.uploader.sources.file_source import FileSource, Progress
+from uptake.uploader.sources import (
+    ImageItem,
+    Progress,
+    Skipped,
+    Source,
+    UnknownSource,
+    Unreadable,
+)
 from uptake.uploader.sources.inputs import HIDDEN, Input, StreamInput, is_hidden
+from uptake.uploader.sources.options import FileOptions
 from uptake.uploader.sources.rows import Rows
-from uptake.uploader.sources.user_ids import user_of
 
 _TAKEN = re.compile(rb"\x89PNG\r\n\x1a\n|\xff\xd8\xff|GIF8[79]a|RIFF.{4}WEBP", re.DOTALL)
 """How PNG, JPEG, GIF and WebP begin."""
@@ -28,19 +33,14 @@ _OTHERS = {
     "BMP": re.compile(rb"BM.{4}\0\0\0\0", re.DOTALL),
     "a PDF document": re.compile(rb"%PDF-"),
 }
-"""What people also take for images, so that the report can name it."""
+"""Other kinds of files that a report can name."""
 
 _NUMBERED = re.compile(r"([0-9]+)(?:[-_. ].*)?")
 
 
-def image_table(  # noqa: PLR0913, PLR0917 - a table and what it does not say
-    source: Input,
-    kind: str,
-    user: str | None,
-    columns: Mapping[str, str],
-    form: CsvForm,
-    root: Path | None = None,
-) -> FileSource[ImageItem]:
+def image_table(
+    source: Input, kind: str, options: FileOptions, root: Path | None = None
+) -> Source[ImageItem]:
     """A source of images from a table with the columns `user_id` and `path`.
 
     Paths are relative to the table's folder, of a table from a stream to the working directory, and
@@ -50,34 +50,29 @@ def image_table(  # noqa: PLR0913, PLR0917 - a table and what it does not say
         UnknownSource: a column is missing.
         OSError: the file cannot be opened.
     """
-    needed = ["path"] if user is not None else ["user_id", "path"]
-    rows = Rows(source, kind, columns, needed, form)
+    rows = Rows(source, kind, options, ["path"])
     folder = Path() if isinstance(source, StreamInput) else Path(source.file).parent
-    offered = folder if root is None else root
 
     def read(progress: Progress) -> Iterator[ImageItem | Unreadable | Skipped]:
         for found in rows.read(progress):
             if isinstance(found, Unreadable | Skipped):
                 yield found
                 continue
-            line, row = found
-            about = user_of(row.get("user_id"), user, rows.file, line)
-            named = row.get("path")
-            if isinstance(about, Unreadable):
-                yield about
-            elif not isinstance(named, str) or not named or "\0" in named:
+            line, user, row = found
+            path = row.get("path")
+            if not isinstance(path, str) or not path or "\0" in path:
                 yield Unreadable(rows.file, line, "lacks path")
             else:
-                yield _image(offered, folder / named, about, (rows.file, line))
+                yield _image(root or folder, folder / path, user, (rows.file, line))
 
-    return FileSource(rows.file, rows.size, read)
+    return Source(rows.file, rows.size, read)
 
 
-def image_folder(folder: Path, user: str | None) -> FileSource[ImageItem]:
+def image_folder(folder: Path, user: str | None) -> Source[ImageItem]:
     """A source of the images in a folder and those below it; hidden files are counted as skipped.
 
-    An image in a folder within is about the user of that folder's name; the others about the user
-    that their own name begins with: `42.jpg` and `42-left.png` are about 42.
+    The user of an image in a subfolder is the name of that subfolder. The user of another image is
+    what its own name begins with: `42.jpg` and `42-left.png` are images of the user 42.
 
     Raises:
         UnknownSource: there are no files.
@@ -94,11 +89,11 @@ def image_folder(folder: Path, user: str | None) -> FileSource[ImageItem]:
             if path in hidden:
                 yield Skipped(str(path), 1, HIDDEN, is_file=True)
                 continue
-            about = user or _user_named(path.relative_to(folder))
             progress.position += size
-            yield _image(folder, path, about, (str(path), 0))
+            named = user or _user_named(path.relative_to(folder))
+            yield _image(folder, path, named, (str(path), 0))
 
-    return FileSource(str(folder), sum(sizes.values()), read)
+    return Source(str(folder), sum(sizes.values()), read)
 
 
 def _user_named(path: Path) -> str:

@@ -1,9 +1,9 @@
 """Where the bytes of a source come from: a file, a stream, or a member of a zip archive.
 
-Whatever it is, it is read from its first byte to its last. A stream (a pipe, a named pipe, standard
-input) can be read only once: what is looked at to find out what it is, is kept and read again. What
-needs to go back and forth, Parquet and zip, is read from a temporary file without a name, which is
-as large as the stream and vanishes with the program.
+Every input is read from its first byte to its last. A stream (a pipe, a named pipe, standard input)
+can be read only once: the beginning, by which its kind is found, is remembered and read again.
+Parquet and zip need to seek: they are spooled to a temporary file without a name, which is as large
+as the stream and vanishes with the program.
 """
 
 import io
@@ -17,16 +17,16 @@ import weakref
 import zipfile
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from pathlib import Path, PurePath, PurePosixPath
 from typing import IO
 
 from uptake.files import CannotOpen, open_below
-from uptake.uploader.sources import Interrupted, UnknownSource
-from uptake.uploader.sources.file_source import Progress
-from uptake.uploader.sources.streams import BLOCK_BYTES
-from uptake.uploader.sources.unpacking import (
+from uptake.uploader.sources import Interrupted, Progress, UnknownSource
+from uptake.uploader.sources.options import Stop, never
+from uptake.uploader.sources.streams import (
+    BLOCK_BYTES,
     MAGIC_BYTES,
+    Counted,
     Prefixed,
     RawStream,
     codec_of,
@@ -38,19 +38,12 @@ from uptake.uploader.sources.unpacking import (
 STANDARD_INPUT = frozenset({"-", "/dev/stdin"})
 
 WAIT_MILLISECONDS = 200
-"""How long a wait for a stream goes on before it is asked whether to stop."""
+"""Interval at which a wait for a stream checks whether to stop."""
 
 HIDDEN = "a hidden file"
 
 DAMAGED_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError)
 """Raised for archives that are damaged, encrypted or compressed in an unusual way."""
-
-Stop = Callable[[], bool]
-
-
-def never() -> bool:
-    """Nothing stops the reading."""
-    return False
 
 
 class Input(ABC):
@@ -58,7 +51,7 @@ class Input(ABC):
 
     Attributes:
         file: the name in reports.
-        name: the file's own name, the suffix of which may show what it is; "" of a stream.
+        name: the file's own name, with a suffix that may show its kind; "" of a stream.
         size: bytes on disk; 0 when not known.
     """
 
@@ -73,24 +66,24 @@ class Input(ABC):
         """The bytes as they are stored, from the first."""
 
     def open(self, progress: Progress) -> io.RawIOBase:
-        """The content from its first byte, decompressed if its content is compressed.
+        """The content from its first byte, decompressed if it is compressed.
 
         Raises:
-            OSError: it cannot be opened, or a stream was read before.
+            OSError: it cannot be opened, or is a stream that was read before.
         """
         return unpacked(self._raw(progress))
 
     def peek(self, count: int) -> bytes:
-        """The beginning of the content; less of one that cannot be read further.
+        """The beginning of the content; less of one that is damaged.
 
         Raises:
             OSError: it cannot be opened.
         """
         with self.open(Progress()) as content:
-            return _as_far_as_it_goes(content, count)
+            return _undamaged(content, count)
 
     def seekable(self) -> str | IO[bytes]:
-        """The content as a file in which one can go back and forth: a path, or an open file."""
+        """The content as a file with random access: a path, or an open file."""
         if self._spooled is None:
             spooled = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the input
             weakref.finalize(self, spooled.close)
@@ -101,7 +94,7 @@ class Input(ABC):
         return self._spooled
 
 
-def _as_far_as_it_goes(content: io.RawIOBase, count: int) -> bytes:
+def _undamaged(content: io.RawIOBase, count: int) -> bytes:
     head = b""
     try:
         while len(head) < count and (chunk := content.read(count - len(head))):
@@ -121,22 +114,21 @@ class FileInput(Input):
             path: the file.
             below: the folder that it must be in when it is opened, wherever links lead.
         """
-        super().__init__(str(path), path.name, path.lstat().st_size)
-        if below is None:
-            self.size = path.stat().st_size
+        status = path.stat() if below is None else path.lstat()
+        super().__init__(str(path), path.name, status.st_size)
         self._path = path
         self._below = below
 
     def _raw(self, progress: Progress) -> io.RawIOBase:
         if self._below is None:
-            return _Counted(self._path.open("rb", buffering=0), progress)
+            return Counted(self._path.open("rb", buffering=0), progress)
         try:
-            return _Counted(open_below(self._below, self._path), progress)
+            return Counted(open_below(self._below, self._path), progress)
         except CannotOpen as error:
             raise OSError(None, f"the file {error}") from error
 
     def seekable(self) -> str | IO[bytes]:
-        """The file itself, unless it is compressed or a link could be put in its place."""
+        """The file itself, unless it is compressed or a link could replace it."""
         if self._below is not None:
             return super().seekable()
         with self._raw(Progress()) as raw:
@@ -148,32 +140,31 @@ class StreamInput(Input):
     """A pipe, a terminal, a socket: bytes that come once, perhaps slowly.
 
     Raises:
-        Interrupted: reading or looking at it was stopped while it waited.
+        Interrupted: a wait for it was stopped.
     """
 
     def __init__(self, file: str, descriptor: int, stopped: Stop) -> None:
         super().__init__(file, "", 0)
-        self._waiting = _Waiting(descriptor, stopped)
+        self._stream = _Stream(descriptor, stopped)
         self._content: io.RawIOBase | None = None
         self._head = b""
         self._begun = False
 
     def _raw(self, progress: Progress) -> io.RawIOBase:  # noqa: ARG002 - its size is not known
-        return self._waiting
+        return self._stream
 
     def open(self, progress: Progress) -> io.RawIOBase:
         """The content, once."""
         if self._begun:
             raise OSError(None, "a stream can be read only once")
         self._begun = True
-        content = self._content or super().open(progress)
-        return Prefixed(self._head, content)
+        return Prefixed(self._head, self._content or super().open(progress))
 
     def peek(self, count: int) -> bytes:
-        """The beginning, which is kept for the reading."""
+        """The beginning, which is remembered for the reading."""
         if self._content is None:
             self._content = super().open(Progress())
-        self._head += _as_far_as_it_goes(self._content, count - len(self._head))
+        self._head += _undamaged(self._content, count - len(self._head))
         return self._head[:count]
 
 
@@ -181,24 +172,25 @@ class MemberInput(Input):
     """A file in a zip archive."""
 
     def __init__(self, archive: Input, member: zipfile.ZipInfo) -> None:
-        name = PurePosixPath(member.filename).name
-        super().__init__(f"{archive.file}/{member.filename}", name, member.compress_size)
         self.inside = PurePosixPath(member.filename)
+        file = f"{archive.file}/{member.filename}"
+        super().__init__(file, self.inside.name, member.compress_size)
         self._archive = archive
         self._member = member
 
     def _raw(self, progress: Progress) -> io.RawIOBase:
         packed = self._archive.seekable()
         if isinstance(packed, str):
-            return _Member(_Counted(Path(packed).open("rb", buffering=0), progress), self._member)
+            return _Member(Counted(Path(packed).open("rb", buffering=0), progress), self._member)
         return _Member(packed, self._member)
 
 
 class _Member(RawStream):
-    """A member's content; where it is damaged, an `OSError` says so."""
+    """A member's content; where it is damaged, `read` raises an `OSError`."""
 
     def __init__(self, packed: IO[bytes] | io.RawIOBase, member: zipfile.ZipInfo) -> None:
-        self._packed = packed
+        # A temporary file is read by others too, and stays open.
+        self.inner = packed if isinstance(packed, Counted) else None
         self._size = member.compress_size
         self._count = 0
         try:
@@ -218,48 +210,15 @@ class _Member(RawStream):
         return chunk
 
     def close(self) -> None:
-        """Close the archive too, unless it is a temporary file that others read."""
+        """Close the archive too."""
         if not self.closed:
             self._content.close()
             self._archive.close()
-            if isinstance(self._packed, _Counted):
-                self._packed.close()
         super().close()
 
 
-class _Counted(RawStream):
-    """A file that counts what is read from it."""
-
-    def __init__(self, file: io.RawIOBase | IO[bytes], progress: Progress) -> None:
-        self._file = file
-        self._progress = progress
-
-    def seekable(self) -> bool:
-        """Always, which archives need."""
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        """Go on reading elsewhere."""
-        return self._file.seek(offset, whence)
-
-    def tell(self) -> int:
-        """Where reading goes on."""
-        return self._file.tell()
-
-    def read(self, size: int = -1, /) -> bytes:
-        """Read, and count; without the copies that the inherited one makes."""
-        chunk = self._file.read(size) or b""
-        self._progress.position += len(chunk)
-        return chunk
-
-    def close(self) -> None:
-        """Close the file too."""
-        self._file.close()
-        super().close()
-
-
-class _Waiting(RawStream):
-    """A stream that is waited for, so that the wait can be stopped."""
+class _Stream(RawStream):
+    """A stream that is polled, so that a wait can be stopped."""
 
     def __init__(self, descriptor: int, stopped: Stop) -> None:
         self._descriptor = descriptor
@@ -268,13 +227,10 @@ class _Waiting(RawStream):
         self._poll.register(descriptor, select.POLLIN)
 
     def read(self, size: int = -1, /) -> bytes:
-        """So many bytes, fewer only at the end: what comes in small pieces is put together."""
+        """So many bytes, fewer only at the end, however small the pieces that arrive."""
         parts: list[bytes] = []
         missing = size if size >= 0 else sys.maxsize
-        while missing:
-            chunk = self._some(min(missing, BLOCK_BYTES))
-            if not chunk:
-                break
+        while missing and (chunk := self._some(min(missing, BLOCK_BYTES))):
             parts.append(chunk)
             missing -= len(chunk)
         return b"".join(parts)
@@ -288,7 +244,7 @@ class _Waiting(RawStream):
                 try:
                     return os.read(self._descriptor, most)
                 except BlockingIOError:
-                    continue  # somebody else has read it
+                    continue  # another process has read it
 
     def close(self) -> None:
         """Close the descriptor."""
@@ -298,11 +254,11 @@ class _Waiting(RawStream):
 
 
 def input_of(path: Path, stopped: Stop = never) -> Input:
-    """What a path leads to; `-` is standard input.
+    """The input at a path; `-` is standard input.
 
     Raises:
         UnknownSource: it is a folder.
-        OSError: it leads to nothing, or to what cannot be opened.
+        OSError: it does not exist, or cannot be opened.
     """
     file = str(path)
     if file in STANDARD_INPUT:
@@ -332,5 +288,5 @@ def members_of(archive: Input) -> list[MemberInput]:
 
 
 def is_hidden(inside: PurePath) -> bool:
-    """Whether a file in an archive is what systems put there for themselves."""
+    """Whether a file in an archive was added by an operating system."""
     return any(part.startswith(".") or part == "__MACOSX" for part in inside.parts)

@@ -10,8 +10,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from uptake.uploader.sources import UnknownSource, Unreadable
-from uptake.uploader.sources.file_source import Progress
+from uptake.uploader.sources import Progress, UnknownSource, Unreadable
 from uptake.uploader.sources.inputs import Input
 from uptake.uploader.sources.streams import BOM, line_blocks
 

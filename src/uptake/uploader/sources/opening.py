@@ -1,46 +1,37 @@
-"""Opens paths as sources: files, folders, streams and zip archives, by what they hold."""
+"""Opens paths as sources: files, folders, streams and zip archives, by what they contain."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
-from typing import ParamSpec, TypedDict, TypeVar, Unpack
+from typing import ParamSpec, TypeVar, Unpack
+
+import pyarrow as pa
 
 from uptake.uploader.sources import (
-    DocumentsSource,
-    ImagesSource,
-    ProfilesSource,
-    SamplesSource,
+    DocumentItem,
+    ImageItem,
+    ProfileRow,
     Skipped,
     Source,
     UnknownSource,
     Unreadable,
+    chained,
 )
 from uptake.uploader.sources.apple_health import apple_health, exports_in_folder, looks_like_export
-from uptake.uploader.sources.csv_header import CsvForm
-from uptake.uploader.sources.documents import (
-    document_archive,
-    document_file,
-    document_folder,
-)
-from uptake.uploader.sources.file_kinds import kind_of, plain_stem, readable
-from uptake.uploader.sources.file_source import chained, single
+from uptake.uploader.sources.documents import document_archive, document_file, document_folder
+from uptake.uploader.sources.file_kinds import kind_of, readable
 from uptake.uploader.sources.images import image_folder, image_table
-from uptake.uploader.sources.inputs import (
-    HIDDEN,
-    Input,
-    Stop,
-    input_of,
-    is_hidden,
-    members_of,
-    never,
+from uptake.uploader.sources.inputs import HIDDEN, Input, input_of, is_hidden, members_of
+from uptake.uploader.sources.options import (
+    FileOptions,
+    ItemOptions,
+    SampleOptions,
+    TableOptions,
 )
-from uptake.uploader.sources.profiles import profile_rows
-from uptake.uploader.sources.sample_columns import Defaults
+from uptake.uploader.sources.rows import profile_rows
 from uptake.uploader.sources.sample_lines import sample_lines
-from uptake.uploader.sources.sample_tables import sample_csv, sample_parquet
-from uptake.uploader.sources.sample_times import TIME_UNITS
+from uptake.uploader.sources.sample_tables import sample_table
 
-NO_COLUMNS: Mapping[str, str] = {}
 _TABLES = ("csv", "ndjson", "parquet")
 _SAMPLES = ("xml", "ndjson", "csv", "parquet")
 NAMED = 5
@@ -51,52 +42,8 @@ _Opened = TypeVar("_Opened")
 _Item = TypeVar("_Item")
 
 
-class ItemOptions(TypedDict, total=False):
-    """What files may not say.
-
-    Attributes:
-        user: the user of rows without one.
-        columns: names of the wire to those of the file.
-        stopped: says whether a wait for a stream is to end.
-    """
-
-    user: str | None
-    columns: Mapping[str, str]
-    stopped: Stop
-
-
-class TableOptions(ItemOptions, total=False):
-    """What files with a row for each item may not say.
-
-    Attributes:
-        delimiter: between the cells of CSV; None to find out.
-        skip_rows: lines of CSV before the header.
-    """
-
-    delimiter: str | None
-    skip_rows: int
-
-
-class SampleOptions(TableOptions, total=False):
-    """What files of samples may not say.
-
-    Attributes:
-        metric: `steps` or `bpm`, of rows without one.
-        unit: of rows without one.
-        device: the device's name, of rows without one.
-        duration: seconds from the start to the end of rows without an end.
-        time_unit: of times that are numbers since 1970: `s`, `ms`, `us` or `ns`.
-    """
-
-    metric: str | None
-    unit: str | None
-    device: str | None
-    duration: int | None
-    time_unit: str | None
-
-
 def _reported(open_: Callable[_Arguments, _Opened]) -> Callable[_Arguments, _Opened]:
-    """What keeps a file from being opened, as `UnknownSource` too."""
+    """Raise errors of opening a file as `UnknownSource`."""
 
     @wraps(open_)
     def opened(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Opened:
@@ -113,135 +60,111 @@ def _reported(open_: Callable[_Arguments, _Opened]) -> Callable[_Arguments, _Ope
 
 
 @_reported
-def samples(path: Path, **options: Unpack[SampleOptions]) -> SamplesSource:
+def samples(path: Path, **options: Unpack[SampleOptions]) -> Source[pa.RecordBatch]:
     """Samples from Apple Health exports, NDJSON, CSV or Parquet.
 
     Args:
         path: a file, `-` for standard input, a zip archive of files, or a folder with Apple Health
             exports in it.
-        options: what the files may not say.
+        options: what the files do not have.
 
     Raises:
-        UnknownSource: the path leads to nothing that can be read.
+        UnknownSource: the path does not exist, or nothing there can be read.
         Interrupted: a wait for a stream was stopped.
     """
-    form, columns = _form(options), options.get("columns", NO_COLUMNS)
-    time_unit = options.get("time_unit")
-    if time_unit is not None and time_unit not in TIME_UNITS:
-        raise UnknownSource(f"the time unit {time_unit!r} is none of {', '.join(TIME_UNITS)}")
-    defaults = Defaults(
-        options.get("user"),
-        options.get("metric"),
-        options.get("unit"),
-        options.get("device"),
-        options.get("duration"),
-        time_unit,
-    )
+    given = FileOptions(**options)
 
-    def open_one(source: Input, kind: str) -> SamplesSource:
+    def open_one(source: Input, kind: str) -> Source[pa.RecordBatch]:
         if kind == "xml":
-            if columns:
-                raise UnknownSource(
-                    f"{source.file}: columns of an Apple Health export cannot be mapped"
-                )
-            return apple_health(source, defaults)
-        if kind == "csv":
-            return sample_csv(source, columns, defaults, form)
-        return {"ndjson": sample_lines, "parquet": sample_parquet}[kind](source, columns, defaults)
+            return apple_health(source, given)
+        if kind == "ndjson":
+            return sample_lines(source, given)
+        return sample_table(source, kind, given)
 
     if path.is_dir():
         exports = exports_in_folder(path)
         return chained(str(path), [open_one(export, "xml") for export in exports])
-    source = input_of(path, options.get("stopped", never))
+    source = input_of(path, given.stopped)
     kind = kind_of(source, "samples", (*_SAMPLES, "zip"))
     if kind != "zip":
         return open_one(source, kind)
-    members: Sequence[Input] = members_of(source)
-    # What comes beside an export in its archive (recordings, routes) holds no samples.
-    exports = [member for member in members if looks_like_export(member)]
-    if exports:
-        return chained(source.file, [open_one(export, "xml") for export in exports])
+    # Other files in the archive of an export (recordings, routes) have no samples.
+    members = [member for member in members_of(source) if looks_like_export(member)]
+    if members:
+        return chained(source.file, [open_one(export, "xml") for export in members])
     return _archive(source, "samples", _SAMPLES, open_one)
 
 
 @_reported
-def profiles(path: Path, **options: Unpack[TableOptions]) -> ProfilesSource:
+def profiles(path: Path, **options: Unpack[TableOptions]) -> Source[ProfileRow]:
     """Profiles from CSV, NDJSON or Parquet: `user_id`, and an attribute in every other column.
 
     Args:
         path: a file, `-` for standard input, or a zip archive of files.
-        options: what the files may not say; `columns` maps `user_id` and names of attributes.
+        options: what the files do not have; `columns` maps `user_id` and names of attributes.
 
     Raises:
-        UnknownSource: the path leads to nothing that can be read.
+        UnknownSource: the path does not exist, or nothing there can be read.
         Interrupted: a wait for a stream was stopped.
     """
-    form, columns = _form(options), options.get("columns", NO_COLUMNS)
-
-    def open_one(source: Input, kind: str) -> ProfilesSource:
-        return profile_rows(source, kind, options.get("user"), columns, form)
-
+    given = FileOptions(**options)
     if path.is_dir():
         raise UnknownSource(f"{path}: is a folder; {readable('profiles', _TABLES)}")
-    source = input_of(path, options.get("stopped", never))
+    source = input_of(path, given.stopped)
     kind = kind_of(source, "profiles", (*_TABLES, "zip"))
-    return (
-        _archive(source, "profiles", _TABLES, open_one) if kind == "zip" else open_one(source, kind)
+    if kind != "zip":
+        return profile_rows(source, kind, given)
+    return _archive(
+        source, "profiles", _TABLES, lambda member, kind: profile_rows(member, kind, given)
     )
 
 
 @_reported
-def documents(path: Path, **options: Unpack[ItemOptions]) -> DocumentsSource:
+def documents(path: Path, **options: Unpack[ItemOptions]) -> Source[DocumentItem]:
     """Documents from NDJSON, a JSON file, or a folder or zip archive of such files.
 
     Args:
         path: a file, `-` for standard input, a folder or a zip archive.
-        options: what the files may not say; `user` goes before the user that a file's name says,
+        options: what the files do not have; `user` has precedence over the user in a file's name,
             and `columns` maps `user_id` and `data` to members of the objects.
 
     Raises:
-        UnknownSource: the path leads to nothing that can be read.
+        UnknownSource: the path does not exist, or nothing there can be read.
         Interrupted: a wait for a stream was stopped.
     """
-    user, columns = options.get("user"), options.get("columns", NO_COLUMNS)
+    given = FileOptions(**options)
     if path.is_dir():
-        return document_folder(path, user, columns)
-    source = input_of(path, options.get("stopped", never))
-    if kind_of(source, "documents", ("ndjson", "zip")) == "zip":
-        return document_archive(source, user, columns)
-    return document_file(source, user, columns, plain_stem(source.name) or None)
+        return document_folder(path, given)
+    source = input_of(path, given.stopped)
+    is_archive = kind_of(source, "documents", ("ndjson", "zip")) == "zip"
+    return (document_archive if is_archive else document_file)(source, given)
 
 
 @_reported
 def images(
     path: Path, *, root: Path | None = None, **options: Unpack[TableOptions]
-) -> ImagesSource:
+) -> Source[ImageItem]:
     """Images from a folder, or from a table of users and paths in CSV, NDJSON or Parquet.
 
     Args:
         path: a file, `-` for standard input, or a folder.
         root: the folder below which the files that a table names must be; by default the table's.
-        options: what the files may not say; `user` of a folder is the user of all its images, and
+        options: what the files do not have; `user` of a folder is the user of all its images, and
             `columns` maps `user_id` and `path`.
 
     Raises:
-        UnknownSource: the path leads to nothing that can be read.
+        UnknownSource: the path does not exist, or nothing there can be read.
         Interrupted: a wait for a stream was stopped.
     """
-    user, columns = options.get("user"), options.get("columns", NO_COLUMNS)
+    given = FileOptions(**options)
     if root is not None and not root.is_dir():
         raise UnknownSource(f"{root}: there is no such folder")
     if not path.is_dir():
-        source = input_of(path, options.get("stopped", never))
-        kind = kind_of(source, "images", _TABLES)
-        return image_table(source, kind, user, columns, _form(options), root)
-    if columns:
+        source = input_of(path, given.stopped)
+        return image_table(source, kind_of(source, "images", _TABLES), given, root)
+    if given.columns:
         raise UnknownSource(f"{path}: a folder has no columns that could be mapped")
-    return image_folder(path, user)
-
-
-def _form(options: TableOptions) -> CsvForm:
-    return CsvForm(options.get("delimiter"), options.get("skip_rows", 0))
+    return image_folder(path, given.user)
 
 
 def _archive(
@@ -253,23 +176,23 @@ def _archive(
     """The files in an archive, in order of name; those that cannot be read are reported.
 
     Raises:
-        UnknownSource: none can be read; the message is about the first.
+        UnknownSource: none can be read.
     """
     parts: list[Source[_Item]] = []
     faults: list[UnknownSource] = []
     members = members_of(archive)
     for member in members:
         if is_hidden(member.inside):
-            parts.append(single(Skipped(member.file, 1, HIDDEN, is_file=True)))
+            parts.append(_single(Skipped(member.file, 1, HIDDEN, is_file=True)))
             continue
         try:
             parts.append(open_one(member, kind_of(member, what, kinds)))
         except UnknownSource as error:
             faults.append(error)
             reason = str(error).removeprefix(f"{member.file}: ")
-            parts.append(single(Unreadable(member.file, 0, reason)))
+            parts.append(_single(Unreadable(member.file, 0, reason)))
         except OSError as error:
-            parts.append(single(Unreadable(member.file, 0, error.strerror or str(error))))
+            parts.append(_single(Unreadable(member.file, 0, error.strerror or str(error))))
     if len(faults) == len(parts):
         if len(faults) == 1:
             raise faults[0]
@@ -278,3 +201,8 @@ def _archive(
             f"{archive.file}: an archive without {what} that can be read; it has {names}"
         )
     return chained(archive.file, parts)
+
+
+def _single(found: Unreadable | Skipped) -> Source[_Item]:
+    """A source that yields only why a file in an archive is left out."""
+    return Source(found.file, 0, lambda _: iter((found,)))

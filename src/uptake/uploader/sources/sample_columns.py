@@ -1,60 +1,68 @@
-"""Columns of a file made into batches of samples; rows that lack what a sample has are reported.
+"""Columns of a file made into batches of samples; rows that lack something are reported.
 
-What is coerced, besides what `sample_times` states: a value is the nearest double of the number in
-the file, and what rows do not have, defaults fill in. Left out and counted: rows of 0 steps, which
-devices write for every minute without a step and no endpoint takes.
+A value becomes the nearest double of the number in the file, times become ISO 8601 (see
+`sample_times`), and defaults replace missing cells. Rows of 0 steps are counted as skipped: devices
+write them for every minute without a step, and no endpoint accepts them.
 """
 
+import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
+<<<<<<< HEAD
 import msgspec
 import numpy as np
+=======
+>>>>>>> 1a57b0b (refactor: one reader for every kind of table, one options object for all sources)
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from uptake.samples import metrics
 from uptake.uploader.sources import SAMPLES, Skipped, UnknownSource, Unreadable
-from uptake.uploader.sources.numbers import finite, numbers
+from uptake.uploader.sources.options import FileOptions
 from uptake.uploader.sources.sample_times import iso_times, with_ends
 
 NAMES = tuple(name for name in SAMPLES.names if name != "line")
-"""What a column can be mapped to, `data_type` apart, which is the wires' name of `metric`."""
+"""What a column can be mapped to, besides `data_type`, which is the wires' name of `metric`."""
 
 REQUIRED = ("metric", "device_name", "start_date", "value", "unit")
+<<<<<<< HEAD
 METRICS = pa.array(list(metrics.METRICS))
+=======
+METRICS = pa.array(["steps", "bpm"])
+NO_STEPS = "0 steps"
+>>>>>>> 1a57b0b (refactor: one reader for every kind of table, one options object for all sources)
 _CODED = ("user_id", "metric", "device_name", "device_version", "unit")
 _CODES = pa.dictionary(pa.int32(), pa.string())
+_NUMBER = r"[ \t]*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[ \t]*"
+"""Decimal digits, with an optional sign, point and exponent."""
+
+_TEXT = re.compile(_NUMBER)
 
 
+<<<<<<< HEAD
 _DEFAULTS = frozenset({"user_id", "metric", "unit", "device_name"})
+=======
+def number(text: str) -> float | None:
+    """The finite number that a text is, or None."""
+    if _TEXT.fullmatch(text) is None:
+        return None
+    value = float(text)
+    return value if math.isfinite(value) else None
+>>>>>>> 1a57b0b (refactor: one reader for every kind of table, one options object for all sources)
 
 
-class Defaults(msgspec.Struct, frozen=True):
-    """What holds for rows that do not have it themselves.
-
-    Attributes:
-        user_id, metric, unit, device_name: of rows without.
-        duration: seconds from the start to the end of rows without an end.
-        time_unit: of times that are numbers, a key of `TIME_UNITS`; None when none are.
-    """
-
-    user_id: str | None = None
-    metric: str | None = None
-    unit: str | None = None
-    device_name: str | None = None
-    duration: int | None = None
-    time_unit: str | None = None
-
-    def of(self, name: str) -> str | None:
-        """The default of a column; None when it has none."""
-        return getattr(self, name, None) if name in _DEFAULTS else None
+def _numbers(texts: pa.Array) -> pa.Array:
+    is_number = pc.match_substring_regex(texts, f"^{_NUMBER}$")
+    bare = pc.utf8_trim(texts, " \t+")
+    return pc.if_else(is_number, bare, pa.scalar(None, pa.string())).cast(pa.float64())
 
 
 def mapped(columns: Mapping[str, str], file: str) -> dict[str, str]:
-    """A mapping of names of samples to names in a file.
+    """A mapping of columns of samples to columns of a file.
 
     Raises:
-        UnknownSource: it names something that samples do not have.
+        UnknownSource: samples do not have a column of the name.
     """
     known = {
         ("metric" if name == "data_type" else name): column for name, column in columns.items()
@@ -65,14 +73,13 @@ def mapped(columns: Mapping[str, str], file: str) -> dict[str, str]:
     return known
 
 
-def resolved(
-    found: Sequence[str], columns: Mapping[str, str], defaults: Defaults, file: str
-) -> dict[str, str]:
-    """Which of a table's columns each column of samples is, as far as they are there.
+def resolved(found: Sequence[str], options: FileOptions, file: str) -> dict[str, str]:
+    """The table's column for each column of samples that it has.
 
     Raises:
-        UnknownSource: a column that is needed is missing, or one that the mapping names.
+        UnknownSource: a required column is missing, or one that the mapping names.
     """
+    columns = mapped(options.columns, file)
     places: dict[str, str] = {}
     for name in NAMES:
         column = columns.get(name)
@@ -85,7 +92,7 @@ def resolved(
         else:
             raise UnknownSource(f"{file}: no column {column!r}; found: {', '.join(found)}")
     for name in REQUIRED:
-        if name not in places and defaults.of(name) is None:
+        if name not in places and options.default(name) is None:
             raise UnknownSource(
                 f"{file}: no column {name!r}, and none is mapped to it; found: {', '.join(found)}"
             )
@@ -93,22 +100,22 @@ def resolved(
 
 
 def readable(
-    columns: Mapping[str, pa.Array], lines: pa.Array, defaults: Defaults, file: str
+    columns: Mapping[str, pa.Array], lines: pa.Array, options: FileOptions, file: str
 ) -> Iterator[pa.RecordBatch | Unreadable | Skipped]:
-    """The samples of some rows: first what cannot be read, then a batch of the rest.
+    """The samples of some rows: first those that cannot be read, then a batch of the others.
 
     Args:
-        columns: by the names of samples, of strings, `value` of strings or numbers; null means that
-            the row does not have it.
+        columns: strings by the names of samples; `value` may be numbers. Null means missing.
         lines: the rows' places.
-        defaults: for what rows or the whole file do not have.
+        options: defaults for what is missing.
         file: its name.
     """
-    full = {name: _filled(columns.get(name), defaults.of(name), len(lines)) for name in NAMES}
+    full = {name: _filled(columns.get(name), options.default(name), len(lines)) for name in NAMES}
     given = full["value"]
-    full["value"] = finite(given) if pa.types.is_float64(given.type) else numbers(given)
-    known = pc.is_in(full["metric"], METRICS)
-    good = known
+    values = given if pa.types.is_float64(given.type) else _numbers(given)
+    finite = pc.is_finite(values)
+    full["value"] = pc.if_else(finite, values, pa.scalar(None, pa.float64()))
+    good = pc.is_in(full["metric"], METRICS)
     for name in ("device_name", "start_date", "value", "unit"):
         good = pc.and_(good, full[name].is_valid())
     if pc.all(good).as_py() is False:
@@ -118,14 +125,20 @@ def readable(
         full = {name: column.filter(good) for name, column in full.items()}
         lines = lines.filter(good)
     for name in ("start_date", "end_date"):
-        full[name] = iso_times(full[name], defaults.time_unit)
-    full["end_date"] = with_ends(full["start_date"], full["end_date"], defaults.duration)
+        full[name] = iso_times(full[name], options.time_unit)
+    full["end_date"] = with_ends(full["start_date"], full["end_date"], options.duration)
     yield from without_zeros(batch(full, lines), file)
 
 
 def without_zeros(samples: pa.RecordBatch, file: str) -> Iterator[pa.RecordBatch | Skipped]:
+<<<<<<< HEAD
     """A batch without zeros of metrics that add up, and how many there were."""
     zero = samples.column("value").to_numpy() == 0
+=======
+    """A batch without its rows of 0 steps, and their number."""
+    values = samples.column("value").to_numpy()
+    zero = values == 0
+>>>>>>> 1a57b0b (refactor: one reader for every kind of table, one options object for all sources)
     if zero.any():
         metric = samples.column("metric")
         codes, skipped = metric.indices.to_numpy(), np.zeros_like(zero)
@@ -140,7 +153,7 @@ def without_zeros(samples: pa.RecordBatch, file: str) -> Iterator[pa.RecordBatch
 
 
 def batch(columns: Mapping[str, pa.Array], lines: pa.Array) -> pa.RecordBatch:
-    """A batch of `SAMPLES`, what repeats in it as dictionaries."""
+    """A batch of `SAMPLES`, with dictionaries for columns of names."""
     arrays = [_coded(columns[name]) if name in _CODED else columns[name] for name in NAMES]
     return pa.RecordBatch.from_arrays([*arrays, lines], names=SAMPLES.names)
 

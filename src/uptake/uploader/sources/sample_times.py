@@ -21,9 +21,7 @@ import pyarrow.compute as pc
 
 from uptake.samples import times
 from uptake.time_units import TICKS_PER_SECOND
-
-TIME_UNITS = {"s": 0, "ms": 3, "us": 6, "ns": 9}
-"""Units of epoch times, and the decimal places by which each is less than a second."""
+from uptake.uploader.sources.options import TIME_UNITS
 
 _SPACED = (
     r"^([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]([0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]+)?)?)"
