@@ -9,11 +9,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-<<<<<<< HEAD
-import msgspec
 import numpy as np
-=======
->>>>>>> 1a57b0b (refactor: one reader for every kind of table, one options object for all sources)
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -26,12 +22,7 @@ NAMES = tuple(name for name in SAMPLES.names if name != "line")
 """What a column can be mapped to, besides `data_type`, which is the wires' name of `metric`."""
 
 REQUIRED = ("metric", "device_name", "start_date", "value", "unit")
-<<<<<<< HEAD
 METRICS = pa.array(list(metrics.METRICS))
-=======
-METRICS = pa.array(["steps", "bpm"])
-NO_STEPS = "0 steps"
->>>>>>> 1a57b0b (refactor: one reader for every kind of table, one options object for all sources)
 _CODED = ("user_id", "metric", "device_name", "device_version", "unit")
 _CODES = pa.dictionary(pa.int32(), pa.string())
 _NUMBER = r"[ \t]*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[ \t]*"
@@ -40,16 +31,12 @@ _NUMBER = r"[ \t]*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[ \t]*"
 _TEXT = re.compile(_NUMBER)
 
 
-<<<<<<< HEAD
-_DEFAULTS = frozenset({"user_id", "metric", "unit", "device_name"})
-=======
 def number(text: str) -> float | None:
     """The finite number that a text is, or None."""
     if _TEXT.fullmatch(text) is None:
         return None
     value = float(text)
     return value if math.isfinite(value) else None
->>>>>>> 1a57b0b (refactor: one reader for every kind of table, one options object for all sources)
 
 
 def _numbers(texts: pa.Array) -> pa.Array:
@@ -131,14 +118,8 @@ def readable(
 
 
 def without_zeros(samples: pa.RecordBatch, file: str) -> Iterator[pa.RecordBatch | Skipped]:
-<<<<<<< HEAD
-    """A batch without zeros of metrics that add up, and how many there were."""
+    """A batch without zeros of metrics that add up, and their number."""
     zero = samples.column("value").to_numpy() == 0
-=======
-    """A batch without its rows of 0 steps, and their number."""
-    values = samples.column("value").to_numpy()
-    zero = values == 0
->>>>>>> 1a57b0b (refactor: one reader for every kind of table, one options object for all sources)
     if zero.any():
         metric = samples.column("metric")
         codes, skipped = metric.indices.to_numpy(), np.zeros_like(zero)
