@@ -12,21 +12,20 @@ from uptake.cli.send_options import (
     SendOptions,
     Sources,
     TableFiles,
-    expanded,
 )
 from uptake.cli.send_run import send
-from uptake.cli.terminal import Json
+from uptake.http.parameter_groups import expand_groups
 
 app = typer.Typer(
     help="Send files to Uptake or to a vendor: every item once, with the help of a ledger.",
     no_args_is_help=True,
 )
 app.command("status")(send_check.status)
-app.command("verify")(expanded(send_check.verify))
+app.command("verify")(expand_groups(send_check.verify))
 
 
 @app.command("samples")
-@expanded
+@expand_groups
 def samples(sources: Sources, options: SendOptions, files: SampleFiles) -> int:
     """Send samples: Apple Health exports, NDJSON, CSV, Parquet."""
     arguments = files.arguments()
@@ -34,7 +33,7 @@ def samples(sources: Sources, options: SendOptions, files: SampleFiles) -> int:
 
 
 @app.command("profiles")
-@expanded
+@expand_groups
 def profiles(sources: Sources, options: SendOptions, files: TableFiles) -> int:
     """Send attributes: CSV, NDJSON or Parquet with user_id and a column for each attribute."""
     arguments = files.arguments()
@@ -42,7 +41,7 @@ def profiles(sources: Sources, options: SendOptions, files: TableFiles) -> int:
 
 
 @app.command("documents")
-@expanded
+@expand_groups
 def documents(
     sources: Sources,
     type_name: Annotated[
@@ -57,7 +56,7 @@ def documents(
 
 
 @app.command("images")
-@expanded
+@expand_groups
 def images(
     sources: Sources,
     options: SendOptions,

@@ -1,11 +1,9 @@
 """The options of `uptake send`, in groups that its commands share."""
 
 import os
-from collections.abc import Callable
-from dataclasses import MISSING, dataclass, fields, is_dataclass
-from inspect import Parameter, Signature, signature
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any
 
 import typer
 
@@ -206,38 +204,3 @@ class SampleFiles(TableFiles):
         duration = None if self.duration is None else parse_duration(self.duration)
         given = {name: getattr(self, name) for name in names}
         return {**TableFiles.arguments(self), **given, "duration": duration}
-
-
-def expanded(command: Callable[..., Any]) -> Callable[..., Any]:
-    """A command for Typer: its parameters that are dataclasses become an option for each field."""
-    parameters: list[Parameter] = []
-    groups: dict[str, Any] = {}
-    hints = get_type_hints(command, include_extras=True)
-    for name, parameter in signature(command).parameters.items():
-        if not is_dataclass(hints[name]):
-            parameters.append(parameter.replace(annotation=hints[name], kind=_KEYWORD))
-            continue
-        groups[name] = hints[name]
-        types = get_type_hints(hints[name], include_extras=True)
-        parameters += [
-            Parameter(
-                field.name,
-                _KEYWORD,
-                default=Parameter.empty if field.default is MISSING else field.default,
-                annotation=types[field.name],
-            )
-            for field in fields(hints[name])
-        ]
-
-    def run(**values: Any) -> Any:
-        for name, group in groups.items():
-            values[name] = group(**{field.name: values.pop(field.name) for field in fields(group)})
-        return command(**values)
-
-    run.__name__, run.__doc__ = command.__name__, command.__doc__
-    run.__annotations__ = {}
-    run.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
-    return run
-
-
-_KEYWORD = Parameter.KEYWORD_ONLY

@@ -6,7 +6,7 @@ several functions share are declared once.
 
 import inspect
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, TypeVar, get_type_hints
 
 Result = TypeVar("Result")
@@ -27,7 +27,9 @@ def expand_groups(function: Callable[..., Result], *, skip: str = "") -> Callabl
         if is_dataclass(kind) and parameter.name != skip:
             members = get_type_hints(kind, include_extras=True)
             groups[parameter.name] = kind, [field.name for field in fields(kind)]
-            expanded += [(one.name, one.default, members[one.name]) for one in fields(kind)]
+            for one in fields(kind):
+                default = inspect.Parameter.empty if one.default is MISSING else one.default
+                expanded.append((one.name, default, members[one.name]))
         else:
             expanded.append((parameter.name, parameter.default, kind))
 
