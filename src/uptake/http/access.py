@@ -1,4 +1,4 @@
-"""Who may do what: each route declares a permission, and every request's key is checked for it."""
+"""Authorisation: each route declares a permission, and the API key of each request is checked."""
 
 from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, unquote
 
 from uptake.formats import registry
 from uptake.formats.base import Credential, Operation, Place
+from uptake.http.requests import header_map
 from uptake.model import clock, ids
 from uptake.model.problems import Kinds, Problem
 from uptake.store.base import Keys, StoreUnavailable
@@ -26,45 +27,45 @@ if TYPE_CHECKING:
 SCOPES = (*registry.SCOPES, "data:read", "data:erase", "admin")
 
 TRUST_SECONDS = 1.0
-"""How long a key is used without asking the store again whether it was revoked."""
+"""How long a key is cached: for this time a revoked key still works."""
 
 MAX_TRUSTED = 10_000
-"""Keys remembered at once."""
+"""Keys in the cache."""
 
 seen_key: ContextVar[str | None] = ContextVar("seen_key", default=None)
-"""Id of the key that this request carries, valid or not, for its log line; None while unknown."""
+"""Id of the key of this request, valid or not, for its log line; None if unknown."""
 
 
 class About(Enum):
-    """Whose data an operation is about, which decides what a key bound to a user may do with it."""
+    """The data that an operation uses, which decides what a key that is bound to a user may do."""
 
-    NONE = "no data of users: answered without a key"
-    UPLOAD = "the users named in an upload; a bound key uploads for its user, else 403"
-    USER_IN_PATH = "the user in the path; a bound key reads its own user, else 403"
-    USER_IN_QUERY = "the user in the query; a bound key names its own user, else 403"
-    OWNER = "the user that a record belongs to; for a bound key other users' records are 403"
+    NONE = "no user data: no key needed"
+    UPLOAD = "the users in an upload; for a bound key other users are 403"
+    USER_IN_PATH = "the user in the path; for a bound key other users are 403"
+    USER_IN_QUERY = "the user in the query; for a bound key other users are 403"
+    OWNER = "the user of a record; for a bound key records of other users are 403"
     PROJECT = "all users of the project, or its settings; a bound key gets 403"
 
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """What a request needs: the scope of its key, and whose data the operation is about."""
+    """What a request needs: the scope of its key, and the data that the operation uses."""
 
     scope: str
     about: About
 
 
 PUBLIC = Permission("", About.NONE)
-"""Health, metrics, the OpenAPI document, and images, whose names cannot be guessed."""
+"""Health, metrics, the OpenAPI document, and images (their names cannot be guessed)."""
 
 DECLARED = "permission"
-"""The option of a route handler that holds its `Permission`."""
+"""The option of a route handler with its `Permission`."""
 
 USER_PARAMETER = "user_id"
-"""The path parameter of routes that are about the user in their path."""
+"""The path parameter with the user."""
 
 OPTIONS = {"OPTIONS"}
-"""What the framework answers by itself for every path: which methods there are."""
+"""The method that Litestar adds to every path."""
 
 
 class UndeclaredRoute(Exception):
@@ -75,7 +76,7 @@ def require_declared(handlers: "Iterable[HTTPRouteHandler]") -> None:
     """Check that every route declares its permission, before the first request is served.
 
     Raises:
-        UndeclaredRoute: one does not, or has no user in its path although it says so.
+        UndeclaredRoute: one does not, or declares a user in its path and has none.
     """
     for handler in handlers:
         if handler.http_methods == OPTIONS:
@@ -89,11 +90,11 @@ def require_declared(handlers: "Iterable[HTTPRouteHandler]") -> None:
 
 
 class Access:
-    """Admits requests by their keys.
+    """Checks the API keys of requests.
 
     Args:
-        registry: knows the keys.
-        executor: where it is asked.
+        registry: finds keys and counts their uses.
+        executor: threads for that.
     """
 
     def __init__(self, registry: Keys, executor: "BoundedExecutor") -> None:
@@ -102,7 +103,7 @@ class Access:
         self._trusted: dict[str, tuple[float, Key]] = {}
 
     async def admit(self, secret: str | None, scope: str) -> Key:
-        """The key with this secret, if it is valid now and permits this.
+        """The key with this secret, if it is valid and has the scope.
 
         Raises:
             Problem: `UNAUTHORIZED`, `FORBIDDEN`, `RATE_LIMITED` or `UNAVAILABLE`.
@@ -120,7 +121,7 @@ class Access:
         return key
 
     async def permit(self, key: Key | None, scope: str) -> Key:
-        """A key, if it is valid now and permits this.
+        """The key, if it is valid and has the scope.
 
         Raises:
             Problem: as `admit`.
@@ -131,7 +132,7 @@ class Access:
         if key.revoked_at is not None or (key.expires_at is not None and key.expires_at <= now):
             raise Problem(Kinds.UNAUTHORIZED)
         if scope not in key.scopes:
-            raise Problem(Kinds.FORBIDDEN, f"The key lacks the scope {scope}")
+            raise Problem(Kinds.FORBIDDEN, f"The key does not have the scope {scope}")
         if key.rate is not None:
             await self._spend(key, now)
         return key
@@ -139,29 +140,25 @@ class Access:
     async def guard(
         self, connection: "ASGIConnection[Any, Any, Any, Any]", handler: "BaseRouteHandler"
     ) -> None:
-        """Admit a request by the permission that its route declares, before its body is read.
+        """Check the permission that the route declares, before the body is read.
 
-        Uploads are admitted by `Ingest`, as each vendor has its own place for the key.
+        `Ingest` checks uploads itself, because each vendor has its own place for the key.
 
         Raises:
-            Problem: as `admit`; `FORBIDDEN` for a bound key that asks about anybody else.
+            Problem: as `admit`; `FORBIDDEN` for another user than that of a bound key.
         """
         permission = handler.opt.get(DECLARED)
         if permission is None and getattr(handler, "http_methods", None) != OPTIONS:
             raise Problem(Kinds.FORBIDDEN)
         if permission is None or permission.about is About.NONE:
             return
-        headers = {
-            name.decode("latin-1").lower(): value.decode("latin-1")
-            for name, value in connection.scope["headers"]
-        }
-        key = await self.admit(bearer(headers), permission.scope)
+        key = await self.admit(bearer(header_map(connection.scope["headers"])), permission.scope)
         match permission.about:
             case About.USER_IN_PATH:
                 permit_users(key, {unquote(connection.path_params[USER_PARAMETER])})
             case About.PROJECT if key.user is not None:
                 raise Problem(
-                    Kinds.FORBIDDEN, "A key bound to a user cannot do this for the whole project"
+                    Kinds.FORBIDDEN, "A key that is bound to a user cannot use the whole project"
                 )
         connection.scope["state"]["key"] = key
 
@@ -182,7 +179,7 @@ class Access:
         return key
 
     async def _spend(self, key: Key, now: int) -> None:
-        """Count a use in the store, so that the rate holds over all processes and nodes."""
+        """Count a use in the store, so that the rate applies across all processes and nodes."""
         rate = key.rate
         if rate is None:
             return
@@ -193,19 +190,19 @@ class Access:
         if uses > rate.requests:
             length = rate.seconds * MICROSECONDS_PER_SECOND
             wait = -(-(length - now % length) // MICROSECONDS_PER_SECOND)
-            message = f"This key may send {rate.requests} requests in {rate.seconds} seconds"
+            message = f"This key is limited to {rate.requests} requests in {rate.seconds} seconds"
             raise Problem(Kinds.RATE_LIMITED, message, retry_after=wait)
 
 
 def permit_users(key: Key, user_ids: Iterable[str | None]) -> None:
-    """Let a key that is bound to a user act for that user alone.
+    """Check that a key which is bound to a user is used for that user only.
 
-    The ids of records cannot be guessed, so 403 for another user's record, where an id that nobody
-    has is 404, gives nothing away.
+    Another user's record is 403 and an unknown id is 404. This reveals nothing, because the ids of
+    records cannot be guessed.
 
     Args:
         key: of the request.
-        user_ids: of the users it is about; None where that is not known.
+        user_ids: users of the data; None if unknown.
 
     Raises:
         Problem: `FORBIDDEN`.
@@ -215,10 +212,10 @@ def permit_users(key: Key, user_ids: Iterable[str | None]) -> None:
 
 
 def user_in_query(key: Key, user_id: str | None) -> str | None:
-    """The user to ask about: the one in the query; for a bound key its own, named or not.
+    """The user to select: the one in the query, else the one to which the key is bound.
 
     Raises:
-        Problem: `FORBIDDEN`, for a bound key that names another.
+        Problem: `FORBIDDEN`, for another user than that of a bound key.
     """
     if user_id is not None:
         permit_users(key, {user_id})
@@ -228,7 +225,7 @@ def user_in_query(key: Key, user_id: str | None) -> str | None:
 def find_credential(
     operation: Operation, headers: Mapping[str, str], query: bytes
 ) -> tuple[Credential | None, str | None]:
-    """Where the key of a request stands, of the places its vendor documents, and the key."""
+    """The API key of a request and its place, of the places that the vendor documents."""
     for credential in operation.credentials:
         secret = _secret(credential, headers, query)
         if secret:

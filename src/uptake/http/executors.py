@@ -1,8 +1,7 @@
-"""Threads for work that would hold up the event loop: each kind has its own, and all are bounded.
+"""Bounded thread pools for work that would block the event loop, one for each kind of work.
 
-Work waits on the event loop for a free thread. So what waits can be counted, has a deadline by
-which it starts, and is dropped when its client goes away; a thread only ever gets what it starts at
-once.
+Work waits on the event loop for a free thread. Waiting work is therefore counted, has a deadline by
+which it starts, and is dropped when its client disconnects.
 """
 
 import asyncio
@@ -15,7 +14,7 @@ from typing import Any, TypeVar
 from litestar.types import Receive
 from prometheus_client import Counter, Gauge
 
-from uptake.http.limits import ClientGone
+from uptake.http.limits import ClientGone, disconnected
 from uptake.intake.schemas import WORKERS
 from uptake.model.cancellation import Cancellation, cancellable
 from uptake.model.problems import Kinds, Problem
@@ -23,19 +22,19 @@ from uptake.settings import AnswerLimits
 
 RUNNING = Gauge(
     "uptake_work_running",
-    "Pieces of work that a thread does now",
+    "Running tasks",
     ["executor"],
     multiprocess_mode="livesum",
 )
 WAITING = Gauge(
     "uptake_work_waiting",
-    "Pieces of work that wait for a thread now",
+    "Tasks waiting for a thread",
     ["executor"],
     multiprocess_mode="livesum",
 )
 STOPPED = Counter(
     "uptake_work_stopped",
-    "Pieces of work that were not done, by reason: refused, gone (the client), expired",
+    "Tasks not completed; reason: rejected (label `refused`), gone (client disconnected), expired",
     ["executor", "reason"],
 )
 
@@ -44,13 +43,13 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How much work of a kind there may be.
+    """Limits of an executor.
 
     Attributes:
-        threads: how much is done at a time.
-        queue: how much waits for a thread at most; what comes beyond is rejected with 503.
-        start_seconds: how long it may wait; then it is rejected too.
-        run_seconds: after how long it is told to stop; None for what has a bound of its own.
+        threads: tasks that run at a time.
+        queue: tasks that may wait for a thread; further tasks are rejected with 503.
+        start_seconds: how long a task may wait; then it is rejected too.
+        run_seconds: time limit, after which a task is cancelled; None if it has its own limit.
     """
 
     threads: int
@@ -60,11 +59,11 @@ class Bounds:
 
 
 class Shares:
-    """How much work one key may have at a time, so that it leaves threads to the others.
+    """Limits of each API key, so that one key cannot use all threads.
 
     Args:
-        running: pieces of work that are done at a time.
-        waiting: pieces of work that may wait for those; what comes beyond is rejected with 429.
+        running: tasks of a key that run at a time.
+        waiting: tasks of a key that may wait; further tasks are rejected with 429.
     """
 
     def __init__(self, running: int, waiting: int) -> None:
@@ -73,15 +72,15 @@ class Shares:
 
     @asynccontextmanager
     async def of(self, key_id: str) -> AsyncIterator[None]:
-        """Hold a share of this key's while the block runs.
+        """Use a part of the key's share while the block runs.
 
         Raises:
             Problem: `RATE_LIMITED`.
         """
         share = self._shares.setdefault(key_id, _Share(asyncio.Semaphore(self._running)))
         if share.users >= self._running + self._waiting:
-            message = f"This key has {share.users} slow requests running or waiting"
-            raise Problem(Kinds.RATE_LIMITED, f"{message}: wait for their answers")
+            message = f"This key already has {share.users} slow requests running or waiting"
+            raise Problem(Kinds.RATE_LIMITED, f"{message}. Wait for their responses.")
         share.users += 1
         try:
             async with share.free:
@@ -100,7 +99,7 @@ class _Share:
 
 @dataclass(slots=True)
 class _Job:
-    """A piece of work, and how far it has come."""
+    """A task and its state."""
 
     work: Callable[[], Any]
     key_id: str | None
@@ -113,12 +112,12 @@ class _Job:
 
 
 class BoundedExecutor:
-    """Threads with a bounded queue before them.
+    """A thread pool with a bounded queue.
 
     Args:
         name: of the threads, and in metrics.
-        bounds: see `Bounds`.
-        shares: how much of it one key may have; None for all.
+        bounds: limits of the executor.
+        shares: limits of each key; None for none.
     """
 
     def __init__(self, name: str, bounds: Bounds, shares: Shares | None = None) -> None:
@@ -141,18 +140,18 @@ class BoundedExecutor:
         key_id: str | None = None,
         finish: bool = False,
     ) -> Result:
-        """Have work done by a thread; what it raises is raised.
+        """Run a task in a thread and return its result or raise its exception.
 
         Args:
-            work: what is to be done.
-            receive: of the request whose body has been read: when its client goes away the work is
-                dropped, or told to stop.
-            key_id: for whom, where keys have shares.
-            finish: do it to its end once it has begun, however long it takes.
+            work: the task.
+            receive: of the request, after its body was read: the task is dropped or cancelled when
+                the client disconnects.
+            key_id: the API key, if keys have shares.
+            finish: complete the task once it has begun, without a time limit.
 
         Raises:
-            Problem: `OVERLOADED`, or `RATE_LIMITED` where the key has its share.
-            ClientGone: there is nobody left to answer.
+            Problem: `OVERLOADED`, or `RATE_LIMITED` when the key's share is used up.
+            ClientGone: the client disconnected.
         """
         job = _Job(work, key_id)
         doing: Coroutine[Any, Any, Result] = self._do(job, finish=finish)
@@ -161,7 +160,7 @@ class BoundedExecutor:
         task = asyncio.create_task(doing)
         self._tasks.add(task)
         task.add_done_callback(self._forget)
-        gone = asyncio.create_task(_gone(receive))
+        gone = asyncio.create_task(disconnected(receive))
         try:
             await asyncio.wait([task, gone], return_when=asyncio.FIRST_COMPLETED)
             if not task.done() and not (finish and job.begun):
@@ -176,7 +175,7 @@ class BoundedExecutor:
     def _forget(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         if not task.cancelled():
-            task.exception()  # looked at, as nobody else may
+            task.exception()  # retrieved, or asyncio would log it
 
     async def _do(self, job: _Job, *, finish: bool) -> Any:
         async with AsyncExitStack() as held:
@@ -192,7 +191,7 @@ class BoundedExecutor:
             except asyncio.CancelledError:
                 if not finish:
                     job.cancellation.cancel()
-                # The thread is not free before it has stopped.
+                # The thread is not free before the task has stopped.
                 await asyncio.wait([running])
                 with suppress(Exception):
                     running.result()
@@ -202,7 +201,7 @@ class BoundedExecutor:
                     timer.cancel()
 
     async def _begin(self, job: _Job, held: AsyncExitStack) -> None:
-        """Wait for a thread, and hold it."""
+        """Wait for a thread, and reserve it."""
         shares = self._shares
         of_key = shares.of(job.key_id) if shares and job.key_id else nullcontext()
         try:
@@ -244,12 +243,12 @@ class BoundedExecutor:
 
 
 async def unless_gone(future: asyncio.Future[Result], receive: Receive) -> Result:
-    """What a future brings; it is cancelled when the client goes away.
+    """The result of a future, which is cancelled when the client disconnects.
 
     Raises:
-        ClientGone: there is nobody left to answer.
+        ClientGone: the client disconnected.
     """
-    gone: asyncio.Future[Any] = asyncio.create_task(_gone(receive))
+    gone: asyncio.Future[Any] = asyncio.create_task(disconnected(receive))
     waited: list[asyncio.Future[Any]] = [future, gone]
     try:
         await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
@@ -261,25 +260,19 @@ async def unless_gone(future: asyncio.Future[Result], receive: Receive) -> Resul
         future.cancel()
 
 
-async def _gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
 @dataclass(frozen=True, slots=True)
 class Executors:
-    """The threads of a process that serves; none waits for another's work.
+    """The executors of a worker process; they are independent of each other.
 
     Attributes:
-        authentication: looks up keys and counts their uses.
-        health: asks the store whether it is there.
-        uploads: judges large bodies, and waits for blobs.
-        schemas: waits for the processes that check documents which may take long; shared out among
-            keys.
-        blobs: reads the bytes of images.
-        reads: answers what takes milliseconds.
-        slow: answers what may take seconds; shared out among keys.
-        exports: makes the parts of exports, each of which holds a snapshot from first to last.
+        authentication: key look-ups and rate counters.
+        health: the readiness check.
+        uploads: validation of large bodies, and writes to the blob store.
+        schemas: waits for the processes that validate complex documents; shared out among keys.
+        blobs: reads of images.
+        reads: queries that take milliseconds.
+        slow: queries that may take seconds; shared out among keys.
+        exports: exports; each holds a snapshot from start to end.
     """
 
     authentication: BoundedExecutor
@@ -293,39 +286,39 @@ class Executors:
 
 
 AUTHENTICATION = Bounds(threads=2, queue=1000, start_seconds=10)
-"""A look-up takes a millisecond at most, and each key takes one a second."""
+"""A look-up takes at most a millisecond, and each key needs one a second."""
 
 HEALTH = Bounds(threads=1, queue=100, start_seconds=5)
 
 UPLOAD_QUEUE = 500
 UPLOAD_START_SECONDS = 20.0
-"""Uploads hold their bodies while they wait, of which there is a bound in bytes too."""
+"""Waiting uploads hold their bodies; `limits.MEMORY` bounds the bytes too."""
 
 SCHEMA_SHARES = WORKERS - 1
-"""Processes that one key may have at a time."""
+"""Worker processes that one key may use at a time."""
 
 READ_THREADS = 3
 SLOW_THREADS = 4
-"""More than one key may have, so that there is always a thread for another."""
+"""More than the share of one key, so that other keys always find a thread."""
 
 READ_QUEUE = 200
 SLOW_QUEUE = 32
 START_SECONDS = 20.0
-"""How long a read may wait for a thread: clients commonly wait for 30 seconds."""
+"""How long a query may wait for a thread: clients commonly wait for 30 seconds."""
 
 SLOW_WAITING_PER_KEY = 16
-"""Slow requests of one key that wait for its others: a page of charts asks for several at once."""
+"""Waiting slow requests of one key: a page of charts sends several at once."""
 
 EXPORTS_AT_ONCE = 2
-"""Exports a process makes at a time: each holds a connection to the database and up to 200 MB."""
+"""Exports of a process at a time: each holds a database connection and up to 200 MB."""
 
 
 def executors(limits: AnswerLimits, blobs: int) -> Executors:
-    """The threads of a process.
+    """The executors of a worker process.
 
     Args:
-        limits: of answers.
-        blobs: threads for what waits for the blob store, one for each call at a time.
+        limits: limits of queries.
+        blobs: threads for calls to the blob store.
     """
     shares = Shares(limits.slow_per_key, SLOW_WAITING_PER_KEY)
     reads = Bounds(READ_THREADS, READ_QUEUE, START_SECONDS, limits.seconds)

@@ -148,7 +148,7 @@ class Room:
 
 
 def check_headers(headers: Mapping[str, str], limit: int) -> None:
-    """Reject a body whose headers show that it is too large or has an unknown encoding.
+    """Reject a body that is too large or has an unknown encoding, by its headers.
 
     Raises:
         Problem: `TOO_LARGE`, `UNSUPPORTED_ENCODING`.
@@ -225,6 +225,12 @@ async def read_body(
         fault = inflate.fault
         chunks = chunks if fault else inflate.parts
     return Body(chunks[0] if len(chunks) == 1 else b"".join(chunks), fault)
+
+
+async def disconnected(receive: Receive) -> None:
+    """Return when the client disconnects."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 class Drain:

@@ -24,7 +24,7 @@ class UnguardedHandler(HTTPRouteHandler):
 
 
 class RawResponse(ASGIResponse):
-    """A response whose headers are passed to the server as they are.
+    """A response that passes its headers to the server as they are.
 
     Litestar's response compares each header with all earlier ones, 10% of the time of a small
     upload.

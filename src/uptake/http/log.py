@@ -1,4 +1,4 @@
-"""The log: one JSON object a line on standard error."""
+"""The log: one JSON object for each line on standard error."""
 
 import atexit
 import logging
@@ -16,14 +16,14 @@ import msgspec
 import structlog
 
 MAX_CAUSES = 10
-"""Errors of a chain that are logged, the last first."""
+"""Exceptions of a chain that are logged, the last first."""
 
 GATHER_SECONDS = 0.1
-"""How long lines gather before they are written."""
+"""How long lines are buffered."""
 
 
 def set_up() -> "Lines":
-    """Have all parts of the program log this way, from the level in `UPTAKE_LOG_LEVEL` on."""
+    """Configure logging, with the level in `UPTAKE_LOG_LEVEL`."""
     lines = Lines(sys.stderr.buffer)
     level = os.environ.get("UPTAKE_LOG_LEVEL", "INFO").upper()
     structlog.configure(
@@ -44,9 +44,9 @@ def set_up() -> "Lines":
 
 
 def _format_error(_logger: object, _method: str, event: MutableMapping[str, Any]) -> Any:
-    """Turn `exc_info` into where an error was raised and of which kind, without its message.
+    """Replace `exc_info` by a traceback without the message of the exception.
 
-    The message may repeat values: a user id, a part of a body, the parameters of a statement.
+    The message may contain values: a user id, a part of a body, the parameters of a statement.
     """
     error = event.pop("exc_info", None)
     parts: list[str] = []
@@ -64,13 +64,13 @@ def _serialise(event: dict[str, Any], **_options: Any) -> bytes:
 
 
 class Lines:
-    """Gathers lines and writes them together.
+    """Buffers lines and writes them together.
 
-    A write of its own for every line would let go of the interpreter each time, and get it back
-    only after whoever else had waited for it: measured as a third of a small request's time.
+    Each write releases the interpreter's lock and waits to get it back, measured as a third of the
+    time of a small request.
 
-    Lines that cannot be written, as the disk is full or the reader is gone, are lost: they must not
-    take a request along, nor the thread that commits.
+    Lines that cannot be written (full disk, closed pipe) are dropped: they must not fail a request
+    or the thread that commits.
     """
 
     def __init__(self, out: BinaryIO) -> None:
@@ -80,12 +80,12 @@ class Lines:
         atexit.register(self._drain)
 
     def write(self, line: bytes) -> int:
-        """Take a line."""
+        """Buffer a line."""
         self._lines.append(line)
         return len(line)
 
     def flush(self) -> None:
-        """Asked for by loggers after every line; the gathering is the point."""
+        """Do nothing: loggers call this after every line, which would defeat the buffer."""
 
     def _run(self) -> None:
         while True:

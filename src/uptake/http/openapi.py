@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document: the API as routed, the uploads as their formats declare them."""
+"""The OpenAPI 3.1 document: routes of the API, and operations that formats declare."""
 
 import re
 from typing import Any
@@ -17,7 +17,7 @@ from uptake.reading.segments.schema import schemas as filter_schemas
 REF = "#/components/schemas/{name}"
 
 _DUPLICATES = {
-    "description": "How many items changed nothing, because they were stored already",
+    "description": "Number of items that changed nothing, because they were already stored",
     "required": True,
     "schema": {"type": "integer", "minimum": 0},
 }
@@ -33,12 +33,11 @@ _PROBLEMS = (
 
 
 def document(api: dict[str, Any], server_url: str = "") -> dict[str, Any]:
-    """The whole document, from that of the product's own API.
+    """Complete Litestar's document of `/uptake/v1` with the formats' operations.
 
     Args:
-        api: the document of the product's own API.
-        server_url: the server's public address; without one, paths are relative to where the
-            document was read.
+        api: the document of `/uptake/v1`.
+        server_url: the public URL; without it, paths are relative to the URL of the document.
     """
     api["servers"] = [{"url": server_url or "/"}]
     components = api.setdefault("components", {})
@@ -50,7 +49,7 @@ def document(api: dict[str, Any], server_url: str = "") -> dict[str, Any]:
             path[operation.method.lower()] = _operation(form, operation, schemas, schemes)
     schemas |= filter_schemas(REF)
     schemas["SegmentView"]["properties"]["filter"] = {"$ref": REF.format(name=ROOT)}
-    # JSON as it is, or null: two choices that are not apart, as `oneOf` wants them to be.
+    # Any JSON, or null. `oneOf` would be wrong: null matches both.
     for name in ("TypeView", "VersionView"):
         schemas[name]["properties"]["schema"] = {"type": ["object", "boolean", "null"]}
     schemas["RawRejection"]["properties"]["item"] = {}
@@ -83,7 +82,7 @@ def _operation(
     for kind in _PROBLEMS:
         problem = _response(operation, form.problem_type, schemas, kind.value.title)
         responses.setdefault(str(kind.value.status), problem)
-    responses.setdefault("404", _response(operation, form.problem_type, schemas, "No such address"))
+    responses.setdefault("404", _response(operation, form.problem_type, schemas, "Unknown path"))
     for response in responses.values():
         response["headers"] = {DUPLICATES_HEADER: _DUPLICATES}
     described: dict[str, Any] = {
@@ -165,7 +164,7 @@ def _response(
 
 
 def _schema(operation: Operation, kind: Any, schemas: dict[str, Any]) -> dict[str, Any]:
-    """A reference to a type's schema; components carry their format's name, as types repeat."""
+    """A reference to a type's schema; component names start with the format, to be unique."""
     vendor = operation.name.partition("-")[0]
     (schema,), found = msgspec.json.schema_components([kind], ref_template=REF)
     renamed = msgspec.json.encode({"schema": schema, "found": found}).decode()

@@ -1,4 +1,4 @@
-"""Groups of parameters: dataclasses whose fields become parameters of an operation or a command.
+"""Groups of parameters: the fields of a dataclass become parameters of an operation or command.
 
 Litestar and Typer read parameters from the signature of a function. With groups, parameters that
 several functions share are declared once.

@@ -1,8 +1,8 @@
-"""Ends connections whose clients do not read their answers.
+"""Closes connections of clients that do not read their responses.
 
-An answer waits in the server's memory until its client has read it, and nothing in HTTP or TCP
-limits for how long: a client that asks for many large answers and reads none would hold them for
-ever. The kernel knows how much of an answer was acknowledged, whatever serves HTTP above it.
+A response stays in memory until the client has read it, and neither HTTP nor TCP limits the time. A
+client could request many large responses, read none, and use up the memory. The kernel knows how
+many bytes of a connection were acknowledged, independently of the HTTP server.
 """
 
 import fcntl
@@ -18,31 +18,31 @@ from pathlib import Path
 from typing import NamedTuple
 
 STALL_SECONDS = 30.0
-"""How long an answer may wait for its client."""
+"""Time in which a client must make progress."""
 
 MIN_RATE = 500.0
-"""Bytes per second that a client must read on average in that time; the rate of bodies."""
+"""Minimum average bytes per second in that time: the same rate as for bodies."""
 
 CHECKS = 6
 """Checks in `STALL_SECONDS`."""
 
 _FILES = Path("/proc/self/fd")
 _ACKED = 120
-"""Where `tcpi_bytes_acked`, 64 bits, is in Linux's `struct tcp_info`."""
+"""Offset of `tcpi_bytes_acked` (64 bits) in Linux's `struct tcp_info`."""
 
 
 class _Progress(NamedTuple):
-    """How many bytes a client had acknowledged at a moment."""
+    """Bytes that a client had acknowledged at a time."""
 
     since: float
     acked: int
 
 
 class StalledConnections:
-    """Checks all connections to a port, from a thread, now and then.
+    """Checks all connections to a port periodically, in a thread.
 
     Args:
-        port: where this process serves.
+        port: the port on which this process serves.
     """
 
     def __init__(self, port: int) -> None:
@@ -51,7 +51,7 @@ class StalledConnections:
         self._waiting: dict[str, _Progress] = {}
 
     def start(self) -> None:
-        """Begin; where the system is not Linux, nothing is done."""
+        """Start the thread, on Linux only."""
         if sys.platform == "linux":
             threading.Thread(target=self._run, name="stalled", daemon=True).start()
 
@@ -61,7 +61,7 @@ class StalledConnections:
             self._check()
 
     def _check(self) -> None:
-        """Compare all connections with what was seen of them before."""
+        """Compare all connections with their earlier progress."""
         waiting = {}
         for file in _FILES.iterdir():
             with suppress(OSError), _borrowed(file) as connection:
@@ -80,7 +80,7 @@ class StalledConnections:
         self._waiting = waiting
 
     def _acked(self, connection: socket.socket) -> int | None:
-        """How many bytes the client has acknowledged; None if there is nothing more to send."""
+        """Bytes that the client has acknowledged; None if all sent bytes are acknowledged."""
         name = connection.getsockname()
         if not isinstance(name, tuple) or name[1] != self._port:
             return None
@@ -92,15 +92,15 @@ class StalledConnections:
 
 @contextmanager
 def _borrowed(file: Path) -> Iterator[socket.socket]:
-    """The socket behind a file of this process; it stays open.
+    """The socket of a file descriptor, which stays open.
 
-    It is not duplicated: to close a duplicate of a database file would release SQLite's locks.
+    It is not duplicated: closing a duplicate of a database file would release SQLite's locks.
 
     Raises:
-        OSError: it is no socket, or closed meanwhile.
+        OSError: it is not a socket, or it has been closed.
     """
     if not str(file.readlink()).startswith("socket:"):
-        raise OSError("no socket")
+        raise OSError("not a socket")
     borrowed = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, fileno=int(file.name))
     try:
         yield borrowed
@@ -109,6 +109,6 @@ def _borrowed(file: Path) -> Iterator[socket.socket]:
 
 
 def _end(connection: socket.socket) -> None:
-    """Have a connection closed by its owner, who notices, and its unsent bytes thrown away then."""
+    """Shut a connection down: the server notices and closes it, which discards unsent bytes."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.shutdown(socket.SHUT_RDWR)

@@ -6,6 +6,7 @@ from typing import Any
 
 from litestar.types import Receive, Send
 
+from uptake.http.limits import disconnected
 from uptake.http.litestar_internals import ResponseWithoutLength
 
 PIECE = 128 * 1024
@@ -20,14 +21,8 @@ class CutOff(Exception):
     """The rest of the body cannot be read."""
 
 
-async def disconnected(receive: Receive) -> None:
-    """Return when the client disconnects."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
 class StreamedResponse(ResponseWithoutLength):
-    """A response whose body is read and sent in parts.
+    """A response with a body that is read and sent in parts.
 
     If the body ends early, the connection is closed without the last chunk (RFC 9112, 8), so that
     the client notices: the status has already been sent.

@@ -100,7 +100,7 @@ def _content(*media_types: str) -> dict[str, OpenAPIMediaType]:
 
 @dataclass
 class _ExportOperation(Operation):
-    """An operation whose response has one of several media types."""
+    """An operation with a response of one of several media types."""
 
     def __post_init__(self) -> None:
         header = OpenAPIHeader(
@@ -116,7 +116,7 @@ class _ExportOperation(Operation):
 
 @dataclass
 class _ArchiveOperation(Operation):
-    """An operation whose response is a zip file."""
+    """An operation with a zip file as its response."""
 
     def __post_init__(self) -> None:
         answer = OpenAPIResponse(description="The archive", content=_content(ZIP))
