@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 from types import ModuleType
 
+import httpx2
 import pytest
 from prometheus_client import REGISTRY
 
@@ -16,6 +17,7 @@ from uptake.http.api.routes import PREFIX
 from uptake.model.problems import Kinds
 from uptake.reading.segments.schema import schemas
 from uptake.settings import Settings
+from uptake.testing.live import LiveServer
 
 from .examples import ROOT
 
@@ -139,17 +141,28 @@ def test_every_thymia_type_is_documented() -> None:
         assert f"| `{code}` |" in section
 
 
-def test_every_metric_is_documented() -> None:
-    """By the name under which it is scraped."""
-    page = (DOCS / "how-to" / "metrics-and-logs.md").read_text()
-    names = {
+@pytest.mark.parametrize("name", ["metrics-and-logs.md", "monitoring.md"])
+def test_a_page_names_every_metric_that_a_server_exposes(live: LiveServer, name: str) -> None:
+    """By the name under which it is scraped, in a row of a table."""
+    page = (DOCS / "how-to" / name).read_text()
+    exposed = httpx2.get(f"{live.url}/metrics").text
+    types = re.findall(r"^# TYPE (uptake_\w+) ", exposed, re.MULTILINE)
+    names = {metric for metric in types if not metric.endswith("_created")} | {
         family.name + ("_total" if family.type == "counter" else "")
         for family in REGISTRY.collect()
         if family.name.startswith("uptake_")
     }
-    assert len(names) >= 6
-    for name in names:
-        assert f"| `{name}` |" in page
+    assert len(names) > 10
+    assert [metric for metric in sorted(names) if f"| `{metric}` |" not in page] == []
+
+
+def test_the_pages_name_every_executor(live: LiveServer) -> None:
+    """Each label of the metrics of executors, in the table of what to do."""
+    page = (DOCS / "how-to" / "monitoring.md").read_text()
+    exposed = httpx2.get(f"{live.url}/metrics").text
+    executors = set(re.findall(r'^uptake_work_running{executor="(\w+)"}', exposed, re.MULTILINE))
+    assert len(executors) > 5
+    assert [name for name in sorted(executors) if f"| `{name}` |" not in page] == []
 
 
 def test_every_endpoint_and_address_is_documented() -> None:

@@ -144,7 +144,7 @@ def export(
 
 
 def _form_of(path: Path) -> Form | None:
-    """The form that the suffix of a file name stands for: `steps.csv.gz` is CSV."""
+    """The form by the suffix of a file name: `steps.csv.gz` is CSV."""
     name = path.name.lower()
     for packed in PACKED_SUFFIXES.values():
         for form in FORMS:
