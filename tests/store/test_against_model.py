@@ -20,8 +20,7 @@ from uptake.store import postgres, sqlite
 from uptake.store.base import AlreadyExists, Store
 from uptake.store.definitions import DocumentType, Rate, Segment
 from uptake.store.records import Entry, Record
-from uptake.store.snapshot import Selection
-from uptake.store.stored import Span
+from uptake.store.stored import Selection, Span
 from uptake.testing.postgres import Postgres
 from uptake.testing.store.making import (
     NOON,

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from uptake.store import sqlite, tables
 from uptake.store.changes import LOG_BYTES, ROW_BYTES
-from uptake.store.sql import SqlStore
+from uptake.store.sql_store import SqlStore
 from uptake.testing.store.making import attributes, entry
 from uptake.testing.store.user_queries import MANY, changed
 

@@ -15,7 +15,7 @@ from uptake.model.submission import Resolved
 from uptake.store import postgres, sqlite
 from uptake.store.base import StoreUnavailable
 from uptake.store.definitions import DocumentType, Rate, RetentionRule, Segment
-from uptake.store.sql import SqlStore
+from uptake.store.sql_store import SqlStore
 from uptake.store.tables import metadata
 from uptake.testing.postgres import Postgres
 from uptake.testing.store.making import (

@@ -8,7 +8,7 @@ import pytest
 
 from uptake.store import postgres
 from uptake.store.base import Store
-from uptake.store.sql import SqlStore
+from uptake.store.sql_store import SqlStore
 from uptake.testing.postgres import Postgres
 from uptake.testing.store import DurableStoreConformance
 

@@ -13,7 +13,7 @@ import pytest
 from uptake.circuit_breaker import CircuitBreaker
 from uptake.store import postgres, postgres_pipeline
 from uptake.store.base import Store, StoreUnavailable, StoreUnusable
-from uptake.store.sql import SqlStore
+from uptake.store.sql_store import SqlStore
 from uptake.testing.postgres import Postgres
 from uptake.testing.store.making import NOON, attributes, batch, document, entry
 

@@ -10,7 +10,7 @@ import pytest
 
 from uptake.store import sqlite
 from uptake.store.base import Store
-from uptake.store.sql import SqlStore
+from uptake.store.sql_store import SqlStore
 from uptake.testing.store import DurableStoreConformance
 
 PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "page_size": 4096}

@@ -8,7 +8,7 @@ from psycopg import sql
 from uptake.store import postgres
 from uptake.store.base import StoreUnusable
 from uptake.store.contents import SqlContents
-from uptake.store.sql import SqlStore
+from uptake.store.sql_store import SqlStore
 
 
 def open_store(url: str) -> SqlStore:

@@ -8,7 +8,7 @@ import pytest
 
 from uptake.store import schemas
 from uptake.store.base import Store
-from uptake.store.sql import SqlStore
+from uptake.store.sql_store import SqlStore
 from uptake.testing.postgres import Postgres, postgres
 from uptake.testing.store import DurableStoreConformance
 

@@ -17,9 +17,8 @@ from uptake.exports.samples import TEXT_ROWS_AT_ONCE
 from uptake.exports.sinks import Sink
 from uptake.model import clock
 from uptake.reading import Unknown
-from uptake.store.base import ItemQueries, Snapshots
-from uptake.store.snapshot import Selection, Snapshot, StoredUser
-from uptake.store.stored import StoredImage
+from uptake.store.base import ItemQueries, Snapshot, Snapshots
+from uptake.store.stored import Selection, StoredImage, StoredUser
 from uptake.time_units import MICROSECONDS_PER_SECOND
 
 IMAGES_AT_ONCE = 100

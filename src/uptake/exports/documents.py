@@ -9,7 +9,7 @@ from uptake.exports.ndjson import JSON_TEXT, row_lines
 from uptake.exports.portions import portions
 from uptake.exports.selecting import selections
 from uptake.exports.tables import Table
-from uptake.store.snapshot import Snapshot
+from uptake.store.base import Snapshot
 from uptake.store.stored import StoredDocument
 
 SCHEMA = pa.schema(

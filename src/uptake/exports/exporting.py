@@ -15,8 +15,7 @@ from uptake.exports.profiles import profiles, users
 from uptake.exports.rejections import rejections
 from uptake.exports.samples import ROWS_AT_ONCE, TEXT_ROWS_AT_ONCE, samples
 from uptake.exports.tables import Table
-from uptake.store.base import Snapshots
-from uptake.store.snapshot import Snapshot
+from uptake.store.base import Snapshot, Snapshots
 
 
 @contextmanager

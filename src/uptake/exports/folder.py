@@ -21,8 +21,7 @@ from uptake.exports.samples import blocks, gathered
 from uptake.files import HashedFile
 from uptake.model import clock
 from uptake.prefetch import prefetch
-from uptake.store.base import Snapshots
-from uptake.store.snapshot import Snapshot
+from uptake.store.base import Snapshot, Snapshots
 
 MANIFEST = "manifest.json"
 READ_AT_ONCE = 1 << 15

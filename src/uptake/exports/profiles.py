@@ -14,7 +14,8 @@ from uptake.exports.ndjson import present_lines, row_lines
 from uptake.exports.portions import ROWS_AT_ONCE, portions
 from uptake.exports.selecting import selections
 from uptake.exports.tables import Table
-from uptake.store.snapshot import Snapshot, StoredUser
+from uptake.store.base import Snapshot
+from uptake.store.stored import StoredUser
 
 CELLS_AT_ONCE = 1 << 18
 """Rows times columns of a batch, where there are many attributes."""

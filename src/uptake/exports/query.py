@@ -17,8 +17,7 @@ from uptake.blobs import Blobs
 from uptake.exports import KINDS, Kind, NotPossible, Question
 from uptake.exports.exporting import table_of
 from uptake.exports.samples import TEXT_ROWS_AT_ONCE
-from uptake.store.base import Snapshots
-from uptake.store.snapshot import Snapshot
+from uptake.store.base import Snapshot, Snapshots
 
 ROWS_AT_ONCE = 4096
 """Rows of a result that are given at a time."""

@@ -17,7 +17,7 @@ from uptake.exports.selecting import selections
 from uptake.exports.tables import Table
 from uptake.model.shares import TIED
 from uptake.reading.rejections import as_json, raw_of
-from uptake.store.snapshot import Snapshot
+from uptake.store.base import Snapshot
 from uptake.store.stored import StoredRejection
 
 SCHEMA = pa.schema(

@@ -20,7 +20,8 @@ from uptake.samples.columns import NO_END, UNITS, Columns
 from uptake.samples.metrics import Metric
 from uptake.samples.sweep import swept
 from uptake.samples.times import Int64s
-from uptake.store.snapshot import Selection, Snapshot
+from uptake.store.base import Snapshot
+from uptake.store.stored import Selection
 
 _NAME = pa.dictionary(pa.int32(), pa.string())
 UTC = pa.timestamp("us", "UTC")

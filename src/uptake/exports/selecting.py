@@ -5,7 +5,8 @@ from itertools import islice
 
 from uptake.exports import Question
 from uptake.exports.cursors import marks_of
-from uptake.store.snapshot import Selection, Snapshot
+from uptake.store.base import Snapshot
+from uptake.store.stored import Selection
 from uptake.time_units import TICKS_PER_MICROSECOND
 
 USERS_AT_ONCE = 10_000

@@ -9,8 +9,7 @@ from uptake.intake.schemas import Check
 from uptake.model import cancellation
 from uptake.model.submission import Fault
 from uptake.store.base import Snapshots
-from uptake.store.snapshot import EVERYTHING
-from uptake.store.stored import StoredDocument
+from uptake.store.stored import EVERYTHING, StoredDocument
 
 EXAMPLES = 10
 """Failing documents that are returned."""

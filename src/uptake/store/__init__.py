@@ -1,1 +1,1 @@
-"""Where accepted items, rejections, projects and keys are kept: the port and its back ends."""
+"""Stores of items, rejections, projects and API keys: the ports and their back ends."""

@@ -7,7 +7,7 @@ validated what it writes. `uptake.testing.store` has a conformance suite for eac
 Every method may raise `StoreUnavailable`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -15,7 +15,6 @@ from uptake.model.ids import Secrets
 from uptake.samples.metrics import Metric
 from uptake.store.definitions import DocumentType, Key, Rate, RetentionRule, Segment, TypeVersion
 from uptake.store.records import Entry, RejectionRecord
-from uptake.store.snapshot import Snapshot
 from uptake.store.stored import (
     ALL_REJECTIONS,
     Changes,
@@ -24,11 +23,14 @@ from uptake.store.stored import (
     Expired,
     Profiles,
     RejectionFilter,
+    Selection,
     Span,
+    StoredBatch,
     StoredDocument,
     StoredImage,
     StoredReceipt,
     StoredRejection,
+    StoredUser,
     User,
     VersionStock,
 )
@@ -157,6 +159,46 @@ class ChangeFeed(Protocol):
 
     def user_hash(self, user_id: str) -> str:
         """Return `ids.user_hash` with the installation's secret."""
+
+
+class Snapshot(Protocol):
+    """A project at one moment.
+
+    Iterators read while they are iterated, in one thread at a time, and not after the snapshot is
+    closed.
+    """
+
+    @property
+    def marks(self) -> dict[int, int]:
+        """The commit numbers that separate this snapshot from later commits (`commit_sequence`)."""
+
+    def batches(self, metrics: Sequence[Metric], only: Selection) -> Iterator[StoredBatch]:
+        """Iterate over batches that may have samples in the selected time, by user and metric.
+
+        Batches of one user and metric are in any order. A batch received again counts as received
+        then.
+        """
+
+    def users(self, only: Selection) -> Iterator[StoredUser]:
+        """Iterate over users last seen in the selected time, in order.
+
+        A user counts as received when it is created and when its attributes are set.
+        """
+
+    def attribute_names(self, only: Selection) -> list[str]:
+        """Return the attribute names of the selected users, sorted."""
+
+    def documents(
+        self, type_name: str | None, only: Selection, after: tuple[str, str] = ("", "")
+    ) -> Iterator[StoredDocument]:
+        """Iterate over documents of one or all types received in the selected time.
+
+        They are ordered by user and id, and start after `after`; with `since`, all are returned, in
+        the order received.
+        """
+
+    def rejections(self, only: Selection) -> Iterator[StoredRejection]:
+        """Iterate over rejections received in the selected time, in the order of documents."""
 
 
 class Snapshots(Protocol):

@@ -1,8 +1,8 @@
-"""How the tables lie on a distributed PostgreSQL (Citus): users' data by user, the rest everywhere.
+"""Distribution of the tables on PostgreSQL with Citus: data by user, other tables on every node.
 
-All rows of a user lie on one node, and no statement about a user asks another. What is asked for by
-an id of its own (an upload, the name of an image, a request) lies by that id. The small tables that
-every node needs are copied to each.
+All rows of a user are on one node, and statements about one user run on that node. Rows that are
+found by an id of their own (an upload, the name of an image, a request) are distributed by that id.
+Small tables that every node needs are replicated to all nodes.
 """
 
 from collections.abc import Collection, Iterator
@@ -12,13 +12,13 @@ from sqlalchemy import Connection, text
 from uptake.store.base import StoreUnusable
 
 BY_USER = ("users", "sample_batches", "documents", "images", "rejections")
-"""Distributed by `user_id`, and so that rows of a user lie together."""
+"""Distributed by `user_id`, so that rows of a user are on one node."""
 
 BY_ID = {"uploads": "upload_id", "image_names": "name", "receipts": "request_id"}
-"""Distributed by what they are asked for by."""
+"""Distributed by the id that they are found by."""
 
 LOCAL = ("changes",)
-"""Left where transactions are begun: the order of its rows is that of their numbers there."""
+"""Not distributed: the numbers of transactions are those of the coordinator."""
 
 _PRESENT = text("SELECT extversion FROM pg_extension WHERE extname = 'citus'")
 _PLACED = text("SELECT logicalrelid::regclass::text FROM pg_dist_partition")

@@ -21,7 +21,7 @@ from uptake.store.named_sql import load
 from uptake.store.postgres_pipeline import Pipeline, Prepared
 from uptake.store.postgres_writer import PostgresWriter
 from uptake.store.records import Entry
-from uptake.store.sql import SqlStore
+from uptake.store.sql_store import SqlStore
 from uptake.store.stored import Committed
 from uptake.store.tables import metadata
 
@@ -203,8 +203,8 @@ class _PostgresStore(SqlStore):
         del project  # transactions are numbered across projects
         return int(connection.exec_driver_sql(load("postgresql")["next_change"]).scalar_one())
 
-    def shut_out(self, connection: Connection, project: str) -> None:
-        """See `Erasing.shut_out`."""
+    def block_groups(self, connection: Connection, project: str) -> None:
+        """See `Erasing.block_groups`."""
         connection.execute(select(func.pg_advisory_xact_lock(_lock_of(project))))
 
     @staticmethod

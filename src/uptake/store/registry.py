@@ -1,13 +1,13 @@
-"""Projects, keys, document types and the uses of keys, on SQL."""
+"""Secrets, projects, API keys, document types and segments."""
 
-from collections.abc import Sequence
 from typing import Any
 
-import msgspec
 import sqlalchemy
 from msgspec.structs import replace
-from sqlalchemy import case, select, update
+from sqlalchemy import Connection, case, func, select, update
 
+from uptake.model import ids
+from uptake.model.ids import Secrets
 from uptake.store import tables as t
 from uptake.store.base import AlreadyExists
 from uptake.store.database import Database, delete_all, may_touch_none, update_all
@@ -16,14 +16,53 @@ from uptake.store.definitions import (
     DocumentType,
     Key,
     Rate,
-    RetentionRule,
+    Segment,
     TypeVersion,
 )
+from uptake.store.stored import VersionStock
 from uptake.time_units import MICROSECONDS_PER_SECOND
 
+_SEGMENT = [t.segments.c[name] for name in Segment.__struct_fields__]
 
-class SqlRegistry(Database):
-    """The port `Registry`, on SQL."""
+
+class SqlInstallation(Database):
+    """The port `Installation`, and `user_hash`, on SQL."""
+
+    _secrets: Secrets | None = None
+
+    def secrets(self) -> Secrets:
+        """See `Installation.secrets`."""
+        if self._secrets is None:
+            with self.reading() as connection:
+                self._secrets = _read_secrets(connection)
+        return self._secrets
+
+    def user_hash(self, user_id: str) -> str:
+        """See `ChangeFeed.user_hash`."""
+        return ids.user_hash(self.secrets().user_hash, user_id)
+
+    def claim(self, name: str, now: int, until: int) -> bool:
+        """See `Maintenance.claim`."""
+        insert = self.insert(t.claims).values(name=name, until=until)
+        statement = insert.on_conflict_do_update(
+            index_elements=["name"], set_={"until": until}, where=t.claims.c.until <= now
+        )
+        with self.writing() as connection:
+            taken = connection.scalar(statement.returning(t.claims.c.name))
+        return taken is not None
+
+    def ping(self) -> None:
+        """See `Installation.ping`."""
+        with self.reading() as connection:
+            connection.execute(select(t.projects.c.name).limit(1))
+
+    def close(self) -> None:
+        """See `Installation.close`."""
+        self.engine.dispose()
+
+
+class SqlRegistry(SqlInstallation):
+    """The ports `Projects`, `Keys`, `DocumentTypeRegistry` and `SegmentRegistry`, on SQL."""
 
     def add_project(self, name: str, created_at: int) -> None:
         """See `Projects.add_project`."""
@@ -80,28 +119,28 @@ class SqlRegistry(Database):
     def put_type(self, project: str, document_type: DocumentType) -> DocumentType:
         """See `DocumentTypeRegistry.put_type`."""
         key = {"project_id": project, "name": document_type.name}
-        told = {"schema": document_type.schema, "created_at": document_type.created_at}
-        register = self.insert(t.document_types).values(**key, **told, version=FIRST_VERSION)
+        values = {"schema": document_type.schema, "created_at": document_type.created_at}
+        register = self.insert(t.document_types).values(**key, **values, version=FIRST_VERSION)
         register = may_touch_none(register.on_conflict_do_nothing())
         register = register.returning(t.document_types.c.name)
         with self.writing() as connection:
             new = connection.scalar(register) is not None
-            # Locked, so that of two writers the second counts on from what the first has made.
+            # Locked, so that the second of two writers continues from the version of the first.
             row = connection.execute(_types().filter_by(**key).with_for_update()).one()
-            stands = DocumentType(*row)
-            if not new and stands.schema == document_type.schema:
-                return stands
+            stored = DocumentType(*row)
+            if not new and stored.schema == document_type.schema:
+                return stored
             if not new:
-                stands = replace(stands, schema=told["schema"], version=stands.version + 1)
+                stored = replace(stored, schema=values["schema"], version=stored.version + 1)
                 connection.execute(
                     update(t.document_types)
                     .filter_by(**key)
-                    .values(schema=stands.schema, version=stands.version)
+                    .values(schema=stored.schema, version=stored.version)
                 )
             connection.execute(
-                self.insert(t.type_versions).values(**key, **told, version=stands.version)
+                self.insert(t.type_versions).values(**key, **values, version=stored.version)
             )
-        return stands
+        return stored
 
     def type_versions(self, project: str, name: str, after: int, limit: int) -> list[TypeVersion]:
         """See `DocumentTypeRegistry.type_versions`."""
@@ -148,43 +187,55 @@ class SqlRegistry(Database):
         with self.writing() as connection:
             return int(connection.execute(counted).scalar_one())
 
-    def put_retention(self, project: str, rules: Sequence[RetentionRule]) -> None:
-        """See `Retention.put_retention`."""
-        rows = [msgspec.structs.asdict(rule) | {"project_id": project} for rule in rules]
-        # One after the other: what is inserted meanwhile by others cannot be deleted before.
-        alone = select(t.projects.c.name).filter_by(name=project).with_for_update()
-        with self.writing() as connection:
-            connection.execute(alone)
-            delete_all(connection, t.retention_rules, t.retention_rules.c.project_id == project)
-            if rows:
-                connection.execute(self.insert(t.retention_rules), rows)
-
-    def retention(self, project: str) -> list[RetentionRule]:
-        """See `Retention.retention`."""
-        rules = t.retention_rules.c
-        query = select(rules.kind, rules.days, rules.type).filter_by(project_id=project)
-        with self.reading() as connection:
-            found = connection.execute(query.order_by(rules.kind, rules.type))
-            return [RetentionRule(*row) for row in found]
-
-    def claim(self, name: str, now: int, until: int) -> bool:
-        """See `Maintenance.claim`."""
-        insert = self.insert(t.claims).values(name=name, until=until)
-        statement = insert.on_conflict_do_update(
-            index_elements=["name"], set_={"until": until}, where=t.claims.c.until <= now
+    def document_versions(self, project: str, document_type: str) -> list[VersionStock]:
+        """See `DocumentTypeRegistry.document_versions`."""
+        d = t.documents.c
+        received = func.min(d.received_at), func.max(d.received_at)
+        query = (
+            select(d.version, func.count(), *received)
+            .filter_by(project_id=project, type=document_type)
+            .group_by(d.version)
+            .order_by(d.version)
         )
-        with self.writing() as connection:
-            taken = connection.scalar(statement.returning(t.claims.c.name))
-        return taken is not None
-
-    def ping(self) -> None:
-        """See `Installation.ping`."""
         with self.reading() as connection:
-            connection.execute(select(t.projects.c.name).limit(1))
+            return [VersionStock(*row) for row in connection.execute(query)]
 
-    def close(self) -> None:
-        """See `Installation.close`."""
-        self.engine.dispose()
+    def put_segment(self, project: str, segment: Segment) -> Segment:
+        """See `SegmentRegistry.put_segment`."""
+        statement = self.insert(t.segments).values(
+            project_id=project,
+            name=segment.name,
+            filter=segment.filter,
+            created_at=segment.created_at,
+            changed_at=segment.changed_at,
+        )
+        excluded = statement.excluded
+        stored = statement.on_conflict_do_update(
+            index_elements=["project_id", "name"],
+            set_={"filter": excluded.filter, "changed_at": excluded.changed_at},
+        ).returning(*_SEGMENT)
+        with self.writing() as connection:
+            return Segment(*connection.execute(stored).one())
+
+    def segment(self, project: str, name: str) -> Segment | None:
+        """See `SegmentRegistry.segment`."""
+        query = select(*_SEGMENT).filter_by(project_id=project, name=name)
+        with self.reading() as connection:
+            row = connection.execute(query).one_or_none()
+        return None if row is None else Segment(*row)
+
+    def segments(self, project: str, after: str, limit: int) -> list[Segment]:
+        """See `SegmentRegistry.segments`."""
+        name = t.segments.c.name
+        query = select(*_SEGMENT).filter_by(project_id=project).where(name > after)
+        with self.reading() as connection:
+            return [Segment(*row) for row in connection.execute(query.order_by(name).limit(limit))]
+
+    def delete_segment(self, project: str, name: str) -> bool:
+        """See `SegmentRegistry.delete_segment`."""
+        s = t.segments.c
+        with self.writing() as connection:
+            return delete_all(connection, t.segments, s.project_id == project, s.name == name) > 0
 
 
 def _types() -> Any:
@@ -205,3 +256,11 @@ def _key(row: Any) -> Key:
         expires_at=row.expires_at,
         revoked_at=row.revoked_at,
     )
+
+
+def _read_secrets(connection: Connection) -> Secrets:
+    found: dict[str, Any] = {
+        row.name: row.value
+        for row in connection.execute(select(t.secrets.c.name, t.secrets.c.value))
+    }
+    return Secrets(**{name: bytes(found[name]) for name in Secrets.__struct_fields__})

@@ -21,7 +21,7 @@ from uptake.store.base import StoreUnavailable, StoreUnusable
 from uptake.store.database import WRITES, Result, Writer, driver_translated, translated
 from uptake.store.definitions import RetentionRule
 from uptake.store.named_sql import load
-from uptake.store.sql import SqlStore
+from uptake.store.sql_store import SqlStore
 from uptake.store.sqlite_writer import SqliteWriter
 from uptake.store.stored import Erasure, Expired
 

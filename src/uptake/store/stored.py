@@ -3,6 +3,7 @@
 Moments are microseconds since the epoch, times of samples are ticks (`uptake.time_units`).
 """
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -248,3 +249,43 @@ class Expired(Struct, frozen=True):
     count: int
     blobs: tuple[str, ...]
     next: tuple[Any, ...]
+
+
+class Selection(Struct, frozen=True):
+    """Selects data of a project; by default all of it.
+
+    Attributes:
+        users: of these users, each once and in order.
+        since: received after the snapshot with these `marks`.
+        start: of this time or later: ticks for samples, microseconds for the rest.
+        end: of a time before this.
+    """
+
+    users: Sequence[str] | None = None
+    since: dict[int, int] | None = None
+    start: int | None = None
+    end: int | None = None
+
+
+EVERYTHING = Selection()
+
+
+class StoredBatch(Struct, frozen=True, gc=False):
+    """A batch of samples; a user's `sequence` grows in the order received."""
+
+    user_id: str
+    metric: Metric
+    sequence: int
+    first: int
+    last: int
+    count: int
+    columns: bytes
+
+
+class StoredUser(Struct, frozen=True, gc=False):
+    """A user's attributes by name, and when the user was first and last seen."""
+
+    user_id: str
+    attributes: dict[str, str]
+    first_seen: int
+    last_seen: int

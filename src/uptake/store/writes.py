@@ -30,7 +30,7 @@ from uptake.store.records import (
     Written,
     WrittenDocument,
 )
-from uptake.store.sql_snapshot import parts_text
+from uptake.store.rejections import parts_text
 from uptake.store.stored import Committed, StoredReceipt
 
 SEQUENCE_BITS = 16

@@ -19,7 +19,7 @@ from uptake.reading.segments.pool import Pool
 from uptake.reading.segments.questions import Segments
 from uptake.store import sqlite
 from uptake.store.records import Entry
-from uptake.store.sql import SqlStore
+from uptake.store.sql_store import SqlStore
 from uptake.store.stored import Changes
 from uptake.testing.store.making import NOON, attributes, batch, entry
 from uptake.testing.store.model import ModelStore

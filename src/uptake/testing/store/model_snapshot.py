@@ -10,14 +10,16 @@ from uptake.store.definitions import Segment, TypeVersion
 from uptake.store.records import (
     BatchRecord,
 )
-from uptake.store.snapshot import Selection, StoredBatch, StoredUser
 from uptake.store.stored import (
     Change,
     Erasure,
+    Selection,
+    StoredBatch,
     StoredDocument,
     StoredImage,
     StoredReceipt,
     StoredRejection,
+    StoredUser,
     User,
 )
 

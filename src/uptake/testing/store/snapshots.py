@@ -9,9 +9,9 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from uptake.model.submission import Resolved
-from uptake.store.base import DEFAULT_PROJECT, Store
+from uptake.store.base import DEFAULT_PROJECT, Snapshot, Store
 from uptake.store.records import Entry
-from uptake.store.snapshot import EVERYTHING, Selection, Snapshot, StoredUser
+from uptake.store.stored import EVERYTHING, Selection, StoredUser
 from uptake.testing.store.making import (
     NOON,
     attributes,

@@ -21,7 +21,7 @@ NAME = sa.String().with_variant(sa.String(collation="C"), "postgresql")
 
 SECRET_BYTES = 32
 WHOLE_AND_UNEXAMINED = "null"
-"""The `parts` of rejections whose users have not been looked for (`store.examining`)."""
+"""The `parts` of rejections whose users have not been looked for (`store.sql_store`)."""
 
 
 def upgrade() -> None:

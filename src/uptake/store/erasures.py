@@ -1,9 +1,9 @@
-"""Users taken away, and what keeps them from coming back.
+"""Erasures of users, and the tombstones that prevent new data of erased users.
 
-Every group of entries reads its project's row in `tombstone_changes` first, in a transaction during
-which none of its projects' users can be erased; the row's number tells each process whether it
-knows all tombstones. On engines with one writer that is so by itself; where there are many, groups
-share a lock that an erasure wants for itself.
+Each group of entries reads the rows of its projects in `tombstone_changes`, in a transaction during
+which no user of these projects can be erased. From the row's number, a process knows whether it has
+read all tombstones. With one writer this needs no lock; with many, groups share a lock that an
+erasure takes exclusively.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -18,8 +18,8 @@ from uptake.store.changes import ChangeLog
 from uptake.store.database import Result, Writer, delete_all
 from uptake.store.profiles import READ_AT_ONCE, forget_names, names_of
 from uptake.store.records import Entry
-from uptake.store.secrets import SecretReads
-from uptake.store.sql_snapshot import parts_text
+from uptake.store.registry import SqlInstallation
+from uptake.store.rejections import parts_text
 from uptake.store.stored import Erasure
 
 Owner = tuple[str, str]
@@ -97,8 +97,8 @@ def _owners(entries: Iterable[Entry]) -> set[Owner]:
     }
 
 
-class Erasing(SecretReads):
-    """The part of the port `Items` that erases, on SQL."""
+class SqlErasures(SqlInstallation):
+    """The port `Erasures`, on SQL."""
 
     def erase(self, project: str, user_id: str, erasure_id: str, moment: int) -> Erasure:
         """See `Erasures.erase`."""
@@ -106,16 +106,16 @@ class Erasing(SecretReads):
         user_hash = self.user_hash(user_id)
         with self.writing() as connection:
             self._change(connection, project)
-            counts = _take_away(connection, user)
+            counts = _delete_rows(connection, user)
             writer = self.writer(connection)
             ChangeLog().erase(connection, writer, project, user_id, user_hash)
             insert = self.insert(t.tombstones).values(
                 project_id=project, user_hash=user_hash, erased_at=moment
             )
             # Another erasure of the same user leaves the tombstone as it is.
-            as_it_is = {"erased_at": t.tombstones.c.erased_at}
+            unchanged = {"erased_at": t.tombstones.c.erased_at}
             key = ["project_id", "user_hash"]
-            connection.execute(insert.on_conflict_do_update(index_elements=key, set_=as_it_is))
+            connection.execute(insert.on_conflict_do_update(index_elements=key, set_=unchanged))
             erasure = Erasure(erasure_id, user_hash, moment, counts)
             row = msgspec.structs.asdict(erasure) | {
                 "project_id": project,
@@ -129,15 +129,15 @@ class Erasing(SecretReads):
 
         Args:
             writer: of a transaction that has done nothing else yet.
-            projects: names. The result has name and number of those whose tombstones ever changed.
+            projects: names. The result has the names and numbers of those with tombstones.
         """
         raise NotImplementedError
 
-    def shut_out(self, connection: Connection, project: str) -> None:
-        """Let no group of this project be written until the transaction ends; the first query."""
+    def block_groups(self, connection: Connection, project: str) -> None:
+        """Block groups of this project until the transaction ends; called first."""
 
     def _change(self, connection: Connection, project: str) -> None:
-        self.shut_out(connection, project)
+        self.block_groups(connection, project)
         insert = self.insert(t.tombstone_changes).values(project_id=project, number=1)
         connection.execute(
             insert.on_conflict_do_update(
@@ -146,7 +146,7 @@ class Erasing(SecretReads):
         )
 
     def scrub(self, *, thorough: bool) -> None:
-        """See `Erasures.scrub`; the server looks after its files itself."""
+        """See `Erasures.scrub`; a database server manages its own files."""
 
     def readmit(self, project: str, user_id: str) -> bool:
         """See `Erasures.readmit`."""
@@ -193,8 +193,8 @@ class Erasing(SecretReads):
         return [(row.pop("project_id"), _erasure(row)) for row in rows]
 
 
-def _take_away(connection: Connection, user: dict[str, Any]) -> dict[str, int]:
-    """Delete all rows of a user; how many there were by kind."""
+def _delete_rows(connection: Connection, user: dict[str, Any]) -> dict[str, int]:
+    """Delete all rows of a user, and count them by kind."""
     project, user_id = user["project_id"], user["user_id"]
 
     def take(table: Table) -> int:
@@ -215,12 +215,12 @@ def _take_away(connection: Connection, user: dict[str, Any]) -> dict[str, int]:
     counts["users"] = take(t.users)
     if attributes:
         forget_names(connection, project, attributes)
-    _untie(connection, user)
+    _delete_tied(connection, user)
     return counts | {name: take(table) for name, table in _COUNTED.items()}
 
 
-def _untie(connection: Connection, user: dict[str, Any]) -> None:
-    """Delete what other users have of rejected bodies that cannot be divided."""
+def _delete_tied(connection: Connection, user: dict[str, Any]) -> None:
+    """Delete the other users' records of rejected bodies that cannot be divided."""
     r = t.rejections.c
     tied = select(r.rejection_id).filter_by(**user).where(r.parts == parts_text(TIED))
     ids_of_tied = list(connection.scalars(tied))

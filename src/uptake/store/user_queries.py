@@ -1,6 +1,6 @@
-"""Users by the page, column by column: the rows of many are joined by the database itself.
+"""Queries for pages of users in columns, where the database joins the rows of many users.
 
-A row at a time, fetching a million users would take longer than all that is done with them.
+Fetching a million users row by row would be slower than all other work on them.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,15 +13,15 @@ from uptake.samples.metrics import Metric
 from uptake.store import tables as t
 from uptake.store.database import Database
 from uptake.store.profiles import READ_AT_ONCE, Names
-from uptake.store.stored import Profiles, VersionStock
+from uptake.store.stored import Profiles
 
 _IDS = msgspec.json.Decoder(list[str])
 _MOMENTS = msgspec.json.Decoder(list[int])
 _NAMES = msgspec.json.Decoder(Names)
 
 
-class Listing(Database):
-    """What the port `Items` asks about many users at once, on SQL."""
+class SqlUserQueries(Database):
+    """The port `UserQueries`, on SQL."""
 
     def profiles(self, project: str, after: str, limit: int) -> list[Profiles]:
         """See `UserQueries.profiles`."""
@@ -56,19 +56,6 @@ class Listing(Database):
                 found |= _counts(connection.execute(some))
         return found
 
-    def document_versions(self, project: str, document_type: str) -> list[VersionStock]:
-        """See `DocumentTypeRegistry.document_versions`."""
-        d = t.documents.c
-        received = func.min(d.received_at), func.max(d.received_at)
-        query = (
-            select(d.version, func.count(), *received)
-            .filter_by(project_id=project, type=document_type)
-            .group_by(d.version)
-            .order_by(d.version)
-        )
-        with self.reading() as connection:
-            return [VersionStock(*row) for row in connection.execute(query)]
-
     def sampled(self, project: str, metric: Metric) -> list[str]:
         """See `UserQueries.sampled`."""
         user_id = t.sample_batches.c.user_id
@@ -77,7 +64,7 @@ class Listing(Database):
             return list(connection.scalars(query))
 
     def _joined(self, project: str, users: Select[Any]) -> list[Profiles]:
-        """What a query of users gives, one row for all that have the same names."""
+        """Run a query of users, with one row for all users with the same names."""
         u = users.subquery()
         if self.engine.dialect.name == "postgresql":
             array, texts = func.json_agg, func.string_agg(u.c.attributes, literal(b","))
@@ -127,6 +114,6 @@ def _users(project: str) -> Select[Any]:
         c.first_seen,
         c.last_seen,
         c.names,
-        # Of whom no attribute was ever told.
+        # NULL for users without attributes.
         func.coalesce(c.attributes, literal(b"{}", LargeBinary)).label("attributes"),
     ).where(c.project_id == project)

@@ -1,31 +1,29 @@
-"""A project as it was at one moment, read from a database in one transaction, row after row."""
+"""Snapshots of a project, read row by row in one transaction."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Select, Table, select, tuple_, values
 
-from uptake.model.shares import Part
-from uptake.model.submission import Fault
 from uptake.samples.metrics import METRICS, Metric
 from uptake.store import tables as t
 from uptake.store.commit_sequence import CommitSequence, received
-from uptake.store.database import translated
+from uptake.store.database import Database, translated
 from uptake.store.profiles import attributes_of
-from uptake.store.records import RejectionRecord
-from uptake.store.snapshot import Selection, StoredBatch, StoredUser
-from uptake.store.stored import StoredDocument, StoredRejection
+from uptake.store.rejections import rejection_of
+from uptake.store.stored import Selection, StoredBatch, StoredDocument, StoredRejection, StoredUser
 
 USERS_AT_ONCE = 500
-"""Users named in a query; well below what a database takes as parameters."""
+"""Users in a query; well below the limit of parameters of a database."""
 
 BATCHES_AT_ONCE = 128
 """Batches read at a time: those of 1000 samples are about 10 kB each."""
 
 LARGE_ROWS_AT_ONCE = 16
-"""Documents and rejections read at a time, which may have megabytes each."""
+"""Documents and rejections read at a time; each may have megabytes."""
 
 SMALL_ROWS_AT_ONCE = 1000
 """Users, and the keys of batches, read at a time."""
@@ -38,12 +36,22 @@ _NAMES = msgspec.json.Decoder(list[str])
 _VALUES = msgspec.json.Decoder(dict[str, str])
 
 
+class SqlSnapshots(Database):
+    """The port `Snapshots`, on SQL."""
+
+    @contextmanager
+    def snapshot(self, project: str) -> Iterator["SqlSnapshot"]:
+        """See `Snapshots.snapshot`."""
+        with self.reading() as connection:
+            yield SqlSnapshot(connection, project)
+
+
 class SqlSnapshot:
     """See `Snapshot`.
 
     Args:
-        connection: with a transaction that sees one state of the data.
-        project: whose data it is.
+        connection: in a transaction that sees one state of the data.
+        project: its name.
     """
 
     def __init__(self, connection: Connection, project: str) -> None:
@@ -72,13 +80,13 @@ class SqlSnapshot:
         return self._rows(query, BATCHES_AT_ONCE)
 
     def _batches_since(self, conditions: Sequence[ColumnElement[bool]]) -> Iterator[Any]:
-        """The same where they must be sorted: by their keys alone, which take less memory."""
+        """The same for rows that must be sorted: sort only their keys, which take less memory."""
         mine = t.sample_batches.c.project_id == self._project
         keys = self._rows(
             select(*_BATCH_KEY).where(*conditions).order_by(*_ORDER), SMALL_ROWS_AT_ONCE
         )
         while some := [tuple(key) for key in islice(keys, BATCHES_AT_ONCE)]:
-            # As a query of their own: SQLite looks up what comes of it, but not what is listed.
+            # As a subquery: SQLite uses the index for its rows, but not for a list of values.
             listed = values(*_BATCH_KEY, name="wanted").data(some).cte()
             wanted = tuple_(*_BATCH_KEY).in_(select(*listed.c))
             query = select(*_BATCH).where(mine, wanted).order_by(*_ORDER)
@@ -106,11 +114,11 @@ class SqlSnapshot:
             sets = select(names).join_from(t.users, t.attribute_names, t.names_of_users)
             for (listed,) in self._rows(sets.where(*part).distinct(), SMALL_ROWS_AT_ONCE):
                 found.update(_NAMES.decode(listed))
-            apart = u.names.is_(None), u.attributes.is_not(None)
-            for (told,) in self._rows(
-                select(u.attributes).where(*part, *apart), SMALL_ROWS_AT_ONCE
+            individual = u.names.is_(None), u.attributes.is_not(None)
+            for (attributes,) in self._rows(
+                select(u.attributes).where(*part, *individual), SMALL_ROWS_AT_ONCE
             ):
-                found.update(_VALUES.decode(told))
+                found.update(_VALUES.decode(attributes))
         return sorted(found)
 
     def documents(
@@ -124,7 +132,7 @@ class SqlSnapshot:
                 query = query.where(d.type == type_name)
             order = (d.user_id, d.upload_id) if only.since is None else (d.mark, d.upload_id)
             if only.since is None and after[0]:
-                # The first, which follows from the second, is what an index is entered by.
+                # The first follows from the second, and allows the use of an index.
                 query = query.where(d.user_id >= after[0], tuple_(*order) > tuple_(*after))
             for row in self._rows(query.order_by(*order), LARGE_ROWS_AT_ONCE):
                 yield StoredDocument(*row)
@@ -141,7 +149,7 @@ class SqlSnapshot:
     def _parts(
         self, table: Table, only: Selection, moment: ColumnElement[int] | None = None
     ) -> Iterator[list[ColumnElement[bool]]]:
-        """Conditions of the queries that together read what is asked for, in order."""
+        """Yield the conditions of the queries that together read the selection in order."""
         conditions: list[ColumnElement[bool]] = [table.c.project_id == self._project]
         if only.since is not None:
             conditions.append(received(table.c.mark, only.since, self.marks))
@@ -159,25 +167,3 @@ class SqlSnapshot:
     def _rows(self, query: Select[Any], at_once: int) -> Iterator[Any]:
         with translated():
             yield from self._connection.execute(query, execution_options={"yield_per": at_once})
-
-
-def rejection_of(row: dict[str, Any], *others: dict[str, Any]) -> StoredRejection:
-    """A rejection from its rows, or from one of them."""
-    record, *more = map(_rejection_record, (row, *others))
-    return StoredRejection(
-        record, row["request_id"], row["received_at"], row["resolved_by"], tuple(more)
-    )
-
-
-def _rejection_record(row: dict[str, Any]) -> RejectionRecord:
-    values = {name: row[name] for name in RejectionRecord.__struct_fields__}
-    values["faults"] = msgspec.json.decode(row["faults"], type=tuple[Fault, ...])
-    values["context"] = msgspec.json.decode(row["context"], type=dict[str, str])
-    if row["parts"] is not None:
-        values["parts"] = msgspec.json.decode(row["parts"], type=tuple[Part, ...] | None)
-    return RejectionRecord(**values)
-
-
-def parts_text(parts: tuple[Part, ...] | None) -> str | None:
-    """What is stored of a rejection's parts."""
-    return None if parts is None else msgspec.json.encode(parts).decode()

@@ -1,8 +1,10 @@
-"""What has been kept long enough, found and taken away a page at a time."""
+"""Retention rules, and expired data, which is deleted page by page."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, Table, exists, func, select, tuple_
 
 from uptake.store import tables as t
@@ -13,8 +15,8 @@ from uptake.store.stored import Expired
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
-    """A kind of data: its table, its key after the project, what counts, and what is a type."""
+class _Kind:
+    """A kind of data: its table, its key after the project, its columns of count, type and blob."""
 
     table: Table
     key: tuple[str, ...]
@@ -24,16 +26,35 @@ class _Kept:
 
 
 _KINDS = {
-    "samples": _Kept(t.sample_batches, ("user_id", "metric", "digest"), "count", "metric"),
-    "documents": _Kept(t.documents, ("user_id", "upload_id"), type="type"),
-    "images": _Kept(t.images, ("user_id", "image_id"), blob="blob"),
-    "rejections": _Kept(t.rejections, ("user_id", "rejection_id"), blob="raw_blob"),
-    "receipts": _Kept(t.receipts, ("request_id", "received_at", "place"), type="code"),
+    "samples": _Kind(t.sample_batches, ("user_id", "metric", "digest"), "count", "metric"),
+    "documents": _Kind(t.documents, ("user_id", "upload_id"), type="type"),
+    "images": _Kind(t.images, ("user_id", "image_id"), blob="blob"),
+    "rejections": _Kind(t.rejections, ("user_id", "rejection_id"), blob="raw_blob"),
+    "receipts": _Kind(t.receipts, ("request_id", "received_at", "place"), type="code"),
 }
 
 
-class Expiring(Database):
-    """The part of the port `Items` that lets things go with time, on SQL."""
+class SqlRetention(Database):
+    """The port `Retention`, on SQL."""
+
+    def put_retention(self, project: str, rules: Sequence[RetentionRule]) -> None:
+        """See `Retention.put_retention`."""
+        rows = [msgspec.structs.asdict(rule) | {"project_id": project} for rule in rules]
+        # One transaction at a time: rows that another one inserts later would not be deleted.
+        alone = select(t.projects.c.name).filter_by(name=project).with_for_update()
+        with self.writing() as connection:
+            connection.execute(alone)
+            delete_all(connection, t.retention_rules, t.retention_rules.c.project_id == project)
+            if rows:
+                connection.execute(self.insert(t.retention_rules), rows)
+
+    def retention(self, project: str) -> list[RetentionRule]:
+        """See `Retention.retention`."""
+        rules = t.retention_rules.c
+        query = select(rules.kind, rules.days, rules.type).filter_by(project_id=project)
+        with self.reading() as connection:
+            found = connection.execute(query.order_by(rules.kind, rules.type))
+            return [RetentionRule(*row) for row in found]
 
     def expired(self, project: str, rule: RetentionRule, before: int) -> int:
         """See `Retention.expired`."""
@@ -57,7 +78,7 @@ class Expiring(Database):
         with self.writing() as connection:
             rows = [row._mapping for row in connection.execute(page)]  # noqa: SLF001 - its name
             for row in rows:
-                _take(
+                _delete(
                     connection,
                     kind,
                     {"project_id": project} | {name: row[name] for name in kind.key},
@@ -83,8 +104,8 @@ def _due(project: str, rule: RetentionRule, before: int) -> list[Any]:
     return due
 
 
-def _take(connection: Connection, kind: _Kept, key: dict[str, Any]) -> None:
-    """Delete a row, and what points at it."""
+def _delete(connection: Connection, kind: _Kind, key: dict[str, Any]) -> None:
+    """Delete a row, and the rows that refer to it."""
     if kind.table is t.documents:
         upload = {"project_id": key["project_id"], "upload_id": key["upload_id"]}
         delete_all(connection, t.uploads, *_equal(t.uploads, upload))
@@ -97,7 +118,7 @@ def _equal(table: Table, key: dict[str, Any]) -> list[Any]:
     return [table.c[name] == value for name, value in key.items()]
 
 
-def _in_use(connection: Connection, kind: _Kept, blob: str) -> bool:
-    """Whether another row of the same content goes on; it is the same user's."""
+def _in_use(connection: Connection, kind: _Kind, blob: str) -> bool:
+    """Whether another row of the same user refers to the blob."""
     column = kind.table.c[kind.blob or ""]
     return bool(connection.scalar(select(exists().where(column == blob))))

@@ -1,0 +1,116 @@
+"""Queries for rejections and receipts, and how rejections are stored in rows."""
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+import msgspec
+from sqlalchemy import select
+
+from uptake.model.shares import Part
+from uptake.model.submission import Fault
+from uptake.store import tables as t
+from uptake.store.base import MAX_RECEIPTS
+from uptake.store.database import Database
+from uptake.store.profiles import READ_AT_ONCE
+from uptake.store.receipts import receipt_from
+from uptake.store.records import RejectionRecord
+from uptake.store.stored import (
+    ALL_REJECTIONS,
+    RejectionFilter,
+    StoredReceipt,
+    StoredRejection,
+)
+
+
+class SqlRejectionQueries(Database):
+    """The port `RejectionQueries`, on SQL."""
+
+    def rejections(
+        self, project: str, after: str, limit: int, only: RejectionFilter = ALL_REJECTIONS
+    ) -> list[StoredRejection]:
+        """See `RejectionQueries.rejections`."""
+        r = t.rejections.c
+        found = (
+            select(r.rejection_id)
+            .distinct()
+            .filter_by(project_id=project)
+            .where(r.rejection_id > after, *_conditions(only))
+            .order_by(r.rejection_id)
+            .limit(limit)
+        )
+        rows = select(t.rejections).filter_by(project_id=project)
+        if only.user_id is not None:
+            rows = rows.where(r.user_id == only.user_id)
+        rows = rows.order_by(r.rejection_id, r.user_id)
+        stored: list[StoredRejection] = []
+        with self.reading() as connection:
+            ids = list(connection.scalars(found))
+            for start in range(0, len(ids), READ_AT_ONCE):
+                some = rows.where(r.rejection_id.in_(ids[start : start + READ_AT_ONCE]))
+                stored += _rejections(connection.execute(some).mappings())
+        return stored
+
+    def rejection(self, project: str, rejection_id: str) -> StoredRejection | None:
+        """See `RejectionQueries.rejection`."""
+        query = select(t.rejections).filter_by(project_id=project, rejection_id=rejection_id)
+        with self.reading() as connection:
+            rows = connection.execute(query.order_by(t.rejections.c.user_id)).mappings()
+            return next(_rejections(rows), None)
+
+    def receipts(self, project: str, request_id: str) -> list[StoredReceipt]:
+        """See `RejectionQueries.receipts`."""
+        query = (
+            select(t.receipts)
+            .filter_by(project_id=project, request_id=request_id)
+            .order_by(t.receipts.c.received_at.desc(), t.receipts.c.place.desc())
+            .limit(MAX_RECEIPTS)
+        )
+        with self.reading() as connection:
+            rows = connection.execute(query).mappings().all()
+        return [receipt_from(dict(row)) for row in reversed(rows)]
+
+
+def _rejections(rows: Iterable[Any]) -> Iterator[StoredRejection]:
+    """Build rejections from rows that are grouped by rejection."""
+    for _, of_one in groupby(rows, itemgetter("rejection_id")):
+        yield rejection_of(*map(dict, of_one))
+
+
+def _conditions(only: RejectionFilter) -> Iterator[Any]:
+    r = t.rejections.c
+    for name in ("format", "key_id", "user_id", "request_id"):
+        if (wanted := getattr(only, name)) is not None:
+            yield r[name] == wanted
+    if only.code is not None:
+        # Codes are plain words, and quotes in messages are escaped.
+        yield r.faults.contains(f'{{"code":"{only.code}"', autoescape=True)
+    if only.since is not None:
+        yield r.received_at >= only.since
+    if only.until is not None:
+        yield r.received_at < only.until
+    if only.resolved is not None:
+        yield r.resolved_by.is_not(None) if only.resolved else r.resolved_by.is_(None)
+
+
+def rejection_of(row: dict[str, Any], *others: dict[str, Any]) -> StoredRejection:
+    """Build a rejection from its rows, or from one of them."""
+    record, *more = map(_rejection_record, (row, *others))
+    return StoredRejection(
+        record, row["request_id"], row["received_at"], row["resolved_by"], tuple(more)
+    )
+
+
+def _rejection_record(row: dict[str, Any]) -> RejectionRecord:
+    values = {name: row[name] for name in RejectionRecord.__struct_fields__}
+    values["faults"] = msgspec.json.decode(row["faults"], type=tuple[Fault, ...])
+    values["context"] = msgspec.json.decode(row["context"], type=dict[str, str])
+    if row["parts"] is not None:
+        values["parts"] = msgspec.json.decode(row["parts"], type=tuple[Part, ...] | None)
+    return RejectionRecord(**values)
+
+
+def parts_text(parts: tuple[Part, ...] | None) -> str | None:
+    """Encode the parts of a rejection as stored."""
+    return None if parts is None else msgspec.json.encode(parts).decode()

@@ -1,0 +1,108 @@
+"""A store on SQL; a module for each engine has the differences."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Engine, select, update
+
+from uptake.store import tables as t
+from uptake.store.attribute_admission import NearLimit, examine
+from uptake.store.attribute_limits import OverLimit
+from uptake.store.base import StoreUnavailable
+from uptake.store.changes import ChangeReads
+from uptake.store.database import delete_all
+from uptake.store.erasures import SqlErasures, Tombstones, TombstonesChanged
+from uptake.store.item_queries import SqlItemQueries
+from uptake.store.records import Entry, RejectionRecord
+from uptake.store.registry import SqlRegistry
+from uptake.store.rejections import SqlRejectionQueries, rejection_of
+from uptake.store.retention import SqlRetention
+from uptake.store.snapshots import SqlSnapshots
+from uptake.store.stored import Committed, StoredRejection
+from uptake.store.user_queries import SqlUserQueries
+from uptake.store.writes import Group, GroupWrites
+
+UNEXAMINED = "null"
+"""The `parts` of a rejection of an earlier version, as migration 0002 writes them."""
+
+ATTEMPTS = 5
+"""Attempts to write a group with users near the limits of attributes. A second one is enough,
+unless others create the same users at the same time."""
+
+
+class SqlStore(
+    SqlItemQueries,
+    SqlRejectionQueries,
+    SqlUserQueries,
+    ChangeReads,
+    SqlSnapshots,
+    SqlErasures,
+    SqlRetention,
+    SqlRegistry,
+):
+    """All ports, on any engine with the tables of `tables`."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine)
+        self._group_writes = GroupWrites(self)
+        self._tombstones = Tombstones(self.user_hash)
+        self._near_limit = NearLimit()
+        # Read now: callers of `user_hash` may be on the event loop.
+        self.secrets()
+
+    def commit(self, entries: Sequence[Entry]) -> list[Committed]:
+        """See `Commits.commit`."""
+        for _ in range(ATTEMPTS):
+            try:
+                return self._commit(entries)
+            except OverLimit as found:
+                self._near_limit.add(found.owners)
+            except TombstonesChanged:
+                continue
+        raise StoreUnavailable("users' attributes change faster than they can be checked")
+
+    def _commit(self, entries: Sequence[Entry]) -> list[Committed]:
+        projects = {entry.project for entry in entries}
+        # The transaction checks at its end whether these are still all tombstones.
+        tombstones = self._tombstones.known(projects)
+        erased = self._tombstones.among(tombstones, entries)
+        group = Group(entries, erased)
+        with self.writing() as connection:
+            writer = self.writer(connection)
+            changes = self.tombstone_changes(writer, projects)
+            owners = self._near_limit.among(group.updates)
+            admission = examine(connection, entries, group.updates, owners, erased)
+            if admission.rejected:
+                group = Group(entries, erased, admission.rejected)
+            outcomes = self._group_writes.write(connection, writer, group, admission)
+            if self._tombstones.update(connection, tombstones, changes):
+                raise TombstonesChanged
+            return outcomes
+
+    def unexamined(self, project: str, limit: int) -> list[StoredRejection]:
+        """See `Maintenance.unexamined`."""
+        query = select(t.rejections).filter_by(project_id=project, user_id="", parts=UNEXAMINED)
+        with self.reading() as connection:
+            rows = connection.execute(query.limit(limit)).mappings().all()
+        return [rejection_of(dict(row)) for row in rows]
+
+    def put_examined(
+        self, project: str, rejection: StoredRejection, records: Sequence[RejectionRecord]
+    ) -> None:
+        """See `Maintenance.put_examined`."""
+        c = t.rejections.c
+        same = c.project_id == project, c.rejection_id == rejection.record.rejection_id
+        request = project, rejection.request_id, rejection.received_at
+        entry = Entry(*request, rejections=tuple(records))
+        with self.writing() as connection:
+            writer = self.writer(connection)
+            changes = self.tombstone_changes(writer, {project})
+            tombstones = self._tombstones.known({project})
+            self._tombstones.update(connection, tombstones, changes)
+            group = Group([entry], self._tombstones.among(tombstones, [entry]))
+            writer.take_commit_number()
+            delete_all(connection, t.rejections, *same, c.user_id == "")
+            writer.run("add_rejections", group.rejections)
+            if rejection.resolved_by is not None and group.rejections:
+                users = c.user_id.in_([row["user_id"] for row in group.rejections])
+                replay = {"resolved_by": rejection.resolved_by}
+                connection.execute(update(t.rejections).where(*same, users).values(replay))
