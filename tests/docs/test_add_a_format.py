@@ -1,21 +1,17 @@
-"""The how-to's made-up vendor, added to a copy of the package as the how-to says."""
+"""The how-to's made-up vendor, added to a copy of the package as the how-to describes."""
 
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx2
 import pytest
 
-import uptake
 from uptake.formats.vectors import load
 from uptake.testing.live import LiveServer, serving
 
-from .examples import ROOT
+from .package_copy import HOW_TO, PackageCopy
 
-FOLDER = ROOT / "docs" / "how-to" / "add-a-format" / "stepwise"
+FOLDER = HOW_TO / "add-a-format" / "stepwise"
 PATH = "/stepwise/v3/walks"
 WALKS = [
     {"begin": "2026-01-31T08:00:00+01:00", "end": "2026-01-31T08:20:00+01:00", "steps": 1900},
@@ -24,19 +20,28 @@ WALKS = [
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    """A server of a copy of the package with the folder and the line."""
-    root = tmp_path_factory.mktemp("stepwise")
-    copy = root / "uptake"
-    shutil.copytree(Path(uptake.__file__).parent, copy)
-    shutil.copytree(FOLDER, copy / "formats" / "stepwise")
-    registry = copy / "formats" / "registry.py"
-    text = registry.read_text()
-    text = text.replace("questionpro, thymia", "questionpro, stepwise, thymia")
-    text = text.replace("    gerosense.FORMAT,\n", "    gerosense.FORMAT,\n    stepwise.FORMAT,\n")
-    registry.write_text(text)
-    with serving(root / "data", PYTHONPATH=str(root)) as server:
+def package(tmp_path_factory: pytest.TempPathFactory) -> PackageCopy:
+    """A copy of the package with the folder and the line."""
+    package = PackageCopy(tmp_path_factory.mktemp("stepwise"))
+    shutil.copytree(FOLDER, package.package / "formats" / "stepwise")
+    registry = package.package / "formats" / "registry.py"
+    line = '    "gerosense",\n'
+    registry.write_text(registry.read_text().replace(line, f'{line}    "stepwise",\n'))
+    return package
+
+
+@pytest.fixture(scope="module")
+def server(package: PackageCopy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """A server of the copy."""
+    data = tmp_path_factory.mktemp("data")
+    with serving(data, PYTHONPATH=str(package.source)) as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def key(server: LiveServer) -> str:
+    """A key with the vendor's scope."""
+    return server.create_key("walks:write", "data:read")
 
 
 def post(server: LiveServer, key: str, **content: object) -> httpx2.Response:
@@ -44,9 +49,8 @@ def post(server: LiveServer, key: str, **content: object) -> httpx2.Response:
     return httpx2.post(server.url + PATH, json=content, headers={"x-stepwise-token": key})
 
 
-def test_walks_are_kept_as_samples(server: LiveServer) -> None:
-    """Answered in the vendor's words, read back through the read API."""
-    key = server.create_key()
+def test_walks_are_stored_as_samples(server: LiveServer, key: str) -> None:
+    """The answer has the vendor's form, and the read API returns the samples."""
     answer = post(server, key, member="42", band="Band 2", walks=WALKS)
     assert (answer.status_code, answer.json()) == (200, {"stored": 2})
     read = httpx2.get(
@@ -59,9 +63,8 @@ def test_walks_are_kept_as_samples(server: LiveServer) -> None:
     ]
 
 
-def test_failures_are_told_in_the_vendors_envelope(server: LiveServer) -> None:
-    """What decode rejects, a missing key, an unknown address below the prefix."""
-    key = server.create_key()
+def test_errors_have_the_vendors_envelope(server: LiveServer, key: str) -> None:
+    """Rejected bodies, unknown keys, and unknown addresses below the prefix."""
     backwards = [{"begin": WALKS[0]["end"], "end": WALKS[0]["begin"], "steps": 1}]
     rejected = post(server, key, member="43", band="Band 2", walks=backwards)
     assert (rejected.status_code, list(rejected.json())) == (400, ["problem"])
@@ -81,24 +84,31 @@ def test_the_openapi_document_lists_it(server: LiveServer) -> None:
     assert scheme == {"type": "apiKey", "in": "header", "name": "x-stepwise-token"}
 
 
-def test_its_vectors_hold(server: LiveServer) -> None:
-    """The made-up vendor's own cases, at the decoder and over HTTP."""
-    program = (
-        "from uptake.formats import stepwise; from uptake.formats.vectors import vectors_of;"
-        "from uptake.testing.vectors import check_decode;"
-        "[check_decode(stepwise.FORMAT, vector) for vector in vectors_of(stepwise.FORMAT)]"
-    )
-    subprocess.run([sys.executable, "-c", program], env=server.environment, check=True)
-    key = server.create_key()
+def test_its_vectors_hold(package: PackageCopy, server: LiveServer, key: str) -> None:
+    """Against the decoder and over HTTP."""
+    package.check_vectors("stepwise")
     for vector in load(FOLDER / "vectors"):
         answer = post(server, key, **vector.request.body)
         assert answer.status_code == vector.reply.status
         assert list(answer.json()) == list(vector.reply.body)
 
 
+def test_the_reference_pages_describe_it(package: PackageCopy) -> None:
+    """Its operation, its errors and its scope."""
+    assert f"\n## Stepwise: `POST {PATH}`\n" in package.reference("endpoints.md")
+    assert "\n## Stepwise: below `/stepwise`\n" in package.reference("errors.md")
+    assert "\n- `walks:write`\n" in package.reference("cli.md")
+
+
+def test_a_vendor_is_one_folder_and_one_line(package: PackageCopy) -> None:
+    """Nothing else of the package changes."""
+    others = {name for name in package.changes() if not name.startswith("formats/stepwise/")}
+    assert others == {"formats/registry.py"}
+
+
 def test_the_how_to_names_every_file() -> None:
-    """A file that the page does not lead to would not be found."""
-    page = (ROOT / "docs" / "how-to" / "add-a-format.md").read_text()
+    """The page links to each of them."""
+    page = (HOW_TO / "add-a-format.md").read_text()
     for file in FOLDER.rglob("*"):
         if file.suffix in {".py", ".json"}:
             assert f"({file.relative_to(FOLDER.parents[1])})" in page

@@ -46,7 +46,7 @@ def test_an_installed_format_is_served_and_documented(tmp_path: Path) -> None:
     """Its uploads are stored, and its operation is part of the OpenAPI document."""
     install(tmp_path)
     with serving(tmp_path / "data", PYTHONPATH=str(tmp_path)) as server:
-        key = server.create_key()
+        key = server.create_key("walks:write", "data:read")
         answer = httpx2.post(
             f"{server.url}/stepwise/v3/walks",
             json={"member": "42", "band": "Band 2", "walks": [WALK]},

@@ -6,9 +6,9 @@ A package outside of this one adds a format with an entry point of the group `up
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from importlib import import_module
 from importlib.metadata import entry_points
 
-from uptake.formats import gerosense, ptengine, questionpro, thymia
 from uptake.formats.base import Format, UnusableFormat, UploadOperation
 
 GROUP = "uptake.formats"
@@ -32,7 +32,7 @@ def _installed() -> Iterator[Format]:
         yield form
 
 
-def check(formats: Sequence[Format]) -> Sequence[Format]:
+def check(formats: Sequence[Format]) -> None:
     """Check that formats can be served side by side.
 
     Raises:
@@ -57,14 +57,18 @@ def check(formats: Sequence[Format]) -> Sequence[Format]:
     for taken, count in used.items():
         if count > 1:
             raise UnusableFormat(f"{count} formats have the {taken}; uninstall one of them")
-    return formats
 
+
+VENDORS = (
+    "thymia",
+    "ptengine",
+    "questionpro",
+    "gerosense",
+)
+"""The formats of this package."""
 
 FORMATS: tuple[Format, ...] = (
-    thymia.FORMAT,
-    ptengine.FORMAT,
-    questionpro.FORMAT,
-    gerosense.FORMAT,
+    *(import_module(f"uptake.formats.{vendor}").FORMAT for vendor in VENDORS),
     *_installed(),
 )
 check(FORMATS)

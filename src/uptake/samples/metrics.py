@@ -1,6 +1,6 @@
 """The metrics: what samples measure, and how their values combine.
 
-A new metric is a row of `METRICS` and its name in two of the types above it.
+A new metric is a name in one of the first two types, and a row of `METRICS`.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from typing import Literal
 
 SumMetric = Literal["steps"]
 MeanMetric = Literal["bpm"]
-Metric = Literal["steps", "bpm"]
+Metric = Literal[SumMetric, MeanMetric]
 
 
 class Aggregation(Enum):
