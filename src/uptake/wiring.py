@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import unquote, urlsplit
 
 from uptake.blobs import Blobs, BlobsUnavailable, BlobsUnusable, open_blobs
-from uptake.model.submission import NO_OWNERS, Owners
 from uptake.settings import AnswerLimits, Settings
 from uptake.store.base import Store, StoreUnusable
 
@@ -186,25 +185,15 @@ def check_blobs(settings: Settings) -> None:
         raise Unusable(f"{settings.blobs_url}: {error}") from error
 
 
-def find_users(name: str, body: bytes, context: dict[str, str]) -> Owners:
-    """The users of a rejected request, from the name of its operation, its body and its context.
-
-    There are none if the format is no longer installed.
-    """
-    from uptake.formats.redecode import users_of_rejection  # noqa: PLC0415
-    from uptake.formats.registry import UPLOADS  # noqa: PLC0415 - as above
-
-    operation = UPLOADS.get(name)
-    return NO_OWNERS if operation is None else users_of_rejection(operation, body, context)
-
-
 def open_services(settings: Settings) -> Services:
     """Open the services of a server.
 
     Raises:
         Unusable: the store or the blobs cannot be opened.
+        UnusableFormat: an installed format cannot be served.
     """
-    from uptake.intake.accept import Intake  # noqa: PLC0415 - as above
+    from uptake.formats.redecode import find_users  # noqa: PLC0415 - as above
+    from uptake.intake.accept import Intake  # noqa: PLC0415
     from uptake.intake.commit import GroupCommit  # noqa: PLC0415
     from uptake.intake.images.pool import ImagePool  # noqa: PLC0415
     from uptake.intake.schemas import DocumentTypes, SchemaWorkers  # noqa: PLC0415

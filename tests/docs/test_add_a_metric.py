@@ -55,7 +55,7 @@ def test_samples_of_the_metric_are_stored_and_rolled_up(
         ).json()
         assert [bucket["sum"] for bucket in rollup["buckets"]] == [27]
         user = httpx2.get(f"{server.url}/uptake/v1/users/42", headers=headers).json()
-        assert [summary["metric"] for summary in user["samples"]] == ["flights"]
+        assert user["samples"].keys() == {"flights"}
         document = httpx2.get(f"{server.url}/openapi.json").json()
     assert "FilterFlights" in document["components"]["schemas"]
 

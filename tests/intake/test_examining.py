@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 import sqlalchemy
 
+from uptake.formats.redecode import find_users
 from uptake.intake.upkeep import chores
 from uptake.settings import Settings
 from uptake.store.migrations.running import upgrade_to
 from uptake.store.records import Entry, Erased
 from uptake.testing.store.making import NOON, attributes, written_by
-from uptake.wiring import Services, find_users, open_services
+from uptake.wiring import Services, open_services
 
 TABLE = {"field_name": ["user_id", "a"], "values": [["88", None], ["gone", "x"], ["89", "y"]]}
 BODIES = {

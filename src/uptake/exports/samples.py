@@ -17,8 +17,8 @@ from uptake.exports.selecting import selections
 from uptake.exports.tables import Table
 from uptake.exports.texts import stamps, told
 from uptake.samples.columns import NO_END, UNITS, Columns
+from uptake.samples.merge import merge_in_parts
 from uptake.samples.metrics import Metric
-from uptake.samples.sweep import swept
 from uptake.samples.times import Int64s
 from uptake.store.base import Snapshot
 from uptake.store.stored import Selection
@@ -80,7 +80,7 @@ def blocks(snapshot: Snapshot, question: Question) -> Iterator[Block]:
 def _blocks(snapshot: Snapshot, question: Question, only: Selection) -> Iterator[Block]:
     found = snapshot.batches(question.metrics, only)
     for (user_id, metric), batches in groupby(found, key=lambda one: (one.user_id, one.metric)):
-        for columns in swept(batches):
+        for columns in merge_in_parts(batches):
             inside = _between(columns, only.start, only.end)
             if len(inside):
                 yield Block(user_id, metric, inside)

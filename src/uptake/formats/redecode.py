@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from msgspec.structs import replace
 
 from uptake.formats.base import UploadOperation, WireRequest, parse
-from uptake.model.submission import Fault, Owners, Rejection, Submission
+from uptake.formats.registry import UPLOADS
+from uptake.model.submission import NO_OWNERS, Fault, Owners, Rejection, Submission
 
 PATH, HEADER, BOUND_USER = "path ", "header ", "bound user"
 STORED_HEADERS = ("content-type", "idempotency-key")
@@ -64,10 +65,14 @@ def object_fault(data: bytes) -> Fault | None:
     return None
 
 
-def users_of_rejection(
-    operation: UploadOperation, body: bytes, context: Mapping[str, str]
-) -> Owners:
-    """Returns the users of a rejected request, from its body and its `context_of`."""
+def find_users(name: str, body: bytes, context: Mapping[str, str]) -> Owners:
+    """Returns the users of a rejected request, from its operation, its body and its `context_of`.
+
+    An operation that is not installed any more finds no users.
+    """
+    operation = UPLOADS.get(name)
+    if operation is None:
+        return NO_OWNERS
     path = _named(PATH, context)
     return operation.find_users(WireRequest("", 0, "", "", path=path, body=body))
 

@@ -3,10 +3,10 @@
 Bytes: one byte with the version, then a frame, compressed by zstd unless it is tiny: the length of
 a msgpack header in four bytes, the header `[count, devices, versions, first start, exponent, bases,
 scales, widths]` and the columns' own bytes, in the order of `COLUMNS` and the values last. A column
-is kept as `(number - base) / scale` in unsigned little-endian integers of its width, byte planes
-apart, which is what makes it small; one that never changes has width 0 and no bytes. Starts are
-kept as differences. Values that are decimals of at most three places are kept as integers with
-their exponent, the others as the bits of their float64.
+is stored as `(number - base) / scale` in unsigned little-endian integers of its width, one byte
+plane after the other, which compresses well; a constant column has width 0 and no bytes. Starts are
+stored as differences. Values that are decimals of at most three places are stored as integers with
+their exponent, others as the bits of their float64.
 """
 
 import hashlib
@@ -27,13 +27,13 @@ from uptake.samples.times import Int64s
 
 UNITS = ("count", "count/min", "count/s")
 NO_END = -1
-"""The duration of a sample that was told without an end."""
+"""The duration of a sample without an end."""
 
 PLAIN_BYTES = 512
-"""Frames up to this size are not compressed: it would take longer than writing them."""
+"""Frames up to this size are not compressed: compressing them costs more than writing them."""
 
 COMPRESSION_LEVEL = 1
-"""Higher levels win 1 % of the size for 30 % more time on shuffled columns (measured)."""
+"""Higher levels save 1 % of the size for 30 % more time on shuffled columns (measured)."""
 
 DIGEST_BYTES = 16
 MAX_EXPONENT = 3
@@ -44,13 +44,25 @@ COLUMNS = ("start", "duration", "start_format", "end_format", "device", "version
 Name = TypeVar("Name", str, str | None)
 
 
+class _column:  # noqa: N801 - used like `property`
+    """A row of `Columns.numbers` as an attribute."""
+
+    def __init__(self, number: int, doc: str) -> None:
+        self._number = number
+        self.__doc__ = doc
+
+    def __get__(self, columns: "Columns", _: object = None) -> Int64s:
+        row: Int64s = columns.numbers[self._number]
+        return row
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Columns:
     """Samples of one user and one metric.
 
     Attributes:
         numbers: a row of integers for each of `COLUMNS`, a column for each sample.
-        value: the numbers that were measured, always positive.
+        value: the measured values, always positive.
         devices: the device names in use, sorted.
         versions: the device versions in use, sorted, None first.
     """
@@ -63,54 +75,22 @@ class Columns:
     def __len__(self) -> int:
         return len(self.value)
 
-    @property
-    def start(self) -> Int64s:
-        """Instants in ticks (`TICKS_PER_SECOND` a second)."""
-        return _row(self.numbers, 0)
-
-    @property
-    def duration(self) -> Int64s:
-        """Ticks from start to end; `NO_END` when no end was told."""
-        return _row(self.numbers, 1)
-
-    @property
-    def start_format(self) -> Int64s:
-        """How the starts were told (`times.format_time`)."""
-        return _row(self.numbers, 2)
-
-    @property
-    def end_format(self) -> Int64s:
-        """How the ends were told; 0 where there is none."""
-        return _row(self.numbers, 3)
-
-    @property
-    def device(self) -> Int64s:
-        """Indexes into `devices`."""
-        return _row(self.numbers, 4)
-
-    @property
-    def version(self) -> Int64s:
-        """Indexes into `versions`."""
-        return _row(self.numbers, 5)
-
-    @property
-    def unit(self) -> Int64s:
-        """Indexes into `UNITS`."""
-        return _row(self.numbers, 6)
+    start = _column(0, "Instants in ticks (`times.TICKS` a second).")
+    duration = _column(1, "Ticks from start to end; `NO_END` for samples without an end.")
+    start_format = _column(2, "The formats of the starts (`times.format_time`).")
+    end_format = _column(3, "The formats of the ends; 0 for samples without an end.")
+    device = _column(4, "Indexes into `devices`.")
+    version = _column(5, "Indexes into `versions`.")
+    unit = _column(6, "Indexes into `UNITS`.")
 
     def take(self, which: Int64s | slice | NDArray[np.bool_]) -> "Columns":
-        """The samples at these places, in that order; the tables of names stay whole."""
+        """The samples at these places, in that order; the tables of names do not change."""
         return Columns(self.numbers[:, which], self.value[which], self.devices, self.versions)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Columns) and rows(self) == rows(other)
 
     __hash__ = None  # type: ignore[assignment]
-
-
-def _row(numbers: Int64s, number: int) -> Int64s:
-    row: Int64s = numbers[number]
-    return row
 
 
 def read(  # noqa: PLR0913, PLR0917 - one argument a column
@@ -121,7 +101,7 @@ def read(  # noqa: PLR0913, PLR0917 - one argument a column
     units: Sequence[str],
     values: Sequence[float],
 ) -> Columns:
-    """Read samples as they are told on a wire, in that order, all sequences of one length.
+    """Reads samples from the texts of a wire, in order; all sequences have the same length.
 
     Raises:
         ValueError: a time is not ISO 8601 or ends before it starts, or a unit is not of `UNITS`.
@@ -143,7 +123,7 @@ def build(  # noqa: PLR0913, PLR0917 - one argument a column
     units: Sequence[str],
     values: Sequence[float],
 ) -> Columns:
-    """As `read`, put in order and without repeats by `latest`."""
+    """As `read`, sorted and without repeats (`latest`)."""
     return latest(read(device_names, device_versions, starts, ends, units, values))
 
 
@@ -152,18 +132,18 @@ def _read_times(starts: Sequence[str], ends: Sequence[str | None], numbers: Int6
     if None in ends:
         where = [i for i, end in enumerate(ends) if end is not None]
         numbers[1] = NO_END
-    # All at once: most of the cost is that of a call, not that of a text.
-    ticks, told = times.read_all([*starts, *(end for end in ends if end is not None)])
+    # All at once: a call costs more than a text.
+    ticks, formats = times.read_all([*starts, *(end for end in ends if end is not None)])
     count = len(starts)
-    numbers[0], numbers[2] = ticks[:count], told[:count]
+    numbers[0], numbers[2] = ticks[:count], formats[:count]
     duration = ticks[count:] - numbers[0, where]
     if (duration < 0).any():
         raise ValueError("a sample ends before it starts")
-    numbers[1, where], numbers[3, where] = duration, told[count:]
+    numbers[1, where], numbers[3, where] = duration, formats[count:]
 
 
 def table_of(names: Sequence[Name]) -> tuple[tuple[Name, ...], Int64s]:
-    """The distinct names in order (None first), and for each name its place among them."""
+    """The distinct names, sorted (None first), and the index of each name in them."""
     distinct = set(names)
     if len(distinct) == 1:
         return tuple(distinct), np.zeros(len(names), np.int64)
@@ -173,9 +153,9 @@ def table_of(names: Sequence[Name]) -> tuple[tuple[Name, ...], Int64s]:
 
 
 def latest(columns: Columns) -> Columns:
-    """Put samples in order and, of those that are the same, keep the one that stands last.
+    """Sorts samples and removes repeats, of which the last one is retained.
 
-    Two samples are the same when start, end, device name and unit are equal; the order is by
+    Samples are repeats of each other if start, end, device name and unit are equal. The order is by
     start, duration, device name and unit.
     """
     start = columns.start
@@ -185,28 +165,28 @@ def latest(columns: Columns) -> Columns:
     together = np.flatnonzero(ordered.start[1:] == ordered.start[:-1])
     if not len(together):
         return ordered
-    # Those that start together are seldom in any other order than that in which they came.
+    # Samples with the same start are usually in order already.
     if not _in_order(ordered.numbers, together):
         ordered = columns.take(np.lexsort((columns.unit, columns.device, columns.duration, start)))
     identity = ordered.numbers[[1, 4, 6]]
     repeated = together[(identity[:, together + 1] == identity[:, together]).all(axis=0)]
     if not len(repeated):
         return ordered
-    # The sorts are stable: within a run of equals the one received last stands last.
-    kept = np.ones(len(ordered), bool)
-    kept[repeated] = False
-    return _in_use(ordered.take(kept))
+    # The sorts are stable: in a run of repeats the one received last is the last.
+    retained = np.ones(len(ordered), bool)
+    retained[repeated] = False
+    return _in_use(ordered.take(retained))
 
 
 def _in_order(numbers: Int64s, places: Int64s) -> bool:
-    """Whether the samples at these places come before the next by duration, device and unit."""
+    """Whether each of these samples sorts before the next by duration, device and unit."""
     duration, device, unit = (row[places + 1] - row[places] for row in numbers[[1, 4, 6]])
     late = (duration < 0) | ((duration == 0) & ((device < 0) | ((device == 0) & (unit < 0))))
     return not late.any()
 
 
 def _in_use(columns: Columns) -> Columns:
-    """The same samples, without the names that only those that were left out had."""
+    """The same samples, without names that are not used any more."""
     numbers = columns.numbers
     devices, numbers[4] = _used(columns.devices, columns.device)
     versions, numbers[5] = _used(columns.versions, columns.version)
@@ -219,7 +199,7 @@ def _used(table: tuple[Name, ...], places: Int64s) -> tuple[tuple[Name, ...], In
 
 
 def rows(columns: Columns) -> list[dict[str, Any]]:
-    """The samples as they are shown: one dict each with the names that the wire uses."""
+    """The samples as dicts with the names of the wire."""
     shown = []
     for (start, duration, start_format, end_format, device, version, unit), value in zip(
         columns.numbers.T.tolist(), columns.value.tolist(), strict=True
@@ -239,7 +219,7 @@ def rows(columns: Columns) -> list[dict[str, Any]]:
 
 
 def digest(encoded: bytes) -> bytes:
-    """A digest of a batch's bytes: equal for the same samples told in the same way."""
+    """A digest of a batch's bytes: equal for equal samples in equal formats."""
     return hashlib.sha256(encoded).digest()[:DIGEST_BYTES]
 
 
@@ -248,8 +228,7 @@ def to_bytes(columns: Columns) -> bytes:
     exponent, value = _whole(columns.value)
     table = np.concatenate([columns.numbers, value[np.newaxis]])
     first = int(table[0, 0])
-    # The functions themselves, not the methods and helpers that lead to them: of a small batch
-    # those take half the time.
+    # Ufuncs instead of methods, which take half the time of a small batch.
     np.subtract(columns.numbers[0, 1:], columns.numbers[0, :-1], out=table[0, 1:])
     table[0, 0] = table[0, -1] if len(columns) > 1 else 0
     base = np.minimum.reduce(table, axis=1)
@@ -281,18 +260,18 @@ def to_bytes(columns: Columns) -> bytes:
 
 
 def _whole(value: NDArray[np.float64]) -> tuple[int, Int64s]:
-    """Values as integers, with the power of ten they were multiplied by where that is exact."""
+    """Values as integers and the exponent of their factor, a power of ten, if that is exact."""
     if np.maximum.reduce(value) < _EXACT / 10**MAX_EXPONENT:
         for exponent in range(MAX_EXPONENT + 1):
             scaled = np.rint(value * 10**exponent)
             if np.logical_and.reduce(scaled / 10**exponent == value):
                 return exponent, scaled.astype(np.int64)
-    # The bits of positive doubles are in the order of the doubles.
+    # The bits of positive doubles sort like the doubles.
     return NOT_DECIMAL, value.view(np.int64)
 
 
 def _width(top: int) -> int:
-    """Bytes that hold every integer up to this one."""
+    """The bytes of every integer up to this one."""
     return _WIDTHS[top.bit_length()]
 
 
@@ -303,7 +282,7 @@ _local = threading.local()
 
 
 def _compressor() -> zstandard.ZstdCompressor:
-    # One compressor serves one thread at a time, and is costly to make.
+    # A compressor is not thread-safe, and expensive to create.
     if not hasattr(_local, "compressor"):
         _local.compressor = zstandard.ZstdCompressor(level=COMPRESSION_LEVEL)
     compressor: zstandard.ZstdCompressor = _local.compressor
@@ -311,10 +290,10 @@ def _compressor() -> zstandard.ZstdCompressor:
 
 
 def from_bytes(encoded: bytes) -> Columns:
-    """Decode what `to_bytes` made.
+    """Decodes the bytes of `to_bytes`.
 
     Raises:
-        ValueError: the bytes are of a version that this program does not know.
+        ValueError: the bytes have an unknown version.
     """
     packed = unpack(encoded)
     numbers = np.empty((len(COLUMNS), packed.count), np.int64)

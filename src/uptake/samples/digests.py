@@ -1,16 +1,16 @@
-"""Digests of samples and of days of samples, by which two sides can tell what one of them lacks.
+"""Digests of samples and of days of samples, by which two sides find the samples that one lacks.
 
 A sample becomes a row of 64-bit words: the first 16 bytes of SHA-256 of the device's name (UTF-8)
 as two little-endian words; its start in ticks of 100 ns since 1970-01-01T00:00:00Z, two's
-complement; its end likewise, or -2^63 where there is none; the first 8 bytes of SHA-256 of the
-unit as a little-endian word; the bits of its value as an IEEE 754 double. A lane starts from a
-seed and for each word goes on with `mix(lane ^ word)`, where `mix` is the finaliser of SplitMix64
-(Steele, Lea and Flood 2014). Two lanes with the seeds of `SEEDS`, written one after the other as
-16 hexadecimal digits each, are the sample's digest. A day's digest is the exclusive or of those of
-the samples that start in it, in UTC, each sample once.
+complement; its end likewise, or -2^63 without an end; the first 8 bytes of SHA-256 of the unit as a
+little-endian word; the bits of its value as an IEEE 754 double. A lane starts with a seed and
+continues with `mix(lane ^ word)` for each word, where `mix` is the finaliser of SplitMix64 (Steele,
+Lea and Flood 2014). Two lanes with the seeds of `SEEDS`, concatenated as 16 hexadecimal digits
+each, are the sample's digest. A day's digest is the exclusive or of the digests of the distinct
+samples that start on it, in UTC.
 
-Such digests find what was lost or changed by accident. They are no proof against somebody who
-makes up samples so that two sets have the same digest, and are not used as one.
+The digests detect accidental loss and change. They are not cryptographic: samples can be
+constructed so that two sets have the same digest.
 """
 
 import hashlib
@@ -31,23 +31,23 @@ Words = NDArray[np.uint64]
 """One or two rows (a lane each) of a word for each sample."""
 
 SEEDS = (0x9E3779B97F4A7C15, 0xD1B54A32D192ED03)
-"""Two numbers without a pattern; what matters is that they differ and never change."""
+"""Arbitrary numbers that differ and never change."""
 
 ENDLESS = -(1 << 63)
 
 _SHIFTS = tuple(np.uint64(shift) for shift in (30, 27, 31))
 _FACTORS = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 _CHUNK = 16_384
-"""Samples worked on at a time, so that what lies between two steps stays in the cache."""
+"""Samples in a step, so that intermediate results fit into the cache."""
 
 
 class DayDigest(msgspec.Struct, frozen=True, gc=False):
     """The samples of one device that start on one day.
 
     Attributes:
-        device_name: of all of them.
+        device_name: the device.
         day: days since 1970-01-01, UTC.
-        count: how many there are.
+        count: the number of samples.
         digest: 32 hexadecimal digits.
     """
 
@@ -59,7 +59,7 @@ class DayDigest(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class DayTotals:
-    """What `DayDigest` tells, of many days: a number each, and two words of a digest."""
+    """The columns of many `DayDigest`s; a digest is two words."""
 
     device: Int64s
     day: Int64s
@@ -89,7 +89,7 @@ def day_digests(columns: Columns) -> list[DayDigest]:
 
 
 def day_totals(columns: Columns) -> DayTotals:
-    """As `day_digests`, of at least one sample."""
+    """As `day_digests`, for at least one sample, in columns."""
     lanes = digests(columns)
     day = columns.start // TICKS_PER_DAY
     order = np.lexsort((day, columns.device))
@@ -107,7 +107,7 @@ def digests(columns: Columns) -> Words:
 
 
 def identities(columns: Columns) -> Words:
-    """What makes samples of one user and one metric the same: all of a digest but the value."""
+    """The identities of samples of one user and metric: their digests without the value."""
     start = columns.start
     end = np.where(columns.duration == NO_END, ENDLESS, start + columns.duration)
     return identify(
@@ -119,7 +119,7 @@ def identities(columns: Columns) -> Words:
 
 
 def identify(device: Words, start: Int64s, end: Int64s, unit: Words) -> Words:
-    """The identities of samples that are told by their words; `ENDLESS` where there is no end."""
+    """The identities of samples from their words; `ENDLESS` for samples without an end."""
     lanes = np.empty((len(SEEDS), len(start)), np.uint64)
     lanes[:] = np.array(SEEDS, np.uint64)[:, np.newaxis]
     words = (device[0], device[1], start.view(np.uint64), end.view(np.uint64), unit[0])
@@ -127,7 +127,7 @@ def identify(device: Words, start: Int64s, end: Int64s, unit: Words) -> Words:
 
 
 def follow(lanes: Words, *words: Words) -> Words:
-    """Lanes led on over further words, one for each sample."""
+    """Lanes continued with further words, one for each sample."""
     followed = lanes.copy()
     for at in range(0, lanes.shape[-1], _CHUNK):
         some = followed[..., at : at + _CHUNK]
@@ -145,7 +145,7 @@ def _mix(lanes: Words) -> None:
 
 
 def words_of(names: Sequence[Any]) -> Words:
-    """Two rows of words, one column for each name; None is unlike every name."""
+    """Two rows of words, one column for each name; the words of None are those of no name."""
     words = np.array([_words(name) for name in names], np.uint64)
     return np.ascontiguousarray(words.reshape(-1, 2).T)
 

@@ -1,4 +1,4 @@
-"""A batch's bytes, opened: what can be told of them before their columns are decoded."""
+"""Encoded batches: their headers, and what can be read without decoding their columns."""
 
 import threading
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from uptake.samples.times import Int64s
 
 PLAIN, COMPRESSED = b"\x01", b"\x02"
-"""The versions of the bytes (`columns` says what is in them)."""
+"""The versions of the bytes (`columns` describes them)."""
 
 HEADER_LENGTH = 4
 NOT_DECIMAL = -1
@@ -19,7 +19,7 @@ NOT_DECIMAL = -1
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """A batch's bytes with their header read, and the columns not yet."""
+    """The bytes of a batch with a decoded header and encoded columns."""
 
     planes: memoryview
     count: int
@@ -33,8 +33,8 @@ class Packed:
 
     @property
     def until(self) -> int:
-        """An instant in ticks at or after the end of every sample: near it, at little cost."""
-        # Starts are differences, all but the first, which is as long as the last once more.
+        """An instant in ticks at or after the end of every sample; a cheap, close upper bound."""
+        # Starts are differences, except for the first, which repeats the last difference.
         last = self.first + self.base[0] * (self.count - 1)
         for place in range(self.widths[0]):
             plane = np.frombuffer(self.planes, np.uint8, self.count, place * self.count)
@@ -43,14 +43,14 @@ class Packed:
         return last + max(longest, 0)
 
     def starts(self) -> Int64s:
-        """When the samples start, in ticks and in order."""
+        """The starts of the samples in ticks, sorted."""
         numbers = np.empty((len(self.widths) - 1, self.count), np.int64)
         self.fill(numbers, np.empty(self.count))
         starts: Int64s = numbers[0]
         return starts
 
     def fill(self, numbers: Int64s, value: NDArray[np.float64]) -> None:
-        """Decode the samples into arrays for so many, each row of which lies in one piece."""
+        """Decodes the samples into arrays of their number; each row must be contiguous."""
         at = 0
         rows = (*numbers, value.view(np.int64))
         for number, (base, scale, width) in enumerate(
@@ -77,10 +77,10 @@ class Packed:
 
 
 def unpack(encoded: bytes) -> Packed:
-    """Read the header of what `to_bytes` made.
+    """Decodes the header of the bytes of `to_bytes`.
 
     Raises:
-        ValueError: the bytes are of a version that this program does not know.
+        ValueError: the bytes have an unknown version.
     """
     version = encoded[:1]
     if version not in {PLAIN, COMPRESSED}:
@@ -97,7 +97,7 @@ _local = threading.local()
 
 
 def _decompressor() -> zstandard.ZstdDecompressor:
-    # One decompressor serves one thread at a time, and is costly to make.
+    # A decompressor is not thread-safe, and expensive to create.
     if not hasattr(_local, "decompressor"):
         _local.decompressor = zstandard.ZstdDecompressor()
     decompressor: zstandard.ZstdDecompressor = _local.decompressor

@@ -1,4 +1,4 @@
-"""Many instants written as they were told, at once: what `times.format_time` does, for arrays."""
+"""Formats arrays of instants, each in its original format."""
 
 from functools import lru_cache
 from typing import Any
@@ -9,26 +9,26 @@ from numpy.typing import NDArray
 from uptake.samples.times import FRACTION_DIGITS, Int64s, unpack_format
 from uptake.time_units import SECONDS_PER_DAY, TICKS_PER_DAY, TICKS_PER_MINUTE, TICKS_PER_SECOND
 
-_MOST_MINUTES = 24 * 60 - 1
-"""The largest offset that can be told (`times.read`)."""
+_MAX_MINUTES = 24 * 60 - 1
+"""The largest offset (`times.read`)."""
 
 Chars = NDArray[np.uint8]
 Texts = tuple[Chars, Int64s]
-"""Texts of ASCII, one after the other; where each begins, and where the last one ends."""
+"""Concatenated ASCII texts, and the begin of each, followed by the end of the last."""
 
 
-def format_times(ticks: Int64s, told: Int64s) -> Texts:
-    """Instants as text, each as `times.format_time` writes it.
+def format_times(ticks: Int64s, formats: Int64s) -> Texts:
+    """Returns instants as text, each as `times.format_time` formats it.
 
-    Fastest where neighbours are of one day, and all have a fraction of as many digits.
+    Fastest for sorted instants of one format.
     """
     if not len(ticks):
         return np.zeros(0, np.uint8), np.zeros(1, np.int64)
-    zoned, minutes, digits = unpack_format(told)
+    zoned, minutes, digits = unpack_format(formats)
     shape = digits << 1 | zoned
     first = int(shape[0])
     if (shape == first).all():
-        chars = _alike(ticks, minutes, first >> 1, zoned=bool(first & 1))
+        chars = _format_same_shape(ticks, minutes, first >> 1, zoned=bool(first & 1))
         return chars.ravel(), np.arange(len(ticks) + 1) * chars.shape[1]
     return _mixed(ticks, minutes, shape)
 
@@ -38,7 +38,7 @@ def _mixed(ticks: Int64s, minutes: Int64s, shape: Int64s) -> Texts:
     widths = np.empty(len(ticks), np.int64)
     for one in np.unique(shape).tolist():
         places = np.flatnonzero(shape == one)
-        chars = _alike(ticks[places], minutes[places], one >> 1, zoned=bool(one & 1))
+        chars = _format_same_shape(ticks[places], minutes[places], one >> 1, zoned=bool(one & 1))
         widths[places] = chars.shape[1]
         parts.append((places, chars))
     begins = np.concatenate([[0], np.cumsum(widths)])
@@ -48,8 +48,8 @@ def _mixed(ticks: Int64s, minutes: Int64s, shape: Int64s) -> Texts:
     return whole, begins
 
 
-def _alike(ticks: Int64s, minutes: Int64s, digits: int, *, zoned: bool) -> Chars:
-    """Texts with a fraction of so many digits, all with an offset or all with `Z`: a row each."""
+def _format_same_shape(ticks: Int64s, minutes: Int64s, digits: int, *, zoned: bool) -> Chars:
+    """One row for each text; all have this number of digits, and an offset or `Z`."""
     local = ticks + minutes * TICKS_PER_MINUTE if zoned else ticks
     days = local // TICKS_PER_DAY
     rest = local - days * TICKS_PER_DAY
@@ -60,7 +60,7 @@ def _alike(ticks: Int64s, minutes: Int64s, digits: int, *, zoned: bool) -> Chars
     out = np.empty(len(ticks), [*fields, ("zone", "S6" if zoned else "S1")])
     out["date"] = _dates(days)
     out["time"] = _times().take(seconds)
-    out["zone"] = _zones().take(minutes + _MOST_MINUTES) if zoned else b"Z"
+    out["zone"] = _zones().take(minutes + _MAX_MINUTES) if zoned else b"Z"
     chars = out.view(np.uint8).reshape(len(ticks), -1)
     if digits:
         chars[:, 19] = ord(".")
@@ -73,7 +73,7 @@ def _alike(ticks: Int64s, minutes: Int64s, digits: int, *, zoned: bool) -> Chars
 
 
 def _dates(days: Int64s) -> NDArray[Any]:
-    """Calendar dates, of which each run of the same is made once."""
+    """Calendar dates; each run of equal days is formatted once."""
     begins = np.flatnonzero(np.concatenate([[True], days[1:] != days[:-1]]))
     texts = np.datetime_as_string(days[begins].astype("M8[D]")).astype("S10")
     return np.repeat(texts, np.diff(np.append(begins, len(days))))
@@ -81,18 +81,18 @@ def _dates(days: Int64s) -> NDArray[Any]:
 
 @lru_cache
 def _times() -> NDArray[Any]:
-    """Every second of a day, as `T23:59:59`."""
+    """The texts of all seconds of a day, like `T23:59:59`."""
     midnight = np.arange(SECONDS_PER_DAY).astype("M8[s]")
     return np.array([text[10:] for text in np.datetime_as_string(midnight).tolist()], "S9")
 
 
 @lru_cache
 def _zones() -> NDArray[Any]:
-    """Every offset in minutes, from `-23:59` to `+23:59`."""
+    """The texts of all offsets, from `-23:59` to `+23:59`."""
     return np.array(
         [
             f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
-            for minutes in range(-_MOST_MINUTES, _MOST_MINUTES + 1)
+            for minutes in range(-_MAX_MINUTES, _MAX_MINUTES + 1)
         ],
         "S6",
     )

@@ -1,11 +1,11 @@
-"""ISO 8601 timestamps to exact instants and back, with the offset in which they were told.
+"""Reads ISO 8601 timestamps into exact instants, and formats them in their original form.
 
-An instant is a count of ticks of 100 ns since 1970-01-01T00:00:00Z: the whole range of ISO years
-0001 to 9999 fits an int64, and the seven fraction digits of the most talkative common
-serialisers are exact. Digits beyond the seventh are cut off.
+An instant is a number of ticks of 100 ns since 1970-01-01T00:00:00Z: the ISO years 0001 to 9999 fit
+an int64, and seven fraction digits, the most that common serialisers write, are exact. Further
+digits are cut off.
 
-How a time was told (its offset and its number of fraction digits) is one small integer beside it,
-so that `tell` writes it again as it came.
+The format of a time (its offset and its number of fraction digits) is a small integer, with which
+`format_time` writes the time as it was sent.
 """
 
 import re
@@ -20,10 +20,10 @@ from uptake.time_units import SECONDS_PER_DAY, TICKS_PER_MINUTE, TICKS_PER_SECON
 
 FRACTION_DIGITS = 7
 MAX_DAYS = 4096
-"""Days remembered: ten years and more."""
+"""Cached days: more than ten years."""
 
 VECTOR_FROM = 24
-"""From how many texts on the vectorised reading is faster than one text at a time (measured)."""
+"""Number of texts from which reading them as an array is faster (measured)."""
 
 Int64s = NDArray[np.int64]
 
@@ -42,33 +42,33 @@ _NO_ZONE = 0
 _ZONE_BIAS = 1500
 _ZONE_SHIFT = 3
 _WEIGHTS = [10 ** (FRACTION_DIGITS - digits) for digits in range(FRACTION_DIGITS + 1)]
-"""Ticks of the last of so many fraction digits."""
+"""Ticks of the last fraction digit, by the number of digits."""
 
 
-def _told(minutes: int | None, digits: int) -> int:
+def _pack_format(minutes: int | None, digits: int) -> int:
     zone = _NO_ZONE if minutes is None else minutes + _ZONE_BIAS
     return zone << _ZONE_SHIFT | digits
 
 
-def unpack_format(told: Int64s) -> tuple[NDArray[np.bool_], Int64s, Int64s]:
-    """How times were told: whether with an offset, its minutes east of UTC, fraction digits."""
-    zone = told >> _ZONE_SHIFT
+def unpack_format(form: Int64s) -> tuple[NDArray[np.bool_], Int64s, Int64s]:
+    """Whether formats have an offset, its minutes east of UTC, and their fraction digits."""
+    zone = form >> _ZONE_SHIFT
     zoned = zone != _NO_ZONE
-    return zoned, np.where(zoned, zone - _ZONE_BIAS, 0), told & (1 << _ZONE_SHIFT) - 1
+    return zoned, np.where(zoned, zone - _ZONE_BIAS, 0), form & (1 << _ZONE_SHIFT) - 1
 
 
 def read(text: str) -> tuple[int, int]:
-    """Read one timestamp.
+    """Reads a timestamp.
 
-    Accepted are calendar dates with or without a time, extended or basic, `T` or a space between,
-    and an offset of hours and minutes or `Z`; without an offset it is UTC (ISO 8601-1:2019,
+    Accepts calendar dates with or without a time, extended or basic, separated by `T` or a space,
+    with an offset of hours and minutes or `Z`; without an offset, the time is UTC (ISO 8601-1:2019,
     RFC 3339).
 
     Returns:
-        The instant in ticks, and how it was told.
+        The instant in ticks, and its format.
 
     Raises:
-        ValueError: it is not such a timestamp, or names a day or time that does not exist.
+        ValueError: the text is not such a timestamp, or its day or time does not exist.
     """
     match = _EXTENDED.fullmatch(text) or _BASIC.fullmatch(text)
     if match is None:
@@ -78,13 +78,13 @@ def read(text: str) -> tuple[int, int]:
     if hour > 23 or minute > 59 or second > 59:
         raise ValueError("no such time of day")
     digits = fraction[:FRACTION_DIGITS]
-    offset, told = _offset(zone)
+    offset, form = _offset(zone)
     since = _day(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - offset * 60
     ticks = int(digits) * _WEIGHTS[len(digits)] if digits else 0
-    return since * TICKS_PER_SECOND + ticks, told | len(digits)
+    return since * TICKS_PER_SECOND + ticks, form | len(digits)
 
 
-# The same few days and offsets come again and again.
+# Few days and offsets occur, many times each.
 @lru_cache(MAX_DAYS)
 def _day(year: str, month: str, day: str) -> int:
     """Days since the epoch."""
@@ -93,20 +93,20 @@ def _day(year: str, month: str, day: str) -> int:
 
 @lru_cache
 def _offset(zone: str) -> tuple[int, int]:
-    """Minutes east of UTC, and how a time without a fraction was told that has this offset."""
+    """Minutes east of UTC, and the format of a time with this offset and without a fraction."""
     if zone in {"", "Z", "z"}:
-        return 0, _told(None, 0)
+        return 0, _pack_format(None, 0)
     hours, minutes = int(zone[1:3]), int(zone[3:].lstrip(":") or 0)
     if hours > 23 or minutes > 59:
         raise ValueError("no such offset")
     east = (hours * 60 + minutes) * (-1 if zone[0] == "-" else 1)
-    return east, _told(east, 0)
+    return east, _pack_format(east, 0)
 
 
-def format_time(ticks: int, told: int) -> str:
-    """Write an instant as it was told: same offset, same number of fraction digits."""
-    digits = told & (1 << _ZONE_SHIFT) - 1
-    zone = told >> _ZONE_SHIFT
+def format_time(ticks: int, form: int) -> str:
+    """Formats an instant with the offset and the number of fraction digits of its format."""
+    digits = form & (1 << _ZONE_SHIFT) - 1
+    zone = form >> _ZONE_SHIFT
     minutes = 0 if zone == _NO_ZONE else zone - _ZONE_BIAS
     seconds, rest = divmod(ticks + minutes * TICKS_PER_MINUTE, TICKS_PER_SECOND)
     text = (_EPOCH + timedelta(seconds=seconds)).isoformat()
@@ -118,35 +118,35 @@ def format_time(ticks: int, told: int) -> str:
     return f"{text}{sign}{size // 60:02d}:{size % 60:02d}"
 
 
-def has_offset(told: int) -> bool:
-    """Whether a time was told with an offset of hours and minutes."""
-    return told >> _ZONE_SHIFT != _NO_ZONE
+def has_offset(form: int) -> bool:
+    """Whether a format has an offset of hours and minutes."""
+    return form >> _ZONE_SHIFT != _NO_ZONE
 
 
-def offset_of(told: Int64s) -> Int64s:
-    """The offsets in which times were told, in ticks east of UTC; 0 where none was told."""
-    zone = told >> _ZONE_SHIFT
+def offset_of(form: Int64s) -> Int64s:
+    """The offsets of formats in ticks east of UTC; 0 for those without one."""
+    zone = form >> _ZONE_SHIFT
     return np.where(zone == _NO_ZONE, 0, zone - _ZONE_BIAS) * TICKS_PER_MINUTE
 
 
 def read_all(texts: Sequence[str]) -> tuple[Int64s, Int64s]:
-    """Read many timestamps at once; the same results as `read`, as two arrays.
+    """Reads many timestamps; returns the results of `read` as two arrays.
 
     Raises:
-        ValueError: at least one is not a timestamp.
+        ValueError: a text is not a timestamp.
     """
-    alike = _read_alike(texts) if len(texts) >= VECTOR_FROM else None
-    if alike is not None:
-        return alike
+    same_shape = _read_same_shape(texts) if len(texts) >= VECTOR_FROM else None
+    if same_shape is not None:
+        return same_shape
     widths = set(map(len, texts))
     if len(widths) == 1 or len(texts) < VECTOR_FROM:
-        ticks, told = np.array([read(text) for text in texts], np.int64).reshape(-1, 2).T
-        return ticks, told
-    ticks, told = np.empty((2, len(texts)), np.int64)
+        ticks, form = np.array([read(text) for text in texts], np.int64).reshape(-1, 2).T
+        return ticks, form
+    ticks, form = np.empty((2, len(texts)), np.int64)
     for width in widths:
         places = [i for i, text in enumerate(texts) if len(text) == width]
-        ticks[places], told[places] = read_all([texts[i] for i in places])
-    return ticks, told
+        ticks[places], form[places] = read_all([texts[i] for i in places])
+    return ticks, form
 
 
 _SHAPE = re.compile(r"....-..-..[T ]..:..:..(?:\.([0-9]{1,7}))?(Z|[+-]..:..)?")
@@ -157,7 +157,7 @@ _EPOCH_MONTH = 1970 * 12
 
 
 class _Layout:
-    """Where the digits of a text of one shape stand, and what they weigh.
+    """The positions and the weights of the digits in texts of one shape.
 
     `weights @ digits` gives year, month, day, hour, minute, second, the offset's hours and
     minutes, and the ticks since midnight: all exact in float64.
@@ -190,7 +190,7 @@ class _Layout:
         self.weights[8, 20 : 20 + fraction] = 10.0 ** (FRACTION_DIGITS - 1 - np.arange(fraction))
 
     def fits(self, chars: NDArray[np.uint8], digits: NDArray[np.uint8], parts: Int64s) -> bool:
-        """Whether all texts have this shape and no part is out of its range."""
+        """Whether all texts have this shape and all parts are in their ranges."""
         if (digits.max(axis=1)[self.digits] > 9).any():
             return False
         if (chars.min(axis=1) != chars.max(axis=1))[self.fixed].any():
@@ -208,10 +208,10 @@ def _layout(width: int, fraction: int, zone: str) -> _Layout:
     return _Layout(width, fraction, zone)
 
 
-def _read_alike(texts: Sequence[str]) -> tuple[Int64s, Int64s] | None:
-    """Read texts that all have the shape of the first; None when they have not, or are wrong."""
+def _read_same_shape(texts: Sequence[str]) -> tuple[Int64s, Int64s] | None:
+    """Reads texts with the shape of the first; None if one has another shape or is invalid."""
     shape = _SHAPE.fullmatch(texts[0])
-    # The line ends prove that all texts are of one width: where one is not, they stand elsewhere.
+    # Line ends are in equal distances only if all texts have one width.
     joined = "\n".join(texts) + "\n"
     width = len(texts[0]) + 1
     if shape is None or len(joined) != width * len(texts) or not joined.isascii():
@@ -221,11 +221,10 @@ def _read_alike(texts: Sequence[str]) -> tuple[Int64s, Int64s] | None:
 
 
 def read_fixed(texts: NDArray[np.uint8]) -> tuple[Int64s, Int64s] | None:
-    """Read many timestamps of one width at once, as `read_all` does, from a row of bytes each.
+    """Reads many timestamps of one width, each a row of bytes.
 
     Returns:
-        The same as `read_all`, or None where they have not all one shape or are no timestamps:
-        then `read_all` says which it is.
+        The result of `read_all`, or None if they do not have one shape or are invalid.
     """
     shape = _SHAPE.fullmatch(texts[0].tobytes().decode("ascii", "replace"))
     if shape is None:
@@ -237,7 +236,7 @@ def read_fixed(texts: NDArray[np.uint8]) -> tuple[Int64s, Int64s] | None:
 
 
 def _read_shaped(texts: NDArray[np.uint8], shape: re.Match[str]) -> tuple[Int64s, Int64s] | None:
-    """Read texts that end with a line end and should have the shape of the first."""
+    """Reads texts with a line end each; None if one does not have the shape, or is invalid."""
     layout = _layout(texts.shape[1] - 1, len(shape[1] or ""), (shape[2] or "")[:1])
     chars = np.ascontiguousarray(texts.T)
     digits = chars - np.uint8(ord("0"))
@@ -249,7 +248,7 @@ def _read_shaped(texts: NDArray[np.uint8], shape: re.Match[str]) -> tuple[Int64s
         return None
     ticks = days * (SECONDS_PER_DAY * TICKS_PER_SECOND) + parts[8]
     if layout.offset_at is None:
-        return ticks, np.full(len(texts), _told(None, layout.fraction))
+        return ticks, np.full(len(texts), _pack_format(None, layout.fraction))
     minutes = parts[6] * 60 + parts[7]
     minutes = np.where(chars[layout.offset_at] == ord("-"), -minutes, minutes)
     zone = (minutes + _ZONE_BIAS) << _ZONE_SHIFT
@@ -257,7 +256,7 @@ def _read_shaped(texts: NDArray[np.uint8], shape: re.Match[str]) -> tuple[Int64s
 
 
 def _days(year: Int64s, month: Int64s, day: Int64s) -> Int64s | None:
-    """Days since the epoch; None when a month has no such day."""
+    """Days since the epoch; None if a month does not have one of the days."""
     months = year * 12 + (month - 1) - _EPOCH_MONTH
     first = _first_days(months)
     if day.max() > _FEBRUARY_DAYS and (first + day > _first_days(months + 1)).any():

@@ -1,4 +1,4 @@
-"""What the clocks of a time zone show, as spans in which their offset from UTC does not change."""
+"""The clocks of time zones, as spans of constant offset from UTC."""
 
 import importlib.resources
 from dataclasses import dataclass
@@ -11,34 +11,33 @@ import numpy as np
 from uptake.samples.times import Int64s
 from uptake.time_units import TICKS_PER_SECOND
 
-YEARS_KEPT = 8192
-"""Years of zones whose changes are remembered: a few hundred bytes each."""
+CACHED_YEARS = 8192
+"""Cached years of zones, a few hundred bytes each."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LOWEST = (datetime(1, 1, 2, tzinfo=UTC) - _EPOCH) // timedelta(seconds=1)
 _HIGHEST = (datetime(9999, 12, 30, tzinfo=UTC) - _EPOCH) // timedelta(seconds=1)
-"""Seconds that `datetime` can tell in every zone; beyond them clocks go on as they do there."""
+"""The seconds that `datetime` can represent in every zone; the offsets there apply beyond them."""
 
 _STEP = 3 * 86_400
-"""Seconds between two looks at a clock. No two changes known to the IANA are nearer than that
-(`tests/samples/test_zones.py` looks at all of them)."""
+"""Seconds between two samples of a clock. No two changes of the IANA database are closer together
+(`tests/samples/test_zones.py` checks all of them)."""
 
 _ALWAYS = -(1 << 62)
 
 
 @cache
 def names() -> frozenset[str]:
-    """The names of all time zones of the IANA, links included."""
+    """The names of all IANA time zones, links included."""
     return frozenset((importlib.resources.files("tzdata") / "zones").read_text().split())
 
 
 @dataclass(frozen=True, slots=True)
 class Offsets:
-    """The offsets of a zone over a stretch of time.
+    """The offsets of a zone in a range of time.
 
     Attributes:
-        since: the instants in ticks from which on each offset is in force; the first is before
-            everything.
+        since: the instants in ticks from which each offset applies; the first is before all times.
         offset: ticks east of UTC.
     """
 
@@ -46,14 +45,14 @@ class Offsets:
     offset: Int64s
 
     def at(self, instants: Int64s) -> Int64s:
-        """The offset in force at each instant."""
+        """The offset at each instant."""
         return self.offset[np.searchsorted(self.since, instants, side="right") - 1]
 
     def begin(self, readings: Int64s) -> Int64s:
         """The first instant at which clocks show each reading or a later one.
 
-        A reading that clocks show twice is that of the first time; one that they skip is the
-        instant of the change.
+        A reading that clocks show twice is the first instant; a skipped reading is the instant of
+        the change.
         """
         until = np.append(self.since[1:], -_ALWAYS)
         shown = np.maximum.accumulate(until + self.offset)
@@ -63,9 +62,9 @@ class Offsets:
         return instants
 
     def grid(self, low: int, high: int, size: int) -> Int64s:
-        """The edges of the hours or minutes that a clock shows in a stretch of time.
+        """The edges of hours or minutes on a clock in a range of time.
 
-        Every multiple of `size` on the clock is an edge, and so is every change of the offset.
+        Every multiple of `size` on the clock is an edge, and every change of the offset.
 
         Args:
             low: an instant in ticks, at or after the first edge.
@@ -85,7 +84,7 @@ class Offsets:
 
 
 def offsets(zone: str, low: int, high: int) -> Offsets:
-    """The offsets of a zone over a stretch of time; those beyond it may be wrong.
+    """The offsets of a zone in a range of time; those outside of it may be wrong.
 
     Args:
         zone: one of `names`.
@@ -111,15 +110,15 @@ def _new_year(year: int) -> int:
 
 
 def _offset(zone: ZoneInfo, second: int) -> int:
-    """Seconds east of UTC at so many seconds since the epoch."""
+    """Seconds east of UTC at an instant in seconds since the epoch."""
     moment = _EPOCH + timedelta(seconds=min(max(second, _LOWEST), _HIGHEST))
     offset = moment.astimezone(zone).utcoffset() or timedelta()
     return offset // timedelta(seconds=1)
 
 
-@lru_cache(maxsize=YEARS_KEPT)
+@lru_cache(maxsize=CACHED_YEARS)
 def _changes(name: str, year: int) -> tuple[tuple[int, int], ...]:
-    """When in a year of UTC the offset changes and to what; both in seconds."""
+    """The instants of a UTC year at which the offset changes, and the new offsets, in seconds."""
     zone = ZoneInfo(name)
     found = []
     last, end = _new_year(year), _new_year(year + 1)
@@ -133,7 +132,7 @@ def _changes(name: str, year: int) -> tuple[tuple[int, int], ...]:
 
 
 def _first_with(zone: ZoneInfo, offset: int, low: int, high: int) -> int:
-    """The second in (low, high] from which on the offset is this one."""
+    """The first second in (low, high] with this offset."""
     while high - low > 1:
         middle = (low + high) // 2
         if _offset(zone, middle) == offset:

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from uptake.samples.rollup.coverage import counting
+from uptake.samples.rollup.precedence import counting
 
 Piece = tuple[int, int, int]
 """Begin, end and rank."""

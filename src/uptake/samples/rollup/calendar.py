@@ -1,7 +1,7 @@
-"""A stretch of time as the clock in question shows it, cut into cells, and cells into buckets.
+"""A range of time on a clock, divided into cells, and cells grouped into buckets.
 
-A clock is either that of a time zone or each sample's own. Times on the former are instants; on the
-latter they are readings, as every sample has an offset of its own: instant plus offset.
+The clock is that of a time zone, or each sample's own. Times on a zone's clock are instants. Times
+on samples' own clocks are readings, the instant plus the offset of the sample.
 """
 
 from dataclasses import dataclass
@@ -23,13 +23,13 @@ SIZES: dict[Every, int] = {
     "week": 7 * TICKS_PER_DAY,
     "month": 31 * TICKS_PER_DAY,
 }
-"""Ticks of a bucket at most, changes of clocks apart."""
+"""The most ticks of a bucket, without changes of the clock."""
 
 FINE: tuple[Every, ...] = ("minute", "hour")
-"""Buckets of which there may be two with the same reading of the clock."""
+"""Buckets of which two can have the same reading of the clock."""
 
 MONDAY = 3
-"""1970-01-01 was a Thursday: so many days after a Monday, with which a week begins (ISO 8601)."""
+"""Days from Monday, on which a week begins (ISO 8601), to 1970-01-01, a Thursday."""
 
 OUTSIDE = -1
 """The bucket of cells in the margin."""
@@ -37,14 +37,14 @@ OUTSIDE = -1
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """Cells and buckets, in order and without gaps.
+    """Cells and buckets, sorted and without gaps.
 
     Attributes:
-        edges: of the cells, in ticks; one more than there are cells.
+        edges: the edges of the cells, in ticks. A cell is never longer than a day.
         day: the local day of each cell, counted from 1970-01-01.
-        bucket: which bucket each cell belongs to, or `OUTSIDE`. A cell is never longer than a day.
-        starts, ends: of the buckets, in ticks.
-        offsets: of the zone; None where every sample has its own.
+        bucket: the bucket of each cell, or `OUTSIDE`.
+        starts, ends: the bounds of the buckets, in ticks.
+        offsets: of the zone; None for samples' own clocks.
     """
 
     edges: Int64s
@@ -56,14 +56,14 @@ class Calendar:
 
 
 def calendar(every: Every, low: int, high: int, zone: str | None, margin: int) -> Calendar:
-    """All buckets with a part in [low, high).
+    """Returns all buckets with a part in [low, high), in ticks on the clock.
 
     Args:
-        every: how long a bucket is.
-        low: ticks on the clock.
-        high: likewise.
-        zone: of the clock; None for each sample's own.
-        margin: days before the first bucket and after the last that have cells too.
+        every: the length of a bucket.
+        low: the begin.
+        high: the end.
+        zone: the zone of the clock; None for each sample's own.
+        margin: days with cells before the first bucket and after the last.
     """
     reach = (margin + 2) * TICKS_PER_DAY + SIZES[every]
     offsets = None if zone is None else zones.offsets(zone, low - reach, high + reach)
@@ -84,7 +84,7 @@ def _whole(every: Every, low: int, high: int, offsets: Offsets | None, margin: i
 
 
 def _fine(every: Every, low: int, high: int, offsets: Offsets | None, margin: int) -> Calendar:
-    """Buckets of hours or minutes, and whole days in the margin."""
+    """Buckets of hours or minutes, and days in the margin."""
     size = SIZES[every]
     if offsets is None:
         bounds = np.arange(low // size * size, high + size, size, dtype=np.int64)
@@ -101,7 +101,7 @@ def _fine(every: Every, low: int, high: int, offsets: Offsets | None, margin: in
 
 
 def _cells(days: Int64s, offsets: Offsets | None) -> tuple[Int64s, Int64s]:
-    """The edges of these days, and the days but the last; a day that clocks skipped is none."""
+    """The edges of days and the days, without the last and without skipped days."""
     edges = _begin(days * TICKS_PER_DAY, offsets)
     there = np.append(np.diff(edges) > 0, True)
     return edges[there], days[:-1][there[:-1]]
@@ -115,13 +115,13 @@ def _days(times: Int64s, offsets: Offsets | None) -> Int64s:
     """The local day of each time on the clock."""
     if offsets is None:
         return times // TICKS_PER_DAY
-    # Where clocks went back over midnight, the day that had begun goes on.
+    # If clocks went back over midnight, the new day continues.
     guess = (times + offsets.at(times)) // TICKS_PER_DAY
     return np.where(offsets.begin((guess + 1) * TICKS_PER_DAY) <= times, guess + 1, guess)
 
 
 def _numbers(every: Every, days: Int64s) -> Int64s:
-    """Which week or month since the epoch each day belongs to."""
+    """The week or month of each day, counted from the epoch."""
     if every == "week":
         return (days + MONDAY) // 7
     if every == "month":

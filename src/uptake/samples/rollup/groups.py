@@ -1,4 +1,4 @@
-"""Many small whole numbers that stand for one thing together, as one number each."""
+"""Rows of small integers as one number each."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ import numpy as np
 from uptake.samples.times import Int64s
 
 TABLE = 1 << 21
-"""Combinations up to which a table of all of them is faster than sorting those that there are."""
+"""Combinations up to which a table of all is faster than sorting those that occur."""
 
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """The distinct combinations of some columns, numbered in order.
+    """The distinct rows of some columns, numbered in order.
 
     Attributes:
-        keys: one array for each column, the values of each combination.
-        member: for each row, the number of its combination.
+        keys: the values of each distinct row, one array for each column.
+        member: the number of each row.
     """
 
     keys: tuple[Int64s, ...]
@@ -29,11 +29,11 @@ class Groups:
 
 
 def group(columns: Sequence[Int64s], sizes: Sequence[int]) -> Groups:
-    """Number the combinations of columns of whole numbers from 0 to below their size each.
+    """Numbers the distinct rows of columns.
 
     Args:
         columns: at least one, all of one length.
-        sizes: one for each; their product fits an int64.
+        sizes: the upper bound of each column; their product fits an int64.
     """
     total = prod(sizes)
     code = columns[0]

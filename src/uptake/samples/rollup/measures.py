@@ -7,10 +7,9 @@ import numpy as np
 
 from uptake.samples.columns import UNITS, Columns
 from uptake.samples.rollup.calendar import Calendar
-from uptake.samples.rollup.coverage import POINT
 from uptake.samples.rollup.intervals import LARGEST, Flags, Floats, Intervals
 from uptake.samples.rollup.pieces import Pieces
-from uptake.samples.rollup.precedence import counted
+from uptake.samples.rollup.precedence import POINT, counted
 from uptake.samples.times import Int64s
 from uptake.time_units import TICKS_PER_SECOND
 

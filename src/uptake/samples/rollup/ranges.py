@@ -1,4 +1,4 @@
-"""What ranges of segments come to in each segment, however many of them overlap."""
+"""Minima and sums of overlapping ranges in each segment."""
 
 from typing import TypeVar
 
@@ -10,17 +10,17 @@ from uptake.samples.times import Int64s
 Numbers = TypeVar("Numbers", NDArray[np.int64], NDArray[np.float64])
 
 LIMB = 30
-"""Bits of the parts in which sums are worked out; sums of up to four million stay exact."""
+"""Bits of the digits of sums; sums of up to four million values are exact."""
 
 MANTISSA = 53
 """Bits of a double's mantissa."""
 
 
 def least(first: Int64s, last: Int64s, values: Numbers, segments: int) -> Numbers:
-    """The least value of the ranges [first, last) that hold each segment; without any, the most.
+    """The least value of the ranges [first, last) over each segment, or the largest number.
 
-    Each range is written as two overlapping ranges of a power of two, the largest that fits; these
-    are then halved, level by level. So the work does not depend on how ranges overlap.
+    Each range is two overlapping ranges of the largest power of two that fits, which are then
+    halved level by level. So the time does not depend on how ranges overlap.
     """
     level = np.frexp((last - first).astype(np.float64))[1] - 1
     top = int(level.max())
@@ -29,7 +29,7 @@ def least(first: Int64s, last: Int64s, values: Numbers, segments: int) -> Number
     for power in range(top, -1, -1):
         size = 1 << power
         if power < top:
-            # What holds for a range of two halves holds for both.
+            # The least value of a range applies to both halves.
             above = lowest.copy()
             np.minimum(lowest[size:], above[: segments - size], out=lowest[size:])
         here = np.flatnonzero(level == power)
@@ -42,11 +42,11 @@ def least(first: Int64s, last: Int64s, values: Numbers, segments: int) -> Number
 def exact_sums(
     first: Int64s, last: Int64s, values: NDArray[np.float64], segments: int
 ) -> NDArray[np.float64]:
-    """The sum of the values of the ranges [first, last) that hold each segment.
+    """The sum of the values of the ranges [first, last) over each segment.
 
-    Values, none of them negative, are taken apart into whole numbers of `LIMB` bits, at places that
-    are the same for all numbers. Whole numbers are added at a range's beginning and taken away at
-    its end without any error; so a sum depends on the values in it alone.
+    Values, none of them negative, are split into integers of `LIMB` bits at fixed places. Integers
+    are added at the begin of a range and subtracted at its end without rounding, so a sum depends
+    only on its own values.
     """
     fraction, exponent = np.frexp(values)
     mantissa = np.ldexp(fraction, MANTISSA).astype(np.int64)

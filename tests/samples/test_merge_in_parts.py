@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from samples.making import Told, columns_of, far_samples, latest_by_identity, samples
 from uptake.samples import columns
-from uptake.samples.sweep import swept
+from uptake.samples.merge import merge_in_parts
 
 
 class Kept(NamedTuple):
@@ -36,13 +36,13 @@ def kept(batches: list[list[Told]]) -> list[Kept]:
     st.sampled_from([0, 1, 3, 1000]),
 )
 def test_pieces_are_the_last_of_each_in_order(
-    received: list[Told], data: st.DataObject, most_waiting: int
+    received: list[Told], data: st.DataObject, max_pending: int
 ) -> None:
     """The law of `merge`, whatever the split, the order of reading, and the bound."""
     cuts = data.draw(st.sets(st.integers(1, len(received))))
     ends = sorted({0, *cuts, len(received)})
     batches = data.draw(st.permutations(kept([received[a:b] for a, b in pairwise(ends)])))
-    pieces = list(swept(batches, most_waiting))
+    pieces = list(merge_in_parts(batches, max_pending))
     assert all(map(len, pieces))
     assert [row for piece in pieces for row in columns.rows(piece)] == latest_by_identity(received)
 
@@ -52,7 +52,7 @@ def test_batches_apart_come_apart() -> None:
     told = [
         [Told("Watch", None, f"2024-01-0{day}T00:00:00Z", None, "count", 1.0)] for day in (3, 1, 2)
     ]
-    pieces = [columns.rows(piece)[0]["start_date"] for piece in swept(kept(told))]
+    pieces = [columns.rows(piece)[0]["start_date"] for piece in merge_in_parts(kept(told))]
     assert pieces == [f"2024-01-0{day}T00:00:00Z" for day in (1, 2, 3)]
 
 
@@ -61,7 +61,7 @@ def test_a_long_overlap_is_let_go_piece_by_piece() -> None:
     stamps = [f"2015-01-{day:02}T{hour:02}:00:00Z" for day in range(1, 10) for hour in range(24)]
     reach = [Told("Watch", None, stamps[at], None, "count", 1.0) for at in (0, -1)]
     hours = [[Told("Phone", None, stamp, None, "count", 1.0)] for stamp in stamps]
-    pieces = list(swept(kept([reach, *hours]), 20))
+    pieces = list(merge_in_parts(kept([reach, *hours]), 20))
     assert len(pieces) > 5
     assert max(map(len, pieces)) < 30
     assert sum(map(len, pieces)) == 2 + 9 * 24
