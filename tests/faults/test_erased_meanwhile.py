@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from uptake.blobs.memory import MemoryBlobs
 from uptake.formats.base import WireRequest
 from uptake.intake.accept import Intake
 from uptake.intake.commit import GroupCommit
@@ -17,6 +16,7 @@ from uptake.model.submission import Fault, Origin, Rejection, Submission
 from uptake.replay import Actor, Replayed, replay
 from uptake.settings import Settings
 from uptake.store.base import DEFAULT_PROJECT, Store
+from uptake.testing.blobs.memory import MemoryBlobs
 from uptake.wiring import Services, open_services
 
 from .pictures import picture

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from uptake.blobs.memory import MemoryBlobs
 from uptake.intake.commit import MAX_WAITING, GroupCommit
 from uptake.model.items import Attributes
 from uptake.model.problems import Kinds, Problem
@@ -16,6 +15,7 @@ from uptake.store import sqlite
 from uptake.store.base import DEFAULT_PROJECT, Store, StoreUnavailable
 from uptake.store.records import Entry
 from uptake.store.stored import Committed
+from uptake.testing.blobs.memory import MemoryBlobs
 
 SECONDS = 30.0
 

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from uptake.blobs.memory import MemoryBlobs
 from uptake.intake.retain import expire, in_force
 from uptake.store import sqlite
 from uptake.store.definitions import RetentionRule
+from uptake.testing.blobs.memory import MemoryBlobs
 from uptake.testing.store.making import NOON, entry, rejection
 from uptake.time_units import MICROSECONDS_PER_DAY
 

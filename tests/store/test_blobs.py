@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from uptake.blobs import Blobs, BlobsUnavailable, BlobsUnusable, open_blobs
-from uptake.blobs.memory import MemoryBlobs
 from uptake.testing.blobs import BlobsConformance
+from uptake.testing.blobs.memory import MemoryBlobs
 from uptake.testing.seaweedfs import SeaweedFS
 
 
