@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# Before anything imports them: their assertions are to tell what they compared.
+# Before they are imported, so that their assertions show what they compared.
 pytest.register_assert_rewrite(
     "uptake.testing.store", "uptake.testing.blobs", "uptake.testing.vectors"
 )

@@ -57,6 +57,7 @@ PUBLIC = {
     r"""(["'`])refusals\1""": "a table of the uploader's ledger",
     r"(?i)\b(?:from|into|table|on|update|exists) refusals\b": "the same table in SQL",
     r"--(?:retry-)?refused\b": "options of `uptake send`",
+    r'"nobody"': "an account of the operating system",
     r"\b[Cc]onnection refused\b": "the words of the operating system",
 }
 """What others depend on keeps its name: what to take out of a text first, and why."""

@@ -8,7 +8,7 @@ import pytest
 from uptake.model import clock
 from uptake.store.base import Store
 from uptake.testing.live import LiveServer
-from uptake.testing.segments import Vector, tell, vectors
+from uptake.testing.segments import Vector, store_users, vectors
 from uptake.time_units import MICROSECONDS_PER_SECOND
 
 from .tenant import EVERYTHING, Tenant, new_tenant, sample
@@ -59,7 +59,7 @@ def test_a_vector_holds(client: httpx2.Client, store: Store, vector: Vector) -> 
     """In a preview, and in the list of a segment; or what is wrong with it and where."""
     tenant = new_tenant(client, store)
     secret = tenant.key("admin")
-    tell(vector, store, tenant.project)
+    store_users(vector, store, tenant.project)
     for case in vector.cases:
         answer = preview(tenant, case.filter)
         kept = put(tenant, secret, "kept", case.filter)

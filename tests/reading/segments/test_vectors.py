@@ -7,7 +7,7 @@ import pytest
 
 from uptake.reading.segments.parse import NotAFilter
 from uptake.reading.segments.questions import Segments
-from uptake.testing.segments import Case, Vector, tell, vectors
+from uptake.testing.segments import Case, Vector, store_users, vectors
 from uptake.testing.store.model import ModelStore
 
 MEMORY = 1 << 30
@@ -22,7 +22,7 @@ CASES = [
 def test_a_vector_holds(vector: Vector, case: Case) -> None:
     """Of whom a filter is true, or what is wrong with it and where."""
     store: Any = ModelStore()
-    tell(vector, store, "default")
+    store_users(vector, store, "default")
     segments = Segments(store, MEMORY)
     text = msgspec.json.encode(case.filter)
     if case.errors is not None:
