@@ -66,14 +66,14 @@ def test_hashes_are_converted(services: Services) -> None:
 def test_rejections_are_stored_under_their_users(services: Services) -> None:
     """As if they had come now; what cannot be read stays under nobody, and is not read again."""
     store = services.store
-    assert len(store.unexamined("default", 9)) == len(BODIES)
+    assert len(store.unexamined_rejections("default", 9)) == len(BODIES)
     (examination,) = [
         chore
         for chore in chores(store, services.blobs, services.intake.rejections, find_users)
         if chore.name == "examination"
     ]
     examination.do()
-    assert store.unexamined("default", 9) == []
+    assert store.unexamined_rejections("default", 9) == []
     found = {kept.record.rejection_id: kept.user_ids for kept in store.rejections("default", "", 9)}
     assert found == {
         "r-table": ("88", "89"),

@@ -248,10 +248,10 @@ class BothStores(RuleBasedStateMachine):
         self.both("readmit", project, user)
 
     @rule(name=CONTENTS, passed=st.sampled_from([0, 1, 500_000, 1_000_000]))
-    def spend(self, name: str, passed: int) -> None:
+    def count_use(self, name: str, passed: int) -> None:
         """A use of a key, some time after the last one."""
         self.moment += passed
-        self.both("spend", name, Rate(1, 1), self.moment)
+        self.both("count_use", name, Rate(1, 1), self.moment)
 
     @rule(project=PROJECTS, user=USERS, after=st.integers(0, 5), limit=st.integers(1, 4))
     def page(self, project: str, user: str, after: int, limit: int) -> None:
@@ -302,7 +302,7 @@ def _marks(store: Store) -> dict[int, int]:
 
 
 def _sampled(project: str, metric: Metric, store: Store) -> list[str]:
-    return sorted(store.sampled(project, metric))
+    return sorted(store.users_with_samples(project, metric))
 
 
 def _profiles(project: str, store: Store) -> object:

@@ -107,7 +107,7 @@ Write = Callable[[SqlStore, str], object]
 WRITES: dict[str, Write] = {
     "projects": lambda store, _: store.add_project(unique("project"), NOON),
     "keys": lambda store, project: store.add_key(key(unique("key"), project=project)),
-    "key_uses": lambda store, _: store.spend(unique("key"), RATE, NOON),
+    "key_uses": lambda store, _: store.count_use(unique("key"), RATE, NOON),
     "segments": lambda store, project: store.put_segment(
         project, Segment(unique("segment"), "{}", NOON, NOON)
     ),
@@ -165,7 +165,7 @@ def _again(store: SqlStore, project: str) -> None:
 
 UPDATES: dict[str, Write] = {
     "keys": lambda store, _: store.revoke_key("key-to-revoke", NOON),
-    "key_uses": lambda store, _: store.spend("spent", RATE, NOON),
+    "key_uses": lambda store, _: store.count_use("spent", RATE, NOON),
     "segments": lambda store, project: store.put_segment(
         project, Segment("there", unique("filter"), NOON, NOON)
     ),
@@ -196,7 +196,7 @@ def test_an_update_that_is_dropped_is_not_acknowledged(store: SqlStore, table: s
     project = unique("project")
     if store.key(digest_of("key-to-revoke").hex()) is None:
         store.add_key(key("key-to-revoke"))
-        store.spend("spent", RATE, NOON)
+        store.count_use("spent", RATE, NOON)
     store.put_segment(project, Segment("there", "{}", NOON, NOON))
     store.put_type(project, DocumentType("there", None, NOON))
     store.erase(project, "erased", f"{project}-erasure", NOON)
@@ -265,7 +265,7 @@ def test_data_that_cannot_be_taken_away_is_not_counted_as_gone(
     rule = RetentionRule(kind, 1)  # type: ignore[arg-type]
     with dropping(store, table, "DELETE"), pytest.raises(StoreUnavailable):
         store.expire(project, rule, NOON + 1, (), 100)
-    assert store.expired(project, rule, NOON + 1) > 0
+    assert store.count_expired(project, rule, NOON + 1) > 0
     assert store.expire(project, rule, NOON + 1, (), 100).count > 0
 
 

@@ -184,7 +184,7 @@ class Access:
         if rate is None:
             return
         try:
-            uses = await self._executor.run(partial(self._registry.spend, key.id, rate, now))
+            uses = await self._executor.run(partial(self._registry.count_use, key.id, rate, now))
         except StoreUnavailable as error:
             raise Problem(Kinds.UNAVAILABLE) from error
         if uses > rate.requests:

@@ -168,10 +168,10 @@ def examine(store: Store, blobs: Blobs, rejections: Rejections, find_users: Find
     """
     examined = 0
     for project in store.projects():
-        while page := store.unexamined(project, UNEXAMINED_PAGE):
+        while page := store.unexamined_rejections(project, UNEXAMINED_PAGE):
             for stored in page:
                 old, records = _with_users(stored, project, blobs, rejections, find_users)
-                store.put_examined(project, stored, records)
+                store.replace_unexamined(project, stored, records)
                 if old is not None and old not in {record.raw_blob for record in records}:
                     blobs.delete([old])
                 examined += 1

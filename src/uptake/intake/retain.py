@@ -64,7 +64,7 @@ def due(store: Retention, project: str, rules: Sequence[RetentionRule], now: int
             rule.kind,
             rule.type,
             rule.days,
-            store.expired(project, rule, now - rule.days * MICROSECONDS_PER_DAY),
+            store.count_expired(project, rule, now - rule.days * MICROSECONDS_PER_DAY),
         )
         for rule in rules
     ]

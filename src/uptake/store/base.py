@@ -143,7 +143,7 @@ class UserQueries(Protocol):
             user_ids: the users to count for; None for all.
         """
 
-    def sampled(self, project: str, metric: Metric) -> list[str]:
+    def users_with_samples(self, project: str, metric: Metric) -> list[str]:
         """Return the users who have samples of a metric, each once."""
 
 
@@ -256,7 +256,7 @@ class Retention(Protocol):
     def retention(self, project: str) -> list[RetentionRule]:
         """Return the rules of a project, sorted by kind and type."""
 
-    def expired(self, project: str, rule: RetentionRule, before: int) -> int:
+    def count_expired(self, project: str, rule: RetentionRule, before: int) -> int:
         """Count the data that a rule applies to and that was received before a moment."""
 
     def expire(
@@ -294,7 +294,7 @@ class Keys(Protocol):
     def revoke_key(self, key_id: str, moment: int) -> bool:
         """Revoke a key from a moment on; False if there is none with this id."""
 
-    def spend(self, key_id: str, rate: Rate, moment: int) -> int:
+    def count_use(self, key_id: str, rate: Rate, moment: int) -> int:
         """Count a use of a key; returns the number of uses in the window of this moment."""
 
 
@@ -345,10 +345,10 @@ class Maintenance(Protocol):
     def claim(self, name: str, now: int, until: int) -> bool:
         """Claim a task until a moment; False while another process has claimed it."""
 
-    def unexamined(self, project: str, limit: int) -> list[StoredRejection]:
+    def unexamined_rejections(self, project: str, limit: int) -> list[StoredRejection]:
         """Return rejections of an earlier version without extracted users."""
 
-    def put_examined(
+    def replace_unexamined(
         self, project: str, rejection: StoredRejection, records: Sequence[RejectionRecord]
     ) -> None:
         """Replace such a rejection by these records, without those of erased users."""

@@ -172,8 +172,8 @@ class SqlRegistry(SqlInstallation):
         with self.reading() as connection:
             return [DocumentType(*row) for row in connection.execute(query)]
 
-    def spend(self, key_id: str, rate: Rate, moment: int) -> int:
-        """See `Keys.spend`."""
+    def count_use(self, key_id: str, rate: Rate, moment: int) -> int:
+        """See `Keys.count_use`."""
         window = moment // (rate.seconds * MICROSECONDS_PER_SECOND)
         statement = self.insert(t.key_uses).values(key_id=key_id, window=window, count=1)
         in_window = t.key_uses.c.window == statement.excluded.window

@@ -56,8 +56,8 @@ class SqlRetention(Database):
             found = connection.execute(query.order_by(rules.kind, rules.type))
             return [RetentionRule(*row) for row in found]
 
-    def expired(self, project: str, rule: RetentionRule, before: int) -> int:
-        """See `Retention.expired`."""
+    def count_expired(self, project: str, rule: RetentionRule, before: int) -> int:
+        """See `Retention.count_expired`."""
         kind = _KINDS[rule.kind]
         count = func.count() if kind.count is None else func.sum(kind.table.c[kind.count])
         query = select(count).select_from(kind.table).where(*_due(project, rule, before))

@@ -78,17 +78,17 @@ class SqlStore(
                 raise TombstonesChanged
             return outcomes
 
-    def unexamined(self, project: str, limit: int) -> list[StoredRejection]:
-        """See `Maintenance.unexamined`."""
+    def unexamined_rejections(self, project: str, limit: int) -> list[StoredRejection]:
+        """See `Maintenance.unexamined_rejections`."""
         query = select(t.rejections).filter_by(project_id=project, user_id="", parts=UNEXAMINED)
         with self.reading() as connection:
             rows = connection.execute(query.limit(limit)).mappings().all()
         return [rejection_of(dict(row)) for row in rows]
 
-    def put_examined(
+    def replace_unexamined(
         self, project: str, rejection: StoredRejection, records: Sequence[RejectionRecord]
     ) -> None:
-        """See `Maintenance.put_examined`."""
+        """See `Maintenance.replace_unexamined`."""
         c = t.rejections.c
         same = c.project_id == project, c.rejection_id == rejection.record.rejection_id
         request = project, rejection.request_id, rejection.received_at

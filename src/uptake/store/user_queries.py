@@ -56,8 +56,8 @@ class SqlUserQueries(Database):
                 found |= _counts(connection.execute(some))
         return found
 
-    def sampled(self, project: str, metric: Metric) -> list[str]:
-        """See `UserQueries.sampled`."""
+    def users_with_samples(self, project: str, metric: Metric) -> list[str]:
+        """See `UserQueries.users_with_samples`."""
         user_id = t.sample_batches.c.user_id
         query = select(user_id).filter_by(project_id=project, metric=metric).distinct()
         with self.reading() as connection:

@@ -89,7 +89,7 @@ class StoredBehaviour:
 
     def _with_samples(self, condition: f.Rolled, block: Block, rows: Rows) -> "NDArray[np.bool_]":
         if condition.metric not in self._sampled:
-            names = self._store.sampled(self._project, condition.metric)
+            names = self._store.users_with_samples(self._project, condition.metric)
             self._sampled[condition.metric] = pa.array(names, pa.large_string())
         found = pc.is_in(block.ids.take(pa.array(rows)), value_set=self._sampled[condition.metric])
         return np.asarray(found)

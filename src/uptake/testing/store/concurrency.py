@@ -232,7 +232,7 @@ class Concurrency(OpensStore):
         """No two uses get the same count."""
 
         def spend(number: int) -> list[int]:
-            return [stores[number % OPENED].spend("k-1", Rate(9, 60), NOON) for _ in range(5)]
+            return [stores[number % OPENED].count_use("k-1", Rate(9, 60), NOON) for _ in range(5)]
 
         counts = [count for counts in at_once(spend) for count in counts]
         assert sorted(counts) == list(range(1, 5 * THREADS + 1))

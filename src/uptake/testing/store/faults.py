@@ -40,12 +40,12 @@ CALLS: dict[str, Callable[[Store], object]] = {
     "document_types": lambda store: store.document_types("default"),
     "type_versions": lambda store: store.type_versions("default", "visit", 0, 9),
     "document_versions": lambda store: store.document_versions("default", "visit"),
-    "spend": lambda store: store.spend("k-1", Rate(1, 60), NOON),
+    "count_use": lambda store: store.count_use("k-1", Rate(1, 60), NOON),
     "ping": lambda store: store.ping(),
 }
 """One call of each method."""
 
-WRITING = ("commit", "add_project", "add_key", "revoke_key", "put_type", "spend")
+WRITING = ("commit", "add_project", "add_key", "revoke_key", "put_type", "count_use")
 READING = tuple(name for name in CALLS if name not in WRITING)
 
 

@@ -276,8 +276,8 @@ class ModelStore(ModelTables):
             if user_ids is None or one.user_id in user_ids
         )
 
-    def sampled(self, project: str, metric: Metric) -> list[str]:
-        """See `UserQueries.sampled`."""
+    def users_with_samples(self, project: str, metric: Metric) -> list[str]:
+        """See `UserQueries.users_with_samples`."""
         return list({user for user, of, _ in self._rows_of(project).batches if of == metric})
 
     def changes(self, project: str, since: int | None) -> Changes | None:

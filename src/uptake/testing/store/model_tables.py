@@ -68,8 +68,8 @@ class ModelTables:
             self._keys[key_id] = replace(self._keys[key_id], revoked_at=moment)
         return key_id in self._keys
 
-    def spend(self, key_id: str, rate: Rate, moment: int) -> int:
-        """See `Keys.spend`."""
+    def count_use(self, key_id: str, rate: Rate, moment: int) -> int:
+        """See `Keys.count_use`."""
         window = moment // (rate.seconds * MICROSECONDS_PER_SECOND)
         counted, uses = self._uses.get(key_id, (window, 0))
         self._uses[key_id] = window, uses + 1 if counted == window else 1

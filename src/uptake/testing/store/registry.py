@@ -92,13 +92,13 @@ class KeysSuite(OpensStore):
         """A window ends when its seconds are over, and the next one begins at one."""
         rate, start = Rate(3, 60), 60 * SECOND * 1000
         moments = [0, 1, 59 * SECOND, 60 * SECOND - 1, 60 * SECOND, 61 * SECOND, 300 * SECOND]
-        counts = [store.spend("k-1", rate, start + moment) for moment in moments]
+        counts = [store.count_use("k-1", rate, start + moment) for moment in moments]
         assert counts == [1, 2, 3, 4, 1, 2, 1]
 
     def test_keys_are_counted_separately(self, store: Store) -> None:
         """Uses of one key do not count for another."""
         rate = Rate(1, 60)
-        spent = [store.spend(name, rate, NOON) for name in ("a", "b", "a", "A", "b", "a")]
+        spent = [store.count_use(name, rate, NOON) for name in ("a", "b", "a", "A", "b", "a")]
         assert spent == [1, 1, 2, 1, 2, 3]
 
 

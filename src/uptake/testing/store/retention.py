@@ -71,10 +71,10 @@ class RetentionSuite(OpensStore):
             "receipts": 1,
         }
         for kind, count in counts.items():
-            assert store.expired("default", _rule(kind), NOON) == count
+            assert store.count_expired("default", _rule(kind), NOON) == count
             (page,) = _expire_all(store, _rule(kind), NOON, 10)
             assert (page.count, len(page.blobs)) == (count, kind == "images")
-            assert store.expired("default", _rule(kind), NOON) == 0
+            assert store.count_expired("default", _rule(kind), NOON) == 0
         assert store.document("default", "default old") is None
         assert store.image("default old.png") is None
         assert store.rejection("default", "default old") is None
@@ -93,9 +93,9 @@ class RetentionSuite(OpensStore):
         store.commit(
             [entry(batch("anna", "x", metric="bpm"), batch("anna", "y"), document("anna", "u-1"))]
         )
-        assert store.expired("default", _rule("samples", "steps"), NOON + 1) == 1
-        assert store.expired("default", _rule("documents", "diary"), NOON + 1) == 0
-        assert store.expired("default", _rule("documents", "visit"), NOON + 1) == 1
+        assert store.count_expired("default", _rule("samples", "steps"), NOON + 1) == 1
+        assert store.count_expired("default", _rule("documents", "diary"), NOON + 1) == 0
+        assert store.count_expired("default", _rule("documents", "visit"), NOON + 1) == 1
         _expire_all(store, _rule("samples", "bpm"), NOON + 1, 10)
         assert [span.metric for span in store.spans("default", "anna")] == ["steps"]
 
@@ -104,7 +104,7 @@ class RetentionSuite(OpensStore):
         store.commit([entry(rejections=(rejection("r-1"), rejection("r-2", user_id="anna")))])
         store.commit([entry(rejections=shared("r-3", "anna", "bert", ""))])
         rule = RetentionRule("rejections", 1, UNKNOWN_USER)
-        assert store.expired("default", rule, NOON + 1) == 2
+        assert store.count_expired("default", rule, NOON + 1) == 2
         assert sum(page.count for page in _expire_all(store, rule, NOON + 1, 10)) == 2
         left = [stored.user_ids for stored in store.rejections("default", "", 10)]
         assert left == [("anna",), ("anna", "bert")]

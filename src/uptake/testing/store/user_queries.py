@@ -130,9 +130,9 @@ class UserQueriesSuite(OpensStore):
                 entry(batch("emil", "x"), project="other"),
             ]
         )
-        assert sorted(store.sampled("default", "steps")) == ["anna", "carl"]
-        assert store.sampled("default", "bpm") == ["bert"]
-        assert store.sampled("unknown", "bpm") == []
+        assert sorted(store.users_with_samples("default", "steps")) == ["anna", "carl"]
+        assert store.users_with_samples("default", "bpm") == ["bert"]
+        assert store.users_with_samples("unknown", "bpm") == []
 
 
 class ChangeFeedSuite(OpensStore):
