@@ -1,4 +1,4 @@
-"""The tables; those of users' data lead with `(project_id, user_id)` and can be distributed."""
+"""The tables. Keys of users' data start with `(project_id, user_id)`: they can be distributed."""
 
 import sqlalchemy
 from sqlalchemy import (
@@ -21,10 +21,10 @@ metadata = MetaData()
 
 
 class Name(TypeDecorator[str]):
-    """PostgreSQL's text, ordered by code points whatever the language of the database.
+    """Text that is ordered by code points, whatever the collation of the database.
 
-    It cannot hold a NUL, which is therefore in no name that is kept: whoever asks for one that has
-    it is given nothing, as if they had asked for NULL.
+    PostgreSQL cannot store a NUL in a text, so no stored name has one. A name with a NUL is passed
+    as NULL, which matches no row.
     """
 
     impl = sqlalchemy.String
@@ -122,13 +122,13 @@ users = Table(
     Column("first_seen", BigInteger, nullable=False),
     Column("last_seen", BigInteger, nullable=False),
     Column("mark", BigInteger, nullable=False),
-    # Values as a JSON array in the order of a set of names; or, `names` being NULL, a JSON object.
+    # Values as a JSON array in the order of a set of names, or a JSON object if `names` is NULL.
     Column("names", LargeBinary),
     Column("attributes", LargeBinary),
-    # Whether the attributes that were received last had been stored already, all of them: 1 or 0.
+    # Whether all attributes of the last upload were stored already: 1 or 0.
     Column("attributes_mark", BigInteger),
-    # Every sync replaces every row: with room for it on the same page no index is touched, and the
-    # table is a third of the size (measured).
+    # Each sync replaces each row. With free space on its page, an update needs no index entries,
+    # and the table has a third of the size (measured).
     postgresql_with={"fillfactor": 50},
     sqlite_with_rowid=False,
 )
@@ -145,7 +145,7 @@ attribute_names = Table(
 names_of_users = and_(
     attribute_names.c.project_id == users.c.project_id, attribute_names.c.digest == users.c.names
 )
-"""What joins a user with the names of its attributes."""
+"""Joins users with the names of their attributes."""
 
 changes = Table(
     "changes",
@@ -154,7 +154,7 @@ changes = Table(
     Column("position", BigInteger, primary_key=True),
     Column("change_id", String, primary_key=True),
     Column("size", Integer, nullable=False),
-    # JSON arrays: ids of users, digests of ids; both NULL where what was here is forgotten.
+    # JSON arrays: ids of users, digests of ids. Both are NULL in the oldest row after pruning.
     Column("users", LargeBinary),
     Column("erased", LargeBinary),
     sqlite_with_rowid=False,
@@ -174,7 +174,7 @@ sample_batches = Table(
     Column("received_at", BigInteger, nullable=False),
     Column("mark", BigInteger, nullable=False),
     Column("columns", LargeBinary, nullable=False),
-    # How often it was received again.
+    # Number of times it was received again.
     Column("repeats", Integer, nullable=False, server_default="0"),
     Index("sample_batches_by_mark", "project_id", "mark"),
 )
@@ -200,7 +200,7 @@ documents = Table(
     Column("received_at", BigInteger, nullable=False),
     Column("mark", BigInteger, nullable=False),
     Column("data", LargeBinary, nullable=False),
-    # With the version, so that what there is of each can be counted without reading documents.
+    # With the version, so that documents can be counted by version without reading them.
     Index("documents_by_type", "project_id", "type", "user_id", "received_at", "version"),
     Index("documents_by_mark", "project_id", "mark"),
 )
@@ -259,7 +259,7 @@ rejections = Table(
     Column("raw_blob", String),
     Column("context", Text, nullable=False),
     Column("resolved_by", String),
-    # JSON: what of a body about several users is in this row (`model.shares`); NULL for all of it.
+    # JSON: the parts of a body about several users in this row (`model.shares`); NULL for all.
     Column("parts", Text),
     Index("rejections_by_time", "project_id", "rejection_id"),
     Index("rejections_by_mark", "project_id", "mark"),
@@ -271,7 +271,7 @@ receipts = Table(
     Column("project_id", String, primary_key=True),
     Column("request_id", String, primary_key=True),
     Column("received_at", BigInteger, primary_key=True),
-    # Two requests may bear one id, if their sender gives it: then this tells them apart.
+    # Distinguishes requests with the same id, which clients may choose.
     Column("place", SmallInteger, primary_key=True),
     Column("format", String, nullable=False),
     Column("key_id", String, nullable=False),
@@ -281,7 +281,7 @@ receipts = Table(
     Column("last_refused", String),
     # Items that changed nothing, because they were stored already.
     Column("duplicates", Integer, nullable=False, server_default="0"),
-    # Of a request that was answered with an error before its items were looked at; else 0 and "".
+    # Of an error that was returned before any item was validated; else 0 and "".
     Column("status", SmallInteger, nullable=False, server_default="0"),
     Column("code", String, nullable=False, server_default=""),
     Index(
@@ -311,7 +311,7 @@ erasures = Table(
     Column("user_hash", String, nullable=False),
     Column("erased_at", BigInteger, nullable=False),
     Column("counts", Text, nullable=False),
-    # Until then bytes of the user may be left in the blob store.
+    # NULL while bytes of the user may be left in the blob store.
     Column("finished_at", BigInteger),
     sqlite_with_rowid=False,
 )
@@ -336,6 +336,6 @@ tombstone_changes = Table(
     "tombstone_changes",
     metadata,
     Column("project_id", String, primary_key=True),
-    # Grows with every tombstone that is set or taken away, so that each process knows them all.
+    # Grows with each tombstone that is set or deleted, so processes notice the change.
     Column("number", BigInteger, nullable=False),
 )

@@ -1,4 +1,4 @@
-"""The schema's history, and the way to bring a database up to its end."""
+"""The revisions of the schema, and the migration of a database to the last one."""
 
 from pathlib import Path
 
@@ -8,14 +8,14 @@ from sqlalchemy import Connection, Engine
 from uptake.store.database import WRITES
 
 VERSION_TABLE = "alembic_version"
-"""Where Alembic notes the revision of a database."""
+"""Alembic's table with the revision of a database."""
 
 HEAD = max(path.name for path in (Path(__file__).parent / "versions").glob("[0-9]*.py"))[:4]
-"""The last revision: a step's file is named by its revision."""
+"""The last revision; files are named after their revision."""
 
 
 def upgrade(engine: Engine) -> None:
-    """Run the migrations that a database has not seen; several callers at once run them once.
+    """Run the pending migrations of a database; concurrent callers run them once.
 
     Raises:
         StoreUnusable: the database was written by a newer version of the program.
@@ -25,7 +25,7 @@ def upgrade(engine: Engine) -> None:
         seen = revision_of(connection)
         if seen == HEAD:
             return
-        # Alembic takes as long to load as everything else that it takes to open a database.
+        # Importing Alembic takes as long as all other work to open a database.
         from uptake.store.migrations.running import check_known, upgrade_to  # noqa: PLC0415
 
         if seen is not None:
@@ -34,7 +34,7 @@ def upgrade(engine: Engine) -> None:
 
 
 def revision_of(connection: Connection) -> str | None:
-    """Up to which revision the migrations have run on a database; None before the first."""
+    """Return the revision of a database; None before the first migration."""
     if not sqlalchemy.inspect(connection).has_table(VERSION_TABLE):
         return None
     query = sqlalchemy.text(f"SELECT version_num FROM {VERSION_TABLE}")  # noqa: S608 - ours
@@ -43,9 +43,9 @@ def revision_of(connection: Connection) -> str | None:
 
 
 def _lock(connection: Connection) -> None:
-    """Keep other nodes out until the end; on SQLite the write transaction itself does."""
+    """Lock out other nodes until the transaction ends; on SQLite the write transaction does."""
     if connection.dialect.name == "postgresql":
-        # Others may migrate as long as they need; their other transactions may not.
+        # Wait without limit for another migration, but not for other transactions.
         patience = connection.scalar(sqlalchemy.text("SHOW lock_timeout"))
         connection.execute(sqlalchemy.text("SET LOCAL lock_timeout = 0"))
         connection.execute(sqlalchemy.text("SELECT pg_advisory_xact_lock(7816457)"))

@@ -1,4 +1,4 @@
-"""What runs migrations, and what they have led to: Alembic."""
+"""Runs migrations, and describes the schema of a revision, with Alembic."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from uptake.store.migrations import VERSION_TABLE
 
 
 def check_known(revision: str) -> None:
-    """Make sure that a revision is one of the program's own.
+    """Check that a revision is known to this version.
 
     Raises:
         StoreUnusable: it is of a newer version.
@@ -25,9 +25,9 @@ def check_known(revision: str) -> None:
 
 
 def upgrade_to(connection: Connection, revision: str) -> None:
-    """Run the migrations up to a revision within the connection's transaction.
+    """Run the migrations up to a revision in the connection's transaction.
 
-    Their statements are about whatever rows there are, which may be none.
+    Their statements work on empty tables too.
     """
     config = _config()
     config.attributes["connection"] = connection
@@ -40,9 +40,9 @@ def upgrade_to(connection: Connection, revision: str) -> None:
 
 
 def tables_at(revision: str) -> dict[str, dict[str, frozenset[type]]]:
-    """The tables that a revision has, sorted by name: whatever else a database holds.
+    """Return the tables of a revision, sorted by name, with the types of values of each column.
 
-    Each has its columns with the types of values that it takes.
+    Other tables in the database are ignored.
     """
     engine = sqlalchemy.create_engine("sqlite://")
     try:
@@ -64,13 +64,13 @@ def _types(column: ReflectedColumn) -> frozenset[type]:
 
 
 def revisions() -> list[str]:
-    """All revisions, the last first."""
+    """Return all revisions, the last one first."""
     script = ScriptDirectory.from_config(_config())
     return [step.revision for step in script.walk_revisions()]
 
 
 def _config() -> Config:
     config = Config()
-    # A percent sign in a folder's name would be read as an interpolation.
+    # Escape percent signs, which are interpolations in Alembic's configuration.
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     return config
