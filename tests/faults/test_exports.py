@@ -136,7 +136,7 @@ def test_an_export_that_breaks_off_does_not_look_whole(
         client.get("/uptake/v1/exports/rejections?form=ndjson")
     wait_for_a_place(client)
     until = time.monotonic() + SECONDS
-    while "export broken off" not in server.log:
+    while "export failed" not in server.log:
         assert time.monotonic() < until
         time.sleep(0.05)
 

@@ -14,7 +14,7 @@ from uptake.backup.manifest import Damaged, Manifest, read_manifest
 from uptake.backup.restore import check
 from uptake.backup.restore import restore as restore_backup
 from uptake.blobs import BlobsUnavailable
-from uptake.cli.options import InstallationOptions
+from uptake.cli.options import InstallationOptions, option
 from uptake.cli.terminal import Failed, Json, echo, print_json, progress
 from uptake.http.parameter_groups import expand_groups
 from uptake.store.base import StoreUnusable
@@ -59,7 +59,7 @@ def restore(
     options: InstallationOptions,
     *,
     check_only: Annotated[
-        bool, typer.Option("--check", help="Only check that the backup is complete and undamaged.")
+        bool, option("--check", "Only check that the backup is complete and undamaged.")
     ] = False,
     json: Json = False,
 ) -> None:

@@ -11,11 +11,10 @@ from random import Random
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
-import typer
 from rich.console import Console
 
 from uptake.cli.keys import issue
-from uptake.cli.options import StoreOptions
+from uptake.cli.options import StoreOptions, option
 from uptake.cli.terminal import Failed
 from uptake.model import clock
 from uptake.store.definitions import DocumentType
@@ -34,9 +33,7 @@ POLL_SECONDS = 0.5
 
 def demo(
     *,
-    once: Annotated[
-        bool, typer.Option("--once", help="Stop after all data was sent and read back.")
-    ] = False,
+    once: Annotated[bool, option("--once", "Stop after all data was sent and read back.")] = False,
 ) -> None:
     """Start a server in a temporary folder, send it a week of generated data and show the results.
 

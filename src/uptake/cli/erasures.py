@@ -6,8 +6,8 @@ from typing import Annotated
 import msgspec
 import typer
 
-from uptake.cli.options import LIMIT, Cursor, ProjectOptions, StoreOptions
-from uptake.cli.terminal import Failed, Json, echo, print_json, print_next_cursor, print_table
+from uptake.cli.options import LIMIT, Cursor, ProjectOptions, StoreOptions, option
+from uptake.cli.terminal import Failed, Json, echo, print_json, print_list
 from uptake.http.parameter_groups import expand_groups
 from uptake.reading import erasures, signatures
 
@@ -23,14 +23,11 @@ def list_erasures(options: ProjectOptions, cursor: Cursor = None, *, json: Json 
     """List receipts, the oldest erasure first."""
     with options.open_project() as store:
         page = erasures.page(store, options.project, cursor, LIMIT)
-    if json:
-        print_json(page)
-        return
-    rows = [
+    rows = (
         (one.erasure_id, one.erased_at, one.finished_at, one.user_hash) for one in page.erasures
-    ]
-    print_table(["id", "erased", "finished", "user hash"], rows)
-    print_next_cursor(page.next)
+    )
+    headings = ["id", "erased", "finished", "user hash"]
+    print_list(page, headings, rows, json=json, cursor=page.next)
 
 
 @app.command()
@@ -55,12 +52,10 @@ def verify(
     options: StoreOptions,
     public_key: Annotated[
         Path | None,
-        typer.Option(
-            "--public-key", help="Public key file (PEM). Default: the key in the database."
-        ),
+        option("--public-key", "Public key file (PEM). Default: the key in the database."),
     ] = None,
     user: Annotated[
-        str | None, typer.Option("--user", help="Also check that the receipt is this user's.")
+        str | None, option("--user", "Also check that the receipt is this user's.")
     ] = None,
 ) -> None:
     """Check the signature of a receipt. Exits with 1 if it is invalid."""

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from uptake.cli.options import ServicesOptions, instant
+from uptake.cli.options import ServicesOptions, instant, option
 from uptake.cli.terminal import Failed, Json, binary_output, echo, note, print_json, spinner
 from uptake.exports import (
     FORMS,
@@ -46,30 +46,22 @@ class SelectionOptions:
     """Options that select the exported rows and the form of the file."""
 
     form: Annotated[
-        Form | None,
-        typer.Option("--form", help="File format. Default: by the suffix of the file name."),
+        Form | None, option("--form", "File format. Default: by the suffix of the file name.")
     ] = None
     compression: Annotated[
         Compression | None,
-        typer.Option(
-            "--compression", help="Default: by the suffix of the file name; zstd in Parquet."
-        ),
+        option("--compression", "Default: by the suffix of the file name; zstd in Parquet."),
     ] = None
-    user: Annotated[str | None, typer.Option("--user", help="Only data of this user.")] = None
-    segment: Annotated[
-        str | None, typer.Option("--segment", help="Only data of users in this segment.")
-    ] = None
-    metric: Annotated[
-        Metric | None, typer.Option("--metric", help="Only samples of this metric.")
-    ] = None
-    type_name: Annotated[
-        str | None, typer.Option("--type", help="Only documents of this type.")
-    ] = None
-    from_: Annotated[str | None, typer.Option("--from", help=f"Inclusive. {Time}")] = None
-    to: Annotated[str | None, typer.Option("--to", help=f"Exclusive. {Time}")] = None
+    user: Annotated[str | None, option("--user", "Only data of this user.")] = None
+    segment: Annotated[str | None, option("--segment", "Only data of users in this segment.")] = (
+        None
+    )
+    metric: Annotated[Metric | None, option("--metric", "Only samples of this metric.")] = None
+    type_name: Annotated[str | None, option("--type", "Only documents of this type.")] = None
+    from_: Annotated[str | None, option("--from", f"Inclusive. {Time}")] = None
+    to: Annotated[str | None, option("--to", f"Exclusive. {Time}")] = None
     since: Annotated[
-        str | None,
-        typer.Option("--since", help="Only data received after the export with this cursor."),
+        str | None, option("--since", "Only data received after the export with this cursor.")
     ] = None
 
     def question(self, kind: Kind, services: Services, project: str) -> Question:

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from uptake.cli.durations import parse_duration
-from uptake.cli.options import ProjectOptions, StoreOptions
-from uptake.cli.terminal import Failed, Json, echo, note, print_json, print_table
+from uptake.cli.options import ProjectOptions, StoreOptions, option
+from uptake.cli.terminal import Failed, Json, echo, note, print_json, print_list
 from uptake.http.access import SCOPES
 from uptake.http.parameter_groups import expand_groups
 from uptake.model import clock, ids
@@ -32,21 +32,19 @@ app = typer.Typer(help="Manage API keys. A key is shown once; only its hash is s
 class KeyOptions:
     """Properties of a new key."""
 
-    user: Annotated[
-        str | None, typer.Option("--user", help="Bind the key to one user (Gerosense v1.1).")
-    ] = None
+    user: Annotated[str | None, option("--user", "Bind the key to one user (Gerosense v1.1).")] = (
+        None
+    )
     expires: Annotated[
-        str | None, typer.Option("--expires", help="Period of validity: 90d, 12h, 30m, 45s, 2w.")
+        str | None, option("--expires", "Period of validity: 90d, 12h, 30m, 45s, 2w.")
     ] = None
-    rate: Annotated[
-        str | None, typer.Option("--rate", help="Maximum number of requests: 300/60s.")
-    ] = None
+    rate: Annotated[str | None, option("--rate", "Maximum number of requests: 300/60s.")] = None
 
 
 @app.command()
 @expand_groups
 def create(
-    scope: Annotated[list[str], typer.Option("--scope", help=f"Scope: {', '.join(SCOPES)}.")],
+    scope: Annotated[list[str], option("--scope", f"Scope: {', '.join(SCOPES)}.")],
     properties: KeyOptions,
     options: ProjectOptions,
     *,
@@ -116,12 +114,9 @@ def list_keys(options: StoreOptions, *, json: Json = False) -> None:
     """List all keys, without their secrets."""
     with options.open() as store:
         shown = [_view(key) for key in store.keys()]  # noqa: SIM118 - not a dict
-    if json:
-        print_json(shown)
-        return
     headings = ["id", "project", "scopes", "user", "rate", "expires_at", "revoked_at"]
-    rows = [{**key, "scopes": ", ".join(key["scopes"])} for key in shown]
-    print_table(headings, [[row[name] for name in headings] for row in rows])
+    texts = ({**key, "scopes": ", ".join(key["scopes"])} for key in shown)
+    print_list(shown, headings, ([text[name] for name in headings] for text in texts), json=json)
 
 
 @app.command()

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -24,41 +24,33 @@ LIMIT = 1000
 
 MAX_LIMIT = 10_000
 
-DataDir = Annotated[
-    Path,
-    typer.Option(
-        "--data-dir", envvar="UPTAKE_DATA_DIR", help="Folder of the database and the images."
-    ),
-]
+
+def option(name: str, meaning: str, *, env: bool = False, **properties: Any) -> Any:
+    """A Typer option; with `env` it can also be set by the variable `UPTAKE_NAME`."""
+    variable = "UPTAKE_" + name.removeprefix("--").upper().replace("-", "_") if env else None
+    return typer.Option(name, envvar=variable, help=meaning, **properties)
+
+
+DataDir = Annotated[Path, option("--data-dir", "Folder of the database and the images.", env=True)]
 Database = Annotated[
-    str,
-    typer.Option(
-        "--database",
-        envvar="UPTAKE_DATABASE",
-        help="Database URL. Default: SQLite in `--data-dir`.",
-    ),
+    str, option("--database", "Database URL. Default: SQLite in `--data-dir`.", env=True)
 ]
 BlobsUrl = Annotated[
     str,
-    typer.Option(
-        "--blobs",
-        envvar="UPTAKE_BLOBS",
-        help="Object store URL for images. Default: a folder in `--data-dir`.",
-    ),
+    option("--blobs", "Object store URL for images. Default: a folder in `--data-dir`.", env=True),
 ]
 DATA_DIR = Settings().data_dir
-Cursor = Annotated[
-    str | None, typer.Option("--cursor", help="Continue after this cursor of an earlier list.")
-]
-Limit = Annotated[
-    int, typer.Option("--limit", min=1, max=MAX_LIMIT, help="Maximum number of entries.")
-]
+Text = str | None
+"""An optional text."""
+
+Cursor = Annotated[str | None, option("--cursor", "Continue after this cursor of an earlier list.")]
+Limit = Annotated[int, option("--limit", "Maximum number of entries.", min=1, max=MAX_LIMIT)]
 User = Annotated[str, typer.Argument(metavar="USER", help="User id.", show_default=False)]
 
 
 @dataclass(frozen=True)
 class _Project:
-    project: Annotated[str, typer.Option("--project", help="Project name.")] = DEFAULT_PROJECT
+    project: Annotated[str, option("--project", "Project name.")] = DEFAULT_PROJECT
 
 
 @dataclass(frozen=True)

@@ -6,15 +6,8 @@ from typing import Annotated
 
 import typer
 
-from uptake.cli.options import LIMIT, Cursor, Limit, ServicesOptions, instant
-from uptake.cli.terminal import (
-    Json,
-    counter,
-    echo,
-    print_json,
-    print_next_cursor,
-    print_table,
-)
+from uptake.cli.options import LIMIT, Cursor, Limit, ServicesOptions, instant, option
+from uptake.cli.terminal import Json, counter, echo, print_json, print_list, print_table
 from uptake.formats.base import WireRequest, without_bom
 from uptake.http.parameter_groups import expand_groups
 from uptake.model import clock, ids
@@ -43,21 +36,18 @@ class FilterOptions:
     """Options that select rejections."""
 
     format_: Annotated[
-        str | None, typer.Option("--format", help="Only from this endpoint, e.g. gerosense-v2.2.")
+        str | None, option("--format", "Only from this endpoint, e.g. gerosense-v2.2.")
     ] = None
     code: Annotated[
-        str | None, typer.Option("--code", help="Only with this error code, e.g. above_limit.")
+        str | None, option("--code", "Only with this error code, e.g. above_limit.")
     ] = None
-    key: Annotated[str | None, typer.Option("--key", help="Only sent with this key id.")] = None
-    user: Annotated[str | None, typer.Option("--user", help="Only of this user.")] = None
-    request: Annotated[str | None, typer.Option("--request", help="Only from this request id.")] = (
-        None
-    )
+    key: Annotated[str | None, option("--key", "Only sent with this key id.")] = None
+    user: Annotated[str | None, option("--user", "Only of this user.")] = None
+    request: Annotated[str | None, option("--request", "Only from this request id.")] = None
     from_: Annotated[
-        str | None,
-        typer.Option("--from", help="Received at or after this time (ISO 8601; default zone UTC)."),
+        str | None, option("--from", "Received at or after this time (ISO 8601; default zone UTC).")
     ] = None
-    to: Annotated[str | None, typer.Option("--to", help="Received before this time.")] = None
+    to: Annotated[str | None, option("--to", "Received before this time.")] = None
 
     def filter(self, *, resolved: bool | None) -> RejectionFilter:
         """The filter of these options.
@@ -92,7 +82,7 @@ def list_rejections(  # noqa: PLR0913 - one parameter an option
     *,
     resolved: Annotated[
         bool | None,
-        typer.Option("--resolved/--unresolved", help="Only items that were replayed, or were not."),
+        option("--resolved/--unresolved", "Only items that were replayed, or were not."),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -102,10 +92,7 @@ def list_rejections(  # noqa: PLR0913 - one parameter an option
         page = rejections.page(
             services.store, options.project, only=only, cursor=cursor, limit=limit
         )
-    if json:
-        print_json(page)
-        return
-    rows = [
+    rows = (
         (
             one.rejection_id,
             one.received_at,
@@ -115,9 +102,9 @@ def list_rejections(  # noqa: PLR0913 - one parameter an option
             _codes(one.faults),
         )
         for one in page.rejections
-    ]
-    print_table(["id", "received", "format", "user", "resolved", "faults"], rows)
-    print_next_cursor(page.next)
+    )
+    headings = ["id", "received", "format", "user", "resolved", "faults"]
+    print_list(page, headings, rows, json=json, cursor=page.next)
 
 
 @app.command()
@@ -162,11 +149,10 @@ def replay_rejections(  # noqa: PLR0913 - one parameter an option
         str | None, typer.Argument(metavar="[ID]", help="One rejection. Default: use options.")
     ] = None,
     item: Annotated[
-        Path | None,
-        typer.Option("--item", help="File with the corrected item, used instead of the original."),
+        Path | None, option("--item", "File with the corrected item, used instead of the original.")
     ] = None,
     *,
-    all_: Annotated[bool, typer.Option("--all", help="All unresolved rejections.")] = False,
+    all_: Annotated[bool, option("--all", "All unresolved rejections.")] = False,
     json: Json = False,
 ) -> int:
     """Replay one rejection, or all unresolved rejections that match the options.

@@ -2,11 +2,10 @@
 
 from typing import Annotated, get_args
 
-import msgspec
 import typer
 
-from uptake.cli.options import ProjectOptions
-from uptake.cli.terminal import Json, print_json, print_table
+from uptake.cli.options import ProjectOptions, option
+from uptake.cli.terminal import Json, print_list
 from uptake.http.parameter_groups import expand_groups
 from uptake.intake.retain import Due, due, faults_of
 from uptake.model import clock
@@ -20,11 +19,7 @@ app = typer.Typer(
 )
 Kind = Annotated[str, typer.Argument(help=f"One of {', '.join(KINDS)}.")]
 Type = Annotated[
-    str,
-    typer.Option(
-        "--type",
-        help="Only this metric or document type, or `unknown-user` for rejections. Default: all.",
-    ),
+    str, option("--type", "Metric, document type, or `unknown-user` for rejections. Default: all.")
 ]
 
 
@@ -37,7 +32,7 @@ def set_rule(  # noqa: PLR0913 - one parameter an option
     type_: Type = "",
     *,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only show what the rule would delete now.")
+        bool, option("--dry-run", "Only show what the rule would delete now.")
     ] = False,
     json: Json = False,
 ) -> None:
@@ -82,8 +77,5 @@ def _others(store: Retention, project: str, rule: RetentionRule) -> list[Retenti
 
 
 def _print(rules: list[Due], *, json: bool) -> None:
-    if json:
-        print_json([msgspec.structs.asdict(rule) for rule in rules])
-        return
-    rows = [(rule.kind, rule.type or "all", rule.days, rule.due) for rule in rules]
-    print_table(("kind", "type", "days", "due now"), rows)
+    rows = ((rule.kind, rule.type or "all", rule.days, rule.due) for rule in rules)
+    print_list(rules, ("kind", "type", "days", "due now"), rows, json=json)

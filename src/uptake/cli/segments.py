@@ -9,12 +9,13 @@ from typing import Annotated
 import msgspec
 import typer
 
-from uptake.cli.options import LIMIT, Cursor, Limit, ProjectOptions
+from uptake.cli.options import LIMIT, Cursor, Limit, ProjectOptions, option
 from uptake.cli.terminal import (
     Failed,
     Json,
     echo,
     print_json,
+    print_list,
     print_next_cursor,
     print_table,
     spinner,
@@ -33,17 +34,10 @@ DEADLINE_SECONDS = 86_400.0
 app = typer.Typer(help="Manage segments: the users that match a filter.")
 Name = Annotated[str, typer.Argument(help="Segment name.", show_default=False)]
 Filter = Annotated[
-    str,
-    typer.Argument(metavar="FILE", help="Filter file (JSON); - for standard input."),
+    str, typer.Argument(metavar="FILE", help="Filter file (JSON); - for standard input.")
 ]
 Memory = Annotated[
-    int,
-    typer.Option(
-        "--segment-memory",
-        envvar="UPTAKE_SEGMENT_MEMORY",
-        min=1,
-        help="Maximum memory for users, in megabytes.",
-    ),
+    int, option("--segment-memory", "Maximum memory for users, in megabytes.", env=True, min=1)
 ]
 MEMORY = Settings().segment_memory
 
@@ -56,12 +50,8 @@ def list_segments(
     """List a project's segments in order of name."""
     with _opened(options) as segments:
         page = segments.segments(options.project, cursor, limit)
-    if json:
-        print_json(page)
-        return
-    rows = [(one.name, one.changed_at, bytes(one.filter).decode()) for one in page.segments]
-    print_table(["name", "changed", "filter"], rows)
-    print_next_cursor(page.next)
+    rows = ((one.name, one.changed_at, bytes(one.filter).decode()) for one in page.segments)
+    print_list(page, ["name", "changed", "filter"], rows, json=json, cursor=page.next)
 
 
 @app.command()

@@ -6,13 +6,7 @@ from typing import Annotated
 import typer
 
 from uptake.cli import send_check
-from uptake.cli.send_options import (
-    ItemFiles,
-    SampleFiles,
-    SendOptions,
-    Sources,
-    TableFiles,
-)
+from uptake.cli.send_options import ItemFiles, SampleFiles, SendOptions, Sources, TableFiles
 from uptake.cli.send_run import send
 from uptake.http.parameter_groups import expand_groups
 

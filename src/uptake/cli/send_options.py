@@ -27,8 +27,7 @@ Sources = Annotated[
     ),
 ]
 LedgerFile = Annotated[
-    Path | None,
-    typer.Option("--ledger", help="File of the ledger; by default one for each URL."),
+    Path | None, typer.Option("--ledger", help="File of the ledger; by default one for each URL.")
 ]
 
 
@@ -151,8 +150,7 @@ class TableFiles(ItemFiles):
         ),
     ] = None
     skip_rows: Annotated[
-        int,
-        typer.Option("--skip-rows", min=0, metavar="N", help="Lines of CSV before the header."),
+        int, typer.Option("--skip-rows", min=0, metavar="N", help="Lines of CSV before the header.")
     ] = 0
 
     def arguments(self) -> Any:

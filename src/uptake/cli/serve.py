@@ -6,15 +6,15 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
-from typing import Annotated
+from dataclasses import asdict, make_dataclass
+from typing import Annotated, Any
 
 import typer
 
 from uptake import wiring
 from uptake.cli.granian_server import resolve, run_in_fork
 from uptake.cli.granian_server import serve as serve_forever
-from uptake.cli.options import InstallationOptions
+from uptake.cli.options import InstallationOptions, option
 from uptake.cli.terminal import Failed, note, warn
 from uptake.http.parameter_groups import expand_groups
 from uptake.settings import Settings
@@ -23,64 +23,48 @@ DEFAULTS = Settings()
 MAX_PORT = 65_535
 
 
-def _option(
-    name: str, meaning: str, minimum: int | None = None, maximum: int | None = None
-) -> object:
-    variable = "UPTAKE_" + name.upper().replace("-", "_")
-    return typer.Option(f"--{name}", envvar=variable, min=minimum, max=maximum, help=meaning)
+OPTIONS: dict[str, tuple[str, dict[str, int]]] = {
+    "host": ("Address to listen on.", {}),
+    "port": ("Port to listen on. 0: any free port.", {"min": 0, "max": MAX_PORT}),
+    "workers": ("Number of worker processes.", {"min": 1}),
+    "public_url": ("Base URL for clients. Default: the address of each request.", {}),
+    "metrics_port": (
+        "Separate port for /metrics; the main port then does not serve it. 0: the main port.",
+        {"min": 0, "max": MAX_PORT},
+    ),
+    "metrics_host": ("Address of the metrics port. Default: that of --host.", {}),
+    "segment_memory": ("Memory for segments in each process, in megabytes.", {"min": 1}),
+    "answer_seconds": ("Time limit of a query, in seconds.", {"min": 1}),
+    "answer_memory": ("Memory limit of a query, in megabytes.", {"min": 100}),
+    "slow_per_key": ("Slow requests of one key that run at a time in a process.", {"min": 1}),
+    "image_rate": ("Megapixels of one key that a process decodes per second.", {"min": 1}),
+}
+"""The option of each setting beside those of the storage: its meaning and its bounds."""
 
-
-@dataclass(frozen=True)
-class ServerOptions:
-    """Settings of a server beside its storage; each name is that of a setting."""
-
-    host: Annotated[str, _option("host", "Address to listen on.")] = DEFAULTS.host
-    port: Annotated[int, _option("port", "Port to listen on. 0: any free port.", 0, MAX_PORT)] = (
-        DEFAULTS.port
-    )
-    workers: Annotated[int, _option("workers", "Number of worker processes.", 1)] = DEFAULTS.workers
-    public_url: Annotated[
-        str,
-        _option("public-url", "Base URL for clients. Default: the address of each request."),
-    ] = ""
-    metrics_port: Annotated[
-        int,
-        _option(
-            "metrics-port",
-            "Separate port for /metrics; the main port then does not serve it. 0: the main port.",
-            0,
-            MAX_PORT,
-        ),
-    ] = DEFAULTS.metrics_port
-    metrics_host: Annotated[
-        str, _option("metrics-host", "Address of the metrics port. Default: that of --host.")
-    ] = ""
-    segment_memory: Annotated[
-        int, _option("segment-memory", "Memory for segments in each process, in megabytes.", 1)
-    ] = DEFAULTS.segment_memory
-    answer_seconds: Annotated[
-        int, _option("answer-seconds", "Time limit of a query, in seconds.", 1)
-    ] = DEFAULTS.answer_seconds
-    answer_memory: Annotated[
-        int, _option("answer-memory", "Memory limit of a query, in megabytes.", 100)
-    ] = DEFAULTS.answer_memory
-    slow_per_key: Annotated[
-        int,
-        _option("slow-per-key", "Slow requests of one key that run at a time in a process.", 1),
-    ] = DEFAULTS.slow_per_key
-    image_rate: Annotated[
-        int,
-        _option("image-rate", "Megapixels of one key that a process decodes per second.", 1),
-    ] = DEFAULTS.image_rate
+ServerOptions: Any = make_dataclass(
+    "ServerOptions",
+    [
+        (
+            name,
+            Annotated[
+                Settings.__annotations__[name],
+                option(f"--{name.replace('_', '-')}", meaning, env=True, **bounds),
+            ],
+            getattr(DEFAULTS, name),
+        )
+        for name, (meaning, bounds) in OPTIONS.items()
+    ],
+    frozen=True,
+)
 
 
 @expand_groups
 def serve(storage: InstallationOptions, options: ServerOptions) -> None:
     """Run the server until it is stopped."""
-    values = asdict(options) | asdict(storage)
+    values: dict[str, Any] = asdict(options) | asdict(storage)
     values["data_dir"] = storage.data_dir.resolve()
-    values["port"] = options.port or free_port(options.host)
-    values["metrics_host"] = options.metrics_host or options.host
+    values["port"] = values["port"] or free_port(values["host"])
+    values["metrics_host"] = values["metrics_host"] or values["host"]
     settings = Settings(**values)
     check_port(settings.host, settings.port)
     if settings.metrics is not None:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from uptake.cli.options import ServicesOptions
+from uptake.cli.options import ServicesOptions, option
 from uptake.cli.terminal import Failed, binary_output, print_table, warn
 from uptake.exports import NotPossible
 from uptake.http.parameter_groups import expand_groups
@@ -25,8 +25,8 @@ def sql(
     ],
     options: ServicesOptions,
     *,
-    csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print a JSON array on one line.")] = False,
+    csv: Annotated[bool, option("--csv", "Print CSV.")] = False,
+    json: Annotated[bool, option("--json", "Print a JSON array on one line.")] = False,
 ) -> None:
     """Run a SQL query (DuckDB dialect) on a project's data and print the result.
 

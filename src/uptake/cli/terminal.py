@@ -8,7 +8,7 @@ import codecs
 import io
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, cast
 
@@ -119,6 +119,22 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     for row in cells:
         padded = (set_cell_size(cell, width) for cell, width in zip(row, widths, strict=True))
         echo("  ".join(padded).rstrip())
+
+
+def print_list(
+    value: object,
+    headings: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    *,
+    json: bool,
+    cursor: str | None = None,
+) -> None:
+    """Print a list as JSON, or as a table and the option that continues it."""
+    if json:
+        print_json(value)
+    else:
+        print_table(headings, list(rows))
+        print_next_cursor(cursor)
 
 
 def print_next_cursor(cursor: str | None) -> None:

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 from msgspec import Raw
 
-from uptake.cli.options import ProjectOptions
-from uptake.cli.terminal import Failed, Json, counter, echo, print_json, print_table
+from uptake.cli.options import ProjectOptions, option
+from uptake.cli.terminal import Failed, Json, counter, echo, print_json, print_list, print_table
 from uptake.http.parameter_groups import expand_groups
 from uptake.intake.dry_run import EXAMPLES, START, Trial, try_schema
 from uptake.intake.schemas import (
@@ -41,7 +41,7 @@ def add(
     name: Name,
     options: ProjectOptions,
     schema: Annotated[
-        Path | None, typer.Option("--schema", help="JSON Schema file that documents must match.")
+        Path | None, option("--schema", "JSON Schema file that documents must match.")
     ] = None,
     *,
     json: Json = False,
@@ -67,11 +67,9 @@ def list_types(options: ProjectOptions, *, json: Json = False) -> None:
     """List a project's document types."""
     with options.open_project() as store:
         found = store.document_types(options.project)
-    if json:
-        print_json([_view(known, options.project) for known in found])
-        return
-    rows = [(known.name, "yes" if known.schema else "no", known.version) for known in found]
-    print_table(["name", "schema", "version"], rows)
+    views = [_view(known, options.project) for known in found]
+    rows = ((known.name, "yes" if known.schema else "no", known.version) for known in found)
+    print_list(views, ["name", "schema", "version"], rows, json=json)
 
 
 @app.command()
@@ -80,10 +78,7 @@ def versions(name: Name, options: ProjectOptions, *, json: Json = False) -> None
     """List the schema versions of a type and the documents stored for each."""
     with options.open_project(NOUN) as store:
         found = all_versions(store, options.project, name)
-    if json:
-        print_json(found)
-        return
-    rows = [
+    rows = (
         (
             one.version,
             "no" if one.schema is None else "yes",
@@ -93,9 +88,9 @@ def versions(name: Name, options: ProjectOptions, *, json: Json = False) -> None
             one.last_received,
         )
         for one in found
-    ]
+    )
     headings = ["version", "schema", "created", "documents", "first received", "last received"]
-    print_table(headings, rows)
+    print_list(found, headings, rows, json=json)
 
 
 @app.command("dry-run")
@@ -103,7 +98,7 @@ def versions(name: Name, options: ProjectOptions, *, json: Json = False) -> None
 def dry_run(
     name: Name,
     options: ProjectOptions,
-    schema: Annotated[Path, typer.Option("--schema", help="JSON Schema file to try.")],
+    schema: Annotated[Path, option("--schema", "JSON Schema file to try.")],
     *,
     json: Json = False,
 ) -> int:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from uptake.cli.export import write_file
-from uptake.cli.options import ProjectOptions, ServicesOptions, User
+from uptake.cli.options import ProjectOptions, ServicesOptions, User, option
 from uptake.cli.terminal import Failed, Json, echo, print_json, print_table, spinner
 from uptake.http.parameter_groups import expand_groups
 from uptake.intake.erase import Eraser
@@ -70,9 +70,7 @@ def erase(
     user: User,
     options: ServicesOptions,
     *,
-    unknown: Annotated[
-        bool, typer.Option("--unknown", help="Allow a user without stored data.")
-    ] = False,
+    unknown: Annotated[bool, option("--unknown", "Allow a user without stored data.")] = False,
     json: Json = False,
 ) -> None:
     """Erase all data of a user and reject later uploads for the user."""
@@ -101,8 +99,7 @@ def readmit(
     options: ProjectOptions,
     *,
     after_erasure: Annotated[
-        bool,
-        typer.Option("--after-erasure", help="Required. Confirms that the user consented again."),
+        bool, option("--after-erasure", "Required. Confirms that the user consented again.")
     ] = False,
 ) -> None:
     """Accept data of an erased user again. Erased data is not restored."""

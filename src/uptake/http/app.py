@@ -20,7 +20,7 @@ from uptake.http import log, problems, telemetry
 from uptake.http.access import PUBLIC, About, Access, Permission, require_declared
 from uptake.http.api.routes import PREFIX, api_routes
 from uptake.http.error_receipts import ErrorReceipts
-from uptake.http.executors import executors
+from uptake.http.executors import Executors
 from uptake.http.images import image_route
 from uptake.http.ingest import Ingest, UploadThreads
 from uptake.http.limits import Bodies, Drain
@@ -79,7 +79,7 @@ def build(
         write_line: writes the log lines of requests.
         metrics_at: separate address and port of the metrics; None for `/metrics` on the main port.
     """
-    threads = executors(services.answers, services.blobs.parallel)
+    threads = Executors(services.answers, services.blobs.parallel)
     access = Access(services.store, threads.authentication)
     shutdown = GracefulShutdown(services.close)
     bodies = Bodies()

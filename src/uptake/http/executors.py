@@ -20,17 +20,9 @@ from uptake.model.cancellation import Cancellation, cancellable
 from uptake.model.problems import Kinds, Problem
 from uptake.settings import AnswerLimits
 
-RUNNING = Gauge(
-    "uptake_work_running",
-    "Running tasks",
-    ["executor"],
-    multiprocess_mode="livesum",
-)
+RUNNING = Gauge("uptake_work_running", "Running tasks", ["executor"], multiprocess_mode="livesum")
 WAITING = Gauge(
-    "uptake_work_waiting",
-    "Tasks waiting for a thread",
-    ["executor"],
-    multiprocess_mode="livesum",
+    "uptake_work_waiting", "Tasks waiting for a thread", ["executor"], multiprocess_mode="livesum"
 )
 STOPPED = Counter(
     "uptake_work_stopped",
@@ -260,31 +252,6 @@ async def unless_gone(future: asyncio.Future[Result], receive: Receive) -> Resul
         future.cancel()
 
 
-@dataclass(frozen=True, slots=True)
-class Executors:
-    """The executors of a worker process; they are independent of each other.
-
-    Attributes:
-        authentication: key look-ups and rate counters.
-        health: the readiness check.
-        uploads: validation of large bodies, and writes to the blob store.
-        schemas: waits for the processes that validate complex documents; shared out among keys.
-        blobs: reads of images.
-        reads: queries that take milliseconds.
-        slow: queries that may take seconds; shared out among keys.
-        exports: exports; each holds a snapshot from start to end.
-    """
-
-    authentication: BoundedExecutor
-    health: BoundedExecutor
-    uploads: BoundedExecutor
-    schemas: BoundedExecutor
-    blobs: BoundedExecutor
-    reads: BoundedExecutor
-    slow: BoundedExecutor
-    exports: BoundedExecutor
-
-
 AUTHENTICATION = Bounds(threads=2, queue=1000, start_seconds=10)
 """A look-up takes at most a millisecond, and each key needs one a second."""
 
@@ -313,29 +280,38 @@ EXPORTS_AT_ONCE = 2
 """Exports of a process at a time: each holds a database connection and up to 200 MB."""
 
 
-def executors(limits: AnswerLimits, blobs: int) -> Executors:
-    """The executors of a worker process.
+class Executors:
+    """The executors of a worker process; they are independent of each other.
 
     Args:
         limits: limits of queries.
         blobs: threads for calls to the blob store.
+
+    Attributes:
+        authentication: key look-ups and rate counters.
+        health: the readiness check.
+        uploads: validation of large bodies, and writes to the blob store.
+        schemas: waits for the processes that validate complex documents; shared out among keys.
+        blobs: reads of images.
+        reads: queries that take milliseconds.
+        slow: queries that may take seconds; shared out among keys.
+        exports: exports; each holds a snapshot from start to end.
     """
-    shares = Shares(limits.slow_per_key, SLOW_WAITING_PER_KEY)
-    reads = Bounds(READ_THREADS, READ_QUEUE, START_SECONDS, limits.seconds)
-    slow = Bounds(
-        max(SLOW_THREADS, limits.slow_per_key + 1), SLOW_QUEUE, START_SECONDS, limits.seconds
-    )
-    return Executors(
-        BoundedExecutor("authentication", AUTHENTICATION),
-        BoundedExecutor("health", HEALTH),
-        BoundedExecutor("uploads", Bounds(blobs, UPLOAD_QUEUE, UPLOAD_START_SECONDS)),
-        BoundedExecutor(
-            "schemas",
-            Bounds(WORKERS, UPLOAD_QUEUE, UPLOAD_START_SECONDS),
-            Shares(SCHEMA_SHARES, UPLOAD_QUEUE // 2),
-        ),
-        BoundedExecutor("blobs", Bounds(blobs, READ_QUEUE, START_SECONDS)),
-        BoundedExecutor("reads", reads),
-        BoundedExecutor("slow", slow, shares),
-        BoundedExecutor("exports", Bounds(EXPORTS_AT_ONCE, 2 * EXPORTS_AT_ONCE, START_SECONDS)),
-    )
+
+    def __init__(self, limits: AnswerLimits, blobs: int) -> None:
+        seconds, per_key = limits.seconds, limits.slow_per_key
+        uploads = Bounds(blobs, UPLOAD_QUEUE, UPLOAD_START_SECONDS)
+        schemas = Bounds(WORKERS, UPLOAD_QUEUE, UPLOAD_START_SECONDS)
+        slow = Bounds(max(SLOW_THREADS, per_key + 1), SLOW_QUEUE, START_SECONDS, seconds)
+        exports = Bounds(EXPORTS_AT_ONCE, 2 * EXPORTS_AT_ONCE, START_SECONDS)
+        of_schemas = Shares(SCHEMA_SHARES, UPLOAD_QUEUE // 2)
+        of_slow = Shares(per_key, SLOW_WAITING_PER_KEY)
+        self.authentication = BoundedExecutor("authentication", AUTHENTICATION)
+        self.health = BoundedExecutor("health", HEALTH)
+        self.uploads = BoundedExecutor("uploads", uploads)
+        self.schemas = BoundedExecutor("schemas", schemas, of_schemas)
+        self.blobs = BoundedExecutor("blobs", Bounds(blobs, READ_QUEUE, START_SECONDS))
+        reads = Bounds(READ_THREADS, READ_QUEUE, START_SECONDS, seconds)
+        self.reads = BoundedExecutor("reads", reads)
+        self.slow = BoundedExecutor("slow", slow, of_slow)
+        self.exports = BoundedExecutor("exports", exports)

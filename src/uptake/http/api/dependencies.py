@@ -7,7 +7,7 @@ become problems.
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from inspect import Parameter as Argument
 from inspect import iscoroutinefunction, signature
@@ -17,7 +17,14 @@ from urllib.parse import unquote
 import msgspec
 from litestar import delete, get, post, put
 from litestar.handlers import HTTPRouteHandler
-from litestar.openapi.spec import OpenAPIMediaType, Operation, Reference, RequestBody, Schema
+from litestar.openapi.spec import (
+    OpenAPIMediaType,
+    OpenAPIResponse,
+    Operation,
+    Reference,
+    RequestBody,
+    Schema,
+)
 from litestar.params import Parameter, QueryParameter
 
 from uptake.formats.base import MALFORMED, without_bom
@@ -44,9 +51,18 @@ MAX_STRUCT = 1024 * 1024
 
 Result = TypeVar("Result")
 Text = str | None
-Limit = Annotated[int, Parameter(ge=1, le=MAX_LIMIT, description="Maximum entries of the page")]
-Cursor = Annotated[Text, Parameter(description="`next` of the previous page")]
-OneMetric = Annotated[Metric, Parameter(description="Metric of the samples")]
+
+
+def query(description: str, name: str | None = None, **constraints: Any) -> Any:
+    """A parameter of the query or the path; `name` if it is not that of the argument."""
+    if name is None:
+        return Parameter(description=description, **constraints)
+    return QueryParameter(name=name, description=description, **constraints)
+
+
+Limit = Annotated[int, query("Maximum entries of the page", ge=1, le=MAX_LIMIT)]
+Cursor = Annotated[Text, query("`next` of the previous page")]
+OneMetric = Annotated[Metric, query("Metric of the samples")]
 TIME = "ISO 8601; the default zone is UTC"
 
 READ_USER = Permission("data:read", About.USER_IN_PATH)
@@ -84,8 +100,8 @@ class Page:
 class TimeRange:
     """Parameters that select samples by their start."""
 
-    from_: Annotated[Text, QueryParameter(name="from", description=f"Inclusive. {TIME}")] = None
-    to: Annotated[Text, Parameter(description=f"Exclusive. {TIME}")] = None
+    from_: Annotated[Text, query(f"Inclusive. {TIME}", name="from")] = None
+    to: Annotated[Text, query(f"Exclusive. {TIME}")] = None
 
     def bounds(self) -> dict[str, int]:
         """Start and end in ticks.
@@ -108,17 +124,10 @@ class Body:
     schema: Reference | Schema
     required: bool = True
 
-    def operation(self) -> type[Operation]:
-        """The OpenAPI operation of a handler that reads such a body itself."""
+    def openapi(self) -> RequestBody:
+        """The request body for OpenAPI: the handler reads it without Litestar."""
         media = {"application/json": OpenAPIMediaType(schema=self.schema)}
-        described = RequestBody(content=media, required=self.required)
-
-        @dataclass
-        class WithBody(Operation):
-            def __post_init__(self) -> None:
-                self.request_body = described
-
-        return WithBody
+        return RequestBody(content=media, required=self.required)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +206,7 @@ class ApiOperation:
         changes: whether it changes data: once started, it is completed.
         problems: kinds of problems beside `PROBLEMS`.
         body: the body that it reads.
-        operation_class: OpenAPI operation of special responses.
+        response: the OpenAPI description of a response that is not JSON.
     """
 
     method: str
@@ -209,7 +218,7 @@ class ApiOperation:
     changes: bool = False
     problems: tuple[Kinds, ...] = ()
     body: Body | None = None
-    operation_class: type[Operation] = field(default=Operation)
+    response: OpenAPIResponse | None = None
 
     @property
     def is_coroutine(self) -> bool:
@@ -246,9 +255,22 @@ class ApiOperation:
             permission=self.permission,
             responses=documented(*problems),
             summary=self.summary,
-            operation_class=self.body.operation() if self.body else self.operation_class,
+            operation_class=self._openapi(),
         )(handle)
         return handler
+
+    def _openapi(self) -> type[Operation]:
+        body, response = self.body, self.response
+
+        @dataclass
+        class Described(Operation):
+            def __post_init__(self) -> None:
+                if body is not None:
+                    self.request_body = body.openapi()
+                if response is not None:
+                    self.responses = {**(self.responses or {}), "200": response}
+
+        return Described
 
 
 def operation(

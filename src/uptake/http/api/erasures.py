@@ -2,11 +2,10 @@
 
 from typing import Annotated
 
-from litestar.params import Parameter
 from msgspec import Struct
 
 from uptake.http.access import PUBLIC, About, Permission
-from uptake.http.api.dependencies import ERASE_PROJECT, Call, Page, check_id, operation
+from uptake.http.api.dependencies import ERASE_PROJECT, Call, Page, check_id, operation, query
 from uptake.intake.erase import Eraser
 from uptake.model.items import user_id_fault
 from uptake.model.problems import Kinds, Problem
@@ -37,7 +36,7 @@ def readmit_user(
     user_id: str,
     *,
     after_erasure: Annotated[
-        bool, Parameter(description="Must be true: the user consented again after the erasure")
+        bool, query("Must be true: the user consented again after the erasure")
     ],
 ) -> Consent:
     """Accepts new data of the user. Erased data is not restored."""

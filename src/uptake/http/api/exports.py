@@ -1,22 +1,15 @@
 """Exports of a project as files, generated while they are sent."""
 
-import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from collections.abc import AsyncIterator, Generator, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
-from typing import Annotated
+from functools import partial
+from typing import Annotated, Any
 from urllib.parse import quote
 
 import structlog
-from litestar.openapi.spec import (
-    OpenAPIHeader,
-    OpenAPIMediaType,
-    OpenAPIResponse,
-    Operation,
-    Schema,
-)
+from litestar.openapi.spec import OpenAPIHeader, OpenAPIMediaType, OpenAPIResponse, Schema
 from litestar.openapi.spec.enums import OpenAPIType
-from litestar.params import Parameter, QueryParameter
 from litestar.response.base import ASGIResponse
 from msgspec.structs import replace
 
@@ -43,6 +36,7 @@ from uptake.http.api.dependencies import (
     Text,
     instant,
     operation,
+    query,
 )
 from uptake.http.executors import EXPORTS_AT_ONCE, BoundedExecutor
 from uptake.http.problems import problem_of
@@ -67,87 +61,49 @@ _log = structlog.get_logger()
 class ExportOptions:
     """Parameters that select the exported rows and the form of the file."""
 
-    form: Annotated[Form, Parameter(description="File format")] = "parquet"
-    compression: Annotated[
-        Compression | None, Parameter(description="Default: `zstd` in Parquet, else `none`")
-    ] = None
-    user: Annotated[Text, QueryParameter(name="user", description="Only data of this user")] = None
-    segment: Annotated[Text, Parameter(description="Only data of the users in this segment")] = None
+    form: Annotated[Form, query("File format")] = "parquet"
+    compression: Annotated[Compression | None, query("Default: `zstd` in Parquet, else `none`")] = (
+        None
+    )
+    user: Annotated[Text, query("Only data of this user", name="user")] = None
+    segment: Annotated[Text, query("Only data of the users in this segment")] = None
     from_: Annotated[
         Text,
-        QueryParameter(
-            name="from",
-            description="Samples that start, documents and rejections that were received, users"
+        query(
+            "Samples that start, documents and rejections that were received, users"
             f" that were last seen at or after this time. {TIME}",
+            name="from",
         ),
     ] = None
-    to: Annotated[Text, Parameter(description=f"The same, before this time. {TIME}")] = None
+    to: Annotated[Text, query(f"The same, before this time. {TIME}")] = None
     since: Annotated[
-        Text,
-        Parameter(
-            description=f"The `{CURSOR_HEADER}` of an export: only data received after that export"
-        ),
+        Text, query(f"The `{CURSOR_HEADER}` of an export: only data received after that export")
     ] = None
-    metric: Annotated[Metric | None, Parameter(description="Only samples of this metric")] = None
-    type_name: Annotated[
-        Text, QueryParameter(name="type", description="Only documents of this type")
-    ] = None
+    metric: Annotated[Metric | None, query("Only samples of this metric")] = None
+    type_name: Annotated[Text, query("Only documents of this type", name="type")] = None
 
 
 def _content(*media_types: str) -> dict[str, OpenAPIMediaType]:
     return {name: OpenAPIMediaType(schema=Schema()) for name in media_types}
 
 
-@dataclass
-class _ExportOperation(Operation):
-    """An operation with a response of one of several media types."""
-
-    def __post_init__(self) -> None:
-        header = OpenAPIHeader(
+FILE = OpenAPIResponse(
+    description="The file",
+    headers={
+        CURSOR_HEADER: OpenAPIHeader(
             schema=Schema(type=OpenAPIType.STRING), description="`since` of the next export"
         )
-        answer = OpenAPIResponse(
-            description="The file",
-            headers={CURSOR_HEADER: header},
-            content=_content(*MEDIA_TYPES.values(), *PACKED_MEDIA_TYPES.values()),
-        )
-        self.responses = {**(self.responses or {}), "200": answer}
+    },
+    content=_content(*MEDIA_TYPES.values(), *PACKED_MEDIA_TYPES.values()),
+)
+ARCHIVE = OpenAPIResponse(description="The archive", content=_content(ZIP))
 
 
-@dataclass
-class _ArchiveOperation(Operation):
-    """An operation with a zip file as its response."""
-
-    def __post_init__(self) -> None:
-        answer = OpenAPIResponse(description="The archive", content=_content(ZIP))
-        self.responses = {**(self.responses or {}), "200": answer}
-
-
-class _RunningExport:
-    """An export in progress, which different threads open, read and close."""
-
-    def __init__(self, opening: AbstractContextManager[Export]) -> None:
-        self._opening = opening
-        self._stack = ExitStack()
-        self._lock = threading.Lock()
-        self._export: Export | None = None
-
-    def open(self) -> str | None:
-        """Open the export; return its cursor."""
-        with self._lock:
-            self._export = self._stack.enter_context(self._opening)
-            return self._export.cursor
-
-    def next(self) -> bytes | None:
-        """The next part, or None after the last."""
-        with self._lock:
-            return None if self._export is None else next(self._export.parts, None)
-
-    def close(self) -> None:
-        """Release the snapshot, after a read that is in progress."""
-        with self._lock:
-            self._export = None
-            self._stack.close()
+def _generated(opening: AbstractContextManager[Export]) -> Generator[Any, None, None]:
+    """The cursor of an export, then its parts; closing the generator releases the snapshot."""
+    with opening as export:
+        yield export.cursor
+        yield from export.parts
 
 
 class ExportStreams:
@@ -177,26 +133,26 @@ class ExportStreams:
             message = f"{EXPORTS_AT_ONCE} exports are already running. Retry later."
             raise Problem(Kinds.OVERLOADED, message)
         self._free -= 1
-        running = _RunningExport(opening)
+        export = _generated(opening)
 
         async def close() -> None:
             try:
                 with suppress(StoreUnavailable):
-                    await self._executor.run(running.close)
+                    await self._executor.run(export.close)
             finally:
                 self._free += 1
 
         try:
-            cursor = await self._executor.run(running.open)
+            cursor = await self._executor.run(partial(next, export))
             # Most errors occur here, while the status can still be chosen.
-            first = await self._executor.run(running.next)
+            first = await self._executor.run(partial(next, export, None))
         except BaseException as error:
             await close()
             raise problem_of(error, cursor="since") or error from error
         if cursor is not None:
             headers[CURSOR_HEADER] = cursor
         return StreamedResponse(
-            self._parts(running, first, call.request_id),
+            self._parts(export, first, call.request_id),
             headers=headers,
             media_type=media_type,
             close=close,
@@ -204,12 +160,12 @@ class ExportStreams:
         )
 
     async def _parts(
-        self, running: _RunningExport, part: bytes | None, request_id: str
+        self, export: Iterator[Any], part: bytes | None, request_id: str
     ) -> AsyncIterator[bytes]:
         try:
             while part is not None:
                 yield part
-                part = await self._executor.run(running.next)
+                part = await self._executor.run(partial(next, export, None))
         except (StoreUnavailable, BlobsUnavailable) as error:
             _log.error("export failed", request_id=request_id, reason=str(error))
             raise CutOff from error
@@ -227,12 +183,10 @@ def export_operations(
         EXPORT,
         "Export a project's data",
         problems=(Kinds.TOO_MANY_USERS,),
-        operation_class=_ExportOperation,
+        response=FILE,
     )
     async def get_export(
-        call: Call,
-        kind: Annotated[Kind, Parameter(description="Kind of data")],
-        options: ExportOptions,
+        call: Call, kind: Annotated[Kind, query("Kind of data")], options: ExportOptions
     ) -> ASGIResponse:
         """Streams a snapshot of the data as a file, in constant memory."""
         key, form, segment = call.key, options.form, options.segment
@@ -268,7 +222,7 @@ def export_operations(
         "/users/{user_id:str}/archive",
         READ_USER,
         "Export all data of a user",
-        operation_class=_ArchiveOperation,
+        response=ARCHIVE,
     )
     async def get_archive(call: Call, user_id: str) -> ASGIResponse:
         """A zip file with the profile, samples, documents, images, rejections and a description."""

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from litestar.openapi.spec import Schema
-from litestar.params import Parameter, QueryParameter
 
 from uptake.formats.base import JSON_LIMIT, WireRequest
 from uptake.formats.registry import UPLOADS
@@ -20,6 +19,7 @@ from uptake.http.api.dependencies import (
     check_id,
     instant,
     operation,
+    query,
 )
 from uptake.http.requests import public_url
 from uptake.model import clock
@@ -48,19 +48,13 @@ ITEM = Body(JSON_LIMIT, Schema(description="The corrected item"), required=False
 class Filters:
     """Parameters that select rejections."""
 
-    format: Annotated[
-        Text, Parameter(description="Name of the endpoint, e.g. `gerosense-v2.2`")
-    ] = None
-    code: Annotated[Text, Parameter(description="Code of an error, e.g. `above_limit`")] = None
-    key_id: Annotated[Text, QueryParameter(name="key", description="Id of the API key")] = None
-    user_id: Annotated[Text, QueryParameter(name="user", description="User id")] = None
-    request_id: Annotated[Text, QueryParameter(name="request", description="Id of the request")] = (
-        None
-    )
-    since: Annotated[
-        Text, QueryParameter(name="from", description=f"Received at or after. {TIME}")
-    ] = None
-    to: Annotated[Text, Parameter(description=f"Received before. {TIME}")] = None
+    format: Annotated[Text, query("Name of the endpoint, e.g. `gerosense-v2.2`")] = None
+    code: Annotated[Text, query("Code of an error, e.g. `above_limit`")] = None
+    key_id: Annotated[Text, query("Id of the API key", name="key")] = None
+    user_id: Annotated[Text, query("User id", name="user")] = None
+    request_id: Annotated[Text, query("Id of the request", name="request")] = None
+    since: Annotated[Text, query(f"Received at or after. {TIME}", name="from")] = None
+    to: Annotated[Text, query(f"Received before. {TIME}")] = None
 
     def filter(self, call: Call, *, resolved: bool | None) -> RejectionFilter:
         """The filter; for a key that is bound to a user, only of that user.
@@ -95,7 +89,7 @@ def list_rejections(
     filters: Filters,
     page: Page,
     *,
-    resolved: Annotated[bool | None, Parameter(description="Whether it was replayed")] = None,
+    resolved: Annotated[bool | None, query("Whether it was replayed")] = None,
 ) -> rejections.RejectionPage:
     """Ordered by time of receipt. A key that is bound to a user sees that user's rejections."""
     return rejections.page(
@@ -154,7 +148,7 @@ def replay_many(
     filters: Filters,
     cursor: Cursor = None,
     limit: Annotated[
-        int, Parameter(ge=1, le=REPLAY_LIMIT, description="Maximum rejections to replay")
+        int, query("Maximum rejections to replay", ge=1, le=REPLAY_LIMIT)
     ] = REPLAY_LIMIT,
 ) -> Replays:
     """Replays a page of unresolved rejections. Repeat with `next` as cursor until it is null."""

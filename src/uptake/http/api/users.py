@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from litestar.params import Parameter, QueryParameter
-
 from uptake.formats.base import IMAGES_PATH
 from uptake.http.access import permit_users
 from uptake.http.api.dependencies import (
@@ -19,6 +17,7 @@ from uptake.http.api.dependencies import (
     Text,
     TimeRange,
     operation,
+    query,
     zoned_instant,
 )
 from uptake.http.requests import public_url
@@ -79,38 +78,32 @@ def get_document(call: Call, upload_id: str) -> users.Document:
 class RollupOptions:
     """Parameters of rollups."""
 
-    every: Annotated[Every, Parameter(description="Length of a bucket")] = "day"
-    from_: Annotated[
-        Text,
-        QueryParameter(name="from", description=f"First start of a bucket, inclusive. {_LOCAL}"),
-    ] = None
-    to: Annotated[Text, Parameter(description=f"Last start of a bucket, exclusive. {_LOCAL}")] = (
+    every: Annotated[Every, query("Length of a bucket")] = "day"
+    from_: Annotated[Text, query(f"First start of a bucket, inclusive. {_LOCAL}", name="from")] = (
         None
     )
+    to: Annotated[Text, query(f"Last start of a bucket, exclusive. {_LOCAL}")] = None
     zone: Annotated[
         str,
-        Parameter(
-            description="IANA time zone of days and hours, or "
+        query(
+            "IANA time zone of days and hours, or "
             f"`{SAMPLE_ZONE}` for the local time of each sample"
         ),
     ] = SAMPLE_ZONE
     devices: Annotated[
         str,
-        Parameter(
-            description=f"`{MERGE}`: all devices, overlaps counted once; `{EACH}`: separate buckets"
+        query(
+            f"`{MERGE}`: all devices, overlaps counted once; `{EACH}`: separate buckets"
             " for each device; or the name of a device"
         ),
     ] = MERGE
     priority: Annotated[
         list[str] | None,
-        Parameter(
-            description="Device names in order of priority, for merged steps: repeated, or "
-            "separated by commas"
+        query(
+            "Device names in order of priority, for merged steps: repeated, or separated by commas"
         ),
     ] = None
-    explain: Annotated[
-        bool, Parameter(description="Whether each bucket shows the part of each device")
-    ] = False
+    explain: Annotated[bool, query("Whether each bucket shows the part of each device")] = False
 
     def question(self, metric: Metric) -> Question:
         """The query of these parameters.
@@ -176,7 +169,7 @@ def get_sync(  # noqa: PLR0913 - one parameter an option
     *,
     cursor: Cursor = None,
     limit: Annotated[
-        int, Parameter(ge=1, le=MAX_LIMIT, description="Maximum days of the page with samples")
+        int, query("Maximum days of the page with samples", ge=1, le=MAX_LIMIT)
     ] = MAX_LIMIT,
 ) -> sync.SyncState:
     """Returns the number of samples of each device and a digest of each day (UTC)."""
