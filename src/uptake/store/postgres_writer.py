@@ -67,7 +67,7 @@ class PostgresWriter:
 
     def __init__(self, pipeline: Pipeline, writer_slot: int) -> None:
         self._pipeline = pipeline
-        self._statements = _statements(writer_slot)
+        self._statements = statements(writer_slot)
         self.flush = pipeline.flush
         self.commit_number = commit_number(writer_slot)
 
@@ -89,7 +89,14 @@ class PostgresWriter:
         return Result(self._pipeline, replies)
 
 
-class _Statement:
+class Statement:
+    """A named statement whose parameters are arrays, in the form that PostgreSQL prepares.
+
+    Attributes:
+        text: SQL with numbered parameters.
+        types: of the elements of each parameter.
+    """
+
     def __init__(self, text: str) -> None:
         types = dict(_ARRAY.findall(text))
         names = list(types)
@@ -116,9 +123,10 @@ class _Statement:
 
 
 @cache
-def _statements(writer_slot: int) -> Mapping[str, _Statement]:
+def statements(writer_slot: int) -> Mapping[str, Statement]:
+    """Return the named statements, for the transactions of a writer slot."""
     return {
-        name: _Statement(text.replace("{writer_slot}", str(writer_slot)))
+        name: Statement(text.replace("{writer_slot}", str(writer_slot)))
         for name, text in load("postgresql").items()
     }
 
