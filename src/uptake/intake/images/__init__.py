@@ -1,4 +1,4 @@
-"""Accepts pictures by their content and takes everything out that does not show them."""
+"""Accepts images by their content, and removes everything that is not needed to display them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -7,14 +7,14 @@ from typing import Final
 from uptake.intake.images import gif, jpeg, png, webp
 from uptake.intake.images.encoding import WORK, encoded_again
 from uptake.intake.images.orientation import UPRIGHT
-from uptake.intake.images.recognise import kind_of
-from uptake.intake.images.verdict import (
+from uptake.intake.images.stripped import (
     MAX_PIXELS,
     MAX_WORK,
     CleanImage,
     Kind,
     Stripped,
     UnusableImage,
+    kind_of,
 )
 
 __all__ = [
@@ -30,7 +30,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class _Format:
-    """How a format is read: quickly by its structure, then with its pixels decoded."""
+    """The functions of a format: `strip` reads the structure, `verified` decodes the pixels."""
 
     strip: Callable[[bytes], Stripped]
     verified: Callable[[Stripped], Stripped]
@@ -47,14 +47,14 @@ _FORMATS: Final[dict[Kind, _Format]] = {
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """An uploaded picture whose structure was read, and whose pixels were not."""
+    """An uploaded image after its structure is read, before its pixels are decoded."""
 
     _picture: Stripped
     _kind: Kind
 
     @property
     def work(self) -> int:
-        """What it costs to clean: about a nanosecond each on a processor of 2024."""
+        """The cost of cleaning it, in units of about a nanosecond on a processor of 2024."""
         picture = self._picture
         turning = 0
         if picture.orientation != UPRIGHT:
@@ -62,9 +62,9 @@ class Examined:
         return picture.work + turning
 
     def cleaned(self) -> CleanImage:
-        """The picture, upright, decoded to verify that the file holds nothing else.
+        """The upright image, decoded to verify that the file contains nothing else.
 
-        Raises UnusableImage; MemoryError is possible while a picture is encoded again.
+        Raises UnusableImage; MemoryError is possible while an image is encoded again.
         """
         form = _FORMATS[self._kind]
         picture = form.verified(self._picture)
@@ -80,17 +80,16 @@ def examine(content: bytes) -> Examined:
     """Read the structure of a PNG, JPEG, GIF or WebP file, recognised by its first bytes.
 
     Sources: ITU-T T.81, PNG 3rd edition, GIF89a, RFC 9649.
-    Raises UnusableImage for bytes that are no such picture, and nothing else for any bytes.
+    Raises UnusableImage for all other bytes, and no other exception.
     """
     kind = kind_of(content)
     return Examined(_FORMATS[kind].strip(content), kind)
 
 
 def clean(content: bytes) -> CleanImage:
-    """The picture in `content`, upright and without anything that does not show it.
+    """The image in `content`, upright and without metadata.
 
-    Pixels change only where a picture has to be turned or repaired.  Cleaning twice changes
-    nothing more.
+    Pixels change only if the image has to be turned or repaired.  Cleaning is idempotent.
     Raises UnusableImage as `examine` and `Examined.cleaned` do.
     """
     return examine(content).cleaned()

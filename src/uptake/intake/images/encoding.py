@@ -1,4 +1,4 @@
-"""Decodes and encodes the pictures that have to be turned upright or repaired."""
+"""Decodes and encodes images that have to be turned upright or repaired."""
 
 import io
 from typing import Any, Final, NamedTuple
@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 from PIL import Image, JpegImagePlugin
 
 from uptake.intake.images.png import with_colour_of
-from uptake.intake.images.verdict import MAX_PIXELS, Kind, Stripped, UnusableImage
+from uptake.intake.images.stripped import MAX_PIXELS, Kind, Stripped, UnusableImage
 
 # Nanoseconds a pixel to decode, turn and encode, where checking one of JPEG's takes one to eight.
 WORK: Final[dict[Kind, int]] = {"jpeg": 12, "png": 180, "gif": 0, "webp": 150}
@@ -58,13 +58,12 @@ class _Decoded(NamedTuple):
 
 
 def encoded_again(picture: Stripped, kind: Kind) -> bytes:
-    """The picture turned as its orientation says, and as its decoder shows it, in its format.
+    """The image in its format, turned by its orientation.
 
-    PNG and lossless WebP stay exact, except that 16-bit colour PNG becomes 8-bit, which is
-    all Pillow decodes; the others are encoded at quality 95.  An animation is turned frame
-    by frame.  The ICC profile is kept.
-    Raises UnusableImage, "not_an_image" when the picture cannot be decoded or
-    "too_many_pixels", and MemoryError, which says nothing about the picture.
+    PNG and lossless WebP stay exact, except that 16-bit colour PNG becomes 8-bit, as Pillow
+    decodes no more; other formats are encoded at quality 95.  An animation is turned frame by
+    frame.  The ICC profile is preserved.
+    Raises UnusableImage: "not_an_image" or "too_many_pixels"; MemoryError for a valid image.
     """
     most = MAX_TURNED[kind]
     if picture.frames * picture.width * picture.height > most:
@@ -101,8 +100,8 @@ def _decoded(picture: Stripped, kind: Kind) -> _Decoded:
     turn = _TURNS.get(picture.orientation)
     frames: list[Image.Image] = []
     durations: list[float] = []
-    # The stripped bytes are opened, so no metadata can reach the file written from them; and
-    # the decoder, which holds canvases of its own, is gone before the encoder needs memory.
+    # The bytes without metadata are opened, so no metadata reaches the new file.  The decoder frees
+    # its canvases before the encoder needs memory.
     with Image.open(io.BytesIO(picture.content), formats=(kind.upper(),)) as image:
         for index in range(getattr(image, "n_frames", 1)):
             image.seek(index)
@@ -113,15 +112,15 @@ def _decoded(picture: Stripped, kind: Kind) -> _Decoded:
 
 def _chroma(image: Image.Image, turn: Image.Transpose | None) -> int:
     chroma: int = _FULL_CHROMA if turn is None else JpegImagePlugin.get_sampling(image)
-    # A repaired picture is to be like what viewers show, which is no longer subsampled; and turned
-    # by a quarter, 4:2:2 is 4:4:0, which Pillow can neither write nor name.
+    # Viewers show a repaired image without subsampling.  After a quarter turn, 4:2:2 becomes 4:4:0,
+    # which Pillow cannot write.
     if chroma == _UNKNOWN_CHROMA or (chroma == _HALF_WIDTH_CHROMA and turn in _QUARTERS):
         return _FULL_CHROMA
     return chroma
 
 
 def _save_jpeg(decoded: _Decoded, out: io.BytesIO) -> None:
-    # Not progressive, even if it was: that would hold every coefficient in memory at once.
+    # Never progressive: that needs all coefficients in memory at once.
     decoded.frames[0].save(
         out,
         "JPEG",
@@ -135,7 +134,7 @@ def _save_png(decoded: _Decoded, out: io.BytesIO) -> None:
     if len(decoded.frames) == 1:
         decoded.frames[0].save(out, "PNG", icc_profile=None, compress_level=_LEVEL)
         return
-    # A picture shown only where animations are not has no duration.
+    # A picture that is shown only where animations are not supported has no duration.
     has_default = bool(decoded.info.get("default_image"))
     first, *others = (_without_palette(frame) for frame in decoded.frames)
     first.save(
@@ -154,7 +153,7 @@ def _save_png(decoded: _Decoded, out: io.BytesIO) -> None:
 
 
 def _without_palette(frame: Image.Image) -> Image.Image:
-    # Frames are written as whole pictures, which a palette of the first one may not hold.
+    # Each frame is a whole picture, and may need colours that are not in the palette of the first.
     if frame.mode in _APNG_MODES and "transparency" not in frame.info:
         return frame
     return frame.convert("RGBA")

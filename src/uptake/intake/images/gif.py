@@ -1,4 +1,4 @@
-"""Reads the blocks of a GIF file and writes the pictures anew, and nothing else."""
+"""Reads the blocks of a GIF file, and writes a new file with its pictures and nothing else."""
 
 import re
 import struct
@@ -7,7 +7,7 @@ from typing import Final, cast
 
 from PIL import Image
 
-from uptake.intake.images.verdict import (
+from uptake.intake.images.stripped import (
     MAX_PARTS,
     MAX_PIXELS,
     Stripped,
@@ -32,13 +32,13 @@ _CODE_SIZES: Final = range(1, 9)
 # Data come in sub-blocks of at most 255 bytes (section 15): 82,000 in the largest upload.
 _MAX_SUB_BLOCKS: Final = 500_000
 
-# Section 23: flags, a delay, and which index is transparent.  Of the flags, three bits say what
-# becomes of the picture afterwards and one that there is a transparent index.
+# Section 23: flags, a delay, and the transparent index.  Three bits of the flags are the disposal
+# method, and one is set if there is a transparent index.
 _CONTROL_SIZE: Final = 4
 _DISPOSAL: Final = 0x1C
 _TRANSPARENT: Final = 0x01
 
-# How often to loop is said in an application extension of one of two names.
+# An application extension of one of two names has the number of loops.
 _LOOP: Final = re.compile(rb"\x0b(?:NETSCAPE2\.0|ANIMEXTS1\.0)\x03\x01(..)", re.DOTALL)
 
 _MAX_FRAME_PIXELS: Final = 5 * MAX_PIXELS // 2
@@ -50,7 +50,7 @@ _WORK: Final = 14
 
 @dataclass(frozen=True, slots=True)
 class _Frame:
-    """A picture of the file, with what its decoder needs."""
+    """A picture of the file, with the parameters of its decoder."""
 
     control: bytes
     place: bytes
@@ -63,7 +63,7 @@ class _Frame:
 
 @dataclass(frozen=True, slots=True)
 class _Animation:
-    """What a file shows: its screen, its colours, how often it loops, and its pictures."""
+    """The screen of a file, its colours, its number of loops, and its pictures."""
 
     screen: bytes
     table: bytes
@@ -82,7 +82,7 @@ def strip(content: bytes) -> Stripped:
         reader = _Reader(content)
         reader.read()
     except (IndexError, struct.error) as error:
-        # Every read past the last byte ends here.
+        # A read past the last byte.
         raise truncated(_NAME) from error
     if not reader.frames:
         raise malformed(_NAME, "it holds no picture")
@@ -140,12 +140,12 @@ def _decoded(frame: _Frame) -> Image.Image:
 
 
 def _flags(table: bytes) -> bytes:
-    """The byte that says how long a colour table is, without being interlaced or sorted."""
+    """The byte with the length of a colour table that is neither interlaced nor sorted."""
     return bytes((_HAS_TABLE | ((len(table) // 3).bit_length() - 2),)) if table else b"\0"
 
 
 def _only(table: bytes, used: set[int]) -> bytes:
-    """The table with black in place of the colours that no pixel has."""
+    """The table, with unused colours set to black."""
     entries = range(len(table) // 3)
     return b"".join(table[3 * at : 3 * at + 3] if at in used else b"\0\0\0" for at in entries)
 
@@ -186,7 +186,7 @@ class _Reader:
 
     def _image(self, start: int) -> int:
         left, top, width, height, flags = struct.unpack_from("<HHHHB", self._content, start + 1)
-        # Decoders grow the canvas to hold an image that reaches beyond it.
+        # Decoders extend the canvas for an image that exceeds it.
         check_size(_NAME, max(self.width, left + width), max(self.height, top + height))
         check_size(_NAME, width, height)
         table = self._table(start + _DESCRIPTOR, flags)
@@ -216,10 +216,10 @@ class _Reader:
         if kind == _CONTROL and self._content[start + 2] == _CONTROL_SIZE:
             flags, delay, index = struct.unpack_from("<BHB", data)
             index = index if flags & _TRANSPARENT else 0
-            kept = struct.pack("<BHB", flags & (_DISPOSAL | _TRANSPARENT), delay, index)
-            self._control = bytes((_EXTENSION, _CONTROL, _CONTROL_SIZE)) + kept + b"\0"
+            control = struct.pack("<BHB", flags & (_DISPOSAL | _TRANSPARENT), delay, index)
+            self._control = bytes((_EXTENSION, _CONTROL, _CONTROL_SIZE)) + control + b"\0"
         elif kind == _PLAIN_TEXT:
-            # The control before a text belongs to it, and would otherwise fall to the next image.
+            # A control block before a text belongs to the text, not to the next image.
             self._control = b""
         elif kind == _APPLICATION and not self.loop:
             found = _LOOP.match(self._content, start + 2, end)

@@ -1,11 +1,11 @@
-"""Rebuilds a colour profile from the parts that convert colours, and nothing else of it."""
+"""Rebuilds a colour profile from the parts that convert colours, without all other parts."""
 
 import struct
 from typing import Final
 
 MAX_PROFILE: Final = 4 * 1024 * 1024
-"""Bytes of a profile.  Those of displays and cameras have 0.5 to 20 KB, the largest of printing
-presses 3 MB; a larger one is dropped, and colours are then read as sRGB."""
+"""Bytes of a profile.  Profiles of displays and cameras have 0.5 to 20 KB, those of printing
+presses up to 3 MB.  A larger one is removed, and colours are then read as sRGB."""
 
 # ICC.1:2022, 7.2: the header, with the values of it that change what colours mean.
 _HEADER: Final = 128
@@ -19,25 +19,25 @@ _ILLUMINANT: Final = bytes.fromhex("0000f6d6 00010000 0000d32d")  # D50, the onl
 _ENTRY: Final = 12
 _MAX_TAGS: Final = 100
 
-# 9.2: what turns colours of the picture into others.  Tags for the way back, names, dates,
-# descriptions, measurements and private tags are dropped.
+# 9.2: tags that convert the colours of the image.  Tags of the reverse conversion, names, dates,
+# descriptions, measurements and private tags are removed.
 _CONVERTING: Final = frozenset(
     b"rXYZ gXYZ bXYZ rTRC gTRC bTRC kTRC wtpt chad A2B0 A2B1 A2B2 D2B0 D2B1 D2B2 D2B3 cicp".split()
 )
 
-# 10: the types whose size follows from their content; a longer one carries something else.
+# 10: the types with a known size; a longer one contains other data.
 _FIXED: Final = {b"cicp": 12}
 _PARAMETERS: Final = (1, 3, 4, 5, 7)
 """Of a parametric curve, by its kind (10.18)."""
 
-# Readers ask for a description and a copyright: these say nothing.
+# Readers require a description and a copyright.
 _TEXT: Final = "-"
 
 
 def cleaned(profile: bytes) -> bytes | None:
-    """The profile with no more than what converts colours; None for what is none.
+    """The profile with only the tags that convert colours; None if it is not a profile.
 
-    Cleaning twice changes nothing more.  Source: ICC.1:2022.
+    Cleaning is idempotent.  Source: ICC.1:2022.
     """
     if not _HEADER + 4 <= len(profile) <= MAX_PROFILE:
         return None
@@ -87,7 +87,7 @@ def _converts(tags: dict[bytes, bytes]) -> bool:
 
 
 def _exact(data: bytes) -> bytes | None:
-    """A tag's data without what follows them; None where they are broken (ICC.1:2022, 10)."""
+    """A tag's data without trailing bytes; None if they are broken (ICC.1:2022, 10)."""
     kind = data[:4]
     if kind == b"curv":
         size = 12 + 2 * struct.unpack_from(">I", data, 8)[0]

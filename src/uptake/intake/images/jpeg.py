@@ -1,4 +1,4 @@
-"""Reads the segments of a JPEG file and writes those that show the picture, and no others."""
+"""Reads the segments of a JPEG file, and writes only those that display the picture."""
 
 import re
 import struct
@@ -8,7 +8,7 @@ from uptake.intake.images import icc
 from uptake.intake.images.jpeg_frame import APP2, EOI, SOI, SOS, Frame, Writer
 from uptake.intake.images.jpeg_scan import Scans, complete
 from uptake.intake.images.orientation import EXIF_PREFIX, UPRIGHT, orientation_of
-from uptake.intake.images.verdict import (
+from uptake.intake.images.stripped import (
     MAX_PARTS,
     MAX_WORK,
     Stripped,
@@ -20,7 +20,7 @@ from uptake.intake.images.verdict import (
 
 _NAME: Final = "JPEG"
 
-# ITU-T T.81 table B.1.  C4, C8 and CC lie among the frame headers but are DHT, JPG and DAC.
+# ITU-T T.81 table B.1.  C4, C8 and CC are in the range of frame headers, but are DHT, JPG and DAC.
 _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _DHT, _DQT, _DRI = 0xC4, 0xDB, 0xDD
 _WITHOUT_LENGTH: Final = frozenset(range(0xD0, 0xD8)) | {0x01}
@@ -33,8 +33,8 @@ _JFIF_BODY: Final = 14  # ITU-T T.871 10.1, without the thumbnail
 _ADOBE: Final = b"Adobe"
 _ADOBE_BODY: Final = 12  # ITU-T T.872 6.5.3
 
-# Encoders write about ten, optimisers up to twenty.  Each may cost a decoder a pass over the whole
-# picture, so a small file of many scans keeps it busy (libjpeg-turbo, ChangeLog 1.5.2).
+# Encoders write about ten, optimisers up to twenty.  A decoder may pass over the whole picture for
+# each, so a small file with many scans takes long to decode (libjpeg-turbo, ChangeLog 1.5.2).
 MAX_SCANS: Final = 32
 
 # A marker may be preceded by any number of FF fill bytes (T.81 B.1.1.2).
@@ -54,11 +54,11 @@ class _Segment(NamedTuple):
 
 
 def strip(content: bytes) -> Stripped:
-    """The picture in `content`, which starts with SOI, without anything not needed to show it.
+    """The picture in `content`, which starts with SOI, without unneeded segments.
 
-    Written anew are the tables that a scan uses, the frame header, the scans, the colour profile,
-    and the JFIF and Adobe headers with what decoders read of them.  `verified` then decodes the
-    scans to find where each ends.  Source: ITU-T T.81 annex B.
+    The new file has the tables that scans use, the frame header, the scans, the colour profile, and
+    the fields of the JFIF and Adobe headers that decoders read.  `verified` decodes the scans to
+    find their ends.  Source: ITU-T T.81 annex B.
     Raises UnusableImage: "truncated", "not_an_image" or "too_many_pixels".
     """
     reader = _Reader(content)
@@ -88,7 +88,7 @@ def strip(content: bytes) -> Stripped:
 
 
 def verified(picture: Stripped) -> Stripped:
-    """The picture with nothing after its last scan; decodes the scans to know where they end.
+    """The picture without bytes after its last scan; decodes the scans to find their ends.
 
     Raises UnusableImage: "truncated".
     """
@@ -96,7 +96,7 @@ def verified(picture: Stripped) -> Stripped:
 
 
 class _Reader:
-    """One pass over the segments, which hands each scan with its tables to a writer."""
+    """Reads the segments once, and passes each scan with its tables to a writer."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content
@@ -115,18 +115,18 @@ class _Reader:
         """Read up to the end of the picture.
 
         Returns:
-            The marker that ended it; None where the file ended, or could not be read on.
+            The marker that ended it; None if the file ended or cannot be read further.
         """
         position = len(b"\xff\xd8")
         for _ in range(MAX_PARTS):
-            # Bytes that belong to no segment are passed over, as libjpeg does.
+            # Bytes outside of segments are skipped, as in libjpeg.
             adjoining = _MARKER.match(self._content, position)
             marker = adjoining or _SOME_MARKER.search(self._content, position)
             if marker is None:
                 return None
             code = marker[1][0]
             if self.scans and self.frame is not None and self.frame.is_whole:
-                # Decoders read no further, whatever follows.
+                # Decoders stop here.
                 self.is_closed = code == EOI and adjoining is not None
                 return code
             if code == EOI:
@@ -177,7 +177,7 @@ class _Reader:
         if len(segment.body) < 6:
             raise malformed(_NAME, "its frame header is too short")
         height, width = struct.unpack_from(">HH", segment.body, 1)
-        # A height of 0 defers it to a DNL segment (T.81 B.2.5); no common decoder shows those.
+        # A height of 0 means that a DNL segment has it (T.81 B.2.5); common decoders reject those.
         check_size(_NAME, width, height)
         self.frame = Frame(segment.code, width, height, segment.body)
 

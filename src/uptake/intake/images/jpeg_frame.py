@@ -1,8 +1,8 @@
-"""Writes the segments of a JPEG file: each table once, where a scan uses it."""
+"""Writes the segments of a JPEG file; each table once, before the first scan that uses it."""
 
 from typing import Final, NamedTuple
 
-from uptake.intake.images.verdict import malformed
+from uptake.intake.images.stripped import malformed
 
 _NAME: Final = "JPEG"
 
@@ -11,7 +11,7 @@ SOI, EOI, SOS, APP2 = 0xD8, 0xD9, 0xDA, 0xE2
 _DHT, _DQT, _DRI, _APP0, _APP14 = 0xC4, 0xDB, 0xDD, 0xE0, 0xEE
 _BASELINE, _EXTENDED, _PROGRESSIVE = 0xC0, 0xC1, 0xC2
 
-# What browsers show: Huffman-coded, sequential or progressive, eight bits a sample.
+# Browsers show these: Huffman-coded, sequential or progressive, with eight bits a sample.
 _SHOWN_EVERYWHERE: Final = frozenset({_BASELINE, _EXTENDED, _PROGRESSIVE})
 
 # T.81 B.2.2: precision, height, width, count; then three bytes a component.
@@ -21,7 +21,7 @@ _TABLE_NUMBERS: Final = 4
 
 # ITU-T T.871 10.1: version 1.01, no unit, square pixels, no thumbnail.
 _JFIF: Final = b"JFIF\0\1\1\0\0\1\0\1\0\0"
-# ITU-T T.872 6.5.3: version 100 and no flags; the last byte says how colours are transformed.
+# ITU-T T.872 6.5.3: version 100 and no flags; the last byte is the colour transform.
 _ADOBE: Final = b"Adobe\0\x64\0\0\0\0"
 
 # ICC.1:2022 annex B.4: a profile is cut into segments, each with its number and their count.
@@ -36,7 +36,7 @@ class _Component(NamedTuple):
 
 
 class Frame:
-    """A frame header (T.81 B.2.2), and how far the scans so far have refined its coefficients."""
+    """A frame header (T.81 B.2.2), and the coefficients that the scans so far contain."""
 
     def __init__(self, code: int, width: int, height: int, body: bytes) -> None:
         self.code = code
@@ -54,7 +54,7 @@ class Frame:
 
     @property
     def is_shown_everywhere(self) -> bool:
-        """Whether browsers show it; others are decoded and encoded again."""
+        """Whether browsers show it; other frames are decoded and encoded again."""
         return self.code in _SHOWN_EVERYWHERE and self.precision == 8
 
     @property
@@ -64,7 +64,7 @@ class Frame:
 
     @property
     def is_whole(self) -> bool:
-        """Whether the scans so far hold every bit of every coefficient."""
+        """Whether the scans so far contain all bits of all coefficients."""
         whole = set(range(_LAST_COEFFICIENT + 1))
         return all(final == whole for final in self._final.values())
 
@@ -77,7 +77,7 @@ class Frame:
         return max(side >> 4 for side in sampling), max(side & 15 for side in sampling)
 
     def note_scan(self, numbers: list[int], start: int, end: int, low: int) -> None:
-        """Record that a scan holds coefficients `start` to `end` of components, but `low` bits."""
+        """Record that a scan has coefficients `start` to `end` of components but `low` bits."""
         for number in numbers:
             if low == 0:
                 self._final[number].update(range(start, end + 1))
@@ -142,7 +142,7 @@ class Writer:
         self._segment(frame.code, frame.to_bytes())
 
     def scan(self, frame: Frame, header: bytes, data: slice) -> None:
-        """Write a scan, whose data are a part of the content, after its tables (T.81 B.2.3)."""
+        """Write a scan after its tables (T.81 B.2.3); `data` is a part of the content."""
         count = header[0] if header else 0
         if not count or len(header) != 4 + 2 * count:
             raise malformed(_NAME, "a scan header has the wrong length")
@@ -155,12 +155,12 @@ class Writer:
         frame.note_scan(numbers, start, end, precision & 15)
         for number in numbers:
             if number not in self._latched:
-                # Decoders use the table that is in force at a component's first scan.
+                # Decoders use the table that is set at the first scan of a component.
                 self._latched.add(number)
                 self._table(_DQT, frame.components[number].table, self._quantization)
         tables = [header[at] for at in range(2, 2 + 2 * count, 2)]
         for choice in tables:
-            # The first scan of DC coefficients uses a table, those that refine them do not.
+            # The first scan of DC coefficients uses a table; refining scans do not.
             if start == 0 and precision >> 4 == 0:
                 self._table(_DHT, choice >> 4, self._huffman)
             if end > 0:
@@ -172,7 +172,7 @@ class Writer:
         self._parts.append(data)
 
     def with_all_tables(self) -> bytes:
-        """What was written so far, and every table that was taken in and not written."""
+        """The segments so far, and all tables, written or not."""
         return b"".join(
             [
                 *(part for part in self._parts if isinstance(part, bytes)),
@@ -185,7 +185,7 @@ class Writer:
     def written(self) -> tuple[bytes, slice]:
         """The file, with an end-of-image marker, and the place of the last scan's data in it.
 
-        It is the content itself, not a copy, where that is written in the same way.
+        It is the content itself, not a copy, if both are equal.
         """
         self._parts.append(bytes((0xFF, EOI)))
         size = last = 0
@@ -220,5 +220,5 @@ def _segment(code: int, body: bytes) -> bytes:
 
 def _exactly(body: bytes, at: int, size: int) -> bytes:
     if at + size > len(body):
-        raise malformed(_NAME, "a table is shorter than it says")
+        raise malformed(_NAME, "a table is shorter than its length")
     return body[at : at + size]

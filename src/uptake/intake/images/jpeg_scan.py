@@ -1,6 +1,6 @@
-"""Finds where the scans of a JPEG picture end, by decoding them.
+"""Decodes the scans of a JPEG picture to find their ends.
 
-No search for markers can do that: what follows a scan may hold any of them, or none.
+A search for markers is not enough: bytes after a scan may contain any marker, or none.
 """
 
 import re
@@ -13,7 +13,7 @@ import numpy as np
 import simplejpeg
 
 from uptake.intake.images.jpeg_frame import Frame
-from uptake.intake.images.verdict import Stripped, truncated
+from uptake.intake.images.stripped import Stripped, truncated
 
 _NAME: Final = "JPEG"
 _END: Final = b"\xff\xd9"
@@ -23,27 +23,27 @@ _PREMATURE: Final = "premature end of data segment"
 _SUBSAMPLING: Final = "Could not determine subsampling"
 _EXTRANEOUS: Final = re.compile(r"(\d+) extraneous bytes before marker 0xd9")
 
-# What libjpeg has read ahead of the last bit that it needs: up to eight bytes, and their FF 00
-# pairs, are not among those it reports as extraneous.
+# libjpeg reads up to eight bytes ahead, and their FF 00 pairs, and does not report them as
+# extraneous.
 _READ_AHEAD: Final = 16
 
-# At an eighth of the size a block of eight by eight is one sample; where data are missing it is
-# this, the middle of the range.
+# At an eighth of the size, a block of eight by eight is one sample.  Without data it is the middle
+# of the range.
 _SCALE: Final = 8
 _MISSING: Final = 128
 
 
 class _Reading(Enum):
-    """What a decoder finds when it reads scans up to an end-of-image marker."""
+    """The result of decoding scans up to an end-of-image marker."""
 
     COMPLETE = auto()
     SHORT = auto()
-    """It needs more data than there are."""
+    """Data are missing."""
     LONG = auto()
-    """It needs fewer."""
+    """There are extraneous data."""
     BROKEN = auto()
     UNREADABLE = auto()
-    """The library does not read this kind: colours subsampled in a way that few encoders do."""
+    """The library does not support the kind of subsampling."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +52,12 @@ class Scans:
 
     Attributes:
         content: the file that was written, with an end-of-image marker.
-        last: where in it the data of the last scan are, with whatever follows them up to a marker.
-        as_sent: the upload without its metadata, in two parts, as decoders see it.
+        last: the place of the last scan's data in it, with all that follows up to a marker.
+        as_sent: the upload without metadata, in two parts, as decoders read it.
         frame: the frame header.
         is_single: whether there is one scan, without restarts.
-        is_closed: whether an end-of-image marker follows the last scan at once.
-        is_cut: whether the upload ends without any marker after the last scan.
+        is_closed: whether an end-of-image marker directly follows the last scan.
+        is_cut: whether no marker follows the last scan.
     """
 
     content: bytes
@@ -70,10 +70,10 @@ class Scans:
 
 
 def complete(picture: Stripped, scans: Scans) -> Stripped:
-    """The picture, its last scan cut where its data end, with an end-of-image marker.
+    """The picture with its last scan cut at its end, and an end-of-image marker.
 
-    One pass decodes every scan, most pictures need no other.  A picture whose data are damaged is
-    returned as decoders see it, to be encoded again.
+    One pass decodes all scans, and is enough for most pictures.  A picture with damaged data is
+    returned as decoders read it, to be encoded again.
     Raises UnusableImage: "truncated".
     """
     frame = scans.frame
@@ -96,10 +96,10 @@ def complete(picture: Stripped, scans: Scans) -> Stripped:
 
 
 def _needs_last_byte(scans: Scans) -> bool:
-    """Whether the picture's only scan is complete, and each of its bytes is part of it.
+    """Whether the only scan is complete and has no extraneous bytes.
 
-    Without its last byte the data must end too early, and not before the last two of the units
-    that blocks are coded in.  False where that is not certain.
+    Without the last byte, data must be missing, but only in the last two coded units.  Returns
+    False if that is not certain.
     """
     frame = scans.frame
     gray: list[np.ndarray] = []
@@ -117,9 +117,9 @@ def _cut(scans: Scans, end: int) -> bytes:
 
 
 def _scan_end(scans: Scans, extra: int) -> int | None:
-    """Where the data of the last scan end, without the extra bytes and those read ahead.
+    """The end of the last scan's data, without the extra bytes and those read ahead.
 
-    None where other scans have extraneous bytes as well.
+    None if other scans have extraneous bytes, too.
     """
     most = scans.last.stop - extra
     least = max(most - _READ_AHEAD, scans.last.start)
@@ -138,14 +138,14 @@ def _scan_end(scans: Scans, extra: int) -> int | None:
 def _read(
     content: bytes, frame: Frame, gray: list[np.ndarray] | None = None
 ) -> tuple[_Reading, int]:
-    """What decoding finds, and the number of extraneous bytes.
+    """The result of decoding, and the number of extraneous bytes.
 
-    At an eighth of the size all entropy-coded data are decoded, but few pixels are computed.
+    At an eighth of the size, all entropy-coded data are decoded, but few pixels are computed.
 
     Args:
         content: a JPEG file.
         frame: its frame header.
-        gray: where to put the picture at an eighth of its size.
+        gray: receives the picture at an eighth of its size.
     """
     colours = "CMYK" if len(frame.components) == 4 else "GRAY"
     options: dict[str, Any] = {"min_height": 1, "min_width": 1, "min_factor": _SCALE}

@@ -1,4 +1,4 @@
-"""Reads which way up a picture is from its EXIF data, and nothing else of it."""
+"""Reads the orientation of an image from its EXIF data."""
 
 import struct
 from typing import Final
@@ -8,8 +8,8 @@ _TAG: Final = 0x0112
 _VALUES: Final = range(1, 9)
 UPRIGHT: Final = 1
 
-# The identifier code before the TIFF data: required in JPEG APP1 (CIPA DC-008 4.7.2), and
-# written into PNG and WebP by mistake often enough that other readers accept it there.
+# The identifier before the TIFF data: required in JPEG APP1 (CIPA DC-008 4.7.2), and often written
+# into PNG and WebP by mistake.
 EXIF_PREFIX: Final = b"Exif\0\0"
 
 # TIFF 6.0, section 2: field types SHORT and LONG, and the length of one directory entry.
@@ -22,8 +22,8 @@ _ORDERS: Final = {b"II*\0": "<", b"MM\0*": ">"}
 def orientation_of(exif: bytes) -> int:
     """The orientation, 1 to 8, in EXIF data with or without its "Exif" prefix.
 
-    Broken data, a missing tag and values outside the range mean upright (1): a picture is
-    not rejected over metadata that is thrown away.  Sources: TIFF 6.0 section 2, CIPA DC-008.
+    Broken data, a missing tag and values outside the range mean upright (1), as metadata are not
+    stored.  Sources: TIFF 6.0 section 2, CIPA DC-008.
     """
     tiff = exif.removeprefix(EXIF_PREFIX)
     order = _ORDERS.get(tiff[:4])

@@ -1,4 +1,4 @@
-"""Reads the chunks of a PNG file and writes those that show the picture, and no others."""
+"""Reads the chunks of a PNG file, and writes only those that display the picture."""
 
 import struct
 import zlib
@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, cast
 from uptake.intake.images import icc
 from uptake.intake.images.orientation import UPRIGHT, orientation_of
 from uptake.intake.images.png_pixels import Layout, Pixels
-from uptake.intake.images.verdict import (
+from uptake.intake.images.stripped import (
     MAX_PARTS,
     MAX_WORK,
     Stripped,
@@ -27,10 +27,10 @@ _HEADER: Final = 13
 _IHDR_END: Final = len(_SIGNATURE) + _AROUND + _HEADER
 _CONTROL: Final = 26
 
-# Without these there is no picture, or another one: damage to them is not passed over.
+# Damage to these chunks changes the picture, so it is not ignored.
 _CRITICAL: Final = frozenset({b"IHDR", b"PLTE", b"IDAT", b"acTL", b"fcTL", b"fdAT"})
 
-# What says what colours mean, with lengths: another one would carry something else along.
+# Colour chunks with their lengths; a chunk of another length may contain other data.
 # PNG 3rd edition, 11.3.2.
 _COLOUR: Final[dict[bytes, int | None]] = {
     b"cHRM": 32,
@@ -42,7 +42,7 @@ _COLOUR: Final[dict[bytes, int | None]] = {
     b"cLLI": 8,
 }
 
-# 11.3.2.3: the name is for people; the method is always 0.
+# 11.3.2.3: a name for users, and the method, which is always 0.
 _PROFILE_NAME: Final = b"ICC Profile\0\0"
 
 _GRAY, _TRUE_COLOUR, _INDEXED = 0, 2, 3
@@ -58,12 +58,12 @@ class _Chunk(NamedTuple):
 def strip(content: bytes) -> Stripped:
     """The picture in `content`, which has the PNG signature, without its other chunks.
 
-    Written are the header, palette, transparency, and colour chunks, each once and no longer than
-    it has to be, and the chunks of animations; `verified` writes the pixels.  A file may end
-    after a whole chunk of pixels, and chunks that are dropped may be damaged.  Source: PNG 3rd
-    edition, sections 5, 11.
-    Raises UnusableImage: "truncated" (also for a wrong CRC, which is what damage on the way
-    looks like), "not_an_image" or "too_many_pixels".
+    The new file has the header, palette, transparency and colour chunks, each once and without
+    trailing bytes, and the chunks of animations; `verified` writes the pixels.  A file may end
+    after a whole chunk of pixels, and removed chunks may be damaged.  Source: PNG 3rd edition,
+    sections 5, 11.
+    Raises UnusableImage: "truncated" (also for a wrong CRC, the sign of damage in transfer),
+    "not_an_image" or "too_many_pixels".
     """
     reader = _Reader()
     for chunk in _chunks(content):
@@ -90,7 +90,7 @@ def strip(content: bytes) -> Stripped:
 
 
 def verified(picture: Stripped) -> Stripped:
-    """The picture with its pixels inflated once, to know that they are all of them and end there.
+    """The picture after its pixels are inflated, to verify that they are complete.
 
     Raises UnusableImage: "truncated" or "not_an_image".
     """
@@ -120,17 +120,16 @@ def verified(picture: Stripped) -> Stripped:
 
 
 def with_colour_of(source: bytes, target: bytes) -> bytes:
-    """The PNG `target` with the chunks of the PNG `source` that say what its colours mean.
+    """The PNG `target` with the colour chunks of the PNG `source`.
 
-    `target` must have none of its own.  They are put right after IHDR, which satisfies the
-    ordering of PNG 3rd edition 5.6.
+    `target` must have no colour chunks.  They follow IHDR, as PNG 3rd edition 5.6 requires.
     """
     colour = [_chunk(c.kind, bytes(c.data)) for c in _chunks(source) if c.kind in _COLOUR]
     return target[:_IHDR_END] + b"".join(colour) + target[_IHDR_END:]
 
 
 class _Reader:
-    """Takes in chunks in their order."""
+    """Reads chunks in order."""
 
     def __init__(self) -> None:
         self.layout: Layout | None = None
@@ -145,11 +144,11 @@ class _Reader:
 
     @property
     def controls(self) -> int:
-        """Frames of the animation; 0 of a picture that is none."""
+        """Number of frames of the animation; 0 if there is none."""
         return sum(p.control is not None for p in self.pixels) if self._is_animated else 0
 
     def take(self, chunk: _Chunk) -> None:
-        """Take in a chunk."""
+        """Read a chunk."""
         kind = chunk.kind
         if (kind == b"IHDR") != (self.layout is None):
             raise malformed(_NAME, "it does not start with one header chunk")
@@ -180,7 +179,7 @@ class _Reader:
             self._take_pixels(chunk.data[4:], is_default=False)
 
     def _take_head(self, kind: bytes, data: bytes) -> None:
-        """Take in a chunk that has to come before the pixels."""
+        """Read a chunk that must precede the pixels."""
         if kind == b"acTL" and len(data) == 8:
             self._is_animated = True
             self.announced, self.plays = struct.unpack(">II", data)
@@ -211,7 +210,7 @@ class _Reader:
                 layout = _frame_layout(layout, control)
             last = Pixels(layout, is_default=is_default, control=control)
             self.pixels.append(last)
-        # Pixels of another kind than those before, without a control between, belong to nothing.
+        # Pixels of another kind without a control chunk before them belong to no frame.
         if last.is_default == is_default:
             last.parts.append(data)
 
@@ -253,7 +252,7 @@ def _layout(header: bytes) -> Layout:
 
 
 def _frame_layout(layout: Layout, control: bytes) -> Layout:
-    """Of a frame of an animation (PNG 3rd edition, 11.3.6.2)."""
+    """The layout of a frame of an animation (PNG 3rd edition, 11.3.6.2)."""
     if len(control) != _CONTROL:
         raise malformed(_NAME, "a frame has no header")
     width, height, left, top = struct.unpack_from(">IIII", control, 4)
@@ -264,7 +263,7 @@ def _frame_layout(layout: Layout, control: bytes) -> Layout:
 
 
 def _profile(data: bytes) -> bytes:
-    """The content of an iCCP chunk with a cleaned profile; empty where there is none."""
+    """The content of an iCCP chunk with a cleaned profile; empty if there is none."""
     _, _, compressed = data.partition(b"\0")
     try:
         inflated = zlib.decompressobj().decompress(compressed[1:], icc.MAX_PROFILE + 1)

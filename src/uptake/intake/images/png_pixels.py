@@ -1,10 +1,10 @@
-"""Inflates the pixels of a PNG picture, and sees that they are all there and nothing else is."""
+"""Inflates the pixels of a PNG picture, and verifies that they are complete."""
 
 import zlib
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from uptake.intake.images.verdict import malformed, truncated
+from uptake.intake.images.stripped import malformed, truncated
 
 _NAME: Final = "PNG"
 
@@ -34,7 +34,7 @@ _HEAD: Final = 2
 _METHOD: Final = 8
 _DICTIONARY: Final = 0x20
 
-# Bytes that are inflated at once: what zlib does not take is copied, so no more than this.
+# Bytes that are inflated at once; zlib copies unused input.
 _INPUT: Final = 64 * 1024
 _OUTPUT: Final = 1024 * 1024
 
@@ -43,7 +43,7 @@ _LEVEL: Final = 3
 
 
 class Layout(NamedTuple):
-    """What the header of a picture says of its pixels."""
+    """The format of a picture's pixels."""
 
     width: int
     height: int
@@ -53,12 +53,12 @@ class Layout(NamedTuple):
 
     @property
     def is_valid(self) -> bool:
-        """Whether there are such pixels."""
+        """Whether PNG has this combination of depth and colour type."""
         return self.depth in _DEPTHS.get(self.colour, ())
 
     @property
     def raw_bytes(self) -> int:
-        """Bytes of all rows, each with the filter type before it (PNG 3rd edition, 7.2)."""
+        """Bytes of all rows, including their filter types (PNG 3rd edition, 7.2)."""
         if not self.is_interlaced:
             return self._rows(self.width, self.height)
         return sum(
@@ -77,8 +77,8 @@ class Pixels:
 
     Args:
         layout: of this picture.
-        is_default: whether they stand in IDAT chunks.
-        control: the fcTL chunk of the frame, if it is one.
+        is_default: whether they are in IDAT chunks.
+        control: the fcTL chunk of a frame.
 
     Attributes:
         parts: the data of its chunks, in order.
@@ -91,7 +91,7 @@ class Pixels:
         self.raw_bytes = layout.raw_bytes
 
     def verified(self) -> list[bytes | memoryview]:
-        """The data for the chunks, one for each part, without a byte that is not needed.
+        """The data of the chunks, one for each part, without extraneous bytes.
 
         Raises UnusableImage: "truncated", "not_an_image".
         """
@@ -110,25 +110,25 @@ class Pixels:
         return _ending(self.parts, inflater.end, checksum.to_bytes(4))
 
     def _recompressed(self) -> bytes:
-        """The pixels without those that are too many."""
+        """The pixels without excess ones."""
         left, checksum = self.raw_bytes, 1
         deflate = zlib.compressobj(_LEVEL)
         out = []
         for raw in _Inflater(self.parts).read():
-            kept = raw[:left]
-            left -= len(kept)
-            checksum = zlib.adler32(kept, checksum)
-            out.append(deflate.compress(kept))
+            used = raw[:left]
+            left -= len(used)
+            checksum = zlib.adler32(used, checksum)
+            out.append(deflate.compress(used))
             if not left:
                 break
         return b"".join((*out, deflate.flush()))
 
 
 class _Inflater:
-    """Inflates a zlib stream that is cut into parts, whether its checksum is right or not.
+    """Inflates a zlib stream in several parts, ignoring its checksum.
 
     Attributes:
-        end: bytes of the stream up to its checksum, once everything was read.
+        end: bytes of the stream up to its checksum, after all is read.
         is_finished: whether the stream has an end.
     """
 
@@ -171,7 +171,7 @@ class _Inflater:
 
 
 def _ending(parts: list[memoryview], end: int, checksum: bytes) -> list[bytes | memoryview]:
-    """The parts up to byte `end`, and the checksum; cut as before, where nothing changes."""
+    """The parts up to byte `end`, and the checksum; the same parts if nothing changes."""
     whole = b"".join(parts)
     if whole[end:] == checksum:
         return list(parts)

@@ -1,4 +1,4 @@
-"""Threads that clean images, shared fairly among the API keys that send them."""
+"""Threads that clean images, shared fairly among API keys."""
 
 import heapq
 import os
@@ -18,26 +18,26 @@ from uptake.model.problems import Kinds, Problem
 MILLION: Final = 1_000_000
 
 THREADS: Final = min(4, max(2, os.cpu_count() or 2))
-"""One may clean a large image, so there are two at least.  With an ordinary photograph that has to
-be turned each takes up to 250 MB, so there are not more than four."""
+"""At least two, as one may clean a large image; at most four, as each takes up to 250 MB for an
+ordinary photograph that has to be turned."""
 
 ORDINARY_WORK: Final = 400 * MILLION
-"""Work of an image up to which any thread cleans it, about 0.4 seconds: a photograph of 24
-megapixels that has to be turned.  Of larger ones one at a time is cleaned, which bounds the memory
-that they take, up to a gigabyte, and leaves threads to the others."""
+"""Work up to which any thread cleans an image, about 0.4 seconds: a photograph of 24 megapixels
+that has to be turned.  Larger images are cleaned one at a time, which bounds their memory to a
+gigabyte and leaves threads to other images."""
 
 START_SECONDS: Final = 15.0
-"""How long an image may wait to be cleaned: with the time that cleaning one takes, less than the 30
-seconds that clients commonly wait."""
+"""How long an image may wait to be cleaned; with the time of cleaning, less than the 30 seconds
+that clients commonly wait."""
 
 BURST_SECONDS: Final = 5.0
-"""A key may send as much at once as its rate permits in this time."""
+"""A key may upload as much at once as its rate permits in this time."""
 
 MAX_KEYS: Final = 10_000
-"""Keys whose use is remembered before those that are within their rate are forgotten."""
+"""Keys with recorded use; beyond that, keys within their rate are forgotten."""
 
 WORK_PER_BYTE: Final = 7
-"""Decoding the entropy-coded data of a JPEG takes about as many nanoseconds a byte."""
+"""Nanoseconds to decode a byte of entropy-coded JPEG data."""
 
 
 @dataclass(slots=True)
@@ -49,14 +49,14 @@ class _Job:
 
 
 class ImagePool:
-    """Cleans images of many keys: first those of the key that has had the least work done.
+    """Cleans images of many keys; the key with the least work so far comes first.
 
-    A thread reads the structure of an image first, which takes milliseconds; then its cost is
-    known, and it is cleaned at once or, if it is large, waits for its turn.
+    A thread first reads the structure of an image, which takes milliseconds and gives its cost. A
+    large image then waits until no other large one is being cleaned.
 
     Args:
-        rate: work that may be done for one key in a second, in millions of pixels.
-        threads: how many images are cleaned at a time.
+        rate: work of one key in a second, in millions of pixels.
+        threads: number of images that are cleaned at a time.
     """
 
     def __init__(self, rate: int, threads: int = THREADS) -> None:
@@ -64,7 +64,7 @@ class ImagePool:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="images")
         self._lock = threading.Lock()
         self._numbers = count()
-        # Ordered by the time at which each would be done if all keys had equal shares of a thread.
+        # Ordered by when each would be done if all keys had equal shares of a thread.
         self._waiting: list[tuple[float, int, _Job]] = []
         self._large: list[tuple[float, int, _Job]] = []
         self._is_large_running = False
@@ -74,11 +74,11 @@ class ImagePool:
         self._is_stopped = False
 
     def clean(self, key_id: str, content: bytes) -> Future[CleanImage]:
-        """Have an image cleaned for a key.
+        """Queue an image.
 
         Returns:
-            A future of the image; of `UnusableImage`, or of a `Problem` where the key has used up
-            its rate (`RATE_LIMITED`) or the image could not be begun in time (`OVERLOADED`).
+            A future of the image. It raises `UnusableImage`, or a `Problem` if the key exceeds its
+            rate (`RATE_LIMITED`) or the image waits too long (`OVERLOADED`).
         """
         future: Future[CleanImage] = Future()
         job = _Job(key_id, future, monotonic() + START_SECONDS, _nothing)
@@ -87,7 +87,7 @@ class ImagePool:
         return future
 
     def stop(self) -> None:
-        """Begin no image any more; those that wait are answered as `OVERLOADED`."""
+        """Clean no more images; those that wait fail with `OVERLOADED`."""
         with self._lock:
             self._is_stopped = True
             stopped = [job for _, _, job in (*self._waiting, *self._large)]
@@ -111,13 +111,13 @@ class ImagePool:
         self._threads.submit(self._run_all)
 
     def _charge(self, key_id: str, work: int) -> float:
-        """Add to the work that was done for a key; when that would be done in equal shares."""
+        """Add to the work of a key; returns when it would be done in equal shares."""
         due = max(self._time, self._shares.get(key_id, 0.0)) + work
         self._shares[key_id] = due
         return due
 
     def _run_all(self) -> None:
-        """Do whatever there is to do, until there is nothing that may be done now."""
+        """Run jobs until none may run now."""
         while (picked := self._pick()) is not None:
             job, is_large = picked
             try:
@@ -147,7 +147,8 @@ class ImagePool:
         if monotonic() > job.latest:
             _fail(job.future, Problem(Kinds.OVERLOADED, "Too many images are waiting"))
             return
-        # The work refers to the job: without this the two would hold the image until a collection.
+        # The work and the job refer to each other: without this, both hold the image until the next
+        # garbage collection.
         clean, job.clean = job.clean, _nothing
         try:
             image = clean()
@@ -160,7 +161,7 @@ class ImagePool:
                 job.future.set_result(image)
 
     def _examined(self, job: _Job, content: bytes) -> CleanImage | None:
-        """The cleaned image; None of a large one, which is put into its queue."""
+        """The cleaned image; None for a large one, which is queued."""
         examined: Examined = examine(content)
         work = examined.work + WORK_PER_BYTE * len(content)
         self._spend(job.key_id, work)
@@ -201,10 +202,10 @@ class ImagePool:
 
 
 def _nothing() -> None:
-    """Stands for work that is done."""
+    """Replaces work that is done."""
 
 
 def _fail(future: Future[CleanImage], error: Exception) -> None:
     if future.set_running_or_notify_cancel():
-        # What led to it is not logged, and would hold the image in memory.
+        # A traceback would hold the image in memory.
         future.set_exception(error.with_traceback(None))

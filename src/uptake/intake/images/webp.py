@@ -1,4 +1,4 @@
-"""Reads the chunks of a WebP file and writes those that show the picture, and no others."""
+"""Reads the chunks of a WebP file, and writes only those that display the picture."""
 
 import struct
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from typing import Final, NamedTuple, cast
 
 from uptake.intake.images import icc, webp_bitstream
 from uptake.intake.images.orientation import UPRIGHT, orientation_of
-from uptake.intake.images.verdict import (
+from uptake.intake.images.stripped import (
     MAX_PARTS,
     MAX_PIXELS,
     Stripped,
@@ -30,7 +30,7 @@ _ANIMATION_BODY: Final = 6
 _CANVAS, _FRAME, _ANIMATION, _PROFILE = b"VP8X", b"ANMF", b"ANIM", b"ICCP"
 _BITSTREAMS: Final = frozenset({LOSSY, LOSSLESS})
 
-# Section 2.7: bits of VP8X; and of a frame, how it is put on the canvas (2.7.1.1).
+# Section 2.7: bits of VP8X; 2.7.1.1: bits of a frame, for blending and disposal.
 _HAS_PROFILE, _HAS_ALPHA, _HAS_ANIMATION = 0x20, 0x10, 0x02
 _FRAME_FLAGS: Final = 0x03
 
@@ -55,7 +55,7 @@ class _Picture:
     bitstream: bytes = b""
 
     def take(self, chunk: _Chunk) -> None:
-        """Take in one of its chunks; the first of each kind counts."""
+        """Read a chunk; the first of each kind is used."""
         if chunk.kind == ALPHA and not self.alpha and not self.kind:
             self.alpha = chunk.body
         elif chunk.kind in _BITSTREAMS and not self.kind:
@@ -63,7 +63,7 @@ class _Picture:
             self.kind, self.bitstream = chunk.kind, chunk.body
 
     def verified_chunks(self) -> bytes:
-        """Its chunks, without a byte that a decoder does not need."""
+        """Its chunks, without bytes that decoders do not need."""
         alpha, bitstream = webp_bitstream.verified(
             self.alpha, self.kind, self.bitstream, self.width, self.height
         )
@@ -73,7 +73,7 @@ class _Picture:
 
 @dataclass(slots=True)
 class _File:
-    """What a file shows."""
+    """The contents of a file."""
 
     canvas: bytes = b""
     profile: bytes = b""
@@ -91,7 +91,7 @@ class _File:
 def strip(content: bytes) -> Stripped:
     """The pictures in `content`, which has the RIFF and WEBP signatures, without other chunks.
 
-    `verified` writes the file.  All after the length that RIFF states is ignored.
+    `verified` writes the file.  Bytes after the length in the RIFF header are ignored.
     Source: RFC 9649 section 2.
     Raises UnusableImage: "truncated", "not_an_image" or "too_many_pixels".
     """
@@ -125,17 +125,17 @@ def strip(content: bytes) -> Stripped:
 
 
 def verified(picture: Stripped) -> Stripped:
-    """The file with its pictures, decoded to know how many bytes each needs.
+    """The file with its pictures, which are decoded to find how many bytes each needs.
 
     Raises UnusableImage: "truncated" or "not_an_image".
     """
     file = cast("_File", picture.details)
     parts = []
     if file.canvas:
-        kept = file.canvas[0] & _HAS_ALPHA
-        kept |= _HAS_PROFILE if file.profile else 0
-        kept |= _HAS_ANIMATION if file.frames else 0
-        parts.append(chunk_bytes(_CANVAS, bytes((kept, 0, 0, 0)) + file.canvas[4:]))
+        flags = file.canvas[0] & _HAS_ALPHA
+        flags |= _HAS_PROFILE if file.profile else 0
+        flags |= _HAS_ANIMATION if file.frames else 0
+        parts.append(chunk_bytes(_CANVAS, bytes((flags, 0, 0, 0)) + file.canvas[4:]))
         if file.profile:
             parts.append(chunk_bytes(_PROFILE, file.profile))
     if file.frames:

@@ -1,4 +1,4 @@
-"""Finds how many bytes the compressed pictures of a WebP file need, by decoding them."""
+"""Decodes the compressed pictures of a WebP file to find how many bytes they need."""
 
 import io
 from bisect import bisect_left
@@ -7,7 +7,7 @@ from typing import Final
 
 from PIL import Image
 
-from uptake.intake.images.verdict import UnusableImage, malformed, truncated
+from uptake.intake.images.stripped import UnusableImage, malformed, truncated
 
 _NAME: Final = "WebP"
 LOSSY, LOSSLESS, ALPHA = b"VP8 ", b"VP8L", b"ALPH"
@@ -15,12 +15,12 @@ LOSSY, LOSSLESS, ALPHA = b"VP8 ", b"VP8L", b"ALPH"
 # Encoders end a bitstream with up to three bytes that no decoder needs.
 _SPARE: Final = 3
 
-# RFC 6386 section 9.1: ten bytes before the first partition, whose size is in the first three,
-# above five other bits.
+# RFC 6386 section 9.1: ten bytes before the first partition; its size is in the first three, above
+# five other bits.
 _LOSSY_HEADER: Final = 10
 _PARTITION_SHIFT: Final = 5
 
-# RFC 9649 section 2.7.1.2: the two lowest bits of the first byte say how alpha is compressed, the
+# RFC 9649 section 2.7.1.2: the two lowest bits of the first byte are the compression of alpha, the
 # two highest are reserved.
 _COMPRESSION: Final = 0x03
 _USED_BITS: Final = 0x3F
@@ -36,10 +36,10 @@ def chunk_bytes(kind: bytes, body: bytes) -> bytes:
 def verified(
     alpha: bytes, kind: bytes, bitstream: bytes, width: int, height: int
 ) -> tuple[bytes, bytes]:
-    """An alpha channel, which may be empty, and a bitstream, each without what follows its end.
+    """An alpha channel, which may be empty, and a bitstream, each without extraneous bytes.
 
-    A sound picture is decoded once as it is, and once for each of its parts without its last
-    bytes, which must fail.
+    A valid picture is decoded once unchanged, and once for each part without its last bytes, which
+    must fail.
     Raises UnusableImage: "truncated" or "not_an_image".
     """
     if kind == LOSSLESS:
@@ -57,7 +57,7 @@ def verified(
     if alpha and alpha[0] & _COMPRESSION:
         size = _needed(len(alpha), lambda size: decodes(alpha[:size], bitstream))
         alpha = alpha[:size]
-    # Where the picture ends does not depend on its alpha channel.
+    # The end of the picture does not depend on its alpha channel.
     size = _needed(len(bitstream), lambda size: decodes(b"", bitstream[:size]))
     bitstream = bitstream[:size]
     if kind == LOSSY:
@@ -68,14 +68,14 @@ def verified(
 
 
 def _broken(kind: bytes, bitstream: bytes) -> UnusableImage:
-    """The rejection of what cannot be decoded, which mostly is what was cut off."""
+    """The rejection of a bitstream that cannot be decoded, usually because it is cut off."""
     if kind == LOSSY and len(bitstream) < _LOSSY_HEADER:
         return malformed(_NAME, "its header cannot be read")
     return truncated(_NAME)
 
 
 def _needed(size: int, decodes: Callable[[int], bool]) -> int:
-    """The fewest of `size` bytes that decode; all of them, where no more than a few are spare."""
+    """The least number of bytes, up to `size`, that decode; `size` if only a few are spare."""
     spare = _SPARE + 1
     if spare >= size or not decodes(size - spare):
         return size
@@ -88,13 +88,13 @@ def _needed(size: int, decodes: Callable[[int], bool]) -> int:
 
 
 def _with_partition(bitstream: bytes, first: int, size: int) -> bytes:
-    """A lossy bitstream whose first partition, of `first` bytes, ends after `size` bytes."""
+    """A lossy bitstream with its first partition, of `first` bytes, cut to `size` bytes."""
     if size == first:
         return bitstream
     head = int.from_bytes(bitstream[:3], "little") & ((1 << _PARTITION_SHIFT) - 1)
     head |= size << _PARTITION_SHIFT
-    kept = bitstream[3 : _LOSSY_HEADER + size]
-    return head.to_bytes(3, "little") + kept + bitstream[_LOSSY_HEADER + first :]
+    partition = bitstream[3 : _LOSSY_HEADER + size]
+    return head.to_bytes(3, "little") + partition + bitstream[_LOSSY_HEADER + first :]
 
 
 def _decodes(alpha: bytes, kind: bytes, bitstream: bytes, width: int, height: int) -> bool:

@@ -1,4 +1,4 @@
-"""JSON Schemas of document types: registered, examined, compiled, and checked within bounds."""
+"""JSON Schemas of document types, which check documents within bounds of time and memory."""
 
 from uptake.intake.schemas.compiled import (
     MAX_BYTES,
@@ -16,7 +16,7 @@ from uptake.intake.schemas.document_types import (
     KnownType,
     register,
 )
-from uptake.intake.schemas.violations import MAX_VIOLATIONS
+from uptake.intake.schemas.process import MAX_VIOLATIONS
 from uptake.intake.schemas.workers import TOO_COMPLEX, WORKERS, SchemaWorkers
 
 __all__ = [

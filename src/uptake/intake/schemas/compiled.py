@@ -1,4 +1,4 @@
-"""A JSON Schema that is ready to check documents, each within a bound of time and memory."""
+"""Compiled JSON Schemas, which check documents within bounds of time and memory."""
 
 import math
 from collections.abc import Callable
@@ -9,7 +9,7 @@ import jsonschema_rs
 import msgspec
 
 from uptake.intake.schemas.examination import Examination, TooManyParts
-from uptake.intake.schemas.violations import unreadable, violations
+from uptake.intake.schemas.process import unreadable, violations
 from uptake.intake.schemas.workers import SchemaWorkers
 from uptake.model.problems import json_reason
 from uptake.model.submission import Fault
@@ -29,14 +29,14 @@ INLINE_VIOLATIONS = 8192
 them before it returns the first."""
 
 PATTERN_SIZES = {16 * 1024: 64, 1024 * 1024: 4096}
-"""Bytes of a compiled regular expression, and what it costs at most in evaluations. A small one
-takes some 10 ns for each character; a large one, such as `(a{1,50}){1,50}`, 100 µs."""
+"""Bytes of a compiled regular expression, and its maximum cost in evaluations. A small one takes
+about 10 ns for each character; a large one, such as `(a{1,50}){1,50}`, 100 µs."""
 
 Check = Callable[[bytes], list[Fault]]
 
 
 class InvalidSchema(ValueError):
-    """It is not a JSON Schema, refers to one outside itself, or has too many parts."""
+    """The text is not a JSON Schema, has external references, or has too many parts."""
 
 
 class NeedsWorker(Exception):
@@ -49,7 +49,7 @@ class Schema:
 
     Attributes:
         text: of the schema.
-        weight: see `Examination`; infinite for a schema that is checked in a worker only.
+        weight: see `Examination`; infinite for a schema that only workers check.
         validator: for inline checks; None if the schema is checked in a worker only.
         workers: run all other checks.
     """
@@ -91,12 +91,12 @@ class Schema:
 
 
 def compile_schema(text: str, workers: SchemaWorkers | None = None) -> Schema:
-    """The check that a new JSON Schema stands for: draft 2020-12 unless `$schema` names another.
+    """Compile a new JSON Schema, of draft 2020-12 unless `$schema` names another.
 
-    It is compiled by a worker first, within a bound of time and memory.
+    A worker compiles it first, within bounds of time and memory.
 
     Raises:
-        InvalidSchema: the message says what is wrong with it.
+        InvalidSchema: the message is the reason.
         Problem: `OVERLOADED`, when no worker is free in time.
     """
     workers = workers or SchemaWorkers()
@@ -113,7 +113,7 @@ def compile_schema(text: str, workers: SchemaWorkers | None = None) -> Schema:
 
 
 def load_schema(text: str, workers: SchemaWorkers) -> Schema:
-    """A schema that was registered once, by whatever version; never an error."""
+    """Load a registered schema of any version; never fails."""
     try:
         return _compiled(text, Examination(_decoded(text)), workers)
     except (msgspec.DecodeError, RecursionError, ValueError):
@@ -142,10 +142,10 @@ def _compiled(text: str, examination: Examination, workers: SchemaWorkers) -> Sc
 
 
 def linear_validator(text: str, pattern_bytes: int) -> jsonschema_rs.Validator:
-    """A validator whose regular expressions take linear time, and are no larger than this.
+    """A validator that accepts only regular expressions of linear time up to a size.
 
     Raises:
-        ValueError: it is no schema, or has others.
+        ValueError: the schema is invalid, or has other regular expressions.
     """
     options = jsonschema_rs.RegexOptions(size_limit=pattern_bytes)
     return jsonschema_rs.validator_for(

@@ -1,4 +1,4 @@
-"""The document types of projects, their JSON Schemas compiled once."""
+"""The document types of projects, with compiled JSON Schemas."""
 
 import threading
 from dataclasses import dataclass
@@ -14,28 +14,28 @@ from uptake.store.base import DocumentTypeRegistry
 from uptake.store.definitions import DocumentType
 
 TRUST_SECONDS = 1.0
-"""How long a type is used without asking the store again whether it has changed. A name that no
-type has is remembered as long once it was asked for twice in that time: so a type works as soon as
-it is registered, and a client that goes on with a wrong name costs two look-ups a second."""
+"""How long a type is cached. An unknown name is cached for the same time after two requests for it:
+a type works as soon as it is registered, and a client with a wrong name causes two look-ups a
+second."""
 
 MAX_NAME = 256
 """Characters of a type's name."""
 
 MAX_KNOWN = 1_000
-"""Types remembered with their compiled schemas."""
+"""Types that are cached with their compiled schemas."""
 
 MAX_UNKNOWN = 10_000
-"""Names remembered that no type has."""
+"""Unknown names that are cached."""
 
 LOCKS = 64
-"""So many look-ups of different names may go on at once."""
+"""Number of look-ups of different names at a time."""
 
 
 NEVER = float("-inf")
 
 
 class InvalidName(ValueError):
-    """It cannot be the name of a document type."""
+    """The name is not valid for a document type."""
 
 
 def register(
@@ -45,20 +45,20 @@ def register(
     text: str | None,
     workers: SchemaWorkers | None = None,
 ) -> DocumentType:
-    """Register a document type, or give it another schema; what is registered now.
+    """Register a document type, or a new version of its schema; returns the type.
 
-    A schema that says the same as the current one, however its JSON is laid out, is no new version.
+    A schema that differs from the current one only in layout is not a new version.
 
     Args:
-        registry: where.
-        project: whose type it is.
-        name: as in the address it is sent to.
-        text: the schema; None to take any object.
+        registry: stores the type.
+        project: the project.
+        name: as in the URL of uploads.
+        text: the schema; None to accept any object.
         workers: compile it.
 
     Raises:
-        InvalidName: the name is none.
-        InvalidSchema: the message says what is wrong with it.
+        InvalidName: the name is not valid.
+        InvalidSchema: the message is the reason.
         StoreUnavailable: as of the store.
         Problem: `OVERLOADED`, when no worker is free in time.
     """
@@ -83,7 +83,7 @@ def _meaning(text: str | None) -> bytes | None:
 
 @dataclass(frozen=True, slots=True)
 class KnownType:
-    """A document type as this process knows it: its version and its schema, if it has one."""
+    """The cached version and schema of a document type."""
 
     version: int
     schema: Schema | None
@@ -94,11 +94,11 @@ STALE: Final = KnownType(0, None)
 
 
 class DocumentTypes:
-    """The types of all projects, remembered for `TRUST_SECONDS`, unknown names too.
+    """The types of all projects, and unknown names, cached for `TRUST_SECONDS`.
 
     Args:
-        registry: is asked.
-        workers: check what takes long.
+        registry: has the types.
+        workers: run slow checks.
     """
 
     def __init__(
@@ -143,7 +143,7 @@ class DocumentTypes:
             self._known.pop(at, None)
             missed_at, _ = self._unknown.pop(at, (NEVER, False))
             now = monotonic()
-            # What was read first is forgotten first.
+            # The oldest entry is forgotten first.
             if len(self._known) >= MAX_KNOWN:
                 del self._known[next(iter(self._known))]
             if len(self._unknown) >= MAX_UNKNOWN:

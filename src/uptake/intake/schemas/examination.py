@@ -1,8 +1,8 @@
-"""How much work a JSON Schema can make, found by reading it: the number of its parts, its weight.
+"""Computes how much work a JSON Schema can cause: the number of its parts, and its weight.
 
-The weight of a schema is the most keywords that it evaluates at one place of a document. Weight
-times the bytes of a document is a bound of all evaluations, as every place takes a byte at least.
-A schema that leads back to itself more than once at a place has no such bound.
+The weight of a schema is the maximum number of keywords that it evaluates at one place of a
+document. Each place takes at least a byte, so weight times bytes bounds all evaluations. A schema
+that refers to itself more than once at a place has no bound.
 """
 
 import math
@@ -12,21 +12,21 @@ from typing import Any
 from urllib.parse import unquote
 
 MAX_DEPTH = 100
-"""Levels of JSON inside each other in a schema; the validator itself gives up at 255."""
+"""Levels of nesting in a schema; the limit of the validator is 255."""
 
 MAX_SUBSCHEMAS = 20_000
 MAX_REFERENCES = 5_000
 MAX_PATTERNS = 1_000
-"""Parts of a schema; one that is written by hand has less than a tenth of them."""
+"""Parts of a schema; a hand-written one has less than a tenth of these."""
 
 MAX_WEIGHT = 1_000_000
-"""Beyond this, a schema counts as one without a bound."""
+"""Maximum weight; a schema with a greater one has no bound."""
 
 ROUNDS = 20
-"""Passes after which the weights of a recursive schema have settled, or never will."""
+"""Passes in which the weights of a recursive schema converge, or never."""
 
 REGEX_FORMAT_COST = 4096
-"""Of `format: regex`, which compiles a regular expression out of a document."""
+"""Cost of `format: regex`, which compiles a regular expression of a document."""
 
 _LISTS = ("allOf", "anyOf", "oneOf")
 _SINGLES = ("not", "if", "then", "else")
@@ -40,20 +40,20 @@ _ANCHORS = ("$anchor", "$dynamicAnchor")
 
 
 class TooManyParts(ValueError):
-    """A schema has more parts than are accepted; the message says which."""
+    """A schema has too many parts; the message has the kind."""
 
 
 @dataclass(slots=True)
 class _Node:
-    """A subschema, and what it applies, by number.
+    """A subschema, and the numbers of the subschemas that it applies.
 
     Attributes:
-        cost: its keywords, each counted with its entries.
-        patterns: its regular expressions.
+        cost: number of its keywords and their entries.
+        patterns: number of its regular expressions.
         in_place: subschemas for the same place.
-        summed: subschemas for every place below.
-        exclusive: subschemas of which a place below gets one at most.
-        repeats: whether `in_place` is evaluated again, to find what it leaves unevaluated.
+        summed: subschemas for all places below.
+        exclusive: subschemas of which at most one applies to a place below.
+        repeats: whether `in_place` is evaluated twice, to find unevaluated parts.
     """
 
     cost: int = 1
@@ -65,7 +65,7 @@ class _Node:
 
 
 class Examination:
-    """The subschemas of a schema that its root reaches.
+    """The subschemas that the root of a schema refers to.
 
     Args:
         schema: decoded.
@@ -90,7 +90,7 @@ class Examination:
             raise TooManyParts(f"it has more than {MAX_PATTERNS:,} regular expressions")
 
     def weight(self, pattern_cost: int) -> float:
-        """The most keywords evaluated at a place; infinite where there is no bound.
+        """The maximum number of keywords evaluated at a place; infinite without a bound.
 
         Args:
             pattern_cost: of a regular expression, in evaluations of other keywords.
@@ -116,7 +116,7 @@ class Examination:
         return math.inf
 
     def _names(self) -> tuple[str, dict[str, Any]]:
-        """The root's own address, and what its anchors name; found by walking all of its JSON."""
+        """The URI of the root, and its anchors, found by a walk through the schema."""
         base = ""
         anchors: dict[str, Any] = {}
         level: list[Any] = [self._root] if isinstance(self._root, dict) else []
@@ -129,7 +129,7 @@ class Examination:
                     if part is self._root and isinstance(address, str):
                         base = address.rstrip("#")
                     elif isinstance(address, str):
-                        # A subschema with an address of its own changes what its references mean.
+                        # A subschema with a URI of its own changes the base of its references.
                         self.is_bounded = False
                 for name in _ANCHORS:
                     if isinstance(part.get(name), str):
@@ -172,7 +172,7 @@ class Examination:
         self.patterns += node.patterns
 
     def _numbers_of(self, schema: dict[str, Any], keywords: tuple[str, ...]) -> list[int]:
-        """The subschemas of keywords, whether these hold one, a list or an object of them."""
+        """The subschemas of keywords, which have one, a list or an object of them."""
         numbers = []
         for keyword in keywords:
             value = schema.get(keyword)
@@ -193,11 +193,11 @@ class Examination:
         if isinstance(target, dict | bool):
             node.in_place.append(self._number(target))
         else:
-            # Whatever it leads to: the validator will know.
+            # The validator resolves it.
             self.is_bounded = False
 
     def _children_first(self) -> list[int]:
-        """All numbers, each after those it applies, unless these lead back to it."""
+        """All numbers, each after those that it applies, except in cycles."""
         order: list[int] = []
         seen = [False] * len(self._nodes)
         stack = [(0, self._applied(0))]
@@ -229,7 +229,7 @@ def _entries(value: Any) -> int:
 
 
 def _at(root: Any, pointer: str) -> Any:
-    """What a JSON Pointer (RFC 6901) leads to; None where that is nothing."""
+    """The value at a JSON Pointer (RFC 6901); None if there is none."""
     found = root
     for part in pointer.split("/")[1:]:
         name = part.replace("~1", "/").replace("~0", "~")

@@ -1,7 +1,7 @@
-"""A process that checks documents for others, and is ended when it takes too long or too much.
+"""A worker process that checks documents within limits of time and memory.
 
-It reads jobs from standard input and writes answers to standard output, each a frame: its length
-in four bytes, then msgpack. A job's answers end with one that is `last`.
+It reads jobs from standard input and writes answers to standard output. Each is a frame: its length
+in four bytes, then msgpack. The last answer to a job is marked as `last`.
 """
 
 import os
@@ -10,12 +10,11 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import jsonschema_rs
 import msgspec
 
-from uptake.intake.schemas.violations import fault, unreadable, violations
 from uptake.model.problems import json_reason
 from uptake.model.submission import Fault
 
@@ -24,24 +23,30 @@ MEMORY = 768 * 1024 * 1024
 
 PATTERN_BYTES = 1024 * 1024
 BACKTRACKS = 100_000
-"""Bounds of a regular expression: its compiled size, and steps of one that looks around."""
+"""Limits of a regular expression: its compiled size, and steps of one with look-around."""
 
 REASON_SECONDS = 0.5
-"""Of processor time for listing violations, once it is known that there are any."""
+"""Processor time for listing violations of an invalid document."""
 
 NICENESS = 5
-"""So that the process that serves comes first."""
+"""The server has a higher priority."""
 
 COMPILED = 16
-"""Schemas that a process remembers compiled."""
+"""Compiled schemas that a process caches."""
+
+
+MAX_VIOLATIONS = 100
+"""Violations that are listed of one document."""
+
+DATA = ("data",)
+"""The place of a document in its upload."""
 
 
 class Job(msgspec.Struct, frozen=True):
-    """A schema to compile, and a document to check; without one, only the schema is.
+    """A schema to compile, and a document to check, if there is one.
 
     Attributes:
-        seconds: of processor time that it may take until it is known whether there are violations,
-            after which the process ends.
+        seconds: processor time to find out whether the document is valid; then the process ends.
     """
 
     schema: str
@@ -50,11 +55,11 @@ class Job(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What is known by now.
+    """An answer to a job.
 
     Attributes:
-        faults: of the document, none where it is valid.
-        is_valid: None when the schema itself is not one; then `reason` says why.
+        faults: of the document; none if it is valid.
+        is_valid: None if the schema is invalid; then `reason` has the reason.
         last: whether no better answer follows.
     """
 
@@ -64,14 +69,39 @@ class Answer(msgspec.Struct, frozen=True):
     last: bool = True
 
 
+def violations(validator: jsonschema_rs.Validator, document: Any) -> list[Fault]:
+    """The first violations of a document, and a last fault that counts the rest."""
+    faults: list[Fault] = []
+    more = 0
+    for violation in validator.iter_errors(document):
+        if len(faults) < MAX_VIOLATIONS:
+            faults.append(fault(violation))
+        else:
+            more += 1
+    if more:
+        faults.append(Fault("more_violations", f"{more:,} more violations are not listed", DATA))
+    return faults
+
+
+def fault(violation: Any) -> Fault:
+    """A violation as a fault; its code is the violated keyword."""
+    code = next((part for part in reversed(violation.schema_path) if isinstance(part, str)), "")
+    return Fault(code or "schema", violation.message, (*DATA, *violation.instance_path))
+
+
+def unreadable(error: Exception) -> Fault:
+    """The fault of a document that the validator cannot read, such as one nested too deep."""
+    return Fault("unreadable", json_reason(error).splitlines()[0], DATA)
+
+
 def serve(jobs: BinaryIO, answers: BinaryIO) -> None:
-    """Do jobs until there are no more."""
+    """Run jobs until the end of the input."""
     decoder, encoder = msgspec.msgpack.Decoder(Job), msgspec.msgpack.Encoder()
     compiled: dict[str, jsonschema_rs.Validator] = {}
     while head := jobs.read(4):
         job = decoder.decode(jobs.read(int.from_bytes(head)))
-        # Counts processor time, so that a busy machine makes no difference; the default action of
-        # its signal ends the process, whatever code it is in.
+        # The timer counts processor time, so a busy machine makes no difference. The default action
+        # of its signal ends the process in any code.
         signal.setitimer(signal.ITIMER_PROF, job.seconds)
         for answer in _answers(job, compiled):
             frame = encoder.encode(answer)
@@ -84,7 +114,7 @@ def _answers(job: Job, compiled: dict[str, jsonschema_rs.Validator]) -> Iterator
     try:
         validator = compiled.get(job.schema) or _compile(job.schema)
     except (ValueError, RecursionError) as error:
-        # The library appends the whole schema to its message; the first line says what is wrong.
+        # The first line of the message is the reason; the library appends the schema.
         yield Answer(reason=json_reason(error).splitlines()[0])
         return
     if job.schema not in compiled:
@@ -99,7 +129,7 @@ def _answers(job: Job, compiled: dict[str, jsonschema_rs.Validator]) -> Iterator
         if validator.is_valid(document):
             yield Answer(is_valid=True)
             return
-        # From the cheapest to the most expensive: the process may be ended on the way.
+        # From the cheapest to the most expensive, as the process may end in between.
         signal.setitimer(signal.ITIMER_PROF, REASON_SECONDS)
         yield Answer(is_valid=False, last=False)
         yield Answer([_first(validator, document)], is_valid=False, last=False)
@@ -129,17 +159,17 @@ def _compile(text: str) -> jsonschema_rs.Validator:
 
 
 def _main() -> None:
-    # Ctrl-C in a terminal reaches the whole group: the server ends this process by closing its
+    # Ctrl-C in a terminal signals the whole group, but the server ends this process by closing its
     # standard input.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with suppress(OSError):  # a service may be denied it
+    with suppress(OSError):  # a service may not be permitted to
         os.nice(NICENESS)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
         serve(sys.stdin.buffer, sys.stdout.buffer)
     except MemoryError:
-        os.abort()  # as the validator does: by a signal it is told from a failure to start
+        os.abort()  # a signal, as by the validator; a failure to start exits with a status
 
 
 if __name__ == "__main__":

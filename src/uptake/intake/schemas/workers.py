@@ -1,4 +1,4 @@
-"""Processes that check documents which may take long, and can be ended while they do."""
+"""Worker processes that check documents which may take long."""
 
 import select
 import subprocess
@@ -17,17 +17,17 @@ from uptake.model.problems import Kinds, Problem
 from uptake.model.submission import Fault
 
 WORKERS = 2
-"""Processes at a time, started when they are needed."""
+"""Processes at a time; they start on demand."""
 
 CPU_SECONDS = 2.0
-"""Processor time for one schema or document: ten times what the largest document takes with a
-schema that is written by hand."""
+"""Processor time for one schema or document: ten times that of the largest document with a
+hand-written schema."""
 
 PATIENCE_SECONDS = 30.0
-"""How long a job may take by the clock, on a machine that has no processor time to give."""
+"""How long a job may take by the clock on a busy machine."""
 
 QUEUE_SECONDS = 10.0
-"""How long a job waits for a free process; beyond that, 503."""
+"""How long a job waits for a free process before it fails with 503."""
 
 TOO_COMPLEX = "too_complex"
 _MEMORY = f"{MEMORY >> 20} MB of memory"
@@ -50,7 +50,7 @@ class _Process:
 
 
 class SchemaWorkers:
-    """At most `WORKERS` processes; one that was ended is replaced when it is needed."""
+    """At most `WORKERS` processes; one that ended is replaced on demand."""
 
     def __init__(self) -> None:
         self._idle: list[_Process] = []
@@ -59,7 +59,7 @@ class SchemaWorkers:
         self._decoder = msgspec.msgpack.Decoder(Answer)
 
     def compile(self, schema: str) -> str:
-        """What is wrong with a schema; "" when nothing is.
+        """The reason that a schema is invalid; "" for a valid one.
 
         Raises:
             Problem: `OVERLOADED`.
@@ -68,7 +68,7 @@ class SchemaWorkers:
         return _SCHEMA if answer is None else answer.reason
 
     def check(self, schema: str, data: bytes) -> list[Fault]:
-        """The violations of a document, with a last fault `too_complex` where not all were found.
+        """The violations of a document; the last one is `too_complex` if some are not listed.
 
         Raises:
             Problem: `OVERLOADED`.
@@ -88,7 +88,7 @@ class SchemaWorkers:
     __del__ = close
 
     def _run(self, job: Job) -> Answer | None:
-        """The last answer to a job; None when there was none before a limit ended its process."""
+        """The last answer to a job; None if a limit ended its process before the first."""
         if not self._free.acquire(timeout=QUEUE_SECONDS):
             raise Problem(Kinds.OVERLOADED, "Too many documents wait to be checked")
         process = None
@@ -138,10 +138,10 @@ def _read_frame(stream: IO[bytes], until: float) -> bytes:
 
 
 def _read(stream: IO[bytes], size: int, until: float) -> bytes:
-    """So many bytes.
+    """Read so many bytes.
 
     Raises:
-        EOFError: the stream ends first, or it takes too long.
+        EOFError: the stream ends early, or the time is over.
     """
     parts = bytearray()
     while len(parts) < size:
@@ -167,7 +167,7 @@ def _start() -> _Process:
 
 
 def _failed(process: _Process) -> bool:
-    """Whether a process ended by itself: a limit ends it by a signal."""
+    """Whether a process failed; a limit ends it by a signal instead."""
     with suppress(subprocess.TimeoutExpired):
         return process.popen.wait(timeout=1) > 0
     return False
