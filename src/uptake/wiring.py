@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from uptake.intake.images.pool import ImagePool
     from uptake.intake.schemas import DocumentTypes, SchemaWorkers
     from uptake.intake.upkeep import Upkeep
-    from uptake.reading.segments.questions import Segments
+    from uptake.reading.segments.queries import Segments
 
 DATABASE_FILE = "uptake.db"
 PRIVATE_FOLDER = 0o700
@@ -198,8 +198,7 @@ def open_services(settings: Settings) -> Services:
     from uptake.intake.images.pool import ImagePool  # noqa: PLC0415
     from uptake.intake.schemas import DocumentTypes, SchemaWorkers  # noqa: PLC0415
     from uptake.intake.upkeep import Upkeep, chores  # noqa: PLC0415
-    from uptake.reading.segments.pool import MEGABYTE  # noqa: PLC0415
-    from uptake.reading.segments.questions import Segments  # noqa: PLC0415
+    from uptake.reading.segments.queries import MEGABYTE, Segments  # noqa: PLC0415
 
     store = open_store(settings)
     try:

@@ -48,10 +48,10 @@ def test_a_long_answer_is_cut_off_on_a_terminal_alone(uptake: Uptake) -> None:
     [
         (["SELECT * FROM nothing"], 1, "nothing does not exist"),
         (["SELECT"], 1, "SELECT clause without selection list"),
-        (["DELETE FROM samples"], 2, "it can only read"),
+        (["DELETE FROM samples"], 2, "must be a single SELECT statement"),
         (["SELECT 1", "--csv", "--json"], 2, "mutually exclusive"),
         (["SELECT 1", "--project", "acme"], 1, "project 'acme' does not exist"),
-        (["SELECT '\udcff'"], 2, "not UTF-8"),
+        (["SELECT '\udcff'"], 2, "must be valid UTF-8"),
         ([], 2, "query"),
     ],
 )

@@ -148,8 +148,8 @@ def test_an_export_goes_on_where_the_last_one_ended(tenant: Tenant) -> None:
         ("from=yesterday", "from: 'yesterday' is not an ISO 8601 timestamp"),
         ("to=1", "to: '1' is not"),
         ("metric=kcal", "metric"),
-        ("since=x", "since: the cursor was not given by this server"),
-        ("since=gQDPAAD___________8", "since: the cursor was not given"),
+        ("since=x", "since: this server did not issue the cursor"),
+        ("since=gQDPAAD___________8", "since: this server did not issue"),
     ],
 )
 def test_what_cannot_be_asked_is_told(tenant: Tenant, query: str, reason: str) -> None:

@@ -216,7 +216,7 @@ def test_faults_are_told_with_their_places(tenant: Tenant) -> None:
     body = answer.json()
     assert (answer.status_code, answer.headers["content-type"]) == (422, PROBLEM)
     assert body["type"] == "urn:uptake:problem:invalid_filter"
-    message = "`gt` must say `as` what: number or date"
+    message = "`as` is required with `gt`: `number` or `date`"
     assert body["detail"] == f"#/and/1/as: {message}"
     assert body["errors"] == [{"pointer": "#/and/1/as", "code": "missing", "detail": message}]
 

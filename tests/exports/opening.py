@@ -12,8 +12,9 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from uptake.blobs import Blobs
-from uptake.exports import Compression, Form, Kind, Question
-from uptake.exports.exporting import opened
+from uptake.exports import ExportQuery, Kind
+from uptake.exports.file import open_export
+from uptake.exports.forms import Compression, FormName
 from uptake.store.base import DEFAULT_PROJECT, Store
 
 Rows = list[dict[str, Any]]
@@ -23,13 +24,13 @@ def export(
     store: Store,
     blobs: Blobs,
     kind: Kind,
-    form: Form = "ndjson",
+    form: FormName = "ndjson",
     compression: Compression = "none",
     **asked: Any,
 ) -> tuple[bytes, str]:
     """The bytes of an export, and its cursor."""
-    question = Question(kind, asked.pop("project", DEFAULT_PROJECT), **asked)
-    with opened(store, blobs, question, form, compression) as running:
+    query = ExportQuery(kind, asked.pop("project", DEFAULT_PROJECT), **asked)
+    with open_export(store, blobs, query, form, compression) as running:
         return b"".join(running.parts), running.cursor or ""
 
 
@@ -43,7 +44,7 @@ def parsed(ndjson: bytes) -> Rows:
     return [msgspec.json.decode(line) for line in ndjson.splitlines()]
 
 
-def by_arrow(content: bytes, form: Form) -> Rows:
+def by_arrow(content: bytes, form: FormName) -> Rows:
     """A Parquet file or an Arrow stream as pyarrow reads it, times as text."""
     if form == "parquet":
         table = pq.read_table(io.BytesIO(content))

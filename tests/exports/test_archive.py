@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from uptake.blobs import Blobs
-from uptake.exports.archive import archived
+from uptake.exports.archive import open_archive
 from uptake.reading import Unknown
 from uptake.store.base import DEFAULT_PROJECT, Store
 
@@ -28,7 +28,7 @@ FILES = [
 
 def archive(store: Store, blobs: Blobs, user_id: str) -> zipfile.ZipFile:
     """The archive of a user, found sound."""
-    with archived(store, blobs, DEFAULT_PROJECT, user_id) as export:
+    with open_archive(store, blobs, DEFAULT_PROJECT, user_id) as export:
         assert export.cursor is None
         made = zipfile.ZipFile(io.BytesIO(b"".join(export.parts)))
     assert made.testzip() is None
@@ -80,5 +80,5 @@ def test_an_image_whose_bytes_are_gone_is_told(store: Store, blobs: Blobs, tmp_p
 
 def test_nobody_has_no_archive(store: Store, blobs: Blobs) -> None:
     """Nor has somebody of another project."""
-    with pytest.raises(Unknown), archived(store, blobs, "other", "bert"):
+    with pytest.raises(Unknown), open_archive(store, blobs, "other", "bert"):
         raise AssertionError

@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from uptake.blobs import Blobs
-from uptake.exports import FORMS, KINDS, SUITABLE, Compression, Form, Kind
+from uptake.exports import KINDS, Kind
+from uptake.exports.forms import FORMS, Compression, FormName
 from uptake.store.base import Store
 
 from .opening import Rows, by_arrow, by_csv, by_duckdb, export, parsed, unpacked
@@ -147,7 +148,9 @@ EXPECTED: dict[str, Rows] = {
         )
     ],
 }
-CASES = [(kind, form, packed) for kind in KINDS for form in FORMS for packed in SUITABLE[form]]
+CASES = [
+    (kind, form, packed) for kind in KINDS for form in FORMS for packed in FORMS[form].compressions
+]
 
 
 def without_request(found: Rows) -> Rows:
@@ -157,7 +160,7 @@ def without_request(found: Rows) -> Rows:
 
 @pytest.mark.parametrize(("kind", "form", "packed"), CASES)
 def test_pyarrow_reads_exactly_what_was_stored(
-    store: Store, blobs: Blobs, kind: Kind, form: Form, packed: Compression
+    store: Store, blobs: Blobs, kind: Kind, form: FormName, packed: Compression
 ) -> None:
     """Each thing once and in order, texts and numbers to the last bit, null where nothing is."""
     content, _ = export(store, blobs, kind, form, packed)
@@ -184,7 +187,7 @@ def test_a_parquet_file_says_what_its_row_groups_range_over(store: Store, blobs:
     ("kind", "form", "packed"), [case for case in CASES if case[1] in {"parquet", "csv"}]
 )
 def test_duckdb_reads_exactly_what_was_stored(  # noqa: PLR0917 - fixtures
-    store: Store, blobs: Blobs, tmp_path: Path, kind: Kind, form: Form, packed: Compression
+    store: Store, blobs: Blobs, tmp_path: Path, kind: Kind, form: FormName, packed: Compression
 ) -> None:
     """By the name of the file alone; of CSV, it must be told that `""` is a text."""
     ending = {"gzip": ".gz", "zstd": ".zst", "none": ""}[packed] if form == "csv" else ""
@@ -235,7 +238,7 @@ def _as_object(kind: Kind, row: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_export_of_nothing_is_a_sound_file(
-    empty: Store, blobs: Blobs, kind: Kind, form: Form
+    empty: Store, blobs: Blobs, kind: Kind, form: FormName
 ) -> None:
     """With its columns, where the form has any."""
     content, _ = export(empty, blobs, kind, form)

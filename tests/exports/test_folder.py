@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from uptake.blobs import Blobs
-from uptake.exports import KINDS, Kind, Progress, Question
-from uptake.exports import partitions as parts
-from uptake.exports.folder import write_folder
+from uptake.exports import KINDS, ExportQuery, Kind, Progress
+from uptake.exports import folder as module
+from uptake.exports.folder import Target, write_folder
 from uptake.files import HashedFile, atomic_write
 from uptake.store.base import DEFAULT_PROJECT, Store
 
@@ -24,9 +24,9 @@ MONTHS = ["2024-11", "2024-12", "2025-01"]
 
 def written(store: Store, blobs: Blobs, folder: Path, kind: Kind = "samples", **asked: Any) -> Any:
     """Export into a folder; the manifest as it was written."""
-    question = Question(kind, DEFAULT_PROJECT, **asked)
+    query = ExportQuery(kind, DEFAULT_PROJECT, **asked)
     progress = Progress()
-    manifest = write_folder(store, blobs, question, folder, "zstd", progress)
+    manifest = write_folder(store, blobs, query, Target(folder, "zstd", progress))
     read = msgspec.json.decode((folder / "manifest.json").read_bytes())
     assert read == msgspec.to_builtins(manifest)
     assert progress.rows == manifest.rows
@@ -121,8 +121,8 @@ def test_more_months_than_files_may_be_open(
     empty: Store, blobs: Blobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And more samples than may wait: months get further parts, and nothing is lost."""
-    monkeypatch.setattr(parts, "OPEN_FILES", 2)
-    monkeypatch.setattr(parts, "WAITING", 3)
+    monkeypatch.setattr(module, "MAX_OPEN_FILES", 2)
+    monkeypatch.setattr(module, "MAX_BUFFERED", 3)
     months(empty, 2)
     manifest = written(empty, blobs, tmp_path / "out")
     assert any(file["path"].endswith("part-00001.parquet") for file in manifest["files"])

@@ -70,13 +70,13 @@ def test_a_cursor_is_of_all_kinds_and_any_selection(empty: Store, blobs: Blobs, 
 @pytest.mark.parametrize(
     ("cursor", "reason"),
     [
-        ("x", "not given"),
-        ("gQA", "not given"),
-        (to_cursor("b"), "not given"),
-        (to_cursor({64: 1}), "not given"),
-        (to_cursor({0: -1}), "not given"),
-        (to_cursor({0: 2}), "ahead of what is kept"),
-        (to_cursor({1: 1}), "ahead of what is kept"),
+        ("x", "did not issue"),
+        ("gQA", "did not issue"),
+        (to_cursor("b"), "did not issue"),
+        (to_cursor({64: 1}), "did not issue"),
+        (to_cursor({0: -1}), "did not issue"),
+        (to_cursor({0: 2}), "newer than the database"),
+        (to_cursor({1: 1}), "newer than the database"),
     ],
 )
 def test_a_cursor_of_somewhere_else_is_rejected(

@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from uptake.blobs import Blobs
-from uptake.exports import NotPossible
-from uptake.exports.answers import print_csv, print_json, rows_of
-from uptake.exports.query import QueryFailed, queried
+from uptake.exports import InvalidExport
+from uptake.exports.query import QueryFailed, print_csv, print_json, rows_of, run_query
 from uptake.store.base import DEFAULT_PROJECT, Store
 
 from .project import batch, commit, told
@@ -17,7 +16,7 @@ from .project import batch, commit, told
 
 def answer(store: Store, blobs: Blobs, sql: str) -> list[list[Any]]:
     """The rows of an answer, as a person is shown them."""
-    with queried(store, blobs, DEFAULT_PROJECT, sql) as batches:
+    with run_query(store, blobs, DEFAULT_PROJECT, sql) as batches:
         return list(rows_of(batches)[1])
 
 
@@ -55,7 +54,7 @@ def test_tables_are_joined_with_each_other_and_themselves(store: Store, blobs: B
 def test_a_query_sees_one_moment(store: Store, blobs: Blobs) -> None:
     """That at which it began, whatever is received while it is read."""
     sql = "SELECT (SELECT count(*) FROM samples), (SELECT count(*) FROM users)"
-    with queried(store, blobs, DEFAULT_PROJECT, sql) as batches:
+    with run_query(store, blobs, DEFAULT_PROJECT, sql) as batches:
         commit(store, batch("new", [told("2025-01-01T00:00:00Z")]))
         assert list(rows_of(batches)[1]) == [["6", "3"]]
     assert answer(store, blobs, sql) == [["7", "4"]]
@@ -77,7 +76,7 @@ def test_a_query_sees_one_moment(store: Store, blobs: Blobs) -> None:
 )
 def test_only_queries_are_answered(store: Store, blobs: Blobs, sql: str) -> None:
     """One at a time."""
-    with pytest.raises(NotPossible, match="one query"):
+    with pytest.raises(InvalidExport, match="single SELECT"):
         answer(store, blobs, sql)
 
 
@@ -108,7 +107,7 @@ SQL = """
 def test_an_answer_is_printed_as_csv(store: Store, blobs: Blobs) -> None:
     """What is null is empty without quotes; lists are JSON."""
     out = io.BytesIO()
-    with queried(store, blobs, DEFAULT_PROJECT, SQL) as batches:
+    with run_query(store, blobs, DEFAULT_PROJECT, SQL) as batches:
         print_csv(batches, out)
     assert out.getvalue().decode().splitlines() == [
         '"n","text","number","price","day","list","yes"',
@@ -120,13 +119,13 @@ def test_an_answer_is_printed_as_csv(store: Store, blobs: Blobs) -> None:
 def test_an_answer_is_printed_as_json(store: Store, blobs: Blobs) -> None:
     """An array on one line, also when there is nothing in it."""
     out = io.BytesIO()
-    with queried(store, blobs, DEFAULT_PROJECT, SQL) as batches:
+    with run_query(store, blobs, DEFAULT_PROJECT, SQL) as batches:
         print_json(batches, out)
     assert out.getvalue() == (
         b'[{"n":1,"text":"a","number":1.5,"price":2.50,"day":"2025-01-31","list":[1,2],"yes":true},'
         b'{"n":2,"text":"","number":null,"price":null,"day":null,"list":null,"yes":null}]\n'
     )
     out = io.BytesIO()
-    with queried(store, blobs, DEFAULT_PROJECT, "SELECT 1 WHERE FALSE") as batches:
+    with run_query(store, blobs, DEFAULT_PROJECT, "SELECT 1 WHERE FALSE") as batches:
         print_json(batches, out)
     assert out.getvalue() == b"[]\n"

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from samples.making import Told, far_samples, latest_by_identity, samples
 from uptake.blobs import Blobs
-from uptake.exports import FORMS, Form, Question
-from uptake.exports.exporting import table_of
+from uptake.exports import ExportQuery
+from uptake.exports.forms import FORMS, FormName
+from uptake.exports.tables import table_of
 from uptake.samples import times
 from uptake.samples.metrics import METRICS, Metric
 from uptake.store.base import DEFAULT_PROJECT, Store
@@ -31,7 +32,7 @@ received = st.lists(
 WIRE = ("device_name", "device_version", "start_date", "end_date", "value", "unit")
 
 
-def read(content: bytes, form: Form) -> Rows:
+def read(content: bytes, form: FormName) -> Rows:
     """An export's rows with the values as numbers."""
     if form in {"parquet", "arrow"}:
         return by_arrow(content, form)
@@ -56,9 +57,9 @@ def on_the_wire(row: dict[str, Any]) -> dict[str, Any]:
     return {name: row[name] for name in ("user_id", "metric", *WIRE)}
 
 
-@given(received, st.sampled_from(FORMS))
+@given(received, st.sampled_from(sorted(FORMS)))
 def test_each_sample_is_there_once_as_it_was_told_last(
-    some_blobs: Blobs, uploads: list[tuple[str, Metric, list[Told]]], form: Form
+    some_blobs: Blobs, uploads: list[tuple[str, Metric, list[Told]]], form: FormName
 ) -> None:
     """By user, metric and start, whatever the batches; the instants are those of the texts."""
     store: Any = ModelStore()
@@ -134,7 +135,7 @@ def test_pieces_of_any_size_are_the_same_samples(empty: Store, blobs: Blobs, siz
             ]
             commit(empty, batch(f"u{user}", some))
     with empty.snapshot(DEFAULT_PROJECT) as snapshot:
-        table = table_of(snapshot, blobs, Question("samples", DEFAULT_PROJECT), size)
+        table = table_of(snapshot, blobs, ExportQuery("samples", DEFAULT_PROJECT), size)
         batches = list(table.batches)
     assert len(batches) == {1: 15, 7: 8, 100_000: 1}[size]
     found = [

@@ -9,7 +9,8 @@ import pytest
 
 from uptake.blobs import Blobs
 from uptake.cli import run
-from uptake.exports import Form, Kind
+from uptake.exports import Kind
+from uptake.exports.forms import FormName
 from uptake.model.items import Attributes
 from uptake.settings import Settings
 from uptake.store.base import Store
@@ -49,14 +50,14 @@ def send(live: LiveServer, kind: Kind, path: Path, *options: str) -> None:
     assert run(arguments) == 0
 
 
-def written(store: Store, blobs: Blobs, kind: Kind, form: Form, folder: Path) -> Path:
+def written(store: Store, blobs: Blobs, kind: Kind, form: FormName, folder: Path) -> Path:
     """An export as a file."""
     path = folder / f"{kind}.{form}"
     path.write_bytes(export(store, blobs, kind, form)[0])
     return path
 
 
-def sound(store: Store, form: Form) -> None:
+def sound(store: Store, form: FormName) -> None:
     """Samples that the wire takes, three or more of each user: in every unit, told in all ways."""
     some = [
         sample._replace(value=min(sample.value, 300.0), end=None if i == 2 else sample.end)
@@ -74,7 +75,7 @@ def sound(store: Store, form: Form) -> None:
 
 @pytest.mark.parametrize("form", ["parquet", "csv", "ndjson"])
 def test_samples_sent_again_are_the_same(  # noqa: PLR0917 - fixtures
-    live: LiveServer, copy: Copy, empty: Store, blobs: Blobs, tmp_path: Path, form: Form
+    live: LiveServer, copy: Copy, empty: Store, blobs: Blobs, tmp_path: Path, form: FormName
 ) -> None:
     """To the last digit and the offset of each time."""
     sound(empty, form)
@@ -86,7 +87,7 @@ def test_samples_sent_again_are_the_same(  # noqa: PLR0917 - fixtures
 
 @pytest.mark.parametrize("form", ["parquet", "csv", "ndjson"])
 def test_profiles_sent_again_are_the_same(  # noqa: PLR0917 - fixtures
-    live: LiveServer, copy: Copy, empty: Store, blobs: Blobs, tmp_path: Path, form: Form
+    live: LiveServer, copy: Copy, empty: Store, blobs: Blobs, tmp_path: Path, form: FormName
 ) -> None:
     """What is missing is missing, what is empty is empty, and `null` is a text."""
     names = tuple(f"n{i}" for i in range(len(FORMULAS)))
@@ -100,7 +101,7 @@ def test_profiles_sent_again_are_the_same(  # noqa: PLR0917 - fixtures
 
 @pytest.mark.parametrize("form", ["parquet", "csv", "ndjson"])
 def test_attributes_of_any_name_are_sent_again(  # noqa: PLR0917 - fixtures
-    live: LiveServer, copy: Copy, empty: Store, blobs: Blobs, tmp_path: Path, form: Form
+    live: LiveServer, copy: Copy, empty: Store, blobs: Blobs, tmp_path: Path, form: FormName
 ) -> None:
     """With spaces, delimiters, quotes, dots and line ends in names and values."""
     names = (" n ", "a;b;c", "d,e", 'f"g', "h\ti", "j\nk", "l", "l.m", "|", "=n")

@@ -13,7 +13,7 @@ import pytest
 from reading.filled import filled
 from samples.making import Told, told
 from uptake.reading import rollups
-from uptake.reading.tables import Question
+from uptake.reading.rollup_rows import RollupQuery
 from uptake.testing.store.model import ModelStore
 
 YEAR = 2026
@@ -152,8 +152,8 @@ class Clock:
 
 def rolled_up(store: ModelStore, every: str, zone: str | None) -> dict[str, float]:
     """What the product says, by start; one page holds it all."""
-    question = Question("steps", every, zone)  # type: ignore[arg-type]
-    found = rollups.page(store, "default", "anna", question, cursor=None, limit=10_000)
+    query = RollupQuery("steps", every, zone)  # type: ignore[arg-type]
+    found = rollups.page(store, "default", "anna", query, cursor=None, limit=10_000)
     assert found.next is None
     rows = msgspec.to_builtins(found.buckets)
     return {row["start"][:10] if every == "day" else row["start"]: row["sum"] for row in rows}

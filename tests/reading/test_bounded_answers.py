@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from reading.filled import filled
 from samples.making import Told
 from uptake.reading import bounds, samples, sync
-from uptake.reading.bounds import ANSWER_BYTES, TooMuch, page_of
+from uptake.reading.bounds import ANSWER_BYTES, Listing, TooMuch
 from uptake.testing.store.model import ModelStore
 
 GENEROUS_SECONDS = 30.0
@@ -95,11 +95,13 @@ def test_pages_of_entries_fit_and_leave_nothing_out(
     def fetch(after: int, count: int) -> list[tuple[int, int]]:
         return entries[after : after + count]
 
-    found, after = [], 0
+    listing = Listing(fetch, lambda e: e[0], int, 0, lambda e: e[1])
+    found, cursor, more = [], None, True
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bounds, "ANSWER_BYTES", room)
-        while after is not None:
-            page, after = page_of(fetch, after, lambda e: e[0], lambda e: e[1], limit)
+        while more:
+            page, cursor = listing.page(cursor, limit)
+            more = cursor is not None
             assert len(page) <= limit
             assert len(page) == 1 or sum(size for _, size in page) <= room
             assert page or not entries

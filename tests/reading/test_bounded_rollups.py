@@ -15,7 +15,7 @@ from reading.test_rollups import ask, everies, priorities, same, some_samples, z
 from samples.making import Told
 from uptake.reading import rollups
 from uptake.reading.bounds import TooMuch
-from uptake.reading.tables import Question
+from uptake.reading.rollup_rows import RollupQuery
 from uptake.samples.metrics import Metric
 from uptake.samples.rollup.calendar import Every
 from uptake.testing.store.model import ModelStore
@@ -47,8 +47,8 @@ def overlapping(request: pytest.FixtureRequest) -> tuple[Metric, ModelStore]:
     return request.param, filled([samples[i : i + 6] for i in range(0, SAMPLES, 6)], request.param)
 
 
-def _page(store: ModelStore, question: Question, limit: int = 10_000) -> Any:
-    return rollups.page(store, "default", "anna", question, cursor=None, limit=limit)
+def _page(store: ModelStore, query: RollupQuery, limit: int = 10_000) -> Any:
+    return rollups.page(store, "default", "anna", query, cursor=None, limit=limit)
 
 
 @pytest.mark.parametrize("every", ["minute", "hour", "day"])
@@ -59,7 +59,7 @@ def test_long_samples_that_overlap_take_little_memory(
     """As much as short ones: they are not cut into a piece for each bucket they lie in."""
     metric, store = overlapping
     tracemalloc.start()
-    found = _page(store, Question(metric, every, each=each))
+    found = _page(store, RollupQuery(metric, every, each=each))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert len(found.buckets) > 700
@@ -71,10 +71,10 @@ def test_an_answer_that_would_be_too_long_is_rejected(
 ) -> None:
     """With what to ask for instead, which is answered."""
     metric, store = overlapping
-    question = Question(metric, "hour", explain=True)
+    query = RollupQuery(metric, "hour", explain=True)
     with pytest.raises(TooMuch, match="`limit`"):
-        _page(store, question)
-    found = _page(store, question, 100)
+        _page(store, query)
+    found = _page(store, query, 100)
     assert len(found.buckets) == 100
     assert found.next is not None
 
@@ -84,8 +84,8 @@ def test_a_name_counts_for_as_much_as_it_takes() -> None:
     name = "\x01" * 100_000
     store = filled([[Told(name, None, _at(0), _at(YEAR), "count", 1)]])
     with pytest.raises(TooMuch, match="`limit`"):
-        _page(store, Question("steps", "hour", each=True))
-    found = _page(store, Question("steps", "hour", each=True), 20)
+        _page(store, RollupQuery("steps", "hour", each=True))
+    found = _page(store, RollupQuery("steps", "hour", each=True), 20)
     assert len(msgspec.json.encode(found)) > 20 * 6 * 100_000
 
 
@@ -95,9 +95,9 @@ def test_too_many_devices_in_too_many_buckets_are_rejected_at_once() -> None:
     store = filled(
         [[Told(f"Device {i}", None, _at(i), _at(i + YEAR), "count", 1) for i in range(count)]]
     )
-    with pytest.raises(TooMuch, match="parts of samples"):
-        _page(store, Question("steps", "hour"))
-    assert len(_page(store, Question("steps", "hour"), 10).buckets) == 10
+    with pytest.raises(TooMuch, match="pieces of samples"):
+        _page(store, RollupQuery("steps", "hour"))
+    assert len(_page(store, RollupQuery("steps", "hour"), 10).buckets) == 10
 
 
 @settings(max_examples=40)
@@ -125,7 +125,7 @@ def test_long_samples_are_shared_out_as_short_ones_are(
         if one.end is not None
     ]
     received = [*short, *long]
-    question = Question(
+    query = RollupQuery(
         metric,
         every,
         zone,
@@ -133,10 +133,10 @@ def test_long_samples_are_shared_out_as_short_ones_are(
         priority={name: place for place, name in enumerate(priority)},
         explain=explain,
     )
-    found = ask(filled([received], metric), question, data.draw(st.sampled_from([7, 10_000])))
+    found = ask(filled([received], metric), query, data.draw(st.sampled_from([7, 10_000])))
     expected = Rollup(received, Clock(every, zone), priority, each=each)
     same(found, expected.rows(metric, explain=explain))
-    assert found == ask(filled([received], metric), question, 3)
+    assert found == ask(filled([received], metric), query, 3)
 
 
 def _later(text: str, days: float) -> str:

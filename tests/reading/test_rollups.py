@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 from reading.filled import filled
 from reading.plain_rollups import Clock, Rollup
 from samples.making import Told, told
-from uptake.reading import rollups, tables
-from uptake.reading.buckets import steps_buckets
-from uptake.reading.stretches import series
-from uptake.reading.tables import Bound, Question, Stretch
+from uptake.reading import rollups
+from uptake.reading.rollup_rows import Bound, RollupQuery, WorkLimits, rollup_rows
+from uptake.reading.series import series
 from uptake.samples import times
 from uptake.samples.metrics import Metric
 from uptake.samples.rollup.calendar import Every
@@ -90,12 +89,12 @@ def split(received: list[Told], cuts: list[int]) -> list[list[Told]]:
     return [received[a:b] for a, b in pairwise(edges) if received[a:b]]
 
 
-def ask(store: ModelStore, question: Question, limit: int = 10_000) -> Rows:
+def ask(store: ModelStore, query: RollupQuery, limit: int = 10_000) -> Rows:
     """All buckets, page by page."""
     found: Rows = []
     cursor = None
     while True:
-        page = rollups.page(store, "default", "anna", question, cursor=cursor, limit=limit)
+        page = rollups.page(store, "default", "anna", query, cursor=cursor, limit=limit)
         found += msgspec.to_builtins(page.buckets)
         assert len(page.buckets) <= limit
         if page.next is None:
@@ -137,7 +136,7 @@ def test_rollups_are_those_worked_out_the_long_way(
     each, metric = asked
     received = data.draw(some_samples(every))
     batches = split(received, data.draw(st.lists(st.integers(0, 100), max_size=3)))
-    question = Question(
+    query = RollupQuery(
         metric,
         every,
         zone,
@@ -145,7 +144,7 @@ def test_rollups_are_those_worked_out_the_long_way(
         priority={name: place for place, name in enumerate(priority)},
         explain=True,
     )
-    found = ask(filled(batches, metric), question, data.draw(st.sampled_from([1, 2, 3, 10_000])))
+    found = ask(filled(batches, metric), query, data.draw(st.sampled_from([1, 2, 3, 10_000])))
     expected = Rollup(received, Clock(every, zone), priority, each=each)
     rows = expected.rows(metric, explain=True)
     assert times_of(found) == times_of(rows)
@@ -156,16 +155,16 @@ def test_rollups_are_those_worked_out_the_long_way(
 def test_it_does_not_matter_how_much_is_worked_on_at_a_time(
     data: st.DataObject, every: Every, zone: str | None, each: bool
 ) -> None:
-    """Stretch by stretch, or all at once."""
+    """WorkLimits by stretch, or all at once."""
     received = data.draw(some_samples(every))
     store = filled(split(received, data.draw(st.lists(st.integers(0, 100), max_size=5))))
-    question = Question("steps", every, zone, each=each, explain=True)
-    small = Stretch(*(data.draw(st.integers(8, 60)) for _ in range(3)))
+    query = RollupQuery("steps", every, zone, each=each, explain=True)
+    small = WorkLimits(*(data.draw(st.integers(8, 60)) for _ in range(3)))
     found = series(store, "default", "anna", "steps")
     assert found is not None
-    parts = tables.rows(found, question, None, data.draw(st.integers(1, 50)), small)
-    told_in_parts = [bucket for part in parts for bucket in steps_buckets(part)]
-    assert msgspec.to_builtins(told_in_parts) == ask(store, question)
+    parts = rollup_rows(found, query, None, data.draw(st.integers(1, 50)), small)
+    told_in_parts = [bucket for part in parts for bucket in rollups.buckets_of("steps", part)]
+    assert msgspec.to_builtins(told_in_parts) == ask(store, query)
 
 
 @given(st.data(), everies, zones, priorities)
@@ -177,9 +176,9 @@ def test_the_order_of_uploads_does_not_matter(
     kept = {one.identity: one for one in received}
     again = data.draw(st.permutations([*kept.values(), *kept.values()]))
     places = {name: place for place, name in enumerate(priority)}
-    question = Question("steps", every, zone, priority=places, explain=True)
+    query = RollupQuery("steps", every, zone, priority=places, explain=True)
     cuts = data.draw(st.lists(st.integers(0, 100), max_size=5))
-    assert ask(filled(split(again, cuts)), question) == ask(filled([received]), question)
+    assert ask(filled(split(again, cuts)), query) == ask(filled([received]), query)
 
 
 @given(st.data(), everies, zones)
@@ -189,8 +188,8 @@ def test_one_device_merged_is_its_plain_sum(
     """Overlaps within a device add up, and nothing is left out."""
     received = [one._replace(device="Watch") for one in data.draw(some_samples(every))]
     store = filled([received])
-    merged = ask(store, Question("steps", every, zone, explain=True))
-    for way in (Question("steps", every, zone, each=True), alone("Watch", every, zone)):
+    merged = ask(store, RollupQuery("steps", every, zone, explain=True))
+    for way in (RollupQuery("steps", every, zone, each=True), alone("Watch", every, zone)):
         plain = ask(store, way)
         assert [name_of(row) for row in plain] == ["Watch"] * len(plain)
         assert [without(row, "device_name") for row in plain] == [
@@ -206,7 +205,7 @@ def test_one_of_several_devices_is_told_as_if_it_were_the_only_one(
     """Asked for by its name, or with `each`."""
     received = data.draw(some_samples(every))
     store = filled([received])
-    each = ask(store, Question("steps", every, zone, each=True))
+    each = ask(store, RollupQuery("steps", every, zone, each=True))
     for device in DEVICES:
         named = ask(store, alone(device, every, zone))
         assert named == [row for row in each if row["device_name"] == device]
@@ -220,8 +219,8 @@ def test_merging_neither_doubles_nor_drops(
     received = data.draw(some_samples(every))
     store = filled([received])
     places = {name: place for place, name in enumerate(priority)}
-    merged = ask(store, Question("steps", every, zone, priority=places, explain=True))
-    each = ask(store, Question("steps", every, zone, each=True))
+    merged = ask(store, RollupQuery("steps", every, zone, priority=places, explain=True))
+    each = ask(store, RollupQuery("steps", every, zone, each=True))
     for row in merged:
         shares = row["devices"]
         given = [share["sum"] for share in shares]
@@ -249,7 +248,7 @@ def test_hours_add_up_to_their_day(
     store = filled([received])
     places = {name: place for place, name in enumerate(priority)}
     days, hours = (
-        ask(store, Question("steps", every, zone, each=each, priority=places))
+        ask(store, RollupQuery("steps", every, zone, each=each, priority=places))
         for every in ("day", "hour")
     )
     for row in days:
@@ -270,7 +269,7 @@ def test_from_and_to_choose_whole_buckets(
     """Those that start in [from, to), as they are in the whole."""
     received = data.draw(some_samples(every))
     store = filled([received])
-    whole = ask(store, Question("steps", every, zone, explain=True))
+    whole = ask(store, RollupQuery("steps", every, zone, explain=True))
     edges = [
         times.read(row[name])[0] + beside * 10_000_000
         for row in whole
@@ -279,7 +278,7 @@ def test_from_and_to_choose_whole_buckets(
     ]
     begin, end = (data.draw(st.sampled_from(edges)) for _ in "ab")
     bounds: dict[str, Any] = {"begin": Bound(begin, local=False), "end": Bound(end, local=False)}
-    found = ask(store, Question("steps", every, zone, explain=True, **bounds))
+    found = ask(store, RollupQuery("steps", every, zone, explain=True, **bounds))
     assert found == [row for row in whole if begin <= times.read(row["start"])[0] < end]
 
 
@@ -290,11 +289,11 @@ def test_bounds_without_an_offset_are_readings_of_the_local_clock(
     """Of the zone, or of each sample's own."""
     received = data.draw(some_samples(every))
     store = filled([received])
-    whole = ask(store, Question("steps", every, zone))
+    whole = ask(store, RollupQuery("steps", every, zone))
     readings = [times.read(row["start"][:19])[0] for row in whole]
     begin, end = (data.draw(st.sampled_from(readings)) for _ in "ab")
     bounds: dict[str, Any] = {"begin": Bound(begin, local=True), "end": Bound(end, local=True)}
-    found = ask(store, Question("steps", every, zone, **bounds))
+    found = ask(store, RollupQuery("steps", every, zone, **bounds))
     expected = [row for row, reading in zip(whole, readings, strict=True) if begin <= reading < end]
     if every in {"minute", "hour"} and zone is not None:
         # An hour that clocks show twice is the first of the two for a bound.
@@ -303,9 +302,9 @@ def test_bounds_without_an_offset_are_readings_of_the_local_clock(
         assert found == expected
 
 
-def alone(device: str, every: Every, zone: str | None) -> Question:
-    """The question for one device."""
-    return Question("steps", every, zone, device=device, each=True)
+def alone(device: str, every: Every, zone: str | None) -> RollupQuery:
+    """The query for one device."""
+    return RollupQuery("steps", every, zone, device=device, each=True)
 
 
 def name_of(row: dict[str, Any]) -> str | None:

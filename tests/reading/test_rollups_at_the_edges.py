@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from reading.filled import filled
 from samples.making import Told, far_samples
 from uptake.reading import BadCursor, Unknown, rollups, to_cursor
-from uptake.reading.tables import Question
+from uptake.reading.rollup_rows import RollupQuery
 from uptake.samples import times
 from uptake.testing.store.model import ModelStore
 
@@ -20,10 +20,10 @@ ZONES = st.sampled_from([None, "UTC", "America/New_York", "Pacific/Kiritimati", 
 
 
 def page(
-    store: ModelStore, question: Question, limit: int = 10_000, cursor: str | None = None
+    store: ModelStore, query: RollupQuery, limit: int = 10_000, cursor: str | None = None
 ) -> tuple[list[dict[str, Any]], str | None]:
     """A page as it is shown."""
-    found = rollups.page(store, "default", "anna", question, cursor=cursor, limit=limit)
+    found = rollups.page(store, "default", "anna", query, cursor=cursor, limit=limit)
     body = json.loads(msgspec.json.encode(found))
     return body["buckets"], body["next"]
 
@@ -47,10 +47,10 @@ def test_any_samples_that_can_be_sent_roll_up(
     """Of any year, length, unit and value: figures that JSON can tell, page after page."""
     metric, each = asked
     store = filled([received], metric)
-    question = Question(metric, every, zone, each=each, explain=True)
+    query = RollupQuery(metric, every, zone, each=each, explain=True)
     cursor = None
     for _ in range(3):
-        found, cursor = page(store, question, 20, cursor)
+        found, cursor = page(store, query, 20, cursor)
         figures = [row[name] for row in found for name in row if name in {"sum", "mean", "max"}]
         assert len(found) <= 20
         assert all(isinstance(figure, float) for figure in figures)
@@ -61,7 +61,7 @@ def test_any_samples_that_can_be_sent_roll_up(
 def test_a_sample_of_all_the_time_that_there_is_has_a_share_of_every_day() -> None:
     """3,652,059 days; the last of them ends in the year 10000."""
     store = filled([[one("0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", 30_000)]])
-    found, cursor = page(store, Question("steps"), 2)
+    found, cursor = page(store, RollupQuery("steps"), 2)
     assert [(row["start"], row["count"]) for row in found] == [
         ("0001-01-01T00:00:00+00:00", 1),
         ("0001-01-02T00:00:00+00:00", 0),
@@ -69,7 +69,7 @@ def test_a_sample_of_all_the_time_that_there_is_has_a_share_of_every_day() -> No
     assert found[0]["sum"] == pytest.approx(30_000 / 3_652_059)
     assert cursor is not None
     last = to_cursor((times.read("9999-12-30T00:00:00Z")[0], 0, ""))
-    found, cursor = page(store, Question("steps"), 2, last)
+    found, cursor = page(store, RollupQuery("steps"), 2, last)
     assert [(row["start"], row["end"]) for row in found] == [
         ("9999-12-31T00:00:00+00:00", "+10000-01-01T00:00:00+00:00")
     ]
@@ -81,7 +81,7 @@ def test_months_of_many_centuries_are_told_in_pages() -> None:
     store = filled([[one("0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", 30_000)]])
     total, count, cursor = 0.0, 0, None
     while True:
-        found, cursor = page(store, Question("steps", "month"), 10_000, cursor)
+        found, cursor = page(store, RollupQuery("steps", "month"), 10_000, cursor)
         total += sum(row["sum"] for row in found)
         count += len(found)
         if cursor is None:
@@ -99,7 +99,7 @@ def test_minutes_thousands_of_years_apart_are_one_page(batches: int) -> None:
     ]
     store = filled([minutes] if batches == 1 else [[minute] for minute in minutes])
     for every in ("minute", "hour"):
-        found, cursor = page(store, Question("steps", every), 5)
+        found, cursor = page(store, RollupQuery("steps", every), 5)
         assert [row["sum"] for row in found] == [10, 10]
         assert cursor is None
 
@@ -113,7 +113,7 @@ def test_samples_that_all_overlap_are_counted_whole() -> None:
     store = filled([day])
     expected = sum(range(1, 1440))
     for every in ("minute", "hour", "day"):
-        found, cursor = page(store, Question("steps", every))
+        found, cursor = page(store, RollupQuery("steps", every))
         assert sum(row["sum"] for row in found) == pytest.approx(expected)
         assert cursor is None
 
@@ -125,10 +125,10 @@ def test_more_than_a_double_holds_is_told_as_the_largest() -> None:
         for i in range(3)
     ]
     store = filled([[*huge, one("2026-02-01T00:00:00Z", "2026-02-01T00:01:00Z", 5)]])
-    found, _ = page(store, Question("steps", explain=True))
+    found, _ = page(store, RollupQuery("steps", explain=True))
     assert [row["sum"] for row in found] == [1.7976931348623157e308, 5]
     store = filled([[*huge, one("2026-02-01T00:00:00Z", None, 60)]], "bpm")
-    found, _ = page(store, Question("bpm"))
+    found, _ = page(store, RollupQuery("bpm"))
     assert [row["mean"] for row in found] == [1.7976931348623157e308, 60]
 
 
@@ -147,7 +147,7 @@ def test_a_thousand_devices_at_once_are_merged() -> None:
             ),
             one("2026-01-31T23:00:00Z", "2026-01-31T23:01:00Z", 9, device=f"Phone {i}"),
         ]
-    found, _ = page(filled([many]), Question("steps", explain=True))
+    found, _ = page(filled([many]), RollupQuery("steps", explain=True))
     assert [(row["sum"], row["count"], len(row["devices"])) for row in found] == [
         (7009, 2000, 1000)
     ]
@@ -155,9 +155,9 @@ def test_a_thousand_devices_at_once_are_merged() -> None:
 
 def test_a_user_of_whom_nothing_was_kept_is_unknown() -> None:
     """One of whom something else was kept has no buckets."""
-    assert page(filled([]), Question("steps")) == ([], None)
+    assert page(filled([]), RollupQuery("steps")) == ([], None)
     with pytest.raises(Unknown):
-        rollups.page(filled([]), "default", "bert", Question("steps"), cursor=None, limit=5)
+        rollups.page(filled([]), "default", "bert", RollupQuery("steps"), cursor=None, limit=5)
 
 
 @given(st.text(min_size=1))
@@ -165,7 +165,7 @@ def test_any_text_is_a_cursor_or_is_rejected(cursor: str) -> None:
     """Never another error."""
     store = filled([[one("2026-01-31T10:00:00Z", None)]])
     try:
-        page(store, Question("steps"), 5, cursor)
+        page(store, RollupQuery("steps"), 5, cursor)
     except BadCursor:
         return
 
@@ -176,5 +176,5 @@ def test_a_cursor_made_by_hand_leads_to_a_place(
 ) -> None:
     """Before all there is, behind it, or between."""
     store = filled([[one("2026-01-31T10:00:00Z", "2026-02-01T10:00:00Z")]])
-    found, _ = page(store, Question("steps", every, zone), 5, to_cursor(place))
+    found, _ = page(store, RollupQuery("steps", every, zone), 5, to_cursor(place))
     assert len(found) <= 5

@@ -11,7 +11,7 @@ from reading.filled import filled, send
 from samples.making import Told, far_samples, latest_by_identity, samples
 from uptake.reading import BadCursor, Unknown
 from uptake.reading.samples import SamplePage, page, summaries
-from uptake.reading.stretches import EARLIEST, LATEST
+from uptake.reading.series import EARLIEST, LATEST
 from uptake.samples import times
 from uptake.testing.store.model import ModelStore
 

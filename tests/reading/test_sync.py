@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from reading.filled import filled
 from samples.making import Told, columns_of, far_samples, samples
 from uptake.reading import BadCursor, Unknown, sync
-from uptake.reading.stretches import EARLIEST, LATEST
+from uptake.reading.series import EARLIEST, LATEST
 from uptake.samples import times
 from uptake.samples.digests import day_digests
 from uptake.testing.store.model import ModelStore

@@ -14,23 +14,11 @@ from rich.text import Text
 
 from uptake.cli.options import ServicesOptions, instant, option
 from uptake.cli.terminal import Failed, Json, binary_output, echo, note, print_json, spinner
-from uptake.exports import (
-    FORMS,
-    PACKED_AS_A_WHOLE,
-    PACKED_SUFFIXES,
-    SUFFIXES,
-    Compression,
-    Export,
-    Form,
-    Kind,
-    NotPossible,
-    Progress,
-    Question,
-    compression_of,
-)
+from uptake.exports import Export, ExportQuery, InvalidExport, Kind, Progress
+from uptake.exports.forms import FORMS, Compression, FormName, compression_of, form_of_file
 from uptake.http.parameter_groups import expand_groups
 from uptake.reading import BadCursor
-from uptake.reading.segments.answers import TakesLonger, TooLarge
+from uptake.reading.segments import DeadlineExceeded, TooLarge
 from uptake.reading.users import require
 from uptake.samples.metrics import METRICS, Metric
 from uptake.wiring import Services
@@ -46,7 +34,7 @@ class SelectionOptions:
     """Options that select the exported rows and the form of the file."""
 
     form: Annotated[
-        Form | None, option("--form", "File format. Default: by the suffix of the file name.")
+        FormName | None, option("--form", "File format. Default: by the suffix of the file name.")
     ] = None
     compression: Annotated[
         Compression | None,
@@ -64,7 +52,7 @@ class SelectionOptions:
         str | None, option("--since", "Only data received after the export with this cursor.")
     ] = None
 
-    def question(self, kind: Kind, services: Services, project: str) -> Question:
+    def query(self, kind: Kind, services: Services, project: str) -> ExportQuery:
         """The query of these options.
 
         Raises:
@@ -72,7 +60,7 @@ class SelectionOptions:
             Unknown: the user or the segment does not exist.
             TooLarge: the segment's users do not fit into memory.
         """
-        question = Question(
+        query = ExportQuery(
             kind,
             project,
             start=instant("--from", self.from_),
@@ -84,14 +72,14 @@ class SelectionOptions:
         if self.user is not None:
             user = self.user
             require(services.store, project, user)
-            return replace(question, users=lambda: [user])
+            return replace(query, users=lambda: [user])
         if self.segment is not None:
             with spinner("finding the users of the segment"):
                 while True:
-                    with suppress(TakesLonger):  # the next call continues
+                    with suppress(DeadlineExceeded):  # the next call continues
                         users = services.segments.user_ids(project, self.segment)
-                        return replace(question, users=users)
-        return question
+                        return replace(query, users=users)
+        return query
 
 
 @expand_groups
@@ -112,17 +100,17 @@ def export(
     if selection.user is not None and selection.segment is not None:
         raise typer.BadParameter("--user and --segment are mutually exclusive")
     path = Path(destination)
-    form = selection.form or _form_of(path)
+    form = selection.form or form_of_file(path.name)
     noun = "segment" if selection.user is None else "user"
     with options.open_services(noun) as services, _reporting_errors(options.project):
-        question = selection.question(kind, services, options.project)
+        query = selection.query(kind, services, options.project)
         if destination == "-":
-            result = _to_output(services, question, selection)
+            result = _to_output(services, query, selection)
         elif form is None or path.is_dir():
-            result = _to_folder(services, question, path, selection)
+            result = _to_folder(services, query, path, selection)
         else:
-            packed = selection.compression or _compression_of(path, form)
-            result = _to_file(services, question, path, form, packed)
+            packed = selection.compression or FORMS[form].compression_of_file(path.name)
+            result = _to_file(services, query, path, form, packed)
     if destination == "-":
         note(f"cursor: {result['cursor']}")
     elif json:
@@ -135,30 +123,11 @@ def export(
         echo(f"Next incremental export: --since {result['cursor']}")
 
 
-def _form_of(path: Path) -> Form | None:
-    """The form by the suffix of a file name: `steps.csv.gz` is CSV."""
-    name = path.name.lower()
-    for packed in PACKED_SUFFIXES.values():
-        for form in FORMS:
-            if name.endswith(SUFFIXES[form] + packed) and (not packed or form in PACKED_AS_A_WHOLE):
-                return form
-    return None
-
-
-def _compression_of(path: Path, form: Form) -> Compression | None:
-    if form not in PACKED_AS_A_WHOLE:
-        return None
-    for compression, suffix in PACKED_SUFFIXES.items():
-        if suffix and path.name.lower().endswith(suffix):
-            return compression
-    return None
-
-
 @contextmanager
 def _reporting_errors(project: str) -> Iterator[None]:
     try:
         yield
-    except NotPossible as error:
+    except InvalidExport as error:
         raise typer.BadParameter(str(error)) from None
     except BadCursor as error:
         raise typer.BadParameter(f"--since: {error}") from None
@@ -167,11 +136,11 @@ def _reporting_errors(project: str) -> Iterator[None]:
 
 
 def _to_output(
-    services: Services, question: Question, selection: SelectionOptions
+    services: Services, query: ExportQuery, selection: SelectionOptions
 ) -> dict[str, Any]:
     form = selection.form or "ndjson"
     packed = compression_of(form, selection.compression)
-    with _opened(services, question, form, packed) as export:
+    with _opened(services, query, form, packed) as export:
         out = binary_output()
         for part in export.parts:
             out.write(part)
@@ -180,31 +149,30 @@ def _to_output(
 
 
 def _to_file(
-    services: Services, question: Question, path: Path, form: Form, asked: Compression | None
+    services: Services, query: ExportQuery, path: Path, form: FormName, asked: Compression | None
 ) -> dict[str, Any]:
     packed = compression_of(form, asked)
-    with _opened(services, question, form, packed) as export:
-        written = write_file(export, path, _row_count(question.kind, export.progress))
+    with _opened(services, query, form, packed) as export:
+        written = write_file(export, path, _row_count(query.kind, export.progress))
         return {"rows": export.progress.rows, **written, "cursor": export.cursor}
 
 
 def _to_folder(
-    services: Services, question: Question, path: Path, selection: SelectionOptions
+    services: Services, query: ExportQuery, path: Path, selection: SelectionOptions
 ) -> dict[str, Any]:
-    from uptake.exports.folder import write_folder  # noqa: PLC0415 - slow to load (Arrow)
+    from uptake.exports.folder import Target, write_folder  # noqa: PLC0415 - slow to load (Arrow)
     from uptake.files import atomic_write  # noqa: PLC0415 - slow to load
 
     form = selection.form
     if form not in {None, "parquet"}:
-        raise NotPossible(f"a folder contains Parquet; for {form} name a file: {path}.{form}")
+        raise InvalidExport(f"a folder contains Parquet; for {form} name a file: {path}.{form}")
     packed = compression_of("parquet", selection.compression)
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise Failed(f"{path} is not empty; an export needs a new or empty folder")
     progress = Progress()
-    with atomic_write(path) as temporary, _row_count(question.kind, progress):
-        manifest = write_folder(
-            services.store, services.blobs, question, temporary, packed, progress
-        )
+    with atomic_write(path) as temporary, _row_count(query.kind, progress):
+        target = Target(temporary, packed, progress)
+        manifest = write_folder(services.store, services.blobs, query, target)
     return {
         "rows": manifest.rows,
         "files": len(manifest.files),
@@ -214,11 +182,11 @@ def _to_folder(
 
 
 def _opened(
-    services: Services, question: Question, form: Form, packed: Compression
+    services: Services, query: ExportQuery, form: FormName, packed: Compression
 ) -> AbstractContextManager[Export]:
-    from uptake.exports.exporting import opened  # noqa: PLC0415 - slow to load (Arrow)
+    from uptake.exports.file import open_export  # noqa: PLC0415 - slow to load (Arrow)
 
-    return opened(services.store, services.blobs, question, form, packed)
+    return open_export(services.store, services.blobs, query, form, packed)
 
 
 def write_file(

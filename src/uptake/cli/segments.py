@@ -22,10 +22,17 @@ from uptake.cli.terminal import (
 )
 from uptake.formats.base import without_bom
 from uptake.http.parameter_groups import expand_groups
-from uptake.reading.segments.answers import Member, SegmentView, TooLarge
-from uptake.reading.segments.parse import NotAFilter
-from uptake.reading.segments.pool import MEGABYTE
-from uptake.reading.segments.questions import MAX_FILTER, NAME, TAKEN, Segments
+from uptake.reading.segments import TooLarge
+from uptake.reading.segments.parse import InvalidFilter
+from uptake.reading.segments.queries import (
+    MAX_FILTER,
+    MEGABYTE,
+    NAME,
+    RESERVED,
+    Member,
+    Segments,
+    SegmentView,
+)
 from uptake.settings import Settings
 
 DEADLINE_SECONDS = 86_400.0
@@ -66,8 +73,8 @@ def show(name: Name, options: ProjectOptions, *, json: Json = False) -> None:
 @expand_groups
 def put(name: Name, file: Filter, options: ProjectOptions, *, json: Json = False) -> None:
     """Create a segment, or replace its filter."""
-    if not NAME.fullmatch(name) or name in TAKEN:
-        raise typer.BadParameter(f"{name!r}: must match {NAME.pattern} and not be {TAKEN[0]!r}")
+    if not NAME.fullmatch(name) or name in RESERVED:
+        raise typer.BadParameter(f"{name!r}: must match {NAME.pattern} and not be {RESERVED[0]!r}")
     text = _read(file)
     with _opened(options) as segments:
         _print_segment(segments.put(options.project, name, text), json=json)
@@ -164,7 +171,7 @@ def _opened(options: ProjectOptions, memory: int = MEMORY) -> Iterator[Segments]
             yield segments
         except msgspec.DecodeError as error:
             raise Failed(f"the filter is not valid JSON: {error}") from None
-        except NotAFilter as error:
+        except InvalidFilter as error:
             raise Failed(f"invalid filter: {error}") from None
         except TooLarge:
             raise Failed("the users do not fit into --segment-memory") from None

@@ -8,7 +8,7 @@ import typer
 
 from uptake.cli.options import ServicesOptions, option
 from uptake.cli.terminal import Failed, binary_output, print_table, warn
-from uptake.exports import NotPossible
+from uptake.exports import InvalidExport
 from uptake.http.parameter_groups import expand_groups
 
 MAX_ROWS = 1000
@@ -32,21 +32,26 @@ def sql(
 
     The query is read-only. All tables are of the same snapshot.
     """
-    from uptake.exports.answers import print_csv, print_json, rows_of  # noqa: PLC0415 - slow (Arrow)
-    from uptake.exports.query import QueryFailed, queried  # noqa: PLC0415 - slow to load (Arrow)
+    from uptake.exports.query import (  # noqa: PLC0415 - slow to load (Arrow)
+        QueryFailed,
+        print_csv,
+        print_json,
+        rows_of,
+        run_query,
+    )
 
     if csv and json:
         raise typer.BadParameter("--csv and --json are mutually exclusive")
     with options.open_services() as services:
         try:
-            with queried(services.store, services.blobs, options.project, query) as batches:
+            with run_query(services.store, services.blobs, options.project, query) as batches:
                 if csv:
                     print_csv(batches, binary_output())
                 elif json:
                     print_json(batches, binary_output())
                 else:
                     _print_rows(*rows_of(batches))
-        except NotPossible as error:
+        except InvalidExport as error:
             raise typer.BadParameter(str(error)) from None
         except QueryFailed as error:
             raise Failed(str(error)) from error

@@ -51,12 +51,12 @@ def archive(
     json: Json = False,
 ) -> None:
     """Write all data of a user to a zip file."""
-    from uptake.exports.archive import archived  # noqa: PLC0415 - Arrow is slow to load
+    from uptake.exports.archive import open_archive  # noqa: PLC0415 - Arrow is slow to load
 
     with options.open_services(NOUN) as services:
         if destination.exists():
             raise Failed(f"{destination} already exists")
-        with archived(services.store, services.blobs, options.project, user) as export:
+        with open_archive(services.store, services.blobs, options.project, user) as export:
             written = write_file(export, destination, spinner("writing the archive"))
     if json:
         print_json(written)

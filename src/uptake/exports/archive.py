@@ -1,4 +1,4 @@
-"""Everything about one user as a zip file, for whoever asks what is kept about them."""
+"""All data of one user as a zip file, to answer a request for access."""
 
 import zipfile
 from collections.abc import Iterable, Iterator
@@ -10,11 +10,10 @@ from typing import Any, Protocol
 import msgspec
 
 from uptake.blobs import Blobs
-from uptake.exports import Export, Form, Kind, Progress, Question
-from uptake.exports.exporting import table_of
-from uptake.exports.forms import CHUNK_BYTES, encoded
-from uptake.exports.samples import TEXT_ROWS_AT_ONCE
-from uptake.exports.sinks import Sink
+from uptake.exports import Export, ExportQuery, Kind, Progress
+from uptake.exports.forms import TEXT_SAMPLES, FormName
+from uptake.exports.tables import table_of
+from uptake.exports.writers import CHUNK_BYTES, Sink, encoded
 from uptake.model import clock
 from uptake.reading import Unknown
 from uptake.store.base import ItemQueries, Snapshot, Snapshots
@@ -24,22 +23,22 @@ from uptake.time_units import MICROSECONDS_PER_SECOND
 IMAGES_AT_ONCE = 100
 
 README = """\
-Everything that Uptake keeps about the user in profile.json, as of {moment}.
+All data that Uptake stores for the user in profile.json, as of {moment}.
 
-profile.json       who the user is: attributes, first and last seen
-samples.csv        samples, each once; times as they were told, and in UTC
-samples.ndjson     the same, a JSON object on each line
+profile.json       the user: attributes, and when first and last seen
+samples.csv        samples, each once; times as they were sent, and in UTC
+samples.ndjson     the same, one JSON object on each line
 documents.ndjson   documents as they were uploaded
-images.ndjson      a line for each image; "file" says where in this archive it is
-images/            the images; what cameras write into them was taken out when they came
+images.ndjson      one line for each image; "file" is its path in this archive
+images/            the images, without the metadata that cameras add
 rejections.ndjson  what was sent and not accepted, with the reasons; "item" is what was sent, or
-                   "raw_base64" where that is not JSON
+                   "raw_base64" if that is not JSON
 
-CSV cells hold exactly what was sent. Open the file as data: a spreadsheet may take a cell that
-begins with =, +, - or @ for a formula.
+CSV cells contain exactly what was sent. Import the file as data: a spreadsheet may interpret a
+cell that begins with =, +, - or @ as a formula.
 """
 
-TABLES: tuple[tuple[Kind, Form], ...] = (
+TABLES: tuple[tuple[Kind, FormName], ...] = (
     ("samples", "csv"),
     ("samples", "ndjson"),
     ("documents", "ndjson"),
@@ -48,15 +47,19 @@ TABLES: tuple[tuple[Kind, Form], ...] = (
 
 
 class ArchiveStore(Snapshots, ItemQueries, Protocol):
-    """The ports that an archive is read from."""
+    """The store ports that an archive is read from."""
+
+
+Member = tuple[str, Iterable[bytes]]
+"""The name and the content of a file."""
 
 
 @contextmanager
-def archived(store: ArchiveStore, blobs: Blobs, project: str, user_id: str) -> Iterator[Export]:
-    """The archive of a user, which can be read while the block runs.
+def open_archive(store: ArchiveStore, blobs: Blobs, project: str, user_id: str) -> Iterator[Export]:
+    """Open the archive of a user, which can be read within the block.
 
     Raises:
-        Unknown: there is no such user.
+        Unknown: the user does not exist.
         StoreUnavailable: the store cannot be read; reading the parts may raise it too, and
             `BlobsUnavailable`.
     """
@@ -64,13 +67,8 @@ def archived(store: ArchiveStore, blobs: Blobs, project: str, user_id: str) -> I
         user = next(snapshot.users(Selection(users=[user_id])), None)
         if user is None:
             raise Unknown(user_id)
-        archive = _Archive(clock.now())
         members = _members(snapshot, store, blobs, project, user)
-        yield Export(None, archive.parts(members), Progress())
-
-
-Member = tuple[str, Iterable[bytes]]
-"""Name and content of a file."""
+        yield Export(None, _zip(members), Progress())
 
 
 def _members(
@@ -80,9 +78,11 @@ def _members(
     yield "README.txt", [README.format(moment=moment).encode()]
     yield "profile.json", [_profile(user)]
     for kind, form in TABLES:
-        question = Question(kind, project, users=lambda: [user.user_id])
-        table = table_of(snapshot, blobs, question, TEXT_ROWS_AT_ONCE)
-        yield f"{kind}.{form}", encoded(table, form, "none")
+        query = ExportQuery(kind, project, users=lambda: [user.user_id])
+        yield (
+            f"{kind}.{form}",
+            encoded(table_of(snapshot, blobs, query, TEXT_SAMPLES), form, "none"),
+        )
     listed = []
     for image in _images(store, project, user.user_id):
         content = blobs.get(image.blob)
@@ -94,9 +94,9 @@ def _members(
 
 
 def _profile(user: StoredUser) -> bytes:
-    told = msgspec.structs.asdict(user)
-    told |= {name: clock.iso(told[name]) for name in ("first_seen", "last_seen")}
-    return msgspec.json.format(msgspec.json.encode(told)) + b"\n"
+    members = msgspec.structs.asdict(user)
+    members |= {name: clock.iso(members[name]) for name in ("first_seen", "last_seen")}
+    return msgspec.json.format(msgspec.json.encode(members)) + b"\n"
 
 
 def _images(store: ItemQueries, project: str, user_id: str) -> Iterator[StoredImage]:
@@ -107,41 +107,29 @@ def _images(store: ItemQueries, project: str, user_id: str) -> Iterator[StoredIm
 
 
 def _image(image: StoredImage, file: str | None) -> dict[str, Any]:
+    names = ("sha256", "bytes", "width", "height", "media_type")
     return {
         "image_id": image.image_id,
         "file": file,
-        "sha256": image.sha256,
-        "bytes": image.bytes,
-        "width": image.width,
-        "height": image.height,
-        "media_type": image.media_type,
+        **{name: getattr(image, name) for name in names},
         "received_at": clock.iso(image.received_at),
     }
 
 
-class _Archive:
-    """A zip file that is written from the beginning to the end.
-
-    Args:
-        moment: when its members are said to have been written.
-    """
-
-    def __init__(self, moment: int) -> None:
-        told = datetime.fromtimestamp(moment // MICROSECONDS_PER_SECOND, UTC)
-        self._moment = (told.year, told.month, told.day, told.hour, told.minute, told.second)
-
-    def parts(self, members: Iterable[Member]) -> Iterator[bytes]:
-        """The bytes of the archive."""
-        sink = Sink()
-        with zipfile.ZipFile(sink, "w") as archive:
-            for name, content in members:
-                info = zipfile.ZipInfo(name, self._moment)
-                info.external_attr = 0o644 << 16
-                if not name.startswith("images/"):
-                    info.compress_type = zipfile.ZIP_DEFLATED
-                with archive.open(info, "w", force_zip64=True) as member:
-                    for part in content:
-                        member.write(part)
-                        if sink.waiting >= CHUNK_BYTES:
-                            yield sink.take()
-        yield sink.take()
+def _zip(members: Iterable[Member]) -> Iterator[bytes]:
+    """The bytes of a zip file, written without seeking."""
+    now = datetime.fromtimestamp(clock.now() // MICROSECONDS_PER_SECOND, UTC)
+    moment = (now.year, now.month, now.day, now.hour, now.minute, now.second)
+    sink = Sink()
+    with zipfile.ZipFile(sink, "w") as archive:
+        for name, content in members:
+            info = zipfile.ZipInfo(name, moment)
+            info.external_attr = 0o644 << 16
+            if not name.startswith("images/"):
+                info.compress_type = zipfile.ZIP_DEFLATED
+            with archive.open(info, "w", force_zip64=True) as member:
+                for part in content:
+                    member.write(part)
+                    if sink.waiting >= CHUNK_BYTES:
+                        yield sink.take()
+    yield sink.take()

@@ -1,131 +1,116 @@
-"""Tables as the bytes of a file, written as they are read: Parquet, CSV, NDJSON and Arrow."""
+"""The file formats of exports, as data: one entry for each."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
-from typing import Any
+from typing import Literal, get_args
 
-import pyarrow as pa
-import pyarrow.csv as pacsv
-import pyarrow.parquet as pq
+from msgspec import Struct
 
-from uptake.exports import Compression, Form
-from uptake.exports.sinks import Sink, Squeezed
-from uptake.exports.tables import Table
-from uptake.exports.texts import with_iso_times
-from uptake.prefetch import prefetch
+from uptake.exports import InvalidExport
 
-CHUNK_BYTES = 256 * 1024
-"""At least so much is handed on at a time, the last part apart."""
+FormName = Literal["parquet", "csv", "ndjson", "arrow"]
 
-UNRANGED = ("device_name", "device_version", "start_date", "end_date", "unit")
-"""Columns of samples whose least and greatest text in a row group rule nothing out; telling them
-takes a seventh of the time."""
+Compression = Literal["none", "gzip", "zstd"]
+COMPRESSIONS: tuple[Compression, ...] = get_args(Compression)
 
-Parts = Iterator[bytes]
+COMPRESSED_SUFFIXES: dict[Compression, str] = {"none": "", "gzip": ".gz", "zstd": ".zst"}
+COMPRESSED_MEDIA_TYPES: dict[Compression, str] = {
+    "gzip": "application/gzip",
+    "zstd": "application/zstd",
+}
 
 
-def encoded(table: Table, form: Form, compression: Compression) -> Parts:
-    """A table as the bytes of a file; never all of them at once."""
-    ready = replace(table, batches=prefetch(table.batches))
-    for part in _WRITERS[form](ready, compression):
-        if part:
-            yield part
+ROW_GROUP_SAMPLES = 1 << 17
+"""Samples of a Parquet row group: as many as DuckDB puts into its own."""
+
+TEXT_SAMPLES = 1 << 14
+"""Samples that are formatted as text at once: some megabytes."""
 
 
-class ParquetFile:
-    """A Parquet file that is written row group by row group.
+class Form(Struct, frozen=True, kw_only=True):
+    """A file format.
 
-    Repeated names are kept as dictionaries, times as differences, which shrinks them more than any
-    compression does; every reader since 2022 knows these encodings.
+    Attributes:
+        suffix: how the names of uncompressed files end.
+        media_type: as registered with IANA, or in common use.
+        writer: `module:function`, imported when first used. The function takes a
+            `tables.Table` and a `Compression` and yields the bytes of the file.
+        compressions: what it can be compressed with; the first is the default.
+        compresses_file: whether the whole file is compressed. Parquet and Arrow compress the
+            columns within the file instead.
+        sample_rows: samples in each batch given to the writer.
     """
 
-    def __init__(self, where: Any, schema: pa.Schema, compression: Compression) -> None:
-        named = [field.name for field in schema if pa.types.is_dictionary(field.type)]
-        moments = [field.name for field in schema if pa.types.is_timestamp(field.type)]
-        dated = [name for name in ("start_date", "end_date") if name in schema.names]
-        self._writer = pq.ParquetWriter(
-            where,
-            schema,
-            compression=compression,
-            use_dictionary=named or False,
-            column_encoding=dict.fromkeys(moments, "DELTA_BINARY_PACKED")
-            | dict.fromkeys(dated, "DELTA_BYTE_ARRAY"),
-            write_statistics=[name for name in schema.names if name not in UNRANGED],
-            # Whoever reads it sees text, not dictionaries that differ from file to file.
-            store_schema=False,
-        )
+    suffix: str
+    media_type: str
+    writer: str
+    compressions: tuple[Compression, ...] = ("none", "gzip", "zstd")
+    compresses_file: bool = True
+    sample_rows: int = TEXT_SAMPLES
 
-    def write(self, batch: pa.RecordBatch) -> None:
-        """Write a row group."""
-        self._writer.write_batch(batch, row_group_size=max(batch.num_rows, 1))
+    def suffix_of(self, compression: Compression) -> str:
+        """Return how the names of files with this compression end."""
+        return self.suffix + (COMPRESSED_SUFFIXES[compression] if self.compresses_file else "")
 
-    def close(self) -> None:
-        """Write what says where everything is."""
-        self._writer.close()
+    def compression_of_file(self, name: str) -> Compression | None:
+        """Return the compression that a file's name implies; None where it implies none."""
+        for compression, suffix in COMPRESSED_SUFFIXES.items():
+            if self.compresses_file and suffix and name.lower().endswith(suffix):
+                return compression
+        return None
 
-
-def _parquet(table: Table, compression: Compression) -> Parts:
-    sink = Sink()
-    file = ParquetFile(pa.PythonFile(sink, "w"), table.schema, compression)
-    for batch in table.batches:
-        file.write(batch)
-        yield sink.take()
-    file.close()
-    yield sink.take()
+    def media_type_of(self, compression: Compression) -> str:
+        """Return the media type of files with this compression."""
+        if not self.compresses_file:
+            return self.media_type
+        return COMPRESSED_MEDIA_TYPES.get(compression, self.media_type)
 
 
-def _arrow(table: Table, compression: Compression) -> Parts:
-    sink = Sink()
-    codec = None if compression == "none" else compression
-    options = pa.ipc.IpcWriteOptions(compression=codec, emit_dictionary_deltas=False)
-    with pa.ipc.new_stream(pa.PythonFile(sink, "w"), table.schema, options=options) as writer:
-        for batch in table.batches:
-            writer.write_batch(batch)
-            yield sink.take()
-    yield sink.take()
-
-
-def _csv(table: Table, compression: Compression) -> Parts:
-    header = ",".join(_quoted(name) for name in table.schema.names) + "\n"
-    return _text(table, compression, header.encode(), _csv_lines)
-
-
-def _ndjson(table: Table, compression: Compression) -> Parts:
-    return _text(table, compression, b"", table.lines)
-
-
-def _text(
-    table: Table,
-    compression: Compression,
-    header: bytes,
-    lines: Callable[[pa.RecordBatch], bytes],
-) -> Parts:
-    sink = Sink()
-    out = Squeezed(sink, compression)
-    out.write(header)
-    for batch in table.batches:
-        out.write(lines(batch))
-        if sink.waiting >= CHUNK_BYTES:
-            yield sink.take()
-    out.close()
-    yield sink.take()
-
-
-def _csv_lines(batch: pa.RecordBatch) -> bytes:
-    """Rows of CSV (RFC 4180, lines ending with LF); text in quotes, what is missing without."""
-    sink = Sink()
-    options = pacsv.WriteOptions(include_header=False, quoting_style="needed")
-    pacsv.write_csv(with_iso_times(batch), pa.PythonFile(sink, "w"), options)
-    return sink.take()
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-_WRITERS: dict[Form, Callable[[Table, Compression], Parts]] = {
-    "parquet": _parquet,
-    "csv": _csv,
-    "ndjson": _ndjson,
-    "arrow": _arrow,
+FORMS: dict[FormName, Form] = {
+    "parquet": Form(
+        suffix=".parquet",
+        media_type="application/vnd.apache.parquet",
+        writer="uptake.exports.writers:write_parquet",
+        compressions=("zstd", "gzip", "none"),
+        compresses_file=False,
+        sample_rows=ROW_GROUP_SAMPLES,
+    ),
+    "csv": Form(
+        suffix=".csv",
+        media_type="text/csv",
+        writer="uptake.exports.writers:write_csv",
+    ),
+    "ndjson": Form(
+        suffix=".ndjson",
+        media_type="application/x-ndjson",
+        writer="uptake.exports.writers:write_ndjson",
+    ),
+    "arrow": Form(
+        suffix=".arrows",
+        media_type="application/vnd.apache.arrow.stream",
+        writer="uptake.exports.writers:write_arrow",
+        compressions=("none", "zstd"),
+        compresses_file=False,
+    ),
 }
+
+
+def compression_of(form_name: FormName, requested: Compression | None) -> Compression:
+    """Return the requested compression, or the default of the format for None.
+
+    Raises:
+        InvalidExport: the format does not support the requested compression.
+    """
+    supported = FORMS[form_name].compressions
+    if requested is None:
+        return supported[0]
+    if requested not in supported:
+        listed = ", ".join(supported)
+        raise InvalidExport(f"{form_name} can be compressed with {listed} (got {requested})")
+    return requested
+
+
+def form_of_file(name: str) -> FormName | None:
+    """Return the format that a file's name implies, as `steps.csv.gz` implies CSV."""
+    for form_name, form in FORMS.items():
+        if any(name.lower().endswith(form.suffix_of(one)) for one in form.compressions):
+            return form_name
+    return None

@@ -1,4 +1,4 @@
-"""Rows as NDJSON: a JSON object on each line."""
+"""Rows as NDJSON: one JSON object on each line."""
 
 from typing import Any
 
@@ -7,21 +7,21 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from uptake.exports.texts import iso, with_iso_times
+from uptake.exports.samples import iso, with_iso_times
 
 JSON_TEXT = {b"content": b"application/json"}
-"""Metadata of a column whose text is JSON."""
+"""Metadata of a column of JSON text."""
 
 _json = msgspec.json.Encoder()
 _ONE_LINE = str.maketrans("\r\n", "  ")
-"""Between the tokens of JSON, where alone line breaks can stand, they are worth a space."""
+"""JSON has line breaks only between tokens, where a space is equivalent."""
 
 _HEAD = ("user_id", "metric", "device_name", "device_version", "unit")
-"""Members of a sample of which few combinations stand many times."""
+"""Members of a sample that have few different combinations."""
 
 
 def row_lines(batch: pa.RecordBatch) -> bytes:
-    """Rows as lines; columns of JSON text as what they say, line breaks made spaces."""
+    """Format rows; columns of JSON text become JSON values, with spaces for line breaks."""
     texts = [field.name for field in batch.schema if field.metadata == JSON_TEXT]
     rows = with_iso_times(batch).to_pylist()
     for row in rows:
@@ -32,7 +32,7 @@ def row_lines(batch: pa.RecordBatch) -> bytes:
 
 
 def present_lines(batch: pa.RecordBatch) -> bytes:
-    """Rows as lines, without the members that are null."""
+    """Format rows without the members that are null."""
     return _json.encode_lines(
         [
             {name: value for name, value in row.items() if value is not None}
@@ -42,7 +42,7 @@ def present_lines(batch: pa.RecordBatch) -> bytes:
 
 
 def sample_lines(batch: pa.RecordBatch) -> bytes:
-    """Samples as lines, put together column by column."""
+    """Format samples column by column, which is many times faster than row by row."""
     columns = {name: batch.column(name) for name in batch.schema.names}
     return _text(
         pc.binary_join_element_wise(
@@ -60,7 +60,7 @@ def sample_lines(batch: pa.RecordBatch) -> bytes:
 
 
 def _time(name: str, texts: pa.Array) -> tuple[Any, ...]:
-    """A member whose value needs no escapes, or is null."""
+    """A member with a value that needs no escapes, or null."""
     if not texts.null_count:
         return f',"{name}":"', texts, '"'
     if texts.null_count == len(texts):
@@ -70,25 +70,25 @@ def _time(name: str, texts: pa.Array) -> tuple[Any, ...]:
 
 
 def _heads(columns: list[pa.DictionaryArray]) -> pa.Array:
-    """The beginning of each object, made once for each combination of its values."""
+    """The beginning of each object, formatted once for each combination of its values."""
     tables = [[*column.dictionary.to_pylist(), None] for column in columns]
-    places = [
+    codes = [
         column.indices.fill_null(len(table) - 1).to_numpy(zero_copy_only=False)
         for column, table in zip(columns, tables, strict=True)
     ]
     mixed = np.zeros(len(columns[0]), np.int64)
-    for place, table in zip(places, tables, strict=True):
-        mixed = mixed * len(table) + place
+    for code, table in zip(codes, tables, strict=True):
+        mixed = mixed * len(table) + code
     _, first, which = np.unique(mixed, return_index=True, return_inverse=True)
     texts = []
     for row in first.tolist():
-        values = (table[place[row]] for table, place in zip(tables, places, strict=True))
+        values = (table[code[row]] for table, code in zip(tables, codes, strict=True))
         texts.append(_json.encode(dict(zip(_HEAD, values, strict=True)))[:-1].decode())
     return pa.array(texts, pa.string()).take(pa.array(which.astype(np.int32)))
 
 
 def _text(lines: pa.Array) -> bytes:
-    """The characters of strings, one after the other."""
+    """The concatenated bytes of all strings."""
     _, offsets, data = lines.buffers()
-    places = np.frombuffer(offsets, np.int32, len(lines) + 1, lines.offset * 4)
-    return memoryview(data)[places[0] : places[-1]].tobytes()
+    begins = np.frombuffer(offsets, np.int32, len(lines) + 1, lines.offset * 4)
+    return memoryview(data)[begins[0] : begins[-1]].tobytes()

@@ -1,7 +1,7 @@
-"""SQL over a project's data: DuckDB reads the tables that a query names from one snapshot.
+"""SQL queries over a project's data, run by DuckDB on one snapshot.
 
-Nothing is copied beforehand. A table is read from the store when DuckDB scans it, and again when it
-scans it again; all see the same moment. The query can change nothing, and reach nothing else.
+Nothing is copied beforehand: each scan of a table reads it from the store, all at the same moment.
+A query is read-only and has no access to files, the network or the process.
 """
 
 import re
@@ -9,38 +9,44 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from typing import Any
+from functools import partial
+from typing import Any, BinaryIO
 
+import msgspec
 import pyarrow as pa
+import pyarrow.csv as pacsv
 
 from uptake.blobs import Blobs
-from uptake.exports import KINDS, Kind, NotPossible, Question
-from uptake.exports.exporting import table_of
-from uptake.exports.samples import TEXT_ROWS_AT_ONCE
+from uptake.exports import KINDS, ExportQuery, InvalidExport, Kind
+from uptake.exports.forms import TEXT_SAMPLES
+from uptake.exports.tables import table_of
 from uptake.store.base import Snapshot, Snapshots
 
 ROWS_AT_ONCE = 4096
-"""Rows of a result that are given at a time."""
+"""Rows in each batch of a result."""
+
+Batches = Iterator[pa.RecordBatch]
+"""At least one batch, which may be empty."""
+
+_json = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
 
 
 class QueryFailed(Exception):
-    """DuckDB cannot answer the query; the message says why."""
+    """DuckDB cannot run the query; the message is DuckDB's."""
 
 
 @contextmanager
-def queried(
-    store: Snapshots, blobs: Blobs, project: str, sql: str
-) -> Iterator[Iterator[pa.RecordBatch]]:
-    """The answer to a query, which can be read while the block runs.
+def run_query(store: Snapshots, blobs: Blobs, project: str, sql: str) -> Iterator[Batches]:
+    """Run a query; the result can be read within the block.
 
     Raises:
-        NotPossible: DuckDB is not installed, or this is not one query.
-        QueryFailed: it cannot be answered; also while the answer is read.
+        InvalidExport: DuckDB is not installed, or `sql` is not a single SELECT statement.
+        QueryFailed: DuckDB cannot run it; reading the result may raise it too.
     """
     try:
-        import duckdb  # noqa: PLC0415 - not everybody has it
+        import duckdb  # noqa: PLC0415 - an optional dependency
     except ImportError:
-        raise NotPossible("DuckDB is not installed: pip install 'uptake[sql]'") from None
+        raise InvalidExport("DuckDB is not installed: run pip install 'uptake[sql]'") from None
     with (
         store.snapshot(project) as snapshot,
         tempfile.TemporaryDirectory(prefix="uptake-sql-") as folder,
@@ -51,7 +57,7 @@ def queried(
             _require_query(duckdb, database, sql)
             lock = threading.Lock()
             for kind in _named(sql):
-                source = _Source(snapshot, blobs, Question(kind, project), lock)
+                source = _Source(snapshot, blobs, ExportQuery(kind, project), lock)
                 database.register(kind, source)
             database.execute("SET lock_configuration = true")
             yield _batches(database.sql(sql).to_arrow_reader(ROWS_AT_ONCE))
@@ -60,7 +66,7 @@ def queried(
 
 
 def _confine(database: Any, folder: str) -> None:
-    """Let it use a folder for what does not fit into memory, and nothing else."""
+    """Give the database a folder for temporary files, and no access to anything else."""
     database.execute(f"SET temp_directory = '{folder.replace(chr(39), chr(39) * 2)}'")
     database.execute("SET enable_external_access = false")
     database.execute("SET python_enable_replacements = false")
@@ -71,14 +77,14 @@ def _require_query(duckdb: Any, database: Any, sql: str) -> None:
     try:
         sql.encode()
     except UnicodeEncodeError:
-        raise NotPossible("the query is not UTF-8") from None
+        raise InvalidExport("the query must be valid UTF-8") from None
     statements = database.extract_statements(sql)
     if [statement.type for statement in statements] != [duckdb.StatementType.SELECT]:
-        raise NotPossible("give one query, SELECT or what DuckDB takes for one; it can only read")
+        raise InvalidExport("the query must be a single SELECT statement: queries only read data")
 
 
 def _named(sql: str) -> list[Kind]:
-    """The tables that a query may mean: those whose names stand in it."""
+    """The tables that a query may use: those with a name that occurs in it."""
     words = set(re.findall(r"[a-z]+", sql.lower()))
     return [kind for kind in KINDS if kind in words]
 
@@ -89,34 +95,31 @@ def _batches(reader: Any) -> Iterator[pa.RecordBatch]:
 
 
 class _Source:
-    """A table as something that can be read more than once (Arrow's PyCapsule interface).
+    """A table that DuckDB can scan more than once (Arrow's PyCapsule interface).
 
     Args:
-        snapshot: where it is read from, by one thread at a time: whoever holds `lock`.
-        blobs: where large items are.
-        question: which table.
+        snapshot: read by one thread at a time, which holds `lock`.
+        blobs: where large rejected items are read.
+        query: selects the rows.
         lock: shared by all tables of the snapshot.
     """
 
     def __init__(
-        self, snapshot: Snapshot, blobs: Blobs, question: Question, lock: threading.Lock
+        self, snapshot: Snapshot, blobs: Blobs, query: ExportQuery, lock: threading.Lock
     ) -> None:
-        self._snapshot = snapshot
-        self._blobs = blobs
-        self._question = question
+        self._open = partial(table_of, snapshot, blobs, query, TEXT_SAMPLES)
         self._lock = lock
         self._schema: pa.Schema | None = None
 
     def __arrow_c_schema__(self) -> Any:
         if self._schema is None:
             with self._lock:
-                table = table_of(self._snapshot, self._blobs, self._question)
-            self._schema = table.schema
+                self._schema = self._open().schema
         return self._schema.__arrow_c_schema__()
 
     def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
         with self._lock:
-            table = table_of(self._snapshot, self._blobs, self._question, TEXT_ROWS_AT_ONCE)
+            table = self._open()
         reader = pa.RecordBatchReader.from_batches(table.schema, self._one_by_one(table.batches))
         return reader.__arrow_c_stream__(requested_schema)
 
@@ -131,3 +134,58 @@ class _Source:
 
 def _first_line(error: Exception) -> str:
     return str(error).strip().partition("\n")[0]
+
+
+def rows_of(batches: Batches) -> tuple[list[str], Iterator[list[Any]]]:
+    """Return the names of the columns, and the rows as text to print."""
+    first = next(batches)
+    rows = (list(row) for batch in batches for row in zip(*map(_texts, batch.columns), strict=True))
+    return list(first.schema.names), rows
+
+
+def _texts(column: pa.Array) -> list[Any]:
+    """Timestamps as ISO 8601, lists and structs as JSON, null as None."""
+    return [
+        value
+        if value is None or isinstance(value, str)
+        else _json.encode(value).decode().removeprefix('"').removesuffix('"')
+        for value in column.to_pylist()
+    ]
+
+
+def print_json(batches: Batches, out: BinaryIO) -> None:
+    """Write a JSON array with an object for each row, on one line."""
+    separator = b"["
+    for batch in batches:
+        for row in batch.to_pylist():
+            out.write(separator + _json.encode(row))
+            separator = b","
+    out.write((b"[" if separator == b"[" else b"") + b"]\n")
+
+
+def print_csv(batches: Batches, out: BinaryIO) -> None:
+    """Write CSV with a header: strings in quotes, null without; lists and structs as JSON."""
+    header = True
+    for batch in batches:
+        columns = [_flat(column) for column in batch.columns]
+        flat = pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+        sink = pa.BufferOutputStream()
+        pacsv.write_csv(flat, sink, pacsv.WriteOptions(include_header=header))
+        out.write(sink.getvalue())
+        header = False
+
+
+def _flat(column: pa.Array) -> pa.Array:
+    """The column as it is if Arrow can write it as CSV, else as text."""
+    if any(check(column.type) for check in _CSV_TYPES):
+        return column
+    return pa.array(_texts(column), pa.string())
+
+
+_CSV_TYPES = (
+    pa.types.is_integer,
+    pa.types.is_floating,
+    pa.types.is_boolean,
+    pa.types.is_string,
+    pa.types.is_date,
+)

@@ -22,8 +22,8 @@ from uptake.model.cancellation import Cancelled
 from uptake.model.problems import Kinds, Problem
 from uptake.reading import BadCursor, Unknown
 from uptake.reading.bounds import TooMuch
-from uptake.reading.segments.answers import TakesLonger, TooLarge
-from uptake.reading.segments.parse import NotAFilter
+from uptake.reading.segments import DeadlineExceeded, TooLarge
+from uptake.reading.segments.parse import InvalidFilter
 from uptake.store.base import StoreUnavailable
 
 DUPLICATES_HEADER = "X-Uptake-Duplicates"
@@ -130,8 +130,8 @@ _QUERY_PROBLEMS: dict[type[Exception], Callable[[Any], Problem]] = {
     Cancelled: lambda _: Problem(
         Kinds.TOO_MUCH, "The query exceeded the time limit. Request less data."
     ),
-    TakesLonger: lambda error: Problem(Kinds.UNFINISHED, f"{error}; retry to continue"),
-    NotAFilter: lambda e: Problem(Kinds.INVALID_FILTER, str(e), faults=tuple(e.faults)),
+    DeadlineExceeded: lambda error: Problem(Kinds.UNFINISHED, f"{error}; retry to continue"),
+    InvalidFilter: lambda e: Problem(Kinds.INVALID_FILTER, str(e), faults=tuple(e.faults)),
     InvalidSchema: lambda error: Problem(Kinds.INVALID_SCHEMA, str(error)),
     InvalidName: lambda error: Problem(Kinds.BAD_REQUEST, f"name: {error}"),
 }

@@ -1,4 +1,4 @@
-"""What can be asked of the kept data."""
+"""Queries over the stored data."""
 
 import base64
 import binascii
@@ -7,21 +7,21 @@ from typing import Annotated, Any
 import msgspec
 
 MAX_CURSOR = 65_536
-"""Characters of a cursor: as many as an HTTP server takes in a request line. All places but those
-after a device, whose name has no limit, are shorter than 2000."""
+"""Characters of a cursor, the limit of an HTTP request line. Cursors are shorter than 2000, except
+those that contain the name of a device, which has no limit."""
 
 Number = Annotated[int, msgspec.Meta(ge=-(1 << 62), le=1 << 62)]
-"""An instant or a duration in ticks (ten million a second): beyond all years of ISO 8601, and far
-enough from overflow that days can be added."""
+"""An instant or a duration in ticks (10 million a second): covers all years of ISO 8601, and days
+can be added without overflow."""
 
 Day = Annotated[int, msgspec.Meta(ge=-(10**7), le=10**7)]
-"""Days since 1970-01-01: beyond all years of ISO 8601."""
+"""Days since 1970-01-01: covers all years of ISO 8601."""
 
 Unit = Annotated[int, msgspec.Meta(ge=0, le=255)]
-"""The number of a unit."""
+"""The index of a unit."""
 
 ImageId = Annotated[int, msgspec.Meta(ge=1, le=(1 << 63) - 1)]
-"""The number of an image: a 64-bit column."""
+"""The id of an image: a 64-bit column."""
 
 Version = Annotated[int, msgspec.Meta(ge=1, le=(1 << 31) - 1)]
 """The version of a document type: a 32-bit column."""
@@ -35,41 +35,41 @@ Uuid = Annotated[
 """An id of an upload, a rejection or an erasure."""
 
 DeviceName = Annotated[str, msgspec.Meta(max_length=MAX_CURSOR)]
-"""The name of a device, or "" for all of them; it is compared in memory only."""
+"""The name of a device, or "" for all devices; never sent to a database."""
 
 
 class Unknown(Exception):
-    """There is nothing of that name."""
+    """Nothing with this name exists."""
 
 
 class BadCursor(ValueError):
-    """A cursor that this server did not give."""
+    """The cursor is invalid: this server did not issue it."""
 
 
-def to_cursor(place: object) -> str:
-    """A place in a list, in a form that says nothing to its reader."""
-    return base64.urlsafe_b64encode(msgspec.msgpack.encode(place)).decode().rstrip("=")
+def to_cursor(position: object) -> str:
+    """Encode a position in a list as an opaque cursor."""
+    return base64.urlsafe_b64encode(msgspec.msgpack.encode(position)).decode().rstrip("=")
 
 
 def from_cursor(cursor: str, kind: Any) -> Any:
-    """The place that `to_cursor` was given.
+    """Decode a cursor.
 
     Args:
-        cursor: given by a client, who may have made it up.
-        kind: the type of the place. It must be so narrow that every value of it can be given to a
-            store and computed with.
+        cursor: from a client, which may send anything.
+        kind: the type of the position, narrow enough that every value of it is safe to use in a
+            query and in arithmetic.
 
     Raises:
-        BadCursor: `to_cursor` gives no such cursor for a place of this kind.
+        BadCursor: `to_cursor` does not return this cursor for any position of this type.
     """
-    reason = "the cursor was not given by this server"
+    reason = "this server did not issue the cursor"
     if len(cursor) > MAX_CURSOR:
         raise BadCursor(reason)
     try:
         packed = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True)
-        place = msgspec.msgpack.decode(packed, type=kind)
+        position = msgspec.msgpack.decode(packed, type=kind)
     except (msgspec.MsgspecError, binascii.Error, ValueError, RecursionError) as error:
         raise BadCursor(reason) from error
-    if to_cursor(place) != cursor:
+    if to_cursor(position) != cursor:
         raise BadCursor(reason)
-    return place
+    return position

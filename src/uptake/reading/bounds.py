@@ -1,89 +1,96 @@
-"""How much may be worked out for one answer; what is beyond it is rejected before it is done."""
+"""Limits of the work and the size of one answer, which are checked before the work is done."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from itertools import accumulate, takewhile
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from uptake.model import cancellation
+from uptake.reading import from_cursor, to_cursor
 
 Entry = TypeVar("Entry")
 
 FETCHED = 64
-"""Entries of a list that are fetched at first: of the largest, they take a few megabytes."""
+"""Entries of a list that are fetched first; the largest take a few megabytes."""
 
 ANSWER_MEMORY = 500 << 20
-"""Bytes that working out an answer may take, about, unless a setting says otherwise."""
+"""Approximate memory that one answer may take to compute, in bytes; a setting changes it."""
 
 SPAN_BYTES = 250
-"""What is known of a batch without reading it."""
+"""Memory for the metadata of a batch."""
 
 SAMPLE_BYTES = 300
-"""What a sample takes while it is brought in order with others."""
+"""Memory for a sample while it is sorted."""
 
 PIECE_BYTES = 250
-"""What a part of a sample in a bucket takes while it is counted."""
+"""Memory for a piece of a sample, which is its part in one bucket."""
 
 ANSWER_PIECES = 16_000_000
-"""Parts of samples in buckets that one answer may be worked out of: ten seconds of work, about."""
+"""Pieces that one answer may be computed from: about ten seconds of work."""
 
 ANSWER_BYTES = 32 << 20
-"""Bytes of an answer that is not streamed, about. Lists end a page before them."""
+"""Approximate size of an answer that is not streamed. A page of a list ends before it."""
+
+
+class TooMuch(Exception):
+    """The answer would exceed a limit; the message says how to narrow the query."""
 
 
 def json_bytes(text: str | None) -> int:
-    """Bytes of a text as JSON, in which a character may take six."""
+    """Return the size of a text as JSON, in which a character may take six bytes."""
     return 4 if text is None else len(msgspec.json.encode(text))
 
 
 def fitting(sizes: Iterable[int]) -> int:
-    """How many of the first entries of a list fit in an answer, of these sizes; at least one."""
+    """Return how many of the first entries fit in an answer: at least one."""
     totals = accumulate(sizes)
     return max(1, sum(1 for _ in takewhile(lambda total: total <= ANSWER_BYTES, totals)))
 
 
-def page_of(
-    fetch: Callable[[Any, int], Sequence[Entry]],
-    after: Any,
-    place: Callable[[Entry], Any],
-    size: Callable[[Entry], int],
-    limit: int,
-) -> tuple[list[Entry], Any]:
-    """The first entries of a list that fit in an answer, and after which it goes on.
+@dataclass(frozen=True, slots=True)
+class Listing(Generic[Entry]):
+    """A sorted list that clients read page by page.
 
-    They are fetched a few at a time, so that no more are in memory than are told.
-
-    Args:
-        fetch: gives entries after a place, at most so many.
-        after: where to begin.
-        place: of an entry.
-        size: bytes of an entry in an answer, about.
-        limit: entries at most.
-
-    Returns:
-        The entries, and the place of the last, or None when there are no more.
+    Attributes:
+        fetch: returns the entries after a key, at most this many.
+        key: returns the key of an entry, which is its position in the list.
+        cursor_type: the type of the key; see `from_cursor`.
+        start: a key before all others.
+        size: returns the approximate size of an entry in an answer, for entries that may be large;
+            they are fetched a few at a time, so that a page is in memory and no more.
     """
-    taken: list[Entry] = []
-    total, wanted = 0, FETCHED
-    while True:
-        cancellation.check()
-        wanted = min(wanted, limit - len(taken))
-        some = fetch(after, wanted + 1)
-        for entry in some[:wanted]:
-            total += size(entry)
-            if taken and total > ANSWER_BYTES:
-                return taken, after
-            taken.append(entry)
-            after = place(entry)
-        if len(some) <= wanted:
-            return taken, None
-        if len(taken) >= limit:
-            return taken, after
-        # As many as there is room for, if those that come are like those that came.
-        wanted = max(1, (ANSWER_BYTES - total) * len(taken) // max(total, 1))
-        wanted = min(wanted, 8 * FETCHED)
 
+    fetch: Callable[[Any, int], Sequence[Entry]]
+    key: Callable[[Entry], Any]
+    cursor_type: Any
+    start: Any
+    size: Callable[[Entry], int] | None = None
 
-class TooMuch(Exception):
-    """The answer would be over a bound; the message says what to narrow."""
+    def page(self, cursor: str | None, limit: int) -> tuple[list[Entry], str | None]:
+        """Return a page of at most `limit` entries, and the cursor of the next page, if any.
+
+        Raises:
+            BadCursor: this server did not issue the cursor.
+        """
+        after = from_cursor(cursor, self.cursor_type) if cursor else self.start
+        taken: list[Entry] = []
+        total, wanted = 0, FETCHED if self.size else limit
+        while True:
+            cancellation.check()
+            wanted = min(wanted, limit - len(taken))
+            some = self.fetch(after, wanted + 1)
+            for entry in some[:wanted]:
+                total += self.size(entry) if self.size else 0
+                if taken and total > ANSWER_BYTES:
+                    return taken, to_cursor(after)
+                taken.append(entry)
+                after = self.key(entry)
+            if len(some) <= wanted:
+                return taken, None
+            if len(taken) >= limit:
+                return taken, to_cursor(after)
+            # The next entries are assumed to be as large as those before.
+            wanted = max(1, (ANSWER_BYTES - total) * len(taken) // max(total, 1))
+            wanted = min(wanted, 8 * FETCHED)

@@ -1,6 +1,7 @@
-"""What was erased, and the proof of it."""
+"""Erasures of users, with signed receipts."""
 
 import hashlib
+from functools import partial
 from typing import Protocol
 
 from msgspec import Struct
@@ -8,29 +9,30 @@ from msgspec.structs import replace
 
 from uptake.model import clock
 from uptake.model.ids import Secrets
-from uptake.reading import Unknown, Uuid, from_cursor, signatures, to_cursor
+from uptake.reading import Unknown, Uuid, signatures
+from uptake.reading.bounds import Listing
 from uptake.store.base import Erasures, Installation
 from uptake.store.stored import Erasure
 
 SIGNED = "uptake erasure receipt"
-"""How a signed text begins, so that no other signature can be taken for that of a receipt."""
+"""The first line of the signed text, which distinguishes it from everything else that is signed."""
 
 
 class ErasureReceipt(Struct, frozen=True):
-    """What was erased of a user.
+    """The erasure of a user's data.
 
     Attributes:
         erasure_id: its id.
-        user_hash: hexadecimal HMAC-SHA256 of the user id with a secret of the installation, which
-            alone can tell whose it is.
+        user_hash: hexadecimal HMAC-SHA256 of the user id with a secret of the installation, without
+            which the hash cannot be linked to the user.
         erased_at: RFC 3339.
-        finished_at: when the last bytes had left the blob store; null while they are being removed.
-        counts: what there was, by kind; samples as they were received, repeats included.
-        digest: hexadecimal SHA-256 of the members above but `finished_at`, joined by line feeds,
-            counts as `kind=number` in the order of the alphabet.
-        key_id: of the public key by which the signature is checked.
-        signature: Ed25519, Base64, of the text `uptake erasure receipt` and the members above but
-            `digest` and `key_id`, in the same form, with `finished_at` (empty where it is null)
+        finished_at: when the last bytes were deleted from the blob store; null until then.
+        counts: the number of deleted records by kind; samples as received, repeats included.
+        digest: hexadecimal SHA-256 of the members above except `finished_at`, joined by line feeds,
+            with counts as `kind=number` in alphabetical order.
+        key_id: the id of the public key that verifies the signature.
+        signature: Ed25519, Base64, of the text `uptake erasure receipt` and the members above
+            except `digest` and `key_id`, in the same form, with `finished_at` (empty if null)
             after `erased_at`.
     """
 
@@ -45,14 +47,14 @@ class ErasureReceipt(Struct, frozen=True):
 
 
 class ErasurePage(Struct, frozen=True):
-    """Erasures in the order in which they were made."""
+    """Erasures in chronological order."""
 
     erasures: list[ErasureReceipt]
     next: str | None
 
 
 def erasure_receipt(erasure: Erasure, secrets: Secrets) -> ErasureReceipt:
-    """An erasure as it is shown, signed."""
+    """Return the signed receipt of an erasure."""
     erased_at = clock.iso(erasure.erased_at)
     text = "\n".join([erasure.erasure_id, erasure.user_hash, erased_at, *_counted(erasure.counts)])
     receipt = ErasureReceipt(
@@ -69,7 +71,7 @@ def erasure_receipt(erasure: Erasure, secrets: Secrets) -> ErasureReceipt:
 
 
 def signed_text(receipt: ErasureReceipt) -> bytes:
-    """What the signature of a receipt is of."""
+    """Return the text that the signature of a receipt covers."""
     lines = [SIGNED, receipt.erasure_id, receipt.user_hash, receipt.erased_at]
     return "\n".join([*lines, receipt.finished_at or "", *_counted(receipt.counts)]).encode()
 
@@ -79,14 +81,14 @@ def _counted(counts: dict[str, int]) -> list[str]:
 
 
 class ErasureStore(Erasures, Installation, Protocol):
-    """The ports that receipts of erasures are made from."""
+    """The store ports that receipts of erasures are read from."""
 
 
 def erasure(store: ErasureStore, project: str, erasure_id: str) -> ErasureReceipt:
-    """What was erased under this id.
+    """Return the receipt of an erasure.
 
     Raises:
-        Unknown: there is none.
+        Unknown: the erasure does not exist.
     """
     found = store.erasure(project, erasure_id)
     if found is None:
@@ -95,14 +97,16 @@ def erasure(store: ErasureStore, project: str, erasure_id: str) -> ErasureReceip
 
 
 def page(store: ErasureStore, project: str, cursor: str | None, limit: int) -> ErasurePage:
-    """Erasures, at most `limit` of them, from a cursor on.
+    """Return a page of erasures.
 
     Raises:
-        BadCursor: the cursor was not given by this server.
+        BadCursor: this server did not issue the cursor.
     """
-    after: str = from_cursor(cursor, Uuid) if cursor else ""
-    found = store.erasures(project, after, limit + 1)
-    shown = found[:limit]
-    more = len(found) > limit
-    receipts = [erasure_receipt(one, store.secrets()) for one in shown]
-    return ErasurePage(receipts, to_cursor(shown[-1].erasure_id) if more else None)
+    listing = Listing(
+        fetch=partial(store.erasures, project),
+        key=lambda one: one.erasure_id,
+        cursor_type=Uuid,
+        start="",
+    )
+    found, following = listing.page(cursor, limit)
+    return ErasurePage([erasure_receipt(one, store.secrets()) for one in found], following)

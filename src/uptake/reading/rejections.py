@@ -1,4 +1,4 @@
-"""What was rejected and why, and what became of every item of a request."""
+"""Rejections with their reasons, and the outcome of every item of a request."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,30 +12,30 @@ from uptake.model import clock
 from uptake.model.problems import Kinds
 from uptake.model.shares import TIED, join
 from uptake.model.submission import Fault
-from uptake.reading import Unknown, Uuid, from_cursor, to_cursor
-from uptake.reading.bounds import page_of
+from uptake.reading import Unknown, Uuid
+from uptake.reading.bounds import Listing
 from uptake.store.base import RejectionQueries
 from uptake.store.records import RejectionRecord
 from uptake.store.stored import ReceiptItem, RejectionFilter, StoredReceipt, StoredRejection
 
-TOLD_AT_MOST = 1000
-"""Rejections told with a receipt: as many as the largest request has items."""
+MAX_REJECTED = 1000
+"""Rejections returned with a receipt: as many as the largest request has items."""
 
 
 class Rejection(Struct, frozen=True, kw_only=True):
-    """An item, or a whole request, that was rejected.
+    """A rejected item, or a rejected request as a whole.
 
     Attributes:
         rejection_id: its id.
-        request_id: the request it came with.
+        request_id: the request that contained it.
         received_at: RFC 3339.
-        format: the endpoint it was sent to.
-        key_id: the key it was sent with.
-        user_id: the user it is about; null where none can be read, or there are several.
+        format: the endpoint.
+        key_id: the API key.
+        user_id: the user it is about; null if no user can be read, or several.
         user_ids: all users it is about.
         index: its position in the request; null for a request as a whole.
-        faults: every reason.
-        resolved_by: the request that replayed it, once there was one.
+        faults: all reasons.
+        resolved_by: the request that replayed it, if any.
     """
 
     rejection_id: str
@@ -54,8 +54,8 @@ class RawRejection(Rejection, frozen=True, kw_only=True):
     """A rejection with the item as it was sent.
 
     Attributes:
-        item: the item, where it is JSON.
-        raw_base64: its bytes, where it is not.
+        item: the item, if it is JSON; else null.
+        raw_base64: the bytes of an item that is not JSON; else null.
     """
 
     item: msgspec.Raw | None
@@ -70,21 +70,21 @@ class RejectionPage(Struct, frozen=True):
 
 
 class Outcomes(Struct, frozen=True, kw_only=True):
-    """What became of every item of one request.
+    """The outcome of every item of one request.
 
     Attributes:
         received_at: RFC 3339.
-        format: the endpoint it was sent to.
-        key_id: the key it was sent with.
-        user_id: whom it is about, where that is one user.
-        status: of the answer.
-        code: of the problem it was answered with, if its items were not looked at or not stored;
-            else null.
-        accepted: how many items are kept.
-        duplicates: how many of them changed nothing, because they were stored already.
-        items: the accepted ones, and the `erased` of users who are kept out; neighbours of which
-            the same is to be told stand together.
-        rejected: the rejected ones.
+        format: the endpoint.
+        key_id: the API key.
+        user_id: the user it is about; null if there are several or none.
+        status: the HTTP status of the response.
+        code: the problem code of the response if the items were not validated or not stored; else
+            null.
+        accepted: the number of stored items.
+        duplicates: how many of them were stored before and changed nothing.
+        items: the accepted items, and the `erased` items of erased users; consecutive items with
+            the same outcome are one entry.
+        rejected: the rejected items.
     """
 
     received_at: str
@@ -100,7 +100,7 @@ class Outcomes(Struct, frozen=True, kw_only=True):
 
 
 class Receipts(Struct, frozen=True):
-    """What became of a request, or of each of several where their sender gave them one id."""
+    """The outcome of a request, or of all requests that were sent with the same id."""
 
     request_id: str
     submissions: list[Outcomes]
@@ -109,22 +109,21 @@ class Receipts(Struct, frozen=True):
 def page(
     store: RejectionQueries, project: str, *, only: RejectionFilter, cursor: str | None, limit: int
 ) -> RejectionPage:
-    """Rejections, at most `limit` of them and as many as fit, from a cursor on.
+    """Return a page of rejections.
 
     Raises:
-        BadCursor: the cursor was not given by this server.
+        BadCursor: this server did not issue the cursor.
     """
-    after: str = from_cursor(cursor, Uuid) if cursor else ""
-    shown, following = page_of(
-        lambda place, count: [
-            _view(kept) for kept in store.rejections(project, place, count, only)
+    listing = Listing(
+        fetch=lambda after, count: [
+            _view(one) for one in store.rejections(project, after, count, only)
         ],
-        after,
-        lambda one: one.rejection_id,
-        lambda one: len(msgspec.json.encode(one)),
-        limit,
+        key=lambda one: one.rejection_id,
+        size=lambda one: len(msgspec.json.encode(one)),
+        cursor_type=Uuid,
+        start="",
     )
-    return RejectionPage(shown, None if following is None else to_cursor(following))
+    return RejectionPage(*listing.page(cursor, limit))
 
 
 def rejection(
@@ -134,63 +133,63 @@ def rejection(
     rejection_id: str,
     user_id: str | None = None,
 ) -> RawRejection:
-    """A rejection with the item as it was sent; of one that is about `user_id`, that user's share.
+    """Return a rejection with the item as it was sent, or the share of `user_id` in it.
 
     Raises:
-        Unknown: there is none of that id.
-        BlobsUnavailable: the item cannot be read now.
+        Unknown: the rejection does not exist.
+        BlobsUnavailable: the item cannot be read.
     """
-    kept = store.rejection(project, rejection_id)
-    if kept is None:
+    stored = store.rejection(project, rejection_id)
+    if stored is None:
         raise Unknown(rejection_id)
-    own = next((record for record in kept.records if record.user_id == user_id), None)
+    own = next((record for record in stored.records if record.user_id == user_id), None)
     if own is not None:
-        kept = replace(kept, record=own, others=())
-    raw = body(blobs, kept)
+        stored = replace(stored, record=own, others=())
+    raw = body(blobs, stored)
     item = as_json(raw)
-    view = msgspec.structs.asdict(_view(kept))
+    view = msgspec.structs.asdict(_view(stored))
     return RawRejection(**view, item=item, raw_base64=raw if item is None else None)
 
 
-def body(blobs: Blobs, kept: StoredRejection) -> bytes:
-    """The item as it was sent, without the pieces of users who were erased since.
+def body(blobs: Blobs, stored: StoredRejection) -> bytes:
+    """Return the item as it was sent, without the shares of users who were erased since.
 
     One user's share of a body that cannot be divided is empty.
 
     Raises:
-        BlobsUnavailable: it cannot be read now.
+        BlobsUnavailable: the item cannot be read.
     """
-    if len(kept.records) == 1 and kept.record.parts == TIED:
+    if len(stored.records) == 1 and stored.record.parts == TIED:
         return b""
-    return join([(raw_of(blobs, record), record.parts) for record in kept.records])
+    return join([(raw_of(blobs, record), record.parts) for record in stored.records])
 
 
 def raw_of(blobs: Blobs, record: RejectionRecord) -> bytes:
-    """What is stored of an item under one user.
+    """Return the bytes that are stored for one user.
 
     Raises:
-        BlobsUnavailable: it cannot be read now.
+        BlobsUnavailable: they cannot be read.
     """
     return record.raw if record.raw_blob is None else blobs.get(record.raw_blob) or b""
 
 
 StatusOf = Callable[[str, int, int], int]
-"""The status with which an endpoint answers about so many accepted and rejected items."""
+"""Returns the HTTP status of an endpoint for these numbers of accepted and rejected items."""
 
 
 def receipts(
     store: RejectionQueries, project: str, request_id: str, status_of: StatusOf
 ) -> Receipts:
-    """What became of a request.
+    """Return the outcome of a request.
 
     Args:
         store: where its receipt is.
-        project: of its key; that of requests without a known key is the default one.
+        project: of its API key; the default project for requests without a valid key.
         request_id: its id.
-        status_of: knows the endpoints.
+        status_of: returns the status of an endpoint's response.
 
     Raises:
-        Unknown: there is none of that id.
+        Unknown: no request has this id.
     """
     found = store.receipts(project, request_id)
     if not found:
@@ -211,9 +210,9 @@ def _outcomes(
             since=receipt.received_at,
             until=receipt.received_at + 1,
         )
-        # An id cut short stands before the id itself.
-        found = store.rejections(project, first[:-1], TOLD_AT_MOST, only)
-        rejected = [kept for kept in found if first <= kept.record.rejection_id <= last]
+        # A truncated id sorts immediately before the id itself.
+        found = store.rejections(project, first[:-1], MAX_REJECTED, only)
+        rejected = [one for one in found if first <= one.record.rejection_id <= last]
     accepted = sum(item.count for item in receipt.items if item.kind != "erased")
     status, code = receipt.status, receipt.code
     if not status and not accepted and any(item.kind == "erased" for item in receipt.items):
@@ -227,38 +226,38 @@ def _outcomes(
         code=code or None,
         accepted=accepted,
         duplicates=receipt.duplicates,
-        items=[_told(item) for item in receipt.items],
-        rejected=[_view(kept) for kept in rejected],
+        items=[_item(item) for item in receipt.items],
+        rejected=[_view(one) for one in rejected],
     )
 
 
-def _told(item: ReceiptItem) -> dict[str, Any]:
-    told: dict[str, Any] = {"kind": item.kind, "count": item.count}
+def _item(item: ReceiptItem) -> dict[str, Any]:
+    members: dict[str, Any] = {"kind": item.kind, "count": item.count}
     if item.kind == "document":
-        told |= {"upload_id": item.reference, "replayed": item.repeated}
+        members |= {"upload_id": item.reference, "replayed": item.repeated}
     if item.kind == "image":
-        told |= {"image_id": int(item.reference), "replayed": item.repeated}
-    return told
+        members |= {"image_id": int(item.reference), "replayed": item.repeated}
+    return members
 
 
-def _view(kept: StoredRejection) -> Rejection:
-    record, user_ids = kept.record, kept.user_ids
+def _view(stored: StoredRejection) -> Rejection:
+    record, user_ids = stored.record, stored.user_ids
     return Rejection(
         rejection_id=record.rejection_id,
-        request_id=kept.request_id,
-        received_at=clock.iso(kept.received_at),
+        request_id=stored.request_id,
+        received_at=clock.iso(stored.received_at),
         format=record.format,
         key_id=record.key_id,
         user_id=user_ids[0] if len(user_ids) == 1 else None,
         user_ids=user_ids,
         index=record.position,
-        faults=kept.faults,
-        resolved_by=kept.resolved_by,
+        faults=stored.faults,
+        resolved_by=stored.resolved_by,
     )
 
 
 def as_json(raw: bytes) -> msgspec.Raw | None:
-    """An item as the JSON that it is, or None when it is none."""
+    """Return an item as JSON; None if it is not JSON."""
     try:
         raw.decode()
         msgspec.json.decode(raw)

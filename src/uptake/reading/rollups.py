@@ -1,31 +1,104 @@
 """Rollups of a user's samples, page by page."""
 
-from collections.abc import Iterator
-from typing import cast
+from collections.abc import Callable, Iterator
+from itertools import repeat
+from typing import Any, NamedTuple
 
 import numpy as np
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from uptake.reading import Unknown, from_cursor, to_cursor
 from uptake.reading.bounds import ANSWER_BYTES, ANSWER_MEMORY, TooMuch, json_bytes
-from uptake.reading.buckets import (
-    HeartRateBucket,
-    StepsBucket,
-    heart_rate_buckets,
-    steps_buckets,
-)
-from uptake.reading.stretches import series
-from uptake.reading.tables import Place, Question, Rows, Stretch, rows
-from uptake.samples.metrics import METRICS, Aggregation, MeanMetric, SumMetric
+from uptake.reading.rollup_rows import Position, RollupQuery, RollupRows, WorkLimits, rollup_rows
+from uptake.reading.series import series
+from uptake.samples.metrics import METRICS, Aggregation, MeanMetric, Metric, SumMetric
 from uptake.samples.rollup.calendar import Every
+from uptake.samples.times import Int64s
 from uptake.store.base import ItemQueries
+from uptake.time_units import TICKS_PER_SECOND
 
 SAMPLE_ZONE = "sample"
-"""What is said instead of a time zone for every sample's own clock."""
+"""Stands for a time zone: the local time of each sample."""
+
+BUCKET_BYTES = 200
+SHARE_BYTES = 120
+"""Size of a bucket and of a device's share in an answer, without the name of the device."""
+
+
+class StepsShare(Struct, frozen=True, gc=False):
+    """The share of one device in a bucket.
+
+    Attributes:
+        device_name: the device.
+        sum: its steps that are counted in the bucket.
+        left_out: its steps that are not counted, because another device covers the same time.
+        count: its samples that start in the bucket.
+    """
+
+    device_name: str
+    sum: float
+    left_out: float
+    count: int
+
+
+class HeartRateShare(Struct, frozen=True, gc=False):
+    """The share of one device in a bucket.
+
+    Attributes:
+        device_name: the device.
+        min, mean, max: its heart rates, in beats a minute.
+        count: its samples that start in the bucket.
+    """
+
+    device_name: str
+    min: float
+    mean: float
+    max: float
+    count: int
+
+
+class StepsBucket(Struct, frozen=True, kw_only=True, gc=False):
+    """The steps of a bucket.
+
+    Attributes:
+        start, end: the time from `start` until before `end`; ISO 8601 with offset.
+        device_name: the device; only with `devices=each`.
+        sum: the steps.
+        count: samples that start in the bucket.
+        devices: the share of each device; only with `explain=true`.
+    """
+
+    start: str
+    end: str
+    device_name: str | UnsetType = UNSET
+    sum: float
+    count: int
+    devices: list[StepsShare] | UnsetType = UNSET
+
+
+class HeartRateBucket(Struct, frozen=True, kw_only=True, gc=False):
+    """The heart rates of a bucket.
+
+    Attributes:
+        start, end: the time from `start` until before `end`; ISO 8601 with offset.
+        device_name: the device; only with `devices=each`.
+        min, mean, max: in beats a minute; the mean is weighted by the duration of samples.
+        count: samples that start in the bucket.
+        devices: the share of each device; only with `explain=true`.
+    """
+
+    start: str
+    end: str
+    device_name: str | UnsetType = UNSET
+    min: float
+    mean: float
+    max: float
+    count: int
+    devices: list[HeartRateShare] | UnsetType = UNSET
 
 
 class StepsRollup(Struct, frozen=True):
-    """Sums in buckets, in order; a bucket without a part of any sample is left out."""
+    """Buckets of sums, in order; buckets without samples are left out."""
 
     user_id: str
     metric: SumMetric
@@ -36,7 +109,7 @@ class StepsRollup(Struct, frozen=True):
 
 
 class HeartRateRollup(Struct, frozen=True):
-    """Means in buckets, in order; a bucket without a part of any sample is left out."""
+    """Buckets of means, in order; buckets without samples are left out."""
 
     user_id: str
     metric: MeanMetric
@@ -46,58 +119,54 @@ class HeartRateRollup(Struct, frozen=True):
     next: str | None
 
 
-BUCKET_BYTES = 200
-SHARE_BYTES = 120
-"""What a bucket and the part of a device take in an answer, without the device's name."""
-
-
-def page(  # noqa: PLR0913 - a question about a user, and where in the answer to go on
+def page(  # noqa: PLR0913 - the parameters of the request
     store: ItemQueries,
     project: str,
     user_id: str,
-    question: Question,
+    query: RollupQuery,
     *,
     cursor: str | None,
     limit: int,
     memory: int = ANSWER_MEMORY,
 ) -> StepsRollup | HeartRateRollup:
-    """At most `limit` buckets, from a cursor on.
+    """Return a page of at most `limit` buckets.
 
     Raises:
-        Unknown: there is no such user.
-        BadCursor: the cursor was not given by this server.
-        TooMuch: the page would be over a bound; `limit` and what else narrows it.
+        Unknown: the user does not exist.
+        BadCursor: this server did not issue the cursor.
+        TooMuch: the page would exceed a limit; a smaller `limit` helps.
     """
-    after: Place | None = from_cursor(cursor, Place) if cursor else None
+    after: Position | None = from_cursor(cursor, Position) if cursor else None
     if store.user(project, user_id) is None:
         raise Unknown(user_id)
-    found = series(store, project, user_id, question.metric, memory)
-    taken, more = (
+    found = series(store, project, user_id, query.metric, memory)
+    taken, following = (
         ([], None)
         if found is None
-        else _first(rows(found, question, after, limit, Stretch(memory=memory)), limit)
+        else _first(rollup_rows(found, query, after, limit, WorkLimits(memory=memory)), limit)
     )
-    every, zone = question.every, question.zone or SAMPLE_ZONE
-    if METRICS[question.metric].aggregation is Aggregation.SUM:
-        sums = [bucket for part in taken for bucket in steps_buckets(part)]
-        return StepsRollup(user_id, cast("SumMetric", question.metric), every, zone, sums, more)
-    means = [bucket for part in taken for bucket in heart_rate_buckets(part)]
-    return HeartRateRollup(user_id, cast("MeanMetric", question.metric), every, zone, means, more)
+    buckets = [bucket for part in taken for bucket in buckets_of(query.metric, part)]
+    shape: Any = _SHAPES[METRICS[query.metric].aggregation].rollup
+    zone = query.zone or SAMPLE_ZONE
+    rollup: StepsRollup | HeartRateRollup = shape(
+        user_id, query.metric, query.every, zone, buckets, following
+    )
+    return rollup
 
 
-def _first(stretches: Iterator[Rows], limit: int) -> tuple[list[Rows], str | None]:
-    """The first so many rows, and a cursor when there are more."""
-    taken: list[Rows] = []
+def _first(ranges: Iterator[RollupRows], limit: int) -> tuple[list[RollupRows], str | None]:
+    """The first rows, and the cursor of the next page, if any."""
+    taken: list[RollupRows] = []
     wanted, size = limit, 0
-    for whole in stretches:
+    for whole in ranges:
         more = len(whole.which) > wanted
         part = whole.take(wanted) if more else whole
         if len(part.which):
             size += _bytes(part)
             if size > ANSWER_BYTES:
                 raise TooMuch(
-                    f"{limit - wanted + len(part.which)} buckets take more than {ANSWER_BYTES} "
-                    "bytes: ask for fewer with `limit`, for one device, or without `explain`"
+                    f"{limit - wanted + len(part.which)} buckets exceed {ANSWER_BYTES} bytes: use "
+                    "a smaller `limit`, a single device, or no `explain`"
                 )
             taken.append(part)
             wanted -= len(part.which)
@@ -106,16 +175,127 @@ def _first(stretches: Iterator[Rows], limit: int) -> tuple[list[Rows], str | Non
     return taken, None
 
 
-def _bytes(some: Rows) -> int:
-    """What rows take in an answer, about."""
+def _bytes(some: RollupRows) -> int:
+    """The approximate size of rows in an answer."""
     names = np.array([json_bytes(name) for name in some.names])
     table = some.table
     size = BUCKET_BYTES * len(some.which)
     if table.device is not None:
         size += int(names[table.device[some.which]].sum())
     if table.parts is not None:
-        chosen = np.zeros(len(table.count), bool)
-        chosen[some.which] = True
-        device = table.parts.device[chosen[table.parts.row]]
+        device = table.parts.device[_selected(some)[table.parts.row]]
         size += SHARE_BYTES * len(device) + int(names[device].sum())
     return size
+
+
+def _selected(some: RollupRows) -> "np.ndarray[Any, np.dtype[np.bool_]]":
+    selected = np.zeros(len(some.table.count), bool)
+    selected[some.which] = True
+    return selected
+
+
+class _Shape(NamedTuple):
+    """How a metric's rollup is made of the figures of a table.
+
+    Attributes:
+        rollup: the answer.
+        bucket: takes start, end, device, figures, count and shares.
+        figures: of a bucket.
+        share: takes device, figures and count.
+        share_figures: of a share.
+    """
+
+    rollup: type[StepsRollup] | type[HeartRateRollup]
+    bucket: Callable[..., StepsBucket | HeartRateBucket]
+    figures: tuple[str, ...]
+    share: type[StepsShare] | type[HeartRateShare]
+    share_figures: tuple[str, ...]
+
+
+def _steps(  # noqa: PLR0913, PLR0917 - the members of a bucket
+    start: str, end: str, device: Any, total: float, count: int, shares: Any
+) -> StepsBucket:
+    return StepsBucket(
+        start=start, end=end, device_name=device, sum=total, count=count, devices=shares
+    )
+
+
+def _heart_rates(  # noqa: PLR0913, PLR0917 - the members of a bucket
+    start: str, end: str, device: Any, low: float, mean: float, high: float, count: int, shares: Any
+) -> HeartRateBucket:
+    return HeartRateBucket(
+        start=start,
+        end=end,
+        device_name=device,
+        min=low,
+        mean=mean,
+        max=high,
+        count=count,
+        devices=shares,
+    )
+
+
+_RATES = ("min", "mean", "max")
+_SHAPES = {
+    Aggregation.SUM: _Shape(StepsRollup, _steps, ("sum",), StepsShare, ("sum", "left_out")),
+    Aggregation.MEAN: _Shape(HeartRateRollup, _heart_rates, _RATES, HeartRateShare, _RATES),
+}
+
+
+def buckets_of(metric: Metric, some: RollupRows) -> list[Any]:
+    """Return the buckets of rows, in their order."""
+    table, rows, names = some.table, some.which, some.names
+    shape = _SHAPES[METRICS[metric].aggregation]
+    devices: Any = repeat(UNSET)
+    if table.device is not None:
+        devices = [names[device] for device in table.device[rows].tolist()]
+    shares: Any = repeat(UNSET)
+    if table.parts is not None:
+        # A table may have many more parts than these rows do.
+        parts = table.parts.take(_selected(some)[table.parts.row])
+        of_row: dict[int, list[Any]] = {row: [] for row in rows.tolist()}
+        for row, device, *values in zip(
+            parts.row.tolist(),
+            parts.device.tolist(),
+            *(parts.figures[name].tolist() for name in shape.share_figures),
+            parts.count.tolist(),
+            strict=True,
+        ):
+            of_row[row].append(shape.share(names[device], *values))
+        shares = of_row.values()
+    return list(
+        map(
+            shape.bucket,
+            format_instants(table.start[rows], table.start_offset[rows]),
+            format_instants(table.end[rows], table.end_offset[rows]),
+            devices,
+            *(table.figures[name][rows].tolist() for name in shape.figures),
+            table.count[rows].tolist(),
+            shares,
+        )
+    )
+
+
+def format_instants(instants: Int64s, offsets: Int64s) -> list[str]:
+    """Format instants of whole seconds as ISO 8601 with offset.
+
+    An offset with seconds, as local clocks had before time zones, is formatted with its seconds.
+    Years after 9999 have a sign and more digits (ISO 8601-1:2019, 4.3.2).
+
+    Args:
+        instants: ticks.
+        offsets: ticks east of UTC.
+    """
+    seconds = (instants + offsets) // TICKS_PER_SECOND
+    shown = np.datetime_as_string(seconds.astype("M8[s]"), unit="s").tolist()
+    zones = {offset: _offset(offset // TICKS_PER_SECOND) for offset in set(offsets.tolist())}
+    return [
+        (text if text[4] == "-" else f"+{text}") + zones[offset]
+        for text, offset in zip(shown, offsets.tolist(), strict=True)
+    ]
+
+
+def _offset(seconds: int) -> str:
+    sign, size = ("-", -seconds) if seconds < 0 else ("+", seconds)
+    text = f"{sign}{size // 3600:02d}:{size // 60 % 60:02d}"
+    return f"{text}:{size % 60:02d}" if size % 60 else text

@@ -1,5 +1,6 @@
-"""A user's samples, as if all batches had arrived as one."""
+"""A user's samples, merged from all batches."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ from msgspec import Struct
 from uptake.model import cancellation
 from uptake.reading import DeviceName, Number, Unit, Unknown, from_cursor, to_cursor
 from uptake.reading.bounds import ANSWER_MEMORY, fitting, json_bytes
-from uptake.reading.stretches import EARLIEST, LATEST, Series, all_spans, series
+from uptake.reading.series import EARLIEST, LATEST, Series, all_spans, series
 from uptake.samples import times
 from uptake.samples.columns import Columns, rows
 from uptake.samples.metrics import METRICS, Metric
@@ -17,14 +18,14 @@ from uptake.store.stored import Span
 from uptake.time_units import TICKS_PER_DAY
 
 SHOWN_BYTES = 200
-"""What a sample takes in an answer, without its device's name and version."""
+"""Size of a sample in an answer, without the name and version of its device."""
 
-Place = tuple[Number, Number, DeviceName, Unit]
-"""A sample's identity in its order: start, duration, device name, unit."""
+Position = tuple[Number, Number, DeviceName, Unit]
+"""The position of a sample: start, duration, device name, unit."""
 
 
 class Summary(Struct, frozen=True):
-    """How many samples of a metric there are, and when the first and the last start."""
+    """The number of samples of a metric, and when the first and the last start."""
 
     count: int
     first: str
@@ -32,7 +33,7 @@ class Summary(Struct, frozen=True):
 
 
 class SamplePage(Struct, frozen=True):
-    """Samples in order of start; `next` leads to the following page."""
+    """Samples in order of start; `next` is the cursor of the next page."""
 
     samples: list[dict[str, Any]]
     next: str | None
@@ -41,17 +42,19 @@ class SamplePage(Struct, frozen=True):
 def summaries(
     store: ItemQueries, project: str, user_id: str, memory: int = ANSWER_MEMORY
 ) -> dict[Metric, Summary]:
-    """What there is of each metric, repeats counted once.
+    """Return a summary of each metric, with repeated samples counted once.
 
     Raises:
-        TooMuch: there is too much of it.
+        TooMuch: there are too many samples.
     """
     spans = all_spans(store, project, user_id, memory)
     found: dict[Metric, Summary] = {}
     for metric in METRICS:
-        mine = [span for span in spans if span.metric == metric]
-        if mine:
-            found[metric] = _summary(Series(store, project, user_id, metric, mine, memory), mine)
+        own = [span for span in spans if span.metric == metric]
+        if own:
+            found[metric] = _summary(
+                Series(partial(store.batches, project, user_id, metric), own, memory), own
+            )
     return found
 
 
@@ -67,7 +70,7 @@ def _summary(found: Series, spans: list[Span]) -> Summary:
 
 
 def _clusters(spans: list[Span]) -> list[list[Span]]:
-    """Batches in groups; those of different groups cannot hold the same sample."""
+    """Batches in groups; the same sample cannot be in batches of two groups."""
     clusters: list[list[Span]] = []
     reach = EARLIEST
     for span in spans:
@@ -80,12 +83,12 @@ def _clusters(spans: list[Span]) -> list[list[Span]]:
 
 
 def _start(found: Series, instant: int, at: int) -> str:
-    """How the start of one of the samples that start at an instant was told."""
+    """The start of a sample that starts at an instant, in the format in which it was sent."""
     columns = found.starting(instant, instant + 1)
     return "" if columns is None else times.format_time(instant, int(columns.start_format[at]))
 
 
-def page(  # noqa: PLR0913 - what can be asked for
+def page(  # noqa: PLR0913 - the parameters of the request
     store: ItemQueries,
     project: str,
     user_id: str,
@@ -97,16 +100,16 @@ def page(  # noqa: PLR0913 - what can be asked for
     limit: int,
     memory: int = ANSWER_MEMORY,
 ) -> SamplePage:
-    """Samples that start in [start, end), at most `limit` of them, from a cursor on.
+    """Return a page of the samples that start in [start, end).
 
-    Fewer where they would take more than `ANSWER_BYTES`.
+    It has at most `limit` samples, and fewer if they would exceed `ANSWER_BYTES`.
 
     Raises:
-        Unknown: there is no such user.
-        BadCursor: the cursor was not given by this server.
-        TooMuch: too many are to be looked at.
+        Unknown: the user does not exist.
+        BadCursor: this server did not issue the cursor.
+        TooMuch: too many samples would have to be processed together.
     """
-    after: Place | None = from_cursor(cursor, Place) if cursor else None
+    after: Position | None = from_cursor(cursor, Position) if cursor else None
     if store.user(project, user_id) is None:
         raise Unknown(user_id)
     low = max(start, after[0]) if after else start
@@ -119,7 +122,7 @@ def page(  # noqa: PLR0913 - what can be asked for
         known_to = min(known.horizon(low, wanted), end)
         found = known.starting(low, known_to)
         if after and found is not None:
-            found = found.take(slice(_place_after(found, after), None))
+            found = found.take(slice(_index_after(found, after), None))
         if found is not None and len(found) > limit:
             break
         wanted *= 2
@@ -128,11 +131,11 @@ def page(  # noqa: PLR0913 - what can be asked for
     shown = found.take(slice(0, fitting(_sizes(found.take(slice(0, limit))))))
     more = len(found) > len(shown)
     samples = [{"metric": metric, **row} for row in rows(shown)]
-    return SamplePage(samples, to_cursor(_place(shown, len(shown) - 1)) if more else None)
+    return SamplePage(samples, to_cursor(_position(shown, len(shown) - 1)) if more else None)
 
 
 def _sizes(columns: Columns) -> list[int]:
-    """Bytes of each sample as it is shown, about."""
+    """The approximate size of each sample in an answer."""
     devices, versions = (
         np.array([json_bytes(name) for name in names], np.int64)
         for names in (columns.devices, columns.versions)
@@ -141,7 +144,7 @@ def _sizes(columns: Columns) -> list[int]:
     return sizes
 
 
-def _place(columns: Columns, i: int) -> Place:
+def _position(columns: Columns, i: int) -> Position:
     return (
         int(columns.start[i]),
         int(columns.duration[i]),
@@ -150,8 +153,8 @@ def _place(columns: Columns, i: int) -> Place:
     )
 
 
-def _place_after(columns: Columns, place: Place) -> int:
-    i = int(np.searchsorted(columns.start, place[0]))
-    while i < len(columns) and _place(columns, i) <= place:
+def _index_after(columns: Columns, position: Position) -> int:
+    i = int(np.searchsorted(columns.start, position[0]))
+    while i < len(columns) and _position(columns, i) <= position:
         i += 1
     return i

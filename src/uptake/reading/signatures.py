@@ -1,4 +1,4 @@
-"""Receipts signed with the installation's key: Ed25519 (RFC 8032)."""
+"""Signatures with the installation's Ed25519 key (RFC 8032)."""
 
 import base64
 import binascii
@@ -18,17 +18,17 @@ KEY_ID_DIGITS = 16
 
 
 class NoPublicKey(ValueError):
-    """Bytes that are not an Ed25519 public key in PEM."""
+    """The bytes are not an Ed25519 public key in PEM."""
 
 
 class PublicKey(Struct, frozen=True):
-    """The key by which the installation's signatures are checked.
+    """The key that verifies the installation's signatures.
 
     Attributes:
         algorithm: `Ed25519`.
         key_id: the first 16 hexadecimal digits of the SHA-256 of the key.
         public_key: its 32 bytes, Base64.
-        pem: the same in PEM, as OpenSSL reads it.
+        pem: the same in PEM, for OpenSSL.
     """
 
     algorithm: str
@@ -38,12 +38,12 @@ class PublicKey(Struct, frozen=True):
 
 
 def sign(seed: bytes, message: bytes) -> str:
-    """A signature, Base64."""
+    """Return a signature in Base64."""
     return base64.b64encode(Ed25519PrivateKey.from_private_bytes(seed).sign(message)).decode()
 
 
 def public_key(seed: bytes) -> PublicKey:
-    """The public key of a private one."""
+    """Return the public key of a private key."""
     key = Ed25519PrivateKey.from_private_bytes(seed).public_key()
     raw = key.public_bytes(Encoding.Raw, PublicFormat.Raw)
     pem = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
@@ -51,15 +51,15 @@ def public_key(seed: bytes) -> PublicKey:
 
 
 def key_id(raw: bytes) -> str:
-    """The id of a public key."""
+    """Return the id of a public key."""
     return hashlib.sha256(raw).hexdigest()[:KEY_ID_DIGITS]
 
 
 def is_signed(pem: bytes, message: bytes, signature: str) -> bool:
-    """Whether a signature is that of the message, by a public key.
+    """Return whether a signature of a message is valid.
 
     Raises:
-        NoPublicKey: the key is none.
+        NoPublicKey: `pem` is not a public key.
     """
     try:
         key = load_pem_public_key(pem)

@@ -1,4 +1,4 @@
-"""What there is of a user's samples, device by device and day by day, for comparing with others."""
+"""Counts and digests of a user's samples by device and day, for clients to compare."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from msgspec import Struct, field
 
 from uptake.reading import Day, Unknown, from_cursor, to_cursor
 from uptake.reading.bounds import ANSWER_BYTES, ANSWER_MEMORY, TooMuch, json_bytes
-from uptake.reading.stretches import EARLIEST, LATEST, series
+from uptake.reading.series import EARLIEST, LATEST, series
 from uptake.samples import times
 from uptake.samples.columns import Columns
 from uptake.samples.digests import DayTotals, Words, day_totals
@@ -22,18 +22,18 @@ from uptake.time_units import TICKS_PER_DAY
 DEVICE_BYTES = 150
 GAP_BYTES = 45
 DAY_BYTES = 85
-"""What a device without its name, a gap and a day take in an answer."""
+"""Size of a device without its name, of a gap and of a day in an answer."""
 
 
 class SyncGap(Struct, frozen=True, gc=False):
-    """Days of UTC in a row without any sample: from the first of them until before `to`."""
+    """Consecutive UTC days without samples, from `from` until before `to`."""
 
     begin: str = field(name="from")
     end: str = field(name="to")
 
 
 class SyncDay(Struct, frozen=True, gc=False):
-    """The samples of a device that start on a day of UTC: how many, and their digest."""
+    """The number of a device's samples that start on a UTC day, and their digest."""
 
     day: str
     count: int
@@ -44,11 +44,11 @@ class SyncDevice(Struct, frozen=True):
     """The samples of a device.
 
     Attributes:
-        device_name: of the device.
-        count: how many there are.
-        first, last: when the first and the last of them start, as they were told.
-        gaps: days between these without any.
-        days: those of this page.
+        device_name: the device.
+        count: the number of samples.
+        first, last: when the first and the last sample start, in the format in which it was sent.
+        gaps: days without samples between these.
+        days: the days on this page.
     """
 
     device_name: str
@@ -60,7 +60,7 @@ class SyncDevice(Struct, frozen=True):
 
 
 class SyncState(Struct, frozen=True):
-    """Devices in order of name; the days are told in pages, all else on every page."""
+    """Devices in order of name. Days are paged; everything else is on every page."""
 
     user_id: str
     metric: Metric
@@ -74,9 +74,9 @@ class _Days:
 
     Attributes:
         day: since 1970-01-01, UTC.
-        device: the number of the device.
-        count: samples.
-        digest: two words each.
+        device: the index of the device.
+        count: the number of samples.
+        digest: two words for each day.
     """
 
     day: Int64s
@@ -85,10 +85,10 @@ class _Days:
     digest: Words
 
     def of(self, which: Int64s) -> Iterator[tuple[int, SyncDay]]:
-        """These days, each with the number of its device."""
+        """Yield these days, each with the index of its device."""
         for device, day, count, high, low in zip(
             self.device[which].tolist(),
-            _told(self.day[which]),
+            _format_days(self.day[which]),
             self.count[which].tolist(),
             *self.digest[:, which].tolist(),
             strict=True,
@@ -97,7 +97,7 @@ class _Days:
 
 
 class _Devices:
-    """What was found of each device."""
+    """Collects the samples of each device."""
 
     def __init__(self) -> None:
         self._number: dict[str, int] = {}
@@ -105,10 +105,10 @@ class _Devices:
         self._found: list[DayTotals] = []
 
     def add(self, columns: Columns) -> None:
-        """Take in samples that start after all those before, no day divided."""
+        """Add samples of whole days, which start after all samples before."""
         totals = day_totals(columns)
         numbers = np.zeros(len(columns.devices), np.int64)
-        # The first of each device, and the last: of those that are assigned in turn the last stays.
+        # Of repeated assignments to one index, NumPy keeps the last.
         order = np.arange(len(columns))
         first, last = np.full((2, len(columns.devices)), -1)
         last[columns.device] = order
@@ -119,19 +119,19 @@ class _Devices:
             map(times.format_time, columns.start[at].tolist(), columns.start_format[at].tolist())
             for at in (first, last)
         )
-        for place, start, end in zip(present.tolist(), starts, ends, strict=True):
-            number = self._number.setdefault(columns.devices[place], len(self._bounds))
+        for index, start, end in zip(present.tolist(), starts, ends, strict=True):
+            number = self._number.setdefault(columns.devices[index], len(self._bounds))
             if number == len(self._bounds):
                 self._bounds.append([start, end])
             self._bounds[number][1] = end
-            numbers[place] = number
+            numbers[index] = number
         self._found.append(replace(totals, device=numbers[totals.device]))
 
     def days(self) -> _Days:
-        """All of their days."""
+        """Return the days of all devices."""
         if not self._found:
-            nothing = np.zeros(0, np.int64)
-            return _Days(nothing, nothing, nothing, np.zeros((2, 0), np.uint64))
+            empty = np.zeros(0, np.int64)
+            return _Days(empty, empty, empty, np.zeros((2, 0), np.uint64))
         device, day, count, digest = (
             np.concatenate([getattr(one, name) for one in self._found], axis=-1)
             for name in ("device", "day", "count", "digest")
@@ -139,44 +139,44 @@ class _Devices:
         order = np.argsort(day, kind="stable")
         return _Days(day[order], device[order], count[order], digest[:, order])
 
-    def told(self, days: _Days, shown: Int64s) -> list[SyncDevice]:
-        """All of them in order of name, with the days that are shown."""
-        gaps, mine = (defaultdict[int, list[Any]](list) for _ in "ab")
+    def view(self, days: _Days, shown: Int64s) -> list[SyncDevice]:
+        """Return all devices in order of name, with the days that are shown."""
+        gaps, own = (defaultdict[int, list[Any]](list) for _ in "ab")
         for device, gap in _gaps(days):
             gaps[device].append(gap)
         for device, day in days.of(shown):
-            mine[device].append(day)
+            own[device].append(day)
         counts = np.zeros(len(self._bounds), np.int64)
         np.add.at(counts, days.device, days.count)
         found = []
         total = counts.tolist()
         for name, number in sorted(self._number.items()):
             first, last = self._bounds[number]
-            found.append(SyncDevice(name, total[number], first, last, gaps[number], mine[number]))
+            found.append(SyncDevice(name, total[number], first, last, gaps[number], own[number]))
         return found
 
     def size(self, days: _Days) -> int:
-        """Bytes of all but the days, about."""
+        """Return the approximate size of everything except the days."""
         names = sum(map(json_bytes, self._number))
         return names + DEVICE_BYTES * len(self._number) + GAP_BYTES * len(_breaks(days)[0])
 
 
 def _breaks(days: _Days) -> tuple[Int64s, Int64s]:
-    """Pairs of days of a device that follow each other, but not at once."""
+    """Pairs of successive days of a device with days without samples between them."""
     order = np.argsort(days.device, kind="stable")
     same = days.device[order[1:]] == days.device[order[:-1]]
-    apart = np.flatnonzero(same & (np.diff(days.day[order]) > 1))
-    return order[apart], order[apart + 1]
+    gaps = np.flatnonzero(same & (np.diff(days.day[order]) > 1))
+    return order[gaps], order[gaps + 1]
 
 
 def _gaps(days: _Days) -> Iterator[tuple[int, SyncGap]]:
     before, after = _breaks(days)
-    texts = zip(_told(days.day[before] + 1), _told(days.day[after]), strict=True)
+    texts = zip(_format_days(days.day[before] + 1), _format_days(days.day[after]), strict=True)
     for device, (begin, end) in zip(days.device[before].tolist(), texts, strict=True):
         yield device, SyncGap(begin, end)
 
 
-def page(  # noqa: PLR0913 - what can be asked for
+def page(  # noqa: PLR0913 - the parameters of the request
     store: ItemQueries,
     project: str,
     user_id: str,
@@ -188,11 +188,11 @@ def page(  # noqa: PLR0913 - what can be asked for
     limit: int,
     memory: int = ANSWER_MEMORY,
 ) -> SyncState:
-    """The samples that start in [start, end), and at most `limit` of their days from a cursor on.
+    """Return the state of the samples that start in [start, end), with a page of `limit` days.
 
     Raises:
-        Unknown: there is no such user.
-        BadCursor: the cursor was not given by this server.
+        Unknown: the user does not exist.
+        BadCursor: this server did not issue the cursor.
         TooMuch: there are too many devices or samples.
     """
     after: int | None = from_cursor(cursor, Day) if cursor else None
@@ -205,22 +205,24 @@ def page(  # noqa: PLR0913 - what can be asked for
     days = devices.days()
     size = devices.size(days)
     if size > ANSWER_BYTES:
-        raise TooMuch(f"The devices alone take {size} bytes: ask for a later `from`, a nearer `to`")
+        raise TooMuch(
+            f"The list of devices takes {size} bytes: use a later `from` or an earlier `to`"
+        )
     first = 0 if after is None else int(np.searchsorted(days.day, after, side="right"))
     last = first + _fitting(days.day[first:], limit, (ANSWER_BYTES - size) // DAY_BYTES)
-    told = devices.told(days, np.arange(first, last))
+    shown = devices.view(days, np.arange(first, last))
     following = to_cursor(int(days.day[last - 1])) if last < len(days.day) else None
-    return SyncState(user_id, metric, told, following)
+    return SyncState(user_id, metric, shown, following)
 
 
 def _fitting(day: Int64s, limit: int, room: int) -> int:
-    """How many entries the first days have: at most so many days, that fit; at least one."""
+    """The number of entries of as many first days as fit: at least one day, at most `limit`."""
     begins = np.append(np.flatnonzero(np.append(True, day[1:] != day[:-1])[: len(day)]), len(day))
     fits = int(np.searchsorted(begins, room, side="right")) - 1
     return int(begins[min(max(fits, 1), limit, len(begins) - 1)])
 
 
-def _told(days: Int64s) -> list[str]:
-    """Days since 1970-01-01 as ISO 8601; beyond the year 9999 with a sign (4.3.2)."""
+def _format_days(days: Int64s) -> list[str]:
+    """Days since 1970-01-01 as ISO 8601; years after 9999 have a sign (4.3.2)."""
     texts = np.datetime_as_string(days.astype("M8[D]")).tolist()
     return [text if text[4] == "-" else f"+{text}" for text in texts]

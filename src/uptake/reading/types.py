@@ -1,4 +1,4 @@
-"""What is known of a project's document types: their schemas, and what there is by version."""
+"""A project's document types: their schemas, and the documents of each version."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -6,8 +6,8 @@ from functools import partial
 from msgspec import Raw, Struct
 
 from uptake.model import clock
-from uptake.reading import Name, Unknown, Version, from_cursor, to_cursor
-from uptake.reading.bounds import page_of
+from uptake.reading import Name, Unknown, Version
+from uptake.reading.bounds import Listing
 from uptake.store.base import DocumentTypeRegistry
 from uptake.store.definitions import DocumentType, TypeVersion
 from uptake.store.stored import VersionStock
@@ -15,17 +15,17 @@ from uptake.store.stored import VersionStock
 VERSIONS_AT_ONCE = 1000
 
 VIEW_BYTES = 300
-"""What a type or a version takes in an answer without its schema."""
+"""Size of a type or a version in an answer, without its schema."""
 
 
 class TypeView(Struct, frozen=True):
     """A document type.
 
     Attributes:
-        name: as in the address it is sent to.
-        version: of the schema.
-        schema: the current one; null where any object is taken.
-        created_at: RFC 3339; when the type was first registered.
+        name: as in the path of the upload.
+        version: of the current schema.
+        schema: the current schema; null if any object is accepted.
+        created_at: RFC 3339; when the type was registered.
     """
 
     name: str
@@ -42,13 +42,13 @@ class TypePage(Struct, frozen=True):
 
 
 class VersionView(Struct, frozen=True):
-    """A schema that a type has or had, and what is kept of the documents that it judged.
+    """A version of a schema, and the stored documents that were validated by it.
 
     Attributes:
         version: its number.
-        schema: null where any object was taken.
-        created_at: RFC 3339; since when it judges.
-        documents: how many are kept.
+        schema: null if any object was accepted.
+        created_at: RFC 3339; when the version was added.
+        documents: how many are stored.
         first_received, last_received: RFC 3339; null without documents.
     """
 
@@ -61,36 +61,34 @@ class VersionView(Struct, frozen=True):
 
 
 class VersionPage(Struct, frozen=True):
-    """Versions of a document type, the oldest first."""
+    """Versions of a document type, oldest first."""
 
     versions: list[VersionView]
     next: str | None
 
 
 def page(store: DocumentTypeRegistry, project: str, cursor: str | None, limit: int) -> TypePage:
-    """A project's document types, at most `limit` of them, from a cursor on.
+    """Return a page of a project's document types.
 
     Raises:
-        BadCursor: the cursor was not given by this server.
+        BadCursor: this server did not issue the cursor.
     """
-    after: str = from_cursor(cursor, Name) if cursor else ""
-    shown, following = page_of(
-        partial(store.document_types, project),
-        after,
-        lambda known: known.name,
-        lambda known: len((known.schema or "").encode()) + VIEW_BYTES,
-        limit,
+    listing = Listing(
+        fetch=partial(store.document_types, project),
+        key=lambda known: known.name,
+        size=_size,
+        cursor_type=Name,
+        start="",
     )
-    return TypePage(
-        [view(known) for known in shown], None if following is None else to_cursor(following)
-    )
+    found, following = listing.page(cursor, limit)
+    return TypePage([view(known) for known in found], following)
 
 
 def document_type(store: DocumentTypeRegistry, project: str, name: str) -> TypeView:
-    """A document type.
+    """Return a document type.
 
     Raises:
-        Unknown: there is none of that name.
+        Unknown: the type does not exist.
     """
     found = store.document_type(project, name)
     if found is None:
@@ -101,57 +99,56 @@ def document_type(store: DocumentTypeRegistry, project: str, name: str) -> TypeV
 def versions(
     store: DocumentTypeRegistry, project: str, name: str, cursor: str | None, limit: int
 ) -> VersionPage:
-    """The versions of a type, at most `limit` of them, from a cursor on.
+    """Return a page of the versions of a type.
 
     Raises:
-        Unknown: there is no such type.
-        BadCursor: the cursor was not given by this server.
+        Unknown: the type does not exist.
+        BadCursor: this server did not issue the cursor.
     """
-    after: int = from_cursor(cursor, Version) if cursor else 0
+    listing = Listing(
+        fetch=partial(store.type_versions, project, name),
+        key=lambda one: one.version,
+        size=_size,
+        cursor_type=Version,
+        start=0,
+    )
+    found, following = listing.page(cursor, limit)
     if store.document_type(project, name) is None:
         raise Unknown(name)
-    shown, following = page_of(
-        partial(store.type_versions, project, name),
-        after,
-        lambda one: one.version,
-        lambda one: len((one.schema or "").encode()) + VIEW_BYTES,
-        limit,
-    )
-    stock = {kept.version: kept for kept in store.document_versions(project, name)}
-    views = [_version(one, stock.get(one.version)) for one in shown]
-    return VersionPage(views, None if following is None else to_cursor(following))
+    stock = {one.version: one for one in store.document_versions(project, name)}
+    return VersionPage([_version(one, stock.get(one.version)) for one in found], following)
 
 
 def all_versions(store: DocumentTypeRegistry, project: str, name: str) -> Sequence[VersionView]:
-    """All versions of a type.
+    """Return all versions of a type.
 
     Raises:
-        Unknown: there is no such type.
+        Unknown: the type does not exist.
     """
     found: list[VersionView] = []
     cursor: str | None = None
     while True:
-        told = versions(store, project, name, cursor, VERSIONS_AT_ONCE)
-        found += told.versions
-        if told.next is None:
+        some = versions(store, project, name, cursor, VERSIONS_AT_ONCE)
+        found += some.versions
+        if some.next is None:
             return found
-        cursor = told.next
+        cursor = some.next
 
 
 def view(known: DocumentType) -> TypeView:
-    """A document type as it is told."""
+    """Return a document type as the API shows it."""
     return TypeView(known.name, known.version, _raw(known.schema), clock.iso(known.created_at))
 
 
-def _version(one: TypeVersion, kept: VersionStock | None) -> VersionView:
-    return VersionView(
-        one.version,
-        _raw(one.schema),
-        clock.iso(one.created_at),
-        0 if kept is None else kept.count,
-        None if kept is None else clock.iso(kept.first),
-        None if kept is None else clock.iso(kept.last),
-    )
+def _version(one: TypeVersion, stock: VersionStock | None) -> VersionView:
+    count, first, last = 0, None, None
+    if stock is not None:
+        count, first, last = stock.count, clock.iso(stock.first), clock.iso(stock.last)
+    return VersionView(one.version, _raw(one.schema), clock.iso(one.created_at), count, first, last)
+
+
+def _size(one: DocumentType | TypeVersion) -> int:
+    return len((one.schema or "").encode()) + VIEW_BYTES
 
 
 def _raw(schema: str | None) -> Raw | None:

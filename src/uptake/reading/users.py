@@ -1,9 +1,12 @@
-"""What is known about a user."""
+"""A user's profile, documents and images."""
+
+from functools import partial
 
 from msgspec import Raw, Struct
 
 from uptake.model import clock
-from uptake.reading import ImageId, Unknown, from_cursor, to_cursor
+from uptake.reading import ImageId, Unknown
+from uptake.reading.bounds import Listing
 from uptake.reading.samples import Summary, summaries
 from uptake.samples.metrics import Metric
 from uptake.store.base import ItemQueries
@@ -11,7 +14,7 @@ from uptake.store.stored import StoredImage
 
 
 class Profile(Struct, frozen=True):
-    """A user's attributes, and how much of everything else there is; times are RFC 3339."""
+    """A user's attributes, and counts of all other data; times are RFC 3339."""
 
     user_id: str
     attributes: dict[str, str]
@@ -33,7 +36,7 @@ class Document(Struct, frozen=True):
 
 
 class ImageView(Struct, frozen=True):
-    """An image as it is served from `url`."""
+    """An image, which is served from `url`."""
 
     image_id: int
     url: str
@@ -53,20 +56,20 @@ class ImagePage(Struct, frozen=True):
 
 
 def require(store: ItemQueries, project: str, user_id: str) -> None:
-    """Make sure that a user exists.
+    """Check that a user exists.
 
     Raises:
-        Unknown: there is no such user.
+        Unknown: the user does not exist.
     """
     if store.user(project, user_id) is None:
         raise Unknown(user_id)
 
 
 def profile(store: ItemQueries, project: str, user_id: str) -> Profile:
-    """Everything that is known about a user, samples as counts.
+    """Return a user's attributes, and counts of all other data.
 
     Raises:
-        Unknown: there is no such user.
+        Unknown: the user does not exist.
     """
     user = store.user(project, user_id)
     if user is None:
@@ -83,35 +86,36 @@ def profile(store: ItemQueries, project: str, user_id: str) -> Profile:
 
 
 def document(store: ItemQueries, project: str, upload_id: str) -> Document:
-    """The document of an upload.
+    """Return the document of an upload.
 
     Raises:
-        Unknown: there is no such upload.
+        Unknown: the upload does not exist.
     """
-    kept = store.document(project, upload_id)
-    if kept is None:
+    found = store.document(project, upload_id)
+    if found is None:
         raise Unknown(upload_id)
-    received_at = clock.iso(kept.received_at)
-    return Document(kept.upload_id, kept.user_id, kept.type, Raw(kept.data), received_at)
+    received_at = clock.iso(found.received_at)
+    return Document(found.upload_id, found.user_id, found.type, Raw(found.data), received_at)
 
 
-def images(  # noqa: PLR0913 - what can be asked for
+def images(  # noqa: PLR0913 - the parameters of the request
     store: ItemQueries, project: str, user_id: str, *, base_url: str, cursor: str | None, limit: int
 ) -> ImagePage:
-    """A user's images, at most `limit` of them, from a cursor on.
+    """Return a page of a user's images.
 
     Raises:
-        Unknown: there is no such user.
-        BadCursor: the cursor was not given by this server.
+        Unknown: the user does not exist.
+        BadCursor: this server did not issue the cursor.
     """
-    after: int = from_cursor(cursor, ImageId) if cursor else 0
-    if store.user(project, user_id) is None:
-        raise Unknown(user_id)
-    found = store.images(project, user_id, after, limit + 1)
-    more = len(found) > limit
-    shown = found[:limit]
-    views = [_view(image, base_url) for image in shown]
-    return ImagePage(views, to_cursor(shown[-1].image_id) if more else None)
+    listing = Listing(
+        fetch=partial(store.images, project, user_id),
+        key=lambda image: image.image_id,
+        cursor_type=ImageId,
+        start=0,
+    )
+    found, following = listing.page(cursor, limit)
+    require(store, project, user_id)
+    return ImagePage([_view(image, base_url) for image in found], following)
 
 
 def _view(image: StoredImage, base_url: str) -> ImageView:

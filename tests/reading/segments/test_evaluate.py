@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from uptake.model.items import Attributes
-from uptake.reading.segments.questions import Segments
+from uptake.reading.segments.queries import Segments
 from uptake.store.records import Entry
 from uptake.testing.store.model import ModelStore
 

@@ -6,7 +6,7 @@ import jsonschema_rs
 import msgspec
 import pytest
 
-from uptake.reading.segments.parse import MAX_FAULTS, NotAFilter, parse, read
+from uptake.reading.segments.parse import MAX_FAULTS, InvalidFilter, parse, read
 from uptake.reading.segments.schema import ROOT, schemas
 from uptake.testing.segments import vectors
 
@@ -23,7 +23,7 @@ BY_HAND = {
 
 def faults(wanted: Any) -> list[tuple[str, str]]:
     """What is wrong with a filter: pointers and codes."""
-    with pytest.raises(NotAFilter) as rejected:
+    with pytest.raises(InvalidFilter) as rejected:
         parse(wanted)
     return [(fault.pointer, fault.code) for fault in rejected.value.faults]
 
@@ -40,7 +40,7 @@ def test_filters_lie_sixteen_deep_in_each_other() -> None:
     """Not seventeen, and not so deep that reading them would fail."""
     parse(nested(16))
     assert faults(nested(17)) == [("#" + "/not" * 17, "too_deep")]
-    with pytest.raises(NotAFilter) as rejected:
+    with pytest.raises(InvalidFilter) as rejected:
         read(b'{"not":' * 50_000 + b"1" + b"}" * 50_000)
     assert [fault.code for fault in rejected.value.faults] == ["too_deep"]
 

@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from uptake.reading.segments.parse import NotAFilter
-from uptake.reading.segments.questions import Segments
+from uptake.reading.segments.parse import InvalidFilter
+from uptake.reading.segments.queries import Segments
 from uptake.testing.segments import Case, Vector, store_users, vectors
 from uptake.testing.store.model import ModelStore
 
@@ -26,7 +26,7 @@ def test_a_vector_holds(vector: Vector, case: Case) -> None:
     segments = Segments(store, MEMORY)
     text = msgspec.json.encode(case.filter)
     if case.errors is not None:
-        with pytest.raises(NotAFilter) as rejected:
+        with pytest.raises(InvalidFilter) as rejected:
             segments.preview("default", text, None, 100)
         found = [(fault.pointer, fault.code) for fault in rejected.value.faults]
         assert found == case.errors

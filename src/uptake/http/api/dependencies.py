@@ -35,7 +35,7 @@ from uptake.http.parameter_groups import expand_groups, set_parameters
 from uptake.http.problems import documented, problem_of
 from uptake.http.requests import AnyRequest, header_map, peer_of
 from uptake.model.problems import Kinds, Problem, json_reason
-from uptake.reading.stretches import EARLIEST, LATEST
+from uptake.reading.series import EARLIEST, LATEST
 from uptake.samples import times
 from uptake.samples.metrics import Metric
 from uptake.store.base import Store

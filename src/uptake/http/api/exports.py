@@ -14,18 +14,13 @@ from litestar.response.base import ASGIResponse
 from msgspec.structs import replace
 
 from uptake.blobs import BlobsUnavailable
-from uptake.exports import (
-    MEDIA_TYPES,
-    PACKED_MEDIA_TYPES,
+from uptake.exports import Export, ExportQuery, InvalidExport, Kind
+from uptake.exports.forms import (
+    COMPRESSED_MEDIA_TYPES,
+    FORMS,
     Compression,
-    Export,
-    Form,
-    Kind,
-    NotPossible,
-    Question,
+    FormName,
     compression_of,
-    media_type_of,
-    suffix_of,
 )
 from uptake.http.access import About, Permission, user_in_query
 from uptake.http.api.dependencies import (
@@ -44,7 +39,7 @@ from uptake.http.requests import is_head
 from uptake.http.shutdown import GracefulShutdown
 from uptake.http.streaming import CutOff, StreamedResponse
 from uptake.model.problems import Kinds, Problem
-from uptake.reading.segments.questions import NAME
+from uptake.reading.segments.queries import NAME
 from uptake.reading.users import require
 from uptake.samples.metrics import METRICS, Metric
 from uptake.store.base import StoreUnavailable
@@ -61,7 +56,7 @@ _log = structlog.get_logger()
 class ExportOptions:
     """Parameters that select the exported rows and the form of the file."""
 
-    form: Annotated[Form, query("File format")] = "parquet"
+    form: Annotated[FormName, query("File format")] = "parquet"
     compression: Annotated[Compression | None, query("Default: `zstd` in Parquet, else `none`")] = (
         None
     )
@@ -94,7 +89,9 @@ FILE = OpenAPIResponse(
             schema=Schema(type=OpenAPIType.STRING), description="`since` of the next export"
         )
     },
-    content=_content(*MEDIA_TYPES.values(), *PACKED_MEDIA_TYPES.values()),
+    content=_content(
+        *(form.media_type for form in FORMS.values()), *COMPRESSED_MEDIA_TYPES.values()
+    ),
 )
 ARCHIVE = OpenAPIResponse(description="The archive", content=_content(ZIP))
 
@@ -195,7 +192,7 @@ def export_operations(
         user = user_in_query(key, options.user)
         try:
             packed = compression_of(form, options.compression)
-        except NotPossible as error:
+        except InvalidExport as error:
             raise Problem(Kinds.BAD_REQUEST, f"compression: {error}") from None
         if user is not None and segment is not None:
             raise Problem(Kinds.BAD_REQUEST, "`user` and `segment` are mutually exclusive")
@@ -203,7 +200,7 @@ def export_operations(
             raise Problem(Kinds.NOT_FOUND)
         if user is not None:
             await call.run(call.executors.reads, require, call.store, key.project, user)
-        question = Question(
+        question = ExportQuery(
             kind,
             key.project,
             users=None if user is None else lambda: [user],
@@ -214,8 +211,8 @@ def export_operations(
             type_name=options.type_name,
         )
         opening = _opened(call.services, question, segment, form, packed)
-        name = kind + suffix_of(form, packed)
-        return await streams.response(call, opening, media_type_of(form, packed), name)
+        name = kind + FORMS[form].suffix_of(packed)
+        return await streams.response(call, opening, FORMS[form].media_type_of(packed), name)
 
     @operation(
         "GET",
@@ -237,20 +234,20 @@ def export_operations(
 @contextmanager
 def _opened(
     services: Services,
-    question: Question,
+    question: ExportQuery,
     segment: str | None,
-    form: Form,
+    form: FormName,
     compression: Compression,
 ) -> Iterator[Export]:
-    from uptake.exports.exporting import opened  # noqa: PLC0415 - Arrow takes 40 MB
+    from uptake.exports.file import open_export  # noqa: PLC0415 - Arrow takes 40 MB
 
     if segment is not None:
         question = replace(question, users=services.segments.user_ids(question.project, segment))
-    with opened(services.store, services.blobs, question, form, compression) as export:
+    with open_export(services.store, services.blobs, question, form, compression) as export:
         yield export
 
 
 def _archived(services: Services, project: str, user_id: str) -> AbstractContextManager[Export]:
-    from uptake.exports.archive import archived  # noqa: PLC0415 - Arrow takes 40 MB
+    from uptake.exports.archive import open_archive  # noqa: PLC0415 - Arrow takes 40 MB
 
-    return archived(services.store, services.blobs, project, user_id)
+    return open_archive(services.store, services.blobs, project, user_id)

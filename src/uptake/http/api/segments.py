@@ -11,8 +11,14 @@ from uptake.http.api.dependencies import (
     valid_json,
 )
 from uptake.model.problems import Kinds, Problem
-from uptake.reading.segments.answers import Members, Preview, SegmentPage, SegmentView
-from uptake.reading.segments.questions import MAX_FILTER, NAME
+from uptake.reading.segments.queries import (
+    MAX_FILTER,
+    NAME,
+    Members,
+    Preview,
+    SegmentPage,
+    SegmentView,
+)
 from uptake.reading.segments.schema import ROOT
 
 BODY = Body(MAX_FILTER, component(ROOT))

@@ -23,8 +23,8 @@ from uptake.http.api.dependencies import (
 from uptake.http.requests import public_url
 from uptake.model.problems import Kinds, Problem
 from uptake.reading import rollups, samples, sync, users
+from uptake.reading.rollup_rows import Bound, RollupQuery
 from uptake.reading.rollups import SAMPLE_ZONE, HeartRateRollup, StepsRollup
-from uptake.reading.tables import Bound, Question
 from uptake.samples import zones
 from uptake.samples.metrics import Metric
 from uptake.samples.rollup.calendar import Every
@@ -105,13 +105,13 @@ class RollupOptions:
     ] = None
     explain: Annotated[bool, query("Whether each bucket shows the part of each device")] = False
 
-    def question(self, metric: Metric) -> Question:
+    def question(self, metric: Metric) -> RollupQuery:
         """The query of these parameters.
 
         Raises:
             Problem: `BAD_REQUEST`.
         """
-        return Question(
+        return RollupQuery(
             metric=metric,
             every=self.every,
             zone=_zone(self.zone),

@@ -1,4 +1,4 @@
-"""What users did, read from the store for those about whom it is asked."""
+"""Documents and samples of users, read from the store for the users that a query needs."""
 
 from time import monotonic
 from typing import Protocol
@@ -6,50 +6,77 @@ from typing import Protocol
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
+from msgspec import Struct
 
 from uptake.model import cancellation
+from uptake.reading.rollup_rows import Bound, RollupQuery, WorkLimits, rollup_rows
+from uptake.reading.segments import DeadlineExceeded
 from uptake.reading.segments import filters as f
-from uptake.reading.segments.answers import TakesLonger
 from uptake.reading.segments.blocks import Block
-from uptake.reading.segments.columns import Rows
-from uptake.reading.segments.days import Days, days_until, rolled_up
+from uptake.reading.segments.columns import Amounts, Flags, Rows
+from uptake.reading.series import LATEST, series
+from uptake.samples import zones
+from uptake.samples.metrics import METRICS, Aggregation, Metric
 from uptake.store.base import ItemQueries, UserQueries
-from uptake.time_units import MICROSECONDS_PER_DAY
+from uptake.time_units import MICROSECONDS_PER_DAY, TICKS_PER_DAY, TICKS_PER_MICROSECOND
 
-NAMED = 5000
-"""Up to so many users are asked about by name; of more, everybody's documents are counted, and it
-is asked first who has samples at all."""
+LISTED_USERS = 5000
+"""Up to this number, the store is asked about these users only; for more, it counts the documents
+of all users, and lists all users who have samples."""
 
-Amounts = NDArray[np.float64]
+DAILY = {
+    Aggregation.SUM: ("sum", "sum", "sum"),
+    Aggregation.MEAN: ("min", "mean", "max"),
+}
+"""The daily figures from which `min`, `mean` and `max` over several days are computed."""
+
+MARGIN_DAYS = 3
+"""Local clocks differ from UTC by up to a day at both ends; the days are read in one piece."""
+
+
+class Days(Struct, frozen=True):
+    """Whole days of a local clock.
+
+    Attributes:
+        begin: local time when the first day begins, in ticks.
+        end: local time when the last day ends.
+        zone: the time zone; None for the local time of each sample.
+    """
+
+    begin: int
+    end: int
+    zone: str | None
 
 
 class BehaviourStore(UserQueries, ItemQueries, Protocol):
-    """The ports that behaviour is read from."""
+    """The store ports that behaviour is read from."""
 
 
-class StoredBehaviour:
-    """See `evaluate.Behaviour`; for one question.
+class Behaviour:
+    """Reads documents and samples for one query.
 
     Args:
-        store: where it is read.
-        project: whose users they are.
-        until: when to give up, on the clock of `time.monotonic`.
+        store: where they are read.
+        project: of the users.
+        now: microseconds since the epoch.
+        until: the deadline, on the clock of `time.monotonic`.
     """
 
-    def __init__(self, store: BehaviourStore, project: str, until: float) -> None:
+    def __init__(self, store: BehaviourStore, project: str, now: int, until: float) -> None:
+        self.now = now
         self._store = store
         self._project = project
         self._until = until
         self._sampled: dict[str, pa.Array] = {}
         self._counts: dict[tuple[str, int], tuple[pa.Array, Amounts]] = {}
 
-    def documents(self, condition: f.Documents, block: Block, rows: Rows, now: int) -> Amounts:
-        """See `evaluate.Behaviour.documents`."""
-        since = 0 if condition.days is None else now - condition.days * MICROSECONDS_PER_DAY
+    def documents(self, condition: f.Documents, block: Block, rows: Rows) -> Amounts:
+        """Return the number of documents of each of these users."""
+        days = condition.days
+        since = 0 if days is None else self.now - days * MICROSECONDS_PER_DAY
         key = condition.type, since
         ids = block.ids.take(pa.array(rows))
-        if key not in self._counts and len(rows) <= NAMED:
+        if key not in self._counts and len(rows) <= LISTED_USERS:
             named = ids.to_pylist()
             counts = self._store.document_counts(self._project, condition.type, since, named)
             return np.array([counts.get(name, 0) for name in named], np.float64)
@@ -58,42 +85,82 @@ class StoredBehaviour:
             names = pa.array(list(counts), pa.large_string())
             self._counts[key] = names, np.array([*counts.values(), 0], np.float64)
         names, amounts = self._counts[key]
-        # Whoever has none has the place after the last, where a nought stands.
-        places = pc.index_in(ids, value_set=names).fill_null(len(names)).to_numpy()
-        found: Amounts = amounts[places]
+        # Users without documents index the trailing zero.
+        indexes = pc.index_in(ids, value_set=names).fill_null(len(names)).to_numpy()
+        found: Amounts = amounts[indexes]
         return found
 
-    def rolled(self, condition: f.Rolled, block: Block, rows: Rows, now: int) -> Amounts:
-        """See `evaluate.Behaviour.rolled`.
+    def samples(self, condition: f.SampleStat, block: Block, rows: Rows) -> Amounts:
+        """Return the statistic of each of these users; NaN for users without samples.
 
-        What was worked out for a block is kept with it: a user of whom more is received stands in
-        another block from then on.
+        Results are cached with the block. A user with new data moves to another block, so cached
+        results stay valid.
 
         Raises:
-            TakesLonger: there was not enough time for all; to be asked again.
+            DeadlineExceeded: not all users could be read in time.
         """
-        days = days_until(now, condition.days, condition.zone)
-        kept = block.worked_out((condition.metric, condition.stat, condition.zone, days))
-        left = rows[~kept.known[rows]]
-        nothing = 0.0 if condition.stat == "count" else np.nan
-        if len(left) > NAMED:
-            without = left[~self._with_samples(condition, block, left)]
-            kept.set(without, nothing)
-            left = rows[~kept.known[rows]]
-        for row, user_id in zip(left, block.ids.take(pa.array(left)).to_pylist(), strict=True):
+        days = days_until(self.now, condition.days, condition.zone)
+        cached = block.cached_stats((condition.metric, condition.stat, condition.zone, days))
+        missing = rows[~cached.known[rows]]
+        without_samples = 0.0 if condition.stat == "count" else np.nan
+        if len(missing) > LISTED_USERS:
+            cached.set(missing[~self._has_samples(condition, block, missing)], without_samples)
+            missing = rows[~cached.known[rows]]
+        ids = block.ids.take(pa.array(missing)).to_pylist()
+        for row, user_id in zip(missing, ids, strict=True):
             cancellation.check()
             if monotonic() > self._until:
-                raise TakesLonger(int(np.count_nonzero(kept.known)))
-            kept.set(row, self._of_user(condition, user_id, days, nothing))
-        return kept.values[rows]
+                raise DeadlineExceeded(int(np.count_nonzero(cached.known)))
+            stats = sample_stats(self._store, self._project, user_id, condition.metric, days)
+            cached.set(row, without_samples if stats is None else stats[condition.stat])
+        return cached.values[rows]
 
-    def _with_samples(self, condition: f.Rolled, block: Block, rows: Rows) -> "NDArray[np.bool_]":
+    def _has_samples(self, condition: f.SampleStat, block: Block, rows: Rows) -> Flags:
         if condition.metric not in self._sampled:
             names = self._store.users_with_samples(self._project, condition.metric)
             self._sampled[condition.metric] = pa.array(names, pa.large_string())
         found = pc.is_in(block.ids.take(pa.array(rows)), value_set=self._sampled[condition.metric])
         return np.asarray(found)
 
-    def _of_user(self, condition: f.Rolled, user_id: str, days: Days, nothing: float) -> float:
-        figures = rolled_up(self._store, self._project, user_id, condition.metric, days)
-        return nothing if figures is None else figures[condition.stat]
+
+def days_until(now: int, days: int, zone: str | None) -> Days:
+    """Return this number of days, of which the last is today.
+
+    Args:
+        now: microseconds since the epoch.
+        days: how many.
+        zone: the time zone of the days; None takes today from UTC.
+    """
+    ticks = now * TICKS_PER_MICROSECOND
+    if zone is not None:
+        ticks += int(zones.offsets(zone, ticks, ticks + 1).at(np.array([ticks]))[0])
+    end = (ticks // TICKS_PER_DAY + 1) * TICKS_PER_DAY
+    return Days(end - days * TICKS_PER_DAY, end, zone)
+
+
+def sample_stats(
+    store: ItemQueries, project: str, user_id: str, metric: Metric, days: Days
+) -> dict[f.Stat, float] | None:
+    """Return statistics of a user's daily rollups; None if there are no samples."""
+    found = series(store, project, user_id, metric)
+    if found is None:
+        return None
+    begin, end = Bound(days.begin, local=True), Bound(days.end, local=True)
+    query = RollupQuery(metric, "day", days.zone, begin=begin, end=end)
+    # One user with very many devices must not fail a query about all users.
+    limits = WorkLimits(answer=LATEST)
+    count = (days.end - days.begin) // TICKS_PER_DAY + MARGIN_DAYS
+    parts = list(rollup_rows(found, query, None, count, limits))
+    if not any(len(part.which) for part in parts):
+        return None
+    lowest, mean, highest = (
+        np.concatenate([part.table.figures[name][part.which] for part in parts])
+        for name in DAILY[METRICS[metric].aggregation]
+    )
+    return {
+        "sum": float(mean.sum()),
+        "min": float(lowest.min()),
+        "mean": float(mean.mean()),
+        "max": float(highest.max()),
+        "count": float(sum(int(part.table.count[part.which].sum()) for part in parts)),
+    }

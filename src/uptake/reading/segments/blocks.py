@@ -1,4 +1,4 @@
-"""Users in columns, as many as make a block: built once, and never changed."""
+"""Blocks of users in columns, which are built once and never changed."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Hashable, Iterable, Sequence
@@ -13,26 +13,26 @@ from uptake.reading.segments.columns import Column, Flags, Piece, Rows, Texts, c
 from uptake.samples.times import Int64s
 from uptake.store.stored import Profiles
 
-LOOK_UP = 400
-"""Looking up one id takes as long as going through so many, to see which of them are wanted."""
+LOOKUP_COST = 400
+"""A binary search for one id takes as long as testing this many ids for membership in a set."""
 
-QUESTIONS = 8
-"""To which the amounts are kept with a block: the latest."""
+MAX_CACHED = 8
+"""Statistics that are cached with a block: the latest."""
 
 _QUOTE, _BACKSLASH = ord('"'), b"\\"
 _SHORT = 16
-"""Hexadecimal digits of a hash by which users are looked up; the rest is compared then."""
+"""Hexadecimal digits of a hash that are indexed; candidates are then compared in full."""
 
 _OBJECTS = msgspec.json.Decoder(list[dict[str, str]])
 _ARRAYS = msgspec.json.Decoder(list[list[str]])
 
 
-class WorkedOut:
-    """An amount for each row of a block, as far as it is known.
+class CachedStats:
+    """A statistic of each row of a block, as far as it has been computed.
 
     Attributes:
-        values: NaN where there is no amount.
-        known: of which rows that is so or not.
+        values: NaN for users without a value.
+        known: which rows have been computed.
     """
 
     def __init__(self, rows: int) -> None:
@@ -41,22 +41,22 @@ class WorkedOut:
 
     @property
     def size(self) -> int:
-        """Bytes that it takes."""
+        """Memory in bytes."""
         return self.values.nbytes + self.known.nbytes
 
     def set(self, rows: Rows, amount: float) -> None:
-        """Know the amount of these rows."""
+        """Store the value of these rows."""
         self.values[rows] = amount
         self.known[rows] = True
 
 
 class Block:
-    """Some users.
+    """Users in columns.
 
     Attributes:
-        ids: of the users, by row.
+        ids: the id of each row.
         first_seen, last_seen: microseconds since the epoch.
-        columns: of their attributes, by name.
+        columns: the attributes, by name.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Block:
         self.last_seen = last_seen
         self.columns = columns
         self._order = _order(ids)
-        self._worked_out: dict[Hashable, WorkedOut] = {}
+        self._cached: dict[Hashable, CachedStats] = {}
         self._hashes: list[NDArray[np.uint64]] = []
 
     def __len__(self) -> int:
@@ -75,35 +75,35 @@ class Block:
 
     @property
     def size(self) -> int:
-        """Bytes that it takes, about."""
+        """Approximate memory in bytes."""
         own = [self.ids, self.first_seen, self.last_seen, *self._hashes]
         columns = sum(one.size for one in self.columns.values())
-        amounts = sum(one.size for one in list(self._worked_out.values()))
+        amounts = sum(one.size for one in list(self._cached.values()))
         return sum(int(one.nbytes) for one in own) + columns + amounts
 
-    def worked_out(self, question: Hashable) -> WorkedOut:
-        """Where what a question comes to for each row is kept; that of old questions goes."""
-        found = self._worked_out.get(question)
+    def cached_stats(self, key: Hashable) -> CachedStats:
+        """Return the cache of a statistic; the oldest caches are dropped."""
+        found = self._cached.get(key)
         if found is None:
-            for oldest in list(self._worked_out)[: 1 - QUESTIONS]:
-                self._worked_out.pop(oldest, None)
-            found = self._worked_out[question] = WorkedOut(len(self))
+            for oldest in list(self._cached)[: 1 - MAX_CACHED]:
+                self._cached.pop(oldest, None)
+            found = self._cached[key] = CachedStats(len(self))
         return found
 
     def rows_of(self, user_ids: Sequence[str]) -> Rows:
-        """The rows of those of these users that it has."""
-        if len(user_ids) * LOOK_UP > len(self):
+        """Return the rows of those of these users that are in the block."""
+        if len(user_ids) * LOOKUP_COST > len(self):
             hits = pc.is_in(self.ids, value_set=pa.array(user_ids, pa.large_string()))
             return np.flatnonzero(np.asarray(hits)).astype(np.int32)
         found = []
         for user_id in user_ids:
-            place = bisect_left(range(len(self)), user_id, key=self._id_in_order)
-            if place < len(self) and self._id_in_order(place) == user_id:
-                found.append(self._row(place))
+            index = bisect_left(range(len(self)), user_id, key=self._sorted_id)
+            if index < len(self) and self._sorted_id(index) == user_id:
+                found.append(self._sorted_row(index))
         return np.array(found, np.int32)
 
     def rows_of_hashes(self, hashes: Iterable[str], user_hash: Callable[[str], str]) -> Rows:
-        """The rows of users whose ids have these hashes (`ChangeFeed.user_hash`)."""
+        """Return the rows of users with these hashes (`ChangeFeed.user_hash`)."""
         wanted = set(hashes)
         if not wanted:
             return np.empty(0, np.int32)
@@ -112,19 +112,19 @@ class Block:
             self._hashes = [np.array(listed, np.uint64)]
         short = np.array([int(one[:_SHORT], 16) for one in wanted], np.uint64)
         rows = np.flatnonzero(np.isin(self._hashes[0], short)).tolist()
-        sure = [row for row in rows if user_hash(self.ids[row].as_py()) in wanted]
-        return np.array(sure, np.int32)
+        confirmed = [row for row in rows if user_hash(self.ids[row].as_py()) in wanted]
+        return np.array(confirmed, np.int32)
 
     def first(self, mask: Flags, after: str, count: int) -> list[tuple[str, int]]:
-        """The first so many users of a mask with an id above `after`, each with its row."""
-        start = bisect_right(range(len(self)), after, key=self._id_in_order) if after else 0
-        places = np.arange(start, len(self), dtype=np.int32)
-        rows = places if self._order is None else self._order[start:]
+        """Return the first users of a mask with an id above `after`, each with its row."""
+        start = bisect_right(range(len(self)), after, key=self._sorted_id) if after else 0
+        indexes = np.arange(start, len(self), dtype=np.int32)
+        rows = indexes if self._order is None else self._order[start:]
         rows = rows[mask[rows]][:count]
         return list(zip(self.ids.take(pa.array(rows)).to_pylist(), rows.tolist(), strict=True))
 
     def attributes(self, rows: Sequence[int]) -> list[dict[str, str]]:
-        """The attributes of the users of these rows."""
+        """Return the attributes of the users of these rows."""
         wanted = np.array(rows, np.int32)
         found: list[dict[str, str]] = [{} for _ in rows]
         for name, one in self.columns.items():
@@ -133,15 +133,15 @@ class Block:
                     user[name] = value
         return found
 
-    def _row(self, place: int) -> int:
-        return place if self._order is None else int(self._order[place])
+    def _sorted_row(self, index: int) -> int:
+        return index if self._order is None else int(self._order[index])
 
-    def _id_in_order(self, place: int) -> str:
-        return str(self.ids[self._row(place)].as_py())
+    def _sorted_id(self, index: int) -> str:
+        return str(self.ids[self._sorted_row(index)].as_py())
 
 
 def _order(ids: Texts) -> Rows | None:
-    """Rows in order of ids; None when they are."""
+    """The rows sorted by id; None if they already are."""
     if len(ids) < 2 or pc.all(pc.less(ids[:-1], ids[1:])).as_py():
         return None
     rows: Rows = pc.sort_indices(ids).to_numpy().astype(np.int32)
@@ -149,7 +149,7 @@ def _order(ids: Texts) -> Rows | None:
 
 
 class Builder:
-    """Takes users in, and makes a block of them."""
+    """Collects users, and builds a block of them."""
 
     def __init__(self) -> None:
         self._ids: list[Texts] = []
@@ -162,11 +162,11 @@ class Builder:
         return self._rows
 
     def add(self, profiles: Profiles) -> None:
-        """Take in users as the store gives them."""
+        """Add users as the store returns them."""
         count = len(profiles.user_ids)
         rows = np.arange(self._rows, self._rows + count, dtype=np.int32)
         if profiles.names is None:
-            for name, piece in _told_apart(_OBJECTS.decode(profiles.values), self._rows):
+            for name, piece in _pieces_of(_OBJECTS.decode(profiles.values), self._rows):
                 self._pieces.setdefault(name, []).append(piece)
         else:
             split = _split(profiles.values, len(profiles.names))
@@ -178,12 +178,12 @@ class Builder:
             np.array(profiles.last_seen, np.int64),
         )
 
-    def take_over(self, block: Block, kept: Flags) -> None:
-        """Take in the users of a block's rows that are to be kept."""
-        which = np.flatnonzero(kept)
-        moved = np.cumsum(kept, dtype=np.int32) + np.int32(self._rows - 1)
+    def add_rows(self, block: Block, selected: Flags) -> None:
+        """Add the users of a block's selected rows."""
+        which = np.flatnonzero(selected)
+        renumbered = np.cumsum(selected, dtype=np.int32) + np.int32(self._rows - 1)
         for name, one in block.columns.items():
-            piece = one.piece(kept, moved)
+            piece = one.piece(selected, renumbered)
             if len(piece[0]):
                 self._pieces.setdefault(name, []).append(piece)
         self._add(block.ids.take(pa.array(which)), block.first_seen[which], block.last_seen[which])
@@ -195,7 +195,7 @@ class Builder:
         self._rows += len(ids)
 
     def block(self) -> Block:
-        """The users taken in, of whom there is at least one."""
+        """Return the collected users, of which there must be at least one."""
         return Block(
             combined(pa.chunked_array(self._ids)),
             np.concatenate(self._first_seen),
@@ -204,8 +204,8 @@ class Builder:
         )
 
 
-def _told_apart(users: list[dict[str, str]], first: int) -> Iterable[tuple[str, Piece]]:
-    """The pieces of users who have each names of their own."""
+def _pieces_of(users: list[dict[str, str]], first: int) -> Iterable[tuple[str, Piece]]:
+    """The pieces of users that do not all have the same attributes."""
     found: dict[str, tuple[list[int], list[str]]] = {}
     for row, user in enumerate(users, first):
         for name, value in user.items():
@@ -217,9 +217,9 @@ def _told_apart(users: list[dict[str, str]], first: int) -> Iterable[tuple[str, 
 
 
 def _split(values: bytes, names: int) -> list[Texts]:
-    """The columns of a JSON array of arrays of so many texts.
+    """The columns of a JSON array of rows, which are arrays of `names` strings.
 
-    Where no text needed an escape, they are what stands between quotes, without a look at each.
+    Without escapes, the strings are the bytes between quotes, found for all rows at once.
     """
     if not names:
         return []
@@ -234,9 +234,9 @@ def _split(values: bytes, names: int) -> list[Texts]:
     inside = np.zeros(len(text), np.int8)
     inside[starts] = 1
     inside[ends] -= 1
-    kept = text[np.cumsum(inside, dtype=np.int8).view(np.bool_)]
+    content = text[np.cumsum(inside, dtype=np.int8).view(np.bool_)]
     offsets = np.zeros(len(starts) + 1, np.int64)
     np.cumsum(ends - starts, out=offsets[1:])
-    buffers = pa.py_buffer(offsets), pa.py_buffer(kept)
+    buffers = pa.py_buffer(offsets), pa.py_buffer(content)
     whole = pa.LargeStringArray.from_buffers(len(starts), *buffers)
     return [whole.take(pa.array(np.arange(at, len(starts), names))) for at in range(names)]

@@ -1,7 +1,7 @@
-"""One attribute of many users as a column: its different values once, and who has which.
+"""One attribute of many users as a column: its distinct values, and a code for each user.
 
-The values are kept as Arrow keeps texts, a user's as a small number; where nearly all differ, there
-are no numbers. Users without the attribute are not in the column at all.
+Values are Arrow strings. Where nearly all values differ there are no codes. Users without the
+attribute are not in the column.
 """
 
 from collections.abc import Sequence
@@ -12,65 +12,81 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from uptake.reading.segments.typed import Dates, Numbers, dates, numbers
+from uptake.samples import times
+from uptake.samples.times import Int64s
 
-DIFFERENT = 0.5
-"""The part of values that differ from which on numbers for them save nothing."""
+MAX_DISTINCT = 0.5
+"""A column with a larger share of distinct values has no codes, which would not save memory."""
 
-LOOKED_AT = 1 << 16
-"""Values from which that part is guessed."""
+SAMPLED = 1 << 16
+"""Values from which that share is estimated."""
+
+NUMBER = r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$"
+"""A JSON number (RFC 8259, section 6), which is how numbers in uploads are stored."""
+
+DATE = r"^[0-9]{4}-?[0-9]{2}-?[0-9]{2}"
+"""How the text of a date or time begins; see `times.read`."""
+
+NO_DATE = np.iinfo(np.int64).min
+"""The instant of a text that is not a date."""
+
+ONE_BY_ONE = 16
+"""So few texts are parsed one by one, once one of them is known to be invalid."""
+
+_DAY, _MIDNIGHT = len("2000-01-01"), "T00:00:00Z"
 
 Flags = NDArray[np.bool_]
 Rows = NDArray[np.int32]
+Amounts = NDArray[np.float64]
 Texts = Any
-"""A `pyarrow.LargeStringArray`, as the texts of a column may have more than 2 GiB."""
+"""A `pyarrow.LargeStringArray`: the texts of a column may have more than 2 GiB."""
 
 Piece = tuple[Rows, Texts]
-"""Rows in rising order, and the value of each."""
+"""Ascending rows, and the value of each."""
 
 
 class Column:
-    """An attribute of users that are known by their rows.
+    """An attribute of users, who are identified by their rows.
 
     Attributes:
-        values: different values; or, without `codes`, the value of each row.
-        codes: for each row the place of its value in `values`.
-        rows: whose values these are, in rising order; None when all rows have one.
+        values: the distinct values; without `codes`, the value of each row.
+        codes: for each row, the index of its value in `values`.
+        rows: the rows that have a value, ascending; None if all have one.
     """
 
     def __init__(self, values: Texts, codes: Rows | None, rows: Rows | None) -> None:
         self.values = values
         self.codes = codes
         self.rows = rows
-        self._numbers: Numbers | None = None
-        self._dates: Dates | None = None
+        self._numbers: Amounts | None = None
+        self._dates: Int64s | None = None
 
     @property
     def size(self) -> int:
-        """Bytes that it takes, about."""
+        """Approximate memory in bytes."""
         arrays = [
             one for one in (self.codes, self.rows, self._numbers, self._dates) if one is not None
         ]
         return int(self.values.nbytes) + sum(one.nbytes for one in arrays)
 
-    def numbers(self) -> Numbers:
-        """What `values` are as numbers; NaN where one is none."""
+    def numbers(self) -> Amounts:
+        """Return `values` as numbers; NaN for text that is not a number."""
         if self._numbers is None:
             self._numbers = numbers(self.values)
         return self._numbers
 
-    def dates(self) -> Dates:
-        """What `values` are as instants in ticks; `NO_DATE` where one is none."""
+    def dates(self) -> Int64s:
+        """Return `values` as instants in ticks; `NO_DATE` for text that is not a date."""
         if self._dates is None:
             self._dates = dates(self.values)
         return self._dates
 
     def mask(self, hits: Flags | None, rows: int) -> Flags:
-        """Of all rows those whose value is among the hits; those that have one, for None.
+        """Return which rows have one of the matching values.
 
         Args:
-            hits: for each of `values`.
-            rows: how many rows there are.
+            hits: which of `values` match; None for all of them.
+            rows: the number of rows, with a value or without.
         """
         if hits is not None and self.codes is not None:
             hits = hits[self.codes]
@@ -81,46 +97,84 @@ class Column:
         return found
 
     def at(self, rows: Rows) -> list[str | None]:
-        """The value of each of these rows, None where there is none."""
-        places, there = rows, np.ones(len(rows), np.bool_)
+        """Return the value of each of these rows; None where there is none."""
+        indexes, present = rows, np.ones(len(rows), np.bool_)
         if self.rows is not None:
-            places = np.searchsorted(self.rows, rows).astype(np.int32)
-            places[places == len(self.rows)] = 0
-            there = self.rows[places] == rows
+            indexes = np.searchsorted(self.rows, rows).astype(np.int32)
+            indexes[indexes == len(self.rows)] = 0
+            present = self.rows[indexes] == rows
         if self.codes is not None:
-            places = self.codes[places]
-        values: list[str | None] = self.values.take(pa.array(places, mask=~there)).to_pylist()
+            indexes = self.codes[indexes]
+        values: list[str | None] = self.values.take(pa.array(indexes, mask=~present)).to_pylist()
         return values
 
-    def piece(self, kept: Flags, moved: Rows) -> Piece:
-        """The values of the rows that are kept, under the numbers to which these move."""
-        which = np.flatnonzero(kept if self.rows is None else kept[self.rows])
-        rows = moved[which if self.rows is None else self.rows[which]]
-        places = which if self.codes is None else self.codes[which]
-        return rows, self.values.take(pa.array(places))
+    def piece(self, selected: Flags, renumbered: Rows) -> Piece:
+        """Return the values of the selected rows, with the rows' new numbers."""
+        which = np.flatnonzero(selected if self.rows is None else selected[self.rows])
+        rows = renumbered[which if self.rows is None else self.rows[which]]
+        indexes = which if self.codes is None else self.codes[which]
+        return rows, self.values.take(pa.array(indexes))
 
 
 def column(pieces: Sequence[Piece], rows: int) -> Column:
-    """The column of values that were read piece by piece, no row in more than one of them.
+    """Build a column from values that were read in pieces, no row in more than one of them.
 
     Args:
-        pieces: in rising order of rows; at least one.
-        rows: how many rows there are, with a value or without.
+        pieces: at least one, in ascending order of rows.
+        rows: the number of rows, with a value or without.
     """
     texts = pa.chunked_array([texts for _, texts in pieces])
-    told = None if len(texts) == rows else np.concatenate([some for some, _ in pieces])
-    if _differ(texts):
-        return Column(combined(texts), None, told)
+    present = None if len(texts) == rows else np.concatenate([some for some, _ in pieces])
+    first = texts.slice(0, SAMPLED)
+    if len(first) > 1 and pc.count_distinct(first).as_py() > MAX_DISTINCT * len(first):
+        return Column(combined(texts), None, present)
     encoded = combined(texts.dictionary_encode())
-    return Column(encoded.dictionary, encoded.indices.to_numpy(), told)
+    return Column(encoded.dictionary, encoded.indices.to_numpy(), present)
 
 
 def combined(chunks: pa.ChunkedArray) -> pa.Array:
-    """The chunks as one array."""
+    """Return the chunks as one array."""
     whole = chunks.combine_chunks()
     return whole.chunk(0) if isinstance(whole, pa.ChunkedArray) else whole
 
 
-def _differ(texts: pa.ChunkedArray) -> bool:
-    some = texts.slice(0, LOOKED_AT)
-    return len(some) > 1 and pc.count_distinct(some).as_py() > DIFFERENT * len(some)
+def numbers(texts: Texts) -> Amounts:
+    """Parse texts as doubles; NaN for a text that is not a number or is out of range."""
+    found = np.full(len(texts), np.nan)
+    like = np.asarray(pc.match_substring_regex(texts, NUMBER))
+    read = pc.cast(texts.filter(pa.array(like)), pa.float64()).to_numpy()
+    found[like] = np.where(np.isfinite(read), read, np.nan)
+    return found
+
+
+def dates(texts: Texts) -> Int64s:
+    """Parse texts as instants in ticks; `NO_DATE` for a text that is not ISO 8601."""
+    found = np.full(len(texts), NO_DATE, np.int64)
+    like = np.flatnonzero(np.asarray(pc.match_substring_regex(texts, DATE)))
+    # A date is parsed as its midnight, in a shape of which many can be parsed at once.
+    listed = [
+        text + _MIDNIGHT if len(text) == _DAY and text[4] == "-" else text
+        for text in texts.take(pa.array(like)).to_pylist()
+    ]
+    order = sorted(range(len(listed)), key=lambda at: len(listed[at]))
+    _parse_dates(listed, np.array(order, np.intp), like, found)
+    return found
+
+
+def _parse_dates(
+    texts: list[str], indexes: NDArray[np.intp], like: NDArray[np.intp], found: Int64s
+) -> None:
+    """Parse the texts at these indexes together, or in halves if one of them is invalid."""
+    if len(indexes) > ONE_BY_ONE:
+        try:
+            found[like[indexes]] = times.read_all([texts[at] for at in indexes])[0]
+        except ValueError:
+            middle = len(indexes) // 2
+            _parse_dates(texts, indexes[:middle], like, found)
+            _parse_dates(texts, indexes[middle:], like, found)
+        return
+    for at in indexes:
+        try:
+            found[like[at]] = times.read(texts[at])[0]
+        except ValueError:
+            continue

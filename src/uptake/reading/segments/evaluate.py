@@ -1,26 +1,32 @@
-"""Of which users a filter is true: one engine for every question about segments.
+"""Finds the users that match a filter: one implementation for every query about segments.
 
-Conditions are looked at where they still matter only: those of an `and` on the users that are left,
-those of an `or` on the users that are not in yet, the costly ones last.
+A condition is evaluated only for users for whom it can still change the result: within `and` for
+those that remain, within `or` for those that have not matched yet, expensive conditions last.
 """
 
-from collections.abc import Callable
-from typing import Any, Protocol
+import heapq
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from msgspec import Struct
 
+from uptake.model import clock
+from uptake.reading import Name, from_cursor, to_cursor
 from uptake.reading.segments import filters as f
+from uptake.reading.segments.behaviour import Behaviour, BehaviourStore
 from uptake.reading.segments.blocks import Block
-from uptake.reading.segments.columns import Column, Flags, Rows
-from uptake.reading.segments.typed import NO_DATE
+from uptake.reading.segments.columns import NO_DATE, Column, Flags
+from uptake.reading.segments.queries import Member, Members, Pool
+from uptake.reading.segments.user_index import Part, Parts
 from uptake.time_units import MICROSECONDS_PER_DAY
 
-Amounts = np.ndarray[Any, np.dtype[Any]]
+ALL_AT_ONCE = 10_000
+"""Users that are sorted at a time to yield all of them."""
 
-_COMPARE: dict[str, Callable[[Amounts, Any], Flags]] = {
+_COMPARE: dict[str, Callable[[Any, Any], Flags]] = {
     "eq": np.equal,
     "ne": np.not_equal,
     "gt": np.greater,
@@ -30,103 +36,164 @@ _COMPARE: dict[str, Callable[[Amounts, Any], Flags]] = {
 }
 
 
-class Behaviour(Protocol):
-    """What is known of users beside their attributes, read when it is asked for."""
+def find(
+    store: BehaviourStore, pool: Pool, project: str, wanted: f.Filter, until: float
+) -> "SegmentResult":
+    """Return the users of a project that match a filter.
 
-    def documents(self, condition: f.Documents, block: Block, rows: Rows, now: int) -> Amounts:
-        """How many there are of each of these rows' users."""
-        ...
+    Args:
+        store: where documents and samples are read.
+        pool: where users and their attributes are read.
+        project: of the users.
+        wanted: the filter.
+        until: the deadline, on the clock of `time.monotonic`.
 
-    def rolled(self, condition: f.Rolled, block: Block, rows: Rows, now: int) -> Amounts:
-        """What the samples of each of these rows' users come to; NaN for those without."""
-        ...
+    Raises:
+        DeadlineExceeded, TooLarge: see `UserIndex.now`.
+    """
+    parts = pool.now(project, until)
+    behaviour = Behaviour(store, project, clock.now(), until)
+    return SegmentResult(parts, [matches(wanted, p.block, p.present, behaviour) for p in parts])
 
 
-class Moment(Struct, frozen=True):
-    """What a question is about beside the users.
+class SegmentResult:
+    """The users of an index that match a filter.
 
-    Attributes:
-        now: microseconds since the epoch.
-        behaviour: where what users did is read.
+    Args:
+        parts: the parts of the index.
+        masks: for each part, the matching rows.
     """
 
-    now: int
-    behaviour: Behaviour
+    def __init__(self, parts: Parts, masks: list[Flags]) -> None:
+        self.parts = parts
+        self._masks = masks
+
+    def page(self, cursor: str | None, limit: int) -> Members:
+        """Return the number of users, and a page of them.
+
+        Raises:
+            BadCursor: this server did not issue the cursor.
+        """
+        after: str = from_cursor(cursor, Name) if cursor else ""
+        found = self._first(after, limit + 1)
+        shown = found[:limit]
+        count = sum(int(np.count_nonzero(mask)) for mask in self._masks)
+        following = to_cursor(shown[-1][0]) if len(found) > limit else None
+        return Members(count, self._members(shown), following)
+
+    def all(self) -> Iterator[str]:
+        """Yield the ids of all users, in order of code points."""
+        after = ""
+        while found := self._first(after, ALL_AT_ONCE):
+            yield from (user_id for user_id, _, _ in found)
+            after = found[-1][0]
+
+    def _first(self, after: str, count: int) -> list[tuple[str, int, int]]:
+        """The first users after an id: id, index of the part, row."""
+        lists = [
+            [(user_id, number, row) for user_id, row in part.block.first(mask, after, count)]
+            for number, (part, mask) in enumerate(zip(self.parts, self._masks, strict=True))
+        ]
+        return list(islice(heapq.merge(*lists), count))
+
+    def _members(self, found: list[tuple[str, int, int]]) -> list[Member]:
+        made: dict[str, Member] = {}
+        for number, part in enumerate(self.parts):
+            own = [(user_id, row) for user_id, owner, row in found if owner == number]
+            if own:
+                made |= _members_of(part, own)
+        return [made[user_id] for user_id, _, _ in found]
 
 
-def holds(wanted: f.Filter, block: Block, within: Flags, moment: Moment) -> Flags:
-    """Of which rows a filter is true, of those asked about.
+def _members_of(part: Part, found: list[tuple[str, int]]) -> dict[str, Member]:
+    rows = [row for _, row in found]
+    block = part.block
+    return {
+        user_id: Member(user_id, attributes, clock.iso(first), clock.iso(last))
+        for (user_id, _), attributes, first, last in zip(
+            found,
+            block.attributes(rows),
+            block.first_seen[rows].tolist(),
+            block.last_seen[rows].tolist(),
+            strict=True,
+        )
+    }
+
+
+def matches(wanted: f.Filter, block: Block, within: Flags, behaviour: Behaviour) -> Flags:
+    """Return which rows match a filter.
 
     Args:
         wanted: the filter.
         block: the users.
-        within: the rows asked about; all others are false.
-        moment: what else it is about.
+        within: the rows to evaluate; all other rows are false in the result.
+        behaviour: reads documents and samples.
     """
     match wanted:
         case f.And():
-            return _all(wanted, block, within, moment)
+            return _remaining(wanted.of, block, within, behaviour, matching=True)
         case f.Or():
-            return _any(wanted, block, within, moment)
+            return within & ~_remaining(wanted.of, block, within, behaviour, matching=False)
         case f.Not():
-            return within & ~holds(wanted.of, block, within, moment)
-        case f.Documents() | f.Rolled():
-            return _did(wanted, block, within, moment)
-    return within & _told(wanted, block, moment)
+            return within & ~matches(wanted.of, block, within, behaviour)
+        case f.Documents() | f.SampleStat():
+            return _match_behaviour(wanted, block, within, behaviour)
+    return within & _match_user(wanted, block, behaviour.now)
 
 
-def _all(wanted: f.And, block: Block, within: Flags, moment: Moment) -> Flags:
-    left = within
-    for part in sorted(wanted.of, key=_cost):
-        if not left.any():
-            break
-        left = holds(part, block, left, moment)
-    return left
-
-
-def _any(wanted: f.Or, block: Block, within: Flags, moment: Moment) -> Flags:
-    left = within
-    for part in sorted(wanted.of, key=_cost):
-        if not left.any():
-            break
-        left = left & ~holds(part, block, left, moment)
-    return within & ~left
-
-
-def _told(wanted: f.Present | f.Compared | f.Seen, block: Block, moment: Moment) -> Flags:
+def _match_user(wanted: f.Present | f.Compared | f.Seen, block: Block, now: int) -> Flags:
     if isinstance(wanted, f.Seen):
         seen = block.first_seen if wanted.which == "first" else block.last_seen
-        return _COMPARE[wanted.op](seen, _moment(wanted, moment.now))
+        ago = now - (wanted.days_ago or 0) * MICROSECONDS_PER_DAY
+        return _COMPARE[wanted.op](seen, ago if wanted.moment is None else wanted.moment)
     column = block.columns.get(wanted.name)
     if column is None:
         return np.zeros(len(block), np.bool_)
-    return column.mask(_hits(wanted, column), len(block))
+    return column.mask(_matching_values(wanted, column), len(block))
+
+
+def _remaining(
+    parts: tuple[f.Filter, ...],
+    block: Block,
+    within: Flags,
+    behaviour: Behaviour,
+    *,
+    matching: bool,
+) -> Flags:
+    """The rows that match all parts or, if not `matching`, none of them."""
+    for part in sorted(parts, key=_cost):
+        if not within.any():
+            break
+        found = matches(part, block, within, behaviour)
+        within = found if matching else within & ~found
+    return within
 
 
 def _cost(wanted: f.Filter) -> int:
     return max((_COSTS.get(type(one), 0) for one in f.conditions(wanted)), default=0)
 
 
-_COSTS = {f.Documents: 1, f.Rolled: 2}
+_COSTS = {f.Documents: 1, f.SampleStat: 2}
 
 
-def _hits(wanted: f.Present | f.Compared, column: Column) -> Flags | None:
-    """Of which of a column's values a condition is true; None for all."""
+def _matching_values(wanted: f.Present | f.Compared, column: Column) -> Flags | None:
+    """Which of a column's values match a condition; None for all."""
     if isinstance(wanted, f.Present):
         if wanted.op == "exists":
             return None
         empty: Flags = np.asarray(pc.equal(column.values, ""))
         return empty
     if wanted.kind == "text":
-        return _of_texts(wanted, column.values)
+        return _compare_texts(wanted, column.values)
     if wanted.kind == "number":
         numbers = column.numbers()
-        return _compared(numbers, wanted, ~np.isnan(numbers))
+        return _compare(numbers, wanted) & ~np.isnan(numbers)
     dates = column.dates()
-    return _compared(dates, wanted, dates != NO_DATE)
+    found: Flags = _compare(dates, wanted) & (dates != NO_DATE)
+    return found
 
 
-def _of_texts(wanted: f.Compared, values: Any) -> Flags:
+def _compare_texts(wanted: f.Compared, values: Any) -> Flags:
     wants = pa.array(wanted.values, pa.large_string())
     match wanted.op:
         case "contains":
@@ -141,29 +208,21 @@ def _of_texts(wanted: f.Compared, values: Any) -> Flags:
     return flags
 
 
-def _compared(values: Amounts, wanted: f.Compared, there: Flags) -> Flags:
+def _compare(values: Any, wanted: f.Compared) -> Flags:
     if wanted.op == "in":
-        found: Flags = np.isin(values, np.array(wanted.values, values.dtype))
-    else:
-        found = _COMPARE[wanted.op](values, wanted.values[0])
-    return there & found
+        return np.isin(values, np.array(wanted.values, values.dtype))
+    return _COMPARE[wanted.op](values, wanted.values[0])
 
 
-def _moment(wanted: f.Seen, now: int) -> int:
-    return (
-        now - (wanted.days_ago or 0) * MICROSECONDS_PER_DAY
-        if wanted.moment is None
-        else wanted.moment
-    )
-
-
-def _did(wanted: f.Documents | f.Rolled, block: Block, within: Flags, moment: Moment) -> Flags:
+def _match_behaviour(
+    wanted: f.Documents | f.SampleStat, block: Block, within: Flags, behaviour: Behaviour
+) -> Flags:
     rows = np.flatnonzero(within).astype(np.int32)
     if isinstance(wanted, f.Documents):
-        amounts = moment.behaviour.documents(wanted, block, rows, moment.now)
+        amounts = behaviour.documents(wanted, block, rows)
     else:
-        amounts = moment.behaviour.rolled(wanted, block, rows, moment.now)
+        amounts = behaviour.samples(wanted, block, rows)
     found = np.zeros(len(block), np.bool_)
-    # Without a value nothing holds: NaN compares as unequal.
+    # NaN, which is unequal to everything, matches nothing: not even `ne`.
     found[rows] = ~np.isnan(amounts) & _COMPARE[wanted.op](amounts, wanted.value)
     return found

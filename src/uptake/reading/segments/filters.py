@@ -1,8 +1,7 @@
-"""What a filter is made of, and the bounds of one.
+"""Filters and their limits.
 
-A filter is true or false of a user, never unknown. A condition is true where there is a value and
-it compares as asked; of a user without a value every comparison is false, `ne` too. `Not` is true
-of everybody of whom what it holds is false.
+A filter is true or false for a user, never unknown. A comparison, including `ne`, is false for a
+user without a value. `Not` is true for exactly those users for whom its filter is false.
 """
 
 from typing import Literal
@@ -12,25 +11,25 @@ from msgspec import Struct
 from uptake.samples.metrics import METRICS, Aggregation, Metric
 
 MAX_DEPTH = 16
-"""Of `and`, `or` and `not` within each other."""
+"""Nesting of `and`, `or` and `not`."""
 
 MAX_PARTS = 200
-"""Of a filter: `and`, `or`, `not` and conditions together."""
+"""`and`, `or`, `not` and conditions of a filter together."""
 
 MAX_CONDITIONS = 100
-"""In a filter; each is looked at for every user."""
+"""Conditions of a filter; each may be evaluated for every user."""
 
 MAX_BEHAVIOUR = 10
-"""Conditions among them about samples and documents, which are read for each question."""
+"""Conditions on samples and documents, which are read from the store for each query."""
 
 MAX_LISTED = 1000
 """Values of an `in`."""
 
 MAX_TEXT = 1024
-"""Characters of a name or a value: an attribute of any format may be as long."""
+"""Characters of a name or a value, as long as an attribute of any format may be."""
 
 MAX_DAYS = 3660
-"""Of a span that ends now: ten years."""
+"""Days back from now: ten years."""
 
 Kind = Literal["text", "number", "date"]
 Order = Literal["eq", "ne", "gt", "ge", "lt", "le"]
@@ -44,42 +43,42 @@ _STATS: dict[Aggregation, tuple[Stat, ...]] = {
     Aggregation.MEAN: ("min", "mean", "max", "count"),
 }
 STATS = {name: _STATS[metric.aggregation] for name, metric in METRICS.items()}
-"""What can be asked of the samples of a metric."""
+"""The statistics of each metric."""
 
 
 class And(Struct, frozen=True):
-    """Everything holds; of nothing that is true."""
+    """All filters are true; true if there are none."""
 
     of: tuple["Filter", ...]
 
 
 class Or(Struct, frozen=True):
-    """Something holds; of nothing that is false."""
+    """At least one filter is true; false if there are none."""
 
     of: tuple["Filter", ...]
 
 
 class Not(Struct, frozen=True):
-    """What it holds does not."""
+    """The filter is false."""
 
     of: "Filter"
 
 
 class Present(Struct, frozen=True):
-    """The attribute was told (`exists`); it was told as the empty text (`is_empty`)."""
+    """The user has the attribute (`exists`), or has it with the empty value (`is_empty`)."""
 
     name: str
     op: Presence
 
 
 class Compared(Struct, frozen=True):
-    """The attribute was told, can be read as what it is compared as, and compares so.
+    """The user has the attribute, its value can be parsed as `kind`, and the comparison is true.
 
     Attributes:
         name: of the attribute.
-        op: how it compares.
-        kind: what both sides are read as.
-        values: what it is compared with: one, but for `in`; texts, numbers, or instants in ticks.
+        op: the comparison.
+        kind: the type of both sides.
+        values: the right-hand side: one value, except for `in`. Dates are instants in ticks.
     """
 
     name: str
@@ -89,13 +88,13 @@ class Compared(Struct, frozen=True):
 
 
 class Seen(Struct, frozen=True):
-    """The first or last time that something was kept about the user.
+    """The first or last time that data about the user was received.
 
     Attributes:
-        which: of the two.
-        op: how it compares.
-        moment: microseconds since the epoch; None where `days_ago` says it.
-        days_ago: so many times 24 hours before the question.
+        which: the first or the last time.
+        op: the comparison.
+        moment: the right-hand side in microseconds since the epoch; None with `days_ago`.
+        days_ago: the right-hand side as this many times 24 hours before the query.
     """
 
     which: Which
@@ -105,13 +104,14 @@ class Seen(Struct, frozen=True):
 
 
 class Documents(Struct, frozen=True):
-    """How many documents of a type there are of the user.
+    """The number of the user's documents of a type.
 
     Attributes:
-        type: name of the document type.
-        op: how the count compares.
-        value: with what.
-        days: received within so many times 24 hours before the question; None for ever.
+        type: the name of the document type.
+        op: the comparison.
+        value: the right-hand side.
+        days: counts documents received within this many times 24 hours before the query; None
+            counts all.
     """
 
     type: str
@@ -120,17 +120,17 @@ class Documents(Struct, frozen=True):
     days: int | None = None
 
 
-class Rolled(Struct, frozen=True):
-    """What the user's samples of the last days come to; no value where there are none.
+class SampleStat(Struct, frozen=True):
+    """A statistic of the user's samples of the last days; without samples there is no value.
 
     Attributes:
         metric: which samples.
-        stat: what of them: of the days' rollups, or how many samples there are (`count`), which is
-            a value where there are none, too.
-        days: today and the days before it, so many together.
-        zone: whose days, by its IANA name; None for those of each sample's own clock.
-        op: how it compares.
-        value: with what.
+        stat: a statistic of the daily rollups, or the number of samples (`count`), which is 0
+            without samples.
+        days: the number of days, of which the last is today.
+        zone: the IANA name of the time zone of the days; None for each sample's local time.
+        op: the comparison.
+        value: the right-hand side.
     """
 
     metric: Metric
@@ -141,12 +141,11 @@ class Rolled(Struct, frozen=True):
     value: float
 
 
-Behaviour = Documents | Rolled
-Filter = And | Or | Not | Present | Compared | Seen | Documents | Rolled
+Filter = And | Or | Not | Present | Compared | Seen | Documents | SampleStat
 
 
-def conditions(wanted: Filter) -> list[Present | Compared | Seen | Documents | Rolled]:
-    """The conditions of a filter, in their order."""
+def conditions(wanted: Filter) -> list[Present | Compared | Seen | Documents | SampleStat]:
+    """Return the conditions of a filter, in order."""
     if isinstance(wanted, Not):
         return conditions(wanted.of)
     if isinstance(wanted, And | Or):

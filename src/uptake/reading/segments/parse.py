@@ -1,4 +1,4 @@
-"""JSON to a filter, with every fault of it and its place."""
+"""Parses filters from JSON and reports every fault with its location."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -13,10 +13,10 @@ from uptake.samples import times, zones
 from uptake.time_units import TICKS_PER_MICROSECOND
 
 MAX_FAULTS = 20
-"""That are told; the next ones show when these are mended."""
+"""Faults that are reported at once."""
 
 NUMBER_PATTERN = r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?"
-"""A number as JSON writes it (RFC 8259, section 6)."""
+"""A JSON number (RFC 8259, section 6)."""
 
 _ORDERS = get_args(f.Order)
 _PRESENCES = get_args(f.Presence)
@@ -31,7 +31,7 @@ _MEMBERS: dict[str, tuple[str, ...]] = {
     "documents": ("op", "value", "days"),
     "samples": ("op", "value", "stat", "days", "zone"),
 }
-"""The kinds of filters, each by the member that makes it one, with its other members."""
+"""The kinds of filters by their identifying member, with their other members."""
 
 Place = tuple[str | int, ...]
 Members = Mapping[str, Any]
@@ -42,11 +42,11 @@ def _any_type(_name: str) -> bool:
     return True
 
 
-class NotAFilter(ValueError):
-    """What was sent is no filter.
+class InvalidFilter(ValueError):
+    """The filter is invalid.
 
     Attributes:
-        faults: at least one, at most `MAX_FAULTS`; places begin inside of the filter.
+        faults: at least one, at most `MAX_FAULTS`; locations are relative to the filter.
     """
 
     def __init__(self, faults: list[Fault]) -> None:
@@ -55,48 +55,44 @@ class NotAFilter(ValueError):
 
 
 def read(text: bytes, has_type: HasType = _any_type) -> f.Filter:
-    """A filter from its JSON.
+    """Parse a filter.
 
     Args:
         text: JSON.
-        has_type: whether there is a document type of a name.
+        has_type: returns whether the project has a document type of this name.
 
     Raises:
-        msgspec.DecodeError: it is not JSON.
-        NotAFilter: it is another JSON.
+        msgspec.DecodeError: the text is not JSON.
+        InvalidFilter: the JSON is not a valid filter.
     """
     try:
         found = msgspec.json.decode(text)
     except RecursionError:
-        raise NotAFilter([_too_deep(())]) from None
+        raise InvalidFilter([_too_deep(())]) from None
     except UnicodeDecodeError as error:
         raise msgspec.DecodeError("the text is not UTF-8") from error
     return parse(found, has_type)
 
 
 def parse(found: Any, has_type: HasType = _any_type) -> f.Filter:
-    """A filter from decoded JSON.
-
-    Args:
-        found: the JSON.
-        has_type: whether there is a document type of a name.
+    """Parse a filter from decoded JSON; see `read`.
 
     Raises:
-        NotAFilter: it is not one.
+        InvalidFilter: it is not a valid filter.
     """
     reader = _Reader(has_type)
     made = reader.filter(found, (), 0)
     if reader.faults or made is None:
-        raise NotAFilter(reader.faults[:MAX_FAULTS])
+        raise InvalidFilter(reader.faults[:MAX_FAULTS])
     return made
 
 
 def _too_deep(place: Place) -> Fault:
-    return Fault("too_deep", f"filters may lie {f.MAX_DEPTH} deep in each other", place)
+    return Fault("too_deep", f"filters can be nested {f.MAX_DEPTH} deep at most", place)
 
 
 class _Reader:
-    """Reads a filter, and remembers what is wrong with it."""
+    """Parses a filter and collects its faults."""
 
     def __init__(self, has_type: HasType) -> None:
         self.faults: list[Fault] = []
@@ -108,7 +104,7 @@ class _Reader:
     def filter(self, found: Any, place: Place, depth: int) -> f.Filter | None:
         self._parts += 1
         if self._parts == f.MAX_PARTS + 1:
-            self._fault("too_many", f"a filter has at most {f.MAX_PARTS} parts", place)
+            self._fault("too_many", f"a filter can have at most {f.MAX_PARTS} parts", place)
         if depth > f.MAX_DEPTH:
             self.faults.append(_too_deep(place))
             return None
@@ -118,11 +114,13 @@ class _Reader:
         kinds = [name for name in _MEMBERS if name in found]
         if len(kinds) != 1:
             one_of = ", ".join(f"`{name}`" for name in _MEMBERS)
-            self._fault("unknown_filter", f"must have exactly one of {one_of}", place)
+            self._fault("unknown_filter", f"a filter must have exactly one of {one_of}", place)
             return None
         (kind,) = kinds
         for name in sorted(found.keys() - {kind, *_MEMBERS[kind]}):
-            self._fault("unknown_member", f"is no member of a filter with `{kind}`", (*place, name))
+            self._fault(
+                "unknown_member", f"`{name}` is not a member of a `{kind}` filter", (*place, name)
+            )
         if kind == "not":
             part = self.filter(found["not"], (*place, "not"), depth + 1)
             return None if part is None else f.Not(part)
@@ -146,10 +144,12 @@ class _Reader:
         self._conditions += 1
         self._behaviour += kind in {"documents", "samples"}
         if self._conditions == f.MAX_CONDITIONS + 1:
-            message = f"a filter has at most {f.MAX_CONDITIONS} conditions"
+            message = f"a filter can have at most {f.MAX_CONDITIONS} conditions"
             self._fault("too_many", message, place)
         if kind in {"documents", "samples"} and self._behaviour == f.MAX_BEHAVIOUR + 1:
-            message = f"a filter has at most {f.MAX_BEHAVIOUR} conditions on documents and samples"
+            message = (
+                f"a filter can have at most {f.MAX_BEHAVIOUR} conditions on documents and samples"
+            )
             self._fault("too_many", message, place)
         before = len(self.faults)
         read: Callable[[Members, Place], f.Filter | None] = {
@@ -167,7 +167,9 @@ class _Reader:
         if op in _PRESENCES:
             for other in ("value", "as"):
                 if other in found:
-                    self._fault("unknown_member", f"`{op}` takes none", (*place, other))
+                    self._fault(
+                        "unknown_member", f"`{other}` is not allowed with `{op}`", (*place, other)
+                    )
             return f.Present(name, op)
         kind: f.Kind | None = "text"
         if "as" in found:
@@ -175,16 +177,20 @@ class _Reader:
         if op is None or kind is None:
             return None
         if op in {"gt", "ge", "lt", "le"} and kind == "text" and "as" not in found:
-            self._fault("missing", f"`{op}` must say `as` what: number or date", (*place, "as"))
+            self._fault(
+                "missing", f"`as` is required with `{op}`: `number` or `date`", (*place, "as")
+            )
             return None
         if (op in {"gt", "ge", "lt", "le"} and kind == "text") or (op in _TEXTS and kind != "text"):
-            self._fault("wrong_op", f"`{op}` is not for values as {kind}", (*place, "op"))
+            self._fault("wrong_op", f"`{op}` cannot compare values as `{kind}`", (*place, "op"))
             return None
         if op == "in":
             return f.Compared(name, op, kind, tuple(self._listed(found, kind, place)))
         value = self._value(found, kind, place)
         if op in _TEXTS and value == "":
-            self._fault("blank", "must not be empty: every text would do", (*place, "value"))
+            self._fault(
+                "blank", "must not be empty, because every text would match", (*place, "value")
+            )
         return f.Compared(name, op, kind, (value,))
 
     def _listed(self, found: Members, kind: str, place: Place) -> list[Any]:
@@ -200,7 +206,7 @@ class _Reader:
 
     def _value(self, found: Members, kind: str, place: Place) -> Any:
         if "value" not in found:
-            self._fault("missing", "must be there", (*place, "value"))
+            self._fault("missing", "`value` is required", (*place, "value"))
             return None
         return self._read(found["value"], kind, (*place, "value"))
 
@@ -210,7 +216,9 @@ class _Reader:
         if kind == "date":
             return self._instant(value, place)
         if not isinstance(value, str):
-            message = "must be a string, as attributes are kept; or say `as`: number"
+            message = (
+                "must be a string, because attributes are text; for numbers set `as` to `number`"
+            )
             self._fault("wrong_type", message, place)
             return None
         return self._short(value, place)
@@ -224,7 +232,7 @@ class _Reader:
         except OverflowError:
             number = math.inf
         if math.isinf(number):
-            self._fault("too_large", "is not a number that a double can hold", place)
+            self._fault("too_large", "must fit into a double-precision number", place)
             return None
         return number
 
@@ -235,7 +243,7 @@ class _Reader:
         try:
             return times.read(value)[0]
         except ValueError:
-            self._fault("not_iso8601", "is not an ISO 8601 date or time", place)
+            self._fault("not_iso8601", "must be an ISO 8601 date or time", place)
             return None
 
     def _seen(self, found: Members, place: Place) -> f.Filter | None:
@@ -252,7 +260,7 @@ class _Reader:
     def _documents(self, found: Members, place: Place) -> f.Filter | None:
         name = self._text(found, "documents", place)
         if name and not self._has_type(name):
-            message = "the project has no document type of that name"
+            message = f"the project has no document type {name!r}"
             self._fault("unknown_type", message, (*place, "documents"))
         op = self._choice(found, "op", _ORDERS, place)
         value = found.get("value")
@@ -274,7 +282,7 @@ class _Reader:
             message = f"must be `{SAMPLE_ZONE}` or the IANA name of a time zone"
             self._fault("unknown_zone", message, (*place, "zone"))
         value = self._value(found, "number", place)
-        return f.Rolled(metric, stat, days, None if zone == SAMPLE_ZONE else zone, op, value)
+        return f.SampleStat(metric, stat, days, None if zone == SAMPLE_ZONE else zone, op, value)
 
     def _days(self, found: Members, name: str, place: Place, least: int = 1) -> int:
         days = found.get(name)
@@ -316,4 +324,4 @@ class _Reader:
 
 
 MAX_COUNT = 1 << 53
-"""Beyond it numbers in JSON are not exact everywhere."""
+"""Larger numbers in JSON are not exact in every language."""

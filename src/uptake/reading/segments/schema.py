@@ -1,4 +1,4 @@
-"""Filters as JSON Schema (draft 2020-12), for those who write them with a tool."""
+"""The JSON Schema of filters (draft 2020-12), for the OpenAPI document."""
 
 from typing import Any, get_args
 
@@ -11,22 +11,22 @@ Schema = dict[str, Any]
 
 
 def schemas(ref_template: str) -> dict[str, Schema]:
-    """The schemas by name; that of a whole filter is `ROOT`.
+    """Return the schemas by name; `ROOT` is the schema of a filter.
 
     Args:
-        ref_template: how one refers to another, with `{name}` in it.
+        ref_template: the reference to another schema, with `{name}` in it.
     """
 
     def ref(name: str) -> Schema:
         return {"$ref": ref_template.format(name=name)}
 
     kinds = {
-        "FilterAnd": _group("and", ref(ROOT), "All of these hold."),
-        "FilterOr": _group("or", ref(ROOT), "At least one of these holds."),
-        "FilterNot": _object({"not": ref(ROOT)}, "This does not hold."),
+        "FilterAnd": _group("and", ref(ROOT), "All of these filters are true."),
+        "FilterOr": _group("or", ref(ROOT), "At least one of these filters is true."),
+        "FilterNot": _object({"not": ref(ROOT)}, "This filter is false."),
         "FilterPresent": _object(
             {"attribute": _text(least=1), "op": _choice(f.Presence)},
-            "The attribute was told; it was told as the empty text.",
+            "The user has the attribute (`exists`), or has it with the empty value (`is_empty`).",
         ),
         "FilterPart": _object(
             {
@@ -35,7 +35,7 @@ def schemas(ref_template: str) -> dict[str, Schema]:
                 "value": _text(least=1),
                 "as": {"const": "text"},
             },
-            "The attribute has this in it, or at its beginning.",
+            "The attribute contains this text, or starts with it.",
             optional=("as",),
         ),
         **_compared("text", ["eq", "ne"], _text(least=0)),
@@ -43,7 +43,7 @@ def schemas(ref_template: str) -> dict[str, Schema]:
         **_compared("date", list(get_args(f.Order)), _moment()),
         "FilterSeen": _object(
             {"seen": _choice(f.Which), "op": _choice(f.Order), "value": _moment()},
-            "The first or last time that something was kept about the user.",
+            "The first or last time that data about the user was received.",
         ),
         "FilterSeenAgo": _object(
             {
@@ -51,7 +51,7 @@ def schemas(ref_template: str) -> dict[str, Schema]:
                 "op": _choice(f.Order),
                 "days_ago": {"type": "integer", "minimum": 0, "maximum": f.MAX_DAYS},
             },
-            "The same, compared with so many times 24 hours before the question.",
+            "The same, compared with this many times 24 hours before the query.",
         ),
         "FilterDocuments": _object(
             {
@@ -60,12 +60,15 @@ def schemas(ref_template: str) -> dict[str, Schema]:
                 "value": {"type": "integer", "minimum": 0, "maximum": MAX_COUNT},
                 "days": _days(),
             },
-            "How many documents of a type there are of the user.",
+            "The number of the user's documents of a type.",
             optional=("days",),
         ),
         **{f"Filter{metric.title()}": _samples(metric) for metric in f.STATS},
     }
-    whole = {"description": "Of whom it is true.", "anyOf": [ref(name) for name in kinds]}
+    whole = {
+        "description": "A condition on users; the users it is true for match.",
+        "anyOf": [ref(name) for name in kinds],
+    }
     return {ROOT: whole, **kinds}
 
 
@@ -75,12 +78,12 @@ def _compared(kind: f.Kind, ops: list[str], value: Schema) -> dict[str, Schema]:
     return {
         f"Filter{kind.title()}{many}": _object(
             {"attribute": _text(least=1), "op": op, "value": wanted, "as": {"const": kind}},
-            f"The attribute is a {kind}, and {told}.",
+            f"The attribute, as a {kind}, {meaning}.",
             optional,
         )
-        for many, op, wanted, told in (
-            ("", {"enum": ops}, value, "compares so"),
-            ("In", {"const": "in"}, listed, "one of these"),
+        for many, op, wanted, meaning in (
+            ("", {"enum": ops}, value, "compares with `value` as `op` requires"),
+            ("In", {"const": "in"}, listed, "equals one of the values"),
         )
     }
 
@@ -95,7 +98,7 @@ def _samples(metric: str) -> Schema:
             "op": _choice(f.Order),
             "value": {"type": "number"},
         },
-        "What the samples of the last days come to.",
+        "A statistic of the user's samples of the last days.",
         optional=("zone",),
     )
 

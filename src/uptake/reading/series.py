@@ -1,6 +1,6 @@
-"""A user's samples of one metric, stretch by stretch of time."""
+"""A user's samples of one metric, read one range of time after the other."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import accumulate
 
@@ -19,57 +19,50 @@ EARLIEST = -(1 << 62)
 LATEST = 1 << 62
 """Ticks before and after every sample."""
 
-HELD_SAMPLES = 500_000
-"""Samples whose batches are read at a time; packed, they take a few tens of bytes each."""
+BUFFERED_SAMPLES = 500_000
+"""Samples of the batches that are in memory; packed, they take a few tens of bytes each."""
 
-
-WORKED_SAMPLES = 100_000
-"""Samples that are worked on at a time, about; unless a single day has more."""
+SAMPLES_AT_ONCE = 100_000
+"""Approximate number of samples that are processed at a time; a single day may have more."""
 
 
 class Series:
-    """A user's samples of one metric, of which there is at least one.
+    """A user's samples of one metric; there is at least one.
 
     Args:
-        store: where they are.
-        project: of the user.
-        user_id: of the user.
-        metric: what they measure.
-        spans: of the batches that they are in, in order of `first`.
-        memory: bytes that those which are worked on at a time may take, about.
+        batches: reads the batches with samples that start between two instants, both inclusive.
+        spans: the metadata of all batches, in order of `first`.
+        memory: approximate memory for the samples that are processed at a time, in bytes.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917 - whose samples, and how much of them at a time
+    def __init__(
         self,
-        store: ItemQueries,
-        project: str,
-        user_id: str,
-        metric: Metric,
+        batches: Callable[[int, int], Iterable[bytes]],
         spans: list[Span],
         memory: int = ANSWER_MEMORY,
     ) -> None:
-        self._batches = partial(store.batches, project, user_id, metric)
+        self._batches = batches
         self._spans = spans
         self._most = memory // SAMPLE_BYTES
-        self._held: list[tuple[Packed, int]] = []
-        self._held_to = EARLIEST
+        self._buffer: list[tuple[Packed, int]] = []
+        self._buffered_to = EARLIEST
         self.first = spans[0].first
         self.last = max(span.last for span in spans)
 
     def next(self, instant: int) -> int | None:
-        """When the first sample starts that starts at or after an instant; None when none does."""
+        """Return the start of the first sample at or after an instant; None if there is none."""
         coming = [span.first for span in self._spans if span.first >= instant]
         if any(span.first < instant <= span.last for span in self._spans):
-            # Between the first and the last sample of a batch there may be years without any.
+            # There may be years between two samples of a batch.
             starts = [unpack(batch).starts() for batch in self._batches(instant, instant)]
             coming += [int(start[np.searchsorted(start, instant)]) for start in starts]
         return min(coming, default=None)
 
     def horizon(self, low: int, most: int) -> int:
-        """Up to which instant about so many samples start from `low` on.
+        """Return the end of a range from `low` in which about `most` samples start.
 
-        Batches that begin before have to be read for each stretch that they reach into: where there
-        are many, stretches are longer, so that each is read a few times at most.
+        A batch is read for each range that it overlaps. If many batches begin before `low`, the
+        range is longer, so that each batch is read a few times at most.
         """
         coming = [span for span in self._spans if span.last >= low]
         most = max(most, 2 * sum(span.count for span in coming if span.first < low))
@@ -78,7 +71,7 @@ class Series:
         return min(late, default=LATEST)
 
     def starting(self, low: int, high: int) -> Columns | None:
-        """The samples that start in [low, high), each once and in order; None when none does."""
+        """Return the samples that start in [low, high), each once, in order; None if none do."""
         count = sum(s.count for s in self._spans if s.first < high and s.last >= low)
         self._require(count)
         found = _merged(map(unpack, self._batches(low, high - 1)))
@@ -88,20 +81,20 @@ class Series:
         return found.take(slice(first, last)) if first < last else None
 
     def days(self, start: int, end: int, day: int) -> Iterator[Columns]:
-        """The samples that start in [start, end), in order, with no day divided.
+        """Yield the samples that start in [start, end) in order, each day as a whole.
 
         Args:
             start: an instant.
-            end: likewise.
+            end: an instant.
             day: ticks of a day; days begin at its multiples.
 
         Raises:
-            TooMuch: there are too many on one day.
+            TooMuch: one day has too many samples.
         """
         low, end = max(start, self.first), min(end, self.last + 1)
         while low < end:
             cancellation.check()
-            room = self.horizon(low, WORKED_SAMPLES)
+            room = self.horizon(low, SAMPLES_AT_ONCE)
             high = min(max(room // day * day, (low // day + 1) * day), end)
             columns = self.starting(low, high)
             if columns is not None:
@@ -112,38 +105,38 @@ class Series:
     def _require(self, count: int) -> None:
         if count > self._most:
             raise TooMuch(
-                f"{count} samples are to be looked at together: ask for a nearer `to` or, "
-                "where there is one, a later `from`"
+                f"{count} samples would have to be processed together: use an earlier `to` or, "
+                "if the request has one, a later `from`"
             )
 
-    def reaching(self, low: int, high: int) -> Columns | None:
-        """The samples with a part in [low, high); None when there is none.
+    def overlapping(self, low: int, high: int) -> Columns | None:
+        """Return the samples that overlap [low, high); None if there are none.
 
-        `low` must not be less than it was the last time.
+        `low` must not decrease from call to call.
 
         Raises:
-            TooMuch: there are too many.
+            TooMuch: there are too many samples.
         """
-        if high > self._held_to:
-            self._hold(low, max(high, self.horizon(low, HELD_SAMPLES)))
-        wanted = [one for one, until in self._held if one.first < high and until >= low]
+        if high > self._buffered_to:
+            self._fill_buffer(low, max(high, self.horizon(low, BUFFERED_SAMPLES)))
+        wanted = [one for one, until in self._buffer if one.first < high and until >= low]
         self._require(sum(one.count for one in wanted))
         found = _merged(wanted)
         if found is None:
             return None
         found = found.take(slice(0, int(np.searchsorted(found.start, high))))
-        reaching = found.start + np.maximum(found.duration, 0) >= low
-        if not reaching.all():
-            found = found.take(reaching)
+        overlaps = found.start + np.maximum(found.duration, 0) >= low
+        if not overlaps.all():
+            found = found.take(overlaps)
         return found if len(found) else None
 
-    def _hold(self, low: int, high: int) -> None:
-        """Read the batches with samples that may have a part in [low, high)."""
-        # A sample may be of any length: one that reaches into a day may be years old.
+    def _fill_buffer(self, low: int, high: int) -> None:
+        """Read the batches with samples that may overlap [low, high)."""
+        # A sample may be of any length: one that overlaps a day may have started years earlier.
         packed = map(unpack, self._batches(EARLIEST, high - 1))
         ends = ((one, one.until) for one in packed)
-        self._held = [(one, until) for one, until in ends if until >= low]
-        self._held_to = high
+        self._buffer = [(one, until) for one, until in ends if until >= low]
+        self._buffered_to = high
 
 
 def _merged(packed: Iterable[Packed]) -> Columns | None:
@@ -154,25 +147,29 @@ def _merged(packed: Iterable[Packed]) -> Columns | None:
 def series(
     store: ItemQueries, project: str, user_id: str, metric: Metric, memory: int = ANSWER_MEMORY
 ) -> Series | None:
-    """Where a user's samples of a metric are; None when there are none.
+    """Return a user's samples of a metric; None if there are none.
 
     Raises:
         TooMuch: the user has too many batches.
     """
     spans = [span for span in all_spans(store, project, user_id, memory) if span.metric == metric]
-    return Series(store, project, user_id, metric, spans, memory) if spans else None
+    if not spans:
+        return None
+    return Series(partial(store.batches, project, user_id, metric), spans, memory)
 
 
 def all_spans(
     store: ItemQueries, project: str, user_id: str, memory: int = ANSWER_MEMORY
 ) -> list[Span]:
-    """The batches of a user, in order of metric and first sample.
+    """Return the metadata of a user's batches, in order of metric and first sample.
 
     Raises:
-        TooMuch: there are too many.
+        TooMuch: there are too many batches.
     """
     most = memory // SPAN_BYTES
     spans = store.spans(project, user_id, most + 1)
     if len(spans) > most:
-        raise TooMuch(f"The user's samples came in more than {most} uploads")
+        raise TooMuch(
+            f"The user's samples are in more than {most} batches: raise the memory limit of answers"
+        )
     return spans

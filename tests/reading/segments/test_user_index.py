@@ -12,11 +12,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from uptake.model.items import Attributes
-from uptake.reading.segments import census as module
-from uptake.reading.segments.answers import TakesLonger, TooLarge
-from uptake.reading.segments.census import Census, State
-from uptake.reading.segments.pool import Pool
-from uptake.reading.segments.questions import Segments
+from uptake.reading.segments import DeadlineExceeded, TooLarge
+from uptake.reading.segments import user_index as module
+from uptake.reading.segments.queries import Pool, Segments
+from uptake.reading.segments.user_index import Parts, UserIndex
 from uptake.store import sqlite
 from uptake.store.records import Entry
 from uptake.store.sql_store import SqlStore
@@ -36,20 +35,20 @@ def store(tmp_path: Path) -> Iterator[SqlStore]:
     opened.close()
 
 
-def told(state: State) -> dict[str, dict[str, str]]:
-    """Who stands in a census, and with which attributes."""
+def told(state: Parts) -> dict[str, dict[str, str]]:
+    """Who stands in an index, and with which attributes."""
     found: dict[str, dict[str, str]] = {}
     for part in state:
-        assert part.count == part.stands.sum() > 0
-        for user_id, row in part.block.first(part.stands, "", len(part.block)):
+        assert part.count == part.present.sum() > 0
+        for user_id, row in part.block.first(part.present, "", len(part.block)):
             assert user_id not in found
             (found[user_id],) = part.block.attributes([row])
     return found
 
 
-def now(census: Census) -> dict[str, dict[str, str]]:
-    """Who is in a census, given time."""
-    return told(census.now(monotonic() + 60, PLENTY))
+def now(index: UserIndex) -> dict[str, dict[str, str]]:
+    """Who is in an index, given time."""
+    return told(index.now(monotonic() + 60, PLENTY))
 
 
 def many(count: int, first: int = 0, **values: str) -> Entry:
@@ -59,14 +58,14 @@ def many(count: int, first: int = 0, **values: str) -> Entry:
 
 
 class Following(RuleBasedStateMachine):
-    """A store, and a census of it."""
+    """A store, and a index of it."""
 
     @initialize(count=st.sampled_from([0, 3, 40]))
     def begin(self, count: int) -> None:
         """Some users are there before the first question."""
         self.store = ModelStore()
-        self.census = Census(self.store, "default")
-        self.stands: dict[str, dict[str, str]] = {}
+        self.index = UserIndex(self.store, "default")
+        self.present: dict[str, dict[str, str]] = {}
         self.commit({i: {"n": str(i)} for i in range(count)})
 
     @rule(
@@ -80,12 +79,12 @@ class Following(RuleBasedStateMachine):
         records = [Attributes(name, tuple(v), list(v.values())) for name, v in named.items()]
         self.store.commit([Entry("default", "r", NOON, tuple(records))])
         for name, values in named.items():
-            self.stands[name] = {**self.stands.get(name, {}), **values}
+            self.present[name] = {**self.present.get(name, {}), **values}
 
     @rule()
     def ask(self) -> None:
         """Everybody is there, once and as they are."""
-        assert now(self.census) == self.stands
+        assert now(self.index) == self.present
 
 
 TestFollowing = Following.TestCase
@@ -96,12 +95,12 @@ TestFollowing.settings = settings(
 
 def test_blocks_stay_few_however_often_users_change(store: SqlStore) -> None:
     """Small ones are put together, and what is crossed out goes."""
-    census = Census(store, "default")
+    index = UserIndex(store, "default")
     store.commit([many(5000)])
-    assert len(now(census)) == 5000
+    assert len(now(index)) == 5000
     for round_ in range(40):
         store.commit([many(200, first=round_ * 100, v=f"{round_}")])
-        state = census.now(monotonic() + 60, PLENTY)
+        state = index.now(monotonic() + 60, PLENTY)
         assert len(state) <= 6
         assert sum(len(part.block) for part in state) < 2.1 * 5000
     found = told(state)
@@ -115,26 +114,26 @@ def test_more_users_than_a_block_holds(store: SqlStore) -> None:
     count = module.BLOCK + 3 * module.PAGE
     for first in range(0, count, 20_000):
         store.commit([many(min(20_000, count - first), first=first)])
-    census = Census(store, "default")
-    state = census.now(monotonic() + 60, PLENTY)
+    index = UserIndex(store, "default")
+    state = index.now(monotonic() + 60, PLENTY)
     assert [part.count >= module.BLOCK for part in state] == [True, False]
     assert sum(part.count for part in state) == count
     store.commit([many(10, first=5, v="x"), many(1, first=count)])
-    state = census.now(monotonic() + 60, PLENTY)
+    state = index.now(monotonic() + 60, PLENTY)
     assert sum(part.count for part in state) == count + 1
 
 
 def test_a_load_that_takes_longer_goes_on_the_next_time(store: SqlStore) -> None:
     """What was read stays, and what is committed meanwhile is not missed."""
     store.commit([many(5 * module.PAGE)])
-    census = Census(store, "default")
+    index = UserIndex(store, "default")
     seen = []
     for number in range(1, 6):
-        with pytest.raises(TakesLonger) as unfinished:
-            census.now(monotonic(), PLENTY)
+        with pytest.raises(DeadlineExceeded) as unfinished:
+            index.now(monotonic(), PLENTY)
         seen.append(unfinished.value.users)
         store.commit([many(1, first=number, v="late"), many(1, first=10**5 + number)])
-    found = now(census)
+    found = now(index)
     assert seen == [module.PAGE * number for number in range(1, 6)]
     assert len(found) == 5 * module.PAGE + 5
     assert found["user 000001"] == {"n": "1", "v": "late"}
@@ -143,23 +142,23 @@ def test_a_load_that_takes_longer_goes_on_the_next_time(store: SqlStore) -> None
 def test_whoever_waits_too_long_for_another_is_told(store: SqlStore) -> None:
     """A question does not wait for ever behind one that reads."""
     store.commit([many(10)])
-    census = Census(store, "default")
-    with census._lock:
+    index = UserIndex(store, "default")
+    with index._lock:
         began = monotonic()
-        with pytest.raises(TakesLonger):
-            census.now(monotonic() + 0.2, PLENTY)
+        with pytest.raises(DeadlineExceeded):
+            index.now(monotonic() + 0.2, PLENTY)
         assert 0.15 < monotonic() - began < 10
-    assert len(now(census)) == 10
+    assert len(now(index)) == 10
 
 
 def test_users_that_do_not_fit_are_not_kept(store: SqlStore) -> None:
     """The question is rejected, and its memory is free again."""
     store.commit([many(3000)])
-    census = Census(store, "default")
+    index = UserIndex(store, "default")
     with pytest.raises(TooLarge):
-        census.now(monotonic() + 60, 1000)
-    assert census.size == 0
-    assert len(now(census)) == 3000
+        index.now(monotonic() + 60, 1000)
+    assert index.size == 0
+    assert len(now(index)) == 3000
 
 
 def test_a_user_costs_about_a_hundred_bytes(store: SqlStore) -> None:
@@ -170,26 +169,26 @@ def test_a_user_costs_about_a_hundred_bytes(store: SqlStore) -> None:
         for i in range(20_000)
     ]
     store.commit([entry(*users)])
-    census = Census(store, "default")
-    now(census)
-    assert 80 < census.size / 20_000 < 130
+    index = UserIndex(store, "default")
+    now(index)
+    assert 80 < index.size / 20_000 < 130
 
 
 def test_an_erased_user_is_gone_from_memory(store: SqlStore) -> None:
     """Though the store does not say the id any more; and may come back."""
     store.commit([many(5), many(1, first=9)])
-    census = Census(store, "default")
-    now(census)
+    index = UserIndex(store, "default")
+    now(index)
     with store.writing() as connection:
         connection.exec_driver_sql("DELETE FROM users WHERE user_id = 'user 000003'")
         user_hash = store.user_hash("user 000003")
         store._statements.changes.erase(connection, "default", "user 000003", user_hash)
-    assert sorted(now(census)) == [f"user {i:06d}" for i in (0, 1, 2, 4, 9)]
+    assert sorted(now(index)) == [f"user {i:06d}" for i in (0, 1, 2, 4, 9)]
     store.commit([many(1, first=3, back="yes")])
-    assert now(census)["user 000003"] == {"n": "3", "back": "yes"}
+    assert now(index)["user 000003"] == {"n": "3", "back": "yes"}
 
 
-def test_a_census_behind_a_forgotten_log_reads_anew() -> None:
+def test_a_index_behind_a_forgotten_log_reads_anew() -> None:
     """And so does one of which most users have changed."""
 
     class Forgetful(ModelStore):
@@ -203,14 +202,14 @@ def test_a_census_behind_a_forgotten_log_reads_anew() -> None:
         forgotten = 0
 
     store = Forgetful()
-    census = Census(store, "default")
+    index = UserIndex(store, "default")
     store.commit([many(3)])
-    assert len(now(census)) == 3
+    assert len(now(index)) == 3
     store.commit([many(3, first=3)])
     store.forgotten = 2
-    assert len(now(census)) == 6
+    assert len(now(index)) == 6
     store.commit([many(3 * module.PAGE, v="x")])
-    found = now(census)
+    found = now(index)
     assert (len(found), found["user 000000"]) == (3 * module.PAGE, {"n": "0", "v": "x"})
 
 
@@ -222,15 +221,15 @@ def test_a_change_that_is_told_again_is_passed_over() -> None:
             return super().changes(project, None if since is None else 0)
 
     store = Repeating()
-    census = Census(store, "default")
+    index = UserIndex(store, "default")
     store.commit([many(3)])
-    assert len(now(census)) == 3
+    assert len(now(index)) == 3
     store.erase("default", "user 000001", "e", 0)
-    assert len(now(census)) == 2
+    assert len(now(index)) == 2
     store.readmit("default", "user 000001")
     store.commit([many(1, first=1)])
-    assert len(now(census)) == 3
-    assert len(now(census)) == 3
+    assert len(now(index)) == 3
+    assert len(now(index)) == 3
 
 
 def test_an_answer_has_everything_acknowledged_before_the_question(store: SqlStore) -> None:

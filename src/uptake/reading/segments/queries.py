@@ -1,0 +1,309 @@
+"""Queries about segments: preview, list and export share one implementation."""
+
+import re
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from time import monotonic
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+from msgspec import Raw, Struct
+from prometheus_client import Gauge
+
+from uptake.model import clock
+from uptake.reading import Name, Unknown
+from uptake.reading.bounds import Listing
+from uptake.reading.segments import filters as f
+from uptake.reading.segments import parse
+from uptake.store.base import (
+    ChangeFeed,
+    DocumentTypeRegistry,
+    ItemQueries,
+    SegmentRegistry,
+    UserQueries,
+)
+from uptake.store.definitions import Segment
+
+# Loaded with the first query: it uses Apache Arrow, which takes 40 MB that a server without
+# segments does not need.
+if TYPE_CHECKING:
+    from uptake.reading.segments.evaluate import SegmentResult
+    from uptake.reading.segments.user_index import Parts, UserFeed, UserIndex
+
+ANSWER_SECONDS = 15.0
+"""Time limit of a query; the next attempt continues where it stopped."""
+
+IDLE_SECONDS = 1800.0
+"""How long an index stays in memory without a query."""
+
+MEGABYTE = 1_000_000
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+"""Names of segments: they need no escaping in a URL, a file name or a shell."""
+
+RESERVED = ("preview",)
+"""Names that no segment can have, because their paths are used."""
+
+VIEW_BYTES = 200
+"""Size of a segment in a response, without its filter."""
+
+MAX_FILTER = 1024 * 1024
+"""Bytes of a filter's JSON."""
+
+BYTES = Gauge(
+    "uptake_segment_bytes",
+    "Approximate memory of the user indexes of segments",
+    multiprocess_mode="livesum",
+)
+
+
+class SegmentView(Struct, frozen=True):
+    """A segment; times are RFC 3339."""
+
+    name: str
+    filter: Raw
+    created_at: str
+    changed_at: str
+
+
+class SegmentPage(Struct, frozen=True):
+    """Segments in order of name; `next` is the cursor of the next page."""
+
+    segments: list[SegmentView]
+    next: str | None
+
+
+class Member(Struct, frozen=True, gc=False):
+    """A user of a segment; times are RFC 3339."""
+
+    user_id: str
+    attributes: dict[str, str]
+    first_seen: str
+    last_seen: str
+
+
+class Members(Struct, frozen=True):
+    """The number of users in a segment, and a page of them in order of id."""
+
+    count: int
+    users: list[Member]
+    next: str | None
+
+
+class Preview(Struct, frozen=True):
+    """The number of users that match a filter, and a page of them in order of id.
+
+    Attributes:
+        count: all matching users.
+        users: a page of them.
+        next: the cursor of the next page.
+        unknown_attributes: attributes of the filter that no user of the project has.
+    """
+
+    count: int
+    users: list[Member]
+    next: str | None
+    unknown_attributes: list[str]
+
+
+class Pool:
+    """The user indexes of all projects, one for each, within a limit of memory.
+
+    Args:
+        store: where the users are read.
+        memory: approximate limit of all indexes together, in bytes.
+    """
+
+    def __init__(self, store: "UserFeed", memory: int) -> None:
+        self._store = store
+        self._memory = memory
+        self._lock = threading.Lock()
+        self._indexes: dict[str, UserIndex] = {}
+        self._timer: threading.Timer | None = None
+
+    def now(self, project: str, until: float) -> "Parts":
+        """Return a project's users; see `UserIndex.now`.
+
+        Raises:
+            DeadlineExceeded: not all users have been read yet.
+            TooLarge: they take more memory than is available.
+        """
+        from uptake.reading.segments.user_index import UserIndex  # noqa: PLC0415 - see above
+
+        with self._lock:
+            index = self._indexes.setdefault(project, UserIndex(self._store, project))
+            index.used = monotonic()
+            self._start_timer()
+        try:
+            return index.now(until, self._memory)
+        finally:
+            self._evict(index)
+
+    def _evict(self, used: "UserIndex") -> None:
+        """Drop the least recently used indexes while all together exceed the limit."""
+        with self._lock:
+            sizes = {project: index.size for project, index in self._indexes.items()}
+            for project in sorted(sizes, key=lambda project: self._indexes[project].used):
+                if sum(sizes.values()) <= self._memory:
+                    break
+                if self._indexes[project] is not used:
+                    del self._indexes[project], sizes[project]
+            BYTES.set(sum(sizes.values()))
+
+    def _start_timer(self) -> None:
+        if self._timer is None:
+            self._timer = threading.Timer(IDLE_SECONDS / 2, self.drop_idle)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def drop_idle(self, seconds: float = IDLE_SECONDS) -> None:
+        """Drop indexes that have not been used for this long."""
+        oldest = monotonic() - seconds
+        with self._lock:
+            self._timer = None
+            self._indexes = {name: one for name, one in self._indexes.items() if one.used > oldest}
+            BYTES.set(sum(index.size for index in self._indexes.values()))
+            if self._indexes:
+                self._start_timer()
+
+    @property
+    def projects(self) -> list[str]:
+        """The projects with an index in memory, sorted."""
+        with self._lock:
+            return sorted(self._indexes)
+
+    def close(self) -> None:
+        """Drop all indexes."""
+        with self._lock:
+            self._indexes = {}
+            if self._timer is not None:
+                self._timer.cancel()
+
+
+class SegmentStore(
+    SegmentRegistry, DocumentTypeRegistry, UserQueries, ChangeFeed, ItemQueries, Protocol
+):
+    """The store ports that segments use."""
+
+
+class Segments:
+    """Stores segments and runs queries about them.
+
+    Args:
+        store: where users and segments are.
+        memory: approximate limit of the users in memory, in bytes.
+        seconds: time limit of a query.
+    """
+
+    def __init__(self, store: SegmentStore, memory: int, seconds: float = ANSWER_SECONDS) -> None:
+        self._store = store
+        self._seconds = seconds
+        self.pool = Pool(store, memory)
+
+    def preview(self, project: str, text: bytes, cursor: str | None, limit: int) -> Preview:
+        """Return the users that match a filter.
+
+        Raises:
+            msgspec.DecodeError: the text is not JSON.
+            InvalidFilter: the filter is invalid, or names an unknown document type.
+            BadCursor: this server did not issue the cursor.
+            DeadlineExceeded, TooLarge: see `UserIndex.now`.
+        """
+        wanted = self._parse(project, text)
+        result = self._find(project, wanted)
+        page = result.page(cursor, limit)
+        names = {
+            one.name for one in f.conditions(wanted) if isinstance(one, f.Present | f.Compared)
+        }
+        unknown = names - {name for part in result.parts for name in part.block.columns}
+        return Preview(page.count, page.users, page.next, sorted(unknown))
+
+    def members(self, project: str, name: str, cursor: str | None, limit: int) -> Members:
+        """Return the users of a segment.
+
+        Raises:
+            Unknown: the segment does not exist.
+            BadCursor: this server did not issue the cursor.
+            DeadlineExceeded, TooLarge: see `UserIndex.now`.
+        """
+        return self._find(project, self._filter(project, name)).page(cursor, limit)
+
+    def user_ids(self, project: str, name: str) -> Callable[[], Iterator[str]]:
+        """Find the users of a segment; each call of the result yields their ids, in order.
+
+        Raises:
+            Unknown: the segment does not exist.
+            DeadlineExceeded, TooLarge: see `UserIndex.now`.
+        """
+        return self._find(project, self._filter(project, name)).all
+
+    def put(self, project: str, name: str, text: bytes) -> SegmentView:
+        """Create a segment, or replace the filter of an existing one.
+
+        Raises:
+            msgspec.DecodeError: the text is not JSON.
+            InvalidFilter: the filter is invalid, or names an unknown document type.
+        """
+        self._parse(project, text)
+        now = clock.now()
+        compact = msgspec.json.format(text, indent=-1).decode()
+        return _view(self._store.put_segment(project, Segment(name, compact, now, now)))
+
+    def segment(self, project: str, name: str) -> SegmentView:
+        """Return a segment.
+
+        Raises:
+            Unknown: the segment does not exist.
+        """
+        return _view(self._stored(project, name))
+
+    def segments(self, project: str, cursor: str | None, limit: int) -> SegmentPage:
+        """Return a page of a project's segments.
+
+        Raises:
+            BadCursor: this server did not issue the cursor.
+        """
+        listing = Listing(
+            fetch=partial(self._store.segments, project),
+            key=lambda segment: segment.name,
+            size=lambda segment: len(segment.filter.encode()) + VIEW_BYTES,
+            cursor_type=Name,
+            start="",
+        )
+        found, following = listing.page(cursor, limit)
+        return SegmentPage([_view(segment) for segment in found], following)
+
+    def delete(self, project: str, name: str) -> None:
+        """Delete a segment.
+
+        Raises:
+            Unknown: the segment does not exist.
+        """
+        if not self._store.delete_segment(project, name):
+            raise Unknown(name)
+
+    def _parse(self, project: str, text: bytes) -> f.Filter:
+        def has_type(name: str) -> bool:
+            return "\0" not in name and self._store.document_type(project, name) is not None
+
+        return parse.read(text, has_type)
+
+    def _stored(self, project: str, name: str) -> Segment:
+        segment = self._store.segment(project, name)
+        if segment is None:
+            raise Unknown(name)
+        return segment
+
+    def _filter(self, project: str, name: str) -> f.Filter:
+        return parse.read(self._stored(project, name).filter.encode())
+
+    def _find(self, project: str, wanted: f.Filter) -> "SegmentResult":
+        from uptake.reading.segments.evaluate import find  # noqa: PLC0415 - see above
+
+        return find(self._store, self.pool, project, wanted, monotonic() + self._seconds)
+
+
+def _view(segment: Segment) -> SegmentView:
+    moments = clock.iso(segment.created_at), clock.iso(segment.changed_at)
+    return SegmentView(segment.name, Raw(segment.filter.encode()), *moments)
