@@ -2,10 +2,9 @@
 
 import re
 from pathlib import Path
-from random import Random
 
-from uptake.demo import people, plan
-from uptake.demo.uploads import Keys
+from uptake.demo.plan import Keys, generate_people
+from uptake.demo.run import make_plan
 from uptake.formats.registry import FORMATS
 
 from .examples import ROOT, run_examples
@@ -36,10 +35,8 @@ def test_every_endpoint_is_in_the_table_and_has_a_command() -> None:
 
 
 def test_the_transcript_counts_what_the_demo_sends() -> None:
-    """Made-up people are the same on every run, so the numbers are too."""
-    random = Random(plan.SEED)
-    everybody = people.made_up(plan.PEOPLE, random)
-    planned = plan.made_up(everybody, Keys("sender", "bound", "reader"))
+    """The generated data is the same on every run, so the numbers are too."""
+    planned = make_plan(generate_people(), Keys("sender", "bound", "reader"))
     for form in FORMATS:
         for operation in form.operations:
             uploads = planned.uploads[operation.name]

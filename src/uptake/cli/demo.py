@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from random import Random
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,7 +19,7 @@ from uptake.model import clock
 from uptake.store.definitions import DocumentType
 
 if TYPE_CHECKING:
-    from uptake.demo.uploads import Keys
+    from uptake.demo.plan import Keys
     from uptake.testing.live import LiveServer
 
 PROJECT = "demo"
@@ -40,7 +39,10 @@ def demo(
     The server runs until Ctrl-C; then the folder is deleted.
     """
     # Image and HTTP libraries are slow to load, and only this command needs them.
-    from uptake.demo import people, plan, show  # noqa: PLC0415
+    import httpx2  # noqa: PLC0415
+
+    from uptake.demo.plan import generate_people  # noqa: PLC0415
+    from uptake.demo.run import make_plan, run  # noqa: PLC0415
     from uptake.testing.live import LiveServer, NotStarted  # noqa: PLC0415
 
     console = Console(highlight=False)
@@ -50,20 +52,19 @@ def demo(
         ThreadPoolExecutor(1) as pool,
     ):
         server = LiveServer(Path(folder) / "data")
-        all_people = people.made_up(plan.PEOPLE, Random(plan.SEED))  # noqa: S311 - made-up data
-        keys = _set_up(server.data_dir, all_people[1].user_id)
-        planned = pool.submit(plan.made_up, all_people, keys)
+        people = generate_people()
+        keys = _set_up(server.data_dir, people[1].user_id)
+        plan = pool.submit(make_plan, people, keys)
         try:
             server.start()
             console.print(f"Server: {server.url}\nData: {server.data_dir}\n", markup=False)
-            stage = show.Stage(console, server.url, str(server.data_dir), keys)
-            _check(show.run(stage, all_people, planned.result()))
+            _check(run(console, server.url, str(server.data_dir), plan.result()))
             if not once:
                 _stay(console, server)
             server.stop()
         except NotStarted as error:
             raise Failed(f"the server did not start: {_last_line(str(error))}") from error
-        except show.NoAnswer as error:
+        except httpx2.HTTPError as error:
             raise Failed(
                 f"{error}; the last line of the server log: {_last_line(server.log)}"
             ) from error
@@ -73,13 +74,13 @@ def demo(
 
 
 def _set_up(data_dir: Path, bound_user: str) -> "Keys":
-    from uptake.demo import documents  # noqa: PLC0415 - see above
-    from uptake.demo.uploads import Keys  # noqa: PLC0415
+    from uptake.demo import records  # noqa: PLC0415 - see above
+    from uptake.demo.plan import Keys  # noqa: PLC0415
 
     now = clock.now()
     with StoreOptions(data_dir).open() as store:
         store.add_project(PROJECT, now)
-        store.put_type(PROJECT, DocumentType(documents.TYPE, documents.SCHEMA, now))
+        store.put_type(PROJECT, DocumentType(records.TYPE, records.SCHEMA, now))
         return Keys(
             sender=issue(store, PROJECT, [*WRITES, "data:read"])[1],
             bound=issue(store, PROJECT, ["samples:write"], user=bound_user)[1],

@@ -1,1 +1,1 @@
-"""A made-up week of a few hundred users, sent through every operation and read back."""
+"""A week of generated data for a few hundred users, uploaded to every endpoint and read back."""

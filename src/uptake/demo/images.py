@@ -1,58 +1,77 @@
-"""Pictures of some users, sent the way QuestionPro's clients do."""
+"""Images of some users, drawn here and uploaded as QuestionPro's clients do."""
 
-from collections.abc import Sequence
+import io
 from dataclasses import replace
 from random import Random
 
-from uptake.demo import pictures
-from uptake.demo.people import Person
-from uptake.demo.uploads import Expected, Keys, Upload, form, json_body, rejected
+from PIL import ExifTags, Image, ImageDraw
 
-PEOPLE = 24
-"""So many of the users have a picture; the first has a photo besides."""
+from uptake.demo.plan import Plan, Upload, json_body, rejected
+
+WITH_IMAGE = 24
+"""How many users have an image; the first has a photo too."""
+
+FORMATS = ("PNG", "JPEG", "GIF", "WEBP")
+SIZE = (320, 240)
+BOUNDARY = "uptake-demo"
 
 
-def uploads(
-    people: Sequence[Person], keys: Keys, expected: Expected, random: Random
-) -> list[Upload]:
-    """A picture of each in every format, a photo, one picture twice, one for every fault."""
+def image_uploads(plan: Plan) -> list[Upload]:
+    """Return images in every format, a photo, a repeated image, and requests with every fault."""
     contents = [
-        (person, pictures.avatar(pictures.KINDS[i % len(pictures.KINDS)], random))
-        for i, person in enumerate(people[:PEOPLE])
+        (person.user_id, _picture(FORMATS[i % len(FORMATS)], plan.random))
+        for i, person in enumerate(plan.people[:WITH_IMAGE])
     ]
-    contents.append((people[0], pictures.photo(random)))
-    expected.images.update(person.user_id for person, _ in contents)
-    found = [_upload(person, content, keys) for person, content in contents]
-    again = replace(found[0], later=True)
-    return [*found, again, *_faulty(people[0], contents[0][1], keys)]
+    contents.append((plan.people[0].user_id, _picture("JPEG", plan.random, exif=_exif())))
+    plan.images.update(user_id for user_id, _ in contents)
+    key, (user, image) = plan.keys.sender, contents[0]
+    found = [Upload(_path(user_id, key), *_form(content)) for user_id, content in contents]
+    as_json = {"Content-Type": "application/json"}, json_body({"file": "/home/me/picture.png"})
+    faulty = map(_form, (b"", b"%PDF-1.7 ...", image[: len(image) // 2]))
+    paths = (_path("me", key), _path(user, "no-such-key"), _path(user, plan.keys.reader))
+    return [
+        *found,
+        replace(found[0], later=True),
+        *(rejected(_path(user, key), *form) for form in (*faulty, _form(image, "photo"), as_json)),
+        *(rejected(path, *_form(image)) for path in paths),
+    ]
 
 
-def path(user_id: str, key: str) -> str:
-    """Where a user's images are sent, with the key as the older form of the address has it."""
+def _path(user_id: str, key: str) -> str:
     return f"/a/api/v2/users/{user_id}/images?apiKey={key}"
 
 
-def _upload(person: Person, content: bytes, keys: Keys) -> Upload:
-    headers, body = form(content)
-    return Upload(path(person.user_id, keys.sender), headers, body, user_id=person.user_id)
+def _form(content: bytes, name: str = "file") -> tuple[dict[str, str], bytes]:
+    """The headers and the body of a multipart form with one file."""
+    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"; filename="picture"\r\n'
+    body = f"{head}Content-Type: application/octet-stream\r\n\r\n".encode() + content
+    headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
+    return headers, body + f"\r\n--{BOUNDARY}--\r\n".encode()
 
 
-def _faulty(person: Person, picture: bytes, keys: Keys) -> list[Upload]:
-    address = path(person.user_id, keys.sender)
-    forms = [
-        form(b""),
-        form(b"%PDF-1.7 ..."),
-        form(picture[: len(picture) // 2]),
-        form(picture, "photo"),
-    ]
-    as_json = {"Content-Type": "application/json"}
-    told_where = json_body({"file": "/home/me/picture.png"})
-    headers, body = form(picture)
-    unknown, reading = path(person.user_id, "no-such-key"), path(person.user_id, keys.reader)
-    return [
-        *(rejected(address, head, content, {}, status=400) for head, content in forms),
-        rejected(address, as_json, told_where, {}, status=400),
-        rejected(path("me", keys.sender), headers, body, {}, status=400),
-        rejected(unknown, headers, body, {"unauthorized": 1}, status=401),
-        rejected(reading, headers, body, {"forbidden": 1}, status=403),
-    ]
+def _picture(kind: str, random: Random, **options: bytes) -> bytes:
+    """An image of coloured discs, each different."""
+    picture = Image.new("RGB", SIZE)
+    draw = ImageDraw.Draw(picture)
+    for _ in range(8):
+        x, y, radius, *colour = (random.randrange(256) for _ in range(6))
+        draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=tuple(colour))
+    out = io.BytesIO()
+    picture.save(out, kind, **options)
+    return out.getvalue()
+
+
+def _exif() -> bytes:
+    """Metadata as written by a phone that is held upright: orientation and location."""
+    exif = Image.Exif()
+    exif[ExifTags.Base.Make] = "Demo Phone"
+    exif[ExifTags.Base.Orientation] = 6
+    location = exif.get_ifd(ExifTags.IFD.GPSInfo)
+    location.update({1: "N", 2: (38.0, 42.0, 49.0), 3: "W", 4: (9.0, 8.0, 21.0)})
+    return exif.tobytes()
+
+
+def has_exif(content: bytes) -> bool:
+    """Return whether an image contains EXIF data."""
+    with Image.open(io.BytesIO(content)) as picture:
+        return bool(picture.getexif())

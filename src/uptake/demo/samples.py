@@ -1,120 +1,146 @@
-"""Steps and heart beats of everybody, sent the way Gerosense's clients do."""
+"""A week of steps by the hour and heart rates day and night, uploaded as Gerosense's clients do."""
 
-from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
-from uptake.demo import days
-from uptake.demo.days import Sample
-from uptake.demo.people import Person
-from uptake.demo.uploads import Expected, Keys, Upload, bearer, json_body, rejected
+from uptake.demo.plan import Device, Person, Plan, Sample, Upload, bearer, json_body, rejected, week
 
 V1_1, V2_2 = "/api/v1.1/samples", "/api/v2.2/samples"
 FAULTY_EVERY = 6
-"""Of so many batches, one has faulty samples among the good ones."""
+"""One in this many batches contains invalid samples."""
 
-AGAIN_EVERY = 10
-"""Of so many batches, the end of one is sent a second time, as clients do that lost an answer."""
+REPEATED_EVERY = 10
+"""The end of one in this many batches is sent twice, as by a client that lost a response."""
 
 BATCH = 1000
-MINUTES = 5
-"""How often the watch of v1.1 measures."""
-
-FAULTS: tuple[tuple[dict[str, Any], str], ...] = (
-    ({"value": 0}, "not_positive"),
-    ({"value": 31_000}, "above_limit"),
-    ({"value": "120"}, "wrong_type"),
-    ({"unit": "steps"}, "unknown_unit"),
-    ({"device_name": " "}, "blank"),
-    ({"start_date": "yesterday"}, "not_iso8601"),
-    ({"end_date": "2001-01-01T00:00:00Z"}, "ends_before_start"),
-    ({"value": ...}, "missing"),
+FAULTS: tuple[Sample, ...] = (
+    {"value": 0},
+    {"value": 31_000},
+    {"value": "120"},
+    {"unit": "steps"},
+    {"device_name": " "},
+    {"start_date": "yesterday"},
+    {"end_date": "2001-01-01T00:00:00Z"},
+    {"value": ...},
 )
-"""What is changed in a good sample (`...` takes the member away), and the code of that fault."""
+"""Changes that make a valid sample invalid; `...` removes the member."""
+
+# fmt: off
+WEEKDAY = (0, 0, 0, 0, 0, 0, 250, 900, 1400, 500, 250, 300,
+           1100, 800, 300, 300, 350, 900, 1500, 1000, 500, 250, 100, 30)
+WEEKEND = (0, 0, 0, 0, 0, 0, 20, 100, 300, 700, 1200, 1500,
+           1300, 900, 1000, 1300, 1500, 1200, 800, 600, 400, 300, 200, 80)
+# fmt: on
+"""Average steps in each hour. Both have steps in the same hours, so that the number of samples
+does not depend on the day of the week on which the demo runs."""
+
+SATURDAY = 5
 
 
-def server_to_server(
-    people: Sequence[Person], keys: Keys, expected: Expected, random: Random
-) -> list[Upload]:
-    """Everybody's steps and heart beats to v2.2, some again, some faulty."""
+def server_uploads(plan: Plan) -> list[Upload]:
+    """Return everybody's steps and heart rates for v2.2, some of them repeated, some invalid."""
     found = []
-    for i, person in enumerate(people):
-        walked, beats = days.steps(person, random), days.beats(person, random)
-        expected.add_samples(person.user_id, "steps", walked)
-        expected.add_samples(person.user_id, "bpm", beats)
-        faulty = walked[: len(FAULTS)] if i % FAULTY_EVERY == 0 else []
-        found.append(_upload(V2_2, keys.sender, "steps", walked, faulty, person))
-        found.append(_upload(V2_2, keys.sender, "bpm", beats, [], person))
-        if i % AGAIN_EVERY == 0:
-            found.append(_upload(V2_2, keys.sender, "bpm", beats[-100:], [], person))
-    return [*found, *_rejected_whole(people[0], keys)]
+    for i, person in enumerate(plan.people):
+        steps, beats = _steps(person, plan.random), _beats(person, person.watch, 60, plan.random)
+        plan.samples[person.user_id, "steps"] += steps
+        plan.samples[person.user_id, "bpm"] += beats
+        invalid = steps[: len(FAULTS)] if i % FAULTY_EVERY == 0 else []
+        user, key = person.user_id, plan.keys.sender
+        found.append(_upload(V2_2, key, _body("steps", steps, user), invalid))
+        found.append(_upload(V2_2, key, _body("bpm", beats, user)))
+        if i % REPEATED_EVERY == 0:
+            found.append(_upload(V2_2, key, _body("bpm", beats[-100:], user)))
+    return [*found, *_rejected_requests(plan)]
 
 
-def by_the_user(person: Person, keys: Keys, expected: Expected, random: Random) -> list[Upload]:
-    """One user's other watch, to v1.1 with a key that is bound to that user."""
-    beats = days.beats(person, random, MINUTES, "Polar Ignite 3")
-    expected.add_samples(person.user_id, "bpm", beats)
+def user_uploads(plan: Plan) -> list[Upload]:
+    """Return the second user's heart rates for v1.1, with a key that is bound to that user."""
+    person, keys = plan.people[1], plan.keys
+    beats = _beats(person, ("Polar Ignite 3", None), 5, plan.random)
+    plan.samples[person.user_id, "bpm"] += beats
     batches = [beats[start : start + BATCH] for start in range(0, len(beats), BATCH)]
     overlapping = beats[BATCH // 2 : BATCH // 2 + BATCH]
-    found = [_upload(V1_1, keys.bound, "bpm", batch, []) for batch in (*batches, overlapping)]
-    mixed = _upload(V1_1, keys.bound, "bpm", beats[:50], beats[: len(FAULTS)])
-    too_few = json_body({"data_type": "bpm", "data": beats[:2]})
+    too_few = json_body(_body("bpm", beats[:2]))
     return [
-        *found,
-        mixed,
-        rejected(V1_1, bearer(keys.bound), too_few, {"too_few": 1}, status=400, items=2),
-        rejected(V1_1, bearer(keys.sender), too_few, {"forbidden": 1}, status=403, items=2),
+        *(_upload(V1_1, keys.bound, _body("bpm", some)) for some in (*batches, overlapping)),
+        _upload(V1_1, keys.bound, _body("bpm", beats[:50]), beats[: len(FAULTS)]),
+        *(rejected(V1_1, bearer(key), too_few, 2) for key in (keys.bound, keys.sender)),
     ]
 
 
-def _upload(  # noqa: PLR0913, PLR0917 - a batch and what is mixed into it
-    path: str,
-    key: str,
-    metric: str,
-    good: Sequence[Sample],
-    spoilt: Sequence[Sample],
-    person: Person | None = None,
-) -> Upload:
-    bad = [_spoil(sample, fault) for sample, (fault, _) in zip(spoilt, FAULTS, strict=False)]
-    content: dict[str, Any] = {"data_type": metric, "data": [*good, *bad]}
-    if person is not None:
-        content["user_id"] = person.user_id
-    return Upload(
-        path,
-        bearer(key),
-        json_body(content),
-        items=len(good) + len(bad),
-        status=207 if bad else 200,
-        accepted=len(good),
-        reasons=Counter(code for _, (_, code) in zip(bad, FAULTS, strict=False)),
-    )
+def _steps(person: Person, random: Random) -> list[Sample]:
+    """A sample for every hour in which the phone was carried."""
+    samples = []
+    for midnight in week(person.zone):
+        curve = WEEKEND if midnight.weekday() >= SATURDAY else WEEKDAY
+        mood = person.activity * random.uniform(0.6, 1.4)
+        for hour, average in enumerate(curve):
+            value = round(average * mood * random.uniform(0.5, 1.5))
+            if value == 0 or random.random() < 0.1:
+                continue
+            start = midnight + timedelta(hours=hour, seconds=random.randrange(600))
+            end = start + timedelta(seconds=random.randrange(300, 2900))
+            samples.append(_sample(person.phone, start, end, value))
+    return samples
 
 
-def _spoil(sample: Sample, fault: dict[str, Any]) -> Sample:
-    return {name: value for name, value in (sample | fault).items() if value is not ...}
+def _beats(person: Person, watch: Device, minutes: int, random: Random) -> list[Sample]:
+    """The heart rate every few minutes: low at night, high at six in the evening."""
+    samples = []
+    for midnight in week(person.zone):
+        wakes = person.wakes + 2 * (midnight.weekday() >= SATURDAY)
+        for minute in range(0, 24 * 60, minutes):
+            at = midnight + timedelta(minutes=minute, seconds=random.randrange(minutes * 30))
+            rate = person.resting + random.gauss(0, 5)
+            if wakes <= at.hour < 23:
+                rate += 18 + 45 * person.activity * (at.hour == 18)
+            samples.append(_sample(watch, at, None, round(rate)))
+    return samples
 
 
-def _rejected_whole(person: Person, keys: Keys) -> list[Upload]:
+def _sample(device: Device, start: datetime, end: datetime | None, value: int) -> Sample:
+    return {
+        "device_name": device[0],
+        "device_version": device[1],
+        "start_date": start.isoformat(timespec="milliseconds"),
+        "end_date": end and end.isoformat(timespec="milliseconds"),
+        "value": value,
+        "unit": "count" if end else "count/min",
+    }
+
+
+def _body(metric: str, samples: Sequence[Any], user_id: str | None = None) -> dict[str, Any]:
+    user = {} if user_id is None else {"user_id": user_id}
+    return {**user, "data_type": metric, "data": samples}
+
+
+def _upload(path: str, key: str, body: dict[str, Any], invalid: Sequence[Sample] = ()) -> Upload:
+    """A batch of valid samples, to which some that are made invalid are added."""
+    valid = body["data"]
+    bad = [
+        {name: value for name, value in (sample | change).items() if value is not ...}
+        for sample, change in zip(invalid, FAULTS, strict=False)
+    ]
+    content = json_body(body | {"data": [*valid, *bad]})
+    return Upload(path, bearer(key), content, len(valid) + len(bad), len(valid))
+
+
+def _rejected_requests(plan: Plan) -> list[Upload]:
     sample = {"device_name": "iPhone", "start_date": "2026-01-31T08:00:00Z", "unit": "count"}
     three = [sample | {"value": value} for value in (10, 20, 30)]
-    headers = bearer(keys.sender)
-    faulty: list[tuple[str, str, list[Any], str]] = [
-        (person.user_id, "steps", three[:2], "too_few"),
-        (person.user_id, "steps", three * 400, "too_many"),
-        (person.user_id, "sleep", three, "unknown_data_type"),
-        ("", "steps", three, "blank"),
-        (person.user_id, "steps", ["10", 20, None], "wrong_type"),
-    ]
-    found = []
-    for user_id, metric, data, code in faulty:
-        body = json_body({"user_id": user_id, "data_type": metric, "data": data})
-        times = len(data) if code == "wrong_type" else 1
-        found.append(rejected(V2_2, headers, body, {code: times}, status=400, items=len(data)))
-    other = json_body({"user_id": person.user_id, "data_type": "steps", "data": three})
+    user, keys = plan.people[0].user_id, plan.keys
+    bodies = (
+        _body("steps", three[:2], user),
+        _body("steps", three * 400, user),
+        _body("sleep", three, user),
+        _body("steps", three, ""),
+        _body("steps", ["10", 20, None], user),
+    )
+    headers, valid = bearer(keys.sender), json_body(_body("steps", three, user))
     return [
-        *found,
-        rejected(V2_2, headers, b'{"user_id": "10001", ', {"json_invalid": 1}, status=400),
-        rejected(V2_2, bearer("no-such-key"), other, {"unauthorized": 1}, status=401, items=3),
-        rejected(V2_2, bearer(keys.bound), other, {"forbidden": 1}, status=403, items=3),
+        *(rejected(V2_2, headers, json_body(body), len(body["data"])) for body in bodies),
+        rejected(V2_2, headers, b'{"user_id": "10001", '),
+        *(rejected(V2_2, bearer(key), valid, 3) for key in ("no-such-key", keys.bound)),
     ]
