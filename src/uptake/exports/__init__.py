@@ -20,7 +20,7 @@ Users = Callable[[], Iterable[str]]
 
 
 class InvalidExport(Exception):
-    """The options of an export contradict each other; the message says which to change."""
+    """The options of an export contradict each other. The message names the option to change."""
 
 
 class ExportQuery(Struct, frozen=True):

@@ -31,7 +31,7 @@ Parts = Iterator[bytes]
 
 
 class Sink(io.RawIOBase):
-    """A write-only file in memory whose content is taken away while it is written.
+    """A write-only file in memory; its content is taken away while it is written.
 
     Attributes:
         written: bytes written so far.

@@ -35,7 +35,7 @@ ANSWER_BYTES = 32 << 20
 
 
 class TooMuch(Exception):
-    """The answer would exceed a limit; the message says how to narrow the query."""
+    """The answer would exceed a limit. The message explains how to narrow the query."""
 
 
 def json_bytes(text: str | None) -> int:

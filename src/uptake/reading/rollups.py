@@ -18,7 +18,7 @@ from uptake.store.base import ItemQueries
 from uptake.time_units import TICKS_PER_SECOND
 
 SAMPLE_ZONE = "sample"
-"""Stands for a time zone: the local time of each sample."""
+"""The value of `zone` for the local time of each sample."""
 
 BUCKET_BYTES = 200
 SHARE_BYTES = 120

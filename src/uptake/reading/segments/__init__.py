@@ -1,4 +1,4 @@
-"""Segments: the users of a project for whom a filter is true."""
+"""Segments: the users of a project that match a filter."""
 
 
 class DeadlineExceeded(Exception):

@@ -1,7 +1,7 @@
 """Finds the users that match a filter: one implementation for every query about segments.
 
-A condition is evaluated only for users for whom it can still change the result: within `and` for
-those that remain, within `or` for those that have not matched yet, expensive conditions last.
+A condition is evaluated only for the users that it can still affect: within `and` for those that
+remain, within `or` for those that have not matched yet. Expensive conditions are evaluated last.
 """
 
 import heapq

@@ -1,7 +1,7 @@
 """Filters and their limits.
 
 A filter is true or false for a user, never unknown. A comparison, including `ne`, is false for a
-user without a value. `Not` is true for exactly those users for whom its filter is false.
+user without a value. `Not` is true for exactly the users that its filter is false for.
 """
 
 from typing import Literal

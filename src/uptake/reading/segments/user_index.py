@@ -38,7 +38,7 @@ class Part:
 
     Attributes:
         block: the users.
-        present: the rows whose users have not changed since.
+        present: the rows of users that have not changed since.
         count: how many those are.
     """
 
