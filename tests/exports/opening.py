@@ -35,7 +35,7 @@ def export(
 
 
 def rows(store: Store, blobs: Blobs, kind: Kind, **asked: Any) -> Rows:
-    """What an export tells, by way of NDJSON."""
+    """Return the rows of an export, read from NDJSON."""
     return parsed(export(store, blobs, kind, **asked)[0])
 
 

@@ -24,8 +24,8 @@ FORMULAS = ("=1+1", "+1", "-1", "@cmd", '"q"', "a,b", "line\nbreak", "\u00fc \U0
 """Values that a spreadsheet, or a careless writer of CSV, would change."""
 
 
-def told(start: str, value: float = 1.0, **members: str | None) -> Told:
-    """A sample, of which a test says only what matters to it."""
+def sample(start: str, value: float = 1.0, **members: str | None) -> Told:
+    """Return a sample with defaults for everything that a test does not need."""
     end = members.get("end")
     return Told(
         members.get("device") or "Watch",
@@ -38,7 +38,7 @@ def told(start: str, value: float = 1.0, **members: str | None) -> Told:
 
 
 def batch(user_id: str, samples: list[Told], metric: Metric = "steps") -> BatchRecord:
-    """Samples as they are kept."""
+    """Return samples as a batch to store."""
     built = columns_of(samples)
     encoded = columns.to_bytes(built)
     ends = int(built.start[0]), int(built.start[-1])
@@ -53,7 +53,7 @@ def commit(
     project: str = DEFAULT_PROJECT,
     rejections: tuple[RejectionRecord, ...] = (),
 ) -> None:
-    """Have a request's items kept."""
+    """Store the items of a request."""
     store.commit([Entry(project, unique("request"), at, records, rejections)])
 
 
@@ -77,17 +77,21 @@ def blobs_in(folder: Path) -> Blobs:
 
 
 SAMPLES = [
-    told("2025-01-01T00:00:00+01:00", 12, end="2025-01-01T00:01:00.5+01:00", version="17.0.3"),
-    told("2025-01-01T08:00:00Z", 0.1, device="=SUM(A1)", unit="count/s"),
-    told("2025-02-28T23:59:59.1234567-05:30", 5e-324, end="2025-03-01T05:30:00Z", version=""),
-    told("9999-12-31T23:59:59Z", 1.7976931348623157e308, device='\u00fc, "q"\n', unit="count/min"),
+    sample("2025-01-01T00:00:00+01:00", 12, end="2025-01-01T00:01:00.5+01:00", version="17.0.3"),
+    sample("2025-01-01T08:00:00Z", 0.1, device="=SUM(A1)", unit="count/s"),
+    sample("2025-02-28T23:59:59.1234567-05:30", 5e-324, end="2025-03-01T05:30:00Z", version=""),
+    sample(
+        "9999-12-31T23:59:59Z", 1.7976931348623157e308, device='\u00fc, "q"\n', unit="count/min"
+    ),
 ]
-"""In order: every unit, with and without versions and ends, told in several ways."""
+"""In order: every unit, with and without versions and ends, in several time formats."""
 
 
 def fill(store: Store, blobs: Blobs) -> None:
-    """Something of every kind for several users; another project has more, which is nobody's."""
-    commit(store, batch("anna", SAMPLES), batch("anna", [told("2025-01-01T00:00:00Z", 60)], "bpm"))
+    """Store data of every kind for several users, and samples in another project."""
+    commit(
+        store, batch("anna", SAMPLES), batch("anna", [sample("2025-01-01T00:00:00Z", 60)], "bpm")
+    )
     commit(store, batch("bert", SAMPLES[1:2]), at=NOON + SECOND)
     names = tuple(f"n{i}" for i in range(len(FORMULAS)))
     commit(store, Attributes("carl", names, list(FORMULAS)), at=NOON + 2 * SECOND)
@@ -105,11 +109,11 @@ def fill(store: Store, blobs: Blobs) -> None:
             rejection("r-3", b"", blob="rejected/large"),
         ),
     )
-    commit(store, batch("anna", [told("2025-01-01T00:00:00Z")]), project="other")
+    commit(store, batch("anna", [sample("2025-01-01T00:00:00Z")]), project="other")
 
 
 def image(blobs: Blobs, user_id: str, content: bytes) -> ImageRecord:
-    """An image whose bytes are kept."""
+    """Store the bytes of an image and return its record."""
     name = f"images/{digest_of(user_id).hex()}"
     blobs.put(name, content)
     return ImageRecord(

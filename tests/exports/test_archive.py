@@ -35,8 +35,8 @@ def archive(store: Store, blobs: Blobs, user_id: str) -> zipfile.ZipFile:
     return made
 
 
-def test_everything_about_a_user_is_in_it(store: Store, blobs: Blobs) -> None:
-    """Each in a file of its own, images with their bytes."""
+def test_an_archive_has_all_data_of_a_user(store: Store, blobs: Blobs) -> None:
+    """One file for each kind, and the images with their bytes."""
     commit(store, image(blobs, "anna", PICTURE))
     made = archive(store, blobs, "anna")
     assert made.namelist() == [*FILES, "images/1000001.png", "images.ndjson"]
@@ -54,22 +54,24 @@ def test_everything_about_a_user_is_in_it(store: Store, blobs: Blobs) -> None:
     assert len(by_csv(made.read("samples.csv"))) == 5
     assert [row["upload_id"] for row in lines["documents.ndjson"]] == ["doc-2"]
     assert [row["rejection_id"] for row in lines["rejections.ndjson"]] == ["r-1"]
-    (told,) = lines["images.ndjson"]
-    assert told["file"] == "images/1000001.png"
-    assert made.read(told["file"]) == PICTURE
-    assert told["bytes"] == len(PICTURE)
+    (listed,) = lines["images.ndjson"]
+    assert listed["file"] == "images/1000001.png"
+    assert made.read(listed["file"]) == PICTURE
+    assert listed["bytes"] == len(PICTURE)
 
 
-def test_a_user_of_whom_little_is_kept_has_an_archive(store: Store, blobs: Blobs) -> None:
-    """The same files, with nothing in them."""
+def test_a_user_with_little_data_has_an_archive(store: Store, blobs: Blobs) -> None:
+    """With the same files, which are empty."""
     made = archive(store, blobs, "carl")
     assert made.namelist() == [*FILES, "images.ndjson"]
     assert made.read("documents.ndjson") == b""
     assert "profile.json" in made.read("README.txt").decode()
 
 
-def test_an_image_whose_bytes_are_gone_is_told(store: Store, blobs: Blobs, tmp_path: Path) -> None:
-    """With no file: the archive is as whole as it can be."""
+def test_an_image_without_bytes_is_listed_without_a_file(
+    store: Store, blobs: Blobs, tmp_path: Path
+) -> None:
+    """The archive contains everything else."""
     commit(store, image(blobs, "anna", PICTURE))
     for file in (tmp_path / "blobs" / "images").rglob("*"):
         file.unlink()
@@ -78,7 +80,7 @@ def test_an_image_whose_bytes_are_gone_is_told(store: Store, blobs: Blobs, tmp_p
     assert parsed(made.read("images.ndjson"))[0]["file"] is None
 
 
-def test_nobody_has_no_archive(store: Store, blobs: Blobs) -> None:
-    """Nor has somebody of another project."""
+def test_an_unknown_user_has_no_archive(store: Store, blobs: Blobs) -> None:
+    """Nor does a user of another project."""
     with pytest.raises(Unknown), open_archive(store, blobs, "other", "bert"):
         raise AssertionError

@@ -154,7 +154,7 @@ CASES = [
 
 
 def without_request(found: Rows) -> Rows:
-    """Rows without the ids of requests, which are made anew each time."""
+    """Rows without request ids, which differ on every run."""
     return [row | {"request_id": ""} if "request_id" in row else row for row in found]
 
 
@@ -162,7 +162,7 @@ def without_request(found: Rows) -> Rows:
 def test_pyarrow_reads_exactly_what_was_stored(
     store: Store, blobs: Blobs, kind: Kind, form: FormName, packed: Compression
 ) -> None:
-    """Each thing once and in order, texts and numbers to the last bit, null where nothing is."""
+    """Each row once and in order, texts and numbers exact, null for missing values."""
     content, _ = export(store, blobs, kind, form, packed)
     if form in {"parquet", "arrow"}:
         assert without_request(by_arrow(content, form)) == EXPECTED[kind]
@@ -174,8 +174,8 @@ def test_pyarrow_reads_exactly_what_was_stored(
         assert found == [_as_object(kind, row) for row in EXPECTED[kind]]
 
 
-def test_a_parquet_file_says_what_its_row_groups_range_over(store: Store, blobs: Blobs) -> None:
-    """Of the columns by which a query takes a part, so that the rest of the file is not read."""
+def test_a_parquet_file_has_statistics_of_its_row_groups(store: Store, blobs: Blobs) -> None:
+    """For the columns that queries filter by, so that they skip row groups."""
     content, _ = export(store, blobs, "samples", "parquet")
     group = pq.read_metadata(io.BytesIO(content)).row_group(0)
     columns = [group.column(number) for number in range(group.num_columns)]
@@ -189,7 +189,7 @@ def test_a_parquet_file_says_what_its_row_groups_range_over(store: Store, blobs:
 def test_duckdb_reads_exactly_what_was_stored(  # noqa: PLR0917 - fixtures
     store: Store, blobs: Blobs, tmp_path: Path, kind: Kind, form: FormName, packed: Compression
 ) -> None:
-    """By the name of the file alone; of CSV, it must be told that `""` is a text."""
+    """By the name of the file; CSV needs an option to keep `""` as a text."""
     ending = {"gzip": ".gz", "zstd": ".zst", "none": ""}[packed] if form == "csv" else ""
     path = tmp_path / f"{kind}.{form}{ending}"
     path.write_bytes(export(store, blobs, kind, form, packed)[0])
@@ -201,10 +201,10 @@ def test_duckdb_reads_exactly_what_was_stored(  # noqa: PLR0917 - fixtures
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_duckdb_reads_lines_and_streams(
+def test_duckdb_reads_ndjson_and_arrow_streams(
     store: Store, blobs: Blobs, tmp_path: Path, kind: Kind
 ) -> None:
-    """NDJSON by the name of the file, Arrow by way of pyarrow."""
+    """NDJSON by the name of the file, Arrow through pyarrow."""
     path = tmp_path / f"{kind}.ndjson.gz"
     path.write_bytes(export(store, blobs, kind, "ndjson", "gzip")[0])
     key = next(iter(EXPECTED[kind][0]))
@@ -224,7 +224,7 @@ def _numbers(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _as_object(kind: Kind, row: dict[str, Any]) -> dict[str, Any]:
-    """A row as NDJSON has it: JSON as what it says, and attributes that are not there not there."""
+    """A row as in NDJSON: JSON values for JSON text, and no missing attributes."""
     if kind == "profiles":
         return {name: value for name, value in row.items() if value is not None}
     return {
@@ -237,10 +237,10 @@ def _as_object(kind: Kind, row: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_an_export_of_nothing_is_a_sound_file(
+def test_an_empty_export_is_a_valid_file(
     empty: Store, blobs: Blobs, kind: Kind, form: FormName
 ) -> None:
-    """With its columns, where the form has any."""
+    """With its columns, if the form has any."""
     content, _ = export(empty, blobs, kind, form)
     if form == "ndjson":
         assert content == b""
@@ -252,7 +252,7 @@ def test_an_export_of_nothing_is_a_sound_file(
 
 
 def test_ndjson_has_a_line_for_each_row(store: Store, blobs: Blobs) -> None:
-    """Whatever line breaks what was sent has; an integer stays one."""
+    """Even if a value contains line breaks; integers stay integers."""
     documents, _ = export(store, blobs, "documents", "ndjson")
     assert documents.split(b"\n")[0].endswith(
         b'"data":{"a":  [1, 1e5, "\\u00fc"], "b": "\xc3\xbc"}}'
@@ -266,8 +266,8 @@ def test_ndjson_has_a_line_for_each_row(store: Store, blobs: Blobs) -> None:
     )
 
 
-def test_csv_keeps_what_looks_like_a_formula(store: Store, blobs: Blobs) -> None:
-    """Nothing is put before it: what is exported can be sent again."""
+def test_csv_does_not_escape_formulas(store: Store, blobs: Blobs) -> None:
+    """So that an export can be sent again unchanged."""
     content, _ = export(store, blobs, "profiles", "csv")
     assert content.decode().startswith(
         '"user_id","=x","n0","n1","n2","n3","n4","n5","n6","n7","n8"\n'

@@ -17,7 +17,7 @@ from uptake.files import HashedFile, atomic_write
 from uptake.store.base import DEFAULT_PROJECT, Store
 
 from .opening import by_duckdb, rows
-from .project import batch, commit, told
+from .project import batch, commit, sample
 
 MONTHS = ["2024-11", "2024-12", "2025-01"]
 
@@ -36,12 +36,14 @@ def written(store: Store, blobs: Blobs, folder: Path, kind: Kind = "samples", **
 def months(store: Store, users: int = 3) -> None:
     """Samples of three months in two metrics for each user."""
     for user in range(users):
-        some = [told(f"{month}-{day:02}T12:00:00Z", day) for month in MONTHS for day in (1, 28)]
+        some = [sample(f"{month}-{day:02}T12:00:00Z", day) for month in MONTHS for day in (1, 28)]
         commit(store, batch(f"u{user}", some), batch(f"u{user}", some, "bpm"))
 
 
-def test_samples_lie_by_metric_and_month(empty: Store, blobs: Blobs, tmp_path: Path) -> None:
-    """In the way of Hive, with a manifest that tells every file's rows, size and digest."""
+def test_samples_are_partitioned_by_metric_and_month(
+    empty: Store, blobs: Blobs, tmp_path: Path
+) -> None:
+    """Following Hive, with a manifest of the rows, size and digest of every file."""
     months(empty)
     manifest = written(empty, blobs, tmp_path / "out")
     names = [
@@ -66,7 +68,7 @@ def test_samples_lie_by_metric_and_month(empty: Store, blobs: Blobs, tmp_path: P
 
 
 def test_duckdb_and_pyarrow_read_the_folder(empty: Store, blobs: Blobs, tmp_path: Path) -> None:
-    """All of it, with the columns that the names of folders tell."""
+    """All rows, with the columns from the names of the folders."""
     months(empty)
     written(empty, blobs, tmp_path / "out")
     expected = rows(empty, blobs, "samples")
@@ -89,7 +91,7 @@ def test_duckdb_and_pyarrow_read_the_folder(empty: Store, blobs: Blobs, tmp_path
 def test_every_other_kind_is_one_file(
     store: Store, blobs: Blobs, tmp_path: Path, kind: Kind
 ) -> None:
-    """With the same rows as anywhere."""
+    """With the same rows as in other forms."""
     manifest = written(store, blobs, tmp_path / "out", kind)
     (file,) = manifest["files"]
     assert file["path"] == f"{kind}/part-00000.parquet"
@@ -98,8 +100,10 @@ def test_every_other_kind_is_one_file(
 
 
 def test_the_month_is_that_of_the_start_in_utc(empty: Store, blobs: Blobs, tmp_path: Path) -> None:
-    """Wherever the clock was."""
-    commit(empty, batch("anna", [told("2025-01-01T00:30:00+01:00"), told("2025-01-01T00:30:00Z")]))
+    """Whatever the offset of the sample is."""
+    commit(
+        empty, batch("anna", [sample("2025-01-01T00:30:00+01:00"), sample("2025-01-01T00:30:00Z")])
+    )
     manifest = written(empty, blobs, tmp_path / "out")
     assert [file["path"].split("/")[2] for file in manifest["files"]] == [
         "month=2024-12",
@@ -108,19 +112,19 @@ def test_the_month_is_that_of_the_start_in_utc(empty: Store, blobs: Blobs, tmp_p
 
 
 def test_an_increment_is_a_folder_of_its_own(empty: Store, blobs: Blobs, tmp_path: Path) -> None:
-    """It goes on from the other's manifest."""
+    """It begins at the cursor in the manifest of the folder before."""
     months(empty, 1)
     first = written(empty, blobs, tmp_path / "one")
-    commit(empty, batch("late", [told("2024-11-05T00:00:00Z")]))
+    commit(empty, batch("late", [sample("2024-11-05T00:00:00Z")]))
     second = written(empty, blobs, tmp_path / "two", since=first["cursor"])
     assert second["rows"] == 1
     assert second["since"] == first["cursor"]
 
 
-def test_more_months_than_files_may_be_open(
+def test_more_months_than_open_files_are_written_in_parts(
     empty: Store, blobs: Blobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And more samples than may wait: months get further parts, and nothing is lost."""
+    """And more samples than are buffered; no sample is lost."""
     monkeypatch.setattr(module, "MAX_OPEN_FILES", 2)
     monkeypatch.setattr(module, "MAX_BUFFERED", 3)
     months(empty, 2)
@@ -133,8 +137,8 @@ def test_more_months_than_files_may_be_open(
     assert [row | {"month": row["start_date"][:7]} for row in expected] == found
 
 
-def test_what_breaks_off_leaves_nothing(tmp_path: Path) -> None:
-    """Neither a file nor a folder, and what was there before stays."""
+def test_an_interrupted_write_leaves_nothing(tmp_path: Path) -> None:
+    """Neither a file nor a folder, and the file before it is unchanged."""
     (tmp_path / "file").write_text("before")
     for name in ("file", "new", "folder"):
         with pytest.raises(KeyboardInterrupt):
@@ -153,8 +157,8 @@ def _break_off(place: Path) -> None:
         raise KeyboardInterrupt
 
 
-def test_what_is_being_made_does_not_look_whole(tmp_path: Path) -> None:
-    """Its name is hidden and ends with `.part`, whoever kills the program."""
+def test_an_unfinished_file_is_hidden(tmp_path: Path) -> None:
+    """Its name begins with a dot and ends with `.part`."""
     with atomic_write(tmp_path / "deep" / "samples.parquet") as making:
         assert making.parent == tmp_path / "deep"
         assert making.name.startswith(".samples.parquet.")

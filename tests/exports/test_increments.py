@@ -11,7 +11,7 @@ from uptake.store.records import DocumentRecord
 from uptake.testing.store.making import NOON
 
 from .opening import export, rows
-from .project import batch, commit, rejection, told
+from .project import batch, commit, rejection, sample
 
 KEYS = {
     "samples": "value",
@@ -27,7 +27,7 @@ def more(store: Store, number: int, at: int = NOON) -> None:
     name = f"u{number}"
     commit(
         store,
-        batch(name, [told("2025-01-01T00:00:00Z", number + 1)]),
+        batch(name, [sample("2025-01-01T00:00:00Z", number + 1)]),
         DocumentRecord(name, f"doc-{number}", "mood", b"{}"),
         Attributes(name, ("a",), [str(number)]),
         at=at,
@@ -43,22 +43,24 @@ def names(kind: Kind, *numbers: int) -> list[object]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_increments_have_everything_once(empty: Store, blobs: Blobs, kind: Kind) -> None:
-    """Also what says that it was received before the export that came first."""
-    told_of, cursor = [], None
+def test_increments_contain_every_change_once(empty: Store, blobs: Blobs, kind: Kind) -> None:
+    """Even data with a `received_at` before the first export."""
+    rows_of, cursor = [], None
     for number in range(3):
         more(empty, number, NOON - number)
         content, cursor = export(empty, blobs, kind, since=cursor)
-        told_of.append(content)
+        rows_of.append(content)
         assert rows(empty, blobs, kind, since=cursor) == []
-    for number, content in enumerate(told_of):
+    for number, content in enumerate(rows_of):
         assert content.count(b"\n") == 1
         assert rows(empty, blobs, kind)[number][KEYS[kind]] == names(kind, number)[0]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_cursor_is_of_all_kinds_and_any_selection(empty: Store, blobs: Blobs, kind: Kind) -> None:
-    """It stands for a moment, not for what was asked."""
+def test_a_cursor_works_for_every_kind_and_selection(
+    empty: Store, blobs: Blobs, kind: Kind
+) -> None:
+    """It identifies a moment, not a query."""
     more(empty, 0)
     _, cursor = export(empty, blobs, "users", "csv", users=lambda: ["u9"])
     more(empty, 1)
@@ -79,17 +81,17 @@ def test_a_cursor_is_of_all_kinds_and_any_selection(empty: Store, blobs: Blobs, 
         (to_cursor({1: 1}), "newer than the database"),
     ],
 )
-def test_a_cursor_of_somewhere_else_is_rejected(
+def test_a_cursor_of_another_server_is_rejected(
     empty: Store, blobs: Blobs, cursor: str, reason: str
 ) -> None:
-    """Before anything is given; nothing would be missed without a word."""
+    """Before any row is exported, so that no data is missed silently."""
     more(empty, 0)
     with pytest.raises(BadCursor, match=reason):
         export(empty, blobs, "samples", since=cursor)
 
 
-def test_the_cursor_of_an_empty_project_is_the_beginning(empty: Store, blobs: Blobs) -> None:
-    """Whoever begins with nothing misses nothing."""
+def test_the_cursor_of_an_empty_project_selects_everything(empty: Store, blobs: Blobs) -> None:
+    """An increment after it contains all later data."""
     _, cursor = export(empty, blobs, "samples")
     more(empty, 0)
     assert len(rows(empty, blobs, "samples", since=cursor)) == 1

@@ -45,14 +45,14 @@ def sender(live: LiveServer, key: str, ledger: Path, patch: pytest.MonkeyPatch) 
 
     def send(kind: str, path: Path, *options: str) -> None:
         patch.setenv("UPTAKE_KEY", key)
-        told = ["send", kind, str(path), "--to", live.url, "--ledger", str(ledger), *options]
-        assert run(told) == 0
+        arguments = ["send", kind, str(path), "--to", live.url, "--ledger", str(ledger), *options]
+        assert run(arguments) == 0
 
     return send
 
 
 def everything(ask: Ask) -> dict[str, dict[str, Any]]:
-    """What the read API tells of each user, without what says when and under which id it came."""
+    """What the read API returns for each user, without ids and times of uploads."""
     return {user_id: _everything(ask, user_id) for user_id in users_of(ask)}
 
 
@@ -67,12 +67,12 @@ def _everything(ask: Ask, user_id: str) -> dict[str, Any]:
             for metric in user["samples"]
         ],
         "exported": ask(f"/exports/samples?form=csv&user={user_id}").text,
-        "documents": said(ask(f"/exports/documents?form=ndjson&user={user_id}")),
+        "documents": document_rows(ask(f"/exports/documents?form=ndjson&user={user_id}")),
         "images": sorted(image["sha256"] for image in images),
     }
 
 
-def said(export: httpx2.Response) -> Rows:
+def document_rows(export: httpx2.Response) -> Rows:
     """Documents without ids and times, in an order of their own."""
     rows = [{name: row[name] for name in ("type", "data")} for row in parsed(export.content)]
     return sorted(rows, key=repr)
@@ -84,10 +84,10 @@ def users_of(ask: Ask) -> list[str]:
 
 
 @pytest.mark.parametrize("form", ["parquet", "csv", "ndjson"])
-def test_a_project_that_is_exported_and_sent_is_the_same_project(
+def test_an_exported_project_that_is_sent_again_is_equal(
     live: LiveServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
 ) -> None:
-    """Samples, attributes, documents and images of every user, as the read API tells them."""
+    """Samples, attributes, documents and images of every user, in the read API."""
     first, second = new_project(live), new_project(live)
     send = sender(live, first, tmp_path / "first.ledger", monkeypatch)
     send("samples", EXAMPLES / "samples.ndjson")

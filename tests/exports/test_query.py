@@ -11,7 +11,7 @@ from uptake.exports import InvalidExport
 from uptake.exports.query import QueryFailed, print_csv, print_json, rows_of, run_query
 from uptake.store.base import DEFAULT_PROJECT, Store
 
-from .project import batch, commit, told
+from .project import batch, commit, sample
 
 
 def answer(store: Store, blobs: Blobs, sql: str) -> list[list[Any]]:
@@ -35,15 +35,15 @@ def answer(store: Store, blobs: Blobs, sql: str) -> list[list[Any]]:
         ("SELECT 1 WHERE false", []),
     ],
 )
-def test_every_table_can_be_asked(
+def test_every_table_can_be_queried(
     store: Store, blobs: Blobs, sql: str, expected: list[list[Any]]
 ) -> None:
-    """By its name, in any case."""
+    """By its name, in upper or lower case."""
     assert answer(store, blobs, sql) == expected
 
 
-def test_tables_are_joined_with_each_other_and_themselves(store: Store, blobs: Blobs) -> None:
-    """Read as often as the query needs."""
+def test_tables_can_be_joined_with_each_other_and_themselves(store: Store, blobs: Blobs) -> None:
+    """Each scan reads the table again."""
     sql = """
         SELECT s.user_id, count(*), max(d.type)
         FROM samples s JOIN samples t USING (user_id, start_utc) JOIN documents d USING (user_id)
@@ -52,10 +52,10 @@ def test_tables_are_joined_with_each_other_and_themselves(store: Store, blobs: B
 
 
 def test_a_query_sees_one_moment(store: Store, blobs: Blobs) -> None:
-    """That at which it began, whatever is received while it is read."""
+    """The moment at which it began, whatever is received while it runs."""
     sql = "SELECT (SELECT count(*) FROM samples), (SELECT count(*) FROM users)"
     with run_query(store, blobs, DEFAULT_PROJECT, sql) as batches:
-        commit(store, batch("new", [told("2025-01-01T00:00:00Z")]))
+        commit(store, batch("new", [sample("2025-01-01T00:00:00Z")]))
         assert list(rows_of(batches)[1]) == [["6", "3"]]
     assert answer(store, blobs, sql) == [["7", "4"]]
 
@@ -74,14 +74,16 @@ def test_a_query_sees_one_moment(store: Store, blobs: Blobs) -> None:
         "COPY (SELECT 1) TO 'x.csv'",
     ],
 )
-def test_only_queries_are_answered(store: Store, blobs: Blobs, sql: str) -> None:
-    """One at a time."""
+def test_only_single_select_statements_run(store: Store, blobs: Blobs, sql: str) -> None:
+    """Everything else is rejected."""
     with pytest.raises(InvalidExport, match="single SELECT"):
         answer(store, blobs, sql)
 
 
-def test_a_query_reaches_nothing_else(store: Store, blobs: Blobs, tmp_path: Path) -> None:
-    """No file, no address and nothing of the program."""
+def test_a_query_has_no_access_to_files_or_the_network(
+    store: Store, blobs: Blobs, tmp_path: Path
+) -> None:
+    """Nor to variables of the process."""
     (tmp_path / "secret.csv").write_text("a\n1\n")
     reasons = {
         f"FROM '{tmp_path}/secret.csv'": "disabled by configuration",
@@ -104,8 +106,8 @@ SQL = """
     ) t (n, text, number, price, day, list, yes)"""
 
 
-def test_an_answer_is_printed_as_csv(store: Store, blobs: Blobs) -> None:
-    """What is null is empty without quotes; lists are JSON."""
+def test_a_result_is_printed_as_csv(store: Store, blobs: Blobs) -> None:
+    """Null is an empty cell without quotes; lists are JSON."""
     out = io.BytesIO()
     with run_query(store, blobs, DEFAULT_PROJECT, SQL) as batches:
         print_csv(batches, out)
@@ -116,8 +118,8 @@ def test_an_answer_is_printed_as_csv(store: Store, blobs: Blobs) -> None:
     ]
 
 
-def test_an_answer_is_printed_as_json(store: Store, blobs: Blobs) -> None:
-    """An array on one line, also when there is nothing in it."""
+def test_a_result_is_printed_as_json(store: Store, blobs: Blobs) -> None:
+    """As an array on one line, also without rows."""
     out = io.BytesIO()
     with run_query(store, blobs, DEFAULT_PROJECT, SQL) as batches:
         print_json(batches, out)

@@ -13,7 +13,7 @@ from uptake.testing.postgres import Postgres
 from uptake.wiring import open_store
 
 from .opening import export, rows
-from .project import batch, commit, told
+from .project import batch, commit, sample
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -27,17 +27,17 @@ def target(request: pytest.FixtureRequest, tmp_path: Path) -> list[str]:
     return where
 
 
-def test_what_comes_after_a_restore_is_new(
+def test_data_received_after_a_restore_is_in_increments(
     some_blobs: Blobs, tmp_path: Path, target: list[str]
 ) -> None:
-    """Although as much had been received after the backup, which is lost."""
+    """Even if as much was received after the backup and lost."""
     data = tmp_path / "data"
     data.mkdir()
     with closing(sqlite.open_store(data / "uptake.db")) as store:
-        commit(store, batch("anna", [told("2025-01-01T00:00:00Z")]))
+        commit(store, batch("anna", [sample("2025-01-01T00:00:00Z")]))
         assert run(["backup", str(tmp_path / "backup"), "--data-dir", str(data)]) == 0
         for day in range(2, 9):
-            commit(store, batch("lost", [told(f"2025-01-0{day}T00:00:00Z")]))
+            commit(store, batch("lost", [sample(f"2025-01-0{day}T00:00:00Z")]))
         _, cursor = export(store, some_blobs, "samples")
     assert run(["restore", str(tmp_path / "backup"), *target]) == 0
     options = dict(zip(target[::2], target[1::2], strict=True))
@@ -46,7 +46,7 @@ def test_what_comes_after_a_restore_is_new(
     )
     with closing(open_store(settings)) as store:
         assert rows(store, some_blobs, "samples", since=cursor) == []
-        commit(store, batch("new", [told("2025-01-01T00:00:00Z")]))
+        commit(store, batch("new", [sample("2025-01-01T00:00:00Z")]))
         found = rows(store, some_blobs, "samples", since=cursor)
         assert [row["user_id"] for row in found] == ["new"]
         assert len(rows(store, some_blobs, "samples")) == 2

@@ -18,7 +18,7 @@ from uptake.store.base import DEFAULT_PROJECT, Store
 from uptake.testing.store.model import ModelStore
 
 from .opening import Rows, by_arrow, by_csv, export, parsed, rows
-from .project import batch, commit, told
+from .project import batch, commit, sample
 
 USERS = ("Anna", "anna", "\u00e5sa")
 received = st.lists(
@@ -42,12 +42,12 @@ def read(content: bytes, form: FormName) -> Rows:
 
 def expected(uploads: list[tuple[str, Metric, list[Told]]]) -> Rows:
     """The law in its plainest form."""
-    told_of: dict[tuple[str, str], list[Told]] = {}
+    rows_of: dict[tuple[str, str], list[Told]] = {}
     for user_id, metric, some in uploads:
-        told_of.setdefault((user_id, metric), []).extend(some)
+        rows_of.setdefault((user_id, metric), []).extend(some)
     return [
         {"user_id": user_id, "metric": metric, **row, "value": float(str(row["value"]))}
-        for (user_id, metric), some in sorted(told_of.items())
+        for (user_id, metric), some in sorted(rows_of.items())
         for row in latest_by_identity(some)
     ]
 
@@ -58,10 +58,10 @@ def on_the_wire(row: dict[str, Any]) -> dict[str, Any]:
 
 
 @given(received, st.sampled_from(sorted(FORMS)))
-def test_each_sample_is_there_once_as_it_was_told_last(
+def test_each_sample_is_exported_once_as_last_received(
     some_blobs: Blobs, uploads: list[tuple[str, Metric, list[Told]]], form: FormName
 ) -> None:
-    """By user, metric and start, whatever the batches; the instants are those of the texts."""
+    """In order of user, metric and start, whatever the batches; instants equal the texts."""
     store: Any = ModelStore()
     for user_id, metric, some in uploads:
         commit(store, batch(user_id, some, metric))
@@ -75,21 +75,21 @@ def test_each_sample_is_there_once_as_it_was_told_last(
 
 
 @given(received, st.data())
-def test_increments_put_over_each_other_are_the_whole(
+def test_merged_increments_equal_a_complete_export(
     some_blobs: Blobs, uploads: list[tuple[str, Metric, list[Told]]], data: st.DataObject
 ) -> None:
-    """Of samples that are the same, that of the later increment wins, as if sent at once."""
+    """If a sample is in several increments, the later one wins."""
     store: Any = ModelStore()
     cuts = data.draw(st.sets(st.integers(0, len(uploads))))
-    kept: dict[tuple[object, ...], dict[str, Any]] = {}
+    stored: dict[tuple[object, ...], dict[str, Any]] = {}
     cursor = None
     for first, last in pairwise(sorted({0, *cuts, len(uploads)})):
         for user_id, metric, some in uploads[first:last]:
             commit(store, batch(user_id, some, metric))
         content, cursor = export(store, some_blobs, "samples", since=cursor)
-        kept |= {_identity(row): on_the_wire(row) for row in parsed(content)}
+        stored |= {_identity(row): on_the_wire(row) for row in parsed(content)}
     whole = rows(store, some_blobs, "samples")
-    assert kept == {_identity(row): on_the_wire(row) for row in whole}
+    assert stored == {_identity(row): on_the_wire(row) for row in whole}
 
 
 def _identity(row: dict[str, Any]) -> tuple[object, ...]:
@@ -98,11 +98,11 @@ def _identity(row: dict[str, Any]) -> tuple[object, ...]:
     return row["user_id"], row["metric"], row["device_name"], start, end, row["unit"]
 
 
-def test_a_time_takes_samples_by_their_start(empty: Store, blobs: Blobs) -> None:
-    """The first instant belongs to it and the last does not, whatever the batches."""
+def test_a_time_range_selects_samples_by_their_start(empty: Store, blobs: Blobs) -> None:
+    """The start of the range is inclusive and the end exclusive, whatever the batches."""
     stamps = [f"2025-01-01T0{hour}:00:00Z" for hour in range(6)]
-    commit(empty, batch("anna", [told(stamp) for stamp in stamps[::2]]))
-    commit(empty, batch("anna", [told(stamp) for stamp in stamps[1::2]]))
+    commit(empty, batch("anna", [sample(stamp) for stamp in stamps[::2]]))
+    commit(empty, batch("anna", [sample(stamp) for stamp in stamps[1::2]]))
     start, end = (times.read(stamps[at])[0] for at in (1, 4))
     assert starts(empty, blobs, start=start, end=end) == stamps[1:4]
     assert starts(empty, blobs, start=start) == stamps[1:]
@@ -115,8 +115,8 @@ def starts(store: Store, blobs: Blobs, **asked: Any) -> list[str]:
     return [row["start_date"] for row in rows(store, blobs, "samples", **asked)]
 
 
-def test_users_and_metrics_are_those_asked_for(store: Store, blobs: Blobs) -> None:
-    """In order; users that are not known are not missed."""
+def test_users_and_metrics_are_selected(store: Store, blobs: Blobs) -> None:
+    """In order; unknown users are ignored."""
     found = rows(store, blobs, "samples", metrics=("bpm",))
     assert [(row["user_id"], row["metric"]) for row in found] == [("anna", "bpm")]
     found = rows(store, blobs, "samples", users=lambda: iter(["bert", "carl", "nobody"]))
@@ -125,12 +125,12 @@ def test_users_and_metrics_are_those_asked_for(store: Store, blobs: Blobs) -> No
 
 
 @pytest.mark.parametrize("size", [1, 7, 100_000])
-def test_pieces_of_any_size_are_the_same_samples(empty: Store, blobs: Blobs, size: int) -> None:
-    """However many samples are made a record batch, which differ in all that repeats."""
+def test_the_size_of_batches_does_not_matter(empty: Store, blobs: Blobs, size: int) -> None:
+    """For batches with different devices, versions and units."""
     for user in range(5):
         for day in range(1, 4):
             some = [
-                told(f"2025-01-0{day}T0{hour}:00:00Z", hour + 1, device=f"d{(user + hour) % 3}")
+                sample(f"2025-01-0{day}T0{hour}:00:00Z", hour + 1, device=f"d{(user + hour) % 3}")
                 for hour in range(6)
             ]
             commit(empty, batch(f"u{user}", some))

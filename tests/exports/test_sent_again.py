@@ -20,7 +20,7 @@ from uptake.testing.store.making import unique
 from uptake.wiring import open_store
 
 from .opening import Rows, export, rows
-from .project import FORMULAS, SAMPLES, batch, commit, told
+from .project import FORMULAS, SAMPLES, batch, commit, sample
 
 
 class Copy(NamedTuple):
@@ -58,26 +58,28 @@ def written(store: Store, blobs: Blobs, kind: Kind, form: FormName, folder: Path
 
 
 def sound(store: Store, form: FormName) -> None:
-    """Samples that the wire takes, three or more of each user: in every unit, told in all ways."""
+    """Store valid samples, at least three for each user, in every unit and time format."""
     some = [
         sample._replace(value=min(sample.value, 300.0), end=None if i == 2 else sample.end)
         for i, sample in enumerate(SAMPLES)
     ]
     if form == "csv":
-        # There, an empty cell says nothing, whether it is in quotes or not.
+        # In CSV, an empty cell is a missing value, quoted or not.
         some = [sample._replace(version=sample.version or None) for sample in some]
     commit(
-        store, batch("anna", some), batch('\u00e5sa, "x"', [*some, told("2025-06-01T00:00:00Z")])
+        store, batch("anna", some), batch('\u00e5sa, "x"', [*some, sample("2025-06-01T00:00:00Z")])
     )
-    beats = [told(f"2025-01-01T00:0{i}:00.5+05:45", 60 + i / 8, unit="count/min") for i in range(5)]
+    beats = [
+        sample(f"2025-01-01T00:0{i}:00.5+05:45", 60 + i / 8, unit="count/min") for i in range(5)
+    ]
     commit(store, batch("anna", beats, "bpm"))
 
 
 @pytest.mark.parametrize("form", ["parquet", "csv", "ndjson"])
-def test_samples_sent_again_are_the_same(  # noqa: PLR0917 - fixtures
+def test_exported_samples_can_be_sent_again(  # noqa: PLR0917 - fixtures
     live: LiveServer, copy: Copy, empty: Store, blobs: Blobs, tmp_path: Path, form: FormName
 ) -> None:
-    """To the last digit and the offset of each time."""
+    """They are equal to the last digit and offset."""
     sound(empty, form)
     send(live, "samples", written(empty, blobs, "samples", form, tmp_path))
     expected = rows(empty, blobs, "samples")
@@ -86,10 +88,10 @@ def test_samples_sent_again_are_the_same(  # noqa: PLR0917 - fixtures
 
 
 @pytest.mark.parametrize("form", ["parquet", "csv", "ndjson"])
-def test_profiles_sent_again_are_the_same(  # noqa: PLR0917 - fixtures
+def test_exported_profiles_can_be_sent_again(  # noqa: PLR0917 - fixtures
     live: LiveServer, copy: Copy, empty: Store, blobs: Blobs, tmp_path: Path, form: FormName
 ) -> None:
-    """What is missing is missing, what is empty is empty, and `null` is a text."""
+    """Missing, empty and `null` attributes stay different."""
     names = tuple(f"n{i}" for i in range(len(FORMULAS)))
     commit(empty, Attributes("anna", names, list(FORMULAS)))
     commit(empty, Attributes("bert", ("n0", "=x"), ["null", ""]))
@@ -100,10 +102,10 @@ def test_profiles_sent_again_are_the_same(  # noqa: PLR0917 - fixtures
 
 
 @pytest.mark.parametrize("form", ["parquet", "csv", "ndjson"])
-def test_attributes_of_any_name_are_sent_again(  # noqa: PLR0917 - fixtures
+def test_attributes_of_any_name_can_be_sent_again(  # noqa: PLR0917 - fixtures
     live: LiveServer, copy: Copy, empty: Store, blobs: Blobs, tmp_path: Path, form: FormName
 ) -> None:
-    """With spaces, delimiters, quotes, dots and line ends in names and values."""
+    """Names and values with spaces, delimiters, quotes, dots and line breaks."""
     names = (" n ", "a;b;c", "d,e", 'f"g', "h\ti", "j\nk", "l", "l.m", "|", "=n")
     commit(empty, Attributes("dora", names, [f"{name}{name}" for name in names]))
     commit(empty, Attributes("emil", names[:2], ["", " "]))
@@ -112,10 +114,10 @@ def test_attributes_of_any_name_are_sent_again(  # noqa: PLR0917 - fixtures
     assert rows(copy.store, blobs, "profiles", project=copy.project) == expected
 
 
-def test_documents_sent_again_say_the_same(
+def test_exported_documents_can_be_sent_again(
     live: LiveServer, copy: Copy, empty: Store, blobs: Blobs, tmp_path: Path
 ) -> None:
-    """Under ids of their own."""
+    """With new upload ids."""
     for number in range(3):
         data = b'{"n": %d,\n "text": "\\u00fc \xc3\xbc"}' % number
         commit(empty, DocumentRecord(f"u{number}", f"d{number}", "mood", data))

@@ -1,1 +1,1 @@
-"""Tests of what can be asked of the kept data."""
+"""Tests of queries over the stored data."""

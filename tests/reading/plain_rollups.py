@@ -60,17 +60,17 @@ class Sample:
         return self.length > 0 or self.unit == "count"
 
 
-def plain(told: Told) -> Sample:
-    """A sample as it is told."""
-    start = times.read(told.start)[0]
-    end = start if told.end is None else times.read(told.end)[0]
-    offset = datetime.fromisoformat(told.start).utcoffset() or timedelta()
-    return Sample(told.device, start, end, offset, told.unit, Fraction(told.value))
+def plain(sent: Told) -> Sample:
+    """A sample as it is sent."""
+    start = times.read(sent.start)[0]
+    end = start if sent.end is None else times.read(sent.end)[0]
+    offset = datetime.fromisoformat(sent.start).utcoffset() or timedelta()
+    return Sample(sent.device, start, end, offset, sent.unit, Fraction(sent.value))
 
 
 @dataclass(frozen=True)
 class Clock:
-    """How time is told and cut: by a zone, or by each sample's own offset."""
+    """Local time and the bounds of buckets: in a time zone, or with each sample's offset."""
 
     every: str
     zone: str | None
@@ -95,11 +95,11 @@ class Clock:
         local = datetime(day.year, day.month, day.day)  # noqa: DTZ001 - a clock reading
         if self.zone is None:
             return ticks_of((local - sample.offset).replace(tzinfo=UTC))
-        # Of a midnight that clocks skip, `datetime` tells the moment of the change.
+        # For a midnight that clocks skip, `datetime` returns the moment of the change.
         return ticks_of(local.replace(tzinfo=ZoneInfo(self.zone)).astimezone(UTC))
 
     def bucket(self, at: int, sample: Sample) -> tuple[int, int]:
-        """The start and the end of the bucket in which a moment lies."""
+        """The start and the end of the bucket that contains a moment."""
         day = self.day(at, sample)
         if self.every == "day":
             first, last = day, day + timedelta(days=1)
@@ -153,15 +153,15 @@ Key = tuple[object, ...]
 
 
 class Rollup:
-    """All buckets of samples, each of which is told once.
+    """All buckets of samples, each of which is sent once.
 
     Whole days of each sample's own are the same bucket when their dates are; else a bucket is one
     when its instants and, with hours and minutes of each sample's own, its offset are.
     """
 
-    def __init__(self, told: list[Told], clock: Clock, priority: list[str], *, each: bool) -> None:
+    def __init__(self, sent: list[Told], clock: Clock, priority: list[str], *, each: bool) -> None:
         self.samples = sorted(
-            {one.identity: plain(one) for one in told}.values(),
+            {one.identity: plain(one) for one in sent}.values(),
             key=lambda s: (s.start, s.length, s.device, s.unit),
         )
         self.clock, self.priority, self.each = clock, priority, each
@@ -199,7 +199,7 @@ class Rollup:
         return bucket.shares[sample.device]
 
     def _place(self, at: int, sample: Sample) -> tuple[object, ...]:
-        """Where a sample's device stands among others at a moment: the smallest counts."""
+        """The rank of a sample's device at a moment: the smallest counts."""
         day = self.clock.day(at, sample)
         count = sum(
             other.device == sample.device and self.clock.day(other.start, other) == day

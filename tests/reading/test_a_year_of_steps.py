@@ -18,7 +18,7 @@ from uptake.testing.store.model import ModelStore
 
 YEAR = 2026
 SLOT = timedelta(seconds=30)
-"""Walks begin and end on multiples of this, and so do all that devices tell of them."""
+"""Walks begin and end on multiples of this, and so do the samples of devices."""
 
 WATCH, PHONE = "Watch", "iPhone"
 BATCH = 1000
@@ -35,7 +35,7 @@ class Walk:
 
 @dataclass(frozen=True)
 class Home:
-    """Where somebody is from an instant on."""
+    """Where the user is from an instant on."""
 
     since: datetime
     zone: str
@@ -61,14 +61,14 @@ LIVES = {
 
 
 def zone_at(homes: list[Home], moment: datetime) -> ZoneInfo:
-    """Whose clock the devices show."""
+    """The local time of the devices."""
     return ZoneInfo(
         max((home for home in homes if home.since <= moment), key=lambda h: h.since).zone
     )
 
 
 def walks(random: Random) -> Iterator[Walk]:
-    """What somebody really walks: at any time of day and night, across midnight and every hour."""
+    """The walks of the user: at any time of day and night, across midnight and every hour."""
     moment = at(1, 1)
     while moment < at(12, 31, 12):
         moment += SLOT * random.randint(1, 1200)
@@ -78,7 +78,7 @@ def walks(random: Random) -> Iterator[Walk]:
 
 
 def wearing(random: Random, walk: Walk) -> list[tuple[str, int, int]]:
-    """Which device tells of which slots: the watch, the phone, both, or one after the other."""
+    """Which device measures which slots: the watch, the phone, both, or one after the other."""
     middle = random.randint(0, walk.slots)
     beside = random.randint(0, walk.slots)
     return [
@@ -97,7 +97,7 @@ def wearing(random: Random, walk: Walk) -> list[tuple[str, int, int]]:
 
 
 def samples(walk: Walk, homes: list[Home], random: Random) -> Iterator[Told]:
-    """What devices tell of a walk: in parts of any length, each by one clock."""
+    """The samples of a walk: in parts of any length, each in one local time."""
     for device, first, last in wearing(random, walk):
         begun = first
         while begun < last:
@@ -140,7 +140,7 @@ def truth(year: list[Walk], clock: "Clock") -> tuple[dict[str, int], dict[str, i
 
 @dataclass(frozen=True)
 class Clock:
-    """The clock of a zone, or, without one, that of wherever somebody is."""
+    """The local time of a zone or, without one, of the place where the user is."""
 
     homes: list[Home]
     zone: str | None
@@ -151,7 +151,7 @@ class Clock:
 
 
 def rolled_up(store: ModelStore, every: str, zone: str | None) -> dict[str, float]:
-    """What the product says, by start; one page holds it all."""
+    """The rollups of the product by start, on one page."""
     query = RollupQuery("steps", every, zone)  # type: ignore[arg-type]
     found = rollups.page(store, "default", "anna", query, cursor=None, limit=10_000)
     assert found.next is None
@@ -160,8 +160,8 @@ def rolled_up(store: ModelStore, every: str, zone: str | None) -> dict[str, floa
 
 
 @pytest.mark.parametrize("life", LIVES)
-def test_a_year_rolls_up_to_the_truth(life: str) -> None:
-    """By hour and by day, by the clock on the wrist and by those of two zones."""
+def test_a_simulated_year_rolls_up_to_the_steps_walked(life: str) -> None:
+    """By hour and by day, in local time and in two time zones."""
     homes = LIVES[life]
     random = Random(life)
     year = list(walks(random))

@@ -36,8 +36,8 @@ def pages(store: ModelStore, limit: int) -> Iterator[Any]:
             return
 
 
-def test_twenty_thousand_devices_are_told_in_their_own_time() -> None:
-    """In time that grows as their number, not as its square."""
+def test_twenty_thousand_devices_take_linear_time() -> None:
+    """The time does not grow with the square of their number."""
     count = 20_000
     store = filled([[one(i, f"Device {i:05}") for i in range(count)]])
     began = time.monotonic()
@@ -48,15 +48,15 @@ def test_twenty_thousand_devices_are_told_in_their_own_time() -> None:
     assert len(msgspec.json.encode(found)) < ANSWER_BYTES
 
 
-def test_devices_that_take_too_many_bytes_are_rejected() -> None:
-    """They stand on every page, so no page can be told."""
+def test_a_list_of_devices_over_the_size_limit_is_rejected() -> None:
+    """Every page lists all devices, so no page would fit."""
     store = filled([[one(i, chr(1) * 1_000_000 + str(i)) for i in range(6)]])
     with pytest.raises(TooMuch, match="`from`"):
         sync.page(store, "default", "anna", "steps", cursor=None, limit=1)
 
 
-def test_days_that_take_too_many_bytes_are_told_in_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    """At least one day each, however little room there is; all of them once."""
+def test_days_over_the_size_limit_are_paged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At least one day on each page; each day once."""
     store = filled([[one(1440 * i + j, f"Device {j}") for i in range(9) for j in range(4)]])
     monkeypatch.setattr(sync, "ANSWER_BYTES", 1500)
     cursor, found = None, []
@@ -71,8 +71,8 @@ def test_days_that_take_too_many_bytes_are_told_in_pages(monkeypatch: pytest.Mon
     assert found == [f"2026-01-0{i}" for i in range(1, 10)]
 
 
-def test_samples_with_long_names_are_told_on_shorter_pages() -> None:
-    """All of them, each once."""
+def test_samples_with_long_names_have_shorter_pages() -> None:
+    """Each sample is on one page."""
     count = 1200
     store = filled([[one(i, "x" * 40_000) for i in range(count)]])
     found = list(pages(store, 1000))
@@ -89,7 +89,7 @@ def test_samples_with_long_names_are_told_on_shorter_pages() -> None:
 def test_pages_of_entries_fit_and_leave_nothing_out(
     sizes: list[int], limit: int, room: int
 ) -> None:
-    """Whatever their sizes: no page is over the bound but one of a single entry."""
+    """Whatever the sizes: only a page with a single entry exceeds the limit."""
     entries = list(enumerate(sizes, 1))
 
     def fetch(after: int, count: int) -> list[tuple[int, int]]:

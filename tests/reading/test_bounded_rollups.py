@@ -53,10 +53,10 @@ def _page(store: ModelStore, query: RollupQuery, limit: int = 10_000) -> Any:
 
 @pytest.mark.parametrize("every", ["minute", "hour", "day"])
 @pytest.mark.parametrize("each", [False, True])
-def test_long_samples_that_overlap_take_little_memory(
+def test_long_overlapping_samples_take_little_memory(
     overlapping: tuple[Metric, ModelStore], every: Any, *, each: bool
 ) -> None:
-    """As much as short ones: they are not cut into a piece for each bucket they lie in."""
+    """They are not cut into a piece for each bucket that they overlap."""
     metric, store = overlapping
     tracemalloc.start()
     found = _page(store, RollupQuery(metric, every, each=each))
@@ -66,10 +66,10 @@ def test_long_samples_that_overlap_take_little_memory(
     assert peak < 400 * MEGABYTE
 
 
-def test_an_answer_that_would_be_too_long_is_rejected(
+def test_an_answer_over_the_size_limit_is_rejected(
     overlapping: tuple[Metric, ModelStore],
 ) -> None:
-    """With what to ask for instead, which is answered."""
+    """The message names the parameter to change, which works."""
     metric, store = overlapping
     query = RollupQuery(metric, "hour", explain=True)
     with pytest.raises(TooMuch, match="`limit`"):
@@ -79,8 +79,8 @@ def test_an_answer_that_would_be_too_long_is_rejected(
     assert found.next is not None
 
 
-def test_a_name_counts_for_as_much_as_it_takes() -> None:
-    """A device may have any name; it stands in every bucket."""
+def test_long_device_names_count_towards_the_size_limit() -> None:
+    """The name of a device is in every bucket."""
     name = "\x01" * 100_000
     store = filled([[Told(name, None, _at(0), _at(YEAR), "count", 1)]])
     with pytest.raises(TooMuch, match="`limit`"):
@@ -90,7 +90,7 @@ def test_a_name_counts_for_as_much_as_it_takes() -> None:
 
 
 def test_too_many_devices_in_too_many_buckets_are_rejected_at_once() -> None:
-    """Before they are counted; for fewer buckets they are."""
+    """Before they are computed; fewer buckets are answered."""
     count = 4000
     store = filled(
         [[Told(f"Device {i}", None, _at(i), _at(i + YEAR), "count", 1) for i in range(count)]]
@@ -108,14 +108,14 @@ def test_too_many_devices_in_too_many_buckets_are_rejected_at_once() -> None:
     priorities,
     st.tuples(st.booleans(), st.sampled_from(["steps", "bpm"]), st.booleans()),
 )
-def test_long_samples_are_shared_out_as_short_ones_are(
+def test_long_and_short_samples_are_distributed_alike(
     data: st.DataObject,
     every: Every,
     zone: str | None,
     priority: list[str],
     asked: tuple[bool, Metric, bool],
 ) -> None:
-    """Any number of them, beside short ones: as worked out the long way, page by page."""
+    """Any number of them: equal to the plain implementation, page by page."""
     each, metric, explain = asked
     short = data.draw(some_samples(every))
     stretched = {"minute": 1, "hour": 24, "day": 240, "week": 7, "month": 3}[every]

@@ -120,19 +120,19 @@ def same(found: Any, expected: Any) -> None:
 
 
 def times_of(rows: Rows) -> list[tuple[str, str, str]]:
-    """What tells rows apart."""
+    """The key of a row."""
     return [(row["start"], row["end"], row.get("device_name", "")) for row in rows]
 
 
 @given(st.data(), everies, zones, priorities, ways)
-def test_rollups_are_those_worked_out_the_long_way(
+def test_rollups_equal_the_plain_implementation(
     data: st.DataObject,
     every: Every,
     zone: str | None,
     priority: list[str],
     asked: tuple[bool, Metric],
 ) -> None:
-    """Any samples, any clock, any length of buckets, any split of the upload, any page size."""
+    """Any samples, zones, bucket lengths, batches and page sizes."""
     each, metric = asked
     received = data.draw(some_samples(every))
     batches = split(received, data.draw(st.lists(st.integers(0, 100), max_size=3)))
@@ -152,10 +152,10 @@ def test_rollups_are_those_worked_out_the_long_way(
 
 
 @given(st.data(), everies, zones, st.booleans())
-def test_it_does_not_matter_how_much_is_worked_on_at_a_time(
+def test_the_amount_of_work_at_a_time_does_not_matter(
     data: st.DataObject, every: Every, zone: str | None, each: bool
 ) -> None:
-    """WorkLimits by stretch, or all at once."""
+    """Small ranges give the same result as one."""
     received = data.draw(some_samples(every))
     store = filled(split(received, data.draw(st.lists(st.integers(0, 100), max_size=5))))
     query = RollupQuery("steps", every, zone, each=each, explain=True)
@@ -163,18 +163,18 @@ def test_it_does_not_matter_how_much_is_worked_on_at_a_time(
     found = series(store, "default", "anna", "steps")
     assert found is not None
     parts = rollup_rows(found, query, None, data.draw(st.integers(1, 50)), small)
-    told_in_parts = [bucket for part in parts for bucket in rollups.buckets_of("steps", part)]
-    assert msgspec.to_builtins(told_in_parts) == ask(store, query)
+    in_parts = [bucket for part in parts for bucket in rollups.buckets_of("steps", part)]
+    assert msgspec.to_builtins(in_parts) == ask(store, query)
 
 
 @given(st.data(), everies, zones, priorities)
 def test_the_order_of_uploads_does_not_matter(
     data: st.DataObject, every: Every, zone: str | None, priority: list[str]
 ) -> None:
-    """Nor repeats: to the last digit."""
+    """Nor do repeated uploads: results are equal to the last digit."""
     received = data.draw(some_samples(every))
-    kept = {one.identity: one for one in received}
-    again = data.draw(st.permutations([*kept.values(), *kept.values()]))
+    stored = {one.identity: one for one in received}
+    again = data.draw(st.permutations([*stored.values(), *stored.values()]))
     places = {name: place for place, name in enumerate(priority)}
     query = RollupQuery("steps", every, zone, priority=places, explain=True)
     cuts = data.draw(st.lists(st.integers(0, 100), max_size=5))
@@ -182,9 +182,7 @@ def test_the_order_of_uploads_does_not_matter(
 
 
 @given(st.data(), everies, zones)
-def test_one_device_merged_is_its_plain_sum(
-    data: st.DataObject, every: Every, zone: str | None
-) -> None:
+def test_one_device_merged_is_its_sum(data: st.DataObject, every: Every, zone: str | None) -> None:
     """Overlaps within a device add up, and nothing is left out."""
     received = [one._replace(device="Watch") for one in data.draw(some_samples(every))]
     store = filled([received])
@@ -199,10 +197,10 @@ def test_one_device_merged_is_its_plain_sum(
 
 
 @given(st.data(), everies, zones)
-def test_one_of_several_devices_is_told_as_if_it_were_the_only_one(
+def test_other_devices_do_not_affect_the_rollup_of_one_device(
     data: st.DataObject, every: Every, zone: str | None
 ) -> None:
-    """Asked for by its name, or with `each`."""
+    """Requested by its name, or with `each`."""
     received = data.draw(some_samples(every))
     store = filled([received])
     each = ask(store, RollupQuery("steps", every, zone, each=True))
@@ -212,10 +210,10 @@ def test_one_of_several_devices_is_told_as_if_it_were_the_only_one(
 
 
 @given(st.data(), everies, zones, priorities)
-def test_merging_neither_doubles_nor_drops(
+def test_merging_neither_repeats_nor_loses_samples(
     data: st.DataObject, every: Every, zone: str | None, priority: list[str]
 ) -> None:
-    """A bucket is what its devices give; what they give and what is left out is all they have."""
+    """A bucket is the sum of its shares; shares and what is left out are all samples."""
     received = data.draw(some_samples(every))
     store = filled([received])
     places = {name: place for place, name in enumerate(priority)}
@@ -232,9 +230,9 @@ def test_merging_neither_doubles_nor_drops(
             mine = {name_of(one): one for one in each if one["start"] == row["start"]}
             assert {share["device_name"] for share in shares} == set(mine)
             for share in shares:
-                told_alone = mine[share["device_name"]]
-                same(share["sum"] + share["left_out"], told_alone["sum"])
-                assert share["count"] == told_alone["count"]
+                alone_rows = mine[share["device_name"]]
+                same(share["sum"] + share["left_out"], alone_rows["sum"])
+                assert share["count"] == alone_rows["count"]
     total = sum(row["sum"] for row in each)
     assert sum(row["sum"] for row in merged) <= total * (1 + 1e-9) + 1e-5
 
@@ -243,7 +241,7 @@ def test_merging_neither_doubles_nor_drops(
 def test_hours_add_up_to_their_day(
     data: st.DataObject, zone: str | None, priority: list[str], each: bool
 ) -> None:
-    """Sums and counts, by the date that the hour is told with."""
+    """Sums and counts, by the date of the hour."""
     received = data.draw(some_samples("hour"))
     store = filled([received])
     places = {name: place for place, name in enumerate(priority)}
@@ -263,10 +261,10 @@ def test_hours_add_up_to_their_day(
 
 
 @given(st.data(), everies, zones)
-def test_from_and_to_choose_whole_buckets(
+def test_from_and_to_select_whole_buckets(
     data: st.DataObject, every: Every, zone: str | None
 ) -> None:
-    """Those that start in [from, to), as they are in the whole."""
+    """Those that start in [from, to), with the same content as without."""
     received = data.draw(some_samples(every))
     store = filled([received])
     whole = ask(store, RollupQuery("steps", every, zone, explain=True))
@@ -283,10 +281,10 @@ def test_from_and_to_choose_whole_buckets(
 
 
 @given(st.data(), everies, zones)
-def test_bounds_without_an_offset_are_readings_of_the_local_clock(
+def test_bounds_without_an_offset_are_local_times(
     data: st.DataObject, every: Every, zone: str | None
 ) -> None:
-    """Of the zone, or of each sample's own."""
+    """In the time zone, or in the local time of each sample."""
     received = data.draw(some_samples(every))
     store = filled([received])
     whole = ask(store, RollupQuery("steps", every, zone))
@@ -308,7 +306,7 @@ def alone(device: str, every: Every, zone: str | None) -> RollupQuery:
 
 
 def name_of(row: dict[str, Any]) -> str | None:
-    """Whose row it is."""
+    """The device of a row."""
     return row.get("device_name")
 
 

@@ -1,4 +1,4 @@
-"""Rollups of samples that nobody has, but that can be sent."""
+"""Rollups of unrealistic samples, which can be sent nevertheless."""
 
 import json
 from typing import Any
@@ -41,10 +41,10 @@ def one(start: str, end: str | None, value: float = 10, **members: str) -> Told:
     ZONES,
     st.tuples(st.sampled_from(["steps", "bpm"]), st.booleans()),
 )
-def test_any_samples_that_can_be_sent_roll_up(
+def test_all_valid_samples_roll_up(
     received: list[Told], every: Any, zone: str | None, asked: tuple[Any, bool]
 ) -> None:
-    """Of any year, length, unit and value: figures that JSON can tell, page after page."""
+    """Any year, length, unit and value; the figures are valid JSON on every page."""
     metric, each = asked
     store = filled([received], metric)
     query = RollupQuery(metric, every, zone, each=each, explain=True)
@@ -58,7 +58,7 @@ def test_any_samples_that_can_be_sent_roll_up(
             break
 
 
-def test_a_sample_of_all_the_time_that_there_is_has_a_share_of_every_day() -> None:
+def test_a_sample_over_all_years_has_a_share_in_every_day() -> None:
     """3,652,059 days; the last of them ends in the year 10000."""
     store = filled([[one("0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", 30_000)]])
     found, cursor = page(store, RollupQuery("steps"), 2)
@@ -76,7 +76,7 @@ def test_a_sample_of_all_the_time_that_there_is_has_a_share_of_every_day() -> No
     assert cursor is None
 
 
-def test_months_of_many_centuries_are_told_in_pages() -> None:
+def test_months_of_many_centuries_are_paged() -> None:
     """Every month of ten thousand years."""
     store = filled([[one("0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", 30_000)]])
     total, count, cursor = 0.0, 0, None
@@ -91,8 +91,8 @@ def test_months_of_many_centuries_are_told_in_pages() -> None:
 
 
 @pytest.mark.parametrize("batches", [1, 2])
-def test_minutes_thousands_of_years_apart_are_one_page(batches: int) -> None:
-    """What lies between them is not worked through, in one batch or two."""
+def test_minutes_in_distant_years_are_one_page(batches: int) -> None:
+    """The time between them is skipped, in one batch or two."""
     minutes = [
         one("0080-05-01T10:00:00Z", "0080-05-01T10:01:00Z"),
         one("9020-05-01T10:00:00Z", "9020-05-01T10:01:00Z"),
@@ -104,8 +104,8 @@ def test_minutes_thousands_of_years_apart_are_one_page(batches: int) -> None:
         assert cursor is None
 
 
-def test_samples_that_all_overlap_are_counted_whole() -> None:
-    """As of a device that tells the sum since midnight every minute."""
+def test_samples_that_all_overlap_count_in_full() -> None:
+    """As from a device that sends the sum since midnight every minute."""
     day = [
         one("2026-01-31T00:00:00Z", f"2026-01-31T{minute // 60:02}:{minute % 60:02}:00Z", minute)
         for minute in range(1, 1440)
@@ -118,8 +118,8 @@ def test_samples_that_all_overlap_are_counted_whole() -> None:
         assert cursor is None
 
 
-def test_more_than_a_double_holds_is_told_as_the_largest() -> None:
-    """`count/s` has no limit, and neighbours are none the worse."""
+def test_sums_beyond_a_double_are_the_largest_double() -> None:
+    """`count/s` has no limit; other buckets are not affected."""
     huge = [
         one(f"2026-01-31T00:{i:02}:00Z", f"2026-01-31T00:{i:02}:30Z", 1.7e308, unit="count/s")
         for i in range(3)
@@ -133,7 +133,7 @@ def test_more_than_a_double_holds_is_told_as_the_largest() -> None:
 
 
 def test_a_thousand_devices_at_once_are_merged() -> None:
-    """Each a minute of its own and one of all: that is counted once."""
+    """Each has a minute of its own and one that all share, which counts once."""
     many = []
     for i in range(1000):
         hour, minute = divmod(i, 60)
@@ -153,8 +153,8 @@ def test_a_thousand_devices_at_once_are_merged() -> None:
     ]
 
 
-def test_a_user_of_whom_nothing_was_kept_is_unknown() -> None:
-    """One of whom something else was kept has no buckets."""
+def test_a_user_without_data_is_unknown() -> None:
+    """A user with other data only has no buckets."""
     assert page(filled([]), RollupQuery("steps")) == ([], None)
     with pytest.raises(Unknown):
         rollups.page(filled([]), "default", "bert", RollupQuery("steps"), cursor=None, limit=5)
@@ -162,7 +162,7 @@ def test_a_user_of_whom_nothing_was_kept_is_unknown() -> None:
 
 @given(st.text(min_size=1))
 def test_any_text_is_a_cursor_or_is_rejected(cursor: str) -> None:
-    """Never another error."""
+    """With `BadCursor` and no other error."""
     store = filled([[one("2026-01-31T10:00:00Z", None)]])
     try:
         page(store, RollupQuery("steps"), 5, cursor)
@@ -171,10 +171,10 @@ def test_any_text_is_a_cursor_or_is_rejected(cursor: str) -> None:
 
 
 @given(st.tuples(*[st.integers(-(1 << 62), 1 << 62)] * 2, st.text()), EVERY, ZONES)
-def test_a_cursor_made_by_hand_leads_to_a_place(
+def test_a_forged_cursor_is_a_position_or_is_rejected(
     place: tuple[int, int, str], every: Any, zone: str | None
 ) -> None:
-    """Before all there is, behind it, or between."""
+    """Before the first entry, after the last, or between."""
     store = filled([[one("2026-01-31T10:00:00Z", "2026-02-01T10:00:00Z")]])
     found, _ = page(store, RollupQuery("steps", every, zone), 5, to_cursor(place))
     assert len(found) <= 5

@@ -38,7 +38,7 @@ def read(
 
 
 def walk(store: ModelStore, limit: int, start: int = EARLIEST, end: int = LATEST) -> list[Rows]:
-    """All pages, from the first to the one that says it is the last."""
+    """All pages, from the first to the one without `next`."""
     pages, cursor = [], ""
     while True:
         found = read(store, limit, start, end, cursor)
@@ -50,8 +50,8 @@ def walk(store: ModelStore, limit: int, start: int = EARLIEST, end: int = LATEST
 
 def whole(received: list[list[Told]]) -> Rows:
     """What must be shown of uploads, by the law in its plainest form."""
-    kept = latest_by_identity([sample for upload in received for sample in upload])
-    return [{"metric": "steps", **row} for row in kept]
+    stored = latest_by_identity([sample for upload in received for sample in upload])
+    return [{"metric": "steps", **row} for row in stored]
 
 
 def instant(row: dict[str, object]) -> int:
@@ -60,8 +60,8 @@ def instant(row: dict[str, object]) -> int:
 
 
 @given(uploads, st.integers(1, 10))
-def test_all_pages_together_are_the_whole(received: list[list[Told]], limit: int) -> None:
-    """Whatever the limit is: none twice, none left out, each page full but the last."""
+def test_pages_contain_each_sample_once(received: list[list[Told]], limit: int) -> None:
+    """Whatever the limit: every page except the last is full."""
     pages = walk(filled(received), limit)
     expected = whole(received)
     assert [row for rows in pages for row in rows] == expected
@@ -70,10 +70,10 @@ def test_all_pages_together_are_the_whole(received: list[list[Told]], limit: int
 
 
 @given(st.lists(some_samples, min_size=1, max_size=6), st.integers(1, 6), st.data())
-def test_from_belongs_to_a_range_and_to_does_not(
+def test_from_is_inclusive_and_to_is_exclusive(
     received: list[list[Told]], limit: int, data: st.DataObject
 ) -> None:
-    """Edges that are the start of a sample, or one tick beside it."""
+    """With bounds at the start of a sample, and one tick beside it."""
     expected = whole(received)
     edges = [instant(row) + beside for row in expected for beside in (-1, 0, 1)]
     start, end = (data.draw(st.sampled_from([EARLIEST, *edges, LATEST])) for _ in "ab")
@@ -86,10 +86,10 @@ def test_from_belongs_to_a_range_and_to_does_not(
     st.lists(some_samples, max_size=4),
     st.integers(1, 5),
 )
-def test_a_cursor_holds_while_samples_arrive(
+def test_a_cursor_stays_valid_while_samples_arrive(
     before: list[list[Told]], later: list[list[Told]], limit: int
 ) -> None:
-    """No sample is met twice, and none that was there from the beginning is missed."""
+    """No sample is returned twice, and none of the first samples is missed."""
     store = filled(before)
     arriving = iter(later)
     met: Rows = []
@@ -114,7 +114,7 @@ def _identity(row: dict[str, object]) -> tuple[object, ...]:
 
 @given(uploads)
 def test_a_summary_counts_each_sample_once(received: list[list[Told]]) -> None:
-    """And tells when the first and the last start, as these were told."""
+    """And has the first and the last start in the format in which they were sent."""
     found = summaries(filled(received), "default", "anna")
     expected = whole(received)
     assert list(found) == (["steps"] if expected else [])
@@ -124,20 +124,20 @@ def test_a_summary_counts_each_sample_once(received: list[list[Told]]) -> None:
         assert summary.last == expected[-1]["start_date"]
 
 
-def test_metrics_are_read_apart() -> None:
-    """A summary for each that there is, pages of the one that was asked for."""
+def test_each_metric_is_read_separately() -> None:
+    """A summary for each metric, and pages of the requested one."""
     store = filled([])
-    told = Told("Watch", None, "2024-02-29T12:00:00Z", None, "count", 7)
-    send(store, [told], "bpm")
+    sent = Told("Watch", None, "2024-02-29T12:00:00Z", None, "count", 7)
+    send(store, [sent], "bpm")
     assert list(summaries(store, "default", "anna")) == ["bpm"]
     assert walk(store, 5) == [[]]
-    send(store, [told], "steps")
+    send(store, [sent], "steps")
     assert list(summaries(store, "default", "anna")) == ["steps", "bpm"]
-    assert walk(store, 5) == [[{"metric": "steps", **told.shown}]]
+    assert walk(store, 5) == [[{"metric": "steps", **sent.shown}]]
 
 
-def test_a_user_of_whom_nothing_was_kept_is_unknown() -> None:
-    """One of whom something else was kept has no samples."""
+def test_a_user_without_data_is_unknown() -> None:
+    """A user with other data only has no samples."""
     assert walk(filled([]), 5) == [[]]
     with pytest.raises(Unknown):
         page(filled([]), "default", "bert", "steps", cursor=None, limit=5)
@@ -169,8 +169,8 @@ BAD_CURSORS = {
 
 
 @pytest.mark.parametrize("cursor", BAD_CURSORS.values(), ids=BAD_CURSORS)
-def test_a_cursor_that_was_never_given_is_rejected(cursor: str) -> None:
-    """Whatever it is: never another error."""
+def test_an_invalid_cursor_is_rejected(cursor: str) -> None:
+    """With `BadCursor` and no other error."""
     store = filled([[Told("Watch", None, "2024-02-29T12:00:00Z", None, "count", 7)]])
     with pytest.raises(BadCursor):
         read(store, 5, cursor=cursor)
@@ -180,7 +180,7 @@ def test_a_cursor_that_was_never_given_is_rejected(cursor: str) -> None:
     st.text(min_size=1) | st.binary(min_size=1).map(lambda b: base64.urlsafe_b64encode(b).decode())
 )
 def test_any_text_is_a_cursor_or_is_rejected(cursor: str) -> None:
-    """Nothing that can be put into a query does anything else."""
+    """With `BadCursor` and no other error."""
     store = filled([[Told("Watch", None, "2024-02-29T12:00:00Z", None, "count", 7)]])
     try:
         found = read(store, 5, cursor=cursor)
@@ -190,16 +190,16 @@ def test_any_text_is_a_cursor_or_is_rejected(cursor: str) -> None:
 
 
 @given(st.tuples(*[st.integers(-(1 << 62), 1 << 62)] * 2, st.text(), st.integers()))
-def test_a_cursor_made_by_hand_leads_to_a_place(place: tuple[int, int, str, int]) -> None:
-    """It shows what comes after that place, or is rejected."""
+def test_a_forged_cursor_is_a_position_or_is_rejected(place: tuple[int, int, str, int]) -> None:
+    """Before the first entry, after the last, or between."""
     try:
         cursor = packed(place)
     except OverflowError:
         return
-    told = Told("Watch", None, "2024-02-29T12:00:00Z", None, "count", 7)
+    sent = Told("Watch", None, "2024-02-29T12:00:00Z", None, "count", 7)
     try:
-        found = read(filled([[told]]), 5, cursor=cursor)
+        found = read(filled([[sent]]), 5, cursor=cursor)
     except BadCursor:
         return
-    here = (times.read(told.start)[0], -1, "Watch", 0)
-    assert found.samples == ([{"metric": "steps", **told.shown}] if here > place else [])
+    here = (times.read(sent.start)[0], -1, "Watch", 0)
+    assert found.samples == ([{"metric": "steps", **sent.shown}] if here > place else [])

@@ -1,4 +1,4 @@
-"""What there is of a user's samples is told whole, and the same however it arrived."""
+"""The state of a user's samples is complete, and independent of how they arrived."""
 
 from datetime import date
 from itertools import pairwise
@@ -24,7 +24,7 @@ Devices = dict[str, dict[str, Any]]
 
 
 @st.composite
-def days_apart(draw: st.DrawFn) -> Told:
+def days_between(draw: st.DrawFn) -> Told:
     """Samples of some days, some of them without any."""
     sample = draw(samples())
     day = draw(st.sampled_from(["2024-02-28", "2024-02-29", "2024-03-01", "2024-03-09"]))
@@ -32,7 +32,7 @@ def days_apart(draw: st.DrawFn) -> Told:
     return sample._replace(start=start, end=None)
 
 
-some = st.lists(days_apart(), min_size=1, max_size=12)
+some = st.lists(days_between(), min_size=1, max_size=12)
 uploads = st.lists(some, min_size=1, max_size=4)
 
 
@@ -69,8 +69,8 @@ def ask(
 
 def plain(received: list[Told], start: int = EARLIEST, end: int = LATEST) -> Devices:
     """The same worked out one sample at a time."""
-    kept = {sample.identity: sample for sample in received}.values()
-    inside = [one for one in kept if start <= times.read(one.start)[0] < end]
+    stored = {sample.identity: sample for sample in received}.values()
+    inside = [one for one in stored if start <= times.read(one.start)[0] < end]
     found: Devices = {}
     for name in sorted({one.device for one in inside}):
         mine = sorted(
@@ -97,8 +97,8 @@ def _text(day: int) -> str:
 
 
 @given(uploads, st.integers(1, 5))
-def test_every_device_and_day_is_told_once(received: list[list[Told]], limit: int) -> None:
-    """Counts, ends, gaps and digests, whatever the size of a page and however samples came."""
+def test_every_device_and_day_is_returned_once(received: list[list[Told]], limit: int) -> None:
+    """Counts, bounds, gaps and digests, whatever the page size and the batches."""
     expected = plain([sample for upload in received for sample in upload])
     found, pages = ask(filled(received), limit)
     assert found == expected
@@ -107,10 +107,10 @@ def test_every_device_and_day_is_told_once(received: list[list[Told]], limit: in
 
 
 @given(uploads, st.data())
-def test_from_belongs_to_a_range_and_to_does_not(
+def test_from_is_inclusive_and_to_is_exclusive(
     received: list[list[Told]], data: st.DataObject
 ) -> None:
-    """All that is told is about the samples that start in it."""
+    """With bounds at the start of a sample, and one tick beside it."""
     together = [sample for upload in received for sample in upload]
     edges = [times.read(one.start)[0] + beside for one in together for beside in (-1, 0, 1)]
     start, end = (data.draw(st.sampled_from(edges)) for _ in "ab")
@@ -118,17 +118,17 @@ def test_from_belongs_to_a_range_and_to_does_not(
 
 
 @given(st.lists(far_samples(), min_size=1, max_size=6))
-def test_samples_of_any_year_are_told(received: list[Told]) -> None:
-    """Their days too, which may be of the year 0 or 10000 in UTC."""
+def test_samples_of_any_year_are_returned(received: list[Told]) -> None:
+    """With their UTC days, which may be in the year 0 or 10000."""
     found, _ = ask(filled([received]))
-    kept = {sample.identity for sample in received}
-    assert sum(device["count"] for device in found.values()) == len(kept)
+    stored = {sample.identity for sample in received}
+    assert sum(device["count"] for device in found.values()) == len(stored)
     for device in found.values():
         assert sum(day["count"] for day in device["days"]) == device["count"]
 
 
-def test_more_samples_than_are_worked_on_at_a_time_are_told_whole() -> None:
-    """Of two devices, in batches that lie across the days."""
+def test_more_samples_than_are_processed_at_a_time_are_complete() -> None:
+    """Of two devices, in batches that span several days."""
     batches = []
     for number in range(0, 240_000, 12_000):
         batch = [
@@ -157,15 +157,15 @@ def test_more_samples_than_are_worked_on_at_a_time_are_told_whole() -> None:
     ] == expected
 
 
-def test_a_user_of_whom_nothing_was_kept_is_unknown() -> None:
-    """One of whom something else was kept has no devices."""
+def test_a_user_without_data_is_unknown() -> None:
+    """A user with other data only has no devices."""
     assert ask(filled([])) == ({}, 1)
     with pytest.raises(Unknown):
         sync.page(filled([]), "default", "bert", "steps", cursor=None, limit=5)
 
 
 @pytest.mark.parametrize("cursor", ["=", "!!!!", "wcHBwQ", "kwAAAA"])
-def test_a_cursor_that_was_never_given_is_rejected(cursor: str) -> None:
-    """Whatever it is."""
+def test_an_invalid_cursor_is_rejected(cursor: str) -> None:
+    """With `BadCursor` and no other error."""
     with pytest.raises(BadCursor):
         sync.page(filled([]), "default", "anna", "steps", cursor=cursor, limit=5)

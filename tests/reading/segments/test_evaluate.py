@@ -1,4 +1,4 @@
-"""Columns say of users what a look at each of them says, however they came into the columns."""
+"""Filters on columns match the users that a plain evaluation of each user matches."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -77,8 +77,10 @@ PEOPLE = st.dictionaries(
 
 
 def entry(people: Mapping[str, Mapping[str, str]]) -> Entry:
-    """What tells a store of people."""
-    records = [Attributes(name, tuple(told), list(told.values())) for name, told in people.items()]
+    """Entries that store these users."""
+    records = [
+        Attributes(name, tuple(values), list(values.values())) for name, values in people.items()
+    ]
     return Entry("default", "request", 1, tuple(records))
 
 
@@ -89,21 +91,21 @@ def entry(people: Mapping[str, Mapping[str, str]]) -> Entry:
     wanted=st.lists(FILTERS, min_size=1, max_size=4),
     size=st.integers(1, 5),
 )
-def test_columns_say_what_a_look_at_each_user_says(
+def test_columns_equal_a_plain_evaluation_of_each_user(
     people: dict[str, dict[str, str]],
     later: dict[str, dict[str, str]],
     wanted: list[dict[str, Any]],
     size: int,
 ) -> None:
-    """Before and after some of them change, by whatever pages it is asked for."""
+    """Before and after some users change, with any page size."""
     store = ModelStore()
     segments = Segments(store, 1 << 30)
-    stands: dict[str, dict[str, str]] = {}
-    for told in (people, later):
-        store.commit([entry(told)])
-        stands |= {name: {**stands.get(name, {}), **values} for name, values in told.items()}
+    stored: dict[str, dict[str, str]] = {}
+    for people_now in (people, later):
+        store.commit([entry(people_now)])
+        stored |= {name: {**stored.get(name, {}), **values} for name, values in people_now.items()}
         for one in wanted:
-            expected = sorted(name for name, values in stands.items() if holds(one, values))
+            expected = sorted(name for name, values in stored.items() if holds(one, values))
             found, cursor = [], None
             while True:
                 page = segments.preview("default", msgspec.json.encode(one), cursor, size)
@@ -115,5 +117,5 @@ def test_columns_say_what_a_look_at_each_user_says(
                     break
             assert [user.user_id for user in found] == expected
             assert {user.user_id: user.attributes for user in found} == {
-                name: stands[name] for name in expected
+                name: stored[name] for name in expected
             }

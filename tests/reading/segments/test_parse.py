@@ -18,7 +18,7 @@ BY_HAND = {
     "an unknown zone",
     "a document type that there is not",
 }
-"""Faults that a schema does not tell."""
+"""Faults that a schema cannot express."""
 
 
 def faults(wanted: Any) -> list[tuple[str, str]]:
@@ -36,8 +36,8 @@ def nested(depth: int) -> Any:
     return wanted
 
 
-def test_filters_lie_sixteen_deep_in_each_other() -> None:
-    """Not seventeen, and not so deep that reading them would fail."""
+def test_filters_can_be_nested_sixteen_deep() -> None:
+    """Seventeen levels are rejected, and so are so many that parsing would fail."""
     parse(nested(16))
     assert faults(nested(17)) == [("#" + "/not" * 17, "too_deep")]
     with pytest.raises(InvalidFilter) as rejected:
@@ -45,8 +45,8 @@ def test_filters_lie_sixteen_deep_in_each_other() -> None:
     assert [fault.code for fault in rejected.value.faults] == ["too_deep"]
 
 
-def test_a_filter_has_a_hundred_conditions() -> None:
-    """And two hundred parts, ten of them about what users did."""
+def test_a_filter_can_have_a_hundred_conditions() -> None:
+    """And two hundred parts, ten of them on documents and samples."""
     parse({"and": [TEXT] * 100})
     assert faults({"and": [TEXT] * 101}) == [("#/and/100", "too_many")]
     parse({"and": [{"or": []}] * 199})
@@ -56,8 +56,8 @@ def test_a_filter_has_a_hundred_conditions() -> None:
     assert faults({"and": [STEPS] * 11}) == [("#/and/10", "too_many")]
 
 
-def test_a_list_has_a_thousand_values() -> None:
-    """Each of at most 1024 characters, as a name has."""
+def test_a_list_can_have_a_thousand_values() -> None:
+    """Values and names have at most 1024 characters."""
     parse({"attribute": "a", "op": "in", "value": ["x" * 1024] * 1000})
     wanted = {"attribute": "a", "op": "in", "value": ["x"] * 1001}
     assert faults(wanted) == [("#/value", "too_many")]
@@ -68,7 +68,7 @@ def test_a_list_has_a_thousand_values() -> None:
 
 
 def test_days_are_at_most_ten_years() -> None:
-    """Of every span."""
+    """In every condition."""
     for name in ("documents", "samples", "seen"):
         wanted: dict[str, Any] = {
             "documents": {"documents": "a", "op": "ge", "value": 1, "days": 3661},
@@ -80,8 +80,8 @@ def test_days_are_at_most_ten_years() -> None:
         parse({**wanted, member: 3660})
 
 
-def test_numbers_are_those_that_a_double_holds() -> None:
-    """However they are written."""
+def test_numbers_must_fit_into_a_double() -> None:
+    """In any notation."""
     assert faults({"attribute": "a", "op": "eq", "as": "number", "value": 10**400}) == [
         ("#/value", "too_large")
     ]
@@ -89,14 +89,14 @@ def test_numbers_are_those_that_a_double_holds() -> None:
         read(b'{"attribute": "a", "op": "eq", "as": "number", "value": 1e400}')
 
 
-def test_faults_are_told_up_to_twenty() -> None:
-    """The next ones show when these are mended."""
+def test_at_most_twenty_faults_are_reported() -> None:
+    """A filter with more reports the first ones."""
     assert len(faults({"and": [{"attribute": ""}] * 90})) == MAX_FAULTS
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b"\xff", b'{"and": [NaN]}', b'"\\ud800"'])
-def test_what_is_no_json_is_told_apart(text: bytes) -> None:
-    """From JSON that is no filter."""
+def test_invalid_json_is_a_different_error(text: bytes) -> None:
+    """From JSON that is not a valid filter."""
     with pytest.raises(msgspec.DecodeError):
         read(text)
 
@@ -106,12 +106,12 @@ FAULTS = [(case.filter, case.name) for case in vectors()["faults"].cases]
 
 
 @pytest.mark.parametrize(("wanted", "name"), CASES)
-def test_every_filter_fits_the_schema(wanted: Any, name: str) -> None:
-    """That the OpenAPI document shows."""
+def test_every_valid_filter_matches_the_json_schema(wanted: Any, name: str) -> None:
+    """Of the OpenAPI document."""
     assert jsonschema_rs.is_valid(SCHEMA, wanted), name
 
 
 @pytest.mark.parametrize(("wanted", "name"), FAULTS)
-def test_what_is_no_filter_does_not_fit_the_schema(wanted: Any, name: str) -> None:
-    """As far as a schema can say it."""
+def test_invalid_filters_do_not_match_the_json_schema(wanted: Any, name: str) -> None:
+    """Except for faults that a schema cannot express."""
     assert jsonschema_rs.is_valid(SCHEMA, wanted) is (name in BY_HAND)

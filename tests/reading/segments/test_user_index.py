@@ -35,8 +35,8 @@ def store(tmp_path: Path) -> Iterator[SqlStore]:
     opened.close()
 
 
-def told(state: Parts) -> dict[str, dict[str, str]]:
-    """Who stands in an index, and with which attributes."""
+def users_of(state: Parts) -> dict[str, dict[str, str]]:
+    """The users of an index with their attributes."""
     found: dict[str, dict[str, str]] = {}
     for part in state:
         assert part.count == part.present.sum() > 0
@@ -48,7 +48,7 @@ def told(state: Parts) -> dict[str, dict[str, str]]:
 
 def now(index: UserIndex) -> dict[str, dict[str, str]]:
     """Who is in an index, given time."""
-    return told(index.now(monotonic() + 60, PLENTY))
+    return users_of(index.now(monotonic() + 60, PLENTY))
 
 
 def many(count: int, first: int = 0, **values: str) -> Entry:
@@ -74,7 +74,7 @@ class Following(RuleBasedStateMachine):
         )
     )
     def commit(self, people: dict[int, dict[str, str]]) -> None:
-        """Something is told of some users, new ones and others."""
+        """Attributes of some users are stored, of new users and others."""
         named = {f"user {i:02d}": values for i, values in people.items()}
         records = [Attributes(name, tuple(v), list(v.values())) for name, v in named.items()]
         self.store.commit([Entry("default", "r", NOON, tuple(records))])
@@ -93,8 +93,8 @@ TestFollowing.settings = settings(
 )
 
 
-def test_blocks_stay_few_however_often_users_change(store: SqlStore) -> None:
-    """Small ones are put together, and what is crossed out goes."""
+def test_blocks_stay_few_when_users_change_often(store: SqlStore) -> None:
+    """Small blocks are merged, and rows that are not current are removed."""
     index = UserIndex(store, "default")
     store.commit([many(5000)])
     assert len(now(index)) == 5000
@@ -103,14 +103,14 @@ def test_blocks_stay_few_however_often_users_change(store: SqlStore) -> None:
         state = index.now(monotonic() + 60, PLENTY)
         assert len(state) <= 6
         assert sum(len(part.block) for part in state) < 2.1 * 5000
-    found = told(state)
+    found = users_of(state)
     assert len(found) == 5000
     assert found["user 000150"] == {"n": "150", "v": "1"}
     assert found["user 004500"] == {"n": "4500"}
 
 
-def test_more_users_than_a_block_holds(store: SqlStore) -> None:
-    """They stand in several blocks, read a page at a time."""
+def test_more_users_than_fit_into_a_block_are_in_several(store: SqlStore) -> None:
+    """They are read one page at a time."""
     count = module.BLOCK + 3 * module.PAGE
     for first in range(0, count, 20_000):
         store.commit([many(min(20_000, count - first), first=first)])
@@ -123,8 +123,8 @@ def test_more_users_than_a_block_holds(store: SqlStore) -> None:
     assert sum(part.count for part in state) == count + 1
 
 
-def test_a_load_that_takes_longer_goes_on_the_next_time(store: SqlStore) -> None:
-    """What was read stays, and what is committed meanwhile is not missed."""
+def test_a_load_that_exceeds_its_deadline_continues_with_the_next_call(store: SqlStore) -> None:
+    """Users that were read stay, and commits in between are not missed."""
     store.commit([many(5 * module.PAGE)])
     index = UserIndex(store, "default")
     seen = []
@@ -139,8 +139,8 @@ def test_a_load_that_takes_longer_goes_on_the_next_time(store: SqlStore) -> None
     assert found["user 000001"] == {"n": "1", "v": "late"}
 
 
-def test_whoever_waits_too_long_for_another_is_told(store: SqlStore) -> None:
-    """A question does not wait for ever behind one that reads."""
+def test_a_call_that_waits_for_another_has_a_deadline(store: SqlStore) -> None:
+    """It does not wait longer for one that reads."""
     store.commit([many(10)])
     index = UserIndex(store, "default")
     with index._lock:
@@ -151,8 +151,8 @@ def test_whoever_waits_too_long_for_another_is_told(store: SqlStore) -> None:
     assert len(now(index)) == 10
 
 
-def test_users_that_do_not_fit_are_not_kept(store: SqlStore) -> None:
-    """The question is rejected, and its memory is free again."""
+def test_users_over_the_memory_limit_are_dropped(store: SqlStore) -> None:
+    """The query is rejected, and its memory is released."""
     store.commit([many(3000)])
     index = UserIndex(store, "default")
     with pytest.raises(TooLarge):
@@ -161,8 +161,8 @@ def test_users_that_do_not_fit_are_not_kept(store: SqlStore) -> None:
     assert len(now(index)) == 3000
 
 
-def test_a_user_costs_about_a_hundred_bytes(store: SqlStore) -> None:
-    """With ten attributes, two of which differ for everybody: what the documents say."""
+def test_a_user_takes_about_a_hundred_bytes(store: SqlStore) -> None:
+    """With ten attributes, two of them different for every user, as documented."""
     names = tuple(f"attribute {i}" for i in range(10))
     users = [
         Attributes(f"user-{i:07d}", names, [f"{i}@example.com", f"{i}", *("x", "y") * 4])
@@ -174,8 +174,8 @@ def test_a_user_costs_about_a_hundred_bytes(store: SqlStore) -> None:
     assert 80 < index.size / 20_000 < 130
 
 
-def test_an_erased_user_is_gone_from_memory(store: SqlStore) -> None:
-    """Though the store does not say the id any more; and may come back."""
+def test_an_erased_user_is_removed_from_memory(store: SqlStore) -> None:
+    """The change log has only the hash of the id; the user may return."""
     store.commit([many(5), many(1, first=9)])
     index = UserIndex(store, "default")
     now(index)
@@ -188,8 +188,8 @@ def test_an_erased_user_is_gone_from_memory(store: SqlStore) -> None:
     assert now(index)["user 000003"] == {"n": "3", "back": "yes"}
 
 
-def test_a_index_behind_a_forgotten_log_reads_anew() -> None:
-    """And so does one of which most users have changed."""
+def test_an_index_behind_the_log_reads_all_users_again() -> None:
+    """And so does one if most users have changed."""
 
     class Forgetful(ModelStore):
         def changes(self, project: str, since: int | None) -> Changes | None:
@@ -213,8 +213,8 @@ def test_a_index_behind_a_forgotten_log_reads_anew() -> None:
     assert (len(found), found["user 000000"]) == (3 * module.PAGE, {"n": "0", "v": "x"})
 
 
-def test_a_change_that_is_told_again_is_passed_over() -> None:
-    """As PostgreSQL does while an old transaction goes on; an erasure must not strike twice."""
+def test_a_repeated_change_is_skipped() -> None:
+    """PostgreSQL repeats changes while an old transaction runs; an erasure must apply once."""
 
     class Repeating(ModelStore):
         def changes(self, project: str, since: int | None) -> Changes | None:
@@ -232,8 +232,8 @@ def test_a_change_that_is_told_again_is_passed_over() -> None:
     assert len(now(index)) == 3
 
 
-def test_an_answer_has_everything_acknowledged_before_the_question(store: SqlStore) -> None:
-    """While others write and ask."""
+def test_a_result_contains_everything_acknowledged_before_the_query(store: SqlStore) -> None:
+    """While other threads write and query."""
     segments = Segments(store, PLENTY)
     acknowledged: list[int] = []
     stopped = threading.Event()
@@ -261,7 +261,7 @@ def test_an_answer_has_everything_acknowledged_before_the_question(store: SqlSto
 
 
 def test_first_and_last_seen_follow_every_upload(store: SqlStore) -> None:
-    """Of samples too, which change no attribute."""
+    """Also uploads of samples, which change no attribute."""
     segments = Segments(store, PLENTY)
     store.commit([entry(attributes("anna", a="1"), received_at=NOON)])
     wanted = msgspec.json.encode({"seen": "last", "op": "gt", "value": "2023-11-14T22:13:20Z"})
@@ -270,17 +270,17 @@ def test_first_and_last_seen_follow_every_upload(store: SqlStore) -> None:
     assert segments.preview("default", wanted, None, 10).count == 1
 
 
-def test_projects_are_kept_apart_and_dropped_when_memory_is_short(store: SqlStore) -> None:
-    """Those asked for longest ago first; asked for again, they are read again."""
+def test_the_least_recently_used_project_is_dropped(store: SqlStore) -> None:
+    """It is read again by the next query."""
     for project in ("a", "b", "c"):
         records = [attributes(f"{project} {i}", n=f"{i}") for i in range(1000)]
         store.commit([entry(*records, project=project)])
     pool = Pool(store, 100_000)
     for project in ("a", "b", "a", "c"):
         state = pool.now(project, monotonic() + 60)
-        assert {name[0] for name in told(state)} == {project}
+        assert {name[0] for name in users_of(state)} == {project}
     assert pool.projects == ["a", "c"]
-    assert len(told(pool.now("b", monotonic() + 60))) == 1000
+    assert len(users_of(pool.now("b", monotonic() + 60))) == 1000
     assert pool.projects == ["b", "c"]
     pool.drop_idle(0.0)
     assert pool.projects == []

@@ -19,8 +19,8 @@ CASES = [
 
 
 @pytest.mark.parametrize(("vector", "case"), CASES)
-def test_a_vector_holds(vector: Vector, case: Case) -> None:
-    """Of whom a filter is true, or what is wrong with it and where."""
+def test_every_vector_matches(vector: Vector, case: Case) -> None:
+    """The users that match a filter, or its faults."""
     store: Any = ModelStore()
     store_users(vector, store, "default")
     segments = Segments(store, MEMORY)
@@ -36,8 +36,8 @@ def test_a_vector_holds(vector: Vector, case: Case) -> None:
     assert answer.count == len(case.users or [])
 
 
-def test_a_vector_says_either_who_or_why_not() -> None:
-    """And every file has some."""
+def test_every_vector_has_users_or_faults() -> None:
+    """And every file has vectors."""
     found = vectors()
     assert len(found) == 9
     for vector in found.values():
