@@ -51,7 +51,7 @@ def test_it_stays_up_until_it_is_stopped(tmp_path: Path) -> None:
     assert demo.stdout is not None
     try:
         shown = ""
-        while "The server stays up" not in shown:
+        while "The server is running" not in shown:
             line = demo.stdout.readline()
             assert line
             shown += line
