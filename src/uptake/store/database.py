@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import sqlalchemy
 from sqlalchemy import Connection, Engine, Table, delete, event, exists, select, update
@@ -14,6 +14,11 @@ from uptake.store.base import IncompleteWrite, StoreUnavailable
 
 Row = dict[str, Any]
 """Values by their names."""
+
+MAX_VALUES = 500
+"""Values in a query; well below the limit of parameters of a database."""
+
+Value = TypeVar("Value")
 
 WRITES = "uptake_writes"
 """Execution option of a connection whose transaction will write."""
@@ -159,6 +164,12 @@ def _check_rows(
     # Whoever asks for the rows back takes as many as there must be.
     if not context.compiled.effective_returning:
         check_count(statement, cursor.rowcount, len(parameters) if executemany else 1)
+
+
+def batches_of(values: Sequence[Value]) -> Iterator[Sequence[Value]]:
+    """Split values into batches, each for one query."""
+    for start in range(0, len(values), MAX_VALUES):
+        yield values[start : start + MAX_VALUES]
 
 
 def may_touch_none(statement: Any) -> Any:

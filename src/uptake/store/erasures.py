@@ -15,8 +15,8 @@ from sqlalchemy import Connection, Table, func, select, update
 from uptake.model.shares import TIED
 from uptake.store import tables as t
 from uptake.store.changes import ChangeLog
-from uptake.store.database import Result, Writer, delete_all
-from uptake.store.profiles import READ_AT_ONCE, forget_names, names_of
+from uptake.store.database import Result, Writer, batches_of, delete_all
+from uptake.store.profiles import forget_names, names_of
 from uptake.store.records import Entry
 from uptake.store.registry import SqlInstallation
 from uptake.store.rejections import parts_text
@@ -223,9 +223,7 @@ def _delete_tied(connection: Connection, user: dict[str, Any]) -> None:
     """Delete the other users' records of rejected bodies that cannot be divided."""
     r = t.rejections.c
     tied = select(r.rejection_id).filter_by(**user).where(r.parts == parts_text(TIED))
-    ids_of_tied = list(connection.scalars(tied))
-    for start in range(0, len(ids_of_tied), READ_AT_ONCE):
-        some = ids_of_tied[start : start + READ_AT_ONCE]
+    for some in batches_of(list(connection.scalars(tied))):
         others = r.project_id == user["project_id"], r.user_id != user["user_id"]
         delete_all(connection, t.rejections, *others, r.rejection_id.in_(some))
 

@@ -22,13 +22,10 @@ from uptake.store.attribute_limits import (
     exceeds,
 )
 from uptake.store.base import IncompleteWrite
-from uptake.store.database import Result, Row, Writer, check_count
+from uptake.store.database import Result, Row, Writer, batches_of, check_count
 
 MAX_NAME_SETS = 1024
 """Sets of attribute names whose digests are remembered."""
-
-READ_AT_ONCE = 500
-"""Users in a query for what is kept of them; well below what a database takes as parameters."""
 
 Names = tuple[str, ...]
 Owner = tuple[str, str]
@@ -173,8 +170,7 @@ class AttributeWrites:
             return same
         # The rest have attributes with other names: those are merged.
         others = [row for row in rows if _owner(row) not in same]
-        for start in range(0, len(others), READ_AT_ONCE):
-            some = others[start : start + READ_AT_ONCE]
+        for some in batches_of(others):
             merged, unchanged = _merge(connection, updates, some)
             writer.run("replace_attributes", merged)
             same |= unchanged

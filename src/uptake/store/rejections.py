@@ -12,8 +12,7 @@ from uptake.model.shares import Part
 from uptake.model.submission import Fault
 from uptake.store import tables as t
 from uptake.store.base import MAX_RECEIPTS
-from uptake.store.database import Database
-from uptake.store.profiles import READ_AT_ONCE
+from uptake.store.database import Database, batches_of
 from uptake.store.receipts import receipt_from
 from uptake.store.records import RejectionRecord
 from uptake.store.stored import (
@@ -47,9 +46,9 @@ class SqlRejectionQueries(Database):
         stored: list[StoredRejection] = []
         with self.reading() as connection:
             ids = list(connection.scalars(found))
-            for start in range(0, len(ids), READ_AT_ONCE):
-                some = rows.where(r.rejection_id.in_(ids[start : start + READ_AT_ONCE]))
-                stored += _rejections(connection.execute(some).mappings())
+            for some in batches_of(ids):
+                found_rows = connection.execute(rows.where(r.rejection_id.in_(some)))
+                stored += _rejections(found_rows.mappings())
         return stored
 
     def rejection(self, project: str, rejection_id: str) -> StoredRejection | None:

@@ -11,13 +11,10 @@ from sqlalchemy import ColumnElement, Connection, Select, Table, select, tuple_,
 from uptake.samples.metrics import METRICS, Metric
 from uptake.store import tables as t
 from uptake.store.commit_sequence import CommitSequence, received
-from uptake.store.database import Database, translated
+from uptake.store.database import Database, batches_of, translated
 from uptake.store.profiles import attributes_of
 from uptake.store.rejections import rejection_of
 from uptake.store.stored import Selection, StoredBatch, StoredDocument, StoredRejection, StoredUser
-
-USERS_AT_ONCE = 500
-"""Users in a query; well below the limit of parameters of a database."""
 
 BATCHES_AT_ONCE = 128
 """Batches read at a time: those of 1000 samples are about 10 kB each."""
@@ -160,8 +157,7 @@ class SqlSnapshot:
         if only.users is None:
             yield conditions
             return
-        for at in range(0, len(only.users), USERS_AT_ONCE):
-            some = only.users[at : at + USERS_AT_ONCE]
+        for some in batches_of(only.users):
             yield [*conditions, table.c.user_id.in_(some)]
 
     def _rows(self, query: Select[Any], at_once: int) -> Iterator[Any]:

@@ -11,8 +11,8 @@ from sqlalchemy import LargeBinary, Select, Text, and_, cast, func, literal, sel
 
 from uptake.samples.metrics import Metric
 from uptake.store import tables as t
-from uptake.store.database import Database
-from uptake.store.profiles import READ_AT_ONCE, Names
+from uptake.store.database import Database, batches_of
+from uptake.store.profiles import Names
 from uptake.store.stored import Profiles
 
 _IDS = msgspec.json.Decoder(list[str])
@@ -31,8 +31,7 @@ class SqlUserQueries(Database):
     def profiles_of(self, project: str, user_ids: Sequence[str]) -> list[Profiles]:
         """See `UserQueries.profiles_of`."""
         found = []
-        for start in range(0, len(user_ids), READ_AT_ONCE):
-            some = user_ids[start : start + READ_AT_ONCE]
+        for some in batches_of(user_ids):
             found += self._joined(project, _users(project).where(t.users.c.user_id.in_(some)))
         return found
 
@@ -51,9 +50,8 @@ class SqlUserQueries(Database):
         with self.reading() as connection:
             if user_ids is None:
                 return _counts(connection.execute(query))
-            for start in range(0, len(user_ids), READ_AT_ONCE):
-                some = query.where(d.user_id.in_(user_ids[start : start + READ_AT_ONCE]))
-                found |= _counts(connection.execute(some))
+            for some in batches_of(user_ids):
+                found |= _counts(connection.execute(query.where(d.user_id.in_(some))))
         return found
 
     def users_with_samples(self, project: str, metric: Metric) -> list[str]:
