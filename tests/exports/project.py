@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from samples.making import Told, columns_of
+from samples.making import SentSample, columns_of
 from uptake.blobs import Blobs, open_blobs
 from uptake.model.items import Attributes
 from uptake.model.submission import Fault
@@ -24,10 +24,10 @@ FORMULAS = ("=1+1", "+1", "-1", "@cmd", '"q"', "a,b", "line\nbreak", "\u00fc \U0
 """Values that a spreadsheet, or a careless writer of CSV, would change."""
 
 
-def sample(start: str, value: float = 1.0, **members: str | None) -> Told:
+def sample(start: str, value: float = 1.0, **members: str | None) -> SentSample:
     """Return a sample with defaults for everything that a test does not need."""
     end = members.get("end")
-    return Told(
+    return SentSample(
         members.get("device") or "Watch",
         members.get("version"),
         start,
@@ -37,7 +37,7 @@ def sample(start: str, value: float = 1.0, **members: str | None) -> Told:
     )
 
 
-def batch(user_id: str, samples: list[Told], metric: Metric = "steps") -> BatchRecord:
+def batch(user_id: str, samples: list[SentSample], metric: Metric = "steps") -> BatchRecord:
     """Return samples as a batch to store."""
     built = columns_of(samples)
     encoded = columns.to_bytes(built)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from samples.making import Told, far_samples, latest_by_identity, samples
+from samples.making import SentSample, far_samples, latest_by_identity, samples
 from uptake.blobs import Blobs
 from uptake.exports import ExportQuery
 from uptake.exports.forms import FORMS, FormName
@@ -40,9 +40,9 @@ def read(content: bytes, form: FormName) -> Rows:
     return [row | {"value": float(row["value"])} for row in found]
 
 
-def expected(uploads: list[tuple[str, Metric, list[Told]]]) -> Rows:
+def expected(uploads: list[tuple[str, Metric, list[SentSample]]]) -> Rows:
     """The law in its plainest form."""
-    rows_of: dict[tuple[str, str], list[Told]] = {}
+    rows_of: dict[tuple[str, str], list[SentSample]] = {}
     for user_id, metric, some in uploads:
         rows_of.setdefault((user_id, metric), []).extend(some)
     return [
@@ -59,7 +59,7 @@ def on_the_wire(row: dict[str, Any]) -> dict[str, Any]:
 
 @given(received, st.sampled_from(sorted(FORMS)))
 def test_each_sample_is_exported_once_as_last_received(
-    some_blobs: Blobs, uploads: list[tuple[str, Metric, list[Told]]], form: FormName
+    some_blobs: Blobs, uploads: list[tuple[str, Metric, list[SentSample]]], form: FormName
 ) -> None:
     """In order of user, metric and start, whatever the batches; instants equal the texts."""
     store: Any = ModelStore()
@@ -76,7 +76,7 @@ def test_each_sample_is_exported_once_as_last_received(
 
 @given(received, st.data())
 def test_merged_increments_equal_a_complete_export(
-    some_blobs: Blobs, uploads: list[tuple[str, Metric, list[Told]]], data: st.DataObject
+    some_blobs: Blobs, uploads: list[tuple[str, Metric, list[SentSample]]], data: st.DataObject
 ) -> None:
     """If a sample is in several increments, the later one wins."""
     store: Any = ModelStore()

@@ -32,12 +32,12 @@ texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"
 
 
 def decoded(operation: UploadOperation, body: bytes, **parts: Any) -> Any:
-    """What an operation makes of a request."""
+    """The submission of a request."""
     return operation.decode(WireRequest("id", 0, "http://here", "http://here", body=body, **parts))
 
 
-def test_every_endpoint_can_be_sent_to() -> None:
-    """Under its name, at its path, with the key in one of its places."""
+def test_every_upload_has_an_encoder() -> None:
+    """With the same name and path, and one of its credentials."""
     assert WIRES.keys() == OPERATIONS.keys()
     for name, wire in WIRES.items():
         assert wire.path == OPERATIONS[name].path
@@ -45,7 +45,7 @@ def test_every_endpoint_can_be_sent_to() -> None:
 
 
 def test_the_limits_are_those_of_the_vendors_pages() -> None:
-    """3 to 1000 samples; 100 users and 50 names, of which one is user_id; 20 MiB."""
+    """3 to 1000 samples; 100 users and 50 names, one of them user_id; 20 MiB."""
     for name in ("gerosense-v1.1", "gerosense-v2.2"):
         samples = WIRES[name]
         assert isinstance(samples, SamplesWire)
@@ -57,8 +57,8 @@ def test_the_limits_are_those_of_the_vendors_pages() -> None:
 
 
 @given(st.text(max_size=256).filter(bool), st.sampled_from(["steps", "bpm"]))
-def test_samples_stand_between_opening_and_closing(user_id: str, metric: str) -> None:
-    """Of whatever user; v1.1 names none."""
+def test_opening_and_closing_form_a_request(user_id: str, metric: str) -> None:
+    """For any user; v1.1 names none."""
     v1_1, v2_2 = gerosense.WIRES
     body = msgspec.json.decode(v2_2.opening(user_id, metric) + v2_2.closing)
     assert body == {"user_id": user_id, "data_type": metric, "data": []}
@@ -70,8 +70,8 @@ def test_samples_stand_between_opening_and_closing(user_id: str, metric: str) ->
     st.lists(texts.filter(lambda name: len(name) <= 50), unique=True, max_size=49),
     st.data(),
 )
-def test_attributes_arrive_as_they_were_given(names: list[str], data: st.DataObject) -> None:
-    """Whatever their names and values, as text."""
+def test_encoded_attributes_decode_to_the_same(names: list[str], data: st.DataObject) -> None:
+    """For any names and values, as text."""
     if "user_id" in names:
         names.remove("user_id")
     row = data.draw(
@@ -85,7 +85,7 @@ def test_attributes_arrive_as_they_were_given(names: list[str], data: st.DataObj
 
 
 @given(texts.filter(lambda user: len(user) <= 256))
-def test_a_document_arrives_as_it_was_given(user_id: str) -> None:
+def test_an_encoded_document_decodes_to_the_same(user_id: str) -> None:
     """Byte for byte."""
     data = b'{"mood": 4.00, "note": "\xc3\xa9"}'
     submission = decoded(
@@ -95,8 +95,8 @@ def test_a_document_arrives_as_it_was_given(user_id: str) -> None:
 
 
 @given(st.text(), st.binary(min_size=1))
-def test_an_image_arrives_as_it_was_given(name: str, content: bytes) -> None:
-    """Whatever its file is called."""
+def test_an_encoded_image_decodes_to_the_same(name: str, content: bytes) -> None:
+    """For any file name."""
     media, body = questionpro.form(name, content)
     submission = decoded(
         OPERATIONS["questionpro"], body, path={"user-id": "42"}, headers={"content-type": media}
@@ -118,7 +118,7 @@ def test_an_image_arrives_as_it_was_given(name: str, content: bytes) -> None:
         ("plan", True, None),
     ],
 )
-def test_attributes_that_would_spoil_a_request_are_known_before(
+def test_attributes_beyond_the_vendors_limits_have_a_fault(
     name: str, value: str, fault: str | None
 ) -> None:
     """By the limits of the vendor's page."""
@@ -153,8 +153,8 @@ WHOLE = msgspec.json.encode(
         (400, b"<p>No", Verdict((Rejected(None, "", "<p>No"),))),
     ],
 )
-def test_answers_about_samples_are_understood(status: int, body: bytes, verdict: Verdict) -> None:
-    """With the bodies of this server, and without any, as the vendor documents them."""
+def test_answers_about_samples_are_read(status: int, body: bytes, verdict: Verdict) -> None:
+    """With the bodies of this server, and without a body, as the vendor documents them."""
     assert gerosense.read(status, body, 3) == verdict
 
 
@@ -168,18 +168,18 @@ def test_answers_about_samples_are_understood(status: int, body: bytes, verdict:
         (207, ONE.replace(b'"accepted":2', b'"accepted":3')),
     ],
 )
-def test_answers_that_are_cut_off_or_count_wrongly_mean_nothing(status: int, body: bytes) -> None:
+def test_truncated_or_inconsistent_answers_are_unclear(status: int, body: bytes) -> None:
     """A request with such an answer is sent again."""
     with pytest.raises(Unclear):
         gerosense.read(status, body, 3)
 
 
-def test_answers_about_attributes_are_understood() -> None:
-    """A reason names a row or none; nothing of a rejected request is kept."""
+def test_answers_about_attributes_are_read() -> None:
+    """A message names a row or none; nothing of a rejected request is stored."""
     assert ptengine.read(200, b'{"msg":"Success","timestamp":1}', 2) == Verdict()
-    told = b'{"msg":"values[1][0]: the user_id is empty","timestamp":1}'
+    answer = b'{"msg":"values[1][0]: the user_id is empty","timestamp":1}'
     fault = Rejected(1, "", "values[1][0]: the user_id is empty")
-    assert ptengine.read(400, told, 2) == Verdict((fault,), stores_others=False)
+    assert ptengine.read(400, answer, 2) == Verdict((fault,), stores_others=False)
     fault = Rejected(None, "", "nonsense")
     assert ptengine.read(400, b'{"msg":"nonsense","timestamp":1}', 2) == Verdict(
         (fault,), stores_others=False
@@ -188,21 +188,21 @@ def test_answers_about_attributes_are_understood() -> None:
         ptengine.read(200, b'{"msg":"Succ', 2)
 
 
-def test_answers_about_documents_are_understood() -> None:
-    """An id, every fault with its place, and the type that nobody takes."""
+def test_answers_about_documents_are_read() -> None:
+    """An id, every fault with its place, and an unknown document type."""
     assert thymia.read(200, b'{"uploadId":"7"}', 1) == Verdict(reference="7")
-    told = b'{"detail":[{"loc":["body","data","mood"],"msg":"no","type":"maximum"}]}'
-    assert thymia.read(422, told, 1) == Verdict((Rejected(0, "maximum", "no", "body.data.mood"),))
-    told = b'{"detail":[{"loc":["path","upload_type"],"msg":"no","type":"unknown_type"}]}'
-    assert thymia.read(422, told, 1) == Verdict(halt="the document type is not accepted: no")
+    answer = b'{"detail":[{"loc":["body","data","mood"],"msg":"no","type":"maximum"}]}'
+    assert thymia.read(422, answer, 1) == Verdict((Rejected(0, "maximum", "no", "body.data.mood"),))
+    answer = b'{"detail":[{"loc":["path","upload_type"],"msg":"no","type":"unknown_type"}]}'
+    assert thymia.read(422, answer, 1) == Verdict(halt="the document type is not accepted: no")
     with pytest.raises(Unclear):
         thymia.read(200, b"{}", 1)
 
 
-def test_answers_about_images_are_understood() -> None:
+def test_answers_about_images_are_read() -> None:
     """An address, or a reason."""
-    told = b'{"response":{"imageID":1,"imageURL":"http://x/1.png","size":"1 Kb"}}'
-    assert questionpro.read(200, told, 1) == Verdict(reference="http://x/1.png")
+    answer = b'{"response":{"imageID":1,"imageURL":"http://x/1.png","size":"1 Kb"}}'
+    assert questionpro.read(200, answer, 1) == Verdict(reference="http://x/1.png")
     error = {
         "docs": "",
         "name": "BAD_REQUEST",
@@ -211,9 +211,9 @@ def test_answers_about_images_are_understood() -> None:
         "message": "The file is empty",
         "resourceUrl": "",
     }
-    told = msgspec.json.encode({"response": {"error": error}})
-    assert questionpro.read(400, told, 1) == Verdict(
+    answer = msgspec.json.encode({"response": {"error": error}})
+    assert questionpro.read(400, answer, 1) == Verdict(
         (Rejected(0, "BAD_REQUEST", "The file is empty"),)
     )
     with pytest.raises(Unclear):
-        questionpro.read(200, told, 1)
+        questionpro.read(200, answer, 1)

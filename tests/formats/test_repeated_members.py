@@ -1,11 +1,11 @@
-"""JSON in which a member stands twice, which its grammar does not forbid."""
+"""JSON with a repeated member, which the grammar allows."""
 
 from uptake.formats.base import WireRequest
 from uptake.formats.thymia.decode import decode
 
 
-def test_a_document_whose_user_stands_twice_is_rejected_with_a_reason() -> None:
-    """However the members differ, no rejection is without one."""
+def test_a_document_with_two_users_is_rejected_with_a_reason() -> None:
+    """For any two values of the member."""
     body = b'{"user": 5, "user": {"userLabel": "a"}, "data": {}}'
     submission = decode(WireRequest("r", 0, "", "", path={"upload_type": "t"}, body=body))
     assert submission.items == ()

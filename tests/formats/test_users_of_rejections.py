@@ -18,7 +18,7 @@ BROKEN_TABLE = b'{"field_name":["user_id","a"],"values":[["88","x"],["89",y],["9
 
 
 def request(body: bytes, user_id: str = "7", bound: str | None = None) -> WireRequest:
-    """A request with this body, about this user where the address says it."""
+    """A request with this body, and this user in its path."""
     path = {"upload_type": "mood", "user-id": user_id}
     return WireRequest("r", 1, "", "", path=path, body=body, bound_user=bound)
 
@@ -29,7 +29,7 @@ def found(operation: str, body: bytes) -> Owners:
 
 
 def encoded(value: Any) -> bytes:
-    """JSON, of values that are no JSON too."""
+    """JSON, also of values that JSON does not have."""
     return json.dumps(value).encode()
 
 
@@ -55,8 +55,8 @@ def encoded(value: Any) -> bytes:
         (42, []),
     ],
 )
-def test_thymia(body: Any, users: list[str]) -> None:
-    """`user.userLabel`, of whatever type; what is in `data` is not in its place."""
+def test_users_of_thymia_bodies(body: Any, users: list[str]) -> None:
+    """`user.userLabel` of any type; `data` is not searched."""
     assert list(found("thymia", encoded(body)).user_ids) == users
 
 
@@ -81,7 +81,7 @@ def test_thymia(body: Any, users: list[str]) -> None:
         (b"", []),
     ],
 )
-def test_bytes_that_are_no_json(body: bytes, users: list[str]) -> None:
+def test_users_of_malformed_json(body: bytes, users: list[str]) -> None:
     """As far as they can be read."""
     assert list(found("thymia", body).user_ids) == users
 
@@ -97,7 +97,7 @@ def test_bytes_that_are_no_json(body: bytes, users: list[str]) -> None:
         ({"user_id": ""}, []),
     ],
 )
-def test_gerosense(body: Any, users: list[str]) -> None:
+def test_users_of_gerosense_bodies(body: Any, users: list[str]) -> None:
     """`user_id` of v2.2."""
     assert list(found("gerosense-v2.2", encoded(body)).user_ids) == users
 
@@ -133,8 +133,8 @@ def test_users_that_the_body_does_not_name() -> None:
         (["user_id"], [[""], [None], ["x" * 257]], []),
     ],
 )
-def test_ptengine(names: Any, rows: Any, users: list[str]) -> None:
-    """The column `user_id`, wherever it is, of rows of any length."""
+def test_users_of_ptengine_tables(names: Any, rows: Any, users: list[str]) -> None:
+    """The column `user_id`, in any position, of rows of any length."""
     for body in ({"field_name": names, "values": rows}, {"values": rows, "field_name": names}):
         assert list(found("ptengine", encoded(body)).user_ids) == users
 
@@ -155,13 +155,13 @@ def test_ptengine(names: Any, rows: Any, users: list[str]) -> None:
         (b'{"field_name":["user_id","a"],"values":[["88","\xff"],["89","b"]]}', ["88", "89"]),
     ],
 )
-def test_tables_that_are_no_json(body: bytes, users: list[str]) -> None:
-    """Cut off, broken, repeated, several in one body."""
+def test_users_of_malformed_tables(body: bytes, users: list[str]) -> None:
+    """Truncated, malformed, repeated, several in one body."""
     assert sorted(found("ptengine", body).user_ids) == users
 
 
-def test_more_users_than_a_body_may_be_about() -> None:
-    """It is not stored, so nothing of any of them is; reading it ends early."""
+def test_a_body_with_too_many_users_is_uncounted() -> None:
+    """Its body is not stored, and reading it ends early."""
     rows = [[str(number), "x"] for number in range(MAX_USERS + 1)]
     body = encoded({"field_name": ["user_id", "a"], "values": rows})
     (share,) = divide(Rejection((), body, owners=found("ptengine", body)))
@@ -178,7 +178,7 @@ cells = st.one_of(
 
 @st.composite
 def tables(draw: st.DrawFn) -> tuple[bytes, list[str]]:
-    """A table and its users, whose rows are of any length and about any of a few users."""
+    """A table and its users; rows have any length and one of a few users."""
     width = draw(st.integers(1, 4))
     column = draw(st.integers(0, width - 1))
     names = [f"a{number}" for number in range(width)]
@@ -198,7 +198,7 @@ def tables(draw: st.DrawFn) -> tuple[bytes, list[str]]:
 
 @given(tables(), st.data())
 def test_a_table_is_divided_by_user(table: tuple[bytes, list[str]], data: st.DataObject) -> None:
-    """All shares give it back, any of them without the rest is a table of the same names."""
+    """The shares form the table, and each of them is a table with the same names."""
     body, users = table
     owners = found("ptengine", body)
     assert list(owners.user_ids) == list(dict.fromkeys(users))
@@ -206,11 +206,11 @@ def test_a_table_is_divided_by_user(table: tuple[bytes, list[str]], data: st.Dat
     parts = [(share.raw, share.parts) for share in shares]
     assert join(parts) == body
     left = data.draw(st.lists(st.sampled_from(range(len(shares))), min_size=1, unique=True))
-    kept = [shares[number] for number in sorted(left)]
-    whole, rest = json.loads(body), json.loads(join([(one.raw, one.parts) for one in kept]))
+    left = [shares[number] for number in sorted(left)]
+    whole, rest = json.loads(body), json.loads(join([(one.raw, one.parts) for one in left]))
     at = whole["field_name"].index("user_id")
     if len(set(users)) > 1:
-        names = {share.user_id for share in kept}
+        names = {share.user_id for share in left}
         assert rest == whole | {
             "values": [row for row in whole["values"] if _owner(row, at) in names]
         }
@@ -223,18 +223,18 @@ def _owner(row: list[Any], at: int) -> str:
 @given(st.sampled_from(sorted(UPLOADS)), st.binary())
 @example("ptengine", b'{"values":[' + b"[" * 2000)
 @example("ptengine", b'{"field_name":["user_id"],"values":[["88","89"' + b',["8' * 50)
-def test_any_bytes(operation: str, body: bytes) -> None:
-    """Nothing is raised, and what is divided can be put together again."""
+def test_any_bytes_are_searched_without_an_error(operation: str, body: bytes) -> None:
+    """The pieces are consecutive parts of the body."""
     owners = UPLOADS[operation].find_users(request(body, bound="7"))
     shares = divide(Rejection((), body, owners=owners))
     assert join([(share.raw, share.parts) for share in shares]) == body
 
 
 @given(tables(), st.data())
-def test_a_broken_table_is_put_together_again(
+def test_the_pieces_of_a_malformed_table_form_the_table(
     table: tuple[bytes, list[str]], data: st.DataObject
 ) -> None:
-    """Cut off or with bytes in the middle: not a byte is lost, and no share has another's user."""
+    """No byte is lost, and no share names another user."""
     body, _ = table
     at = data.draw(st.integers(0, len(body)))
     broken = body[:at] + data.draw(st.sampled_from([b"", b"]", b'"', b"x", b"\xff", b"["]))
@@ -244,14 +244,14 @@ def test_a_broken_table_is_put_together_again(
 
 
 @pytest.mark.parametrize("cut", range(len(BROKEN_TABLE)))
-def test_a_table_that_is_cut_off(cut: int) -> None:
-    """Every user whose cell has arrived whole is found."""
+def test_users_of_a_truncated_table(cut: int) -> None:
+    """Every user with a complete cell is found."""
     body = BROKEN_TABLE.replace(b",y]", b',"y"]')[:cut]
     expected = [user for user in ("88", "89", "90", "91") if f'["{user}"'.encode() in body]
     assert list(found("ptengine", body).user_ids) == expected
 
 
-def test_what_cannot_be_divided_is_tied_to_all_its_users() -> None:
+def test_an_indivisible_body_has_all_its_users() -> None:
     """It is stored once."""
     body = b'{"user":{"userLabel":"89"},"user":{"userLabel":"88"}}'
     first, second = divide(Rejection((), body, owners=found("thymia", body)))
@@ -259,8 +259,8 @@ def test_what_cannot_be_divided_is_tied_to_all_its_users() -> None:
     assert (second.user_id, second.raw, second.parts) == ("89", b"", TIED)
 
 
-def test_every_rejection_names_the_users_it_finds() -> None:
-    """Whatever decoding rejects as a whole is about the users that `find_users` finds."""
+def test_a_rejected_request_has_the_users_of_find_users() -> None:
+    """For every operation."""
     bodies: list[tuple[str, Callable[[], bytes]]] = [
         ("thymia", lambda: encoded({"user": {"userLabel": "88"}})),
         ("ptengine", lambda: encoded({"field_name": ["user_id"], "values": [["88"], [None]]})),

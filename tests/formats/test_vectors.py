@@ -1,4 +1,4 @@
-"""Every vector comes out as it says, at the decoder and over HTTP, and none is wanting."""
+"""Every vector holds, against the decoder and over HTTP, and none is missing."""
 
 import importlib.resources
 import re
@@ -37,16 +37,16 @@ GEROSENSE_CODES = {
 
 
 @pytest.mark.parametrize(("form", "vector"), VECTORS)
-def test_a_vector_decodes_as_it_says(form: Format, vector: Vector) -> None:
-    """The submission is the one that is written down."""
+def test_a_vector_decodes_to_its_submission(form: Format, vector: Vector) -> None:
+    """For every vector."""
     check_decode(form, vector)
 
 
 @pytest.mark.parametrize(("form", "vector"), VECTORS)
-def test_a_vector_is_answered_as_it_says(
+def test_a_vector_is_answered_with_its_reply(
     form: Format, vector: Vector, client: httpx2.Client, store: Store
 ) -> None:
-    """Status and body over HTTP are those that are written down."""
+    """Status and body over HTTP."""
     tenant = new_tenant(client, store)
     for name, schema in vector.types.items():
         tenant.type(name, schema)
@@ -55,8 +55,8 @@ def test_a_vector_is_answered_as_it_says(
 
 
 @pytest.mark.parametrize("form", FORMATS, ids=lambda form: form.name)
-def test_every_endpoint_has_vectors_of_every_answer(form: Format) -> None:
-    """For each operation, each status that its reply can have is shown."""
+def test_every_operation_has_vectors_of_every_answer(form: Format) -> None:
+    """At least one for each status of a reply."""
     shown = {(vector.operation, vector.reply.status) for vector in vectors_of(form)}
     declared = {
         (operation.name, status) for operation in form.operations for status in operation.answers
@@ -65,7 +65,7 @@ def test_every_endpoint_has_vectors_of_every_answer(form: Format) -> None:
 
 
 def test_every_code_of_gerosense_has_a_vector() -> None:
-    """The contract's closed list, no more and no less."""
+    """The contract's closed list."""
     gerosense = next(form for form in FORMATS if form.name == "gerosense")
     shown = {
         error["code"]
@@ -87,8 +87,8 @@ def test_every_place_of_a_thymia_fault_has_a_vector(place: str) -> None:
     assert place in shown
 
 
-def test_every_folder_of_formats_is_spoken_and_explained() -> None:
-    """A folder with a decoder is in FORMATS, and has a README and vectors."""
+def test_every_folder_of_formats_is_registered_and_documented() -> None:
+    """With a README and vectors."""
     formats = importlib.resources.files(uptake.formats)
     folders = {
         folder.name for folder in formats.iterdir() if folder.joinpath("decode.py").is_file()
@@ -97,8 +97,8 @@ def test_every_folder_of_formats_is_spoken_and_explained() -> None:
     assert all(formats.joinpath(name, "README.md").is_file() for name in folders)
 
 
-def test_every_vector_says_what_it_shows() -> None:
-    """A name in lower case with dashes, and a description."""
+def test_every_vector_has_a_name_and_a_description() -> None:
+    """The name in lower case with dashes."""
     wrong = [
         vector.name
         for form in FORMATS
@@ -108,8 +108,8 @@ def test_every_vector_says_what_it_shows() -> None:
     assert wrong == []
 
 
-def test_a_vector_that_differs_is_told_with_every_place(tmp_path: Path) -> None:
-    """The runner can fail, and says where."""
+def test_a_mismatch_lists_every_difference(tmp_path: Path) -> None:
+    """With its place."""
     (tmp_path / "wrong.json").write_text(
         """{"description": "x", "endpoint": "ptengine",
             "request": {"body": {"field_name": ["user_id", "a"], "values": [["42", "b"]]}},
@@ -118,7 +118,7 @@ def test_a_vector_that_differs_is_told_with_every_place(tmp_path: Path) -> None:
             "reply": {"status": 200, "body": {}}}"""
     )
     ptengine = next(form for form in FORMATS if form.name == "ptengine")
-    with pytest.raises(Mismatch) as told:
+    with pytest.raises(Mismatch) as message:
         check_decode(ptengine, load(tmp_path)[0])
-    assert "submission.items[0].attributes.user_id: '43' expected, not '42'" in str(told.value)
-    assert "submission.refusals" in str(told.value)
+    assert "submission.items[0].attributes.user_id: '43' expected, not '42'" in str(message.value)
+    assert "submission.refusals" in str(message.value)

@@ -1,13 +1,13 @@
 """A store that has received samples of a user."""
 
-from samples.making import Told, columns_of
+from samples.making import SentSample, columns_of
 from uptake.samples import columns
 from uptake.store.records import BatchRecord, Entry
 from uptake.testing.store.making import NOON, attributes, entry, unique
 from uptake.testing.store.model import ModelStore
 
 
-def send(store: ModelStore, received: list[Told], metric: str = "steps") -> None:
+def send(store: ModelStore, received: list[SentSample], metric: str = "steps") -> None:
     """Commit samples as one upload of a user."""
     batch = columns_of(received)
     encoded = columns.to_bytes(batch)
@@ -17,7 +17,7 @@ def send(store: ModelStore, received: list[Told], metric: str = "steps") -> None
     store.commit([Entry("default", unique("request"), NOON, (record,))])
 
 
-def filled(received: list[list[Told]], metric: str = "steps") -> ModelStore:
+def filled(received: list[list[SentSample]], metric: str = "steps") -> ModelStore:
     """A store that has received these uploads."""
     store = ModelStore()
     store.commit([entry(attributes("anna"))])

@@ -8,7 +8,7 @@ from fractions import Fraction
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-from samples.making import Told
+from samples.making import SentSample
 from uptake.samples import times
 
 EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - clock readings
@@ -60,7 +60,7 @@ class Sample:
         return self.length > 0 or self.unit == "count"
 
 
-def plain(sent: Told) -> Sample:
+def plain(sent: SentSample) -> Sample:
     """A sample as it is sent."""
     start = times.read(sent.start)[0]
     end = start if sent.end is None else times.read(sent.end)[0]
@@ -159,7 +159,9 @@ class Rollup:
     when its instants and, with hours and minutes of each sample's own, its offset are.
     """
 
-    def __init__(self, sent: list[Told], clock: Clock, priority: list[str], *, each: bool) -> None:
+    def __init__(
+        self, sent: list[SentSample], clock: Clock, priority: list[str], *, each: bool
+    ) -> None:
         self.samples = sorted(
             {one.identity: plain(one) for one in sent}.values(),
             key=lambda s: (s.start, s.length, s.device, s.unit),

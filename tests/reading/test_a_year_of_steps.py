@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from reading.filled import filled
-from samples.making import Told, told
+from samples.making import SentSample, local_time
 from uptake.reading import rollups
 from uptake.reading.rollup_rows import RollupQuery
 from uptake.testing.store.model import ModelStore
@@ -96,7 +96,7 @@ def wearing(random: Random, walk: Walk) -> list[tuple[str, int, int]]:
     ]
 
 
-def samples(walk: Walk, homes: list[Home], random: Random) -> Iterator[Told]:
+def samples(walk: Walk, homes: list[Home], random: Random) -> Iterator[SentSample]:
     """The samples of a walk: in parts of any length, each in one local time."""
     for device, first, last in wearing(random, walk):
         begun = first
@@ -114,7 +114,7 @@ def samples(walk: Walk, homes: list[Home], random: Random) -> Iterator[Told]:
             )
             offset = _offset(homes, start)
             end = _iso(start + SLOT * slots, offset)
-            yield Told(device, None, _iso(start, offset), end, unit, value)
+            yield SentSample(device, None, _iso(start, offset), end, unit, value)
             begun += slots
 
 
@@ -123,7 +123,7 @@ def _offset(homes: list[Home], moment: datetime) -> timedelta:
 
 
 def _iso(moment: datetime, offset: timedelta) -> str:
-    return told((moment + offset).replace(tzinfo=None), "", offset // timedelta(minutes=1))
+    return local_time((moment + offset).replace(tzinfo=None), "", offset // timedelta(minutes=1))
 
 
 def truth(year: list[Walk], clock: "Clock") -> tuple[dict[str, int], dict[str, int]]:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reading.filled import filled
-from samples.making import Told
+from samples.making import SentSample
 from uptake.reading import bounds, samples, sync
 from uptake.reading.bounds import ANSWER_BYTES, Listing, TooMuch
 from uptake.testing.store.model import ModelStore
@@ -18,11 +18,13 @@ from uptake.testing.store.model import ModelStore
 GENEROUS_SECONDS = 30.0
 
 
-def one(number: int, device: str) -> Told:
+def one(number: int, device: str) -> SentSample:
     """A sample of a minute of its own."""
     day, minute = divmod(number, 1440)
     hour, minute = divmod(minute, 60)
-    return Told(device, None, f"2026-01-{day + 1:02}T{hour:02}:{minute:02}:00Z", None, "count", 1)
+    return SentSample(
+        device, None, f"2026-01-{day + 1:02}T{hour:02}:{minute:02}:00Z", None, "count", 1
+    )
 
 
 def pages(store: ModelStore, limit: int) -> Iterator[Any]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from reading.filled import filled
 from reading.plain_rollups import Clock, Rollup
 from reading.test_rollups import ask, everies, priorities, same, some_samples, zones
-from samples.making import Told
+from samples.making import SentSample
 from uptake.reading import rollups
 from uptake.reading.bounds import TooMuch
 from uptake.reading.rollup_rows import RollupQuery
@@ -34,7 +34,7 @@ def overlapping(request: pytest.FixtureRequest) -> tuple[Metric, ModelStore]:
     """Samples of up to a year each, of fifty devices, sent a few at a time."""
     step = YEAR // SAMPLES
     samples = [
-        Told(
+        SentSample(
             f"Device {i % DEVICES:02}",
             None,
             _at(i * step),
@@ -82,7 +82,7 @@ def test_an_answer_over_the_size_limit_is_rejected(
 def test_long_device_names_count_towards_the_size_limit() -> None:
     """The name of a device is in every bucket."""
     name = "\x01" * 100_000
-    store = filled([[Told(name, None, _at(0), _at(YEAR), "count", 1)]])
+    store = filled([[SentSample(name, None, _at(0), _at(YEAR), "count", 1)]])
     with pytest.raises(TooMuch, match="`limit`"):
         _page(store, RollupQuery("steps", "hour", each=True))
     found = _page(store, RollupQuery("steps", "hour", each=True), 20)
@@ -93,7 +93,7 @@ def test_too_many_devices_in_too_many_buckets_are_rejected_at_once() -> None:
     """Before they are computed; fewer buckets are answered."""
     count = 4000
     store = filled(
-        [[Told(f"Device {i}", None, _at(i), _at(i + YEAR), "count", 1) for i in range(count)]]
+        [[SentSample(f"Device {i}", None, _at(i), _at(i + YEAR), "count", 1) for i in range(count)]]
     )
     with pytest.raises(TooMuch, match="pieces of samples"):
         _page(store, RollupQuery("steps", "hour"))

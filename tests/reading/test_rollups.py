@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from reading.filled import filled
 from reading.plain_rollups import Clock, Rollup
-from samples.making import Told, told
+from samples.making import SentSample, local_time
 from uptake.reading import rollups
 from uptake.reading.rollup_rows import Bound, RollupQuery, WorkLimits, rollup_rows
 from uptake.reading.series import series
@@ -49,7 +49,7 @@ DEVICES = ("Ring", "Watch", "iPhone")
 
 
 @st.composite
-def some_samples(draw: st.DrawFn, every: Every) -> list[Told]:
+def some_samples(draw: st.DrawFn, every: Every) -> list[SentSample]:
     """Samples near one another, of all kinds, some of which overlap."""
     begin = draw(st.sampled_from(MOMENTS))
     within = LENGTHS[every]
@@ -61,7 +61,7 @@ def some_samples(draw: st.DrawFn, every: Every) -> list[Told]:
         end = None if draw(st.integers(0, 3)) == 0 else start + draw(minutes) + draw(seconds)
         offset = draw(st.sampled_from([0, 0, 60, 120, -300, 345]))
         found.append(
-            Told(
+            SentSample(
                 draw(st.sampled_from(DEVICES)),
                 None,
                 _at(start, offset),
@@ -74,7 +74,7 @@ def some_samples(draw: st.DrawFn, every: Every) -> list[Told]:
 
 
 def _at(moment: datetime, minutes: int) -> str:
-    return told(moment + timedelta(minutes=minutes), "", minutes)
+    return local_time(moment + timedelta(minutes=minutes), "", minutes)
 
 
 everies = st.sampled_from(EVERY)
@@ -83,7 +83,7 @@ ways = st.tuples(st.booleans(), st.sampled_from(["steps", "bpm"]))
 priorities = st.lists(st.sampled_from(DEVICES), max_size=2, unique=True)
 
 
-def split(received: list[Told], cuts: list[int]) -> list[list[Told]]:
+def split(received: list[SentSample], cuts: list[int]) -> list[list[SentSample]]:
     """The same samples in batches."""
     edges = [0, *sorted(cut % len(received) for cut in cuts), len(received)]
     return [received[a:b] for a, b in pairwise(edges) if received[a:b]]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reading.filled import filled
-from samples.making import Told, far_samples
+from samples.making import SentSample, far_samples
 from uptake.reading import BadCursor, Unknown, rollups, to_cursor
 from uptake.reading.rollup_rows import RollupQuery
 from uptake.samples import times
@@ -28,9 +28,9 @@ def page(
     return body["buckets"], body["next"]
 
 
-def one(start: str, end: str | None, value: float = 10, **members: str) -> Told:
+def one(start: str, end: str | None, value: float = 10, **members: str) -> SentSample:
     """A sample."""
-    return Told(
+    return SentSample(
         members.get("device", "Watch"), None, start, end, members.get("unit", "count"), value
     )
 
@@ -42,7 +42,7 @@ def one(start: str, end: str | None, value: float = 10, **members: str) -> Told:
     st.tuples(st.sampled_from(["steps", "bpm"]), st.booleans()),
 )
 def test_all_valid_samples_roll_up(
-    received: list[Told], every: Any, zone: str | None, asked: tuple[Any, bool]
+    received: list[SentSample], every: Any, zone: str | None, asked: tuple[Any, bool]
 ) -> None:
     """Any year, length, unit and value; the figures are valid JSON on every page."""
     metric, each = asked

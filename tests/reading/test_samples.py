@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reading.filled import filled, send
-from samples.making import Told, far_samples, latest_by_identity, samples
+from samples.making import SentSample, far_samples, latest_by_identity, samples
 from uptake.reading import BadCursor, Unknown
 from uptake.reading.samples import SamplePage, page, summaries
 from uptake.reading.series import EARLIEST, LATEST
@@ -48,7 +48,7 @@ def walk(store: ModelStore, limit: int, start: int = EARLIEST, end: int = LATEST
         cursor = found.next
 
 
-def whole(received: list[list[Told]]) -> Rows:
+def whole(received: list[list[SentSample]]) -> Rows:
     """What must be shown of uploads, by the law in its plainest form."""
     stored = latest_by_identity([sample for upload in received for sample in upload])
     return [{"metric": "steps", **row} for row in stored]
@@ -60,7 +60,7 @@ def instant(row: dict[str, object]) -> int:
 
 
 @given(uploads, st.integers(1, 10))
-def test_pages_contain_each_sample_once(received: list[list[Told]], limit: int) -> None:
+def test_pages_contain_each_sample_once(received: list[list[SentSample]], limit: int) -> None:
     """Whatever the limit: every page except the last is full."""
     pages = walk(filled(received), limit)
     expected = whole(received)
@@ -71,7 +71,7 @@ def test_pages_contain_each_sample_once(received: list[list[Told]], limit: int) 
 
 @given(st.lists(some_samples, min_size=1, max_size=6), st.integers(1, 6), st.data())
 def test_from_is_inclusive_and_to_is_exclusive(
-    received: list[list[Told]], limit: int, data: st.DataObject
+    received: list[list[SentSample]], limit: int, data: st.DataObject
 ) -> None:
     """With bounds at the start of a sample, and one tick beside it."""
     expected = whole(received)
@@ -87,7 +87,7 @@ def test_from_is_inclusive_and_to_is_exclusive(
     st.integers(1, 5),
 )
 def test_a_cursor_stays_valid_while_samples_arrive(
-    before: list[list[Told]], later: list[list[Told]], limit: int
+    before: list[list[SentSample]], later: list[list[SentSample]], limit: int
 ) -> None:
     """No sample is returned twice, and none of the first samples is missed."""
     store = filled(before)
@@ -113,7 +113,7 @@ def _identity(row: dict[str, object]) -> tuple[object, ...]:
 
 
 @given(uploads)
-def test_a_summary_counts_each_sample_once(received: list[list[Told]]) -> None:
+def test_a_summary_counts_each_sample_once(received: list[list[SentSample]]) -> None:
     """And has the first and the last start in the format in which they were sent."""
     found = summaries(filled(received), "default", "anna")
     expected = whole(received)
@@ -127,7 +127,7 @@ def test_a_summary_counts_each_sample_once(received: list[list[Told]]) -> None:
 def test_each_metric_is_read_separately() -> None:
     """A summary for each metric, and pages of the requested one."""
     store = filled([])
-    sent = Told("Watch", None, "2024-02-29T12:00:00Z", None, "count", 7)
+    sent = SentSample("Watch", None, "2024-02-29T12:00:00Z", None, "count", 7)
     send(store, [sent], "bpm")
     assert list(summaries(store, "default", "anna")) == ["bpm"]
     assert walk(store, 5) == [[]]
@@ -171,7 +171,7 @@ BAD_CURSORS = {
 @pytest.mark.parametrize("cursor", BAD_CURSORS.values(), ids=BAD_CURSORS)
 def test_an_invalid_cursor_is_rejected(cursor: str) -> None:
     """With `BadCursor` and no other error."""
-    store = filled([[Told("Watch", None, "2024-02-29T12:00:00Z", None, "count", 7)]])
+    store = filled([[SentSample("Watch", None, "2024-02-29T12:00:00Z", None, "count", 7)]])
     with pytest.raises(BadCursor):
         read(store, 5, cursor=cursor)
 
@@ -181,7 +181,7 @@ def test_an_invalid_cursor_is_rejected(cursor: str) -> None:
 )
 def test_any_text_is_a_cursor_or_is_rejected(cursor: str) -> None:
     """With `BadCursor` and no other error."""
-    store = filled([[Told("Watch", None, "2024-02-29T12:00:00Z", None, "count", 7)]])
+    store = filled([[SentSample("Watch", None, "2024-02-29T12:00:00Z", None, "count", 7)]])
     try:
         found = read(store, 5, cursor=cursor)
     except BadCursor:
@@ -196,7 +196,7 @@ def test_a_forged_cursor_is_a_position_or_is_rejected(place: tuple[int, int, str
         cursor = packed(place)
     except OverflowError:
         return
-    sent = Told("Watch", None, "2024-02-29T12:00:00Z", None, "count", 7)
+    sent = SentSample("Watch", None, "2024-02-29T12:00:00Z", None, "count", 7)
     try:
         found = read(filled([[sent]]), 5, cursor=cursor)
     except BadCursor:

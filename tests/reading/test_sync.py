@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reading.filled import filled
-from samples.making import Told, columns_of, far_samples, samples
+from samples.making import SentSample, columns_of, far_samples, samples
 from uptake.reading import BadCursor, Unknown, sync
 from uptake.reading.series import EARLIEST, LATEST
 from uptake.samples import times
@@ -24,7 +24,7 @@ Devices = dict[str, dict[str, Any]]
 
 
 @st.composite
-def days_between(draw: st.DrawFn) -> Told:
+def days_between(draw: st.DrawFn) -> SentSample:
     """Samples of some days, some of them without any."""
     sample = draw(samples())
     day = draw(st.sampled_from(["2024-02-28", "2024-02-29", "2024-03-01", "2024-03-09"]))
@@ -67,7 +67,7 @@ def ask(
         cursor = page.next
 
 
-def plain(received: list[Told], start: int = EARLIEST, end: int = LATEST) -> Devices:
+def plain(received: list[SentSample], start: int = EARLIEST, end: int = LATEST) -> Devices:
     """The same worked out one sample at a time."""
     stored = {sample.identity: sample for sample in received}.values()
     inside = [one for one in stored if start <= times.read(one.start)[0] < end]
@@ -97,7 +97,9 @@ def _text(day: int) -> str:
 
 
 @given(uploads, st.integers(1, 5))
-def test_every_device_and_day_is_returned_once(received: list[list[Told]], limit: int) -> None:
+def test_every_device_and_day_is_returned_once(
+    received: list[list[SentSample]], limit: int
+) -> None:
     """Counts, bounds, gaps and digests, whatever the page size and the batches."""
     expected = plain([sample for upload in received for sample in upload])
     found, pages = ask(filled(received), limit)
@@ -108,7 +110,7 @@ def test_every_device_and_day_is_returned_once(received: list[list[Told]], limit
 
 @given(uploads, st.data())
 def test_from_is_inclusive_and_to_is_exclusive(
-    received: list[list[Told]], data: st.DataObject
+    received: list[list[SentSample]], data: st.DataObject
 ) -> None:
     """With bounds at the start of a sample, and one tick beside it."""
     together = [sample for upload in received for sample in upload]
@@ -118,7 +120,7 @@ def test_from_is_inclusive_and_to_is_exclusive(
 
 
 @given(st.lists(far_samples(), min_size=1, max_size=6))
-def test_samples_of_any_year_are_returned(received: list[Told]) -> None:
+def test_samples_of_any_year_are_returned(received: list[SentSample]) -> None:
     """With their UTC days, which may be in the year 0 or 10000."""
     found, _ = ask(filled([received]))
     stored = {sample.identity for sample in received}
@@ -132,7 +134,7 @@ def test_more_samples_than_are_processed_at_a_time_are_complete() -> None:
     batches = []
     for number in range(0, 240_000, 12_000):
         batch = [
-            Told(
+            SentSample(
                 "Watch" if i % 3 else "iPhone",
                 None,
                 times.format_time(17_672_256_000_000_000 + (number + i) * 70 * 10_000_000, 0),

@@ -1,4 +1,4 @@
-"""Samples as a wire tells them, in all the variety that the contract allows."""
+"""Samples as clients send them, in all forms that the contract allows."""
 
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -9,8 +9,8 @@ from uptake.samples import columns, times
 from uptake.samples.columns import Columns
 
 
-class Told(NamedTuple):
-    """A sample as it is told."""
+class SentSample(NamedTuple):
+    """A sample in the form in which it is sent."""
 
     device: str
     version: str | None
@@ -21,13 +21,13 @@ class Told(NamedTuple):
 
     @property
     def identity(self) -> tuple[int, int | None, str, str]:
-        """What makes two samples the same: start, end, device name and unit, as instants."""
+        """The identity of a sample: start and end as instants, device name and unit."""
         end = None if self.end is None else times.read(self.end)[0]
         return times.read(self.start)[0], end, self.device, self.unit
 
     @property
     def shown(self) -> dict[str, object]:
-        """The sample as it is shown."""
+        """The sample as the read API returns it."""
         return {
             "device_name": self.device,
             "device_version": self.version,
@@ -38,12 +38,12 @@ class Told(NamedTuple):
         }
 
 
-def columns_of(samples: list[Told]) -> Columns:
+def columns_of(samples: list[SentSample]) -> Columns:
     """One batch of these samples, at least one."""
     return columns.build(*zip(*samples, strict=True))
 
 
-def told(moment: datetime, fraction: str, minutes: int | None) -> str:
+def local_time(moment: datetime, fraction: str, minutes: int | None) -> str:
     """A local time in canonical form: fraction digits if any, and an offset or `Z`."""
     text = f"{moment:%Y-%m-%dT%H:%M:%S}".rjust(19, "0") + (f".{fraction}" if fraction else "")
     if minutes is None:
@@ -57,9 +57,9 @@ moments = st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59)).ma
 )
 fractions = st.text("0123456789", max_size=7)
 offsets = st.none() | st.integers(-23 * 60 - 59, 23 * 60 + 59)
-canonical_times = st.builds(told, moments, fractions, offsets)
+canonical_times = st.builds(local_time, moments, fractions, offsets)
 
-_HOUR = datetime(2024, 2, 29, 23, 30)  # noqa: DTZ001 - told in an offset of its own
+_HOUR = datetime(2024, 2, 29, 23, 30)  # noqa: DTZ001 - has an offset of its own
 near_offsets = st.sampled_from([None, 0, 60, -90])
 names = st.sampled_from(["Watch", "watch \U0001f600"])
 versions = st.sampled_from([None, "", "1.0", "2.0"])
@@ -72,12 +72,12 @@ values = st.one_of(
 
 
 @st.composite
-def samples(draw: st.DrawFn) -> Told:
-    """Samples of one hour on few devices, so that many are the same or overlap."""
+def samples(draw: st.DrawFn) -> SentSample:
+    """Samples of one hour on few devices, so that many are repeats or overlap."""
     minute = draw(st.integers(0, 2))
     length = draw(st.sampled_from([None, 0, 60]))
     start = _HOUR + timedelta(minutes=minute)
-    return Told(
+    return SentSample(
         draw(names),
         draw(versions),
         _at(start, draw(near_offsets)),
@@ -88,31 +88,33 @@ def samples(draw: st.DrawFn) -> Told:
 
 
 def _at(moment: datetime, minutes: int | None) -> str:
-    """The same instant, told in another offset."""
-    return told(moment + timedelta(minutes=minutes or 0), "", minutes)
+    """The same instant in another offset."""
+    return local_time(moment + timedelta(minutes=minutes or 0), "", minutes)
 
 
 @st.composite
-def far_samples(draw: st.DrawFn) -> Told:
-    """Samples of any year, on any device, told in any way."""
+def far_samples(draw: st.DrawFn) -> SentSample:
+    """Samples of any year, of any device, in any form."""
     first, second = draw(canonical_times), draw(st.none() | canonical_times)
     if second is not None and times.read(second)[0] < times.read(first)[0]:
         first, second = second, first
     unit = draw(st.sampled_from(["count", "count/min", "count/s"]))
     device = draw(st.text(min_size=1, max_size=5))
-    return Told(device, draw(st.none() | st.text(max_size=5)), first, second, unit, draw(values))
+    return SentSample(
+        device, draw(st.none() | st.text(max_size=5)), first, second, unit, draw(values)
+    )
 
 
-def latest_by_identity(received: list[Told]) -> list[dict[str, object]]:
-    """The law in its plainest form: of samples that are the same, the last; in order."""
-    kept: dict[tuple[object, ...], Told] = {}
+def latest_by_identity(received: list[SentSample]) -> list[dict[str, object]]:
+    """The definition: of repeated samples, the last; sorted."""
+    retained: dict[tuple[object, ...], SentSample] = {}
     for sample in received:
-        kept[sample.identity] = sample
+        retained[sample.identity] = sample
     units = ["count", "count/min", "count/s"]
 
-    def place(sample: Told) -> tuple[object, ...]:
+    def place(sample: SentSample) -> tuple[object, ...]:
         start, end, device, _ = sample.identity
         # A sample without an end comes before those that end.
         return start, end is not None, end or 0, device, units.index(sample.unit)
 
-    return [sample.shown for sample in sorted(kept.values(), key=place)]
+    return [sample.shown for sample in sorted(retained.values(), key=place)]

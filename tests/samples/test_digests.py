@@ -14,11 +14,11 @@ from uptake.samples.columns import latest
 from uptake.samples.digests import DayDigest, day_digests, digests
 from uptake.samples.merge import merge
 
-from .making import Told, columns_of, samples
+from .making import SentSample, columns_of, samples
 
 WORD = 1 << 64
 DAY = 864_000_000_000
-MORNING = Told("iPhone", None, "2026-01-31T08:00:00Z", "2026-01-31T08:01:00Z", "count", 5)
+MORNING = SentSample("iPhone", None, "2026-01-31T08:00:00Z", "2026-01-31T08:01:00Z", "count", 5)
 
 
 def mix(word: int) -> int:
@@ -28,8 +28,8 @@ def mix(word: int) -> int:
     return word ^ word >> 31
 
 
-def plain_digest(sample: Told) -> str:
-    """A sample's digest, by the words of the definition."""
+def plain_digest(sample: SentSample) -> str:
+    """A sample's digest, by the definition."""
     start, end, device, unit = sample.identity
     low, high = struct.unpack("<QQ", hashlib.sha256(device.encode()).digest()[:16])
     (known,) = struct.unpack("<Q", hashlib.sha256(unit.encode()).digest()[:8])
@@ -41,10 +41,10 @@ def plain_digest(sample: Told) -> str:
     return "".join(f"{lane:016x}" for lane in lanes)
 
 
-def plain_days(told: list[Told]) -> list[DayDigest]:
-    """Days by the words of the definition: of samples that are the same, the last counts."""
-    kept = {sample.identity: sample for sample in told}.values()
-    placed = sorted((s.device, times.read(s.start)[0] // DAY, plain_digest(s)) for s in kept)
+def plain_days(sent: list[SentSample]) -> list[DayDigest]:
+    """Days by the definition: of repeated samples, the last counts."""
+    retained = {sample.identity: sample for sample in sent}.values()
+    placed = sorted((s.device, times.read(s.start)[0] // DAY, plain_digest(s)) for s in retained)
     days = []
     for (device, day), group in groupby(placed, lambda one: one[:2]):
         those = [int(digest, 16) for _, _, digest in group]
@@ -59,15 +59,15 @@ def test_the_digest_of_a_sample_never_changes() -> None:
     ]
 
 
-def test_a_digest_does_not_tell_how_a_sample_was_told() -> None:
-    """The same instant in another offset, a whole number with a point, another version."""
-    elsewhere = Told(
+def test_a_digest_does_not_depend_on_the_form_of_a_sample() -> None:
+    """Another offset, an integer with a point, another version."""
+    elsewhere = SentSample(
         "iPhone", "17.2", "2026-01-31T09:00:00+01:00", "2026-01-31T03:01:00.000-05:00", "count", 5.0
     )
     assert day_digests(columns_of([MORNING])) == day_digests(columns_of([elsewhere]))
 
 
-def test_everything_else_about_a_sample_changes_it() -> None:
+def test_a_digest_depends_on_everything_else() -> None:
     """Device, start, end, no end, unit and value."""
     others = [
         MORNING._replace(device="iPhone 2"),
@@ -77,20 +77,20 @@ def test_everything_else_about_a_sample_changes_it() -> None:
         MORNING._replace(unit="count/min"),
         MORNING._replace(value=5.000000000000001),
     ]
-    told = {day_digests(columns_of([sample]))[0].digest for sample in [MORNING, *others]}
-    assert len(told) == 7
+    sent = {day_digests(columns_of([sample]))[0].digest for sample in [MORNING, *others]}
+    assert len(sent) == 7
 
 
-def test_days_are_those_of_utc_and_of_each_device() -> None:
-    """Midnight begins a day; a sample before 1970 is in a day of its own."""
-    told = [
+def test_days_are_in_utc_and_for_each_device() -> None:
+    """A day begins at midnight; a sample before 1970 is in a day of its own."""
+    sent = [
         MORNING._replace(start="2026-02-01T00:00:00Z", end=None),
         MORNING._replace(start="2026-01-31T23:59:59.9999999Z", end=None),
         MORNING._replace(start="2026-02-01T05:00:00+09:00", end=None),
         MORNING._replace(start="1969-12-31T23:59:59Z", end=None),
         MORNING._replace(device="Apple Watch"),
     ]
-    counted = [(day.device_name, day.day, day.count) for day in day_digests(columns_of(told))]
+    counted = [(day.device_name, day.day, day.count) for day in day_digests(columns_of(sent))]
     assert counted == [
         ("Apple Watch", 20484, 1),
         ("iPhone", -1, 1),
@@ -100,26 +100,26 @@ def test_days_are_those_of_utc_and_of_each_device() -> None:
 
 
 @given(st.lists(samples(), min_size=1, max_size=40))
-def test_many_at_once_are_as_one_at_a_time(told: list[Told]) -> None:
-    """The columns give what the definition says."""
-    assert day_digests(columns_of(told)) == plain_days(told)
+def test_digests_of_columns_equal_the_definition(sent: list[SentSample]) -> None:
+    """For any samples."""
+    assert day_digests(columns_of(sent)) == plain_days(sent)
 
 
 @given(st.lists(st.lists(samples(), min_size=1, max_size=20), min_size=1, max_size=4))
-def test_days_do_not_depend_on_how_samples_arrived(batches: list[list[Told]]) -> None:
-    """One upload or several."""
+def test_days_do_not_depend_on_how_samples_arrived(batches: list[list[SentSample]]) -> None:
+    """In one upload or several."""
     whole = columns_of([sample for batch in batches for sample in batch])
     assert day_digests(merge([columns_of(batch) for batch in batches])) == day_digests(whole)
 
 
-def test_long_columns_are_as_short_ones() -> None:
-    """Whatever number of samples is worked on at a time."""
-    told = [
+def test_long_columns_have_the_digests_of_short_ones() -> None:
+    """Whatever the size of a step is."""
+    sent = [
         MORNING._replace(start=times.format_time(i * 10_000_000, 0), end=None)
         for i in range(40_000)
     ]
-    columns = latest(columns_of(told))
+    columns = latest(columns_of(sent))
     assert digests(columns)[:, [0, 16_383, 16_384, 39_999]].T.tolist() == [
-        [int(plain_digest(told[i])[:16], 16), int(plain_digest(told[i])[16:], 16)]
+        [int(plain_digest(sent[i])[:16], 16), int(plain_digest(sent[i])[16:], 16)]
         for i in (0, 16_383, 16_384, 39_999)
     ]

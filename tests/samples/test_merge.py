@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from samples.making import Told, columns_of, far_samples, latest_by_identity, samples
+from samples.making import SentSample, columns_of, far_samples, latest_by_identity, samples
 from uptake.samples import columns
 from uptake.samples.merge import merge, merge_packed
 from uptake.samples.packed import unpack
@@ -14,7 +14,7 @@ received_samples = st.lists(samples() | far_samples(), min_size=1, max_size=30)
 
 
 @st.composite
-def split_samples(draw: st.DrawFn) -> list[list[Told]]:
+def split_samples(draw: st.DrawFn) -> list[list[SentSample]]:
     """Samples in the order received, in any batches of at least one."""
     received = draw(received_samples)
     cuts = draw(st.sets(st.integers(1, len(received) - 1))) if len(received) > 1 else set()
@@ -22,16 +22,18 @@ def split_samples(draw: st.DrawFn) -> list[list[Told]]:
 
 
 @given(split_samples())
-def test_any_split_reads_as_the_last_of_each(batches: list[list[Told]]) -> None:
-    """The law: exactly the last received of each identity, in order."""
+def test_any_split_merges_to_the_last_of_each_sample(batches: list[list[SentSample]]) -> None:
+    """Exactly the last received of each identity, sorted."""
     merged = merge([columns_of(batch) for batch in batches])
     received = [sample for batch in batches for sample in batch]
     assert columns.rows(merged) == latest_by_identity(received)
 
 
 @given(split_samples(), st.data())
-def test_batches_may_be_folded_in_any_way(batches: list[list[Told]], data: st.DataObject) -> None:
-    """Neighbours first or all at once, as bytes or not: the result is the same, byte for byte."""
+def test_batches_can_be_merged_in_any_grouping(
+    batches: list[list[SentSample]], data: st.DataObject
+) -> None:
+    """Neighbours first or all together, encoded or not: equal byte for byte."""
     whole = merge([columns_of(batch) for batch in batches])
     parts = [columns_of(batch) for batch in batches]
     while len(parts) > 1:
@@ -42,10 +44,10 @@ def test_batches_may_be_folded_in_any_way(batches: list[list[Told]], data: st.Da
 
 
 @given(split_samples(), st.data())
-def test_repeated_batches_count_where_they_were_received_last(
-    batches: list[list[Told]], data: st.DataObject
+def test_only_the_last_receipt_of_a_repeated_batch_matters(
+    batches: list[list[SentSample]], data: st.DataObject
 ) -> None:
-    """Leaving out the earlier receipts of a repeated batch changes nothing."""
+    """Dropping the earlier ones changes nothing."""
     order = data.draw(st.lists(st.integers(0, len(batches) - 1), min_size=1, max_size=12))
     last = [number for at, number in enumerate(order) if number not in order[at + 1 :]]
     with_repeats = merge([columns_of(batches[number]) for number in order])
@@ -56,8 +58,8 @@ def test_repeated_batches_count_where_they_were_received_last(
 
 
 @given(received_samples)
-def test_merging_changes_none_of_what_it_is_given(received: list[Told]) -> None:
-    """A batch that was merged can be merged again."""
+def test_merging_does_not_change_its_arguments(received: list[SentSample]) -> None:
+    """A merged batch can be merged again."""
     batch = columns_of(received)
     before = columns.to_bytes(batch)
     merge([batch, columns_of(received[:1]), batch])
@@ -65,16 +67,16 @@ def test_merging_changes_none_of_what_it_is_given(received: list[Told]) -> None:
 
 
 @given(split_samples())
-def test_batches_merge_the_same_when_they_are_packed(batches: list[list[Told]]) -> None:
-    """Decoded into their places at once, or each for itself first."""
+def test_encoded_batches_merge_to_the_same(batches: list[list[SentSample]]) -> None:
+    """Decoded into one array, or each on its own."""
     merged = merge([columns_of(batch) for batch in batches])
     packed = [unpack(columns.to_bytes(columns_of(batch))) for batch in batches]
     assert columns.to_bytes(merge_packed(packed)) == columns.to_bytes(merged)
 
 
 @given(received_samples)
-def test_packed_samples_tell_until_when_they_last(received: list[Told]) -> None:
-    """At or after the end of every one; exactly, where all are of one length."""
+def test_until_is_an_upper_bound_of_the_ends(received: list[SentSample]) -> None:
+    """Exact if all samples have one length."""
     batch = columns_of(received)
     ends = [start + max(length, 0) for start, length in batch.numbers[:2].T.tolist()]
     assert unpack(columns.to_bytes(batch)).until >= max(ends)

@@ -6,13 +6,13 @@ from typing import NamedTuple
 from hypothesis import given
 from hypothesis import strategies as st
 
-from samples.making import Told, columns_of, far_samples, latest_by_identity, samples
+from samples.making import SentSample, columns_of, far_samples, latest_by_identity, samples
 from uptake.samples import columns
 from uptake.samples.merge import merge_in_parts
 
 
-class Kept(NamedTuple):
-    """A batch as a store keeps it."""
+class Stored(NamedTuple):
+    """A stored batch."""
 
     sequence: int
     first: int
@@ -20,13 +20,13 @@ class Kept(NamedTuple):
     columns: bytes
 
 
-def kept(batches: list[list[Told]]) -> list[Kept]:
-    """Batches as they are kept, received in this order."""
+def stored(batches: list[list[SentSample]]) -> list[Stored]:
+    """Stored batches, received in this order."""
     found = []
     for sequence, batch in enumerate(batches):
         built = columns_of(batch)
         ends = int(built.start[0]), int(built.start[-1])
-        found.append(Kept(sequence, *ends, columns.to_bytes(built)))
+        found.append(Stored(sequence, *ends, columns.to_bytes(built)))
     return found
 
 
@@ -35,33 +35,34 @@ def kept(batches: list[list[Told]]) -> list[Kept]:
     st.data(),
     st.sampled_from([0, 1, 3, 1000]),
 )
-def test_pieces_are_the_last_of_each_in_order(
-    received: list[Told], data: st.DataObject, max_pending: int
+def test_parts_are_the_last_of_each_sample_in_order(
+    received: list[SentSample], data: st.DataObject, max_pending: int
 ) -> None:
-    """The law of `merge`, whatever the split, the order of reading, and the bound."""
+    """For any split, order of reading, and bound."""
     cuts = data.draw(st.sets(st.integers(1, len(received))))
     ends = sorted({0, *cuts, len(received)})
-    batches = data.draw(st.permutations(kept([received[a:b] for a, b in pairwise(ends)])))
+    batches = data.draw(st.permutations(stored([received[a:b] for a, b in pairwise(ends)])))
     pieces = list(merge_in_parts(batches, max_pending))
     assert all(map(len, pieces))
     assert [row for piece in pieces for row in columns.rows(piece)] == latest_by_identity(received)
 
 
-def test_batches_apart_come_apart() -> None:
-    """Each as it was, so that only one is held at a time."""
-    told = [
-        [Told("Watch", None, f"2024-01-0{day}T00:00:00Z", None, "count", 1.0)] for day in (3, 1, 2)
+def test_batches_without_overlap_are_separate_parts() -> None:
+    """So that only one is in memory."""
+    sent = [
+        [SentSample("Watch", None, f"2024-01-0{day}T00:00:00Z", None, "count", 1.0)]
+        for day in (3, 1, 2)
     ]
-    pieces = [columns.rows(piece)[0]["start_date"] for piece in merge_in_parts(kept(told))]
+    pieces = [columns.rows(piece)[0]["start_date"] for piece in merge_in_parts(stored(sent))]
     assert pieces == [f"2024-01-0{day}T00:00:00Z" for day in (1, 2, 3)]
 
 
-def test_a_long_overlap_is_let_go_piece_by_piece() -> None:
-    """A batch that reaches over all the others does not make them wait for its end."""
+def test_a_long_overlap_is_yielded_in_parts() -> None:
+    """The others do not wait for the end of a long batch."""
     stamps = [f"2015-01-{day:02}T{hour:02}:00:00Z" for day in range(1, 10) for hour in range(24)]
-    reach = [Told("Watch", None, stamps[at], None, "count", 1.0) for at in (0, -1)]
-    hours = [[Told("Phone", None, stamp, None, "count", 1.0)] for stamp in stamps]
-    pieces = list(merge_in_parts(kept([reach, *hours]), 20))
+    reach = [SentSample("Watch", None, stamps[at], None, "count", 1.0) for at in (0, -1)]
+    hours = [[SentSample("Phone", None, stamp, None, "count", 1.0)] for stamp in stamps]
+    pieces = list(merge_in_parts(stored([reach, *hours]), 20))
     assert len(pieces) > 5
     assert max(map(len, pieces)) < 30
     assert sum(map(len, pieces)) == 2 + 9 * 24

@@ -31,7 +31,7 @@ stamps = st.builds(
 )
 
 
-def told(texts: list[str]) -> list[str]:
+def formats(texts: list[str]) -> list[str]:
     """Texts read one at a time and written at once."""
     read = np.array([times.read(text) for text in texts], np.int64).reshape(-1, 2)
     chars, begins = format_times(read[:, 0], read[:, 1])
@@ -40,29 +40,31 @@ def told(texts: list[str]) -> list[str]:
     return [whole[begin:end] for begin, end in pairwise(begins)]
 
 
-def test_times_are_written_as_they_were_told() -> None:
+def test_times_are_formatted_as_they_were_sent() -> None:
     """Every shape, from the first year to the last, mixed and alone."""
-    assert told(STAMPS) == STAMPS
-    assert [told([stamp]) for stamp in STAMPS] == [[stamp] for stamp in STAMPS]
+    assert formats(STAMPS) == STAMPS
+    assert [formats([stamp]) for stamp in STAMPS] == [[stamp] for stamp in STAMPS]
 
 
-def test_no_times_are_no_text() -> None:
-    """With the one place where it ends."""
-    assert told([]) == []
+def test_no_times_are_an_empty_text() -> None:
+    """With one bound."""
+    assert formats([]) == []
 
 
 @given(st.lists(stamps, max_size=20))
-def test_all_times_at_once_are_each_time_alone(texts: list[str]) -> None:
-    """Whatever stands beside them; `-00:00` is told as `+00:00`."""
+def test_an_array_is_formatted_like_single_times(texts: list[str]) -> None:
+    """Whatever the other times are; `-00:00` becomes `+00:00`."""
     expected = [times.format_time(*times.read(text)) for text in texts]
-    assert told(texts) == expected
+    assert formats(texts) == expected
 
 
 @given(st.lists(st.integers(0, 86399), min_size=2, max_size=50), st.integers(0, 7))
-def test_times_of_one_shape_are_each_time_alone(seconds: list[int], digits: int) -> None:
-    """Which takes the fast way."""
+def test_times_of_one_shape_are_formatted_like_single_times(
+    seconds: list[int], digits: int
+) -> None:
+    """On the fast path."""
     fraction = "." + "1234567"[:digits] if digits else ""
     texts = [
         f"2023-10-29T{s // 3600:02}:{s // 60 % 60:02}:{s % 60:02}{fraction}+02:00" for s in seconds
     ]
-    assert told(texts) == texts
+    assert formats(texts) == texts

@@ -1,4 +1,4 @@
-"""Times are read exactly, the same one by one and many at once, and told again as they came."""
+"""Times are read exactly, alone and in arrays, and formatted as they were sent."""
 
 from datetime import datetime, timedelta
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from samples.making import canonical_times, moments, told
+from samples.making import canonical_times, local_time, moments
 from uptake.samples import times
 
 INSTANTS = {
@@ -97,14 +97,14 @@ REJECTED = (
 
 @pytest.mark.parametrize(("text", "ticks"), INSTANTS.items(), ids=INSTANTS)
 def test_a_time_is_an_exact_instant(text: str, ticks: int) -> None:
-    """One by one and many at once."""
+    """Alone and in an array."""
     assert times.read(text)[0] == ticks
     assert times.read_all([text] * 30)[0].tolist() == [ticks] * 30
 
 
 @pytest.mark.parametrize(("text", "canonical"), ALSO_TAKEN.items(), ids=ALSO_TAKEN)
-def test_other_forms_of_iso_8601_are_taken(text: str, canonical: str) -> None:
-    """And told in the canonical form, in the same offset; digits beyond the seventh are cut."""
+def test_other_forms_of_iso_8601_are_accepted(text: str, canonical: str) -> None:
+    """And formatted canonically, in the same offset; digits after the seventh are cut off."""
     assert times.format_time(*times.read(text)) == canonical
     many = _all_at_once([text] * 30)
     assert many is not None
@@ -112,8 +112,8 @@ def test_other_forms_of_iso_8601_are_taken(text: str, canonical: str) -> None:
 
 
 @pytest.mark.parametrize("text", REJECTED, ids=ascii)
-def test_what_is_no_time_is_rejected(text: str) -> None:
-    """One by one, and anywhere among many that are times."""
+def test_an_invalid_time_is_rejected(text: str) -> None:
+    """Alone, and in any position of an array."""
     assert _one_by_one([text]) is None
     good = ["2024-02-28T12:34:56Z"] * 40
     for place in (0, 20, 40):
@@ -121,8 +121,8 @@ def test_what_is_no_time_is_rejected(text: str) -> None:
     assert _all_at_once([text] * 40) is None
 
 
-def test_no_times_are_no_times() -> None:
-    """Nothing is read from nothing."""
+def test_an_empty_array_is_read() -> None:
+    """As an empty array."""
     ticks, how = times.read_all([])
     assert (ticks.tolist(), how.tolist()) == ([], [])
 
@@ -131,17 +131,17 @@ def test_no_times_are_no_times() -> None:
 @example("0001-01-01T00:00:00.0000000-23:59")
 @example("9999-12-31T23:59:59.9999999+23:59")
 @example("2000-02-29T00:00:00.1+00:00")
-def test_a_canonical_time_is_told_as_it_came(text: str) -> None:
-    """Whatever its offset in minutes, its fraction of 0 to 7 digits and its year."""
+def test_a_canonical_time_is_formatted_as_it_was_sent(text: str) -> None:
+    """For any offset in minutes, 0 to 7 fraction digits, and any year."""
     assert times.format_time(*times.read(text)) == text
 
 
 @given(moments, st.integers(-23 * 60 - 59, 23 * 60 + 59), st.integers(0, 999_999))
-def test_an_instant_is_what_the_calendar_says(
+def test_an_instant_equals_the_standard_librarys(
     moment: datetime, minutes: int, microseconds: int
 ) -> None:
-    """By the standard library's own arithmetic."""
-    text = told(moment, f"{microseconds:06d}", minutes)
+    """By its own arithmetic."""
+    text = local_time(moment, f"{microseconds:06d}", minutes)
     local = (moment - datetime(1970, 1, 1)) // timedelta(seconds=1)  # noqa: DTZ001 - local clocks
     assert times.read(text)[0] == ((local - minutes * 60) * 1_000_000 + microseconds) * 10
 
@@ -171,19 +171,21 @@ def _all_at_once(texts: list[str]) -> list[tuple[int, int]] | None:
 
 
 @given(st.lists(mixed, max_size=40))
-def test_many_at_once_are_read_as_one_by_one(texts: list[str]) -> None:
-    """Of mixed shapes, those that are no times included."""
+def test_an_array_is_read_like_single_times(texts: list[str]) -> None:
+    """Of mixed shapes, invalid times included."""
     assert _all_at_once(texts) == _one_by_one(texts)
 
 
 @st.composite
 def alike(draw: st.DrawFn) -> list[str]:
-    """Times of one shape, at most one of which has a character too much that is wrong."""
+    """Times of one shape, at most one of them with a wrong character."""
     digits = draw(st.integers(0, 7))
     zoned = draw(st.booleans())
     offset = st.integers(-23 * 60 - 59, 23 * 60 + 59) if zoned else st.none()
     fraction = st.text("0123456789", min_size=digits, max_size=digits)
-    texts = draw(st.lists(st.builds(told, moments, fraction, offset), min_size=24, max_size=30))
+    texts = draw(
+        st.lists(st.builds(local_time, moments, fraction, offset), min_size=24, max_size=30)
+    )
     if draw(st.booleans()):
         which = draw(st.integers(0, len(texts) - 1))
         place = draw(st.integers(0, len(texts[which]) - 1))
@@ -194,6 +196,6 @@ def alike(draw: st.DrawFn) -> list[str]:
 
 @given(alike())
 @settings(max_examples=300)
-def test_many_alike_are_read_as_one_by_one(texts: list[str]) -> None:
-    """Of one shape, with one character changed or none."""
+def test_times_of_one_shape_are_read_like_single_times(texts: list[str]) -> None:
+    """With at most one character changed."""
     assert _all_at_once(texts) == _one_by_one(texts)

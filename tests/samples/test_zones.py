@@ -1,4 +1,4 @@
-"""Zones say what Python's own clocks show."""
+"""Zones have the offsets of Python's own."""
 
 import importlib.resources
 import struct
@@ -43,7 +43,7 @@ def changes(name: str) -> list[tuple[int, int]]:
 
 
 def shown(zone: str, second: int) -> datetime:
-    """What the clock of a zone shows."""
+    """The reading of a zone's clock."""
     return (EPOCH + timedelta(seconds=second)).astimezone(ZoneInfo(zone)).replace(tzinfo=UTC)
 
 
@@ -61,8 +61,8 @@ def over(zone: str, year: int) -> zones.Offsets:
     return zones.offsets(zone, low, high)
 
 
-def test_no_two_changes_are_nearer_than_three_days() -> None:
-    """In no zone: so that a look every three days finds all of them."""
+def test_no_two_changes_are_within_three_days() -> None:
+    """In no zone: samples of the clock every three days find all changes."""
     names = sorted(zones.names())
     assert len(names) > 500
     for name in names:
@@ -72,7 +72,7 @@ def test_no_two_changes_are_nearer_than_three_days() -> None:
 
 
 @given(ZONES, YEARS, st.data())
-def test_offsets_are_pythons(zone: str, year: int, data: st.DataObject) -> None:
+def test_offsets_equal_pythons(zone: str, year: int, data: st.DataObject) -> None:
     """At any second of the year, and just before and at every change."""
     offsets = over(zone, year)
     first = (datetime(year, 1, 1, tzinfo=UTC) - EPOCH) // timedelta(seconds=1)
@@ -87,7 +87,7 @@ def test_offsets_are_pythons(zone: str, year: int, data: st.DataObject) -> None:
 def test_a_reading_begins_when_clocks_first_show_it_or_a_later_one(
     zone: str, year: int, quarter: int
 ) -> None:
-    """Also where clocks are put forward, back, or over a whole day."""
+    """Also if clocks are put forward, back, or over a whole day."""
     wanted = (datetime(year, 1, 2, tzinfo=UTC) - EPOCH) // timedelta(seconds=1) + quarter * 900
     begin = int(over(zone, year).begin(np.array([wanted * TICKS]))[0]) // TICKS
     assert reading(zone, begin) >= wanted
@@ -95,7 +95,7 @@ def test_a_reading_begins_when_clocks_first_show_it_or_a_later_one(
 
 
 @given(ZONES, YEARS, st.integers(1, 360 * 24 * 4), st.sampled_from([60, 3600]))
-def test_a_grid_is_cut_wherever_the_hour_or_the_offset_is_another(
+def test_a_grid_has_an_edge_at_every_new_hour_and_offset(
     zone: str, year: int, quarter: int, size: int
 ) -> None:
     """And nowhere else."""
@@ -115,8 +115,8 @@ def test_a_grid_is_cut_wherever_the_hour_or_the_offset_is_another(
         assert label(begin - 1) != label(begin)
 
 
-def test_clocks_beyond_what_python_tells_go_on() -> None:
-    """The first and the last day of all that can be told."""
+def test_offsets_continue_beyond_the_range_of_python() -> None:
+    """On the first and the last day."""
     low, high = -719_162 * DAY * TICKS, 2_932_897 * DAY * TICKS
     offsets = zones.offsets("Asia/Kathmandu", high - TICKS, high + TICKS)
     assert offsets.at(np.array([high])).tolist() == [20_700 * TICKS]
@@ -127,6 +127,6 @@ def test_clocks_beyond_what_python_tells_go_on() -> None:
 @pytest.mark.parametrize(
     "name", ["", "europe/berlin", "Europe", "../UTC", "localtime", "right/UTC"]
 )
-def test_only_names_of_the_iana_are_zones(name: str) -> None:
+def test_only_iana_names_are_zones(name: str) -> None:
     """No folder, no file of the machine, nothing that depends on it."""
     assert name not in zones.names()

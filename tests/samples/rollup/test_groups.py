@@ -14,10 +14,10 @@ columns = st.lists(
 
 @pytest.mark.parametrize("sizes", [(5, 3, 4), (5, 3, TABLE)])
 @given(rows=columns)
-def test_each_combination_has_one_number_in_order(
+def test_each_distinct_row_has_one_number_in_order(
     sizes: tuple[int, ...], rows: list[tuple[int, ...]]
 ) -> None:
-    """And each row the number of its combination."""
+    """And each row has the number of its values."""
     found = group([np.array(column) for column in zip(*rows, strict=True)], sizes)
     keys = list(zip(*(key.tolist() for key in found.keys), strict=True))
     assert keys == sorted(set(rows))

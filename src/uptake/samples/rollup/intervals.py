@@ -1,14 +1,14 @@
-"""Samples as intervals that are cut by a calendar; long ones that overlap are folded together.
+"""Samples as intervals; long samples that overlap are combined.
 
-A sample that lies in many cells would be as many pieces, and a thousand such samples a thousand
-times as many. So long samples are replaced by the stretches between their starts and ends, each of
-which stands for all samples that overlap there: with the sum of their steps a tick, or with the
-mean, the lowest and the highest of their heart rates. That makes at most two intervals of each
-sample, however they overlap, and as many pieces as there are cells for each device.
+A sample in many cells would become as many pieces, and a thousand such samples a thousand times as
+many. Long samples are therefore replaced by the ranges between their starts and ends. Each range
+combines all samples that overlap in it, with the sum of their amounts a tick, or with the mean, the
+lowest and the highest of their levels. This makes at most two intervals for each sample, and at
+most one piece for each cell and device.
 
-Whether a sample is long depends on itself and the size of a cell alone, and sums are worked out
-exactly before they are rounded once: so a bucket is the same, to the last digit, whatever else is
-worked on with it.
+Whether a sample is long depends only on the sample and the size of a cell, and sums are exact
+before they are rounded once. So a bucket is the same to the last digit, whatever else is in the
+page.
 """
 
 from dataclasses import dataclass
@@ -26,30 +26,30 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 LARGEST = float(np.finfo(np.float64).max)
-"""What is told of more than a double can hold: neither `count/s` nor the length of a sample has a
+"""Replaces results that a double cannot represent: `count/s` and the length of a sample have no
 limit."""
 
 SCALE = 32
-"""Power of two by which heart rates are divided while they are summed up."""
+"""Exponent of the power of two by which levels are divided while they are summed."""
 
 LONG_CELLS = 6
-"""Cells from which on a sample is long. A short one is at most two pieces more."""
+"""Cells from which a sample is long. A short one is at most two pieces more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Intervals:
-    """Intervals, each of which stands for one sample or more.
+    """Intervals of one sample or more each.
 
     Attributes:
         begin, length: in ticks.
         device: index of the device.
-        offset: ticks east of UTC in which the samples' starts were told.
-        first, last: which of all samples, in their order, are the first and the last of it.
-        starting: how many samples start where it begins; None for one each.
-        samples: how many there are in it; None for one each.
-        value: the amount of the whole sample; or the sum of amounts a tick; or the mean of rates.
-        ticks: the length that an amount is for: that of the sample, or 1 for an amount a tick.
-        lowest, highest: of rates; None where they are all `value`.
+        offset: ticks east of UTC of the samples' starts.
+        first, last: the indexes of the first and the last of its samples.
+        starting: how many samples start at its begin; None for one each.
+        samples: how many samples it combines; None for one each.
+        value: the amount of the sample, the sum of amounts a tick, or the mean of levels.
+        ticks: the ticks of that amount: the length of the sample, or 1 for an amount a tick.
+        lowest, highest: of levels; None if all are `value`.
     """
 
     begin: Int64s
@@ -66,67 +66,45 @@ class Intervals:
     highest: Floats | None
 
 
-def intervals(  # noqa: PLR0913 - samples, and what keeps them apart
-    columns: Columns, value: Floats, cell: int, *, rates: bool, devices: bool, offsets: bool
+def intervals(  # noqa: PLR0913 - samples, and how to group them
+    columns: Columns, value: Floats, cell: int, *, levels: bool, devices: bool, offsets: bool
 ) -> Intervals:
-    """Samples as intervals; long ones that overlap are folded together.
+    """Returns samples as intervals; long samples that overlap are combined.
 
     Args:
-        columns: the samples, each once and in order.
-        value: of each sample: its amount, or its rate.
+        columns: the samples, sorted and without repeats.
+        value: the amount or the level of each sample.
         cell: ticks of a cell.
-        rates: whether values are rates.
-        devices: whether samples of different devices stay apart.
-        offsets: whether samples told with different offsets do.
+        levels: whether values are levels.
+        devices: whether samples of different devices are separate.
+        offsets: whether samples with different offsets are separate.
     """
     length = np.maximum(columns.duration, 0)
     long = length >= LONG_CELLS * cell
-    offset = offset_of(columns.start_format)
+    offset, device = offset_of(columns.start_format), columns.device
     order = np.arange(len(length))
     one = Intervals(
-        columns.start,
-        length,
-        columns.device,
-        offset,
-        order,
-        order,
-        None,
-        None,
-        value,
-        length,
-        None,
-        None,
+        *(columns.start, length, device, offset, order, order, None, None, value, length),
+        lowest=None,
+        highest=None,
     )
     if not long.any():
         return one
-    apart = (
-        columns.device if devices else np.zeros_like(order),
-        offset if offsets else np.zeros_like(order),
-    )
+    nothing = np.zeros_like(order)
     which = np.flatnonzero(long)
-    folded = _folded(one, which, (apart[0][which], apart[1][which]), rates=rates)
+    groups = (device if devices else nothing)[which], (offset if offsets else nothing)[which]
+    combined = _combined(one, which, groups, levels=levels)
     if len(which) == len(order):
-        return folded
-    return _joined(_taken(one, np.flatnonzero(~long)), folded)
+        return combined
+    return _joined(_taken(one, np.flatnonzero(~long)), combined)
 
 
 def _taken(some: Intervals, which: Int64s) -> Intervals:
-    """Some of the intervals that stand for one sample each."""
+    """Some of the intervals of one sample each."""
     value, ones = some.value[which], np.ones_like(which)
-    return Intervals(
-        some.begin[which],
-        some.length[which],
-        some.device[which],
-        some.offset[which],
-        which,
-        which,
-        ones,
-        ones,
-        value,
-        some.ticks[which],
-        value,
-        value,
-    )
+    bounds = (some.begin[which], some.length[which], some.device[which], some.offset[which])
+    ticks = some.ticks[which]
+    return Intervals(*bounds, which, which, ones, ones, value, ticks, value, value)
 
 
 def _joined(some: Intervals, others: Intervals) -> Intervals:
@@ -136,22 +114,22 @@ def _joined(some: Intervals, others: Intervals) -> Intervals:
     return Intervals(**{name: both(name) for name in Intervals.__slots__})
 
 
-def _folded(
-    samples: Intervals, which: Int64s, apart: tuple[Int64s, Int64s], *, rates: bool
+def _combined(
+    samples: Intervals, which: Int64s, groups_of: tuple[Int64s, Int64s], *, levels: bool
 ) -> Intervals:
-    """These samples, all of some length, folded together where they may be.
+    """Combines samples that overlap.
 
     Args:
-        samples: all of them.
-        which: are meant.
-        apart: two numbers of each of these; those in which one differs stay apart.
-        rates: whether values are rates.
+        samples: all samples.
+        which: the indexes of the samples, all with a length.
+        groups_of: their devices and offsets; samples are combined if both are equal.
+        levels: whether values are levels.
     """
-    device, offset = apart
+    device, offset = groups_of
     offsets, place = np.unique(offset, return_inverse=True)
     groups = group([device, place], [int(device.max()) + 1, len(offsets)])
     begin, length = samples.begin[which], samples.length[which]
-    # Groups lie one after the other, so that no range of segments reaches into another's.
+    # Groups are consecutive, so that no range of segments overlaps another group.
     member = np.concatenate([groups.member, groups.member])
     times = np.concatenate([begin, begin + length])
     order = np.lexsort((times, member))
@@ -171,26 +149,16 @@ def _folded(
         return least(first, last, values, count)[there]
 
     many = overlapping[there]
-    if rates:
-        # Scaled by a power of two, which changes no digit, so that no sum is too large.
+    if levels:
+        # Scaled by a power of two, which is exact, so that no sum overflows.
         total = exact_sums(first, last, np.ldexp(value, -SCALE), count)[there]
         low, high = lowest(value), -lowest(-value)
         found = np.clip(np.ldexp(total / many, SCALE), low, high)
     else:
         found = np.minimum(exact_sums(first, last, value / length, count)[there], LARGEST)
         low = high = found
-    group_of = owner[there]
-    return Intervals(
-        edges[there],
-        edges[there + 1] - edges[there],
-        groups.keys[0][group_of],
-        offsets[groups.keys[1][group_of]],
-        lowest(which),
-        -lowest(-which),
-        starting[there],
-        many,
-        found,
-        np.ones_like(there),
-        low,
-        high,
-    )
+    device_of, offset_of_group = (keys[owner[there]] for keys in groups.keys)
+    start, span = edges[there], edges[there + 1] - edges[there]
+    bounds = start, span, device_of, offsets[offset_of_group]
+    indexes, counts = (lowest(which), -lowest(-which)), (starting[there], many)
+    return Intervals(*bounds, *indexes, *counts, found, np.ones_like(there), low, high)

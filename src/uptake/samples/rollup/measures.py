@@ -1,4 +1,4 @@
-"""What pieces of samples come to by group: numbers of steps, or heart rates."""
+"""The figures of pieces by group: sums of amounts, or levels."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -16,70 +16,65 @@ from uptake.time_units import TICKS_PER_SECOND
 Figures = dict[str, Floats]
 
 POINT_TICKS = TICKS_PER_SECOND
-"""What a heart rate without length weighs in a mean beside those that have one: one second."""
+"""The weight of a level without a length in a mean: one second."""
 
 _COUNT, _PER_MINUTE, _PER_SECOND = range(len(UNITS))
 
 
 class Measure(Protocol):
-    """What pieces come to."""
+    """The figures of pieces."""
 
     def over(self, member: Int64s, groups: int) -> Figures:
-        """The figures of each group, by name.
+        """Returns the figures of each group, by name.
 
         Args:
-            member: the group that each piece belongs to.
-            groups: how many there are; each has at least one piece.
+            member: the group of each piece.
+            groups: the number of groups; each has at least one piece.
         """
         ...
 
     def take(self, which: Int64s) -> "Measure":
-        """What these pieces come to."""
+        """The figures of some of the pieces."""
         ...
 
 
 class Sums:
-    """Numbers of steps: the `sum` of what counts, and what is `left_out` of it."""
+    """Amounts: the `sum` of what counts, and of what is `left_out`."""
 
     def __init__(self, given: Floats, left_out: Floats | None) -> None:
-        self._given, self._left_out = given, left_out
+        self._amounts = {"sum": given} if left_out is None else {"sum": given, "left_out": left_out}
 
     def over(self, member: Int64s, groups: int) -> Figures:
         """See `Measure.over`."""
-        found = {"sum": _sums(member, self._given, groups)}
-        if self._left_out is not None:
-            found["left_out"] = _sums(member, self._left_out, groups)
-        return found
+        return {name: _sums(member, one, groups) for name, one in self._amounts.items()}
 
     def take(self, which: Int64s) -> "Sums":
         """See `Measure.take`."""
-        left_out = self._left_out
-        return Sums(self._given[which], None if left_out is None else left_out[which])
+        left_out = self._amounts.get("left_out")
+        return Sums(self._amounts["sum"][which], None if left_out is None else left_out[which])
 
 
 class Means:
-    """Beats a minute: `min`, `mean` by time, and `max`."""
+    """Levels: `min`, `mean` weighted by time, and `max`."""
 
-    def __init__(self, lowest: Floats, rate: Floats, highest: Floats, weight: Floats) -> None:
-        self._lowest, self._rate, self._highest = lowest, rate, highest
-        self._weight = weight
+    def __init__(self, lowest: Floats, level: Floats, highest: Floats, weight: Floats) -> None:
+        self._levels = lowest, level, highest, weight
 
     def over(self, member: Int64s, groups: int) -> Figures:
         """See `Measure.over`."""
+        lows, levels, highs, weights = self._levels
         lowest, highest = np.full(groups, LARGEST), np.zeros(groups)
-        np.minimum.at(lowest, member, self._lowest)
-        np.maximum.at(highest, member, self._highest)
-        # The weights are made shares first, so that no sum is larger than the largest rate.
-        share = self._weight / np.bincount(member, self._weight, groups)[member]
+        np.minimum.at(lowest, member, lows)
+        np.maximum.at(highest, member, highs)
+        # Weights are normalised first, so that no sum is larger than the largest level.
+        share = weights / np.bincount(member, weights, groups)[member]
         with np.errstate(over="ignore"):
-            mean = np.bincount(member, self._rate * share, groups)
+            mean = np.bincount(member, levels * share, groups)
         return {"min": lowest, "mean": np.clip(mean, lowest, highest), "max": highest}
 
     def take(self, which: Int64s) -> "Means":
         """See `Measure.take`."""
-        return Means(
-            self._lowest[which], self._rate[which], self._highest[which], self._weight[which]
-        )
+        return Means(*(one[which] for one in self._levels))
 
 
 def _sums(member: Int64s, amounts: Floats, groups: int) -> Floats:
@@ -100,8 +95,8 @@ def amounts(columns: Columns) -> Floats:
     return found
 
 
-def rates(columns: Columns) -> Floats:
-    """Heart rates of samples; a plain `count` is taken for beats a minute, as the metric is."""
+def levels(columns: Columns) -> Floats:
+    """Returns the levels of samples a minute; `count` is read as `count/min`."""
     rate = columns.value
     if (columns.unit == _PER_SECOND).any():
         with np.errstate(over="ignore"):
@@ -110,19 +105,19 @@ def rates(columns: Columns) -> Floats:
 
 
 def sums_each(some: Intervals, pieces: Pieces, *, explain: bool) -> Sums:
-    """The steps of pieces, shared out by time, every device for itself.
+    """Returns the amounts of pieces, in proportion to time, of each device.
 
     Args:
-        some: the intervals that were cut.
-        pieces: of these.
-        explain: whether it will be told what is left out: nothing.
+        some: the intervals.
+        pieces: the pieces of the intervals.
+        explain: whether the figures include what is left out, which is nothing.
     """
     amount, ticks, length = _shared(some, pieces)
     given = _given(amount, ticks, length)
     return Sums(given, np.zeros_like(given) if explain else None)
 
 
-def sums_merged(  # noqa: PLR0913 - what was cut, how, and who goes before whom
+def sums_merged(  # noqa: PLR0913 - pieces, and the order of devices
     columns: Columns,
     some: Intervals,
     pieces: Pieces,
@@ -131,15 +126,15 @@ def sums_merged(  # noqa: PLR0913 - what was cut, how, and who goes before whom
     *,
     explain: bool,
 ) -> Sums:
-    """The steps of pieces, shared out by time; where devices overlap, those of one alone.
+    """Returns the amounts of pieces, in proportion to time; where devices overlap, of one of them.
 
     Args:
         columns: the samples.
-        some: the intervals that stand for them, and were cut.
-        pieces: of these.
-        calendar: by whose cells they were cut.
-        priority: the places of devices that go before all others.
-        explain: whether it will be told what is left out.
+        some: the intervals of the samples.
+        pieces: the pieces of the intervals.
+        calendar: the cells of the pieces.
+        priority: the ranks of devices that precede all others.
+        explain: whether the figures include what is left out.
     """
     device = pieces.device
     if (device == device[0]).all():
@@ -152,7 +147,7 @@ def sums_merged(  # noqa: PLR0913 - what was cut, how, and who goes before whom
 
 
 def means(some: Intervals, pieces: Pieces) -> Means:
-    """The heart rates of pieces, each weighing what it lasts, for each of its samples."""
+    """Returns the levels of pieces, weighted by time and number of samples."""
     which = pieces.interval
     weight = np.where(some.length[which] == 0, POINT_TICKS, pieces.end - pieces.begin)
     if some.samples is not None:
@@ -164,7 +159,7 @@ def means(some: Intervals, pieces: Pieces) -> Means:
 
 
 def _shared(some: Intervals, pieces: Pieces) -> tuple[Floats, Int64s, Int64s]:
-    """The steps of each piece's whole interval, the piece's ticks and those the steps are for."""
+    """The amount of each piece's interval, the ticks of the piece and those of the amount."""
     ticks, length = pieces.end - pieces.begin, some.ticks[pieces.interval]
     point = length == 0
     if point.any():
@@ -179,10 +174,10 @@ def _given(amount: Floats, ticks: Int64s, length: Int64s) -> Floats:
 
 
 def _competing(columns: Columns, some: Intervals, pieces: Pieces) -> Flags | None:
-    """Which pieces are steps at all: a rate without length is none. None for all of them."""
-    silent = (columns.unit != _COUNT) & (columns.duration <= 0)
-    if not silent.any():
+    """The pieces with an amount, which a rate without a length is not; None for all."""
+    empty = (columns.unit != _COUNT) & (columns.duration <= 0)
+    if not empty.any():
         return None
-    # What stands for several samples has a length.
-    competing: Flags = ~silent[some.first[pieces.interval]]
+    # Combined samples have a length.
+    competing: Flags = ~empty[some.first[pieces.interval]]
     return competing

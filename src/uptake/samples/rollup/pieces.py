@@ -1,4 +1,4 @@
-"""Intervals cut at the edges of a calendar's cells."""
+"""Intervals divided at the edges of a calendar's cells."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -17,10 +17,10 @@ LAST = np.iinfo(np.int64).max
 
 
 class TooManyPieces(Exception):
-    """There would be more pieces than was allowed.
+    """There would be too many pieces.
 
     Attributes:
-        count: how many.
+        count: the number of pieces.
     """
 
     def __init__(self, count: int) -> None:
@@ -30,15 +30,15 @@ class TooManyPieces(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Pieces:
-    """The part of each interval in each cell, in order of interval and cell.
+    """The part of each interval in each cell, sorted by interval and cell.
 
     Attributes:
-        interval: which interval each piece is of.
-        cell: which cell it lies in.
-        begin, end: instants in ticks; equal for a sample without length.
-        opens: whether its interval begins in it.
-        device: index of its device.
-        offset: ticks east of UTC in which the start of its samples was told.
+        interval: index of the interval.
+        cell: index of the cell.
+        begin, end: instants in ticks; equal for a sample without a length.
+        opens: whether it is the first piece of its interval.
+        device: index of the device.
+        offset: ticks east of UTC of the samples' starts.
     """
 
     interval: Int64s
@@ -51,26 +51,18 @@ class Pieces:
 
     def take(self, which: Int64s) -> "Pieces":
         """The pieces at these places."""
-        return Pieces(
-            self.interval[which],
-            self.cell[which],
-            self.begin[which],
-            self.end[which],
-            self.opens[which],
-            self.device[which],
-            self.offset[which],
-        )
+        return Pieces(*(getattr(self, name)[which] for name in Pieces.__slots__))
 
 
 def cut(some: Intervals, calendar: Calendar, most: int) -> Pieces:
-    """Cut intervals into pieces; what lies outside the calendar is left out.
+    """Divides intervals into pieces; parts outside of the calendar are dropped.
 
-    A sample without length is one piece, in the cell in which it starts.
+    A sample without a length is one piece, in the cell of its start.
 
     Args:
         some: the intervals.
-        calendar: whose cells they are cut by.
-        most: pieces that there may be.
+        calendar: the cells.
+        most: the largest number of pieces.
 
     Raises:
         TooManyPieces: there would be more.
@@ -91,7 +83,7 @@ def cut(some: Intervals, calendar: Calendar, most: int) -> Pieces:
     place = np.arange(total) - np.repeat(np.cumsum(counts) - counts, counts)
     cell = np.repeat(low, counts) + place
     found = _pieces(some, np.repeat(which, counts), cell, cell == np.repeat(first, counts))
-    # Most samples lie in one cell whole: only what was cut has other bounds than its sample.
+    # Most samples are in one cell: only divided ones have other bounds than their samples.
     there = np.flatnonzero(np.repeat(first != last, counts))
     moved = shift[found.interval[there]]
     found.begin[there] = np.maximum(found.begin[there], edges[cell[there]] - moved)
@@ -100,7 +92,7 @@ def cut(some: Intervals, calendar: Calendar, most: int) -> Pieces:
 
 
 def _pieces(some: Intervals, which: Any, cell: Int64s, opens: Flags) -> Pieces:
-    """Pieces that have the bounds of these intervals."""
+    """Pieces with the bounds of their intervals."""
     begin, length = some.begin[which], some.length[which]
     device, offset = some.device[which], some.offset[which]
     if isinstance(which, slice):
@@ -109,7 +101,7 @@ def _pieces(some: Intervals, which: Any, cell: Int64s, opens: Flags) -> Pieces:
 
 
 def starting(some: Intervals, pieces: Pieces, member: Int64s, groups: int) -> Int64s:
-    """How many samples start in the pieces of each group."""
+    """Returns how many samples start in the pieces of each group."""
     opening = member[pieces.opens]
     if some.starting is None:
         return np.bincount(opening, minlength=groups)
@@ -118,12 +110,12 @@ def starting(some: Intervals, pieces: Pieces, member: Int64s, groups: int) -> In
 
 
 def _cells(start: Int64s, end: Int64s, edges: Int64s) -> tuple[Int64s, Int64s]:
-    """The cells in which intervals start and end: -1 before all of them, their number behind.
+    """The cells in which intervals start and end: -1 before all cells, their number after all.
 
-    One that ends on an edge has no part in the cell that begins there.
+    An interval that ends on an edge has no part in the cell that begins there.
     """
     if (start[1:] >= start[:-1]).all():
-        # Few edges are found among many samples faster than many samples among few edges.
+        # Searching few edges among many samples is faster than many samples among few edges.
         bounds = [0, *np.searchsorted(start, edges).tolist(), len(start)]
         first = np.repeat(np.arange(-1, len(edges)), np.diff(bounds))
     else:

@@ -1,4 +1,4 @@
-"""Rollups: what the samples of a stretch of time come to, bucket by bucket."""
+"""Rollups: the figures of samples in a range of time, by bucket."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,10 +23,10 @@ class Way:
 
     Attributes:
         aggregation: how values combine.
-        every: how long a bucket is.
-        each: whether every device has rows of its own.
-        priority: the places of devices that go before all others when devices are merged.
-        explain: whether the parts of devices are told too.
+        every: the length of a bucket.
+        each: whether each device has its own rows.
+        priority: the ranks of devices that precede all others when devices are merged.
+        explain: whether the parts of devices are returned too.
     """
 
     aggregation: Aggregation
@@ -38,10 +38,10 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What each device has to do with each row.
+    """The parts of devices in rows, sorted by row and device.
 
     Attributes:
-        row: which row each part belongs to; parts are in order of row and device.
+        row: index of the row.
         device: index of the device.
         count: samples of the device that start in the bucket.
         figures: by name.
@@ -53,22 +53,22 @@ class Parts:
     figures: Figures
 
     def take(self, which: Flags) -> "Parts":
-        """Some of them."""
+        """Some of the parts."""
         figures = {name: figure[which] for name, figure in self.figures.items()}
         return Parts(self.row[which], self.device[which], self.count[which], figures)
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A row for each bucket that has a part of a sample, or for each device and bucket.
+    """A row for each bucket with a part of a sample, or for each device and bucket.
 
     Attributes:
         start, end: instants in ticks.
-        start_offset, end_offset: ticks east of UTC with which these are told.
-        device: index of the device; None when rows are those of all devices.
+        start_offset, end_offset: their offsets in ticks east of UTC.
+        device: index of the device; None for rows of all devices.
         count: samples that start in the bucket.
         figures: by name.
-        parts: of devices, where they were asked for.
+        parts: the parts of devices, if requested.
     """
 
     start: Int64s
@@ -82,13 +82,13 @@ class Table:
 
 
 def roll_up(columns: Columns, calendar: Calendar, way: Way, most: int) -> Table | None:
-    """Roll up samples, each once and in order; None when no bucket has a part of any.
+    """Rolls up samples; returns None if no bucket has a part of a sample.
 
     Args:
-        columns: all samples that reach into the buckets, and those of the margin around them.
+        columns: all samples that overlap the buckets and their margin, sorted, without repeats.
         calendar: the buckets.
-        way: how.
-        most: pieces into which samples may be cut.
+        way: how to roll up.
+        most: the largest number of pieces.
 
     Raises:
         TooManyPieces: there would be more.
@@ -116,13 +116,13 @@ def roll_up(columns: Columns, calendar: Calendar, way: Way, most: int) -> Table 
 
 
 def _intervals(columns: Columns, calendar: Calendar, way: Way) -> Intervals:
-    rates = way.aggregation is Aggregation.MEAN
+    levels = way.aggregation is Aggregation.MEAN
     return intervals(
         columns,
-        measures.rates(columns) if rates else measures.amounts(columns),
+        measures.levels(columns) if levels else measures.amounts(columns),
         SIZES[way.every] if way.every in FINE else TICKS_PER_DAY,
-        rates=rates,
-        devices=way.each or way.explain or not rates,
+        levels=levels,
+        devices=way.each or way.explain or not levels,
         offsets=calendar.offsets is None,
     )
 
@@ -138,29 +138,29 @@ def _measure(
 
 
 def _rows(pieces: Pieces, bucket: Int64s, calendar: Calendar, way: Way, devices: int) -> Groups:
-    """The rows: by bucket, by offset where that tells buckets apart, and by device."""
+    """The rows: by bucket, by offset if buckets can differ in it, and by device."""
     nothing = np.zeros_like(bucket)
     offsets = np.zeros(1, np.int64)
-    apart = nothing
+    offset = nothing
     if way.every in FINE and calendar.offsets is None:
-        offsets, apart = np.unique(pieces.offset, return_inverse=True)
+        offsets, offset = np.unique(pieces.offset, return_inverse=True)
     device = pieces.device if way.each else nothing
     sizes = [len(calendar.starts), len(offsets), devices if way.each else 1]
-    return group([bucket, apart, device], sizes)
+    return group([bucket, offset, device], sizes)
 
 
 def _bounds(
     columns: Columns, some: Intervals, pieces: Pieces, rows: Groups, calendar: Calendar
 ) -> tuple[Int64s, Int64s, Int64s, Int64s]:
-    """Start and end of rows, and the offsets with which both are told."""
+    """The starts and ends of rows, and their offsets."""
     start, end = calendar.starts[rows.keys[0]], calendar.ends[rows.keys[0]]
     if calendar.offsets is not None:
         return start, end, calendar.offsets.at(start), calendar.offsets.at(end)
-    # Those of the first sample and of the last.
+    # The offsets of the first and the last sample.
     offset = offset_of(columns.start_format)
     first, last = np.full(len(rows), len(offset)), np.zeros(len(rows), np.int64)
     if some.starting is None:
-        # In the order of samples. Assigned in turn, the last to be assigned stays.
+        # In the order of samples: of several assignments the last one remains.
         last[rows.member] = pieces.interval
         first[rows.member[::-1]] = pieces.interval[::-1]
     else:

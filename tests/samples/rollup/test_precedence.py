@@ -16,7 +16,7 @@ pieces = st.tuples(st.integers(0, END), st.integers(0, END), st.integers(0, 11))
 
 
 def counted(pieces: list[Piece], owner: list[int]) -> list[int]:
-    """What the arrays give."""
+    """The result of `counting`."""
     begin, end, rank = np.array(pieces, np.int64).reshape(-1, 3).T
     owners = np.array(owner, np.int64)
     counts: list[int] = counting(begin, end, owners[rank], rank, owners).tolist()
@@ -44,21 +44,21 @@ def by_ticks(pieces: list[Piece], owner: list[int]) -> list[int]:
 
 
 @given(st.lists(pieces, max_size=40), st.lists(st.integers(0, 5), min_size=12, max_size=12))
-def test_the_lowest_rank_counts_at_every_moment(pieces: list[Piece], owner: list[int]) -> None:
-    """Any pieces, long ones and points, of devices with several ranks each."""
+def test_the_lowest_rank_counts_at_every_time(pieces: list[Piece], owner: list[int]) -> None:
+    """Any pieces, with and without a length, of devices with several ranks each."""
     assert counted(pieces, owner) == by_ticks(pieces, owner)
 
 
-def test_a_year_long_sample_fills_what_a_thousand_devices_leave() -> None:
-    """Whatever number of others it overlaps, and whatever number of devices there are."""
+def test_a_year_long_sample_counts_where_a_thousand_devices_do_not() -> None:
+    """Whatever the number of overlaps and devices is."""
     minutes = [(3 * i, 3 * i + 2, i) for i in range(100_000)]
     owner = [i % 1000 for i in range(100_000)] + [1000]
     found = counted([*minutes, (0, 300_000, 100_000)], owner)
     assert found == [2] * 100_000 + [100_000]
 
 
-def test_many_samples_over_all_the_time_are_no_more_work_than_short_ones() -> None:
-    """Fifty thousand that each overlap all others: one device has all but the last tick."""
+def test_many_long_samples_take_no_more_time_than_short_ones() -> None:
+    """Fifty thousand that overlap each other: one device has all but the last tick."""
     found = counted([(i, 100_000 + i, i % 2) for i in range(50_000)], [0, 1])
     assert found[::2] == [100_000] * 25_000
     assert found[1::2] == [0] * 24_999 + [1]
