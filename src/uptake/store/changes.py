@@ -115,8 +115,8 @@ def _prune(connection: Connection, project: str) -> None:
     update_all(connection, t.changes, [log, c.position == cut], mark)
 
 
-class ChangeReads(Database):
-    """What the port `Items` asks of the log, on SQL."""
+class SqlChangeFeed(Database):
+    """The port `ChangeFeed`, on SQL."""
 
     def changes(self, project: str, since: int | None) -> Changes | None:
         """See `ChangeFeed.changes`."""

@@ -199,7 +199,7 @@ class _PostgresStore(SqlStore):
         return writer.run("tombstone_changes", rows, every=False)
 
     def next_change(self, connection: Connection, project: str) -> int:
-        """See `ChangeReads.next_change`."""
+        """See `SqlChangeFeed.next_change`."""
         del project  # transactions are numbered across projects
         return int(connection.exec_driver_sql(load("postgresql")["next_change"]).scalar_one())
 

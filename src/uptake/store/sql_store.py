@@ -8,7 +8,7 @@ from uptake.store import tables as t
 from uptake.store.attribute_admission import NearLimit, examine
 from uptake.store.attribute_limits import OverLimit
 from uptake.store.base import StoreUnavailable
-from uptake.store.changes import ChangeReads
+from uptake.store.changes import SqlChangeFeed
 from uptake.store.database import delete_all
 from uptake.store.erasures import SqlErasures, Tombstones, TombstonesChanged
 from uptake.store.item_queries import SqlItemQueries
@@ -33,7 +33,7 @@ class SqlStore(
     SqlItemQueries,
     SqlRejectionQueries,
     SqlUserQueries,
-    ChangeReads,
+    SqlChangeFeed,
     SqlSnapshots,
     SqlErasures,
     SqlRetention,

@@ -217,7 +217,7 @@ class _SqliteStore(SqlStore):
         return writer.run("tombstone_changes", rows, every=False)
 
     def next_change(self, connection: Connection, project: str) -> int:
-        """See `ChangeReads.next_change`."""
+        """See `SqlChangeFeed.next_change`."""
         query = sqlalchemy.text(load("sqlite")["next_change"])
         return int(connection.execute(query, {"project_id": project}).scalar_one())
 
