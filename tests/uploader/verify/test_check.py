@@ -6,15 +6,14 @@ from typing import Any
 import msgspec
 import pytest
 
+from uploader.conftest import VENDOR_KEY
+from uploader.misdeeds import Chances
+from uploader.proxy import proxying
+from uploader.sending import Sender, sample, some, write
+from uploader.vendor_stub import VendorStub
 from uptake import Uploader
 from uptake.uploader.sending.schedule import Halt
 from uptake.uploader.verify.server import Unreachable
-
-from .conftest import VENDOR_KEY
-from .misdeeds import Chances
-from .proxy import proxying
-from .sending import Sender, sample, some, write
-from .vendor_stub import VendorStub
 
 
 def verify(sender: Sender, *paths: Path, **options: Any) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from uploader.sending import Sample, sample
 from uptake.formats.gerosense.encode import WIRES
 from uptake.uploader.context import RejectedFile, UploadContext
 from uptake.uploader.ledger import Ledger, read_ledger
@@ -19,8 +20,6 @@ from uptake.uploader.samples.gathering import Gathering
 from uptake.uploader.samples.jobs import SamplesJob
 from uptake.uploader.sources import SAMPLES
 from uptake.uploader.tally import Tally
-
-from .sending import Sample, sample
 
 LEAST, MOST = 3, 7
 WIRE = replace(WIRES[1], least=LEAST, most=MOST)
