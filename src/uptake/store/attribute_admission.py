@@ -1,13 +1,13 @@
-"""Which uploads of a group keep their users within the limits of attributes.
+"""Rejects the uploads that would give a user more attributes than a user may have.
 
-Most groups need no such look: no single request brings more than a user may have, and what is
-merged with stored attributes is checked as it is merged. Only when that finds a user beyond the
-limits is the group written again, and then the uploads about that user are decided on one after the
-other. The users are remembered, so that the next group is not written twice.
+Most groups need no such check: one request has at most as many attributes as a user may have, and
+the limits are checked when attributes are merged with stored ones. Only if that finds a user over
+the limits is the group written again, and then the uploads with that user are checked one by one.
+Such users are remembered, so that later groups are not written twice.
 
-The decision takes no lock, which would be taken in another order than that in which groups lock
-their users. The decision still holds: names are never removed, so every rejection is right, and
-what is admitted is checked again as it is merged, when the user's row is locked.
+The check takes no lock, because it would be taken in another order than groups lock their users. It
+is right nevertheless: names are never removed, so a rejection holds, and an admitted upload is
+checked again when it is merged, with the user's row locked.
 """
 
 from collections.abc import Collection
@@ -21,38 +21,37 @@ from uptake.store.profiles import AttributeUpdates, stored_rows
 from uptake.store.records import Entry, NotStored, Written
 
 MAX_REMEMBERED = 1024
-"""Users near the limits whom a process remembers."""
+"""Users near the limits in the memory of a process."""
 
 
 class NearLimit:
-    """The users whose rows are looked at before anything about them is written."""
+    """The users to examine before their attributes are written."""
 
     def __init__(self) -> None:
         self._owners: dict[Owner, None] = {}
 
     def add(self, owners: Collection[Owner]) -> None:
-        """Remember some, and forget the oldest."""
+        """Add users, and forget the oldest."""
         for owner in owners:
             self._owners.pop(owner, None)
             self._owners[owner] = None
         while len(self._owners) > MAX_REMEMBERED:
             del self._owners[next(iter(self._owners))]
 
-    def among(self, told: AttributeUpdates) -> set[Owner]:
-        """Those of a group that are to be examined."""
+    def among(self, updates: AttributeUpdates) -> set[Owner]:
+        """Return the users of a group to examine."""
         if not self._owners:
-            return told.to_examine
-        return told.to_examine | {owner for owner in self._owners if owner in told.rows}
+            return updates.to_examine
+        return updates.to_examine | {owner for owner in self._owners if owner in updates.rows}
 
 
 class Admission(msgspec.Struct, frozen=True):
-    """What was found.
+    """The result of `examine`.
 
     Attributes:
-        rejected: by the number of its entry, what stands for each record of an upload of which
-            nothing is stored.
+        rejected: by the number of its entry, the outcomes of an upload that is not stored.
         unchanged: number of the entry and place in it of records that change nothing.
-        examined: the users that were looked at.
+        examined: the users.
     """
 
     rejected: dict[int, tuple[Written, ...]] = {}
@@ -61,30 +60,30 @@ class Admission(msgspec.Struct, frozen=True):
 
 
 EVERYTHING = Admission()
-"""No upload is rejected, and no user was looked at."""
+"""No user was examined."""
 
 
 def examine(
     connection: Connection,
     entries: Collection[Entry],
-    told: AttributeUpdates,
+    updates: AttributeUpdates,
     owners: Collection[Owner],
     erased: Collection[Owner],
 ) -> Admission:
-    """Decide on the uploads about some users, in order.
+    """Check the uploads with some users, in order.
 
     Args:
-        connection: in a transaction that writes, before it writes about users.
+        connection: in a transaction that writes, before it writes users.
         entries: of the group.
-        told: what they say.
+        updates: the attributes in it.
         owners: the users.
-        erased: of whom nothing is written.
+        erased: users that are not written.
     """
     if not owners:
         return EVERYTHING
     states = {
-        (row["project_id"], row["user_id"]): told.profile(row).mapping()
-        for row in stored_rows(connection, told, owners)
+        (row["project_id"], row["user_id"]): updates.profile(row).mapping()
+        for row in stored_rows(connection, updates, owners)
     }
     rejected: dict[int, tuple[Written, ...]] = {}
     unchanged: set[tuple[int, int]] = set()
@@ -106,19 +105,19 @@ def _applied(
     owners: Collection[Owner],
     erased: Collection[Owner],
 ) -> tuple[dict[Owner, dict[str, str]], dict[int, Written], list[int]]:
-    """The attributes after an entry, and its records that go too far or change nothing."""
-    after: dict[Owner, dict[str, str]] = {}
+    """Return attributes after an entry, records over the limits, and records without a change."""
+    states_after: dict[Owner, dict[str, str]] = {}
     over: dict[int, Written] = {}
     same: list[int] = []
     for place, record in enumerate(entry.records):
         owner = (entry.project, record.user_id)
         if not isinstance(record, Attributes) or owner not in owners or owner in erased:
             continue
-        before = after.get(owner, states.get(owner, {}))
-        stands = before | record.mapping()
-        if exceeds(before, stands):
-            over[place] = NotStored(len(stands), size_of(stands))
-        elif record.names and stands == before:
+        before = states_after.get(owner, states.get(owner, {}))
+        after = before | record.mapping()
+        if exceeds(before, after):
+            over[place] = NotStored(len(after), size_of(after))
+        elif record.names and after == before:
             same.append(place)
-        after[owner] = stands
-    return after, over, same
+        states_after[owner] = after
+    return states_after, over, same

@@ -16,7 +16,7 @@ Owner = tuple[str, str]
 
 
 class OverLimit(Exception):
-    """Users would have more than they may have; which uploads go is decided with their rows locked.
+    """Users would have more attributes than they may have; their uploads must be examined.
 
     Attributes:
         owners: the users.

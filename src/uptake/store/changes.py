@@ -1,11 +1,11 @@
-"""The log of whom something was kept about: what lets a picture in memory follow the data.
+"""The change log: which users were written. An index of users in memory follows the data by it.
 
-One row for each transaction and project. Its position says in which order transactions can be
-seen: on engines with one writer a number that grows, on PostgreSQL the transaction's own, of which
-a reader knows below which one all have ended (postgresql.org/docs/current/functions-info.html).
-So a reader asks from there on again; a row that it knows already does no harm.
+It has one row for each transaction and project. Positions are in the order in which transactions
+become visible: on engines with one writer a number that grows, on PostgreSQL the number of the
+transaction. A reader continues below the first transaction that is still open, so it may read a row
+twice (postgresql.org/docs/current/functions-info.html).
 
-The log has an end: the oldest rows are forgotten, and the last of them stays as a mark.
+The log is bounded: the oldest rows are deleted, and the last of them becomes a marker.
 """
 
 from collections import defaultdict
@@ -28,13 +28,13 @@ from uptake.store.database import Database, Writer, update_all
 from uptake.store.stored import Change, Changes
 
 LOG_BYTES = 32 * 1024 * 1024
-"""Of a project. Whoever has not looked for longer reads its users anew, which then is faster."""
+"""Size of a project's log. A reader that is further behind reads all users, which is faster."""
 
 PRUNE_BYTES = LOG_BYTES // 8
-"""So much does a process add to a log before it looks at how long that is."""
+"""Bytes that a process adds to a log before it checks the size."""
 
 ROW_BYTES = 128
-"""What a row takes beside the ids in it, about."""
+"""Approximate size of a row without the ids in it."""
 
 Owner = tuple[str, str]
 """Project and user."""
@@ -47,7 +47,7 @@ class ChangeLog:
         self._added: dict[str, int] = defaultdict(int)
 
     def write(self, connection: Connection, writer: Writer, owners: Collection[Owner]) -> None:
-        """Note whom the transaction keeps something about; the last thing that it does."""
+        """Add the users that a transaction wrote."""
         rows = [
             _row(project, msgspec.json.encode(user_ids), None)
             for project, user_ids in sorted(_of_projects(owners).items())
@@ -62,7 +62,7 @@ class ChangeLog:
     def erase(
         self, connection: Connection, writer: Writer, project: str, user_id: str, user_hash: str
     ) -> None:
-        """Take a user's id out of the log, and note that the user is no more."""
+        """Remove a user's id from the log, and add that the user was erased."""
         c = t.changes.c
         query = select(c.position, c.change_id, c.users).filter_by(project_id=project)
         for position, change_id, users in connection.execute(query).all():
@@ -99,7 +99,7 @@ def _row(project: str, users: bytes, erased: bytes | None) -> dict[str, Any]:
 
 
 def _prune(connection: Connection, project: str) -> None:
-    """Forget what goes beyond the length of a log, oldest first."""
+    """Delete the oldest rows of a log that is too long."""
     c = t.changes.c
     total = func.sum(c.size).over(order_by=(c.position.desc(), c.change_id.desc()))
     from_newest = select(c.position, total.label("total")).filter_by(project_id=project).subquery()
@@ -110,9 +110,9 @@ def _prune(connection: Connection, project: str) -> None:
         return
     log = c.project_id == project
     connection.execute(delete(t.changes).where(log, c.position < cut))
-    mark = {"users": None, "erased": None, "size": 0}
-    # Another process may have forgotten that row too.
-    update_all(connection, t.changes, [log, c.position == cut], mark)
+    marker = {"users": None, "erased": None, "size": 0}
+    # Another process may have deleted that row.
+    update_all(connection, t.changes, [log, c.position == cut], marker)
 
 
 class SqlChangeFeed(Database):
@@ -123,7 +123,7 @@ class SqlChangeFeed(Database):
         c = t.changes.c
         query = select(c.change_id, c.users, c.erased).filter_by(project_id=project)
         with self.reading() as connection:
-            # First of all: whatever ends while this goes on will be asked for the next time.
+            # Before the rows are read: a transaction that ends in between is read the next time.
             following = self.next_change(connection, project)
             if since is None:
                 return Changes(following, [])

@@ -1,10 +1,11 @@
-"""Which transaction wrote a row: what is asked for what was received since an earlier export.
+"""The commit sequence: it finds the rows that were written since an earlier export.
 
-Transactions that write take turns in lanes. Each adds one to the number of its lane, first of all
-it does, and so holds that lane's row until it is durable: within a lane, numbers are in the order
-of commits and have no gaps. A row's mark is the lane and the number of the transaction that wrote
-it last; the numbers of all lanes, read in the transaction that reads the rows, tell exactly which
-rows it saw. No clock takes part. Decision 0013 has what else was looked at.
+Each process has one of a few writer slots. A transaction first adds one to the number of its slot,
+which locks the slot's row until the commit: numbers of a slot are in the order of commits, without
+gaps. The column `mark` of a row has the slot and number of the transaction that wrote it last. The
+numbers of all slots, read together with the rows, define exactly which rows were visible; no clock
+is involved. In the database the slots are the rows of the table `marks`, with the column `lane`.
+Decision 0013 compares other ways.
 """
 
 from typing import Any
@@ -24,16 +25,16 @@ from uptake.store import tables as t
 from uptake.store.database import may_touch_none
 
 WRITER_SLOTS = 64
-"""Most lanes a database uses: as many transactions can commit at the same time."""
+"""Writer slots of a database: so many transactions can commit at the same time."""
 
 NUMBER_BITS = 48
-"""Of a mark, for the number; above them is the lane."""
+"""Bits of a mark for the number; the bits above are the slot."""
 
 SKIPPED = 1 << 32
-"""Numbers left out after a restore: more than a database gives between a backup and its end."""
+"""Numbers skipped after a restore: more than a database uses after its last backup."""
 
 CommitSequence = dict[int, int]
-"""The number that each lane has reached; a lane that is not there has reached none."""
+"""The last number of each writer slot. A slot that is missing was never used."""
 
 
 def commit_number(writer_slot: int) -> ScalarSelect[int]:
@@ -43,27 +44,27 @@ def commit_number(writer_slot: int) -> ScalarSelect[int]:
 
 
 def skip_ahead(connection: Connection, insert: Any, *, many_writers: bool) -> None:
-    """Have all lanes go on from numbers that were never given, though a backup has lower ones.
+    """Continue all writer slots after a restore with numbers that were never used.
 
-    So what is written after a restore is after every cursor that was given before it.
+    So what is written after the restore is after every cursor from before it.
     """
-    lanes = range(WRITER_SLOTS if many_writers else 1)
+    slots = range(WRITER_SLOTS if many_writers else 1)
     begin = insert(t.marks).values(number=literal_column("0")).on_conflict_do_nothing()
-    connection.execute(may_touch_none(begin), [{"lane": lane} for lane in lanes])
+    connection.execute(may_touch_none(begin), [{"lane": slot} for slot in slots])
     connection.execute(update(t.marks).values(number=t.marks.c.number + SKIPPED))
 
 
 def received(
     mark: ColumnElement[int], since: CommitSequence, until: CommitSequence
 ) -> ColumnElement[bool]:
-    """Whether a row was written after some marks, and not after others."""
+    """Return the condition that a row was written after `since`, and not after `until`."""
     ranges = [
-        mark.between(_first(lane) + since.get(lane, 0) + 1, _first(lane) + number)
-        for lane, number in until.items()
-        if number > since.get(lane, 0)
+        mark.between(_first(slot) + since.get(slot, 0) + 1, _first(slot) + number)
+        for slot, number in until.items()
+        if number > since.get(slot, 0)
     ]
     return or_(*ranges) if ranges else false()
 
 
-def _first(lane: int) -> int:
-    return lane << NUMBER_BITS
+def _first(slot: int) -> int:
+    return slot << NUMBER_BITS

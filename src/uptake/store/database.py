@@ -21,13 +21,13 @@ MAX_VALUES = 500
 Value = TypeVar("Value")
 
 WRITES = "uptake_writes"
-"""Execution option of a connection whose transaction will write."""
+"""Execution option of a connection that will write."""
 
 COUNTED = "uptake_counted"
-"""Execution option of a connection whose inserts and updates are checked to touch their rows."""
+"""Execution option of a connection that counts the rows of its inserts and updates."""
 
 MAY_TOUCH_NONE = "uptake_may_touch_none"
-"""Execution option of a statement that is right when it touches no row."""
+"""Execution option of a statement that may write no row."""
 
 _INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
@@ -82,7 +82,7 @@ class Writer(Protocol):
 
 
 class Database:
-    """An engine whose transactions fail with `StoreUnavailable` where trying again may help.
+    """An engine. Its transactions fail with `StoreUnavailable` if another attempt may succeed.
 
     Attributes:
         many_writers: whether transactions that write may run at the same time.
@@ -126,8 +126,8 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """A transaction that is durable when the block ends, and nothing when it fails."""
-        # Rows go past SQLAlchemy.
+        """A transaction that is durable when the block ends, or rolled back if it fails."""
+        # Named statements bypass SQLAlchemy.
         past = driver_translated(self.engine.dialect.loaded_dbapi)
         try:
             with translated(), past, self._writer.begin() as connection:
@@ -137,11 +137,7 @@ class Database:
 
 
 def check_count(statement: str, touched: int, rows: int) -> None:
-    """Make sure that a statement has touched as many rows as it was given.
-
-    Raises:
-        IncompleteWrite: it has not.
-    """
+    """Raise `IncompleteWrite` if a statement has written fewer rows than it was given."""
     if touched < rows:
         kind = " ".join(statement.split()[:3])
         raise IncompleteWrite(f"{kind}: {touched} of {rows} rows were written")
@@ -161,7 +157,7 @@ def _check_rows(
     options = context.execution_options
     if not options.get(COUNTED) or options.get(MAY_TOUCH_NONE):
         return
-    # Whoever asks for the rows back takes as many as there must be.
+    # Callers of a statement with RETURNING check the returned rows.
     if not context.compiled.effective_returning:
         check_count(statement, cursor.rowcount, len(parameters) if executemany else 1)
 
@@ -173,15 +169,15 @@ def batches_of(values: Sequence[Value]) -> Iterator[Sequence[Value]]:
 
 
 def may_touch_none(statement: Any) -> Any:
-    """A statement that is right when it touches no row."""
+    """Return the statement; it may write no row."""
     return statement.execution_options(**{MAY_TOUCH_NONE: True})
 
 
 def delete_all(connection: Connection, table: Table, *where: Any) -> int:
-    """Delete the rows that fulfil these conditions; how many there were.
+    """Delete the rows that match. Returns their number.
 
     Raises:
-        IncompleteWrite: some are still there.
+        IncompleteWrite: some are still stored.
     """
     count = connection.execute(delete(table).where(*where)).rowcount
     _check_none_left(connection, table, where)
@@ -189,10 +185,10 @@ def delete_all(connection: Connection, table: Table, *where: Any) -> int:
 
 
 def update_all(connection: Connection, table: Table, where: Sequence[Any], values: Row) -> int:
-    """Update the rows that fulfil these conditions, if there are any; how many there were.
+    """Update the rows that match, if any. Returns their number.
 
     Raises:
-        IncompleteWrite: there are some, and none was updated.
+        IncompleteWrite: rows match, but none was updated.
     """
     statement = may_touch_none(update(table).where(*where).values(values))
     count = connection.execute(statement).rowcount
@@ -203,12 +199,12 @@ def update_all(connection: Connection, table: Table, where: Sequence[Any], value
 
 def _check_none_left(connection: Connection, table: Table, where: Sequence[Any]) -> None:
     if connection.scalar(select(exists().select_from(table).where(*where))):
-        raise IncompleteWrite(f"{table.name}: rows were left as they were")
+        raise IncompleteWrite(f"{table.name}: rows that match were not changed")
 
 
 @contextmanager
 def driver_translated(driver: Any) -> Iterator[None]:
-    """What `translated` does, for errors that do not come by way of SQLAlchemy.
+    """Like `translated`, for errors that do not pass through SQLAlchemy.
 
     Args:
         driver: a module with the errors of PEP 249.
@@ -223,9 +219,9 @@ def driver_translated(driver: Any) -> Iterator[None]:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn what the driver says about a store out of reach into `StoreUnavailable`.
+    """Turn errors of the driver about an unreachable database into `StoreUnavailable`.
 
-    Errors about the data itself stay as they are: another try would meet them again.
+    Errors about the data itself stay as they are: another attempt would fail too.
     """
     try:
         yield

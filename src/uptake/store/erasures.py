@@ -72,7 +72,7 @@ class Tombstones:
         Args:
             connection: in a transaction that writes.
             known: as they were; those that changed are replaced.
-            changes: result of `Erasing.tombstone_changes` for the same projects.
+            changes: result of `SqlErasures.tombstone_changes` for the same projects.
         """
         # On some engines the values of a result are text.
         numbers = {project: int(number) for project, number in changes.rows}

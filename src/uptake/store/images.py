@@ -1,4 +1,4 @@
-"""The images of a group: those that are there already are found, the others numbered and kept."""
+"""Writes the images of a group: finds those that are stored already, and numbers the others."""
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -15,13 +15,13 @@ from uptake.store.records import Entry, ImageRecord, WrittenImage
 
 Image = tuple[Entry, ImageRecord]
 Same = tuple[str, str, bytes]
-"""What makes images the same: project, user, and digest of what was uploaded."""
+"""The identity of an image: project, user, and digest of the uploaded bytes."""
 
 _SAME = tuple_(t.images.c.project_id, t.images.c.user_id, t.images.c.upload_digest)
 
 
-class ImageStatements:
-    """The statements that write images, for a database."""
+class ImageWrites:
+    """Writes images to a database."""
 
     def __init__(self, database: Database) -> None:
         more: Any = bindparam("more")
@@ -33,27 +33,27 @@ class ImageStatements:
     def write(
         self, connection: Connection, writer: Writer, images: Sequence[Image]
     ) -> list[WrittenImage]:
-        """Write images whose users' rows are locked; what stands now for each of them.
+        """Write images of users with locked rows. Returns the outcome of each image.
 
         Args:
             connection: in a transaction that writes.
             writer: of the transaction.
-            images: all of a project together, and projects in one order for every group: a
-                project's numbers are locked until the end.
+            images: sorted by project. A project's numbers are locked until the commit, so every
+                group must lock projects in the same order.
         """
         if not images:
             return []
-        stands = _there(connection, {_same(*image) for image in images})
+        stored = _stored(connection, {_same(*image) for image in images})
         new: dict[Same, Image] = {}
         for image in images:
-            if _same(*image) not in stands:
+            if _same(*image) not in stored:
                 new.setdefault(_same(*image), image)
         rows = list(self._numbered(connection, list(new.values())))
         writer.run("add_images", rows)
         writer.run("add_image_names", rows)
         for same, row in zip(new, rows, strict=True):
-            stands[same] = WrittenImage(row["image_id"], row["name"], new=False)
-        return [_told(stands[_same(*image)], image, new) for image in images]
+            stored[same] = WrittenImage(row["image_id"], row["name"], new=False)
+        return [_outcome(stored[_same(*image)], image, new) for image in images]
 
     def _numbered(self, connection: Connection, images: Sequence[Image]) -> Iterator[Row]:
         for project, found in groupby(images, key=lambda image: image[0].project):
@@ -69,13 +69,12 @@ def _same(entry: Entry, record: ImageRecord) -> Same:
     return entry.project, record.user_id, record.upload_digest
 
 
-def _told(stands: WrittenImage, image: Image, new: dict[Same, Image]) -> WrittenImage:
-    """What stands for an image, as it is told to whoever sent it: new to the first."""
+def _outcome(stored: WrittenImage, image: Image, new: dict[Same, Image]) -> WrittenImage:
     is_new = new.get(_same(*image)) is image
-    return msgspec.structs.replace(stands, new=True) if is_new else stands
+    return msgspec.structs.replace(stored, new=True) if is_new else stored
 
 
-def _there(connection: Connection, wanted: set[Same]) -> dict[Same, WrittenImage]:
+def _stored(connection: Connection, wanted: set[Same]) -> dict[Same, WrittenImage]:
     columns = t.images.c
     query = select(
         columns.project_id, columns.user_id, columns.upload_digest, columns.image_id, columns.name

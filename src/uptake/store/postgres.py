@@ -1,4 +1,4 @@
-"""PostgreSQL: many writers on many nodes, every commit on the server's disk."""
+"""PostgreSQL: many writers on many nodes; every commit is on the server's disk."""
 
 import hashlib
 import random
@@ -32,21 +32,21 @@ DRIVER = "postgresql+psycopg"
 
 CONNECTIONS = 4
 MORE_CONNECTIONS = 16
-"""Connections that a process keeps, and how many more it opens for a while: one for each thread
-that writes or reads, so that none waits for another's."""
+"""Connections that stay open in a process, and how many more it opens when threads need them: no
+thread waits for a connection of another."""
 
 CANCEL_SECONDS = 5.0
-"""How long it may take to reach the server to interrupt a statement."""
+"""Time limit of a request to the server to cancel a statement."""
 
 CONNECT_SECONDS = 5
-"""How long a new connection may take: requests wait for it."""
+"""Time limit of a new connection: requests wait for it."""
 
 LOCK_SECONDS = 30
-"""How long a statement waits for a lock that another transaction holds; as with SQLite."""
+"""Time limit of waiting for a lock of another transaction, as with SQLite."""
 
 IDLE_SECONDS = 60
-"""How long the server keeps a transaction in which nothing happens: a node that is frozen in the
-middle of one must not hold up the others for ever."""
+"""The server ends a transaction that is idle for so long: a node that froze in the middle of one
+must not block the others for ever."""
 
 NETWORK = {
     "connect_timeout": CONNECT_SECONDS,
@@ -56,33 +56,33 @@ NETWORK = {
     "tcp_user_timeout": 30_000,
     "application_name": "uptake",
 }
-"""A server that vanished without a word is missed after half a minute
+"""A server that disappeared without closing its connections is noticed after half a minute
 (postgresql.org/docs/current/libpq-connect.html)."""
 
 ATTEMPTS = 5
-"""How often a group is written that others' writes got in the way of."""
+"""Attempts to write a group that conflicts with other transactions."""
 
 PAUSE_SECONDS = 0.05
-"""How long to pause before that, at most, the first time."""
+"""Longest pause before the second attempt; later ones are longer."""
 
 PIPELINE = "uptake_pipeline"
 """Key of `Connection.info` for the pipeline of its transaction."""
 
 _SET_UP = f"""
     SELECT set_config('lock_timeout', '{LOCK_SECONDS}s', false),
-        -- Where the server's default is less, what is acknowledged would not be durable yet.
+        -- With 'off' as the server's default, acknowledged data would not be durable yet.
         CASE current_setting('synchronous_commit')
             WHEN 'off' THEN set_config('synchronous_commit', 'on', false)
         END"""
 
-_END_WHAT_RESTS = f"SET idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'"
+_IDLE_TIMEOUT = f"SET idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'"
 
 _PREPARED = "uptake_prepared"
-_IN_THE_WAY = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
+_CONFLICTS = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
 
 
 def open_store(url: str) -> SqlStore:
-    """Open a database, its tables made or brought up to date where needed.
+    """Open a database. Creates or migrates its tables if needed.
 
     Args:
         url: `postgresql://USER:PASSWORD@HOST:PORT/DATABASE`, with libpq's parameters as its query.
@@ -91,23 +91,23 @@ def open_store(url: str) -> SqlStore:
         StoreUnusable: it cannot be reached or written, or was written by a newer version.
     """
     engine = _open_engine(url)
-    event.listen(engine, "connect", _end_what_rests)
+    event.listen(engine, "connect", _set_idle_timeout)
     with _named(engine):
         migrations.upgrade(engine)
     return _PostgresStore(engine)
 
 
 def open_contents(url: str, *, make: bool = False) -> "SqlContents":
-    """Open a database as it is, without bringing it up to date.
+    """Open a database as it is, without migrations.
 
     Args:
         url: as for `open_store`.
-        make: of no meaning here, as a database is there when it can be connected to.
+        make: ignored. A database that can be connected to exists.
 
     Raises:
         StoreUnusable: it cannot be reached.
     """
-    # It needs what runs migrations, which takes as long to load as the rest.
+    # Imports Alembic, which takes as long to load as the rest.
     from uptake.store.contents import SqlContents  # noqa: PLC0415
 
     del make
@@ -118,7 +118,7 @@ def open_contents(url: str, *, make: bool = False) -> "SqlContents":
 
 
 def distribute(url: str) -> Iterator[tuple[str, str]]:
-    """Bring a database up to date, and spread its tables over its nodes (`distribution`).
+    """Migrate a database, and distribute its tables over its nodes (`distribution`).
 
     Raises:
         StoreUnusable: it cannot be reached, or has no Citus.
@@ -163,7 +163,7 @@ def _open_engine(url: str) -> Engine:
 
 @contextmanager
 def _named(engine: Engine) -> Iterator[None]:
-    """Tell what an engine that cannot be used fails with, and which it is, without its password."""
+    """Name the database, without its password, in the error if it cannot be used."""
     try:
         yield
     except (sqlalchemy.exc.DBAPIError, StoreUnusable) as error:
@@ -173,13 +173,13 @@ def _named(engine: Engine) -> Iterator[None]:
 
 
 class _PostgresStore(SqlStore):
-    """A store whose rows are sent many at a time, and whose groups are written again if need be."""
+    """Sends rows in arrays, and writes a group again after a conflict with another transaction."""
 
     many_writers = True
 
     def __init__(self, engine: Engine) -> None:
         with translated(), engine.connect() as connection:
-            # Sessions that begin one after the other have different ones.
+            # Consecutive sessions have different numbers.
             session = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
             self._writer_slot = session % WRITER_SLOTS
         super().__init__(engine)
@@ -192,7 +192,7 @@ class _PostgresStore(SqlStore):
         return PostgresWriter(connection.info[PIPELINE], self._writer_slot)
 
     def tombstone_changes(self, writer: Writer, projects: Collection[str]) -> Result:
-        """See `Erasing.tombstone_changes`."""
+        """See `SqlErasures.tombstone_changes`."""
         locks = [{"key": _lock_of(project)} for project in sorted(projects)]
         writer.run("share_erasure_locks", locks)
         rows = [{"project_id": project} for project in projects]
@@ -204,7 +204,7 @@ class _PostgresStore(SqlStore):
         return int(connection.exec_driver_sql(load("postgresql")["next_change"]).scalar_one())
 
     def block_groups(self, connection: Connection, project: str) -> None:
-        """See `Erasing.block_groups`."""
+        """See `SqlErasures.block_groups`."""
         connection.execute(select(func.pg_advisory_xact_lock(_lock_of(project))))
 
     @staticmethod
@@ -236,7 +236,7 @@ class _PostgresStore(SqlStore):
                 return super().commit(entries)
             except StoreUnavailable as error:
                 cause = error.__cause__
-                if not isinstance(getattr(cause, "orig", cause), _IN_THE_WAY):
+                if not isinstance(getattr(cause, "orig", cause), _CONFLICTS):
                     raise
                 time.sleep(random.uniform(0, PAUSE_SECONDS * attempt))  # noqa: S311
         return super().commit(entries)
@@ -254,29 +254,29 @@ def _one_line(error: object) -> str:
 
 
 def _lock_of(project: str) -> int:
-    """The number of the lock that groups share and erasures want for themselves."""
+    """Return the key of the lock that groups share and erasures take exclusively."""
     digest = hashlib.sha256(b"erasures of " + project.encode()).digest()
     return int.from_bytes(digest[:8], "big", signed=True)
 
 
 def _on_connect(connection: "psycopg.Connection[object]", record: Any) -> None:
     record.info[_PREPARED] = Prepared()
-    _carry_out(connection, _SET_UP)
+    _execute(connection, _SET_UP)
 
 
-def _end_what_rests(connection: "psycopg.Connection[object]", _record: Any) -> None:
-    _carry_out(connection, _END_WHAT_RESTS)
+def _set_idle_timeout(connection: "psycopg.Connection[object]", _record: Any) -> None:
+    _execute(connection, _IDLE_TIMEOUT)
 
 
-def _carry_out(connection: "psycopg.Connection[object]", statement: LiteralString) -> None:
-    """Have something done outside of any transaction."""
+def _execute(connection: "psycopg.Connection[object]", statement: LiteralString) -> None:
+    """Execute a statement outside of any transaction."""
     autocommit, connection.autocommit = connection.autocommit, True
     connection.execute(statement)
     connection.autocommit = autocommit
 
 
 def _on_checkout(connection: "psycopg.Connection[object]", _record: Any, _proxy: Any) -> None:
-    """Have a connection made anew on which the server has spoken unasked: to say goodbye."""
+    """Replace a connection with unread data: the server has closed it."""
     watch = poll()
     watch.register(connection.pgconn.socket, POLLIN)
     if watch.poll(0):
@@ -284,13 +284,13 @@ def _on_checkout(connection: "psycopg.Connection[object]", _record: Any, _proxy:
 
 
 def _on_rollback(connection: Connection) -> None:
-    """Take nothing for prepared: psycopg has the server forget all statements at a rollback."""
+    """Forget prepared statements: psycopg deallocates all of them at a rollback."""
     if not connection.invalidated:
         connection.info[_PREPARED].clear()
 
 
 def _before_execute(connection: Connection, *_: object) -> None:
-    """Finish what was sent in the pipeline before the driver itself sends something."""
+    """Flush the pipeline before the driver itself sends a statement."""
     pipeline = connection.info.get(PIPELINE)
     if pipeline is not None:
         pipeline.flush()

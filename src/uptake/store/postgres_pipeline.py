@@ -2,8 +2,8 @@
 
 A round trip costs as much as writing several rows and releases the interpreter lock; with libpq's
 pipeline mode (postgresql.org/docs/current/libpq-pipeline-mode.html) many statements share one.
-psycopg's own pipelines handle every value and every result in Python, which takes longer than
-PostgreSQL needs for the row, so the pipeline uses psycopg's connection to libpq directly.
+psycopg's own pipelines handle every value and every result in Python, which is slower
+than PostgreSQL writing the row, so the pipeline uses psycopg's connection to libpq directly.
 """
 
 import select

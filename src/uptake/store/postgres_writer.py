@@ -90,7 +90,7 @@ class PostgresWriter:
 
 
 class Statement:
-    """A named statement whose parameters are arrays, in the form that PostgreSQL prepares.
+    """A named statement with arrays as parameters, in the form that PostgreSQL prepares.
 
     Attributes:
         text: SQL with numbered parameters.

@@ -1,9 +1,9 @@
-"""Users' attributes in a database: values in the order of a set of names that is kept once.
+"""Users' attributes. A user's row has the values; users with the same attributes share their names.
 
-The tables that companies sync name the same attributes for every user, every night. So a user's row
-holds the values alone, a JSON array, and the digest of their names; the same names told again
-replace it without a look at what there was. Only where other names are told is a user's row read,
-merged and written back: as a JSON object then, names and all, unless the new names cover the old.
+Companies sync tables in which every user has the same attributes. So a user's row has a JSON array
+of values and the digest of their names, and an upload with the same names replaces the row without
+reading it. An upload with other names reads the row, merges the attributes and writes them back, as
+a JSON object of names and values unless the new names include all old ones.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ from uptake.store.base import IncompleteWrite
 from uptake.store.database import Result, Row, Writer, batches_of, check_count
 
 MAX_NAME_SETS = 1024
-"""Sets of attribute names whose digests are remembered."""
+"""Digests of sets of attribute names in memory."""
 
 Names = tuple[str, ...]
 Owner = tuple[str, str]
@@ -44,29 +44,29 @@ class Profile(msgspec.Struct, frozen=True, gc=False):
             return self.values
         return dict(zip(self.names or (), self.values, strict=True))
 
-    def then(self, told: "Profile") -> "Profile":
-        """What stands after another was told; those that it does not name stay as they are."""
-        if told.names is not None and told.names == self.names:
-            return told
-        both = self.mapping() | told.mapping()
-        covered = told.names is not None and len(both) == len(told.names)
-        return told if covered else Profile(None, both)
+    def updated(self, update: "Profile") -> "Profile":
+        """Return the attributes after an update; those that it does not name stay as they are."""
+        if update.names is not None and update.names == self.names:
+            return update
+        both = self.mapping() | update.mapping()
+        covered = update.names is not None and len(both) == len(update.names)
+        return update if covered else Profile(None, both)
 
 
 def attributes_of(attributes: bytes | None, names: bytes | None) -> dict[str, str]:
-    """Attributes by name, from a user's row and the JSON of the names that its digest tells."""
+    """Return attributes by name, from a user's row and the JSON of the names that it refers to."""
     listed = None if names is None else msgspec.json.decode(names, type=Names)
     return _profile(attributes, listed).mapping()
 
 
 class AttributeUpdates:
-    """What a group of entries says of users' attributes: one row for each of them.
+    """The attributes in a group of entries: one row for each user.
 
     Attributes:
-        rows: of `users`, by owner; made before the transaction begins.
-        names: the sets of names told, by project and digest.
-        to_examine: those whose stored attributes must be looked at one upload after the other: of
-            whom several are in the group, or who are sent more than a user may have at once.
+        rows: of the table `users`, by owner; made before the transaction begins.
+        names: sets of names, by project and digest.
+        to_examine: users that need `attribute_admission.examine`: they are in several uploads of
+            the group, or one upload has more attributes than a user may have.
     """
 
     def __init__(self) -> None:
@@ -78,15 +78,15 @@ class AttributeUpdates:
         self._room = MAX_ATTRIBUTE_BYTES
 
     def add(self, project: str, record: Attributes, moment: int) -> None:
-        """Take in what was received of a user after all that was taken in before.
+        """Add attributes that were received after all those added before.
 
         Args:
-            project: whose user it is.
+            project: of the user.
             record: the attributes.
             moment: when they were received.
         """
         if record.names is not self._last:
-            # Of a table with a hundred users, the names are looked at once.
+            # Once for a table with a hundred users.
             self._last, self._digest = record.names, _digest(record.names)
             self._room = MAX_ATTRIBUTE_BYTES - sum(len(name.encode()) for name in record.names)
             if len(record.names) > MAX_ATTRIBUTES:
@@ -97,28 +97,27 @@ class AttributeUpdates:
         before = self.rows.get(owner)
         if before is None:
             self.rows[owner] = row
-            # JSON needs at least as many bytes as the values that it holds.
+            # JSON has at least as many bytes as the values in it.
             if len(row["attributes"]) > self._room:
                 self.to_examine.add(owner)
         else:
             self.to_examine.add(owner)
             self.rows[owner] = self.merged(before, row)
 
-    def merged(self, before: Row, told: Row) -> Row:
-        """A user's row with that of a later time taken in."""
-        owner = (told["project_id"], told["user_id"])
-        stands = self.profile(before).then(self.profile(told))
-        digest = None if stands.names is None else _digest(stands.names)
-        first = min(before["first_seen"], told["first_seen"])
-        last = max(before["last_seen"], told["last_seen"])
-        return _row(owner, first, last, digest, _encode(stands.values))
+    def merged(self, before: Row, update: Row) -> Row:
+        """Return a user's row after a later one."""
+        after = self.profile(before).updated(self.profile(update))
+        digest = None if after.names is None else _digest(after.names)
+        first = min(before["first_seen"], update["first_seen"])
+        last = max(before["last_seen"], update["last_seen"])
+        return _row(_owner(update), first, last, digest, _encode(after.values))
 
     def in_order(self) -> list[Row]:
-        """Return the rows, in one order for every group: two writers never wait for each other."""
+        """Return the rows in the same order for every group, so that writers cannot deadlock."""
         return [self.rows[owner] for owner in sorted(self.rows)]
 
     def profile(self, row: Row) -> Profile:
-        """The attributes of a row."""
+        """Return the attributes of a row."""
         names = None if row["names"] is None else self.names[row["project_id"], row["names"]]
         return _profile(row["attributes"], names)
 
@@ -154,7 +153,7 @@ class AttributeWrites:
             changed: what `begin` returned.
 
         Returns:
-            The users of whom all attributes were stored already.
+            The users that had all of these attributes already.
 
         Raises:
             OverLimit: users would have more attributes than a user may have.
@@ -179,7 +178,7 @@ class AttributeWrites:
     def _write_names(
         self, connection: Connection, writer: Writer, updates: AttributeUpdates
     ) -> None:
-        # In one order for every group, so that two writers never wait for each other.
+        # In the same order for every group, so that writers cannot deadlock.
         sets = sorted(updates.names)
         rows = [
             {
@@ -209,67 +208,67 @@ def _owner(row: Row) -> Owner:
 
 
 def _merge(
-    connection: Connection, told: AttributeUpdates, rows: Sequence[Row]
+    connection: Connection, updates: AttributeUpdates, rows: Sequence[Row]
 ) -> tuple[list[Row], set[Owner]]:
-    """Merge rows into those that are stored, where this transaction has not written them yet.
+    """Merge rows into the stored ones, unless this transaction has written them already.
 
     Returns:
-        The merged rows, and the users of whom nothing changes.
+        The merged rows, and the users without a change.
 
     Raises:
         OverLimit: users would have more attributes than a user may have.
-        IncompleteWrite: a row is neither written nor there to be merged.
+        IncompleteWrite: a row is not stored at all.
     """
     merged: list[Row] = []
     same: set[Owner] = set()
     over: set[Owner] = set()
     wanted = {_owner(row): row for row in rows}
     missing = set(wanted)
-    for before in stored_rows(connection, told, wanted):
-        owner = _owner(before)
+    for stored in stored_rows(connection, updates, wanted):
+        owner = _owner(stored)
         missing.discard(owner)
         new = wanted[owner]
-        if (before["names"], before["attributes"]) == (new["names"], new["attributes"]):
+        if (stored["names"], stored["attributes"]) == (new["names"], new["attributes"]):
             continue
-        row = told.merged(before, new)
-        stands, stood = told.profile(row).mapping(), told.profile(before).mapping()
-        if exceeds(stood, stands):
+        row = updates.merged(stored, new)
+        before, after = updates.profile(stored).mapping(), updates.profile(row).mapping()
+        if exceeds(before, after):
             over.add(owner)
-        if stands == stood:
+        if before == after:
             same.add(owner)
         merged.append(row)
     if over:
         raise OverLimit(over)
     if missing:
-        raise IncompleteWrite("users: rows were neither written nor are there to be merged")
+        raise IncompleteWrite(f"users: {len(missing)} rows were not written")
     return merged, same
 
 
 def stored_rows(
-    connection: Connection, told: AttributeUpdates, owners: Collection[Owner]
+    connection: Connection, updates: AttributeUpdates, owners: Collection[Owner]
 ) -> Iterator[Row]:
-    """The rows of users as they are stored; the names of their attributes are added to `told`.
+    """Yield the stored rows of users.
 
     Args:
         connection: in a transaction that writes.
-        told: knows the names of attributes by digest.
-        owners: whose rows; those that do not exist are left out.
+        updates: the names of the users' attributes are added to its names.
+        owners: the users.
     """
-    kept, listed = t.users.c, t.attribute_names.c
+    u, listed = t.users.c, t.attribute_names.c
     query = (
         select(
-            kept.project_id,
-            kept.user_id,
-            kept.first_seen,
-            kept.last_seen,
-            kept.names,
-            kept.attributes,
+            u.project_id,
+            u.user_id,
+            u.first_seen,
+            u.last_seen,
+            u.names,
+            u.attributes,
             listed.names.label("listed"),
         )
         .outerjoin_from(t.users, t.attribute_names, t.names_of_users)
         .where(
-            kept.project_id.in_({project for project, _ in owners}),
-            kept.user_id.in_([user_id for _, user_id in owners]),
+            u.project_id.in_({project for project, _ in owners}),
+            u.user_id.in_([user_id for _, user_id in owners]),
         )
     )
     for found in connection.execute(query).mappings():
@@ -279,12 +278,12 @@ def stored_rows(
             continue
         if row["names"] is not None:
             names = msgspec.json.decode(listed_names, type=Names)
-            told.names[row["project_id"], row["names"]] = names
+            updates.names[row["project_id"], row["names"]] = names
         yield row
 
 
 def names_of(connection: Connection, user: Row) -> set[str]:
-    """The names of a user's attributes."""
+    """Return the names of a user's attributes."""
     query = (
         select(t.users.c.attributes, t.attribute_names.c.names)
         .outerjoin_from(t.users, t.attribute_names, t.names_of_users)
@@ -295,10 +294,10 @@ def names_of(connection: Connection, user: Row) -> set[str]:
 
 
 def forget_names(connection: Connection, project: str, names: set[str]) -> None:
-    """Delete sets of names that only a user who is no more can have had.
+    """Delete the sets of names that only an erased user had.
 
     Args:
-        connection: in a transaction during which nobody else writes users of the project.
+        connection: in a transaction that keeps others from writing users of the project.
         project: of the user.
         names: of all attributes that the user had.
     """
@@ -338,5 +337,5 @@ _encode = msgspec.json.Encoder().encode
 
 @lru_cache(MAX_NAME_SETS)
 def _digest(names: Names) -> bytes:
-    """What tells a set of names, in its order, from every other."""
+    """Return an identifier of a list of names."""
     return hashlib.sha256(_encode(names)).digest()[:16]

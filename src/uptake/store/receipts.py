@@ -123,7 +123,7 @@ def _receipt_of_error(
 
 
 def receipt_row(project: str, receipt: StoredReceipt, place: int) -> dict[str, Any]:
-    """The row of a receipt whose entry is written as the one at this place of its group."""
+    """Return the row of a receipt. Its entry has this place in the group."""
     first, last = receipt.rejected or (None, None)
     return {
         "project_id": project,

@@ -29,47 +29,47 @@ if TYPE_CHECKING:
     from uptake.store.contents import SqlContents
 
 BUSY_SECONDS = 30
-"""How long a writer waits for another process to finish its transaction."""
+"""Time limit of waiting for the transaction of another process."""
 
 BUSY_PAUSE_SECONDS = 0.01
-"""How long to pause where SQLite itself does not wait."""
+"""Pause between attempts if SQLite itself does not wait."""
 
 PAGE_BYTES = 4096
-"""A small batch changes a few rows on as many pages, each of which goes to the log as a whole: with
-pages of 8192 bytes writing it takes a quarter more processor time, and a large one no less."""
+"""A small batch changes a few rows on as many pages, and whole pages go to the log: with pages of
+8192 bytes it takes a quarter more processor time, and a large batch no less."""
 
 CHECKPOINT_PAGES = 4096
-"""Pages in the log before it is folded into the file: 16 MiB, which whoever commits then waits for
-about 20 ms. With more, that wait would show; with less, hot pages would be written more often."""
+"""Pages in the log before a checkpoint: 16 MiB. The commit that reaches it waits for about 20 ms. A
+larger log makes that wait noticeable, a smaller one writes hot pages more often."""
 
 SCRUB_SECONDS = 0.25
-"""How long `scrub` waits for readers, which keeps writers waiting. A longer one, an export for
-instance, is waited for by trying again."""
+"""Time that `scrub` waits for readers while writers wait for it. `scrub` is called again while a
+longer reader, such as an export, is active."""
 
 MAX_VACUUMED_BYTES = 64 * 1024 * 1024
-"""Size of a file that `scrub` writes anew, which takes about a second and writers wait for; of a
-larger one an operator chooses the time."""
+"""Largest file that `scrub` vacuums, which takes about a second while writers wait. For a larger
+one an operator chooses the time."""
 
 VACUUM_PAUSE_SECONDS = 60.0
-"""How long the next writing anew waits, so that many erasures do not keep writers waiting."""
+"""Pause between vacuums, so that many erasures do not block writers."""
 
 CACHE_KIB = 65536
 PRIVATE = 0o600
 """Mode of the files: they hold data of users. SQLite gives the log and its index the same."""
 
 LOCK_SUFFIX = ".lock"
-"""What is appended to the database's name for the file that writers take turns by."""
+"""Suffix of the lock file of writers."""
 
 
 def open_store(path: Path) -> SqlStore:
-    """Open a database file, made or brought up to date where needed.
+    """Open a database file. Creates or migrates it if needed.
 
     Raises:
         StoreUnusable: it cannot be opened or written, or was written by a newer version.
     """
-    place = _Place(path)
-    place.make()
-    engine = _open_engine(place, path)
+    file = _DatabaseFile(path)
+    file.make()
+    engine = _open_engine(file, path)
     try:
         migrations.upgrade(engine)
     except sqlalchemy.exc.DBAPIError as error:
@@ -78,33 +78,33 @@ def open_store(path: Path) -> SqlStore:
     except StoreUnusable as error:
         engine.dispose()
         raise StoreUnusable(f"{path}: {error}") from error
-    return _SqliteStore(engine, place)
+    return _SqliteStore(engine, file)
 
 
 def open_contents(path: Path, *, make: bool = False) -> "SqlContents":
-    """Open a database file as it is, without bringing it up to date.
+    """Open a database file as it is, without migrations.
 
     Args:
         path: the file.
-        make: whether to make an empty one where there is none.
+        make: whether to create an empty one if it does not exist.
 
     Raises:
-        StoreUnusable: there is none, or it cannot be made.
+        StoreUnusable: it does not exist, or cannot be created.
     """
-    # It needs what runs migrations, which takes as long to load as the rest.
+    # Imports Alembic, which takes as long to load as the rest.
     from uptake.store.contents import SqlContents  # noqa: PLC0415
 
-    place = _Place(path)
+    file = _DatabaseFile(path)
     if make:
-        place.make()
-    elif place.identity() is None:
+        file.make()
+    elif file.identity() is None:
         raise StoreUnusable(f"{path}: there is no such database")
-    return SqlContents(_open_engine(place, path))
+    return SqlContents(_open_engine(file, path))
 
 
-def _open_engine(place: "_Place", path: Path) -> sqlalchemy.Engine:
+def _open_engine(file: "_DatabaseFile", path: Path) -> sqlalchemy.Engine:
     engine = sqlalchemy.create_engine(
-        # Never made by opening it: a file that has gone is missed, not begun anew.
+        # `mode=rw`: opening does not create a file, so a removed file is noticed.
         sqlalchemy.URL.create(
             "sqlite",
             database=f"file:{quote(str(path))}",
@@ -113,31 +113,31 @@ def _open_engine(place: "_Place", path: Path) -> sqlalchemy.Engine:
         connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
     )
     event.listen(engine, "connect", _on_connect)
-    event.listen(engine, "connect", place.remember)
-    event.listen(engine, "checkout", place.check)
+    event.listen(engine, "connect", file.remember)
+    event.listen(engine, "checkout", file.check)
     event.listen(engine, "begin", _on_begin)
     return engine
 
 
-class _Place:
-    """Where a database file lies, and whether it is still the one that was opened.
+class _DatabaseFile:
+    """The path of a database file, and whether it is still the file that was opened.
 
-    SQLite goes on writing to a file that was removed or replaced under it, to be lost when the
-    last process closes it. (It looks itself, but not when there is a write-ahead log.)
+    SQLite continues to write to a file that was removed or replaced, and the data is lost when the
+    last process closes it. (Its own check is off when there is a write-ahead log.)
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def make(self) -> None:
-        """Make an empty file where there is none."""
+        """Create an empty file if it does not exist."""
         try:
             os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, PRIVATE))
         except OSError as error:
             raise StoreUnusable(f"{self._path}: {error.strerror or error}") from error
 
     def identity(self) -> tuple[int, int] | None:
-        """What tells the file that lies there from every other; None when there is none."""
+        """Return device and inode of the file, or None if it does not exist."""
         try:
             found = self._path.stat()
         except OSError:
@@ -145,25 +145,25 @@ class _Place:
         return found.st_dev, found.st_ino
 
     def size(self) -> int:
-        """Bytes of the file; 0 when there is none."""
+        """Return the bytes of the file, or 0 if it does not exist."""
         try:
             return self._path.stat().st_size
         except OSError:
             return 0
 
     def remember(self, _connection: Driver, record: Any) -> None:
-        """Note which file a new connection has opened."""
+        """Remember which file a new connection has opened."""
         record.info[_IDENTITY] = self.identity()
 
     def check(self, _connection: Driver, record: Any, _proxy: Any) -> None:
-        """Have a connection to another file than the one that lies there made anew."""
+        """Replace a connection if its file was removed or replaced."""
         if record.info[_IDENTITY] != self.identity():
             raise sqlalchemy.exc.DisconnectionError(f"{self._path} was removed or replaced")
 
-    def turn(self) -> "_Turn":
-        """The order of the processes that write to the file."""
+    def writer_lock(self) -> "_WriterLock":
+        """Return the lock of the processes that write to the file."""
         try:
-            return _Turn(self._path.with_name(self._path.name + LOCK_SUFFIX))
+            return _WriterLock(self._path.with_name(self._path.name + LOCK_SUFFIX))
         except OSError as error:
             raise StoreUnusable(f"{self._path}: {error.strerror or error}") from error
 
@@ -171,11 +171,11 @@ class _Place:
 _IDENTITY = "file"
 
 
-class _Turn:
-    """Whose turn it is to write, among processes.
+class _WriterLock:
+    """A lock among the processes and threads that write to a file.
 
-    SQLite would find out by asking again and again, pausing longer each time, so that of two busy
-    processes one waits for seconds; the system wakes whoever waits for this lock at once.
+    SQLite itself polls with growing pauses, so that of two busy processes one waits for seconds.
+    The operating system wakes the next waiter of this lock at once.
     """
 
     def __init__(self, path: Path) -> None:
@@ -183,7 +183,7 @@ class _Turn:
         self._threads = threading.Lock()
 
     @contextmanager
-    def taken(self) -> Iterator[None]:
+    def held(self) -> Iterator[None]:
         with self._threads:
             fcntl.flock(self._file, fcntl.LOCK_EX)
             try:
@@ -196,13 +196,13 @@ class _Turn:
 
 
 class _SqliteStore(SqlStore):
-    """A store whose writes are told only while their file lies where the next start looks."""
+    """Acknowledges a write only if the file is still the one that the next start opens."""
 
-    def __init__(self, engine: sqlalchemy.Engine, place: _Place) -> None:
+    def __init__(self, engine: sqlalchemy.Engine, file: _DatabaseFile) -> None:
         super().__init__(engine)
-        self._place = place
-        self._turn = place.turn()
-        # At first too: whoever used the file before may have ended before its log was emptied.
+        self._file = file
+        self._writer_lock = file.writer_lock()
+        # True at first: an earlier process may have ended before it emptied the log.
         self._log_holds_deleted = True
         self._pages_hold_deleted = False
         self._vacuum_from = 0.0
@@ -212,7 +212,7 @@ class _SqliteStore(SqlStore):
         return SqliteWriter(connection)
 
     def tombstone_changes(self, writer: Writer, projects: Collection[str]) -> Result:
-        """See `Erasing.tombstone_changes`."""
+        """See `SqlErasures.tombstone_changes`."""
         rows = [{"project_id": project} for project in projects]
         return writer.run("tombstone_changes", rows, every=False)
 
@@ -224,10 +224,10 @@ class _SqliteStore(SqlStore):
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """See `Database.writing`."""
-        with self._turn.taken(), super().writing() as connection:
+        with self._writer_lock.held(), super().writing() as connection:
             opened = connection.info[_IDENTITY]
             yield connection
-        if opened != self._place.identity():
+        if opened != self._file.identity():
             raise StoreUnavailable("the database file was removed or replaced")
 
     def erase(self, project: str, user_id: str, erasure_id: str, moment: int) -> Erasure:
@@ -248,15 +248,15 @@ class _SqliteStore(SqlStore):
     def scrub(self, *, thorough: bool) -> None:
         """See `Erasures.scrub`.
 
-        Folds the log, which has older pages, into the file, and empties it. Deleted rows are
-        overwritten as they are deleted, but pages that were split before may have copies of them:
-        a small file is therefore written anew.
+        Moves the log, which has older versions of pages, into the file, and empties it. Deleted
+        rows are overwritten, but pages that were split before may have copies of them: therefore a
+        small file is vacuumed.
         """
-        vacuum = thorough and self._pages_hold_deleted and self._place.size() <= MAX_VACUUMED_BYTES
+        vacuum = thorough and self._pages_hold_deleted and self._file.size() <= MAX_VACUUMED_BYTES
         if not self._log_holds_deleted and not vacuum:
             return
         past = driver_translated(sqlite3)
-        with translated(), past, self._turn.taken(), self.engine.connect() as connection:
+        with translated(), past, self._writer_lock.held(), self.engine.connect() as connection:
             driver: Any = connection.connection.driver_connection
             if vacuum:
                 driver.execute("PRAGMA temp_store = MEMORY").close()
@@ -275,17 +275,17 @@ class _SqliteStore(SqlStore):
     def close(self) -> None:
         """See `Installation.close`."""
         super().close()
-        self._turn.close()
+        self._writer_lock.close()
 
 
 def _on_connect(connection: Driver, _record: Any) -> None:
-    # The driver's own idea of when to begin is switched off: `_on_begin` says it.
+    # The driver does not begin transactions: `_on_begin` does.
     connection.isolation_level = None
     connection.execute(f"PRAGMA page_size = {PAGE_BYTES}").close()
     _begin_log(connection)
     for pragma in (
         "synchronous = FULL",
-        # What is deleted is overwritten, wherever SQLite was built without that as its default.
+        # Overwrite deleted rows, which is not the default of every build of SQLite.
         "secure_delete = ON",
         f"wal_autocheckpoint = {CHECKPOINT_PAGES}",
         f"cache_size = -{CACHE_KIB}",
@@ -294,7 +294,7 @@ def _on_connect(connection: Driver, _record: Any) -> None:
 
 
 def _begin_log(connection: Driver) -> None:
-    """Turn the write-ahead log on, which SQLite does not wait for whatever its timeout is."""
+    """Turn the write-ahead log on. SQLite does not wait for other processes here, so retry."""
     until = time.monotonic() + BUSY_SECONDS
     while True:
         try:
@@ -308,7 +308,7 @@ def _begin_log(connection: Driver) -> None:
 
 
 _PRIMARY = 0xFF
-"""The bits of an error's code that are the same for all its varieties (sqlite.org/rescode)."""
+"""Bits of an extended error code that are the primary code (sqlite.org/rescode)."""
 
 
 def _on_begin(connection: Connection) -> None:

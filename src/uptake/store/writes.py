@@ -1,7 +1,7 @@
-"""A group of entries in one transaction, a statement for all rows of a kind.
+"""Writes the entries of many requests in one transaction, with one statement for each kind of row.
 
-Everything that a user's row orders is written after that row, whose upsert locks it: on engines
-with many writers, entries of one user wait for each other there, and those of others do not.
+The row of a user is written first, which locks it. So, on engines with many writers, transactions
+with the same user wait for each other there, and others do not.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -15,7 +15,7 @@ from uptake.store import tables as t
 from uptake.store.attribute_admission import EVERYTHING, Admission
 from uptake.store.changes import ChangeLog
 from uptake.store.database import Database, Result, Row, Writer, check_count, update_all
-from uptake.store.images import ImageStatements
+from uptake.store.images import ImageWrites
 from uptake.store.profiles import AttributeUpdates, AttributeWrites
 from uptake.store.receipts import receipt_of, receipt_row, stored_rejections
 from uptake.store.records import (
@@ -43,19 +43,20 @@ _DOCUMENT = ("upload_id", "type", "version", "data")
 
 
 class Group:
-    """The rows of entries, by the statement that writes them; made before the transaction begins.
+    """The rows of entries, by statement; made before the transaction begins.
+
+    Records are addressed by the number of their entry and their place in it.
 
     Args:
-        entries: in the order in which they are to be written.
-        erased: project and id of users of whom nothing is written.
-        rejected: entries that are not written, by number, and the result to return for each.
+        entries: in the order in which they are written.
+        erased: project and id of users that are not written.
+        rejected: by number, the outcomes of entries that are not written.
 
     Attributes:
         batches: one row for each batch, however often it is in the group.
-        with_outcome: the records whose outcome is not simply "written", each after the number of
-            its entry and its place in it.
-        batch_places: by a batch's place in the group, number and place of the first record of it.
-        repeated: number and place of records of batches that occur earlier in the group.
+        with_outcome: addresses of documents, images and records of erased users.
+        batch_places: by the place of a batch in its sequence, the address of its first record.
+        repeated: addresses of records with a batch that occurs earlier in the group.
     """
 
     def __init__(
@@ -123,16 +124,16 @@ class Group:
 
     @property
     def owners(self) -> Collection[tuple[str, str]]:
-        """Project and id of every user about whom something is written."""
+        """Project and id of every user that is written."""
         users, updated = self.users.keys(), self.updates.rows.keys()
         return users | updated if users and updated else users or updated
 
     def is_erased(self, entry: Entry, user_id: str) -> bool:
-        """Whether nothing of this user is written."""
+        """Whether this user is not written."""
         return bool(self.erased) and (entry.project, user_id) in self.erased
 
     def places_of(self, owners: Collection[tuple[str, str]]) -> set[tuple[int, int]]:
-        """Number of the entry and place in it of the first attributes of each of these users."""
+        """Return the addresses of the first attributes of each of these users."""
         left, places = set(owners), set()
         for number, entry in enumerate(self.entries):
             if number in self.rejected:
@@ -146,10 +147,7 @@ class Group:
         return places
 
     def images(self) -> list[tuple[int, int, ImageRecord]]:
-        """The images to write, as in `with_outcome`, all of a project together.
-
-        In one order for every group, as a project's numbers are locked until the end.
-        """
+        """Return the images with their addresses, sorted by project as `ImageWrites` requires."""
         found = [
             (number, place, record)
             for number, place, record in self.with_outcome
@@ -159,13 +157,13 @@ class Group:
         return sorted(found, key=lambda image: self.entries[image[0]].project)
 
     def add_document(self, entry: Entry, record: DocumentRecord) -> None:
-        """Have a document written whose upload id is claimed."""
+        """Add a document. Its upload id is claimed already."""
         row = self._touch(entry, record.user_id)
         row |= {name: getattr(record, name) for name in _DOCUMENT}
         self.documents.append(row | {"received_at": entry.received_at})
 
     def reject(self, entry: Entry, rejection: RejectionRecord) -> None:
-        """Have a rejection written."""
+        """Add a rejection."""
         if self.is_erased(entry, rejection.user_id):
             return
         row = msgspec.structs.asdict(rejection) | {
@@ -181,13 +179,13 @@ class GroupWrites:
     """Writes groups to a database.
 
     Args:
-        database: which one.
+        database: the database.
     """
 
     def __init__(self, database: Database) -> None:
         self._many_writers = database.many_writers
         self._attributes = AttributeWrites()
-        self._images = ImageStatements(database)
+        self._images = ImageWrites(database)
         self.changes = ChangeLog()
 
     def write(
@@ -199,25 +197,25 @@ class GroupWrites:
     ) -> list[Committed]:
         """Write a group. Returns what was found and stored, for each of its entries.
 
-        Statements are sent together where the engine can: those that return nothing first, their
-        results are read at the end. So the receipts are written as if nothing had been stored
-        before, and corrected where a record turns out to be a duplicate.
+        No result is read before everything is sent: one round trip, on engines that have any.
+        So receipts are written as if nothing were stored already, and written again if a record
+        is a duplicate.
 
         Args:
             connection: in a transaction that writes.
             writer: of the transaction.
             group: without the entries that `admission` rejects.
-            admission: what was found of users near the limits of attributes.
+            admission: result of `attribute_admission.examine`.
 
         Raises:
-            OverLimit: there are more such users.
-            IncompleteWrite: the database has dropped a row.
+            OverLimit: further users must be examined.
+            IncompleteWrite: the database dropped a row.
         """
         writer.take_commit_number()
         claims = iter(list(_claim_uploads(connection, writer, group)))
         if self._many_writers and group.users:
-            # Locked together with the others: two groups that locked the users of each kind after
-            # those of another could wait for each other.
+            # Users with attributes are locked together with the others, so that all are locked in
+            # one order: two groups cannot deadlock.
             for owner, row in group.updates.rows.items():
                 group.users.setdefault(owner, {name: row[name] for name in (*_KEY, *_SEEN)})
         writer.run("touch_users", [group.users[key] for key in sorted(group.users)])
@@ -271,7 +269,7 @@ _UNCHANGED = Unchanged()
 def _receipts(
     group: Group, written: Sequence[Sequence[Written]], numbers: Iterable[int]
 ) -> dict[int, StoredReceipt]:
-    """Return the receipts of entries by number; an entry that is rejected whole has none."""
+    """Return the receipts of entries by number. A rejected entry has none."""
     return {
         number: receipt_of(group.entries[number], written[number], group.erased)
         for number in numbers
@@ -289,7 +287,7 @@ def _receipt_rows(group: Group, receipts: Mapping[int, StoredReceipt]) -> list[R
 def _repeated(
     writer: Writer, group: Group, batches: Sequence[Row], new: Result
 ) -> set[tuple[int, int]]:
-    """Update the batches that were stored before. Returns number and place of their records."""
+    """Update the batches that were stored already. Returns the addresses of their records."""
     if not batches or new.count == len(batches):
         return set()
     repeated = writer.run("repeat_batches", batches, every=False).rows
@@ -298,7 +296,7 @@ def _repeated(
 
 
 def _resolve(connection: Connection, writer: Writer, group: Group) -> None:
-    """Mark the rejections that entries of the group are the replay of."""
+    """Mark the rejections that entries of the group replay."""
     for number, entry in enumerate(group.entries):
         if entry.resolves is not None and number not in group.rejected:
             r = t.rejections.c
@@ -314,7 +312,7 @@ def _resolve(connection: Connection, writer: Writer, group: Group) -> None:
 def _claim_uploads(
     connection: Connection, writer: Writer, group: Group
 ) -> Iterator[WrittenDocument]:
-    """Claim the derived upload ids of a group, each for the document that comes first."""
+    """Claim the derived upload ids of a group, each for its first document."""
     claims = [
         (group.entries[number], record)
         for number, _, record in group.with_outcome
@@ -325,26 +323,26 @@ def _claim_uploads(
     if not claims:
         return
     rows = [_upload(entry, record) for entry, record in claims]
-    # In one order for every group, so that two writers never wait for each other.
+    # In the same order for every group, so that writers cannot deadlock.
     rows.sort(key=itemgetter("project_id", "upload_id"))
     claimed = set(writer.run("claim_uploads", rows, every=False).rows)
-    stands: dict[tuple[str, str], bytes | None] = {}
+    stored: dict[tuple[str, str], bytes | None] = {}
     for entry, record in claims:
         key = (entry.project, record.upload_id)
-        new = key in claimed and key not in stands
+        new = key in claimed and key not in stored
         if new:
-            stands[key] = record.digest
+            stored[key] = record.digest
             group.add_document(entry, record)
-        elif key not in stands:
-            stands[key] = _digest_of(connection, *key)
-        if stands[key] != record.digest and record.otherwise is not None:
+        elif key not in stored:
+            stored[key] = _digest_of(connection, *key)
+        if stored[key] != record.digest and record.otherwise is not None:
             group.reject(entry, record.otherwise)
-        yield WrittenDocument(stands[key], new=new)
+        yield WrittenDocument(stored[key], new=new)
 
 
 def _digest_of(connection: Connection, project: str, upload_id: str) -> bytes | None:
     query = select(t.uploads.c.digest).filter_by(project_id=project, upload_id=upload_id)
-    # There must be one, or its insert was dropped: `scalar_one` says so.
+    # Without a row the insert was dropped: `scalar_one` raises.
     digest: bytes | None = connection.execute(query).scalar_one()
     return digest
 

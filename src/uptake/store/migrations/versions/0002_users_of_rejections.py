@@ -21,7 +21,7 @@ NAME = sa.String().with_variant(sa.String(collation="C"), "postgresql")
 
 SECRET_BYTES = 32
 WHOLE_AND_UNEXAMINED = "null"
-"""The `parts` of rejections whose users have not been looked for (`store.sql_store`)."""
+"""The `parts` of rejections that were not searched for users yet (`store.sql_store`)."""
 
 
 def upgrade() -> None:
@@ -62,8 +62,8 @@ def _hash_with(key: bytes) -> None:
             connection.execute(table.update().where(this).values(user_hash=keyed(row["user_hash"])))
     columns = ("project_id", "position", "change_id", "erased")
     changes = sa.table("changes", *map(sa.column, columns))
-    told = sa.select(changes).where(changes.c.erased.is_not(None))
-    for row in connection.execute(told).mappings().all():
+    erased = sa.select(changes).where(changes.c.erased.is_not(None))
+    for row in connection.execute(erased).mappings().all():
         this = sa.and_(*(changes.c[name] == row[name] for name in columns[:3]))
         digests = json.dumps([keyed(digest) for digest in json.loads(row["erased"])])
         connection.execute(
