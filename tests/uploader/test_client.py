@@ -55,7 +55,9 @@ def test_attributes_are_kept_all_or_none(client: Client, user: str) -> None:
     assert client.send_profiles(good) == [Outcome(True)] * 2
     first, second = client.send_profiles({user: {"plan": "x" * 129}, f"{user}-2": {"plan": "y"}})
     assert first.reasons[0].message == "values[0][1]: over 128 characters"
-    assert second.reasons[0].message == "not kept, because another item of the request was refused"
+    assert (
+        second.reasons[0].message == "not stored, because another item of the request was rejected"
+    )
     assert (first.accepted, second.accepted) == (False, False)
     with pytest.raises(ValueError, match="the same names"):
         client.send_profiles({"a": {"plan": "pro"}, "b": {"city": "Graz"}})

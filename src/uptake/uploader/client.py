@@ -33,13 +33,13 @@ from uptake.uploader.wires import wire_of
 SECONDS = 60.0
 """How long an answer may take."""
 
-ITEMS_JUDGED = {200, 207, 400, 422}
-"""Statuses of answers that say what became of each item."""
+WITH_OUTCOMES = {200, 207, 400, 422}
+"""Statuses of answers with the outcome of each item."""
 
 MAX_IDLE = 32
-"""Connections that are kept open for threads to come, of each place where a key may be."""
+"""Idle connections that stay open, for each kind of credential."""
 
-ANOTHER = "not kept, because another item of the request was refused"
+ANOTHER = "not stored, because another item of the request was rejected"
 
 _json = msgspec.json.Encoder()
 
@@ -65,13 +65,13 @@ class Sample(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What became of one item.
+    """The outcome of one item.
 
     Attributes:
-        accepted: whether the receiver keeps it; None where some items of the request are rejected
-            and the answer does not say which.
+        accepted: whether the receiver stores it; None where some items of the request are rejected
+            and the answer does not name them.
         reasons: why it was rejected, in the receiver's words.
-        told: what the receiver calls it: a document's id, an image's address.
+        told: the receiver's name for it: a document's id, an image's URL.
     """
 
     accepted: bool | None
@@ -80,11 +80,11 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 class RequestFailed(Exception):
-    """A request of which nothing is kept, for a reason that is not in its items.
+    """A request that was rejected as a whole, for a reason that is not in its items.
 
     Attributes:
         status: of the answer: 401, 403, 404, 413, 429 or 5xx.
-        retry_after: seconds after which to try again, 0 where the answer names none.
+        retry_after: seconds after which to try again, 0 if the answer has none.
     """
 
     def __init__(self, status: int, message: str, seconds: float) -> None:
@@ -94,21 +94,21 @@ class RequestFailed(Exception):
 
 
 class Client:
-    """Sends requests to Uptake, or to a vendor whose wire it speaks.
+    """Sends requests to Uptake, or to a vendor with one of its wires.
 
-    It neither splits nor repeats nor remembers: `Uploader` does. It may be used as a context
-    manager, and shared by threads: each call has a connection to itself while it lasts. Redirects
-    are not followed, so the key goes nowhere else.
+    It does not split, retry or deduplicate: `Uploader` does. It is a context manager, and can be
+    shared by threads: each call uses a connection of its own. Redirects are not followed, so the
+    key is sent nowhere else.
 
     Args:
-        url: the base URL, e.g. `http://localhost:8000`.
-        key: the API key; white space around it is left out.
-        seconds: how long to wait for an answer.
-        compressed: whether to send bodies compressed by gzip, which Uptake takes.
+        url: the base URL, such as `http://localhost:8000`.
+        key: the API key, without surrounding spaces.
+        seconds: time limit of an answer.
+        compressed: whether to send bodies compressed by gzip, which Uptake accepts.
 
     Raises:
         WrongAddress: the URL cannot be sent to.
-        InvalidKey: the key cannot be one; the message does not repeat it.
+        InvalidKey: the key is not valid; the message does not repeat it.
     """
 
     def __init__(
@@ -126,36 +126,37 @@ class Client:
         """Send 3 to 1000 samples of one user (Gerosense v2.2).
 
         Args:
-            user_id: whose they are.
+            user_id: the user.
             metric: `steps` or `bpm`.
             samples: what was measured.
             wire: another wire for samples.
 
         Returns:
-            What became of each.
+            The outcome of each.
 
         Raises:
-            RequestFailed: the request was turned away as a whole.
+            RequestFailed: the request was rejected as a whole.
             Broken: no answer came.
         """
-        spoken = wire_of(SamplesWire, wire)
-        members = {column: member for member, column in spoken.row}
+        encoder = wire_of(SamplesWire, wire)
+        members = {column: member for member, column in encoder.row}
         rows = [
-            {members[name]: value for name, value in msgspec.structs.asdict(sample).items()}
+            {
+                members[name]: value
+                for name, value in msgspec.structs.asdict(sample).items()
+                if value is not None
+            }
             for sample in samples
         ]
-        told = [{name: value for name, value in row.items() if value is not None} for row in rows]
-        body = b",".join(map(_json.encode, told))
-        request = Request(
-            spoken.path, spoken.opening(user_id, metric) + body + spoken.closing, spoken.media
-        )
-        return self._send(spoken, request, len(samples))
+        body = b",".join(map(_json.encode, rows))
+        whole = encoder.opening(user_id, metric) + body + encoder.closing
+        return self._send(encoder, Request(encoder.path, whole, encoder.media), len(samples))
 
     def send_own_samples(self, metric: str, samples: Sequence[Sample]) -> list[Outcome]:
         """Send 3 to 1000 samples of the user that the key is bound to (Gerosense v1.1).
 
         Raises:
-            RequestFailed: the request was turned away as a whole.
+            RequestFailed: the request was rejected as a whole.
             Broken: no answer came.
         """
         return self.send_samples("", metric, samples, wire="gerosense-v1.1")
@@ -167,20 +168,20 @@ class Client:
             profiles: user ids, and names to values for each.
 
         Returns:
-            What became of each user's; if one is rejected, none is kept.
+            The outcome of each user's; if one is rejected, none is stored.
 
         Raises:
             ValueError: not all have the same names.
-            RequestFailed: the request was turned away as a whole.
+            RequestFailed: the request was rejected as a whole.
             Broken: no answer came.
         """
-        spoken = wire_of(ProfilesWire)
+        wire = wire_of(ProfilesWire)
         names = list(next(iter(profiles.values()), {}))
         if any(set(row) != set(names) for row in profiles.values()):
             raise ValueError("all users of a request need attributes of the same names")
         rows = [(user_id, [row[name] for name in names]) for user_id, row in profiles.items()]
-        request = Request(spoken.path, spoken.body(names, rows), spoken.media)
-        return self._send(spoken, request, len(profiles))
+        request = Request(wire.path, wire.body(names, rows), wire.media)
+        return self._send(wire, request, len(profiles))
 
     def send_document(
         self, type_name: str, user_id: str, data: object, *, idempotency_key: str = ""
@@ -189,51 +190,51 @@ class Client:
 
         Args:
             type_name: of the document.
-            user_id: whom it is about.
+            user_id: the user.
             data: what makes a JSON object: a dict, a dataclass, a msgspec Struct.
-            idempotency_key: the same for a repeat, by which Uptake keeps the document once. Without
-                one nothing is sent twice: `Broken` may then mean that the document has arrived.
+            idempotency_key: the same for a repeat, so that Uptake stores the document once. Without
+                one nothing is sent twice: after `Broken` the document may have arrived.
 
         Returns:
-            What became of it; `told` is its id.
+            The outcome; `told` is the document's id.
 
         Raises:
             ValueError: it has a number that is NaN or infinite, which JSON cannot express.
-            RequestFailed: the request was turned away, as where the type is not registered.
+            RequestFailed: the request was rejected, for example because the type is not registered.
             Broken: no answer came.
         """
-        spoken = wire_of(DocumentsWire)
-        headers = spoken.headers(idempotency_key) if idempotency_key else {}
-        path = fill(spoken.path, spoken.type_in_path, type_name)
-        body = spoken.body(user_id, _strict(data))
+        wire = wire_of(DocumentsWire)
+        headers = wire.headers(idempotency_key) if idempotency_key else {}
+        path = fill(wire.path, wire.type_in_path, type_name)
+        body = wire.body(user_id, _strict(data))
         repeatable = bool(idempotency_key)
-        request = Request(path, body, spoken.media, headers, repeatable=repeatable)
-        return self._send(spoken, request, 1)[0]
+        request = Request(path, body, wire.media, headers, repeatable=repeatable)
+        return self._send(wire, request, 1)[0]
 
     def send_image(self, user_id: str, image: bytes, *, name: str = "image") -> Outcome:
         """Send an image: PNG, JPEG, GIF or WebP (QuestionPro).
 
         Args:
-            user_id: whom it is about; this vendor's are integers.
+            user_id: the user; an integer for this vendor.
             image: the file's bytes.
             name: of the file.
 
         Returns:
-            What became of it; `told` is its address.
+            The outcome; `told` is the image's URL.
 
         Raises:
-            RequestFailed: the request was turned away.
+            RequestFailed: the request was rejected.
             Broken: no answer came.
         """
-        spoken = wire_of(ImagesWire)
-        media, body = spoken.form(name, image)
-        path = fill(spoken.path, spoken.user_in_path, user_id)
-        return self._send(spoken, Request(path, body, media), 1)[0]
+        wire = wire_of(ImagesWire)
+        media, body = wire.form(name, image)
+        path = fill(wire.path, wire.user_in_path, user_id)
+        return self._send(wire, Request(path, body, media), 1)[0]
 
     def _send(self, wire: AnyWire, request: Request, count: int) -> list[Outcome]:
         with self._connection(wire.credential) as connection:
             answer = connection.send(request, compressed=self._compressed)
-        if answer.status not in ITEMS_JUDGED:
+        if answer.status not in WITH_OUTCOMES:
             said = first_line(answer.body)
             if "location" in answer.headers:
                 said = f"redirects to {first_line(answer.headers['location'].encode())}: {said}"
@@ -245,7 +246,7 @@ class Client:
 
     @contextmanager
     def _connection(self, credential: Credential) -> Iterator[Connection]:
-        """A connection for the caller alone; afterwards it is kept open for others."""
+        """A connection for the caller alone, which stays open afterwards for other calls."""
         idle = self._idle.setdefault(credential, [])
         try:
             connection = idle.pop()
@@ -260,7 +261,7 @@ class Client:
                 connection.close()
 
     def close(self) -> None:
-        """Close the connections; those in use are closed when their request is answered."""
+        """Close the connections; those in use are closed after their answer."""
         pools, self._idle = list(self._idle.values()), {}
         for pool in pools:
             while pool:

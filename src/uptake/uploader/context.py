@@ -20,7 +20,7 @@ from uptake.uploader.tally import Tally
 WireT = TypeVar("WireT", bound=AnyWire)
 
 
-class _Refused(msgspec.Struct):
+class _Reasons(msgspec.Struct):
     file: str
     line: int
     reasons: Sequence[Reason]
@@ -37,7 +37,7 @@ class RejectedFile:
         self._file: IO[bytes] | None = None
         self._lock = threading.Lock()
 
-    def write(self, item: bytes, refused: _Refused) -> None:
+    def write(self, item: bytes, refused: _Reasons) -> None:
         """Add an item."""
         if self._path is None:
             return
@@ -107,7 +107,7 @@ class UploadContext(Generic[WireT]):
 
     def _report(self, item: bytes, file: str, line: int, reasons: Sequence[Reason]) -> None:
         self.tally.add_fault(file, line, "; ".join(reason.message for reason in reasons))
-        self.rejected_file.write(item, _Refused(file, line, reasons))
+        self.rejected_file.write(item, _Reasons(file, line, reasons))
 
     def report_again(self, key: tuple[str, str, bytes, bytes], file: str, line: int) -> bool:
         """Report an item that an earlier run was rejected for; whether there is such a rejection.

@@ -1,4 +1,4 @@
-"""Samples of a source as words and as JSON, many at a time."""
+"""Digests and JSON of the samples of a source, many at a time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,18 +16,17 @@ from uptake.samples.times import Int64s
 from uptake.uploader.sources import SAMPLES
 
 NAMES = ("user_id", "metric", "device_name", "device_version", "unit")
-"""Columns in which few texts stand many times."""
+"""Columns in which few texts are repeated many times."""
 
 TOGETHER = 4096
-"""Times read at a time: so few that they stay in the cache, and that one that cannot be read does
-not hold up many."""
+"""Times parsed at a time: few, so that they fit in the cache; an invalid one slows few others."""
 
 _json = msgspec.json.Encoder()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Column:
-    """A column of names: a table, and for each row a place in it."""
+    """A column of names: a list of names, and for each row a place in it."""
 
     names: list[str | None]
     places: Int64s
@@ -35,16 +34,16 @@ class Column:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rows:
-    """Samples as a source gave them, and what identifies each.
+    """Samples of a source with their digests.
 
     Attributes:
         names: the columns of `NAMES`.
         start, end: the texts of the file, as Arrow arrays.
         value: what was measured.
         line: places in the file.
-        identity: two words a sample, of all but user, metric, version and value.
-        content: a word a sample that follows from identity, version and value.
-        ticks: starts and ends (`ENDLESS` for none); where `odd`, of no meaning.
+        identity: two words a sample, of everything but user, metric, version and value.
+        content: one word a sample, of identity, version and value.
+        ticks: starts and ends (`ENDLESS` for none); without meaning where `odd`.
         odd: which samples have a time that is not ISO 8601.
     """
 
@@ -63,7 +62,7 @@ class Rows:
 
 
 def read(batch: Any) -> Rows:
-    """Identify the samples of a record batch with the columns of `SAMPLES`."""
+    """Compute the digests of a record batch with the columns of `SAMPLES`."""
     columns = {field.name: batch.column(field.name) for field in SAMPLES}
     names = {name: _column(columns[name]) for name in NAMES}
     texts = [_plain(columns[name]) for name in ("start_date", "end_date")]
@@ -76,7 +75,7 @@ def read(batch: Any) -> Rows:
         end,
         words_of(unit.names)[:1, unit.places],
     )
-    said = words_of(version.names)[0, version.places]
+    versions = words_of(version.names)[0, version.places]
     return Rows(
         names=names,
         start=texts[0],
@@ -84,7 +83,7 @@ def read(batch: Any) -> Rows:
         value=value,
         line=columns["line"].to_numpy(zero_copy_only=False),
         identity=identity,
-        content=follow(identity[0], value.view(np.uint64), said),
+        content=follow(identity[0], value.view(np.uint64), versions),
         ticks=(start, end),
         odd=odd_start | odd_end,
     )
@@ -106,9 +105,9 @@ def _column(column: Any) -> Column:
 
 
 def _ticks(texts: Any) -> tuple[Int64s, NDArray[np.bool_]]:
-    """Instants, `ENDLESS` where there is no text; and which texts are no times.
+    """Instants, `ENDLESS` for null; and which texts are not times.
 
-    What is no time gets a word made of its text, so that it too is told from others.
+    A text that is not a time gets a word of its digest, so that it differs from others.
     """
     ticks = np.full(len(texts), ENDLESS, np.int64)
     odd = np.zeros(len(texts), np.bool_)
@@ -132,11 +131,11 @@ def _some_ticks(texts: Any) -> tuple[Int64s, NDArray[np.bool_]]:
         read = times.read_fixed(chars.reshape(-1, width))
         if read is not None:
             return read[0], none_odd
-    told = texts.to_pylist()
+    values = texts.to_pylist()
     try:
-        return times.read_all(told)[0], none_odd
+        return times.read_all(values)[0], none_odd
     except ValueError:
-        return _one_by_one(told)
+        return _one_by_one(values)
 
 
 def _one_by_one(texts: Sequence[str]) -> tuple[Int64s, NDArray[np.bool_]]:
@@ -152,15 +151,15 @@ def _one_by_one(texts: Sequence[str]) -> tuple[Int64s, NDArray[np.bool_]]:
 
 
 def render(rows: Rows, which: Int64s, members: dict[str, str]) -> tuple[bytes, Int64s]:
-    """Some samples as JSON objects, each with a comma after it, one after the other.
+    """Some samples as JSON objects, each followed by a comma.
 
     Args:
-        rows: what they are taken from.
-        which: their places, in the order in which they are to stand.
+        rows: the samples.
+        which: the places of those that are rendered, in order.
         members: the wire's name of each column.
 
     Returns:
-        The text, and where in it each object begins, and where the last one ends.
+        The text, and the offsets where each object begins and the last one ends.
     """
     if not len(which):
         return b"", np.zeros(1, np.int64)
@@ -182,7 +181,7 @@ def render(rows: Rows, which: Int64s, members: dict[str, str]) -> tuple[bytes, I
 
 
 def _heads(rows: Rows, which: Int64s, members: dict[str, str]) -> Any:
-    """What stands in each object before the text of its start."""
+    """The beginning of each object, up to the text of its start."""
     columns = [(name, rows.names[name]) for name in NAMES[2:]]
     mixed = np.zeros(len(which), np.int64)
     for _, column in columns:
@@ -190,20 +189,20 @@ def _heads(rows: Rows, which: Int64s, members: dict[str, str]) -> Any:
     kinds, first, kind = np.unique(mixed, return_index=True, return_inverse=True)
     texts = []
     for i in first[: len(kinds)]:
-        said = {members[name]: column.names[column.places[which[i]]] for name, column in columns}
-        told = _json.encode({name: text for name, text in said.items() if text is not None})
-        texts.append(told[:-1].decode() + f',"{members["start_date"]}":"')
+        row = {members[name]: column.names[column.places[which[i]]] for name, column in columns}
+        head = _json.encode({name: text for name, text in row.items() if text is not None})
+        texts.append(head[:-1].decode() + f',"{members["start_date"]}":"')
     return pc.take(pa.array(texts, pa.string()), pa.array(kind.astype(np.int32)))
 
 
 def _safe(rows: Rows, texts: Any, which: Int64s) -> Any:
-    """Texts of times in a form that can stand in quotes: times can, but not what is none."""
+    """Texts of times, escaped for JSON: times need no escapes, but invalid ones may."""
     chosen = pc.take(texts, pa.array(which))
     odd = np.flatnonzero(rows.odd[which])
     if not len(odd):
         return chosen
-    told = chosen.to_pylist()
+    values = chosen.to_pylist()
     for i in odd.tolist():
-        if told[i] is not None:
-            told[i] = _json.encode(told[i])[1:-1].decode()
-    return pa.array(told, pa.string())
+        if values[i] is not None:
+            values[i] = _json.encode(values[i])[1:-1].decode()
+    return pa.array(values, pa.string())

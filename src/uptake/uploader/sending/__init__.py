@@ -1,1 +1,1 @@
-"""Requests on their way: in order for each user, as many at a time as the other side bears."""
+"""Sending: in order for each user, as many requests at a time as the receiver bears."""

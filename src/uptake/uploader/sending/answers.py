@@ -1,4 +1,4 @@
-"""Answers of servers that need not mean well: read within a bound of bytes and of time."""
+"""Answers of servers that may be hostile: read within limits of bytes and time."""
 
 import http.client
 import io
@@ -14,12 +14,12 @@ from uptake.model import clock
 from uptake.time_units import MICROSECONDS_PER_SECOND
 
 MAX_ANSWER = 16 * 1024 * 1024
-"""Bytes of a body: a page of a thousand samples with the longest names has a few."""
+"""Bytes of a body: a page of a thousand samples with the longest names has a few million."""
 
 TOO_LARGE = f"the answer has more than {MAX_ANSWER >> 20} MiB"
 
 MAX_OVERHEAD = 1024 * 1024
-"""Bytes of an answer besides: its headers, interim answers, the sizes of chunks."""
+"""Other bytes of an answer: headers, interim answers, sizes of chunks."""
 
 MAX_INTERIM = 20
 """Interim answers (1xx) before the answer itself."""
@@ -28,11 +28,11 @@ SHOWN_CHARACTERS = 200
 """Characters of an answer that are shown."""
 
 LONGEST_WAIT = 999_999_999.0
-"""Seconds, over thirty years: whatever asks for more waits no longer."""
+"""Seconds, over thirty years: the maximum of `Retry-After`."""
 
 
 class Broken(Exception):
-    """No whole answer came; what became of the request is not known."""
+    """There is no complete answer; the outcome of the request is unknown."""
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -44,25 +44,25 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class Bounded(io.RawIOBase):
-    """Reads from a socket until a deadline, and at most so many bytes.
+    """Reads from a socket until a deadline, and at most `MAX_ANSWER + MAX_OVERHEAD` bytes.
 
-    The timeout of a socket is one of each read: with it alone, a server that sends a byte every
-    minute would be listened to for ever.
+    The timeout of a socket is for each read: with it alone, a server that sends a byte every minute
+    would never be given up.
     """
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
-        # It keeps the socket open after its connection was closed, until all is read.
+        # The file holds the socket open until all is read, also after its connection was closed.
         self._file = sock.makefile("rb", buffering=0)
         self._deadline = monotonic() + (sock.gettimeout() or 0.0)
         self._left = MAX_ANSWER + MAX_OVERHEAD
 
     def readable(self) -> bool:
-        """It is."""
+        """Always."""
         return True
 
     def readinto(self, buffer: Any, /) -> int:
-        """Read what has come.
+        """Read what has arrived.
 
         Raises:
             TimeoutError: the deadline has passed.
@@ -79,13 +79,13 @@ class Bounded(io.RawIOBase):
         return count
 
     def close(self) -> None:
-        """Let go of the socket."""
+        """Release the socket."""
         self._file.close()
         super().close()
 
 
 class Response(http.client.HTTPResponse):
-    """A response within bounds: the timeout that its socket has holds for all of it."""
+    """A response within limits: the timeout of its socket is the time limit of all of it."""
 
     def __init__(
         self,
@@ -108,7 +108,7 @@ class Response(http.client.HTTPResponse):
         raise http.client.HTTPException(f"over {MAX_INTERIM} interim answers")
 
     def whole(self) -> Answer:
-        """All of it.
+        """The whole answer.
 
         Raises:
             OSError, http.client.HTTPException: it breaks off.
@@ -124,7 +124,7 @@ class Response(http.client.HTTPResponse):
 
 
 def reason_of(error: Exception) -> str:
-    """Why there is no answer, in words that repeat neither the request nor what came instead."""
+    """Why there is no answer; repeats neither the request nor what arrived."""
     if isinstance(error, Broken):
         return str(error)
     if isinstance(error, OSError):
@@ -135,7 +135,7 @@ def reason_of(error: Exception) -> str:
 
 
 def retry_after(answer: Answer) -> float:
-    """Seconds for which an answer asks to be left alone (RFC 9110, 10.2.3), 0 if it does not."""
+    """The seconds of `Retry-After` (RFC 9110, 10.2.3), 0 if there are none."""
     value = answer.headers.get("retry-after", "").strip()
     if value.isdecimal() and value.isascii():
         seconds = float(value[:18])
@@ -150,6 +150,6 @@ def retry_after(answer: Answer) -> float:
 
 
 def first_line(body: bytes) -> str:
-    """The beginning of an answer in one line."""
+    """The beginning of an answer, in one line."""
     text = " ".join(body[: 4 * SHOWN_CHARACTERS].decode("utf-8", "replace").split())
     return text[:SHOWN_CHARACTERS] if text else "no text"

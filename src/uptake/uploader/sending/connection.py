@@ -1,4 +1,4 @@
-"""One connection to a destination, kept open from request to request."""
+"""A persistent connection to a destination."""
 
 import gzip
 import http.client
@@ -16,7 +16,7 @@ from uptake.formats.base import Credential, Place
 from uptake.uploader.sending.answers import Answer, Broken, Response, reason_of
 
 GZIP_LEVEL = 1
-"""Samples as JSON shrink to a tenth at once; higher levels take longer than the line would."""
+"""Samples as JSON shrink to a tenth; higher levels cost more time than they save."""
 
 CONNECT_SECONDS = 10.0
 _VISIBLE = re.compile("[!-~]*")
@@ -24,18 +24,18 @@ _VISIBLE = re.compile("[!-~]*")
 PORTS = {"http": 80, "https": 443}
 
 MIN_REDACTED = 8
-"""Characters of a key from which on it is replaced in answers; a shorter one is found anywhere."""
+"""Minimum length of keys that are replaced in answers; a shorter one may occur by chance."""
 
 
 class InvalidKey(ValueError):
-    """What was given as a key cannot be one; the message does not repeat it."""
+    """The key is not valid; the message does not repeat it."""
 
 
 def checked_key(key: str) -> str:
-    """A key without the white space around it, as the end of a line in a file.
+    """A key without surrounding spaces and line ends.
 
     Raises:
-        InvalidKey: it has other characters than visible ASCII, so no header can carry it.
+        InvalidKey: it has other characters than visible ASCII, which a header cannot carry.
     """
     stripped = key.strip()
     if not all("!" <= character <= "~" for character in stripped):
@@ -47,20 +47,19 @@ def checked_key(key: str) -> str:
 
 
 class WrongAddress(ValueError):
-    """What was given as a destination is no URL that can be sent to; the message says why."""
+    """The URL is not one that can be sent to; see the message."""
 
 
 class Request(msgspec.Struct, frozen=True):
-    """A request, apart from the key.
+    """A request without the key.
 
     Attributes:
         path: quoted.
-        body: all of it.
-        media: its media type.
-        headers: what else it carries.
-        method: of HTTP.
-        repeatable: whether the server that gets it twice keeps one; if not it is never sent again
-            after it may have arrived.
+        body, media: its body and the media type of that.
+        headers: other headers.
+        method: the HTTP method.
+        repeatable: whether a repeat has no effect; if not, a request that may have arrived is never
+            sent again.
     """
 
     path: str
@@ -72,10 +71,10 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Destination(msgspec.Struct, frozen=True):
-    """Whom to send to.
+    """A receiver.
 
     Attributes:
-        url: scheme, host, port and whatever stands before the vendor's paths; no slash at the end.
+        url: scheme, host, port and the prefix of all paths, without a slash at the end.
         scheme, host, port, prefix: its parts.
     """
 
@@ -95,7 +94,7 @@ def destination(url: str) -> Destination:
     """The destination of a base URL such as `https://intake.example`.
 
     Raises:
-        WrongAddress: it is no http or https URL, or carries a key, a query or a fragment.
+        WrongAddress: it is not an http or https URL, or has a password, a query or a fragment.
     """
     try:
         parts = urlsplit(url.strip())
@@ -117,23 +116,23 @@ def destination(url: str) -> Destination:
 
 
 def fill(template: str, name: str, value: str) -> str:
-    """A path in which the part of this name in braces is filled in, quoted."""
+    """A path with the value, quoted, in place of the name in braces."""
     return template.replace("{" + name + "}", quote(value, safe=""))
 
 
 class Connection:
-    """Sends one request at a time; opens itself when it must, through a proxy where one is set.
+    """Sends one request at a time; connects on demand, through a proxy if one is set.
 
-    Redirects are not followed: the key goes to the destination alone.
+    Redirects are not followed: the key is sent to the destination alone.
 
     Args:
         to: the destination.
-        credential: where the key goes.
+        credential: where the key is sent.
         key: the key.
-        seconds: how long sending a request may take, and then its answer.
+        seconds: time limit of sending a request, and again of its answer.
 
     Raises:
-        InvalidKey: it cannot be one.
+        InvalidKey: the key is not valid.
     """
 
     def __init__(self, to: Destination, credential: Credential, key: str, seconds: float) -> None:
@@ -148,7 +147,7 @@ class Connection:
         """The answer to a request.
 
         Raises:
-            Broken: none came, or a part of one.
+            Broken: there is none, or only a part of it.
         """
         try:
             return self._send(request, compressed=compressed)
@@ -156,7 +155,7 @@ class Connection:
             self.close()
             raise Broken(reason_of(error)) from None
         except BaseException:
-            # Interrupted: what is left of the answer must not be taken for the next one.
+            # Interrupted: the rest of the answer must not be taken for the next one.
             self.close()
             raise
 
@@ -173,7 +172,7 @@ class Connection:
         try:
             return self._exchange(request, body, headers)
         except (http.client.RemoteDisconnected, ConnectionError):
-            # A connection that was open may have been closed for having been idle.
+            # The server may have closed an idle connection.
             self.close()
             if not used or not request.repeatable:
                 raise
@@ -187,7 +186,7 @@ class Connection:
         try:
             connection.request(request.method, path, body=body or None, headers=all_headers)
         except (BrokenPipeError, ConnectionResetError):
-            # It may have answered before it had read all, as to a body that is too large.
+            # The server may answer before it has read everything, as for a body that is too large.
             if connection.sock is None:
                 raise
             connection.sock.settimeout(self._seconds)
@@ -210,7 +209,7 @@ class Connection:
                 return path, {**headers, self._credential.name: self._key}
 
     def _without_key(self, answer: Answer) -> Answer:
-        """An answer in which the key, should the server repeat it, is replaced."""
+        """An answer in which the key is replaced, if the server repeats it."""
         if len(self._key) < MIN_REDACTED:
             return answer
         headers, body = dict(answer.headers), answer.body
@@ -220,10 +219,10 @@ class Connection:
         return Answer(answer.status, headers, body)
 
     def _is_stale(self, request: Request) -> bool:
-        """Whether the other side has closed an idle connection, or sent what nobody asked for.
+        """Whether the server has closed an idle connection, or sent something without a request.
 
-        Over TLS there may be something to read at any time. There a closed connection is noticed
-        when it is used; only what must not be sent twice does without it if in doubt.
+        Over TLS there may be something to read at any time: a closed connection is found out when
+        it is used, and only a request that must not be repeated avoids it if in doubt.
         """
         if self._http is None or (self._to.scheme == "https" and request.repeatable):
             return False
@@ -239,14 +238,14 @@ class Connection:
         return self._http
 
     def close(self) -> None:
-        """Close it; the next request opens it again."""
+        """Close it; the next request connects again."""
         if self._http is not None:
             self._http.close()
             self._http = None
 
 
 def _open(to: Destination) -> tuple[http.client.HTTPConnection, str]:
-    """A connection, and what a proxy needs before the path."""
+    """A connection, and the prefix of paths that a proxy requires."""
     kind: Any = http.client.HTTPConnection
     options: dict[str, Any] = {}
     if to.scheme == "https":

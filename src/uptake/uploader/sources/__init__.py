@@ -97,7 +97,7 @@ class ImageItem(msgspec.Struct, frozen=True, gc=False):
     """An image in a file of its own.
 
     Attributes:
-        user_id: the user whose image it is.
+        user_id: the user.
         path: the file.
         size: its bytes.
         content: the file's content; only its beginning if it is over the limit for images.

@@ -1,8 +1,8 @@
-"""What Apple Health calls things, in the terms of samples: metrics, devices, versions, units.
+"""Apple Health's names of metrics, devices, versions and units, in the terms of samples.
 
-What is coerced: any spaces in names become simple ones, units in other languages become `count` and
-`count/min`, and of a device's description only the parts with known names are read. The others hold
-hardware ids, or times that change from export to export, and are never sent.
+Any spaces in names become simple ones, units in other languages become `count` and `count/min`, and
+only the parts with known names of a device's description are read. The others have hardware ids, or
+times that change from export to export, and are never sent.
 """
 
 import re
@@ -43,12 +43,12 @@ def metric_of(kind: str | None) -> Metric | None:
 
 
 def origin_of(attributes: dict[str, str]) -> Origin | None:
-    """Where a record of a wanted type comes from; None when it does not say it.
+    """The origin of a record of a wanted type; None when it has no name.
 
-    The device's name is the source's: each phone, watch and app is one source, and that is what
-    Apple Health itself tells apart. The `device` attribute has in it the address of an object in
-    the memory of the phone that made the export, so it differs from export to export; its parts
-    serve where they say more: the software's version, and a name where the source has none.
+    The device's name is the name of the source: each phone, watch and app is one source in Apple
+    Health. The `device` attribute contains the address of an object in the memory of the phone that
+    made the export, so it differs from export to export. Of its parts, the software's version is
+    used, and a name where the source has none.
     """
     metric = TYPES[attributes["type"]]
     parts = device_parts(attributes.get("device", _BLANK))
@@ -94,7 +94,7 @@ def unit_of(unit: str, metric: Metric) -> str:
             return definition.unit if unit.lower() in definition.unit_names else unit
         return "count" if _COUNTING.fullmatch(unit) else unit
     if _COUNTING.fullmatch(counted.strip()):
-        for begins, told in _TIMES:
+        for begins, name in _TIMES:
             if time.strip().lower().startswith(begins):
-                return told
+                return name
     return unit

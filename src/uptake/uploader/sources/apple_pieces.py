@@ -54,7 +54,7 @@ def pieces(stream: Readable, file: str) -> Iterator[tuple[int, bytes] | Unreadab
     """The root element in pieces, each with the line it begins on.
 
     Each begins with a tag and ends before one; comments, literal text and processing instructions
-    are left out, their line ends kept. A file that ends before the root element does is told last.
+    are left out except for their line ends. A file that ends before its root element is reported.
 
     Raises:
         UnknownSource: as `require_export`.

@@ -1,8 +1,8 @@
 """The records of an Apple Health export: steps and heart rates, found in pieces of its text.
 
-Almost all stand exactly as Apple writes them, and a regular expression finds those. Any other
-`Record` is given to a real XML parser by itself, which also says what is wrong with it. Records of
-other types are passed over, whatever is in them.
+Almost all are exactly as Apple writes them, and a regular expression finds those. Any other element
+`Record` is parsed by a real XML parser, which also finds out what is wrong with it. Records of
+other types are ignored, whatever is in them.
 """
 
 import re
@@ -46,7 +46,7 @@ _CONTROLS = bytes(range(9)) + b"\x0b\x0c" + bytes(range(14, 32))
 
 
 Row = tuple[Origin, bytes, bytes | None, bytes | float]
-"""A sample as it stands in the file: where it comes from, its times and its value."""
+"""A sample as it is in the file: its origin, its times and its value."""
 
 
 class Records:
@@ -91,7 +91,7 @@ class Records:
             yield from without_zeros(self._batch(rows, odd, lines), self._file)
 
     def _origin(self, head: bytes) -> Origin | None:
-        """What the attributes before the times say; None when they need a closer look."""
+        """The origin in the attributes before the times; None when they need a closer look."""
         if head not in self._origins:
             attributes = _attributes(b"<Record " + head + b"/>")
             origin = origin_of(attributes) if isinstance(attributes, dict) else None
@@ -99,7 +99,7 @@ class Records:
         return self._origins[head]
 
     def _odd(self, piece: bytes, place: int) -> Row | str | None:
-        """A record that stands otherwise: a sample, or why not, or None for one of another type."""
+        """A record of another form: a sample, or why it is none; None if it has another type."""
         end = piece.find(b"<", place + 1)
         text = piece[place:] if end < 0 else piece[place:end]
         attributes = _attributes(text)

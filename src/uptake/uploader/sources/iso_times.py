@@ -1,6 +1,6 @@
 """Timestamps of columnar files as ISO 8601 text, in the zone that the column names.
 
-What is coerced: nothing but the form. Every digit of the fraction is kept.
+Only the form changes: the text has every digit of the fraction.
 """
 
 import numpy as np
@@ -31,7 +31,7 @@ def out_of_range(moments: pa.Array) -> list[int]:
         return _outside(moments.cast(pa.int64()), _FIRST * 1000, _END * 1000)
     if kind.unit == "ns":
         return []
-    # A zone may be up to a day apart, and its clock is what is written.
+    # The local time of a zone is written, which may differ by up to a day.
     margin = 0 if kind.tz in {None, *_UTC} else SECONDS_PER_DAY
     ticks = _TICKS[kind.unit]
     return _outside(moments.cast(pa.int64()), (_FIRST + margin) * ticks, (_END - margin) * ticks)
@@ -85,8 +85,8 @@ def iso(moments: pa.Array) -> pa.Array:
     """Timestamps as text: `2024-03-05T07:08:09+01:00`, without an offset when the type has no zone.
 
     Each has as many digits of a second's fraction as it needs, of 0, 3, 6 and 9, so that the text
-    of a moment does not depend on the others. Where a zone is apart from UTC by more than whole
-    minutes, which ISO 8601 cannot express, as all were in the 19th century, it is UTC.
+    of a moment does not depend on the others. Where the offset of a zone has
+    seconds, as all had in the 19th century, ISO 8601 cannot express it, and the text is in UTC.
 
     Raises:
         pa.ArrowException: the zone is not known.
@@ -100,10 +100,10 @@ def iso(moments: pa.Array) -> pa.Array:
         return pc.binary_join_element_wise(_texts(utc, unit, absent), "Z", "")
     local = _ticks(pc.local_timestamp(moments))
     minute = 60 * _TICKS[unit]
-    apart = np.where((local - utc) % minute == 0, local - utc, 0)
-    offsets, which = np.unique(apart // minute, return_inverse=True)
+    offset = np.where((local - utc) % minute == 0, local - utc, 0)
+    offsets, which = np.unique(offset // minute, return_inverse=True)
     suffixes = pa.array([_offset(int(minutes)) for minutes in offsets]).take(pa.array(which))
-    return pc.binary_join_element_wise(_texts(utc + apart, unit, absent), suffixes, "")
+    return pc.binary_join_element_wise(_texts(utc + offset, unit, absent), suffixes, "")
 
 
 def _ticks(moments: pa.Array) -> NDArray[np.int64]:

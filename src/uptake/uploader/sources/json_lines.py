@@ -1,9 +1,8 @@
 """NDJSON: a JSON object on each line.
 
-What is coerced: of a member that is repeated in an object the last counts, a byte order mark before
-the first line is left out, and so are lines without an item: blank ones, and those that hold only
-the reasons of a rejection. Everything else that is not strict JSON, `NaN`,
-`Infinity` and numbers that a double cannot hold included, is a line that is reported.
+The last of repeated members counts. A byte order mark before the first line is ignored, and so are
+lines without an item: blank lines, and those with only the reasons of a rejection. Any other line
+that is not strict JSON is reported, `NaN`, `Infinity` and numbers beyond a double included.
 """
 
 from collections.abc import Iterable, Iterator

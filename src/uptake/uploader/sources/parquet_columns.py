@@ -1,12 +1,11 @@
 """Columns of Parquet as text, as user ids, or as plain values.
 
-What is coerced to text: whole numbers to their digits (`17.0` in a floating-point column too, below
-2^53), other numbers to the shortest text that reads back as the same number of their own type (the
-float32 72.3 is `72.3`), booleans to `true` and `false`, decimals to all their digits, dates and
-times to ISO 8601 as `iso_times` states. NaN in a floating-point column is a missing value.
-Infinity, and dates and times outside the years 1 to 9999, are rows that are reported. Columns of
-dictionaries are read as the values that they hold; lists, structs, maps, bytes, times of day and
-durations are columns that are rejected by name.
+As text, whole numbers are their digits (`17.0` in a floating-point column too, below 2^53), other
+numbers the shortest text that reads back as the same number of their own type (the float32 72.3 is
+`72.3`), booleans `true` and `false`, decimals all their digits, and dates and times ISO 8601, see
+`iso_times`. NaN in a floating-point column is a missing value. Rows with infinity, or with dates
+and times outside the years 1 to 9999, are reported. Columns of dictionaries are read as their
+values. Columns of lists, structs, maps, bytes, times of day and durations are rejected by name.
 """
 
 from collections.abc import Callable
@@ -101,7 +100,7 @@ def as_values(column: pa.Array) -> Converted:
 def shortest(column: pa.Array) -> pa.Array:
     """Floating-point numbers as the doubles with the same shortest text: the float32 72.3 as 72.3.
 
-    Widened bit by bit, it would be 72.30000305175781, which nobody wrote.
+    Widened bit by bit, it would be 72.30000305175781, which is not in the file.
     """
     if column.type == pa.float32():
         return column.cast(pa.string()).cast(pa.float64())

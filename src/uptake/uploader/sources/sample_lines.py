@@ -6,8 +6,8 @@ Blocks of lines that are all of the plain form are read by Arrow; any other bloc
 line, which also finds out what is wrong with each.
 """
 
-from collections.abc import Iterator, Mapping
-from operator import attrgetter
+from collections.abc import Iterator, Mapping, Sequence
+from operator import attrgetter, itemgetter
 from typing import Any
 
 import msgspec
@@ -79,7 +79,8 @@ class LineReader:
         self._options = options
         self._plain = _PlainLines(places, options)
         row, self._values = _row_type(places, _TYPES | (_EPOCH if options.time_unit else {}))
-        self._lines: msgspec.json.Decoder[Any] = msgspec.json.Decoder(row)
+        self._line: msgspec.json.Decoder[Any] = msgspec.json.Decoder(row)
+        self._list: msgspec.json.Decoder[Any] = msgspec.json.Decoder(list[row])  # type: ignore[valid-type]
         self._empty = row()
 
     def read(self, line: int, block: bytes) -> Iterator[pa.RecordBatch | Unreadable | Skipped]:
@@ -95,79 +96,128 @@ class LineReader:
         self, line: int, block: bytes
     ) -> Iterator[pa.RecordBatch | Unreadable | Skipped]:
         """The same, one line after the other."""
-        rows: list[list[Any]] = []
-        lines: list[int] = []
-        for place, text in enumerate(block.split(b"\n"), line):
-            if text and not text.isspace():
-                for row in self._read_line(text):
-                    if isinstance(row, str):
-                        yield Unreadable(self._file, place, row)
-                    else:
-                        rows.append(row)
-                        lines.append(place)
-        if rows:
-            columns = dict(zip(NAMES, zip(*rows, strict=True), strict=True))
-            arrays = {
-                name: pa.array(column, pa.float64() if name == "value" else pa.string())
-                for name, column in columns.items()
-            }
-            yield from readable(arrays, pa.array(lines, pa.int64()), self._options, self._file)
+        columns: list[list[Any]] = [[] for _ in NAMES]
+        places: list[tuple[int, str]] = []
+        faults: list[tuple[int, str]] = []
+        rows: list[Any] = []
+        for place, row in enumerate(self._decoded(block), line):
+            if isinstance(row, str):
+                faults.append((place, row))
+            elif row is not None and row.data and row.data != _NULL:
+                self._append(columns, rows)
+                rows.clear()
+                self._append_body(columns, places, faults, place, row)
+            elif row is not None:
+                rows.append(row)
+                places.append((place, ""))
+        self._append(columns, rows)
+        wrong = _convert(columns)
+        faults += [(places[i][0], places[i][1] + reason) for i, reason in wrong.items()]
+        for place, reason in sorted(faults, key=itemgetter(0)):
+            yield Unreadable(self._file, place, reason)
+        arrays = {
+            name: pa.array(column, pa.float64() if name == "value" else pa.string())
+            for name, column in zip(NAMES, columns, strict=True)
+        }
+        lines = pa.array([place for place, _ in places], pa.int64())
+        if wrong:
+            good = pa.array([i not in wrong for i in range(len(places))])
+            arrays = {name: array.filter(good) for name, array in arrays.items()}
+            lines = lines.filter(good)
+        if len(lines):
+            yield from readable(arrays, lines, self._options, self._file)
 
-    def _read_line(self, text: bytes) -> Iterator[list[Any] | str]:
-        """The values of a line's samples, in the order of `NAMES`, or why one cannot be read."""
+    def _decoded(self, block: bytes) -> list[Any]:
+        """Each line's row, why it is none, or None for a line without an item."""
         try:
-            row = self._lines.decode(text)
+            rows: list[Any] = self._line.decode_lines(block)
+        except MISREAD:
+            rows = []
+        count = block.count(b"\n") + (not block.endswith(b"\n"))
+        if len(rows) == count and self._empty not in rows:
+            return rows
+        return [self._row(text) for text in block.split(b"\n")]
+
+    def _row(self, text: bytes) -> Any:
+        if not text or text.isspace():
+            return None
+        try:
+            row = self._line.decode(text)
         except MISREAD as error:
-            yield str(error)
-            return
-        if row.data and row.data != _NULL:
-            yield from self._read_body(row)
-        elif row != self._empty or not only_rejected(text):
-            yield _checked(self._values_of(row))
-
-    def _read_body(self, body: Any) -> Iterator[list[Any] | str]:
-        head = self._values_of(body)
-        try:
-            elements = _ELEMENTS.decode(body.data)
-        except MISREAD as error:
-            yield f"data: {error}"
-            return
-        for i, element in enumerate(elements):
-            try:
-                values = self._values_of(self._lines.decode(element))
-            except MISREAD as error:
-                yield f"data[{i}]: {error}"
-                continue
-            for at in (_USER, _METRIC):
-                values[at] = head[at] if values[at] is None else values[at]
-            checked = _checked(values)
-            yield f"data[{i}]: {checked}" if isinstance(checked, str) else checked
-
-    def _values_of(self, row: Any) -> list[Any]:
-        """A row's values in the order of `NAMES`, the metric under either of its names."""
-        values = list(self._values(row))
-        if values[_METRIC] is None:
-            values[_METRIC] = row.data_type
-        return values
-
-
-def _checked(values: list[Any]) -> list[Any] | str:
-    """The values with a number, a text as user id and times as text, or what is wrong with them."""
-    value, user = values[_VALUE], values[_USER]
-    if isinstance(value, str):
-        values[_VALUE] = number(value)
-        if values[_VALUE] is None:
-            return f"the value {value[:60]!r} is no number"
-    if user is not None and not isinstance(user, str):
-        try:
-            values[_USER] = id_of(user)
-        except ValueError as error:
             return str(error)
+        return None if row == self._empty and only_rejected(text) else row
+
+    def _append_body(
+        self,
+        columns: list[list[Any]],
+        places: list[tuple[int, str]],
+        faults: list[tuple[int, str]],
+        line: int,
+        body: Any,
+    ) -> None:
+        """Append the samples of an upload body, or what is wrong with them."""
+        try:
+            rows: list[Any] = self._list.decode(body.data)
+        except MISREAD:
+            rows = []
+            try:
+                elements = _ELEMENTS.decode(body.data)
+            except MISREAD as error:
+                faults.append((line, f"data: {error}"))
+                return
+            for i, element in enumerate(elements):
+                try:
+                    rows.append(self._line.decode(element))
+                except MISREAD as error:
+                    rows.append(None)
+                    faults.append((line, f"data[{i}]: {error}"))
+        places += [(line, f"data[{i}]: ") for i, row in enumerate(rows) if row is not None]
+        self._append(columns, [row for row in rows if row is not None], body)
+
+    def _append(self, columns: list[list[Any]], rows: list[Any], body: Any = None) -> None:
+        """Append rows, with the metric under either of its names; a body has defaults for them."""
+        found = list(zip(*map(self._values, rows), strict=True))
+        for at, column in enumerate(found):
+            values: Sequence[Any] = column
+            if at == _METRIC and None in values:
+                values = [
+                    row.data_type if one is None else one
+                    for one, row in zip(values, rows, strict=True)
+                ]
+            if body is not None and at in {_USER, _METRIC} and None in values:
+                default = self._values(body)[at]
+                if at == _METRIC and default is None:
+                    default = body.data_type
+                values = [default if one is None else one for one in values]
+            columns[at] += values
+
+
+def _convert(columns: list[list[Any]]) -> dict[int, str]:
+    """Make values numbers, and user ids and times text; why that is not possible, by place."""
+    wrong: dict[int, str] = {}
+    values, users = columns[_VALUE], columns[_USER]
+    for i in _places(values, str):
+        text = values[i]
+        values[i] = number(text)
+        if values[i] is None:
+            wrong[i] = f"the value {text[:60]!r} is no number"
+    for i in _places(users, int, float):
+        try:
+            users[i] = id_of(users[i])
+        except ValueError as error:
+            users[i] = None
+            wrong.setdefault(i, str(error))
     for at in _TIMES:
-        time = values[at]
-        if time is not None and not isinstance(time, str):
-            values[at] = repr(time)
-    return values
+        for i in _places(columns[at], int, float):
+            columns[at][i] = repr(columns[at][i])
+    return wrong
+
+
+def _places(column: list[Any], *kinds: type) -> list[int]:
+    """The places of values of some types."""
+    if set(map(type, column)).isdisjoint(kinds):
+        return []
+    return [i for i, value in enumerate(column) if type(value) in kinds]
 
 
 def _row_type(

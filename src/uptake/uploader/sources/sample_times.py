@@ -1,13 +1,13 @@
-"""Times as people's files have them, made into ISO 8601; anything else is left for the receiver.
+"""Times of files as ISO 8601; the receiver validates any other text.
 
-What is coerced:
+What is converted:
 
 - `2019-05-14 18:52:09 -0400`, with a space before the offset, becomes `2019-05-14T18:52:09-04:00`.
 - `2024-09-21 7:57:00 am +1000`, a 12-hour clock with any space before `am` or `pm` (Apple writes
   U+202F), becomes `2024-09-21T07:57:00+10:00`.
 - With a unit of epoch times, numbers become UTC: `1759276800000` in `ms` is `2025-10-01T00:00:00Z`.
-  The digits after the decimal point are exact. A number outside the years 1 to 9999 stays.
-- With a duration, a sample without an end ends so long after its start.
+  The digits after the decimal point are exact. A number outside the years 1 to 9999 is not changed.
+- With a duration, a sample without an end gets an end, so long after its start.
 """
 
 import math
@@ -102,4 +102,4 @@ def _later(start: str, seconds: int) -> str | None:
         ticks, form = times.read(start)
         return times.format_time(ticks + seconds * TICKS_PER_SECOND, form)
     except (ValueError, OverflowError):
-        return None  # the receiver says what is wrong with the start
+        return None  # the receiver rejects the start

@@ -1,12 +1,11 @@
-"""User ids: text as it is, and numbers that say exactly which user is meant.
+"""User ids: text as it is, and numbers that identify exactly one user.
 
-What is coerced: a whole number becomes its digits, also where it is written or stored as a
-floating-point number (`42.0` is `42`), because that is what other programs make of whole numbers
-in a column in which some are missing. A floating-point number is an id only if it is a whole number
-so small that every whole number up to it is exact in its type: below 2^53 for a double. Everything
-else (fractions, larger numbers, NaN, infinity, true and false) is a row that is reported, because
-it could stand for several users. Text is never changed: the text `42.0` in a CSV file is the user
-`42.0`.
+A whole number becomes its digits, also if it is stored as a floating-point number (`42.0` is `42`),
+because other programs do that with whole numbers in a column with missing cells. A floating-point
+number is an id only if it is a whole number so small that every whole number up to it is exact in
+its type: below 2^53 for a double. Rows with anything else (fractions, larger numbers, NaN,
+infinity, true and false) are reported, because it could mean several users. Text is never changed:
+the text `42.0` in a CSV file is the user `42.0`.
 """
 
 from typing import Any
