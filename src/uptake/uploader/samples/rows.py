@@ -19,11 +19,7 @@ NAMES = ("user_id", "metric", "device_name", "device_version", "unit")
 """Columns in which few texts are repeated many times."""
 
 TOGETHER = 4096
-<<<<<<< HEAD
 """Times parsed at a time: few, so that they fit in the cache; an invalid one slows few others."""
-=======
-"""Times parsed at a time: few, so that they fit in the cache and an invalid one slows few others."""
->>>>>>> 6b8581c (docs: the output of verify in the README)
 
 _json = msgspec.json.Encoder()
 
