@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from exports.opening import by_duckdb, parsed
-from exports.project import batch, blobs_in, commit, fill, told
+from exports.project import batch, blobs_in, commit, fill, sample
 from faults.test_exports import fill as fill_up
 from uptake.store import sqlite
 from uptake.store.definitions import Segment
@@ -117,7 +117,7 @@ def test_an_export_goes_on(uptake: Uptake, data: Path, tmp_path: Path) -> None:
     """From the cursor of the one before."""
     cursor = uptake("export", "samples", "one.ndjson", "--json").json["cursor"]
     with closing(sqlite.open_store(data / "uptake.db")) as store:
-        commit(store, batch("dora", [told("2020-01-01T00:00:00Z")]), at=NOON - 5)
+        commit(store, batch("dora", [sample("2020-01-01T00:00:00Z")]), at=NOON - 5)
     done = uptake("export", "samples", "two.ndjson", "--since", cursor, "--json").json
     assert done["rows"] == 1
     assert parsed((tmp_path / "two.ndjson").read_bytes())[0]["user_id"] == "dora"

@@ -66,7 +66,7 @@ def _records() -> Iterator[Record]:
         yield BatchRecord(USER, metric, digest(encoded), first, last, count, encoded, count)
     for number in range(DOCUMENTS):
         data = msgspec.json.encode({"n": number, "text": "x" * 500})
-        yield document(USER, data=data, type_name=DOCUMENT_TYPE)
+        yield document(USER, data=data, type=DOCUMENT_TYPE)
 
 
 def _moment(chance: random.Random) -> str:

@@ -205,8 +205,8 @@ def test_a_table_is_divided_by_user(table: tuple[bytes, list[str]], data: st.Dat
     shares = divide(Rejection((), body, owners=owners))
     parts = [(share.raw, share.parts) for share in shares]
     assert join(parts) == body
-    left = data.draw(st.lists(st.sampled_from(range(len(shares))), min_size=1, unique=True))
-    left = [shares[number] for number in sorted(left)]
+    numbers = data.draw(st.lists(st.sampled_from(range(len(shares))), min_size=1, unique=True))
+    left = [shares[number] for number in sorted(numbers)]
     whole, rest = json.loads(body), json.loads(join([(one.raw, one.parts) for one in left]))
     at = whole["field_name"].index("user_id")
     if len(set(users)) > 1:

@@ -74,7 +74,9 @@ def batches(draw: st.DrawFn) -> Record:
     """Batches of a few contents; the times follow from the content, as in real batches."""
     first, length = draw(TICKS), draw(st.integers(0, 3))
     content = f"{first} {length}"
-    return batch(draw(USERS), content, first, first + length, draw(st.sampled_from(list(METRICS))))
+    return batch(
+        draw(USERS), content, first, first + length, metric=draw(st.sampled_from(list(METRICS)))
+    )
 
 
 records = st.one_of(attributes_of_users(), images, new_documents, keyed_documents(), batches())

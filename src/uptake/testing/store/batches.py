@@ -103,8 +103,10 @@ class Batches(OpensStore):
         """In order of metric and of the first sample."""
         store.commit(
             [
-                entry(batch("anna", "1", 50, 60, "steps", 7), batch("anna", "2", 10, 99)),
-                entry(batch("anna", "3", 70, 80, "bpm", 1000), batch("bert", "4", 0, 1)),
+                entry(batch("anna", "1", 50, 60, count=7), batch("anna", "2", 10, 99)),
+                entry(
+                    batch("anna", "3", 70, 80, metric="bpm", count=1000), batch("bert", "4", 0, 1)
+                ),
             ]
         )
         spans = store.spans("default", "anna")

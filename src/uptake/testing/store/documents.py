@@ -47,7 +47,7 @@ class Documents(OpensStore):
         for at, version in enumerate([2, 1, 2, 2]):
             record = document(f"user-{at}", version=version)
             store.commit([entry(record, received_at=NOON - at)])
-        store.commit([entry(document("anna", type_name="diary", version=3))])
+        store.commit([entry(document("anna", type="diary", version=3))])
         store.commit([entry(document("anna", version=4), project="other")])
         assert store.document_versions("default", "visit") == [
             VersionStock(1, 1, NOON - 1, NOON - 1),

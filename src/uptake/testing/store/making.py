@@ -3,13 +3,15 @@
 import hashlib
 from collections.abc import Sequence
 from itertools import count
+from typing import Any
+
+from msgspec.structs import replace
 
 from uptake.model.items import Attributes
 from uptake.model.shares import TIED, Part
 from uptake.model.submission import Fault, Resolved
-from uptake.samples.metrics import Metric
 from uptake.store.base import DEFAULT_PROJECT, Commits
-from uptake.store.definitions import Key, Rate
+from uptake.store.definitions import Key
 from uptake.store.records import (
     BatchRecord,
     DocumentRecord,
@@ -59,19 +61,10 @@ def attributes(user_id: str, **values: str) -> Attributes:
     return Attributes(user_id, tuple(values), list(values.values()))
 
 
-def document(  # noqa: PLR0913 - a row of a table
-    user_id: str,
-    upload_id: str | None = None,
-    *,
-    data: bytes = b'{"a": 1}',
-    digest: bytes | None = None,
-    otherwise: RejectionRecord | None = None,
-    type_name: str = "visit",
-    version: int = 1,
-) -> DocumentRecord:
-    """A document; its id is a new one unless it is given."""
-    upload_id = upload_id or unique("upload")
-    return DocumentRecord(user_id, upload_id, type_name, data, digest, otherwise, version)
+def document(user_id: str, upload_id: str | None = None, **members: Any) -> DocumentRecord:
+    """A document; `members` replace the defaults."""
+    record = DocumentRecord(user_id, upload_id or unique("upload"), "visit", b'{"a": 1}')
+    return replace(record, **members)
 
 
 def image(user_id: str, content: str, *, name: str | None = None) -> ImageRecord:
@@ -90,44 +83,31 @@ def image(user_id: str, content: str, *, name: str | None = None) -> ImageRecord
     )
 
 
-def batch(  # noqa: PLR0913, PLR0917 - a row of a table
-    user_id: str,
-    content: str,
-    first: int = 0,
-    last: int = 0,
-    metric: Metric = "steps",
-    count: int = 1,
-) -> BatchRecord:
+def batch(user_id: str, content: str, first: int = 0, last: int = 0, **members: Any) -> BatchRecord:
     """A batch with this content as its columns: a store does not decode them."""
-    digest = digest_of(content)[:16]
-    return BatchRecord(user_id, metric, digest, first, last, count, content.encode(), count + 1)
+    digest, count = digest_of(content)[:16], members.pop("count", 1)
+    record = BatchRecord(
+        user_id, "steps", digest, first, last, count, content.encode(), received=count + 1
+    )
+    return replace(record, **members)
 
 
-def rejection(  # noqa: PLR0913 - a row of a table
-    rejection_id: str | None = None,
-    *,
-    user_id: str = "",
-    raw: bytes = b"{}",
-    raw_blob: str | None = None,
-    position: int | None = None,
-    parts: tuple[Part, ...] | None = None,
-) -> RejectionRecord:
-    """A rejection with two faults; its id is a new one unless it is given."""
+def rejection(rejection_id: str | None = None, **members: Any) -> RejectionRecord:
+    """A rejection with two faults; `members` replace the defaults."""
     faults = (
         Fault("missing", "There is no value", ("data", 3, "value")),
         Fault("blank", 'A name with \u00fc, "quotes" and \U0001f600', ()),
     )
-    return RejectionRecord(
-        user_id,
-        rejection_id or unique("rejection"),
-        "samples",
-        "key-1",
-        position,
-        faults,
-        raw,
-        raw_blob,
-        parts=parts,
+    record = RejectionRecord(
+        user_id="",
+        rejection_id=rejection_id or unique("rejection"),
+        format="samples",
+        key_id="key-1",
+        position=None,
+        faults=faults,
+        raw=b"{}",
     )
+    return replace(record, **members)
 
 
 def shared(rejection_id: str, *user_ids: str, tied: bool = False) -> tuple[RejectionRecord, ...]:
@@ -139,16 +119,7 @@ def shared(rejection_id: str, *user_ids: str, tied: bool = False) -> tuple[Rejec
     )
 
 
-def key(  # noqa: PLR0913 - a row of a table
-    key_id: str,
-    *,
-    project: str = DEFAULT_PROJECT,
-    created_at: int = NOON,
-    user: str | None = None,
-    rate: Rate | None = None,
-    expires_at: int | None = None,
-) -> Key:
-    """A key with a digest that follows from its id."""
-    scopes = ("samples:write", "data:read")
-    digest = digest_of(key_id).hex()
-    return Key(key_id, digest, project, scopes, created_at, user, rate, expires_at)
+def key(key_id: str, **members: Any) -> Key:
+    """A key with a digest that follows from its id; `members` replace the defaults."""
+    digest, scopes = digest_of(key_id).hex(), ("samples:write", "data:read")
+    return replace(Key(key_id, digest, DEFAULT_PROJECT, scopes, NOON), **members)

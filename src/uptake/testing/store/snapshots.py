@@ -87,7 +87,7 @@ class SnapshotsSuite(OpensStore):
         names = [("Anna", "b"), ("anna", "a"), ("anna", "b"), ("bert", "A"), ("\u00e5sa", "0")]
         for user_id, upload_id in reversed(names):
             store.commit([entry(document(user_id, upload_id + user_id))])
-        store.commit([entry(document("anna", "ab", type_name="diary"))])
+        store.commit([entry(document("anna", "ab", type="diary"))])
         with store.snapshot(DEFAULT_PROJECT) as snapshot:
             for at in range(len(names) + 1):
                 after = (names[at - 1][0], "".join(names[at - 1][::-1])) if at else ("", "")
