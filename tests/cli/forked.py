@@ -13,7 +13,7 @@ from uptake.cli import MODULES
 
 LOADED = [
     *(f"uptake.cli.{module}" for module in dict.fromkeys(MODULES.values())),
-    "uptake.exports.file",
+    "uptake.exports.writers",
     "uptake.http.app",
     "uptake.store.migrations.running",
     "uptake.store.sqlite",

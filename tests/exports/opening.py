@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 
 from uptake.blobs import Blobs
 from uptake.exports import ExportQuery, Kind
-from uptake.exports.file import open_export
 from uptake.exports.forms import Compression, FormName
+from uptake.exports.writers import open_export
 from uptake.store.base import DEFAULT_PROJECT, Store
 
 Rows = list[dict[str, Any]]

@@ -184,7 +184,7 @@ def _to_folder(
 def _opened(
     services: Services, query: ExportQuery, form: FormName, packed: Compression
 ) -> AbstractContextManager[Export]:
-    from uptake.exports.file import open_export  # noqa: PLC0415 - slow to load (Arrow)
+    from uptake.exports.writers import open_export  # noqa: PLC0415 - slow to load (Arrow)
 
     return open_export(services.store, services.blobs, query, form, packed)
 

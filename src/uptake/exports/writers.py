@@ -1,8 +1,9 @@
-"""Writes tables as Parquet, CSV, NDJSON and Arrow streams while their rows are read."""
+"""Writes exports as Parquet, CSV, NDJSON and Arrow streams while their rows are read."""
 
 import io
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pkgutil import resolve_name
 from typing import Any
@@ -11,10 +12,13 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
+from uptake.blobs import Blobs
+from uptake.exports import Export, ExportQuery, Progress
 from uptake.exports.forms import FORMS, Compression, FormName
 from uptake.exports.samples import with_iso_times
-from uptake.exports.tables import Table
+from uptake.exports.tables import Table, cursor_of, marks_of, table_of
 from uptake.prefetch import prefetch
+from uptake.store.base import Snapshots
 
 CHUNK_BYTES = 256 * 1024
 """Text is passed on in parts of at least this size, except for the last part."""
@@ -93,6 +97,31 @@ class CompressedSink:
             self._sink.write(self._gzip.flush())
         elif self._compression == "zstd":
             self._zstd.close()
+
+
+@contextmanager
+def open_export(
+    store: Snapshots, blobs: Blobs, query: ExportQuery, form: FormName, compression: Compression
+) -> Iterator[Export]:
+    """Open an export as one file, which can be read within the block.
+
+    Raises:
+        BadCursor: this server did not issue `since`.
+        StoreUnavailable: the store cannot be read; reading the parts may raise it too, and
+            `BlobsUnavailable`.
+    """
+    with store.snapshot(query.project) as snapshot:
+        marks_of(query.since, snapshot)
+        table = table_of(snapshot, blobs, query, FORMS[form].sample_rows)
+        progress = Progress()
+        counted = replace(table, batches=_counted(table.batches, progress))
+        yield Export(cursor_of(snapshot.marks), encoded(counted, form, compression), progress)
+
+
+def _counted(batches: Iterator[pa.RecordBatch], progress: Progress) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        progress.rows += batch.num_rows
+        yield batch
 
 
 def encoded(table: Table, form: FormName, compression: Compression) -> Parts:

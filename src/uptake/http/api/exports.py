@@ -239,7 +239,7 @@ def _opened(
     form: FormName,
     compression: Compression,
 ) -> Iterator[Export]:
-    from uptake.exports.file import open_export  # noqa: PLC0415 - Arrow takes 40 MB
+    from uptake.exports.writers import open_export  # noqa: PLC0415 - Arrow takes 40 MB
 
     if segment is not None:
         question = replace(question, users=services.segments.user_ids(question.project, segment))

@@ -1,6 +1,7 @@
 """Parses filters from JSON and reports every fault with its location."""
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, get_args
 
@@ -15,13 +16,13 @@ from uptake.time_units import TICKS_PER_MICROSECOND
 MAX_FAULTS = 20
 """Faults that are reported at once."""
 
-NUMBER_PATTERN = r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?"
-"""A JSON number (RFC 8259, section 6)."""
+MAX_COUNT = 1 << 53
+"""Larger numbers in JSON are not exact in every language."""
 
 _ORDERS = get_args(f.Order)
 _PRESENCES = get_args(f.Presence)
-_TYPED = (*_ORDERS, "in")
-_TEXTS = ("contains", "starts_with")
+_INEQUALITIES = ("gt", "ge", "lt", "le")
+_PARTIAL = ("contains", "starts_with")
 _MEMBERS: dict[str, tuple[str, ...]] = {
     "and": (),
     "or": (),
@@ -34,12 +35,7 @@ _MEMBERS: dict[str, tuple[str, ...]] = {
 """The kinds of filters by their identifying member, with their other members."""
 
 Place = tuple[str | int, ...]
-Members = Mapping[str, Any]
 HasType = Callable[[str], bool]
-
-
-def _any_type(_name: str) -> bool:
-    return True
 
 
 class InvalidFilter(ValueError):
@@ -54,7 +50,7 @@ class InvalidFilter(ValueError):
         self.faults = faults
 
 
-def read(text: bytes, has_type: HasType = _any_type) -> f.Filter:
+def read(text: bytes, has_type: HasType = lambda _: True) -> f.Filter:
     """Parse a filter.
 
     Args:
@@ -74,16 +70,16 @@ def read(text: bytes, has_type: HasType = _any_type) -> f.Filter:
     return parse(found, has_type)
 
 
-def parse(found: Any, has_type: HasType = _any_type) -> f.Filter:
+def parse(found: Any, has_type: HasType = lambda _: True) -> f.Filter:
     """Parse a filter from decoded JSON; see `read`.
 
     Raises:
         InvalidFilter: it is not a valid filter.
     """
-    reader = _Reader(has_type)
-    made = reader.filter(found, (), 0)
-    if reader.faults or made is None:
-        raise InvalidFilter(reader.faults[:MAX_FAULTS])
+    parser = _Parser(has_type)
+    made = parser.filter(found, (), 0)
+    if parser.faults or made is None:
+        raise InvalidFilter(parser.faults[:MAX_FAULTS])
     return made
 
 
@@ -91,237 +87,226 @@ def _too_deep(place: Place) -> Fault:
     return Fault("too_deep", f"filters can be nested {f.MAX_DEPTH} deep at most", place)
 
 
-class _Reader:
+class _Parser:
     """Parses a filter and collects its faults."""
 
     def __init__(self, has_type: HasType) -> None:
         self.faults: list[Fault] = []
-        self._has_type = has_type
-        self._parts = 0
-        self._conditions = 0
-        self._behaviour = 0
+        self.has_type = has_type
+        self._counts: Counter[str] = Counter()
 
     def filter(self, found: Any, place: Place, depth: int) -> f.Filter | None:
-        self._parts += 1
-        if self._parts == f.MAX_PARTS + 1:
-            self._fault("too_many", f"a filter can have at most {f.MAX_PARTS} parts", place)
+        self._count("parts", f.MAX_PARTS, place)
         if depth > f.MAX_DEPTH:
             self.faults.append(_too_deep(place))
             return None
         if not isinstance(found, dict):
-            self._fault("wrong_type", "must be an object", place)
+            self.fault("wrong_type", "must be an object", place)
             return None
         kinds = [name for name in _MEMBERS if name in found]
         if len(kinds) != 1:
             one_of = ", ".join(f"`{name}`" for name in _MEMBERS)
-            self._fault("unknown_filter", f"a filter must have exactly one of {one_of}", place)
+            self.fault("unknown_filter", f"a filter must have exactly one of {one_of}", place)
             return None
         (kind,) = kinds
         for name in sorted(found.keys() - {kind, *_MEMBERS[kind]}):
-            self._fault(
-                "unknown_member", f"`{name}` is not a member of a `{kind}` filter", (*place, name)
-            )
+            message = f"`{name}` is not a member of a `{kind}` filter"
+            self.fault("unknown_member", message, (*place, name))
         if kind == "not":
             part = self.filter(found["not"], (*place, "not"), depth + 1)
             return None if part is None else f.Not(part)
         if kind in {"and", "or"}:
             return self._group(kind, found[kind], (*place, kind), depth)
-        return self._condition(kind, found, place)
+        self._count("conditions", f.MAX_CONDITIONS, place)
+        if kind in {"documents", "samples"}:
+            self._count("conditions on documents and samples", f.MAX_BEHAVIOUR, place)
+        before = len(self.faults)
+        made = _CONDITIONS[kind](_Members(self, found, place))
+        return made if len(self.faults) == before else None
 
     def _group(self, kind: str, found: Any, place: Place, depth: int) -> f.Filter | None:
         if not isinstance(found, list):
-            self._fault("wrong_type", "must be a list of filters", place)
+            self.fault("wrong_type", "must be a list of filters", place)
             return None
         parts = []
         for i, part in enumerate(found):
-            if self._parts > f.MAX_PARTS or len(self.faults) >= MAX_FAULTS:
+            if self._counts["parts"] > f.MAX_PARTS or len(self.faults) >= MAX_FAULTS:
                 break
             parts.append(self.filter(part, (*place, i), depth + 1))
-        whole = tuple(part for part in parts if part is not None)
-        return f.And(whole) if kind == "and" else f.Or(whole)
+        valid = tuple(part for part in parts if part is not None)
+        return f.And(valid) if kind == "and" else f.Or(valid)
 
-    def _condition(self, kind: str, found: Members, place: Place) -> f.Filter | None:
-        self._conditions += 1
-        self._behaviour += kind in {"documents", "samples"}
-        if self._conditions == f.MAX_CONDITIONS + 1:
-            message = f"a filter can have at most {f.MAX_CONDITIONS} conditions"
-            self._fault("too_many", message, place)
-        if kind in {"documents", "samples"} and self._behaviour == f.MAX_BEHAVIOUR + 1:
-            message = (
-                f"a filter can have at most {f.MAX_BEHAVIOUR} conditions on documents and samples"
-            )
-            self._fault("too_many", message, place)
-        before = len(self.faults)
-        read: Callable[[Members, Place], f.Filter | None] = {
-            "attribute": self._attribute,
-            "seen": self._seen,
-            "documents": self._documents,
-            "samples": self._samples,
-        }[kind]
-        made = read(found, place)
-        return made if len(self.faults) == before else None
+    def _count(self, what: str, limit: int, place: Place) -> None:
+        self._counts[what] += 1
+        if self._counts[what] == limit + 1:
+            self.fault("too_many", f"a filter can have at most {limit} {what}", place)
 
-    def _attribute(self, found: Members, place: Place) -> f.Filter | None:
-        name = self._text(found, "attribute", place)
-        op = self._choice(found, "op", (*_PRESENCES, *_TYPED, *_TEXTS), place)
-        if op in _PRESENCES:
-            for other in ("value", "as"):
-                if other in found:
-                    self._fault(
-                        "unknown_member", f"`{other}` is not allowed with `{op}`", (*place, other)
-                    )
-            return f.Present(name, op)
-        kind: f.Kind | None = "text"
-        if "as" in found:
-            kind = self._choice(found, "as", get_args(f.Kind), place)
-        if op is None or kind is None:
-            return None
-        if op in {"gt", "ge", "lt", "le"} and kind == "text" and "as" not in found:
-            self._fault(
-                "missing", f"`as` is required with `{op}`: `number` or `date`", (*place, "as")
-            )
-            return None
-        if (op in {"gt", "ge", "lt", "le"} and kind == "text") or (op in _TEXTS and kind != "text"):
-            self._fault("wrong_op", f"`{op}` cannot compare values as `{kind}`", (*place, "op"))
-            return None
-        if op == "in":
-            return f.Compared(name, op, kind, tuple(self._listed(found, kind, place)))
-        value = self._value(found, kind, place)
-        if op in _TEXTS and value == "":
-            self._fault(
-                "blank", "must not be empty, because every text would match", (*place, "value")
-            )
-        return f.Compared(name, op, kind, (value,))
+    def fault(self, code: str, message: str, place: Place) -> None:
+        self.faults.append(Fault(code, message, place))
 
-    def _listed(self, found: Members, kind: str, place: Place) -> list[Any]:
-        place = (*place, "value")
-        values = found.get("value")
+
+class _Members:
+    """The members of a condition, each returned if it is valid; else its fault is reported."""
+
+    def __init__(self, parser: _Parser, found: Mapping[str, Any], place: Place) -> None:
+        self.found = found
+        self.has_type = parser.has_type
+        self._parser = parser
+        self._place = place
+
+    def fault(self, code: str, message: str, *where: str | int) -> None:
+        self._parser.fault(code, message, (*self._place, *where))
+
+    def _expected(self, what: str, name: str) -> None:
+        self.fault("wrong_value" if name in self.found else "missing", f"must be {what}", name)
+
+    def choice(self, name: str, choices: tuple[str, ...]) -> Any:
+        value = self.found.get(name)
+        if value in choices:
+            return value
+        self._expected("one of " + ", ".join(f"`{choice}`" for choice in choices), name)
+        return None
+
+    def integer(self, name: str, what: str, least: int, most: int) -> int:
+        value = self.found.get(name)
+        if isinstance(value, bool) or not isinstance(value, int):
+            self._expected(what, name)
+            return least
+        if not least <= value <= most:
+            self.fault("out_of_range", f"must be {least} to {most}", name)
+        return value
+
+    def days(self, name: str, least: int = 1) -> int:
+        return self.integer(name, "a whole number of days", least, f.MAX_DAYS)
+
+    def name(self, name: str) -> str:
+        value = self.found[name]
+        if not isinstance(value, str):
+            self.fault("wrong_type", "must be a string", name)
+            return ""
+        if not value:
+            self.fault("blank", "must not be empty", name)
+        return self._short(value, name)
+
+    def values(self, kind: str) -> list[Any]:
+        values = self.found.get("value")
         if not isinstance(values, list):
-            self._absent_or_wrong(found, "value", "a list", place)
+            self._expected("a list", "value")
             return []
         if len(values) > f.MAX_LISTED:
-            self._fault("too_many", f"must have at most {f.MAX_LISTED} values", place)
+            self.fault("too_many", f"must have at most {f.MAX_LISTED} values", "value")
             return []
-        return [self._read(value, kind, (*place, i)) for i, value in enumerate(values)]
+        return [self._value(value, kind, "value", i) for i, value in enumerate(values)]
 
-    def _value(self, found: Members, kind: str, place: Place) -> Any:
-        if "value" not in found:
-            self._fault("missing", "`value` is required", (*place, "value"))
+    def value(self, kind: str) -> Any:
+        if "value" not in self.found:
+            self.fault("missing", "`value` is required", "value")
             return None
-        return self._read(found["value"], kind, (*place, "value"))
+        return self._value(self.found["value"], kind, "value")
 
-    def _read(self, value: Any, kind: str, place: Place) -> Any:
+    def _value(self, value: Any, kind: str, *where: str | int) -> Any:
         if kind == "number":
-            return self._number(value, place)
+            return self._number(value, *where)
         if kind == "date":
-            return self._instant(value, place)
+            return self._instant(value, *where)
         if not isinstance(value, str):
             message = (
                 "must be a string, because attributes are text; for numbers set `as` to `number`"
             )
-            self._fault("wrong_type", message, place)
+            self.fault("wrong_type", message, *where)
             return None
-        return self._short(value, place)
+        return self._short(value, *where)
 
-    def _number(self, value: Any, place: Place) -> float | None:
+    def _number(self, value: Any, *where: str | int) -> float | None:
         if isinstance(value, bool) or not isinstance(value, int | float):
-            self._fault("wrong_type", "must be a number", place)
+            self.fault("wrong_type", "must be a number", *where)
             return None
         try:
             number = float(value)
         except OverflowError:
             number = math.inf
         if math.isinf(number):
-            self._fault("too_large", "must fit into a double-precision number", place)
+            self.fault("too_large", "must fit into a double-precision number", *where)
             return None
         return number
 
-    def _instant(self, value: Any, place: Place) -> int | None:
-        if not isinstance(value, str):
-            self._fault("wrong_type", "must be an ISO 8601 date or time", place)
-            return None
+    def _instant(self, value: Any, *where: str | int) -> int | None:
+        code = "not_iso8601" if isinstance(value, str) else "wrong_type"
         try:
             return times.read(value)[0]
-        except ValueError:
-            self._fault("not_iso8601", "must be an ISO 8601 date or time", place)
+        except (TypeError, ValueError):
+            self.fault(code, "must be an ISO 8601 date or time", *where)
             return None
 
-    def _seen(self, found: Members, place: Place) -> f.Filter | None:
-        which = self._choice(found, "seen", get_args(f.Which), place)
-        op = self._choice(found, "op", _ORDERS, place)
-        if ("value" in found) == ("days_ago" in found):
-            self._fault("missing", "must have either `value` or `days_ago`", place)
-            return None
-        if "days_ago" in found:
-            return f.Seen(which, op, days_ago=self._days(found, "days_ago", place, least=0))
-        ticks = self._instant(found["value"], (*place, "value"))
-        return f.Seen(which, op, None if ticks is None else ticks // TICKS_PER_MICROSECOND)
-
-    def _documents(self, found: Members, place: Place) -> f.Filter | None:
-        name = self._text(found, "documents", place)
-        if name and not self._has_type(name):
-            message = f"the project has no document type {name!r}"
-            self._fault("unknown_type", message, (*place, "documents"))
-        op = self._choice(found, "op", _ORDERS, place)
-        value = found.get("value")
-        if isinstance(value, bool) or not isinstance(value, int):
-            self._absent_or_wrong(found, "value", "a whole number", (*place, "value"))
-            return None
-        if not 0 <= value <= MAX_COUNT:
-            self._fault("out_of_range", f"must be 0 to {MAX_COUNT}", (*place, "value"))
-        days = self._days(found, "days", place) if "days" in found else None
-        return f.Documents(name, op, value, days)
-
-    def _samples(self, found: Members, place: Place) -> f.Filter | None:
-        metric = self._choice(found, "samples", tuple(f.STATS), place)
-        stat = self._choice(found, "stat", f.STATS.get(metric, get_args(f.Stat)), place)
-        op = self._choice(found, "op", _ORDERS, place)
-        days = self._days(found, "days", place)
-        zone = found.get("zone", SAMPLE_ZONE)
-        if not isinstance(zone, str) or not (zone == SAMPLE_ZONE or zone in zones.names()):
-            message = f"must be `{SAMPLE_ZONE}` or the IANA name of a time zone"
-            self._fault("unknown_zone", message, (*place, "zone"))
-        value = self._value(found, "number", place)
-        return f.SampleStat(metric, stat, days, None if zone == SAMPLE_ZONE else zone, op, value)
-
-    def _days(self, found: Members, name: str, place: Place, least: int = 1) -> int:
-        days = found.get(name)
-        if isinstance(days, bool) or not isinstance(days, int):
-            self._absent_or_wrong(found, name, "a whole number of days", (*place, name))
-            return least
-        if not least <= days <= f.MAX_DAYS:
-            self._fault("out_of_range", f"must be {least} to {f.MAX_DAYS}", (*place, name))
-        return days
-
-    def _text(self, found: Members, name: str, place: Place) -> str:
-        value = found[name]
-        if not isinstance(value, str):
-            self._fault("wrong_type", "must be a string", (*place, name))
-            return ""
-        if not value:
-            self._fault("blank", "must not be empty", (*place, name))
-        return self._short(value, (*place, name))
-
-    def _short(self, value: str, place: Place) -> str:
+    def _short(self, value: str, *where: str | int) -> str:
         if len(value) > f.MAX_TEXT:
-            self._fault("too_long", f"must have at most {f.MAX_TEXT} characters", place)
+            self.fault("too_long", f"must have at most {f.MAX_TEXT} characters", *where)
         return value
 
-    def _choice(self, found: Members, name: str, choices: tuple[str, ...], place: Place) -> Any:
-        value = found.get(name)
-        if value not in choices:
-            one_of = "one of " + ", ".join(f"`{choice}`" for choice in choices)
-            self._absent_or_wrong(found, name, one_of, (*place, name))
-            return None
-        return value
 
-    def _absent_or_wrong(self, found: Members, name: str, wanted: str, place: Place) -> None:
-        code = "wrong_value" if name in found else "missing"
-        self._fault(code, f"must be {wanted}", place)
+def _attribute(members: _Members) -> f.Filter | None:
+    found, name = members.found, members.name("attribute")
+    op = members.choice("op", (*_PRESENCES, *_ORDERS, "in", *_PARTIAL))
+    if op in _PRESENCES:
+        for other in ("value", "as"):
+            if other in found:
+                members.fault("unknown_member", f"`{other}` is not allowed with `{op}`", other)
+        return f.Present(name, op)
+    kind: f.Kind | None = members.choice("as", get_args(f.Kind)) if "as" in found else "text"
+    if op is None or kind is None:
+        return None
+    if op in _INEQUALITIES and "as" not in found:
+        members.fault("missing", f"`as` is required with `{op}`: `number` or `date`", "as")
+        return None
+    if (op in _INEQUALITIES and kind == "text") or (op in _PARTIAL and kind != "text"):
+        members.fault("wrong_op", f"`{op}` cannot compare values as `{kind}`", "op")
+        return None
+    if op == "in":
+        return f.Compared(name, op, kind, tuple(members.values(kind)))
+    value = members.value(kind)
+    if op in _PARTIAL and value == "":
+        members.fault("blank", "must not be empty, because every text would match", "value")
+    return f.Compared(name, op, kind, (value,))
 
-    def _fault(self, code: str, message: str, place: Place) -> None:
-        self.faults.append(Fault(code, message, place))
+
+def _seen(members: _Members) -> f.Filter | None:
+    which = members.choice("seen", get_args(f.Which))
+    op = members.choice("op", _ORDERS)
+    if ("value" in members.found) == ("days_ago" in members.found):
+        members.fault("missing", "must have either `value` or `days_ago`")
+        return None
+    if "days_ago" in members.found:
+        return f.Seen(which, op, days_ago=members.days("days_ago", 0))
+    ticks = members.value("date")
+    return f.Seen(which, op, None if ticks is None else ticks // TICKS_PER_MICROSECOND)
 
 
-MAX_COUNT = 1 << 53
-"""Larger numbers in JSON are not exact in every language."""
+def _documents(members: _Members) -> f.Filter:
+    name = members.name("documents")
+    if name and not members.has_type(name):
+        members.fault("unknown_type", f"the project has no document type {name!r}", "documents")
+    op = members.choice("op", _ORDERS)
+    value = members.integer("value", "a whole number", 0, MAX_COUNT)
+    days = members.days("days") if "days" in members.found else None
+    return f.Documents(name, op, value, days)
+
+
+def _samples(members: _Members) -> f.Filter:
+    metric = members.choice("samples", tuple(f.STATS))
+    stat = members.choice("stat", f.STATS.get(metric, get_args(f.Stat)))
+    op = members.choice("op", _ORDERS)
+    days = members.days("days")
+    zone = members.found.get("zone", SAMPLE_ZONE)
+    if not isinstance(zone, str) or not (zone == SAMPLE_ZONE or zone in zones.names()):
+        message = f"must be `{SAMPLE_ZONE}` or the IANA name of a time zone"
+        members.fault("unknown_zone", message, "zone")
+    value = members.value("number")
+    return f.SampleStat(metric, stat, days, None if zone == SAMPLE_ZONE else zone, op, value)
+
+
+_CONDITIONS: dict[str, Callable[[_Members], f.Filter | None]] = {
+    "attribute": _attribute,
+    "seen": _seen,
+    "documents": _documents,
+    "samples": _samples,
+}
