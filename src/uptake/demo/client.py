@@ -121,7 +121,7 @@ def _reasons(status: int, content: Any) -> Counter[str]:
 def _shortened(message: str) -> str:
     """A message without the cell at its beginning and the explanation at its end."""
     place, _, reason = message.partition(": ")
-    shown = reason if place.startswith(("values", "field_name")) else place
+    shown = reason if reason and place.startswith(("values", "field_name")) else place
     return shown.partition(";")[0].rstrip(".")
 
 

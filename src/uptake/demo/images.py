@@ -6,7 +6,7 @@ from random import Random
 
 from PIL import ExifTags, Image, ImageDraw
 
-from uptake.demo.plan import Plan, Upload, json_body, rejected
+from uptake.demo.plan import Plan, Upload
 
 WITH_IMAGE = 24
 """How many users have an image; the first has a photo too."""
@@ -17,33 +17,23 @@ BOUNDARY = "uptake-demo"
 
 
 def image_uploads(plan: Plan) -> list[Upload]:
-    """Return images in every format, a photo, a repeated image, and requests with every fault."""
+    """Return images in every format, a photo, and a repeated image."""
     contents = [
         (person.user_id, _picture(FORMATS[i % len(FORMATS)], plan.random))
         for i, person in enumerate(plan.people[:WITH_IMAGE])
     ]
     contents.append((plan.people[0].user_id, _picture("JPEG", plan.random, exif=_exif())))
     plan.images.update(user_id for user_id, _ in contents)
-    key, (user, image) = plan.keys.sender, contents[0]
-    found = [Upload(_path(user_id, key), *_form(content)) for user_id, content in contents]
-    as_json = {"Content-Type": "application/json"}, json_body({"file": "/home/me/picture.png"})
-    faulty = map(_form, (b"", b"%PDF-1.7 ...", image[: len(image) // 2]))
-    paths = (_path("me", key), _path(user, "no-such-key"), _path(user, plan.keys.reader))
-    return [
-        *found,
-        replace(found[0], later=True),
-        *(rejected(_path(user, key), *form) for form in (*faulty, _form(image, "photo"), as_json)),
-        *(rejected(path, *_form(image)) for path in paths),
+    found = [
+        Upload(f"/a/api/v2/users/{user_id}/images?apiKey={plan.keys.sender}", *_form(content))
+        for user_id, content in contents
     ]
+    return [*found, replace(found[0], later=True)]
 
 
-def _path(user_id: str, key: str) -> str:
-    return f"/a/api/v2/users/{user_id}/images?apiKey={key}"
-
-
-def _form(content: bytes, name: str = "file") -> tuple[dict[str, str], bytes]:
+def _form(content: bytes) -> tuple[dict[str, str], bytes]:
     """The headers and the body of a multipart form with one file."""
-    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"; filename="picture"\r\n'
+    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="picture"\r\n'
     body = f"{head}Content-Type: application/octet-stream\r\n\r\n".encode() + content
     headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
     return headers, body + f"\r\n--{BOUNDARY}--\r\n".encode()

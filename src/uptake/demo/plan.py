@@ -127,13 +127,6 @@ def week(zone: timezone) -> list[datetime]:
     return [today - timedelta(days=DAYS - i) for i in range(DAYS)]
 
 
-def rejected(
-    path: str, headers: Mapping[str, str], body: bytes, items: int = 1, *, later: bool = False
-) -> Upload:
-    """Return a request that must be rejected as a whole."""
-    return Upload(path, headers, body, items, 0, later=later)
-
-
 def bearer(key: str) -> dict[str, str]:
     """Return the headers of a JSON body with a bearer token."""
     return {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}

@@ -1,10 +1,9 @@
 """Check-ins as thymia's clients upload them, and attributes as Ptengine's clients do."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from uptake.demo.plan import Person, Plan, Upload, bearer, json_body, rejected, week
+from uptake.demo.plan import Person, Plan, Upload, bearer, json_body, week
 
 TYPE = "check-in"
 DOCUMENTS, PROFILES = f"/v1/user-data/{TYPE}", "/v1/user/profiles"
@@ -23,32 +22,14 @@ REPEATED = 10
 """The first documents are sent twice with the same Idempotency-Key."""
 
 NOTES = ("slept badly", "long walk by the river", "früh aufgestanden", "よく眠れた", "")
-VALID = {"date": "2026-01-31", "mood": 3, "sleep_hours": 7.5}
 ROWS = 100
 """Users in a request to Ptengine, the vendor's limit."""
 
 
 def document_uploads(plan: Plan) -> list[Upload]:
-    """Return a check-in of every user, some of them twice, and requests with every fault."""
-    key, person = plan.keys.sender, plan.people[0]
+    """Return a check-in of every user, some of them twice."""
     found = [_check_in(one, plan, i if i < REPEATED else None) for i, one in enumerate(plan.people)]
-    bodies = (
-        b"{}",
-        b'{"user": {}, "data": {}}',
-        json_body({"user": {"userLabel": person.user_id}, "data": []}),
-        b'{"user": {"userLabel": "10001"}, "data": {',
-        _document(person, {"date": "today", "mood": 9}),
-        _document(person, VALID | {"sleep_hours": "enough"}),
-    )
-    valid = _document(person, VALID)
-    return [
-        *found,
-        *(replace(one, later=True) for one in found[:REPEATED]),
-        *(rejected(DOCUMENTS, _headers(key), body) for body in bodies),
-        rejected("/v1/user-data/diary", _headers(key), valid),
-        rejected(DOCUMENTS, _headers(key, 0), valid, later=True),
-        *(rejected(DOCUMENTS, _headers(one), valid) for one in ("no-such-key", plan.keys.reader)),
-    ]
+    return found + [replace(one, later=True) for one in found[:REPEATED]]
 
 
 def _check_in(person: Person, plan: Plan, number: int | None) -> Upload:
@@ -58,21 +39,15 @@ def _check_in(person: Person, plan: Plan, number: int | None) -> Upload:
         "sleep_hours": round(plan.random.uniform(4.5, 9.5), 1),
         "notes": plan.random.choice(NOTES),
     }
-    headers, body = _headers(plan.keys.sender, number), _document(person, data)
+    headers = {"x-api-key": plan.keys.sender, "Content-Type": "application/json"}
+    if number is not None:
+        headers["Idempotency-Key"] = f"check-in-{number}"
+    body = json_body({"user": {"userLabel": person.user_id}, "data": data})
     return Upload(DOCUMENTS, headers, body, user_id=person.user_id, document=data)
 
 
-def _headers(key: str, number: int | None = None) -> dict[str, str]:
-    idempotency = {} if number is None else {"Idempotency-Key": f"check-in-{number}"}
-    return {"x-api-key": key, "Content-Type": "application/json", **idempotency}
-
-
-def _document(person: Person, data: Mapping[str, object]) -> bytes:
-    return json_body({"user": {"userLabel": person.user_id}, "data": data})
-
-
 def profile_uploads(plan: Plan) -> list[Upload]:
-    """Return everybody's attributes in two requests for each, and requests with every fault."""
+    """Return everybody's attributes, in two requests for each user."""
     headers, found = bearer(plan.keys.sender), []
     for start in range(0, len(plan.people), ROWS):
         some = plan.people[start : start + ROWS]
@@ -87,23 +62,7 @@ def profile_uploads(plan: Plan) -> list[Upload]:
         for one, score in zip(some, scores, strict=True):
             # Numbers and booleans are stored as JSON text.
             plan.attributes[one.user_id] = one.attributes | {"score": str(score), "trial": "true"}
-    names, valid = ["user_id", "city"], ["10001", "Lisbon"]
-    faulty: tuple[tuple[list[str], list[list[Any]]], ...] = (
-        (["city"], [["Lisbon"]]),
-        (["user_id", "city", "city"], [["10001", "Lisbon", "Berlin"]]),
-        (names, [valid, ["10002"]]),
-        (names, [["10001", None]]),
-        (names, [["10001", "x" * 129]]),
-        (names, [["", "Lisbon"]]),
-        (names, [valid] * (ROWS + 1)),
-    )
-    keys = ("no-such-key", plan.keys.reader)
-    return [
-        *found,
-        *(rejected(PROFILES, headers, _table(n, rows), len(rows)) for n, rows in faulty),
-        rejected(PROFILES, headers, b'{"field_name": ["user_id"'),
-        *(rejected(PROFILES, bearer(key), _table(names, [valid])) for key in keys),
-    ]
+    return found
 
 
 def _table(names: list[str], rows: list[list[Any]]) -> bytes:

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from uptake.demo.client import Results, send_and_read
+from uptake.demo.faults import faulty_uploads
 from uptake.demo.images import image_uploads
 from uptake.demo.plan import SEED, Keys, Person, Plan, Sample
 from uptake.demo.records import document_uploads, profile_uploads
@@ -22,6 +23,9 @@ from uptake.formats.registry import FORMATS
 
 INDENT = 12
 """Width of the column of vendors."""
+
+MAX_REASONS = 8
+"""Reasons that are listed for an operation."""
 
 BLOCKS = " ▏▎▍▌▋▊▉"
 """Eighths of the last column of a bar."""
@@ -35,6 +39,9 @@ def make_plan(people: list[Person], keys: Keys) -> Plan:
     plan.uploads["questionpro"] = image_uploads(plan)
     plan.uploads["gerosense-v1.1"] = user_uploads(plan)
     plan.uploads["gerosense-v2.2"] = server_uploads(plan)
+    for form in FORMATS:
+        for operation in form.operations:
+            plan.uploads[operation.name] += faulty_uploads(form, operation, keys)
     return plan
 
 
@@ -86,6 +93,8 @@ def _wrapped(reasons: Counter[str], width: int) -> str:
     """Each reason with its count, most frequent first."""
     ordered = sorted(reasons.items(), key=lambda reason: (-reason[1], reason[0].lower()))
     parts = [f"{count}\N{NO-BREAK SPACE}{reason}" for reason, count in ordered]
+    if len(parts) > MAX_REASONS:
+        parts[MAX_REASONS:] = [f"{len(parts) - MAX_REASONS} other reasons"]
     text = "rejected: " + "; ".join(parts)
     return textwrap.fill(text, width, subsequent_indent=" " * 10, break_on_hyphens=False)
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
-from uptake.demo.plan import Device, Person, Plan, Sample, Upload, bearer, json_body, rejected, week
+from uptake.demo.plan import Device, Person, Plan, Sample, Upload, bearer, json_body, week
 
 V1_1, V2_2 = "/api/v1.1/samples", "/api/v2.2/samples"
 FAULTY_EVERY = 6
@@ -52,7 +52,7 @@ def server_uploads(plan: Plan) -> list[Upload]:
         found.append(_upload(V2_2, key, _body("bpm", beats, user)))
         if i % REPEATED_EVERY == 0:
             found.append(_upload(V2_2, key, _body("bpm", beats[-100:], user)))
-    return [*found, *_rejected_requests(plan)]
+    return found
 
 
 def user_uploads(plan: Plan) -> list[Upload]:
@@ -62,11 +62,9 @@ def user_uploads(plan: Plan) -> list[Upload]:
     plan.samples[person.user_id, "bpm"] += beats
     batches = [beats[start : start + BATCH] for start in range(0, len(beats), BATCH)]
     overlapping = beats[BATCH // 2 : BATCH // 2 + BATCH]
-    too_few = json_body(_body("bpm", beats[:2]))
     return [
         *(_upload(V1_1, keys.bound, _body("bpm", some)) for some in (*batches, overlapping)),
         _upload(V1_1, keys.bound, _body("bpm", beats[:50]), beats[: len(FAULTS)]),
-        *(rejected(V1_1, bearer(key), too_few, 2) for key in (keys.bound, keys.sender)),
     ]
 
 
@@ -125,22 +123,3 @@ def _upload(path: str, key: str, body: dict[str, Any], invalid: Sequence[Sample]
     ]
     content = json_body(body | {"data": [*valid, *bad]})
     return Upload(path, bearer(key), content, len(valid) + len(bad), len(valid))
-
-
-def _rejected_requests(plan: Plan) -> list[Upload]:
-    sample = {"device_name": "iPhone", "start_date": "2026-01-31T08:00:00Z", "unit": "count"}
-    three = [sample | {"value": value} for value in (10, 20, 30)]
-    user, keys = plan.people[0].user_id, plan.keys
-    bodies = (
-        _body("steps", three[:2], user),
-        _body("steps", three * 400, user),
-        _body("sleep", three, user),
-        _body("steps", three, ""),
-        _body("steps", ["10", 20, None], user),
-    )
-    headers, valid = bearer(keys.sender), json_body(_body("steps", three, user))
-    return [
-        *(rejected(V2_2, headers, json_body(body), len(body["data"])) for body in bodies),
-        rejected(V2_2, headers, b'{"user_id": "10001", '),
-        *(rejected(V2_2, bearer(key), valid, 3) for key in ("no-such-key", keys.bound)),
-    ]
