@@ -179,11 +179,9 @@ def test_an_erased_user_is_removed_from_memory(store: SqlStore) -> None:
     store.commit([many(5), many(1, first=9)])
     index = UserIndex(store, "default")
     now(index)
-    with store.writing() as connection:
-        connection.exec_driver_sql("DELETE FROM users WHERE user_id = 'user 000003'")
-        user_hash = store.user_hash("user 000003")
-        store._statements.changes.erase(connection, "default", "user 000003", user_hash)
+    store.erase("default", "user 000003", "erasure", NOON)
     assert sorted(now(index)) == [f"user {i:06d}" for i in (0, 1, 2, 4, 9)]
+    store.readmit("default", "user 000003")
     store.commit([many(1, first=3, back="yes")])
     assert now(index)["user 000003"] == {"n": "3", "back": "yes"}
 
