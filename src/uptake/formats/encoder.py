@@ -63,6 +63,20 @@ class Unclear(Exception):
     """The answer is truncated, or is not one of this endpoint."""
 
 
+def unreadable(
+    status: int, body: bytes, index: int | None = None, *, stores_others: bool = True
+) -> Verdict:
+    """The verdict of a body that is not one of the operation: its text, if the status is an error.
+
+    Raises:
+        Unclear: the status is none.
+    """
+    if status < 400:
+        raise Unclear(f"{status} with a body that is not one of this endpoint")
+    text = body.decode("utf-8", "replace").strip()
+    return Verdict((Rejected(index, "", text),), stores_others)
+
+
 Read = Callable[[int, bytes, int], Verdict]
 """Reads an answer, from its status, its body and the number of items in the request.
 

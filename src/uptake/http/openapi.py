@@ -70,7 +70,7 @@ def _operation(
         if vector.example and vector.operation == operation.name
     ]
     responses = {
-        str(status): _response(operation, kind, schemas, "As documented by the vendor")
+        str(status): _response(form.name, kind, schemas, "As documented by the vendor")
         for status, kind in operation.answers.items()
     }
     for status in operation.answers:
@@ -80,9 +80,9 @@ def _operation(
             if vector.reply.status == status
         }
     for kind in _PROBLEMS:
-        problem = _response(operation, form.problem_type, schemas, kind.value.title)
+        problem = _response(form.name, form.problem_type, schemas, kind.value.title)
         responses.setdefault(str(kind.value.status), problem)
-    responses.setdefault("404", _response(operation, form.problem_type, schemas, "Unknown path"))
+    responses.setdefault("404", _response(form.name, form.problem_type, schemas, "Unknown path"))
     for response in responses.values():
         response["headers"] = {DUPLICATES_HEADER: _DUPLICATES}
     described: dict[str, Any] = {
@@ -98,7 +98,7 @@ def _operation(
             "required": True,
             "content": {
                 operation.request_media: {
-                    "schema": _body(operation, schemas),
+                    "schema": _body(form.name, operation, schemas),
                     "examples": _requests(operation, shown),
                 }
             },
@@ -150,22 +150,19 @@ def _security(operation: Operation, schemes: dict[str, Any]) -> list[dict[str, l
     return [{name: []} for name in names]
 
 
-def _body(operation: UploadOperation, schemas: dict[str, Any]) -> dict[str, Any]:
+def _body(vendor: str, operation: UploadOperation, schemas: dict[str, Any]) -> dict[str, Any]:
     if operation.request_type is None:
         return dict(operation.request_schema)
-    return _schema(operation, operation.request_type, schemas)
+    return _schema(vendor, operation.request_type, schemas)
 
 
-def _response(
-    operation: Operation, kind: Any, schemas: dict[str, Any], description: str
-) -> dict[str, Any]:
-    schema = _schema(operation, kind, schemas)
+def _response(vendor: str, kind: Any, schemas: dict[str, Any], description: str) -> dict[str, Any]:
+    schema = _schema(vendor, kind, schemas)
     return {"description": description, "content": {"application/json": {"schema": schema}}}
 
 
-def _schema(operation: Operation, kind: Any, schemas: dict[str, Any]) -> dict[str, Any]:
+def _schema(vendor: str, kind: Any, schemas: dict[str, Any]) -> dict[str, Any]:
     """A reference to a type's schema; component names start with the format, to be unique."""
-    vendor = operation.name.partition("-")[0]
     (schema,), found = msgspec.json.schema_components([kind], ref_template=REF)
     renamed = msgspec.json.encode({"schema": schema, "found": found}).decode()
     for name in found:

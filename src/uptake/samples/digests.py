@@ -67,29 +67,12 @@ class DayTotals:
     digest: Words
 
 
-def day_digests(columns: Columns) -> list[DayDigest]:
-    """The days of each device, in order of device name and day.
+def day_totals(columns: Columns) -> DayTotals:
+    """Returns the days of each device, sorted by device and day.
 
     Args:
-        columns: samples of one user and one metric, each once (`columns.latest`).
+        columns: at least one sample of one user and one metric, without repeats.
     """
-    if not len(columns):
-        return []
-    totals = day_totals(columns)
-    return [
-        DayDigest(columns.devices[device], day, count, f"{high:016x}{low:016x}")
-        for device, day, count, high, low in zip(
-            totals.device.tolist(),
-            totals.day.tolist(),
-            totals.count.tolist(),
-            *totals.digest.tolist(),
-            strict=True,
-        )
-    ]
-
-
-def day_totals(columns: Columns) -> DayTotals:
-    """As `day_digests`, for at least one sample, in columns."""
     lanes = digests(columns)
     day = columns.start // TICKS_PER_DAY
     order = np.lexsort((day, columns.device))

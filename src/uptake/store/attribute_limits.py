@@ -3,8 +3,8 @@
 from collections.abc import Collection, Mapping
 
 MAX_ATTRIBUTES = 500
-"""Attributes of a user. A request has up to 49 (Ptengine's page: 50 names with `user_id`), and
-companies segment by tens to a few hundred; a row of so many is read, merged and written in under a
+"""Attributes of a user. A request has at most 49 of them, and companies segment by tens to a few
+hundred; a row of so many is read, merged and written in under a
 millisecond."""
 
 MAX_ATTRIBUTE_BYTES = 128 * 1024

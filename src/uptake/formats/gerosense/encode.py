@@ -1,9 +1,11 @@
 """Gerosense's requests from samples, and the outcome of each sample from its answers."""
 
+from dataclasses import replace
+
 import msgspec
 
 from uptake.formats.base import BEARER, MALFORMED
-from uptake.formats.encoder import Rejected, SamplesWire, Unclear, Verdict
+from uptake.formats.encoder import Rejected, SamplesWire, Unclear, Verdict, unreadable
 from uptake.formats.gerosense.wire import MAX_SAMPLES, MIN_SAMPLES, Outcome
 
 _json = msgspec.json.Encoder()
@@ -39,11 +41,8 @@ def read(status: int, body: bytes, count: int) -> Verdict:
         return Verdict((everything,) if status >= 400 else (), unnamed=status == 207)
     try:
         outcome = _outcome.decode(body)
-    except MALFORMED as error:
-        if status >= 400:
-            text = body.decode("utf-8", "replace").strip()
-            return Verdict((Rejected(None, "", text),))
-        raise Unclear(f"{status} with a body that is not one of this endpoint") from error
+    except MALFORMED:
+        return unreadable(status, body)
     rejected = tuple(
         Rejected(error.index, error.code, error.message, error.field) for error in outcome.errors
     )
@@ -63,29 +62,24 @@ _ROW = tuple(
     for name in ("device_name", "device_version", "start_date", "end_date", "value", "unit")
 )
 
-WIRES = (
-    SamplesWire(
-        name="gerosense-v1.1",
-        path="/api/v1.1/samples",
-        credential=BEARER,
-        read=read,
-        least=MIN_SAMPLES,
-        most=MAX_SAMPLES,
-        row=_ROW,
-        opening=_opening_v1_1,
-        closing=b"]}",
-        user_from_key=True,
-    ),
-    SamplesWire(
-        name="gerosense-v2.2",
-        path="/api/v2.2/samples",
-        credential=BEARER,
-        read=read,
-        least=MIN_SAMPLES,
-        most=MAX_SAMPLES,
-        row=_ROW,
-        opening=_opening_v2_2,
-        closing=b"]}",
-        is_default=True,
-    ),
+_V1_1 = SamplesWire(
+    name="gerosense-v1.1",
+    path="/api/v1.1/samples",
+    credential=BEARER,
+    read=read,
+    least=MIN_SAMPLES,
+    most=MAX_SAMPLES,
+    row=_ROW,
+    opening=_opening_v1_1,
+    closing=b"]}",
+    user_from_key=True,
 )
+_V2_2 = replace(
+    _V1_1,
+    name="gerosense-v2.2",
+    path="/api/v2.2/samples",
+    opening=_opening_v2_2,
+    user_from_key=False,
+    is_default=True,
+)
+WIRES = (_V1_1, _V2_2)

@@ -126,29 +126,17 @@ def _value(members: Members, name: str) -> Any:
 
 
 def _user_id(members: Members, faults: list[Fault]) -> str:
-    if "user_id" not in members:
-        faults.append(Fault("missing", "user_id is missing", ("user_id",)))
-        return ""
-    user_id = _value(members, "user_id")
-    if not isinstance(user_id, str):
-        faults.append(Fault("wrong_type", "user_id must be a string", ("user_id",)))
-        return ""
-    fault = user_id_fault(user_id)
-    if fault is None:
-        return user_id
-    code = "blank" if not user_id else "wrong_type" if "\0" in user_id else "above_limit"
-    faults.append(Fault(code, f"user_id {fault}", ("user_id",)))
-    return ""
+    user_id = _text(members, "user_id", faults)
+    fault = None if user_id is None else user_id_fault(user_id)
+    if user_id is not None and fault is not None:
+        code = "blank" if not user_id else "wrong_type" if "\0" in user_id else "above_limit"
+        faults.append(Fault(code, f"user_id {fault}", ("user_id",)))
+    return user_id or ""
 
 
 def _metric(members: Members, faults: list[Fault]) -> Any:
-    if "data_type" not in members:
-        faults.append(Fault("missing", "data_type is missing", ("data_type",)))
-        return None
-    metric = _value(members, "data_type")
-    if not isinstance(metric, str):
-        faults.append(Fault("wrong_type", "data_type must be a string", ("data_type",)))
-    elif metric not in METRICS:
+    metric = _text(members, "data_type", faults)
+    if metric is not None and metric not in METRICS:
         message = f"data_type must be one of {', '.join(METRICS)}"
         faults.append(Fault("unknown_data_type", message, ("data_type",)))
     return metric

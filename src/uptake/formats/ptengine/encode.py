@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import msgspec
 
 from uptake.formats.base import BEARER, MALFORMED
-from uptake.formats.encoder import ProfilesWire, Rejected, Scalar, Unclear, Verdict
+from uptake.formats.encoder import ProfilesWire, Rejected, Scalar, Verdict, unreadable
 from uptake.formats.ptengine.wire import (
     MAX_FIELDS,
     MAX_NAME,
@@ -47,11 +47,8 @@ def read(status: int, body: bytes, count: int) -> Verdict:
     """
     try:
         message = _answer.decode(body).msg
-    except MALFORMED as error:
-        if status >= 400:
-            text = body.decode("utf-8", "replace").strip()
-            return Verdict((Rejected(None, "", text),), stores_others=False)
-        raise Unclear(f"{status} with a body that is not one of this endpoint") from error
+    except MALFORMED:
+        return unreadable(status, body, stores_others=False)
     if status == 200:
         return Verdict()
     named = _ROW_AT_FAULT.match(message)

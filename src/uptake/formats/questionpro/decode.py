@@ -1,20 +1,16 @@
 """From QuestionPro's multipart form to an image."""
 
-import re
-
 from multipart import parse_options_header
 
 from uptake.formats.base import IMAGE_LIMIT, WireRequest
 from uptake.formats.questionpro.form import BadForm, split
+from uptake.formats.questionpro.wire import is_user_id
 from uptake.formats.user_search import one_user
 from uptake.model.items import Image
 from uptake.model.problems import Kinds, Problem
 from uptake.model.submission import Fault, Owners, Submission, rejected
 
 FIELD = "file"
-_USER_ID = re.compile(r"[1-9][0-9]{0,18}")
-MAX_USER_NUMBER = (1 << 63) - 1
-"""Largest `user-id`: the vendor documents an integer, and its clients have 64 bits."""
 
 _SEND_MULTIPART = (
     "Send the image itself as multipart/form-data with one part named file; "
@@ -43,7 +39,7 @@ def decode(request: WireRequest) -> Submission:
         Problem: `TOO_LARGE`, when the image alone is larger than `IMAGE_LIMIT`.
     """
     user_id, faults, content = request.path["user-id"], [], b""
-    if not _USER_ID.fullmatch(user_id) or int(user_id) > MAX_USER_NUMBER:
+    if not is_user_id(user_id):
         faults.append(Fault("invalid_user_id", "Invalid URL parameters"))
     try:
         content = _file_of(request)

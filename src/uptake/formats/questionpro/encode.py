@@ -1,16 +1,12 @@
 """QuestionPro's requests from images, and the outcome of an image from its answers."""
 
 import hashlib
-import re
 
 import msgspec
 
 from uptake.formats.base import IMAGE_LIMIT, MALFORMED
-from uptake.formats.encoder import ImagesWire, Rejected, Unclear, Verdict
-from uptake.formats.questionpro.wire import QUERY_KEY, Failed, Uploaded
-
-LARGEST_USER_ID = (1 << 63) - 1
-_USER_ID = re.compile(r"[1-9][0-9]{0,18}")
+from uptake.formats.encoder import ImagesWire, Rejected, Verdict, unreadable
+from uptake.formats.questionpro.wire import MAX_USER_ID, QUERY_KEY, Failed, Uploaded, is_user_id
 
 _uploaded = msgspec.json.Decoder(Uploaded)
 _failed = msgspec.json.Decoder(Failed)
@@ -18,9 +14,9 @@ _failed = msgspec.json.Decoder(Failed)
 
 def user_fault(user_id: str) -> str | None:
     """Why the page does not allow a user id, or None: ids in its paths are integers."""
-    if _USER_ID.fullmatch(user_id) and int(user_id) <= LARGEST_USER_ID:
+    if is_user_id(user_id):
         return None
-    return f"the user id must be an integer from 1 to {LARGEST_USER_ID} without leading zeros"
+    return f"the user id must be an integer from 1 to {MAX_USER_ID} without leading zeros"
 
 
 def form(name: str, content: bytes) -> tuple[str, bytes]:
@@ -47,10 +43,8 @@ def read(status: int, body: bytes, count: int) -> Verdict:  # noqa: ARG001 - one
         if status == 200:
             return Verdict(reference=_uploaded.decode(body).response.imageURL)
         failed = _failed.decode(body).response.error
-    except MALFORMED as error:
-        if status >= 400:
-            return Verdict((Rejected(0, "", body.decode("utf-8", "replace").strip()),))
-        raise Unclear(f"{status} with a body that is not one of this endpoint") from error
+    except MALFORMED:
+        return unreadable(status, body, 0)
     return Verdict((Rejected(0, failed.name, failed.message),))
 
 

@@ -4,6 +4,8 @@ By the older page, the API key is in the query and answers have no `requestID`; 
 is in the `api-key` header and answers have one.
 """
 
+import re
+
 from msgspec import UNSET, Struct, UnsetType
 
 from uptake.formats.base import Credential, Place
@@ -25,6 +27,11 @@ FORM_SCHEMA = {
     },
     "required": ["file"],
 }
+
+MAX_USER_ID = (1 << 63) - 1
+"""Largest `user-id`: the vendor documents an integer, and its clients have 64 bits."""
+
+_USER_ID = re.compile(r"[1-9][0-9]{0,18}")
 
 DOCS = "www.questionpro.com/api/error-codes.html"
 
@@ -88,3 +95,8 @@ MESSAGES = {
     404: "The resource that you're trying to access doesn't exist",
 }
 """Messages that the vendor documents."""
+
+
+def is_user_id(text: str) -> bool:
+    """Whether a text is a `user-id`: an integer from 1, without a sign or leading zeros."""
+    return _USER_ID.fullmatch(text) is not None and int(text) <= MAX_USER_ID

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from uptake.formats.base import MALFORMED, Credential, Place
-from uptake.formats.encoder import DocumentsWire, Rejected, Unclear, Verdict
+from uptake.formats.encoder import DocumentsWire, Rejected, Verdict, unreadable
 from uptake.formats.thymia.wire import Invalid, Uploaded
 
 _json = msgspec.json.Encoder()
@@ -35,10 +35,8 @@ def read(status: int, body: bytes, count: int) -> Verdict:  # noqa: ARG001 - one
         if status == 200:
             return Verdict(reference=_uploaded.decode(body).uploadId)
         entries = _invalid.decode(body).detail
-    except MALFORMED as error:
-        if status != 200:
-            return Verdict((Rejected(0, "", body.decode("utf-8", "replace").strip()),))
-        raise Unclear(f"{status} with a body that is not one of this endpoint") from error
+    except MALFORMED:
+        return unreadable(status, body, 0)
     for entry in entries:
         if entry.loc == TYPE_AT_FAULT:
             return Verdict(halt=f"the document type is not accepted: {entry.msg}")
