@@ -58,7 +58,7 @@ def uptake(tmp_path: Path) -> Uptake:
 
 @pytest.fixture
 def installed(tmp_path: Path) -> Uptake:
-    """The same, with everything loaded anew."""
+    """The same, with everything loaded again."""
 
     def run(*arguments: object, **variables: str) -> Done:
         done = subprocess.run(

@@ -86,8 +86,8 @@ def test_a_termination_leaves_nothing_behind(tmp_path: Path) -> None:
             time.sleep(0.05)
         time.sleep(1.5)
         demo.terminate()
-        _, told = demo.communicate(timeout=60)
-        assert (demo.returncode, told) == (130, "")
+        _, result = demo.communicate(timeout=60)
+        assert (demo.returncode, result) == (130, "")
         assert list(tmp_path.iterdir()) == []
     finally:
         demo.kill()

@@ -58,10 +58,10 @@ def much(tmp_path: Path) -> Path:
     ],
 )
 @pytest.mark.usefixtures("data")
-def test_a_file_has_the_form_that_its_name_tells(
+def test_a_file_has_the_form_of_its_suffix(
     uptake: Uptake, tmp_path: Path, name: str, begin: bytes
 ) -> None:
-    """And what was written is told, with where the next one goes on."""
+    """And what was written is reported, with where the next one goes on."""
     done = uptake("export", "samples", name)
     assert (done.status, done.err) == (0, "")
     content = (tmp_path / name).read_bytes()
@@ -72,7 +72,7 @@ def test_a_file_has_the_form_that_its_name_tells(
 
 
 @pytest.mark.usefixtures("data")
-def test_options_say_more_than_the_name(uptake: Uptake, tmp_path: Path) -> None:
+def test_options_override_the_suffix(uptake: Uptake, tmp_path: Path) -> None:
     """Of the form and of the compression; a file that is there is replaced."""
     (tmp_path / "dump").write_text("before")
     assert uptake("export", "users", "dump", "--form", "csv").status == 0
@@ -83,10 +83,10 @@ def test_options_say_more_than_the_name(uptake: Uptake, tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("data")
 def test_a_folder_is_read_as_it_is(uptake: Uptake, tmp_path: Path) -> None:
-    """Parquet by metric and month, with its manifest; `--json` tells the same."""
-    told_of = uptake("export", "samples", "out", "--json").json
+    """Parquet by metric and month, with its manifest; `--json` shows the same."""
+    summary_of = uptake("export", "samples", "out", "--json").json
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_bytes())
-    assert told_of == {
+    assert summary_of == {
         "kind": "samples",
         "destination": "out",
         "rows": 6,
@@ -105,7 +105,7 @@ def test_a_folder_is_read_as_it_is(uptake: Uptake, tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("data")
 def test_standard_output_is_for_the_next_program(uptake: Uptake) -> None:
-    """Lines alone; the cursor is told beside them."""
+    """Lines alone; the cursor is reported beside them."""
     done = uptake("export", "rejections", "-")
     assert done.status == 0
     assert [row["rejection_id"] for row in parsed(done.out.encode())] == ["r-3", "r-1", "r-2"]
@@ -162,7 +162,7 @@ def test_a_part_can_be_asked_for(uptake: Uptake, data: Path) -> None:
     ],
 )
 @pytest.mark.usefixtures("data")
-def test_what_cannot_be_done_is_told_in_a_line(
+def test_what_cannot_be_done_is_reported_in_a_line(
     uptake: Uptake, tmp_path: Path, arguments: list[str], status: int, word: str
 ) -> None:
     """And no file is made."""
@@ -190,8 +190,8 @@ def test_an_export_that_is_stopped_leaves_nothing(tmp_path: Path, destination: s
     """Ctrl-C: 130, and no file that looks whole."""
     with start(tmp_path, destination) as process:
         process.send_signal(signal.SIGINT)
-        _, told_of = process.communicate(timeout=SECONDS)
-    assert (process.returncode, told_of) == (130, b"")
+        _, summary_of = process.communicate(timeout=SECONDS)
+    assert (process.returncode, summary_of) == (130, b"")
     assert [path.name for path in tmp_path.iterdir()] == ["uptake-data"]
 
 
@@ -199,7 +199,7 @@ def test_an_export_that_is_stopped_leaves_nothing(tmp_path: Path, destination: s
 def test_an_export_that_is_killed_leaves_nothing_that_looks_whole(
     much: Path, tmp_path: Path, destination: str
 ) -> None:
-    """What it leaves has a name that says so; the next one is not hindered."""
+    """What it leaves has a name that states so; the next one is not hindered."""
     with start(tmp_path, destination) as process:
         process.kill()
         process.communicate(timeout=SECONDS)

@@ -33,7 +33,7 @@ SHOWN = (
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    """A server whose data has such texts wherever a client may put any."""
+    """A server with such texts wherever a client can send text."""
     with serving(tmp_path_factory.mktemp("hostile") / "data") as running:
         key = running.create_key()
         running.command("types", "add", "diary")
@@ -125,8 +125,8 @@ def test_no_command_passes_control_sequences_on(
     assert "Traceback" not in ran.err
 
 
-def test_what_is_shown_says_which_characters_there_are(server: LiveServer, uptake: Uptake) -> None:
-    """In one line each, markup included, so that nobody is misled."""
+def test_escapes_show_which_characters_there_are(server: LiveServer, uptake: Uptake) -> None:
+    """In one line each, markup included, so that no one is misled."""
     ran = uptake("users", "show", HOSTILE, "--data-dir", server.data_dir)
     assert ran.out.splitlines()[0].endswith(SHOWN)
     assert sum(line.startswith("attribute " + SHOWN) for line in ran.out.splitlines()) == 1
@@ -164,7 +164,7 @@ def on_terminal(command: list[str]) -> tuple[int, str]:
         while True:
             try:
                 part = os.read(screen, 65536)
-            except OSError:  # how a terminal says that nobody writes to it any more
+            except OSError:  # how a terminal states that no one writes to it any more
                 break
             if not part:
                 break
@@ -209,7 +209,7 @@ def test_what_is_sent_is_reported_safely(
 
 @given(st.text())
 def test_any_text_is_made_safe(text: str) -> None:
-    """And any JSON says the same afterwards."""
+    """And any JSON states the same afterwards."""
     shown = terminal.safe(text)
     assert all(one.isprintable() or one in terminal.JOINERS for one in shown)
     assert json.loads(terminal.safe_json(json.dumps(text, ensure_ascii=False))) == text

@@ -48,12 +48,12 @@ def test_create_without_json_prints_the_key_alone(uptake: Uptake) -> None:
     assert re.fullmatch(r"up_[A-Za-z0-9_-]{32}\n", made.out)
 
 
-def test_a_bound_key_with_admin_says_what_it_is_good_for(uptake: Uptake) -> None:
+def test_creating_a_bound_key_with_admin_prints_its_limits(uptake: Uptake) -> None:
     """On standard error; the key alone is on standard output."""
     made = uptake("keys", "create", "--scope", "admin", "--user", "42")
     assert (made.status, made.out.count("\n")) == (0, 1)
     assert made.err == (
-        "Note: a key bound to a user has admin for that user's data alone; "
+        "Note: a key bound to a user has admin for that user's data only; "
         "operations on the whole project need a key without --user.\n"
     )
     assert uptake("keys", "create", "--scope", "data:read", "--user", "42").err == ""
@@ -67,7 +67,7 @@ def test_no_two_keys_are_alike(uptake: Uptake) -> None:
 
 
 def test_a_key_is_nowhere_on_disk(uptake: Uptake, tmp_path: Path) -> None:
-    """Only its hash is kept."""
+    """Only its hash is stored."""
     secret = uptake("keys", "create", "--scope", "data:read").out.strip()
     for file in (tmp_path / "uptake-data").rglob("*"):
         if file.is_file():
@@ -95,7 +95,7 @@ def test_list_shows_keys_without_their_secrets(uptake: Uptake) -> None:
 
 
 def test_a_revoked_key_is_listed_with_the_time(uptake: Uptake) -> None:
-    """Revoking is told in the list and does no harm twice."""
+    """Revoking is reported in the list and does no harm twice."""
     key_id = uptake("keys", "create", "--scope", "data:read", "--json").json["id"]
     revoked = uptake("keys", "revoke", key_id, "--json")
     assert (revoked.status, revoked.json) == (0, {"id": key_id, "revoked": True})

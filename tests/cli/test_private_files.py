@@ -15,7 +15,7 @@ from uptake.testing.live import LiveServer
 from .conftest import Uptake
 
 OPEN_TO_ALL = ("/bin/sh", "-c", 'umask 000; exec "$@"', "sh", sys.executable, "-m", "uptake")
-"""`uptake` as started by somebody whose new files may be read and written by everybody."""
+"""`uptake` with a umask that lets everyone read and write new files."""
 
 SHARED = 0o077
 
@@ -110,7 +110,7 @@ def test_the_mode_of_an_existing_folder_stays(uptake: Uptake, tmp_path: Path) ->
 
 
 def test_a_server_warns_of_data_that_others_can_read(uptake: Uptake, tmp_path: Path) -> None:
-    """As earlier versions left it; the line says what closes it."""
+    """As earlier versions left it; the line states what closes it."""
     folder = tmp_path / "data"
     server = LiveServer(folder)
     assert uptake("projects", "list", "--data-dir", folder).status == 0

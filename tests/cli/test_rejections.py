@@ -61,7 +61,7 @@ def test_what_was_rejected_is_listed(uptake: Uptake, rejected: list[dict[str, An
 
 
 def test_a_list_goes_on_at_its_cursor(uptake: Uptake, rejected: list[dict[str, Any]]) -> None:
-    """Which the table tells in its last line."""
+    """Which the table shows in its last line."""
     page = uptake("rejections", "list", "--limit", "2", "--json").json
     assert page["rejections"] == rejected[:2]
     table = uptake("rejections", "list", "--limit", "2").out.splitlines()
@@ -94,8 +94,8 @@ def test_a_list_is_filtered(uptake: Uptake, rejected: list[dict[str, Any]]) -> N
 def test_a_rejection_is_shown_with_its_item(uptake: Uptake, rejected: list[dict[str, Any]]) -> None:
     """And every reason."""
     rejection_id = rejected[0]["rejection_id"]
-    told = uptake("rejections", "show", rejection_id, "--json").json
-    assert told == {**rejected[0], "item": {"n": 1}, "raw_base64": None}
+    result = uptake("rejections", "show", rejection_id, "--json").json
+    assert result == {**rejected[0], "item": {"n": 1}, "raw_base64": None}
     shown = uptake("rejections", "show", rejection_id).out
     assert shown.splitlines()[0].split() == ["id", rejection_id]
     assert '"mood" is a required property' in shown
@@ -103,18 +103,18 @@ def test_a_rejection_is_shown_with_its_item(uptake: Uptake, rejected: list[dict[
     uptake("rejections", "show", "nothing").assert_failed(1, "nothing")
 
 
-def test_one_is_replayed_mended(
+def test_one_is_replayed_with_a_corrected_item(
     uptake: Uptake, rejected: list[dict[str, Any]], tmp_path: Path
 ) -> None:
-    """As it was sent it is rejected again: 1; mended it is accepted, and counts once."""
+    """As it was sent it is rejected again: 1; corrected it is accepted, and counts once."""
     rejection_id = rejected[0]["rejection_id"]
     again = uptake("rejections", "replay", rejection_id)
     assert (again.status, again.out.splitlines()[0]) == (1, "Rejected again.")
     (tmp_path / "mended.json").write_text('{"n": 1, "mood": 4}')
-    mended = ("rejections", "replay", rejection_id, "--item", "mended.json", "--json")
-    accepted = uptake(*mended)
+    corrected = ("rejections", "replay", rejection_id, "--item", "mended.json", "--json")
+    accepted = uptake(*corrected)
     assert (accepted.status, accepted.json["outcome"]) == (0, "accepted")
-    resolved = uptake(*mended)
+    resolved = uptake(*corrected)
     assert (resolved.status, resolved.json["outcome"]) == (0, "resolved")
     assert resolved.json["request_id"] == accepted.json["request_id"]
     (listed,) = uptake("rejections", "list", "--resolved", "--json").json["rejections"]
@@ -127,7 +127,7 @@ def test_one_is_replayed_mended(
 def test_all_of_a_filter_are_replayed(
     uptake: Uptake, rejected: list[dict[str, Any]], tmp_path: Path
 ) -> None:
-    """Once the schema was mended; what is rejected again is told: 1."""
+    """Once the schema was corrected; what is rejected again is reported: 1."""
     (tmp_path / "schema.json").write_text('{"properties": {"n": {"maximum": 1}}}')
     uptake("types", "add", "mood", "--schema", "schema.json")
     some = uptake("rejections", "replay", "--user", "anna")
@@ -155,12 +155,12 @@ def test_what_is_to_be_replayed_must_be_said(uptake: Uptake, arguments: tuple[st
 
 
 @pytest.mark.parametrize("command", [("list",), ("show", "x"), ("replay", "--all")])
-def test_an_unknown_project_is_told(uptake: Uptake, command: tuple[str, ...]) -> None:
+def test_an_unknown_project_is_reported(uptake: Uptake, command: tuple[str, ...]) -> None:
     """The work failed: 1, with the project."""
     uptake("rejections", *command, "--project", "acme").assert_failed(1, "acme")
 
 
-def test_what_is_not_there_is_told(uptake: Uptake, rejected: list[dict[str, Any]]) -> None:
+def test_what_is_not_there_is_reported(uptake: Uptake, rejected: list[dict[str, Any]]) -> None:
     """A rejection, and a file: 1."""
     uptake("rejections", "replay", "nothing").assert_failed(1, "nothing")
     rejection_id = rejected[0]["rejection_id"]

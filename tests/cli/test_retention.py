@@ -1,4 +1,4 @@
-"""`uptake retention`: how long data is kept."""
+"""`uptake retention`: how long data is stored."""
 
 from .conftest import Uptake
 
@@ -17,9 +17,9 @@ def test_a_rule_is_set_and_listed(uptake: Uptake) -> None:
 
 
 def test_a_dry_run_sets_nothing(uptake: Uptake) -> None:
-    """It says what the rule would take away."""
-    told = uptake("retention", "set", "images", "90", "--dry-run", "--json").json
-    assert told == [{"kind": "images", "type": "", "days": 90, "due": 0}]
+    """It states what the rule would take away."""
+    result = uptake("retention", "set", "images", "90", "--dry-run", "--json").json
+    assert result == [{"kind": "images", "type": "", "days": 90, "due": 0}]
     assert uptake("retention", "list", "--json").json == []
 
 

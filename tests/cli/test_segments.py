@@ -1,4 +1,4 @@
-"""`uptake segments`: filters asked, kept, listed and forgotten."""
+"""`uptake segments`: filters asked, stored, listed and forgotten."""
 
 import json
 import subprocess
@@ -24,19 +24,19 @@ def three(uptake: Uptake, tmp_path: Path) -> None:
     uptake("projects", "list")
     with closing(open_store(tmp_path / "uptake-data" / "uptake.db")) as store:
         for user_id, plan in (("carl", "pro"), ("anna", "pro"), ("bert", "free")):
-            told = Attributes(user_id, ("plan",), [plan])
-            store.commit([Entry("default", f"r-{user_id}", 7_000_000, (told,))])
+            result = Attributes(user_id, ("plan",), [plan])
+            store.commit([Entry("default", f"r-{user_id}", 7_000_000, (result,))])
     (tmp_path / "pro.json").write_text(json.dumps(PRO, indent=1))
 
 
 @pytest.mark.usefixtures("three")
 def test_a_filter_is_previewed(uptake: Uptake) -> None:
-    """How many users, and a page of them; what nobody has is told."""
-    told = uptake("segments", "preview", "pro.json", "--limit", "1", "--json").json
+    """How many users, and a page of them; what no one has is reported."""
+    result = uptake("segments", "preview", "pro.json", "--limit", "1", "--json").json
     anna = {"user_id": "anna", "attributes": {"plan": "pro"}}
-    assert told.pop("users") == [{**anna, "first_seen": SEEN, "last_seen": SEEN}]
-    following = told.pop("next")
-    assert told == {"count": 2, "unknown_attributes": []}
+    assert result.pop("users") == [{**anna, "first_seen": SEEN, "last_seen": SEEN}]
+    following = result.pop("next")
+    assert result == {"count": 2, "unknown_attributes": []}
     shown = uptake("segments", "preview", "pro.json", "--limit", "1").out.splitlines()
     assert shown[0] == "2 users"
     assert shown[2].split() == ["anna", SEEN, SEEN]
@@ -71,7 +71,7 @@ def test_a_filter_is_read_from_standard_input(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("three")
-def test_a_segment_is_kept_changed_listed_and_forgotten(uptake: Uptake, tmp_path: Path) -> None:
+def test_a_segment_is_stored_changed_listed_and_deleted(uptake: Uptake, tmp_path: Path) -> None:
     """And its users are those of its filter, at every time."""
     made = uptake("segments", "put", "pros", "pro.json", "--json").json
     assert set(made) == {"name", "filter", "created_at", "changed_at"}
@@ -79,8 +79,8 @@ def test_a_segment_is_kept_changed_listed_and_forgotten(uptake: Uptake, tmp_path
     assert uptake("segments", "show", "pros", "--json").json == made
     shown = uptake("segments", "show", "pros").out
     assert shown == f"pros, changed {made['changed_at']}\n{json.dumps(PRO, indent=2)}\n"
-    told = uptake("segments", "users", "pros", "--json").json
-    assert (told["count"], [user["user_id"] for user in told["users"]]) == (2, ["anna", "carl"])
+    result = uptake("segments", "users", "pros", "--json").json
+    assert (result["count"], [user["user_id"] for user in result["users"]]) == (2, ["anna", "carl"])
     (tmp_path / "rest.json").write_text(json.dumps({"not": PRO}))
     uptake("segments", "put", "pros", "rest.json")
     assert uptake("segments", "users", "pros").out.splitlines()[0] == "1 users"
@@ -103,8 +103,10 @@ def test_a_segment_is_kept_changed_listed_and_forgotten(uptake: Uptake, tmp_path
         ('{"and": []}'.ljust((1 << 20) + 1), "1048576"),
     ],
 )
-def test_what_is_no_filter_is_told(uptake: Uptake, tmp_path: Path, text: str, word: str) -> None:
-    """With the place of the fault; nothing is kept: 1."""
+def test_an_invalid_filter_is_rejected(
+    uptake: Uptake, tmp_path: Path, text: str, word: str
+) -> None:
+    """With the place of the fault; nothing is stored: 1."""
     (tmp_path / "filter.json").write_text(text)
     uptake("segments", "preview", "filter.json").assert_failed(1, word)
     uptake("segments", "put", "pros", "filter.json").assert_failed(1, word)
@@ -119,7 +121,7 @@ def test_a_name_needs_no_escapes(uptake: Uptake, name: str) -> None:
 
 
 @pytest.mark.usefixtures("three")
-def test_what_cannot_be_asked_is_told(uptake: Uptake) -> None:
+def test_invalid_queries_are_rejected(uptake: Uptake) -> None:
     """An unknown project, a file that is not there, a cursor from elsewhere."""
     uptake("segments", "list", "--project", "acme").assert_failed(1, "acme")
     uptake("segments", "preview", "nowhere.json").assert_failed(1, "nowhere.json")

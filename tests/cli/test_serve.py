@@ -43,10 +43,10 @@ def running(
     )
     assert process.stderr is not None
     try:
-        told = re.fullmatch(r"Uptake listens on (http://\S+)\n", process.stderr.readline())
-        assert told is not None
-        wait_until_ready(told[1])
-        yield process, told[1]
+        result = re.fullmatch(r"Uptake listens on (http://\S+)\n", process.stderr.readline())
+        assert result is not None
+        wait_until_ready(result[1])
+        yield process, result[1]
     finally:
         process.terminate()
         process.communicate(timeout=30)
@@ -59,12 +59,12 @@ def wait_until_ready(url: str) -> None:
 
 
 def free_port() -> int:
-    """A port that nobody listens on now."""
+    """A port that no one listens on now."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
 
 
-def test_it_tells_its_address_and_ends_well(tmp_path: Path) -> None:
+def test_it_prints_its_address_and_exits_with_zero(tmp_path: Path) -> None:
     """`--port 0` takes a free port; SIGTERM is a good end."""
     with running(tmp_path, "--port", "0") as (process, url):
         assert url.startswith("http://127.0.0.1:")
@@ -75,7 +75,7 @@ def test_it_tells_its_address_and_ends_well(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.2, 0.4, 0.8])
-def test_it_ends_when_told_before_it_serves(tmp_path: Path, seconds: float) -> None:
+def test_it_ends_on_a_signal_before_it_serves(tmp_path: Path, seconds: float) -> None:
     """At no moment of its start is the signal lost."""
     arguments = [sys.executable, "-m", "uptake", "serve", "--port", "0"]
     with subprocess.Popen(arguments, cwd=tmp_path, stderr=subprocess.PIPE) as process:
@@ -172,7 +172,7 @@ def test_a_key_works_while_the_server_runs(tmp_path: Path, uptake: Uptake) -> No
         assert answer.json() == {"accepted": 3, "rejected": 0, "errors": []}
 
 
-def test_a_port_in_use_is_told(uptake: Uptake) -> None:
+def test_a_port_in_use_is_reported(uptake: Uptake) -> None:
     """The work failed: 1, with the address."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
@@ -181,7 +181,7 @@ def test_a_port_in_use_is_told(uptake: Uptake) -> None:
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "203.0.113.1"])
 @pytest.mark.parametrize("port", [0, 8123])
-def test_a_host_that_is_not_here_is_told(uptake: Uptake, host: str, port: int) -> None:
+def test_a_host_that_is_not_here_is_reported(uptake: Uptake, host: str, port: int) -> None:
     """The work failed: 1, with the host."""
     uptake("serve", "--host", host, "--port", port).assert_failed(1, host)
 
@@ -228,7 +228,7 @@ def test_metrics_may_have_an_address_of_their_own(tmp_path: Path) -> None:
         assert httpx2.get(f"http://127.0.0.2:{port}/metrics").status_code == 200
 
 
-def test_a_scraper_that_hangs_holds_up_nobody_for_long(tmp_path: Path) -> None:
+def test_a_scraper_that_hangs_does_not_block_others_for_long(tmp_path: Path) -> None:
     """Not the server at all."""
     port = free_port()
     with (
@@ -239,12 +239,12 @@ def test_a_scraper_that_hangs_holds_up_nobody_for_long(tmp_path: Path) -> None:
         assert httpx2.get(f"http://127.0.0.1:{port}/metrics", timeout=60).status_code == 200
 
 
-def test_a_port_for_metrics_that_is_taken_is_told(uptake: Uptake) -> None:
+def test_a_port_for_metrics_that_is_taken_is_reported(uptake: Uptake) -> None:
     """In a line, before anything is served."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        told = uptake("serve", "--port", "0", "--metrics-port", port)
-        assert (told.status, told.err.count("\n")) == (1, 1)
-        assert f"cannot listen on 127.0.0.1:{port}" in told.err
+        result = uptake("serve", "--port", "0", "--metrics-port", port)
+        assert (result.status, result.err.count("\n")) == (1, 1)
+        assert f"cannot listen on 127.0.0.1:{port}" in result.err
     port = str(free_port())
     assert uptake("serve", "--port", port, "--metrics-port", port).status == 2

@@ -36,7 +36,7 @@ def test_an_answer_is_csv_or_json(uptake: Uptake) -> None:
 
 
 def test_a_long_answer_is_cut_off_on_a_terminal_alone(uptake: Uptake) -> None:
-    """And it is told how much is left."""
+    """And it is reported how much is left."""
     done = uptake("sql", "SELECT * FROM range(1500)")
     assert done.out.count("\n") == 1001
     assert done.err == "uptake: 500 more rows; use --csv or --json to print all\n"
@@ -55,14 +55,14 @@ def test_a_long_answer_is_cut_off_on_a_terminal_alone(uptake: Uptake) -> None:
         ([], 2, "query"),
     ],
 )
-def test_what_cannot_be_answered_is_told_in_a_line(
+def test_what_cannot_be_answered_is_reported_in_a_line(
     uptake: Uptake, arguments: list[str], status: int, word: str
 ) -> None:
-    """Whose fault it is, by the exit status."""
+    """The exit status distinguishes wrong usage from failures."""
     uptake("sql", *arguments).assert_failed(status, word)
 
 
-def test_who_has_no_duckdb_is_told_how_to_get_it(installed: Uptake, tmp_path: Path) -> None:
+def test_without_duckdb_the_error_names_the_extra(installed: Uptake, tmp_path: Path) -> None:
     """In one line; everything else works without."""
     folder = tmp_path / "without"
     folder.mkdir()

@@ -75,14 +75,14 @@ def test_what_is_no_schema_is_rejected(uptake: Uptake, tmp_path: Path, content: 
     assert uptake("types", "list", "--json").json == []
 
 
-def test_a_missing_schema_file_is_told(uptake: Uptake) -> None:
+def test_a_missing_schema_file_is_reported(uptake: Uptake) -> None:
     """The work failed: 1, with the file."""
     failed = uptake("types", "add", "check-in", "--schema", "nowhere.json")
     failed.assert_failed(1, "nowhere.json")
 
 
 @pytest.mark.parametrize("command", [("add", "check-in"), ("list",)])
-def test_an_unknown_project_is_told(uptake: Uptake, command: tuple[str, ...]) -> None:
+def test_an_unknown_project_is_reported(uptake: Uptake, command: tuple[str, ...]) -> None:
     """The work failed: 1, with the project."""
     uptake("types", *command, "--project", "acme").assert_failed(1, "acme")
 
@@ -94,7 +94,7 @@ def test_a_name_has_1_to_256_characters(uptake: Uptake, name: str) -> None:
 
 
 def _send(tmp_path: Path, *documents: str) -> None:
-    """Have documents of the type check-in kept, as a server would."""
+    """Have documents of the type check-in stored, as a server would."""
     with closing(open_store(tmp_path / "uptake-data" / "uptake.db")) as store:
         known = store.document_type("default", "check-in")
         assert known is not None
@@ -107,7 +107,7 @@ def _send(tmp_path: Path, *documents: str) -> None:
             store.commit([Entry("default", f"r{number}", 1_000_000 * number, (record,))])
 
 
-def test_versions_are_listed_with_what_is_kept(uptake: Uptake, tmp_path: Path) -> None:
+def test_versions_are_listed_with_what_is_stored(uptake: Uptake, tmp_path: Path) -> None:
     """As JSON with their schemas; the same schema again is none."""
     uptake("types", "add", "check-in")
     _send(tmp_path, "{}", "{}")
@@ -145,10 +145,10 @@ def test_a_dry_run_fails_when_documents_would(uptake: Uptake, tmp_path: Path) ->
     assert sentence == "2 of 3 documents would be rejected."
     assert [line.split()[:3] for line in examples] == [["anna", "d0", "1"], ["anna", "d2", "1"]]
     assert '"mood" is a required property' in examples[0]
-    told = uptake("types", "dry-run", "check-in", "--schema", "schema.json", "--json")
-    assert told.status == 1
-    assert (told.json["documents"], told.json["failing"]) == (3, 2)
-    assert told.json["examples"][1] == {
+    result = uptake("types", "dry-run", "check-in", "--schema", "schema.json", "--json")
+    assert result.status == 1
+    assert (result.json["documents"], result.json["failing"]) == (3, 2)
+    assert result.json["examples"][1] == {
         "upload_id": "d2",
         "user_id": "anna",
         "version": 1,
@@ -169,7 +169,7 @@ def test_a_dry_run_that_all_would_pass_is_done(uptake: Uptake, tmp_path: Path) -
     assert (done.status, done.out) == (0, "None of 1 documents would be rejected.\n")
 
 
-def test_what_cannot_be_tried_is_told(uptake: Uptake, tmp_path: Path) -> None:
+def test_what_cannot_be_tried_is_reported(uptake: Uptake, tmp_path: Path) -> None:
     """An unknown type, and what is no schema: 1."""
     (tmp_path / "schema.json").write_text("true")
     failed = uptake("types", "dry-run", "check-in", "--schema", "schema.json")

@@ -1,4 +1,4 @@
-"""Wrong usage, unusable storage, and how they are told."""
+"""Wrong usage, unusable storage, and how they are reported."""
 
 import sqlite3
 from pathlib import Path
@@ -65,7 +65,7 @@ def test_help_is_there(uptake: Uptake, command: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize("command", STORE_COMMANDS)
-def test_a_file_in_the_way_of_the_folder_is_told(
+def test_a_file_with_the_name_of_the_folder_is_reported(
     uptake: Uptake, tmp_path: Path, command: tuple[str, ...]
 ) -> None:
     """A folder that cannot be made: 1, with its path."""
@@ -73,13 +73,13 @@ def test_a_file_in_the_way_of_the_folder_is_told(
     uptake(*command, "--data-dir", "taken/data").assert_failed(1, "taken")
 
 
-def test_a_folder_in_the_way_of_the_database_is_told(uptake: Uptake, tmp_path: Path) -> None:
+def test_a_folder_with_the_name_of_the_database_is_reported(uptake: Uptake, tmp_path: Path) -> None:
     """A database that cannot be opened: 1, with its path."""
     (tmp_path / "data" / "uptake.db").mkdir(parents=True)
     uptake("keys", "list", "--data-dir", "data").assert_failed(1, "uptake.db")
 
 
-def test_a_file_that_is_no_database_is_told(uptake: Uptake, tmp_path: Path) -> None:
+def test_a_file_that_is_no_database_is_reported(uptake: Uptake, tmp_path: Path) -> None:
     """It is left as it is."""
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "uptake.db").write_bytes(b"not a database" * 100)
@@ -87,7 +87,7 @@ def test_a_file_that_is_no_database_is_told(uptake: Uptake, tmp_path: Path) -> N
     assert (tmp_path / "data" / "uptake.db").read_bytes() == b"not a database" * 100
 
 
-def test_a_database_of_a_newer_version_is_told(uptake: Uptake, tmp_path: Path) -> None:
+def test_a_database_of_a_newer_version_is_reported(uptake: Uptake, tmp_path: Path) -> None:
     """An older program must not write into it: 1, and `newer version`."""
     uptake("projects", "list", "--data-dir", "data")
     with sqlite3.connect(tmp_path / "data" / "uptake.db") as database:
@@ -108,13 +108,15 @@ def test_a_database_of_a_newer_version_is_told(uptake: Uptake, tmp_path: Path) -
         "sqlite:///none/such/folder/x.db",
     ],
 )
-def test_a_database_that_cannot_be_is_told(uptake: Uptake, url: str) -> None:
+def test_an_invalid_database_url_is_reported(uptake: Uptake, url: str) -> None:
     """An unknown scheme, no URL at all, a folder that is not there: 1 and one line."""
     uptake("projects", "list", "--database", url).assert_failed(1)
 
 
 @pytest.mark.parametrize("scheme", ["postgresql", "postgres"])
-def test_a_database_out_of_reach_is_told_without_its_password(uptake: Uptake, scheme: str) -> None:
+def test_a_database_out_of_reach_is_reported_without_its_password(
+    uptake: Uptake, scheme: str
+) -> None:
     """Which one and why, in one line; a server does not start without its database."""
     for command in (("keys", "list"), ("serve", "--port", "0")):
         done = uptake(*command, "--database", f"{scheme}://anna:secret@127.0.0.1:1/data")
@@ -123,7 +125,7 @@ def test_a_database_out_of_reach_is_told_without_its_password(uptake: Uptake, sc
 
 
 @pytest.mark.parametrize("url", ["nothing", "carrier-pigeon://loft"])
-def test_blobs_that_cannot_be_are_told(uptake: Uptake, url: str) -> None:
+def test_an_invalid_blobs_url_is_reported(uptake: Uptake, url: str) -> None:
     """An unknown scheme or no URL at all: 1, with the URL."""
     uptake("serve", "--port", "0", "--blobs", url).assert_failed(1, url)
 

@@ -14,7 +14,7 @@ USER = "münster/7"
 
 
 @pytest.fixture
-def told(uptake: Uptake, tmp_path: Path) -> Uptake:
+def filled(uptake: Uptake, tmp_path: Path) -> Uptake:
     """The command line on data in which there is a user."""
     with serving(tmp_path / "data") as server:
         key = server.create_key("profiles:write", "user-data:write")
@@ -31,46 +31,46 @@ def told(uptake: Uptake, tmp_path: Path) -> Uptake:
     return lambda *arguments: uptake(*arguments, "--data-dir", tmp_path / "data")
 
 
-def test_a_user_is_shown(told: Uptake) -> None:
+def test_a_user_is_shown(filled: Uptake) -> None:
     """As a table, or as the server answers."""
-    shown = told("users", "show", USER)
+    shown = filled("users", "show", USER)
     assert shown.status == 0
     for text in (USER, "attribute plan", "plus", "documents"):
         assert text in shown.out
-    profile = told("users", "show", USER, "--json").json
+    profile = filled("users", "show", USER, "--json").json
     assert (profile["attributes"], profile["documents"]) == ({"plan": "plus"}, 1)
 
 
-def test_everything_about_a_user_is_a_zip_file(told: Uptake, tmp_path: Path) -> None:
+def test_everything_about_a_user_is_a_zip_file(filled: Uptake, tmp_path: Path) -> None:
     """Whole, and never over another file."""
     place = tmp_path / "7.zip"
-    written = told("users", "archive", USER, place, "--json").json
+    written = filled("users", "archive", USER, place, "--json").json
     assert written["bytes"] == place.stat().st_size
     with zipfile.ZipFile(place) as archive:
         assert archive.testzip() is None
         assert b'"plus"' in archive.read("profile.json")
         assert b'"hours":7' in archive.read("documents.ndjson").replace(b" ", b"")
-    told("users", "archive", USER, place).assert_failed(1, "already exists")
+    filled("users", "archive", USER, place).assert_failed(1, "already exists")
 
 
-def test_a_user_is_erased_kept_out_and_let_in_again(told: Uptake) -> None:
+def test_a_user_is_erased_rejected_and_readmitted(filled: Uptake) -> None:
     """The receipt counts what went; the others stay."""
-    receipt = told("users", "erase", USER, "--json").json
+    receipt = filled("users", "erase", USER, "--json").json
     assert (receipt["counts"]["users"], receipt["counts"]["documents"]) == (1, 1)
     assert receipt["finished_at"] is not None
-    told("users", "show", USER).assert_failed(1, "no user")
-    assert told("users", "show", "8").status == 0
-    told("users", "readmit", USER).assert_failed(2, "--after-erasure")
-    assert told("users", "readmit", USER, "--after-erasure").status == 0
-    told("users", "readmit", USER, "--after-erasure").assert_failed(1, "is not erased")
+    filled("users", "show", USER).assert_failed(1, "no user")
+    assert filled("users", "show", "8").status == 0
+    filled("users", "readmit", USER).assert_failed(2, "--after-erasure")
+    assert filled("users", "readmit", USER, "--after-erasure").status == 0
+    filled("users", "readmit", USER, "--after-erasure").assert_failed(1, "is not erased")
 
 
-def test_someone_unknown_is_not_erased_by_mistake(told: Uptake, tmp_path: Path) -> None:
-    """A mistyped id would keep somebody out; it can be wanted all the same."""
-    told("users", "erase", "9").assert_failed(1, "no user '9'")
-    told("users", "archive", "9", tmp_path / "9.zip").assert_failed(1, "no user '9'")
+def test_someone_unknown_is_not_erased_by_mistake(filled: Uptake, tmp_path: Path) -> None:
+    """A mistyped id would keep someone out; it can be wanted all the same."""
+    filled("users", "erase", "9").assert_failed(1, "no user '9'")
+    filled("users", "archive", "9", tmp_path / "9.zip").assert_failed(1, "no user '9'")
     assert not (tmp_path / "9.zip").exists()
-    erased = told("users", "erase", "9", "--unknown")
+    erased = filled("users", "erase", "9", "--unknown")
     assert erased.status == 0
     assert "Receipt: " in erased.out
-    told("users", "erase", "", "--unknown").assert_failed(2, "USER")
+    filled("users", "erase", "", "--unknown").assert_failed(2, "USER")

@@ -26,7 +26,7 @@ def client(deployment: Deployment) -> httpx2.Client:
 
 @pytest.fixture
 def tenant(client: httpx2.Client, store: Store) -> Tenant:
-    """A project that nobody else uses, with the document type `mood`."""
+    """A project that no one else uses, with the document type `mood`."""
     made = new_tenant(client, store)
     made.type("mood")
     return made

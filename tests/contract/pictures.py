@@ -9,7 +9,7 @@ from PIL import Image
 
 _ORIENTATION, _MAKE, _GPS = 0x0112, 0x010F, 0x8825
 SECRET = b"48.8584N-2.2945E-secret"
-"""Stands in for everything private."""
+"""Is in for everything private."""
 
 
 def drawn(width: int = 8, height: int = 4) -> Image.Image:

@@ -78,7 +78,7 @@ class Tenant:
         return self.client.get(f"/uptake/v1{path}", headers=headers, **options)
 
     def user(self, user_id: str) -> dict[str, Any]:
-        """What is told of a user."""
+        """What is reported of a user."""
         return dict(self.get(f"/users/{quote(user_id, safe='')}").json())
 
     def samples(self, user_id: str, metric: str = "steps", **query: Any) -> list[dict[str, Any]]:
@@ -133,7 +133,7 @@ class Tenant:
 
 
 def new_tenant(client: httpx2.Client, store: Store) -> Tenant:
-    """A project that nobody else uses, with a key for everything."""
+    """A project that no one else uses, with a key for everything."""
     tenant = Tenant(client, store, f"test-{next(_numbers)}")
     store.add_project(tenant.project, clock.now())
     tenant.secret = tenant.key()

@@ -1,4 +1,4 @@
-"""Answers that tell what is wrong stay small, however large the values that they are about."""
+"""Answers that show what is wrong stay small, however large the values that they are about."""
 
 from typing import Any
 

@@ -44,8 +44,8 @@ def test_an_attribute_beyond_the_limit_is_rejected(tenant: Tenant) -> None:
     assert answer.json()["msg"].startswith("values[1]: the user would have 501 attributes")
     assert tenant.get("/users/43").status_code == 404
     assert _attributes(tenant, "42") == {f"a{i}": "v" for i in range(LIMIT)}
-    (kept,) = tenant.rejections()
-    assert [fault.code for fault in kept.record.faults] == ["too_many_attributes"]
+    (saved,) = tenant.rejections()
+    assert [fault.code for fault in saved.record.faults] == ["too_many_attributes"]
     (receipt,) = tenant.get(f"/requests/{answer.headers['x-request-id']}").json()["submissions"]
     assert (receipt["accepted"], receipt["status"], len(receipt["rejected"])) == (0, 400, 1)
     # What is there can still be changed, and other users are as they were.
@@ -84,7 +84,7 @@ def test_the_limit_is_exact_under_parallel_senders(tenant: Tenant) -> None:
 
 
 def test_a_new_user_from_parallel_senders_has_no_more(tenant: Tenant) -> None:
-    """Whose row is not there yet, so that nobody can lock it."""
+    """Without a row that could be locked."""
     tables = [{f"t{number}-{i}": "x" for i in range(49)} for number in range(24)]
     with ThreadPoolExecutor(8) as senders:
         answers = list(senders.map(lambda table: _send(tenant, "new", table), tables))

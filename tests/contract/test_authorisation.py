@@ -236,7 +236,7 @@ def _replay(tenant: Tenant, secret: str, rejection_id: str, body: Any) -> httpx2
     )
 
 
-MENDED: list[tuple[Upload, Any, Any]] = [
+CORRECTED: list[tuple[Upload, Any, Any]] = [
     (
         upload,
         {"user_id": OWNER, "data_type": "steps", "data": []},
@@ -259,17 +259,17 @@ MENDED: list[tuple[Upload, Any, Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("upload", "broken", "mended"), MENDED, ids=["gerosense", "thymia"])
+@pytest.mark.parametrize(("upload", "broken", "mended"), CORRECTED, ids=["gerosense", "thymia"])
 def test_a_bound_key_replays_nothing_about_anybody_else(
-    tenant: Tenant, upload: Upload, broken: Any, mended: Any
+    tenant: Tenant, upload: Upload, broken: Any, corrected: Any
 ) -> None:
     """A body that takes the place of its own rejected request may not name another user."""
     upload.send(tenant, tenant.secret, msgspec.json.encode(broken))
     rejection_id = _rejection(tenant, OWNER)
     bound = tenant.key("admin", user=OWNER)
-    assert _replay(tenant, bound, rejection_id, mended).status_code == 403
+    assert _replay(tenant, bound, rejection_id, corrected).status_code == 403
     assert tenant.get(f"/users/{STRANGER}").status_code == 404
-    assert _replay(tenant, tenant.key("admin"), rejection_id, mended).json()["outcome"] == (
+    assert _replay(tenant, tenant.key("admin"), rejection_id, corrected).json()["outcome"] == (
         "accepted"
     )
 

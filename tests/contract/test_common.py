@@ -82,7 +82,7 @@ def test_a_path_that_does_not_exist_is_404_in_the_vendors_envelope(
 def test_a_wrong_method_is_405_in_the_vendors_envelope(
     tenant: Tenant, upload: Upload, method: str
 ) -> None:
-    """A key makes no difference; Allow says what is offered (RFC 9110)."""
+    """A key makes no difference; Allow states what is offered (RFC 9110)."""
     response = upload.send(tenant, upload.key(tenant), method=method)
     upload.check(405, response)
     assert "POST" in response.headers["allow"]
@@ -248,7 +248,7 @@ def test_projects_see_nothing_of_each_other(client: httpx2.Client, store: Store)
 
 
 @pytest.mark.parametrize("upload", [THYMIA, PTENGINE, SAMPLES_V2], ids=str)
-def test_what_is_rejected_is_kept_with_its_reason(tenant: Tenant, upload: Upload) -> None:
+def test_what_is_rejected_is_stored_with_its_reason(tenant: Tenant, upload: Upload) -> None:
     """As it was sent, under the request's id."""
     response = upload.send(tenant, upload.key(tenant), b'{"what": 1}')
     assert upload.rejected == response.status_code
@@ -274,13 +274,13 @@ def test_no_secret_is_in_the_log_or_in_the_store(
         options = upload.with_key(key)
         answers.append(tenant.client.post(path, **options))
     wrong = upload.send(tenant, "a-wrong-key-of-" + upload.name)
-    told = {answer.headers["x-request-id"] for answer in answers}
+    result = {answer.headers["x-request-id"] for answer in answers}
     until = time.monotonic() + 5
-    while not _are_in(deployment.log, {*told, wrong.headers["x-request-id"]}):
+    while not _are_in(deployment.log, {*result, wrong.headers["x-request-id"]}):
         if time.monotonic() > until:
             break
         time.sleep(0.05)
-    assert _are_in(deployment.log, told)
+    assert _are_in(deployment.log, result)
     assert key not in deployment.log
     assert "a-wrong-key-of-" not in deployment.log
     assert deployment.holds(tenant.project)

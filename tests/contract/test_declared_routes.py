@@ -1,4 +1,4 @@
-"""A route that does not say who may use it keeps the server from starting."""
+"""A route that does not state who may use it keeps the server from starting."""
 
 import pytest
 from litestar import get
@@ -14,7 +14,7 @@ async def undeclared() -> None:
 
 @get("/users/{name:str}", permission=Permission("data:read", About.USER_IN_PATH))
 async def without_user() -> None:
-    """Says that a user is in its path, where none is."""
+    """States that a user is in its path, where none is."""
 
 
 @get("/somewhere", permission=PUBLIC)

@@ -61,16 +61,16 @@ def test_every_other_schema_is_a_version(tenant: Tenant, admin: str) -> None:
     last = put(tenant, admin, "diary", WITH_MOOD).json()
     assert last == {**view, "version": 3}
     assert tenant.get("/document-types/diary").json() == last
-    told = versions(tenant, "diary")
-    assert [(one["version"], one["schema"]) for one in told] == [
+    result = versions(tenant, "diary")
+    assert [(one["version"], one["schema"]) for one in result] == [
         (1, WITH_MOOD),
         (2, True),
         (3, WITH_MOOD),
     ]
-    moments = [one["created_at"] for one in told]
+    moments = [one["created_at"] for one in result]
     assert moments == sorted(set(moments))
     assert moments[0] == view["created_at"]
-    assert versions(tenant, "diary", limit=1) == told
+    assert versions(tenant, "diary", limit=1) == result
 
 
 def test_types_are_listed_by_name(
@@ -86,8 +86,8 @@ def test_types_are_listed_by_name(
     assert tenant.get("/document-types/Sleep%2Fdeep").json() == first
 
 
-def test_a_version_tells_what_is_kept_of_it(tenant: Tenant, admin: str) -> None:
-    """Each document counts for the version by which it was judged, on whatever node that was."""
+def test_a_version_shows_the_number_of_its_stored_documents(tenant: Tenant, admin: str) -> None:
+    """Each document counts for the version by which it was validated, on whatever node that was."""
     first = uploaded(tenant, "a", {"mood": "x"})
     last = uploaded(tenant, "b", {})
     put(tenant, admin, "mood", AT_MOST_5)
@@ -125,14 +125,16 @@ def test_a_version_without_documents_has_no_times(tenant: Tenant) -> None:
     }
 
 
-def test_a_dry_run_says_what_would_fail_and_changes_nothing(tenant: Tenant, admin: str) -> None:
+def test_a_dry_run_shows_what_would_be_rejected_and_changes_nothing(
+    tenant: Tenant, admin: str
+) -> None:
     """With the place in the data and the reason, for each document that would."""
     uploaded(tenant, "a", {"mood": 5})
     upload_id = uploaded(tenant, "b", {"mood": 6.5, "note": "x"})
     before = tenant.get("/document-types/mood").json()
-    told = dry_run(tenant, admin, AT_MOST_5)
-    assert told.status_code == 200
-    assert told.json() == {
+    result = dry_run(tenant, admin, AT_MOST_5)
+    assert result.status_code == 200
+    assert result.json() == {
         "documents": 2,
         "failing": 1,
         "examples": [
@@ -154,19 +156,19 @@ def test_a_dry_run_says_what_would_fail_and_changes_nothing(tenant: Tenant, admi
     assert dry_run(tenant, admin, True).json()["failing"] == 0
 
 
-def test_a_dry_run_shows_ten_documents_and_says_how_many(tenant: Tenant, admin: str) -> None:
+def test_a_dry_run_shows_ten_documents_and_the_total(tenant: Tenant, admin: str) -> None:
     """In order of user; a reason that quotes a whole document is cut short."""
     for number in range(12):
         uploaded(tenant, f"u{number:02}", {"text": "x" * 1000})
-    told = dry_run(tenant, admin, {"required": ["mood"]}).json()
-    assert (told["documents"], told["failing"]) == (12, 12)
-    assert [one["user_id"] for one in told["examples"]] == [f"u{n:02}" for n in range(10)]
+    result = dry_run(tenant, admin, {"required": ["mood"]}).json()
+    assert (result["documents"], result["failing"]) == (12, 12)
+    assert [one["user_id"] for one in result["examples"]] == [f"u{n:02}" for n in range(10)]
     long = dry_run(tenant, admin, False).json()["examples"][0]["reasons"][0]
     assert long["path"] == ""
     assert (len(long["reason"]), long["reason"][-3:]) == (300, "...")
 
 
-def test_a_dry_run_goes_on_where_a_cursor_says(tenant: Tenant, admin: str) -> None:
+def test_a_dry_run_continues_at_a_cursor(tenant: Tenant, admin: str) -> None:
     """That of another list is none."""
     uploaded(tenant, "a", {})
     headers = {"Authorization": f"Bearer {admin}"}
@@ -237,7 +239,7 @@ def test_reading_and_changing_are_two_scopes(tenant: Tenant) -> None:
 
 
 def test_a_bound_key_does_not_see_types(tenant: Tenant) -> None:
-    """What is told of them is about everybody."""
+    """What is reported of them is about everybody."""
     bound = tenant.key("data:read", "admin", user="a")
     assert tenant.get("/document-types", bound).status_code == 403
     assert tenant.get("/document-types/mood/versions", bound).status_code == 403

@@ -11,11 +11,11 @@ from .uploads import UPLOADS, Upload
 
 
 def _counted(tenant: Tenant, answer: httpx2.Response) -> int:
-    """What an answer says, which its receipt says too."""
-    told = int(answer.headers["x-uptake-duplicates"])
+    """What an answer states, which its receipt states too."""
+    result = int(answer.headers["x-uptake-duplicates"])
     (receipt,) = tenant.get(f"/requests/{answer.headers['x-request-id']}").json()["submissions"]
-    assert receipt["duplicates"] == told
-    return told
+    assert receipt["duplicates"] == result
+    return result
 
 
 @pytest.mark.parametrize("upload", UPLOADS, ids=str)
@@ -72,7 +72,7 @@ def test_rows_of_attributes_that_are_stored_already_are_duplicates(tenant: Tenan
     assert _counted(tenant, tenant.profiles(names, ROWS[0])) == 1
 
 
-def test_rows_of_one_user_in_one_table_are_told_apart(tenant: Tenant) -> None:
+def test_rows_of_one_user_in_one_table_are_distinguished(tenant: Tenant) -> None:
     """As if each had come alone, in order."""
     names = ["user_id", "plan"]
     assert _counted(tenant, tenant.profiles(names, ["a", "1"], ["a", "1"], ["a", "2"])) == 1
@@ -91,7 +91,7 @@ def test_documents_and_images_that_are_known_again_are_duplicates(tenant: Tenant
     assert [_counted(tenant, answer) for answer in images] == [0, 1, 0]
 
 
-def test_rows_that_change_repeat_and_merge_in_one_table_are_told_apart(tenant: Tenant) -> None:
+def test_rows_that_change_repeat_and_merge_in_one_table_are_distinguished(tenant: Tenant) -> None:
     """Each row is counted by what it does to its own user; all of them are stored."""
     names = ["user_id", "plan", "seats"]
     tenant.profiles(names, ["same", "pro", "1"], ["changed", "pro", "1"])

@@ -1,4 +1,4 @@
-"""What was answered with success is kept, and what cannot be kept is not answered so."""
+"""What was answered with success is stored, and what cannot be stored is not answered so."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,7 +46,7 @@ def _away(path: Path) -> Iterator[None]:
 
 
 def test_storage_that_is_gone_is_503_in_the_vendors_envelope(server: LiveServer) -> None:
-    """With the seconds after which to try again; what was rejected so is kept nowhere."""
+    """With the seconds after which to try again; what was rejected so is stored nowhere."""
     with _tenant_of(server) as tenant:
         keys = {upload.name: upload.key(tenant) for upload in UPLOADS}
         assert IMAGES.send(tenant, keys[IMAGES.name]).status_code == 200
@@ -60,10 +60,10 @@ def test_storage_that_is_gone_is_503_in_the_vendors_envelope(server: LiveServer)
                 response = upload.send(tenant, keys[upload.name])
                 upload.check(503, response)
                 assert int(response.headers["retry-after"]) >= 1
-            told = tenant.get("/users/42")
+            result = tenant.get("/users/42")
             assert (
-                told.status_code,
-                told.headers["content-type"],
+                result.status_code,
+                result.headers["content-type"],
             ) == (503, "application/problem+json")
             assert tenant.client.get("/health/ready").status_code == 503
             assert tenant.client.get("/health/live").status_code == 200

@@ -35,24 +35,24 @@ OTHER = "5550001112"
 
 @dataclass
 class Store:
-    """A server whose bytes can be searched."""
+    """A server with files that the test can search."""
 
     server: LiveServer
     postgres: Postgres | None = None
 
     def bytes(self) -> bytes:
         """All that is stored, and the names of all files."""
-        kept = [] if self.postgres is None else [self.postgres.dump(self.server.database)]
+        saved = [] if self.postgres is None else [self.postgres.dump(self.server.database)]
         for path in self.server.data_dir.rglob("*"):
-            kept.append(str(path).encode())
+            saved.append(str(path).encode())
             if path.is_file():
-                kept.append(path.read_bytes())
-        return b"\0".join(kept)
+                saved.append(path.read_bytes())
+        return b"\0".join(saved)
 
     def holds(self, *texts: str) -> list[str]:
         """Those of some texts that are anywhere, as they are or in hexadecimal."""
-        kept = self.bytes()
-        return [t for t in texts if t.encode() in kept or t.encode().hex().encode() in kept]
+        saved = self.bytes()
+        return [t for t in texts if t.encode() in saved or t.encode().hex().encode() in saved]
 
     def blobs_of(self, owners: list[str]) -> list[str]:
         """The names of blobs of these users."""
@@ -61,7 +61,9 @@ class Store:
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def kept(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def saved(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Any]:
     """A server over a file, and one over PostgreSQL with its blobs in a folder."""
     data_dir = tmp_path_factory.mktemp("erased") / "data"
     if request.param == "sqlite":
@@ -74,10 +76,10 @@ def kept(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.fixture
-def tenant(kept: Store) -> Iterator[Tenant]:
+def tenant(saved: Store) -> Iterator[Tenant]:
     """A project on that server."""
-    store = open_store(Settings(data_dir=kept.server.data_dir, database=kept.server.database))
-    with httpx2.Client(base_url=kept.server.url, timeout=60) as client:
+    store = open_store(Settings(data_dir=saved.server.data_dir, database=saved.server.database))
+    with httpx2.Client(base_url=saved.server.url, timeout=60) as client:
         made = new_tenant(client, store)
         made.type("mood", {"type": "object", "properties": {"mood": {"type": "integer"}}})
         made.secret = made.key(*EVERYTHING, "data:erase", "admin")
@@ -212,28 +214,28 @@ REJECTED: dict[str, Send] = {
 }
 
 
-def _named(kept: Store, kind: str) -> tuple[str, str]:
+def _named(saved: Store, kind: str) -> tuple[str, str]:
     """A user and a marker that are in no other test."""
-    number = int.from_bytes(hashlib.sha256(f"{id(kept)} {kind}".encode()).digest()[:5])
+    number = int.from_bytes(hashlib.sha256(f"{id(saved)} {kind}".encode()).digest()[:5])
     user = f"9{number:013d}"
     return ("x" + user if kind == "questionpro: no integer" else user), f"marker-of-{user}"
 
 
-def test_nothing_of_what_was_stored_or_rejected_is_left(tenant: Tenant, kept: Store) -> None:
+def test_nothing_of_what_was_stored_or_rejected_is_left(tenant: Tenant, saved: Store) -> None:
     """Of accepted and of rejected uploads of every kind; rows of others stay."""
     users: dict[str, tuple[str, str]] = {}
     for kind, send in {**ACCEPTED, **REJECTED}.items():
-        user, marker = users[kind] = _named(kept, kind)
+        user, marker = users[kind] = _named(saved, kind)
         answer = send(tenant, user.removeprefix("x"), marker)
         assert (answer.status_code == 200) == (kind in ACCEPTED), (kind, answer.text)
         listed = tenant.get("/rejections", params={"user": user}).json()["rejections"]
         assert bool(listed) == (kind in REJECTED), kind
         assert all(user in one["user_ids"] for one in listed), kind
     # Of an image, what is behind the picture is not stored.
-    present = kept.holds(*(marker for kind, (_, marker) in users.items() if kind != "image"))
+    present = saved.holds(*(marker for kind, (_, marker) in users.items() if kind != "image"))
     assert len(present) == len(users) - 1
     owners = [tenant.store.user_hash(user)[:40] for user, _ in users.values()]
-    assert kept.blobs_of(owners)
+    assert saved.blobs_of(owners)
     for user, _ in users.values():
         path = f"/uptake/v1/users/{user}"
         erased = tenant.client.delete(path, headers={"Authorization": f"Bearer {tenant.secret}"})
@@ -241,12 +243,12 @@ def test_nothing_of_what_was_stored_or_rejected_is_left(tenant: Tenant, kept: St
     hashes = [hashlib.sha256(user.encode()).hexdigest()[:32] for user, _ in users.values()]
     gone = [text for pair in users.values() for text in pair]
     until = time.monotonic() + SCRUB_SECONDS
-    while kept.holds(*gone, *hashes) and time.monotonic() < until:
+    while saved.holds(*gone, *hashes) and time.monotonic() < until:
         time.sleep(0.5)
-    assert kept.holds(*gone, *hashes) == []
-    assert kept.blobs_of(owners) == []
+    assert saved.holds(*gone, *hashes) == []
+    assert saved.blobs_of(owners) == []
     stay = [_stays(marker) for kind, (_, marker) in users.items() if "others" in kind]
-    assert kept.holds(*stay) == stay
+    assert saved.holds(*stay) == stay
     assert [one["user_ids"] for one in tenant.get("/rejections").json()["rejections"]] == [
         [OTHER]
     ] * len(stay)

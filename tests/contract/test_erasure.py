@@ -32,7 +32,7 @@ LARGE = "x" * 300_000
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    """A server whose files may be searched."""
+    """A server with files that the test can search."""
     with serving(tmp_path_factory.mktemp("erasure") / "data") as server:
         yield server
 
@@ -63,7 +63,7 @@ def _readmit(tenant: Tenant, user_id: str, after_erasure: str) -> httpx2.Respons
 
 
 def _fill(tenant: Tenant, user_id: str) -> list[httpx2.Response]:
-    """Everything that can be kept about a user, and everything that can be rejected."""
+    """Everything that can be stored about a user, and everything that can be rejected."""
     large = {f"{user_id} {i}": LARGE for i in range(3)}
     return [
         tenant.document(user_id, {DIARY: user_id}, **{"Idempotency-Key": user_id}),
@@ -97,7 +97,7 @@ def test_nothing_of_an_erased_user_is_found_anywhere(tenant: Tenant, own: LiveSe
     with closing(sqlite3.connect(database)) as connection:
         assert _tables_with(connection, VANISHED) == set()
         assert _tables_with(connection, STAYS) > {"users", "documents", "sample_batches"}
-        # The log of changes tells other processes, for a while, whom to forget.
+        # The change log has the erased users for a while, for other processes.
         left = _tables_with(connection, tenant.store.user_hash(VANISHED))
         assert {"tombstones", "erasures"} <= left <= {"tombstones", "erasures", "changes"}
         connection.execute("VACUUM")
@@ -206,22 +206,22 @@ def test_the_receipt_can_be_fetched_and_checked(tenant: Tenant) -> None:
     rest = tenant.get("/erasures", params={"cursor": first["next"]}).json()
     assert rest == {"erasures": [again], "next": None}
     counts = [f"{kind}={count}" for kind, count in sorted(erasure["counts"].items())]
-    told = [erasure["erasure_id"], erasure["user_hash"], erasure["erased_at"], *counts]
-    assert erasure["digest"] == hashlib.sha256("\n".join(told).encode()).hexdigest()
+    result = [erasure["erasure_id"], erasure["user_hash"], erasure["erased_at"], *counts]
+    assert erasure["digest"] == hashlib.sha256("\n".join(result).encode()).hexdigest()
     assert erasure["user_hash"] == again["user_hash"] == tenant.store.user_hash(GONE)
     assert erasure["user_hash"] != hashlib.sha256(GONE.encode()).hexdigest()
     assert tenant.get(f"/erasures/{uuid4()}").status_code == 404
 
 
 def test_the_receipt_is_signed(tenant: Tenant, own: LiveServer, tmp_path: Path) -> None:
-    """Whoever has the public key can check it, and the installation knows whose it is."""
+    """It can be verified with the public key, and the installation can find its user."""
     receipt = _erase(tenant, GONE).json()
     key = tenant.client.get("/uptake/v1/erasures/public-key").json()
     assert (key["algorithm"], key["key_id"]) == ("Ed25519", receipt["key_id"])
     counts = [f"{kind}={count}" for kind, count in sorted(receipt["counts"].items())]
-    told = ["uptake erasure receipt", *(receipt[name] for name in SIGNED_MEMBERS), *counts]
+    result = ["uptake erasure receipt", *(receipt[name] for name in SIGNED_MEMBERS), *counts]
     public = Ed25519PublicKey.from_public_bytes(base64.b64decode(key["public_key"]))
-    public.verify(base64.b64decode(receipt["signature"]), "\n".join(told).encode())
+    public.verify(base64.b64decode(receipt["signature"]), "\n".join(result).encode())
     pem, file = tmp_path / "key.pem", tmp_path / "receipt.json"
     pem.write_text(key["pem"])
 

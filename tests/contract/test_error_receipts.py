@@ -67,7 +67,7 @@ def _name(upload: Upload) -> str:
 def test_an_upload_without_a_valid_key_has_a_receipt(
     tenant: Tenant, default_admin: Tenant, upload: Upload
 ) -> None:
-    """In the default project, for an administrator alone: nobody knows whose it is."""
+    """In the default project, for administrators only: the project is unknown."""
     answer = upload.send(tenant, "up_unknown")
     assert answer.status_code == 401
     receipt = _receipt(default_admin, answer)
@@ -90,7 +90,7 @@ def test_an_upload_that_a_key_does_not_permit_has_a_receipt(tenant: Tenant, uplo
 
 
 def test_an_upload_with_an_expired_key_has_a_receipt_with_its_id(tenant: Tenant) -> None:
-    """It is known whose it is: in the key's own project."""
+    """The project is known: it is in that of the key."""
     secret, key_id = tenant.named_key("samples:write", seconds=-1)
     headers = {"Authorization": f"Bearer {secret}"}
     answer = tenant.client.post("/api/v2.2/samples", json={}, headers=headers)
@@ -141,8 +141,8 @@ def test_a_request_over_its_rate_has_a_receipt(tenant: Tenant) -> None:
 
 
 @pytest.mark.parametrize("upload", UPLOADS, ids=str)
-def test_the_receipt_of_what_was_judged_has_the_status(tenant: Tenant, upload: Upload) -> None:
-    """200 for what is accepted, and what the vendor's page says for what is not."""
+def test_the_receipt_of_what_was_validated_has_the_status(tenant: Tenant, upload: Upload) -> None:
+    """200 for what is accepted, and what the vendor's page states for what is not."""
     secret = tenant.key(upload.scope, user="42" if upload.bound else None)
     for body in (None, b"nonsense"):
         answer = upload.send(tenant, secret, body)

@@ -43,7 +43,7 @@ def cursor_of(tenant: Tenant, kind: str = "samples") -> str:
 
 
 def problem(answer: httpx2.Response, status: int) -> str:
-    """What is told of a request that was turned away."""
+    """What is reported of a request that was turned away."""
     assert (answer.status_code, answer.headers["content-type"]) == (
         status,
         "application/problem+json",
@@ -61,7 +61,7 @@ def fill(tenant: Tenant) -> None:
 
 
 @pytest.mark.parametrize(("form", "compression"), FORMS)
-def test_every_form_says_what_it_is(tenant: Tenant, form: str, compression: str | None) -> None:
+def test_every_form_has_its_media_type(tenant: Tenant, form: str, compression: str | None) -> None:
     """In its media type, in the name under which it is saved, and in its first bytes."""
     fill(tenant)
     query = {"form": form} | ({} if compression is None else {"compression": compression})
@@ -73,7 +73,7 @@ def test_every_form_says_what_it_is(tenant: Tenant, form: str, compression: str 
     assert answer.content.startswith(begin)
 
 
-def test_an_export_is_parquet_unless_it_is_told(tenant: Tenant) -> None:
+def test_an_export_is_parquet_by_default(tenant: Tenant) -> None:
     """Of the whole project."""
     fill(tenant)
     table = pq.read_table(io.BytesIO(tenant.get("/exports/samples").content))
@@ -81,7 +81,7 @@ def test_an_export_is_parquet_unless_it_is_told(tenant: Tenant) -> None:
     assert table["value"].to_pylist() == [1.0, 2.0, 3.0, 1.0, 2.0, 1.5]
 
 
-def test_every_kind_tells_what_was_sent(tenant: Tenant) -> None:
+def test_every_kind_shows_what_was_sent(tenant: Tenant) -> None:
     """With the names of the wire."""
     fill(tenant)
     (first, *_) = exported(tenant, "samples")
@@ -152,7 +152,7 @@ def test_an_export_goes_on_where_the_last_one_ended(tenant: Tenant) -> None:
         ("since=gQDPAAD___________8", "since: this server did not issue"),
     ],
 )
-def test_what_cannot_be_asked_is_told(tenant: Tenant, query: str, reason: str) -> None:
+def test_invalid_queries_are_rejected(tenant: Tenant, query: str, reason: str) -> None:
     """Before anything is sent."""
     assert reason in problem(tenant.get(f"/exports/samples?{query}"), 400)
 
@@ -183,8 +183,8 @@ def test_an_archive_has_everything_about_a_user(tenant: Tenant) -> None:
     archive = zipfile.ZipFile(io.BytesIO(answer.content))
     assert archive.testzip() is None
     (image,) = [name for name in archive.namelist() if name.startswith("images/")]
-    (kept,) = tenant.images("42")
-    served = tenant.client.get(kept["url"])
+    (stored,) = tenant.images("42")
+    served = tenant.client.get(stored["url"])
     assert archive.read(image) == served.content
     assert archive.read("samples.csv").count(b"\n") == 4
     assert json.loads(archive.read("profile.json"))["attributes"] == {"plan": "pro", "=x": ""}

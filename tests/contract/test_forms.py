@@ -122,7 +122,7 @@ REJECTED: dict[str, tuple[bytes, str]] = {
 
 
 @pytest.mark.parametrize("name", REJECTED)
-def test_the_reason_says_what_is_wrong_with_a_form(tenant: Tenant, name: str) -> None:
+def test_the_reason_states_what_is_wrong_with_a_form(tenant: Tenant, name: str) -> None:
     """In the vendor's envelope, and in words of ours."""
     body, reason = REJECTED[name]
     error = _post(tenant, body).json()["response"]["error"]

@@ -30,7 +30,7 @@ def _codes(response: httpx2.Response) -> list[tuple[int | None, str | None, str]
 
 
 def test_200_when_all_samples_are_accepted(tenant: Tenant) -> None:
-    """They are read back as they were told."""
+    """They are read back as they were reported."""
     samples = [
         sample(0, start_date="2023-11-01T08:04:51.000+04:00", end_date="2023-11-01T08:04:58+04:00"),
         sample(600, value=0.25, device_version=None),
@@ -39,12 +39,12 @@ def test_200_when_all_samples_are_accepted(tenant: Tenant) -> None:
     response = tenant.steps("42", *samples)
     assert response.status_code == 200
     assert response.json() == {"accepted": 3, "rejected": 0, "errors": []}
-    assert [{"metric": "steps", **told} for told in samples] == tenant.samples("42")
+    assert [{"metric": "steps", **result} for result in samples] == tenant.samples("42")
     assert all(set(SHOWN) == set(shown) for shown in tenant.samples("42"))
 
 
 def test_207_when_some_are(tenant: Tenant) -> None:
-    """What is accepted is kept, what is not is told and kept as rejected, in order of index."""
+    """Accepted samples are stored; others are reported and stored as rejected, ordered by index."""
     bad = [sample(1, value=0, unit="miles"), sample(2, end_date="2023-11-01T00:01:59Z"), "x"]
     response = tenant.steps("42", sample(0), *bad, sample(4))
     assert response.status_code == 207
@@ -56,13 +56,13 @@ def test_207_when_some_are(tenant: Tenant) -> None:
         (3, None, "wrong_type"),
     ]
     assert [shown["value"] for shown in tenant.samples("42")] == [1, 5]
-    kept = {rejection.record.position: rejection.record for rejection in tenant.rejections()}
-    assert set(kept) == {1, 2, 3}
-    assert kept[3].raw == b'"x"'
+    saved = {rejection.record.position: rejection.record for rejection in tenant.rejections()}
+    assert set(saved) == {1, 2, 3}
+    assert saved[3].raw == b'"x"'
 
 
 def test_400_when_none_is(tenant: Tenant) -> None:
-    """Each is judged all the same."""
+    """Each is validated all the same."""
     response = tenant.steps("42", *_three(value=30001))
     assert response.status_code == 400
     assert (response.json()["accepted"], response.json()["rejected"]) == (0, 3)
@@ -123,7 +123,7 @@ def test_a_bound_key_for_another_user_is_403(tenant: Tenant) -> None:
     assert tenant.get("/users/42").status_code == 404
 
 
-def test_both_data_types_are_kept_apart(tenant: Tenant) -> None:
+def test_both_data_types_are_separate(tenant: Tenant) -> None:
     """`steps` and `bpm`, each counted from its first to its last."""
     tenant.steps("42", *_three())
     beats = [sample(10 + i, unit="count/min", value=60, end_date=None) for i in range(4)]
@@ -142,7 +142,7 @@ def test_of_two_that_are_the_same_sample_the_one_received_last_wins(tenant: Tena
     assert [shown["value"] for shown in tenant.samples("42")] == [99, 2]
     tenant.steps("42", sample(0, value=7, device_version=None), sample(1), sample(2))
     shown = tenant.samples("42")
-    assert [(told["value"], told["device_version"]) for told in shown] == [
+    assert [(result["value"], result["device_version"]) for result in shown] == [
         (7, None),
         (2, "17.0.3"),
         (3, "17.0.3"),
@@ -170,23 +170,23 @@ def test_samples_that_differ_in_what_makes_them_are_two(
 
 
 def test_the_same_instant_in_another_offset_is_the_same_sample(tenant: Tenant) -> None:
-    """The offset in which it was told last is shown."""
+    """The offset in which it was reported last is shown."""
     tenant.steps("42", sample(0), sample(1), sample(2))
-    told = {"start_date": "2023-11-01T04:00:00+04:00", "end_date": "2023-11-01T04:00:30+04:00"}
-    tenant.steps("42", sample(0, **told), sample(1), sample(2))
+    result = {"start_date": "2023-11-01T04:00:00+04:00", "end_date": "2023-11-01T04:00:30+04:00"}
+    tenant.steps("42", sample(0, **result), sample(1), sample(2))
     shown = tenant.samples("42")
     assert len(shown) == 3
-    assert told == {name: shown[0][name] for name in told}
+    assert result == {name: shown[0][name] for name in result}
 
 
 def test_a_time_without_an_offset_is_utc(tenant: Tenant) -> None:
-    """The same sample as one told with Z."""
+    """The same sample as one reported with Z."""
     tenant.steps("42", sample(0), sample(1), sample(2))
     tenant.steps("42", sample(0, start_date="2023-11-01T00:00:00"), sample(1), sample(2))
     assert len(tenant.samples("42")) == 3
 
 
-def test_the_offset_in_which_a_time_was_told_is_shown_again(tenant: Tenant) -> None:
+def test_the_offset_of_a_time_is_returned(tenant: Tenant) -> None:
     """Of whole hours or not, east or west, with all digits of the second."""
     starts = [
         "2023-11-01T08:04:51.000+04:00",

@@ -47,7 +47,7 @@ PLACES: tuple[object, ...] = (
     {"a": 1},
     [[[[]]]],
 )
-"""What may stand in a cursor that somebody made up: JSON types, ranges, lengths, characters."""
+"""What may stand in a cursor that someone made up: JSON types, ranges, lengths, characters."""
 
 TEXTS = (
     "!",
@@ -146,11 +146,11 @@ def _required(parameters: list[dict[str, Any]]) -> dict[str, str]:
 
 
 def _known(path: str) -> str:
-    """A path whose ids are those of things that exist, where there are such."""
+    """A path with the ids of existing records, if there are any."""
     return re.sub(r"{(name|user_id)}", "x", re.sub(r"{kind}", "users", path))
 
 
-def test_a_cursor_that_nobody_gave_is_a_bad_request(
+def test_a_cursor_that_was_not_issued_is_a_bad_request(
     filled: Tenant, document: dict[str, Any]
 ) -> None:
     """On every route that takes one, and for the start of an export."""

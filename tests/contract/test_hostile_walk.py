@@ -35,7 +35,7 @@ PYTHON = re.compile(
     rb"Traceback|codec can't|recursion depth|NoneType|object has no|invalid literal|msgspec\."
     rb"|File \\?\"|<class|unhashable|positional argument|not JSON serializable|psycopg|sqlite"
 )
-"""What Python, its libraries and the databases say of their own failures."""
+"""What Python, its libraries and the databases state of their own failures."""
 
 JUNK = [
     *("", "%00", "%ff", "%zz", "%", "%ED%A0%80", "a%00b", "x" * 20_000, "%F0%9F%98%80", "%2F"),

@@ -44,7 +44,7 @@ def _spellings(path: str) -> list[str]:
 
 
 def _raw(tenant: Tenant, method: str, path: str, **headers: str) -> httpx2.Response:
-    """A request whose path is sent as it is."""
+    """A request with a path that is sent unchanged."""
     url = tenant.client.base_url.copy_with(raw_path=path.encode())
     keys = {"Authorization": f"Bearer {tenant.secret}", "x-api-key": tenant.secret}
     return tenant.client.request(method, url, headers={**keys, **headers})
@@ -186,18 +186,18 @@ def test_a_parameter_that_is_a_list_may_be_repeated(tenant: Tenant) -> None:
     ],
 )
 def test_a_request_id_of_the_client_is_answered_if_it_is_one(
-    deployment: Deployment, tenant: Tenant, sent: str, is_kept: bool
+    deployment: Deployment, tenant: Tenant, sent: str, is_stored: bool
 ) -> None:
     """Else the server's own, a UUID; that is always in the log."""
-    name = f"{sent[:20]}-{time.time_ns()}"[:64] if is_kept else sent
+    name = f"{sent[:20]}-{time.time_ns()}"[:64] if is_stored else sent
     headers = {b"X-Request-Id": name.encode("latin-1")}
     answered = tenant.client.get("/health/live", headers=headers).headers["x-request-id"]
-    if not is_kept:
+    if not is_stored:
         UUID(answered)
-    assert (answered == name) == is_kept
+    assert (answered == name) == is_stored
     line = _line(deployment, answered)
-    assert ("own_request_id" in line) == is_kept
-    if is_kept:
+    assert ("own_request_id" in line) == is_stored
+    if is_stored:
         UUID(line["own_request_id"])
 
 

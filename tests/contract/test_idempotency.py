@@ -1,4 +1,4 @@
-"""The same data sent twice, in any split, order or number of parallel senders, is kept once."""
+"""The same data sent twice, in any split, order or number of parallel senders, is stored once."""
 
 import random
 from concurrent.futures import ThreadPoolExecutor
@@ -33,7 +33,7 @@ def _profile(tenant: Tenant, user_id: str) -> dict[str, Any]:
 
 
 def test_samples_in_any_split_and_order_are_the_same_samples(tenant: Tenant) -> None:
-    """Whole, in pieces, again in other pieces: the reading does not tell how they arrived."""
+    """Whole, in pieces, again in other pieces: the reading does not show how they arrived."""
     samples = [sample(i * 2) for i in range(200)]
     tenant.steps("whole", *samples)
     for seed in range(3):
@@ -44,7 +44,7 @@ def test_samples_in_any_split_and_order_are_the_same_samples(tenant: Tenant) -> 
     assert tenant.user("pieces")["samples"]["steps"]["count"] == 200
 
 
-def test_samples_from_parallel_senders_are_kept_once(tenant: Tenant) -> None:
+def test_samples_from_parallel_senders_are_stored_once(tenant: Tenant) -> None:
     """Each sends everything, in pieces of its own."""
     samples = [sample(i) for i in range(120)]
     batches = [batch for seed in range(SENDERS) for batch in _batches(samples, seed)]
@@ -82,20 +82,20 @@ def test_attributes_sent_again_are_the_same_attributes(tenant: Tenant) -> None:
     assert _profile(tenant, "whole") == _profile(tenant, "pieces")
 
 
-def test_images_from_parallel_senders_are_kept_once(tenant: Tenant) -> None:
-    """All are told the same number and address."""
+def test_images_from_parallel_senders_are_stored_once(tenant: Tenant) -> None:
+    """All are reported the same number and address."""
     pictures = [encoded("PNG", 8, 4), encoded("JPEG", 8, 4), encoded("GIF", 16, 4)]
     with ThreadPoolExecutor(SENDERS) as senders:
         answers = list(senders.map(lambda content: tenant.picture("42", content), pictures * 8))
     assert {200} == {answer.status_code for answer in answers}
-    told = {(answer.json()["response"]["imageID"]) for answer in answers}
-    assert len(told) == 3
-    assert told == {image["image_id"] for image in tenant.images("42")}
+    result = {(answer.json()["response"]["imageID"]) for answer in answers}
+    assert len(result) == 3
+    assert result == {image["image_id"] for image in tenant.images("42")}
     assert tenant.user("42")["images"] == 3
 
 
-def test_documents_with_one_idempotency_key_are_kept_once(tenant: Tenant) -> None:
-    """From parallel senders; all are told the first id."""
+def test_documents_with_one_idempotency_key_are_stored_once(tenant: Tenant) -> None:
+    """From parallel senders; all are reported the first id."""
     with ThreadPoolExecutor(SENDERS) as senders:
         answers = list(
             senders.map(
@@ -107,8 +107,8 @@ def test_documents_with_one_idempotency_key_are_kept_once(tenant: Tenant) -> Non
     assert tenant.user("42")["documents"] == 1
 
 
-def test_of_parallel_bodies_with_one_idempotency_key_one_is_kept(tenant: Tenant) -> None:
-    """The others are 422, and kept as rejections."""
+def test_of_parallel_bodies_with_one_idempotency_key_one_is_stored(tenant: Tenant) -> None:
+    """The others are 422, and stored as rejections."""
     with ThreadPoolExecutor(SENDERS) as senders:
         answers = list(
             senders.map(
@@ -144,13 +144,13 @@ def test_a_bound_key_cannot_take_the_idempotency_key_of_another(tenant: Tenant) 
     own = _document(tenant, bound, "order-1001", 2)
     unbound = _document(tenant, tenant.secret, "order-1001", 3)
     assert (own.status_code, unbound.status_code) == (200, 200)
-    told = [answer.json()["uploadId"] for answer in (mallory, own, unbound)]
-    assert len(set(told)) == 3
+    result = [answer.json()["uploadId"] for answer in (mallory, own, unbound)]
+    assert len(set(result)) == 3
     again = [
         _document(tenant, secret, "order-1001", mood).json()["uploadId"]
         for secret, mood in ((bound, 2), (tenant.secret, 3))
     ]
-    assert again == told[1:]
+    assert again == result[1:]
 
 
 def test_keys_of_one_user_and_unbound_keys_share_their_idempotency_keys(tenant: Tenant) -> None:
@@ -166,13 +166,13 @@ def test_keys_of_one_user_and_unbound_keys_share_their_idempotency_keys(tenant: 
 
 def test_the_id_of_an_upload_with_an_unbound_key_stays_what_it_was(tenant: Tenant) -> None:
     """Documents of earlier versions are known again."""
-    told = _document(tenant, tenant.secret, "order-1001", 1).json()["uploadId"]
-    assert told == ids.derived("upload", tenant.project, "order-1001")
+    result = _document(tenant, tenant.secret, "order-1001", 1).json()["uploadId"]
+    assert result == ids.derived("upload", tenant.project, "order-1001")
 
 
 @pytest.mark.parametrize("key", ["k" * 256, "schl\u00fcssel".encode(), b"\xff", "a\tb"])
 def test_an_idempotency_key_is_printable_and_short(tenant: Tenant, key: str | bytes) -> None:
-    """422 at its header; nothing is kept."""
+    """422 at its header; nothing is stored."""
     raw = key.encode() if isinstance(key, str) else key
     answer = tenant.client.post(
         "/v1/user-data/mood",
@@ -184,7 +184,7 @@ def test_an_idempotency_key_is_printable_and_short(tenant: Tenant, key: str | by
 
 
 def test_a_replay_stays_in_the_namespace_of_the_bound_key(tenant: Tenant) -> None:
-    """Rejected by the schema or as a whole, mended, and replayed by an administrator."""
+    """Rejected by the schema or as a whole, corrected, and replayed by an administrator."""
     bound, admin = tenant.key("user-data:write", user="42"), tenant.key("admin", "data:read")
     tenant.type("mood", {"properties": {"mood": {"maximum": 5}}})
     assert _document(tenant, bound, "schema", 9).status_code == 422
@@ -194,15 +194,15 @@ def test_a_replay_stays_in_the_namespace_of_the_bound_key(tenant: Tenant) -> Non
         headers={"x-api-key": bound, "Idempotency-Key": "whole"},
     )
     assert bad.status_code == 422
-    mended = {"schema": {"mood": 1}, "whole": {"user": {"userLabel": "42"}, "data": {"mood": 1}}}
-    for kept, body in zip(tenant.rejections(), mended.values(), strict=True):
-        assert kept.record.user_id == "42"
+    corrected = {"schema": {"mood": 1}, "whole": {"user": {"userLabel": "42"}, "data": {"mood": 1}}}
+    for stored, body in zip(tenant.rejections(), corrected.values(), strict=True):
+        assert stored.record.user_id == "42"
         replayed = tenant.client.post(
-            f"/uptake/v1/rejections/{kept.record.rejection_id}/replay",
+            f"/uptake/v1/rejections/{stored.record.rejection_id}/replay",
             json=body,
             headers={"Authorization": f"Bearer {admin}"},
         )
         assert replayed.json()["outcome"] == "accepted"
-    for key in mended:
+    for key in corrected:
         assert _document(tenant, bound, key, 1).status_code == 200
     assert tenant.user("42")["documents"] == 2

@@ -16,7 +16,7 @@ def _url(tenant: Tenant, content: bytes) -> str:
 
 @pytest.mark.parametrize("size", [MIB - 1, MIB, MIB + 1, LARGE])
 def test_an_image_of_any_size_comes_whole(tenant: Tenant, size: int) -> None:
-    """With its length told before."""
+    """With its length reported before."""
     content = noise(size)
     answer = tenant.client.get(_url(tenant, content))
     assert str(size) == answer.headers["content-length"]
@@ -42,8 +42,8 @@ def test_a_part_is_206(tenant: Tenant, asked: str, start: int, end: int | None) 
     answer = tenant.client.get(_url(tenant, PNG), headers={"Range": asked})
     assert (206, PNG[start:end]) == (answer.status_code, answer.content)
     first = start % len(PNG)
-    told = f"bytes {first}-{first + len(answer.content) - 1}/{len(PNG)}"
-    assert told == answer.headers["content-range"]
+    result = f"bytes {first}-{first + len(answer.content) - 1}/{len(PNG)}"
+    assert result == answer.headers["content-range"]
     assert answer.headers["content-type"] == "image/png"
 
 

@@ -47,7 +47,7 @@ def test_a_name_means_nothing(tenant: Tenant, name: str) -> None:
 
 
 def test_an_etag_spares_the_transfer(tenant: Tenant) -> None:
-    """304 without a body for the tag that was told, 200 for another."""
+    """304 without a body for the tag that was reported, 200 for another."""
     url = _url(tenant, PNG)
     etag = tenant.client.get(url).headers["etag"]
     assert re.fullmatch('"[^"]+"', etag)
@@ -61,13 +61,13 @@ def test_an_etag_spares_the_transfer(tenant: Tenant) -> None:
     assert tenant.client.get(url, headers={"If-None-Match": '"other"'}).status_code == 200
 
 
-def test_any_kept_image_matches_a_star(tenant: Tenant) -> None:
+def test_any_stored_image_matches_a_star(tenant: Tenant) -> None:
     """RFC 9110: `If-None-Match: *` is about any representation."""
     response = tenant.client.get(_url(tenant, PNG), headers={"If-None-Match": "*"})
     assert response.status_code == 304
 
 
-def test_head_tells_what_get_would(tenant: Tenant) -> None:
+def test_head_has_the_headers_of_get(tenant: Tenant) -> None:
     """Without the bytes."""
     url = _url(tenant, PNG)
     head, full = tenant.client.head(url), tenant.client.get(url)
@@ -161,12 +161,12 @@ def test_by_default_the_address_is_the_one_that_the_request_came_to(tenant: Tena
 
 
 @pytest.mark.parametrize("slash", ["", "/"])
-def test_with_a_public_url_the_address_lies_under_it(data_dir: Path, slash: str) -> None:
+def test_with_a_public_url_the_address_is_under_it(data_dir: Path, slash: str) -> None:
     """`--public-url`, with a path of a proxy; also where images are listed."""
     with serving(data_dir, "--public-url", f"https://data.example/uptake{slash}") as server:
         secret = server.create_key()
         with httpx2.Client(base_url=server.url) as client:
-            told = client.post(
+            result = client.post(
                 "/a/api/v2/users/42/images",
                 params={"apiKey": secret},
                 files={"file": ("photo", PNG)},
@@ -174,7 +174,7 @@ def test_with_a_public_url_the_address_lies_under_it(data_dir: Path, slash: str)
             listed = client.get(
                 "/uptake/v1/users/42/images", headers={"Authorization": f"Bearer {secret}"}
             )
-            url = told.json()["response"]["imageURL"]
+            url = result.json()["response"]["imageURL"]
             assert url.startswith("https://data.example/uptake/images/")
             assert url == listed.json()["images"][0]["url"]
             path = urlsplit(url).path.removeprefix("/uptake")

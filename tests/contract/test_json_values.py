@@ -81,7 +81,7 @@ def test_what_json_has_is_stored_exactly(tenant: Tenant, value: str) -> None:
 
 
 @pytest.mark.parametrize("value", [*EXACT, '"' + "x" * 5000 + '"'], ids=lambda text: text[:12])
-def test_a_violation_by_any_value_is_kept_and_listed(tenant: Tenant, value: str) -> None:
+def test_a_violation_by_any_value_is_stored_and_listed(tenant: Tenant, value: str) -> None:
     """Whatever its message repeats: the answer, the rejection and the receipt have it."""
     tenant.type("never", {"properties": {"a": False}})
     status, answer = _upload(tenant, f'{{"a": {value}}}', "never")
@@ -161,7 +161,7 @@ def test_a_document_is_replaced_by_an_object_alone(tenant: Tenant, body: str) ->
 
 
 @pytest.mark.parametrize("value", NOT_JSON)
-def test_a_sample_whose_value_json_has_not_is_rejected(tenant: Tenant, value: str) -> None:
+def test_a_sample_with_a_value_outside_json_is_rejected(tenant: Tenant, value: str) -> None:
     """Or the whole body, where it cannot be read."""
     body = msgspec.json.encode(
         {"user_id": "8", "data_type": "steps", "data": [sample(0), sample(1), sample(2, value=99)]}

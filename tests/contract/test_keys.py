@@ -87,7 +87,9 @@ def test_a_key_in_use_ends_within_two_seconds_of_its_revocation(
 
 @pytest.mark.parametrize("upload", UPLOADS, ids=str)
 @pytest.mark.parametrize("content", [b"?", b"x" * (21 * 1024 * 1024)], ids=["broken", "huge"])
-def test_the_key_is_judged_before_the_body(tenant: Tenant, upload: Upload, content: bytes) -> None:
+def test_the_key_is_validated_before_the_body(
+    tenant: Tenant, upload: Upload, content: bytes
+) -> None:
     """A body that would be 400, 413 or 422 is 401 or 403 with a wrong key."""
     upload.check(401, upload.send(tenant, "unknown", content))
     upload.check(403, upload.send(tenant, tenant.key("data:read"), content))
@@ -106,7 +108,7 @@ def test_over_its_rate_a_key_is_429(tenant: Tenant, upload: Upload) -> None:
 
 
 def test_a_key_made_with_a_rate_is_held_to_it(deployment: Deployment, tenant: Tenant) -> None:
-    """`--rate`, from the command line; the product's own API tells it as a problem."""
+    """`--rate`, from the command line; the product's own API shows it as a problem."""
     made = deployment.command("keys", "create", "--scope", "data:read", "--rate", "2/5000w")
     answers = [tenant.get("/users/nobody", made["key"]) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [404, 404, 429]
@@ -115,7 +117,7 @@ def test_a_key_made_with_a_rate_is_held_to_it(deployment: Deployment, tenant: Te
 
 
 def test_a_key_may_go_on_after_retry_after(tenant: Tenant) -> None:
-    """The seconds that are told are enough."""
+    """The seconds that are reported are enough."""
     key = tenant.key("data:read", rate=Rate(requests=1, seconds=1))
     while (response := tenant.get("/users/nobody", key)).status_code != 429:
         assert response.status_code == 404

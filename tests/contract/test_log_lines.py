@@ -1,4 +1,4 @@
-"""The log line of a request says who sent it, without saying anything of a user."""
+"""The log line of a request states who sent it, without saying anything of a user."""
 
 import time
 from typing import Any

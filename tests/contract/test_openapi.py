@@ -42,8 +42,8 @@ def document(tenant: Tenant) -> dict[str, Any]:
     """As it is served, without a key."""
     response = tenant.client.get("/openapi.json")
     assert response.status_code == 200
-    told: dict[str, Any] = response.json()
-    return told
+    result: dict[str, Any] = response.json()
+    return result
 
 
 def test_the_document_is_valid_openapi_3_1(document: dict[str, Any]) -> None:
@@ -86,7 +86,7 @@ def test_every_answer_that_is_shown_is_of_its_schema(document: dict[str, Any]) -
                 assert "<" not in str(example["value"])
 
 
-def test_every_upload_tells_how_it_rejects(document: dict[str, Any]) -> None:
+def test_every_upload_shows_how_it_rejects(document: dict[str, Any]) -> None:
     """The statuses that the contract lists for all."""
     for operation in _operations(document):
         assert {"200", "401", "403", "404", "413", "429", "503"} <= set(operation["responses"])

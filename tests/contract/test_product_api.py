@@ -47,7 +47,7 @@ def _values(samples: list[dict[str, Any]]) -> list[int]:
     return [shown["value"] for shown in samples]
 
 
-def test_a_user_is_told_whole(tenant: Tenant) -> None:
+def test_a_profile_is_complete(tenant: Tenant) -> None:
     """Exactly these members."""
     began = time.time()
     tenant.profiles(["user_id", "plan"], ["42", "pro"])
@@ -136,7 +136,7 @@ def test_without_a_sound_key_it_is_401_as_a_problem(tenant: Tenant, path: str) -
     _is_problem(tenant.client.get(f"/uptake/v1{path}{query}"), 401)
 
 
-def test_the_key_is_judged_before_the_question(tenant: Tenant) -> None:
+def test_the_key_is_checked_before_the_query(tenant: Tenant) -> None:
     """A question that makes no sense is 401 or 403 with a wrong key."""
     _is_problem(tenant.client.get("/uptake/v1/users/42/samples?limit=many"), 401)
     _is_problem(tenant.get("/users/42/samples?limit=many", tenant.key("samples:write")), 403)
@@ -158,7 +158,7 @@ def test_an_address_or_method_that_is_not_there_is_a_problem(tenant: Tenant) -> 
     _is_problem(tenant.client.delete("/uptake/v1/documents/42"), 405)
 
 
-def test_samples_are_told_in_order_of_start(tenant: Tenant) -> None:
+def test_samples_are_ordered_by_start(tenant: Tenant) -> None:
     """In whatever order they came."""
     tenant.steps("42", sample(9), sample(3), sample(6))
     tenant.steps("42", sample(7), sample(1), sample(4))
@@ -190,24 +190,24 @@ def test_from_is_inclusive_and_to_exclusive(
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 7, 100])
 def test_samples_page_with_limit_and_cursor(tenant: Tenant, limit: int) -> None:
-    """Whatever the size of a page, each is told once; `next` is null at the end alone."""
+    """Whatever the size of a page, each is reported once; `next` is null at the end alone."""
     for start in (0, 5, 2, 30):
         tenant.steps("42", *[sample(start + i) for i in range(8)])
     page = tenant.get("/users/42/samples", params={"metric": "steps", "limit": limit}).json()
     assert {"samples", "next"} == set(page)
     assert len(page["samples"]) == min(limit, 21)
     assert (page["next"] is None) == (limit >= 21)
-    told = _values(tenant.samples("42", limit=limit))
-    assert [*range(1, 14), *range(31, 39)] == told
+    result = _values(tenant.samples("42", limit=limit))
+    assert [*range(1, 14), *range(31, 39)] == result
 
 
 def test_samples_of_one_instant_page_without_loss(tenant: Tenant) -> None:
     """Of many devices at the same time."""
     samples = [sample(0, device_name=f"Watch {i}", value=i + 1) for i in range(10)]
     tenant.steps("42", *samples)
-    told = _values(tenant.samples("42", limit=3))
-    assert set(range(1, 11)) == set(told)
-    assert len(told) == 10
+    result = _values(tenant.samples("42", limit=3))
+    assert set(range(1, 11)) == set(result)
+    assert len(result) == 10
 
 
 def test_a_metric_without_samples_is_an_empty_page(tenant: Tenant) -> None:
@@ -241,7 +241,7 @@ def test_a_question_that_makes_no_sense_is_400_as_a_problem(
     _is_problem(tenant.get("/users/42/samples", params=query), 400)
 
 
-def test_a_document_is_told_as_it_was_uploaded(tenant: Tenant) -> None:
+def test_a_document_is_returned_as_it_was_uploaded(tenant: Tenant) -> None:
     """With its type and the time at which it came."""
     data = {"mood": 7, "nested": [{"a": 1.50}, None, True, "é"], "big": 12345678901234567890}
     upload_id = tenant.document("42", data).json()["uploadId"]
@@ -256,17 +256,17 @@ def test_an_upload_id_that_is_none_is_404(tenant: Tenant, upload_id: str) -> Non
     _is_problem(tenant.get(f"/documents/{upload_id}"), 404)
 
 
-def test_images_are_told_with_what_is_served(tenant: Tenant) -> None:
+def test_images_are_listed_as_they_are_served(tenant: Tenant) -> None:
     """Size and digest are those of the bytes at the address."""
-    told = tenant.picture("42", encoded("JPEG", 64, 32)).json()["response"]
+    result = tenant.picture("42", encoded("JPEG", 64, 32)).json()["response"]
     page = tenant.get("/users/42/images").json()
     assert page["next"] is None
     (image,) = page["images"]
     content = tenant.client.get(image["url"]).content
     assert abs(_moment(image.pop("received_at")) - time.time()) < 10
     assert {
-        "image_id": told["imageID"],
-        "url": told["imageURL"],
+        "image_id": result["imageID"],
+        "url": result["imageURL"],
         "sha256": hashlib.sha256(content).hexdigest(),
         "bytes": len(content),
         "width": 64,

@@ -10,7 +10,7 @@ from .uploads import PTENGINE
 NAMES = ["user_id", "plan", "city"]
 
 
-def test_success_is_told_with_the_time(tenant: Tenant) -> None:
+def test_success_has_a_timestamp(tenant: Tenant) -> None:
     """`{"msg": "Success", "timestamp": <unix seconds>}`."""
     response = tenant.profiles(NAMES, ["42", "pro", "Kyoto"])
     assert response.status_code == 200
@@ -41,7 +41,7 @@ def test_of_two_rows_for_one_user_the_later_wins(tenant: Tenant) -> None:
     assert tenant.user("43")["attributes"] == {"plan": "a", "city": "b"}
 
 
-def test_values_are_kept_as_they_are_or_as_their_json_text(tenant: Tenant) -> None:
+def test_values_are_stored_as_they_are_or_as_their_json_text(tenant: Tenant) -> None:
     """Strings, whole numbers, fractions, booleans."""
     body = b'{"field_name": ["a","b","c","d","user_id"], "values": [[" X ",1.50,true,-7,4200]]}'
     assert PTENGINE.send(tenant, tenant.secret, body).status_code == 200
@@ -70,7 +70,7 @@ def test_characters_are_counted_not_bytes(tenant: Tenant) -> None:
 def test_one_bad_row_rejects_the_whole_request(
     tenant: Tenant, rows: list[list[str | None]], reason: str
 ) -> None:
-    """Nothing of it is stored, the reason names the place, and the body is kept as rejected."""
+    """Nothing of it is stored, the reason names the place, and the body is stored as rejected."""
     response = tenant.profiles(["user_id", "plan"], *rows)
     assert response.status_code == 400
     assert {"msg", "timestamp"} == set(response.json())
@@ -120,10 +120,12 @@ def test_all_faults_of_a_table_are_listed_each_with_its_place(tenant: Tenant) ->
 
 
 def test_faults_of_a_table_are_bounded(tenant: Tenant) -> None:
-    """However many values there are: 100 rows of 50, and one that says how many more."""
+    """However many values there are: 100 rows of 50, and one that states how many more."""
     names = ["user_id", *(f"n{i}" for i in range(48))]
     answer = tenant.profiles(names, *([[None] * 200] * 3000))
     assert answer.status_code == 400
-    (kept,) = tenant.rejections()
-    assert 100 <= len(kept.record.faults) <= 6000
-    assert {fault.place[1] for fault in kept.record.faults if len(fault.place) > 1} == {*range(100)}
+    (saved,) = tenant.rejections()
+    assert 100 <= len(saved.record.faults) <= 6000
+    assert {fault.place[1] for fault in saved.record.faults if len(fault.place) > 1} == {
+        *range(100)
+    }

@@ -41,11 +41,11 @@ def test_with_the_header_the_answer_carries_a_request_id(tenant: Tenant) -> None
         (2 * MIB, "2 Mb"),
     ],
 )
-def test_a_size_is_told_in_the_vendors_words(tenant: Tenant, size: int, told: str) -> None:
+def test_a_size_has_the_vendors_form(tenant: Tenant, size: int, result: str) -> None:
     """Whole `Kb` below 1 MiB, else one decimal of `Mb` without a trailing `.0`."""
     content = png_of(size)
     assert size == len(content)
-    assert told == tenant.picture("42", content).json()["response"]["size"]
+    assert result == tenant.picture("42", content).json()["response"]["size"]
 
 
 def test_the_same_bytes_for_the_same_user_are_the_same_image(tenant: Tenant) -> None:
@@ -83,10 +83,10 @@ def test_a_user_id_that_is_no_integer_is_400(tenant: Tenant, user_id: str) -> No
     ],
     ids=["empty", "truncated", "not an image", "no file", "no form"],
 )
-def test_the_message_says_what_is_wrong_with_an_image(
+def test_the_message_states_what_is_wrong_with_an_image(
     tenant: Tenant, content: bytes, word: str
 ) -> None:
-    """And the upload is kept as rejected."""
+    """And the upload is stored as rejected."""
     response = IMAGES.send(tenant, tenant.secret, content)
     IMAGES.check(400, response)
     assert word in response.json()["response"]["error"]["message"]
@@ -102,7 +102,7 @@ def test_the_message_says_what_is_wrong_with_an_image(
         (PNG, "image/png"),
     ],
 )
-def test_what_is_no_form_is_told_to_be_sent_as_one(
+def test_a_body_that_is_not_a_form_is_rejected_with_a_hint(
     tenant: Tenant, body: bytes, media_type: str
 ) -> None:
     """A path on the client's disk cannot be read from here."""
@@ -111,7 +111,7 @@ def test_what_is_no_form_is_told_to_be_sent_as_one(
     assert "multipart" in response.json()["response"]["error"]["message"]
 
 
-def test_errors_say_where_but_not_with_which_key(tenant: Tenant) -> None:
+def test_errors_have_the_url_without_the_key(tenant: Tenant) -> None:
     """`resourceUrl` is the address without its query."""
     error: dict[str, Any] = IMAGES.send(tenant, "wrong-key").json()["response"]["error"]
     base_url = str(tenant.client.base_url).rstrip("/")

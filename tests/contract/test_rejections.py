@@ -1,4 +1,4 @@
-"""What was rejected is found, explained, mended, replayed, and counted once."""
+"""What was rejected is found, explained, corrected, replayed, and counted once."""
 
 import json
 import time
@@ -47,9 +47,9 @@ def _replay(tenant: Tenant, admin: str, rejection_id: str, item: Any = None) -> 
 
 def _receipt(tenant: Tenant, response: httpx2.Response) -> dict[str, Any]:
     request_id = response.headers["x-request-id"]
-    told = tenant.get(f"/requests/{request_id}").json()
-    assert told["request_id"] == request_id
-    (submission,) = told["submissions"]
+    result = tenant.get(f"/requests/{request_id}").json()
+    assert result["request_id"] == request_id
+    (submission,) = result["submissions"]
     return dict(submission)
 
 
@@ -71,7 +71,7 @@ def test_a_rejected_sample_is_found_and_explained(tenant: Tenant) -> None:
     assert listed["resolved_by"] is None
 
 
-def test_a_mended_sample_counts_once(tenant: Tenant, admin: str) -> None:
+def test_a_corrected_sample_counts_once(tenant: Tenant, admin: str) -> None:
     """However often it is replayed, and its batch mates are not doubled."""
     tenant.steps("42", sample(0), sample(1, value=-5), sample(2))
     (listed,) = _listed(tenant)
@@ -81,16 +81,16 @@ def test_a_mended_sample_counts_once(tenant: Tenant, admin: str) -> None:
         ["not_positive"],
     )
     assert len(_listed(tenant)) == 1
-    mended = _replay(tenant, admin, listed["rejection_id"], sample(1, value=5)).json()
-    assert (mended["outcome"], mended["faults"]) == ("accepted", [])
+    corrected = _replay(tenant, admin, listed["rejection_id"], sample(1, value=5)).json()
+    assert (corrected["outcome"], corrected["faults"]) == ("accepted", [])
     once_more = _replay(tenant, admin, listed["rejection_id"], sample(1, value=5)).json()
-    assert (once_more["outcome"], once_more["request_id"]) == ("resolved", mended["request_id"])
+    assert (once_more["outcome"], once_more["request_id"]) == ("resolved", corrected["request_id"])
     assert [shown["value"] for shown in tenant.samples("42")] == [1, 5, 3]
     (resolved,) = _listed(tenant)
-    assert resolved["resolved_by"] == mended["request_id"]
+    assert resolved["resolved_by"] == corrected["request_id"]
 
 
-def test_a_document_passes_after_its_schema_was_mended(tenant: Tenant, admin: str) -> None:
+def test_a_document_passes_after_its_schema_was_corrected(tenant: Tenant, admin: str) -> None:
     """One document, though it is replayed from several sides at once."""
     tenant.type("mood", MOOD)
     assert tenant.document("42", {"mood": "good"}).status_code == 422
@@ -103,8 +103,8 @@ def test_a_document_passes_after_its_schema_was_mended(tenant: Tenant, admin: st
     assert {replay["outcome"] for replay in replays} <= {"accepted", "resolved"}
     assert tenant.user("42")["documents"] == 1
     accepted = next(replay for replay in replays if replay["outcome"] == "accepted")
-    told = tenant.get(f"/requests/{accepted['request_id']}").json()["submissions"][0]
-    (item,) = told["items"]
+    result = tenant.get(f"/requests/{accepted['request_id']}").json()["submissions"][0]
+    (item,) = result["items"]
     document = tenant.get(f"/documents/{item['upload_id']}").json()
     assert (document["user_id"], document["type"]) == ("42", "mood")
     assert document["data"] == {"mood": "good"}
@@ -124,7 +124,7 @@ def test_a_body_of_an_unknown_type_passes_once_it_is_known(tenant: Tenant, admin
     assert tenant.user("42")["documents"] == 1
 
 
-def test_a_mended_profile_request_is_taken(tenant: Tenant, admin: str) -> None:
+def test_a_corrected_profile_request_is_taken(tenant: Tenant, admin: str) -> None:
     """Ptengine's requests are rejected whole, and replayed whole."""
     assert tenant.profiles(["user_id", "plan"], ["42", "pro"], ["", "free"]).status_code == 400
     (listed,) = _listed(tenant, format="ptengine")
@@ -137,7 +137,7 @@ def test_a_mended_profile_request_is_taken(tenant: Tenant, admin: str) -> None:
 
 
 def test_an_image_that_was_none_is_shown_as_bytes(tenant: Tenant, admin: str) -> None:
-    """A mended picture in the body takes its place."""
+    """A corrected picture in the body takes its place."""
     assert tenant.picture("42", b"\x89PNG\r\n\x1a\nbroken").status_code == 400
     (listed,) = _listed(tenant)
     shown = tenant.get(f"/rejections/{listed['rejection_id']}").json()
@@ -178,7 +178,7 @@ def test_all_of_a_filter_are_replayed_page_after_page(tenant: Tenant, admin: str
     assert len(_listed(tenant, resolved=True)) == 3
     assert requests[0] == requests[2] != requests[3]
     receipt = tenant.get(f"/requests/{requests[0]}").json()["submissions"]
-    assert [told["accepted"] for told in receipt] == [1, 1, 1]
+    assert [result["accepted"] for result in receipt] == [1, 1, 1]
 
 
 def test_rejections_are_filtered(tenant: Tenant) -> None:
@@ -199,21 +199,21 @@ def test_rejections_are_filtered(tenant: Tenant) -> None:
     assert len(_listed(tenant, **{"from": PAST["from"]})) == 4
 
 
-def test_a_receipt_tells_what_the_answers_have_no_room_for(tenant: Tenant) -> None:
+def test_a_receipt_shows_what_the_answers_have_no_room_for(tenant: Tenant) -> None:
     """Of endpoints 1 to 3: which items, and whether they stood there before."""
     tenant.type("mood")
     one = tenant.document("42", {"mood": 7}, **{"Idempotency-Key": "k"})
     two = tenant.document("42", {"mood": 7}, **{"Idempotency-Key": "k"})
     upload_id = one.json()["uploadId"]
-    told = _receipt(tenant, one)
-    assert (told["format"], told["user_id"], told["accepted"], told["rejected"]) == (
+    result = _receipt(tenant, one)
+    assert (result["format"], result["user_id"], result["accepted"], result["rejected"]) == (
         "thymia",
         "42",
         1,
         [],
     )
     document = {"kind": "document", "count": 1, "upload_id": upload_id}
-    assert told["items"] == [document | {"replayed": False}]
+    assert result["items"] == [document | {"replayed": False}]
     assert _receipt(tenant, two)["items"] == [document | {"replayed": True}]
     picture = tenant.picture("42", PNG)
     image_id = picture.json()["response"]["imageID"]
@@ -221,47 +221,47 @@ def test_a_receipt_tells_what_the_answers_have_no_room_for(tenant: Tenant) -> No
         {"kind": "image", "count": 1, "image_id": image_id, "replayed": False}
     ]
     rows = tenant.profiles(["user_id", "plan"], ["42", "pro"], ["43", "free"], ["42", "free"])
-    told = _receipt(tenant, rows)
-    assert (told["accepted"], told["user_id"]) == (3, None)
-    assert told["items"] == [{"kind": "attributes", "count": 3}]
+    result = _receipt(tenant, rows)
+    assert (result["accepted"], result["user_id"]) == (3, None)
+    assert result["items"] == [{"kind": "attributes", "count": 3}]
 
 
-def test_a_receipt_tells_of_every_sample(tenant: Tenant) -> None:
-    """Repeats within the batch are accepted, the rejected ones are told with their reasons."""
+def test_a_receipt_shows_of_every_sample(tenant: Tenant) -> None:
+    """Repeats within the batch are accepted, the rejected ones are reported with their reasons."""
     sent = tenant.steps("42", sample(0), sample(0), sample(1, value=0), sample(2, unit="x"))
-    told = _receipt(tenant, sent)
-    assert (told["accepted"], told["items"]) == (2, [{"kind": "samples", "count": 2}])
+    result = _receipt(tenant, sent)
+    assert (result["accepted"], result["items"]) == (2, [{"kind": "samples", "count": 2}])
     assert [
-        (rejected["index"], rejected["faults"][0]["code"]) for rejected in told["rejected"]
+        (rejected["index"], rejected["faults"][0]["code"]) for rejected in result["rejected"]
     ] == [
         (2, "not_positive"),
         (3, "unknown_unit"),
     ]
 
 
-def test_a_key_used_again_for_another_document_is_told(tenant: Tenant) -> None:
-    """The conflict is found when it is written, and stands in the receipt all the same."""
+def test_a_key_used_again_for_another_document_is_reported(tenant: Tenant) -> None:
+    """The conflict is found when it is written, and is in the receipt all the same."""
     tenant.type("mood")
     tenant.document("42", {"mood": 7}, **{"Idempotency-Key": "k"})
     rejected = tenant.document("42", {"mood": 8}, **{"Idempotency-Key": "k"})
-    told = _receipt(tenant, rejected)
-    assert (told["accepted"], told["items"]) == (0, [])
-    (rejection,) = told["rejected"]
+    result = _receipt(tenant, rejected)
+    assert (result["accepted"], result["items"]) == (0, [])
+    (rejection,) = result["rejected"]
     assert rejection["faults"][0]["code"] == "idempotency_key_reused"
 
 
-def test_requests_with_one_id_are_told_apart(tenant: Tenant) -> None:
-    """Their sender gave it to both, so both are told."""
+def test_requests_with_one_id_are_distinguished(tenant: Tenant) -> None:
+    """Their sender gave it to both, so both are reported."""
     name = str(uuid4())
     tenant.type("mood")
     for mood in (1, 2):
         tenant.document("42", {"mood": mood}, **{"X-Request-Id": name})
-    told = tenant.get(f"/requests/{name}").json()
-    assert [submission["accepted"] for submission in told["submissions"]] == [1, 1]
+    result = tenant.get(f"/requests/{name}").json()
+    assert [submission["accepted"] for submission in result["submissions"]] == [1, 1]
 
 
 def test_a_bound_key_sees_what_is_its_users(tenant: Tenant) -> None:
-    """Nothing of others, and nothing of which nobody knows whose it is."""
+    """No rejections of other users, and none without a known user."""
     tenant.steps("42", sample(0, value=0), sample(1), sample(2))
     other = tenant.steps("43", sample(0, value=0), sample(1), sample(2))
     tenant.profiles(["user_id"], [""])

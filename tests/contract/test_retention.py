@@ -1,4 +1,4 @@
-"""Data goes when its project's rules say so, and not before."""
+"""Data goes when its project's rules state so, and not before."""
 
 import time
 from collections.abc import Iterator
@@ -39,8 +39,8 @@ def _keep(tenant: Tenant, name: str, days_ago: int) -> None:
     tenant.store.commit([Entry(tenant.project, name, received_at, (document("42", name),))])
 
 
-def test_rules_are_put_and_told(tenant: Tenant, admin: str) -> None:
-    """In place of those before; without any, everything is kept."""
+def test_rules_are_put_and_reported(tenant: Tenant, admin: str) -> None:
+    """In place of those before; without any, everything is stored."""
     assert _send(tenant, "GET", "/retention", admin).json() == {"rules": []}
     rules = [
         {"kind": "rejections", "days": 30, "type": ""},

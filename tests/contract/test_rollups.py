@@ -1,4 +1,4 @@
-"""Rollups over HTTP: what local days are, how devices are merged, and what is told of it."""
+"""Rollups over HTTP: what local days are, how devices are merged, and what is reported of it."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from .tenant import Tenant
 Bucket = dict[str, Any]
 
 
-def told(device: str, start: str, end: str | None, value: float, unit: str = "count") -> Bucket:
+def result(device: str, start: str, end: str | None, value: float, unit: str = "count") -> Bucket:
     """A sample as it is sent."""
     return {
         "device_name": device,
@@ -23,7 +23,7 @@ def told(device: str, start: str, end: str | None, value: float, unit: str = "co
 
 def send(tenant: Tenant, *samples: Bucket, metric: str = "steps") -> None:
     """Send samples of the user 42, and some of another year, as three are the least."""
-    long_ago = [told("Old", f"2001-01-0{i}T00:00:00Z", None, 1) for i in (1, 2, 3)]
+    long_ago = [result("Old", f"2001-01-0{i}T00:00:00Z", None, 1) for i in (1, 2, 3)]
     answer = tenant.steps("42", *samples, *long_ago, data_type=metric)
     assert answer.status_code == 200
 
@@ -41,9 +41,9 @@ def rejected(response: httpx2.Response) -> str:
     return str(response.json()["detail"])
 
 
-def test_a_page_tells_what_was_asked(tenant: Tenant) -> None:
+def test_a_page_has_the_parameters_of_the_query(tenant: Tenant) -> None:
     """Exactly these members."""
-    send(tenant, told("Watch", "2026-01-31T08:00:00+04:00", "2026-01-31T08:10:00+04:00", 900))
+    send(tenant, result("Watch", "2026-01-31T08:00:00+04:00", "2026-01-31T08:10:00+04:00", 900))
     query = {"metric": "steps", "from": "2026-01-31"}
     assert tenant.get("/users/42/rollups", params=query).json() == {
         "user_id": "42",
@@ -66,8 +66,8 @@ def test_days_are_those_of_each_samples_own_clock(tenant: Tenant) -> None:
     """An evening in Tokyo is not the next morning in UTC."""
     send(
         tenant,
-        told("Watch", "2026-01-31T23:00:00+09:00", "2026-01-31T23:30:00+09:00", 100),
-        told("Watch", "2026-02-01T06:00:00+09:00", "2026-02-01T06:30:00+09:00", 10),
+        result("Watch", "2026-01-31T23:00:00+09:00", "2026-01-31T23:30:00+09:00", 100),
+        result("Watch", "2026-02-01T06:00:00+09:00", "2026-02-01T06:30:00+09:00", 10),
     )
     assert [(b["start"], b["sum"]) for b in rollups(tenant)] == [
         ("2026-01-31T00:00:00+09:00", 100),
@@ -82,8 +82,8 @@ def test_a_day_on_which_clocks_change_has_23_or_25_hours(tenant: Tenant) -> None
     """And hours across the change are instants of their own."""
     send(
         tenant,
-        told("Watch", "2026-03-29T00:00:00+01:00", "2026-03-30T00:00:00+02:00", 2300),
-        told("Watch", "2026-10-25T00:00:00+02:00", "2026-10-26T00:00:00+01:00", 2500),
+        result("Watch", "2026-03-29T00:00:00+01:00", "2026-03-30T00:00:00+02:00", 2300),
+        result("Watch", "2026-10-25T00:00:00+02:00", "2026-10-26T00:00:00+01:00", 2500),
     )
     zone = "Europe/Berlin"
     assert [(b["start"], b["end"], b["sum"]) for b in rollups(tenant, zone=zone)] == [
@@ -109,8 +109,8 @@ def test_a_day_of_travel_is_one_day(tenant: Tenant) -> None:
     """From London to New York: 29 hours long, with hours in order of time."""
     send(
         tenant,
-        told("Watch", "2026-05-04T13:00:00+01:00", "2026-05-04T14:00:00+01:00", 50),
-        told("Watch", "2026-05-04T09:00:00-04:00", "2026-05-04T10:00:00-04:00", 60),
+        result("Watch", "2026-05-04T13:00:00+01:00", "2026-05-04T14:00:00+01:00", 50),
+        result("Watch", "2026-05-04T09:00:00-04:00", "2026-05-04T10:00:00-04:00", 60),
     )
     assert rollups(tenant) == [
         {
@@ -128,7 +128,7 @@ def test_a_day_of_travel_is_one_day(tenant: Tenant) -> None:
 
 def test_a_sample_is_shared_out_by_time(tenant: Tenant) -> None:
     """Across midnight, and across every edge of an hour."""
-    send(tenant, told("Watch", "2026-01-31T23:30:00Z", "2026-02-01T01:00:00Z", 900))
+    send(tenant, result("Watch", "2026-01-31T23:30:00Z", "2026-02-01T01:00:00Z", 900))
     assert [(b["sum"], b["count"]) for b in rollups(tenant)] == [(300, 1), (600, 0)]
     hours = rollups(tenant, every="hour")
     assert [(b["start"][11:16], b["sum"]) for b in hours] == [("23:00", 300), ("00:00", 600)]
@@ -140,9 +140,9 @@ def test_weeks_begin_on_monday_and_months_on_their_first(tenant: Tenant) -> None
     """ISO 8601."""
     send(
         tenant,
-        told("Watch", "2026-02-01T12:00:00Z", None, 1),
-        told("Watch", "2026-02-02T12:00:00Z", None, 2),
-        told("Watch", "2026-02-28T12:00:00Z", None, 4),
+        result("Watch", "2026-02-01T12:00:00Z", None, 1),
+        result("Watch", "2026-02-02T12:00:00Z", None, 2),
+        result("Watch", "2026-02-28T12:00:00Z", None, 4),
     )
     assert [(b["start"][:10], b["end"][:10], b["sum"]) for b in rollups(tenant, every="week")] == [
         ("2026-01-26", "2026-02-02", 1),
@@ -158,9 +158,9 @@ def overlapping(tenant: Tenant) -> None:
     """The watch from 10:00 to 10:20 in two samples, the phone from 10:10 to 10:30 in one."""
     send(
         tenant,
-        told("Watch", "2026-01-31T10:00:00Z", "2026-01-31T10:10:00Z", 100),
-        told("Watch", "2026-01-31T10:10:00Z", "2026-01-31T10:20:00Z", 120),
-        told("iPhone", "2026-01-31T10:10:00Z", "2026-01-31T10:30:00Z", 200),
+        result("Watch", "2026-01-31T10:00:00Z", "2026-01-31T10:10:00Z", 100),
+        result("Watch", "2026-01-31T10:10:00Z", "2026-01-31T10:20:00Z", 120),
+        result("iPhone", "2026-01-31T10:10:00Z", "2026-01-31T10:30:00Z", 200),
     )
 
 
@@ -199,14 +199,14 @@ def test_of_devices_with_as_many_samples_the_first_by_name_comes_first(tenant: T
     """So that the answer is always the same."""
     send(
         tenant,
-        told("B", "2026-01-31T10:00:00Z", "2026-01-31T10:10:00Z", 7),
-        told("A", "2026-01-31T10:00:00Z", "2026-01-31T10:10:00Z", 9),
+        result("B", "2026-01-31T10:00:00Z", "2026-01-31T10:10:00Z", 7),
+        result("A", "2026-01-31T10:00:00Z", "2026-01-31T10:10:00Z", 9),
     )
     assert [b["sum"] for b in rollups(tenant)] == [9]
     assert [b["sum"] for b in rollups(tenant, priority="B")] == [7]
 
 
-def test_devices_may_be_told_each_for_itself(tenant: Tenant) -> None:
+def test_devices_can_be_separate(tenant: Tenant) -> None:
     """All of them, or one."""
     overlapping(tenant)
     each = rollups(tenant, devices="each")
@@ -222,8 +222,8 @@ def test_overlapping_samples_of_one_device_add_up(tenant: Tenant) -> None:
     """A device is trusted not to count a step twice."""
     send(
         tenant,
-        told("Watch", "2026-01-31T10:00:00Z", "2026-01-31T10:20:00Z", 100),
-        told("Watch", "2026-01-31T10:10:00Z", "2026-01-31T10:30:00Z", 50),
+        result("Watch", "2026-01-31T10:00:00Z", "2026-01-31T10:20:00Z", 100),
+        result("Watch", "2026-01-31T10:10:00Z", "2026-01-31T10:30:00Z", 50),
     )
     assert [b["sum"] for b in rollups(tenant)] == [150]
 
@@ -232,10 +232,10 @@ def test_a_sample_without_length_counts_where_it_starts(tenant: Tenant) -> None:
     """Unless a device that comes first has a sample at that instant."""
     send(
         tenant,
-        told("Watch", "2026-01-31T10:00:00Z", "2026-01-31T10:10:00Z", 100),
-        told("Watch", "2026-01-31T10:10:00Z", "2026-01-31T10:20:00Z", 100),
-        told("iPhone", "2026-01-31T10:05:00Z", None, 7),
-        told("iPhone", "2026-01-31T11:59:59Z", "2026-01-31T11:59:59Z", 9),
+        result("Watch", "2026-01-31T10:00:00Z", "2026-01-31T10:10:00Z", 100),
+        result("Watch", "2026-01-31T10:10:00Z", "2026-01-31T10:20:00Z", 100),
+        result("iPhone", "2026-01-31T10:05:00Z", None, 7),
+        result("iPhone", "2026-01-31T11:59:59Z", "2026-01-31T11:59:59Z", 9),
     )
     assert [(b["start"][11:16], b["sum"]) for b in rollups(tenant, every="hour")] == [
         ("10:00", 200),
@@ -249,9 +249,9 @@ def test_a_rate_of_steps_counts_over_its_length(tenant: Tenant) -> None:
     """And over none it is no number of steps, but still a sample."""
     send(
         tenant,
-        told("Watch", "2026-01-31T10:00:00Z", "2026-01-31T10:10:00Z", 100, "count/min"),
-        told("Watch", "2026-01-31T11:00:00Z", "2026-01-31T11:01:00Z", 2, "count/s"),
-        told("Watch", "2026-01-31T12:00:00Z", None, 100, "count/min"),
+        result("Watch", "2026-01-31T10:00:00Z", "2026-01-31T10:10:00Z", 100, "count/min"),
+        result("Watch", "2026-01-31T11:00:00Z", "2026-01-31T11:01:00Z", 2, "count/s"),
+        result("Watch", "2026-01-31T12:00:00Z", None, 100, "count/min"),
     )
     assert [(b["sum"], b["count"]) for b in rollups(tenant, every="hour")] == [
         (1000, 1),
@@ -260,13 +260,13 @@ def test_a_rate_of_steps_counts_over_its_length(tenant: Tenant) -> None:
     ]
 
 
-def test_heart_rates_are_told_in_beats_a_minute(tenant: Tenant) -> None:
+def test_heart_rates_are_in_beats_per_minute(tenant: Tenant) -> None:
     """The mean by time; a reading without length weighs one second."""
     send(
         tenant,
-        told("Watch", "2026-01-31T10:00:00Z", "2026-01-31T10:00:03Z", 60, "count/min"),
-        told("Watch", "2026-01-31T10:10:00Z", None, 2, "count/s"),
-        told("Strap", "2026-01-31T11:00:00Z", None, 80, "count"),
+        result("Watch", "2026-01-31T10:00:00Z", "2026-01-31T10:00:03Z", 60, "count/min"),
+        result("Watch", "2026-01-31T10:10:00Z", None, 2, "count/s"),
+        result("Strap", "2026-01-31T11:00:00Z", None, 80, "count"),
         metric="bpm",
     )
     assert rollups(tenant, "bpm", every="hour", explain="true") == [
@@ -297,9 +297,11 @@ def test_heart_rates_are_told_in_beats_a_minute(tenant: Tenant) -> None:
 
 
 def test_late_data_changes_the_day_that_it_belongs_to(tenant: Tenant) -> None:
-    """A rollup is always of all that is kept."""
+    """A rollup is always of all that is stored."""
     overlapping(tenant)
-    late = [told("iPhone", f"2026-01-31T12:0{i}:00Z", f"2026-01-31T12:0{i}:30Z", 5) for i in "123"]
+    late = [
+        result("iPhone", f"2026-01-31T12:0{i}:00Z", f"2026-01-31T12:0{i}:30Z", 5) for i in "123"
+    ]
     tenant.steps("42", *late)
     (bucket,) = rollups(tenant)
     # The phone has four samples now, and comes first.
@@ -328,7 +330,7 @@ def test_buckets_are_chosen_by_when_they_start(
     send(
         tenant,
         *[
-            told("W", f"2026-01-31T0{i}:30:00+01:00", f"2026-01-31T0{i}:40:00+01:00", 1 + i)
+            result("W", f"2026-01-31T0{i}:30:00+01:00", f"2026-01-31T0{i}:40:00+01:00", 1 + i)
             for i in range(4)
         ],
     )
@@ -339,7 +341,7 @@ def test_buckets_are_chosen_by_when_they_start(
 @pytest.mark.parametrize("limit", [1, 2, 3, 7])
 @pytest.mark.parametrize("devices", ["merge", "each"])
 def test_buckets_page_with_limit_and_cursor(tenant: Tenant, limit: int, devices: str) -> None:
-    """Each is told once; `next` is null at the end alone."""
+    """Each is reported once; `next` is null at the end alone."""
     overlapping(tenant)
     query = {"every": "minute", "devices": devices}
     whole = rollups(tenant, **query)

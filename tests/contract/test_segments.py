@@ -25,7 +25,7 @@ def admin(tenant: Tenant) -> str:
 
 
 def preview(tenant: Tenant, wanted: Any, **query: Any) -> httpx2.Response:
-    """Ask of whom a filter is true."""
+    """Preview the users that match a filter."""
     headers = {"Authorization": f"Bearer {tenant.secret}"}
     path = "/uptake/v1/segments/preview"
     return tenant.client.post(path, json=wanted, params=query, headers=headers)
@@ -62,22 +62,22 @@ def test_a_vector_holds(client: httpx2.Client, store: Store, vector: Vector) -> 
     store_users(vector, store, tenant.project)
     for case in vector.cases:
         answer = preview(tenant, case.filter)
-        kept = put(tenant, secret, "kept", case.filter)
+        stored = put(tenant, secret, "kept", case.filter)
         if case.errors is not None:
-            for rejected in (answer, kept):
+            for rejected in (answer, stored):
                 assert rejected.status_code == 422, case.name
                 errors = rejected.json()["errors"]
                 assert [(one["pointer"], one["code"]) for one in errors] == case.errors, case.name
             continue
         assert ids(answer) == case.users, case.name
         assert answer.json()["count"] == len(case.users or []), case.name
-        assert kept.json()["filter"] == case.filter
+        assert stored.json()["filter"] == case.filter
         listed = tenant.get("/segments/kept/users")
         assert listed.json()["users"] == answer.json()["users"], case.name
         assert listed.json()["count"] == answer.json()["count"], case.name
 
 
-def test_a_preview_tells_count_and_users(tenant: Tenant) -> None:
+def test_a_preview_shows_count_and_users(tenant: Tenant) -> None:
     """Exactly these members."""
     three(tenant)
     body = preview(tenant, PRO, limit=1).json()
@@ -96,7 +96,7 @@ def test_a_preview_tells_count_and_users(tenant: Tenant) -> None:
     assert (rest["count"], rest["next"]) == (2, None)
 
 
-def test_an_attribute_that_nobody_has_is_told(tenant: Tenant) -> None:
+def test_an_attribute_that_no_one_has_is_reported(tenant: Tenant) -> None:
     """As it is a slip of the pen more often than not."""
     three(tenant)
     wanted = {"or": [PRO, {"not": {"attribute": "plann", "op": "exists"}}]}
@@ -120,7 +120,7 @@ def test_what_is_acknowledged_is_in_the_next_answer(tenant: Tenant) -> None:
     assert ids(preview(tenant, walked)) == ["a", "f"]
 
 
-def test_a_segment_is_kept_changed_listed_and_forgotten(tenant: Tenant, admin: str) -> None:
+def test_a_segment_is_stored_changed_listed_and_deleted(tenant: Tenant, admin: str) -> None:
     """And its users are those of its filter, at every time."""
     three(tenant)
     made = put(tenant, admin, "pro-users", PRO)
@@ -210,8 +210,8 @@ def test_a_body_may_be_a_mebibyte(tenant: Tenant) -> None:
     assert tenant.client.post(path, content=body + b" ", headers=headers).status_code == 413
 
 
-def test_faults_are_told_with_their_places(tenant: Tenant) -> None:
-    """In one sentence, and apart."""
+def test_faults_are_reported_with_their_places(tenant: Tenant) -> None:
+    """In one sentence, and separate."""
     answer = preview(tenant, {"and": [PRO, {"attribute": "age", "op": "gt", "value": 3}]})
     body = answer.json()
     assert (answer.status_code, answer.headers["content-type"]) == (422, PROBLEM)
@@ -254,7 +254,7 @@ def test_users_that_do_not_fit_into_memory_are_507(
         server.kill()
 
 
-def test_two_processes_say_the_same(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_two_processes_state_the_same(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Whichever of them took the upload, and whichever is asked."""
     folder = tmp_path_factory.mktemp("workers") / "data"
     server = LiveServer(folder, options=["--workers", "2"])

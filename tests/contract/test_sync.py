@@ -15,8 +15,8 @@ DIGEST = "0ab8678d5682f27a64089eda4efc26c8"
 """Of that sample; it never changes."""
 
 
-def test_the_state_is_told_whole(tenant: Tenant) -> None:
-    """Exactly these members; days are those of UTC, times are as they were told."""
+def test_the_state_is_complete(tenant: Tenant) -> None:
+    """Exactly these members; days are those of UTC, times are as they were reported."""
     evening = {"start_date": "2026-02-03T23:30:00-05:00", "end_date": None, "device_name": "Watch"}
     tenant.steps(
         "42",
@@ -55,7 +55,7 @@ def test_the_state_is_told_whole(tenant: Tenant) -> None:
 
 
 def test_a_changed_value_is_another_digest_and_a_repeat_is_not(tenant: Tenant) -> None:
-    """So that a client sees whether what it holds is what is kept."""
+    """So that a client sees whether what it holds is what is stored."""
 
     def digest() -> str:
         state = tenant.get("/users/42/sync", params={"metric": "steps"}).json()
@@ -87,7 +87,7 @@ def test_days_page_with_limit_and_cursor(tenant: Tenant, limit: int) -> None:
     ]
 
 
-def test_from_and_to_bound_what_is_told(tenant: Tenant) -> None:
+def test_from_and_to_bound_the_state(tenant: Tenant) -> None:
     """By the starts of samples."""
     days = [{"start_date": f"2026-01-0{day}T12:00:00Z", "end_date": None} for day in (1, 2, 5, 6)]
     tenant.steps("42", *[sample(0, **day) for day in days])

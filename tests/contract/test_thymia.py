@@ -40,14 +40,14 @@ def test_an_upload_is_answered_with_its_id_alone(tenant: Tenant) -> None:
 
 
 def test_every_request_gets_a_new_id(tenant: Tenant) -> None:
-    """Also when it says the same as another."""
+    """Also when it states the same as another."""
     ids = {tenant.document("42", {"mood": 7}).json()["uploadId"] for _ in range(3)}
     assert len(ids) == 3
     assert tenant.user("42")["documents"] == 3
 
 
 def test_an_idempotency_key_that_repeats_gets_the_first_id_again(tenant: Tenant) -> None:
-    """However the same JSON is laid out; one document is kept."""
+    """However the same JSON is laid out; one document is stored."""
     headers = {"Idempotency-Key": "monday"}
     first = tenant.document("42", {"mood": 7, "note": "é"}, **headers)
     again = tenant.client.post(
@@ -63,7 +63,7 @@ def test_an_idempotency_key_that_repeats_gets_the_first_id_again(tenant: Tenant)
 def test_an_idempotency_key_with_another_body_is_422(
     tenant: Tenant, other: tuple[str, dict[str, int]]
 ) -> None:
-    """The first document stays; the other one is kept as a rejection."""
+    """The first document stays; the other one is stored as a rejection."""
     upload_id = tenant.document("42", {"mood": 7}, **{"Idempotency-Key": "k"}).json()["uploadId"]
     response = tenant.document(*other, **{"Idempotency-Key": "k"})
     assert [loc for loc, _ in _locs(response)] == [["header", "idempotency-key"]]
@@ -83,7 +83,7 @@ def test_an_idempotency_key_means_something_in_its_project_alone(tenant: Tenant)
     assert first.json() != other.json()
 
 
-def test_all_problems_are_told_at_once(tenant: Tenant) -> None:
+def test_all_problems_are_reported_at_once(tenant: Tenant) -> None:
     """One entry at each place, of type `missing`."""
     assert _locs(_post(tenant, {})) == [
         (["body", "user"], "missing"),
@@ -107,7 +107,7 @@ def test_malformed_json_is_json_invalid(tenant: Tenant) -> None:
 
 
 def test_a_type_that_is_not_registered_is_422_at_its_place_in_the_path(tenant: Tenant) -> None:
-    """And nothing is kept."""
+    """And nothing is stored."""
     body = {"user": {"userLabel": "42"}, "data": {}}
     assert [loc for loc, _ in _locs(_post(tenant, body, "unheard-of"))] == [["path", "upload_type"]]
     assert tenant.get("/users/42").status_code == 404
@@ -121,7 +121,9 @@ def test_a_type_is_taken_as_soon_as_it_is_registered(tenant: Tenant) -> None:
     assert _post(tenant, body, "sleep").status_code == 200
 
 
-def test_a_violation_of_the_types_schema_is_told_at_its_place_in_the_data(tenant: Tenant) -> None:
+def test_a_violation_of_the_types_schema_is_reported_at_its_place_in_the_data(
+    tenant: Tenant,
+) -> None:
     """`["body", "data", ...path]`."""
     tenant.type("test", SCHEMA)
     body: dict[str, dict[str, Any]] = {"user": {"userLabel": "42"}, "data": {"score": "7"}}

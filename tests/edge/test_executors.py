@@ -17,7 +17,7 @@ LONG = 30.0
 
 
 class Client:
-    """The receiving side of a request whose client can go away."""
+    """The receiving side of a request with a client that can disconnect."""
 
     def __init__(self) -> None:
         self.gone = asyncio.Event()
@@ -56,12 +56,12 @@ def _run(test: Callable[[], Awaitable[None]]) -> None:
 
 
 async def _rejection(work: Awaitable[Any]) -> Problem:
-    with pytest.raises(Problem) as told:
+    with pytest.raises(Problem) as result:
         await work
-    return told.value
+    return result.value
 
 
-def test_a_full_queue_is_told_at_once() -> None:
+def test_a_full_queue_rejects_at_once() -> None:
     """503 with a time to wait; what waited is done."""
 
     async def test() -> None:
@@ -95,7 +95,7 @@ def test_what_cannot_start_in_time_is_not_started() -> None:
     _run(test)
 
 
-def test_work_whose_client_has_gone_is_dropped_while_it_waits() -> None:
+def test_waiting_work_is_dropped_when_its_client_disconnects() -> None:
     """It never starts, and makes room for others."""
 
     async def test() -> None:
@@ -160,7 +160,7 @@ def test_what_must_be_finished_is() -> None:
 
 
 def test_one_key_leaves_threads_to_the_others() -> None:
-    """Its own wait for each other, and beyond its share it is told so."""
+    """Its own wait for each other, and beyond its share it is reported so."""
 
     async def test() -> None:
         executor = _executor(Shares(running=1, waiting=1), threads=2)

@@ -51,7 +51,7 @@ def _decode(form: Format, operation: UploadOperation, request: WireRequest) -> N
     try:
         submission = operation.decode(request)
     except Problem as problem:
-        _told(form, problem, request)
+        _reported(form, problem, request)
         return
     finally:
         assert time.monotonic() - started < SECONDS
@@ -66,7 +66,7 @@ def _decode(form: Format, operation: UploadOperation, request: WireRequest) -> N
         assert json.loads(answer.body)
 
 
-def _told(form: Format, problem: Problem, request: WireRequest) -> None:
+def _reported(form: Format, problem: Problem, request: WireRequest) -> None:
     reply = form.reject(problem, request)
     assert reply.status == problem.status
     assert json.loads(reply.body)

@@ -97,7 +97,7 @@ def test_attributes_read_back_as_the_last_row_has_them(store: Store, keep: Keep,
 @SETTINGS
 @given(body=batches())
 def test_samples_read_back_once_each(store: Store, keep: Keep, body: Any) -> None:
-    """Of those that are the same the last one, with times as they were told."""
+    """Of those that are the same the last one, with times as they were reported."""
     project, receipt = keep("gerosense-v2.2", body)
     assert receipt.rejections == ()
     expected = {_identity(sample): _shown(sample) for sample in body["data"]}
@@ -123,6 +123,6 @@ def _identity(sample: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def _shown(sample: dict[str, Any]) -> tuple[Any, ...]:
-    """What else is told of a sample."""
+    """What else is reported of a sample."""
     start = datetime.fromisoformat(sample["start_date"])
     return sample["value"], sample.get("device_version"), start.utcoffset()
