@@ -11,7 +11,7 @@ import msgspec
 
 from uptake.model import clock, ids
 from uptake.store.base import Store
-from uptake.store.definitions import DocumentType, Key, Rate
+from uptake.store.definitions import FIRST_VERSION, Key, Rate, TypeVersion
 from uptake.store.stored import StoredRejection
 from uptake.testing.live import ALL_WRITES
 from uptake.time_units import MICROSECONDS_PER_SECOND
@@ -70,7 +70,10 @@ class Tenant:
     def type(self, name: str, schema: Any = None) -> None:
         """Register a document type."""
         text = None if schema is None else msgspec.json.encode(schema).decode()
-        self.store.put_type(self.project, DocumentType(name, text, clock.now()))
+        known = self.store.document_type(self.project, name)
+        number = FIRST_VERSION if known is None else known.version + 1
+        version = TypeVersion(number, text, clock.now())
+        assert self.store.add_type_version(self.project, name, version)
 
     def get(self, path: str, secret: str = "", **options: Any) -> httpx2.Response:
         """Read from `/uptake/v1`."""

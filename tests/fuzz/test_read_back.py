@@ -24,7 +24,7 @@ from uptake.reading import samples as sample_reading
 from uptake.reading import users as user_reading
 from uptake.store import sqlite
 from uptake.store.base import Store
-from uptake.store.definitions import DocumentType
+from uptake.store.definitions import TypeVersion
 
 from .bodies import batches, documents, profiles
 
@@ -56,7 +56,7 @@ def keep(store: Store, tmp_path: Path) -> Iterator[Keep]:
 
     def take(operation: str, body: Any) -> tuple[str, Receipt]:
         project = f"{hashlib.sha256(str(tmp_path).encode()).hexdigest()}-{next(numbers)}"
-        store.put_type(project, DocumentType("diary", None, 0))
+        store.add_type_version(project, "diary", TypeVersion(1, None, 0))
         request = WireRequest(
             "r", 1, "", "", {"upload_type": "diary"}, body=json.dumps(body).encode()
         )

@@ -18,7 +18,7 @@ from uptake.model.items import Attributes
 from uptake.samples.metrics import METRICS, Metric
 from uptake.store import postgres, sqlite
 from uptake.store.base import AlreadyExists, Store
-from uptake.store.definitions import DocumentType, Rate, Segment
+from uptake.store.definitions import Rate, Segment, TypeVersion
 from uptake.store.records import Entry, Record
 from uptake.store.stored import Selection, Span
 from uptake.testing.postgres import Postgres
@@ -196,10 +196,11 @@ class BothStores(RuleBasedStateMachine):
         schema=st.none() | st.just("{}") | st.just('{"type": "object"}'),
         moment=MOMENTS,
     )
-    def put_type(self, project: str, name: str, schema: str | None, moment: int) -> None:
+    def add_type_version(self, project: str, name: str, schema: str | None, moment: int) -> None:
         """A document type, new or with another schema."""
-        made = DocumentType(name, schema, moment)
-        self.both("put_type", project, made)
+        number = 1 + len(self.model.type_versions(project, name, 0, 99))
+        self.both("add_type_version", project, name, TypeVersion(number, schema, moment))
+        self.both("add_type_version", project, name, TypeVersion(number, "{}", moment))
         self.both("document_type", project, name)
         self.both("document_types", project)
         self.both("type_versions", project, name, 1, 2)

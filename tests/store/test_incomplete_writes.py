@@ -14,7 +14,7 @@ from sqlalchemy import text
 from uptake.model.submission import Resolved
 from uptake.store import postgres, sqlite
 from uptake.store.base import StoreUnavailable
-from uptake.store.definitions import DocumentType, Rate, RetentionRule, Segment
+from uptake.store.definitions import Rate, RetentionRule, Segment, TypeVersion
 from uptake.store.sql_store import SqlStore
 from uptake.store.tables import metadata
 from uptake.testing.postgres import Postgres
@@ -111,11 +111,11 @@ WRITES: dict[str, Write] = {
     "segments": lambda store, project: store.put_segment(
         project, Segment(unique("segment"), "{}", NOON, NOON)
     ),
-    "document_types": lambda store, project: store.put_type(
-        project, DocumentType(unique("type"), None, NOON)
+    "document_types": lambda store, project: store.add_type_version(
+        project, unique("type"), TypeVersion(1, None, NOON)
     ),
-    "type_versions": lambda store, project: store.put_type(
-        project, DocumentType(unique("type"), None, NOON)
+    "type_versions": lambda store, project: store.add_type_version(
+        project, unique("type"), TypeVersion(1, None, NOON)
     ),
     "retention_rules": lambda store, project: store.put_retention(
         project, [RetentionRule("samples", 30)]
@@ -169,8 +169,8 @@ UPDATES: dict[str, Write] = {
     "segments": lambda store, project: store.put_segment(
         project, Segment("there", unique("filter"), NOON, NOON)
     ),
-    "document_types": lambda store, project: store.put_type(
-        project, DocumentType("there", f'{{"$id": "{unique("id")}"}}', NOON)
+    "document_types": lambda store, project: store.add_type_version(
+        project, "there", TypeVersion(2, f'{{"$id": "{unique("id")}"}}', NOON)
     ),
     "users": lambda store, project: store.commit(
         [entry(attributes("42", other=unique("value")), project=project)]
@@ -198,7 +198,7 @@ def test_an_update_that_is_dropped_is_not_acknowledged(store: SqlStore, table: s
         store.add_key(key("key-to-revoke"))
         store.count_use("spent", RATE, NOON)
     store.put_segment(project, Segment("there", "{}", NOON, NOON))
-    store.put_type(project, DocumentType("there", None, NOON))
+    store.add_type_version(project, "there", TypeVersion(1, None, NOON))
     store.erase(project, "erased", f"{project}-erasure", NOON)
     upload = (attributes("42", plan="pro"), batch("42", "same"), image("42", "picture"))
     stored = rejection("to-resolve", user_id="42")

@@ -16,7 +16,7 @@ from uptake.cli.keys import issue
 from uptake.cli.options import StoreOptions, option
 from uptake.cli.terminal import Failed
 from uptake.model import clock
-from uptake.store.definitions import DocumentType
+from uptake.store.definitions import FIRST_VERSION, TypeVersion
 
 if TYPE_CHECKING:
     from uptake.demo.plan import Keys
@@ -80,7 +80,8 @@ def _set_up(data_dir: Path, bound_user: str) -> "Keys":
     now = clock.now()
     with StoreOptions(data_dir).open() as store:
         store.add_project(PROJECT, now)
-        store.put_type(PROJECT, DocumentType(records.TYPE, records.SCHEMA, now))
+        first = TypeVersion(FIRST_VERSION, records.SCHEMA, now)
+        store.add_type_version(PROJECT, records.TYPE, first)
         return Keys(
             sender=issue(store, PROJECT, [*WRITES, "data:read"])[1],
             bound=issue(store, PROJECT, ["samples:write"], user=bound_user)[1],

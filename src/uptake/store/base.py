@@ -301,11 +301,12 @@ class Keys(Protocol):
 class DocumentTypeRegistry(Protocol):
     """Document types and their versions."""
 
-    def put_type(self, project: str, document_type: DocumentType) -> DocumentType:
-        """Register a document type, or a new schema of a registered one; returns the stored type.
+    def add_type_version(
+        self, project: str, name: str, version: TypeVersion
+    ) -> DocumentType | None:
+        """Store the next version of a type and make it current; None if that version exists.
 
-        A schema with a text other than the current one becomes the next version, with the given
-        `created_at`. The `created_at` of the type does not change.
+        Version `FIRST_VERSION` registers the type, which has the `created_at` of that version.
         """
 
     def document_type(self, project: str, name: str) -> DocumentType | None:

@@ -2,9 +2,9 @@
 
 from typing import Any
 
+import msgspec
 import sqlalchemy
-from msgspec.structs import replace
-from sqlalchemy import Connection, case, func, select, update
+from sqlalchemy import Connection, case, func, select
 
 from uptake.model import ids
 from uptake.model.ids import Secrets
@@ -12,7 +12,6 @@ from uptake.store import tables as t
 from uptake.store.base import AlreadyExists
 from uptake.store.database import Database, delete_all, may_touch_none, update_all
 from uptake.store.definitions import (
-    FIRST_VERSION,
     DocumentType,
     Key,
     Rate,
@@ -22,6 +21,7 @@ from uptake.store.definitions import (
 from uptake.store.stored import VersionStock
 from uptake.time_units import MICROSECONDS_PER_SECOND
 
+_TYPE = [t.document_types.c[name] for name in DocumentType.__struct_fields__]
 _SEGMENT = [t.segments.c[name] for name in Segment.__struct_fields__]
 
 
@@ -116,31 +116,23 @@ class SqlRegistry(SqlInstallation):
                 update_all(connection, t.keys, [t.keys.c.id == key_id], {"revoked_at": moment}) > 0
             )
 
-    def put_type(self, project: str, document_type: DocumentType) -> DocumentType:
-        """See `DocumentTypeRegistry.put_type`."""
-        key = {"project_id": project, "name": document_type.name}
-        values = {"schema": document_type.schema, "created_at": document_type.created_at}
-        register = self.insert(t.document_types).values(**key, **values, version=FIRST_VERSION)
-        register = may_touch_none(register.on_conflict_do_nothing())
-        register = register.returning(t.document_types.c.name)
+    def add_type_version(
+        self, project: str, name: str, version: TypeVersion
+    ) -> DocumentType | None:
+        """See `DocumentTypeRegistry.add_type_version`."""
+        key = {"project_id": project, "name": name}
+        row = key | msgspec.structs.asdict(version)
+        add = may_touch_none(self.insert(t.type_versions).values(row).on_conflict_do_nothing())
+        put = self.insert(t.document_types).values(row)
+        changed = {"schema": put.excluded.schema, "version": put.excluded.version}
+        put = put.on_conflict_do_update(index_elements=list(key), set_=changed)
+        known = select(t.type_versions.c.version).filter_by(**key, version=version.version)
         with self.writing() as connection:
-            new = connection.scalar(register) is not None
-            # Locked, so that the second of two writers continues from the version of the first.
-            row = connection.execute(_types().filter_by(**key).with_for_update()).one()
-            stored = DocumentType(*row)
-            if not new and stored.schema == document_type.schema:
-                return stored
-            if not new:
-                stored = replace(stored, schema=values["schema"], version=stored.version + 1)
-                connection.execute(
-                    update(t.document_types)
-                    .filter_by(**key)
-                    .values(schema=stored.schema, version=stored.version)
-                )
-            connection.execute(
-                self.insert(t.type_versions).values(**key, **values, version=stored.version)
-            )
-        return stored
+            if connection.scalar(add.returning(t.type_versions.c.version)) is None:
+                # Without that version, the insert was dropped: `one` raises.
+                connection.execute(known).one()
+                return None
+            return DocumentType(*connection.execute(put.returning(*_TYPE)).one())
 
     def type_versions(self, project: str, name: str, after: int, limit: int) -> list[TypeVersion]:
         """See `DocumentTypeRegistry.type_versions`."""
@@ -157,7 +149,7 @@ class SqlRegistry(SqlInstallation):
 
     def document_type(self, project: str, name: str) -> DocumentType | None:
         """See `DocumentTypeRegistry.document_type`."""
-        query = _types().filter_by(project_id=project, name=name)
+        query = select(*_TYPE).filter_by(project_id=project, name=name)
         with self.reading() as connection:
             row = connection.execute(query).one_or_none()
         return None if row is None else DocumentType(*row)
@@ -167,7 +159,7 @@ class SqlRegistry(SqlInstallation):
     ) -> list[DocumentType]:
         """See `DocumentTypeRegistry.document_types`."""
         name = t.document_types.c.name
-        query = _types().filter_by(project_id=project).where(name > after)
+        query = select(*_TYPE).filter_by(project_id=project).where(name > after)
         query = query.order_by(name).limit(limit)
         with self.reading() as connection:
             return [DocumentType(*row) for row in connection.execute(query)]
@@ -236,11 +228,6 @@ class SqlRegistry(SqlInstallation):
         s = t.segments.c
         with self.writing() as connection:
             return delete_all(connection, t.segments, s.project_id == project, s.name == name) > 0
-
-
-def _types() -> Any:
-    c = t.document_types.c
-    return select(c.name, c.schema, c.created_at, c.version)
 
 
 def _key(row: Any) -> Key:

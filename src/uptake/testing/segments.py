@@ -16,7 +16,7 @@ from uptake.model.items import Attributes
 from uptake.samples import columns
 from uptake.samples.metrics import Metric
 from uptake.store.base import Store
-from uptake.store.definitions import DocumentType
+from uptake.store.definitions import FIRST_VERSION, TypeVersion
 from uptake.store.records import BatchRecord, DocumentRecord, Entry, Record
 from uptake.time_units import MICROSECONDS_PER_DAY, MICROSECONDS_PER_SECOND
 
@@ -81,7 +81,7 @@ def store_users(vector: Vector, store: Store, project: str) -> None:
     """Store the users of a vector."""
     now = clock.now()
     for name in vector.document_types:
-        store.put_type(project, DocumentType(name, None, now))
+        store.add_type_version(project, name, TypeVersion(FIRST_VERSION, None, now))
     entries = []
     for user_id, person in vector.users.items():
         records: list[tuple[float, Record]] = [

@@ -11,7 +11,7 @@ from uptake.intake.schemas.compiled import Schema, compile_schema, load_schema
 from uptake.intake.schemas.workers import SchemaWorkers
 from uptake.model import clock
 from uptake.store.base import DocumentTypeRegistry
-from uptake.store.definitions import DocumentType
+from uptake.store.definitions import FIRST_VERSION, DocumentType, TypeVersion
 
 TRUST_SECONDS = 1.0
 """How long a type is cached. An unknown name is cached for the same time after two requests for it:
@@ -69,10 +69,15 @@ def register(
     if text is not None:
         compile_schema(text, workers)
         text = msgspec.json.format(text, indent=-1)
-    current = registry.document_type(project, name)
-    if current is not None and _meaning(current.schema) == _meaning(text):
-        text = current.schema
-    return registry.put_type(project, DocumentType(name, text, clock.now()))
+    while True:
+        current = registry.document_type(project, name)
+        if current is not None and _meaning(current.schema) == _meaning(text):
+            return current
+        number = FIRST_VERSION if current is None else current.version + 1
+        version = TypeVersion(number, text, clock.now())
+        # None if another caller was faster: then its version is the current one.
+        if stored := registry.add_type_version(project, name, version):
+            return stored
 
 
 def _meaning(text: str | None) -> bytes | None:

@@ -12,7 +12,7 @@ from typing import TypeVar
 import pytest
 
 from uptake.store.base import AlreadyExists, Store
-from uptake.store.definitions import DocumentType, Rate, RetentionRule
+from uptake.store.definitions import Rate, RetentionRule, TypeVersion
 from uptake.store.records import Entry, Record, Written, WrittenDocument, WrittenImage
 from uptake.testing.store.making import (
     NOON,
@@ -267,16 +267,19 @@ class Concurrency(OpensStore):
             assert [count % 3 for count in seen] == [0] * len(seen)
         assert len(stores[0].batches("default", "anna", "steps", *EVER)) == 120
 
-    def test_all_who_change_a_type_make_a_version_each(self, stores: Sequence[Store]) -> None:
-        """With numbers without gaps, and each result has the number of its own schema."""
+    def test_a_version_of_a_type_is_stored_by_one_caller(self, stores: Sequence[Store]) -> None:
+        """The others get None; the version that is stored has the schema of the one."""
 
-        def put(number: int) -> int:
-            results = DocumentType("visit", str(number), NOON)
-            return stores[number % OPENED].put_type("default", results).version
+        def add(number: int) -> list[bool]:
+            store = stores[number % OPENED]
+            versions = [TypeVersion(one, f"{number}", NOON) for one in range(1, 5)]
+            return [store.add_type_version("default", "visit", one) is not None for one in versions]
 
-        versions = at_once(put)
-        stored = stores[0].type_versions("default", "visit", 0, THREADS + 1)
-        assert [one.version for one in stored] == list(range(1, THREADS + 1))
-        assert [one.schema for one in stored] == [
-            str(versions.index(one.version)) for one in stored
-        ]
+        added = at_once(add)
+        stored = stores[0].type_versions("default", "visit", 0, 9)
+        assert [one.version for one in stored] == [1, 2, 3, 4]
+        for place, one in enumerate(stored):
+            assert [str(number) for number, own in enumerate(added) if own[place]] == [one.schema]
+        current = stores[0].document_type("default", "visit")
+        assert current is not None
+        assert (current.version, current.schema) == (4, stored[-1].schema)

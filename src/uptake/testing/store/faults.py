@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from uptake.store.base import Store, StoreUnavailable
-from uptake.store.definitions import DocumentType, Rate
+from uptake.store.definitions import Rate, TypeVersion
 from uptake.testing.store.making import (
     NOON,
     attributes,
@@ -35,7 +35,9 @@ CALLS: dict[str, Callable[[Store], object]] = {
     "key": lambda store: store.key(digest_of("k-1").hex()),
     "keys": lambda store: store.keys(),
     "revoke_key": lambda store: store.revoke_key("k-1", NOON),
-    "put_type": lambda store: store.put_type("default", DocumentType("visit", "{}", NOON)),
+    "add_type_version": lambda store: store.add_type_version(
+        "default", "visit", TypeVersion(2, "{}", NOON)
+    ),
     "document_type": lambda store: store.document_type("default", "visit"),
     "document_types": lambda store: store.document_types("default"),
     "type_versions": lambda store: store.type_versions("default", "visit", 0, 9),
@@ -45,7 +47,7 @@ CALLS: dict[str, Callable[[Store], object]] = {
 }
 """One call of each method."""
 
-WRITING = ("commit", "add_project", "add_key", "revoke_key", "put_type", "count_use")
+WRITING = ("commit", "add_project", "add_key", "revoke_key", "add_type_version", "count_use")
 READING = tuple(name for name in CALLS if name not in WRITING)
 
 
@@ -63,7 +65,7 @@ def fill(store: Store) -> None:
         ]
     )
     store.add_key(key("k-1"))
-    store.put_type("default", DocumentType("visit", None, NOON))
+    store.add_type_version("default", "visit", TypeVersion(1, None, NOON))
 
 
 def everything(store: Store) -> dict[str, object]:

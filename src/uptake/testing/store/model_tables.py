@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from uptake.model import ids
 from uptake.model.ids import Secrets
 from uptake.store.base import DEFAULT_PROJECT, AlreadyExists
-from uptake.store.definitions import FIRST_VERSION, DocumentType, Key, Rate, Segment, TypeVersion
+from uptake.store.definitions import DocumentType, Key, Rate, Segment, TypeVersion
 from uptake.store.stored import (
     Erasure,
     VersionStock,
@@ -75,13 +75,14 @@ class ModelTables:
         self._uses[key_id] = window, uses + 1 if counted == window else 1
         return self._uses[key_id][1]
 
-    def put_type(self, project: str, document_type: DocumentType) -> DocumentType:
-        """See `DocumentTypeRegistry.put_type`."""
-        name, schema = document_type.name, document_type.schema
+    def add_type_version(
+        self, project: str, name: str, version: TypeVersion
+    ) -> DocumentType | None:
+        """See `DocumentTypeRegistry.add_type_version`."""
         versions = self._rows_of(project).types.setdefault(name, [])
-        if not versions or versions[-1].schema != schema:
-            number = len(versions) + FIRST_VERSION
-            versions.append(TypeVersion(number, schema, document_type.created_at))
+        if any(one.version == version.version for one in versions):
+            return None
+        versions.append(version)
         return _type(name, versions)
 
     def document_type(self, project: str, name: str) -> DocumentType | None:

@@ -103,14 +103,15 @@ class KeysSuite(OpensStore):
 
 
 class DocumentTypeRegistrySuite(OpensStore):
-    """Each new schema of a document type is a version."""
+    """The versions of a document type are stored once, and the last one is current."""
 
     def test_types_are_sorted_by_name(self, store: Store) -> None:
         """With a schema or without one, and those of other projects are not there."""
         types = [DocumentType("b", None, NOON), DocumentType("a", '{"type": "object"}', NOON)]
-        for document_type in types:
-            store.put_type("default", document_type)
-        store.put_type("other", DocumentType("c", None, NOON))
+        for one in types:
+            version = TypeVersion(1, one.schema, NOON)
+            assert store.add_type_version("default", one.name, version) == one
+        store.add_type_version("other", "c", TypeVersion(1, None, NOON))
         assert store.document_types("default") == [types[1], types[0]]
         assert store.document_types("default", "", 1) == [types[1]]
         assert store.document_types("default", types[1].name) == [types[0]]
@@ -119,32 +120,33 @@ class DocumentTypeRegistrySuite(OpensStore):
         assert store.document_types("unknown") == []
 
     @pytest.mark.parametrize("schema", ['{"type": "string"}', None])
-    def test_a_type_can_be_given_another_schema(self, store: Store, schema: str | None) -> None:
-        """Or none; it stays as old as it is."""
-        store.put_type("default", DocumentType("visit", '{"type": "object"}', NOON))
+    def test_the_next_version_is_the_current_one(self, store: Store, schema: str | None) -> None:
+        """`created_at` of the type is that of the first."""
+        store.add_type_version("default", "visit", TypeVersion(1, '{"type": "object"}', NOON))
         expected = DocumentType("visit", schema, NOON, 2)
-        assert store.put_type("default", DocumentType("visit", schema, NOON + 9)) == expected
+        version = TypeVersion(2, schema, NOON + 9)
+        assert store.add_type_version("default", "visit", version) == expected
         assert store.document_type("default", "visit") == expected
         assert store.document_types("default") == [expected]
 
-    def test_every_other_schema_is_the_next_version(self, store: Store) -> None:
-        """One that a type had before too; but not the one that it has."""
-        for at, schema in enumerate([None, "{}", "{}", None, None, "true"]):
-            store.put_type("default", DocumentType("visit", schema, NOON + at))
-        store.put_type("other", DocumentType("visit", "false", NOON))
-        assert store.type_versions("default", "visit", 0, 9) == [
-            TypeVersion(1, None, NOON),
-            TypeVersion(2, "{}", NOON + 1),
-            TypeVersion(3, None, NOON + 3),
-            TypeVersion(4, "true", NOON + 5),
-        ]
-        assert store.document_type("default", "visit") == DocumentType("visit", "true", NOON, 4)
-        assert store.type_versions("other", "visit", 0, 9) == [TypeVersion(1, "false", NOON)]
+    def test_a_version_that_exists_is_not_stored_again(self, store: Store) -> None:
+        """Whatever its schema; a version of another project is another one."""
+        versions = [TypeVersion(1, None, NOON), TypeVersion(2, "{}", NOON + 1)]
+        for version in versions:
+            assert store.add_type_version("default", "visit", version) is not None
+        for number in (1, 2):
+            again = TypeVersion(number, "true", NOON + 9)
+            assert store.add_type_version("default", "visit", again) is None
+        other = TypeVersion(1, "false", NOON)
+        assert store.add_type_version("other", "visit", other) is not None
+        assert store.type_versions("default", "visit", 0, 9) == versions
+        assert store.document_type("default", "visit") == DocumentType("visit", "{}", NOON, 2)
+        assert store.type_versions("other", "visit", 0, 9) == [other]
 
     def test_versions_are_paged(self, store: Store) -> None:
         """Those after a number, in order; an unknown type has none."""
-        for schema in ("1", "2", "3", "4"):
-            store.put_type("default", DocumentType("visit", schema, NOON))
+        for number in (1, 2, 3, 4):
+            store.add_type_version("default", "visit", TypeVersion(number, str(number), NOON))
         versions = store.type_versions("default", "visit", 1, 2)
         assert [(one.version, one.schema) for one in versions] == [(2, "2"), (3, "3")]
         assert store.type_versions("default", "visit", 4, 2) == []
