@@ -100,7 +100,7 @@ def secret(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", NAMES, ids=lambda name: repr(name[:24]))
-def test_a_name_that_no_blob_can_have_is_found(forged: Path, tmp_path: Path, name: str) -> None:
+def test_an_invalid_name_of_a_blob_is_rejected(forged: Path, tmp_path: Path, name: str) -> None:
     """Absolute, leading out, empty, too long, with control characters."""
     replace_blobs(forged, [(name, len(PNG), SHA256)])
     assert_found(forged, tmp_path, "is no name of a blob")
@@ -113,7 +113,7 @@ def test_a_name_that_no_blob_can_have_is_found(forged: Path, tmp_path: Path, nam
         *(("a", 1 << 62, SHA256), ("a", 1, "x" * 64), ("a", 1, None), ("a", True, SHA256)),
     ],
 )
-def test_an_entry_of_the_list_that_is_none_is_found(
+def test_an_invalid_entry_of_the_list_is_rejected(
     forged: Path, tmp_path: Path, row: Sequence[Any]
 ) -> None:
     """Of other types, or with impossible sizes."""
@@ -121,7 +121,7 @@ def test_an_entry_of_the_list_that_is_none_is_found(
     assert_found(forged, tmp_path, "blobs.rows: an entry is not name, size and SHA-256")
 
 
-def test_a_blob_that_is_listed_twice_is_found(forged: Path, tmp_path: Path) -> None:
+def test_a_blob_that_is_listed_twice_is_rejected(forged: Path, tmp_path: Path) -> None:
     """Its bytes would count twice."""
     (forged / "blobs" / "a").write_bytes(PNG)
     replace_blobs(forged, [("a", len(PNG), SHA256)] * 2)
@@ -155,7 +155,7 @@ def _made(path: Path) -> Path:
 
 
 @pytest.mark.parametrize("kind", ODD_FILES)
-def test_what_is_not_a_file_of_the_backup_is_not_read(
+def test_files_outside_of_the_backup_are_not_read(
     forged: Path, tmp_path: Path, secret: Path, kind: str
 ) -> None:
     """Links lead nowhere, pipes are not waited for, and no more is read than is listed."""
@@ -169,7 +169,7 @@ def test_what_is_not_a_file_of_the_backup_is_not_read(
 
 @pytest.mark.parametrize("name", ["manifest.json", "blobs.rows", "tables/users.rows"])
 @pytest.mark.parametrize("kind", ["link", "pipe"])
-def test_parts_of_the_backup_are_files_too(
+def test_the_manifest_and_tables_must_be_regular_files(
     forged: Path, tmp_path: Path, name: str, kind: str
 ) -> None:
     """Even if a link leads to the right bytes."""
@@ -195,7 +195,7 @@ VALUES: dict[str, tuple[str, str, Any]] = {
 
 
 @pytest.mark.parametrize("kind", VALUES)
-def test_a_value_that_does_not_fit_its_column_is_found(
+def test_a_value_that_does_not_fit_its_column_is_rejected(
     forged: Path, tmp_path: Path, kind: str
 ) -> None:
     """On any engine: SQLite would take it, and a server fail on it later."""
@@ -204,7 +204,7 @@ def test_a_value_that_does_not_fit_its_column_is_found(
     assert_found(forged, tmp_path, f"{table}.rows: row 1 has no value that fits {column}")
 
 
-def test_a_row_that_names_an_odd_blob_is_found(forged: Path, tmp_path: Path) -> None:
+def test_a_row_with_an_invalid_name_of_a_blob_is_rejected(forged: Path, tmp_path: Path) -> None:
     """A server would look for it, and erase it, outside of its folder."""
     replace_rows(forged, "images", lambda row: row.update(blob="../../secret"))
     assert_found(forged, tmp_path, "images.rows: row 1 names a blob that cannot be one")
@@ -229,14 +229,14 @@ ROWS: dict[str, tuple[bytes, str]] = {
 
 
 @pytest.mark.parametrize("kind", ROWS)
-def test_rows_that_cannot_be_read_are_found(forged: Path, tmp_path: Path, kind: str) -> None:
+def test_unreadable_rows_are_rejected(forged: Path, tmp_path: Path, kind: str) -> None:
     """Whatever checksums the manifest has."""
     content, words = ROWS[kind]
     replace_file(forged, "users", content)
     assert_found(forged, tmp_path, words)
 
 
-def test_more_rows_than_were_announced_are_found(forged: Path, tmp_path: Path) -> None:
+def test_more_rows_than_in_the_manifest_are_rejected(forged: Path, tmp_path: Path) -> None:
     """Reading stops there."""
     manifest = manifest_of(forged)
     manifest["tables"]["documents"]["rows"] = 7
@@ -272,7 +272,7 @@ MANIFESTS: dict[str, Callable[[Any], bytes]] = {
 
 
 @pytest.mark.parametrize("kind", MANIFESTS)
-def test_manifests_that_cannot_be_are_found(forged: Path, tmp_path: Path, kind: str) -> None:
+def test_invalid_manifests_are_rejected(forged: Path, tmp_path: Path, kind: str) -> None:
     """In one line, without a traceback."""
     content = MANIFESTS[kind](manifest_of(forged))
     (forged / "manifest.json").write_bytes(content)

@@ -43,7 +43,7 @@ def _peak(*arguments: object) -> int:
     return usage.ru_maxrss * 1024
 
 
-def test_memory_does_not_grow_with_what_is_copied(large: Path, tmp_path: Path) -> None:
+def test_memory_does_not_grow_with_the_size_of_the_data(large: Path, tmp_path: Path) -> None:
     """Neither for a backup nor for a restore."""
     assert _peak("projects", "list", "--data-dir", tmp_path / "small") > 0
     small = _peak("backup", tmp_path / "a", "--data-dir", tmp_path / "small")

@@ -45,7 +45,7 @@ def test_from_sqlite_to_postgresql_and_back(
     assert rows_of(backup) == rows_of(there) == rows_of(tmp_path / "back")
 
 
-def test_what_was_acknowledged_before_a_backup_of_postgresql_is_in_it(
+def test_a_backup_of_postgresql_has_everything_acknowledged_before(
     postgresql: Postgres, data_dir: Path, tmp_path: Path
 ) -> None:
     """Under load; restored into another database."""

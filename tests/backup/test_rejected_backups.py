@@ -220,7 +220,7 @@ def test_a_damaged_backup_is_found_without_restoring_it(damaged: Path) -> None:
     assert "is not what it was when the backup was made" in line
 
 
-def test_a_full_disk_leaves_no_half_backup(filled: Path, tmp_path: Path) -> None:
+def test_a_full_disk_leaves_no_partial_backup(filled: Path, tmp_path: Path) -> None:
     """One line, and the folder is as it was."""
     (tmp_path / "backup").mkdir()
     command: list[str | Path]
@@ -244,7 +244,7 @@ def test_a_full_disk_leaves_no_half_backup(filled: Path, tmp_path: Path) -> None
     assert list((tmp_path / "backup").iterdir()) == []
 
 
-def test_a_terminal_shows_how_far_it_is(filled: Path, tmp_path: Path) -> None:
+def test_a_terminal_shows_the_progress(filled: Path, tmp_path: Path) -> None:
     """Rows and blobs, on standard error; a pipe is shown nothing but the result."""
     terminal, end = pty.openpty()
     ran = subprocess.run(

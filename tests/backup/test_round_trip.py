@@ -42,7 +42,7 @@ def rows_of(folder: Path) -> Rows:
     return found
 
 
-def test_a_restored_backup_holds_the_same(backup: Path, tmp_path: Path) -> None:
+def test_a_restored_store_has_the_same_rows(backup: Path, tmp_path: Path) -> None:
     """Every row and every blob: a backup of what was restored has them all."""
     found = done("restore", backup, "--data-dir", tmp_path / "data")
     done("backup", tmp_path / "again", "--data-dir", tmp_path / "data")
@@ -57,7 +57,7 @@ def test_a_restored_backup_holds_the_same(backup: Path, tmp_path: Path) -> None:
     )
 
 
-def test_blobs_lie_in_it_as_they_were(backup: Path) -> None:
+def test_blobs_are_stored_in_it_unchanged(backup: Path) -> None:
     """Readable without this program."""
     blobs = [path.read_bytes() for path in (backup / "blobs").rglob("*") if path.is_file()]
     assert sorted([PNG, PNG, LARGE_REJECTED]) == sorted(blobs)
@@ -87,7 +87,7 @@ def _served(server: LiveServer, key: str) -> list[object]:
     return found
 
 
-def test_a_server_that_runs_can_be_backed_up_by_variables(tmp_path: Path) -> None:
+def test_a_running_server_is_backed_up_with_environment_variables(tmp_path: Path) -> None:
     """The same variables as the server's."""
     variables = {
         "UPTAKE_DATABASE": f"sqlite:///{tmp_path}/here.db",
@@ -101,7 +101,7 @@ def test_a_server_that_runs_can_be_backed_up_by_variables(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("revision", REVISIONS)
-def test_a_backup_of_any_revision_is_brought_up_to_date(tmp_path: Path, revision: str) -> None:
+def test_a_backup_of_any_revision_is_migrated(tmp_path: Path, revision: str) -> None:
     """Rows are restored into the schema that they had, then migrated."""
     old = sqlite.open_contents(tmp_path / "old.db", make=True)
     with old.writing() as connection:
@@ -117,7 +117,7 @@ def test_a_backup_of_any_revision_is_brought_up_to_date(tmp_path: Path, revision
     assert {*tables.metadata.tables, "alembic_version"} == set(names)
 
 
-def test_a_backup_does_not_migrate_what_it_copies(tmp_path: Path) -> None:
+def test_a_backup_does_not_migrate_the_database(tmp_path: Path) -> None:
     """It is what one takes before an upgrade: the database must stay as it is."""
     path = tmp_path / "old.db"
     old = sqlite.open_contents(path, make=True)
@@ -133,7 +133,7 @@ def test_a_backup_does_not_migrate_what_it_copies(tmp_path: Path) -> None:
     assert "notes" not in read_manifest(tmp_path / "backup").tables
 
 
-def test_every_column_that_names_a_blob_is_known() -> None:
+def test_every_column_that_refers_to_a_blob_is_known() -> None:
     """Or its blobs would be missing in a backup."""
     naming = [
         (table.name, column.name)
@@ -148,7 +148,7 @@ VALUES = st.none() | st.text() | st.binary() | st.integers(-(2**63), 2**63 - 1)
 
 
 @given(st.lists(st.tuples(VALUES, VALUES), max_size=50))
-def test_any_rows_come_back_as_they_were_written(
+def test_any_rows_are_read_as_they_were_written(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[object, object]]
 ) -> None:
     """Text, bytes, whole numbers and nothing."""
@@ -177,7 +177,9 @@ class Erasing:
         """Nothing to do."""
 
 
-def test_who_is_erased_during_a_backup_is_not_missed_in_it(filled: Path, tmp_path: Path) -> None:
+def test_blobs_of_users_erased_during_a_backup_are_not_reported_missing(
+    filled: Path, tmp_path: Path
+) -> None:
     """Its images are gone, as they should be: the backup is complete without them."""
     data = shutil.copytree(filled, tmp_path / "data")
     with serving(data) as server:

@@ -33,7 +33,7 @@ def _start_fails(data_dir: Path, blobs: str, **environment: str) -> str:
     return done.stderr
 
 
-def test_a_store_that_cannot_be_reached(data_dir: Path, seaweedfs: SeaweedFS) -> None:
+def test_an_unreachable_store_stops_the_start(data_dir: Path, seaweedfs: SeaweedFS) -> None:
     """The connection is rejected."""
     endpoint = f"http://127.0.0.1:{free_port('127.0.0.1')}"
     environment = seaweedfs.environment | {"AWS_ENDPOINT_URL": endpoint}
@@ -50,7 +50,7 @@ def test_a_store_that_cannot_be_reached(data_dir: Path, seaweedfs: SeaweedFS) ->
         ("AWS_ACCESS_KEY_ID", "unknown", "InvalidAccessKeyId"),
     ],
 )
-def test_credentials_that_are_wrong(
+def test_wrong_credentials_stop_the_start(
     data_dir: Path, seaweedfs: SeaweedFS, variable: str, value: str, word: str
 ) -> None:
     """The message has the store's own code, and no credential."""
@@ -60,7 +60,7 @@ def test_credentials_that_are_wrong(
     assert environment["AWS_SECRET_ACCESS_KEY"] not in message
 
 
-def test_a_bucket_that_does_not_exist(data_dir: Path, seaweedfs: SeaweedFS) -> None:
+def test_a_missing_bucket_stops_the_start(data_dir: Path, seaweedfs: SeaweedFS) -> None:
     """It is not made."""
     message = _start_fails(data_dir, "s3://nowhere/some", **seaweedfs.environment)
     assert "s3://nowhere/some: " in message
@@ -76,7 +76,7 @@ def test_a_bucket_that_does_not_exist(data_dir: Path, seaweedfs: SeaweedFS) -> N
         ("memory:///", "neither"),
     ],
 )
-def test_a_url_of_no_store(data_dir: Path, url: str, word: str) -> None:
+def test_an_invalid_url_stops_the_start(data_dir: Path, url: str, word: str) -> None:
     """It is shown as it was given."""
     message = _start_fails(data_dir, url)
     assert url in message

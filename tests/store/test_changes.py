@@ -28,7 +28,7 @@ def log(store: SqlStore, *columns: Any) -> list[Any]:
         return list(connection.execute(select(*columns).select_from(tables.changes)))
 
 
-def test_a_log_stays_as_long_as_it_may_be(store: SqlStore) -> None:
+def test_the_log_is_pruned_to_its_limit(store: SqlStore) -> None:
     """However much is written, in one process or several; a truncated log is reported."""
     _, start = changed(store, None)
     _, other = changed(store, None, "other")
@@ -46,14 +46,14 @@ def test_a_log_stays_as_long_as_it_may_be(store: SqlStore) -> None:
     assert changed(store, following)[0] == {"last"}
 
 
-def test_rows_of_few_users_are_forgotten_too(store: SqlStore) -> None:
+def test_rows_with_few_users_are_pruned_too(store: SqlStore) -> None:
     """A row has its size, even if it names one user only."""
     store.commit([entry(attributes("anna", a="1"))])
     [(size,)] = log(store, tables.changes.c.size)
     assert size == ROW_BYTES + len('["anna"]')
 
 
-def test_an_erased_user_is_named_no_more(store: SqlStore) -> None:
+def test_the_log_does_not_name_an_erased_user(store: SqlStore) -> None:
     """Only as a digest, by which readers can forget the user."""
     _, start = changed(store, None)
     store.commit([entry(attributes("anna", a="1"), attributes("bert", a="1"))])
@@ -69,7 +69,7 @@ def test_an_erased_user_is_named_no_more(store: SqlStore) -> None:
     assert changed(store, 1, "other")[0] == {"anna"}
 
 
-def test_a_database_that_was_put_back_is_noticed(store: SqlStore, tmp_path: Path) -> None:
+def test_a_restored_database_is_noticed(store: SqlStore, tmp_path: Path) -> None:
     """A reader that is ahead of the log starts again."""
     store.commit([entry(attributes("anna", a="1"))])
     _, following = changed(store, None)

@@ -20,7 +20,7 @@ PNG = bytes.fromhex(
 )
 
 
-def test_keys_lead_with_what_the_rows_lie_by() -> None:
+def test_keys_start_with_the_distribution_column() -> None:
     """Primary keys and unique indexes: those of users' data with project and user."""
     for name in BY_USER:
         table = metadata.tables[name]
@@ -33,7 +33,7 @@ def test_keys_lead_with_what_the_rows_lie_by() -> None:
         assert column in leading[:2]
 
 
-def test_no_row_refers_to_another_users(postgresql: Postgres) -> None:
+def test_rows_refer_to_rows_of_the_same_user_only(postgresql: Postgres) -> None:
     """There are no foreign keys, in the schema as it is made too."""
     database = postgresql.create("distribution_keys")
     with closing(postgres.open_store(database)) as store, store.reading() as connection:
@@ -41,31 +41,31 @@ def test_no_row_refers_to_another_users(postgresql: Postgres) -> None:
         assert connection.exec_driver_sql(query).scalar() == 0
 
 
-def test_every_table_is_placed_once() -> None:
+def test_every_table_is_distributed_once() -> None:
     """By user, by an id of its own, or everywhere; what is placed already is left alone.
 
     The log of changes stays where it is, in the order of transactions that are begun there.
     """
-    told = dict(statements(metadata.tables, ()))
-    assert set(metadata.tables) - {"changes"} == set(told)
-    assert told["users"] == (
+    placed = dict(statements(metadata.tables, ()))
+    assert set(metadata.tables) - {"changes"} == set(placed)
+    assert placed["users"] == (
         "SELECT create_distributed_table('users', 'user_id', colocate_with => 'none')"
     )
-    assert told["documents"] == (
+    assert placed["documents"] == (
         "SELECT create_distributed_table('documents', 'user_id', colocate_with => 'users')"
     )
-    assert told["uploads"] == (
+    assert placed["uploads"] == (
         "SELECT create_distributed_table('uploads', 'upload_id', colocate_with => 'none')"
     )
-    assert told["keys"] == "SELECT create_reference_table('keys')"
-    assert dict(statements(metadata.tables, {"users", "keys"})).keys() == told.keys() - {
+    assert placed["keys"] == "SELECT create_reference_table('keys')"
+    assert dict(statements(metadata.tables, {"users", "keys"})).keys() == placed.keys() - {
         "users",
         "keys",
     }
     assert list(statements(metadata.tables, metadata.tables)) == []
 
 
-def test_a_database_without_citus_is_told(postgresql: Postgres) -> None:
+def test_a_database_without_citus_is_rejected(postgresql: Postgres) -> None:
     """In one sentence, and nothing is done."""
     database = postgresql.create("distribution_plain")
     with pytest.raises(StoreUnusable, match="lacks the extension citus"):
@@ -136,10 +136,10 @@ PROJECT_WIDE = (
     "FROM rejections WHERE rejections.project_id = $1 AND rejections.rejection_id IN",
     "FROM users WHERE users.project_id = $1 AND users.names =",
 )
-"""Lists of a whole project ask every node, by intention; and an erasure, for names nobody has."""
+"""Lists of a project run on every node on purpose, and so do erasures, for unused names."""
 
 
-def test_statements_about_users_carry_the_user(recorded: list[str]) -> None:
+def test_statements_about_users_have_the_user_id(recorded: list[str]) -> None:
     """So that each of them is for one node: inserts name the column, all others compare it."""
     about = re.compile(rf"\b(?:FROM|INTO|UPDATE|JOIN) ({'|'.join(BY_USER)})\b")
     asked = [one for one in recorded if about.search(one) and "pg_catalog" not in one]
@@ -153,7 +153,7 @@ def test_statements_about_users_carry_the_user(recorded: list[str]) -> None:
         assert carried, one
 
 
-def test_what_has_an_id_of_its_own_is_asked_by_it(recorded: list[str]) -> None:
+def test_rows_with_an_id_of_their_own_are_found_by_it(recorded: list[str]) -> None:
     """Uploads, images by their name, receipts; an erasure alone looks for those of its user."""
     for name, column in BY_ID.items():
         asked = [one for one in recorded if re.search(rf"\b(FROM|INTO) {name}\b", one)]

@@ -133,7 +133,7 @@ WRITES: dict[str, Write] = {
 
 
 def _not_done() -> NoReturn:
-    """Whoever claims work and is told False does not do it."""
+    """A caller with a failed claim does not do the work."""
     raise StoreUnavailable("not claimed")
 
 
@@ -234,7 +234,7 @@ def test_an_erasure_of_which_a_part_is_dropped_is_not_acknowledged(
     """And nothing is erased, so that it can be tried again."""
     project = unique("project")
     request_id = _upload(store, project, "42", "content")
-    # A receipt of one user's request, attributes apart, is that user's.
+    # A receipt of a request about one user, without attributes, belongs to that user.
     store.commit([entry(batch("42", "own receipt"), project=project)])
     with dropping(store, table, "DELETE"), pytest.raises(StoreUnavailable):
         store.erase(project, "42", unique("erasure"), NOON)
@@ -277,7 +277,7 @@ def test_data_that_cannot_be_taken_away_is_not_counted_as_gone(
         ("retention_rules", lambda store, project: store.put_retention(project, [])),
     ],
 )
-def test_settings_that_cannot_be_taken_away_are_still_told(
+def test_settings_that_cannot_be_removed_are_still_reported(
     store: SqlStore, table: str, take: Write
 ) -> None:
     """Not as if there had been none."""

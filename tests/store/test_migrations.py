@@ -45,7 +45,7 @@ def test_a_fresh_schema_is_the_migrated_one(tmp_path: Path) -> None:
     assert expected == actual
 
 
-def test_the_last_revision_is_the_last_of_alembics() -> None:
+def test_the_last_revision_is_that_of_alembic() -> None:
     """It is taken from the names of the files, so that a database need not wait for Alembic."""
     assert revisions()[0] == HEAD
 
@@ -97,7 +97,7 @@ def test_a_database_of_a_newer_version_is_rejected(tmp_path: Path) -> None:
         assert driver.execute("SELECT version_num FROM alembic_version").fetchall() == [("9999",)]
 
 
-def test_a_file_that_is_no_database_is_rejected(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_rejected(tmp_path: Path) -> None:
     """And it stays as it is."""
     path = tmp_path / "uptake.db"
     path.write_bytes(b"These are my notes.\n" * 1000)
@@ -114,7 +114,7 @@ def test_a_folder_in_the_place_of_the_file_is_rejected(tmp_path: Path) -> None:
         sqlite.open_store(tmp_path / "uptake.db")
 
 
-def test_a_folder_that_is_not_there_is_rejected(tmp_path: Path) -> None:
+def test_a_missing_folder_is_rejected(tmp_path: Path) -> None:
     """It is not made: a mistyped path would begin an empty store."""
     with pytest.raises(StoreUnusable, match="^" + str(tmp_path / "none") + "/uptake.db: [^\n]+$"):
         sqlite.open_store(tmp_path / "none" / "uptake.db")
@@ -157,7 +157,7 @@ def _open(path: Path) -> list[str]:
         return store.projects()
 
 
-def test_many_threads_that_open_a_new_file_make_it_once(tmp_path: Path) -> None:
+def test_many_threads_that_open_a_new_file_create_it_once(tmp_path: Path) -> None:
     """None raises an error, and each finds all of it."""
     with ThreadPoolExecutor(OPENERS) as pool:
         for number in range(5):
@@ -165,7 +165,7 @@ def test_many_threads_that_open_a_new_file_make_it_once(tmp_path: Path) -> None:
             assert found == [["default"]] * OPENERS
 
 
-def test_many_processes_that_open_a_new_file_make_it_once(tmp_path: Path) -> None:
+def test_many_processes_that_open_a_new_file_create_it_once(tmp_path: Path) -> None:
     """As several workers do that start together."""
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(OPENERS, mp_context=spawn) as pool:
