@@ -54,19 +54,15 @@ class Reply:
 
     Attributes:
         result: set by `Pipeline.flush` and `Pipeline.commit`.
+        rows: how many rows the statement must write.
     """
 
-    __slots__ = ("_rows", "_statement", "result")
+    __slots__ = ("result", "rows", "statement")
     result: PGresult
 
     def __init__(self, statement: bytes, rows: int) -> None:
-        self._statement = statement
-        self._rows = rows
-
-    def check(self) -> None:
-        """Raise `IncompleteWrite` if fewer rows were written than expected."""
-        if self._rows:
-            check_count(self._statement.decode(), self.result.command_tuples or 0, self._rows)
+        self.statement = statement
+        self.rows = rows
 
 
 class Pipeline:
@@ -125,7 +121,9 @@ class Pipeline:
         self._prepared.add(self._new)
         self._new = {}
         for reply in replies:
-            reply.check()
+            written = reply.result.command_tuples or 0
+            if written < reply.rows:
+                check_count(reply.statement.decode(), written, reply.rows)
 
     def commit(self) -> None:
         """Flush, then commit: nothing is committed before every statement is checked.
@@ -174,8 +172,15 @@ class Pipeline:
         return results
 
     def _arriving(self) -> Iterator[PGresult]:
+        unsent = self._pg.flush()
         while True:
-            self._wait()
+            while unsent or self._pg.is_busy():
+                poll = select.poll()
+                poll.register(self._pg.socket, _BUSY[bool(unsent)])
+                if not poll.poll(WAIT_SECONDS * 1000):
+                    raise psycopg.OperationalError(f"no answer within {WAIT_SECONDS:g} seconds")
+                self._pg.consume_input()
+                unsent = unsent and self._pg.flush()
             result = self._pg.get_result()
             if result is None:
                 # The end of one statement's results, or of all results if the connection is lost.
@@ -185,14 +190,3 @@ class Pipeline:
                 return
             else:
                 yield result
-
-    def _wait(self) -> None:
-        """Wait until a result has arrived, and send what could not be sent yet."""
-        unsent = self._pg.flush()
-        while unsent or self._pg.is_busy():
-            poll = select.poll()
-            poll.register(self._pg.socket, _BUSY[bool(unsent)])
-            if not poll.poll(WAIT_SECONDS * 1000):
-                raise psycopg.OperationalError(f"no answer within {WAIT_SECONDS:g} seconds")
-            self._pg.consume_input()
-            unsent = unsent and self._pg.flush()

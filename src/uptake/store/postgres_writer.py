@@ -7,8 +7,9 @@ docs/decisions/0006-postgresql.md.
 
 import re
 import struct
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from itertools import chain, repeat
 from operator import itemgetter
 from typing import Any
 
@@ -18,7 +19,7 @@ from uptake.store.named_sql import PARAMETER, load
 from uptake.store.postgres_pipeline import Pipeline, Reply
 
 STATEMENT_BYTES = 16 * 1024 * 1024
-"""Bytes of rows in a statement: PostgreSQL accepts up to 1 GiB, and holds several copies of it."""
+"""Bytes of a statement with several rows: PostgreSQL accepts 1 GiB, and holds several copies."""
 
 TYPES = {"text": 25, "int8": 20, "bytea": 17}
 """Types of array elements by their numbers in PostgreSQL's catalogue (pg_type.dat)."""
@@ -27,7 +28,7 @@ _ARRAY = re.compile(PARAMETER + r"::(\w+)\[\]")
 _HEAD = struct.Struct("!iiIii")
 _LENGTH = struct.Struct("!i")
 _NULL = _LENGTH.pack(-1)
-_INT8_BYTES = 8
+_INT8 = struct.Struct("!q")
 
 
 class Result:
@@ -69,7 +70,12 @@ class PostgresWriter:
         self._pipeline = pipeline
         self._statements = statements(writer_slot)
         self.flush = pipeline.flush
-        self.commit_number = commit_number(writer_slot)
+        self._writer_slot = writer_slot
+
+    @property
+    def commit_number(self) -> Any:
+        """See `Writer.commit_number`."""
+        return commit_number(self._writer_slot)
 
     def take_commit_number(self) -> None:
         """See `Writer.take_commit_number`."""
@@ -77,16 +83,24 @@ class PostgresWriter:
 
     def run(self, name: str, rows: Sequence[Row], *, every: bool = True) -> Result:
         """See `Writer.run`."""
+        if not rows:
+            return Result(self._pipeline, ())
         statement = self._statements[name]
-        replies = []
-        for some in statement.portions(rows):
-            arrays = [
-                array(kind, column)
-                for kind, column in zip(statement.types, zip(*some, strict=True), strict=True)
-            ]
-            expected = len(some) if every else 0
-            replies.append(self._pipeline.send(statement.text, arrays, rows=expected))
-        return Result(self._pipeline, replies)
+        return Result(self._pipeline, self._send(statement, list(map(statement.pick, rows)), every))
+
+    def _send(
+        self,
+        statement: "Statement",
+        values: Sequence[tuple[Any, ...]],
+        every: bool,  # noqa: FBT001
+    ) -> list[Reply]:
+        arrays = list(map(array, statement.types, zip(*values, strict=True)))
+        if len(values) > 1 and sum(map(len, arrays)) > STATEMENT_BYTES:
+            half = len(values) // 2
+            replies = self._send(statement, values[:half], every)
+            return replies + self._send(statement, values[half:], every)
+        expected = len(values) if every else 0
+        return [self._pipeline.send(statement.text, arrays, rows=expected)]
 
 
 class Statement:
@@ -101,25 +115,12 @@ class Statement:
         types = dict(_ARRAY.findall(text))
         names = list(types)
         # `itemgetter` is faster, but returns a tuple only for several names.
-        self._pick: Callable[[Row], tuple[Any, ...]] = (
+        self.pick: Callable[[Row], tuple[Any, ...]] = (
             itemgetter(*names) if len(names) > 1 else lambda row: (*map(row.get, names),)
         )
         self.types = list(types.values())
-        self._large = [at for at, kind in enumerate(self.types) if kind == "bytea"]
         numbers = {name: at for at, name in enumerate(names, 1)}
         self.text = _ARRAY.sub(lambda found: f"${numbers[found[1]]}::{found[2]}[]", text).encode()
-
-    def portions(self, rows: Sequence[Row]) -> Iterator[list[tuple[Any, ...]]]:
-        """Return the values of rows, as many at a time as one statement writes."""
-        values = list(map(self._pick, rows))
-        begin = size = 0
-        for end, row in enumerate(values if self._large else ()):
-            size += sum(len(row[at] or b"") for at in self._large)
-            if size > STATEMENT_BYTES and end > begin:
-                yield values[begin:end]
-                begin, size = end, 0
-        if values:
-            yield values[begin:]
 
 
 @cache
@@ -137,19 +138,17 @@ def array(kind: str, values: Sequence[Any]) -> bytes:
     head = _HEAD.pack(1, has_nulls, TYPES[kind], len(values), 1)
     if kind == "int8" and not has_nulls:
         return head + struct.pack(
-            "!" + "iq" * len(values), *(part for value in values for part in (_INT8_BYTES, value))
+            "!" + "iq" * len(values), *chain.from_iterable(zip(repeat(_INT8.size), values))
         )
+    encoded: Sequence[bytes | None] = values
+    if kind == "text":
+        encoded = [None if value is None else value.encode() for value in values]
+    elif kind == "int8":
+        encoded = [None if value is None else _INT8.pack(value) for value in values]
     parts = [head]
-    for value in values:
-        if value is None:
+    for element in encoded:
+        if element is None:
             parts.append(_NULL)
-            continue
-        encoded = _encoded(value)
-        parts += (_LENGTH.pack(len(encoded)), encoded)
+        else:
+            parts += (_LENGTH.pack(len(element)), element)
     return b"".join(parts)
-
-
-def _encoded(value: Any) -> bytes:
-    if isinstance(value, str):
-        return value.encode()
-    return value.to_bytes(_INT8_BYTES, "big", signed=True) if isinstance(value, int) else value
