@@ -83,8 +83,9 @@ class Rows:
             if isinstance(found, Unreadable | Skipped):
                 yield found
                 continue
-            line, values = found
-            row = {self._names.get(name, name): value for name, value in values.items()}
+            line, row = found
+            if self._names:
+                row = {self._names.get(name, name): value for name, value in row.items()}
             user = user_of(row.pop(USER_ID, None), self._user, self.file, line)
             yield user if isinstance(user, Unreadable) else (line, user, row)
 
