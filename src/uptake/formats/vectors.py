@@ -52,7 +52,7 @@ class Part(Struct, frozen=True, forbid_unknown_fields=True):
         return self.text.encode() or base64.b64decode(self.base64)
 
 
-class Wire(Struct, frozen=True, forbid_unknown_fields=True):
+class VectorRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """A request.
 
     Attributes:
@@ -91,14 +91,14 @@ class Wire(Struct, frozen=True, forbid_unknown_fields=True):
         return {"content-type": media_type, **given}
 
 
-class KeyOf(Struct, frozen=True, forbid_unknown_fields=True):
+class VectorKey(Struct, frozen=True, forbid_unknown_fields=True):
     """The API key: bound to `user`, in the header or parameter named `place`."""
 
     user: str | None = None
     place: str | None = None
 
 
-class Reply(Struct, frozen=True, forbid_unknown_fields=True):
+class VectorReply(Struct, frozen=True, forbid_unknown_fields=True):
     """The expected answer."""
 
     status: int
@@ -123,10 +123,10 @@ class Vector(Struct, frozen=True, forbid_unknown_fields=True):
 
     description: str
     operation: str = msgspec.field(name="endpoint")
-    request: Wire
-    reply: Reply
+    request: VectorRequest
+    reply: VectorReply
     submission: dict[str, Any] = {}
-    key: KeyOf = KeyOf()
+    key: VectorKey = VectorKey()
     types: dict[str, Any] = {}
     example: bool = False
     name: str = ""
