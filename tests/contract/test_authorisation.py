@@ -259,7 +259,7 @@ CORRECTED: list[tuple[Upload, Any, Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("upload", "broken", "mended"), CORRECTED, ids=["gerosense", "thymia"])
+@pytest.mark.parametrize(("upload", "broken", "corrected"), CORRECTED, ids=["gerosense", "thymia"])
 def test_a_bound_key_replays_nothing_about_anybody_else(
     tenant: Tenant, upload: Upload, broken: Any, corrected: Any
 ) -> None:

@@ -171,7 +171,7 @@ def test_a_parameter_that_is_a_list_may_be_repeated(tenant: Tenant) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sent", "is_kept"),
+    ("sent", "is_stored"),
     [
         ("0195a1b2-0000-7000-8000-000000000000", True),
         ("a" * 64, True),

@@ -31,7 +31,7 @@ def test_with_the_header_the_answer_carries_a_request_id(tenant: Tenant) -> None
 
 
 @pytest.mark.parametrize(
-    ("size", "told"),
+    ("size", "result"),
     [
         (200, "1 Kb"),
         (1024, "1 Kb"),
