@@ -104,7 +104,7 @@ def show(found: Sequence[Figures], console: Console) -> None:
     shown.add_column("server")
     for name in ("samples", "in batches of", "middle, ms", "slowest, ms", "processor ms"):
         shown.add_column(name, justify="right")
-    for name in ("to reach", ""):
+    for name in ("target", ""):
         shown.add_column(name)
     for one in found:
         middle, wanted = median(one.took), one.at_most_ms

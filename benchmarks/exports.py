@@ -213,7 +213,7 @@ def show(found: Sequence[Figures], console: Console) -> None:
         shown.add_column(name)
     for name in ("samples", "samples/s", "processor s / million", "peak MB", "bytes a sample"):
         shown.add_column(name, justify="right")
-    for name in ("to reach", ""):
+    for name in ("target", ""):
         shown.add_column(name)
     for one in found:
         rate = one.samples / median(run.seconds for run in one.runs)

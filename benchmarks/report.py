@@ -89,7 +89,7 @@ def _rates(results: Results) -> Table:
         ("p50 ms", True),
         ("p99 ms", True),
         ("x yardstick", True),
-        ("to reach", False),
+        ("target", False),
         ("", False),
     )
     subjects = (GENERATOR, *PRODUCTS.values(), *OTHER_BUILDS.values(), *YARDSTICKS)
@@ -131,7 +131,7 @@ def _footprints(results: Results, settings: Settings) -> Table:
         ("workers", True),
         ("figure", True),
         ("min - max", True),
-        ("to reach", False),
+        ("target", False),
         ("", False),
     )
     for workers in settings.workers:

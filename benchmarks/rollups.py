@@ -199,7 +199,7 @@ def show(answers: Sequence[Answer], console: Console) -> None:
         f"Rollups: a user's year, {DAYS * BATCH:,} samples in {DAYS} batches, two devices"
     )
     numbers = {"ms", "min - max", "processor ms"}
-    for name in ("server", "what", "when", "ms", "min - max", "processor ms", "to reach", ""):
+    for name in ("server", "what", "when", "ms", "min - max", "processor ms", "target", ""):
         shown.add_column(name, justify="right" if name in numbers else "left")
     for one in answers:
         middle, wanted = median(one.took), one.question.at_most_ms

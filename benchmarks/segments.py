@@ -177,7 +177,7 @@ def show(figures: list[Figure], engine: str) -> None:
     shown.add_column("question")
     for name in ("middle, ms", "slowest, ms"):
         shown.add_column(name, justify="right")
-    for name in ("to reach", ""):
+    for name in ("target", ""):
         shown.add_column(name)
     for figure in figures:
         middle, wanted = median(figure.milliseconds), figure.wanted

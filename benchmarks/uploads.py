@@ -170,7 +170,7 @@ def measure(scratch: Path) -> list[Upload]:
 def show(uploads: list[Upload], export: AppleHealth, console: Console) -> None:
     """Print the figures, what they should reach, and whether they do."""
     shown = table(f"Uploader: {SAMPLES:,} samples of {USERS} users, server on the same machine")
-    for name in ("what", "seconds", "samples/s", "to reach", ""):
+    for name in ("what", "seconds", "samples/s", "target", ""):
         shown.add_column(name, justify="right" if name in {"seconds", "samples/s"} else "left")
     for one in uploads:
         rate = f"{one.acknowledged / one.seconds:,.0f}" if one.acknowledged else ""
