@@ -254,14 +254,14 @@ def buckets_of(metric: Metric, some: RollupRows) -> list[Any]:
         # A table may have many more parts than these rows do.
         parts = table.parts.take(_selected(some)[table.parts.row])
         of_row: dict[int, list[Any]] = {row: [] for row in rows.tolist()}
-        for row, device, *values in zip(
-            parts.row.tolist(),
-            parts.device.tolist(),
+        made = map(
+            shape.share,
+            [names[device] for device in parts.device.tolist()],
             *(parts.figures[name].tolist() for name in shape.share_figures),
             parts.count.tolist(),
-            strict=True,
-        ):
-            of_row[row].append(shape.share(names[device], *values))
+        )
+        for row, share in zip(parts.row.tolist(), made, strict=True):
+            of_row[row].append(share)
         shares = of_row.values()
     return list(
         map(
