@@ -11,7 +11,6 @@ from urllib.parse import parse_qs, unquote
 
 from uptake.formats import registry
 from uptake.formats.base import Credential, Operation, Place
-from uptake.http.requests import header_map
 from uptake.model import clock, ids
 from uptake.model.problems import Kinds, Problem
 from uptake.store.base import Keys, StoreUnavailable
@@ -152,6 +151,9 @@ class Access:
             raise Problem(Kinds.FORBIDDEN)
         if permission is None or permission.about is About.NONE:
             return
+        # Commands import this module for its scopes, and start without Litestar.
+        from uptake.http.requests import header_map  # noqa: PLC0415
+
         key = await self.admit(bearer(header_map(connection.scope["headers"])), permission.scope)
         match permission.about:
             case About.USER_IN_PATH:
