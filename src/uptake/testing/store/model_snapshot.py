@@ -107,8 +107,8 @@ class ModelSnapshot:
             key = (name,) if kind == "document" else (name, user_id)
             mark = self._mark(only, user_id, kind, *key)
             if mark is not None and _in_time(only, row.received_at):
-                found.append((user_id if only.since is None else mark, name, user_id, row))
-        yield from (row for *_, row in sorted(found, key=lambda place: place[:3]))
+                found.append((user_id if only.since is None else mark, name, row))
+        yield from (row for *_, row in sorted(found, key=lambda place: place[:2]))
 
 
 def _in_time(only: Selection, moment: int) -> bool:
