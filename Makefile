@@ -41,15 +41,13 @@ lint: $(VENV)/installed
 
 # Some tests of every package, chosen so that all of them take about half a minute on two cores.
 QUICK := tests/architecture tests/samples tests/edge \
-	tests/intake/test_dry_run.py tests/intake/schemas tests/intake/images/test_upright.py \
-	tests/intake/images/test_metadata_goes.py \
+	tests/intake/test_dry_run.py tests/intake/images/test_upright.py \
 	tests/formats/test_encoder.py tests/formats/test_repeated_members.py \
 	tests/reading/segments tests/reading/test_sync.py tests/reading/test_samples.py \
 	tests/store/test_model.py tests/store/test_changes.py tests/blobs \
 	tests/exports/test_query.py tests/exports/test_increments.py tests/backup/test_round_trip.py \
 	tests/uploader/samples tests/uploader/sources/test_sample_lines.py tests/uploader/test_batching.py \
-	tests/cli/test_keys.py tests/cli/test_demo.py tests/contract/test_http.py \
-	tests/contract/test_openapi.py tests/contract/test_rejections.py
+	tests/cli/test_keys.py tests/cli/test_demo.py tests/contract/test_http.py tests/contract/test_openapi.py
 WITHOUT_SERVICES := not postgres and not ObjectStore and not seaweed
 
 check: lint ## Style, types, structure, and fast tests of every package.

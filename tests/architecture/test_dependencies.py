@@ -72,3 +72,21 @@ def test_libraries_whose_internals_are_used_have_an_upper_bound(name: str) -> No
     (requirement,) = (one for one in REQUIREMENTS if one.name == name)
     major, minor, *_ = LOCKED[canonicalize_name(name)].release
     assert Version(f"{major}.{minor + 1}") not in requirement.specifier
+
+
+def test_make_check_runs_tests_of_every_package() -> None:
+    """Each listed file exists, and each package has one of its own, or one that goes through it."""
+    text = (ROOT / "Makefile").read_text("utf-8")
+    quick = re.search(r"^QUICK := ((?:.*\\\n)*.*)", text, re.MULTILINE)
+    assert quick is not None
+    listed = quick[1].replace("\\\n", " ").split()
+    assert [path for path in listed if not (ROOT / path).exists()] == []
+    packages = {path.parent.name for path in (ROOT / "src" / "uptake").glob("*/__init__.py")}
+    elsewhere = {"demo": "cli/test_demo", "http": "edge", "model": "contract", "testing": "store"}
+    tested = {path.split("/")[1] for path in listed} | {path.split("tests/")[1] for path in listed}
+    missing = [
+        package
+        for package in packages
+        if not any(name.startswith(elsewhere.get(package, package)) for name in tested)
+    ]
+    assert missing == []
