@@ -138,7 +138,9 @@ class BothStores(RuleBasedStateMachine):
     @rule()
     def look(self) -> None:
         """Take note of what has been received so far, as an export does."""
-        self.marks.append({type(store): _marks(store) for store in (self.model, self.store)})
+        self.marks.append(
+            {type(store): _commit_sequence(store) for store in (self.model, self.store)}
+        )
 
     @precondition(lambda self: self.marks)
     @rule(
@@ -299,9 +301,9 @@ def _spans(project: str, user_id: str, store: Store) -> list[Span]:
     return [replace(span, sequence=order.index(span.sequence)) for span in spans]
 
 
-def _marks(store: Store) -> dict[int, int]:
+def _commit_sequence(store: Store) -> dict[int, int]:
     with store.snapshot("default") as snapshot:
-        return snapshot.marks
+        return snapshot.commit_sequence
 
 
 def _sampled(project: str, metric: Metric, store: Store) -> list[str]:

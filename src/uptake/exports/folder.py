@@ -22,7 +22,7 @@ from uptake.blobs import Blobs
 from uptake.exports import ExportQuery, Progress
 from uptake.exports.forms import ROW_GROUP_SAMPLES, Compression
 from uptake.exports.samples import SAMPLES, Block, blocks, gathered, record_batch
-from uptake.exports.tables import cursor_of, marks_of, selections, table_of
+from uptake.exports.tables import commit_sequence_of, cursor_of, selections, table_of
 from uptake.exports.writers import ParquetFile
 from uptake.files import HashedFile
 from uptake.model import clock
@@ -98,8 +98,8 @@ def write_folder(store: Snapshots, blobs: Blobs, query: ExportQuery, target: Tar
     created_at = clock.iso(clock.now())
     target.folder.mkdir()
     with store.snapshot(query.project) as snapshot:
-        cursor = cursor_of(snapshot.marks)
-        marks_of(query.since, snapshot)
+        cursor = cursor_of(snapshot.commit_sequence)
+        commit_sequence_of(query.since, snapshot)
         if query.kind == "samples":
             files = _write_samples(snapshot, query, target)
         else:

@@ -117,13 +117,13 @@ def table_of(snapshot: Snapshot, blobs: Blobs, query: ExportQuery, sample_rows: 
             return Table(USERS, batched(_users(snapshot, query), row, USERS), row_lines)
 
 
-def cursor_of(marks: CommitSequence) -> str:
-    """Return the cursor of an export from a snapshot with these marks."""
-    return to_cursor(dict(sorted(marks.items())))
+def cursor_of(sequence: CommitSequence) -> str:
+    """Return the cursor of an export from a snapshot with this commit sequence."""
+    return to_cursor(dict(sorted(sequence.items())))
 
 
-def marks_of(cursor: str | None, snapshot: Snapshot) -> CommitSequence | None:
-    """Return the marks that a cursor contains.
+def commit_sequence_of(cursor: str | None, snapshot: Snapshot) -> CommitSequence | None:
+    """Return the commit sequence that a cursor contains.
 
     Raises:
         BadCursor: this server did not issue the cursor, or the database is older than the cursor
@@ -131,10 +131,10 @@ def marks_of(cursor: str | None, snapshot: Snapshot) -> CommitSequence | None:
     """
     if cursor is None:
         return None
-    marks: CommitSequence = from_cursor(cursor, dict[_Slot, _Number])
-    if any(number > snapshot.marks.get(slot, 0) for slot, number in marks.items()):
+    sequence: CommitSequence = from_cursor(cursor, dict[_Slot, _Number])
+    if any(number > snapshot.commit_sequence.get(slot, 0) for slot, number in sequence.items()):
         raise BadCursor("the cursor is newer than the database: start with a complete export")
-    return marks
+    return sequence
 
 
 def selections(snapshot: Snapshot, query: ExportQuery) -> Iterator[Selection]:
@@ -143,7 +143,7 @@ def selections(snapshot: Snapshot, query: ExportQuery) -> Iterator[Selection]:
     Raises:
         BadCursor: this server did not issue `since`.
     """
-    since = marks_of(query.since, snapshot)
+    since = commit_sequence_of(query.since, snapshot)
     start, end = query.start, query.end
     if query.kind != "samples":
         start, end = _microseconds(start), _microseconds(end)

@@ -16,7 +16,7 @@ from uptake.blobs import Blobs
 from uptake.exports import Export, ExportQuery, Progress
 from uptake.exports.forms import FORMS, Compression, FormName
 from uptake.exports.samples import with_iso_times
-from uptake.exports.tables import Table, cursor_of, marks_of, table_of
+from uptake.exports.tables import Table, commit_sequence_of, cursor_of, table_of
 from uptake.prefetch import prefetch
 from uptake.store.base import Snapshots
 
@@ -111,11 +111,13 @@ def open_export(
             `BlobsUnavailable`.
     """
     with store.snapshot(query.project) as snapshot:
-        marks_of(query.since, snapshot)
+        commit_sequence_of(query.since, snapshot)
         table = table_of(snapshot, blobs, query, FORMS[form].sample_rows)
         progress = Progress()
         counted = replace(table, batches=_counted(table.batches, progress))
-        yield Export(cursor_of(snapshot.marks), encoded(counted, form, compression), progress)
+        yield Export(
+            cursor_of(snapshot.commit_sequence), encoded(counted, form, compression), progress
+        )
 
 
 def _counted(batches: Iterator[pa.RecordBatch], progress: Progress) -> Iterator[pa.RecordBatch]:

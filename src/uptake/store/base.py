@@ -169,8 +169,8 @@ class Snapshot(Protocol):
     """
 
     @property
-    def marks(self) -> dict[int, int]:
-        """The commit numbers that separate this snapshot from later commits (`commit_sequence`)."""
+    def commit_sequence(self) -> dict[int, int]:
+        """The commits that this snapshot includes (`store.commit_sequence`)."""
 
     def batches(self, metrics: Sequence[Metric], only: Selection) -> Iterator[StoredBatch]:
         """Iterate over batches that may have samples in the selected time, by user and metric.

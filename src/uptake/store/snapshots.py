@@ -55,7 +55,7 @@ class SqlSnapshot:
         self._connection = connection
         self._project = project
         found = connection.execute(select(t.marks.c.lane, t.marks.c.number))
-        self.marks: CommitSequence = {row.lane: row.number for row in found}
+        self.commit_sequence: CommitSequence = {row.lane: row.number for row in found}
 
     def batches(self, metrics: Sequence[Metric], only: Selection) -> Iterator[StoredBatch]:
         """See `Snapshot.batches`."""
@@ -149,7 +149,7 @@ class SqlSnapshot:
         """Yield the conditions of the queries that together read the selection in order."""
         conditions: list[ColumnElement[bool]] = [table.c.project_id == self._project]
         if only.since is not None:
-            conditions.append(received(table.c.mark, only.since, self.marks))
+            conditions.append(received(table.c.mark, only.since, self.commit_sequence))
         if moment is not None and only.start is not None:
             conditions.append(moment >= only.start)
         if moment is not None and only.end is not None:

@@ -256,7 +256,7 @@ class Selection(Struct, frozen=True):
 
     Attributes:
         users: of these users, each once and in order.
-        since: received after the snapshot with these `marks`.
+        since: received after the snapshot with this `commit_sequence`.
         start: of this time or later: ticks for samples, microseconds for the rest.
         end: of a time before this.
     """

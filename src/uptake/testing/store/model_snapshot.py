@@ -48,12 +48,12 @@ class ModelSnapshot:
     """See `Snapshot`.
 
     Attributes:
-        marks: the number of the last commit.
+        commit_sequence: the number of the last commit.
     """
 
-    def __init__(self, rows: Rows, marks: dict[int, int]) -> None:
+    def __init__(self, rows: Rows, commit_sequence: dict[int, int]) -> None:
         self._rows = rows
-        self.marks = marks
+        self.commit_sequence = commit_sequence
 
     def _mark(self, only: Selection, user_id: str, *key: object) -> int | None:
         """The commit that wrote a row, or None if the row is not selected."""

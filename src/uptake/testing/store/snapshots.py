@@ -31,10 +31,10 @@ MANY_USERS = 1200
 """More than any store names in one query."""
 
 
-def marks_of(store: Store) -> dict[int, int]:
+def commit_sequence_of(store: Store) -> dict[int, int]:
     """What has been received so far."""
     with store.snapshot(DEFAULT_PROJECT) as snapshot:
-        return snapshot.marks
+        return snapshot.commit_sequence
 
 
 def contents(snapshot: Snapshot, only: Selection) -> list[bytes]:
@@ -110,10 +110,10 @@ class SnapshotsSuite(OpensStore):
 
     def test_an_increment_has_what_was_received_since(self, store: Store) -> None:
         """Each thing in one of them, whatever time it is said to have been received at."""
-        marks = [marks_of(store)]
+        marks = [commit_sequence_of(store)]
         for name in ("anna", "bert", "carl"):
             store.commit([of_everything(name, NOON - len(marks))])
-            marks.append(marks_of(store))
+            marks.append(commit_sequence_of(store))
         found = [stored(store, Selection(since=since)) for since in marks]
         assert found == [
             names_of("anna", "bert", "carl"),
@@ -125,19 +125,19 @@ class SnapshotsSuite(OpensStore):
     def test_an_increment_has_a_batch_received_again(self, store: Store) -> None:
         """It wins over what was received before it, so an increment must contain it."""
         store.commit([entry(batch("anna", "1")), entry(batch("anna", "2"))])
-        since = marks_of(store)
+        since = commit_sequence_of(store)
         store.commit([entry(batch("anna", "1"))])
         assert stored(store, Selection(since=since))["batches"] == [b"1"]
 
     def test_sequences_of_an_increment_are_above_those_before(self, store: Store) -> None:
         """So that the sample received last wins over all increments."""
         top = -1
-        since = marks_of(store)
+        since = commit_sequence_of(store)
         for name in ("1", "2", "1", "3"):
             store.commit([entry(batch("anna", name), document("anna"), batch("anna", "x" + name))])
             with store.snapshot(DEFAULT_PROJECT) as snapshot:
                 found = list(snapshot.batches(("steps",), Selection(since=since)))
-                since = snapshot.marks
+                since = snapshot.commit_sequence
             assert {one.columns for one in found} == {name.encode(), b"x" + name.encode()}
             assert min(one.sequence for one in found) > top
             top = max(one.sequence for one in found)
@@ -147,7 +147,7 @@ class SnapshotsSuite(OpensStore):
         store.commit(
             [entry(attributes("anna", a="1"), attributes("bert", a="1"), batch("carl", "1"))]
         )
-        since = marks_of(store)
+        since = commit_sequence_of(store)
         store.commit([entry(batch("anna", "2"), attributes("bert", b="2"), document("dora"))])
         with store.snapshot(DEFAULT_PROJECT) as snapshot:
             found = list(snapshot.users(Selection(since=since)))
@@ -159,7 +159,7 @@ class SnapshotsSuite(OpensStore):
     def test_an_increment_has_rejections_that_were_replayed(self, store: Store) -> None:
         """So that whoever goes on learns that it is resolved."""
         store.commit([entry(rejections=(rejection("r-1", user_id="anna"), rejection("r-2")))])
-        since = marks_of(store)
+        since = commit_sequence_of(store)
         replayed = replace(entry(batch("anna", "1")), resolves=Resolved("r-1", ("anna",)))
         store.commit([replayed])
         with store.snapshot(DEFAULT_PROJECT) as snapshot:
@@ -242,5 +242,5 @@ def _follow(store: Store, done: threading.Event) -> Sequence[bytes]:
         last = done.is_set()
         with store.snapshot(DEFAULT_PROJECT) as snapshot:
             found += contents(snapshot, Selection(since=marks))
-            marks = snapshot.marks
+            marks = snapshot.commit_sequence
     return found
