@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reading.filled import filled
-from samples.making import SentSample, columns_of, day_digests, far_samples, samples
+from samples.making import SentSample, columns_of, far_samples, samples
 from uptake.reading import BadCursor, Unknown, sync
 from uptake.reading.series import EARLIEST, LATEST
 from uptake.samples import times
+from uptake.samples.digests import day_digests
 from uptake.testing.store.model import ModelStore
 
 DAY = 864_000_000_000

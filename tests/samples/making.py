@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from uptake.samples import columns, times
 from uptake.samples.columns import Columns
-from uptake.samples.digests import DayDigest, day_totals
 
 
 class SentSample(NamedTuple):
@@ -42,20 +41,6 @@ class SentSample(NamedTuple):
 def columns_of(samples: list[SentSample]) -> Columns:
     """One batch of these samples, at least one."""
     return columns.build(*zip(*samples, strict=True))
-
-
-def day_digests(samples: Columns) -> list[DayDigest]:
-    """The digests of the days of each device, sorted by device and day."""
-    if not len(samples):
-        return []
-    totals = day_totals(samples)
-    columns_of_digests = (totals.device, totals.day, totals.count, *totals.digest)
-    return [
-        DayDigest(samples.devices[device], day, count, f"{high:016x}{low:016x}")
-        for device, day, count, high, low in zip(
-            *(column.tolist() for column in columns_of_digests), strict=True
-        )
-    ]
 
 
 def local_time(moment: datetime, fraction: str, minutes: int | None) -> str:

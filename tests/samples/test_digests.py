@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from uptake.samples import times
 from uptake.samples.columns import latest
-from uptake.samples.digests import DayDigest, digests
+from uptake.samples.digests import DayDigest, day_digests, digests
 from uptake.samples.merge import merge
 
-from .making import SentSample, columns_of, day_digests, samples
+from .making import SentSample, columns_of, samples
 
 WORD = 1 << 64
 DAY = 864_000_000_000

@@ -83,6 +83,29 @@ def day_totals(columns: Columns) -> DayTotals:
     return DayTotals(device[begins], day[begins], counts, totals)
 
 
+def day_digests(columns: Columns) -> list[DayDigest]:
+    """Returns the days of each device, sorted by device and day.
+
+    Clients compare them with the response of `GET /uptake/v1/users/{user_id}/sync`.
+
+    Args:
+        columns: samples of one user and one metric, without repeats.
+    """
+    if not len(columns):
+        return []
+    totals = day_totals(columns)
+    return [
+        DayDigest(columns.devices[device], day, count, f"{high:016x}{low:016x}")
+        for device, day, count, high, low in zip(
+            totals.device.tolist(),
+            totals.day.tolist(),
+            totals.count.tolist(),
+            *totals.digest.tolist(),
+            strict=True,
+        )
+    ]
+
+
 def digests(columns: Columns) -> Words:
     """The digests of samples, two rows of words."""
     lanes = identities(columns)
