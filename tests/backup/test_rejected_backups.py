@@ -209,7 +209,7 @@ def test_a_missing_blob_is_reported_and_the_rest_is_copied(filled: Path, tmp_pat
     ran = run("backup", tmp_path / "backup", "--data-dir", data)
     assert ran.status == 1
     name = gone.relative_to(data / "blobs")
-    assert ran.err == f"uptake: not there, though rows name them: 1 of 3 blobs, {name}\n"
+    assert ran.err == f"uptake: missing although rows refer to them: 1 of 3 blobs, {name}\n"
     assert done("restore", tmp_path / "backup", "--check")["blobs"] == 2
 
 
@@ -259,4 +259,4 @@ def test_a_terminal_shows_the_progress(filled: Path, tmp_path: Path) -> None:
     assert ran.returncode == 0
     assert "rows" in shown
     assert "3/3" in shown
-    assert ran.stdout.decode().startswith(f"{tmp_path}/backup holds ")
+    assert ran.stdout.decode().startswith(f"{tmp_path}/backup: stored ")

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from uptake import Broken, Client, RequestFailed, Sample, Summary, Uploader
@@ -244,6 +244,8 @@ def test_other_wires_understand_no_odd_answer_either(
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(content=st.binary(max_size=300), whole=st.booleans(), status=st.integers(100, 999))
+@example(content=b"no JSON", whole=True, status=200)
+@example(content=b"{}", whole=True, status=207)
 def test_any_bytes_end_a_request(content: bytes, *, whole: bool, status: int) -> None:
     """The client has outcomes or one of its two exceptions."""
     sent = answer(status, content) if whole else content

@@ -17,10 +17,11 @@ from uptake.formats.encoder import (
     Rejected,
     SamplesWire,
     Scalar,
+    Unclear,
     Verdict,
 )
 from uptake.uploader.ledger.rejections import Reason
-from uptake.uploader.sending.answers import first_line, retry_after
+from uptake.uploader.sending.answers import Broken, first_line, retry_after
 from uptake.uploader.sending.connection import (
     Connection,
     Request,
@@ -136,7 +137,7 @@ class Client:
 
         Raises:
             RequestFailed: the request was rejected as a whole.
-            Broken: no answer came.
+            Broken: there is no complete, readable answer; the outcome is unknown.
         """
         encoder = wire_of(SamplesWire, wire)
         members = {column: member for member, column in encoder.row}
@@ -157,7 +158,7 @@ class Client:
 
         Raises:
             RequestFailed: the request was rejected as a whole.
-            Broken: no answer came.
+            Broken: there is no complete, readable answer; the outcome is unknown.
         """
         return self.send_samples("", metric, samples, wire="gerosense-v1.1")
 
@@ -173,7 +174,7 @@ class Client:
         Raises:
             ValueError: not all have the same names.
             RequestFailed: the request was rejected as a whole.
-            Broken: no answer came.
+            Broken: there is no complete, readable answer; the outcome is unknown.
         """
         wire = wire_of(ProfilesWire)
         names = list(next(iter(profiles.values()), {}))
@@ -201,7 +202,7 @@ class Client:
         Raises:
             ValueError: it has a number that is NaN or infinite, which JSON cannot express.
             RequestFailed: the request was rejected, for example because the type is not registered.
-            Broken: no answer came.
+            Broken: there is no complete, readable answer; the outcome is unknown.
         """
         wire = wire_of(DocumentsWire)
         headers = wire.headers(idempotency_key) if idempotency_key else {}
@@ -224,7 +225,7 @@ class Client:
 
         Raises:
             RequestFailed: the request was rejected.
-            Broken: no answer came.
+            Broken: there is no complete, readable answer; the outcome is unknown.
         """
         wire = wire_of(ImagesWire)
         media, body = wire.form(name, image)
@@ -239,7 +240,10 @@ class Client:
             if "location" in answer.headers:
                 said = f"redirects to {first_line(answer.headers['location'].encode())}: {said}"
             raise RequestFailed(answer.status, said, retry_after(answer))
-        verdict = wire.read(answer.status, answer.body, count)
+        try:
+            verdict = wire.read(answer.status, answer.body, count)
+        except Unclear as error:
+            raise Broken(str(error)) from error
         if verdict.halt:
             raise RequestFailed(answer.status, verdict.halt, 0.0)
         return [_outcome(verdict, place) for place in range(count)]

@@ -32,7 +32,7 @@ LONGEST_WAIT = 999_999_999.0
 
 
 class Broken(Exception):
-    """There is no complete answer; the outcome of the request is unknown."""
+    """There is no complete answer that can be read; the outcome of the request is unknown."""
 
 
 class Answer(msgspec.Struct, frozen=True):
