@@ -11,7 +11,7 @@ MAX_AHEAD = 2
 """Items produced ahead of the one in use: enough to keep both sides busy. Each takes memory."""
 
 
-def prefetch(items: Iterator[Item]) -> Iterator[Item]:
+def prefetch(items: Iterator[Item]) -> Generator[Item, None, None]:
     """Yield the same items, produced in a thread of their own.
 
     Closing the iterator waits for the item in production, then closes `items`.

@@ -8,8 +8,9 @@ only, following Hive's convention.
 """
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 
 import msgspec
@@ -121,8 +122,8 @@ def write_folder(store: Snapshots, blobs: Blobs, query: ExportQuery, target: Tar
 def _write_samples(snapshot: Snapshot, query: ExportQuery, target: Target) -> list[File]:
     partitions = Partitions(target, query.kind)
     found = blocks(snapshot, query, selections(snapshot, query))
-    for some in prefetch(gathered(found, READ_AT_ONCE)):
-        for block in some:
+    with closing(prefetch(gathered(found, READ_AT_ONCE))) as groups:
+        for block in chain.from_iterable(groups):
             partitions.add(block)
             target.progress.rows += len(block)
     return partitions.close()
@@ -131,9 +132,10 @@ def _write_samples(snapshot: Snapshot, query: ExportQuery, target: Target) -> li
 def _write_rows(snapshot: Snapshot, blobs: Blobs, query: ExportQuery, target: Target) -> list[File]:
     table = table_of(snapshot, blobs, query, ROW_GROUP_SAMPLES)
     file = PartFile(target, f"{query.kind}/part-00000.parquet", table.schema)
-    for batch in prefetch(table.batches):
-        file.write(batch)
-        target.progress.rows += batch.num_rows
+    with closing(prefetch(table.batches)) as batches:
+        for batch in batches:
+            file.write(batch)
+            target.progress.rows += batch.num_rows
     return [file.close()]
 
 

@@ -2,8 +2,8 @@
 
 import io
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pkgutil import resolve_name
 from typing import Any
@@ -31,7 +31,7 @@ NO_STATISTICS = ("device_name", "device_version", "start_date", "end_date", "uni
 """Columns of samples for which minimum and maximum exclude no row group; to compute them would
 take a seventh of the time."""
 
-Parts = Iterator[bytes]
+Parts = Generator[bytes, None, None]
 
 
 class Sink(io.RawIOBase):
@@ -115,9 +115,9 @@ def open_export(
         table = table_of(snapshot, blobs, query, FORMS[form].sample_rows)
         progress = Progress()
         counted = replace(table, batches=_counted(table.batches, progress))
-        yield Export(
-            cursor_of(snapshot.commit_sequence), encoded(counted, form, compression), progress
-        )
+        # The thread that reads ahead must stop before the snapshot is closed.
+        with closing(encoded(counted, form, compression)) as parts:
+            yield Export(cursor_of(snapshot.commit_sequence), parts, progress)
 
 
 def _counted(batches: Iterator[pa.RecordBatch], progress: Progress) -> Iterator[pa.RecordBatch]:
@@ -129,9 +129,10 @@ def _counted(batches: Iterator[pa.RecordBatch], progress: Progress) -> Iterator[
 def encoded(table: Table, form: FormName, compression: Compression) -> Parts:
     """Yield the bytes of a file while a thread reads the next rows of the table."""
     write = resolve_name(FORMS[form].writer)
-    for part in write(replace(table, batches=prefetch(table.batches)), compression):
-        if part:
-            yield part
+    with closing(prefetch(table.batches)) as batches:
+        for part in write(replace(table, batches=batches), compression):
+            if part:
+                yield part
 
 
 class ParquetFile:
