@@ -39,7 +39,7 @@ class Rules(msgspec.Struct, frozen=True):
     rules: Annotated[list[Rule], msgspec.Meta(max_length=MAX_RULES)]
 
 
-class Preview(msgspec.Struct, frozen=True):
+class RetentionPreview(msgspec.Struct, frozen=True):
     """What rules would delete now."""
 
     rules: list[Due]
@@ -66,9 +66,9 @@ def put_rules(call: Call) -> Rules:
 @operation(
     "POST", "/retention/preview", ADMINISTER, "Preview retention rules", slow=True, body=BODY
 )
-def preview_rules(call: Call) -> Preview:
+def preview_rules(call: Call) -> RetentionPreview:
     """Returns what the rules would delete now. Nothing is deleted."""
-    return Preview(due(call.store, call.project, _checked(_decoded(call)), clock.now()))
+    return RetentionPreview(due(call.store, call.project, _checked(_decoded(call)), clock.now()))
 
 
 def _decoded(call: Call) -> Rules:

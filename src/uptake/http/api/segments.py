@@ -15,8 +15,8 @@ from uptake.reading.segments.queries import (
     MAX_FILTER,
     NAME,
     Members,
-    Preview,
     SegmentPage,
+    SegmentPreview,
     SegmentView,
 )
 from uptake.reading.segments.schema import ROOT
@@ -34,7 +34,7 @@ PROBLEMS = (Kinds.INVALID_FILTER, Kinds.TOO_MANY_USERS)
     body=BODY,
     problems=PROBLEMS,
 )
-def preview_segment(call: Call, page: Page) -> Preview:
+def preview_segment(call: Call, page: Page) -> SegmentPreview:
     """Returns the number of users and a page of them, ordered by id."""
     with valid_json():
         return call.services.segments.preview(call.project, call.content, page.cursor, page.limit)

@@ -91,7 +91,7 @@ class Members(Struct, frozen=True):
     next: str | None
 
 
-class Preview(Struct, frozen=True):
+class SegmentPreview(Struct, frozen=True):
     """The number of users that match a filter, and a page of them in order of id.
 
     Attributes:
@@ -201,7 +201,7 @@ class Segments:
         self._seconds = seconds
         self.pool = Pool(store, memory)
 
-    def preview(self, project: str, text: bytes, cursor: str | None, limit: int) -> Preview:
+    def preview(self, project: str, text: bytes, cursor: str | None, limit: int) -> SegmentPreview:
         """Return the users that match a filter.
 
         Raises:
@@ -217,7 +217,7 @@ class Segments:
             one.name for one in f.conditions(wanted) if isinstance(one, f.Present | f.Compared)
         }
         unknown = names - {name for part in result.parts for name in part.block.columns}
-        return Preview(page.count, page.users, page.next, sorted(unknown))
+        return SegmentPreview(page.count, page.users, page.next, sorted(unknown))
 
     def members(self, project: str, name: str, cursor: str | None, limit: int) -> Members:
         """Return the users of a segment.
