@@ -54,3 +54,29 @@ def test_few_items_are_made_prefetch() -> None:
     threading.Event().wait(0.2)
     assert len(made) <= 4
     items.close()  # type: ignore[attr-defined]
+
+
+def test_an_interrupt_while_the_thread_starts_closes_the_items(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The executor does not know that thread yet, which may be producing an item."""
+    producing, closed = threading.Event(), threading.Event()
+    start = threading.Thread.start
+
+    def interrupted(thread: threading.Thread) -> None:
+        start(thread)
+        producing.wait()
+        raise KeyboardInterrupt
+
+    def slow() -> Iterator[int]:
+        try:
+            producing.set()
+            threading.Event().wait(0.2)
+            yield 1
+        finally:
+            closed.set()
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        next(prefetch(slow()))
+    assert closed.is_set()

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
 from typing import Any, TypeVar
 
 Item = TypeVar("Item")
@@ -17,16 +18,24 @@ def prefetch(items: Iterator[Item]) -> Generator[Item, None, None]:
     Closing the iterator waits for the item in production, then closes `items`.
     """
     end: Any = object()
+    # An interrupt while the thread starts leaves a thread that the executor does not wait for.
+    in_use = Lock()
+
+    def produce() -> Any:
+        with in_use:
+            return next(items, end)
+
     try:
         with ThreadPoolExecutor(1, "prefetch") as producer:
-            pending = deque(producer.submit(next, items, end) for _ in range(MAX_AHEAD))
+            pending = deque(producer.submit(produce) for _ in range(MAX_AHEAD))
             try:
                 while (item := pending.popleft().result()) is not end:
-                    pending.append(producer.submit(next, items, end))
+                    pending.append(producer.submit(produce))
                     yield item
             finally:
                 for future in pending:
                     future.cancel()
     finally:
         if isinstance(items, Generator):
-            items.close()
+            with in_use:
+                items.close()
