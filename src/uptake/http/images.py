@@ -27,6 +27,9 @@ PART = 1024 * 1024
 """Bytes of an image that are read at once, and in memory for each client. Most images are a few
 parts, so an object store gets few requests."""
 
+PIECE = 128 * 1024
+"""Bytes of an image that are passed to the server at once; it buffers a few for a slow client."""
+
 _RANGE = re.compile(r"bytes=[ \t]*([0-9]*)-([0-9]*)[ \t]*", re.IGNORECASE)
 _MAX_DIGITS = 18
 """Digits of a byte position; a range with more is ignored."""
@@ -112,10 +115,11 @@ class _Reader:
     async def parts(
         self, image: StoredImage, start: int, end: int, first: bytes
     ) -> AsyncIterator[bytes]:
-        """The first part and all others up to the end."""
+        """The first part and all others up to the end, in pieces."""
         part: bytes | None = first
         while part:
-            yield part
+            for piece in range(0, len(part), PIECE):
+                yield part[piece : piece + PIECE]
             start += len(part)
             if start >= end:
                 return

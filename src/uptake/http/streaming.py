@@ -9,11 +9,8 @@ from litestar.types import Receive, Send
 from uptake.http.limits import disconnected
 from uptake.http.litestar_internals import ResponseWithoutLength
 
-PIECE = 128 * 1024
-"""Bytes passed to the server at once; it buffers a few pieces for a slow client."""
-
 SEND_SECONDS = 60.0
-"""Time limit for a client to accept the next piece. A stalled client holds a snapshot of the
+"""Time limit for a client to accept the next part. A stalled client holds a snapshot of the
 database or memory."""
 
 
@@ -63,12 +60,10 @@ class StreamedResponse(ResponseWithoutLength):
         left = self._length
         try:
             async for part in self._parts:
-                for start in range(0, len(part), PIECE):
-                    piece = part[start : start + PIECE]
-                    if left is not None:
-                        left -= len(piece)
-                    if not await _sent(send, piece, ends, more=left != 0):
-                        return
+                if left is not None:
+                    left -= len(part)
+                if not await _sent(send, part, ends, more=left != 0):
+                    return
             if left is None:
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
         except CutOff:
@@ -80,10 +75,10 @@ class StreamedResponse(ResponseWithoutLength):
                 await asyncio.shield(self._close())
 
 
-async def _sent(send: Send, piece: bytes, ends: list[asyncio.Future[Any]], *, more: bool) -> bool:
-    """Send a piece; whether it was accepted in time and there is a reason to send the next."""
+async def _sent(send: Send, part: bytes, ends: list[asyncio.Future[Any]], *, more: bool) -> bool:
+    """Send a part; whether it was accepted in time and there is a reason to send the next."""
     sending = asyncio.ensure_future(
-        send({"type": "http.response.body", "body": piece, "more_body": more})
+        send({"type": "http.response.body", "body": part, "more_body": more})
     )
     done, _ = await asyncio.wait(
         [sending, *ends], timeout=SEND_SECONDS, return_when=asyncio.FIRST_COMPLETED
