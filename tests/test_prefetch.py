@@ -41,7 +41,7 @@ def test_nothing_goes_on_when_it_is_given_up(used: int) -> None:
     closed = threading.Event()
     made = prefetch(numbers(closed))
     assert [next(made) for _ in range(used)] == list(range(used))
-    made.close()  # type: ignore[attr-defined]
+    made.close()
     assert closed.is_set() == (used > 0)
     assert "prefetch_0" not in {thread.name for thread in threading.enumerate()}
 
@@ -53,7 +53,7 @@ def test_few_items_are_made_prefetch() -> None:
     next(items)
     threading.Event().wait(0.2)
     assert len(made) <= 4
-    items.close()  # type: ignore[attr-defined]
+    items.close()
 
 
 def test_an_interrupt_while_the_thread_starts_closes_the_items(
