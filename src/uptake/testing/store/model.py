@@ -70,20 +70,18 @@ class ModelStore(ModelTables):
         super().__init__(secrets or Secrets(os.urandom(32), os.urandom(32)))
         self._lock = threading.Lock()
         self._commits = self._sequence = 0
+        self._changed: dict[str, set[str]] = {}
 
     def commit(self, entries: Sequence[Entry]) -> list[Committed]:
         """See `Commits.commit`."""
         with self._lock:
             self._check_names(entries)
             self._commits += 1
-            seen: dict[str, set[str]] = {}
-            written = [
-                self._write(entry, seen.setdefault(entry.project, set())) for entry in entries
-            ]
-            for project, users in seen.items():
-                if users:
-                    change = Change(ids.time_ordered(), sorted(users), [])
-                    self._rows_of(project).changes.append(change)
+            self._changed.clear()
+            written = [self._write(entry) for entry in entries]
+            for project, users in self._changed.items():
+                change = Change(ids.time_ordered(), sorted(users), [])
+                self._rows_of(project).changes.append(change)
             return written
 
     def _check_names(self, entries: Sequence[Entry]) -> None:
@@ -102,7 +100,7 @@ class ModelStore(ModelTables):
                     if known.setdefault(record.name, identity) != identity:
                         raise ValueError(f"the image name {record.name!r} is taken")
 
-    def _write(self, entry: Entry, seen: set[str]) -> Committed:
+    def _write(self, entry: Entry) -> Committed:
         rows = self._rows_of(entry.project)
         if over := _over_limit(rows, entry):
             return Committed(over)
@@ -111,7 +109,6 @@ class ModelStore(ModelTables):
             if record.user_id in rows.tombstones:
                 written.append(Erased())
                 continue
-            seen.add(record.user_id)
             written.append(self._write_record(rows, entry, record))
         erased = {(entry.project, user_id) for user_id in rows.tombstones}
         for rejection in stored_rejections(entry, erased):
@@ -146,6 +143,7 @@ class ModelStore(ModelTables):
         self, rows: Rows, entry: Entry, user_id: str, values: dict[str, str] | None = None
     ) -> None:
         moment = entry.received_at
+        self._changed.setdefault(entry.project, set()).add(user_id)
         if values is not None or user_id not in rows.users:
             rows.marks["user", user_id] = self._commits
         user = rows.users.get(user_id) or User(user_id, {}, moment, moment, 0, 0)

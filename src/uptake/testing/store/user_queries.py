@@ -161,9 +161,12 @@ class ChangeFeedSuite(OpensStore):
         assert changed(store, other, "other")[0] == set()
 
     def test_a_rejection_is_no_change(self, store: Store) -> None:
-        """As it makes no user."""
+        """Neither one that intake rejected, nor a document whose upload id is taken."""
+        store.commit([entry(document("bert", "shared", digest=b"1" * 32))])
         _, start = changed(store, None)
         store.commit([entry(rejections=(rejection(user_id="anna"),))])
+        taken = document("anna", "shared", digest=b"2" * 32, otherwise=rejection(user_id="anna"))
+        store.commit([entry(taken)])
         assert changed(store, start)[0] == set()
 
     def test_a_group_is_one_change_for_each_project(self, store: Store) -> None:
