@@ -2,8 +2,9 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -60,15 +61,19 @@ async def send_and_read(console: Console, url: str, plan: Plan) -> Results:
             sent = results.sent[name] = Sent()
             started = perf_counter()
             first, last = (
-                [_send(client, one, sent, results) for one in uploads if one.later is later]
+                [
+                    partial(_send, client, one, sent, results)
+                    for one in uploads
+                    if one.later is later
+                ]
                 for later in (False, True)
             )
             await _all(console, f"POST {paths[name]}", first, last)
             sent.seconds = perf_counter() - started
         client.headers["Authorization"] = f"Bearer {plan.keys.reader}"
         documents = results.sent["thymia"].documents
-        reading = [_read_user(client, plan, person, results) for person in plan.people]
-        reading += [_read_document(client, one, results) for one in documents.items()]
+        reading = [partial(_read_user, client, plan, person, results) for person in plan.people]
+        reading += [partial(_read_document, client, one, results) for one in documents.items()]
         await _all(console, "GET  /uptake/v1/...", reading)
     count = sum(profile["documents"] for profile in results.profiles.values())
     results.compare("documents of all users", len(documents), count)
@@ -76,16 +81,27 @@ async def send_and_read(console: Console, url: str, plan: Plan) -> Results:
     return results
 
 
-async def _all(console: Console, what: str, *phases: list[Coroutine[Any, Any, None]]) -> None:
+async def _all(
+    console: Console, what: str, *phases: Sequence[Callable[[], Awaitable[None]]]
+) -> None:
     """Do the work of one phase after the other, with a progress bar on a terminal."""
     total = sum(map(len, phases))
     columns = (TextColumn("{task.description:<40}"), BarColumn(20), MofNCompleteColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task(what, total=total)
+
+        async def advance(work: Callable[[], Awaitable[None]]) -> None:
+            await work()
+            bar.advance(task)
+
         for phase in phases:
-            for one in asyncio.as_completed(phase):
-                await one
-                bar.advance(task)
+            # The group ends its tasks when the demo is stopped.
+            try:
+                async with asyncio.TaskGroup() as group:
+                    for work in phase:
+                        group.create_task(advance(work))
+            except ExceptionGroup as errors:
+                raise errors.exceptions[0] from errors
     if not console.is_terminal:
         console.print(f"{what:<40} {total} done")
 

@@ -161,7 +161,7 @@ class ChangeFeedSuite(OpensStore):
         assert changed(store, other, "other")[0] == set()
 
     def test_a_rejection_is_no_change(self, store: Store) -> None:
-        """Neither one that intake rejected, nor a document whose upload id is taken."""
+        """Neither one that intake rejected, nor a document under an upload id that is taken."""
         store.commit([entry(document("bert", "shared", digest=b"1" * 32))])
         _, start = changed(store, None)
         store.commit([entry(rejections=(rejection(user_id="anna"),))])
