@@ -49,9 +49,10 @@ QUICK := tests/architecture tests/samples tests/edge \
 	tests/uploader/samples tests/uploader/sources/test_sample_lines.py tests/uploader/test_batching.py \
 	tests/cli/test_keys.py tests/cli/test_demo.py tests/contract/test_http.py tests/contract/test_openapi.py
 WITHOUT_SERVICES := not postgres and not ObjectStore and not seaweed
+WITHOUT_SLOW := not stays_up and not restored_s and not fit_into_a_block and not lost_all_its_answers
 
 check: lint ## Style, types, structure, and fast tests of every package.
-	$(BIN)/pytest -q -n 2 --dist loadfile -k '$(WITHOUT_SERVICES)' $(QUICK)
+	$(BIN)/pytest -q -n 2 --dist loadfile -k '$(WITHOUT_SERVICES) and $(WITHOUT_SLOW)' $(QUICK)
 
 test: lint $(VENV)/curl $(VENV)/systemd-analyze ## Everything: style, types, structure and every test.
 	$(BIN)/pytest -n 3 --dist loadfile
