@@ -52,10 +52,7 @@ class FolderBlobs(ObjectBlobs):
         paths = [self._folder / name for name in names]
         # First: a folder that is deleted and created again must be synced again.
         self._synced.difference_update(parent for path in paths for parent in path.parents)
-        # One at a time: if one of several is missing, obstore raises while others are still being
-        # deleted in its threads, and a blob that is stored again in the next moment would be lost.
-        for name in names:
-            super().delete([name])
+        super().delete(names)
         try:
             for folder in {path.parent for path in paths}:
                 self._sync_nearest(folder)

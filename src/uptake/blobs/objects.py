@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 
 import obstore
 from obstore.exceptions import BaseError, GenericError
-from obstore.store import ObjectStore
+from obstore.store import ObjectStore, S3Store
 
 from uptake.blobs.base import BlobsUnavailable
 from uptake.blobs.reasons import is_missing_bucket, reason
@@ -70,15 +70,20 @@ class ObjectBlobs:
         return obstore.head(self._store, name)["size"]
 
     def delete(self, names: Sequence[str]) -> None:
-        """Delete blobs, a thousand in a request if the store supports it."""
+        """Delete blobs: a thousand in a request of S3, one at a time elsewhere.
+
+        Of several, other stores delete some at once. If one is missing, obstore raises while others
+        are still being deleted, and a blob that is stored again in the next moment would be lost.
+        """
         with self._calling():
-            try:
-                obstore.delete(self._store, names)
-            except FileNotFoundError:
-                # Some stores raise this, and may have stopped there.
-                for name in names:
-                    with suppress(FileNotFoundError):
-                        obstore.delete(self._store, name)
+            if isinstance(self._store, S3Store):
+                with suppress(FileNotFoundError):
+                    obstore.delete(self._store, names)
+                    return
+            # Also for a store like S3 that raises this, and may have stopped there.
+            for name in names:
+                with suppress(FileNotFoundError):
+                    obstore.delete(self._store, name)
 
     def names(self, prefix: str) -> Iterator[str]:
         """See `Blobs.names`; fetched a page at a time."""
