@@ -1,6 +1,6 @@
 """The file formats of exports, as data: one entry for each."""
 
-from typing import Literal, get_args
+from typing import Literal
 
 from msgspec import Struct
 
@@ -9,7 +9,6 @@ from uptake.exports import InvalidExport
 FormName = Literal["parquet", "csv", "ndjson", "arrow"]
 
 Compression = Literal["none", "gzip", "zstd"]
-COMPRESSIONS: tuple[Compression, ...] = get_args(Compression)
 
 COMPRESSED_SUFFIXES: dict[Compression, str] = {"none": "", "gzip": ".gz", "zstd": ".zst"}
 COMPRESSED_MEDIA_TYPES: dict[Compression, str] = {

@@ -3,8 +3,7 @@
 `pyproject.toml` caps the version of Litestar, because these parts may change in a minor release.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
@@ -67,8 +66,3 @@ def operations(
             for method, (handler, model) in route.route_handler_map.items():
                 parameters = model.expected_query_params
                 yield route, method, handler, {p.field_alias: p.is_sequence for p in parameters}
-
-
-def set_signature(function: Callable[..., Any], annotations: dict[str, Any]) -> None:
-    """Give a function the annotations from which Litestar reads its parameters."""
-    function.__annotations__ = annotations

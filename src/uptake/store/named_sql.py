@@ -1,8 +1,13 @@
 """The named statements of `sql/`: a file for each engine, a line `-- name --` before each."""
 
 import re
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import resources
+from operator import itemgetter
+from typing import Any
+
+from uptake.store.database import Row
 
 PARAMETER = r"(?<!:):([a-z_0-9]+)"
 
@@ -19,3 +24,9 @@ def load(engine: str) -> dict[str, str]:
         name: _COMMENT.sub("", body).strip()
         for name, body in zip(parts[::2], parts[1::2], strict=True)
     }
+
+
+def picker(names: Sequence[str]) -> Callable[[Row], tuple[Any, ...]]:
+    """Return a function that returns the values of a row with these names."""
+    # `itemgetter` is faster, but returns a tuple only for several names.
+    return itemgetter(*names) if len(names) > 1 else lambda row: tuple(row[name] for name in names)

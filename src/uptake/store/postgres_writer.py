@@ -7,15 +7,14 @@ docs/decisions/0006-postgresql.md.
 
 import re
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import chain, repeat
-from operator import itemgetter
 from typing import Any
 
 from uptake.store.commit_sequence import commit_number
 from uptake.store.database import Row
-from uptake.store.named_sql import PARAMETER, load
+from uptake.store.named_sql import PARAMETER, load, picker
 from uptake.store.postgres_pipeline import Pipeline, Reply
 
 STATEMENT_BYTES = 16 * 1024 * 1024
@@ -114,10 +113,7 @@ class Statement:
     def __init__(self, text: str) -> None:
         types = dict(_ARRAY.findall(text))
         names = list(types)
-        # `itemgetter` is faster, but returns a tuple only for several names.
-        self.pick: Callable[[Row], tuple[Any, ...]] = (
-            itemgetter(*names) if len(names) > 1 else lambda row: (*map(row.get, names),)
-        )
+        self.pick = picker(names)
         self.types = list(types.values())
         numbers = {name: at for at, name in enumerate(names, 1)}
         self.text = _ARRAY.sub(lambda found: f"${numbers[found[1]]}::{found[2]}[]", text).encode()

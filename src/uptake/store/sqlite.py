@@ -50,9 +50,6 @@ MAX_VACUUMED_BYTES = 64 * 1024 * 1024
 """Largest file that `scrub` vacuums, which takes about a second while writers wait. For a larger
 one an operator chooses the time."""
 
-VACUUM_PAUSE_SECONDS = 60.0
-"""Pause between vacuums, so that many erasures do not block writers."""
-
 CACHE_KIB = 65536
 PRIVATE = 0o600
 """Mode of the files: they hold data of users. SQLite gives the log and its index the same."""
@@ -205,7 +202,6 @@ class _SqliteStore(SqlStore):
         # True at first: an earlier process may have ended before it emptied the log.
         self._log_holds_deleted = True
         self._pages_hold_deleted = False
-        self._vacuum_from = 0.0
 
     def writer(self, connection: Connection) -> SqliteWriter:
         """See `Database.writer`."""
@@ -270,7 +266,6 @@ class _SqliteStore(SqlStore):
         self._log_holds_deleted = bool(busy)
         if vacuum:
             self._pages_hold_deleted = False
-            self._vacuum_from = time.monotonic() + VACUUM_PAUSE_SECONDS
 
     def close(self) -> None:
         """See `Installation.close`."""

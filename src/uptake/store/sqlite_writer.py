@@ -1,18 +1,17 @@
 """Runs the named statements of an upload on SQLite."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import chain
-from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection
 
 from uptake.store.base import IncompleteWrite
 from uptake.store.database import Row, check_count
-from uptake.store.named_sql import PARAMETER, load
+from uptake.store.named_sql import PARAMETER, load, picker
 
 BLOCKS = (64, 32, 16, 8, 4, 2, 1)
 """Rows of one statement, largest first. The driver releases the interpreter lock for each statement
@@ -80,10 +79,7 @@ class _Statement:
         found = _ROW.search(text)
         row = text if found is None else found[0]
         self.names = [name for name in dict.fromkeys(_PARAMETER.findall(row)) if name != "mark"]
-        # `itemgetter` is faster, but returns a tuple only for several names.
-        self.pick: Callable[[Row], tuple[Any, ...]] = (
-            itemgetter(*self.names) if len(self.names) > 1 else lambda row: (row[self.names[0]],)
-        )
+        self.pick = picker(self.names)
         self.returns = text.startswith("SELECT") or "RETURNING" in text
         self.texts = {
             rows: text.replace(row, ", ".join(self._numbered(row, at) for at in range(rows)))
