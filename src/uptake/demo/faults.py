@@ -1,10 +1,10 @@
 """Requests that must be rejected: the test vectors of every format, and keys without access."""
 
 import re
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from uptake.demo.plan import Keys, Upload
-from uptake.formats.base import Format, Operation, Place
+from uptake.formats.base import Format, Operation
 from uptake.formats.vectors import Vector, operation_of, vectors_of
 
 
@@ -25,12 +25,7 @@ def faulty_uploads(form: Format, operation: Operation, keys: Keys) -> list[Uploa
 def _upload(operation: Operation, vector: Vector, key: str) -> Upload:
     request, credential = vector.request, operation.credentials[0]
     path = re.sub("{([^}]+)}", lambda part: quote(request.path[part[1]], safe=""), operation.path)
-    headers = request.all_headers
-    match credential.place:
-        case Place.BEARER:
-            headers["authorization"] = f"Bearer {key}"
-        case Place.HEADER:
-            headers[credential.name] = key
-        case Place.QUERY:
-            path += f"?{credential.name}={key}"
-    return Upload(path, headers, request.content, accepted=0)
+    headers, query = credential.carry(key)
+    if query:
+        path += "?" + urlencode(query)
+    return Upload(path, request.all_headers | headers, request.content, accepted=0)

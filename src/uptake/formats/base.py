@@ -49,6 +49,16 @@ class Credential:
     place: Place
     name: str
 
+    def carry(self, key: str) -> tuple[dict[str, str], dict[str, str]]:
+        """Return the headers and the query parameters of a request with this API key."""
+        match self.place:
+            case Place.BEARER:
+                return {self.name: f"Bearer {key}"}, {}
+            case Place.HEADER:
+                return {self.name: key}, {}
+            case Place.QUERY:
+                return {}, {self.name: key}
+
 
 BEARER = Credential(Place.BEARER, "authorization")
 

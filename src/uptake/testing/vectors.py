@@ -9,7 +9,7 @@ from uuid import UUID
 import httpx2
 import msgspec
 
-from uptake.formats.base import Credential, Format, Operation, Place, UploadOperation, WireRequest
+from uptake.formats.base import Credential, Format, Operation, UploadOperation, WireRequest
 from uptake.formats.vectors import PLACEHOLDER, Vector, expanded, operation_of
 from uptake.model.items import Attributes, Document, Image, Item, SampleBatch
 from uptake.model.submission import Fault, Rejection, Submission
@@ -58,19 +58,12 @@ def check_http(form: Format, vector: Vector, client: httpx2.Client, secret: str)
     """
     operation = operation_of(form, vector)
     credential = credential_of(operation, vector)
-    headers, query = vector.request.all_headers, dict(vector.request.query)
-    match credential.place:
-        case Place.BEARER:
-            headers["authorization"] = f"Bearer {secret}"
-        case Place.HEADER:
-            headers[credential.name] = secret
-        case Place.QUERY:
-            query[credential.name] = secret
+    headers, query = credential.carry(secret)
     response = client.request(
         operation.method,
         path_of(operation, vector),
-        params=query,
-        headers=headers,
+        params=dict(vector.request.query) | query,
+        headers=vector.request.all_headers | headers,
         content=vector.request.content,
     )
     found = differences(vector.reply.status, response.status_code, "status")

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
 
-from uptake.formats.base import Credential, Place
+from uptake.formats.base import Credential
 from uptake.uploader.sending.answers import Answer, Broken, Response, reason_of
 
 GZIP_LEVEL = 1
@@ -199,14 +199,10 @@ class Connection:
 
     def _with_key(self, path: str, headers: Mapping[str, str]) -> tuple[str, Mapping[str, str]]:
         path = self._proxied + self._to.prefix + path
-        match self._credential.place:
-            case Place.QUERY:
-                query = urlencode({self._credential.name: self._key})
-                return f"{path}{'&' if '?' in path else '?'}{query}", headers
-            case Place.BEARER:
-                return path, {**headers, "Authorization": f"Bearer {self._key}"}
-            case Place.HEADER:
-                return path, {**headers, self._credential.name: self._key}
+        with_key, query = self._credential.carry(self._key)
+        if query:
+            path += f"{'&' if '?' in path else '?'}{urlencode(query)}"
+        return path, {**headers, **with_key}
 
     def _without_key(self, answer: Answer) -> Answer:
         """An answer in which the key is replaced, if the server repeats it."""
