@@ -98,6 +98,7 @@ def replay(services: Services, actor: Actor, rejection_id: str, wire: WireReques
         return Replayed(rejection_id, "resolved", stored.resolved_by)
     submission = _submission(_rejection(services, stored, wire.body), stored, wire)
     _permit(actor, submission.user_ids)
+    operation = UPLOADS.get(stored.record.format)  # None if its vendor is not installed any more
     origin = Origin(
         actor.project,
         actor.key_id,
@@ -106,6 +107,7 @@ def replay(services: Services, actor: Actor, rejection_id: str, wire: WireReques
         wire.received_at,
         stored.record.context,
         Resolved(rejection_id, tuple(record.user_id for record in stored.records)),
+        1 if operation is None else operation.first_image_id,
     )
     receipt = services.intake.accept_blocking(submission, origin)
     faults = tuple(fault for rejection in receipt.rejections for fault in rejection.faults)

@@ -127,4 +127,5 @@ def image(blobs: Blobs, user_id: str, content: bytes) -> ImageRecord:
         "image/png",
         4,
         3,
+        first_id=1_000_001,
     )

@@ -147,6 +147,7 @@ class UploadOperation(Operation):
         inline: whether a small body takes about a millisecond to decode and validate, which the
             server then does on its event loop.
         body_limit: bytes of the body after decompression.
+        first_image_id: the number of the first image of a project, if this operation stores it.
     """
 
     decode: Callable[[WireRequest], Submission]
@@ -158,6 +159,7 @@ class UploadOperation(Operation):
     request_media: str = JSON
     inline: bool = True
     body_limit: int = JSON_LIMIT
+    first_image_id: int = 1
 
     @property
     def is_json(self) -> bool:

@@ -194,11 +194,16 @@ class Ingest:
             decode = partial(_decode, operation, wire, key, body)
             submission = decode() if inline else await work.run(decode)
         context = context_of(wire) if submission.rejections or submission.raw else {}
-        return (
-            submission,
-            Origin(key.project, key.id, operation.name, wire.request_id, wire.received_at, context),
-            work,
+        origin = Origin(
+            key.project,
+            key.id,
+            operation.name,
+            wire.request_id,
+            wire.received_at,
+            context,
+            first_image_id=operation.first_image_id,
         )
+        return submission, origin, work
 
 
 def _decode(operation: UploadOperation, wire: WireRequest, key: Key, body: Body) -> Submission:

@@ -318,6 +318,7 @@ class Intake:
             media_type=image.media_type,
             width=image.width,
             height=image.height,
+            first_id=origin.first_image_id,
         )
 
 

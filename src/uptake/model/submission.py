@@ -122,6 +122,7 @@ class Origin(msgspec.Struct, frozen=True):
         received_at: microseconds since the epoch.
         context: what is needed to decode the request again if it is rejected as a whole.
         resolves: the rejection that this submission replays.
+        first_image_id: the number of the first image of a project.
     """
 
     project: str
@@ -131,6 +132,7 @@ class Origin(msgspec.Struct, frozen=True):
     received_at: int
     context: dict[str, str] = {}
     resolves: Resolved | None = None
+    first_image_id: int = 1
 
 
 class Rejection(msgspec.Struct, frozen=True):

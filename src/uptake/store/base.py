@@ -38,9 +38,6 @@ from uptake.store.stored import (
 DEFAULT_PROJECT = "default"
 """The project that always exists."""
 
-FIRST_IMAGE_ID = 1_000_001
-"""Number of the first image of a project. Stored numbers depend on it, so it cannot change."""
-
 MAX_RECEIPTS = 20
 """Receipts returned for one request id. Ids are unique unless a client repeats its own, and each
 receipt may list a thousand rejected items."""

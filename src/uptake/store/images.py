@@ -9,7 +9,6 @@ import msgspec
 from sqlalchemy import Connection, bindparam, select, tuple_
 
 from uptake.store import tables as t
-from uptake.store.base import FIRST_IMAGE_ID
 from uptake.store.database import Database, Row, Writer
 from uptake.store.records import Entry, ImageRecord, WrittenImage
 
@@ -25,10 +24,13 @@ class ImageWrites:
 
     def __init__(self, database: Database) -> None:
         more: Any = bindparam("more")
-        first = database.insert(t.image_numbers).values(last=FIRST_IMAGE_ID - 1 + more)
-        self._number = first.on_conflict_do_update(
-            index_elements=["project_id"], set_={"last": t.image_numbers.c.last + more}
-        ).returning(t.image_numbers.c.last)
+        self._number = (
+            database.insert(t.image_numbers)
+            .on_conflict_do_update(
+                index_elements=["project_id"], set_={"last": t.image_numbers.c.last + more}
+            )
+            .returning(t.image_numbers.c.last)
+        )
 
     def write(
         self, connection: Connection, writer: Writer, images: Sequence[Image]
@@ -58,7 +60,8 @@ class ImageWrites:
     def _numbered(self, connection: Connection, images: Sequence[Image]) -> Iterator[Row]:
         for project, found in groupby(images, key=lambda image: image[0].project):
             mine = list(found)
-            numbered = {"project_id": project, "more": len(mine)}
+            first = mine[0][1].first_id + len(mine) - 1
+            numbered = {"project_id": project, "last": first, "more": len(mine)}
             last = connection.execute(self._number, numbered).scalar_one()
             for image_id, (entry, record) in enumerate(mine, last - len(mine) + 1):
                 row = {"project_id": project, "image_id": image_id}

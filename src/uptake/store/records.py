@@ -24,6 +24,7 @@ class ImageRecord(Struct, frozen=True):
         bytes: size of these.
         blob: their name in the blob store.
         media_type, width, height: of the picture.
+        first_id: the number that it gets if it is the first image of its project.
     """
 
     user_id: str
@@ -36,6 +37,7 @@ class ImageRecord(Struct, frozen=True):
     media_type: str
     width: int
     height: int
+    first_id: int = 1
 
 
 class BatchRecord(Struct, frozen=True):

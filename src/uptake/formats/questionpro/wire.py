@@ -28,6 +28,9 @@ FORM_SCHEMA = {
     "required": ["file"],
 }
 
+FIRST_IMAGE_ID = 1_000_001
+"""Number of the first image of a project. Numbers of stored images continue from it."""
+
 MAX_USER_ID = (1 << 63) - 1
 """Largest `user-id`: the vendor documents an integer, and its clients have 64 bits."""
 

@@ -1,6 +1,6 @@
 """What a store must do about images, their numbers and their names."""
 
-from uptake.store.base import FIRST_IMAGE_ID, Store
+from uptake.store.base import Store
 from uptake.store.records import WrittenImage
 from uptake.store.stored import StoredImage
 from uptake.testing.store.making import NOON, digest_of, entry, image, written_by
@@ -69,8 +69,8 @@ class Images(OpensStore):
             )
             assert written == [
                 (
-                    WrittenImage(FIRST_IMAGE_ID, f"{project}-x", new=True),
-                    WrittenImage(FIRST_IMAGE_ID + 1, f"{project}-y", new=True),
+                    WrittenImage(1_000_001, f"{project}-x", new=True),
+                    WrittenImage(1_000_002, f"{project}-y", new=True),
                 )
             ]
         assert [i.name for i in store.images("two", "anna", 0, 10)] == ["two-x", "two-y"]

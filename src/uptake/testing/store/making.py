@@ -80,6 +80,7 @@ def image(user_id: str, content: str, *, name: str | None = None) -> ImageRecord
         media_type="image/png",
         width=640,
         height=480,
+        first_id=1_000_001,
     )
 
 

@@ -185,7 +185,7 @@ class ModelStore(ModelTables):
         key = record.user_id, record.upload_digest
         if image := rows.images.get(key):
             return WrittenImage(image.image_id, image.name, new=False)
-        rows.last_image += 1
+        rows.last_image = rows.last_image + 1 if rows.last_image else record.first_id
         values = msgspec.structs.asdict(record)
         values |= {"image_id": rows.last_image, "received_at": entry.received_at}
         rows.images[key] = _built(StoredImage, values)

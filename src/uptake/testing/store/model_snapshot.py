@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from uptake.samples.metrics import Metric
-from uptake.store.base import FIRST_IMAGE_ID
 from uptake.store.definitions import Segment, TypeVersion
 from uptake.store.records import (
     BatchRecord,
@@ -41,7 +40,7 @@ class Rows:
     segments: dict[str, Segment] = field(default_factory=dict)
     types: dict[str, list[TypeVersion]] = field(default_factory=dict)
     marks: dict[tuple[object, ...], int] = field(default_factory=dict)
-    last_image: int = FIRST_IMAGE_ID - 1
+    last_image: int = 0
 
 
 class ModelSnapshot:
