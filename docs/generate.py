@@ -6,9 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import typer.main
-
-from uptake.cli import command_line
+from uptake.cli.commands import COMMANDS, load
 from uptake.cli.durations import SECONDS
 from uptake.formats.base import Credential, Format, Operation, Place
 from uptake.formats.registry import FORMATS
@@ -62,8 +60,8 @@ def _cli() -> Iterator[str]:
     yield f"A duration is a number and a unit: {spans}. A rate is a number of requests and a"
     yield "duration: `300/60s`."
     yield ""
-    group: Any = typer.main.get_command(command_line())
-    for name, command in group.commands.items():
+    for name in COMMANDS:
+        command: Any = load(name)
         subcommands = getattr(command, "commands", None)
         if subcommands is None:
             yield from _command(f"uptake {name}", command)
@@ -113,8 +111,8 @@ def _settings() -> Iterator[str]:
     yield "default. Commands that open a store (`keys`, `projects`, `types`) take `--data-dir`"
     yield "and `--database` and their variables too."
     yield ""
-    group: Any = typer.main.get_command(command_line())
-    options = {option.envvar: option for option in group.commands["serve"].params}
+    serve: Any = load("serve")
+    options = {option.envvar: option for option in serve.params}
     rows = []
     for name in Settings.__struct_fields__:
         variable = PREFIX + name.upper()

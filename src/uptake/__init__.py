@@ -1,21 +1,34 @@
-"""Uptake: a self-hosted intake for data about users."""
+"""Uptake: a self-hosted intake for user data.
+
+The names of this package are the uploader as a library; the server is used through the command
+line. Each is imported when it is first used.
+"""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from uptake.uploader.client import Client as Client
-    from uptake.uploader.client import Outcome as Outcome
-    from uptake.uploader.client import RequestFailed as RequestFailed
-    from uptake.uploader.client import Sample as Sample
-    from uptake.uploader.library import Uploader as Uploader
-    from uptake.uploader.sending.answers import Broken as Broken
-    from uptake.uploader.sending.connection import InvalidKey as InvalidKey
-    from uptake.uploader.tally import Summary as Summary
+    from uptake.uploader.client import Client, Outcome, RequestFailed, Sample
+    from uptake.uploader.library import Uploader
+    from uptake.uploader.sending.answers import Broken
+    from uptake.uploader.sending.connection import InvalidKey
+    from uptake.uploader.tally import Summary
 
 __version__ = "0.1.0"
 
-_WHERE = {
+__all__ = [
+    "Broken",
+    "Client",
+    "InvalidKey",
+    "Outcome",
+    "RequestFailed",
+    "Sample",
+    "Summary",
+    "Uploader",
+    "__version__",
+]
+
+_MODULES = {
     "Broken": "sending.answers",
     "Client": "client",
     "InvalidKey": "sending.connection",
@@ -25,10 +38,16 @@ _WHERE = {
     "Summary": "tally",
     "Uploader": "library",
 }
+"""The module of each name, in `uptake.uploader`."""
 
 
 def __getattr__(name: str) -> Any:
-    """What of the uploader is used as a library; the server does not load it."""
-    if name not in _WHERE:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"uptake.uploader.{_WHERE[name]}"), name)
+    value = getattr(import_module(f"uptake.uploader.{_MODULES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -16,10 +16,9 @@ from typing import Any, NamedTuple
 
 import httpx2
 import pytest
-import typer.main
 from typer.testing import CliRunner
 
-from uptake.cli import command_line
+from uptake.cli.commands import COMMANDS, command_line, load
 from uptake.testing.live import serving
 
 ROOT = Path(__file__).parents[2]
@@ -216,8 +215,7 @@ def test_names_of_test_modules_are_not_empty() -> None:
 def test_words_of_the_help_of_every_command(monkeypatch: pytest.MonkeyPatch) -> None:
     """As a terminal shows it."""
     monkeypatch.setenv("COLUMNS", "120")
-    group: Any = typer.main.get_command(command_line())
-    commands = list(_commands(group, ()))
+    commands = [(), *(path for name in COMMANDS for path in _commands(load(name), (name,)))]
     assert ("keys", "create") in commands
     found = []
     for command in commands:

@@ -9,10 +9,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from uptake.cli import MODULES
+from uptake.cli.commands import COMMANDS
 
 LOADED = [
-    *(f"uptake.cli.{module}" for module in dict.fromkeys(MODULES.values())),
+    *(f"uptake.cli.{module}" for module in dict.fromkeys(one.module for one in COMMANDS.values())),
     "uptake.exports.writers",
     "uptake.http.app",
     "uptake.store.migrations.running",
