@@ -40,14 +40,14 @@ lint: $(VENV)/installed
 	$(BIN)/lint-imports
 
 # Some tests of every package, chosen so that all of them take about half a minute on two cores.
-QUICK := tests/architecture tests/samples tests/edge \
+QUICK := tests/architecture tests/samples tests/http_/test_executors.py \
 	tests/intake/test_dry_run.py tests/intake/images/test_upright.py \
-	tests/formats/test_encoder.py tests/formats/test_repeated_members.py \
+	tests/formats/test_encoder.py tests/formats/test_thymia.py \
 	tests/reading/segments tests/reading/test_sync.py tests/reading/test_samples.py \
-	tests/store/test_model.py tests/store/test_changes.py tests/blobs \
-	tests/exports/test_query.py tests/exports/test_increments.py tests/backup/test_round_trip.py \
+	tests/testing tests/store/test_changes.py tests/blobs \
+	tests/exports/test_query.py tests/exports/test_increments.py tests/backup/test_restore.py \
 	tests/uploader/samples tests/uploader/sources/test_sample_lines.py tests/uploader/test_batching.py \
-	tests/cli/test_keys.py tests/cli/test_demo.py tests/contract/test_http.py tests/contract/test_openapi.py
+	tests/cli/test_keys.py tests/cli/test_demo.py tests/http_/test_semantics.py tests/http_/test_openapi.py
 WITHOUT_SERVICES := not postgres and not ObjectStore and not seaweed
 WITHOUT_SLOW := not stays_up and not restored_s and not fit_into_a_block and not lost_all_its_answers
 

@@ -1,5 +1,5 @@
-"""A store beside the live servers, for projects and keys of a test's own, and a client."""
+"""Projects of a test's own on servers over each engine."""
 
-from contract.conftest import client, store
+from contract.conftest import client, store, tenant
 
-__all__ = ["client", "store"]
+__all__ = ["client", "store", "tenant"]

@@ -1,0 +1,1 @@
+"""The HTTP layer; `http` is the name of a package of Python."""

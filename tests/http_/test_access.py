@@ -1,0 +1,306 @@
+"""Every operation of the OpenAPI document, with every scope, for bound and unbound keys."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import httpx2
+import msgspec
+import pytest
+
+from contract.tenant import Tenant, new_tenant, sample
+from contract.uploads import UPLOADS, Upload
+from uptake.http.access import SCOPES
+from uptake.intake.schemas import TRUST_SECONDS, register
+
+pytestmark = pytest.mark.usefixtures("served_throughout")
+
+OWNER, STRANGER = "42", "43"
+SECRET = "only-the-owner-may-read-this"
+"""An attribute's value, and part of every record of the owner."""
+
+DENIED = {401, 403}
+UPLOAD_AT = {upload.path.replace("/42/", "/{user-id}/"): upload for upload in UPLOADS}
+MOOD = "/v1/user-data/mood"
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Who may call an operation.
+
+    Attributes:
+        scope: that the key must have; "" where no key is needed.
+        about: `user`, one user: another user's key gets 403; `own`, a list that a bound key sees
+            its own part of; `project`, all users: a bound key gets 403.
+        query, body: a sound request.
+    """
+
+    scope: str
+    about: str
+    query: str = ""
+    body: Any = None
+
+
+def _user(scope: str = "data:read", query: str = "") -> Expected:
+    return Expected(scope, "user", query)
+
+
+def _project(scope: str = "data:read", body: Any = None) -> Expected:
+    return Expected(scope, "project", body=body)
+
+
+FILTER = {"attribute": "plan", "op": "eq", "value": "pro"}
+RULES = {"rules": [{"kind": "rejections", "days": 30}]}
+PUBLIC = Expected("", "public")
+V1 = "/uptake/v1"
+
+EXPECTED = {
+    f"GET {V1}/users/{{user_id}}": _user(),
+    f"DELETE {V1}/users/{{user_id}}": _user("data:erase"),
+    f"PUT {V1}/users/{{user_id}}/consent": _user("data:erase", "after_erasure=true"),
+    f"GET {V1}/users/{{user_id}}/samples": _user(query="metric=steps"),
+    f"GET {V1}/users/{{user_id}}/images": _user(),
+    f"GET {V1}/users/{{user_id}}/rollups": _user(query="metric=steps"),
+    f"GET {V1}/users/{{user_id}}/sync": _user(query="metric=steps"),
+    f"GET {V1}/users/{{user_id}}/archive": _user(),
+    f"GET {V1}/documents/{{upload_id}}": _user(),
+    f"GET {V1}/exports/{{kind}}": _user(query="form=ndjson&user=42"),
+    f"GET {V1}/rejections": Expected("data:read", "own"),
+    f"GET {V1}/rejections/{{rejection_id}}": _user(),
+    f"GET {V1}/requests/{{request_id}}": _user(),
+    f"POST {V1}/rejections/{{rejection_id}}/replay": _user("admin"),
+    f"POST {V1}/rejections/replay": Expected("admin", "own"),
+    f"GET {V1}/erasures": _project("data:erase"),
+    f"GET {V1}/erasures/public-key": PUBLIC,
+    f"GET {V1}/erasures/{{erasure_id}}": _project("data:erase"),
+    f"GET {V1}/retention": _project("admin"),
+    f"PUT {V1}/retention": _project("admin", RULES),
+    f"POST {V1}/retention/preview": _project("admin", RULES),
+    f"GET {V1}/document-types": _project(),
+    f"GET {V1}/document-types/{{name}}": _project(),
+    f"GET {V1}/document-types/{{name}}/versions": _project(),
+    f"PUT {V1}/document-types/{{name}}": _project("admin", {"type": "object"}),
+    f"POST {V1}/document-types/{{name}}/dry-run": _project("admin", {"type": "object"}),
+    f"POST {V1}/segments/preview": _project(body=FILTER),
+    f"GET {V1}/segments": _project(),
+    f"GET {V1}/segments/{{name}}": _project(),
+    f"GET {V1}/segments/{{name}}/users": _project(),
+    f"PUT {V1}/segments/{{name}}": _project("admin", FILTER),
+    f"DELETE {V1}/segments/{{name}}": _project("admin"),
+    f"GET {V1}/health/live": PUBLIC,
+    f"GET {V1}/health/ready": PUBLIC,
+    "GET /health/live": PUBLIC,
+    "GET /health/ready": PUBLIC,
+    "POST /v1/user-data/{upload_type}": _user("user-data:write"),
+    "POST /v1/user/profiles": _user("profiles:write"),
+    "POST /a/api/v2/users/{user-id}/images": _user("images:write"),
+    "POST /api/v1.1/samples": Expected("samples:write", "own"),
+    "POST /api/v2.2/samples": _user("samples:write"),
+}
+"""Who may call what. A new operation needs a row here, or the first test fails."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A project with data of its owner, and the values of the parts of paths that lead to it."""
+
+    tenant: Tenant
+    stranger: Tenant
+    parts: dict[str, str]
+
+    def send(self, operation: str, secret: str) -> httpx2.Response:
+        """Call an operation, about the owner, with a key."""
+        method, template = operation.split(" ")
+        expected = EXPECTED[operation]
+        upload = UPLOAD_AT.get(template.replace("{upload_type}", "mood"))
+        if upload is not None:
+            return upload.send(self.tenant, secret)
+        path = template
+        for name, value in self.parts.items():
+            path = path.replace(f"{{{name}}}", quote(value, safe=""))
+        if template.startswith(f"{V1}/document-types"):
+            path = path.replace("/pros", "/mood")
+        return self.tenant.client.request(
+            method,
+            f"{path}?{expected.query}",
+            headers={"Authorization": f"Bearer {secret}"} if secret else {},
+            content=None if expected.body is None else msgspec.json.encode(expected.body),
+        )
+
+
+@pytest.fixture
+def target(tenant: Tenant) -> Target:
+    """Something of every kind about the owner, so that every operation finds what it asks for."""
+    assert tenant.profiles(["user_id", "plan"], [OWNER, SECRET]).status_code == 200
+    sent = tenant.steps(OWNER, sample(0, device_name=SECRET), sample(1), sample(2))
+    assert sent.status_code == 200
+    rejected = tenant.steps(OWNER, sample(0, value=0, device_name=SECRET), sample(1), sample(2))
+    assert rejected.status_code == 207
+    upload_id = tenant.document(OWNER, {"note": SECRET}).json()["uploadId"]
+    operator = {"Authorization": f"Bearer {tenant.key('admin', 'data:erase', 'data:read')}"}
+    erased = tenant.client.delete(f"{V1}/users/44", headers=operator).json()
+    named = tenant.client.put(
+        f"{V1}/segments/pros", headers=operator, content=msgspec.json.encode(FILTER)
+    )
+    assert named.status_code == 200
+    (rejection,) = tenant.get("/rejections", params={"user": OWNER}).json()["rejections"]
+    parts = {
+        "user_id": OWNER,
+        "upload_id": upload_id,
+        "rejection_id": rejection["rejection_id"],
+        "request_id": rejected.headers["x-request-id"],
+        "erasure_id": erased["erasure_id"],
+        "name": "pros",
+        "kind": "documents",
+    }
+    stranger = new_tenant(tenant.client, tenant.store)
+    stranger.type("mood")
+    return Target(tenant, stranger, parts)
+
+
+def test_every_operation_has_its_expected_access(tenant: Tenant) -> None:
+    """The table above, compared with the OpenAPI document: a new operation needs a row."""
+    paths = tenant.client.get("/openapi.json").json()["paths"]
+    operations = {
+        f"{method.upper()} {path}" for path, methods in paths.items() for method in methods
+    }
+    assert operations == set(EXPECTED)
+
+
+@pytest.mark.parametrize("operation", EXPECTED)
+def test_only_the_expected_keys_are_admitted(target: Target, operation: str) -> None:
+    """Whatever a key that is not meant to may try, it neither reads nor changes anything."""
+    expected = EXPECTED[operation]
+    if expected.about == "public":
+        assert target.send(operation, "").status_code == 200
+        return
+    for secret in ("", "up_" + "x" * 32):
+        assert target.send(operation, secret).status_code == 401
+    others = [scope for scope in SCOPES if scope != expected.scope]
+    for tenant in (target.tenant, target.stranger):
+        for user in (None, OWNER, STRANGER):
+            assert target.send(operation, tenant.key(*others, user=user)).status_code == 403
+    for scope in others:
+        assert target.send(operation, target.tenant.key(scope)).status_code == 403
+    _check_bound_to_another(target, operation)
+    _check_other_project(target, operation)
+    bound = target.send(operation, target.tenant.key(expected.scope, user=OWNER))
+    assert (bound.status_code in DENIED) == (expected.about == "project")
+    if operation != "POST /api/v1.1/samples":
+        assert target.send(operation, target.tenant.key(expected.scope)).status_code not in DENIED
+
+
+def _check_bound_to_another(target: Target, operation: str) -> None:
+    expected = EXPECTED[operation]
+    answer = target.send(operation, target.tenant.key(expected.scope, user=STRANGER))
+    if expected.about != "own":
+        assert answer.status_code == 403
+    assert SECRET not in answer.text
+    assert target.parts["rejection_id"] not in answer.text
+    _check_untouched(target)
+
+
+def _check_other_project(target: Target, operation: str) -> None:
+    for user in (None, OWNER):
+        answer = target.send(operation, target.stranger.key(EXPECTED[operation].scope, user=user))
+        assert SECRET not in answer.text
+        assert target.parts["rejection_id"] not in answer.text or answer.status_code == 404
+    _check_untouched(target)
+
+
+def _check_untouched(target: Target) -> None:
+    """The owner's data, the open rejection and the project's settings are as they were."""
+    tenant = target.tenant
+    assert tenant.user(OWNER)["attributes"] == {"plan": SECRET}
+    (open_,) = tenant.get("/rejections", params={"user": OWNER, "resolved": False}).json()[
+        "rejections"
+    ]
+    assert open_["rejection_id"] == target.parts["rejection_id"]
+    assert tenant.get("/segments/pros").status_code == 200
+    admin = {"Authorization": f"Bearer {tenant.key('admin')}"}
+    assert tenant.client.get(f"{V1}/retention", headers=admin).json() == {"rules": []}
+
+
+def _rejection(tenant: Tenant, user_id: str) -> str:
+    (found,) = tenant.get("/rejections", params={"user": user_id}).json()["rejections"]
+    return str(found["rejection_id"])
+
+
+def _replay(tenant: Tenant, secret: str, rejection_id: str, body: Any) -> httpx2.Response:
+    return tenant.client.post(
+        f"{V1}/rejections/{rejection_id}/replay",
+        headers={"Authorization": f"Bearer {secret}"},
+        content=msgspec.json.encode(body),
+    )
+
+
+CORRECTED: list[tuple[Upload, Any, Any]] = [
+    (
+        upload,
+        {"user_id": OWNER, "data_type": "steps", "data": []},
+        {
+            "user_id": STRANGER,
+            "data_type": "steps",
+            "data": [sample(0), sample(1), sample(2)],
+        },
+    )
+    for upload in UPLOADS
+    if upload.name == "gerosense-v2.2"
+] + [
+    (
+        upload,
+        {"user": {"userLabel": OWNER}, "data": []},
+        {"user": {"userLabel": STRANGER}, "data": {}},
+    )
+    for upload in UPLOADS
+    if upload.name == "thymia"
+]
+
+
+@pytest.mark.parametrize(("upload", "broken", "corrected"), CORRECTED, ids=["gerosense", "thymia"])
+def test_a_bound_key_replays_nothing_about_anybody_else(
+    tenant: Tenant, upload: Upload, broken: Any, corrected: Any
+) -> None:
+    """A body that takes the place of its own rejected request may not name another user."""
+    upload.send(tenant, tenant.secret, msgspec.json.encode(broken))
+    rejection_id = _rejection(tenant, OWNER)
+    bound = tenant.key("admin", user=OWNER)
+    assert _replay(tenant, bound, rejection_id, corrected).status_code == 403
+    assert tenant.get(f"/users/{STRANGER}").status_code == 404
+    assert _replay(tenant, tenant.key("admin"), rejection_id, corrected).json()["outcome"] == (
+        "accepted"
+    )
+
+
+def test_a_bound_key_replays_its_own_rejections(tenant: Tenant) -> None:
+    """One by one, and all at once; those of others stay open."""
+    register(tenant.store, tenant.project, "mood", '{"required": ["mood"]}')
+    for user in (OWNER, STRANGER):
+        assert tenant.document(user, {"wrong": 1}).status_code == 422
+    register(tenant.store, tenant.project, "mood", "{}")
+    bound = {"Authorization": f"Bearer {tenant.key('admin', user=OWNER)}"}
+    path = f"{V1}/rejections/replay"
+    assert tenant.client.post(f"{path}?user={STRANGER}", headers=bound).status_code == 403
+    time.sleep(TRUST_SECONDS)
+    replays = tenant.client.post(path, headers=bound).json()["replays"]
+    assert [replay["outcome"] for replay in replays] == ["accepted"]
+    assert tenant.get(f"/users/{STRANGER}").status_code == 404
+    assert tenant.user(OWNER)["documents"] == 1
+
+
+def test_an_idempotency_key_belongs_to_the_user_that_the_key_is_bound_to(tenant: Tenant) -> None:
+    """A device that guesses another's does not make the rightful upload fail."""
+    for user in (OWNER, STRANGER):
+        secret = tenant.key("user-data:write", user=user)
+        headers = {"x-api-key": secret, "Idempotency-Key": "order-1001"}
+        body = {"user": {"userLabel": user}, "data": {"of": user}}
+        first = tenant.client.post(MOOD, json=body, headers=headers)
+        again = tenant.client.post(MOOD, json=body, headers=headers)
+        assert first.status_code == 200
+        assert first.json() == again.json()
+    ours = tenant.document(OWNER, {"mood": 1}, **{"Idempotency-Key": "order-1001"})
+    assert ours.status_code == 200
+    assert tenant.user(OWNER)["documents"] == 2
+    other = tenant.document(STRANGER, {"mood": 2}, **{"Idempotency-Key": "order-1001"})
+    assert other.status_code == 422
