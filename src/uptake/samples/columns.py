@@ -129,11 +129,13 @@ def build(  # noqa: PLR0913, PLR0917 - one argument a column
 
 def _read_times(starts: Sequence[str], ends: Sequence[str | None], numbers: Int64s) -> None:
     where: Any = slice(None)
+    present: Sequence[Any] = ends
     if None in ends:
         where = [i for i, end in enumerate(ends) if end is not None]
+        present = [ends[i] for i in where]
         numbers[1] = NO_END
     # All at once: a call costs more than a text.
-    ticks, formats = times.read_all([*starts, *(end for end in ends if end is not None)])
+    ticks, formats = times.read_all([*starts, *present])
     count = len(starts)
     numbers[0], numbers[2] = ticks[:count], formats[:count]
     duration = ticks[count:] - numbers[0, where]

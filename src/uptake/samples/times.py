@@ -26,6 +26,8 @@ VECTOR_FROM = 24
 """Number of texts from which reading them as an array is faster (measured)."""
 
 Int64s = NDArray[np.int64]
+Int32s = NDArray[np.int32]
+Chars = NDArray[np.uint8]
 
 _EXTENDED = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})"
@@ -150,47 +152,43 @@ def read_all(texts: Sequence[str]) -> tuple[Int64s, Int64s]:
 
 
 _SHAPE = re.compile(r"....-..-..[T ]..:..:..(?:\.([0-9]{1,7}))?(Z|[+-]..:..)?")
-_LOWEST = np.array([1, 1, 1, 0, 0, 0, 0, 0])
-_HIGHEST = np.array([9999, 12, 31, 23, 59, 59, 23, 59])
+_LOWEST = np.array([0, 0, 1, 1, 0, 0, 0, 0, 0])
+_HIGHEST = np.array([99, 99, 12, 31, 23, 59, 59, 23, 59])
 _FEBRUARY_DAYS = 28
 _EPOCH_MONTH = 1970 * 12
+_FRACTION_AT = 20
 
 
 class _Layout:
-    """The positions and the weights of the digits in texts of one shape.
+    """The positions of the digits in texts of one shape.
 
-    `weights @ digits` gives year, month, day, hour, minute, second, the offset's hours and
-    minutes, and the ticks since midnight: all exact in float64.
+    Attributes:
+        offset_at: the place of the offset's sign; None without an offset.
+        tens: the places of the first digits of the pairs: century, year of the century, month, day,
+            hour, minute, second, the offset's hours and minutes.
     """
 
     def __init__(self, width: int, fraction: int, zone: str) -> None:
         self.fraction = fraction
         self.offset_at = width - 6 if zone not in {"", "Z"} else None
-        fixed = [
-            4,
-            7,
-            10,
-            13,
-            16,
-            *([19] if fraction else []),
-            *([width - 1] if zone == "Z" else []),
-        ]
-        places = [(0, 4), (5, 2), (8, 2), (11, 2), (14, 2), (17, 2)]
+        fixed = [4, 7, 10, 13, 16, width]
+        tens = [0, 2, 5, 8, 11, 14, 17]
+        signs = []
+        if fraction:
+            fixed.append(_FRACTION_AT - 1)
+        if zone == "Z":
+            fixed.append(width - 1)
         if self.offset_at is not None:
+            signs = [self.offset_at]
             fixed.append(self.offset_at + 3)
-            places += [(self.offset_at + 1, 2), (self.offset_at + 4, 2)]
-        self.fixed = np.array([*fixed, width])
-        signs = [] if self.offset_at is None else [self.offset_at]
-        self.digits = np.delete(np.arange(width), fixed + signs)
-        self.weights = np.zeros((9, width + 1))
-        for row, (place, count) in enumerate(places):
-            self.weights[row, place : place + count] = 10.0 ** np.arange(count - 1, -1, -1)
-        hour, minute, second = self.weights[3:6]
-        self.weights[8] = (hour * 3600 + minute * 60 + second) * TICKS_PER_SECOND
-        self.weights[8, 20 : 20 + fraction] = 10.0 ** (FRACTION_DIGITS - 1 - np.arange(fraction))
+            tens += [self.offset_at + 1, self.offset_at + 4]
+        self.fixed = np.array(fixed)
+        self.digits = np.delete(np.arange(width + 1), fixed + signs)
+        self.tens = np.array(tens)
+        self.lowest, self.highest = _LOWEST[: len(tens)], _HIGHEST[: len(tens)]
 
-    def fits(self, chars: NDArray[np.uint8], digits: NDArray[np.uint8], parts: Int64s) -> bool:
-        """Whether all texts have this shape and all parts are in their ranges."""
+    def fits(self, chars: Chars, digits: Chars, pairs: Chars) -> bool:
+        """Whether all texts have this shape and all pairs of digits are in their ranges."""
         if (digits.max(axis=1)[self.digits] > 9).any():
             return False
         if (chars.min(axis=1) != chars.max(axis=1))[self.fixed].any():
@@ -199,8 +197,8 @@ class _Layout:
             signs = chars[self.offset_at]
             if not ((signs == ord("+")) | (signs == ord("-"))).all():
                 return False
-        lowest, highest = parts[:8].min(axis=1), parts[:8].max(axis=1)
-        return bool((lowest >= _LOWEST).all() and (highest <= _HIGHEST).all())
+        lowest, highest = pairs.min(axis=1), pairs.max(axis=1)
+        return bool((lowest >= self.lowest).all() and (highest <= self.highest).all())
 
 
 @lru_cache
@@ -220,7 +218,7 @@ def _read_same_shape(texts: Sequence[str]) -> tuple[Int64s, Int64s] | None:
     return _read_shaped(texts_of_bytes, shape)
 
 
-def read_fixed(texts: NDArray[np.uint8]) -> tuple[Int64s, Int64s] | None:
+def read_fixed(texts: Chars) -> tuple[Int64s, Int64s] | None:
     """Reads many timestamps of one width, each a row of bytes.
 
     Returns:
@@ -235,28 +233,36 @@ def read_fixed(texts: NDArray[np.uint8]) -> tuple[Int64s, Int64s] | None:
     return _read_shaped(ended, shape)
 
 
-def _read_shaped(texts: NDArray[np.uint8], shape: re.Match[str]) -> tuple[Int64s, Int64s] | None:
+def _read_shaped(texts: Chars, shape: re.Match[str]) -> tuple[Int64s, Int64s] | None:
     """Reads texts with a line end each; None if one does not have the shape, or is invalid."""
     layout = _layout(texts.shape[1] - 1, len(shape[1] or ""), (shape[2] or "")[:1])
     chars = np.ascontiguousarray(texts.T)
     digits = chars - np.uint8(ord("0"))
-    parts = (layout.weights @ digits.astype(np.float64)).astype(np.int64)
-    if not layout.fits(chars, digits, parts):
+    # Bytes and then 32 bits: a batch's arrays of 64 bits are so large that malloc maps new pages.
+    pairs = digits[layout.tens] * np.uint8(10) + digits[layout.tens + 1]
+    if not layout.fits(chars, digits, pairs):
         return None
-    days = _days(*parts[:3])
+    century, year, month, day, hour, minute, second, *offset = pairs.astype(np.int32)
+    days = _days(century * 100 + year, month, day)
     if days is None:
         return None
-    ticks = days * (SECONDS_PER_DAY * TICKS_PER_SECOND) + parts[8]
-    if layout.offset_at is None:
-        return ticks, np.full(len(texts), _pack_format(None, layout.fraction))
-    minutes = parts[6] * 60 + parts[7]
-    minutes = np.where(chars[layout.offset_at] == ord("-"), -minutes, minutes)
-    zone = (minutes + _ZONE_BIAS) << _ZONE_SHIFT
-    return ticks - minutes * TICKS_PER_MINUTE, zone | layout.fraction
+    seconds = (hour * 60 + minute) * 60 + second
+    form: int | Int32s = _pack_format(None, layout.fraction)
+    if layout.offset_at is not None:
+        east = offset[0] * 60 + offset[1]
+        east = np.where(chars[layout.offset_at] == ord("-"), -east, east)
+        seconds -= east * 60
+        form = (east + _ZONE_BIAS) << _ZONE_SHIFT | layout.fraction
+    ticks = (days * SECONDS_PER_DAY + seconds) * TICKS_PER_SECOND
+    for place, weight in enumerate(_WEIGHTS[1 : layout.fraction + 1], _FRACTION_AT):
+        ticks += digits[place] * np.int32(weight)
+    return ticks, np.full(len(texts), form, np.int64)
 
 
-def _days(year: Int64s, month: Int64s, day: Int64s) -> Int64s | None:
-    """Days since the epoch; None if a month does not have one of the days."""
+def _days(year: Int32s, month: Int32s, day: Int32s) -> Int64s | None:
+    """Days since the epoch; None if a year is 0 or a month does not have one of the days."""
+    if not year.all():
+        return None
     months = year * 12 + (month - 1) - _EPOCH_MONTH
     first = _first_days(months)
     if day.max() > _FEBRUARY_DAYS and (first + day > _first_days(months + 1)).any():
@@ -264,5 +270,5 @@ def _days(year: Int64s, month: Int64s, day: Int64s) -> Int64s | None:
     return first + (day - 1)
 
 
-def _first_days(months: Int64s) -> Int64s:
-    return months.astype("M8[M]").astype("M8[D]").astype(np.int64)
+def _first_days(months: Int32s) -> Int64s:
+    return months.astype(np.int64).view("M8[M]").astype("M8[D]").astype(np.int64)
