@@ -15,7 +15,7 @@ from uptake.backup.restore import check
 from uptake.backup.restore import restore as restore_backup
 from uptake.blobs import BlobsUnavailable
 from uptake.cli.options import InstallationOptions, option
-from uptake.cli.terminal import Failed, Json, echo, print_json, progress
+from uptake.cli.terminal import Failed, Json, print_result, progress
 from uptake.http.parameter_groups import expand_groups
 from uptake.store.base import StoreUnusable
 
@@ -108,16 +108,13 @@ def _watched() -> Iterator[_Watcher]:
 
 
 def _print(manifest: Manifest, what: str, *, json: bool) -> None:
-    if json:
-        print_json(
-            {
-                "created_at": manifest.created_at,
-                "revision": manifest.revision,
-                "rows": {name: file.rows for name, file in manifest.tables.items()},
-                "blobs": manifest.blobs.rows,
-                "bytes": manifest.bytes,
-            }
-        )
-        return
+    value = {
+        "created_at": manifest.created_at,
+        "revision": manifest.revision,
+        "rows": {name: file.rows for name, file in manifest.tables.items()},
+        "blobs": manifest.blobs.rows,
+        "bytes": manifest.bytes,
+    }
     count = f"{manifest.rows:,} rows and {manifest.blobs.rows:,} blobs"
-    echo(f"{what} {count} as of {manifest.created_at}, {manifest.bytes:,} bytes")
+    shown = f"{what} {count} as of {manifest.created_at}, {manifest.bytes:,} bytes"
+    print_result(value, shown, json=json)

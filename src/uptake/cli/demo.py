@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from rich.console import Console
 
-from uptake.cli.keys import issue
+from uptake.cli.keys import new_key
 from uptake.cli.options import StoreOptions, option
 from uptake.cli.terminal import Failed
 from uptake.model import clock
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from uptake.testing.live import LiveServer
 
 PROJECT = "demo"
-WRITES = ("user-data:write", "profiles:write", "images:write", "samples:write")
 MAX_LISTED = 3
 """Unexpected results listed in an error."""
 
@@ -76,16 +75,23 @@ def demo(
 def _set_up(data_dir: Path, bound_user: str) -> "Keys":
     from uptake.demo import records  # noqa: PLC0415 - see above
     from uptake.demo.plan import Keys  # noqa: PLC0415
+    from uptake.testing.live import ALL_WRITES  # noqa: PLC0415
 
     now = clock.now()
     with StoreOptions(data_dir).open() as store:
         store.add_project(PROJECT, now)
         first = TypeVersion(FIRST_VERSION, records.SCHEMA, now)
         store.add_type_version(PROJECT, records.TYPE, first)
+
+        def add_key(*scopes: str, user: str | None = None) -> str:
+            key, secret = new_key(PROJECT, scopes, user=user)
+            store.add_key(key)
+            return secret
+
         return Keys(
-            sender=issue(store, PROJECT, [*WRITES, "data:read"])[1],
-            bound=issue(store, PROJECT, ["samples:write"], user=bound_user)[1],
-            reader=issue(store, PROJECT, ["data:read"])[1],
+            sender=add_key(*ALL_WRITES, "data:read"),
+            bound=add_key("samples:write", user=bound_user),
+            reader=add_key("data:read"),
         )
 
 

@@ -9,12 +9,11 @@ import typer
 
 from uptake.cli.durations import parse_duration
 from uptake.cli.options import ProjectOptions, StoreOptions, option
-from uptake.cli.terminal import Failed, Json, echo, note, print_json, print_list
+from uptake.cli.terminal import Failed, Json, note, print_list, print_result
 from uptake.http.access import SCOPES
 from uptake.http.parameter_groups import expand_groups
 from uptake.model import clock, ids
 from uptake.model.items import user_id_fault
-from uptake.store.base import Keys
 from uptake.store.definitions import Key, Rate
 from uptake.time_units import MICROSECONDS_PER_SECOND
 
@@ -61,18 +60,15 @@ def create(
         note(BOUND_NOTE.format(scopes=" and ".join(limited)))
     rate = None if properties.rate is None else parse_rate(properties.rate)
     seconds = None if properties.expires is None else parse_duration(properties.expires)
+    key, secret = new_key(options.project, scope, user=user, rate=rate, seconds=seconds)
     with options.open_project() as store:
-        key, secret = issue(store, options.project, scope, user=user, rate=rate, seconds=seconds)
-    if json:
-        shown = _view(key) | {"key": secret}
-        names = ("id", "key", "project", "scopes", "user", "expires_at")
-        print_json({name: shown[name] for name in names})
-    else:
-        echo(secret)
+        store.add_key(key)
+    shown = _view(key) | {"key": secret}
+    names = ("id", "key", "project", "scopes", "user", "expires_at")
+    print_result({name: shown[name] for name in names}, secret, json=json)
 
 
-def issue(  # noqa: PLR0913 - one argument a property
-    store: Keys,
+def new_key(
     project: str,
     scopes: Sequence[str],
     *,
@@ -80,7 +76,7 @@ def issue(  # noqa: PLR0913 - one argument a property
     rate: Rate | None = None,
     seconds: int | None = None,
 ) -> tuple[Key, str]:
-    """Store a new key and return it with its secret; without `seconds` it does not expire."""
+    """Return a new key and its secret; without `seconds` it does not expire."""
     secret, now = ids.new_key(), clock.now()
     key = Key(
         id=ids.time_ordered(),
@@ -92,7 +88,6 @@ def issue(  # noqa: PLR0913 - one argument a property
         rate=rate,
         expires_at=None if seconds is None else now + seconds * MICROSECONDS_PER_SECOND,
     )
-    store.add_key(key)
     return key, secret
 
 
@@ -131,10 +126,7 @@ def revoke(
     with options.open() as store:
         if not store.revoke_key(key_id, clock.now()):
             raise Failed(f"no key has the id {key_id!r}; list them: uptake keys list")
-    if json:
-        print_json({"id": key_id, "revoked": True})
-    else:
-        echo(f"Revoked key {key_id}.")
+    print_result({"id": key_id, "revoked": True}, f"Revoked key {key_id}.", json=json)
 
 
 def _view(key: Key) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import typer
 
 from uptake import wiring
 from uptake.blobs import BlobsUnavailable
-from uptake.cli.terminal import Failed
+from uptake.cli.terminal import Failed, Json
 from uptake.model.problems import Problem
 from uptake.reading import BadCursor, Unknown
 from uptake.samples import times
@@ -40,12 +40,19 @@ BlobsUrl = Annotated[
     option("--blobs", "Object store URL for images. Default: a folder in `--data-dir`.", env=True),
 ]
 DATA_DIR = Settings().data_dir
-Text = str | None
-"""An optional text."""
 
 Cursor = Annotated[str | None, option("--cursor", "Continue after this cursor of an earlier list.")]
 Limit = Annotated[int, option("--limit", "Maximum number of entries.", min=1, max=MAX_LIMIT)]
 User = Annotated[str, typer.Argument(metavar="USER", help="User id.", show_default=False)]
+
+
+@dataclass(frozen=True)
+class PageOptions:
+    """Options of commands that print a page of a list."""
+
+    cursor: Cursor = None
+    limit: Limit = LIMIT
+    json: Json = False
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from uptake.cli.options import StoreOptions
-from uptake.cli.terminal import Failed, Json, echo, print_json
+from uptake.cli.terminal import Failed, Json, print_result
 from uptake.http.parameter_groups import expand_groups
 from uptake.model import clock
 from uptake.store.base import AlreadyExists
@@ -33,10 +33,7 @@ def create(
             store.add_project(name, clock.now())
         except AlreadyExists:
             raise Failed(f"project {name!r} already exists") from None
-    if json:
-        print_json({"name": name})
-    else:
-        echo(f"Created project {name}.")
+    print_result({"name": name}, f"Created project {name}.", json=json)
 
 
 @app.command("list")
@@ -45,7 +42,4 @@ def list_projects(options: StoreOptions, *, json: Json = False) -> None:
     """List the projects."""
     with options.open() as store:
         names = store.projects()
-    if json:
-        print_json([{"name": name} for name in names])
-    else:
-        echo(*names)
+    print_result([{"name": name} for name in names], *names, json=json)

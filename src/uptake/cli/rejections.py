@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from uptake.cli.options import LIMIT, Cursor, Limit, ServicesOptions, instant, option
+from uptake.cli.options import PageOptions, ServicesOptions, instant, option
 from uptake.cli.terminal import Json, counter, echo, print_json, print_list, print_table
 from uptake.formats.base import WireRequest, without_bom
 from uptake.http.parameter_groups import expand_groups
@@ -67,6 +67,13 @@ class FilterOptions:
         )
 
 
+@dataclass(frozen=True)
+class ReplayOptions(FilterOptions):
+    """Options that select the rejections to replay."""
+
+    all_: Annotated[bool, option("--all", "All unresolved rejections.")] = False
+
+
 def _microseconds(option: str, text: str | None) -> int | None:
     ticks = instant(option, text)
     return None if ticks is None else ticks // TICKS_PER_MICROSECOND
@@ -74,23 +81,21 @@ def _microseconds(option: str, text: str | None) -> int | None:
 
 @app.command("list")
 @expand_groups
-def list_rejections(  # noqa: PLR0913 - one parameter an option
+def list_rejections(
     filters: FilterOptions,
     options: ServicesOptions,
-    cursor: Cursor = None,
-    limit: Limit = LIMIT,
+    paging: PageOptions,
     *,
     resolved: Annotated[
         bool | None,
         option("--resolved/--unresolved", "Only items that were replayed, or were not."),
     ] = None,
-    json: Json = False,
 ) -> None:
     """List rejected items in order of receipt."""
     only = filters.filter(resolved=resolved)
     with options.open_services() as services:
         page = rejections.page(
-            services.store, options.project, only=only, cursor=cursor, limit=limit
+            services.store, options.project, only=only, cursor=paging.cursor, limit=paging.limit
         )
     rows = (
         (
@@ -104,7 +109,7 @@ def list_rejections(  # noqa: PLR0913 - one parameter an option
         for one in page.rejections
     )
     headings = ["id", "received", "format", "user", "resolved", "faults"]
-    print_list(page, headings, rows, json=json, cursor=page.next)
+    print_list(page, headings, rows, json=paging.json, cursor=page.next)
 
 
 @app.command()
@@ -142,8 +147,8 @@ def show(rejection_id: Id, options: ServicesOptions, *, json: Json = False) -> N
 
 @app.command("replay")
 @expand_groups
-def replay_rejections(  # noqa: PLR0913 - one parameter an option
-    filters: FilterOptions,
+def replay_rejections(
+    selection: ReplayOptions,
     options: ServicesOptions,
     rejection_id: Annotated[
         str | None, typer.Argument(metavar="[ID]", help="One rejection. Default: use options.")
@@ -152,16 +157,15 @@ def replay_rejections(  # noqa: PLR0913 - one parameter an option
         Path | None, option("--item", "File with the corrected item, used instead of the original.")
     ] = None,
     *,
-    all_: Annotated[bool, option("--all", "All unresolved rejections.")] = False,
     json: Json = False,
 ) -> int:
     """Replay one rejection, or all unresolved rejections that match the options.
 
     Exits with 1 if any item is rejected again.
     """
-    only = filters.filter(resolved=False)
+    only = selection.filter(resolved=False)
     narrowed = only != RejectionFilter(resolved=False)
-    if sum([rejection_id is not None, narrowed, all_]) != 1:
+    if sum([rejection_id is not None, narrowed, selection.all_]) != 1:
         raise typer.BadParameter("give exactly one of: an ID, options that select, --all")
     if item is not None and rejection_id is None:
         raise typer.BadParameter("--item needs the ID of the rejection that it replaces")

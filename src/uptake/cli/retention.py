@@ -1,5 +1,6 @@
 """`uptake retention`: how long a project's data is stored."""
 
+from dataclasses import dataclass
 from typing import Annotated, get_args
 
 import typer
@@ -17,19 +18,36 @@ KINDS: tuple[RetentionKind, ...] = get_args(RetentionKind)
 app = typer.Typer(
     help="Manage how many days data is stored after receipt. Servers delete expired data hourly."
 )
-Kind = Annotated[str, typer.Argument(help=f"One of {', '.join(KINDS)}.")]
-Type = Annotated[
-    str, option("--type", "Metric, document type, or `unknown-user` for rejections. Default: all.")
-]
+
+
+@dataclass(frozen=True)
+class RuleOptions:
+    """The data that a rule is about."""
+
+    kind: Annotated[str, typer.Argument(help=f"One of {', '.join(KINDS)}.")]
+    type_: Annotated[
+        str,
+        option("--type", "Metric, document type, or `unknown-user` for rejections. Default: all."),
+    ] = ""
+
+    def rule(self, days: int = 1) -> RetentionRule:
+        """The rule for this data.
+
+        Raises:
+            BadParameter: there is no such kind of data.
+        """
+        for kind in KINDS:
+            if kind == self.kind:
+                return RetentionRule(kind, days, self.type_)
+        raise typer.BadParameter(f"{self.kind!r} is not one of {', '.join(KINDS)}")
 
 
 @app.command("set")
 @expand_groups
-def set_rule(  # noqa: PLR0913 - one parameter an option
-    kind: Kind,
+def set_rule(
+    about: RuleOptions,
     days: Annotated[int, typer.Argument(help="Number of days.")],
     options: ProjectOptions,
-    type_: Type = "",
     *,
     dry_run: Annotated[
         bool, option("--dry-run", "Only show what the rule would delete now.")
@@ -37,7 +55,7 @@ def set_rule(  # noqa: PLR0913 - one parameter an option
     json: Json = False,
 ) -> None:
     """Delete data of a kind after a number of days."""
-    rule = RetentionRule(_kind(kind), days, type_)
+    rule = about.rule(days)
     for fault in faults_of([rule]):
         raise typer.BadParameter(fault)
     with options.open_project() as store:
@@ -48,9 +66,9 @@ def set_rule(  # noqa: PLR0913 - one parameter an option
 
 @app.command("remove")
 @expand_groups
-def remove_rule(kind: Kind, options: ProjectOptions, type_: Type = "") -> None:
+def remove_rule(about: RuleOptions, options: ProjectOptions) -> None:
     """Remove a rule: data of this kind is stored without a time limit."""
-    rule = RetentionRule(_kind(kind), 1, type_)
+    rule = about.rule()
     with options.open_project() as store:
         store.put_retention(options.project, _others(store, options.project, rule))
 
@@ -62,13 +80,6 @@ def list_rules(options: ProjectOptions, *, json: Json = False) -> None:
     with options.open_project() as store:
         rules = store.retention(options.project)
         _print(due(store, options.project, rules, clock.now()), json=json)
-
-
-def _kind(name: str) -> RetentionKind:
-    for kind in KINDS:
-        if kind == name:
-            return kind
-    raise typer.BadParameter(f"{name!r} is not one of {', '.join(KINDS)}")
 
 
 def _others(store: Retention, project: str, rule: RetentionRule) -> list[RetentionRule]:

@@ -3,13 +3,14 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
 
-from uptake.cli.options import LIMIT, Cursor, Limit, ProjectOptions, option
+from uptake.cli.options import Limit, PageOptions, ProjectOptions, option
 from uptake.cli.terminal import (
     Failed,
     Json,
@@ -29,7 +30,8 @@ from uptake.reading.segments.queries import (
     MEGABYTE,
     NAME,
     RESERVED,
-    Member,
+    Members,
+    SegmentPreview,
     Segments,
     SegmentView,
 )
@@ -49,16 +51,21 @@ Memory = Annotated[
 MEMORY = Settings().segment_memory
 
 
+@dataclass(frozen=True)
+class PreviewOptions(PageOptions):
+    """Options of a list of which the first entries are enough."""
+
+    limit: Limit = 10
+
+
 @app.command("list")
 @expand_groups
-def list_segments(
-    options: ProjectOptions, limit: Limit = LIMIT, cursor: Cursor = None, *, json: Json = False
-) -> None:
+def list_segments(options: ProjectOptions, paging: PageOptions) -> None:
     """List a project's segments in order of name."""
     with _opened(options) as segments:
-        page = segments.segments(options.project, cursor, limit)
+        page = segments.segments(options.project, paging.cursor, paging.limit)
     rows = ((one.name, one.changed_at, bytes(one.filter).decode()) for one in page.segments)
-    print_list(page, ["name", "changed", "filter"], rows, json=json, cursor=page.next)
+    print_list(page, ["name", "changed", "filter"], rows, json=paging.json, cursor=page.next)
 
 
 @app.command()
@@ -90,44 +97,26 @@ def delete(name: Name, options: ProjectOptions) -> None:
 
 @app.command()
 @expand_groups
-def users(  # noqa: PLR0913 - one parameter an option
-    name: Name,
-    options: ProjectOptions,
-    limit: Limit = LIMIT,
-    cursor: Cursor = None,
-    memory: Memory = MEMORY,
-    *,
-    json: Json = False,
+def users(
+    name: Name, options: ProjectOptions, paging: PageOptions, memory: Memory = MEMORY
 ) -> None:
     """Count a segment's users now and list them in order of id."""
     with _opened(options, memory) as segments, spinner("evaluating the filter"):
-        found = segments.members(options.project, name, cursor, limit)
-    if json:
-        print_json(found)
-    else:
-        _print_users(found.count, found.users, found.next)
+        found = segments.members(options.project, name, paging.cursor, paging.limit)
+    _print_users(found, json=paging.json)
 
 
 @app.command()
 @expand_groups
-def preview(  # noqa: PLR0913 - one parameter an option
-    file: Filter,
-    options: ProjectOptions,
-    limit: Limit = 10,
-    cursor: Cursor = None,
-    memory: Memory = MEMORY,
-    *,
-    json: Json = False,
+def preview(
+    file: Filter, options: ProjectOptions, paging: PreviewOptions, memory: Memory = MEMORY
 ) -> None:
     """Count the users that match a filter and list the first of them."""
     text = _read(file)
     with _opened(options, memory) as segments, spinner("evaluating the filter"):
-        found = segments.preview(options.project, text, cursor, limit)
-    if json:
-        print_json(found)
-        return
-    _print_users(found.count, found.users, found.next)
-    if found.unknown_attributes:
+        found = segments.preview(options.project, text, paging.cursor, paging.limit)
+    _print_users(found, json=paging.json)
+    if found.unknown_attributes and not paging.json:
         echo(f"No user has the attributes: {', '.join(found.unknown_attributes)}")
 
 
@@ -139,12 +128,15 @@ def _print_segment(segment: SegmentView, *, json: bool) -> None:
     print_json(segment.filter, indent=True)
 
 
-def _print_users(count: int, members: list[Member], cursor: str | None) -> None:
-    echo(f"{count:,} users")
-    if members:
-        rows = [(one.user_id, one.first_seen, one.last_seen) for one in members]
+def _print_users(found: Members | SegmentPreview, *, json: bool) -> None:
+    if json:
+        print_json(found)
+        return
+    echo(f"{found.count:,} users")
+    if found.users:
+        rows = [(one.user_id, one.first_seen, one.last_seen) for one in found.users]
         print_table(["user", "first seen", "last seen"], rows)
-    print_next_cursor(cursor)
+    print_next_cursor(found.next)
 
 
 def _read(file: str) -> bytes:

@@ -111,6 +111,14 @@ def print_json(value: object, *, indent: bool = False) -> None:
     sys.stdout.write(safe_json((msgspec.json.format(text) if indent else text).decode()) + "\n")
 
 
+def print_result(value: object, *lines: str, json: bool) -> None:
+    """Print a value as JSON, or the lines that describe it."""
+    if json:
+        print_json(value)
+    else:
+        echo(*lines)
+
+
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Print a table; cells are never cut, however narrow the terminal is."""
     texts = [headings, *(["" if cell is None else str(cell) for cell in row] for row in rows)]

@@ -8,7 +8,16 @@ import typer
 from msgspec import Raw
 
 from uptake.cli.options import ProjectOptions, option
-from uptake.cli.terminal import Failed, Json, counter, echo, print_json, print_list, print_table
+from uptake.cli.terminal import (
+    Failed,
+    Json,
+    counter,
+    echo,
+    print_json,
+    print_list,
+    print_result,
+    print_table,
+)
 from uptake.http.parameter_groups import expand_groups
 from uptake.intake.dry_run import EXAMPLES, START, Trial, try_schema
 from uptake.intake.schemas import (
@@ -54,11 +63,9 @@ def add(
             registered = register(store, options.project, name, text, workers)
         except InvalidName as error:
             raise typer.BadParameter(str(error)) from None
-    if json:
-        print_json(_view(registered, options.project))
-    else:
-        version = f", version {registered.version}" if registered.version > 1 else ""
-        echo(f"Project {options.project} accepts documents of type {name}{version}.")
+    version = f", version {registered.version}" if registered.version > 1 else ""
+    accepts = f"Project {options.project} accepts documents of type {name}{version}."
+    print_result(_view(registered, options.project), accepts, json=json)
 
 
 @app.command("list")

@@ -7,7 +7,16 @@ import typer
 
 from uptake.cli.export import write_file
 from uptake.cli.options import ProjectOptions, ServicesOptions, User, option
-from uptake.cli.terminal import Failed, Json, echo, print_json, print_table, spinner
+from uptake.cli.terminal import (
+    Failed,
+    Json,
+    echo,
+    print_json,
+    print_list,
+    print_result,
+    print_table,
+    spinner,
+)
 from uptake.http.parameter_groups import expand_groups
 from uptake.intake.erase import Eraser
 from uptake.model.items import user_id_fault
@@ -25,18 +34,15 @@ def show(user: User, options: ProjectOptions, *, json: Json = False) -> None:
     """Show a user's attributes and the number of stored samples, documents and images."""
     with options.open_project(NOUN) as store:
         profile = users.profile(store, options.project, user)
-    if json:
-        print_json(profile)
-        return
-    rows = [
+    rows = (
         ("first seen", profile.first_seen),
         ("last seen", profile.last_seen),
         ("documents", profile.documents),
         ("images", profile.images),
         *((f"{metric} samples", stock.count) for metric, stock in profile.samples.items()),
         *(("attribute " + name, value) for name, value in sorted(profile.attributes.items())),
-    ]
-    print_table(("what", user), rows)
+    )
+    print_list(profile, ("what", user), rows, json=json)
 
 
 @app.command()
@@ -58,10 +64,7 @@ def archive(
             raise Failed(f"{destination} already exists")
         with open_archive(services.store, services.blobs, options.project, user) as export:
             written = write_file(export, destination, spinner("writing the archive"))
-    if json:
-        print_json(written)
-    else:
-        echo(f"{destination}: {written['bytes']:,} bytes")
+    print_result(written, f"{destination}: {written['bytes']:,} bytes", json=json)
 
 
 @app.command()
