@@ -18,6 +18,7 @@ from uptake.cli.serve import free_port
 
 START_SECONDS = 30.0
 STOP_SECONDS = 30.0
+PROGRAM = (sys.executable, "-m", "uptake")
 ALL_WRITES = ("user-data:write", "profiles:write", "images:write", "samples:write")
 
 
@@ -43,7 +44,7 @@ class LiveServer:
     database: str = ""
     options: Sequence[str] = ()
     environment: dict[str, str] = field(default_factory=dict)
-    program: Sequence[str] = (sys.executable, "-m", "uptake")
+    program: Sequence[str] = PROGRAM
     url: str = ""
     process: subprocess.Popen[bytes] | None = None
 
@@ -112,7 +113,7 @@ class LiveServer:
             subprocess.CalledProcessError: the command failed.
         """
         done = subprocess.run(
-            [*_uptake(), *arguments, *self._where(), "--json"],
+            [*PROGRAM, *arguments, *self._where(), "--json"],
             capture_output=True,
             check=True,
             env={**os.environ, **self.environment},
@@ -133,10 +134,6 @@ class LiveServer:
     def _where(self) -> list[str]:
         where = ["--data-dir", str(self.data_dir)]
         return [*where, "--database", self.database] if self.database else where
-
-
-def _uptake() -> list[str]:
-    return [sys.executable, "-m", "uptake"]
 
 
 @contextmanager

@@ -15,32 +15,26 @@ class MemoryBlobs:
         self._contents: dict[str, bytes] = {}
 
     def check(self) -> None:
-        """See `Blobs.check`."""
         self._reach()
 
     def put(self, name: str, content: bytes) -> None:
-        """See `Blobs.put`."""
         self._reach(name)
         self._contents[name] = content
 
     def get(self, name: str) -> bytes | None:
-        """See `Blobs.get`."""
         self._reach(name)
         return self._contents.get(name)
 
     def read(self, name: str, start: int, end: int) -> bytes | None:
-        """See `Blobs.read`."""
         content = self.get(name)
         return None if content is None else content[start:end]
 
     def delete(self, names: Sequence[str]) -> None:
-        """See `Blobs.delete`."""
         self._reach(*names)
         for name in names:
             self._contents.pop(name, None)
 
     def names(self, prefix: str) -> Iterator[str]:
-        """See `Blobs.names`."""
         self._reach()
         yield from [name for name in self._contents if name.startswith(prefix)]
 

@@ -12,31 +12,15 @@ A back end that has only some ports lists their suites as the bases of its test 
 suites of all ports also use `Commits`, to fill the store.
 """
 
-from uptake.store.base import (
-    ChangeFeed,
-    Commits,
-    DocumentTypeRegistry,
-    Erasures,
-    Installation,
-    ItemQueries,
-    Keys,
-    Maintenance,
-    Projects,
-    RejectionQueries,
-    Retention,
-    SegmentRegistry,
-    Snapshots,
-    UserQueries,
-)
-from uptake.testing.store.batches import Batches
-from uptake.testing.store.commits import CommitsSuite
+from typing import Protocol
+
+from uptake.store.base import Store
+from uptake.testing.store.commits import CommitsSuite, Volume
 from uptake.testing.store.concurrency import Concurrency
-from uptake.testing.store.documents import Documents
-from uptake.testing.store.durability import Durability
-from uptake.testing.store.erasures import ErasuresSuite
-from uptake.testing.store.faults import Faults
-from uptake.testing.store.images import Images
-from uptake.testing.store.opening import OpensStore
+from uptake.testing.store.deletion import ErasuresSuite, RetentionSuite
+from uptake.testing.store.faults import Durability, Faults
+from uptake.testing.store.items import Batches, Documents, Images
+from uptake.testing.store.making import OpensStore
 from uptake.testing.store.registry import (
     DocumentTypeRegistrySuite,
     InstallationSuite,
@@ -46,11 +30,9 @@ from uptake.testing.store.registry import (
     SegmentRegistrySuite,
 )
 from uptake.testing.store.rejections import RejectionQueriesSuite
-from uptake.testing.store.retention import RetentionSuite
 from uptake.testing.store.snapshots import SnapshotsSuite
 from uptake.testing.store.user_queries import ChangeFeedSuite, UserQueriesSuite
 from uptake.testing.store.users import Users
-from uptake.testing.store.volume import Volume
 
 __all__ = [
     "SUITES",
@@ -77,25 +59,6 @@ class ItemQueriesSuite(Users, Documents, Images, Batches):
     """Users, documents, images and batches are returned as they were stored."""
 
 
-SUITES: dict[type, type[OpensStore]] = {
-    Commits: CommitsSuite,
-    ItemQueries: ItemQueriesSuite,
-    RejectionQueries: RejectionQueriesSuite,
-    UserQueries: UserQueriesSuite,
-    ChangeFeed: ChangeFeedSuite,
-    Snapshots: SnapshotsSuite,
-    Erasures: ErasuresSuite,
-    Retention: RetentionSuite,
-    Projects: ProjectsSuite,
-    Keys: KeysSuite,
-    DocumentTypeRegistry: DocumentTypeRegistrySuite,
-    SegmentRegistry: SegmentRegistrySuite,
-    Maintenance: MaintenanceSuite,
-    Installation: InstallationSuite,
-}
-"""The suite of each port."""
-
-
 class StoreConformance(
     CommitsSuite,
     ItemQueriesSuite,
@@ -120,3 +83,9 @@ class StoreConformance(
 
 class DurableStoreConformance(StoreConformance, Durability):
     """A store that also outlives its process."""
+
+
+SUITES: dict[type, type[OpensStore]] = {
+    port: globals()[f"{port.__name__}Suite"] for port in Store.__bases__ if port is not Protocol
+}
+"""The suite of each port: that of `Commits` is `CommitsSuite`."""

@@ -16,22 +16,24 @@ from uptake.store.definitions import Rate, RetentionRule, TypeVersion
 from uptake.store.records import Entry, Record, Written, WrittenDocument, WrittenImage
 from uptake.testing.store.making import (
     NOON,
+    OpensStore,
     attributes,
     batch,
+    columns_of,
     digest_of,
     document,
     entry,
+    existing,
     image,
+    put,
     rejection,
     written_by,
 )
-from uptake.testing.store.opening import OpensStore
 
 THREADS = 16
 OPENED = 2
 """How often the store is opened: as if by so many processes."""
 
-EVER = (-(1 << 62), 1 << 62)
 Result = TypeVar("Result")
 
 
@@ -94,7 +96,7 @@ class Concurrency(OpensStore):
                 store.commit([entry(shared, batch("anna", some)), entry(batch("anna", own))])
 
         at_once(send)
-        stored = stores[0].batches("default", "anna", "steps", *EVER)
+        stored = columns_of(stores[0], "anna")
         expected = {f"{i}" for i in range(5)}
         expected |= {f"{number}/{i}" for number in range(4) for i in range(5)}
         expected |= {f"{number}-{i}" for number in range(THREADS) for i in range(5)}
@@ -107,10 +109,10 @@ class Concurrency(OpensStore):
 
         def send(number: int) -> None:
             for i in range(6):
-                stores[number % OPENED].commit([entry(batch("anna", f"{number}:{i}"))])
+                put(stores[number % OPENED], batch("anna", f"{number}:{i}"))
 
         at_once(send)
-        stored = [c.decode() for c in stores[0].batches("default", "anna", "steps", *EVER)]
+        stored = [c.decode() for c in columns_of(stores[0], "anna")]
         for number in range(THREADS):
             mine = [name for name in stored if name.startswith(f"{number}:")]
             assert mine == [f"{number}:{i}" for i in range(6)]
@@ -134,7 +136,7 @@ class Concurrency(OpensStore):
         def send(number: int) -> None:
             for i in range(4):
                 record = image(f"user {number}", f"{i}", name=f"{number}-{i}.png")
-                stores[number % OPENED].commit([entry(record)])
+                put(stores[number % OPENED], record)
 
         at_once(send)
         numbers = [
@@ -159,8 +161,7 @@ class Concurrency(OpensStore):
             return written_by(stores[number % OPENED], [entry(record)])
 
         results = [written for [[written]] in at_once(send) if isinstance(written, WrittenDocument)]
-        stored = stores[0].document("default", "shared")
-        assert stored is not None
+        stored = existing(stores[0].document("default", "shared"))
         assert {one.digest for one in results} == {digest_of(stored.data.decode())}
         assert sorted(one.new for one in results) == [False] * (THREADS - 1) + [True]
         rejected = stores[0].rejections("default", "", 100)
@@ -181,9 +182,7 @@ class Concurrency(OpensStore):
                 stores[number % OPENED].commit(group if number % 2 else group[::-1])
 
         at_once(send)
-        anna = stores[0].user("default", "anna")
-        assert anna is not None
-        assert anna.attributes == {
+        assert existing(stores[0].user("default", "anna")).attributes == {
             **{f"{number}/{i}": "x" for number in range(THREADS) for i in range(4)},
             **{f"{number}": "3" for number in range(THREADS)},
         }
@@ -201,7 +200,7 @@ class Concurrency(OpensStore):
 
         at_once(send)
         for project in ("default", "other"):
-            stored = [c for u in users for c in stores[0].batches(project, u, "steps", *EVER)]
+            stored = [c for u in users for c in columns_of(stores[0], u, project=project)]
             assert sorted(stored) == sorted(
                 f"{number}:{i}".encode() for number in range(THREADS) for i in range(6)
             )
@@ -220,13 +219,13 @@ class Concurrency(OpensStore):
                 return
             for i in range(10):
                 name = f"{number}:{i}"
-                store.commit([entry(batch("anna", name), image("anna", name), batch("bert", name))])
+                put(store, batch("anna", name), image("anna", name), batch("bert", name))
 
         at_once(work)
         assert stores[0].user("default", "anna") is None
-        assert stores[0].batches("default", "anna", "steps", *EVER) == []
+        assert columns_of(stores[0], "anna") == []
         assert stores[0].images("default", "anna", 0, 1000) == []
-        assert len(stores[0].batches("default", "bert", "steps", *EVER)) == 10 * (THREADS - 1)
+        assert len(columns_of(stores[0], "bert")) == 10 * (THREADS - 1)
 
     def test_every_use_of_a_key_is_counted(self, stores: Sequence[Store]) -> None:
         """No two uses get the same count."""
@@ -260,12 +259,12 @@ class Concurrency(OpensStore):
                     group = [entry(batch("anna", f"{number} {i} {part}")) for part in range(3)]
                     store.commit(group)
                 return []
-            return [len(store.batches("default", "anna", "steps", *EVER)) for _ in range(20)]
+            return [len(columns_of(store, "anna")) for _ in range(20)]
 
         for seen in at_once(work):
             assert seen == sorted(seen)
             assert [count % 3 for count in seen] == [0] * len(seen)
-        assert len(stores[0].batches("default", "anna", "steps", *EVER)) == 120
+        assert len(columns_of(stores[0], "anna")) == 120
 
     def test_a_version_of_a_type_is_stored_by_one_caller(self, stores: Sequence[Store]) -> None:
         """The others get None; the version that is stored has the schema of the one."""
@@ -280,6 +279,5 @@ class Concurrency(OpensStore):
         assert [one.version for one in stored] == [1, 2, 3, 4]
         for place, one in enumerate(stored):
             assert [str(number) for number, own in enumerate(added) if own[place]] == [one.schema]
-        current = stores[0].document_type("default", "visit")
-        assert current is not None
+        current = existing(stores[0].document_type("default", "visit"))
         assert (current.version, current.schema) == (4, stored[-1].schema)

@@ -1,6 +1,9 @@
-"""Conformance suite: a store that cannot be reached."""
+"""Conformance suites: a store that cannot be reached, and one that outlives its process."""
 
+import multiprocessing
 from collections.abc import Callable
+from contextlib import AbstractContextManager, closing
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
@@ -9,19 +12,21 @@ from uptake.store.base import Store, StoreUnavailable
 from uptake.store.definitions import Rate, TypeVersion
 from uptake.testing.store.making import (
     NOON,
+    OpensStore,
     attributes,
     batch,
+    columns_of,
     digest_of,
     document,
     entry,
     image,
     key,
+    put,
     rejection,
 )
-from uptake.testing.store.opening import OpensStore
 
 CALLS: dict[str, Callable[[Store], object]] = {
-    "commit": lambda store: store.commit([entry(attributes("anna", a="2"), batch("anna", "y"))]),
+    "commit": lambda store: put(store, attributes("anna", a="2"), batch("anna", "y")),
     "user": lambda store: store.user("default", "anna"),
     "spans": lambda store: store.spans("default", "anna"),
     "batches": lambda store: store.batches("default", "anna", "steps", 0, 9),
@@ -53,16 +58,13 @@ READING = tuple(name for name in CALLS if name not in WRITING)
 
 def fill(store: Store) -> None:
     """Store data of every kind."""
-    store.commit(
-        [
-            entry(
-                attributes("anna", a="1"),
-                document("anna", "one"),
-                image("anna", "x", name="one.png"),
-                batch("anna", "x"),
-                rejections=(rejection("r-1"),),
-            )
-        ]
+    put(
+        store,
+        attributes("anna", a="1"),
+        document("anna", "one"),
+        image("anna", "x", name="one.png"),
+        batch("anna", "x"),
+        rejections=(rejection("r-1"),),
     )
     store.add_key(key("k-1"))
     store.add_type_version("default", "visit", TypeVersion(1, None, NOON))
@@ -94,7 +96,98 @@ class Faults(OpensStore):
         """What is written in between is stored."""
         for i in range(3):
             with self.out_of_reach(store, tmp_path), pytest.raises(StoreUnavailable):
-                store.commit([entry(batch("anna", f"lost {i}"))])
-            store.commit([entry(batch("anna", f"stored {i}"))])
+                put(store, batch("anna", f"lost {i}"))
+            put(store, batch("anna", f"stored {i}"))
         stored = store.batches("default", "anna", "steps", 0, 0)
         assert stored == [b"stored 0", b"stored 1", b"stored 2"]
+
+
+KILLED_AFTER = 20
+"""Commits that are acknowledged before the process is killed."""
+
+
+class Durability(OpensStore):
+    """What was acknowledged is stored, whatever happens to the writers."""
+
+    def unwritable(self, store: Store, place: Path) -> AbstractContextManager[None]:
+        """Make the store read-only while the block runs."""
+        raise NotImplementedError
+
+    def test_a_store_opened_again_has_all_data(self, store: Store, tmp_path: Path) -> None:
+        """While the first is still open, and after it was closed."""
+        fill(store)
+        before = everything(store)
+        for _ in range(2):
+            with closing(self.open_store(tmp_path)) as again:
+                assert everything(again) == before
+            store.close()
+
+    def test_order_and_numbers_continue_when_opened_again(self, tmp_path: Path) -> None:
+        """A batch is received after all that were received before, an image has the next number."""
+        for i in range(3):
+            with closing(self.open_store(tmp_path)) as store:
+                put(store, batch("anna", f"{i}"), batch("anna", "again"))
+                put(store, image("anna", f"{i}", name=f"{i}.png"))
+        with closing(self.open_store(tmp_path)) as store:
+            assert columns_of(store, "anna") == [b"0", b"1", b"2", b"again"]
+            numbers = [found.image_id for found in store.images("default", "anna", 0, 9)]
+        assert numbers == [1_000_001, 1_000_002, 1_000_003]
+
+    def test_what_was_acknowledged_survives_a_kill(self, tmp_path: Path) -> None:
+        """A process is killed between any two instructions; its commits are stored in order."""
+        context = multiprocessing.get_context("spawn")
+        reader, writer = context.Pipe(duplex=False)
+        process = context.Process(target=_write_on, args=(type(self), tmp_path, writer))
+        process.start()
+        writer.close()
+        acknowledged = [reader.recv() for _ in range(KILLED_AFTER)]
+        process.kill()
+        process.join()
+        try:
+            while True:
+                acknowledged.append(reader.recv())
+        except EOFError:
+            reader.close()
+        with closing(self.open_store(tmp_path)) as store:
+            stored = columns_of(store, "anna")
+            user = store.user("default", "anna")
+        names = [columns.decode() for columns in stored]
+        assert names[: len(acknowledged)] == acknowledged
+        # What was being written may be there or not, but not in part.
+        assert user is not None
+        assert user.attributes == {"last": names[-1]}
+
+    @pytest.mark.parametrize("name", WRITING)
+    def test_a_store_that_cannot_write_raises(
+        self, store: Store, tmp_path: Path, name: str
+    ) -> None:
+        """Nothing of the call is stored, reading still works, and later writing works again."""
+        fill(store)
+        before = everything(store)
+        with self.unwritable(store, tmp_path):
+            for _ in range(2):
+                with pytest.raises(StoreUnavailable):
+                    CALLS[name](store)
+            assert everything(store) == before
+        assert everything(store) == before
+        CALLS[name](store)
+        if name != "count_use":
+            assert everything(store) != before
+
+    def test_a_read_only_store_can_be_read(self, store: Store, tmp_path: Path) -> None:
+        """All queries work while nothing can be written."""
+        fill(store)
+        with self.unwritable(store, tmp_path):
+            for name in READING:
+                CALLS[name](store)
+
+
+def _write_on(suite: type[OpensStore], place: Path, writer: Connection) -> None:
+    """Write until killed, and send the name of each commit."""
+    store = suite().open_store(place)
+    number = 0
+    while True:
+        name = f"{number}"
+        store.commit([entry(batch("anna", name)), entry(attributes("anna", last=name))])
+        writer.send(name)
+        number += 1

@@ -1,16 +1,20 @@
-"""Records for tests, with defaults for everything that a test does not care about."""
+"""The base of the suites, and records for tests with defaults for what a test leaves open."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, closing
 from itertools import count
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
+import pytest
 from msgspec.structs import replace
 
 from uptake.model.items import Attributes
 from uptake.model.shares import TIED, Part
 from uptake.model.submission import Fault, Resolved
-from uptake.store.base import DEFAULT_PROJECT, Commits
+from uptake.samples.metrics import Metric
+from uptake.store.base import DEFAULT_PROJECT, Commits, ItemQueries, Store
 from uptake.store.definitions import Key
 from uptake.store.records import (
     BatchRecord,
@@ -25,6 +29,10 @@ from uptake.store.records import (
 NOON = 1_700_000_000_000_000
 """A moment at which entries are received: microseconds since the epoch, in 2023."""
 
+EVER = (-(1 << 62), 1 << 62)
+"""A time that contains every sample."""
+
+Value = TypeVar("Value")
 _numbers = count()
 
 
@@ -54,6 +62,26 @@ def entry(
     return Entry(
         project, unique("request"), received_at, records, rejections, "samples", "key-1", resolves
     )
+
+
+def put(store: Commits, *records: Record, **members: Any) -> Entry:
+    """Commit one entry with these records, and return it; `members` as of `entry`."""
+    made = entry(*records, **members)
+    store.commit([made])
+    return made
+
+
+def existing(value: Value | None) -> Value:
+    """Return what a query found; fails if it found nothing."""
+    assert value is not None
+    return value
+
+
+def columns_of(
+    store: ItemQueries, user_id: str, *, project: str = DEFAULT_PROJECT, metric: Metric = "steps"
+) -> list[bytes]:
+    """Return the columns of all batches of a user and a metric."""
+    return store.batches(project, user_id, metric, *EVER)
 
 
 def attributes(user_id: str, **values: str) -> Attributes:
@@ -124,3 +152,24 @@ def key(key_id: str, **members: Any) -> Key:
     """A key with a digest that follows from its id; `members` replace the defaults."""
     digest, scopes = digest_of(key_id).hex(), ("samples:write", "data:read")
     return replace(Key(key_id, digest, DEFAULT_PROJECT, scopes, NOON), **members)
+
+
+class OpensStore:
+    """Base of all suites: what a back end's test class implements, and the store of each test."""
+
+    def open_store(self, place: Path) -> Store:
+        """Open the store of this folder, or of a name that follows from it; new at first.
+
+        Opening the same place again opens the same store, also while it is open.
+        """
+        raise NotImplementedError
+
+    def out_of_reach(self, store: Store, place: Path) -> AbstractContextManager[None]:
+        """Make the store unreachable while the block runs; its content stays."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Iterator[Store]:
+        """A new store, closed after the test."""
+        with closing(self.open_store(tmp_path)) as store:
+            yield store

@@ -52,8 +52,7 @@ from uptake.store.stored import (
     StoredRejection,
     User,
 )
-from uptake.testing.store.model_snapshot import ModelSnapshot, Rows
-from uptake.testing.store.model_tables import ModelTables
+from uptake.testing.store.model_tables import ModelSnapshot, ModelTables, Rows
 
 Key_ = TypeVar("Key_")
 Value = TypeVar("Value")
@@ -73,7 +72,6 @@ class ModelStore(ModelTables):
         self._changed: dict[str, set[str]] = {}
 
     def commit(self, entries: Sequence[Entry]) -> list[Committed]:
-        """See `Commits.commit`."""
         with self._lock:
             self._check_names(entries)
             self._commits += 1
@@ -192,7 +190,6 @@ class ModelStore(ModelTables):
         return WrittenImage(rows.last_image, record.name, new=True)
 
     def user(self, project: str, user_id: str) -> User | None:
-        """See `ItemQueries.user`."""
         rows = self._rows_of(project)
         if user_id not in rows.users:
             return None
@@ -201,7 +198,6 @@ class ModelStore(ModelTables):
         return replace(rows.users[user_id], documents=documents, images=images)
 
     def spans(self, project: str, user_id: str, limit: int | None = None) -> list[Span]:
-        """See `ItemQueries.spans`."""
         found = [
             Span(batch.metric, batch.first, batch.last, batch.count, sequence)
             for sequence, batch in self._rows_of(project).batches.values()
@@ -212,7 +208,6 @@ class ModelStore(ModelTables):
     def batches(
         self, project: str, user_id: str, metric: Metric, start: int, end: int
     ) -> list[bytes]:
-        """See `ItemQueries.batches`."""
         return [
             batch.columns
             for key, (_, batch) in self._rows_of(project).batches.items()
@@ -220,53 +215,44 @@ class ModelStore(ModelTables):
         ]
 
     def document(self, project: str, upload_id: str) -> StoredDocument | None:
-        """See `ItemQueries.document`."""
         return self._rows_of(project).documents.get(upload_id, (None, None))[1]
 
     def images(self, project: str, user_id: str, after: int, limit: int) -> list[StoredImage]:
-        """See `ItemQueries.images`."""
         images = self._rows_of(project).images.values()
         return [one for one in images if one.user_id == user_id and one.image_id > after][:limit]
 
     def image(self, name: str) -> StoredImage | None:
-        """See `ItemQueries.image`."""
         images = (image for rows in self._rows.values() for image in rows.images.values())
         return next((image for image in images if image.name == name), None)
 
     def rejections(
         self, project: str, after: str, limit: int, only: RejectionFilter = ALL_REJECTIONS
     ) -> list[StoredRejection]:
-        """See `RejectionQueries.rejections`."""
         rejections = self._rows_of(project).rejections
         found = {name for (name, _), one in rejections.items() if name > after and _has(one, only)}
         return [_joined(rejections, name, only.user_id) for name in sorted(found)[:limit]]
 
     def rejection(self, project: str, rejection_id: str) -> StoredRejection | None:
-        """See `RejectionQueries.rejection`."""
         rejections = self._rows_of(project).rejections
         if all(name != rejection_id for name, _ in rejections):
             return None
         return _joined(rejections, rejection_id, None)
 
     def receipts(self, project: str, request_id: str) -> list[StoredReceipt]:
-        """See `RejectionQueries.receipts`."""
         found = [one for one in self._rows_of(project).receipts if one.request_id == request_id]
         return sorted(found, key=lambda receipt: receipt.received_at)[-MAX_RECEIPTS:]
 
     def profiles(self, project: str, after: str, limit: int) -> list[Profiles]:
-        """See `UserQueries.profiles`."""
         users = self._rows_of(project).users
         return _columns([users[name] for name in sorted(users) if name > after][:limit])
 
     def profiles_of(self, project: str, user_ids: Sequence[str]) -> list[Profiles]:
-        """See `UserQueries.profiles_of`."""
         users = self._rows_of(project).users
         return _columns([users[name] for name in user_ids if name in users])
 
     def document_counts(
         self, project: str, document_type: str, since: int, user_ids: Sequence[str] | None
     ) -> dict[str, int]:
-        """See `UserQueries.document_counts`."""
         return Counter(
             one.user_id
             for _, one in self._rows_of(project).documents.values()
@@ -275,17 +261,14 @@ class ModelStore(ModelTables):
         )
 
     def users_with_samples(self, project: str, metric: Metric) -> list[str]:
-        """See `UserQueries.users_with_samples`."""
         return list({user for user, of, _ in self._rows_of(project).batches if of == metric})
 
     def changes(self, project: str, since: int | None) -> Changes | None:
-        """See `ChangeFeed.changes`."""
         log = self._rows_of(project).changes
         return Changes(len(log), [] if since is None else log[since:])
 
     @contextmanager
     def snapshot(self, project: str) -> Iterator["ModelSnapshot"]:
-        """See `Snapshots.snapshot`."""
         with self._lock:
             rows = self._rows_of(project)
             made = Rows(**{one.name: copy(getattr(rows, one.name)) for one in fields(rows)})
@@ -293,7 +276,6 @@ class ModelStore(ModelTables):
         yield snapshot
 
     def erase(self, project: str, user_id: str, erasure_id: str, moment: int) -> Erasure:
-        """See `Erasures.erase`."""
         with self._lock:
             rows = self._rows_of(project)
             tied = {

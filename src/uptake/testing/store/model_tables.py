@@ -1,20 +1,120 @@
-"""The parts of the model that are plain tables: keys, document types, segments and so on."""
+"""The rows of the model, snapshots of them, and its parts that are plain tables."""
 
-from collections.abc import Sequence
-from typing import TypeVar
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
 from uptake.model import ids
 from uptake.model.ids import Secrets
+from uptake.samples.metrics import Metric
 from uptake.store.base import DEFAULT_PROJECT, AlreadyExists
 from uptake.store.definitions import DocumentType, Key, Rate, Segment, TypeVersion
+from uptake.store.records import (
+    BatchRecord,
+)
 from uptake.store.stored import (
+    Change,
     Erasure,
+    Selection,
+    StoredBatch,
+    StoredDocument,
+    StoredImage,
+    StoredReceipt,
+    StoredRejection,
+    StoredUser,
+    User,
     VersionStock,
 )
-from uptake.testing.store.model_snapshot import Rows
 from uptake.time_units import MICROSECONDS_PER_SECOND
+
+
+@dataclass
+class Rows:
+    """The rows of a project; `marks` has the commit that wrote each of them last."""
+
+    users: dict[str, User] = field(default_factory=dict)
+    documents: dict[str, tuple[bytes | None, StoredDocument]] = field(default_factory=dict)
+    # In the order received: a batch received again is inserted again.
+    batches: dict[tuple[str, Metric, bytes], tuple[int, BatchRecord]] = field(default_factory=dict)
+    images: dict[tuple[str, bytes], StoredImage] = field(default_factory=dict)
+    rejections: dict[tuple[str, str], StoredRejection] = field(default_factory=dict)
+    receipts: list[StoredReceipt] = field(default_factory=list)
+    tombstones: set[str] = field(default_factory=set)
+    erasures: dict[str, Erasure] = field(default_factory=dict)
+    changes: list[Change] = field(default_factory=list)
+    segments: dict[str, Segment] = field(default_factory=dict)
+    types: dict[str, list[TypeVersion]] = field(default_factory=dict)
+    marks: dict[tuple[object, ...], int] = field(default_factory=dict)
+    last_image: int = 0
+
+
+class ModelSnapshot:
+    """See `Snapshot`.
+
+    Attributes:
+        commit_sequence: the number of the last commit.
+    """
+
+    def __init__(self, rows: Rows, commit_sequence: dict[int, int]) -> None:
+        self._rows = rows
+        self.commit_sequence = commit_sequence
+
+    def _mark(self, only: Selection, user_id: str, *key: object) -> int | None:
+        """The commit that wrote a row, or None if the row is not selected."""
+        mark = self._rows.marks[key]
+        since = -1 if only.since is None else only.since.get(0, 0)
+        return mark if mark > since and (only.users is None or user_id in only.users) else None
+
+    def batches(self, metrics: Sequence[Metric], only: Selection) -> Iterator[StoredBatch]:
+        found = [
+            StoredBatch(b.user_id, b.metric, sequence, b.first, b.last, b.count, b.columns)
+            for key, (sequence, b) in self._rows.batches.items()
+            if self._mark(only, b.user_id, "batch", *key) is not None
+            and b.metric in metrics
+            and (only.start is None or b.last >= only.start)
+            and (only.end is None or b.first < only.end)
+        ]
+        yield from sorted(found, key=lambda batch: (batch.user_id, batch.metric))
+
+    def users(self, only: Selection) -> Iterator[StoredUser]:
+        for name, user in sorted(self._rows.users.items()):
+            selected = self._mark(only, name, "user", name) is not None
+            if selected and _in_time(only, user.last_seen):
+                yield StoredUser(name, user.attributes, user.first_seen, user.last_seen)
+
+    def attribute_names(self, only: Selection) -> list[str]:
+        return sorted({name for user in self.users(only) for name in user.attributes})
+
+    def documents(
+        self, type_name: str | None, only: Selection, after: tuple[str, str] = ("", "")
+    ) -> Iterator[StoredDocument]:
+        rows = [(one.user_id, name, one) for name, (_, one) in self._rows.documents.items()]
+        for one in self._in_order("document", rows, only):
+            place = one.user_id, one.upload_id
+            if type_name in {None, one.type} and (only.since is not None or place > after):
+                yield one
+
+    def rejections(self, only: Selection) -> Iterator[StoredRejection]:
+        rows = [(user, name, one) for (name, user), one in self._rows.rejections.items()]
+        return self._in_order("rejection", rows, only)
+
+    def _in_order(
+        self, kind: str, rows: Sequence[tuple[str, str, Any]], only: Selection
+    ) -> Iterator[Any]:
+        found = []
+        for user_id, name, row in rows:
+            key = (name,) if kind == "document" else (name, user_id)
+            mark = self._mark(only, user_id, kind, *key)
+            if mark is not None and _in_time(only, row.received_at):
+                found.append((user_id if only.since is None else mark, name, row))
+        yield from (row for *_, row in sorted(found, key=lambda place: place[:2]))
+
+
+def _in_time(only: Selection, moment: int) -> bool:
+    return (only.start is None or moment >= only.start) and (only.end is None or moment < only.end)
+
 
 Value = TypeVar("Value")
 
@@ -33,43 +133,34 @@ class ModelTables:
         return self._rows.setdefault(project, Rows())
 
     def secrets(self) -> Secrets:
-        """See `Installation.secrets`."""
         return self._secrets
 
     def user_hash(self, user_id: str) -> str:
-        """See `ChangeFeed.user_hash`."""
         return ids.user_hash(self._secrets.user_hash, user_id)
 
     def add_project(self, name: str, created_at: int) -> None:  # noqa: ARG002 - the port's
-        """See `Projects.add_project`."""
         if name in self._projects:
             raise AlreadyExists(name)
         self._projects.add(name)
 
     def projects(self) -> list[str]:
-        """See `Projects.projects`."""
         return sorted(self._projects)
 
     def add_key(self, key: Key) -> None:
-        """See `Keys.add_key`."""
         self._keys[key.id] = key
 
     def key(self, digest: str) -> Key | None:
-        """See `Keys.key`."""
         return next((key for key in self._keys.values() if key.digest == digest), None)
 
     def keys(self) -> list[Key]:
-        """See `Keys.keys`."""
         return sorted(self._keys.values(), key=lambda key: (key.created_at, key.id))
 
     def revoke_key(self, key_id: str, moment: int) -> bool:
-        """See `Keys.revoke_key`."""
         if key_id in self._keys:
             self._keys[key_id] = replace(self._keys[key_id], revoked_at=moment)
         return key_id in self._keys
 
     def count_use(self, key_id: str, rate: Rate, moment: int) -> int:
-        """See `Keys.count_use`."""
         window = moment // (rate.seconds * MICROSECONDS_PER_SECOND)
         counted, uses = self._uses.get(key_id, (window, 0))
         self._uses[key_id] = window, uses + 1 if counted == window else 1
@@ -78,7 +169,6 @@ class ModelTables:
     def add_type_version(
         self, project: str, name: str, version: TypeVersion
     ) -> DocumentType | None:
-        """See `DocumentTypeRegistry.add_type_version`."""
         versions = self._rows_of(project).types.setdefault(name, [])
         if any(one.version == version.version for one in versions):
             return None
@@ -86,25 +176,21 @@ class ModelTables:
         return _type(name, versions)
 
     def document_type(self, project: str, name: str) -> DocumentType | None:
-        """See `DocumentTypeRegistry.document_type`."""
         versions = self._rows_of(project).types.get(name)
         return _type(name, versions) if versions else None
 
     def document_types(
         self, project: str, after: str = "", limit: int | None = None
     ) -> list[DocumentType]:
-        """See `DocumentTypeRegistry.document_types`."""
         types = self._rows_of(project).types
         return page({name: _type(name, types[name]) for name in types}, after, limit)
 
     def type_versions(self, project: str, name: str, after: int, limit: int) -> list[TypeVersion]:
-        """See `DocumentTypeRegistry.type_versions`."""
         return [one for one in self._rows_of(project).types.get(name, []) if one.version > after][
             :limit
         ]
 
     def document_versions(self, project: str, document_type: str) -> list[VersionStock]:
-        """See `DocumentTypeRegistry.document_versions`."""
         moments: dict[int, list[int]] = {}
         for _, one in self._rows_of(project).documents.values():
             if one.type == document_type:
@@ -115,20 +201,16 @@ class ModelTables:
         ]
 
     def finish_erasure(self, project: str, erasure_id: str, moment: int) -> None:
-        """See `Erasures.finish_erasure`."""
         erasures = self._rows_of(project).erasures
         erasures[erasure_id] = replace(erasures[erasure_id], finished_at=moment)
 
     def erasure(self, project: str, erasure_id: str) -> Erasure | None:
-        """See `Erasures.erasure`."""
         return self._rows_of(project).erasures.get(erasure_id)
 
     def erasures(self, project: str, after: str, limit: int) -> list[Erasure]:
-        """See `Erasures.erasures`."""
         return page(self._rows_of(project).erasures, after, limit)
 
     def unfinished_erasures(self) -> list[tuple[str, Erasure]]:
-        """See `Erasures.unfinished_erasures`."""
         return [
             (project, one)
             for project, rows in self._rows.items()
@@ -137,7 +219,6 @@ class ModelTables:
         ]
 
     def readmit(self, project: str, user_id: str) -> bool:
-        """See `Erasures.readmit`."""
         known = user_id in self._rows_of(project).tombstones
         self._rows_of(project).tombstones.discard(user_id)
         return known
@@ -146,22 +227,18 @@ class ModelTables:
         """See `Erasures.scrub`."""
 
     def put_segment(self, project: str, segment: Segment) -> Segment:
-        """See `SegmentRegistry.put_segment`."""
         segments = self._rows_of(project).segments
         known = segments.get(segment.name, segment)
         segments[segment.name] = replace(segment, created_at=known.created_at)
         return segments[segment.name]
 
     def segment(self, project: str, name: str) -> Segment | None:
-        """See `SegmentRegistry.segment`."""
         return self._rows_of(project).segments.get(name)
 
     def segments(self, project: str, after: str, limit: int) -> list[Segment]:
-        """See `SegmentRegistry.segments`."""
         return page(self._rows_of(project).segments, after, limit)
 
     def delete_segment(self, project: str, name: str) -> bool:
-        """See `SegmentRegistry.delete_segment`."""
         return self._rows_of(project).segments.pop(name, None) is not None
 
 

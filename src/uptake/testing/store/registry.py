@@ -8,8 +8,15 @@ from uptake.store.base import (
     Store,
 )
 from uptake.store.definitions import DocumentType, Rate, Segment, TypeVersion
-from uptake.testing.store.making import NOON, attributes, batch, digest_of, entry, key
-from uptake.testing.store.opening import OpensStore
+from uptake.testing.store.making import (
+    NOON,
+    OpensStore,
+    attributes,
+    batch,
+    digest_of,
+    key,
+    put,
+)
 
 SECOND = 1_000_000
 """Microseconds."""
@@ -39,7 +46,7 @@ class ProjectsSuite(OpensStore):
     def test_a_taken_name_does_not_affect_later_writes(self, store: Store) -> None:
         """What was written before can be written in the same way after it."""
         for i in range(3):
-            store.commit([entry(attributes("anna", a=f"{i}"), batch("anna", f"{i}"))])
+            put(store, attributes("anna", a=f"{i}"), batch("anna", f"{i}"))
             with pytest.raises(AlreadyExists):
                 store.add_project("default", NOON)
         assert store.batches("default", "anna", "steps", 0, 0) == [b"0", b"1", b"2"]

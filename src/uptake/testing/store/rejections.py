@@ -7,16 +7,18 @@ from uptake.store.base import MAX_RECEIPTS, Store
 from uptake.store.stored import ReceiptItem, RejectionFilter, StoredReceipt, StoredRejection
 from uptake.testing.store.making import (
     NOON,
+    OpensStore,
     attributes,
     batch,
     digest_of,
     document,
     entry,
+    existing,
     image,
+    put,
     rejection,
     shared,
 )
-from uptake.testing.store.opening import OpensStore
 
 
 class RejectionQueriesSuite(OpensStore):
@@ -25,15 +27,14 @@ class RejectionQueriesSuite(OpensStore):
     def test_a_rejection_is_returned_as_it_was(self, store: Store) -> None:
         """With every fault, its place, and any bytes at all."""
         first = rejection("r-1", user_id="\u00e5sa", raw=bytes(range(256)), position=999)
-        received = entry(rejections=(first,))
-        store.commit([received])
+        received = put(store, rejections=(first,))
         expected = StoredRejection(first, received.request_id, NOON)
         assert store.rejections("default", "", 10) == [expected]
 
     def test_a_rejection_may_be_of_a_whole_request(self, store: Store) -> None:
         """Then it has no position, perhaps no user and perhaps no bytes of its own."""
         rejections = (rejection("r-1", raw=b""), rejection("r-2", raw=b"", raw_blob="rejected/x"))
-        store.commit([entry(rejections=rejections)])
+        put(store, rejections=rejections)
         stored = [stored.record for stored in store.rejections("default", "", 10)]
         assert stored == list(rejections)
         assert [record.position for record in stored] == [None, None]
@@ -53,8 +54,8 @@ class RejectionQueriesSuite(OpensStore):
 
     def test_rejections_belong_to_their_project(self, store: Store) -> None:
         """A project has only its own."""
-        store.commit([entry(rejections=(rejection("r-1"),), project="one")])
-        store.commit([entry(rejections=(rejection("r-2"),), project="two")])
+        put(store, rejections=(rejection("r-1"),), project="one")
+        put(store, rejections=(rejection("r-2"),), project="two")
         found = [store.rejections(name, "", 10) for name in ("one", "two", "default")]
         assert [[stored.record.rejection_id for stored in page] for page in found] == [
             ["r-1"],
@@ -81,8 +82,7 @@ class RejectionQueriesSuite(OpensStore):
     def test_a_rejection_is_found_by_its_id(self, store: Store) -> None:
         """In its project alone."""
         first = rejection("r-1", user_id="anna")
-        received = entry(rejections=(first,))
-        store.commit([received])
+        received = put(store, rejections=(first,))
         stored = StoredRejection(first, received.request_id, NOON)
         assert store.rejection("default", "r-1") == stored
         assert store.rejection("other", "r-1") is None
@@ -91,11 +91,9 @@ class RejectionQueriesSuite(OpensStore):
     def test_a_replay_resolves_its_rejection(self, store: Store) -> None:
         """In the transaction that keeps its items; it stays what it was otherwise."""
         first = rejection("r-1", user_id="anna")
-        store.commit([entry(rejections=(first, rejection("r-2", user_id="anna")))])
-        replay = entry(document("anna"), resolves=Resolved("r-1", ("anna",)))
-        store.commit([replay])
-        stored = store.rejection("default", "r-1")
-        assert stored is not None
+        put(store, rejections=(first, rejection("r-2", user_id="anna")))
+        replay = put(store, document("anna"), resolves=Resolved("r-1", ("anna",)))
+        stored = existing(store.rejection("default", "r-1"))
         assert (stored.record, stored.resolved_by) == (first, replay.request_id)
         open_ones = store.rejections("default", "", 10, RejectionFilter(resolved=False))
         assert [other.record.rejection_id for other in open_ones] == ["r-2"]
@@ -136,7 +134,7 @@ class RejectionQueriesSuite(OpensStore):
     def test_a_conflict_is_in_the_receipt(self, store: Store) -> None:
         """The rejection that takes a document's place is among those of its entry."""
         digest = digest_of("one")
-        store.commit([entry(document("anna", "u-1", digest=digest))])
+        put(store, document("anna", "u-1", digest=digest))
         other = document(
             "anna", "u-1", digest=digest_of("two"), otherwise=rejection("r-1", user_id="anna")
         )
@@ -173,7 +171,7 @@ class RejectionQueriesSuite(OpensStore):
     def test_a_rejection_about_several_users_is_one(self, store: Store) -> None:
         """It is listed once, under each of its users with that share, and found by its id."""
         shares = shared("r-1", "anna", "bert", "")
-        store.commit([entry(rejections=(*shares, rejection("r-2", user_id="anna")))])
+        put(store, rejections=(*shares, rejection("r-2", user_id="anna")))
         first, second = store.rejections("default", "", 10)
         assert first.records == (shares[2], *shares[:2])
         assert first.user_ids == ("anna", "bert")
@@ -187,8 +185,8 @@ class RejectionQueriesSuite(OpensStore):
 
     def test_a_replay_resolves_all_of_a_rejection(self, store: Store) -> None:
         """Under every user it is stored under."""
-        store.commit([entry(rejections=shared("r-1", "anna", "bert"))])
-        store.commit([entry(document("anna"), resolves=Resolved("r-1", ("anna", "bert")))])
+        put(store, rejections=shared("r-1", "anna", "bert"))
+        put(store, document("anna"), resolves=Resolved("r-1", ("anna", "bert")))
         for user_id in ("anna", "bert", None):
             only = RejectionFilter(user_id=user_id, resolved=True)
             assert len(store.rejections("default", "", 10, only)) == 1

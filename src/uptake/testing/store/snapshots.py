@@ -14,14 +14,15 @@ from uptake.store.records import Entry
 from uptake.store.stored import EVERYTHING, Selection, StoredUser
 from uptake.testing.store.making import (
     NOON,
+    OpensStore,
     attributes,
     batch,
     document,
     entry,
+    put,
     rejection,
     unique,
 )
-from uptake.testing.store.opening import OpensStore
 
 WRITERS = 4
 WRITES = 15
@@ -86,8 +87,8 @@ class SnapshotsSuite(OpensStore):
         """By user, then by id, both in order of code points."""
         names = [("Anna", "b"), ("anna", "a"), ("anna", "b"), ("bert", "A"), ("\u00e5sa", "0")]
         for user_id, upload_id in reversed(names):
-            store.commit([entry(document(user_id, upload_id + user_id))])
-        store.commit([entry(document("anna", "ab", type="diary"))])
+            put(store, document(user_id, upload_id + user_id))
+        put(store, document("anna", "ab", type="diary"))
         with store.snapshot(DEFAULT_PROJECT) as snapshot:
             for at in range(len(names) + 1):
                 after = (names[at - 1][0], "".join(names[at - 1][::-1])) if at else ("", "")
@@ -126,7 +127,7 @@ class SnapshotsSuite(OpensStore):
         """It wins over what was received before it, so an increment must contain it."""
         store.commit([entry(batch("anna", "1")), entry(batch("anna", "2"))])
         since = commit_sequence_of(store)
-        store.commit([entry(batch("anna", "1"))])
+        put(store, batch("anna", "1"))
         assert stored(store, Selection(since=since))["batches"] == [b"1"]
 
     def test_sequences_of_an_increment_are_above_those_before(self, store: Store) -> None:
@@ -134,7 +135,7 @@ class SnapshotsSuite(OpensStore):
         top = -1
         since = commit_sequence_of(store)
         for name in ("1", "2", "1", "3"):
-            store.commit([entry(batch("anna", name), document("anna"), batch("anna", "x" + name))])
+            put(store, batch("anna", name), document("anna"), batch("anna", "x" + name))
             with store.snapshot(DEFAULT_PROJECT) as snapshot:
                 found = list(snapshot.batches(("steps",), Selection(since=since)))
                 since = snapshot.commit_sequence
@@ -144,11 +145,9 @@ class SnapshotsSuite(OpensStore):
 
     def test_increments_have_users_that_are_new_or_have_new_attributes(self, store: Store) -> None:
         """Not when they are only seen again."""
-        store.commit(
-            [entry(attributes("anna", a="1"), attributes("bert", a="1"), batch("carl", "1"))]
-        )
+        put(store, attributes("anna", a="1"), attributes("bert", a="1"), batch("carl", "1"))
         since = commit_sequence_of(store)
-        store.commit([entry(batch("anna", "2"), attributes("bert", b="2"), document("dora"))])
+        put(store, batch("anna", "2"), attributes("bert", b="2"), document("dora"))
         with store.snapshot(DEFAULT_PROJECT) as snapshot:
             found = list(snapshot.users(Selection(since=since)))
             names = snapshot.attribute_names(Selection(since=since))
@@ -158,7 +157,7 @@ class SnapshotsSuite(OpensStore):
 
     def test_an_increment_has_rejections_that_were_replayed(self, store: Store) -> None:
         """So that whoever goes on learns that it is resolved."""
-        store.commit([entry(rejections=(rejection("r-1", user_id="anna"), rejection("r-2")))])
+        put(store, rejections=(rejection("r-1", user_id="anna"), rejection("r-2")))
         since = commit_sequence_of(store)
         replayed = replace(entry(batch("anna", "1")), resolves=Resolved("r-1", ("anna",)))
         store.commit([replayed])
@@ -169,8 +168,8 @@ class SnapshotsSuite(OpensStore):
 
     def test_attribute_names_are_those_of_the_users_asked_for(self, store: Store) -> None:
         """However their attributes were sent; names without users are not among them."""
-        store.commit([entry(attributes("anna", b="1", a=""), attributes("bert", c="1"))])
-        store.commit([entry(attributes("bert", d="2"), attributes("carl"))])
+        put(store, attributes("anna", b="1", a=""), attributes("bert", c="1"))
+        put(store, attributes("bert", d="2"), attributes("carl"))
         expected = {None: ["a", "b", "c", "d"], "anna": ["a", "b"], "bert": ["c", "d"], "carl": []}
         with store.snapshot(DEFAULT_PROJECT) as snapshot:
             for user_id, names in expected.items():
@@ -205,9 +204,7 @@ class SnapshotsSuite(OpensStore):
 
     def test_a_selection_by_metric_and_by_type(self, store: Store) -> None:
         """Only those."""
-        store.commit(
-            [entry(batch("anna", "s"), batch("anna", "b", metric="bpm"), document("anna"))]
-        )
+        put(store, batch("anna", "s"), batch("anna", "b", metric="bpm"), document("anna"))
         with store.snapshot(DEFAULT_PROJECT) as snapshot:
             found = [one.columns for one in snapshot.batches(("bpm",), EVERYTHING)]
             visits = len(list(snapshot.documents("visit", EVERYTHING)))

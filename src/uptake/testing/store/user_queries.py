@@ -13,15 +13,17 @@ from uptake.store.stored import Profiles
 from uptake.testing.store.concurrency import OPENED, THREADS, at_once
 from uptake.testing.store.making import (
     NOON,
+    OpensStore,
     attributes,
     batch,
     digest_of,
     document,
     entry,
+    existing,
     image,
+    put,
     rejection,
 )
-from uptake.testing.store.opening import OpensStore
 from uptake.testing.store.users import HARD_TEXTS
 
 MANY = 25_000
@@ -43,8 +45,7 @@ def by_user(pages: Sequence[Profiles]) -> dict[str, tuple[dict[str, str], int, i
 
 def changed(store: Store, since: int | None, project: str = "default") -> tuple[set[str], int]:
     """The users that changed, and the position to continue from."""
-    answer = store.changes(project, since)
-    assert answer is not None
+    answer = existing(store.changes(project, since))
     return {name for change in answer.changes for name in change.users}, answer.next
 
 
@@ -67,7 +68,7 @@ class UserQueriesSuite(OpensStore):
                 entry(attributes("a", x="9"), project="other"),
             ]
         )
-        store.commit([entry(attributes("e", x="5"), attributes("c"), received_at=NOON + 2)])
+        put(store, attributes("e", x="5"), attributes("c"), received_at=NOON + 2)
         expected = {
             "a": ({"x": "1", "y": ""}, NOON, NOON),
             "b": ({"x": "2", "y": "null"}, NOON, NOON),
@@ -94,7 +95,7 @@ class UserQueriesSuite(OpensStore):
     def test_profiles_of_many_users_are_returned(self, store: Store) -> None:
         """More than fit into one statement's parameters."""
         names = [f"user {i:05d}" for i in range(2100)]
-        store.commit([entry(*(attributes(name, n=name) for name in names))])
+        put(store, *(attributes(name, n=name) for name in names))
         assert sorted(by_user(store.profiles_of("default", names))) == names
         assert sorted(by_user(store.profiles("default", "", 5000))) == names
 
@@ -153,20 +154,20 @@ class ChangeFeedSuite(OpensStore):
         """Of its user alone, in its project alone; sent again it may be one again."""
         _, start = changed(store, None)
         _, other = changed(store, None, "other")
-        store.commit([entry(record)])
+        put(store, record)
         users, following = changed(store, start)
         assert users == {"anna"}
-        store.commit([entry(record)])
+        put(store, record)
         assert changed(store, following)[0] <= {"anna"}
         assert changed(store, other, "other")[0] == set()
 
     def test_a_rejection_is_no_change(self, store: Store) -> None:
         """Neither one that intake rejected, nor a document under an upload id that is taken."""
-        store.commit([entry(document("bert", "shared", digest=b"1" * 32))])
+        put(store, document("bert", "shared", digest=b"1" * 32))
         _, start = changed(store, None)
-        store.commit([entry(rejections=(rejection(user_id="anna"),))])
+        put(store, rejections=(rejection(user_id="anna"),))
         taken = document("anna", "shared", digest=b"2" * 32, otherwise=rejection(user_id="anna"))
-        store.commit([entry(taken)])
+        put(store, taken)
         assert changed(store, start)[0] == set()
 
     def test_a_group_is_one_change_for_each_project(self, store: Store) -> None:
@@ -182,17 +183,15 @@ class ChangeFeedSuite(OpensStore):
         )
         assert changed(store, start)[0] == {"anna", "bert", "dora \U0001f600"}
         assert changed(store, other, "other")[0] == {"anna", "carl"}
-        answer = store.changes("default", start)
-        assert answer is not None
-        assert [sorted(change.users) for change in answer.changes] == [
-            ["anna", "bert", "dora \U0001f600"]
-        ]
+        assert [
+            sorted(change.users) for change in existing(store.changes("default", start)).changes
+        ] == [["anna", "bert", "dora \U0001f600"]]
 
     def test_a_change_is_known_by_its_id(self, store: Store) -> None:
         """So a repeated change can be skipped."""
         _, start = changed(store, None)
         for i in range(5):
-            store.commit([entry(attributes("anna", a=f"{i}"))])
+            put(store, attributes("anna", a=f"{i}"))
         answers = [store.changes("default", start) for _ in range(2)]
         change_ids = [{change.change_id for change in one.changes} for one in answers if one]
         assert len(change_ids[0]) == 5
@@ -208,7 +207,7 @@ class ChangeFeedSuite(OpensStore):
                 return follow()
             for i in range(10):
                 name = f"{number}-{i}"
-                others[number % OPENED].commit([entry(attributes(name, a="1"))])
+                put(others[number % OPENED], attributes(name, a="1"))
                 acknowledged.add(name)
             return None
 
@@ -231,13 +230,13 @@ class ChangeFeedSuite(OpensStore):
     def test_a_position_that_is_no_longer_in_the_log_is_none(self, store: Store) -> None:
         """It has an end; but it never leaves something out without a word."""
         _, start = changed(store, None)
-        store.commit([entry(attributes("first", a="1"))])
+        put(store, attributes("first", a="1"))
         for page in range(8):
             names = [f"{page} {i:05d} ".ljust(256, "x") for i in range(MANY)]
-            store.commit([entry(*(Attributes(name, (), ()) for name in names))])
+            put(store, *(Attributes(name, (), ()) for name in names))
         answer = store.changes("default", start)
         if answer is not None:
             assert len({name for c in answer.changes for name in c.users}) == 8 * MANY + 1
         _, following = changed(store, None)
-        store.commit([entry(attributes("last", a="1"))])
+        put(store, attributes("last", a="1"))
         assert "last" in changed(store, following)[0]

@@ -6,8 +6,18 @@ from uptake.model.items import Attributes
 from uptake.store.base import Store
 from uptake.store.records import Record
 from uptake.store.stored import User
-from uptake.testing.store.making import NOON, attributes, batch, document, entry, image, rejection
-from uptake.testing.store.opening import OpensStore
+from uptake.testing.store.making import (
+    NOON,
+    OpensStore,
+    attributes,
+    batch,
+    document,
+    entry,
+    existing,
+    image,
+    put,
+    rejection,
+)
 
 HARD_TEXTS = (
     "4",
@@ -53,14 +63,13 @@ class Users(OpensStore):
     )
     def test_a_record_of_any_kind_creates_its_user(self, store: Store, record: Record) -> None:
         """A user exists from the first record about it."""
-        store.commit([entry(record)])
-        user = store.user("default", "anna")
-        assert user is not None
+        put(store, record)
+        user = existing(store.user("default", "anna"))
         assert (user.user_id, user.attributes) == ("anna", {})
 
     def test_a_rejection_creates_no_user(self, store: Store) -> None:
         """A user with rejected data only does not exist."""
-        store.commit([entry(rejections=(rejection(user_id="anna"),))])
+        put(store, rejections=(rejection(user_id="anna"),))
         assert store.user("default", "anna") is None
 
     def test_documents_and_images_are_counted(self, store: Store) -> None:
@@ -76,11 +85,13 @@ class Users(OpensStore):
 
     def test_attributes_are_set_over_what_is_there(self, store: Store) -> None:
         """Those not named stay as they are, in later commits too."""
-        store.commit([entry(attributes("anna", city="Oslo", age="41"))])
-        store.commit([entry(attributes("anna", city="Rome", team="red"))])
-        user = store.user("default", "anna")
-        assert user is not None
-        assert user.attributes == {"city": "Rome", "age": "41", "team": "red"}
+        put(store, attributes("anna", city="Oslo", age="41"))
+        put(store, attributes("anna", city="Rome", team="red"))
+        assert existing(store.user("default", "anna")).attributes == {
+            "city": "Rome",
+            "age": "41",
+            "team": "red",
+        }
 
     def test_rows_apply_in_their_order(self, store: Store) -> None:
         """Of two rows for one attribute the later wins, inside an entry and across a group."""
@@ -100,23 +111,20 @@ class Users(OpensStore):
     def test_an_empty_value_is_a_value(self, store: Store) -> None:
         """An attribute set to nothing is there, and replaces what it was."""
         store.commit([entry(attributes("anna", city="Oslo")), entry(attributes("anna", city=""))])
-        user = store.user("default", "anna")
-        assert user is not None
-        assert user.attributes == {"city": ""}
+        assert existing(store.user("default", "anna")).attributes == {"city": ""}
 
     @pytest.mark.parametrize("text", HARD_TEXTS, ids=ascii)
     def test_any_text_can_be_a_name_or_a_value(self, store: Store, text: str) -> None:
         """Ids, names of attributes and values come back character for character."""
-        store.commit([entry(Attributes(text, (text, "other"), [text, "x"]))])
-        store.commit([entry(Attributes(text, ("other",), [text]))])
-        user = store.user("default", text)
-        assert user is not None
+        put(store, Attributes(text, (text, "other"), [text, "x"]))
+        put(store, Attributes(text, ("other",), [text]))
+        user = existing(store.user("default", text))
         assert (user.user_id, user.attributes) == (text, {text: text, "other": text})
 
     def test_a_text_that_no_name_can_be_finds_nothing(self, store: Store) -> None:
         """A NUL is in no stored name, but a request may ask for one."""
-        store.commit([entry(attributes("anna", a="1"), image("anna", "x", name="anna"))])
-        store.commit([entry(document("anna", "anna"), batch("anna", "x"))])
+        put(store, attributes("anna", a="1"), image("anna", "x", name="anna"))
+        put(store, document("anna", "anna"), batch("anna", "x"))
         for text in ("anna\0", "\0", "an\0na"):
             assert store.user("default", text) is None
             assert store.user(text, "anna") is None
@@ -134,15 +142,15 @@ class Users(OpensStore):
         """Case, spaces, accents and their composition make a difference."""
         alike = ["anna", "Anna", "ANNA", "anna ", " anna", "\u00e5nna", "a\u030anna", "anna\u200b"]
         for user_id in alike:
-            store.commit([entry(attributes(user_id, me=user_id), document(user_id))])
+            put(store, attributes(user_id, me=user_id), document(user_id))
         for user_id in alike:
             expected = User(user_id, {"me": user_id}, NOON, NOON, 1, 0)
             assert store.user("default", user_id) == expected
 
     def test_projects_do_not_see_each_other(self, store: Store) -> None:
         """The same user id in another project is another user."""
-        store.commit([entry(attributes("anna", a="1"), project="one")])
-        store.commit([entry(attributes("anna", a="2"), project="two", received_at=NOON + 1)])
+        put(store, attributes("anna", a="1"), project="one")
+        put(store, attributes("anna", a="2"), project="two", received_at=NOON + 1)
         assert store.user("one", "anna") == User("anna", {"a": "1"}, NOON, NOON, 0, 0)
         assert store.user("two", "anna") == User("anna", {"a": "2"}, NOON + 1, NOON + 1, 0, 0)
         assert store.user("default", "anna") is None
@@ -157,11 +165,9 @@ class Users(OpensStore):
                 entry(attributes("anna", a="2"), received_at=NOON + 2),
             ]
         )
-        user = store.user("default", "anna")
-        assert user is not None
+        user = existing(store.user("default", "anna"))
         assert (user.first_seen, user.last_seen) == (NOON + 1, NOON + 3)
-        store.commit([entry(attributes("anna", a="3"), received_at=NOON + 2)])
-        store.commit([entry(batch("anna", "y"), received_at=NOON - 5)])
-        user = store.user("default", "anna")
-        assert user is not None
+        put(store, attributes("anna", a="3"), received_at=NOON + 2)
+        put(store, batch("anna", "y"), received_at=NOON - 5)
+        user = existing(store.user("default", "anna"))
         assert (user.first_seen, user.last_seen) == (NOON - 5, NOON + 3)

@@ -1,24 +1,28 @@
-"""Conformance suite of the port `Erasures`."""
+"""Conformance suites of the ports `Erasures` and `Retention`."""
 
 import hashlib
+from typing import Any
 
 from uptake.model import ids
 from uptake.store.base import Store
+from uptake.store.definitions import UNKNOWN_USER, RetentionKind, RetentionRule
 from uptake.store.records import Erased
-from uptake.store.stored import Erasure, ReceiptItem
+from uptake.store.stored import Erasure, Expired, ReceiptItem
 from uptake.testing.store.making import (
     NOON,
+    OpensStore,
     attributes,
     batch,
     document,
     entry,
+    existing,
     image,
     key,
+    put,
     rejection,
     shared,
     written_by,
 )
-from uptake.testing.store.opening import OpensStore
 
 
 def _fill(store: Store, user_id: str, project: str = "default") -> None:
@@ -57,19 +61,18 @@ class ErasuresSuite(OpensStore):
         keys = store.keys()
         assert [stored.id for stored in keys] == ["default bert", "other anna"]
         for project, user_id in (("default", "bert"), ("other", "anna")):
-            user = store.user(project, user_id)
-            assert user is not None
+            user = existing(store.user(project, user_id))
             assert (user.documents, user.images, user.attributes) == (1, 1, {"a": "1"})
             assert store.image(f"{project} {user_id}.png") is not None
 
     def test_a_rejection_about_several_users_loses_one_of_them(self, store: Store) -> None:
         """The others keep their shares of it."""
-        store.commit([entry(rejections=shared("r-1", "anna", "bert", ""))])
+        put(store, rejections=shared("r-1", "anna", "bert", ""))
         erasure = store.erase("default", "anna", "e-1", NOON)
         assert erasure.counts["rejections"] == 1
-        stored = store.rejection("default", "r-1")
-        assert stored is not None
-        assert sorted(record.user_id for record in stored.records) == ["", "bert"]
+        assert sorted(
+            record.user_id for record in existing(store.rejection("default", "r-1")).records
+        ) == ["", "bert"]
 
     def test_a_rejection_that_cannot_be_divided_goes_whole(self, store: Store) -> None:
         """Whichever of its users is erased; other rejections of the others stay."""
@@ -85,16 +88,14 @@ class ErasuresSuite(OpensStore):
     def test_parts_about_erased_users_are_not_stored(self, store: Store) -> None:
         """What comes later keeps the others' shares, or nothing where it cannot be divided."""
         store.erase("default", "anna", "e-1", NOON)
-        late = entry(
+        late = put(
+            store,
             rejections=(
                 *shared("r-1", "anna", "bert"),
                 *shared("r-2", "anna", "bert", tied=True),
-            )
+            ),
         )
-        store.commit([late])
-        stored = store.rejection("default", "r-1")
-        assert stored is not None
-        assert stored.user_ids == ("bert",)
+        assert existing(store.rejection("default", "r-1")).user_ids == ("bert",)
         assert store.rejection("default", "r-2") is None
         (receipt,) = store.receipts("default", late.request_id)
         assert (receipt.user_id, receipt.rejected) == ("bert", ("r-1", "r-1"))
@@ -107,10 +108,10 @@ class ErasuresSuite(OpensStore):
 
     def test_attribute_names_without_users_are_deleted(self, store: Store) -> None:
         """Attributes are named by their senders, who may name them after a user."""
-        store.commit([entry(attributes("anna", a="1", b="2"), attributes("bert", a="1"))])
-        store.commit([entry(attributes("anna", a="1"))])
+        put(store, attributes("anna", a="1", b="2"), attributes("bert", a="1"))
+        put(store, attributes("anna", a="1"))
         store.erase("default", "anna", "e-1", NOON)
-        store.commit([entry(attributes("carl", a="3", b="4"))])
+        put(store, attributes("carl", a="3", b="4"))
         found = {name: store.user("default", name) for name in ("bert", "carl")}
         assert [user and user.attributes for user in found.values()] == [
             {"a": "1"},
@@ -141,15 +142,14 @@ class ErasuresSuite(OpensStore):
     def test_a_receipt_about_an_erased_user_does_not_name_it(self, store: Store) -> None:
         """It has only the fact that something was not stored."""
         store.erase("default", "anna", "e-1", NOON)
-        late = entry(document("anna"), rejections=(rejection("r-1", user_id="anna"),))
-        store.commit([late])
+        late = put(store, document("anna"), rejections=(rejection("r-1", user_id="anna"),))
         (receipt,) = store.receipts("default", late.request_id)
         assert (receipt.user_id, receipt.rejected) == ("", None)
 
     def test_an_erasure_holds_for_its_project_alone(self, store: Store) -> None:
         """A user of the same name elsewhere is another."""
         store.erase("default", "anna", "e-1", NOON)
-        store.commit([entry(attributes("anna", a="1"), project="other")])
+        put(store, attributes("anna", a="1"), project="other")
         assert store.user("other", "anna") is not None
 
     def test_a_readmitted_user_is_a_new_user(self, store: Store) -> None:
@@ -158,19 +158,18 @@ class ErasuresSuite(OpensStore):
         store.erase("default", "anna", "e-1", NOON)
         assert store.readmit("default", "anna")
         assert not store.readmit("default", "anna")
-        store.commit([entry(attributes("anna", b="2"))])
-        user = store.user("default", "anna")
-        assert user is not None
+        put(store, attributes("anna", b="2"))
+        user = existing(store.user("default", "anna"))
         assert (user.attributes, user.documents) == ({"b": "2"}, 0)
         store.erase("default", "anna", "e-2", NOON)
-        store.commit([entry(attributes("anna", c="3"))])
+        put(store, attributes("anna", c="3"))
         assert store.user("default", "anna") is None
 
     def test_an_unknown_user_can_be_erased(self, store: Store) -> None:
         """So data that arrives later is not stored either."""
         erasure = store.erase("default", "unknown", "e-1", NOON)
         assert set(erasure.counts.values()) == {0}
-        store.commit([entry(attributes("unknown", a="1"))])
+        put(store, attributes("unknown", a="1"))
         assert store.user("default", "unknown") is None
 
     def test_erasures_are_listed(self, store: Store) -> None:
@@ -181,8 +180,112 @@ class ErasuresSuite(OpensStore):
         assert store.erasure("default", "e-3") is None
         assert store.erasures("default", "e-0", 1) == [made[1]]
         store.finish_erasure("default", "e-1", NOON + 9)
-        finished = store.erasure("default", "e-1")
-        assert finished is not None
-        assert finished.finished_at == NOON + 9
+        assert existing(store.erasure("default", "e-1")).finished_at == NOON + 9
         left = [(project, stored.erasure_id) for project, stored in store.unfinished_erasures()]
         assert left == [("default", "e-0"), ("default", "e-2"), ("other", "e-3")]
+
+
+def _rule(kind: RetentionKind, type_: str = "") -> RetentionRule:
+    return RetentionRule(kind, 30, type_)
+
+
+def _expire_all(store: Store, rule: RetentionRule, before: int, limit: int) -> list[Expired]:
+    pages, after = [], ()
+    while True:
+        page = store.expire("default", rule, before, after, limit)
+        pages.append(page)
+        if not page.next:
+            return pages
+        after = page.next
+
+
+class RetentionSuite(OpensStore):
+    """What is older than a rule permits is deleted, and nothing else."""
+
+    def test_rules_are_sorted(self, store: Store) -> None:
+        """New ones take the place of those before, of their project alone."""
+        rules = [_rule("samples", "steps"), _rule("documents", "visit"), _rule("samples", "bpm")]
+        store.put_retention("default", [_rule("images")])
+        store.put_retention("default", rules)
+        store.put_retention("other", [_rule("images")])
+        assert store.retention("default") == [rules[1], rules[2], rules[0]]
+        store.put_retention("default", [])
+        assert store.retention("default") == []
+        assert store.retention("other") == [_rule("images")]
+
+    def test_expired_data_is_deleted_and_the_rest_stays(self, store: Store) -> None:
+        """Of every kind, counted before as it is taken; other projects are not touched."""
+        for age, name in ((9, "old"), (0, "new")):
+            for project in ("default", "other"):
+                put(
+                    store,
+                    document("anna", f"{project} {name}"),
+                    image("anna", f"{project} {name}", name=f"{project} {name}.png"),
+                    batch("anna", name, count=3),
+                    attributes("anna", a=name),
+                    rejections=(rejection(f"{project} {name}", raw_blob=f"raw/{name}"),),
+                    project=project,
+                    received_at=NOON - age,
+                )
+        counts: dict[RetentionKind, int] = {
+            "samples": 3,
+            "documents": 1,
+            "images": 1,
+            "rejections": 1,
+            "receipts": 1,
+        }
+        for kind, count in counts.items():
+            assert store.count_expired("default", _rule(kind), NOON) == count
+            (page,) = _expire_all(store, _rule(kind), NOON, 10)
+            assert (page.count, len(page.blobs)) == (count, kind == "images")
+            assert store.count_expired("default", _rule(kind), NOON) == 0
+        assert store.document("default", "default old") is None
+        assert store.image("default old.png") is None
+        assert store.rejection("default", "default old") is None
+        assert [span.count for span in store.spans("default", "anna")] == [3]
+        for project, names in (("default", ["new"]), ("other", ["old", "new"])):
+            for name in names:
+                assert store.document(project, f"{project} {name}") is not None
+                assert store.image(f"{project} {name}.png") is not None
+                assert store.rejection(project, f"{project} {name}") is not None
+        user = existing(store.user("default", "anna"))
+        assert (user.attributes, user.documents, user.images) == ({"a": "new"}, 1, 1)
+
+    def test_a_rule_may_be_about_a_type(self, store: Store) -> None:
+        """A metric, or the type of a document."""
+        put(store, batch("anna", "x", metric="bpm"), batch("anna", "y"), document("anna", "u-1"))
+        assert store.count_expired("default", _rule("samples", "steps"), NOON + 1) == 1
+        assert store.count_expired("default", _rule("documents", "diary"), NOON + 1) == 0
+        assert store.count_expired("default", _rule("documents", "visit"), NOON + 1) == 1
+        _expire_all(store, _rule("samples", "bpm"), NOON + 1, 10)
+        assert [span.metric for span in store.spans("default", "anna")] == ["steps"]
+
+    def test_a_rule_may_be_about_rejections_without_a_user(self, store: Store) -> None:
+        """Of a rejection about several users, only the part without a known user is deleted."""
+        put(store, rejections=(rejection("r-1"), rejection("r-2", user_id="anna")))
+        put(store, rejections=shared("r-3", "anna", "bert", ""))
+        rule = RetentionRule("rejections", 1, UNKNOWN_USER)
+        assert store.count_expired("default", rule, NOON + 1) == 2
+        assert sum(page.count for page in _expire_all(store, rule, NOON + 1, 10)) == 2
+        left = [stored.user_ids for stored in store.rejections("default", "", 10)]
+        assert left == [("anna",), ("anna", "bert")]
+
+    def test_each_page_continues_after_the_one_before(self, store: Store) -> None:
+        """Each has as many as were asked for, the last one fewer."""
+        users = ("anna", "bert", "carl", "dora", "emil")
+        put(store, *(document(user, f"u-{user}") for user in users))
+        pages = _expire_all(store, _rule("documents"), NOON + 1, 2)
+        assert [page.count for page in pages] == [2, 2, 1]
+        put(store, *(document(user, f"u-{user}") for user in users))
+        last: Any = store.document("default", "u-emil")
+        assert last is not None
+
+    def test_blobs_in_use_are_not_returned(self, store: Store) -> None:
+        """Two rejections of the same bytes: the blob goes with the second."""
+        for age, name in ((9, "r-1"), (0, "r-2")):
+            first = rejection(name, raw_blob="raw/x")
+            put(store, rejections=(first,), received_at=NOON - age)
+        (page,) = _expire_all(store, _rule("rejections"), NOON, 10)
+        assert (page.count, page.blobs) == (1, ())
+        (page,) = _expire_all(store, _rule("rejections"), NOON + 1, 10)
+        assert (page.count, page.blobs) == (1, ("raw/x",))
