@@ -19,7 +19,10 @@ GENERATED = "<!-- Written by docs/generate.py; run `make docs` after a change of
 
 OTHER_VARIABLES = {
     "UPTAKE_LOG_LEVEL": ("INFO", "Lowest level of the log lines that are not about requests."),
+    "UPTAKE_CONFIG": ("uptake.toml", "The file with settings."),
+    "UPTAKE_URL": ("", "The base URL that `uptake send` sends to, unless `--to` is given."),
     "UPTAKE_KEY": ("", "The API key of `uptake send`, unless `--key-file` is given."),
+    "UPTAKE_KEY_FILE": ("", "The file with that key."),
 }
 """Settings that have no option."""
 
@@ -107,9 +110,21 @@ def _default(option: Any) -> str:
 def _settings() -> Iterator[str]:
     yield "# Settings"
     yield ""
-    yield "An option of `uptake serve` overrides its variable, and a variable overrides the"
-    yield "default. Commands that open a store (`keys`, `projects`, `types`) take `--data-dir`"
-    yield "and `--database` and their variables too."
+    yield "Each setting has an option of `uptake serve`, a variable, and a name in the file"
+    yield "`uptake.toml`. An option overrides its variable, a variable overrides the file, and the"
+    yield "file overrides the default. Commands that open a store (`keys`, `projects`, `types`)"
+    yield "take `--data-dir` and `--database` and their variables too."
+    yield ""
+    yield "`uptake.toml` is read from the current folder; `--config FILE` before the command, or"
+    yield "`UPTAKE_CONFIG`, names another file. Its names are those of the options, and relative"
+    yield "paths in it are relative to its folder:"
+    yield ""
+    yield "```toml"
+    yield 'data-dir = "uptake-data"'
+    yield "port = 8000"
+    yield "```"
+    yield ""
+    yield "`uptake config show` prints each setting with its value and its source."
     yield ""
     serve: Any = load("serve")
     options = {option.envvar: option for option in serve.params}

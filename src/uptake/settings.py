@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -72,12 +73,13 @@ class Settings(msgspec.Struct, frozen=True):
         """The URL of the blobs."""
         return self.blobs or (self.data_dir.resolve() / "blobs").as_uri()
 
+    def to_dict(self) -> dict[str, Any]:
+        """These settings by name."""
+        return msgspec.structs.asdict(self)
+
     def to_environment(self) -> dict[str, str]:
         """These settings as environment variables, for the processes that serve."""
-        return {
-            PREFIX + name.upper(): str(value)
-            for name, value in msgspec.structs.asdict(self).items()
-        }
+        return {PREFIX + name.upper(): str(value) for name, value in self.to_dict().items()}
 
 
 def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:

@@ -3,7 +3,9 @@
 Everything that depends on undocumented parts of Typer is here; `pyproject.toml` caps its version.
 """
 
+import os
 from importlib import import_module
+from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import typer
@@ -86,6 +88,7 @@ COMMANDS = {
     "restore": Listed(
         "backup", UPKEEP, "Restore a backup into an empty database, of the same engine or another."
     ),
+    "config": Listed("config", UPKEEP, "Show the settings and where each value comes from."),
     "db": Listed("db", UPKEEP, "Maintain the database."),
 }
 """Every command, in the order of the help."""
@@ -153,8 +156,18 @@ def _show_version(wanted: bool) -> None:  # noqa: FBT001 - as Typer calls it
 
 
 def _options(
+    context: typer.Context,
     *,
-    version: Annotated[
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            envvar="UPTAKE_CONFIG",
+            show_default=False,
+            help="File with settings. Default: uptake.toml in the current folder, if it exists.",
+        ),
+    ] = None,
+    _version: Annotated[
         bool,
         typer.Option(
             "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
@@ -162,6 +175,9 @@ def _options(
     ] = False,
 ) -> None:
     """Options of the program itself."""
+    from uptake.cli.config import load_file  # noqa: PLC0415 - not needed for the help
+
+    context.obj = load_file(config, os.environ)
 
 
 def _display_type(option: TyperOption, ctx: click.Context) -> str | None:

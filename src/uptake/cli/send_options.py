@@ -36,12 +36,20 @@ class Receiver:
     """Where to send, and with which key and ledger."""
 
     to: Annotated[
-        str, typer.Option("--to", metavar="URL", help="Base URL, such as http://localhost:8000.")
+        str,
+        typer.Option(
+            "--to",
+            metavar="URL",
+            envvar="UPTAKE_URL",
+            help="Base URL, such as http://localhost:8000.",
+        ),
     ]
     key_file: Annotated[
         Path | None,
         typer.Option(
-            "--key-file", help=f"File with the key; default: the variable {KEY_VARIABLE}."
+            "--key-file",
+            envvar="UPTAKE_KEY_FILE",
+            help=f"File with the key; default: the variable {KEY_VARIABLE}.",
         ),
     ] = None
     ledger: LedgerFile = None
