@@ -4,34 +4,30 @@ import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
-from urllib.parse import unquote
 
-from litestar import HttpMethod, Litestar, get
+from litestar import Litestar, get
 from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
-from litestar.response.base import ASGIResponse
 from litestar.types import ASGIApp
 
 from uptake import __version__, settings, wiring
-from uptake.formats.base import Format, UploadOperation, WireRequest
 from uptake.formats.registry import FORMATS
 from uptake.http import log, problems, telemetry
-from uptake.http.access import PUBLIC, About, Access, Permission, require_declared
+from uptake.http.access import PUBLIC, Access, require_declared
 from uptake.http.api.routes import PREFIX, api_routes
 from uptake.http.error_receipts import ErrorReceipts
 from uptake.http.executors import Executors
 from uptake.http.images import image_route
 from uptake.http.ingest import Ingest, UploadThreads
 from uptake.http.limits import Bodies, Drain
-from uptake.http.litestar_internals import UnguardedHandler, operations
+from uptake.http.litestar_internals import operations
 from uptake.http.monitoring import MetricsServer, health_routes, metrics_route
 from uptake.http.openapi import document
-from uptake.http.requests import AnyRequest, header_map, request_url
+from uptake.http.requests import AnyRequest
 from uptake.http.semantics import RouteTable, Semantics, check_query
 from uptake.http.shutdown import GracefulShutdown, exit_with_parent
 from uptake.http.stalled import StalledConnections
-from uptake.model import clock
 from uptake.wiring import Services
 
 GC_THRESHOLDS = (20_000, 50, 100)
@@ -97,15 +93,10 @@ def build(
         if metrics is not None:
             metrics.close()
 
-    uploads = [
-        _upload(form, operation, ingest, services.public_url)
-        for form in FORMATS
-        for operation in form.uploads
-    ]
     handler = problems.Handler(services.public_url)
     app = Litestar(
         [
-            *uploads,
+            *(ingest.route(form, upload) for form in FORMATS for upload in form.uploads),
             *api_routes(services, shutdown, threads),
             *health_routes(PREFIX, services, shutdown, threads.health),
             *([] if metrics_at else [metrics_route()]),
@@ -133,45 +124,6 @@ def build(
     )
     checked = Semantics(app, RouteTable(app.routes, LITESTAR_PAGES), handler)
     return telemetry.Telemetry(Drain(shutdown.middleware(checked)), write_line)
-
-
-def _upload(
-    form: Format, operation: UploadOperation, ingest: Ingest, configured_url: str
-) -> HTTPRouteHandler:
-    # Vendors' names of path parameters are not all valid in Python.
-    names = {name: name.replace("-", "_") for name in _names(operation.path)}
-    path = operation.path
-    for name, identifier in names.items():
-        path = path.replace(f"{{{name}}}", f"{{{identifier}:str}}")
-
-    @UnguardedHandler(
-        path,
-        http_method=HttpMethod(operation.method),
-        name=operation.name,
-        include_in_schema=False,
-        status_code=200,
-        permission=Permission(operation.scope, About.UPLOAD),
-    )
-    async def upload(request: AnyRequest) -> ASGIResponse:
-        scope = request.scope
-        headers = header_map(scope["headers"])
-        base_url = configured_url or request_url(scope["scheme"], headers)
-        wire = WireRequest(
-            request_id=scope["state"]["request_id"],
-            received_at=clock.now(),
-            url=base_url + scope["path"],
-            public_url=base_url,
-            path={name: unquote(request.path_params[part]) for name, part in names.items()},
-            headers=headers,
-        )
-        answer = await ingest.take(form, operation, request, wire, scope["query_string"])
-        return problems.upload_response(answer)
-
-    return upload
-
-
-def _names(path: str) -> list[str]:
-    return [part[1:-1] for part in path.split("/") if part.startswith("{")]
 
 
 def _openapi_route(configured_url: str) -> HTTPRouteHandler:

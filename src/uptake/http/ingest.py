@@ -1,30 +1,45 @@
-"""The one handler for every upload of every format."""
+"""The route of every upload of every format, and the steps of an upload."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import TypeVar
+from urllib.parse import unquote
 
+from litestar import HttpMethod
+from litestar.handlers import HTTPRouteHandler
+from litestar.response.base import ASGIResponse
 from litestar.types import Receive
 from msgspec.structs import replace
 from prometheus_client import Counter
 
-from uptake.formats.base import Format, UploadOperation, WireReply, WireRequest, without_bom
+from uptake.formats.base import (
+    JSON,
+    Format,
+    UploadOperation,
+    WireReply,
+    WireRequest,
+    without_bom,
+)
 from uptake.formats.redecode import context_of
 from uptake.http import limits
-from uptake.http.access import Access, find_credential, permit_users
+from uptake.http.access import About, Access, Permission, find_credential, permit_users
 from uptake.http.error_receipts import ErrorReceipts, Sender
 from uptake.http.executors import Executors, unless_gone
 from uptake.http.limits import Bodies, Body, Room
-from uptake.http.requests import AnyRequest, peer_of
+from uptake.http.litestar_internals import RawResponse, UnguardedHandler
+from uptake.http.problems import problem_headers
+from uptake.http.requests import AnyRequest, header_map, peer_of, request_url
 from uptake.http.shutdown import GracefulShutdown
 from uptake.intake.commit import CommitWaiter
 from uptake.intake.images import CleanImage, UnusableImage
 from uptake.intake.rejections import MAX_INLINE_RAW
 from uptake.intake.schemas import DocumentTypes, KnownType
+from uptake.model import clock
 from uptake.model.problems import Kinds, Problem
 from uptake.model.receipt import Receipt, StoredAttributes, StoredSamples
 from uptake.model.submission import Fault, Origin, Submission, rejected
@@ -41,22 +56,19 @@ MAX_INLINE = MAX_INLINE_RAW
 """Bytes of a body up to which it is validated on the event loop, in about a millisecond and without
 a disk. A thread would cost more than it saves."""
 
+DUPLICATES_HEADER = "X-Uptake-Duplicates"
+"""In the response to an upload: the number of items that changed nothing, because they were already
+stored."""
+
+_DUPLICATES = DUPLICATES_HEADER.lower().encode()
+_HEADERS = [
+    (b"content-type", JSON.encode()),
+    # What the next request may be encoded with (RFC 9110, 12.5.3). `deflate` is accepted too, but
+    # clients disagree on what it means.
+    (b"accept-encoding", b"gzip"),
+]
+
 ITEMS = Counter("uptake_items", "Items by outcome", ["format", "outcome"])
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The answer to an upload.
-
-    Attributes:
-        reply: in the vendor's form.
-        problem: the problem that it reports, if any.
-        duplicates: number of items that changed nothing, because they were stored already.
-    """
-
-    reply: WireReply
-    problem: Problem | None
-    duplicates: int = 0
 
 
 class UploadThreads:
@@ -144,15 +156,42 @@ class Ingest:
     threads: UploadThreads
     errors: ErrorReceipts
 
-    async def take(
-        self,
-        form: Format,
-        operation: UploadOperation,
-        request: AnyRequest,
-        wire: WireRequest,
-        query: bytes,
-    ) -> Answer:
-        """The answer to an upload, in the vendor's form.
+    def route(self, form: Format, operation: UploadOperation) -> HTTPRouteHandler:
+        """The route of an operation."""
+        # Vendors' names of path parameters are not all valid in Python.
+        names = {name: name.replace("-", "_") for name in re.findall(r"{([^}]*)}", operation.path)}
+        path = operation.path
+        for name, identifier in names.items():
+            path = path.replace(f"{{{name}}}", f"{{{identifier}:str}}")
+
+        @UnguardedHandler(
+            path,
+            http_method=HttpMethod(operation.method),
+            name=operation.name,
+            include_in_schema=False,
+            status_code=200,
+            permission=Permission(operation.scope, About.UPLOAD),
+        )
+        async def upload(request: AnyRequest) -> ASGIResponse:
+            scope = request.scope
+            headers = header_map(scope["headers"])
+            base_url = self.services.public_url or request_url(scope["scheme"], headers)
+            wire = WireRequest(
+                request_id=scope["state"]["request_id"],
+                received_at=clock.now(),
+                url=base_url + scope["path"],
+                public_url=base_url,
+                path={name: unquote(request.path_params[part]) for name, part in names.items()},
+                headers=headers,
+            )
+            return await self._take(form, operation, request, wire)
+
+        return upload
+
+    async def _take(
+        self, form: Format, operation: UploadOperation, request: AnyRequest, wire: WireRequest
+    ) -> RawResponse:
+        """The response to an upload, in the vendor's form.
 
         Raises:
             ClientGone: the client disconnected.
@@ -160,7 +199,7 @@ class Ingest:
         sender = Sender(operation.name, wire.request_id, wire.received_at)
         try:
             self.shutdown.check()
-            key, wire = await self._admit(operation, wire, query, sender)
+            key, wire = await self._admit(operation, wire, request.scope["query_string"], sender)
             limits.check_headers(wire.headers, operation.body_limit)
             with self.bodies.room(key.id, peer_of(request.scope)) as room:
                 # No frame here keeps the submission: the bytes of an image are freed once stored.
@@ -168,10 +207,10 @@ class Ingest:
                     *await self._received(operation, request.receive, wire, key, room)
                 )
             _count(operation.name, receipt)
-            return Answer(operation.reply(receipt, wire), None, receipt.duplicates)
+            return _response(operation.reply(receipt, wire), receipt.duplicates)
         except Problem as problem:
             await self.errors.record(sender, problem)
-            return Answer(form.reject(problem, wire), problem)
+            return _response(form.reject(problem, wire), problem=problem)
 
     async def _admit(
         self, operation: UploadOperation, wire: WireRequest, query: bytes, sender: Sender
@@ -215,6 +254,17 @@ def _decode(operation: UploadOperation, wire: WireRequest, key: Key, body: Body)
         submission = operation.decode(replace(wire, body=content))
     permit_users(key, submission.user_ids)
     return submission
+
+
+def _response(reply: WireReply, duplicates: int = 0, problem: Problem | None = None) -> RawResponse:
+    headers = [
+        *_HEADERS,
+        (b"content-length", b"%d" % len(reply.body)),
+        (_DUPLICATES, b"%d" % duplicates),
+    ]
+    if problem is not None:
+        headers += [(name.encode(), text.encode()) for name, text in problem_headers(problem)]
+    return RawResponse(reply.status, headers, reply.body)
 
 
 def _count(name: str, receipt: Receipt) -> None:

@@ -9,7 +9,7 @@ from msgspec import UNSET
 from uptake.formats.base import JSON, Format, Operation, Place, UploadOperation
 from uptake.formats.registry import FORMATS
 from uptake.formats.vectors import Vector, expanded, illustrated, vectors_of
-from uptake.http.problems import DUPLICATES_HEADER
+from uptake.http.ingest import DUPLICATES_HEADER
 from uptake.model.problems import Kinds
 from uptake.reading.segments.schema import ROOT
 from uptake.reading.segments.schema import schemas as filter_schemas

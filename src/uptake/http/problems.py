@@ -12,9 +12,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from uptake.blobs import BlobsUnavailable
 from uptake.formats.base import JSON, Format, WireRequest
 from uptake.formats.registry import FORMATS
-from uptake.http.ingest import Answer
 from uptake.http.limits import ClientGone
-from uptake.http.litestar_internals import RawResponse
 from uptake.http.requests import AnyRequest, public_url
 from uptake.intake.schemas import InvalidName, InvalidSchema
 from uptake.model import clock
@@ -25,18 +23,6 @@ from uptake.reading.bounds import TooMuch
 from uptake.reading.segments import DeadlineExceeded, TooLarge
 from uptake.reading.segments.parse import InvalidFilter
 from uptake.store.base import StoreUnavailable
-
-DUPLICATES_HEADER = "X-Uptake-Duplicates"
-"""In the response to an upload: the number of items that changed nothing, because they were already
-stored."""
-
-_DUPLICATES = DUPLICATES_HEADER.lower().encode()
-_UPLOAD_HEADERS = [
-    (b"content-type", JSON.encode()),
-    # What the next request may be encoded with (RFC 9110, 12.5.3). `deflate` is accepted too, but
-    # clients disagree on what it means.
-    (b"accept-encoding", b"gzip"),
-]
 
 PROBLEM_JSON = "application/problem+json"
 _log = structlog.get_logger()
@@ -99,20 +85,8 @@ def details(problem: Problem, request_id: str) -> ProblemDetails:
     )
 
 
-def upload_response(answer: Answer) -> RawResponse:
-    """The HTTP response to an upload."""
-    reply = answer.reply
-    headers = [
-        *_UPLOAD_HEADERS,
-        (b"content-length", b"%d" % len(reply.body)),
-        (_DUPLICATES, b"%d" % answer.duplicates),
-    ]
-    if answer.problem is not None:
-        headers += [(name.encode(), text.encode()) for name, text in _headers(answer.problem)]
-    return RawResponse(reply.status, headers, reply.body)
-
-
-def _headers(problem: Problem) -> list[tuple[str, str]]:
+def problem_headers(problem: Problem) -> list[tuple[str, str]]:
+    """The headers of the response that reports a problem."""
     headers = []
     if problem.retry_after is not None:
         headers.append(("retry-after", str(problem.retry_after)))
@@ -189,7 +163,7 @@ class Handler:
             url = public_url(request, self._configured_url) + request.scope["path"]
             reply = form.reject(problem, WireRequest(request_id, clock.now(), url, ""))
             media_type, status, body = JSON, reply.status, reply.body
-        headers = dict(_headers(problem))
+        headers = dict(problem_headers(problem))
         return Response(body, status_code=status, media_type=media_type, headers=headers)
 
 

@@ -1,7 +1,7 @@
 """Gerosense: batches of wearable samples, server to server (v2.2) and per user (v1.1)."""
 
 from uptake.formats.base import BEARER, Format, UploadOperation
-from uptake.formats.gerosense import decode, reply, validate, wire
+from uptake.formats.gerosense import decode, reply, wire
 
 _ANSWERS = {200: wire.Outcome, 207: wire.Outcome, 400: wire.Outcome}
 
@@ -18,7 +18,7 @@ FORMAT = Format(
             credentials=(BEARER,),
             decode=decode.decode_v1_1,
             find_users=decode.find_v1_1,
-            decode_item=validate.redecode_sample,
+            decode_item=decode.redecode_sample,
             reply=reply.reply,
             request_type=wire.UploadV11,
             answers=_ANSWERS,
@@ -32,7 +32,7 @@ FORMAT = Format(
             credentials=(BEARER,),
             decode=decode.decode_v2_2,
             find_users=decode.find_v2_2,
-            decode_item=validate.redecode_sample,
+            decode_item=decode.redecode_sample,
             reply=reply.reply,
             request_type=wire.UploadV22,
             answers=_ANSWERS,

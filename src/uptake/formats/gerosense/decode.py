@@ -1,24 +1,45 @@
-"""Decodes a Gerosense request into a batch of samples.
+"""Decodes a Gerosense request into a batch of samples, and rejections.
 
 A request without faults is decoded into columns at once. A request with faults is validated sample
-by sample (`validate`), and its valid samples are accepted.
+by sample, which finds every fault of each, and its valid samples are accepted.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 import numpy as np
 
-from uptake.formats.base import MALFORMED, WireRequest
-from uptake.formats.gerosense.validate import PlainSample, read_columns, validate
+from uptake.formats.base import MALFORMED, WireRequest, parse
 from uptake.formats.gerosense.wire import MAX_SAMPLES, MAX_VALUES, MIN_SAMPLES
 from uptake.formats.user_search import one_user, users_named
 from uptake.model.items import SampleBatch, user_id_fault
-from uptake.model.submission import Owners, Submission
-from uptake.samples import columns
+from uptake.model.problems import json_reason
+from uptake.model.submission import Fault, Owners, Rejection, Submission, rejected
+from uptake.samples import columns, times
 from uptake.samples.columns import Columns
 from uptake.samples.metrics import METRICS
+
+METRIC = "data_type"
+"""The member of a request that the context of a rejected sample has."""
+
+Members = dict[str, msgspec.Raw]
+
+_object = msgspec.json.Decoder(Members)
+_array = msgspec.json.Decoder(list[msgspec.Raw])
+_number = msgspec.json.Decoder(float)
+_HIGHEST = np.array([MAX_VALUES[unit] for unit in columns.UNITS])
+
+
+class PlainSample(msgspec.Struct, gc=False):
+    """A sample of the right JSON types; limits are checked by column, or here for messages."""
+
+    device_name: str
+    start_date: str
+    unit: str
+    value: float
+    device_version: str | None = None
+    end_date: str | None = None
 
 
 class _UploadV11(msgspec.Struct):
@@ -64,14 +85,14 @@ def _decode(
         upload = decoder.decode(request.body)
         user_id = upload.user_id if isinstance(upload, _UploadV22) else bound_user
         if _is_valid(upload, user_id):
-            samples = read_columns(upload.data)
+            samples = _read_columns(upload.data)
             if _are_valid(samples):
                 metric: Any = upload.data_type
                 batch = SampleBatch(user_id, metric, columns.latest(samples), len(samples))
                 return Submission(items=(batch,))
     except (*MALFORMED, ValueError):
         pass
-    return validate(request.body, None if decoder is _v2_2 else bound_user, lambda: find(request))
+    return _validate(request.body, None if decoder is _v2_2 else bound_user, lambda: find(request))
 
 
 def _is_valid(upload: _UploadV11, user_id: str) -> bool:
@@ -91,4 +112,205 @@ def _are_valid(samples: Columns) -> bool:
     )
 
 
-_HIGHEST = np.array([MAX_VALUES[unit] for unit in columns.UNITS])
+def _read_columns(samples: Sequence[PlainSample]) -> Columns:
+    """Samples as columns, in the order of the request.
+
+    Raises:
+        ValueError: a time is not ISO 8601, a sample ends before it starts, or a unit is unknown.
+    """
+    return columns.read(
+        [sample.device_name for sample in samples],
+        [sample.device_version for sample in samples],
+        [sample.start_date for sample in samples],
+        [sample.end_date for sample in samples],
+        [sample.unit for sample in samples],
+        [sample.value for sample in samples],
+    )
+
+
+def _validate(body: bytes, bound_user: str | None, find: Callable[[], Owners]) -> Submission:
+    """Returns the valid samples of a request, and a rejection with every fault of the others.
+
+    Args:
+        body: the request's body.
+        bound_user: the user that the API key is bound to; None if the body names the user.
+        find: finds the users of a request that is rejected as a whole.
+    """
+    try:
+        members = _members(body)
+    except ValueError as error:
+        return rejected([Fault("json_invalid", f"The body is not JSON: {error}")], body, find())
+    except TypeError:
+        return rejected([Fault("wrong_type", "The body must be a JSON object")], body, find())
+    faults: list[Fault] = []
+    user_id = bound_user if bound_user is not None else _user_id(members, faults)
+    metric = _metric(members, faults)
+    elements = _elements(members, faults)
+    if faults:
+        return rejected(faults, body, find())
+    good: list[PlainSample] = []
+    rejections: list[Rejection] = []
+    for index, element in enumerate(elements):
+        sample, reasons = _validate_sample(element)
+        if sample is not None:
+            good.append(sample)
+        else:
+            rejections.append(
+                Rejection(tuple(reasons), bytes(element), index, user_id, context={METRIC: metric})
+            )
+    items = (
+        (SampleBatch(user_id, metric, columns.latest(_read_columns(good)), len(good)),)
+        if good
+        else ()
+    )
+    return Submission(items, tuple(rejections))
+
+
+def redecode_sample(element: bytes, user_id: str, context: Mapping[str, str]) -> Submission:
+    """Validates a rejected sample again, without its request."""
+    sample, reasons = _validate_sample(msgspec.Raw(element))
+    if sample is None:
+        return Submission(
+            rejections=(Rejection(tuple(reasons), element, 0, user_id, context=dict(context)),)
+        )
+    metric: Any = context[METRIC]
+    return Submission((SampleBatch(user_id, metric, _read_columns([sample]), 1),))
+
+
+def _members(text: bytes | msgspec.Raw) -> Members:
+    """The members of a JSON object.
+
+    Raises:
+        ValueError: the text is not JSON.
+        TypeError: the text is JSON, but not an object.
+    """
+    try:
+        bytes(text).decode()
+        return _object.decode(text)
+    except msgspec.ValidationError:
+        parse(bytes(text))
+        raise TypeError("not an object") from None
+    except MALFORMED as error:
+        raise ValueError(json_reason(error)) from None
+
+
+def _value(members: Members, name: str) -> Any:
+    """A member's value; `...` for a number that Python cannot represent."""
+    try:
+        return parse(bytes(members[name]))
+    except ValueError:
+        return ...
+
+
+def _user_id(members: Members, faults: list[Fault]) -> str:
+    user_id = _text(members, "user_id", faults)
+    fault = None if user_id is None else user_id_fault(user_id)
+    if user_id is not None and fault is not None:
+        code = "blank" if not user_id else "wrong_type" if "\0" in user_id else "above_limit"
+        faults.append(Fault(code, f"user_id {fault}", ("user_id",)))
+    return user_id or ""
+
+
+def _metric(members: Members, faults: list[Fault]) -> Any:
+    metric = _text(members, "data_type", faults)
+    if metric is not None and metric not in METRICS:
+        message = f"data_type must be one of {', '.join(METRICS)}"
+        faults.append(Fault("unknown_data_type", message, ("data_type",)))
+    return metric
+
+
+def _elements(members: Members, faults: list[Fault]) -> list[msgspec.Raw]:
+    if "data" not in members:
+        faults.append(Fault("missing", "data is missing", ("data",)))
+        return []
+    try:
+        elements = _array.decode(members["data"])
+    except MALFORMED:
+        faults.append(Fault("wrong_type", "data must be a list of samples", ("data",)))
+        return []
+    count = len(elements)
+    if count < MIN_SAMPLES:
+        message = f"data has {count} samples, at least {MIN_SAMPLES} are required"
+        faults.append(Fault("too_few", message, ("data",)))
+    if count > MAX_SAMPLES:
+        message = f"data has {count} samples, at most {MAX_SAMPLES} are accepted"
+        faults.append(Fault("too_many", message, ("data",)))
+    return elements
+
+
+def _validate_sample(element: msgspec.Raw) -> tuple[PlainSample | None, list[Fault]]:
+    """A sample, or None and its faults."""
+    try:
+        members = _members(element)
+    except (ValueError, TypeError):
+        return None, [Fault("wrong_type", "A sample must be an object")]
+    faults: list[Fault] = []
+    device_name = _text(members, "device_name", faults)
+    if device_name is not None and not device_name.strip():
+        faults.append(Fault("blank", "device_name must not be blank", ("device_name",)))
+    device_version = _text(members, "device_version", faults, optional=True)
+    start_date = _text(members, "start_date", faults)
+    end_date = _text(members, "end_date", faults, optional=True)
+    _check_times(start_date, end_date, faults)
+    unit = _text(members, "unit", faults)
+    if unit is not None and unit not in MAX_VALUES:
+        message = f"unit must be one of {', '.join(MAX_VALUES)}"
+        faults.append(Fault("unknown_unit", message, ("unit",)))
+    value = _checked_number(members, unit, faults)
+    if faults or device_name is None or start_date is None or unit is None or value is None:
+        return None, faults
+    return PlainSample(device_name, start_date, unit, value, device_version, end_date), []
+
+
+def _text(
+    members: Members, name: str, faults: list[Fault], *, optional: bool = False
+) -> str | None:
+    if name not in members:
+        if not optional:
+            faults.append(Fault("missing", f"{name} is missing", (name,)))
+        return None
+    value = _value(members, name)
+    if isinstance(value, str):
+        return value
+    if value is not None or not optional:
+        faults.append(Fault("wrong_type", f"{name} must be a string", (name,)))
+    return None
+
+
+def _check_times(start: str | None, end: str | None, faults: list[Fault]) -> None:
+    instants = []
+    for name, text in (("start_date", start), ("end_date", end)):
+        if text is None:
+            continue
+        try:
+            instants.append(times.read(text)[0])
+        except ValueError:
+            message = f"{name} must be an ISO 8601 timestamp such as 2023-11-01T08:04:51.000+04:00"
+            faults.append(Fault("not_iso8601", message, (name,)))
+    if len(instants) == 2 and instants[1] < instants[0]:
+        message = "end_date must not be earlier than start_date"
+        faults.append(Fault("ends_before_start", message, ("end_date",)))
+
+
+def _checked_number(members: Members, unit: str | None, faults: list[Fault]) -> float | None:
+    place = ("value",)
+    if "value" not in members:
+        faults.append(Fault("missing", "value is missing", place))
+        return None
+    text = bytes(members["value"])
+    if not (text[:1].isdigit() or text[:1] == b"-"):
+        faults.append(Fault("wrong_type", "value must be a number", place))
+        return None
+    try:
+        value = _number.decode(text)
+    except MALFORMED:
+        value = float("-inf") if text[:1] == b"-" else float("inf")
+    limit = MAX_VALUES.get(unit or "", float("inf"))
+    if value <= 0:
+        faults.append(Fault("not_positive", "value must be greater than 0", place))
+    elif value > limit:
+        message = f"value must be at most {limit:g} when unit is {unit}"
+        faults.append(Fault("above_limit", message, place))
+    elif value == float("inf"):
+        faults.append(Fault("above_limit", "value is larger than the largest double", place))
+    return value
