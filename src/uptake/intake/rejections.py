@@ -9,10 +9,9 @@ from uptake.blobs import Blobs, BlobsUnavailable
 from uptake.intake.blob_keys import REJECTED, blob_key
 from uptake.intake.images import UnusableImage
 from uptake.model import ids
-from uptake.model.items import Document, Image
+from uptake.model.items import MAX_ATTRIBUTE_BYTES, MAX_ATTRIBUTES, Document, Image
 from uptake.model.shares import TIED, Share, divide
 from uptake.model.submission import Fault, Origin, Owners, Rejection, rejected
-from uptake.store.attribute_limits import MAX_ATTRIBUTE_BYTES, MAX_ATTRIBUTES
 from uptake.store.base import Store
 from uptake.store.records import NotStored, RejectionRecord, Written
 from uptake.store.stored import StoredRejection

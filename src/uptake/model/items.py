@@ -4,7 +4,7 @@ Code below the formats handles these alone, and knows no vendor.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -13,6 +13,14 @@ from uptake.samples.metrics import Metric
 
 MAX_USER_ID = 256
 """Characters of a user id; at least one (wire contract, common rules)."""
+
+MAX_ATTRIBUTES = 500
+"""Attributes of a user. A request has at most 49 of them, and companies segment by tens to a few
+hundred; a row of so many is read, merged and written in under a millisecond."""
+
+MAX_ATTRIBUTE_BYTES = 128 * 1024
+"""UTF-8 bytes of a user's names and values together: more than 500 attributes of the greatest
+length in ASCII have (89,000), and several times what a single request can bring (34,888)."""
 
 _NUL = re.compile("\0")
 
@@ -92,3 +100,23 @@ def user_id_fault(user_id: str) -> str | None:
     if _NUL.search(user_id):
         return "must not contain a NUL character"
     return None
+
+
+def exceeds_limits(before: Mapping[str, str], after: Mapping[str, str]) -> bool:
+    """Whether an upload must not turn the attributes `before` into `after`.
+
+    A user who has more than the limits, from before there were any, can change what is there.
+    """
+    adds = len(after) > len(before)
+    if adds and len(after) > MAX_ATTRIBUTES:
+        return True
+    size = attribute_bytes(after)
+    if size <= MAX_ATTRIBUTE_BYTES:
+        return False
+    size_before = attribute_bytes(before)
+    return size > size_before and (adds or size_before <= MAX_ATTRIBUTE_BYTES)
+
+
+def attribute_bytes(attributes: Mapping[str, str]) -> int:
+    """UTF-8 bytes of names and values."""
+    return sum(len(name.encode()) + len(value.encode()) for name, value in attributes.items())

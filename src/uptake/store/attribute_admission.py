@@ -15,34 +15,9 @@ from collections.abc import Collection
 import msgspec
 from sqlalchemy import Connection
 
-from uptake.model.items import Attributes
-from uptake.store.attribute_limits import Owner, exceeds, size_of
-from uptake.store.profiles import AttributeUpdates, stored_rows
+from uptake.model.items import Attributes, attribute_bytes, exceeds_limits
+from uptake.store.profiles import AttributeUpdates, Owner, stored_rows
 from uptake.store.records import Entry, NotStored, Written
-
-MAX_REMEMBERED = 1024
-"""Users near the limits in the memory of a process."""
-
-
-class NearLimit:
-    """The users to examine before their attributes are written."""
-
-    def __init__(self) -> None:
-        self._owners: dict[Owner, None] = {}
-
-    def add(self, owners: Collection[Owner]) -> None:
-        """Add users, and forget the oldest."""
-        for owner in owners:
-            self._owners.pop(owner, None)
-            self._owners[owner] = None
-        while len(self._owners) > MAX_REMEMBERED:
-            del self._owners[next(iter(self._owners))]
-
-    def among(self, updates: AttributeUpdates) -> set[Owner]:
-        """Return the users of a group to examine."""
-        if not self._owners:
-            return updates.to_examine
-        return updates.to_examine | {owner for owner in self._owners if owner in updates.rows}
 
 
 class Admission(msgspec.Struct, frozen=True):
@@ -79,8 +54,6 @@ def examine(
         owners: the users.
         erased: users that are not written.
     """
-    if not owners:
-        return EVERYTHING
     states = {
         (row["project_id"], row["user_id"]): updates.profile(row).mapping()
         for row in stored_rows(connection, updates, owners)
@@ -115,8 +88,8 @@ def _applied(
             continue
         before = states_after.get(owner, states.get(owner, {}))
         after = before | record.mapping()
-        if exceeds(before, after):
-            over[place] = NotStored(len(after), size_of(after))
+        if exceeds_limits(before, after):
+            over[place] = NotStored(len(after), attribute_bytes(after))
         elif record.names and after == before:
             same.append(place)
         states_after[owner] = after

@@ -1,8 +1,11 @@
-"""One engine, its transactions, and the translation of its errors."""
+"""One engine, its transactions, its named statements, and the translation of its errors."""
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
+from importlib import resources
+from operator import itemgetter
 from typing import Any, Protocol, TypeVar
 
 import sqlalchemy
@@ -29,7 +32,29 @@ COUNTED = "uptake_counted"
 MAY_TOUCH_NONE = "uptake_may_touch_none"
 """Execution option of a statement that may write no row."""
 
+PARAMETER = r"(?<!:):([a-z_0-9]+)"
+"""A parameter of a named statement."""
+
+_HEADER = re.compile(r"^-- ([a-z_]+) --$", re.MULTILINE)
+_COMMENT = re.compile(r"^--.*\n", re.MULTILINE)
 _INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+
+@cache
+def load(engine: str) -> dict[str, str]:
+    """Return the statements of `sql/` for an engine, without comments, by name: `-- name --`."""
+    text = resources.files(__package__).joinpath("sql", f"{engine}.sql").read_text("utf-8")
+    _, *parts = _HEADER.split(text)
+    return {
+        name: _COMMENT.sub("", body).strip()
+        for name, body in zip(parts[::2], parts[1::2], strict=True)
+    }
+
+
+def picker(names: Sequence[str]) -> Callable[[Row], tuple[Any, ...]]:
+    """Return a function that returns the values of a row with these names."""
+    # `itemgetter` is faster, but returns a tuple only for several names.
+    return itemgetter(*names) if len(names) > 1 else lambda row: tuple(row[name] for name in names)
 
 
 class Result(Protocol):

@@ -6,7 +6,7 @@ read all tombstones. With one writer this needs no lock; with many, groups share
 erasure takes exclusively.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -17,13 +17,9 @@ from uptake.store import tables as t
 from uptake.store.changes import ChangeLog
 from uptake.store.database import Result, Writer, batches_of, delete_all
 from uptake.store.profiles import forget_names, names_of
-from uptake.store.records import Entry
 from uptake.store.registry import SqlInstallation
 from uptake.store.rejections import parts_text
 from uptake.store.stored import Erasure
-
-Owner = tuple[str, str]
-"""Project and user."""
 
 _COUNTED: dict[str, Table] = {
     "documents": t.documents,
@@ -33,68 +29,6 @@ _COUNTED: dict[str, Table] = {
     "keys": t.keys,
 }
 _ERASURE = [t.erasures.c[name] for name in Erasure.__struct_fields__]
-
-
-Known = dict[str, tuple[int, frozenset[str]]]
-"""By project, how often its tombstones had changed, and the hashes of its erased users."""
-
-_NONE: tuple[int, frozenset[str]] = (0, frozenset())
-
-
-class Tombstones:
-    """The tombstones that a process knows.
-
-    Args:
-        user_hash: `ChangeFeed.user_hash`.
-    """
-
-    def __init__(self, user_hash: Callable[[str], str]) -> None:
-        self._user_hash = user_hash
-        self._known: Known = {}
-
-    def known(self, projects: Iterable[str]) -> Known:
-        """Return the tombstones of projects, as far as this process has read them."""
-        return {project: self._known.get(project, _NONE) for project in projects}
-
-    def among(self, known: Known, entries: Sequence[Entry]) -> set[Owner]:
-        """Return the users of these entries that were erased."""
-        return {
-            owner
-            for project, (_, hashes) in known.items()
-            if hashes
-            for owner in _owners(entries)
-            if owner[0] == project and self._user_hash(owner[1]) in hashes
-        }
-
-    def update(self, connection: Connection, known: Known, changes: Result) -> bool:
-        """Read the tombstones that changed. Returns whether any did.
-
-        Args:
-            connection: in a transaction that writes.
-            known: as they were; those that changed are replaced.
-            changes: result of `SqlErasures.tombstone_changes` for the same projects.
-        """
-        # On some engines the values of a result are text.
-        numbers = {project: int(number) for project, number in changes.rows}
-        stale = [name for name, (number, _) in known.items() if number != numbers.get(name, 0)]
-        for project in stale:
-            query = select(t.tombstones.c.user_hash).filter_by(project_id=project)
-            hashes = frozenset(connection.scalars(query))
-            known[project] = self._known[project] = (numbers.get(project, 0), hashes)
-        return bool(stale)
-
-
-class TombstonesChanged(Exception):
-    """A group was made with tombstones that have changed since; it must be made again."""
-
-
-def _owners(entries: Iterable[Entry]) -> set[Owner]:
-    return {
-        (entry.project, item.user_id)
-        for entry in entries
-        for item in (*entry.records, *entry.rejections, *([entry.error] if entry.error else ()))
-        if item.user_id
-    }
 
 
 class SqlErasures(SqlInstallation):

@@ -16,8 +16,7 @@ from uptake.circuit_breaker import CircuitBreaker
 from uptake.store import distribution, migrations
 from uptake.store.base import StoreUnavailable, StoreUnusable
 from uptake.store.commit_sequence import WRITER_SLOTS
-from uptake.store.database import Result, Writer, translated
-from uptake.store.named_sql import load
+from uptake.store.database import Result, Writer, load, translated
 from uptake.store.postgres_pipeline import Pipeline, Prepared
 from uptake.store.postgres_writer import PostgresWriter
 from uptake.store.records import Entry

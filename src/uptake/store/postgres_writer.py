@@ -13,8 +13,7 @@ from itertools import chain, repeat
 from typing import Any
 
 from uptake.store.commit_sequence import commit_number
-from uptake.store.database import Row
-from uptake.store.named_sql import PARAMETER, load, picker
+from uptake.store.database import PARAMETER, Row, load, picker
 from uptake.store.postgres_pipeline import Pipeline, Reply
 
 STATEMENT_BYTES = 16 * 1024 * 1024

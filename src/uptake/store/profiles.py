@@ -13,14 +13,13 @@ from functools import lru_cache
 import msgspec
 from sqlalchemy import Connection, delete, func, select, tuple_
 
-from uptake.model.items import Attributes
-from uptake.store import tables as t
-from uptake.store.attribute_limits import (
+from uptake.model.items import (
     MAX_ATTRIBUTE_BYTES,
     MAX_ATTRIBUTES,
-    OverLimit,
-    exceeds,
+    Attributes,
+    exceeds_limits,
 )
+from uptake.store import tables as t
 from uptake.store.base import IncompleteWrite
 from uptake.store.database import Result, Row, Writer, batches_of, check_count
 
@@ -30,6 +29,18 @@ MAX_NAME_SETS = 1024
 Names = tuple[str, ...]
 Owner = tuple[str, str]
 """Project and user."""
+
+
+class OverLimit(Exception):
+    """Users would have more attributes than they may have; their uploads must be examined.
+
+    Attributes:
+        owners: the users.
+    """
+
+    def __init__(self, owners: Collection[Owner]) -> None:
+        super().__init__(f"{len(owners)} users")
+        self.owners = owners
 
 
 class Profile(msgspec.Struct, frozen=True, gc=False):
@@ -232,7 +243,7 @@ def _merge(
             continue
         row = updates.merged(stored, new)
         before, after = updates.profile(stored).mapping(), updates.profile(row).mapping()
-        if exceeds(before, after):
+        if exceeds_limits(before, after):
             over.add(owner)
         if before == after:
             same.add(owner)

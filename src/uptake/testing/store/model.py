@@ -17,10 +17,9 @@ from msgspec.structs import replace
 
 from uptake.model import ids
 from uptake.model.ids import Secrets
-from uptake.model.items import Attributes
+from uptake.model.items import Attributes, attribute_bytes, exceeds_limits
 from uptake.model.shares import TIED
 from uptake.samples.metrics import Metric
-from uptake.store.attribute_limits import exceeds, size_of
 from uptake.store.base import MAX_RECEIPTS
 from uptake.store.receipts import receipt_of, stored_rejections
 from uptake.store.records import (
@@ -322,8 +321,8 @@ def _over_limit(rows: Rows, entry: Entry) -> tuple[Written, ...]:
         user = rows.users.get(record.user_id)
         before = states.get(record.user_id, {} if user is None else user.attributes)
         after = states[record.user_id] = before | record.mapping()
-        if exceeds(before, after):
-            over[place] = NotStored(len(after), size_of(after))
+        if exceeds_limits(before, after):
+            over[place] = NotStored(len(after), attribute_bytes(after))
     places = range(len(entry.records)) if over else ()
     return tuple(over.get(place, NotStored()) for place in places)
 

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from uptake.store import postgres_writer, sqlite
-from uptake.store.named_sql import PARAMETER, load
+from uptake.store.database import PARAMETER, load
 from uptake.store.sql_store import SqlStore
 from uptake.store.tables import metadata
 from uptake.testing.postgres import Postgres
