@@ -5,7 +5,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from uptake.intake.dry_run import START, try_schema
+from uptake.intake.dry_run import START, SchemaTrial
 from uptake.intake.schemas import compile_schema
 from uptake.store.records import DocumentRecord, Entry
 from uptake.testing.store.model import ModelStore
@@ -26,8 +26,8 @@ def filled(moods: list[int]) -> ModelStore:
 @given(st.lists(st.integers(0, 10), max_size=30))
 def test_the_parts_of_a_trial_add_up_to_the_whole(moods: list[int]) -> None:
     """However little time there is for each, it judges a document, and none twice."""
-    store = filled(moods)
-    whole = try_schema(store, "default", "mood", AT_MOST_5, START, 60)
+    trial = SchemaTrial(filled(moods), "default", "mood", AT_MOST_5)
+    whole = trial.run(START, 60)
     assert (whole.documents, whole.next) == (len(moods), None)
     failing = [at for at, mood in enumerate(moods) if mood > 5]
     assert whole.failing == len(failing)
@@ -37,7 +37,7 @@ def test_the_parts_of_a_trial_add_up_to_the_whole(moods: list[int]) -> None:
     examples = []
     after = START
     for _ in range(len(moods) + 1):
-        part = try_schema(store, "default", "mood", AT_MOST_5, after, 0)
+        part = trial.run(after, 0)
         documents += part.documents
         failed += part.failing
         examples += part.examples
@@ -56,7 +56,7 @@ def test_ten_reasons_of_a_document_are_shown() -> None:
     data = json.dumps({f"a/b~{number}": number for number in range(12)}).encode()
     record = DocumentRecord("anna", "one", "mood", data)
     store.commit([Entry("default", "r", 0, (record,))])
-    (example,) = try_schema(store, "default", "mood", check, START, 60).examples
+    (example,) = SchemaTrial(store, "default", "mood", check).run(START, 60).examples
     paths = [reason.path for reason in example.reasons]
     assert len(paths) == 10
     assert paths[0] == "/a~1b~00"

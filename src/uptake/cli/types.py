@@ -19,10 +19,9 @@ from uptake.cli.terminal import (
     print_table,
 )
 from uptake.http.parameter_groups import expand_groups
-from uptake.intake.dry_run import EXAMPLES, START, Trial, try_schema
+from uptake.intake.dry_run import EXAMPLES, START, SchemaTrial, Trial
 from uptake.intake.schemas import (
     MAX_BYTES,
-    Check,
     InvalidName,
     InvalidSchema,
     Schema,
@@ -32,7 +31,6 @@ from uptake.intake.schemas import (
 )
 from uptake.reading import Unknown
 from uptake.reading.types import all_versions
-from uptake.store.base import Snapshots
 from uptake.store.definitions import DocumentType
 
 SNAPSHOT_SECONDS = 1.0
@@ -119,7 +117,7 @@ def dry_run(
             raise Unknown(name)
         stock = store.document_versions(options.project, name)
         with counter("documents", sum(version.count for version in stock)) as advance:
-            trial = _try(store, options.project, name, check, advance)
+            trial = _try(SchemaTrial(store, options.project, name, check), advance)
     if json:
         print_json({name: getattr(trial, name) for name in ("documents", "failing", "examples")})
     else:
@@ -127,13 +125,11 @@ def dry_run(
     return 1 if trial.failing else 0
 
 
-def _try(
-    store: Snapshots, project: str, name: str, check: Check, advance: Callable[[int], None]
-) -> Trial:
+def _try(trial: SchemaTrial, advance: Callable[[int], None]) -> Trial:
     """Try all documents in several runs, so that no snapshot is held for long."""
     total = Trial(0, 0, [], START)
     while total.next is not None:
-        part = try_schema(store, project, name, check, total.next, SNAPSHOT_SECONDS)
+        part = trial.run(total.next, SNAPSHOT_SECONDS)
         advance(part.documents)
         total = Trial(
             total.documents + part.documents,

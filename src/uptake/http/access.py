@@ -151,9 +151,6 @@ class Access:
             raise Problem(Kinds.FORBIDDEN)
         if permission is None or permission.about is About.NONE:
             return
-        # Commands import this module for its scopes, and start without Litestar.
-        from uptake.http.requests import header_map  # noqa: PLC0415
-
         key = await self.admit(bearer(header_map(connection.scope["headers"])), permission.scope)
         match permission.about:
             case About.USER_IN_PATH:
@@ -244,6 +241,11 @@ def _secret(credential: Credential, headers: Mapping[str, str], query: bytes) ->
         case Place.QUERY:
             values = parse_qs(query.decode("latin-1")).get(credential.name)
             return values[0] if values else None
+
+
+def header_map(raw: Iterable[tuple[bytes, bytes]]) -> Mapping[str, str]:
+    """Headers by lower-case name; of several with the same name, the last."""
+    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in raw}
 
 
 def bearer(headers: Mapping[str, str]) -> str | None:

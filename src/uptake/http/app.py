@@ -24,8 +24,7 @@ from uptake.http.limits import Bodies, Drain
 from uptake.http.litestar_internals import operations
 from uptake.http.monitoring import MetricsServer, health_routes, metrics_route
 from uptake.http.openapi import document
-from uptake.http.requests import AnyRequest
-from uptake.http.semantics import RouteTable, Semantics, check_query
+from uptake.http.semantics import AnyRequest, RouteTable, Semantics, check_query
 from uptake.http.shutdown import GracefulShutdown, exit_with_parent
 from uptake.http.stalled import StalledConnections
 from uptake.wiring import Services

@@ -11,10 +11,10 @@ from litestar.response.base import ASGIResponse
 
 from uptake.blobs import Blobs, BlobsUnavailable
 from uptake.formats.base import IMAGES_PATH
-from uptake.http.access import PUBLIC
+from uptake.http.access import PUBLIC, header_map
 from uptake.http.executors import BoundedExecutor, Executors
-from uptake.http.requests import AnyRequest, header_map, is_head
-from uptake.http.streaming import CutOff, StreamedResponse
+from uptake.http.semantics import AnyRequest, is_head
+from uptake.http.streaming import CutOff, Stream, StreamedResponse
 from uptake.model.problems import Kinds, Problem
 from uptake.store.base import StoreUnavailable
 from uptake.store.stored import StoredImage
@@ -77,13 +77,9 @@ def image_route(services: Services, executors: Executors) -> HTTPRouteHandler:
         if part is not None:
             headers["Content-Range"] = f"bytes {start}-{end - 1}/{image.bytes}"
         first = await reader.first(image, start, end, request.scope["state"]["request_id"])
-        return StreamedResponse(
-            reader.parts(image, start, end, first),
-            length=end - start,
-            status_code=200 if part is None else 206,
-            headers=headers,
-            media_type=image.media_type,
-        )
+        stream = Stream(reader.parts(image, start, end, first), end - start)
+        status = 200 if part is None else 206
+        return StreamedResponse(stream, headers, image.media_type, status_code=status)
 
     return get_image
 

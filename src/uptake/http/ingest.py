@@ -27,13 +27,20 @@ from uptake.formats.base import (
 )
 from uptake.formats.redecode import context_of
 from uptake.http import limits
-from uptake.http.access import About, Access, Permission, find_credential, permit_users
+from uptake.http.access import (
+    About,
+    Access,
+    Permission,
+    find_credential,
+    header_map,
+    permit_users,
+)
 from uptake.http.error_receipts import ErrorReceipts, Sender
 from uptake.http.executors import Executors, unless_gone
 from uptake.http.limits import Bodies, Body, Room
 from uptake.http.litestar_internals import RawResponse, UnguardedHandler
 from uptake.http.problems import problem_headers
-from uptake.http.requests import AnyRequest, header_map, peer_of, request_url
+from uptake.http.semantics import AnyRequest, base_url, peer_of
 from uptake.http.shutdown import GracefulShutdown
 from uptake.intake.commit import CommitWaiter
 from uptake.intake.images import CleanImage, UnusableImage
@@ -175,12 +182,12 @@ class Ingest:
         async def upload(request: AnyRequest) -> ASGIResponse:
             scope = request.scope
             headers = header_map(scope["headers"])
-            base_url = self.services.public_url or request_url(scope["scheme"], headers)
+            address = base_url(self.services.public_url, scope, headers)
             wire = WireRequest(
                 request_id=scope["state"]["request_id"],
                 received_at=clock.now(),
-                url=base_url + scope["path"],
-                public_url=base_url,
+                url=address + scope["path"],
+                public_url=address,
                 path={name: unquote(request.path_params[part]) for name, part in names.items()},
                 headers=headers,
             )

@@ -13,7 +13,7 @@ from uptake.blobs import BlobsUnavailable
 from uptake.formats.base import JSON, Format, WireRequest
 from uptake.formats.registry import FORMATS
 from uptake.http.limits import ClientGone
-from uptake.http.requests import AnyRequest, public_url
+from uptake.http.semantics import AnyRequest, base_url
 from uptake.intake.schemas import InvalidName, InvalidSchema
 from uptake.model import clock
 from uptake.model.cancellation import Cancelled
@@ -160,8 +160,10 @@ class Handler:
             media_type, status = PROBLEM_JSON, problem.status
             body = msgspec.json.encode(details(problem, request_id))
         else:
-            url = public_url(request, self._configured_url) + request.scope["path"]
-            reply = form.reject(problem, WireRequest(request_id, clock.now(), url, ""))
+            url = base_url(self._configured_url, request.scope, request.headers)
+            reply = form.reject(
+                problem, WireRequest(request_id, clock.now(), url + request.scope["path"], "")
+            )
             media_type, status, body = JSON, reply.status, reply.body
         headers = dict(problem_headers(problem))
         return Response(body, status_code=status, media_type=media_type, headers=headers)

@@ -16,7 +16,7 @@ from uptake.http.litestar_internals import operations
 from uptake.model.problems import Kinds, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from litestar.connection import ASGIConnection
     from litestar.handlers import BaseRouteHandler
@@ -37,6 +37,8 @@ AUTHENTICATED = "key"
 
 ADDED_METHODS = ("HEAD", "OPTIONS")
 """Methods that this module serves: HEAD where there is GET, OPTIONS everywhere."""
+
+AnyRequest = Request[Any, Any, Any]
 
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
@@ -135,8 +137,8 @@ class Semantics:
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
-        is_head = scope["method"] == "HEAD"
-        sender = _without_body(send) if is_head else send
+        head = scope["method"] == "HEAD"
+        sender = _without_body(send) if head else send
         try:
             methods = self._check(scope)
         except Problem as problem:
@@ -150,8 +152,8 @@ class Semantics:
             rejected = self._answer(scope, Problem(Kinds.METHOD_NOT_ALLOWED), allow)
             await rejected(scope, receive, sender)
             return
-        if is_head:
-            # See `requests.is_head`: handlers do not read a body that will not be sent.
+        if head:
+            # See `is_head`: handlers do not read a body that will not be sent.
             scope["state"]["head"] = True
             scope["method"] = "GET"
         scope["state"]["query"] = methods.queries[scope["method"]]
@@ -179,6 +181,22 @@ class Semantics:
         response = self._problems.answer(request, problem)
         response.headers.update(headers or {})
         return response.to_asgi_response(app=None, request=request)
+
+
+def is_head(scope: Scope) -> bool:
+    """Whether the request is HEAD; `Semantics` shows it to handlers as GET."""
+    return bool(scope["state"].get("head"))
+
+
+def base_url(configured: str, scope: HTTPScope, headers: Mapping[str, str]) -> str:
+    """The configured base URL, or the one that a request was sent to; without a trailing slash."""
+    return configured or f"{scope['scheme']}://{headers.get('host') or 'localhost'}"
+
+
+def peer_of(scope: HTTPScope) -> str:
+    """The IP address of the peer: the client or a proxy; "" if unknown."""
+    client = scope.get("client")
+    return client[0] if client else ""
 
 
 def check_host(values: list[bytes]) -> None:

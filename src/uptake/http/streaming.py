@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
 from litestar.types import Receive, Send
@@ -18,48 +19,49 @@ class CutOff(Exception):
     """The rest of the body cannot be read."""
 
 
-class StreamedResponse(ResponseWithoutLength):
-    """A response with a body that is read and sent in parts.
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """The body of a streamed response.
 
-    If the body ends early, the connection is closed without the last chunk (RFC 9112, 8), so that
-    the client notices: the status has already been sent.
-
-    Args:
+    Attributes:
         parts: the body; may raise `CutOff`.
         length: bytes of the body; None if unknown.
         close: called when no more parts will be read.
         shutdown: ends the response when it is set.
     """
 
-    __slots__ = ("_close", "_length", "_parts", "_shutdown")
+    parts: AsyncIterator[bytes]
+    length: int | None = None
+    close: Callable[[], Awaitable[None]] | None = None
+    shutdown: asyncio.Event | None = None
 
-    def __init__(  # noqa: PLR0913 - one argument a property of the response
-        self,
-        parts: AsyncIterator[bytes],
-        *,
-        length: int | None = None,
-        status_code: int = 200,
-        headers: dict[str, Any],
-        media_type: str,
-        close: Callable[[], Awaitable[None]] | None = None,
-        shutdown: asyncio.Event | None = None,
+
+class StreamedResponse(ResponseWithoutLength):
+    """A response with a body that is read and sent in parts.
+
+    If the body ends early, the connection is closed without the last chunk (RFC 9112, 8), so that
+    the client notices: the status has already been sent.
+    """
+
+    __slots__ = ("_stream",)
+
+    def __init__(
+        self, stream: Stream, headers: dict[str, Any], media_type: str, *, status_code: int = 200
     ) -> None:
-        if length is not None:
-            headers["Content-Length"] = str(length)
+        if stream.length is not None:
+            headers["Content-Length"] = str(stream.length)
         super().__init__(status_code=status_code, headers=headers, media_type=media_type)
-        self._parts = parts
-        self._length = length
-        self._close = close
-        self._shutdown = shutdown
+        self._stream = stream
 
     async def send_body(self, send: Send, receive: Receive) -> None:
         """Send the parts until the end, a disconnect, a stalled client or the shutdown."""
         ends: list[asyncio.Future[Any]] = [asyncio.ensure_future(disconnected(receive))]
-        if self._shutdown is not None:
-            ends.append(asyncio.ensure_future(self._shutdown.wait()))
-        left = self._length
+        stream = self._stream
+        if stream.shutdown is not None:
+            ends.append(asyncio.ensure_future(stream.shutdown.wait()))
+        left = stream.length
         try:
-            async for part in self._parts:
+            async for part in stream.parts:
                 if left is not None:
                     left -= len(part)
                 if not await _sent(send, part, ends, more=left != 0):
@@ -71,8 +73,8 @@ class StreamedResponse(ResponseWithoutLength):
         finally:
             for end in ends:
                 end.cancel()
-            if self._close is not None:
-                await asyncio.shield(self._close())
+            if stream.close is not None:
+                await asyncio.shield(stream.close())
 
 
 async def _sent(send: Send, part: bytes, ends: list[asyncio.Future[Any]], *, more: bool) -> bool:

@@ -11,7 +11,7 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from prometheus_client import Counter, Histogram
 
 from uptake.http.access import seen_key
-from uptake.http.requests import peer_of
+from uptake.http.semantics import peer_of
 from uptake.model import clock, ids
 
 REQUESTS = Counter("uptake_requests", "Requests by route and status", ["route", "status"])

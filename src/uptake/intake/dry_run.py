@@ -1,5 +1,6 @@
 """Validates stored documents against a new schema, before the schema is registered."""
 
+from dataclasses import dataclass
 from time import monotonic
 from typing import Annotated
 
@@ -56,36 +57,46 @@ class Trial(msgspec.Struct, frozen=True):
     next: Place | None
 
 
-def try_schema(  # noqa: PLR0913, PLR0917 - the type, its schema and the bounds
-    store: Snapshots, project: str, name: str, check: Check, after: Place, seconds: float
-) -> Trial:
-    """Validate the documents of a type against another schema; nothing is changed.
+@dataclass(frozen=True, slots=True)
+class SchemaTrial:
+    """A schema to try on the stored documents of a type; nothing is changed.
 
-    Args:
+    Attributes:
         store: has the documents.
-        project: their project.
-        name: their type.
+        project, name: their project and their type.
         check: the compiled schema.
-        after: `next` of the preceding part, or `START`.
-        seconds: after which to stop. At least one document is validated, if there is one.
-
-    Raises:
-        StoreUnavailable: as of the store.
     """
-    until = monotonic() + seconds
-    documents = failing = 0
-    examples: list[Example] = []
-    with store.snapshot(project) as snapshot:
-        for document in snapshot.documents(name, EVERYTHING, after):
-            cancellation.check()
-            documents += 1
-            if faults := check(document.data):
-                failing += 1
-                if len(examples) < EXAMPLES:
-                    examples.append(_example(document, faults))
-            if monotonic() > until:
-                return Trial(documents, failing, examples, (document.user_id, document.upload_id))
-    return Trial(documents, failing, examples, None)
+
+    store: Snapshots
+    project: str
+    name: str
+    check: Check
+
+    def run(self, after: Place, seconds: float) -> Trial:
+        """Validate the documents after a place.
+
+        Args:
+            after: `next` of the preceding part, or `START`.
+            seconds: after which to stop. At least one document is validated, if there is one.
+
+        Raises:
+            StoreUnavailable: as of the store.
+        """
+        until = monotonic() + seconds
+        documents = failing = 0
+        examples: list[Example] = []
+        with self.store.snapshot(self.project) as snapshot:
+            for document in snapshot.documents(self.name, EVERYTHING, after):
+                cancellation.check()
+                documents += 1
+                if faults := self.check(document.data):
+                    failing += 1
+                    if len(examples) < EXAMPLES:
+                        examples.append(_example(document, faults))
+                if monotonic() > until:
+                    place = document.user_id, document.upload_id
+                    return Trial(documents, failing, examples, place)
+        return Trial(documents, failing, examples, None)
 
 
 def _example(document: StoredDocument, faults: list[Fault]) -> Example:

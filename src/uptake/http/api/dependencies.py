@@ -29,11 +29,11 @@ from litestar.params import Parameter, QueryParameter
 
 from uptake.formats.base import MALFORMED, without_bom
 from uptake.http import limits
-from uptake.http.access import About, Permission
+from uptake.http.access import About, Permission, header_map
 from uptake.http.executors import BoundedExecutor, Executors
 from uptake.http.parameter_groups import expand_groups, set_parameters
 from uptake.http.problems import documented, problem_of
-from uptake.http.requests import AnyRequest, header_map, peer_of
+from uptake.http.semantics import AnyRequest, peer_of
 from uptake.model.problems import Kinds, Problem, json_reason
 from uptake.reading.series import EARLIEST, LATEST
 from uptake.samples import times

@@ -35,9 +35,9 @@ from uptake.http.api.dependencies import (
 )
 from uptake.http.executors import EXPORTS_AT_ONCE, BoundedExecutor
 from uptake.http.problems import problem_of
-from uptake.http.requests import is_head
+from uptake.http.semantics import is_head
 from uptake.http.shutdown import GracefulShutdown
-from uptake.http.streaming import CutOff, StreamedResponse
+from uptake.http.streaming import CutOff, Stream, StreamedResponse
 from uptake.model.problems import Kinds, Problem
 from uptake.reading.segments.queries import NAME
 from uptake.reading.users import require
@@ -148,13 +148,9 @@ class ExportStreams:
             raise problem_of(error, cursor="since") or error from error
         if cursor is not None:
             headers[CURSOR_HEADER] = cursor
-        return StreamedResponse(
-            self._parts(export, first, call.request_id),
-            headers=headers,
-            media_type=media_type,
-            close=close,
-            shutdown=self._shutdown.begun,
-        )
+        parts = self._parts(export, first, call.request_id)
+        stream = Stream(parts, close=close, shutdown=self._shutdown.begun)
+        return StreamedResponse(stream, headers, media_type)
 
     async def _parts(
         self, export: Iterator[Any], part: bytes | None, request_id: str

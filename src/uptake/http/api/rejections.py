@@ -21,7 +21,7 @@ from uptake.http.api.dependencies import (
     operation,
     query,
 )
-from uptake.http.requests import public_url
+from uptake.http.semantics import base_url
 from uptake.model import clock
 from uptake.model.problems import Kinds, Problem
 from uptake.reading import rejections
@@ -167,9 +167,9 @@ def _actor(call: Call) -> Actor:
 
 
 def _wire(call: Call) -> WireRequest:
-    base_url = public_url(call.request, call.services.public_url)
-    url = base_url + call.request.scope["path"]
-    return WireRequest(call.request_id, clock.now(), url, base_url, body=call.content)
+    address = base_url(call.services.public_url, call.request.scope, call.request.headers)
+    url = address + call.request.scope["path"]
+    return WireRequest(call.request_id, clock.now(), url, address, body=call.content)
 
 
 OPERATIONS = (list_rejections, get_rejection, get_request, replay_one, replay_many)

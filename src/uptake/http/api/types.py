@@ -13,7 +13,7 @@ from uptake.http.api.dependencies import (
     operation,
     valid_json,
 )
-from uptake.intake.dry_run import START, Example, Place, try_schema
+from uptake.intake.dry_run import START, Example, Place, SchemaTrial
 from uptake.intake.schemas import MAX_BYTES, compile_schema, register
 from uptake.model.problems import Kinds
 from uptake.reading import Name, Uuid, from_cursor, to_cursor, types
@@ -103,7 +103,7 @@ def dry_run(call: Call, name: str, cursor: Cursor = None) -> DryRun:
     after: Place = from_cursor(cursor, tuple[Name, Uuid]) if cursor else START
     types.document_type(call.store, call.project, name)
     check = compile_schema(text, call.services.schema_workers)
-    trial = try_schema(call.store, call.project, name, check, after, DRY_RUN_SECONDS)
+    trial = SchemaTrial(call.store, call.project, name, check).run(after, DRY_RUN_SECONDS)
     following = None if trial.next is None else to_cursor(trial.next)
     return DryRun(trial.documents, trial.failing, trial.examples, following)
 

@@ -20,7 +20,7 @@ from uptake.http.api.dependencies import (
     query,
     zoned_instant,
 )
-from uptake.http.requests import public_url
+from uptake.http.semantics import base_url
 from uptake.model.problems import Kinds, Problem
 from uptake.reading import rollups, samples, sync, users
 from uptake.reading.rollup_rows import Bound, RollupQuery
@@ -60,7 +60,7 @@ def get_samples(
 @operation("GET", "/users/{user_id:str}/images", READ_USER, "List a user's images")
 def get_images(call: Call, user_id: str, page: Page) -> users.ImagePage:
     """Ordered by the time at which each image was first received."""
-    url = public_url(call.request, call.services.public_url) + IMAGES_PATH
+    url = base_url(call.services.public_url, call.request.scope, call.request.headers) + IMAGES_PATH
     return users.images(
         call.store, call.project, user_id, base_url=url, cursor=page.cursor, limit=page.limit
     )
