@@ -1,7 +1,10 @@
 """`uptake serve`: its address, its options, its end."""
 
 import os
+import pty
 import re
+import select
+import shlex
 import signal
 import socket
 import subprocess
@@ -248,3 +251,67 @@ def test_a_port_for_metrics_that_is_taken_is_reported(uptake: Uptake) -> None:
         assert f"cannot listen on 127.0.0.1:{port}" in result.err
     port = str(free_port())
     assert uptake("serve", "--port", port, "--metrics-port", port).status == 2
+
+
+def test_the_first_start_says_how_to_create_a_key(tmp_path: Path) -> None:
+    """The command works as printed; once there is a key, the line is not printed again."""
+    with running(tmp_path, "--port", "0") as (process, _):
+        assert process.stderr is not None
+        line = process.stderr.readline()
+    command = line.rpartition(": uptake ")[2]
+    assert "--scope samples:write" in command
+    created = subprocess.run(
+        [sys.executable, "-m", "uptake", *shlex.split(command)],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    with running(tmp_path, "--port", "0") as (process, url):
+        response = httpx2.get(
+            f"{url}/uptake/v1/users/1", headers={"x-api-key": created.stdout.strip()}
+        )
+        assert response.status_code == 403
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith("{")
+
+
+def test_a_terminal_has_a_banner_and_readable_lines(tmp_path: Path) -> None:
+    """What clients send is escaped; elsewhere than on a terminal the lines are JSON."""
+    leader, follower = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "uptake", "serve", "--port", "0"],
+        cwd=tmp_path,
+        stderr=follower,
+        env={**os.environ, "UPTAKE_DATABASE": "", "NO_COLOR": "1"},
+    )
+    os.close(follower)
+    try:
+        text = _read_until(leader, r"API keys yet.*\n")
+        url = re.search(r"listens on (http://\S+)", text)
+        assert url is not None
+        assert f"Data folder: {tmp_path / 'uptake-data'}" in text
+        assert "Database:    uptake.db" in text
+        assert f"{url[1]}/openapi.json" in text
+        wait_until_ready(url[1])
+        with socket.create_connection(("127.0.0.1", int(url[1].rpartition(":")[2]))) as client:
+            client.sendall(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            client.recv(1000)
+        line = _read_until(leader, r"/health/live.*\n").splitlines()[-1]
+        assert re.match(r"\d\d:\d\d:\d\d \[info +\] request ", line)
+        assert "status=200" in line
+        assert "\x1b" not in line
+    finally:
+        process.terminate()
+        process.wait(30)
+        os.close(leader)
+
+
+def _read_until(terminal: int, pattern: str) -> str:
+    text = ""
+    deadline = time.monotonic() + 60
+    while not re.search(pattern, text):
+        assert time.monotonic() < deadline, text
+        if select.select([terminal], [], [], 1)[0]:
+            text += os.read(terminal, 4096).decode()
+    return text

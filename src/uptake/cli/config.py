@@ -62,6 +62,11 @@ def variable_of(name: str) -> str:
     return PREFIX + name.upper().replace("-", "_")
 
 
+def hide_password(url: str) -> str:
+    """A URL to show."""
+    return _PASSWORD.sub(r"\1***@", url)
+
+
 def _read(path: Path) -> dict[str, str | int]:
     try:
         with path.open("rb") as file:
@@ -96,7 +101,7 @@ def show(context: typer.Context, *, json: Json = False) -> None:
         variable = variable_of(name)
         value = os.environ.get(variable)
         source = str(context.obj.get(variable) or variable) if value else "default"
-        rows.append((name, _PASSWORD.sub(r"\1***@", value or str(default)), source))
+        rows.append((name, hide_password(value or str(default)), source))
     if json:
         print_json([dict(zip(("name", "value", "source"), row, strict=True)) for row in rows])
     else:

@@ -1,6 +1,7 @@
 """`uptake serve`: run the server."""
 
 import os
+import shlex
 import socket
 import sys
 import tempfile
@@ -12,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from uptake import wiring
+from uptake.cli.config import hide_password
 from uptake.cli.granian_server import resolve, run_in_fork
 from uptake.cli.granian_server import serve as serve_forever
 from uptake.cli.options import InstallationOptions, option
@@ -73,15 +75,33 @@ def serve(storage: InstallationOptions, options: ServerOptions) -> None:
         check_port(*settings.metrics)
     with _shared_metrics(settings.workers):
         # Opened here once, so that an error is reported in one line and migrations run once.
-        wiring.open_services(settings).close()
+        services = wiring.open_services(settings)
+        has_keys = bool(services.store.keys())
+        services.close()
         run_in_fork(wiring.check_blobs, settings)
         _warn_of_readable_data(settings)
-        name = f"[{settings.host}]" if ":" in settings.host else settings.host
         # A closed or full standard error is no reason not to serve.
         with suppress(OSError):
-            note(f"Uptake listens on http://{name}:{settings.port}")
+            note(*_banner(settings, has_keys=has_keys))
             sys.stderr.flush()
         serve_forever(settings)
+
+
+def _banner(settings: Settings, *, has_keys: bool) -> Iterator[str]:
+    """What a person who starts a server needs next; only the first line without a terminal."""
+    name = f"[{settings.host}]" if ":" in settings.host else settings.host
+    url = f"http://{name}:{settings.port}"
+    yield f"Uptake listens on {url}"
+    if sys.stderr.isatty():
+        yield f"  Data folder: {settings.data_dir}"
+        yield f"  Database:    {hide_password(settings.database) or wiring.DATABASE_FILE}"
+        yield f"  API:         {url}/openapi.json"
+    if not has_keys:
+        where = f"--data-dir {shlex.quote(str(settings.data_dir))}"
+        if settings.database:
+            where = "--database URL"
+        command = f"uptake keys create --scope samples:write {where}"
+        yield f"There are no API keys yet. Create one: {command}"
 
 
 def _warn_of_readable_data(settings: Settings) -> None:

@@ -1,4 +1,4 @@
-"""The log: one JSON object for each line on standard error."""
+"""The log on standard error: a JSON object for each line, or readable lines on a terminal."""
 
 import atexit
 import logging
@@ -8,8 +8,9 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from contextlib import suppress
+from functools import cache
 from typing import Any, BinaryIO, cast
 
 import msgspec
@@ -24,7 +25,7 @@ GATHER_SECONDS = 0.1
 
 def set_up() -> "Lines":
     """Configure logging, with the level in `UPTAKE_LOG_LEVEL`."""
-    lines = Lines(sys.stderr.buffer)
+    lines = Lines(sys.stderr.buffer, _readable if sys.stderr.isatty() else None)
     level = os.environ.get("UPTAKE_LOG_LEVEL", "INFO").upper()
     structlog.configure(
         processors=[
@@ -63,6 +64,21 @@ def _serialise(event: dict[str, Any], **_options: Any) -> bytes:
     return msgspec.json.encode(event, enc_hook=str)
 
 
+def _readable(line: bytes) -> bytes:
+    """A line for people; values are escaped, because methods and routes come from clients."""
+    event = msgspec.json.decode(line)
+    event["timestamp"] = event["timestamp"][11:19]
+    return f"{_console()(None, '', event)}\n".encode()
+
+
+@cache
+def _console() -> structlog.dev.ConsoleRenderer:
+    colors = "NO_COLOR" not in os.environ
+    return structlog.dev.ConsoleRenderer(
+        colors=colors, repr_native_str=True, pad_event_to=0, sort_keys=False
+    )
+
+
 class Lines:
     """Buffers lines and writes them together.
 
@@ -71,10 +87,15 @@ class Lines:
 
     Lines that cannot be written (full disk, closed pipe) are dropped: they must not fail a request
     or the thread that commits.
+
+    Args:
+        out: where they are written.
+        render: makes from a line what is written; None writes it as it is.
     """
 
-    def __init__(self, out: BinaryIO) -> None:
+    def __init__(self, out: BinaryIO, render: Callable[[bytes], bytes] | None = None) -> None:
         self._out = out
+        self._render = render
         self._lines: deque[bytes] = deque()
         threading.Thread(target=self._run, name="log", daemon=True).start()
         atexit.register(self._drain)
@@ -98,6 +119,8 @@ class Lines:
             while True:
                 lines.append(self._lines.popleft())
         if lines:
+            if self._render is not None:
+                lines = list(map(self._render, lines))
             with suppress(OSError, ValueError):
                 self._out.write(b"".join(lines))
                 self._out.flush()
