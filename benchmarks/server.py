@@ -265,6 +265,7 @@ def uptake(
         port, data = _free_port(), folder / "data"
         scopes = [word for scope in SCOPES for word in ("--scope", scope)]
         place = [*_flags(data_dir=data), *_address(database)]
+        _uptake(program, "init", *place)
         made = _uptake(program, "keys", "create", *place, "--project", "default", *scopes, "--json")
         _uptake(program, "types", "add", DOCUMENT_TYPE, *place)
         flags = _flags(host=HOST, port=port, workers=workers)

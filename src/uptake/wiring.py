@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from uptake.blobs import Blobs, BlobsUnavailable, BlobsUnusable, open_blobs
 from uptake.settings import AnswerLimits, Settings
-from uptake.store.base import Store, StoreUnusable
+from uptake.store.base import NoDatabase, Store, StoreUnusable
 
 # Commands start faster without these: most of them only open a store, and only one kind of it.
 if TYPE_CHECKING:
@@ -30,6 +30,10 @@ to it on purpose, for backups."""
 
 class Unusable(Exception):
     """The server cannot use these settings; the message is the reason."""
+
+
+class Missing(Unusable):
+    """There is no database yet; the message has the place, and how to choose another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +62,20 @@ class Services:
         self.store.close()
 
 
-def open_store(settings: Settings) -> Store:
+def open_store(settings: Settings, *, make: bool = False) -> Store:
     """Open the store of the settings, and migrate it.
 
+    Args:
+        settings: of a server.
+        make: whether to create an empty store if there is none.
+
     Raises:
+        Missing: there is none, and `make` is false.
         Unusable: it cannot be opened.
     """
-    with _reported():
-        back_end, place = _database(settings, make=True)
-        return back_end.load().open_store(place)
+    with _reported(settings):
+        back_end, place = _database(settings, make=make)
+        return back_end.load().open_store(place, make=make)
 
 
 def open_contents(settings: Settings, *, make: bool = False) -> "Contents":
@@ -77,9 +86,10 @@ def open_contents(settings: Settings, *, make: bool = False) -> "Contents":
         make: whether to create an empty store if there is none.
 
     Raises:
+        Missing: there is none, and `make` is false.
         Unusable: it cannot be opened.
     """
-    with _reported():
+    with _reported(settings):
         back_end, place = _database(settings, make=make)
         return back_end.load().open_contents(place, make=make)
 
@@ -91,9 +101,10 @@ def distribute(settings: Settings) -> Iterator[tuple[str, str]]:
         The name of each distributed table, and the statement.
 
     Raises:
+        Missing: there is no store.
         Unusable: the store cannot be distributed.
     """
-    with _reported():
+    with _reported(settings):
         back_end, place = _database(settings, make=False)
         distribute_tables = getattr(back_end.load(), "distribute", None)
         if distribute_tables is None:
@@ -114,9 +125,19 @@ def _database(settings: Settings, *, make: bool) -> "tuple[BackEnd, Any]":
 
 
 @contextmanager
-def _reported() -> Iterator[None]:
+def _reported(settings: Settings) -> Iterator[None]:
     try:
         yield
+    except NoDatabase as error:
+        if settings.database:
+            raise Missing(
+                f"{error}; run `uptake init` to create the tables,"
+                " or name another database with --database or UPTAKE_DATABASE"
+            ) from error
+        raise Missing(
+            f"there is no database in {settings.data_dir.resolve()}; run `uptake init` to create"
+            " one, or name another folder with --data-dir or UPTAKE_DATA_DIR"
+        ) from error
     except (StoreUnusable, OSError) as error:
         raise Unusable(str(error)) from error
     except ValueError as error:
@@ -132,7 +153,7 @@ def _file(url: str) -> Path:
 class Opening(Protocol):
     """The functions of a back end's module; one that can be distributed also has `distribute`."""
 
-    def open_store(self, place: Any, /) -> Store:
+    def open_store(self, place: Any, /, *, make: bool = True) -> Store:
         """Open a store, and migrate it."""
 
     def open_contents(self, place: Any, /, *, make: bool = False) -> "Contents":
@@ -185,10 +206,15 @@ def check_blobs(settings: Settings) -> None:
         raise Unusable(f"{settings.blobs_url}: {error}") from error
 
 
-def open_services(settings: Settings) -> Services:
+def open_services(settings: Settings, *, make: bool = False) -> Services:
     """Open the services of a server.
 
+    Args:
+        settings: of the server.
+        make: whether to create an empty store if there is none.
+
     Raises:
+        Missing: there is none, and `make` is false.
         Unusable: the store or the blobs cannot be opened.
         UnusableFormat: an installed format cannot be served.
     """
@@ -200,7 +226,7 @@ def open_services(settings: Settings) -> Services:
     from uptake.intake.upkeep import Upkeep, chores  # noqa: PLC0415
     from uptake.reading.segments.queries import MEGABYTE, Segments  # noqa: PLC0415
 
-    store = open_store(settings)
+    store = open_store(settings, make=make)
     try:
         blobs = open_named_blobs(settings)
     except Unusable:

@@ -172,7 +172,7 @@ def test_a_folder_without_a_backup_is_rejected(tmp_path: Path) -> None:
 
 def test_a_database_with_data_is_never_overwritten(backup: Path, tmp_path: Path) -> None:
     """Nor is one that a server has only been started on."""
-    assert run("projects", "list", "--data-dir", tmp_path / "data").status == 0
+    assert run("init", "--data-dir", tmp_path / "data").status == 0
     before = (tmp_path / "data" / "uptake.db").read_bytes()
     line = rejected("restore", backup, "--data-dir", tmp_path / "data")
     assert line == "uptake: the database is not empty\n"
@@ -189,7 +189,7 @@ def test_a_backup_is_never_overwritten(filled: Path, backup: Path) -> None:
 def test_a_missing_database_is_reported(tmp_path: Path) -> None:
     """A mistyped folder is neither made nor backed up as an empty one."""
     line = rejected("backup", tmp_path / "backup", "--data-dir", tmp_path / "none")
-    assert line == f"uptake: {tmp_path}/none/uptake.db: there is no such database\n"
+    assert line.startswith(f"uptake: there is no database in {tmp_path}/none; run `uptake init`")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,6 +1,7 @@
 """Runs the command line as its users do, in a process of its own."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,6 +11,9 @@ from typing import Any
 
 import msgspec
 import pytest
+
+from uptake.settings import Settings
+from uptake.wiring import open_store
 
 from .forked import run_forked
 
@@ -41,6 +45,20 @@ class Done:
 
 
 Uptake = Callable[..., Done]
+
+
+@pytest.fixture(scope="session")
+def new_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with an empty database, to be copied."""
+    folder = tmp_path_factory.mktemp("new") / "uptake-data"
+    open_store(Settings(data_dir=folder), make=True).close()
+    return folder
+
+
+@pytest.fixture
+def database(new_database: Path, tmp_path: Path) -> Path:
+    """An empty database in the folder of the test, where commands look for it."""
+    return Path(shutil.copytree(new_database, tmp_path / "uptake-data"))
 
 
 @pytest.fixture

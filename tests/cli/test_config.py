@@ -25,6 +25,7 @@ def shown(done: Any) -> dict[str, tuple[str, str]]:
 def test_commands_use_the_settings_in_the_file(uptake: Uptake, tmp_path: Path) -> None:
     """The folder of the data is relative to the file, wherever the command runs."""
     file = write(tmp_path / "there", 'data-dir = "data"\n')
+    uptake("init", UPTAKE_DATA_DIR=str(tmp_path / "there" / "data"))
     created = uptake("projects", "create", "acme", UPTAKE_DATA_DIR=str(tmp_path / "there" / "data"))
     assert created.status == 0
     assert uptake("--config", file, "projects", "list").out == "acme\ndefault\n"

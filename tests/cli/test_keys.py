@@ -8,6 +8,8 @@ import pytest
 
 from .conftest import Uptake
 
+pytestmark = pytest.mark.usefixtures("database")
+
 SCOPES = (
     "user-data:write",
     "profiles:write",
@@ -135,4 +137,4 @@ def test_wrong_options_are_wrong_usage(
 ) -> None:
     """Exit status 2, one line that names what is wrong, and nothing made on disk."""
     uptake("keys", "create", *options).assert_failed(2, word)
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.iterdir()) == [tmp_path / "uptake-data"]

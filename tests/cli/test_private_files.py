@@ -104,7 +104,7 @@ def test_the_mode_of_an_existing_folder_stays(uptake: Uptake, tmp_path: Path) ->
     folder = tmp_path / "data"
     folder.mkdir()
     folder.chmod(0o750)
-    assert uptake("projects", "list", "--data-dir", folder).status == 0
+    assert uptake("init", "--data-dir", folder).status == 0
     assert stat.S_IMODE(folder.stat().st_mode) == 0o750
     assert shared(folder) == []
 
@@ -113,7 +113,7 @@ def test_a_server_warns_of_data_that_others_can_read(uptake: Uptake, tmp_path: P
     """As earlier versions left it; the line states what closes it."""
     folder = tmp_path / "data"
     server = LiveServer(folder)
-    assert uptake("projects", "list", "--data-dir", folder).status == 0
+    assert uptake("init", "--data-dir", folder).status == 0
     folder.chmod(0o755)
     (folder / "uptake.db").chmod(0o644)
     server.start()

@@ -4,6 +4,8 @@ import pytest
 
 from .conftest import Uptake
 
+pytestmark = pytest.mark.usefixtures("database")
+
 
 def test_the_default_project_is_there_from_the_start(uptake: Uptake) -> None:
     """Even in a folder that did not exist."""

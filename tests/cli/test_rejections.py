@@ -18,6 +18,8 @@ from uptake.wiring import open_services
 
 from .conftest import Uptake
 
+pytestmark = pytest.mark.usefixtures("database")
+
 MOOD = '{"required": ["mood"]}'
 
 

@@ -1,6 +1,10 @@
 """`uptake retention`: how long data is stored."""
 
+import pytest
+
 from .conftest import Uptake
+
+pytestmark = pytest.mark.usefixtures("database")
 
 
 def test_a_rule_is_set_and_listed(uptake: Uptake) -> None:

@@ -11,6 +11,8 @@ from uptake.store.sqlite import open_store
 
 from .conftest import Uptake
 
+pytestmark = pytest.mark.usefixtures("database")
+
 SCHEMA = '{"type": "object", "required": ["mood"]}'
 
 

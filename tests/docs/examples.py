@@ -69,7 +69,7 @@ def run_examples(document: str, folder: Path, others: Mapping[str, str] | None =
         commands = "\n".join(kept)
         for shown, place in places.items():
             commands = commands.replace(shown, place)
-        lines += [f"echo {i} > at", "{ :", commands, f"}} > out{i}"]
+        lines += [f"echo {i} > {folder}/at", "{ :", commands, f"}} > {folder}/out{i}"]
     programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
         ["bash", "-c", "\n".join(lines)],

@@ -26,7 +26,7 @@ YEARS = (2019, 2025)
 
 def fill(settings: Settings) -> None:
     """Give a store the user, without going through HTTP."""
-    store = wiring.open_store(settings)
+    store = wiring.open_store(settings, make=True)
     try:
         for some in _batched(_records(), COMMITTED):
             store.commit([entry(*some)])

@@ -49,7 +49,7 @@ class ErasingBlobs(MemoryBlobs):
 @pytest.fixture
 def services(tmp_path: Path) -> Iterator[Services]:
     """All that a replay needs, over SQLite and blobs that erase."""
-    opened = open_services(Settings(data_dir=tmp_path))
+    opened = open_services(Settings(data_dir=tmp_path), make=True)
     opened.commit.close()
     blobs = ErasingBlobs(opened.store)
     commit = GroupCommit(opened.store, blobs)

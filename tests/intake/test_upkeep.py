@@ -47,7 +47,7 @@ def services(tmp_path: Path) -> Iterator[Services]:
                 (rejection_id, name, NOON, body, json.dumps(context)),
             )
     engine.dispose()
-    made = open_services(Settings(data_dir=tmp_path))
+    made = open_services(Settings(data_dir=tmp_path), make=True)
     yield made
     made.close()
 

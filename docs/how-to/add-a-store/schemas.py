@@ -11,16 +11,18 @@ from uptake.store.contents import SqlContents
 from uptake.store.sql_store import SqlStore
 
 
-def open_store(url: str) -> SqlStore:
-    """Open a schema, made and brought up to date where needed.
+def open_store(url: str, *, make: bool = True) -> SqlStore:
+    """Open a schema, and migrate its tables.
 
     Args:
         url: `schemas://USER:PASSWORD@HOST/DATABASE#SCHEMA`.
+        make: whether to create the tables if there are none.
 
     Raises:
+        NoDatabase: there are none, and `make` is false.
         StoreUnusable: it cannot be reached or written, or was written by a newer version.
     """
-    return postgres.open_store(_address(url))
+    return postgres.open_store(_address(url), make=make)
 
 
 def open_contents(url: str, *, make: bool = False) -> SqlContents:

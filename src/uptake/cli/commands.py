@@ -47,6 +47,7 @@ class Listed(NamedTuple):
 
 COMMANDS = {
     "serve": Listed("serve", SERVER, "Run the server until it is stopped."),
+    "init": Listed("init", SERVER, "Create an empty database, unless it exists already."),
     "demo": Listed(
         "demo",
         SERVER,

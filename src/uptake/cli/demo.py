@@ -5,17 +5,19 @@ import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 from rich.console import Console
 
+from uptake import wiring
 from uptake.cli.keys import new_key
-from uptake.cli.options import StoreOptions, option
+from uptake.cli.options import option
 from uptake.cli.terminal import Failed
 from uptake.model import clock
+from uptake.settings import Settings
 from uptake.store.definitions import FIRST_VERSION, TypeVersion
 
 if TYPE_CHECKING:
@@ -78,7 +80,7 @@ def _set_up(data_dir: Path, bound_user: str) -> "Keys":
     from uptake.testing.live import ALL_WRITES  # noqa: PLC0415
 
     now = clock.now()
-    with StoreOptions(data_dir).open() as store:
+    with closing(wiring.open_store(Settings(data_dir=data_dir), make=True)) as store:
         store.add_project(PROJECT, now)
         first = TypeVersion(FIRST_VERSION, records.SCHEMA, now)
         store.add_type_version(PROJECT, records.TYPE, first)

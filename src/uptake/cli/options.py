@@ -77,6 +77,7 @@ class StoreOptions:
         """Open the store while the block runs.
 
         Raises:
+            Missing: there is no database.
             Unusable: it cannot be opened.
         """
         store = wiring.open_store(self.settings)

@@ -75,7 +75,7 @@ def serve(storage: InstallationOptions, options: ServerOptions) -> None:
         check_port(*settings.metrics)
     with _shared_metrics(settings.workers):
         # Opened here once, so that an error is reported in one line and migrations run once.
-        services = wiring.open_services(settings)
+        services = wiring.open_services(settings, make=True)
         has_keys = bool(services.store.keys())
         services.close()
         run_in_fork(wiring.check_blobs, settings)

@@ -50,7 +50,7 @@ def create() -> ASGIApp:
     _raise_mmap_threshold()
     configured = settings.from_environment()
     StalledConnections(configured.port).start()
-    return build(wiring.open_services(configured), lines.write, configured.metrics)
+    return build(wiring.open_services(configured, make=True), lines.write, configured.metrics)
 
 
 def _raise_mmap_threshold() -> None:

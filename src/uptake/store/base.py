@@ -58,6 +58,10 @@ class StoreUnusable(Exception):
     """The store cannot be opened: of a newer version, not writable, not a database."""
 
 
+class NoDatabase(StoreUnusable):
+    """There is no database, or it has no tables of Uptake."""
+
+
 class AlreadyExists(Exception):
     """The name is taken."""
 

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, event, func, select
 
 from uptake.circuit_breaker import CircuitBreaker
 from uptake.store import distribution, migrations
-from uptake.store.base import StoreUnavailable, StoreUnusable
+from uptake.store.base import NoDatabase, StoreUnavailable, StoreUnusable
 from uptake.store.commit_sequence import WRITER_SLOTS
 from uptake.store.database import Result, Writer, load, translated
 from uptake.store.postgres_pipeline import Pipeline, Prepared
@@ -80,19 +80,21 @@ _PREPARED = "uptake_prepared"
 _CONFLICTS = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
 
 
-def open_store(url: str) -> SqlStore:
-    """Open a database. Creates or migrates its tables if needed.
+def open_store(url: str, *, make: bool = True) -> SqlStore:
+    """Open a database, and migrate its tables.
 
     Args:
         url: `postgresql://USER:PASSWORD@HOST:PORT/DATABASE`, with libpq's parameters as its query.
+        make: whether to create the tables if there are none.
 
     Raises:
+        NoDatabase: there are none, and `make` is false.
         StoreUnusable: it cannot be reached or written, or was written by a newer version.
     """
     engine = _open_engine(url)
     event.listen(engine, "connect", _set_idle_timeout)
     with _named(engine):
-        migrations.upgrade(engine)
+        migrations.upgrade(engine, make=make)
     return _PostgresStore(engine)
 
 
@@ -120,9 +122,10 @@ def distribute(url: str) -> Iterator[tuple[str, str]]:
     """Migrate a database, and distribute its tables over its nodes (`distribution`).
 
     Raises:
+        NoDatabase: it has no tables.
         StoreUnusable: it cannot be reached, or has no Citus.
     """
-    store = open_store(url)
+    store = open_store(url, make=False)
     try:
         # Citus places a table in a transaction of its own: the rest follows when it is asked again.
         with translated(), store.engine.connect() as connection:
@@ -168,7 +171,8 @@ def _named(engine: Engine) -> Iterator[None]:
     except (sqlalchemy.exc.DBAPIError, StoreUnusable) as error:
         engine.dispose()
         name = engine.url.set(drivername="postgresql").render_as_string()
-        raise StoreUnusable(f"{name}: {_one_line(getattr(error, 'orig', error))}") from error
+        kind = NoDatabase if isinstance(error, NoDatabase) else StoreUnusable
+        raise kind(f"{name}: {_one_line(getattr(error, 'orig', error))}") from error
 
 
 class _PostgresStore(SqlStore):

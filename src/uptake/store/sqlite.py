@@ -11,7 +11,7 @@ import sqlalchemy
 from sqlalchemy import event
 
 from uptake.store import migrations
-from uptake.store.base import StoreUnusable
+from uptake.store.base import NoDatabase, StoreUnusable
 from uptake.store.sql_store import SqlStore
 from uptake.store.sqlite_store import BUSY_SECONDS, DatabaseFile, SqliteStore, begin
 
@@ -32,23 +32,27 @@ larger log makes that wait noticeable, a smaller one writes hot pages more often
 CACHE_KIB = 65536
 
 
-def open_store(path: Path) -> SqlStore:
-    """Open a database file. Creates or migrates it if needed.
+def open_store(path: Path, *, make: bool = True) -> SqlStore:
+    """Open a database file, and migrate it.
+
+    Args:
+        path: the file.
+        make: whether to create it if it does not exist.
 
     Raises:
+        NoDatabase: it does not exist, and `make` is false.
         StoreUnusable: it cannot be opened or written, or was written by a newer version.
     """
-    file = DatabaseFile(path)
-    file.make()
+    file = _open_file(path, make=make)
     engine = _open_engine(file, path)
     try:
-        migrations.upgrade(engine)
+        migrations.upgrade(engine, make=make)
     except sqlalchemy.exc.DBAPIError as error:
         engine.dispose()
         raise StoreUnusable(f"{path}: {error.orig}") from error
     except StoreUnusable as error:
         engine.dispose()
-        raise StoreUnusable(f"{path}: {error}") from error
+        raise type(error)(f"{path}: {error}") from error
     return SqliteStore(engine, file)
 
 
@@ -60,17 +64,22 @@ def open_contents(path: Path, *, make: bool = False) -> "SqlContents":
         make: whether to create an empty one if it does not exist.
 
     Raises:
-        StoreUnusable: it does not exist, or cannot be created.
+        NoDatabase: it does not exist, and `make` is false.
+        StoreUnusable: it cannot be created.
     """
     # Imports Alembic, which takes as long to load as the rest.
     from uptake.store.contents import SqlContents  # noqa: PLC0415
 
+    return SqlContents(_open_engine(_open_file(path, make=make), path))
+
+
+def _open_file(path: Path, *, make: bool) -> DatabaseFile:
     file = DatabaseFile(path)
     if make:
         file.make()
     elif file.identity() is None:
-        raise StoreUnusable(f"{path}: there is no such database")
-    return SqlContents(_open_engine(file, path))
+        raise NoDatabase(f"{path}: the file does not exist")
+    return file
 
 
 def _open_engine(file: DatabaseFile, path: Path) -> sqlalchemy.Engine:

@@ -5,6 +5,7 @@ from pathlib import Path
 import sqlalchemy
 from sqlalchemy import Connection, Engine
 
+from uptake.store.base import NoDatabase
 from uptake.store.database import WRITES
 
 VERSION_TABLE = "alembic_version"
@@ -14,10 +15,15 @@ HEAD = max(path.name for path in (Path(__file__).parent / "versions").glob("[0-9
 """The last revision; files are named after their revision."""
 
 
-def upgrade(engine: Engine) -> None:
+def upgrade(engine: Engine, *, make: bool) -> None:
     """Run the pending migrations of a database; concurrent callers run them once.
 
+    Args:
+        engine: of the database.
+        make: whether to create the tables if the database has none of Uptake.
+
     Raises:
+        NoDatabase: it has none, and `make` is false.
         StoreUnusable: the database was written by a newer version of the program.
     """
     with engine.execution_options(**{WRITES: True}).begin() as connection:
@@ -25,6 +31,8 @@ def upgrade(engine: Engine) -> None:
         seen = revision_of(connection)
         if seen == HEAD:
             return
+        if seen is None and not make:
+            raise NoDatabase("the database has no tables of Uptake")
         # Importing Alembic takes as long as all other work to open a database.
         from uptake.store.migrations.running import check_known, upgrade_to  # noqa: PLC0415
 

@@ -1,0 +1,29 @@
+"""`uptake init`: create the database."""
+
+from uptake import wiring
+from uptake.cli.options import StoreOptions
+from uptake.cli.terminal import Json, print_result
+from uptake.http.parameter_groups import expand_groups
+
+
+@expand_groups
+def init(options: StoreOptions, *, json: Json = False) -> None:
+    """Create an empty database, unless it exists already.
+
+    `uptake serve` does the same when it starts.
+    """
+    settings = options.settings
+    try:
+        wiring.open_store(settings).close()
+        created = False
+    except wiring.Missing:
+        wiring.open_store(settings, make=True).close()
+        created = True
+    place = "the database" if settings.database else str(settings.data_dir.resolve())
+    if not created:
+        line = f"There is a database in {place} already."
+    elif settings.database:
+        line = f"Created the tables in {place}."
+    else:
+        line = f"Created a database in {place}."
+    print_result({"created": created}, line, json=json)
