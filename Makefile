@@ -14,9 +14,9 @@ help: ## Show this.
 $(VENV)/installed: pyproject.toml requirements.lock
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) \
 		|| { $(PYTHON) -m pip install --quiet virtualenv && $(PYTHON) -m virtualenv --quiet $(VENV); }
-	$(INSTALL) --constraint requirements.lock --editable '.[dev]' \
+	$(INSTALL) --constraint requirements.lock --editable '.[dev,docs]' \
 		|| { echo 'The versions of requirements.lock are not available; installing others.' >&2; \
-			$(INSTALL) --editable '.[dev]'; }
+			$(INSTALL) --editable '.[dev,docs]'; }
 	@touch $@
 
 # The tests run the shell examples of the documents, and those use curl.
@@ -60,8 +60,10 @@ test: lint $(VENV)/curl $(VENV)/systemd-analyze ## Everything: style, types, str
 bench: $(VENV)/installed ## Measure this server and a plain yardstick, and print the tables.
 	$(BIN)/python -m benchmarks
 
-docs: $(VENV)/installed ## Write the generated pages of docs/reference.
+docs: $(VENV)/installed ## Write the generated pages, and build the site in build/site.
 	$(BIN)/python docs/generate.py
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet -c docs/site . build/site
+	@echo 'The site is in build/site/index.html.'
 
 lock: ## Write requirements.lock: the newest versions that pyproject.toml allows.
 	$(PYTHON) -m venv build/lock

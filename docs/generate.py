@@ -10,9 +10,13 @@ from uptake.cli.commands import COMMANDS, load
 from uptake.cli.durations import SECONDS
 from uptake.formats.base import Credential, Format, Operation, Place
 from uptake.formats.registry import FORMATS
-from uptake.http.access import SCOPES
+from uptake.http.access import SCOPES, About
+from uptake.http.api.routes import PREFIX as API_PREFIX
+from uptake.http.api.routes import api_operations
+from uptake.http.executors import Executors
+from uptake.http.shutdown import GracefulShutdown
 from uptake.model.problems import Kinds
-from uptake.settings import PREFIX, Settings
+from uptake.settings import PREFIX, AnswerLimits, Settings
 
 REFERENCE = Path(__file__).parent / "reference"
 GENERATED = "<!-- Written by docs/generate.py; run `make docs` after a change of the code. -->\n\n"
@@ -37,6 +41,7 @@ def pages() -> dict[str, str]:
     return {
         "cli.md": GENERATED + "\n".join(_cli()) + "\n",
         "settings.md": GENERATED + "\n".join(_settings()) + "\n",
+        "scopes.md": GENERATED + "\n".join(_scopes()) + "\n",
         "errors.md": GENERATED + "\n".join(_errors()) + "\n",
         "endpoints.md": _endpoints((REFERENCE / "endpoints.md").read_text()),
     }
@@ -148,6 +153,54 @@ def _settings() -> Iterator[str]:
     yield "  folder."
     yield "- `--public-url`: the beginning of the addresses of images; by default the address"
     yield "  that the client used."
+
+
+FOR_BOUND_KEYS = {
+    About.UPLOAD: "its user",
+    About.USER_IN_PATH: "its user",
+    About.USER_IN_QUERY: "its user",
+    About.OWNER: "records of its user",
+    About.PROJECT: "403",
+}
+"""What an operation permits to a key that is bound to a user."""
+
+
+def _scopes() -> Iterator[str]:
+    yield "# Scopes"
+    yield ""
+    yield "An API key has one or more scopes, its permissions. This page lists the operations that"
+    yield "each scope permits. A request with a key that lacks the scope is answered with 403."
+    yield "[API keys](../how-to/keys.md) shows how to create a key."
+    yield ""
+    yield "A key that is [bound to a user](../how-to/keys.md#bind-a-key-to-a-user) has access to"
+    yield "data of that user only; other users are 403."
+    yield ""
+    api = api_operations(GracefulShutdown(lambda: None), Executors(AnswerLimits(), 1))
+    rows = [
+        (one.scope, one.method, one.path, f"Upload to {form.vendor}", About.UPLOAD)
+        for form in FORMATS
+        for one in form.operations
+    ] + [
+        (permission.scope, one.method, API_PREFIX + path, one.summary, permission.about)
+        for one in api
+        for permission, path in [(one.permission, one.path.replace(":str}", "}"))]
+    ]
+    for scope in SCOPES:
+        yield f"## `{scope}`"
+        yield ""
+        yield from _table(
+            ("Operation", "Purpose", "With a bound key"),
+            (
+                (f"`{method} {path}`", purpose, FOR_BOUND_KEYS[about])
+                for needed, method, path, purpose, about in rows
+                if needed == scope
+            ),
+        )
+    yield "## Without a key"
+    yield ""
+    public = [f"`{method} {path}`" for needed, method, path, *_ in rows if not needed]
+    yield f"{', '.join(public)}, `/health/live`, `/health/ready`, `/metrics`, `/openapi.json`, and"
+    yield "images, which have addresses that cannot be guessed."
 
 
 def _errors() -> Iterator[str]:

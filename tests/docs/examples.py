@@ -1,5 +1,6 @@
 """Runs the shell examples of a document, in order and in one shell, and reads what they print."""
 
+import importlib.util
 import os
 import re
 import socket
@@ -9,6 +10,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 ROOT = Path(__file__).parents[2]
 PORT_SHOWN = "localhost:8000"
@@ -35,6 +37,16 @@ class Example:
 
     commands: str
     shown: str | None
+
+
+def load_script(file: Path) -> ModuleType:
+    """Import a script that is not part of a package."""
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def examples_of(document: Path) -> list[Example]:

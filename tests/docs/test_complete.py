@@ -1,6 +1,5 @@
 """The documents leave nothing out, and their links lead somewhere."""
 
-import importlib.util
 import re
 from pathlib import Path
 from types import ModuleType
@@ -19,7 +18,7 @@ from uptake.reading.segments.schema import schemas
 from uptake.settings import Settings
 from uptake.testing.live import LiveServer
 
-from .examples import ROOT
+from .examples import ROOT, load_script
 
 DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
@@ -47,12 +46,7 @@ def reference(name: str) -> str:
 @pytest.fixture(scope="module")
 def generate() -> ModuleType:
     """The script that writes pages of the reference."""
-    spec = importlib.util.spec_from_file_location("generate", DOCS / "generate.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script(DOCS / "generate.py")
 
 
 def test_the_generated_pages_are_up_to_date(generate: ModuleType) -> None:

@@ -3,6 +3,7 @@
 from litestar import Router
 
 from uptake.http.api import erasures, rejections, retention, segments, types, users
+from uptake.http.api.dependencies import ApiOperation
 from uptake.http.api.exports import export_operations
 from uptake.http.executors import Executors
 from uptake.http.shutdown import GracefulShutdown
@@ -11,11 +12,9 @@ from uptake.wiring import Services
 PREFIX = "/uptake/v1"
 
 
-def api_routes(
-    services: Services, shutdown: GracefulShutdown, executors: Executors
-) -> list[Router]:
-    """The routes over these services; each declares its permission."""
-    operations = (
+def api_operations(shutdown: GracefulShutdown, executors: Executors) -> tuple[ApiOperation, ...]:
+    """All operations; each declares its permission."""
+    return (
         *users.OPERATIONS,
         *rejections.OPERATIONS,
         *erasures.OPERATIONS,
@@ -24,4 +23,11 @@ def api_routes(
         *types.OPERATIONS,
         *segments.OPERATIONS,
     )
+
+
+def api_routes(
+    services: Services, shutdown: GracefulShutdown, executors: Executors
+) -> list[Router]:
+    """The routes over these services."""
+    operations = api_operations(shutdown, executors)
     return [Router(PREFIX, route_handlers=[one.handler(services, executors) for one in operations])]
