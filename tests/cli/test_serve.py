@@ -268,10 +268,8 @@ def test_the_first_start_says_how_to_create_a_key(tmp_path: Path) -> None:
         text=True,
     )
     with running(tmp_path, "--port", "0") as (process, url):
-        response = httpx2.get(
-            f"{url}/uptake/v1/users/1", headers={"x-api-key": created.stdout.strip()}
-        )
-        assert response.status_code == 403
+        key = {"Authorization": f"Bearer {created.stdout.strip()}"}
+        assert httpx2.get(f"{url}/uptake/v1/users/1", headers=key).status_code == 403
         assert process.stderr is not None
         assert process.stderr.readline().startswith("{")
 
