@@ -35,7 +35,7 @@ LEAST_SAMPLES = exports.OF_USER
 
 
 def _scratch() -> Path:
-    """Where data folders are made unless told: /var/tmp is on a disk where /tmp may not be."""
+    """The default parent of data folders: /var/tmp is on a disk, and /tmp may be in memory."""
     usual = Path("/var/tmp")  # noqa: S108 - only the parent of folders made by mkdtemp
     return usual if usual.is_dir() else Path(tempfile.gettempdir())
 
@@ -46,7 +46,7 @@ def _settings() -> Settings:
         "--seconds", type=float, default=2.5, help="of each measurement (default: %(default)s)"
     )
     parser.add_argument(
-        "--rounds", type=int, default=3, help="the median is told (default: %(default)s)"
+        "--rounds", type=int, default=3, help="the median is printed (default: %(default)s)"
     )
     parser.add_argument(
         "--workers", type=int, nargs="+", default=[1, 2], help="to try each (default: 1 2)"
@@ -56,7 +56,7 @@ def _settings() -> Settings:
         choices=(*PARTS, *BESIDE, GROWTH),
         nargs="+",
         default=[*PARTS, *BESIDE],
-        help="measure these alone; growth is measured only when it is named here",
+        help="measure only these; `growth` is measured only when it is listed here",
     )
     parser.add_argument(
         "--engine", choices=ENGINES, nargs="+", default=list(ENGINES), help="(default: both)"

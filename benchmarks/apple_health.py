@@ -22,10 +22,10 @@ import msgspec
 MEGABYTE = 1_000_000
 EXPORT_MEGABYTES = 1000
 MINIMUM_RATE = 60.0
-"""Megabytes a second that reading has to reach."""
+"""The target: megabytes read per second."""
 
 PEAK_MEGABYTES = 200.0
-"""Below which reading has to stay."""
+"""The upper limit of the memory."""
 
 _WRITTEN_AT_ONCE = 20_000
 _SEED = 13
@@ -157,9 +157,9 @@ def _records(kind: _Kind, chance: random.Random) -> Iterator[str]:
         for second in range(0, 86_400, 240):
             start = second + chance.randrange(200)
             last = min(start + chance.randrange(kind.seconds + 1), 86_399)
-            told = min(last + chance.randrange(90), 86_399)
+            created = min(last + chance.randrange(90), 86_399)
             yield (
-                f'{head} creationDate="{date} {_clock(told)} {zone}"'
+                f'{head} creationDate="{date} {_clock(created)} {zone}"'
                 f' startDate="{date} {_clock(start)} {zone}"'
                 f' endDate="{date} {_clock(last)} {zone}" value="{kind.value(chance)}"{end}'
             )
@@ -210,7 +210,7 @@ def read(path: Path) -> AppleHealth:
 
 
 def main() -> int:
-    """Make or read one, as the arguments say."""
+    """Make an export, or read one."""
     match sys.argv[1:]:
         case ["make", path, *size]:
             count = make(Path(path), float(size[0]) if size else EXPORT_MEGABYTES)

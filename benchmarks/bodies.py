@@ -296,5 +296,5 @@ ITEMS = {
 
 @cache
 def workload(name: str) -> Workload:
-    """The workload of that name, built on first use and kept."""
+    """The workload of that name, built on first use and cached."""
     return _BUILDERS[name]()

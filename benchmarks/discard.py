@@ -1,7 +1,7 @@
-"""An ASGI application that reads a request and throws it away: the ceiling of the generator.
+"""An ASGI application that discards requests: it measures the limit of the load generator.
 
-What it reaches on the product's own HTTP server is the most that the load generator, the loopback
-and that HTTP server can do together; a figure of the product close to it would say nothing.
+Its rate is the maximum of the load generator, the loopback interface and the HTTP server together.
+A figure of the product close to this maximum would measure the generator.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""A user with a million samples erased over HTTP, while others stay.
+"""The time to erase a user with a million samples over HTTP, while other users remain.
 
-`python -m benchmarks --only erasure` measures this alone; `--samples` says of how many.
+`python -m benchmarks --only erasure` runs only this part; `--samples` sets the number of samples.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from benchmarks.verdicts import verdict
 PART = "erasure"
 SAMPLES = 1_000_000
 OTHERS = 20
-"""Users with a twentieth of that each, who stay."""
+"""Users who remain; each has a twentieth of the samples."""
 
 ROUNDS = 5
 AT_MOST_MS = 1000.0
@@ -34,15 +34,15 @@ PATIENCE_SECONDS = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What was measured of users whose samples came in batches of a size, on an engine.
+    """The erasures of users with batches of one size, on one engine.
 
     Attributes:
-        subject: who was asked.
-        samples: that each user had.
-        per_batch: samples of a batch.
-        at_most_ms: what is to be reached; 0 where nothing is laid down.
-        took: milliseconds of each erasure.
-        processor: milliseconds of the server's and the database's processor time for it.
+        subject: the product and its engine.
+        samples: the samples of each user.
+        per_batch: the samples of each batch.
+        at_most_ms: the target; 0 if there is none.
+        took: the milliseconds of each erasure.
+        processor: the milliseconds of processor time of the server and the database for each.
     """
 
     subject: str
@@ -54,10 +54,10 @@ class Figures:
 
 
 def measure(scratch: Path, engine: str, samples: int) -> list[Figures]:
-    """Erasures on one engine: of users who sent much at once, and of such as sent little.
+    """Measure erasures on one engine, of users with large and with small batches.
 
     Raises:
-        ServerError: an erasure failed, or did not tell what was erased.
+        ServerError: an erasure failed, or its response has the wrong counts.
     """
     batches = max(1, samples // 1000)
     found = [
@@ -72,15 +72,15 @@ def measure(scratch: Path, engine: str, samples: int) -> list[Figures]:
                 user_id = f"goes-{one.per_batch}-{number}"
                 stored.fill(server, [user_id], one.samples // one.per_batch, one.per_batch)
                 _erase(server, user_id, one)
-            _tell(f"round {number + 1}/{ROUNDS} on {engine}")
+            _log(f"round {number + 1}/{ROUNDS} on {engine}")
     return found
 
 
-def _tell(text: str) -> None:
+def _log(text: str) -> None:
     print(f"[{PART}] {text}", file=sys.stderr, flush=True)
 
 
-def _erase(server: Server, user_id: str, told: Figures) -> None:
+def _erase(server: Server, user_id: str, figures: Figures) -> None:
     headers = {"Authorization": f"Bearer {server.key}"}
     with httpx2.Client(
         base_url=server.url, headers=headers, trust_env=False, timeout=PATIENCE_SECONDS
@@ -90,9 +90,9 @@ def _erase(server: Server, user_id: str, told: Figures) -> None:
             raise ServerError(f"{user_id} is not there")
         used, began = processor.seconds(server), time.perf_counter()
         answer = client.delete(place)
-        told.took.append((time.perf_counter() - began) * 1000)
-        told.processor.append((processor.seconds(server) - used) * 1000)
-        if answer.status_code != 200 or answer.json()["counts"]["samples"] != told.samples:
+        figures.took.append((time.perf_counter() - began) * 1000)
+        figures.processor.append((processor.seconds(server) - used) * 1000)
+        if answer.status_code != 200 or answer.json()["counts"]["samples"] != figures.samples:
             raise ServerError(f"{user_id} was not erased: {answer.status_code} {answer.text[:200]}")
         if client.get(place).status_code != 404:
             raise ServerError(f"{user_id} is still there")

@@ -1,6 +1,6 @@
-"""Millions of samples exported, over HTTP and by the command: how fast, in how much memory.
+"""The speed and the memory of exports of millions of samples, over HTTP and by the command.
 
-`python -m benchmarks --only exports` measures this alone; `--samples` says of how many.
+`python -m benchmarks --only exports` runs only this part; `--samples` sets the number of samples.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ ROUNDS = 3
 
 PER_SECOND = 2_000_000
 MEMORY = 500
-"""What Parquet has to reach: samples a second, and less memory than this, in MB."""
+"""The targets of Parquet: samples per second, and the upper limit of the memory in MB."""
 
 YARDSTICK_PART = 10
-"""The yardstick writes the tenth part: it takes a while for that."""
+"""The yardstick is slow, so it writes a tenth of the samples."""
 
 PATIENCE_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One export: seconds, of them of processors; megabytes of memory at most; bytes written."""
+    """One export: its seconds, processor seconds, peak megabytes of memory, and bytes written."""
 
     seconds: float
     processor: float
@@ -57,18 +57,18 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What was measured of one way to export."""
+    """The measurements of one way to export."""
 
     subject: str
     name: str
     samples: int
     runs: list[Run] = field(default_factory=list)
     measured: bool = False
-    """Whether it has to reach something."""
+    """Whether there is a target."""
 
 
 class Form(NamedTuple):
-    """What is written: how it is called, and to what below a folder."""
+    """A form of export: its name, and its destination in a folder."""
 
     name: str
     destination: str
@@ -89,23 +89,23 @@ PLAIN = (Form("Parquet", "samples.parquet"), Form("CSV", "samples.csv"))
 
 
 def measure(scratch: Path, engine: str, samples: int) -> list[Figures]:
-    """Every form on one engine, round after round; on SQLite the yardstick too.
+    """Measure every form on one engine, in rounds; on SQLite, measure the yardstick too.
 
     Raises:
-        ServerError: an export failed, or does not hold what was stored.
+        ServerError: an export failed, or does not contain all samples.
     """
     users = [f"user-{number:06}" for number in range(max(1, samples // OF_USER))]
     count = len(users) * OF_USER
     with servers.uptake(scratch, 1, engine) as server:
         began = time.monotonic()
         stored.fill(server, users, BATCHES, PER_BATCH)
-        _tell(f"{count:,} samples written in {time.monotonic() - began:.0f} s")
+        _log(f"{count:,} samples written in {time.monotonic() - began:.0f} s")
         ways = {
             form: Figures(PRODUCTS[engine], form.name, count, measured=form.measured)
             for form in (*BY_HTTP, *BY_COMMAND)
         }
         for number in range(ROUNDS):
-            _tell(f"round {number + 1}/{ROUNDS} on {engine}")
+            _log(f"round {number + 1}/{ROUNDS} on {engine}")
             for form in BY_HTTP:
                 ways[form].runs.append(_over_http(server, form, scratch, count))
             for form in BY_COMMAND:
@@ -116,7 +116,7 @@ def measure(scratch: Path, engine: str, samples: int) -> list[Figures]:
     return found
 
 
-def _tell(text: str) -> None:
+def _log(text: str) -> None:
     print(f"[{PART}] {text}", file=sys.stderr, flush=True)
 
 
@@ -144,7 +144,7 @@ def _over_http(server: Server, form: Form, scratch: Path, count: int) -> Run:
 
 
 def _check(place: Path, count: int) -> None:
-    """See that a file holds all samples, where that is quickly told."""
+    """Check that a file contains all samples, except Arrow files, which would have to be read."""
     if place.suffix == ".parquet":
         found = pq.read_metadata(place).num_rows
     elif place.suffix == ".arrow":
@@ -154,7 +154,7 @@ def _check(place: Path, count: int) -> None:
             lines = sum(part.count(b"\n") for part in iter(lambda: file.read(1 << 20), b""))
         found = lines - (place.suffix == ".csv")
     if found != count:
-        raise ServerError(f"{place.name}: {found:,} samples, and not {count:,}")
+        raise ServerError(f"{place.name}: {found:,} samples, expected {count:,}")
 
 
 def _by_command(server: Server, form: Form, scratch: Path, count: int) -> Run:
@@ -163,19 +163,19 @@ def _by_command(server: Server, form: Form, scratch: Path, count: int) -> Run:
         where = ["--data-dir", str(server.data)]
         if server.database is not None:
             where += ["--database", server.database.url(servers.NAME)]
-        run, told = _program("uptake", "export", "samples", destination, *where, folder=folder)
-        if f" {count:,} samples" not in told:
-            raise ServerError(f"{form.name}: {told}")
+        run, output = _program("uptake", "export", "samples", destination, *where, folder=folder)
+        if f" {count:,} samples" not in output:
+            raise ServerError(f"{form.name}: {output}")
         return run
 
 
 def _program(module: str, *arguments: str, folder: str) -> tuple[Run, str]:
-    """Run a module as a program that writes into a folder; what it took, and what it printed."""
+    """Run a module that writes into a folder; return its figures and its output."""
     command = [sys.executable, "-m", module, *arguments]
     began = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         memory = MemoryLog(process.pid)
-        told = process.stdout.read() if process.stdout else ""
+        output = process.stdout.read() if process.stdout else ""
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - began
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -183,11 +183,11 @@ def _program(module: str, *arguments: str, folder: str) -> tuple[Run, str]:
     if process.returncode:
         raise ServerError(f"{module} {' '.join(arguments[:2])} ended with {process.returncode}")
     size = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
-    return Run(seconds, usage.ru_utime + usage.ru_stime, memory.peak_megabytes, size), told
+    return Run(seconds, usage.ru_utime + usage.ru_stime, memory.peak_megabytes, size), output
 
 
 def _yardstick(server: Server, scratch: Path, count: int) -> list[Figures]:
-    """What is written row by row, from a database with a row a sample."""
+    """Exports row by row, from a database with one row per sample."""
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         exported, database = Path(folder) / "samples.parquet", Path(folder) / "plain.db"
         where = ["--data-dir", str(server.data)]
@@ -198,11 +198,11 @@ def _yardstick(server: Server, scratch: Path, count: int) -> list[Figures]:
             for form, way in zip(PLAIN, ways, strict=True):
                 with tempfile.TemporaryDirectory(dir=scratch) as out:
                     place = Path(out) / form.destination
-                    told = _program(
+                    run, _ = _program(
                         "benchmarks.plain_export", str(database), str(place), folder=out
                     )
                     _check(place, rows)
-                way.runs.append(told[0])
+                way.runs.append(run)
     return ways
 
 

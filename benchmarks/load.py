@@ -27,7 +27,7 @@ STALL_SECONDS = 30.0
 """No answer on any connection for this long ends the measurement with an error."""
 RECEIVE_BYTES = 65536
 EXCERPT_BYTES = 300
-"""How much of the first rejection is kept, to be shown."""
+"""The part of the first rejection that is shown."""
 WANTED_STATUS = 200
 
 _CONTENT_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)", re.IGNORECASE)
@@ -36,7 +36,7 @@ _STATUS_LINE = re.compile(rb"HTTP/1\.1 (\d{3})")
 
 
 class LoadError(Exception):
-    """The measurement could not be carried through; the text says why."""
+    """The measurement failed; the text has the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +94,14 @@ class _Connection:
         self.status = 0
         self.started = 0.0
         self.writable = False
-        """Whether epoll is asked to say when more can be sent."""
+        """Whether epoll reports when more can be sent."""
 
     def send(self) -> None:
         """Send as much as the socket takes now."""
         try:
             sent = self.sock.sendmsg(self.unsent)
         except (BlockingIOError, BrokenPipeError, ConnectionResetError):
-            # Of a closed connection epoll tells too, and `receive` finds the answer or the end.
+            # epoll also reports a closed connection; `receive` finds the response or the end.
             return
         done = 0
         for piece in self.unsent:
@@ -129,7 +129,7 @@ class _Connection:
         else:
             self.missing -= len(chunk)
         if self.missing is not None and self.missing < 0:
-            raise LoadError("the server sent more bytes than its Content-Length says")
+            raise LoadError("the server sent more bytes than its Content-Length states")
         return self.missing == 0
 
     def _read_head(self) -> None:
@@ -239,14 +239,14 @@ class _Run:
         if connection.status != WANTED_STATUS and not self._rejection:
             self._rejection = connection.answer[:EXCERPT_BYTES].decode("utf-8", "replace")
         if connection.unsent:
-            # The rest of the body could not be told from a next request.
+            # The rest of the body cannot be distinguished from the next request.
             raise LoadError(
                 f"answered {connection.status} before the body was sent: {self._rejection!r}"
             )
         if now < self._opens or connection.status != WANTED_STATUS:
             return  # a rejection is quick: it must improve neither the rate nor the times
         # Requests still in flight when the window closes are not counted in the rate, but
-        # their times are kept: the slowest would otherwise go unseen.
+        # their times count: the slowest would otherwise go unseen.
         self._latencies.append(now - connection.started)
         if now <= self._closes:
             self._counted += 1
@@ -256,7 +256,7 @@ class _Run:
         if not self._counted:
             raise LoadError(
                 f"no request was answered {WANTED_STATUS} within {self._plan.seconds:g} seconds; "
-                f"statuses {dict(self._statuses)}, the first refusal: {self._rejection!r}"
+                f"statuses {dict(self._statuses)}, the first rejection: {self._rejection!r}"
             )
         # When the number of requests ended the run, the window ended with the last answer.
         closes = min(self._closes, time.perf_counter())
@@ -281,7 +281,7 @@ def measure(plan: Plan) -> Measured:
     """Carry out one measurement in this process."""
     requests = workload(plan.workload)
     gc.collect()
-    gc.disable()  # a pause of the collector would be told as latency of the server
+    gc.disable()  # a pause of the collector would count as latency of the server
     try:
         return _Run(plan, requests).measure()
     except OSError as error:

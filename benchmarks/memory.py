@@ -13,32 +13,32 @@ from pathlib import Path
 
 INTERVAL_SECONDS = 0.1
 AVERAGED_SHARE = 0.05
-"""A moment of a run is told as the median over this share of it, up to that moment."""
+"""The figure of a moment is the median over this share of the run before it."""
 MEGABYTE = 1_000_000
 
 _PSS = re.compile(r"^Pss:\s+(\d+) kB", re.MULTILINE)
 
 
 def tree(root: int) -> list[int]:
-    """The process and all that descend from it."""
+    """The process and its descendants."""
     found = [root]
     for process in found:  # grows while it is walked
         for children in Path(f"/proc/{process}/task").glob("*/children"):
             try:
                 found += map(int, children.read_text().split())
             except OSError:
-                continue  # the thread ended meanwhile
+                continue  # the thread has ended
     return found
 
 
 def proportional_bytes(root: int) -> int:
-    """Memory of the tree now."""
+    """The memory of the processes now."""
     total = 0
     for process in tree(root):
         try:
             rollup = Path(f"/proc/{process}/smaps_rollup").read_text()
         except OSError:
-            continue  # the process ended meanwhile
+            continue  # the process has ended
         match = _PSS.search(rollup)
         total += int(match[1]) * 1024 if match else 0
     return total

@@ -1,8 +1,8 @@
-"""A JPEG of about 1.5 MB, drawn once, with a gap that makes each copy a picture of its own.
+"""A JPEG of about 1.5 MB, drawn once, with a gap of bytes that differ in each copy.
 
 The gap is the end of the first quantisation table: any value from 1 to 255 is valid there, every
-reader needs it to decode, and no cleaning of metadata may drop it. So each copy stays a sound JPEG
-(its finest detail a little stronger or weaker), and a server that keeps pictures once keeps it.
+reader needs it to decode, and no cleaning of metadata may drop it. So each copy is a valid JPEG
+(its finest detail a little stronger or weaker), and no server stores two copies as one image.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The yardstick of exports: a table with a row a sample, written out row by row.
+"""The yardstick of exports: a table with one row per sample, written row by row.
 
-`python -m benchmarks.plain_export DATABASE FILE` writes what an afternoon's server would: CSV
-by the standard library's writer, Parquet from lists of dictionaries.
+`python -m benchmarks.plain_export DATABASE FILE` writes CSV with the writer of
+the standard library, and Parquet from lists of dictionaries, as a simple server would.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def _to_parquet(connection: sqlite3.Connection, destination: Path) -> None:
 
 
 def main() -> None:
-    """Write a database's samples to a file in the form that its name tells."""
+    """Write the samples of a database to a file; the suffix of the file is the form."""
     database, destination = map(Path, sys.argv[1:])
     write = _to_csv if destination.suffix == ".csv" else _to_parquet
     with closing(sqlite3.connect(database)) as connection:

@@ -20,7 +20,7 @@ def seconds(server: Server) -> float:
 
 
 def seconds_of(root: int) -> float:
-    """What a process and all that descend from it have used so far."""
+    """The processor time of a process and its descendants."""
     return sum(map(_seconds, tree(root)))
 
 
@@ -30,4 +30,4 @@ def _seconds(pid: int) -> float:
     try:
         return time.clock_gettime(clock)
     except OSError:
-        return 0.0  # the process ended meanwhile
+        return 0.0  # the process has ended

@@ -1,4 +1,4 @@
-"""The tables: every figure with its spread, what it should reach, and every fault in full."""
+"""The tables: every figure with its spread and its target, and every fault in full."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ def _footprint_cells(results: Results, place: Footprint) -> list[str]:
     if not values:
         return [*head, "failed", "", "", "FAULT"]
     target, reached = targets.footprint_target(results, place)
-    # Of peaks the highest is told: it is the one that must fit.
+    # Of several peaks, the highest must fit into the memory.
     value = max(values) if place.name == "peak" else median(values)
     return [
         *head,

@@ -36,13 +36,13 @@ HOME = ZoneInfo("Europe/Berlin")
 USER = "42"
 DATABASE = "rollups"
 ASKED = 15
-"""Times that each question is asked, the first one apart."""
+"""How often each query is sent, without the first time."""
 
 LARGEST_PAGE = 10_000
 
 
 class Question(NamedTuple):
-    """What is asked, and how soon the answer has to be there.
+    """A query, and the target of its time.
 
     Attributes:
         name: of the row of the table.
@@ -137,18 +137,18 @@ def _send(client: httpx2.Client, samples: Sequence[dict[str, Any]]) -> None:
 
 
 def _ask(client: httpx2.Client, question: Question) -> float:
-    """Ask, and see that the answer is about the whole year or the part that was asked for."""
+    """Send the query, and check that the response covers the requested time."""
     began = time.perf_counter()
     answer = client.get(f"/uptake/v1/users/{USER}/{question.path}")
     took = (time.perf_counter() - began) * 1000
     if answer.status_code != 200:
         raise ServerError(f"{question.name}: {answer.status_code} {answer.text}")
-    told = answer.json()
-    if told["next"] is not None:
+    page = answer.json()
+    if page["next"] is not None:
         raise ServerError(f"{question.name}: not on one page")
-    counted = sum(one["count"] for one in told.get("buckets") or told["devices"])
+    counted = sum(one["count"] for one in page.get("buckets") or page["devices"])
     if "from=" not in question.path and counted != DAYS * BATCH:
-        raise ServerError(f"{question.name}: {counted:,} samples, and not {DAYS * BATCH:,}")
+        raise ServerError(f"{question.name}: {counted:,} samples, expected {DAYS * BATCH:,}")
     return took
 
 

@@ -119,7 +119,7 @@ class Benchmark:
         settings = self._settings
         for name in self._needed():
             took = self._generator.submit(prepare, name).result()
-            self._tell(f"bodies of {name} built in {took:.1f} s")
+            self._log(f"bodies of {name} built in {took:.1f} s")
         if GENERATOR in settings.parts:
             self._ceiling()
         if GROWTH in settings.parts:
@@ -157,7 +157,7 @@ class Benchmark:
             parts.update(CEILING_WORKLOADS)
         return [name for name in WORKLOADS if name in parts]
 
-    def _tell(self, text: str) -> None:
+    def _log(self, text: str) -> None:
         elapsed = time.monotonic() - self._began
         print(f"[{elapsed:4.0f} s] {text}", file=sys.stderr, flush=True)
 
@@ -168,7 +168,7 @@ class Benchmark:
                 self._measure("", server, row, 0, CEILING_SECONDS)
 
     def _stored(self, engine: str, workers: int) -> None:
-        """Samples a second when so many million are there already, all in one server's life."""
+        """Measure the rate when millions of samples are already stored, on one server."""
         subject = PRODUCTS[engine]
         row = Row(subject, "samples", workers, MANY_CONNECTIONS)
         place = Footprint(subject, "disk", workers)
@@ -190,7 +190,7 @@ class Benchmark:
                     used = (processor.seconds(server) - used) / seen.issued
                     total += seen.issued
                     self.results.stored[subject, millions] = Stored(seen, used * 1000)
-                self._check(place, lambda: _kept_by_uptake(server, total))
+                self._check(place, lambda: _missing_in_uptake(server, total))
                 server.stop()
         except ServerError as error:
             self._fault(place, str(error))
@@ -204,7 +204,7 @@ class Benchmark:
         workers: int,
         names: tuple[str, ...],
     ) -> None:
-        """One server's life: start, measurements, what it kept, stop, what it left on the disk."""
+        """Start a server, measure, check the stored data, stop it, and measure its files."""
         peak = Footprint(subject, "peak", workers)
         try:
             with starting as server:
@@ -220,7 +220,7 @@ class Benchmark:
 
     def _fault(self, place: Row | Footprint, text: str) -> None:
         self.results.faults[place].append(text)
-        self._tell(f"FAULT: {place.subject}, {place.workers} workers: {text}")
+        self._log(f"FAULT: {place.subject}, {place.workers} workers: {text}")
 
     def _measure(
         self, where: str, server: Server, row: Row, first: int, seconds: float
@@ -232,14 +232,14 @@ class Benchmark:
             measured = self._generator.submit(measure, plan).result()
         except LoadError as error:
             ended = server.process.poll() is not None
-            self._fault(row, f"{error}; the server said: {server.tail}" if ended else str(error))
+            self._fault(row, f"{error}; the server printed: {server.tail}" if ended else str(error))
             return None
         self.results.rates[row].append(measured)
         if measured.rejected:
             counts = ", ".join(f"{n:,} x {status}" for status, n in measured.statuses.items())
-            self._fault(row, f"answered {counts}; the first refusal: {measured.rejection}")
+            self._fault(row, f"answered {counts}; the first rejection: {measured.rejection}")
         items = ITEMS[row.workload]
-        self._tell(
+        self._log(
             f"{where} {row.subject}, workers {row.workers}, {row.workload}, connections "
             f"{row.connections}: {measured.requests_per_second * items:,.0f}/s, "
             f"p99 {measured.p99_ms:.1f} ms"
@@ -252,20 +252,20 @@ class Benchmark:
             row = Row(subject, "samples", workers, connections)
             measured = self._measure(where, server, row, total, self._settings.seconds)
             if measured is None:
-                return  # how much was acknowledged is not known: nothing else can be told
+                return  # the acknowledged samples are unknown, so the rest cannot be checked
             total += measured.issued
             if connections == MANY_CONNECTIONS:
                 self._growth(server, row, measured)
         place = Footprint(subject, "disk", workers)
         if subject not in YARDSTICKS:
-            self._check(place, lambda: _kept_by_uptake(server, total))
+            self._check(place, lambda: _missing_in_uptake(server, total))
         server.stop()
         if subject in YARDSTICKS:
-            self._check(place, lambda: _kept_by_yardstick(server, YARDSTICKS[subject], total))
+            self._check(place, lambda: _missing_in_yardstick(server, YARDSTICKS[subject], total))
         files = server.disk_bytes()
         self.results.footprints[place].append(sum(files.values()) / (total * LARGE_BATCH))
         sizes = ", ".join(f"{name} {size / MEGABYTE:.1f} MB" for name, size in files.items())
-        self._tell(f"{where} {subject}, workers {workers}, left on the disk: {sizes}")
+        self._log(f"{where} {subject}, workers {workers}, left on the disk: {sizes}")
 
     def _other(self, where: str, server: Server, subject: str, workers: int, name: str) -> None:
         first = 0
@@ -287,14 +287,14 @@ class Benchmark:
             self.results.footprints[place].append(megabytes)
 
     def _check(self, place: Footprint, problem: Callable[[], str]) -> None:
-        """Samples acknowledged but not kept would make every rate above them worthless."""
+        """Report a fault: lost samples would make every rate invalid."""
         text = problem()
         if text:
             self._fault(place, text)
 
 
-def _kept_by_uptake(server: Server, requests: int) -> str:
-    """Compare what some users have with what was acknowledged for them; empty when equal."""
+def _missing_in_uptake(server: Server, requests: int) -> str:
+    """Compare the samples of some users with the acknowledged ones; empty if they are equal."""
     sent = Counter(number % USERS for number in range(requests))
     step = max(1, len(sent) // CHECKED_USERS)
     headers = {"Authorization": f"Bearer {server.key}"}
@@ -303,23 +303,23 @@ def _kept_by_uptake(server: Server, requests: int) -> str:
         for user in itertools.islice(sorted(sent), 0, None, step):
             try:
                 answer = client.get(f"/uptake/v1/users/{names[user]}")
-                kept = answer.json()["samples"]["steps"]["count"] if answer.is_success else None
+                stored = answer.json()["samples"]["steps"]["count"] if answer.is_success else None
             except (httpx2.TransportError, ValueError, KeyError) as error:
-                return f"what was kept could not be read: {error!r}"
-            if kept != sent[user] * LARGE_BATCH:
+                return f"the stored samples could not be read: {error!r}"
+            if stored != sent[user] * LARGE_BATCH:
                 return (
                     f"user {names[user]}: {sent[user] * LARGE_BATCH} samples acknowledged, "
-                    f"{kept} kept (status {answer.status_code})"
+                    f"{stored} stored (status {answer.status_code})"
                 )
     return ""
 
 
-def _kept_by_yardstick(server: Server, yardstick: Yardstick, requests: int) -> str:
+def _missing_in_yardstick(server: Server, yardstick: Yardstick, requests: int) -> str:
     query = f"SELECT count(*) FROM {yardstick.table}"  # noqa: S608 - the names are ours
     if server.database is not None:
-        [[kept]] = server.database.execute(SQL(query).format(), servers.NAME)
+        [[stored]] = server.database.execute(SQL(query).format(), servers.NAME)
     else:
         with closing(sqlite3.connect(server.data / DATABASE_NAME)) as connection:
-            (kept,) = connection.execute(query).fetchone()
+            (stored,) = connection.execute(query).fetchone()
     wanted = requests * LARGE_BATCH
-    return "" if kept == wanted else f"{wanted} samples acknowledged, {kept} kept"
+    return "" if stored == wanted else f"{wanted} samples acknowledged, {stored} stored"

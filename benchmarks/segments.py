@@ -28,7 +28,7 @@ USERS = 1_000_000
 GROUP = 5_000
 SEED = 20261121
 QUESTIONS = 25
-"""Of each kind; the middle and the slowest are told."""
+"""Queries of each kind; the median and the slowest are printed."""
 
 WANTED_MS = 300.0
 PATIENCE_SECONDS = 120.0
@@ -58,7 +58,7 @@ MANY_VALUES: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """What was asked, and how long the answers took."""
+    """A query, and the times of its responses."""
 
     name: str
     milliseconds: list[float]
@@ -69,28 +69,28 @@ def measure(scratch: Path, engine: str) -> list[Figure]:
     """All figures on one engine, with a server of its own.
 
     Raises:
-        ServerError: an answer was not what it had to be.
+        ServerError: a response was wrong.
     """
     with servers.uptake(scratch, 1, engine) as server:
         began = time.monotonic()
         _fill(server)
-        _tell(f"a million users written in {time.monotonic() - began:.0f} s")
+        _log(f"a million users written in {time.monotonic() - began:.0f} s")
         headers = {"Authorization": f"Bearer {server.key}"}
         with httpx2.Client(
             base_url=server.url, headers=headers, trust_env=False, timeout=PATIENCE_SECONDS
         ) as client:
             figures = _ask(client)
         bytes_of_users = server.memory.peak_megabytes
-        _tell(f"peak memory of the server: {bytes_of_users:.0f} MB")
+        _log(f"peak memory of the server: {bytes_of_users:.0f} MB")
     return figures
 
 
-def _tell(text: str) -> None:
+def _log(text: str) -> None:
     print(f"[{PART}] {text}", file=sys.stderr, flush=True)
 
 
 def _fill(server: Server) -> None:
-    """A million users, by way of the store: uploads are measured elsewhere."""
+    """Write a million users directly to the store: uploads are measured elsewhere."""
     random = Random(SEED)
     address = "" if server.database is None else server.database.url(servers.NAME)
     store = wiring.open_store(Settings(data_dir=server.data, database=address))
@@ -99,7 +99,7 @@ def _fill(server: Server) -> None:
         records = tuple(Attributes(f"user-{i:07d}", NAMES, _values(i, random)) for i in users)
         store.commit([Entry("default", "benchmark", time.time_ns() // 1000, records)])
         if first % (USERS // 4) == 0:
-            _tell(f"{first:,} of {USERS:,} users written")
+            _log(f"{first:,} of {USERS:,} users written")
     store.close()
 
 
@@ -129,7 +129,7 @@ def _ask(client: httpx2.Client) -> list[Figure]:
         row = [f"user-{number:07d}", "NO", "pro", "40"]
         table = {"field_name": ["user_id", "country", "plan", "age"], "values": [row]}
         if client.post("/v1/user/profiles", json=table).status_code != 200:
-            raise ServerError("an upload was refused")
+            raise ServerError("an upload was rejected")
         _counted(client, FEW_VALUES)
 
     figures = [

@@ -1,6 +1,6 @@
 """Servers under test: each a subprocess on a free port with a data folder of its own.
 
-The folder goes away with the server, whatever happens in between.
+The folder is deleted when the server stops, also after an error.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _REPOSITORY = Path(__file__).resolve().parent.parent
 
 
 class ServerError(Exception):
-    """A server did not do what the benchmark needs; the text says what."""
+    """A server failed; the text has the reason."""
 
 
 @dataclass(slots=True)
@@ -91,9 +91,9 @@ class Server:
             time.sleep(POLL_SECONDS)
 
     def disk_bytes(self) -> dict[str, int]:
-        """What each file of its data folder takes up on the disk, whatever it is for.
+        """The bytes on the disk of each file in its data folder.
 
-        Of PostgreSQL what it says of the database; its log of writes is used again and again.
+        For PostgreSQL, the size of the database without the write-ahead log, which is reused.
         """
         database = {}
         if self.database is not None:

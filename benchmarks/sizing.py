@@ -1,4 +1,4 @@
-"""`python -m benchmarks.sizing`: what a million items cost in processor time and on the disk."""
+"""`python -m benchmarks.sizing`: the processor time and disk space of a million items."""
 
 from __future__ import annotations
 
@@ -46,16 +46,16 @@ def _cost(load: ProcessPoolExecutor, server: Server, name: str, seconds: float) 
         spent[connections] = used / (measured.issued * ITEMS[name]) * MILLION
         issued += measured.issued
     if server.database is not None:
-        # What waits in its log to be written to the tables, and what of them is dead.
+        # Remove dead rows, so that the size is that of the data.
         server.database.execute("VACUUM", NAME)
     server.stop()
     used_bytes = sum(server.disk_bytes().values())
-    kept = PROFILE_USERS if name.startswith("profiles") else issued * ITEMS[name]
-    return Cost(spent, (used_bytes - empty) / kept)
+    stored = PROFILE_USERS if name.startswith("profiles") else issued * ITEMS[name]
+    return Cost(spent, (used_bytes - empty) / stored)
 
 
 def main() -> int:
-    """Measure each workload on a server of its own and print a line for each."""
+    """Measure each workload on its own server, and print one line for each."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.sizing", description=__doc__)
     parser.add_argument(
         "--engine", choices=ENGINES, default=ENGINES[0], help="(default: %(default)s)"

@@ -1,4 +1,4 @@
-"""Samples put into a server's store by way of its port: uploads are measured elsewhere."""
+"""Writes samples directly to the store of a server: uploads are measured elsewhere."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from uptake.wiring import open_store
 SEED = 20260131
 EVERY_SECONDS = 900
 FLAGGED = 0.3
-"""The part of samples that come from the second device, and so from its version."""
+"""The share of samples from the second device, with the second version."""
 
 ENTRIES = 200
-"""Batches of a transaction."""
+"""Batches in a transaction."""
 
 
 def fill(server: Server, users: Iterable[str], batches: int, per_batch: int) -> None:
-    """Samples of users, each of whom has a watch and a phone: so many batches of so many."""
+    """Write batches of samples for each user, from a watch and a phone."""
     address = "" if server.database is None else server.database.url(servers.NAME)
     with closing(open_store(Settings(data_dir=server.data, database=address))) as store:
         waiting = []
@@ -47,11 +47,11 @@ def _entries(users: Iterable[str], batches: int, per_batch: int) -> Iterator[Ent
         for number in range(batches):
             numbers = np.zeros((len(columns.COLUMNS), per_batch), np.int64)
             seconds = (number * per_batch + np.arange(per_batch)) * EVERY_SECONDS
-            start, duration, *told, device, version, _unit = numbers
+            start, duration, *offsets, device, version, _unit = numbers
             start[:] = begin + (seconds + chance.integers(0, 300, per_batch)) * TICKS_PER_SECOND
             duration[:] = chance.integers(20, 60, per_batch) * TICKS_PER_SECOND
-            for one in told:
-                one[:] = winter if number < batches // 2 else summer
+            for offset in offsets:
+                offset[:] = winter if number < batches // 2 else summer
             device[:] = version[:] = chance.random(per_batch) < FLAGGED
             value = chance.integers(1, 200, per_batch).astype(np.float64)
             yield _entry(

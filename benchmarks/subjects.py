@@ -1,4 +1,4 @@
-"""What is measured: the product on each engine, and what stands beside it there."""
+"""What is measured: the product and its yardsticks, on each engine."""
 
 from __future__ import annotations
 

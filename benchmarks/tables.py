@@ -1,4 +1,4 @@
-"""What the tables of all parts look like."""
+"""The style of all tables."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The uploader: a million samples from files to a server, again, and the loop that it replaces.
 
-`python -m benchmarks.uploads` measures this alone; server and uploader share the machine.
+`python -m benchmarks.uploads` runs only this part; server and uploader share the machine.
 """
 
 from __future__ import annotations

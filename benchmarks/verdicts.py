@@ -1,4 +1,4 @@
-"""The word of every table for whether a figure is what it has to be."""
+"""The word in the tables for a target that is met or missed."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""The yardstick: the samples endpoint as a competent engineer writes it in an afternoon.
+"""The yardstick: the endpoint for samples as a competent engineer writes it in an afternoon.
 
 FastAPI, Pydantic v2, SQLAlchemy 2 and SQLite (WAL, synchronous FULL): a row per sample under a
 unique key, one upsert by executemany and one transaction per request, answered after the commit. It
-is spared what Uptake does besides: keys, verdicts per sample, kept rejections.
+does not check API keys, validate each sample, or store rejections, as Uptake does.
 
-"plain" is what comes of it at once: a `def` endpoint and DateTime columns. "tuned" is what a second
-afternoon with a profiler makes of it: times as integers, as SQLAlchemy's DateTime formats text for
+"plain" is the first version: a `def` endpoint and DateTime columns. "tuned" is the version after a
+second afternoon with a profiler: times as integers, as SQLAlchemy's DateTime formats text for
 SQLite, and the commit on the event loop, as SQLite has one writer and threads only pass the
 interpreter's lock around.
 """
@@ -117,20 +117,20 @@ class Accepted(BaseModel):
     errors: list[str] = []
 
 
-def _offset(told: datetime) -> int:
-    return int((told.utcoffset() or timedelta()).total_seconds()) // 60
+def _offset(value: datetime) -> int:
+    return int((value.utcoffset() or timedelta()).total_seconds()) // 60
 
 
-def _datetime(told: datetime) -> datetime:
-    return told.astimezone(UTC) if told.tzinfo else told
+def _datetime(value: datetime) -> datetime:
+    return value.astimezone(UTC) if value.tzinfo else value
 
 
-def _microseconds(told: datetime) -> int:
-    return ((told if told.tzinfo else told.replace(tzinfo=UTC)) - _EPOCH) // _MICROSECOND
+def _microseconds(value: datetime) -> int:
+    return ((value if value.tzinfo else value.replace(tzinfo=UTC)) - _EPOCH) // _MICROSECOND
 
 
-def rows(batch: Batch, kept_time: Callable[[datetime], Any]) -> list[dict[str, Any]]:
-    """A row for each sample, with its times in the form in which they are kept."""
+def rows(batch: Batch, time_of: Callable[[datetime], Any]) -> list[dict[str, Any]]:
+    """A row for each sample, with times as `time_of` converts them."""
     found: list[dict[str, Any]] = []
     for sample in batch.data:
         end = sample.end_date or sample.start_date
@@ -140,9 +140,9 @@ def rows(batch: Batch, kept_time: Callable[[datetime], Any]) -> list[dict[str, A
                 "data_type": batch.data_type,
                 "device_name": sample.device_name,
                 "device_version": sample.device_version,
-                "start_date": kept_time(sample.start_date),
+                "start_date": time_of(sample.start_date),
                 "start_offset": _offset(sample.start_date),
-                "end_date": kept_time(end),
+                "end_date": time_of(end),
                 "end_offset": _offset(end),
                 "unit": sample.unit,
                 "value": sample.value,
@@ -182,12 +182,12 @@ def create_app() -> FastAPI:
     engine = _engine(Path(os.environ[DATABASE_VARIABLE]))
     tuned = os.environ[STYLE_VARIABLE] == "tuned"
     statement = _upsert(TABLES["tuned" if tuned else "plain"])
-    kept_time = _microseconds if tuned else _datetime
+    time_of = _microseconds if tuned else _datetime
     writer = threading.Lock()
     app = FastAPI(title="Yardstick")
 
     def store(batch: Batch) -> Accepted:
-        found = rows(batch, kept_time)
+        found = rows(batch, time_of)
         with writer, engine.begin() as connection:
             connection.execute(statement, found)
         return Accepted(accepted=len(found))

@@ -71,7 +71,7 @@ def create_app() -> FastAPI:
 
     @app.post("/api/v2.2/samples")
     async def post(batch: Batch) -> Accepted:
-        values = [tuple(row.values()) for row in rows(batch, lambda told: told)]
+        values = [tuple(row.values()) for row in rows(batch, lambda value: value)]
         async with pools[0].acquire() as connection:
             if unnest:
                 await connection.execute(_ALL, *map(list, zip(*values, strict=True)))
