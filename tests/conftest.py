@@ -1,4 +1,4 @@
-"""What tests of every kind share: a live server."""
+"""Fixtures for all tests: live servers, databases and object stores."""
 
 import signal
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ pytest.register_assert_rewrite(
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# How long an example takes says more about the machine than about the law.
+# The time of an example depends more on the machine than on the property.
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
 
@@ -30,54 +30,54 @@ from uptake.testing.seaweedfs import SeaweedFS, object_store  # noqa: E402
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[Postgres]:
-    """One PostgreSQL for all tests that do not stop it; each takes a database of its own."""
+    """One PostgreSQL for all tests that do not stop it; each creates its own database."""
     with postgres() as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    """One server for all tests that neither stop it nor count what it holds."""
+    """One server for all tests that neither stop it nor count what it stores."""
     with serving(tmp_path_factory.mktemp("live") / "data") as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def key(live: LiveServer) -> str:
-    """A key of the live server that may write and read everything in the default project."""
+    """An API key of the live server with all scopes in the default project."""
     return live.create_key()
 
 
 @pytest.fixture(scope="session")
 def honest_key(live: LiveServer) -> str:
-    """A key of the live server for honest uploads beside an attack, in a project of their own."""
+    """An API key of the live server, in its own project, for honest uploads during an attack."""
     live.command("projects", "create", "honest")
     return live.create_key("samples:write", project="honest")
 
 
 @pytest.fixture
 def served_throughout(live: LiveServer, honest_key: str) -> Iterator[None]:
-    """Requires that the live server answers honest clients in time during the whole test."""
+    """Checks that the live server answers honest clients in time during the whole test."""
     with probing([live.url], honest_key):
         yield
 
 
 @pytest.fixture(scope="session")
 def seaweedfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeaweedFS]:
-    """One object store for all tests, which use places of their own in it; it may be killed."""
+    """One object store for all tests, each under its own prefix; a test may kill it."""
     with object_store(tmp_path_factory.mktemp("seaweedfs") / "data") as store:
         yield store
 
 
 @pytest.fixture
 def data_dir(tmp_path: Path) -> Path:
-    """A folder for a server of the test's own; not made yet."""
+    """The path of a folder for the test's own server; it does not exist yet."""
     return tmp_path / "data"
 
 
 @pytest.fixture(scope="session")
 def on_sqlite(live: LiveServer) -> Iterator[Deployment]:
-    """One server, which keeps everything in a folder."""
+    """One server, which stores everything in a folder."""
     with deployed([live]) as deployment:
         yield deployment
 
@@ -86,7 +86,7 @@ def on_sqlite(live: LiveServer) -> Iterator[Deployment]:
 def on_postgresql(
     postgresql: Postgres, seaweedfs: SeaweedFS, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Deployment]:
-    """Two servers that take turns, one of them of two processes; images in an object store."""
+    """Two servers that take turns, one with two processes; images are in an object store."""
     database = postgresql.create("contract")
     with (
         two_nodes(
@@ -102,6 +102,6 @@ def on_postgresql(
 
 @pytest.fixture(params=["on_sqlite", "on_postgresql"])
 def deployment(request: pytest.FixtureRequest) -> Deployment:
-    """What the test runs on."""
+    """The servers that the test uses."""
     found: Deployment = request.getfixturevalue(request.param)
     return found

@@ -38,14 +38,14 @@ class Deployment:
         return self.servers[0].command(*arguments)
 
     def holds(self, text: str) -> bool:
-        """Whether a text is anywhere in their database, as it lies there."""
+        """Whether a text is anywhere in the stored bytes of their database."""
         server = self.servers[0]
         if self.postgres is not None:
-            kept = self.postgres.dump(server.database)
+            stored = self.postgres.dump(server.database)
         else:
-            kept = b"".join(path.read_bytes() for path in server.data_dir.glob("uptake.db*"))
-        # A dump tells bytes in hexadecimal.
-        return text.encode() in kept or text.encode().hex().encode() in kept
+            stored = b"".join(path.read_bytes() for path in server.data_dir.glob("uptake.db*"))
+        # A dump has bytes in hexadecimal.
+        return text.encode() in stored or text.encode().hex().encode() in stored
 
 
 @contextmanager

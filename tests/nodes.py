@@ -50,7 +50,7 @@ class TakingTurns(httpx2.HTTPTransport):
 
 
 class Undaunted(TakingTurns):
-    """Goes to the next server whenever one does not answer, or says that it cannot now."""
+    """Sends to the next server when one does not answer, or answers 503."""
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         """See `httpx2.BaseTransport`."""

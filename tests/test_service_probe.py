@@ -62,7 +62,7 @@ def test_the_probe_fails_when_uploads_are_rejected(live: LiveServer) -> None:
 
 
 def test_the_probe_fails_when_the_server_dies(data_dir: Path) -> None:
-    """Connections are refused."""
+    """It cannot connect."""
     with serving(data_dir) as server:
         key = server.create_key()
         with pytest.raises(AssertionError, match="ConnectError"), probing([server.url], key):

@@ -54,7 +54,7 @@ def test_no_function_is_long() -> None:
     assert long == []
 
 
-def test_every_module_says_what_it_is_for() -> None:
+def test_every_module_starts_with_a_docstring() -> None:
     """In its first line."""
     silent = [path for path in MODULES if not ast.get_docstring(ast.parse(path.read_text("utf-8")))]
     assert silent == []
@@ -109,13 +109,13 @@ def test_no_file_names_a_folder_of_the_machine_it_was_written_on() -> None:
     """Whoever reads it has another machine."""
     naming = [
         path
-        for path in _kept_files()
+        for path in _tracked_files()
         if MACHINE.search(path.read_bytes().decode("utf-8", "ignore")) and path != Path(__file__)
     ]
     assert naming == []
 
 
-def _kept_files() -> list[Path]:
+def _tracked_files() -> list[Path]:
     """The files of the repository, or of the archive of it where there is no git."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],

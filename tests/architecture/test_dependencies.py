@@ -67,7 +67,7 @@ def _required() -> Iterator[str]:
 
 
 @pytest.mark.parametrize("name", sorted(CAPPED))
-def test_libraries_whose_internals_are_used_have_an_upper_bound(name: str) -> None:
+def test_libraries_with_used_internals_have_an_upper_bound(name: str) -> None:
     """Below the next minor version."""
     (requirement,) = (one for one in REQUIREMENTS if one.name == name)
     major, minor, *_ = LOCKED[canonicalize_name(name)].release

@@ -13,8 +13,8 @@ def _lint(config: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
-def test_every_contract_on_imports_is_kept() -> None:
-    """Layers, vendors apart from each other, and each driver with its back end alone."""
+def test_imports_keep_to_every_contract() -> None:
+    """Layers are in order, vendors are independent, and only its back end imports a driver."""
     done = _lint(ROOT / ".importlinter")
     assert done.returncode == 0, done.stdout + done.stderr
     assert " 0 broken." in done.stdout

@@ -60,7 +60,7 @@ def test_every_module_has_tests(module: Path) -> None:
 
 @pytest.mark.parametrize("file", FILES, ids=str)
 def test_every_test_file_is_named_after_a_module(file: Path) -> None:
-    """Or after a package, or `tested_by.txt` says what it tests."""
+    """Or after a package, or `tested_by.txt` lists its subject."""
     words = file.stem.split("_")[1:]
     names = ["_".join(words[:count]) for count in range(1, len(words) + 1)]
     subjects = {TESTS / file.parent / name for name in names}

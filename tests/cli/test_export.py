@@ -152,7 +152,7 @@ def test_a_part_can_be_asked_for(uptake: Uptake, data: Path) -> None:
         (["samples", "x.csv", "--from", "yesterday"], 2, "--from yesterday"),
         (["samples", "x.csv", "--since", "x"], 2, "--since"),
         (["samples", "x.csv", "--user", "a", "--segment", "b"], 2, "mutually exclusive"),
-        (["samples", "x.csv", "--user", "nobody"], 1, "no user 'nobody'"),
+        (["samples", "x.csv", "--user", "unknown"], 1, "no user 'unknown'"),
         (["samples", "x.csv", "--segment", "none"], 1, "no segment 'none'"),
         (["samples", "x.csv", "--user", NOT_TEXT], 2, "not UTF-8"),
         (["samples", "x.csv", "--segment", NOT_TEXT], 2, "not UTF-8"),

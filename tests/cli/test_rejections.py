@@ -112,8 +112,8 @@ def test_one_is_replayed_with_a_corrected_item(
     rejection_id = rejected[0]["rejection_id"]
     again = uptake("rejections", "replay", rejection_id)
     assert (again.status, again.out.splitlines()[0]) == (1, "Rejected again.")
-    (tmp_path / "mended.json").write_text('{"n": 1, "mood": 4}')
-    corrected = ("rejections", "replay", rejection_id, "--item", "mended.json", "--json")
+    (tmp_path / "corrected.json").write_text('{"n": 1, "mood": 4}')
+    corrected = ("rejections", "replay", rejection_id, "--item", "corrected.json", "--json")
     accepted = uptake(*corrected)
     assert (accepted.status, accepted.json["outcome"]) == (0, "accepted")
     resolved = uptake(*corrected)

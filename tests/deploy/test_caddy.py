@@ -111,7 +111,7 @@ def test_a_node_is_killed_under_load_and_nothing_is_lost(mortal: Site) -> None:
     uploads.close()
 
 
-def test_without_any_node_a_client_is_told_to_come_back(mortal: Site) -> None:
+def test_without_nodes_the_proxy_answers_with_retry_after(mortal: Site) -> None:
     """502 or 503 with Retry-After, within seconds."""
     for node in mortal.nodes:
         node.kill()

@@ -1,4 +1,4 @@
-"""Image, compose file and unit say what the program does."""
+"""The image, the compose file and the systemd unit agree with the program."""
 
 import configparser
 import re
@@ -41,7 +41,7 @@ def compose() -> Any:
 
 @pytest.fixture(scope="module")
 def unit() -> Any:
-    """The unit's sections; a name that stands twice has its last value."""
+    """The sections of the unit; of a repeated name, the last value counts."""
     parser = configparser.ConfigParser(strict=False, interpolation=None)
     parser.optionxform = str  # type: ignore[assignment, method-assign]
     parser.read(UNIT)
@@ -63,8 +63,8 @@ def test_every_variable_named_is_a_setting(compose: Any) -> None:
         assert {"UPTAKE_DATABASE", "UPTAKE_BLOBS", "UPTAKE_PUBLIC_URL"} <= ours <= VARIABLES
 
 
-def test_the_linter_has_nothing_to_say_about_the_dockerfile() -> None:
-    """Not even a remark."""
+def test_the_linter_accepts_the_dockerfile() -> None:
+    """Without a remark."""
     done = subprocess.run([BIN / "hadolint", ROOT / "Dockerfile"], capture_output=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
@@ -74,16 +74,16 @@ def test_the_image_is_built_from_files_that_are_there() -> None:
     copied = re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, re.MULTILINE)
     sources = {name for line in copied for name in line.split()}
     assert sources == {"pyproject.toml", "requirements.lock", "README.md", "LICENSE", "src"}
-    kept = {
+    allowed = {
         line.removeprefix("!")
         for line in (ROOT / ".dockerignore").read_text().splitlines()
         if line.startswith("!")
     }
-    assert sources == kept
+    assert sources == allowed
     assert all((ROOT / name).exists() for name in sources)
 
 
-def test_the_image_runs_as_nobody_special_and_gets_its_signals() -> None:
+def test_the_image_runs_as_an_unprivileged_user_and_gets_its_signals() -> None:
     """A numeric user, which Kubernetes can check; the program is the first process."""
     last = DOCKERFILE.rpartition("\nFROM ")[2]
     assert re.search(r"^USER 10001:10001$", last, re.MULTILINE)

@@ -63,10 +63,10 @@ def examples_of(document: Path) -> list[Example]:
 def run_examples(document: str, folder: Path, others: Mapping[str, str] | None = None) -> None:
     """Run a document's examples in a folder; each must succeed and print what is shown.
 
-    The sample files that ship with the project are in the folder. Further servers that the document
-    speaks to are in `others`: where they are shown, where they are.
+    The sample files that ship with the project are in the folder. Other servers that the document
+    uses are in `others`: the shown address and the real one.
 
-    In what is shown, `...` stands for anything, and spaces and line breaks do not count.
+    In the shown output, `...` matches anything, and spaces and line breaks do not count.
     """
     examples = examples_of(ROOT / document)
     assert examples
@@ -77,8 +77,10 @@ def run_examples(document: str, folder: Path, others: Mapping[str, str] | None =
         (folder / "examples").symlink_to(ROOT / "examples")
     lines = ["set -euo pipefail", "trap 'kill $(jobs -p) 2>/dev/null || true; wait' EXIT"]
     for i, example in enumerate(examples):
-        kept = [line for line in example.commands.splitlines() if not line.startswith(_NOT_RUN)]
-        commands = "\n".join(kept)
+        lines_to_run = [
+            line for line in example.commands.splitlines() if not line.startswith(_NOT_RUN)
+        ]
+        commands = "\n".join(lines_to_run)
         for shown, place in places.items():
             commands = commands.replace(shown, place)
         lines += [f"echo {i} > {folder}/at", "{ :", commands, f"}} > {folder}/out{i}"]
@@ -102,14 +104,14 @@ def run_examples(document: str, folder: Path, others: Mapping[str, str] | None =
     assert done.returncode == 0, f"{examples[at].commands}\n{done.stderr}"
     for i, example in enumerate(examples):
         if example.shown is not None:
-            told = (folder / f"out{i}").read_text()
+            output = (folder / f"out{i}").read_text()
             for shown, place in places.items():
-                told = told.replace(place, shown)
-            assert matches(told, example.shown), f"{example.commands}\n{told}"
+                output = output.replace(place, shown)
+            assert matches(output, example.shown), f"{example.commands}\n{output}"
 
 
-def matches(told: str, shown: str) -> bool:
+def matches(output: str, shown: str) -> bool:
     """Whether an output is what a document shows."""
     parts = ["".join(part.split()) for part in shown.split("...")]
     pattern = ".*".join(map(re.escape, parts))
-    return re.fullmatch(pattern, "".join(told.split())) is not None
+    return re.fullmatch(pattern, "".join(output.split())) is not None

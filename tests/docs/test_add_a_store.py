@@ -1,4 +1,4 @@
-"""The how-to's store, added to a copy of the package as the how-to says."""
+"""The how-to's store, added to a copy of the package as the how-to describes."""
 
 import os
 import shutil
@@ -35,7 +35,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def test_it_passes_the_suite(path: str) -> None:
-    """The subclass as it stands."""
+    """The subclass of the how-to, unchanged."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", "-k", CHOSEN]
     done = subprocess.run(
         [*command, "-p", "no:cacheprovider", str(FOLDER / "test_schemas.py")],

@@ -113,8 +113,8 @@ def test_every_gerosense_code_is_documented_and_no_other_is_used() -> None:
     """The closed list of the contract."""
     for code in GEROSENSE_CODES:
         assert f"| `{code}` |" in reference("errors.md").partition("## Gerosense")[2]
-    judge = (ROOT / "src/uptake/formats/gerosense/validate.py").read_text()
-    assert set(re.findall(r'Fault\(\s*"(\w+)"', judge)) <= set(GEROSENSE_CODES)
+    source = (ROOT / "src/uptake/formats/gerosense/validate.py").read_text()
+    assert set(re.findall(r'Fault\(\s*"(\w+)"', source)) <= set(GEROSENSE_CODES)
 
 
 def test_every_questionpro_error_is_documented() -> None:
@@ -125,11 +125,11 @@ def test_every_questionpro_error_is_documented() -> None:
 
 
 def test_every_thymia_type_is_documented() -> None:
-    """Those that decode tells, and those that intake does."""
+    """Those of the decoder, and those of the intake."""
     section = reference("errors.md").partition("## thymia")[2].partition("\n## ")[0]
-    told = (ROOT / "src/uptake/formats/thymia/decode.py").read_text()
-    told += (ROOT / "src/uptake/intake/accept.py").read_text()
-    types = set(re.findall(r'Fault\(\s*"(\w+)"', told))
+    source = (ROOT / "src/uptake/formats/thymia/decode.py").read_text()
+    source += (ROOT / "src/uptake/intake/accept.py").read_text()
+    types = set(re.findall(r'Fault\(\s*"(\w+)"', source))
     assert "missing" in types
     for code in types:
         assert f"| `{code}` |" in section
@@ -214,10 +214,10 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def test_the_index_leads_to_every_page() -> None:
-    """Decisions and measurements apart, which have their own places."""
+    """Except decisions and measurements, which have their own indexes."""
     index = (DOCS / "index.md").read_text()
     for page in DOCS.rglob("*.md"):
         name = str(page.relative_to(DOCS))
-        apart = ("index.md", "performance.md", "decisions/", "how-to/add-a-format/")
-        if not name.startswith(apart):
+        elsewhere = ("index.md", "performance.md", "decisions/", "how-to/add-a-format/")
+        if not name.startswith(elsewhere):
             assert f"({name})" in index

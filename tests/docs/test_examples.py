@@ -77,7 +77,7 @@ def test_what_is_shown_belongs_to_the_block_before_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "shown", "same"),
+    ("output", "shown", "same"),
     [
         ('{"a":1}', '{"a": 1}', True),
         ('{"a":12}', '{"a": 1...}', True),
@@ -86,6 +86,6 @@ def test_what_is_shown_belongs_to_the_block_before_it(tmp_path: Path) -> None:
         ("ab", "a.b", False),
     ],
 )
-def test_dots_stand_for_anything(told: str, shown: str, *, same: bool) -> None:
-    """Everything else must be there, apart from spaces."""
-    assert matches(told, shown) is same
+def test_dots_match_anything(output: str, shown: str, *, same: bool) -> None:
+    """Everything else must match, except spaces."""
+    assert matches(output, shown) is same

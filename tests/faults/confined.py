@@ -1,4 +1,4 @@
-"""Runs `uptake` as a user whom the system sets bounds: `confined.py [BOUND ...] -- ARGUMENTS`.
+"""Runs `uptake` as a user with limits of the system: `confined.py [BOUND ...] -- ARGUMENTS`.
 
 `--largest-file BYTES`: no file may grow beyond that, which fails as a full disk does; whoever may
 signal the process can raise it again. `--obey-permissions`: as an ordinary user, even when root.

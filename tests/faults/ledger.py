@@ -47,15 +47,15 @@ class Ledger:
 
     @property
     def kinds(self) -> set[str]:
-        """Of which kinds something was acknowledged."""
-        kept = {
+        """The kinds of which at least one item was acknowledged."""
+        acknowledged_by_kind = {
             "documents": self.documents,
             "attributes": self.attributes,
             "images": self.images,
             "samples": set(self.samples) - {BOUND_USER},
             "samples of the bound user": self.samples.get(BOUND_USER),
         }
-        return {name for name, value in kept.items() if value}
+        return {name for name, value in acknowledged_by_kind.items() if value}
 
 
 ALL_KINDS = {"documents", "attributes", "images", "samples", "samples of the bound user"}
@@ -66,7 +66,7 @@ PAUSE_SECONDS = 0.02
 
 
 class Load:
-    """Threads that send to all five endpoints until they are told to stop."""
+    """Threads that send to all five endpoints until `end` is called."""
 
     def __init__(
         self,
@@ -83,7 +83,7 @@ class Load:
         self._threads = [threading.Thread(target=self._run, args=(n,)) for n in range(threads)]
 
     def start(self, first: int) -> None:
-        """Begin; `first` numbers the requests apart from those of another load."""
+        """Begin; `first` is the number of the first request, so that two loads differ."""
         self._first = first
         for thread in self._threads:
             thread.start()
@@ -225,12 +225,12 @@ def _image_digests(uploads: Uploads, user: str) -> list[str]:
 
 
 def send_documents_again(ledger: Ledger, uploads: Uploads) -> None:
-    """Send every document a second time; each is there once, under the id it was told."""
+    """Send every document a second time, and check that each is stored once, under its first id."""
     for once, (user, data) in ledger.sent_documents.items():
         answer = uploads.document(user, data, once)
         assert answer.status_code == 200
-        told = answer.json()["uploadId"]
-        assert told == ledger.documents.setdefault(once, told)
+        upload_id = answer.json()["uploadId"]
+        assert upload_id == ledger.documents.setdefault(once, upload_id)
     by_user: dict[str, int] = defaultdict(int)
     for user, _ in ledger.sent_documents.values():
         by_user[user] += 1

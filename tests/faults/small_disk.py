@@ -27,7 +27,7 @@ mount -t tmpfs -o size=$DISK_BYTES tmpfs "$data" && cp -a "$prepared/." "$data" 
 
 @dataclass(frozen=True)
 class SmallDisk:
-    """A running server whose data folder is a small disk, half of it taken by something else.
+    """A running server on a small disk for its data folder; another file fills half of the disk.
 
     Attributes:
         server: the server.

@@ -51,7 +51,7 @@ def honest(attacked: LiveServer) -> Probing:
     return lambda: probing([attacked.url], key)
 
 
-def test_senders_that_announce_much_and_drip_disturb_nobody(
+def test_slow_senders_of_announced_large_bodies_disturb_no_one(
     attacked: LiveServer, honest: Probing
 ) -> None:
     """64 of them, of 4 MiB each; also with as many images, and with another key for each ten."""
@@ -97,8 +97,8 @@ def test_many_small_compressed_uploads_at_once_are_accepted(
         assert set(pool.map(send, range(600))) == {200}
 
 
-def test_idle_connections_keep_nobody_out(attacked: LiveServer, honest: Probing) -> None:
-    """1,500 that say nothing, or half a line."""
+def test_idle_connections_do_not_block_other_clients(attacked: LiveServer, honest: Probing) -> None:
+    """1,500 that send nothing, or half a line."""
     with honest(), contextlib.ExitStack() as stack:
         for i in range(1500):
             idle = stack.enter_context(connected(attacked.url))
@@ -107,8 +107,8 @@ def test_idle_connections_keep_nobody_out(attacked: LiveServer, honest: Probing)
         time.sleep(1)
 
 
-def test_answers_that_nobody_reads_are_dropped(attacked: LiveServer, honest: Probing) -> None:
-    """Large ones, asked for on many connections, several on each; nothing of them stays."""
+def test_unread_responses_are_dropped(attacked: LiveServer, honest: Probing) -> None:
+    """Large ones, requested on many connections, several on each; their memory is released."""
     key = attacked.create_key("images:write", "data:read")
     out = io.BytesIO()
     Image.frombytes("RGB", (700, 700), os.urandom(700 * 700 * 3)).save(out, "PNG")

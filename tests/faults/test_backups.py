@@ -42,11 +42,11 @@ def test_what_was_acknowledged_before_a_backup_under_load_is_in_it(
         load.start(first=0)
         wait_for_all_kinds(ledger)
         before = acknowledged(ledger)
-        told = _uptake("backup", tmp_path / "backup", "--data-dir", data_dir)
+        manifest = _uptake("backup", tmp_path / "backup", "--data-dir", data_dir)
         load.end()
         assert load.broken == []
         server.kill()
-    assert told["rows"]["images"] >= len({content for _, _, content in before.images})
+    assert manifest["rows"]["images"] >= len({content for _, _, content in before.images})
     shutil.rmtree(data_dir)
 
     _uptake("restore", tmp_path / "backup", "--data-dir", data_dir)
@@ -58,7 +58,7 @@ def test_what_was_acknowledged_before_a_backup_under_load_is_in_it(
 
 
 def test_a_server_answers_while_it_is_backed_up(data_dir: Path, tmp_path: Path) -> None:
-    """No request fails meanwhile, and none waits for the backup to end."""
+    """No request fails during the backup, and none waits for its end."""
     server = LiveServer(data_dir)
     server.start()
     try:

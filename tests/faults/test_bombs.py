@@ -52,7 +52,7 @@ def test_a_gzip_bomb_is_413_in_the_vendors_envelope(
 
 
 def test_a_gzip_body_of_countless_members_is_rejected(live: LiveServer, key: str) -> None:
-    """However sound: to take them all apart would cost far more than to send them."""
+    """Although valid: to decompress them would cost far more than to send them."""
     body = b'{"field_name": ["user_id"], "values": [["countless"]]}'
     content = gzip.compress(b" ") * 2000 + gzip.compress(body)
     headers = {"Authorization": f"Bearer {key}", "Content-Encoding": "gzip"}
@@ -95,7 +95,7 @@ def _jpeg() -> bytes:
 
 
 def _webp() -> bytes:
-    """The extended form claims the canvas; its 24-bit sides are kept less one."""
+    """The extended form has the size of the canvas, in 24 bits, less one."""
     side = (SIDE - 1).to_bytes(3, "little")
     picture = bytes(_drawn("WEBP"))[12:]
     extended = b"VP8X" + (10).to_bytes(4, "little") + b"\0\0\0\0" + side + side
@@ -109,7 +109,7 @@ def _webp() -> bytes:
 def test_a_tiny_file_that_claims_a_huge_picture_is_400(
     live: LiveServer, key: str, content: bytes
 ) -> None:
-    """50,000 by 50,000 pixels: the message says that they are too many."""
+    """50,000 by 50,000 pixels: the message is that they are too many."""
     started = time.monotonic()
     answer = httpx2.post(
         f"{live.url}/a/api/v2/users/66/images",

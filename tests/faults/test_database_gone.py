@@ -33,14 +33,14 @@ def _processes(server: LiveServer) -> str:
     return Path(f"/proc/{main}/task/{main}/children").read_text()
 
 
-def _say_that_they_cannot(server: LiveServer, uploads: Uploads) -> None:
+def _assert_unavailable(server: LiveServer, uploads: Uploads) -> None:
     """All endpoints answer 503, in each vendor's envelope; the server lives, but is not ready."""
     for name, send in uploads.one_of_each(BOUND_USER, 7_000_000).items():
         answer = send()
         assert answer.status_code == 503
         assert int(answer.headers["retry-after"]) >= 1
-        told = problem_of(name, answer)
-        assert OPERATIONS[name] in told
+        problem = problem_of(name, answer)
+        assert OPERATIONS[name] in problem
     for path, status in (("ready", 503), ("live", 200)):
         assert uploads.get(f"/health/{path}").status_code == status
     read = uploads.get(f"{server.url}/uptake/v1/users/1")
@@ -50,7 +50,7 @@ def _say_that_they_cannot(server: LiveServer, uploads: Uploads) -> None:
 def test_killed_under_load_it_is_missed_until_it_is_back(
     database: Postgres, data_dir: Path
 ) -> None:
-    """503 meanwhile; nothing acknowledged is lost; the same processes go on by themselves."""
+    """Responses are 503 until then; no acknowledged data is lost; the processes are the same."""
     ledger = Ledger()
     address = database.create("uptake")
     with serving(data_dir, "--workers", "2", database=address) as server:
@@ -62,7 +62,7 @@ def test_killed_under_load_it_is_missed_until_it_is_back(
             load.start(first=number * 100_000)
             time.sleep(LOAD_SECONDS)
             database.crash()
-            _say_that_they_cannot(server, uploads)
+            _assert_unavailable(server, uploads)
             database.start()
             _wait_until_it_takes(uploads)
             time.sleep(LOAD_SECONDS)

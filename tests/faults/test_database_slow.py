@@ -1,4 +1,4 @@
-"""A database that takes long: what waits for it is bounded, and whoever is too many is told."""
+"""A slow database: the queue is bounded, and requests over the bound get 503."""
 
 import select
 import socket
@@ -39,7 +39,7 @@ def address(postgresql: Postgres) -> str:
 
 @contextmanager
 def _held_up(address: str) -> Iterator[None]:
-    """While the block runs nobody else can write users."""
+    """While the block runs, no other connection can write users."""
     with closing(psycopg.connect(address)) as connection:
         connection.execute("LOCK TABLE users IN ACCESS EXCLUSIVE MODE")
         yield
@@ -84,8 +84,8 @@ def _answers(connections: Sequence[socket.socket], wanted: int) -> Counter[int]:
     return found
 
 
-def test_what_waits_is_bounded_and_the_rest_is_told_at_once(address: str, data_dir: Path) -> None:
-    """503 for those who are too many; those who waited are written when it goes on."""
+def test_the_queue_is_bounded_and_the_rest_get_503_at_once(address: str, data_dir: Path) -> None:
+    """The queued requests are written when the database continues."""
     with serving(data_dir, database=address) as server, ExitStack() as stack:
         key, _ = keys_of(server, "1")
         uploads = Uploads(server.url, key)
@@ -102,19 +102,19 @@ def test_what_waits_is_bounded_and_the_rest_is_told_at_once(address: str, data_d
         accepted = _answers_of_the_rest(connections, rejected.total())
         assert accepted[200] >= 500
         assert grown < MEMORY_BYTES
-        kept = [uploads.starts(f"{number}") for number in (0, 1)]
-        assert [len(starts) for starts in kept] == [100, 100]
+        stored = [uploads.starts(f"{number}") for number in (0, 1)]
+        assert [len(starts) for starts in stored] == [100, 100]
         assert "Traceback" not in log_of(server)
         uploads.close()
 
 
-def _answers_of_the_rest(connections: Sequence[socket.socket], told: int) -> Counter[int]:
-    """Statuses of all the others' answers: theirs are the ones that can still be read."""
-    return _answers(connections, len(connections) - told)
+def _answers_of_the_rest(connections: Sequence[socket.socket], answered: int) -> Counter[int]:
+    """The statuses of the other responses, which have not been read yet."""
+    return _answers(connections, len(connections) - answered)
 
 
-def test_an_upload_waits_for_so_long_and_no_longer(address: str, data_dir: Path) -> None:
-    """Then it is told 503, and what it had not begun is not written; later all go on."""
+def test_an_upload_waits_for_a_bounded_time(address: str, data_dir: Path) -> None:
+    """Then it gets 503, and an upload that has not begun is not written; later uploads succeed."""
     server = LiveServer(data_dir, address, program=[sys.executable, str(HASTY)])
     server.start()
     try:
@@ -128,9 +128,9 @@ def test_an_upload_waits_for_so_long_and_no_longer(address: str, data_dir: Path)
             assert int(answer.headers["retry-after"]) >= 1
             assert 0.9 < time.monotonic() - began < 5
         assert uploads.samples("1", range(6, 9)).status_code == 200
-        kept = uploads.starts("1")
-        assert len(set(kept)) == len(kept)
-        assert {start_of(minute) for minute in (0, 1, 2, 6, 7, 8)} <= set(kept)
+        stored = uploads.starts("1")
+        assert len(set(stored)) == len(stored)
+        assert {start_of(minute) for minute in (0, 1, 2, 6, 7, 8)} <= set(stored)
         uploads.close()
     finally:
         server.kill()

@@ -27,7 +27,7 @@ OPERATIONS = {
 
 @pytest.fixture
 def narrow(data_dir: Path) -> Iterator[LiveServer]:
-    """A server whose files cannot grow beyond `LARGEST_FILE`."""
+    """A server that cannot write files larger than `LARGEST_FILE`."""
     bounds = ["--largest-file", str(LARGEST_FILE)]
     server = LiveServer(data_dir, program=[sys.executable, str(CONFINED), *bounds, "--"])
     server.start()
@@ -57,8 +57,8 @@ def _make_room(server: LiveServer) -> None:
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (most, most))
 
 
-def test_full_every_endpoint_says_503_and_with_room_again_all_go_on(narrow: LiveServer) -> None:
-    """In each vendor's envelope, with Retry-After; what was acknowledged stays, nothing else."""
+def test_a_full_disk_gives_503_until_there_is_room_again(narrow: LiveServer) -> None:
+    """In each vendor's envelope, with Retry-After; only acknowledged data is stored."""
     keys = keys_of(narrow, BOUND_USER)
     uploads = Uploads(narrow.url, *keys)
     ids, names = _fill(uploads)
@@ -68,26 +68,26 @@ def test_full_every_endpoint_says_503_and_with_room_again_all_go_on(narrow: Live
         assert int(answer.headers["retry-after"]) >= 1
         assert OPERATIONS[name] == problem_of(name, answer)
     assert uploads.get("/health/live").status_code == 200
-    _assert_kept(uploads, ids, names)
+    _assert_stored(uploads, ids, names)
 
     _make_room(narrow)
     for name, send in uploads.one_of_each("2", 600).items():
         answer = send()
         assert answer.status_code == 200, (name, answer.text)
-    _assert_kept(uploads, ids, names)
+    _assert_stored(uploads, ids, names)
     uploads.close()
     assert "Traceback" not in log_of(narrow)
 
     narrow.kill()
     narrow.start()
     uploads = Uploads(narrow.url, *keys)
-    _assert_kept(uploads, ids, names)
+    _assert_stored(uploads, ids, names)
     assert uploads.read("/users/2")["documents"] == 1
     uploads.close()
 
 
-def test_a_disk_that_is_full_and_has_room_again(data_dir: Path, tmp_path: Path) -> None:
-    """A real one: 503 with Retry-After meanwhile, no restart needed, nothing acknowledged lost."""
+def test_a_real_full_disk_that_has_room_again(data_dir: Path, tmp_path: Path) -> None:
+    """503 with Retry-After until then, without a restart; no acknowledged data is lost."""
     program = [sys.executable, "-m", "uptake"]
     with small_disk(data_dir, program) as disk:
         uploads = Uploads(disk.server.url, *disk.keys)
@@ -97,13 +97,13 @@ def test_a_disk_that_is_full_and_has_room_again(data_dir: Path, tmp_path: Path) 
             assert answer.status_code == 503, (name, answer.text)
             assert int(answer.headers["retry-after"]) >= 1
             assert OPERATIONS[name] == problem_of(name, answer)
-        _assert_kept(uploads, ids, names)
+        _assert_stored(uploads, ids, names)
 
         disk.make_room()
         for name, send in uploads.one_of_each("2", 600).items():
             answer = send()
             assert answer.status_code == 200, (name, answer.text)
-        _assert_kept(uploads, ids, names)
+        _assert_stored(uploads, ids, names)
         uploads.close()
         log = log_of(disk.server)
         assert "database or disk is full" in log
@@ -112,13 +112,13 @@ def test_a_disk_that_is_full_and_has_room_again(data_dir: Path, tmp_path: Path) 
 
     with serving(tmp_path / "saved") as restarted:
         uploads = Uploads(restarted.url, *disk.keys)
-        _assert_kept(uploads, ids, names)
+        _assert_stored(uploads, ids, names)
         profile = uploads.read("/users/2")
         assert (profile["documents"], profile["images"]) == (1, 1)
         uploads.close()
 
 
-def _assert_kept(uploads: Uploads, ids: list[str], names: int) -> None:
+def _assert_stored(uploads: Uploads, ids: list[str], names: int) -> None:
     assert len(ids) > 3
     profile = uploads.read("/users/1")
     assert len(ids) == profile["documents"]
@@ -131,7 +131,9 @@ def _assert_kept(uploads: Uploads, ids: list[str], names: int) -> None:
 def test_an_image_that_finds_no_room_is_503_while_the_rest_goes_on(narrow: LiveServer) -> None:
     """Image bytes go elsewhere than rows: no room for the one is none of the other's concern."""
     uploads = Uploads(narrow.url, *keys_of(narrow, BOUND_USER))
-    answer = uploads.image("7", b"no image at all, but kept as it was sent" * (LARGEST_FILE // 32))
+    answer = uploads.image(
+        "7", b"no image at all, but stored as it was sent" * (LARGEST_FILE // 32)
+    )
     assert (answer.status_code, problem_of("questionpro", answer)) == (503, "SERVICE_UNAVAILABLE")
     for name, send in uploads.one_of_each("7", 700).items():
         answer = send()

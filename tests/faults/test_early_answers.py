@@ -94,5 +94,5 @@ def test_every_client_sees_the_answer(
         (404, "/nothing", {}),
         (405, "/health/live", {}),
     ]
-    told = [(send(live.url + path, headers, body), path, headers) for _, path, headers in cases]
-    assert cases == told
+    answered = [(send(live.url + path, headers, body), path, headers) for _, path, headers in cases]
+    assert cases == answered

@@ -1,4 +1,4 @@
-"""Exports that are not read, given up, or cut off: they harm nobody and never look whole."""
+"""Exports that are not read, canceled or cut off: others are served, and none look complete."""
 
 import shutil
 import time
@@ -30,10 +30,10 @@ SECONDS = 20.0
 
 
 def fill(path: Path) -> None:
-    """Half a million samples of one user, without the detour through HTTP."""
-    start, told = times.read("2025-01-01T00:00:00+01:00")
+    """Store half a million samples of one user directly."""
+    start, offset = times.read("2025-01-01T00:00:00+01:00")
     numbers = np.zeros((7, PER_BATCH), np.int64)
-    numbers[2] = numbers[3] = told
+    numbers[2] = numbers[3] = offset
     with closing(sqlite.open_store(path)) as store:
         for number in range(BATCHES):
             numbers[0] = start + (number * PER_BATCH + np.arange(PER_BATCH)) * 60 * TICKS_PER_SECOND
@@ -110,7 +110,7 @@ def test_an_export_is_made_no_faster_than_it_is_read(
 
 
 def test_exports_are_made_a_few_at_a_time(server: LiveServer, client: httpx2.Client) -> None:
-    """Whoever comes meanwhile is told to come again; whoever leaves makes place."""
+    """Further requests get 503 with Retry-After until one ends."""
     with ExitStack() as stack:
         for _ in range(EXPORTS_AT_ONCE):
             stack.enter_context(begun(client))
@@ -125,7 +125,7 @@ def test_exports_are_made_a_few_at_a_time(server: LiveServer, client: httpx2.Cli
 def test_an_export_that_breaks_off_does_not_look_whole(
     server: LiveServer, client: httpx2.Client, data_dir: Path
 ) -> None:
-    """The connection closes before the end; the log says why, and the next one is served."""
+    """The connection closes before the end; the log has the reason, and the next one is served."""
     raw = b'"' + b"x" * 200_000 + b'"'
     with closing(sqlite.open_store(data_dir / "uptake.db")) as store:
         rejected = [rejection(f"r-{number:02}", user_id="42", raw=raw) for number in range(50)]

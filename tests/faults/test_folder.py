@@ -25,7 +25,7 @@ CONFINED = [
 
 
 def _start_fails(*options: str) -> str:
-    """The one line that `uptake serve` says when it ends with status 1 instead of serving."""
+    """The one line that `uptake serve` prints when it exits with status 1."""
     command = [*CONFINED, "serve", "--port", "0", *options]
     done = subprocess.run(command, capture_output=True, timeout=60, text=True, check=False)
     assert done.returncode == 1, done.stderr
@@ -44,8 +44,8 @@ def filled(data_dir: Path) -> Iterator[Path]:
         path.chmod(0o755)
 
 
-def test_a_read_only_folder_is_told_at_the_start(tmp_path: Path) -> None:
-    """An empty folder in which nothing can be made: its database is named."""
+def test_a_read_only_folder_stops_the_start(tmp_path: Path) -> None:
+    """No file can be created in the empty folder; the message names the database."""
     tmp_path.chmod(0o555)
     try:
         assert f"{tmp_path}/uptake.db: " in _start_fails("--data-dir", str(tmp_path))
@@ -53,14 +53,14 @@ def test_a_read_only_folder_is_told_at_the_start(tmp_path: Path) -> None:
         tmp_path.chmod(0o755)
 
 
-def test_a_read_only_database_is_told_at_the_start(filled: Path) -> None:
-    """The file is there, but may not be written."""
+def test_a_read_only_database_stops_the_start(filled: Path) -> None:
+    """The file exists, but cannot be written."""
     for path in filled.glob("uptake.db*"):
         path.chmod(0o444)
     assert f"{filled}/uptake.db: " in _start_fails("--data-dir", str(filled))
 
 
-def test_a_folder_that_cannot_be_made_is_told_at_the_start(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_stops_the_start(tmp_path: Path) -> None:
     """Its parent is a file."""
     (tmp_path / "file").write_text("")
     assert str(tmp_path / "file" / "data") in _start_fails(
@@ -68,22 +68,22 @@ def test_a_folder_that_cannot_be_made_is_told_at_the_start(tmp_path: Path) -> No
     )
 
 
-def test_a_read_only_image_folder_is_told_at_the_start(data_dir: Path) -> None:
-    """Not when the first image comes; written as a path or as a URL."""
+def test_a_read_only_image_folder_stops_the_start(data_dir: Path) -> None:
+    """The server does not wait for the first image; the folder is a path or a URL."""
     blobs = data_dir / "blobs"
     blobs.mkdir(parents=True)
     blobs.chmod(0o555)
     try:
         for place in (str(blobs), blobs.as_uri()):
-            told = _start_fails("--data-dir", str(data_dir), "--blobs", place)
-            assert told.startswith(f"uptake: {place}: ")
-            assert "Permission denied" in told
+            message = _start_fails("--data-dir", str(data_dir), "--blobs", place)
+            assert message.startswith(f"uptake: {place}: ")
+            assert "Permission denied" in message
     finally:
         blobs.chmod(0o755)
 
 
-def test_a_database_that_is_none_is_told_at_the_start(filled: Path) -> None:
-    """And left as it is."""
+def test_a_file_that_is_no_database_stops_the_start(filled: Path) -> None:
+    """The file is unchanged."""
     database = filled / "uptake.db"
     for path in filled.glob("uptake.db*"):
         path.unlink()
@@ -92,8 +92,8 @@ def test_a_database_that_is_none_is_told_at_the_start(filled: Path) -> None:
     assert database.read_bytes() == b"not a database " * 1000
 
 
-def test_a_database_of_a_newer_version_is_told_at_the_start(filled: Path) -> None:
-    """And left as it is."""
+def test_a_database_of_a_newer_version_stops_the_start(filled: Path) -> None:
+    """The file is unchanged."""
     database = sqlite3.connect(filled / "uptake.db")
     database.execute("UPDATE alembic_version SET version_num = '9999'")
     database.commit()
@@ -123,8 +123,8 @@ def test_removed_while_serving_nothing_is_acknowledged(data_dir: Path) -> None:
         assert "Traceback" not in log_of(server)
 
 
-def test_removed_while_it_is_written_a_transaction_is_not_told_as_kept(tmp_path: Path) -> None:
-    """It went to a file that nobody will find again."""
+def test_a_transaction_in_a_removed_file_is_not_acknowledged(tmp_path: Path) -> None:
+    """The file was removed during the transaction, so its data is lost."""
     path = tmp_path / "uptake.db"
     store = sqlite.open_store(path)
     with pytest.raises(StoreUnavailable, match="removed or replaced"), store.writing():
@@ -166,8 +166,8 @@ def test_a_read_only_image_folder_is_503_for_images_alone(data_dir: Path) -> Non
         uploads = Uploads(server.url, *keys_of(server, BOUND_USER))
         blobs.chmod(0o555)
         sent = uploads.one_of_each("1", 1)
-        told = {name: send().status_code for name, send in sent.items()}
-        assert {name: 503 if name == "questionpro" else 200 for name in sent} == told
+        statuses = {name: send().status_code for name, send in sent.items()}
+        assert {name: 503 if name == "questionpro" else 200 for name in sent} == statuses
         answer = sent["questionpro"]()
         assert problem_of("questionpro", answer) == "SERVICE_UNAVAILABLE"
         blobs.chmod(0o755)

@@ -43,7 +43,7 @@ def test_killed_under_mixed_load_everything_acknowledged_is_there_once(data_dir:
 
 
 def test_killing_the_first_process_ends_all_of_them(data_dir: Path) -> None:
-    """No process goes on serving where nobody looks, on a port that the next server needs."""
+    """No process keeps the port that the next server needs."""
     with serving(data_dir, "--workers", "2") as server:
         assert server.process is not None
         port = int(server.url.rpartition(":")[2])

@@ -18,7 +18,7 @@ from uptake.testing.live import LiveServer
 
 USER = "471147114711"
 NAMED = "ünäme-of-a-user"
-"""Two users: one whom every endpoint takes, and one with a name."""
+"""Two users: one that every endpoint accepts, and one with a name."""
 
 WRONG = "up_wr0ngwr0ngwr0ngwr0ngwr0ng"
 SAMPLES = [
@@ -218,13 +218,13 @@ def test_neither_keys_nor_users_are_there(seen: Seen, place: str) -> None:
 
 
 def test_no_command_shows_a_key(seen: Seen) -> None:
-    """That is not told to make one."""
+    """Except the command that creates it."""
     shown = "".join(seen.shown.values())
     assert [key for key in seen.keys if key in shown] == []
 
 
 def test_nothing_that_is_stored_has_a_key(seen: Seen) -> None:
-    """Neither a database or a backup nor a ledger, apart from what users sent as their data."""
+    """Neither a database, a backup nor a ledger, except in the data of users."""
     assert (seen.folder / "sent.ledger").exists()
     sent_as_data = {"rejected", "uptake.db"}
     files = [

@@ -85,8 +85,8 @@ def _assert_only_images_fail(uploads: Uploads, number: int) -> None:
     assert uploads.get("/health/ready").status_code == 200
 
 
-def _send_until_kept(uploads: Uploads, user: str, content: bytes) -> None:
-    """As a client does that is told to try again; the first to do so may stand for others."""
+def _send_until_stored(uploads: Uploads, user: str, content: bytes) -> None:
+    """Send an image, and retry after each 503, as a client does."""
     until = time.monotonic() + BACK
     while (answer := uploads.image(user, content)).status_code == 503:
         assert time.monotonic() < until
@@ -112,20 +112,20 @@ def test_killed_and_restarted_under_load_only_images_wait(
         seaweedfs.kill()
         _assert_only_images_fail(uploads, number)
         seaweedfs.start()
-        _send_until_kept(uploads, "61", picture(number))
-    kept = len(ledger.images)
+        _send_until_stored(uploads, "61", picture(number))
+    stored = len(ledger.images)
     time.sleep(0.5)
     load.end()
     assert load.broken == []
-    assert len(ledger.images) > kept
+    assert len(ledger.images) > stored
     assert ledger.kinds == ALL_KINDS
     verify(ledger, uploads)
 
 
-def test_hanging_it_holds_up_nobody_but_who_needs_it(
+def test_a_hanging_store_delays_only_requests_that_need_it(
     uploads: Uploads, seaweedfs: SeaweedFS
 ) -> None:
-    """However many wait for it: each is told within seconds, and once it goes on so do they."""
+    """Each of many waiting requests gets 503 within seconds; all succeed once it continues."""
     path = _path_of(uploads.image("62", picture(900)))
     assert seaweedfs.process is not None
     os.kill(seaweedfs.process.pid, signal.SIGSTOP)
@@ -144,7 +144,7 @@ def test_hanging_it_holds_up_nobody_but_who_needs_it(
             assert time.monotonic() - began < HANGING
     finally:
         os.kill(seaweedfs.process.pid, signal.SIGCONT)
-    _send_until_kept(uploads, "62", picture(901))
+    _send_until_stored(uploads, "62", picture(901))
     assert uploads.get(path).content == picture(900)
 
 
@@ -156,7 +156,7 @@ def _rejections(server: LiveServer) -> list[StoredRejection]:
         store.close()
 
 
-def test_what_is_rejected_while_it_is_down_is_told_and_kept(
+def test_rejections_are_stored_while_it_is_down(
     server: LiveServer, uploads: Uploads, seaweedfs: SeaweedFS, bucket: Blobs
 ) -> None:
     """In its row as long as it is no larger than a JSON body may be; else it is 503."""
@@ -170,7 +170,7 @@ def test_what_is_rejected_while_it_is_down_is_told_and_kept(
     assert uploads.image("65", b"no image" * MIB).status_code == 400
 
     body = httpx2.Request("POST", "http://x", json=large).read()
-    first, second, third, fourth = (kept.record for kept in _rejections(server))
+    first, second, third, fourth = (stored.record for stored in _rejections(server))
     assert first.raw_blob is not None
     assert (first.raw, bucket.get(first.raw_blob)) == (b"", body)
     assert (second.raw, second.raw_blob) == (body, None)
@@ -179,7 +179,7 @@ def test_what_is_rejected_while_it_is_down_is_told_and_kept(
     assert bucket.get(fourth.raw_blob) == b"no image" * MIB
 
 
-def test_an_image_whose_bytes_are_gone_is_404_until_it_is_sent_again(
+def test_an_image_without_bytes_is_404_until_it_is_sent_again(
     server: LiveServer, uploads: Uploads, bucket: Blobs
 ) -> None:
     """To ask again would not help; whoever looks after the server finds it in the log."""
@@ -212,7 +212,7 @@ def test_a_download_outlives_a_restart_of_the_object_store(
 def test_a_download_that_cannot_go_on_is_cut_off(
     server: LiveServer, uploads: Uploads, bucket: Blobs
 ) -> None:
-    """The client sees that it has not got everything, and the server says nothing untrue."""
+    """The client sees that the response is incomplete."""
     path = _path_of(uploads.image("64", noise(20 * MIB)))
     with httpx2.stream("GET", server.url + path, timeout=30) as answer:
         assert answer.status_code == 200

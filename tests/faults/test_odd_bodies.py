@@ -1,4 +1,4 @@
-"""Bodies that are no proper JSON, or proper JSON of a kind that nobody sends."""
+"""Bodies that are invalid JSON, or valid JSON of an unusual kind."""
 
 import gzip
 import json
@@ -90,17 +90,17 @@ def test_what_is_no_json_is_rejected(send: Send, path: str, name: str) -> None:
     answer = send(path, MALFORMED[name](_text(path)))
     assert REJECTED[path] == answer.status_code, answer.text
     match path, answer.json():
-        case "/api/v2.2/samples", told:
-            assert (told["accepted"], told["rejected"]) == (0, 0)
-            faults = [(error["index"], error["field"]) for error in told["errors"]]
-            codes = {error["code"] for error in told["errors"]}
-            assert faults == [(None, None)], told
+        case "/api/v2.2/samples", body_of_answer:
+            assert (body_of_answer["accepted"], body_of_answer["rejected"]) == (0, 0)
+            faults = [(error["index"], error["field"]) for error in body_of_answer["errors"]]
+            codes = {error["code"] for error in body_of_answer["errors"]}
+            assert faults == [(None, None)], body_of_answer
             assert codes <= {"json_invalid", "wrong_type"}
-        case "/v1/user/profiles", told:
-            assert {"msg", "timestamp"} == set(told)
-        case _, told:
-            assert list(told) == ["detail"]
-            assert all({"loc", "msg", "type"} == set(entry) for entry in told["detail"])
+        case "/v1/user/profiles", body_of_answer:
+            assert {"msg", "timestamp"} == set(body_of_answer)
+        case _, body_of_answer:
+            assert list(body_of_answer) == ["detail"]
+            assert all({"loc", "msg", "type"} == set(entry) for entry in body_of_answer["detail"])
 
 
 @pytest.mark.parametrize("path", SOUND)
@@ -122,8 +122,8 @@ def test_json_that_is_no_object_is_rejected(send: Send, path: str, value: str) -
     "number", ["1e999", "-1e999", "9" * 5000, "1" * 30 + ".5", "0." + "0" * 5000 + "1"]
 )
 @pytest.mark.parametrize("path", SOUND)
-def test_numbers_out_of_all_range_are_judged(send: Send, path: str, number: str) -> None:
-    """Rejected where the value must be an ordinary number; never a failure of the server."""
+def test_numbers_outside_every_range_do_not_fail(send: Send, path: str, number: str) -> None:
+    """They are rejected where the value must be an ordinary number."""
     text = _text(path).replace('"value": 2', f'"value": {number}').replace('"1"', number)
     answer = send(path, text.replace('{"a": 1}', f'{{"a": {number}}}').encode())
     assert answer.status_code in {200, 207, REJECTED[path]}
@@ -138,8 +138,8 @@ def test_a_sample_of_more_than_all_range_is_above_limit(send: Send) -> None:
     assert (error["index"], error["field"], error["code"]) == (1, "value", "above_limit")
 
 
-def test_of_a_member_told_twice_one_counts(send: Send) -> None:
-    """It is one request about one user all the same."""
+def test_of_a_repeated_member_one_counts(send: Send) -> None:
+    """It is still one request about one user."""
     for path, member in (
         (PROFILES, '"values": [["twice", "1"]], '),
         (SAMPLES, '"user_id": "twice", '),
@@ -168,7 +168,7 @@ NUL_BODIES = {
 
 @pytest.mark.parametrize("name", NUL_BODIES)
 def test_a_nul_character_is_rejected_where_it_names_something(send: Send, name: str) -> None:
-    """Inside of a document it is kept as it was sent."""
+    """In a document it is stored as it was sent."""
     path, body, status = NUL_BODIES[name]
     assert status == send(path, json.dumps(body).encode()).status_code
 
@@ -176,8 +176,8 @@ def test_a_nul_character_is_rejected_where_it_names_something(send: Send, name: 
 @pytest.mark.parametrize(
     "field", ["device_name", "device_version", "start_date", "end_date", "unit"]
 )
-def test_a_nul_character_in_a_sample_is_judged(send: Send, field: str) -> None:
-    """It concerns that sample alone."""
+def test_a_nul_character_rejects_its_sample(send: Send, field: str) -> None:
+    """Other samples are accepted."""
     body = {**SOUND[SAMPLES], "user_id": "nul", "data": samples(range(4))}
     body["data"][2][field] = "a\0b"
     answer = send(SAMPLES, json.dumps(body).encode())
@@ -186,7 +186,7 @@ def test_a_nul_character_in_a_sample_is_judged(send: Send, field: str) -> None:
 
 
 def test_a_byte_order_mark_is_skipped(send: Send) -> None:
-    """Some programs put one before JSON; two of them, or one of another encoding, nobody does."""
+    """Some programs write one before JSON; two, or one of another encoding, are rejected."""
     mark = b"\xef\xbb\xbf"
     for path in SOUND:
         text = _text(path).encode()
@@ -196,8 +196,8 @@ def test_a_byte_order_mark_is_skipped(send: Send) -> None:
         assert REJECTED[path] == send(path, mark * 2 + text).status_code
 
 
-def test_a_body_of_the_largest_size_is_judged_and_one_byte_more_is_413(send: Send) -> None:
-    """The limit of JSON bodies is 4 MiB, whatever they hold."""
+def test_a_body_of_the_largest_size_is_validated_and_one_byte_more_is_413(send: Send) -> None:
+    """The limit of JSON bodies is 4 MiB, whatever their content."""
     for path in SOUND:
         text = _text(path).encode()
         filled = text + b" " * (JSON_LIMIT - len(text))
@@ -206,8 +206,8 @@ def test_a_body_of_the_largest_size_is_judged_and_one_byte_more_is_413(send: Sen
 
 
 @pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip", "gzip, deflate", "*"])
-def test_an_encoding_that_is_not_spoken_is_told(send: Send, encoding: str) -> None:
-    """415 in the vendor's envelope."""
+def test_an_unsupported_encoding_is_415(send: Send, encoding: str) -> None:
+    """In the vendor's envelope."""
     for path in SOUND:
         assert send(path, b"{}", **{"Content-Encoding": encoding}).status_code == 415
 
@@ -272,7 +272,7 @@ def test_the_reason_of_a_body_that_cannot_be_decompressed_names_its_encoding(
 
 
 def test_schemas_and_documents_of_any_depth_do_not_fail(send: Send) -> None:
-    """Depth that can be read is kept; more than that is rejected."""
+    """A depth that can be read is stored; a greater one is rejected."""
     for depth in (10, 100, 400, 900, 1100, 5000):
         data = '{"a":' * depth + "1" + "}" * depth
         answer = send(DOCUMENT, f'{{"user": {{"userLabel": "deep"}}, "data": {data}}}'.encode())

@@ -1,4 +1,4 @@
-"""Requests whose lines and headers are unusual or wrong."""
+"""Requests with unusual or wrong lines and headers."""
 
 from collections.abc import Iterator
 
@@ -67,14 +67,14 @@ def test_broken_framing_is_a_protocol_error(url: str, key: str, name: str) -> No
     assert answer.status_code == 404
 
 
-def test_a_body_longer_than_it_says_is_cut_there(url: str, key: str) -> None:
-    """The rest is another request, and none that is understood."""
+def test_a_body_longer_than_its_content_length_is_cut(url: str, key: str) -> None:
+    """The rest is another, invalid request."""
     headers = _headers(key, Content_Length=LENGTH)
     assert exchange(url, request(b"POST", PATH, headers, BODY + b"tail")).status == 200
 
 
-def test_a_body_shorter_than_it_says_is_waited_for(url: str, key: str) -> None:
-    """Until the client is gone; then there is nothing to answer."""
+def test_a_body_shorter_than_its_content_length_is_awaited(url: str, key: str) -> None:
+    """Until the client disconnects; then there is no response."""
     headers = _headers(key, Content_Length=b"10000")
     with connected(url) as connection:
         connection.sendall(request(b"POST", PATH, headers, BODY))
@@ -139,7 +139,7 @@ ODD_HEADERS = {
 
 @pytest.mark.parametrize("name", ODD_HEADERS)
 def test_odd_values_of_other_headers_do_not_matter(url: str, key: str, name: bytes) -> None:
-    """They have nothing to say here."""
+    """They have no effect."""
     headers = _headers(key, Content_Length=LENGTH) | {name: ODD_HEADERS[name]}
     answer = exchange(url, request(b"POST", PATH, headers, BODY))
     assert answer.status == 200
@@ -147,7 +147,7 @@ def test_odd_values_of_other_headers_do_not_matter(url: str, key: str, name: byt
 
 
 def test_an_odd_host_does_not_fail(url: str, key: str) -> None:
-    """The address of an image is told by it, so it may be rejected, but not trip anything."""
+    """The address of an image has the host, so a request may be rejected, but may not fail."""
     for host in (b"\xff\xfe", b"a b", b"[::1", b"x" * 5000, b"", b"a:99999999", b"evil\x80"):
         headers = {b"Host": host} | _headers(key, Content_Length=LENGTH)
         assert exchange(url, request(b"POST", PATH, headers, BODY)).status in {200, 400}
@@ -184,7 +184,7 @@ ODD_ENDS = [
 def test_an_odd_path_is_answered_in_the_envelope_of_its_prefix(
     url: str, key: str, prefix: bytes, end: bytes
 ) -> None:
-    """404, 405 or what the endpoint there says of it."""
+    """404, 405 or the response of the endpoint."""
     headers = _headers(key, x_api_key=key.encode(), api_key=key.encode(), Content_Length=b"2")
     for method in (b"POST", b"GET", b"CABBAGE"):
         answer = exchange(url, request(method, prefix + end, headers, b"{}"))
@@ -193,7 +193,7 @@ def test_an_odd_path_is_answered_in_the_envelope_of_its_prefix(
 
 
 def test_user_ids_of_any_bytes_do_not_fail(url: str, key: str) -> None:
-    """Nobody is called that."""
+    """There are no such users."""
     for name in (b"%00", b"%ff", b"%ED%A0%80", b"x" * 50_000, b"%2F", b"%252F", b"%0d%0a"):
         for rest in (b"", b"/samples?metric=steps", b"/images"):
             path = b"/uptake/v1/users/" + name + rest
@@ -222,7 +222,7 @@ ODD_QUERIES = [
 
 @pytest.mark.parametrize("query", ODD_QUERIES, ids=lambda query: query[:60].decode())
 def test_odd_queries_are_400(url: str, key: str, query: bytes) -> None:
-    """As RFC 9457 has it; a cursor that nobody gave is one of them."""
+    """With a problem of RFC 9457; a made-up cursor is one of them."""
     sample = (
         b'{"device_name": "d", "start_date": "2024-01-01T00:00:00Z", "unit": "count", "value": 1}'
     )

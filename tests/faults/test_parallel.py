@@ -82,7 +82,7 @@ def _document(once: str, sender: Uploads, _: int) -> httpx2.Response:
     return sender.document("doc", {"a": 1}, once)
 
 
-def test_the_same_batch_from_all_is_kept_once(field: Field) -> None:
+def test_the_same_batch_from_all_senders_is_stored_once(field: Field) -> None:
     """Each gets 200, each sample is there once."""
     for round_number in range(ROUNDS):
         minutes = range(round_number * 50, round_number * 50 + 50)
@@ -92,7 +92,7 @@ def test_the_same_batch_from_all_is_kept_once(field: Field) -> None:
     assert [start_of(minute) for minute in range(ROUNDS * 50)] == field.reader.starts("same")
 
 
-def test_overlapping_batches_are_kept_once(field: Field) -> None:
+def test_overlapping_batches_are_stored_once(field: Field) -> None:
     """Each sender's batch shares all but ten of its samples with the next one's."""
     answers = field.at_once(
         lambda sender, n: sender.samples("overlap", range(n * 10, n * 10 + 100))
@@ -119,11 +119,11 @@ def test_the_same_image_from_all_is_one_image(field: Field) -> None:
     content = picture(77)
     answers = field.at_once(lambda sender, _: sender.image("5001", content))
     assert {200} == _statuses(answers)
-    told = [answer.json()["response"] for answer in answers]
-    names = {(one["imageID"], one["imageURL"].rpartition("/")[2]) for one in told}
+    responses = [answer.json()["response"] for answer in answers]
+    names = {(one["imageID"], one["imageURL"].rpartition("/")[2]) for one in responses}
     assert len(names) == 1
     assert len(field.reader.read("/users/5001/images")["images"]) == 1
-    assert content == field.reader.get(told[0]["imageURL"]).content
+    assert content == field.reader.get(responses[0]["imageURL"]).content
 
 
 def test_different_images_get_different_numbers(field: Field) -> None:
@@ -135,7 +135,7 @@ def test_different_images_get_different_numbers(field: Field) -> None:
 
 
 def test_one_idempotency_key_makes_one_document(field: Field) -> None:
-    """All senders are told the same upload id."""
+    """All senders get the same upload id."""
     for round_number in range(ROUNDS):
         once = f"parallel-{round_number}"
         answers = field.at_once(partial(_document, once))
@@ -145,17 +145,17 @@ def test_one_idempotency_key_makes_one_document(field: Field) -> None:
 
 
 def test_one_idempotency_key_with_different_bodies_keeps_the_first(field: Field) -> None:
-    """One sender wins, all others are told 422."""
+    """One sender wins, all others get 422."""
     answers = field.at_once(lambda sender, n: sender.document("duel", {"n": n}, "duel"))
     won = [n for n, answer in enumerate(answers) if answer.status_code == 200]
     assert len(won) == 1
     assert {200, 422} == _statuses(answers)
-    kept = field.reader.read(f"/documents/{answers[won[0]].json()['uploadId']}")
-    assert {"n": won[0]} == kept["data"]
+    stored = field.reader.read(f"/documents/{answers[won[0]].json()['uploadId']}")
+    assert {"n": won[0]} == stored["data"]
     assert field.reader.read("/users/duel")["documents"] == 1
 
 
-def test_documents_without_a_key_are_all_kept(field: Field) -> None:
+def test_documents_without_a_key_are_all_stored(field: Field) -> None:
     """A new id for every request."""
     answers = field.at_once(lambda sender, _: sender.document("many", {"a": 1}))
     assert {200} == _statuses(answers)
@@ -163,7 +163,7 @@ def test_documents_without_a_key_are_all_kept(field: Field) -> None:
     assert field.reader.read("/users/many")["documents"] == SENDERS
 
 
-def test_attributes_of_one_user_are_all_kept(field: Field) -> None:
+def test_attributes_of_one_user_are_all_stored(field: Field) -> None:
     """Each sender sets a name of its own and one that all set, in crossing orders of users."""
 
     def send(sender: Uploads, n: int) -> httpx2.Response:
@@ -173,6 +173,6 @@ def test_attributes_of_one_user_are_all_kept(field: Field) -> None:
 
     assert {200} == _statuses(field.at_once(send))
     for user in ("left", "right"):
-        kept = field.reader.read(f"/users/{user}")["attributes"]
-        assert kept.pop("shared") in {str(n) for n in range(SENDERS)}
-        assert {f"own{n}": str(n) for n in range(SENDERS)} == kept
+        stored = field.reader.read(f"/users/{user}")["attributes"]
+        assert stored.pop("shared") in {str(n) for n in range(SENDERS)}
+        assert {f"own{n}": str(n) for n in range(SENDERS)} == stored

@@ -85,7 +85,7 @@ def server(data_dir: Path) -> Iterator[LiveServer]:
 
 @pytest.fixture
 def honest(server: LiveServer) -> str:
-    """A key that has registered document types whose schemas can be made to work hard."""
+    """A key with registered document types that have costly schemas."""
     key = server.create_key("user-data:write", "admin")
     for name, schema in SCHEMAS.items():
         answer = httpx2.put(

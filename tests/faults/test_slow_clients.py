@@ -25,7 +25,7 @@ IMPATIENT = Path(__file__).with_name("impatient.py")
 
 
 def test_while_many_clients_drip_others_are_served(live: LiveServer, key: str) -> None:
-    """A body's byte now and then on many connections holds up nobody else."""
+    """Many connections, each with a byte of its body now and then, delay no other client."""
     head = {
         b"Authorization": b"Bearer " + key.encode(),
         b"Content-Length": b"1000",
@@ -84,9 +84,9 @@ def _dripping(part: bytes, pause: float) -> Callable[[], Awaitable[Any]]:
 
 
 def _problem_of(receive: Any, patience: Patience) -> Problem:
-    with pytest.raises(Problem) as told:
+    with pytest.raises(Problem) as raised:
         asyncio.run(read_body(receive, {}, 1000, patience))
-    return told.value
+    return raised.value
 
 
 def test_a_body_that_stops_coming_is_a_timeout() -> None:
@@ -118,8 +118,8 @@ def test_a_slow_body_that_keeps_the_rate_is_read() -> None:
     assert len(body.content) == 2000
 
 
-def test_a_body_whose_sender_goes_away_is_nobodys() -> None:
-    """It is neither taken nor rejected."""
+def test_a_body_is_discarded_when_its_sender_disconnects() -> None:
+    """It is neither accepted nor rejected."""
 
     async def receive() -> dict[str, str]:
         return {"type": "http.disconnect"}
@@ -146,8 +146,8 @@ def test_a_body_is_read_on_after_an_early_answer_within_bounds(pause: float) -> 
 
 
 def test_a_rejection_does_not_wait_for_the_body(live: LiveServer) -> None:
-    """A key is judged before the body is read, and its sender is told at once."""
-    head = {b"Authorization": b"Bearer nobody", b"Content-Length": b"1000"}
+    """A key is checked before the body is read, and the sender gets 401 at once."""
+    head = {b"Authorization": b"Bearer unknown", b"Content-Length": b"1000"}
     with connected(live.url) as connection:
         started = time.monotonic()
         connection.sendall(request(b"POST", b"/v1/user/profiles", head))
@@ -178,8 +178,8 @@ def test_an_answer_to_a_body_that_was_read_waits_for_nothing() -> None:
 
 
 def test_a_rejected_body_without_end_ends_the_connection(live: LiveServer) -> None:
-    """More than what is thrown away patiently: the sender is told, then cut off."""
-    head = {b"Authorization": b"Bearer nobody", b"Content-Length": b"100000000000"}
+    """A longer body than the server discards: the sender gets a response and is disconnected."""
+    head = {b"Authorization": b"Bearer unknown", b"Content-Length": b"100000000000"}
     part = b"x" * 1_000_000
     with connected(live.url) as connection:
         connection.sendall(request(b"POST", b"/v1/user/profiles", head))

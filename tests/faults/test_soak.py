@@ -25,7 +25,7 @@ from .raw import connected, request
 from .uploads import keys_of, log_of
 
 SOAK_SECONDS = float(os.environ.get("UPTAKE_SOAK_SECONDS", "10"))
-"""How long each engine is driven; a minute and more tells more."""
+"""The duration for each engine; a minute or more finds more."""
 
 CLIENTS = 6
 KEYS = 3
@@ -86,7 +86,7 @@ class Greedy:
         self.seen: Counter[tuple[str, int]] = Counter()
 
     def run(self, stop: threading.Event) -> None:
-        """Until it is told to stop."""
+        """Until `stop` is set."""
         while not stop.is_set():
             for asked in self._requests.all(self._chance):
                 if stop.is_set():
@@ -160,7 +160,7 @@ def test_work_stops_when_its_clients_have_gone(server: LiveServer) -> None:
 
 
 def _require_rest(server: LiveServer) -> None:
-    """Nobody asks any more, so after a while nothing may be worked on."""
+    """Without requests, the server must become idle after a while."""
     until = time.monotonic() + STOPPED_SECONDS
     while running := _metric(server, 'uptake_work_running{executor="slow"}'):
         assert time.monotonic() < until, running

@@ -1,4 +1,4 @@
-"""A server that is asked to stop finishes what it has begun, and says no to what is new."""
+"""A server that is asked to stop finishes its requests, and rejects new ones."""
 
 import signal
 import time
@@ -49,8 +49,8 @@ def test_stopped_under_mixed_load_it_exits_with_0_and_keeps_what_it_acknowledged
         server.kill()
 
 
-def test_while_it_finishes_what_it_has_begun_it_rejects_what_is_new(data_dir: Path) -> None:
-    """503 on old and on new connections; what was under way is answered with 200 and kept."""
+def test_a_stopping_server_finishes_its_requests_and_rejects_new_ones(data_dir: Path) -> None:
+    """New ones get 503 on old and new connections; earlier ones get 200 and are stored."""
     with serving(data_dir) as server, ExitStack() as stack:
         keys = keys_of(server, BOUND_USER)
         uploads = Uploads(server.url, *keys)

@@ -89,11 +89,11 @@ def test_room_is_held_while_a_body_is_worked_on_and_given_back() -> None:
         a.take(50)
         b.take(49)
         for key, peer, size in (("c", "r", 2), ("a", "r", 1), ("c", "p", 26)):
-            with bodies.room(key, peer) as other, pytest.raises(Problem) as told:
+            with bodies.room(key, peer) as other, pytest.raises(Problem) as raised:
                 other.take(size)
-            assert (told.value.kind, told.value.status) == (Kinds.OVERLOADED, 503)
-            assert told.value.retry_after is not None
-            assert told.value.retry_after >= 1
+            assert (raised.value.kind, raised.value.status) == (Kinds.OVERLOADED, 503)
+            assert raised.value.retry_after is not None
+            assert raised.value.retry_after >= 1
     for key in ("a", "b"):
         with bodies.room(key, "p") as room:
             room.take(50)

@@ -147,7 +147,7 @@ def log_of(server: LiveServer, since: int = 0) -> str:
 
 
 def problem_of(name: str, answer: httpx2.Response) -> Any:
-    """The part of an endpoint's error envelope that tells what went wrong.
+    """The part of an endpoint's error envelope that describes the error.
 
     Raises:
         AssertionError: the answer is not in the endpoint's envelope.

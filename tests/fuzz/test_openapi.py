@@ -103,8 +103,8 @@ CASES = [(*operation, SOUND) for operation in OPERATIONS] + [
     for operation in OPERATIONS
     if "/health/" not in operation[1] and not operation[1].endswith("/public-key")
 ]
-KNOWN = {"upload_type": "0", "user-id": "7", "name": "kept"}
-"""What a sound request puts into its path, so that it gets as far as its body."""
+KNOWN = {"upload_type": "0", "user-id": "7", "name": "stored"}
+"""Valid values of path parameters, so that the body of a request is validated."""
 
 
 @pytest.mark.parametrize(("method", "path", "mode"), CASES)

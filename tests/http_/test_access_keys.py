@@ -109,7 +109,7 @@ def test_over_its_rate_a_key_is_429(tenant: Tenant, upload: Upload) -> None:
 def test_a_key_made_with_a_rate_is_held_to_it(deployment: Deployment, tenant: Tenant) -> None:
     """`--rate`, from the command line; the product's own API shows it as a problem."""
     made = deployment.command("keys", "create", "--scope", "data:read", "--rate", "2/5000w")
-    answers = [tenant.get("/users/nobody", made["key"]) for _ in range(3)]
+    answers = [tenant.get("/users/unknown", made["key"]) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [404, 404, 429]
     assert int(answers[2].headers["retry-after"]) >= 1
     assert answers[2].headers["content-type"] == "application/problem+json"
@@ -118,15 +118,15 @@ def test_a_key_made_with_a_rate_is_held_to_it(deployment: Deployment, tenant: Te
 def test_a_key_may_go_on_after_retry_after(tenant: Tenant) -> None:
     """The seconds that are reported are enough."""
     key = tenant.key("data:read", rate=Rate(requests=1, seconds=1))
-    while (response := tenant.get("/users/nobody", key)).status_code != 429:
+    while (response := tenant.get("/users/unknown", key)).status_code != 429:
         assert response.status_code == 404
     time.sleep(int(response.headers["retry-after"]))
-    assert tenant.get("/users/nobody", key).status_code == 404
+    assert tenant.get("/users/unknown", key).status_code == 404
 
 
 def test_without_a_rate_there_is_none(tenant: Tenant) -> None:
     """None unless given."""
-    statuses = {tenant.get("/users/nobody").status_code for _ in range(100)}
+    statuses = {tenant.get("/users/unknown").status_code for _ in range(100)}
     assert {404} == statuses
 
 
@@ -146,7 +146,7 @@ def test_a_bound_key_speaks_for_its_user_alone(tenant: Tenant, upload: Upload) -
 def test_the_scheme_of_a_bearer_key_is_in_any_case(tenant: Tenant, authorization: str) -> None:
     """RFC 9110: names of schemes do not depend on case."""
     headers = {"Authorization": authorization.format(tenant.secret)}
-    response = tenant.client.get("/uptake/v1/users/nobody", headers=headers)
+    response = tenant.client.get("/uptake/v1/users/unknown", headers=headers)
     assert response.status_code == 404
 
 
@@ -154,5 +154,5 @@ def test_the_scheme_of_a_bearer_key_is_in_any_case(tenant: Tenant, authorization
 def test_another_scheme_carries_no_key(tenant: Tenant, authorization: str) -> None:
     """Only `Authorization: Bearer KEY`."""
     headers = {"Authorization": authorization.format(tenant.secret)}
-    response = tenant.client.get("/uptake/v1/users/nobody", headers=headers)
+    response = tenant.client.get("/uptake/v1/users/unknown", headers=headers)
     assert response.status_code == 401

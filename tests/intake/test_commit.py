@@ -69,17 +69,17 @@ def _started(gated: GatedStore) -> tuple[GroupCommit, Future[Committed]]:
     return commit, first
 
 
-def test_a_slow_store_lets_so_many_wait_and_no_more(store: Store) -> None:
-    """The next one is told to come back; when the store goes on, all that waited is written."""
+def test_the_queue_for_a_slow_store_is_bounded(store: Store) -> None:
+    """The next entry gets 503 with Retry-After; when the store continues, the queue is written."""
     gated = GatedStore(store)
     commit, first = _started(gated)
     waiting = [commit.submit(_entry(number)) for number in range(MAX_WAITING)]
     assert commit.depth == MAX_WAITING
-    with pytest.raises(Problem) as told:
+    with pytest.raises(Problem) as raised:
         commit.submit(_entry(MAX_WAITING))
-    assert (told.value.kind, told.value.status) == (Kinds.OVERLOADED, 503)
-    assert told.value.retry_after is not None
-    assert told.value.retry_after >= 1
+    assert (raised.value.kind, raised.value.status) == (Kinds.OVERLOADED, 503)
+    assert raised.value.retry_after is not None
+    assert raised.value.retry_after >= 1
     gated.gate.set()
     for future in (first, *waiting):
         assert future.result(SECONDS).written == (None,)
@@ -100,8 +100,8 @@ def test_what_waits_is_written_together(store: Store) -> None:
     assert [len(group) for group in gated.groups] == [1, 100]
 
 
-def test_an_entry_that_cannot_be_written_takes_no_other_along(store: Store) -> None:
-    """Its own request fails; its neighbours are kept and told so."""
+def test_an_entry_that_cannot_be_written_fails_alone(store: Store) -> None:
+    """Its own request fails; the other entries of the group are stored and acknowledged."""
     gated = GatedStore(store)
     commit, _ = _started(gated)
     futures = [commit.submit(_poison(n) if n == 2 else _entry(n)) for n in range(5)]
@@ -118,7 +118,7 @@ def test_an_entry_that_cannot_be_written_takes_no_other_along(store: Store) -> N
 
 
 def test_an_unavailable_store_fails_its_group_and_the_next_one_is_written(store: Store) -> None:
-    """Nobody waits for ever, and nothing stays broken."""
+    """No request waits for ever, and the next group is written."""
     gated = GatedStore(store)
     gated.failing = StoreUnavailable("no room")
     commit, first = _started(gated)
@@ -147,8 +147,8 @@ def test_who_has_given_up_waiting_does_not_stop_the_others(store: Store) -> None
     assert store.user(DEFAULT_PROJECT, "u1") is None
 
 
-def test_closing_writes_what_waits_and_takes_nothing_more(store: Store) -> None:
-    """Whoever comes too late is told that the server is stopping."""
+def test_closing_writes_the_queue_and_rejects_new_entries(store: Store) -> None:
+    """New entries get the problem that the server is stopping."""
     gated = GatedStore(store)
     commit, first = _started(gated)
     waiting = [commit.submit(_entry(number)) for number in range(10)]

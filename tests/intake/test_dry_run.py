@@ -24,8 +24,8 @@ def filled(moods: list[int]) -> ModelStore:
 
 
 @given(st.lists(st.integers(0, 10), max_size=30))
-def test_the_parts_of_a_trial_add_up_to_the_whole(moods: list[int]) -> None:
-    """However little time there is for each, it judges a document, and none twice."""
+def test_the_parts_of_a_dry_run_add_up_to_the_whole(moods: list[int]) -> None:
+    """However short its time, each part validates a document, and none is validated twice."""
     trial = SchemaTrial(filled(moods), "default", "mood", AT_MOST_5)
     whole = trial.run(START, 60)
     assert (whole.documents, whole.next) == (len(moods), None)

@@ -12,8 +12,8 @@ from uptake.time_units import MICROSECONDS_PER_DAY
 UNKNOWN = RetentionRule("rejections", 30, "unknown-user")
 
 
-def test_rejections_of_unknown_users_are_kept_for_30_days() -> None:
-    """Unless a rule about rejections says otherwise."""
+def test_rejections_of_unknown_users_are_stored_for_30_days() -> None:
+    """Unless there is a rule for rejections."""
     others = [RetentionRule("images", 9), RetentionRule("samples", 9, "bpm")]
     assert in_force([]) == [UNKNOWN]
     assert in_force(others) == [*others, UNKNOWN]
@@ -28,5 +28,5 @@ def test_only_they_go(tmp_path: Path) -> None:
     (rule,) = in_force(store.retention("default"))
     assert expire(store, MemoryBlobs(), "default", rule, NOON + 30 * MICROSECONDS_PER_DAY) == 0
     assert expire(store, MemoryBlobs(), "default", rule, NOON + 30 * MICROSECONDS_PER_DAY + 1) == 1
-    assert [kept.user_ids for kept in store.rejections("default", "", 9)] == [("anna",)]
+    assert [stored.user_ids for stored in store.rejections("default", "", 9)] == [("anna",)]
     store.close()

@@ -1,4 +1,4 @@
-"""A database of the first revision is converted: hashes of users, and rejections under nobody."""
+"""A database of the first revision is converted: hashes of users, rejections without users."""
 
 import hashlib
 import json
@@ -22,7 +22,7 @@ BODIES = {
     "r-thymia": ("thymia", b'{"user":{"userLabel":88}}', {"path upload_type": "mood"}),
     "r-image": ("questionpro", b"no form", {"path user-id": "x88"}),
     "r-samples": ("gerosense-v2.2", b'{"user_id":"88"', {}),
-    "r-nobody": ("ptengine", b"{}", {}),
+    "r-no-user": ("ptengine", b"{}", {}),
     "r-no-format": ("stepwise", b'{"member":"88"}', {}),
 }
 
@@ -53,7 +53,7 @@ def services(tmp_path: Path) -> Iterator[Services]:
 
 
 def test_hashes_are_converted(services: Services) -> None:
-    """The erased user is kept out, and its plain hash is nowhere."""
+    """Data of the erased user is still rejected, and the plain hash is gone."""
     store = services.store
     (written,) = written_by(store, [Entry("default", "r", NOON, (attributes("gone", a="1"),))])
     assert written == (Erased(),)
@@ -64,7 +64,7 @@ def test_hashes_are_converted(services: Services) -> None:
 
 
 def test_rejections_are_stored_under_their_users(services: Services) -> None:
-    """As if they had come now; what cannot be read stays under nobody, and is not read again."""
+    """As new rejections are; those that cannot be read have no user, and are not read again."""
     store = services.store
     assert len(store.unexamined_rejections("default", 9)) == len(BODIES)
     (examination,) = [
@@ -74,17 +74,19 @@ def test_rejections_are_stored_under_their_users(services: Services) -> None:
     ]
     examination.do()
     assert store.unexamined_rejections("default", 9) == []
-    found = {kept.record.rejection_id: kept.user_ids for kept in store.rejections("default", "", 9)}
+    found = {
+        stored.record.rejection_id: stored.user_ids for stored in store.rejections("default", "", 9)
+    }
     assert found == {
         "r-table": ("88", "89"),
         "r-thymia": ("88",),
         "r-image": ("x88",),
         "r-samples": ("88",),
-        "r-nobody": (),
+        "r-no-user": (),
         "r-no-format": (),
     }
     store.erase("default", "88", "e-2", NOON)
-    kept = store.rejection("default", "r-table")
-    assert kept is not None
-    assert (kept.request_id, kept.received_at) == ("request", NOON)
-    assert [b"88" in one.raw or b"gone" in one.raw for one in kept.records] == [False]
+    stored = store.rejection("default", "r-table")
+    assert stored is not None
+    assert (stored.request_id, stored.received_at) == ("request", NOON)
+    assert [b"88" in one.raw or b"gone" in one.raw for one in stored.records] == [False]

@@ -25,7 +25,7 @@ from uptake.wiring import open_store
 
 GONE, VANISHED, STAYS = "7391842650", "8402953761", "1234509876"
 SIGNED_MEMBERS = ("erasure_id", "user_hash", "erased_at", "finished_at")
-DIARY = "a diary that nobody else keeps"
+DIARY = "a diary that no other user has"
 LARGE = "x" * 300_000
 
 

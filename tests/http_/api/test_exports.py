@@ -158,9 +158,9 @@ def test_invalid_queries_are_rejected(tenant: Tenant, query: str, reason: str) -
 
 
 def test_what_is_not_there_is_not_found(tenant: Tenant) -> None:
-    """Users and archives; a kind that there is not is a bad request."""
-    problem(tenant.get("/exports/samples?user=nobody"), 404)
-    problem(tenant.get("/users/nobody/archive"), 404)
+    """Users and archives are 404; an unknown kind is 400."""
+    problem(tenant.get("/exports/samples?user=unknown"), 404)
+    problem(tenant.get("/users/unknown/archive"), 404)
     assert "kind" in problem(tenant.get("/exports/everything"), 400)
 
 

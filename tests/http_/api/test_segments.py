@@ -61,7 +61,7 @@ def test_a_vector_holds(client: httpx2.Client, store: Store, vector: Vector) -> 
     store_users(vector, store, tenant.project)
     for case in vector.cases:
         answer = preview(tenant, case.filter)
-        stored = put(tenant, secret, "kept", case.filter)
+        stored = put(tenant, secret, "stored", case.filter)
         if case.errors is not None:
             for rejected in (answer, stored):
                 assert rejected.status_code == 422, case.name
@@ -71,7 +71,7 @@ def test_a_vector_holds(client: httpx2.Client, store: Store, vector: Vector) -> 
         assert ids(answer) == case.users, case.name
         assert answer.json()["count"] == len(case.users or []), case.name
         assert stored.json()["filter"] == case.filter
-        listed = tenant.get("/segments/kept/users")
+        listed = tenant.get("/segments/stored/users")
         assert listed.json()["users"] == answer.json()["users"], case.name
         assert listed.json()["count"] == answer.json()["count"], case.name
 

@@ -1,1 +1,1 @@
-"""Tests of what is kept and what is taken out of uploaded pictures."""
+"""Cleaning of uploaded images."""

@@ -8,7 +8,7 @@ from PIL import Image, ImageChops, ImageStat
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP")
 
-# Stands in for everything private; no picture drawn here holds it by chance.
+# Represents all private data; no drawn picture has these bytes by chance.
 SECRET = b"48.8584N-2.2945E-secret"
 _ORIENTATION = 0x0112
 _GPS = 0x8825

@@ -33,7 +33,7 @@ def test_a_clean_picture_is_byte_identical(name: str) -> None:
     assert clean(_CLEAN[name]).content == _CLEAN[name]
 
 
-_WRITTEN_ANEW = {
+_REWRITTEN = {
     "GIF": encoded(drawn(), "GIF"),
     "animated GIF": animated("GIF"),
     "interlaced GIF": encoded(drawn(), "GIF", interlace=1),
@@ -45,12 +45,12 @@ _WRITTEN_ANEW = {
 }
 
 
-@pytest.mark.parametrize("name", _WRITTEN_ANEW)
-def test_a_picture_that_is_written_anew_keeps_each_pixel(name: str) -> None:
-    """What has more than one spelling gets one; frames and their times stay too."""
-    before, after = opened(_WRITTEN_ANEW[name]), opened(clean(_WRITTEN_ANEW[name]).content)
-    assert frame_count(clean(_WRITTEN_ANEW[name]).content) == frame_count(_WRITTEN_ANEW[name])
-    for frame in range(frame_count(_WRITTEN_ANEW[name])):
+@pytest.mark.parametrize("name", _REWRITTEN)
+def test_a_rewritten_picture_has_the_same_pixels(name: str) -> None:
+    """Encodings with alternatives are normalized; frames and their durations are unchanged."""
+    before, after = opened(_REWRITTEN[name]), opened(clean(_REWRITTEN[name]).content)
+    assert frame_count(clean(_REWRITTEN[name]).content) == frame_count(_REWRITTEN[name])
+    for frame in range(frame_count(_REWRITTEN[name])):
         before.seek(frame)
         after.seek(frame)
         assert before.info.get("duration") == after.info.get("duration")
@@ -58,7 +58,7 @@ def test_a_picture_that_is_written_anew_keeps_each_pixel(name: str) -> None:
 
 
 @pytest.mark.parametrize("kind", FORMATS)
-def test_the_format_and_the_size_are_told(kind: str) -> None:
+def test_the_format_and_the_size_are_returned(kind: str) -> None:
     """Media type, extension and pixels come from the content."""
     image = clean(encoded(drawn(97, 31), kind))
     assert (image.media_type, image.extension) == _NAMES[kind]
@@ -73,8 +73,8 @@ def test_an_animation_with_appended_bytes_keeps_its_frames(kind: str) -> None:
     assert frame_count(image.content) == frame_count(animated(kind)) == 3
 
 
-def test_a_loop_count_is_kept() -> None:
-    """A GIF that played for ever still does; Netscape's buffer size, which nothing reads, goes."""
+def test_a_loop_count_is_preserved() -> None:
+    """A GIF that loops for ever still does; Netscape's unused buffer size is removed."""
     source = animated("GIF")
     assert opened(clean(source).content).info["loop"] == 0
     loop = b"NETSCAPE2.0\x03\x01\0\0"
@@ -90,7 +90,7 @@ def test_an_orientation_of_upright_is_not_decoded() -> None:
     assert clean(encoded(drawn(), "JPEG", exif=data)).content == encoded(drawn(), "JPEG")
 
 
-def test_an_adobe_header_is_kept() -> None:
+def test_an_adobe_header_is_preserved() -> None:
     """Without its APP14 segment a CMYK or RGB JPEG would show wrong colours."""
     source = encoded(drawn().convert("CMYK"), "JPEG")
     assert b"Adobe" in source

@@ -33,7 +33,7 @@ _FORGIVEN = {
 
 
 def _as_viewers(content: bytes) -> bytes:
-    """What Pillow, told to be lenient, would read to its end."""
+    """A file that Pillow reads to its end in its lenient mode."""
     return content + b"\xff\xd9" if content.startswith(b"\xff\xd8") else content
 
 

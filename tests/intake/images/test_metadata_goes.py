@@ -137,8 +137,8 @@ def _as_lab(picture: Image.Image, profile: bytes | None = None) -> bytes:
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
 @pytest.mark.parametrize("orientation", [None, 6])
-def test_a_colour_profile_is_kept(kind: str, orientation: int | None) -> None:
-    """Colours mean the same afterwards, whether the picture had to be turned or not."""
+def test_a_colour_profile_is_preserved(kind: str, orientation: int | None) -> None:
+    """The colours are the same, whether the picture is rotated or not."""
     options: dict[str, Any] = {"exif": exif(orientation), "icc_profile": _SRGB}
     image = clean(encoded(drawn(), kind, **options))
     assert _as_lab(opened(image.content)) == _as_lab(opened(image.content), _SRGB)

@@ -1,4 +1,4 @@
-"""Files that are no usable picture are rejected, and the rejection says why."""
+"""Files that are no usable picture are rejected with the reason."""
 
 import struct
 import time
@@ -73,7 +73,7 @@ _BROKEN = {
     "JPEG within a JPEG": b"\xff\xd8" + _JPEG,
     "JPEG with a short frame": b"\xff\xd8" + segment(0xC0, b"\x08\0\1") + b"\xff\xd9",
     "JPEG with a length of one": b"\xff\xd8\xff\xe0\0\1" + _JPEG[2:],
-    "JPEG whose scan comes first": b"\xff\xd8" + segment(0xDA, b"\1\1\0\0\x3f\0") + b"\xff\xd9",
+    "JPEG with the scan first": b"\xff\xd8" + segment(0xDA, b"\1\1\0\0\x3f\0") + b"\xff\xd9",
     "PNG without pixels": _png_header(8, 8) + chunk(b"IEND", b""),
     "PNG without width": _png_header(0, 8) + _PNG[33:],
     "PNG with two headers": _PNG[:33] + _PNG[8:],
@@ -144,7 +144,7 @@ def test_a_file_cut_off_anywhere_is_called_truncated(name: str) -> None:
     for length in range(1, len(whole)):
         code, pixels = _outcome(whole[:length])
         if code is None:
-            # A GIF does not say how many pictures it has.
+            # A GIF does not contain the number of its pictures.
             assert length > len(whole) - 22 or name == "animated GIF"
         assert (code, pixels) in {("truncated", b""), (None, picture)}, length
 
@@ -157,7 +157,7 @@ def _outcome(content: bytes) -> tuple[str | None, bytes]:
 
 
 def test_a_wrong_checksum_is_called_damaged() -> None:
-    """A PNG with a flipped bit arrived incomplete, and the sentence says damaged."""
+    """The message for a PNG with a flipped bit is that it is damaged."""
     broken = bytearray(_PNG)
     broken[50] ^= 1
     with pytest.raises(UnusableImage, match="damaged") as rejection:

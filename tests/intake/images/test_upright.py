@@ -1,4 +1,4 @@
-"""Pictures whose EXIF data ask to be turned are shown as they were before."""
+"""Pictures with an EXIF orientation look the same after the metadata is removed."""
 
 import struct
 
@@ -146,7 +146,7 @@ def test_broken_exif_means_upright(broken: bytes) -> None:
 
 
 def test_a_picture_that_cannot_be_decoded_is_rejected() -> None:
-    """Where turning needs the pixels and they are broken, the rejection says so."""
+    """Rotation decodes the pixels; if they are damaged, that is the reason of the rejection."""
     source = encoded(drawn(), "PNG", exif=exif(6))
     start = source.index(b"IDAT") - 4
     with pytest.raises(UnusableImage) as rejection:

@@ -131,7 +131,7 @@ def test_numbers_that_json_has_not_are_rejected_in_a_schema(
 
 
 def test_violations_are_counted_and_their_messages_bounded(workers: SchemaWorkers) -> None:
-    """At most 100 are listed, and one that says how many more there are."""
+    """At most 100 are listed, and one more with the number of the others."""
     check = compiled({"items": {"type": "string"}}, workers)
     faults = check(json.dumps([0] * 150).encode())
     assert len(faults) == 101
@@ -143,7 +143,7 @@ def test_violations_are_counted_and_their_messages_bounded(workers: SchemaWorker
 
 
 def test_what_cannot_be_listed_is_too_complex(workers: SchemaWorkers) -> None:
-    """After the first violation, where that can be told."""
+    """After the first violation, if it can be listed."""
     faults = compiled({"items": {"type": "string"}}, workers)(json.dumps([0] * 1_000_000).encode())
     assert [fault.code for fault in faults] == ["type", "too_complex"]
     assert faults[0].place == ("data", 0)

@@ -1,4 +1,4 @@
-"""What all endpoints have in common: envelopes, addresses, request ids, users."""
+"""All endpoints alike: envelopes, addresses, request ids, users."""
 
 import socket
 import time
@@ -30,7 +30,7 @@ NOWHERE = [
     ("/v1/nothing", check_thymia),
     ("/v1/user-data", check_thymia),
     ("/v1/user-data/a/b", check_thymia),
-    ("/v1/user/nobody", check_ptengine),
+    ("/v1/user/unknown", check_ptengine),
     ("/v1/user", check_ptengine),
     ("/a/api/v2/users/42", check_questionpro),
     ("/a/nothing", check_questionpro),
@@ -94,7 +94,7 @@ def test_a_wrong_method_is_405_in_the_vendors_envelope(
         ("/health/live", 200),
         ("/health/ready", 200),
         ("/openapi.json", 200),
-        ("/uptake/v1/users/nobody", 401),
+        ("/uptake/v1/users/unknown", 401),
         ("/uptake/v1/nothing", 404),
         ("/images/nothing.png", 404),
         ("/nothing", 404),
