@@ -65,11 +65,18 @@ docs: $(VENV)/installed ## Write the generated pages, and build the site in buil
 	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet -c docs/site . build/site
 	@echo 'The site is in build/site/index.html.'
 
-lock: ## Write requirements.lock: the newest versions that pyproject.toml allows.
+PIP_COMPILE := build/lock/bin/pip-compile --quiet --strip-extras --no-header --no-annotate \
+	--no-emit-index-url --no-emit-find-links
+SEND_GROUP := import tomllib; \
+	print(*tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"]["send"], sep="\n")
+
+lock: ## Write both lock files: the newest versions that pyproject.toml allows.
 	$(PYTHON) -m venv build/lock
 	build/lock/bin/python -m pip install --quiet --disable-pip-version-check pip-tools
-	build/lock/bin/pip-compile --quiet --upgrade --all-extras --strip-extras --no-header --no-annotate \
-		--no-emit-index-url --no-emit-find-links --output-file requirements.lock pyproject.toml
+	$(PIP_COMPILE) --upgrade --all-extras --output-file requirements.lock pyproject.toml
+	build/lock/bin/python -c '$(SEND_GROUP)' > build/lock/send.in
+	$(PIP_COMPILE) --upgrade --constraint requirements.lock \
+		--output-file requirements-send.lock build/lock/send.in
 
 clean: ## Remove what was built.
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist

@@ -2,13 +2,15 @@
 
 import importlib.metadata
 import re
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
+from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 ROOT = Path(__file__).parents[2]
@@ -19,6 +21,12 @@ REQUIREMENTS = [
     for text in [
         *PROJECT["dependencies"],
         *(text for extra in EXTRAS for text in PROJECT["optional-dependencies"][extra]),
+    ]
+]
+SEND = [
+    Requirement(text)
+    for text in tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["dependency-groups"][
+        "send"
     ]
 ]
 LINES = (ROOT / "requirements.lock").read_text("utf-8").splitlines()
@@ -46,11 +54,53 @@ def test_the_lock_satisfies_every_requirement(requirement: Requirement) -> None:
 
 def test_the_lock_has_what_the_requirements_require() -> None:
     """Everything that is installed for them is pinned."""
-    assert set(_required()) - LOCKED.keys() == set()
+    assert set(_required(REQUIREMENTS)) - LOCKED.keys() == set()
 
 
-def _required() -> Iterator[str]:
-    waiting = [(requirement.name, frozenset(requirement.extras)) for requirement in REQUIREMENTS]
+def test_the_lock_for_senders_has_what_they_need_and_nothing_else() -> None:
+    """The same versions; each requirement is one of the package."""
+    lines = (ROOT / "requirements-send.lock").read_text("utf-8").splitlines()
+    assert lines == [f"{name}=={LOCKED[name]}" for name in sorted({*_required(SEND)})]
+    assert {str(requirement) for requirement in SEND} <= set(map(str, REQUIREMENTS))
+
+
+def test_sending_imports_only_what_is_locked_for_senders() -> None:
+    """The uploader and `uptake send`, with every format and source."""
+    program = """if True:
+        import pkgutil, sys, importlib
+        before = set(sys.modules)
+        import uptake.uploader, uptake.cli.send
+        for module in pkgutil.walk_packages(uptake.uploader.__path__, "uptake.uploader."):
+            importlib.import_module(module.name)
+        print(*{name.partition(".")[0] for name in {*sys.modules} - before})
+    """
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    of_modules = importlib.metadata.packages_distributions()
+    used = {
+        canonicalize_name(name)
+        for module in done.stdout.decode().split()
+        for name in of_modules.get(module, [])
+    }
+    assert {"numpy", "pyarrow", "msgspec"} <= used
+    assert used - set(_required(SEND)) - {"uptake"} == set()
+
+
+def test_the_metadata_of_the_package_is_complete() -> None:
+    """What an index shows, and every version of Python that is supported."""
+    about = importlib.metadata.metadata("uptake")
+    assert about["License-Expression"] == "Apache-2.0"
+    assert about["Description-Content-Type"] == "text/markdown"
+    for field in ("Summary", "Author", "Maintainer", "Keywords", "License-File"):
+        assert about[field]
+    classifiers = about.get_all("Classifier") or []
+    assert about["Requires-Python"] == ">=3.11"
+    for version in ("3.11", "3.12", "3.13", "3.14"):
+        assert f"Programming Language :: Python :: {version}" in classifiers
+    assert {"dev", "sql", "testing"} <= set(about.get_all("Provides-Extra") or [])
+
+
+def _required(requirements: list[Requirement]) -> Iterator[NormalizedName]:
+    waiting = [(requirement.name, frozenset(requirement.extras)) for requirement in requirements]
     seen = set(waiting)
     while waiting:
         name, extras = waiting.pop()

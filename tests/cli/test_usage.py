@@ -1,11 +1,13 @@
 """Wrong usage, unusable storage, and how they are reported."""
 
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from .conftest import Uptake
+from .conftest import Done, Uptake
 
 STORE_COMMANDS = [
     ("keys", "create", "--scope", "data:read"),
@@ -150,3 +152,36 @@ def test_storage_can_be_named_by_variable(uptake: Uptake, tmp_path: Path, variab
     other = uptake("projects", "list", option, value.replace("there", "other"), **{variable: value})
     other.assert_failed(1, "other")
     assert not (tmp_path / "uptake-data").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "missing"),
+    [(["serve", "--port", "0"], "granian"), (["keys", "list"], "obstore"), (["fly"], "typer")],
+)
+def test_a_missing_package_is_reported(tmp_path: Path, command: list[str], missing: str) -> None:
+    """As where only the packages for `uptake send` are installed: which, and what to install."""
+    program = (
+        f"import sys; sys.modules[{missing!r}] = None; sys.argv[1:] = {command};"
+        " from uptake.cli import main; main()"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    done = Done(ran.returncode, ran.stdout, ran.stderr)
+    done.assert_failed(1, f"uptake {command[0]}", missing, "pip install uptake")
+
+
+def test_a_sender_does_without_the_packages_of_the_server(tmp_path: Path) -> None:
+    """An error of `uptake send` is reported as such, whatever else is not installed."""
+    program = """if True:
+        import sys
+        for name in ("granian", "litestar", "obstore", "psycopg", "sqlalchemy", "structlog"):
+            sys.modules[name] = None
+        (open("ledger", "w")).write("no database")
+        sys.argv[1:] = ["send", "status", "--ledger", "ledger"]
+        from uptake.cli import main; main()
+    """
+    ran = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    Done(ran.returncode, ran.stdout, ran.stderr).assert_failed(1, "ledger")

@@ -4,11 +4,7 @@ import io
 import os
 import sys
 
-import typer
-
-from uptake.cli.commands import HelpWanted, UsageError, command_line
-
-DONE, FAILED, WRONG_USAGE = 0, 1, 2
+FAILED = 1
 
 PRIVATE = 0o077
 """The umask of every command. Databases, images, backups, exports, ledgers and files of rejected
@@ -28,37 +24,17 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Run a command; 0 done, 1 failed or incomplete, 2 wrong usage."""
     try:
-        app = command_line()
-        status = app(arguments, prog_name="uptake", standalone_mode=False)
-    except HelpWanted as error:
-        sys.stdout.write(f"{error.format_message()}\n")
-        return WRONG_USAGE
-    except UsageError as error:
-        return _fail(error.format_message(), WRONG_USAGE)
-    except UnicodeEncodeError:
-        # Bytes that are not text arrive as surrogates, which no database accepts (PEP 383).
-        return _fail("an argument is not UTF-8", WRONG_USAGE)
-    except (KeyboardInterrupt, typer.Abort):
-        return _fail("stopped", 130)
-    except Exception as error:
-        if not _is_expected(error):
+        from uptake.cli.running import run_command  # noqa: PLC0415 - imports Typer
+
+        return run_command(arguments)
+    except ModuleNotFoundError as error:
+        module = (error.name or "").partition(".")[0]
+        if module in {"", "uptake"}:
             raise
-        return _fail(str(error), FAILED)
-    return status if isinstance(status, int) else DONE
-
-
-def _is_expected(error: Exception) -> bool:
-    """Whether an error's message is written for the user and shown in one line."""
-    from uptake.cli.terminal import Failed  # noqa: PLC0415 - slow to load
-    from uptake.formats.base import UnusableFormat  # noqa: PLC0415
-    from uptake.store.base import StoreUnavailable  # noqa: PLC0415
-    from uptake.wiring import Unusable  # noqa: PLC0415
-
-    return isinstance(error, Failed | Unusable | UnusableFormat | StoreUnavailable | OSError)
-
-
-def _fail(message: str, status: int) -> int:
-    from uptake.cli.terminal import warn  # noqa: PLC0415 - slow to load
-
-    warn(" ".join(message.split()))
-    return status
+        # An installation that only sends has only the packages of requirements-send.lock.
+        command = " ".join(["uptake", *arguments[:1]])
+        sys.stderr.write(
+            f"uptake: `{command}` needs the Python module {module!r}, which is not installed;"
+            " install all packages of Uptake: pip install uptake\n"
+        )
+        return FAILED

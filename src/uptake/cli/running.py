@@ -1,0 +1,52 @@
+"""Runs a command: its exit status, and its errors as one line on standard error."""
+
+import sys
+
+import typer
+
+from uptake.cli.commands import HelpWanted, UsageError, command_line
+
+DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
+
+EXPECTED = (
+    ("uptake.cli.terminal", "Failed"),
+    ("uptake.formats.base", "UnusableFormat"),
+    ("uptake.store.base", "StoreUnavailable"),
+    ("uptake.wiring", "Unusable"),
+)
+"""Errors that are no defects, by module. A module that is not loaded has raised none."""
+
+
+def run_command(arguments: list[str]) -> int:
+    """Run a command; 0 done, 1 failed or incomplete, 2 wrong usage, 130 interrupted."""
+    try:
+        status = command_line()(arguments, prog_name="uptake", standalone_mode=False)
+    except HelpWanted as error:
+        sys.stdout.write(f"{error.format_message()}\n")
+        return WRONG_USAGE
+    except UsageError as error:
+        return _fail(error.format_message(), WRONG_USAGE)
+    except UnicodeEncodeError:
+        # Bytes that are not text arrive as surrogates, which no database accepts (PEP 383).
+        return _fail("an argument is not UTF-8", WRONG_USAGE)
+    except (KeyboardInterrupt, typer.Abort):
+        return _fail("stopped", INTERRUPTED)
+    except Exception as error:
+        if not _is_expected(error):
+            raise
+        return _fail(str(error), FAILED)
+    return status if isinstance(status, int) else DONE
+
+
+def _is_expected(error: Exception) -> bool:
+    """Whether an error's message is written for the user and shown in one line."""
+    loaded = ((sys.modules.get(module), name) for module, name in EXPECTED)
+    kinds = tuple(getattr(module, name) for module, name in loaded if module is not None)
+    return isinstance(error, (OSError, *kinds))
+
+
+def _fail(message: str, status: int) -> int:
+    from uptake.cli.terminal import warn  # noqa: PLC0415 - slow to load
+
+    warn(" ".join(message.split()))
+    return status
