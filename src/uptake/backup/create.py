@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 import uptake
 from uptake.backup.blobfiles import LISTED, BlobCopies
@@ -35,17 +35,11 @@ class NotEmpty(Exception):
     """The folder is not empty."""
 
 
-class Created:
-    """The result of a backup.
+class Created(NamedTuple):
+    """The result of a backup; `missing` has the names of blobs that rows refer to, but are lost."""
 
-    Attributes:
-        manifest: its manifest.
-        missing: names of blobs that rows refer to and that do not exist.
-    """
-
-    def __init__(self, manifest: Manifest, missing: list[str]) -> None:
-        self.manifest = manifest
-        self.missing = missing
+    manifest: Manifest
+    missing: list[str]
 
 
 def create(contents: Contents, blobs: Blobs, folder: Path, progress: Progress) -> Created:

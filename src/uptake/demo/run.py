@@ -1,12 +1,14 @@
 """Runs the demo against a server and prints what it did."""
 
 import asyncio
+import re
 import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from random import Random
 from typing import Any
+from urllib.parse import quote, urlencode
 
 from rich.console import Console
 from rich.panel import Panel
@@ -14,12 +16,13 @@ from rich.table import Table
 from rich.text import Text
 
 from uptake.demo.client import Results, send_and_read
-from uptake.demo.faults import faulty_uploads
 from uptake.demo.images import image_uploads
-from uptake.demo.plan import SEED, Keys, Person, Plan, Sample
+from uptake.demo.plan import SEED, Keys, Person, Plan, Sample, Upload
 from uptake.demo.records import document_uploads, profile_uploads
 from uptake.demo.samples import server_uploads, user_uploads
+from uptake.formats.base import Format, Operation
 from uptake.formats.registry import FORMATS
+from uptake.formats.vectors import Vector, operation_of, vectors_of
 
 INDENT = 12
 """Width of the column of vendors."""
@@ -41,8 +44,33 @@ def make_plan(people: list[Person], keys: Keys) -> Plan:
     plan.uploads["gerosense-v2.2"] = server_uploads(plan)
     for form in FORMATS:
         for operation in form.operations:
-            plan.uploads[operation.name] += faulty_uploads(form, operation, keys)
+            plan.uploads[operation.name] += _faulty_uploads(form, operation, keys)
     return plan
+
+
+def _faulty_uploads(form: Format, operation: Operation, keys: Keys) -> list[Upload]:
+    """Return the rejected vectors of an operation, and the first of them with other API keys."""
+    vectors = [
+        vector
+        for vector in vectors_of(form)
+        if operation_of(form, vector) is operation and vector.reply.status >= 400
+    ]
+    found = [
+        _faulty_upload(operation, vector, keys.bound if vector.key.user else keys.sender)
+        for vector in vectors
+    ]
+    return found + [
+        _faulty_upload(operation, vectors[0], key) for key in ("no-such-key", keys.reader)
+    ]
+
+
+def _faulty_upload(operation: Operation, vector: Vector, key: str) -> Upload:
+    request, credential = vector.request, operation.credentials[0]
+    path = re.sub("{([^}]+)}", lambda part: quote(request.path[part[1]], safe=""), operation.path)
+    headers, query = credential.carry(key)
+    if query:
+        path += "?" + urlencode(query)
+    return Upload(path, request.all_headers | headers, request.content, accepted=0)
 
 
 def run(console: Console, url: str, folder: str, plan: Plan) -> list[str]:

@@ -1,7 +1,7 @@
 """thymia: typed JSON documents about a user."""
 
 from uptake.formats.base import Credential, Format, Place, UploadOperation
-from uptake.formats.thymia import decode, reply, users, wire
+from uptake.formats.thymia import decode, reply, wire
 
 FORMAT = Format(
     package=__name__,
@@ -15,7 +15,7 @@ FORMAT = Format(
             scope="user-data:write",
             credentials=(Credential(Place.HEADER, "x-api-key"),),
             decode=decode.decode,
-            find_users=users.find,
+            find_users=decode.find,
             reply=reply.reply,
             request_type=wire.Upload,
             answers={200: wire.Uploaded, 422: wire.Invalid},

@@ -1,21 +1,33 @@
 """Decodes thymia's request into a document."""
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 from msgspec.structs import replace
 
 from uptake.formats.base import MALFORMED, WireRequest, parse
-from uptake.formats.thymia.users import find
+from uptake.formats.user_search import (
+    UNREADABLE,
+    Members,
+    is_named,
+    named_texts,
+    owners_of,
+    read,
+    texts,
+    texts_of,
+)
 from uptake.model.items import Document, user_id_fault
-from uptake.model.submission import Fault, Submission, rejected
+from uptake.model.submission import Fault, Owners, Submission, rejected
 
 MAX_IDEMPOTENCY_KEY = 255
 """Characters of an Idempotency-Key; the vendor has no such header, so the limit is ours."""
 
 _PRINTABLE = re.compile(r"[ -~]+")
 """The characters of an Idempotency-Key: those of a string in a header (RFC 9651, 3.3.3)."""
+
+USER, LABEL = "user", "userLabel"
 
 
 class _User(msgspec.Struct):
@@ -104,3 +116,33 @@ def _faults_of_user(content: dict[str, Any]) -> list[Fault]:
         "string_too_short" if not label else "value_error" if "\0" in label else "string_too_long"
     )
     return [Fault(code, f"The label {fault}", place)]
+
+
+def find(request: WireRequest) -> Owners:
+    """The users of a rejected request: `user.userLabel`, whatever its type is.
+
+    Of several members with one name all count. `userLabel` beside `user`, and a text in the place
+    of `user`, count too.
+    """
+    try:
+        content = read(request.body)
+    except UNREADABLE:
+        return owners_of(named_texts(request.body, LABEL))
+    return owners_of(_labels(content))
+
+
+def _labels(content: Any) -> Iterator[str]:
+    uploads = [content] if isinstance(content, Members) else content
+    for upload in uploads if isinstance(uploads, list) else ():
+        yield from texts_of(upload, LABEL)
+        for name, value in upload if isinstance(upload, Members) else ():
+            if is_named(name, USER):
+                within = [one for one in _listed(value) if isinstance(one, Members)]
+                for user in within:
+                    yield from texts_of(user, LABEL)
+                if not within:
+                    yield from texts(value)
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) and not isinstance(value, Members) else [value]

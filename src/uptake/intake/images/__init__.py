@@ -6,10 +6,10 @@ from typing import Final
 
 from uptake.intake.images import gif, jpeg, png, webp
 from uptake.intake.images.encoding import WORK, encoded_again
-from uptake.intake.images.orientation import UPRIGHT
 from uptake.intake.images.stripped import (
     MAX_PIXELS,
     MAX_WORK,
+    UPRIGHT,
     CleanImage,
     Kind,
     Stripped,

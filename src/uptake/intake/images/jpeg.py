@@ -7,13 +7,15 @@ from typing import Final, NamedTuple, cast
 from uptake.intake.images import icc
 from uptake.intake.images.jpeg_frame import APP2, EOI, SOI, SOS, Frame, Writer
 from uptake.intake.images.jpeg_scan import Scans, complete
-from uptake.intake.images.orientation import EXIF_PREFIX, UPRIGHT, orientation_of
 from uptake.intake.images.stripped import (
+    EXIF_PREFIX,
     MAX_PARTS,
     MAX_WORK,
+    UPRIGHT,
     Stripped,
     check_size,
     malformed,
+    orientation_of,
     too_much_work,
     truncated,
 )

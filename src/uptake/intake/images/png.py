@@ -6,15 +6,16 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple, cast
 
 from uptake.intake.images import icc
-from uptake.intake.images.orientation import UPRIGHT, orientation_of
 from uptake.intake.images.png_pixels import Layout, Pixels
 from uptake.intake.images.stripped import (
     MAX_PARTS,
     MAX_WORK,
+    UPRIGHT,
     Stripped,
     UnusableImage,
     check_size,
     malformed,
+    orientation_of,
     too_much_work,
     truncated,
 )

@@ -1,24 +1,29 @@
 """Reads the chunks of a WebP file, and writes only those that display the picture."""
 
+import io
 import struct
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple, cast
 
-from uptake.intake.images import icc, webp_bitstream
-from uptake.intake.images.orientation import UPRIGHT, orientation_of
+from PIL import Image
+
+from uptake.intake.images import icc
 from uptake.intake.images.stripped import (
     MAX_PARTS,
     MAX_PIXELS,
+    UPRIGHT,
     Stripped,
     UnusableImage,
     check_size,
     malformed,
+    orientation_of,
     truncated,
 )
-from uptake.intake.images.webp_bitstream import ALPHA, LOSSLESS, LOSSY, chunk_bytes
 
 _NAME: Final = "WebP"
+_LOSSY, _LOSSLESS, _ALPHA = b"VP8 ", b"VP8L", b"ALPH"
 
 # RFC 9649 section 2.4: "RIFF", length, "WEBP".  Section 2.7.1.1: sixteen bytes lead a frame.
 _FILE_HEADER: Final = 12
@@ -28,11 +33,24 @@ _CANVAS_BODY: Final = 10
 _ANIMATION_BODY: Final = 6
 
 _CANVAS, _FRAME, _ANIMATION, _PROFILE = b"VP8X", b"ANMF", b"ANIM", b"ICCP"
-_BITSTREAMS: Final = frozenset({LOSSY, LOSSLESS})
+_BITSTREAMS: Final = frozenset({_LOSSY, _LOSSLESS})
 
 # Section 2.7: bits of VP8X; 2.7.1.1: bits of a frame, for blending and disposal.
 _HAS_PROFILE, _HAS_ALPHA, _HAS_ANIMATION = 0x20, 0x10, 0x02
 _FRAME_FLAGS: Final = 0x03
+
+# Encoders end a bitstream with up to three bytes that no decoder needs.
+_SPARE: Final = 3
+
+# RFC 6386 section 9.1: ten bytes before the first partition; its size is in the first three, above
+# five other bits.
+_LOSSY_HEADER: Final = 10
+_PARTITION_SHIFT: Final = 5
+
+# RFC 9649 section 2.7.1.2: the two lowest bits of the first byte are the compression of alpha, the
+# two highest are reserved.
+_COMPRESSION: Final = 0x03
+_USED_BITS: Final = 0x3F
 
 # Nanoseconds to decode a pixel three times, where one of JPEG's is decoded in one.
 _WORK: Final = 60
@@ -56,19 +74,61 @@ class _Picture:
 
     def take(self, chunk: _Chunk) -> None:
         """Read a chunk; the first of each kind is used."""
-        if chunk.kind == ALPHA and not self.alpha and not self.kind:
+        if chunk.kind == _ALPHA and not self.alpha and not self.kind:
             self.alpha = chunk.body
         elif chunk.kind in _BITSTREAMS and not self.kind:
             self.width, self.height = _bitstream_size(chunk)
             self.kind, self.bitstream = chunk.kind, chunk.body
 
     def verified_chunks(self) -> bytes:
-        """Its chunks, without bytes that decoders do not need."""
-        alpha, bitstream = webp_bitstream.verified(
-            self.alpha, self.kind, self.bitstream, self.width, self.height
-        )
-        chunks = chunk_bytes(ALPHA, alpha) if alpha else b""
-        return chunks + chunk_bytes(self.kind, bitstream)
+        """Its chunks, without bytes that decoders do not need.
+
+        A valid picture is decoded once unchanged, and once for each part without its last bytes,
+        which must fail.
+        Raises UnusableImage: "truncated" or "not_an_image".
+        """
+        alpha, bitstream = self.alpha, self.bitstream
+        if self.kind == _LOSSLESS:
+            alpha = b""
+        elif alpha:
+            alpha = bytes((alpha[0] & _USED_BITS,)) + alpha[1:]
+            if not alpha[0] & _COMPRESSION:
+                alpha = alpha[: 1 + self.width * self.height]
+        if not self._decodes(alpha, bitstream):
+            # Usually because it is cut off.
+            if self.kind == _LOSSY and len(bitstream) < _LOSSY_HEADER:
+                raise malformed(_NAME, "its header cannot be read")
+            raise truncated(_NAME)
+        if alpha and alpha[0] & _COMPRESSION:
+            size = _needed(len(alpha), lambda size: self._decodes(alpha[:size], bitstream))
+            alpha = alpha[:size]
+        # The end of the picture does not depend on its alpha channel.
+        size = _needed(len(bitstream), lambda size: self._decodes(b"", bitstream[:size]))
+        bitstream = bitstream[:size]
+        if self.kind == _LOSSY:
+            first = int.from_bytes(bitstream[:3], "little") >> _PARTITION_SHIFT
+            size = _needed(
+                first, lambda size: self._decodes(b"", _with_partition(bitstream, first, size))
+            )
+            bitstream = _with_partition(bitstream, first, size)
+        chunks = _chunk(_ALPHA, alpha) if alpha else b""
+        return chunks + _chunk(self.kind, bitstream)
+
+    def _decodes(self, alpha: bytes, bitstream: bytes) -> bool:
+        body = _chunk(self.kind, bitstream)
+        if alpha:
+            sides = (self.width - 1).to_bytes(3, "little") + (self.height - 1).to_bytes(3, "little")
+            canvas = _chunk(_CANVAS, bytes((_HAS_ALPHA, 0, 0, 0)) + sides)
+            body = b"".join((canvas, _chunk(_ALPHA, alpha), body))
+        try:
+            with Image.open(io.BytesIO(_riff(body)), formats=("WEBP",)) as image:
+                image.load()
+        # Pillow raises whatever its parsers meet: OSError, SyntaxError, EOFError, ValueError...
+        except MemoryError:
+            raise
+        except Exception:  # noqa: BLE001
+            return False
+        return True
 
 
 @dataclass(slots=True)
@@ -118,7 +178,7 @@ def strip(content: bytes) -> Stripped:
         height,
         orientation_of(file.exif) if file.exif else UPRIGHT,
         max(len(file.frames), 1),
-        all(picture.kind == LOSSLESS for picture in file.pictures),
+        all(picture.kind == _LOSSLESS for picture in file.pictures),
         work=pixels * _WORK,
         details=file,
     )
@@ -135,18 +195,15 @@ def verified(picture: Stripped) -> Stripped:
         flags = file.canvas[0] & _HAS_ALPHA
         flags |= _HAS_PROFILE if file.profile else 0
         flags |= _HAS_ANIMATION if file.frames else 0
-        parts.append(chunk_bytes(_CANVAS, bytes((flags, 0, 0, 0)) + file.canvas[4:]))
+        parts.append(_chunk(_CANVAS, bytes((flags, 0, 0, 0)) + file.canvas[4:]))
         if file.profile:
-            parts.append(chunk_bytes(_PROFILE, file.profile))
+            parts.append(_chunk(_PROFILE, file.profile))
     if file.frames:
-        parts.append(chunk_bytes(_ANIMATION, file.animation))
-        parts += [
-            chunk_bytes(_FRAME, frame.header + frame.verified_chunks()) for frame in file.frames
-        ]
+        parts.append(_chunk(_ANIMATION, file.animation))
+        parts += [_chunk(_FRAME, frame.header + frame.verified_chunks()) for frame in file.frames]
     else:
         parts.append(file.still.verified_chunks())
-    body = b"".join(parts)
-    content = b"RIFF" + (len(body) + 4).to_bytes(4, "little") + b"WEBP" + body
+    content = _riff(b"".join(parts))
     return replace(picture, content=picture.content if content == picture.content else content)
 
 
@@ -205,10 +262,10 @@ def _canvas_size(body: bytes) -> tuple[int, int]:
 
 def _bitstream_size(chunk: _Chunk) -> tuple[int, int]:
     body = chunk.body
-    if chunk.kind == LOSSY and body[3:6] == b"\x9d\x01\x2a" and len(body) >= 10:
+    if chunk.kind == _LOSSY and body[3:6] == b"\x9d\x01\x2a" and len(body) >= 10:
         # RFC 6386 section 9.1: fourteen bits each, the upper two are a scale hint.
         width, height = (side & 0x3FFF for side in struct.unpack_from("<HH", body, 6))
-    elif chunk.kind == LOSSLESS and body[:1] == b"\x2f" and len(body) >= 5:
+    elif chunk.kind == _LOSSLESS and body[:1] == b"\x2f" and len(body) >= 5:
         # RFC 9649 section 3.4: fourteen bits each, less one.
         bits = int.from_bytes(body[1:5], "little")
         width, height = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
@@ -216,3 +273,36 @@ def _bitstream_size(chunk: _Chunk) -> tuple[int, int]:
         raise malformed(_NAME, "its header cannot be read")
     check_size(_NAME, width, height)
     return width, height
+
+
+def _chunk(kind: bytes, body: bytes) -> bytes:
+    """A RIFF chunk, padded to an even length."""
+    return b"".join((kind, len(body).to_bytes(4, "little"), body, b"\0" * (len(body) % 2)))
+
+
+def _riff(chunks: bytes) -> bytes:
+    """A WebP file."""
+    return b"".join((b"RIFF", (len(chunks) + 4).to_bytes(4, "little"), b"WEBP", chunks))
+
+
+def _needed(size: int, decodes: Callable[[int], bool]) -> int:
+    """The least number of bytes, up to `size`, that decode; `size` if only a few are spare."""
+    spare = _SPARE + 1
+    if spare >= size or not decodes(size - spare):
+        return size
+    enough = size - spare
+    while spare < enough and decodes(enough - spare):
+        enough -= spare
+        spare *= 2
+    least = max(enough - spare, 1)
+    return bisect_left(range(least, enough), True, key=decodes) + least
+
+
+def _with_partition(bitstream: bytes, first: int, size: int) -> bytes:
+    """A lossy bitstream with its first partition, of `first` bytes, cut to `size` bytes."""
+    if size == first:
+        return bitstream
+    head = int.from_bytes(bitstream[:3], "little") & ((1 << _PARTITION_SHIFT) - 1)
+    head |= size << _PARTITION_SHIFT
+    partition = bitstream[3 : _LOSSY_HEADER + size]
+    return head.to_bytes(3, "little") + partition + bitstream[_LOSSY_HEADER + first :]
