@@ -8,21 +8,22 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
+import httpx2
 from rich.console import Console
 
 from uptake import wiring
 from uptake.cli.keys import new_key
 from uptake.cli.options import option
 from uptake.cli.terminal import Failed
+from uptake.demo import records
+from uptake.demo.plan import Keys, generate_people
+from uptake.demo.run import make_plan, run
 from uptake.model import clock
 from uptake.settings import Settings
 from uptake.store.definitions import FIRST_VERSION, TypeVersion
-
-if TYPE_CHECKING:
-    from uptake.demo.plan import Keys
-    from uptake.testing.live import LiveServer
+from uptake.testing.live import ALL_WRITES, LiveServer, NotStarted
 
 PROJECT = "demo"
 MAX_LISTED = 3
@@ -39,13 +40,6 @@ def demo(
 
     The server runs until Ctrl-C; then the folder is deleted.
     """
-    # Image and HTTP libraries are slow to load, and only this command needs them.
-    import httpx2  # noqa: PLC0415
-
-    from uptake.demo.plan import generate_people  # noqa: PLC0415
-    from uptake.demo.run import make_plan, run  # noqa: PLC0415
-    from uptake.testing.live import LiveServer, NotStarted  # noqa: PLC0415
-
     console = Console(highlight=False)
     with (
         _interrupted_by_termination(),
@@ -74,11 +68,7 @@ def demo(
             server.kill()
 
 
-def _set_up(data_dir: Path, bound_user: str) -> "Keys":
-    from uptake.demo import records  # noqa: PLC0415 - see above
-    from uptake.demo.plan import Keys  # noqa: PLC0415
-    from uptake.testing.live import ALL_WRITES  # noqa: PLC0415
-
+def _set_up(data_dir: Path, bound_user: str) -> Keys:
     now = clock.now()
     with closing(wiring.open_store(Settings(data_dir=data_dir), make=True)) as store:
         store.add_project(PROJECT, now)
@@ -104,7 +94,7 @@ def _check(unexpected: list[str]) -> None:
         raise Failed(f"unexpected results: {'; '.join(unexpected[:MAX_LISTED])}{more}")
 
 
-def _stay(console: Console, server: "LiveServer") -> None:
+def _stay(console: Console, server: LiveServer) -> None:
     """Wait for Ctrl-C.
 
     Raises:

@@ -24,22 +24,15 @@ app = typer.Typer(
 class RuleOptions:
     """The data that a rule is about."""
 
-    kind: Annotated[str, typer.Argument(help=f"One of {', '.join(KINDS)}.")]
+    kind: Annotated[RetentionKind, typer.Argument(help=f"One of {', '.join(KINDS)}.")]
     type_: Annotated[
         str,
         option("--type", "Metric, document type, or `unknown-user` for rejections. Default: all."),
     ] = ""
 
     def rule(self, days: int = 1) -> RetentionRule:
-        """The rule for this data.
-
-        Raises:
-            BadParameter: there is no such kind of data.
-        """
-        for kind in KINDS:
-            if kind == self.kind:
-                return RetentionRule(kind, days, self.type_)
-        raise typer.BadParameter(f"{self.kind!r} is not one of {', '.join(KINDS)}")
+        """The rule for this data."""
+        return RetentionRule(self.kind, days, self.type_)
 
 
 @app.command("set")

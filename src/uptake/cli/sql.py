@@ -9,6 +9,7 @@ import typer
 from uptake.cli.options import ServicesOptions, option
 from uptake.cli.terminal import Failed, binary_output, print_table, warn
 from uptake.exports import InvalidExport
+from uptake.exports.query import QueryFailed, print_csv, print_json, rows_of, run_query
 from uptake.http.parameter_groups import expand_groups
 
 MAX_ROWS = 1000
@@ -32,14 +33,6 @@ def sql(
 
     The query is read-only. All tables are of the same snapshot.
     """
-    from uptake.exports.query import (  # noqa: PLC0415 - slow to load (Arrow)
-        QueryFailed,
-        print_csv,
-        print_json,
-        rows_of,
-        run_query,
-    )
-
     if csv and json:
         raise typer.BadParameter("--csv and --json are mutually exclusive")
     with options.open_services() as services:
