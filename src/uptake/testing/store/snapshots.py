@@ -23,6 +23,7 @@ from uptake.testing.store.making import (
     rejection,
     unique,
 )
+from uptake.testing.store.rejections import ids_of
 
 WRITERS = 4
 WRITES = 15
@@ -50,7 +51,7 @@ def stored(store: Store, only: Selection = EVERYTHING) -> dict[str, list[object]
             "batches": [*sorted(contents(snapshot, only))],
             "users": [user.user_id for user in snapshot.users(only)],
             "documents": [found.upload_id for found in snapshot.documents(None, only)],
-            "rejections": [found.record.rejection_id for found in snapshot.rejections(only)],
+            "rejections": [*ids_of(snapshot.rejections(only))],
         }
 
 
@@ -162,9 +163,8 @@ class SnapshotsSuite(OpensStore):
         replayed = replace(entry(batch("anna", "1")), resolves=Resolved("r-1", ("anna",)))
         store.commit([replayed])
         with store.snapshot(DEFAULT_PROJECT) as snapshot:
-            found = list(snapshot.rejections(Selection(since=since)))
-        assert [one.record.rejection_id for one in found] == ["r-1"]
-        assert found[0].resolved_by == replayed.request_id
+            (found,) = snapshot.rejections(Selection(since=since))
+        assert (found.record.rejection_id, found.resolved_by) == ("r-1", replayed.request_id)
 
     def test_attribute_names_are_those_of_the_users_asked_for(self, store: Store) -> None:
         """However their attributes were sent; names without users are not among them."""
