@@ -113,8 +113,11 @@ def test_every_gerosense_code_is_documented_and_no_other_is_used() -> None:
     """The closed list of the contract."""
     for code in GEROSENSE_CODES:
         assert f"| `{code}` |" in reference("errors.md").partition("## Gerosense")[2]
-    source = (ROOT / "src/uptake/formats/gerosense/validate.py").read_text()
-    assert set(re.findall(r'Fault\(\s*"(\w+)"', source)) <= set(GEROSENSE_CODES)
+    modules = (ROOT / "src/uptake/formats/gerosense").glob("*.py")
+    source = "".join(path.read_text() for path in modules)
+    codes = set(re.findall(r'Fault\(\s*"(\w+)"', source))
+    assert codes
+    assert codes <= set(GEROSENSE_CODES)
 
 
 def test_every_questionpro_error_is_documented() -> None:
