@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from uptake.intake.images import gif, jpeg, png, webp
+from uptake.intake.images import gif, jpeg, jpeg_scan, png, webp
 from uptake.intake.images.encoding import WORK, encoded_again
 from uptake.intake.images.stripped import (
     MAX_PIXELS,
@@ -38,7 +38,7 @@ class _Format:
 
 
 _FORMATS: Final[dict[Kind, _Format]] = {
-    "jpeg": _Format(jpeg.strip, jpeg.verified, "jpg"),
+    "jpeg": _Format(jpeg.strip, jpeg_scan.verified, "jpg"),
     "png": _Format(png.strip, png.verified, "png"),
     "gif": _Format(gif.strip, gif.verified, "gif"),
     "webp": _Format(webp.strip, webp.verified, "webp"),

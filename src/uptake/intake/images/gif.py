@@ -61,16 +61,6 @@ class _Frame:
     data: memoryview
 
 
-@dataclass(frozen=True, slots=True)
-class _Animation:
-    """The screen of a file, its colours, its number of loops, and its pictures."""
-
-    screen: bytes
-    table: bytes
-    loop: bytes
-    frames: list[_Frame]
-
-
 def strip(content: bytes) -> Stripped:
     """The pictures in `content`, which has the GIF signature, without its other extensions.
 
@@ -93,14 +83,13 @@ def strip(content: bytes) -> Stripped:
             f"The pictures of the GIF animation have {pixels:,} pixels together;"
             f" at most {_MAX_FRAME_PIXELS:,} are accepted.",
         )
-    animation = _Animation(content[:_SCREEN_END], reader.table, reader.loop, reader.frames)
     return Stripped(
         content,
         reader.width,
         reader.height,
         frames=len(reader.frames),
         work=pixels * _WORK,
-        details=animation,
+        details=reader,
     )
 
 
@@ -109,10 +98,10 @@ def verified(picture: Stripped) -> Stripped:
 
     Raises UnusableImage: "truncated".
     """
-    animation = cast("_Animation", picture.details)
+    reader = cast("_Reader", picture.details)
     used: set[int] = set()
     body: list[bytes] = []
-    for frame in animation.frames:
+    for frame in reader.frames:
         pixels = _decoded(frame)
         indices = {index for index, count in enumerate(pixels.histogram()) if count}
         if not frame.table:
@@ -120,13 +109,13 @@ def verified(picture: Stripped) -> Stripped:
         body += [frame.control, frame.place, _flags(frame.table), _only(frame.table, indices)]
         data = pixels.tobytes("gif", "P", frame.code_size, 0)
         body += [bytes((frame.code_size,)), data, b"\0"]
-    shared = animation.table if used else b""
-    screen = bytearray(animation.screen)
+    shared = reader.table if used else b""
+    screen = bytearray(reader.screen)
     screen[10] = (screen[10] & ~(_HAS_TABLE | _TABLE_BITS)) | _flags(shared)[0]
     if not shared:
         screen[11] = 0
     screen[12] = 0
-    content = b"".join((screen, _only(shared, used), animation.loop, *body, b";"))
+    content = b"".join((screen, _only(shared, used), reader.loop, *body, b";"))
     return replace(picture, content=picture.content if content == picture.content else content)
 
 
@@ -151,10 +140,18 @@ def _only(table: bytes, used: set[int]) -> bytes:
 
 
 class _Reader:
-    """One pass over the blocks of a file; reads past its end raise IndexError or struct.error."""
+    """One pass over the blocks of a file; reads past its end raise IndexError or struct.error.
+
+    Attributes:
+        screen: the header with the logical screen descriptor.
+        table: the shared colour table.
+        loop: the extension with the number of loops, if there is one.
+        frames: the pictures.
+    """
 
     def __init__(self, content: bytes) -> None:
         self._content = content
+        self.screen = content[:_SCREEN_END]
         self._view = memoryview(content)
         self._control = b""
         self._sub_blocks = 0

@@ -2,11 +2,11 @@
 
 import re
 import struct
-from typing import Final, NamedTuple, cast
+from typing import Final, NamedTuple
 
 from uptake.intake.images import icc
 from uptake.intake.images.jpeg_frame import APP2, EOI, SOI, SOS, Frame, Writer
-from uptake.intake.images.jpeg_scan import Scans, complete
+from uptake.intake.images.jpeg_scan import Scans
 from uptake.intake.images.stripped import (
     EXIF_PREFIX,
     MAX_PARTS,
@@ -59,7 +59,7 @@ def strip(content: bytes) -> Stripped:
     """The picture in `content`, which starts with SOI, without unneeded segments.
 
     The new file has the tables that scans use, the frame header, the scans, the colour profile, and
-    the fields of the JFIF and Adobe headers that decoders read.  `verified` decodes the scans to
+    the fields of the JFIF and Adobe headers that decoders read.  `jpeg_scan` decodes the scans to
     find their ends.  Source: ITU-T T.81 annex B.
     Raises UnusableImage: "truncated", "not_an_image" or "too_many_pixels".
     """
@@ -87,14 +87,6 @@ def strip(content: bytes) -> Stripped:
         work=frame.width * frame.height * reader.scans,
         details=scans,
     )
-
-
-def verified(picture: Stripped) -> Stripped:
-    """The picture without bytes after its last scan; decodes the scans to find their ends.
-
-    Raises UnusableImage: "truncated".
-    """
-    return complete(picture, cast("Scans", picture.details))
 
 
 class _Reader:

@@ -17,7 +17,6 @@ _SHOWN_EVERYWHERE: Final = frozenset({_BASELINE, _EXTENDED, _PROGRESSIVE})
 # T.81 B.2.2: precision, height, width, count; then three bytes a component.
 _FRAME_HEAD: Final = 6
 _LAST_COEFFICIENT: Final = 63
-_TABLE_NUMBERS: Final = 4
 
 # ITU-T T.871 10.1: version 1.01, no unit, square pixels, no thumbnail.
 _JFIF: Final = b"JFIF\0\1\1\0\0\1\0\1\0\0"
@@ -36,7 +35,11 @@ class _Component(NamedTuple):
 
 
 class Frame:
-    """A frame header (T.81 B.2.2), and the coefficients that the scans so far contain."""
+    """A frame header (T.81 B.2.2), and the coefficients that the scans so far contain.
+
+    Attributes:
+        body: the header's content, as it was read.
+    """
 
     def __init__(self, code: int, width: int, height: int, body: bytes) -> None:
         self.code = code
@@ -49,7 +52,7 @@ class Frame:
         self.components = {
             body[at]: _Component(*body[at : at + 3]) for at in range(_FRAME_HEAD, len(body), 3)
         }
-        self._body = body
+        self.body = body
         self._final: dict[int, set[int]] = {number: set() for number in self.components}
 
     @property
@@ -81,10 +84,6 @@ class Frame:
         for number in numbers:
             if low == 0:
                 self._final[number].update(range(start, end + 1))
-
-    def to_bytes(self) -> bytes:
-        """The frame header's content, as it was read."""
-        return self._body
 
 
 class Writer:
@@ -139,7 +138,7 @@ class Writer:
             self._segment(APP2, head + (profile or b"")[at : at + _ICC_PART])
         for component in frame.components.values():
             self._table(_DQT, component.table, self._quantization)
-        self._segment(frame.code, frame.to_bytes())
+        self._segment(frame.code, frame.body)
 
     def scan(self, frame: Frame, header: bytes, data: slice) -> None:
         """Write a scan after its tables (T.81 B.2.3); `data` is a part of the content."""

@@ -7,7 +7,7 @@ import re
 from bisect import bisect_left
 from dataclasses import dataclass, replace
 from enum import Enum, auto
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 import simplejpeg
@@ -69,13 +69,14 @@ class Scans:
     is_cut: bool
 
 
-def complete(picture: Stripped, scans: Scans) -> Stripped:
+def verified(picture: Stripped) -> Stripped:
     """The picture with its last scan cut at its end, and an end-of-image marker.
 
     One pass decodes all scans, and is enough for most pictures.  A picture with damaged data is
     returned as decoders read it, to be encoded again.
     Raises UnusableImage: "truncated".
     """
+    scans = cast("Scans", picture.details)
     frame = scans.frame
     if not frame.is_shown_everywhere:
         return _damaged(picture, scans)
@@ -102,13 +103,15 @@ def _needs_last_byte(scans: Scans) -> bool:
     False if that is not certain.
     """
     frame = scans.frame
-    gray: list[np.ndarray] = []
+    if len(frame.components) == 4:
+        return False
+    gray = np.zeros((-(-frame.height // _SCALE), -(-frame.width // _SCALE), 1), np.uint8)
     reading, _ = _read(_cut(scans, scans.last.stop - 1), frame, gray)
-    if reading is not _Reading.SHORT or len(frame.components) == 4:
+    if reading is not _Reading.SHORT:
         return False
     across, down = frame.mcu_sides
     columns, rows = -(-frame.width // (_SCALE * across)), -(-frame.height // (_SCALE * down))
-    last_two = gray[0][(rows - 1) * down :, (columns - 2) * across :]
+    last_two = gray[(rows - 1) * down :, (columns - 2) * across :]
     return columns > 1 and bool((last_two != _MISSING).any())
 
 
@@ -135,9 +138,7 @@ def _scan_end(scans: Scans, extra: int) -> int | None:
     return end if reading is _Reading.COMPLETE else None
 
 
-def _read(
-    content: bytes, frame: Frame, gray: list[np.ndarray] | None = None
-) -> tuple[_Reading, int]:
+def _read(content: bytes, frame: Frame, gray: np.ndarray | None = None) -> tuple[_Reading, int]:
     """The result of decoding, and the number of extraneous bytes.
 
     At an eighth of the size, all entropy-coded data are decoded, but few pixels are computed.
@@ -145,14 +146,12 @@ def _read(
     Args:
         content: a JPEG file.
         frame: its frame header.
-        gray: receives the picture at an eighth of its size.
+        gray: receives the picture at an eighth of its size, unless it has four components.
     """
     colours = "CMYK" if len(frame.components) == 4 else "GRAY"
     options: dict[str, Any] = {"min_height": 1, "min_width": 1, "min_factor": _SCALE}
-    if gray is not None and colours == "GRAY":
-        shape = -(-frame.height // _SCALE), -(-frame.width // _SCALE), 1
-        gray.append(np.zeros(shape, np.uint8))
-        options["buffer"] = gray[0]
+    if gray is not None:
+        options["buffer"] = gray
     try:
         simplejpeg.decode_jpeg(content, colours, strict=True, **options)
     except ValueError as error:

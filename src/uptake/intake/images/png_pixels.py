@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Iterator
+from itertools import chain, islice
 from typing import Final, NamedTuple
 
 from uptake.intake.images.stripped import malformed, truncated
@@ -96,8 +97,7 @@ class Pixels:
         Raises UnusableImage: "truncated", "not_an_image".
         """
         inflater = _Inflater(self.parts)
-        size = checksum = 0
-        checksum = 1
+        size, checksum = 0, 1
         for raw in inflater.read():
             if size + len(raw) > self.raw_bytes:
                 return [self._recompressed()]
@@ -138,7 +138,7 @@ class _Inflater:
         self.is_finished = False
 
     def read(self) -> Iterator[bytes]:
-        head = b"".join(self._parts_up_to(_HEAD))
+        head = bytes(islice(chain.from_iterable(self._parts), _HEAD))
         if len(head) < _HEAD:
             raise truncated(_NAME)
         if head[0] & 15 != _METHOD or int.from_bytes(head) % 31 or head[1] & _DICTIONARY:
@@ -162,12 +162,6 @@ class _Inflater:
             yield inflate.flush()
         except zlib.error as error:
             raise malformed(_NAME, "its pixels cannot be decompressed") from error
-
-    def _parts_up_to(self, size: int) -> Iterator[memoryview]:
-        for part in self._parts:
-            if size:
-                yield part[:size]
-                size -= min(size, len(part))
 
 
 def _ending(parts: list[memoryview], end: int, checksum: bytes) -> list[bytes | memoryview]:
