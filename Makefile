@@ -44,12 +44,14 @@ QUICK := tests/architecture tests/samples tests/http_/test_executors.py \
 	tests/intake/test_dry_run.py tests/intake/images/test_upright.py \
 	tests/formats/test_encoder.py tests/formats/test_thymia.py \
 	tests/reading/segments tests/reading/test_sync.py tests/reading/test_samples.py \
-	tests/testing tests/store/test_changes.py tests/blobs \
+	tests/testing tests/store/test_changes.py tests/blobs/test_opening.py \
 	tests/exports/test_query.py tests/exports/test_increments.py tests/backup/test_restore.py \
 	tests/uploader/samples tests/uploader/sources/test_sample_lines.py tests/uploader/test_batching.py \
 	tests/cli/test_keys.py tests/cli/test_demo.py tests/http_/test_semantics.py tests/http_/test_openapi.py
 WITHOUT_SERVICES := not postgres and not ObjectStore and not seaweed
-WITHOUT_SLOW := not stays_up and not restored_s and not fit_into_a_block and not lost_all_its_answers
+WITHOUT_SLOW := not stays_up and not restored_s and not fit_into_a_block and not lost_all_its_answers \
+	and not many_names_are_all_found and not pruned_to_its_limit and not processed_at_a_time \
+	and not during_a_backup and not environment_variables and not termination_leaves and not about_a_hundred
 
 check: lint ## Style, types, structure, and fast tests of every package.
 	$(BIN)/pytest -q -n 2 --dist loadfile -k '$(WITHOUT_SERVICES) and $(WITHOUT_SLOW)' $(QUICK)
