@@ -98,8 +98,6 @@ WRITE_SECONDS = 60.0
 READ_SECONDS = 5.0
 """Generous on purpose: what grows with the square of the rows takes hours, not minutes."""
 
-"""Ticks."""
-
 
 class Volume(OpensStore):
     """Many rows take longer than few, but not much longer each."""

@@ -19,6 +19,7 @@ from uptake.testing.store.making import (
     digest_of,
     document,
     entry,
+    existing,
     image,
     key,
     put,
@@ -75,6 +76,12 @@ def everything(store: Store) -> dict[str, object]:
     return {name: CALLS[name](store) for name in READING}
 
 
+def _fails_twice(store: Store, name: str) -> None:
+    for _ in range(2):
+        with pytest.raises(StoreUnavailable):
+            CALLS[name](store)
+
+
 class Faults(OpensStore):
     """A store out of reach raises, and has all its data when it is back."""
 
@@ -86,9 +93,7 @@ class Faults(OpensStore):
         fill(store)
         before = everything(store)
         with self.out_of_reach(store, tmp_path):
-            for _ in range(2):
-                with pytest.raises(StoreUnavailable):
-                    CALLS[name](store)
+            _fails_twice(store, name)
         assert everything(store) == before
         CALLS[name](store)
 
@@ -150,11 +155,10 @@ class Durability(OpensStore):
             reader.close()
         with closing(self.open_store(tmp_path)) as store:
             stored = columns_of(store, "anna")
-            user = store.user("default", "anna")
+            user = existing(store.user("default", "anna"))
         names = [columns.decode() for columns in stored]
         assert names[: len(acknowledged)] == acknowledged
         # What was being written may be there or not, but not in part.
-        assert user is not None
         assert user.attributes == {"last": names[-1]}
 
     @pytest.mark.parametrize("name", WRITING)
@@ -165,9 +169,7 @@ class Durability(OpensStore):
         fill(store)
         before = everything(store)
         with self.unwritable(store, tmp_path):
-            for _ in range(2):
-                with pytest.raises(StoreUnavailable):
-                    CALLS[name](store)
+            _fails_twice(store, name)
             assert everything(store) == before
         assert everything(store) == before
         CALLS[name](store)

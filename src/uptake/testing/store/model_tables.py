@@ -11,9 +11,7 @@ from uptake.model.ids import Secrets
 from uptake.samples.metrics import Metric
 from uptake.store.base import DEFAULT_PROJECT, AlreadyExists
 from uptake.store.definitions import DocumentType, Key, Rate, Segment, TypeVersion
-from uptake.store.records import (
-    BatchRecord,
-)
+from uptake.store.records import BatchRecord
 from uptake.store.stored import (
     Change,
     Erasure,

@@ -77,9 +77,8 @@ class UserQueriesSuite(OpensStore):
             "e": ({"y": "4", "x": "5"}, NOON, NOON + 2),
         }
         assert by_user(store.profiles("default", "", 10)) == expected
-        assert by_user(store.profiles_of("default", ["e", "unknown", "c"])) == {
-            name: expected[name] for name in ("c", "e")
-        }
+        some = by_user(store.profiles_of("default", ["e", "unknown", "c"]))
+        assert some == {name: expected[name] for name in ("c", "e")}
         assert by_user(store.profiles("other", "", 10)) == {"a": ({"x": "9"}, NOON, NOON)}
 
     def test_pages_are_in_order_of_code_points(self, store: Store) -> None:
@@ -110,11 +109,8 @@ class UserQueriesSuite(OpensStore):
                 entry(attributes("dora", a="1")),
             ]
         )
-        assert store.document_counts("default", "visit", 0, None) == {
-            "anna": 3,
-            "bert": 1,
-            "carl": 1,
-        }
+        counts = store.document_counts("default", "visit", 0, None)
+        assert counts == {"anna": 3, "bert": 1, "carl": 1}
         assert store.document_counts("default", "visit", NOON + 5, None) == {"anna": 1, "carl": 1}
         assert store.document_counts("default", "visit", NOON + 6, None) == {}
         assert store.document_counts("default", "visit", 0, ["anna", "dora", "x"]) == {"anna": 3}

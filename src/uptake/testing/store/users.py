@@ -102,9 +102,7 @@ class Users(OpensStore):
                 entry(attributes("anna", b="4"), attributes("bert", a="5")),
             ]
         )
-        anna, bert = store.user("default", "anna"), store.user("default", "bert")
-        assert anna is not None
-        assert bert is not None
+        anna, bert = (existing(store.user("default", name)) for name in ("anna", "bert"))
         assert anna.attributes == {"a": "3", "b": "4", "c": "3"}
         assert bert.attributes == {"a": "5"}
 
