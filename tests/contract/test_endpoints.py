@@ -109,6 +109,26 @@ def test_every_answer_carries_a_request_id(tenant: Tenant, path: str, status: in
     assert len({answer.headers["x-request-id"] for answer in answers}) == 2
 
 
+def test_an_answer_to_a_missing_or_wrong_key_names_its_header(tenant: Tenant) -> None:
+    """An answer to a path that does not exist names the list of paths."""
+    key = tenant.key("data:read")
+    path = "/uptake/v1/users/unknown"
+    wrong = {"Authorization": "Bearer wrong"}
+    details = [
+        tenant.client.get(path).json()["detail"],
+        tenant.client.get(path, headers={"x-api-key": key}).json()["detail"],
+        tenant.client.get(path, headers=wrong).json()["detail"],
+        tenant.client.get("/uptake/v1/user/unknown").json()["detail"],
+    ]
+    place = "the header Authorization: Bearer KEY"
+    assert details == [
+        f"There is no API key in {place}",
+        f"There is no API key in {place}",
+        f"The API key in {place} is unknown, revoked or expired",
+        "There is no such path; GET /openapi.json lists all paths",
+    ]
+
+
 @pytest.mark.parametrize("upload", UPLOADS, ids=str)
 def test_every_answer_to_an_upload_carries_a_request_id(tenant: Tenant, upload: Upload) -> None:
     """Taken, rejected and turned away."""

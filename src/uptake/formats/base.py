@@ -49,6 +49,17 @@ class Credential:
     place: Place
     name: str
 
+    @property
+    def label(self) -> str:
+        """What messages call this place."""
+        match self.place:
+            case Place.BEARER:
+                return "the header Authorization: Bearer KEY"
+            case Place.HEADER:
+                return f"the header {self.name}"
+            case Place.QUERY:
+                return f"the query parameter {self.name}"
+
     def carry(self, key: str) -> tuple[dict[str, str], dict[str, str]]:
         """Return the headers and the query parameters of a request with this API key."""
         match self.place:

@@ -1,6 +1,6 @@
 """Authorisation: each route declares a permission, and the API key of each request is checked."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import Enum
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote
 
 from uptake.formats import registry
-from uptake.formats.base import Credential, Operation, Place
+from uptake.formats.base import BEARER, Credential, Operation, Place
 from uptake.model import clock, ids
 from uptake.model.problems import Kinds, Problem
 from uptake.store.base import Keys, StoreUnavailable
@@ -101,14 +101,6 @@ class Access:
         self._executor = executor
         self._trusted: dict[str, tuple[float, Key]] = {}
 
-    async def admit(self, secret: str | None, scope: str) -> Key:
-        """The key with this secret, if it is valid and has the scope.
-
-        Raises:
-            Problem: `UNAUTHORIZED`, `FORBIDDEN`, `RATE_LIMITED` or `UNAVAILABLE`.
-        """
-        return await self.permit(await self.find(secret), scope)
-
     async def find(self, secret: str | None) -> Key | None:
         """The key with this secret, valid or not.
 
@@ -119,17 +111,35 @@ class Access:
         seen_key.set(None if key is None else key.id)
         return key
 
-    async def permit(self, key: Key | None, scope: str) -> Key:
+    async def permit(
+        self,
+        key: Key | None,
+        scope: str,
+        sent: Credential | None,
+        places: Sequence[Credential] = (BEARER,),
+    ) -> Key:
         """The key, if it is valid and has the scope.
 
+        Args:
+            key: of the request.
+            scope: that the request needs.
+            sent: where the request had a key.
+            places: where it may have one.
+
         Raises:
-            Problem: as `admit`.
+            Problem: `UNAUTHORIZED`, `FORBIDDEN`, `RATE_LIMITED` or `UNAVAILABLE`.
         """
         now = clock.now()
-        if key is None:
-            raise Problem(Kinds.UNAUTHORIZED)
-        if key.revoked_at is not None or (key.expires_at is not None and key.expires_at <= now):
-            raise Problem(Kinds.UNAUTHORIZED)
+        if sent is None:
+            expected = " or ".join(place.label for place in places)
+            raise Problem(Kinds.UNAUTHORIZED, f"There is no API key in {expected}")
+        if (
+            key is None
+            or key.revoked_at is not None
+            or (key.expires_at is not None and key.expires_at <= now)
+        ):
+            message = f"The API key in {sent.label} is unknown, revoked or expired"
+            raise Problem(Kinds.UNAUTHORIZED, message)
         if scope not in key.scopes:
             raise Problem(Kinds.FORBIDDEN, f"The key does not have the scope {scope}")
         if key.rate is not None:
@@ -144,14 +154,16 @@ class Access:
         `Ingest` checks uploads itself, because each vendor has its own place for the key.
 
         Raises:
-            Problem: as `admit`; `FORBIDDEN` for another user than that of a bound key.
+            Problem: as `permit`; `FORBIDDEN` for another user than that of a bound key.
         """
         permission = handler.opt.get(DECLARED)
         if permission is None and getattr(handler, "http_methods", None) != OPTIONS:
             raise Problem(Kinds.FORBIDDEN)
         if permission is None or permission.about is About.NONE:
             return
-        key = await self.admit(bearer(header_map(connection.scope["headers"])), permission.scope)
+        secret = bearer(header_map(connection.scope["headers"]))
+        sent = BEARER if secret else None
+        key = await self.permit(await self.find(secret), permission.scope, sent)
         match permission.about:
             case About.USER_IN_PATH:
                 permit_users(key, {unquote(connection.path_params[USER_PARAMETER])})

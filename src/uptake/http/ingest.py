@@ -224,7 +224,9 @@ class Ingest:
     ) -> tuple[Key, WireRequest]:
         credential, secret = find_credential(operation, wire.headers, query)
         sender.key = await self.access.find(secret)
-        key = await self.access.permit(sender.key, operation.scope)
+        key = await self.access.permit(
+            sender.key, operation.scope, credential, operation.credentials
+        )
         if operation.user_from_key and key.user is None:
             raise Problem(Kinds.FORBIDDEN, "The key is not bound to a user")
         return key, replace(wire, credential=credential, bound_user=key.user)

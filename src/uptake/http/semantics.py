@@ -35,6 +35,8 @@ MAX_PORT = 65_535
 AUTHENTICATED = "key"
 """Name of the authenticated key in a request's state."""
 
+NO_ROUTE = "There is no such path; GET /openapi.json lists all paths"
+
 ADDED_METHODS = ("HEAD", "OPTIONS")
 """Methods that this module serves: HEAD where there is GET, OPTIONS everywhere."""
 
@@ -171,7 +173,7 @@ class Semantics:
             raise Problem(Kinds.NOT_FOUND, "The path is not percent-encoded UTF-8")
         methods = self._table.find(path)
         if methods is None:
-            raise Problem(Kinds.NOT_FOUND)
+            raise Problem(Kinds.NOT_FOUND, NO_ROUTE)
         return methods
 
     def _answer(
