@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import func, select
 
 from uptake.store import sqlite, tables
-from uptake.store.changes import LOG_BYTES, ROW_BYTES
+from uptake.store.changes import LOG_BYTES, ROW_BYTES, ChangeLog
 from uptake.store.sql_store import SqlStore
 from uptake.testing.store.making import attributes, entry
 from uptake.testing.store.user_queries import MANY, changed
@@ -61,7 +61,7 @@ def test_the_log_does_not_name_an_erased_user(store: SqlStore) -> None:
     store.commit([entry(attributes("anna", a="1"), project="other")])
     with store.writing() as connection:
         writer = store.writer(connection)
-        store._group_writes.changes.erase(connection, writer, "default", "anna", "a hash")
+        ChangeLog().erase(connection, writer, "default", "anna", "a hash")
     answer = store.changes("default", start)
     assert answer is not None
     assert [change.users for change in answer.changes] == [["bert"], ["bert"], []]

@@ -42,7 +42,6 @@ from uptake.model.receipt import (
 from uptake.model.submission import Fault, Origin, Owners, Rejection, Submission, rejected
 from uptake.samples import columns
 from uptake.store.base import StoreUnavailable
-from uptake.store.receipts import has_other_content
 from uptake.store.records import (
     BatchRecord,
     DocumentRecord,
@@ -51,6 +50,7 @@ from uptake.store.records import (
     Record,
     Written,
     WrittenImage,
+    has_other_content,
 )
 from uptake.store.stored import Committed, StoredReceipt
 

@@ -43,8 +43,6 @@ class ImageWrites:
             images: sorted by project. A project's numbers are locked until the commit, so every
                 group must lock projects in the same order.
         """
-        if not images:
-            return []
         stored = _stored(connection, {_same(*image) for image in images})
         new: dict[Same, Image] = {}
         for image in images:

@@ -3,6 +3,8 @@
 Moments are microseconds since the epoch, times of samples are ticks (`uptake.time_units`).
 """
 
+from typing import TypeGuard
+
 from msgspec import Struct
 
 from uptake.model.items import Attributes
@@ -187,3 +189,12 @@ class NotStored(Struct, frozen=True):
 
 Written = WrittenDocument | WrittenImage | Unchanged | NotStored | Erased | None
 """What a commit returns for a record; None for samples and attributes that are new."""
+
+
+def has_other_content(record: Record, written: Written) -> TypeGuard[DocumentRecord]:
+    """Whether the upload id of a document is taken by a document with other content."""
+    return (
+        isinstance(record, DocumentRecord)
+        and isinstance(written, WrittenDocument)
+        and written.digest != record.digest
+    )

@@ -13,10 +13,10 @@ from uptake.model.submission import Fault
 from uptake.store import tables as t
 from uptake.store.base import MAX_RECEIPTS
 from uptake.store.database import Database, batches_of
-from uptake.store.receipts import receipt_from
 from uptake.store.records import RejectionRecord
 from uptake.store.stored import (
     ALL_REJECTIONS,
+    ReceiptItem,
     RejectionFilter,
     StoredReceipt,
     StoredRejection,
@@ -68,7 +68,7 @@ class SqlRejectionQueries(Database):
         )
         with self.reading() as connection:
             rows = connection.execute(query).mappings().all()
-        return [receipt_from(dict(row)) for row in reversed(rows)]
+        return [_receipt(dict(row)) for row in reversed(rows)]
 
 
 def _rejections(rows: Iterable[Any]) -> Iterator[StoredRejection]:
@@ -113,3 +113,23 @@ def _rejection_record(row: dict[str, Any]) -> RejectionRecord:
 def parts_text(parts: tuple[Part, ...] | None) -> str | None:
     """Encode the parts of a rejection as stored."""
     return None if parts is None else msgspec.json.encode(parts).decode()
+
+
+def _receipt(row: dict[str, Any]) -> StoredReceipt:
+    """A receipt from its row."""
+    first, last = row["first_refused"], row["last_refused"]
+    return StoredReceipt(
+        row["request_id"],
+        row["received_at"],
+        row["format"],
+        row["key_id"],
+        row["user_id"],
+        _decode(row["items"]),
+        None if first is None else (first, last),
+        row["duplicates"],
+        row["status"],
+        row["code"],
+    )
+
+
+_decode = msgspec.msgpack.Decoder(tuple[ReceiptItem, ...]).decode

@@ -4,196 +4,167 @@ The row of a user is written first, which locks it. So, on engines with many wri
 with the same user wait for each other there, and others do not.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
 
-import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Engine, select
 
-from uptake.model.items import Attributes
 from uptake.store import tables as t
-from uptake.store.attribute_admission import EVERYTHING, Admission
+from uptake.store.attribute_admission import EVERYTHING, Admission, examine
+from uptake.store.base import StoreUnavailable
 from uptake.store.changes import ChangeLog
-from uptake.store.database import Database, Result, Row, Writer, check_count, update_all
+from uptake.store.database import Result, Row, Writer, check_count, update_all
+from uptake.store.erasures import SqlErasures
+from uptake.store.group import Group, receipt_of, receipt_row, upload_row
 from uptake.store.images import ImageWrites
-from uptake.store.profiles import AttributeUpdates, AttributeWrites
-from uptake.store.receipts import receipt_of, receipt_row, stored_rejections
-from uptake.store.records import (
-    BatchRecord,
-    DocumentRecord,
-    Entry,
-    Erased,
-    ImageRecord,
-    Record,
-    RejectionRecord,
-    Unchanged,
-    Written,
-    WrittenDocument,
-)
-from uptake.store.rejections import parts_text
+from uptake.store.profiles import AttributeUpdates, AttributeWrites, OverLimit, Owner
+from uptake.store.records import DocumentRecord, Entry, Erased, Unchanged, Written, WrittenDocument
 from uptake.store.stored import Committed, StoredReceipt
 
 SEQUENCE_BITS = 16
 """A batch's sequence is its user's revision, then its place in the group in this many bits."""
 
+MAX_REMEMBERED = 1024
+"""Users near the limits of attributes in the memory of a process."""
+
+ATTEMPTS = 5
+"""Attempts to write a group with users near the limits of attributes. A second one is enough,
+unless others create the same users at the same time."""
+
 _KEY = ("project_id", "user_id")
 _SEEN = ("first_seen", "last_seen")
-_BATCH = ("metric", "digest", "first", "last", "count", "columns")
-_DOCUMENT = ("upload_id", "type", "version", "data")
+
+Known = dict[str, tuple[int, frozenset[str]]]
+"""By project, how often its tombstones had changed, and the hashes of its erased users."""
+
+_NONE: tuple[int, frozenset[str]] = (0, frozenset())
 
 
-class Group:
-    """The rows of entries, by statement; made before the transaction begins.
-
-    Records are addressed by the number of their entry and their place in it.
+class Tombstones:
+    """The tombstones that a process knows.
 
     Args:
-        entries: in the order in which they are written.
-        erased: project and id of users that are not written.
-        rejected: by number, the outcomes of entries that are not written.
-
-    Attributes:
-        batches: one row for each batch, however often it is in the group.
-        with_outcome: addresses of documents, images and records of erased users.
-        batch_places: by the place of a batch in its sequence, the address of its first record.
-        repeated: addresses of records with a batch that occurs earlier in the group.
+        user_hash: `ChangeFeed.user_hash`.
     """
 
-    def __init__(
-        self,
-        entries: Sequence[Entry],
-        erased: Collection[tuple[str, str]] = (),
-        rejected: Mapping[int, tuple[Written, ...]] | None = None,
-    ) -> None:
-        self.entries = entries
-        self.erased = erased
-        self.rejected = rejected or {}
-        self.users: dict[tuple[str, str], Row] = {}
-        self.updates = AttributeUpdates()
-        self.batches: dict[tuple[str, str, str, bytes], Row] = {}
-        self.uploads: list[Row] = []
-        self.documents: list[Row] = []
-        self.rejections: list[Row] = []
-        self.with_outcome: list[tuple[int, int, Record]] = []
-        self.batch_places: list[tuple[int, int]] = []
-        self.repeated: set[tuple[int, int]] = set()
-        for number, entry in enumerate(entries):
-            if number in self.rejected:
-                continue
-            for place, record in enumerate(entry.records):
-                gone = self.is_erased(entry, record.user_id)
-                if gone or isinstance(record, DocumentRecord | ImageRecord):
-                    self.with_outcome.append((number, place, record))
-                if not gone:
-                    self._add(entry, record, number, place)
-            for rejection in stored_rejections(entry, erased):
-                self.reject(entry, rejection)
+    def __init__(self, user_hash: Callable[[str], str]) -> None:
+        self._user_hash = user_hash
+        self._known: Known = {}
 
-    def _add(self, entry: Entry, record: Record, number: int, place: int) -> None:
-        if isinstance(record, Attributes):
-            self.updates.add(entry.project, record, entry.received_at)
-        elif isinstance(record, BatchRecord):
-            self._add_batch(entry, record, (number, place))
-        elif isinstance(record, ImageRecord):
-            self._touch(entry, record.user_id)
-        elif record.digest is None:
-            self.uploads.append(_upload(entry, record))
-            self.add_document(entry, record)
+    def known(self, projects: Iterable[str]) -> Known:
+        """Return the tombstones of projects, as far as this process has read them."""
+        return {project: self._known.get(project, _NONE) for project in projects}
 
-    def _add_batch(self, entry: Entry, record: BatchRecord, place: tuple[int, int]) -> None:
-        row = self._touch(entry, record.user_id)
-        key = (entry.project, record.user_id, record.metric, record.digest)
-        stored = self.batches.get(key)
-        if stored is None:
-            row |= {name: getattr(record, name) for name in _BATCH}
-            self.batches[key] = row | {"repeats": 0}
-        else:
-            self.repeated.add(place)
-            stored["repeats"] += 1
-            place = self.batch_places[stored["place"]]
-        self.batches[key] |= {"place": len(self.batch_places), "received_at": entry.received_at}
-        self.batch_places.append(place)
-
-    def _touch(self, entry: Entry, user_id: str) -> Row:
-        key = {"project_id": entry.project, "user_id": user_id}
-        seen = {"first_seen": entry.received_at, "last_seen": entry.received_at}
-        user = self.users.setdefault((entry.project, user_id), {**key, **seen})
-        user["first_seen"] = min(user["first_seen"], entry.received_at)
-        user["last_seen"] = max(user["last_seen"], entry.received_at)
-        return key
-
-    @property
-    def owners(self) -> Collection[tuple[str, str]]:
-        """Project and id of every user that is written."""
-        users, updated = self.users.keys(), self.updates.rows.keys()
-        return users | updated if users and updated else users or updated
-
-    def is_erased(self, entry: Entry, user_id: str) -> bool:
-        """Whether this user is not written."""
-        return bool(self.erased) and (entry.project, user_id) in self.erased
-
-    def places_of(self, owners: Collection[tuple[str, str]]) -> set[tuple[int, int]]:
-        """Return the addresses of the first attributes of each of these users."""
-        left, places = set(owners), set()
-        for number, entry in enumerate(self.entries):
-            if number in self.rejected:
-                continue
-            for place, record in enumerate(entry.records):
-                owner = (entry.project, record.user_id)
-                if owner in left and isinstance(record, Attributes):
-                    left.remove(owner)
-                    if record.names:
-                        places.add((number, place))
-        return places
-
-    def images(self) -> list[tuple[int, int, ImageRecord]]:
-        """Return the images with their addresses, sorted by project as `ImageWrites` requires."""
-        found = [
-            (number, place, record)
-            for number, place, record in self.with_outcome
-            if isinstance(record, ImageRecord)
-            and not self.is_erased(self.entries[number], record.user_id)
-        ]
-        return sorted(found, key=lambda image: self.entries[image[0]].project)
-
-    def add_document(self, entry: Entry, record: DocumentRecord) -> None:
-        """Add a document. Its upload id is claimed already."""
-        row = self._touch(entry, record.user_id)
-        row |= {name: getattr(record, name) for name in _DOCUMENT}
-        self.documents.append(row | {"received_at": entry.received_at})
-
-    def reject(self, entry: Entry, rejection: RejectionRecord) -> None:
-        """Add a rejection."""
-        if self.is_erased(entry, rejection.user_id):
-            return
-        row = msgspec.structs.asdict(rejection) | {
-            "faults": msgspec.json.encode(rejection.faults).decode(),
-            "context": msgspec.json.encode(rejection.context).decode(),
-            "parts": parts_text(rejection.parts),
+    def among(self, known: Known, entries: Sequence[Entry]) -> set[Owner]:
+        """Return the users of these entries that were erased."""
+        return {
+            owner
+            for project, (_, hashes) in known.items()
+            if hashes
+            for owner in _owners(entries)
+            if owner[0] == project and self._user_hash(owner[1]) in hashes
         }
-        row |= {"project_id": entry.project, "request_id": entry.request_id}
-        self.rejections.append(row | {"received_at": entry.received_at})
+
+    def update(self, connection: Connection, known: Known, changes: Result) -> bool:
+        """Read the tombstones that changed. Returns whether any did.
+
+        Args:
+            connection: in a transaction that writes.
+            known: as they were; those that changed are replaced.
+            changes: result of `SqlErasures.tombstone_changes` for the same projects.
+        """
+        # On some engines the values of a result are text.
+        numbers = {project: int(number) for project, number in changes.rows}
+        stale = [name for name, (number, _) in known.items() if number != numbers.get(name, 0)]
+        for project in stale:
+            query = select(t.tombstones.c.user_hash).filter_by(project_id=project)
+            hashes = frozenset(connection.scalars(query))
+            known[project] = self._known[project] = (numbers.get(project, 0), hashes)
+        return bool(stale)
 
 
-class GroupWrites:
-    """Writes groups to a database.
+class TombstonesChanged(Exception):
+    """A group was made with tombstones that have changed since; it must be made again."""
 
-    Args:
-        database: the database.
-    """
 
-    def __init__(self, database: Database) -> None:
-        self._many_writers = database.many_writers
+def _owners(entries: Iterable[Entry]) -> set[Owner]:
+    return {
+        (entry.project, item.user_id)
+        for entry in entries
+        for item in (*entry.records, *entry.rejections, *([entry.error] if entry.error else ()))
+        if item.user_id
+    }
+
+
+class NearLimit:
+    """The users to examine before their attributes are written."""
+
+    def __init__(self) -> None:
+        self._owners: dict[Owner, None] = {}
+
+    def add(self, owners: Collection[Owner]) -> None:
+        """Add users, and forget the oldest."""
+        for owner in owners:
+            self._owners.pop(owner, None)
+            self._owners[owner] = None
+        while len(self._owners) > MAX_REMEMBERED:
+            del self._owners[next(iter(self._owners))]
+
+    def among(self, updates: AttributeUpdates) -> set[Owner]:
+        """Return the users of a group to examine."""
+        if not self._owners:
+            return updates.to_examine
+        return updates.to_examine | {owner for owner in self._owners if owner in updates.rows}
+
+
+class SqlCommits(SqlErasures):
+    """The port `Commits`, on SQL."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine)
         self._attributes = AttributeWrites()
-        self._images = ImageWrites(database)
-        self.changes = ChangeLog()
+        self._images = ImageWrites(self)
+        self._change_log = ChangeLog()
+        self._tombstones = Tombstones(self.user_hash)
+        self._near_limit = NearLimit()
 
-    def write(
+    def commit(self, entries: Sequence[Entry]) -> list[Committed]:
+        """See `Commits.commit`."""
+        for _ in range(ATTEMPTS):
+            try:
+                return self._commit(entries)
+            except OverLimit as found:
+                self._near_limit.add(found.owners)
+            except TombstonesChanged:
+                continue
+        raise StoreUnavailable("users' attributes change faster than they can be checked")
+
+    def _commit(self, entries: Sequence[Entry]) -> list[Committed]:
+        projects = {entry.project for entry in entries}
+        # The transaction checks at its end whether these are still all tombstones.
+        tombstones = self._tombstones.known(projects)
+        erased = self._tombstones.among(tombstones, entries)
+        group = Group(entries, erased)
+        with self.writing() as connection:
+            writer = self.writer(connection)
+            changes = self.tombstone_changes(writer, projects)
+            owners = self._near_limit.among(group.updates)
+            admission = EVERYTHING
+            if owners:
+                admission = examine(connection, entries, group.updates, owners, erased)
+                if admission.rejected:
+                    group = Group(entries, erased, admission.rejected)
+            outcomes = self._write(connection, writer, group, admission)
+            if self._tombstones.update(connection, tombstones, changes):
+                raise TombstonesChanged
+            return outcomes
+
+    def _write(
         self,
         connection: Connection,
         writer: Writer,
         group: Group,
-        admission: Admission = EVERYTHING,
+        admission: Admission,
     ) -> list[Committed]:
         """Write a group. Returns what was found and stored, for each of its entries.
 
@@ -212,8 +183,8 @@ class GroupWrites:
             IncompleteWrite: the database dropped a row.
         """
         writer.take_commit_number()
-        claims = iter(list(_claim_uploads(connection, writer, group)))
-        if self._many_writers and group.users:
+        claims = list(_claim_uploads(connection, writer, group))
+        if self.many_writers and group.users:
             # Users with attributes are locked together with the others, so that all are locked in
             # one order: two groups cannot deadlock.
             for owner, row in group.updates.rows.items():
@@ -225,24 +196,13 @@ class GroupWrites:
         writer.run("add_uploads", group.uploads)
         writer.run("add_documents", group.documents)
         writer.run("add_rejections", group.rejections)
-        written: list[list[Written]] = [[None] * len(entry.records) for entry in group.entries]
-        for number, place, record in group.with_outcome:
-            if group.is_erased(group.entries[number], record.user_id):
-                written[number][place] = _ERASED
-            elif isinstance(record, DocumentRecord):
-                written[number][place] = _NEW_DOCUMENT if record.digest is None else next(claims)
-        images = group.images()
-        stored = self._images.write(
-            connection, writer, [(group.entries[number], record) for number, _, record in images]
-        )
-        for (number, place, _), image in zip(images, stored, strict=True):
-            written[number][place] = image
+        written = self._outcomes(connection, writer, group, claims)
         _resolve(connection, writer, group)
         for number, place in admission.unchanged | group.repeated:
             written[number][place] = _UNCHANGED
         receipts = _receipts(group, written, range(len(group.entries)))
         writer.run("add_receipts", _receipt_rows(group, receipts))
-        self.changes.write(connection, writer, group.owners)
+        self._change_log.write(connection, writer, group.owners)
         unchanged = _repeated(writer, group, batches, new)
         same = self._attributes.finish(connection, writer, group.updates, changed)
         unchanged |= group.places_of(same - admission.examined)
@@ -259,6 +219,28 @@ class GroupWrites:
             else Committed(tuple(outcomes), receipts[number])
             for number, outcomes in enumerate(written)
         ]
+
+    def _outcomes(
+        self,
+        connection: Connection,
+        writer: Writer,
+        group: Group,
+        claims: Iterable[WrittenDocument],
+    ) -> list[list[Written]]:
+        """Write the images. Returns the outcomes as if all attributes and batches were new."""
+        written: list[list[Written]] = [[None] * len(entry.records) for entry in group.entries]
+        claimed = iter(claims)
+        for number, place, record in group.with_outcome:
+            if group.is_erased(group.entries[number], record.user_id):
+                written[number][place] = _ERASED
+            elif isinstance(record, DocumentRecord):
+                written[number][place] = _NEW_DOCUMENT if record.digest is None else next(claimed)
+        if images := group.images():
+            records = [(group.entries[number], record) for number, _, record in images]
+            stored = self._images.write(connection, writer, records)
+            for (number, place, _), image in zip(images, stored, strict=True):
+                written[number][place] = image
+        return written
 
 
 _NEW_DOCUMENT = WrittenDocument(None, new=True)
@@ -322,7 +304,7 @@ def _claim_uploads(
     ]
     if not claims:
         return
-    rows = [_upload(entry, record) for entry, record in claims]
+    rows = [upload_row(entry, record) for entry, record in claims]
     # In the same order for every group, so that writers cannot deadlock.
     rows.sort(key=itemgetter("project_id", "upload_id"))
     claimed = set(writer.run("claim_uploads", rows, every=False).rows)
@@ -345,8 +327,3 @@ def _digest_of(connection: Connection, project: str, upload_id: str) -> bytes | 
     # Without a row the insert was dropped: `scalar_one` raises.
     digest: bytes | None = connection.execute(query).scalar_one()
     return digest
-
-
-def _upload(entry: Entry, record: DocumentRecord) -> Row:
-    key = {"project_id": entry.project, "user_id": record.user_id}
-    return {**key, "upload_id": record.upload_id, "digest": record.digest}

@@ -21,7 +21,7 @@ from uptake.model.items import Attributes, attribute_bytes, exceeds_limits
 from uptake.model.shares import TIED
 from uptake.samples.metrics import Metric
 from uptake.store.base import MAX_RECEIPTS
-from uptake.store.receipts import receipt_of, stored_rejections
+from uptake.store.group import receipt_of, stored_rejections
 from uptake.store.records import (
     BatchRecord,
     DocumentRecord,
