@@ -76,75 +76,69 @@ class Body(NamedTuple):
 
 
 class Bodies:
-    """Counts the bytes of all bodies in memory, in total and for each key and peer."""
+    """Counts the bytes of all bodies in memory, in total and for each key and peer.
+
+    Attributes:
+        free: bytes that are left.
+        held: bytes of each key and peer.
+    """
 
     def __init__(self, memory: int = MEMORY) -> None:
-        self._free = memory
+        self.free = memory
+        self.held: dict[str, int] = {}
         self._key_share = int(memory * KEY_SHARE)
         self._peer_share = int(memory * PEER_SHARE)
-        self._held: dict[str, int] = {}
 
     def room(self, key_id: str, peer: str) -> "Room":
         """A context for reading and processing one body; its bytes are released at the end."""
         return Room(self, (("key " + key_id, self._key_share), ("peer " + peer, self._peer_share)))
 
-    def take(self, room: "Room", size: int) -> None:
-        """Count bytes that have arrived.
-
-        Raises:
-            Problem: `OVERLOADED`, when the bodies in memory leave no room for them.
-        """
-        held = self._held
-        if size > self._free:
-            raise Problem(Kinds.OVERLOADED)
-        for holder, share in room.shares:
-            if held.get(holder, 0) + size > share:
-                raise Problem(
-                    Kinds.OVERLOADED,
-                    "The requests in progress of this sender exceed its share of memory",
-                )
-        self._free -= size
-        room.size += size
-        for holder, _ in room.shares:
-            held[holder] = held.get(holder, 0) + size
-
-    def release(self, room: "Room") -> None:
-        """Release the bytes of a body."""
-        if not room.size:
-            return
-        self._free += room.size
-        for holder, _ in room.shares:
-            left = self._held[holder] - room.size
-            if left:
-                self._held[holder] = left
-            else:
-                # Otherwise there would be an entry for every peer that ever sent a body.
-                del self._held[holder]
-
 
 class Room:
-    """The memory of one body."""
+    """The memory of one body, of which `size` bytes have arrived."""
 
-    __slots__ = ("_bodies", "shares", "size")
+    __slots__ = ("_bodies", "_shares", "size")
 
     def __init__(self, bodies: Bodies, shares: tuple[tuple[str, int], ...]) -> None:
         self._bodies = bodies
-        self.shares = shares
+        self._shares = shares
         self.size = 0
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        self._bodies.release(self)
+        if not self.size:
+            return
+        self._bodies.free += self.size
+        held = self._bodies.held
+        for holder, _ in self._shares:
+            left = held[holder] - self.size
+            if left:
+                held[holder] = left
+            else:
+                # Otherwise there would be an entry for every peer that ever sent a body.
+                del held[holder]
 
     def take(self, size: int) -> None:
         """Count bytes that have arrived.
 
         Raises:
-            Problem: `OVERLOADED`.
+            Problem: `OVERLOADED`, when the bodies in memory leave no room for them.
         """
-        self._bodies.take(self, size)
+        held = self._bodies.held
+        if size > self._bodies.free:
+            raise Problem(Kinds.OVERLOADED)
+        for holder, share in self._shares:
+            if held.get(holder, 0) + size > share:
+                raise Problem(
+                    Kinds.OVERLOADED,
+                    "The requests in progress of this sender exceed its share of memory",
+                )
+        self._bodies.free -= size
+        self.size += size
+        for holder, _ in self._shares:
+            held[holder] = held.get(holder, 0) + size
 
 
 def check_headers(headers: Mapping[str, str], limit: int) -> None:
