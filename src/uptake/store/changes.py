@@ -25,6 +25,7 @@ from sqlalchemy import (
 from uptake.model import clock, ids
 from uptake.store import tables as t
 from uptake.store.database import Database, Writer, update_all
+from uptake.store.profiles import Owner
 from uptake.store.stored import Change, Changes
 
 LOG_BYTES = 32 * 1024 * 1024
@@ -35,9 +36,6 @@ PRUNE_BYTES = LOG_BYTES // 8
 
 ROW_BYTES = 128
 """Approximate size of a row without the ids in it."""
-
-Owner = tuple[str, str]
-"""Project and user."""
 
 
 class ChangeLog:

@@ -7,7 +7,7 @@ import msgspec
 from uptake.model.items import Attributes
 from uptake.model.shares import TIED
 from uptake.store.database import Row
-from uptake.store.profiles import AttributeUpdates
+from uptake.store.profiles import AttributeUpdates, Owner
 from uptake.store.records import (
     BatchRecord,
     DocumentRecord,
@@ -16,7 +16,6 @@ from uptake.store.records import (
     ImageRecord,
     Record,
     RejectionRecord,
-    RequestError,
     Written,
     WrittenDocument,
     WrittenImage,
@@ -51,13 +50,13 @@ class Group:
     def __init__(
         self,
         entries: Sequence[Entry],
-        erased: Collection[tuple[str, str]] = (),
+        erased: Collection[Owner] = (),
         rejected: Mapping[int, tuple[Written, ...]] | None = None,
     ) -> None:
         self.entries = entries
         self.erased = erased
         self.rejected = rejected or {}
-        self.users: dict[tuple[str, str], Row] = {}
+        self.users: dict[Owner, Row] = {}
         self.updates = AttributeUpdates()
         self.batches: dict[tuple[str, str, str, bytes], Row] = {}
         self.uploads: list[Row] = []
@@ -112,7 +111,7 @@ class Group:
         return key
 
     @property
-    def owners(self) -> Collection[tuple[str, str]]:
+    def owners(self) -> Collection[Owner]:
         """Project and id of every user that is written."""
         users, updated = self.users.keys(), self.updates.rows.keys()
         return users | updated if users and updated else users or updated
@@ -121,7 +120,7 @@ class Group:
         """Whether this user is not written."""
         return bool(self.erased) and (entry.project, user_id) in self.erased
 
-    def places_of(self, owners: Collection[tuple[str, str]]) -> set[tuple[int, int]]:
+    def places_of(self, owners: Collection[Owner]) -> set[tuple[int, int]]:
         """Return the addresses of the first attributes of each of these users."""
         left, places = set(owners), set()
         for number, entry in enumerate(self.entries):
@@ -170,7 +169,7 @@ def upload_row(entry: Entry, record: DocumentRecord) -> Row:
     return {**key, "upload_id": record.upload_id, "digest": record.digest}
 
 
-def stored_rejections(entry: Entry, erased: Collection[tuple[str, str]]) -> list[RejectionRecord]:
+def stored_rejections(entry: Entry, erased: Collection[Owner]) -> list[RejectionRecord]:
     """The rejections of an entry without those of users who were erased."""
     if not erased:
         return list(entry.rejections)
@@ -187,18 +186,21 @@ def stored_rejections(entry: Entry, erased: Collection[tuple[str, str]]) -> list
 
 
 def receipt_of(
-    entry: Entry, written: Sequence[Written], erased: Collection[tuple[str, str]]
+    entry: Entry, written: Sequence[Written], erased: Collection[Owner]
 ) -> StoredReceipt:
     """The receipt of an entry, which names no user that was erased.
 
     The answer to the request is derived from it, so that both report the same outcomes.
     """
-    if entry.error is not None:
-        return _receipt_of_error(entry, entry.error, erased)
     users: set[str] = set()
     rejected: list[str] = []
     items: list[ReceiptItem] = []
     gone = attributes = duplicates = 0
+    status, code = 0, ""
+    if error := entry.error:
+        status, code = error.status, error.code
+        if (entry.project, error.user_id) not in erased:
+            users.add(error.user_id)
     for rejection in stored_rejections(entry, erased):
         users.add(rejection.user_id)
         rejected.append(rejection.rejection_id)
@@ -231,6 +233,8 @@ def receipt_of(
         (*counted, *items),
         (min(rejected), max(rejected)) if rejected else None,
         duplicates,
+        status,
+        code,
     )
 
 
@@ -243,38 +247,13 @@ def _single_item(record: DocumentRecord | ImageRecord, outcome: Written) -> Rece
     raise TypeError(type(outcome).__name__)
 
 
-def _receipt_of_error(
-    entry: Entry, error: RequestError, erased: Collection[tuple[str, str]]
-) -> StoredReceipt:
-    user_id = "" if (entry.project, error.user_id) in erased else error.user_id
-    return StoredReceipt(
-        entry.request_id,
-        entry.received_at,
-        entry.format,
-        entry.key_id,
-        user_id,
-        (),
-        None,
-        status=error.status,
-        code=error.code,
-    )
-
-
 def receipt_row(project: str, receipt: StoredReceipt, place: int) -> Row:
     """Return the row of a receipt. Its entry has this place in the group."""
     first, last = receipt.rejected or (None, None)
-    return {
+    return msgspec.structs.asdict(receipt) | {
         "project_id": project,
-        "request_id": receipt.request_id,
-        "received_at": receipt.received_at,
         "place": place,
-        "format": receipt.format,
-        "key_id": receipt.key_id,
-        "user_id": receipt.user_id,
         "items": _encode(receipt.items),
         "first_refused": first,
         "last_refused": last,
-        "duplicates": receipt.duplicates,
-        "status": receipt.status,
-        "code": receipt.code,
     }

@@ -194,13 +194,8 @@ class SqlRegistry(SqlInstallation):
 
     def put_segment(self, project: str, segment: Segment) -> Segment:
         """See `SegmentRegistry.put_segment`."""
-        statement = self.insert(t.segments).values(
-            project_id=project,
-            name=segment.name,
-            filter=segment.filter,
-            created_at=segment.created_at,
-            changed_at=segment.changed_at,
-        )
+        row = msgspec.structs.asdict(segment) | {"project_id": project}
+        statement = self.insert(t.segments).values(row)
         excluded = statement.excluded
         stored = statement.on_conflict_do_update(
             index_elements=["project_id", "name"],

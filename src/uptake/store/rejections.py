@@ -116,20 +116,10 @@ def parts_text(parts: tuple[Part, ...] | None) -> str | None:
 
 
 def _receipt(row: dict[str, Any]) -> StoredReceipt:
-    """A receipt from its row."""
     first, last = row["first_refused"], row["last_refused"]
-    return StoredReceipt(
-        row["request_id"],
-        row["received_at"],
-        row["format"],
-        row["key_id"],
-        row["user_id"],
-        _decode(row["items"]),
-        None if first is None else (first, last),
-        row["duplicates"],
-        row["status"],
-        row["code"],
-    )
+    values = {name: row[name] for name in StoredReceipt.__struct_fields__ if name in row}
+    values |= {"items": _decode(row["items"]), "rejected": first and (first, last)}
+    return StoredReceipt(**values)
 
 
 _decode = msgspec.msgpack.Decoder(tuple[ReceiptItem, ...]).decode
