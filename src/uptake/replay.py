@@ -16,7 +16,7 @@ from uptake.model import clock
 from uptake.model.items import Document, Item
 from uptake.model.problems import Kinds, Problem
 from uptake.model.submission import Fault, Origin, Rejection, Resolved, Submission
-from uptake.reading import Unknown, rejections
+from uptake.reading import Page, Unknown, rejections
 from uptake.store.stored import RejectionFilter, StoredRejection
 from uptake.wiring import Services
 
@@ -56,14 +56,8 @@ class Replays(msgspec.Struct, frozen=True):
     next: str | None
 
 
-def replay_page(  # noqa: PLR0913 - the actor, and a page of rejections
-    services: Services,
-    actor: Actor,
-    wire: WireRequest,
-    *,
-    only: RejectionFilter,
-    cursor: str | None,
-    limit: int,
+def replay_page(
+    services: Services, actor: Actor, wire: WireRequest, only: RejectionFilter, page: Page
 ) -> Replays:
     """Replay a page of rejections, each as it was uploaded.
 
@@ -72,13 +66,13 @@ def replay_page(  # noqa: PLR0913 - the actor, and a page of rejections
         Problem: storage cannot be reached.
         StoreUnavailable: as of the store.
     """
-    page = rejections.page(services.store, actor.project, only=only, cursor=cursor, limit=limit)
+    found = rejections.page(services.store, actor.project, only, page)
     replays = [
         # Each has its own moment, as they share a request id.
         replay(services, actor, rejection.rejection_id, replace(wire, received_at=clock.now()))
-        for rejection in page.rejections
+        for rejection in found.rejections
     ]
-    return Replays(replays, page.next)
+    return Replays(replays, found.next)
 
 
 def replay(services: Services, actor: Actor, rejection_id: str, wire: WireRequest) -> Replayed:

@@ -20,8 +20,10 @@ from uptake.intake.images.pool import ImagePool
 from uptake.intake.schemas import DocumentTypes
 from uptake.model.receipt import Receipt, StoredDocument
 from uptake.model.submission import Origin
+from uptake.reading import Page
 from uptake.reading import samples as sample_reading
 from uptake.reading import users as user_reading
+from uptake.reading.series import SampleQuery, UserData
 from uptake.store import sqlite
 from uptake.store.base import Store
 from uptake.store.definitions import TypeVersion
@@ -91,7 +93,7 @@ def test_attributes_read_back_as_the_last_row_has_them(store: Store, keep: Keep,
         values = dict(zip(body["field_name"], row, strict=True))
         expected.setdefault(values.pop("user_id"), {}).update(values)
     for user, values in expected.items():
-        assert values == user_reading.profile(store, project, user).attributes
+        assert values == user_reading.profile(UserData(store, project, user)).attributes
 
 
 @SETTINGS
@@ -101,9 +103,8 @@ def test_samples_read_back_once_each(store: Store, keep: Keep, body: Any) -> Non
     project, receipt = keep("gerosense-v2.2", body)
     assert receipt.rejections == ()
     expected = {_identity(sample): _shown(sample) for sample in body["data"]}
-    page = sample_reading.page(
-        store, project, body["user_id"], body["data_type"], cursor=None, limit=1000
-    )
+    user = UserData(store, project, body["user_id"])
+    page = sample_reading.page(user, SampleQuery(body["data_type"]), Page())
     assert page.next is None
     assert expected == {_identity(sample): _shown(sample) for sample in page.samples}
     assert len(expected) == len(page.samples)

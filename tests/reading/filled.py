@@ -1,6 +1,7 @@
 """A store that has received samples of a user."""
 
 from samples.making import SentSample, columns_of
+from uptake.reading.series import UserData
 from uptake.samples import columns
 from uptake.store.records import BatchRecord, Entry
 from uptake.testing.store.making import NOON, attributes, entry, unique
@@ -24,3 +25,8 @@ def filled(received: list[list[SentSample]], metric: str = "steps") -> ModelStor
     for upload in received:
         send(store, upload, metric)
     return store
+
+
+def data_of(store: ModelStore, user_id: str = "anna", project: str = "default") -> UserData:
+    """The stored data of a user."""
+    return UserData(store, project, user_id)

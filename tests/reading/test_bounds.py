@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reading.filled import filled
+from reading.filled import data_of, filled
 from samples.making import SentSample
-from uptake.reading import bounds, samples, sync
+from uptake.reading import Page, bounds, samples, sync
 from uptake.reading.bounds import ANSWER_BYTES, Listing, TooMuch
+from uptake.reading.series import SampleQuery
 from uptake.testing.store.model import ModelStore
 
 GENEROUS_SECONDS = 30.0
@@ -31,7 +32,7 @@ def pages(store: ModelStore, limit: int) -> Iterator[Any]:
     """All pages of samples."""
     cursor = None
     while True:
-        page = samples.page(store, "default", "anna", "steps", cursor=cursor, limit=limit)
+        page = samples.page(data_of(store), SampleQuery("steps"), Page(cursor, limit))
         yield page
         cursor = page.next
         if cursor is None:
@@ -43,7 +44,7 @@ def test_twenty_thousand_devices_take_linear_time() -> None:
     count = 20_000
     store = filled([[one(i, f"Device {i:05}") for i in range(count)]])
     began = time.monotonic()
-    found = sync.page(store, "default", "anna", "steps", cursor=None, limit=10_000)
+    found = sync.page(data_of(store), SampleQuery("steps"), Page(None, 10_000))
     assert time.monotonic() - began < GENEROUS_SECONDS
     assert [device.device_name for device in found.devices[:2]] == ["Device 00000", "Device 00001"]
     assert sum(len(device.days) for device in found.devices) == count
@@ -54,7 +55,7 @@ def test_a_list_of_devices_over_the_size_limit_is_rejected() -> None:
     """Every page lists all devices, so no page would fit."""
     store = filled([[one(i, chr(1) * 1_000_000 + str(i)) for i in range(6)]])
     with pytest.raises(TooMuch, match="`from`"):
-        sync.page(store, "default", "anna", "steps", cursor=None, limit=1)
+        sync.page(data_of(store), SampleQuery("steps"), Page(None, 1))
 
 
 def test_days_over_the_size_limit_are_paged(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,7 +64,7 @@ def test_days_over_the_size_limit_are_paged(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(sync, "ANSWER_BYTES", 1500)
     cursor, found = None, []
     while True:
-        page = sync.page(store, "default", "anna", "steps", cursor=cursor, limit=10_000)
+        page = sync.page(data_of(store), SampleQuery("steps"), Page(cursor, 10_000))
         shown = sorted({day.day for device in page.devices for day in device.days})
         assert 1 <= len(shown) < 9
         found += shown
@@ -102,7 +103,7 @@ def test_pages_of_entries_fit_and_leave_nothing_out(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bounds, "ANSWER_BYTES", room)
         while more:
-            page, cursor = listing.page(cursor, limit)
+            page, cursor = listing.page(Page(cursor, limit))
             more = cursor is not None
             assert len(page) <= limit
             assert len(page) == 1 or sum(size for _, size in page) <= room

@@ -9,12 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reading.filled import filled
+from reading.filled import data_of, filled
 from reading.plain_rollups import Clock, Rollup
 from samples.making import SentSample, local_time
-from uptake.reading import rollups
+from uptake.reading import Page, rollups
 from uptake.reading.rollup_rows import Bound, RollupQuery, WorkLimits, rollup_rows
-from uptake.reading.series import series
 from uptake.samples import times
 from uptake.samples.metrics import Metric
 from uptake.samples.rollup.calendar import Every
@@ -94,7 +93,7 @@ def ask(store: ModelStore, query: RollupQuery, limit: int = 10_000) -> Rows:
     found: Rows = []
     cursor = None
     while True:
-        page = rollups.page(store, "default", "anna", query, cursor=cursor, limit=limit)
+        page = rollups.page(data_of(store), query, Page(cursor, limit))
         found += msgspec.to_builtins(page.buckets)
         assert len(page.buckets) <= limit
         if page.next is None:
@@ -160,7 +159,7 @@ def test_the_amount_of_work_at_a_time_does_not_matter(
     store = filled(split(received, data.draw(st.lists(st.integers(0, 100), max_size=5))))
     query = RollupQuery("steps", every, zone, each=each, explain=True)
     small = WorkLimits(*(data.draw(st.integers(8, 60)) for _ in range(3)))
-    found = series(store, "default", "anna", "steps")
+    found = data_of(store).series("steps")
     assert found is not None
     parts = rollup_rows(found, query, None, data.draw(st.integers(1, 50)), small)
     in_parts = [bucket for part in parts for bucket in rollups.buckets_of("steps", part)]

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reading.filled import filled
+from reading.filled import data_of, filled
 from samples.making import SentSample, far_samples
-from uptake.reading import BadCursor, Unknown, rollups, to_cursor
+from uptake.reading import BadCursor, Page, Unknown, rollups, to_cursor
 from uptake.reading.rollup_rows import RollupQuery
 from uptake.samples import times
 from uptake.testing.store.model import ModelStore
@@ -23,7 +23,7 @@ def page(
     store: ModelStore, query: RollupQuery, limit: int = 10_000, cursor: str | None = None
 ) -> tuple[list[dict[str, Any]], str | None]:
     """A page as it is shown."""
-    found = rollups.page(store, "default", "anna", query, cursor=cursor, limit=limit)
+    found = rollups.page(data_of(store), query, Page(cursor, limit))
     body = json.loads(msgspec.json.encode(found))
     return body["buckets"], body["next"]
 
@@ -157,7 +157,7 @@ def test_a_user_without_data_is_unknown() -> None:
     """A user with other data only has no buckets."""
     assert page(filled([]), RollupQuery("steps")) == ([], None)
     with pytest.raises(Unknown):
-        rollups.page(filled([]), "default", "bert", RollupQuery("steps"), cursor=None, limit=5)
+        rollups.page(data_of(filled([]), "bert"), RollupQuery("steps"), Page())
 
 
 @given(st.text(min_size=1))

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reading.filled import filled
+from reading.filled import data_of, filled
 from reading.plain_rollups import Clock, Rollup
 from reading.test_rollups import ask, everies, priorities, same, some_samples, zones
 from samples.making import SentSample
-from uptake.reading import rollups
+from uptake.reading import Page, rollups
 from uptake.reading.bounds import TooMuch
 from uptake.reading.rollup_rows import RollupQuery
 from uptake.samples.metrics import Metric
@@ -48,7 +48,7 @@ def overlapping(request: pytest.FixtureRequest) -> tuple[Metric, ModelStore]:
 
 
 def _page(store: ModelStore, query: RollupQuery, limit: int = 10_000) -> Any:
-    return rollups.page(store, "default", "anna", query, cursor=None, limit=limit)
+    return rollups.page(data_of(store), query, Page(None, limit))
 
 
 @pytest.mark.parametrize("every", ["minute", "hour", "day"])

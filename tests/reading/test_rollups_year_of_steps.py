@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-from reading.filled import filled
+from reading.filled import data_of, filled
 from samples.making import SentSample, local_time
-from uptake.reading import rollups
+from uptake.reading import Page, rollups
 from uptake.reading.rollup_rows import RollupQuery
 from uptake.testing.store.model import ModelStore
 
@@ -153,7 +153,7 @@ class Clock:
 def rolled_up(store: ModelStore, every: str, zone: str | None) -> dict[str, float]:
     """The rollups of the product by start, on one page."""
     query = RollupQuery("steps", every, zone)  # type: ignore[arg-type]
-    found = rollups.page(store, "default", "anna", query, cursor=None, limit=10_000)
+    found = rollups.page(data_of(store), query, Page(None, 10_000))
     assert found.next is None
     rows = msgspec.to_builtins(found.buckets)
     return {row["start"][:10] if every == "day" else row["start"]: row["sum"] for row in rows}

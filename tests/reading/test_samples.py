@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reading.filled import filled, send
+from reading.filled import data_of, filled, send
 from samples.making import SentSample, far_samples, latest_by_identity, samples
-from uptake.reading import BadCursor, Unknown
+from uptake.reading import BadCursor, Page, Unknown
 from uptake.reading.samples import SamplePage, page, summaries
-from uptake.reading.series import EARLIEST, LATEST
+from uptake.reading.series import EARLIEST, LATEST, SampleQuery
 from uptake.samples import times
 from uptake.testing.store.model import ModelStore
 
@@ -25,16 +25,7 @@ def read(
     store: ModelStore, limit: int, start: int = EARLIEST, end: int = LATEST, cursor: str = ""
 ) -> SamplePage:
     """A page of a user's steps."""
-    return page(
-        store,
-        "default",
-        "anna",
-        "steps",
-        start=start,
-        end=end,
-        cursor=cursor or None,
-        limit=limit,
-    )
+    return page(data_of(store), SampleQuery("steps", start, end), Page(cursor, limit))
 
 
 def walk(store: ModelStore, limit: int, start: int = EARLIEST, end: int = LATEST) -> list[Rows]:
@@ -115,7 +106,7 @@ def _identity(row: dict[str, object]) -> tuple[object, ...]:
 @given(uploads)
 def test_a_summary_counts_each_sample_once(received: list[list[SentSample]]) -> None:
     """And has the first and the last start in the format in which they were sent."""
-    found = summaries(filled(received), "default", "anna")
+    found = summaries(data_of(filled(received)))
     expected = whole(received)
     assert list(found) == (["steps"] if expected else [])
     for summary in found.values():
@@ -129,10 +120,10 @@ def test_each_metric_is_read_separately() -> None:
     store = filled([])
     sent = SentSample("Watch", None, "2024-02-29T12:00:00Z", None, "count", 7)
     send(store, [sent], "bpm")
-    assert list(summaries(store, "default", "anna")) == ["bpm"]
+    assert list(summaries(data_of(store))) == ["bpm"]
     assert walk(store, 5) == [[]]
     send(store, [sent], "steps")
-    assert list(summaries(store, "default", "anna")) == ["steps", "bpm"]
+    assert list(summaries(data_of(store))) == ["steps", "bpm"]
     assert walk(store, 5) == [[{"metric": "steps", **sent.shown}]]
 
 
@@ -140,9 +131,9 @@ def test_a_user_without_data_is_unknown() -> None:
     """A user with other data only has no samples."""
     assert walk(filled([]), 5) == [[]]
     with pytest.raises(Unknown):
-        page(filled([]), "default", "bert", "steps", cursor=None, limit=5)
+        page(data_of(filled([]), "bert"), SampleQuery("steps"), Page())
     with pytest.raises(Unknown):
-        page(filled([]), "other", "anna", "steps", cursor=None, limit=5)
+        page(data_of(filled([]), "anna", "other"), SampleQuery("steps"), Page())
 
 
 def packed(place: object) -> str:

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reading.filled import filled
+from reading.filled import data_of, filled
 from samples.making import SentSample, columns_of, far_samples, samples
-from uptake.reading import BadCursor, Unknown, sync
-from uptake.reading.series import EARLIEST, LATEST
+from uptake.reading import BadCursor, Page, Unknown, sync
+from uptake.reading.series import EARLIEST, LATEST, SampleQuery
 from uptake.samples import times
 from uptake.samples.digests import day_digests
 from uptake.testing.store.model import ModelStore
@@ -43,16 +43,8 @@ def ask(
     found: Devices = {}
     cursor, pages = None, 0
     while True:
-        page = sync.page(
-            store,
-            "default",
-            "anna",
-            "steps",
-            start=start,
-            end=end,
-            cursor=cursor,
-            limit=limit,
-        )
+        query = SampleQuery("steps", start, end)
+        page = sync.page(data_of(store), query, Page(cursor, limit))
         pages += 1
         for device in msgspec.to_builtins(page.devices):
             name = device["device_name"]
@@ -163,11 +155,11 @@ def test_a_user_without_data_is_unknown() -> None:
     """A user with other data only has no devices."""
     assert ask(filled([])) == ({}, 1)
     with pytest.raises(Unknown):
-        sync.page(filled([]), "default", "bert", "steps", cursor=None, limit=5)
+        sync.page(data_of(filled([]), "bert"), SampleQuery("steps"), Page())
 
 
 @pytest.mark.parametrize("cursor", ["=", "!!!!", "wcHBwQ", "kwAAAA"])
 def test_an_invalid_cursor_is_rejected(cursor: str) -> None:
     """With `BadCursor` and no other error."""
     with pytest.raises(BadCursor):
-        sync.page(filled([]), "default", "anna", "steps", cursor=cursor, limit=5)
+        sync.page(data_of(filled([])), SampleQuery("steps"), Page(cursor))

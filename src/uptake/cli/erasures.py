@@ -6,10 +6,10 @@ from typing import Annotated
 import msgspec
 import typer
 
-from uptake.cli.options import LIMIT, Cursor, ProjectOptions, StoreOptions, option
+from uptake.cli.options import Cursor, ProjectOptions, StoreOptions, option
 from uptake.cli.terminal import Failed, Json, echo, print_json, print_list
 from uptake.http.parameter_groups import expand_groups
-from uptake.reading import erasures, signatures
+from uptake.reading import Page, erasures, signatures
 
 MAX_FILE_BYTES = 64 * 1024
 """A receipt or a public key takes less than one kilobyte."""
@@ -22,7 +22,7 @@ app = typer.Typer(help="List, show and verify the receipts of erased users.")
 def list_erasures(options: ProjectOptions, cursor: Cursor = None, *, json: Json = False) -> None:
     """List receipts, the oldest erasure first."""
     with options.open_project() as store:
-        page = erasures.page(store, options.project, cursor, LIMIT)
+        page = erasures.page(store, options.project, Page(cursor))
     rows = (
         (one.erasure_id, one.erased_at, one.finished_at, one.user_hash) for one in page.erasures
     )

@@ -19,7 +19,7 @@ from uptake.exports.forms import FORMS, Compression, FormName, compression_of, f
 from uptake.http.parameter_groups import expand_groups
 from uptake.reading import BadCursor
 from uptake.reading.segments import DeadlineExceeded, TooLarge
-from uptake.reading.users import require
+from uptake.reading.series import UserData
 from uptake.samples.metrics import METRICS, Metric
 from uptake.wiring import Services
 
@@ -71,7 +71,7 @@ class SelectionOptions:
         )
         if self.user is not None:
             user = self.user
-            require(services.store, project, user)
+            UserData(services.store, project, user).user()
             return replace(query, users=lambda: [user])
         if self.segment is not None:
             with spinner("finding the users of the segment"):

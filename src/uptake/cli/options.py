@@ -13,16 +13,11 @@ from uptake import wiring
 from uptake.blobs import BlobsUnavailable
 from uptake.cli.terminal import Failed, Json
 from uptake.model.problems import Problem
-from uptake.reading import BadCursor, Unknown
+from uptake.reading import DEFAULT_LIMIT, MAX_LIMIT, BadCursor, Page, Unknown
 from uptake.samples import times
 from uptake.settings import Settings
 from uptake.store.base import DEFAULT_PROJECT, Projects, Store
 from uptake.wiring import Services
-
-LIMIT = 1000
-"""Entries of a list without `--limit`."""
-
-MAX_LIMIT = 10_000
 
 
 def option(name: str, meaning: str, *, env: bool = False, **properties: Any) -> Any:
@@ -47,11 +42,11 @@ User = Annotated[str, typer.Argument(metavar="USER", help="User id.", show_defau
 
 
 @dataclass(frozen=True)
-class PageOptions:
+class PageOptions(Page):
     """Options of commands that print a page of a list."""
 
     cursor: Cursor = None
-    limit: Limit = LIMIT
+    limit: Limit = DEFAULT_LIMIT
     json: Json = False
 
 

@@ -12,7 +12,7 @@ from uptake.formats.base import WireRequest, without_bom
 from uptake.http.parameter_groups import expand_groups
 from uptake.model import clock, ids
 from uptake.model.submission import Fault
-from uptake.reading import rejections
+from uptake.reading import Page, rejections
 from uptake.replay import Actor, Replayed, replay, replay_page
 from uptake.store.stored import RejectionFilter
 from uptake.time_units import TICKS_PER_MICROSECOND
@@ -94,9 +94,7 @@ def list_rejections(
     """List rejected items in order of receipt."""
     only = filters.filter(resolved=resolved)
     with options.open_services() as services:
-        page = rejections.page(
-            services.store, options.project, only=only, cursor=paging.cursor, limit=paging.limit
-        )
+        page = rejections.page(services.store, options.project, only, paging)
     rows = (
         (
             one.rejection_id,
@@ -184,20 +182,18 @@ def replay_rejections(
 def _replay_all(services: Services, project: str, only: RejectionFilter, *, json: bool) -> int:
     counts = {"accepted": 0, "refused": 0, "resolved": 0}
     rejected: list[Replayed] = []
-    actor, cursor = Actor(project, NO_KEY), None
+    actor, page = Actor(project, NO_KEY), Page(limit=REPLAY_PAGE)
     with counter("rejections", None) as advance:
         while True:
-            page = replay_page(
-                services, actor, _wire(b""), only=only, cursor=cursor, limit=REPLAY_PAGE
-            )
-            for result in page.replays:
+            replayed = replay_page(services, actor, _wire(b""), only, page)
+            for result in replayed.replays:
                 counts[result.outcome] += 1
                 if result.outcome == "refused" and len(rejected) < MAX_SHOWN:
                     rejected.append(result)
-            advance(len(page.replays))
-            cursor = page.next
-            if cursor is None:
+            advance(len(replayed.replays))
+            if replayed.next is None:
                 break
+            page = Page(replayed.next, REPLAY_PAGE)
     if json:
         print_json({**counts, "refusals": rejected})
     else:

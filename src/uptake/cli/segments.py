@@ -63,7 +63,7 @@ class PreviewOptions(PageOptions):
 def list_segments(options: ProjectOptions, paging: PageOptions) -> None:
     """List a project's segments in order of name."""
     with _opened(options) as segments:
-        page = segments.segments(options.project, paging.cursor, paging.limit)
+        page = segments.segments(options.project, paging)
     rows = ((one.name, one.changed_at, bytes(one.filter).decode()) for one in page.segments)
     print_list(page, ["name", "changed", "filter"], rows, json=paging.json, cursor=page.next)
 
@@ -102,7 +102,7 @@ def users(
 ) -> None:
     """Count a segment's users now and list them in order of id."""
     with _opened(options, memory) as segments, spinner("evaluating the filter"):
-        found = segments.members(options.project, name, paging.cursor, paging.limit)
+        found = segments.members(options.project, name, paging)
     _print_users(found, json=paging.json)
 
 
@@ -114,7 +114,7 @@ def preview(
     """Count the users that match a filter and list the first of them."""
     text = _read(file)
     with _opened(options, memory) as segments, spinner("evaluating the filter"):
-        found = segments.preview(options.project, text, paging.cursor, paging.limit)
+        found = segments.preview(options.project, text, paging)
     _print_users(found, json=paging.json)
     if found.unknown_attributes and not paging.json:
         echo(f"No user has the attributes: {', '.join(found.unknown_attributes)}")

@@ -22,6 +22,7 @@ from uptake.intake.erase import Eraser
 from uptake.model.items import user_id_fault
 from uptake.reading import users
 from uptake.reading.erasures import erasure_receipt
+from uptake.reading.series import UserData
 
 NOUN = "user"
 
@@ -33,7 +34,7 @@ app = typer.Typer(help="Show, archive, erase and readmit one user.")
 def show(user: User, options: ProjectOptions, *, json: Json = False) -> None:
     """Show a user's attributes and the number of stored samples, documents and images."""
     with options.open_project(NOUN) as store:
-        profile = users.profile(store, options.project, user)
+        profile = users.profile(UserData(store, options.project, user))
     rows = (
         ("first seen", profile.first_seen),
         ("last seen", profile.last_seen),
@@ -82,7 +83,7 @@ def erase(
         if fault is not None:
             raise typer.BadParameter(f"USER {fault}")
         if not unknown:
-            users.require(services.store, options.project, user)
+            UserData(services.store, options.project, user).user()
         with spinner("erasing"):
             erasure = Eraser(services.store, services.blobs).erase(options.project, user)
             receipt = erasure_receipt(erasure, services.store.secrets())

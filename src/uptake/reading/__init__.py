@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import msgspec
@@ -36,6 +37,11 @@ Uuid = Annotated[
 
 DeviceName = Annotated[str, msgspec.Meta(max_length=MAX_CURSOR)]
 """The name of a device, or "" for all devices; never sent to a database."""
+
+
+DEFAULT_LIMIT = 1000
+MAX_LIMIT = 10_000
+"""Entries of a page."""
 
 
 class Unknown(Exception):
@@ -73,3 +79,24 @@ def from_cursor(cursor: str, kind: Any) -> Any:
     if to_cursor(position) != cursor:
         raise BadCursor(reason)
     return position
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Which page of a list to return.
+
+    Attributes:
+        cursor: `next` of the page before; None or empty for the first page.
+        limit: the maximum number of entries.
+    """
+
+    cursor: str | None = None
+    limit: int = DEFAULT_LIMIT
+
+    def after(self, kind: Any, start: Any = None) -> Any:
+        """Return the position of the last entry of the page before, or `start`; see `from_cursor`.
+
+        Raises:
+            BadCursor: this server did not issue the cursor.
+        """
+        return from_cursor(self.cursor, kind) if self.cursor else start

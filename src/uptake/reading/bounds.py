@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from uptake.model import cancellation
-from uptake.reading import from_cursor, to_cursor
+from uptake.reading import Page, to_cursor
 
 Entry = TypeVar("Entry")
 
@@ -68,13 +68,13 @@ class Listing(Generic[Entry]):
     start: Any
     size: Callable[[Entry], int] | None = None
 
-    def page(self, cursor: str | None, limit: int) -> tuple[list[Entry], str | None]:
-        """Return a page of at most `limit` entries, and the cursor of the next page, if any.
+    def page(self, page: Page) -> tuple[list[Entry], str | None]:
+        """Return a page of entries, and the cursor of the next page, if any.
 
         Raises:
             BadCursor: this server did not issue the cursor.
         """
-        after = from_cursor(cursor, self.cursor_type) if cursor else self.start
+        after, limit = page.after(self.cursor_type, self.start), page.limit
         taken: list[Entry] = []
         total, wanted = 0, FETCHED if self.size else limit
         while True:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from uptake.model import clock
 from uptake.model.ids import Secrets
-from uptake.reading import Unknown, Uuid, signatures
+from uptake.reading import Page, Unknown, Uuid, signatures
 from uptake.reading.bounds import Listing
 from uptake.store.base import Erasures, Installation
 from uptake.store.stored import Erasure
@@ -96,7 +96,7 @@ def erasure(store: ErasureStore, project: str, erasure_id: str) -> ErasureReceip
     return erasure_receipt(found, store.secrets())
 
 
-def page(store: ErasureStore, project: str, cursor: str | None, limit: int) -> ErasurePage:
+def page(store: ErasureStore, project: str, page: Page) -> ErasurePage:
     """Return a page of erasures.
 
     Raises:
@@ -108,5 +108,5 @@ def page(store: ErasureStore, project: str, cursor: str | None, limit: int) -> E
         cursor_type=Uuid,
         start="",
     )
-    found, following = listing.page(cursor, limit)
+    found, following = listing.page(page)
     return ErasurePage([erasure_receipt(one, store.secrets()) for one in found], following)

@@ -12,7 +12,7 @@ from uptake.model import clock
 from uptake.model.problems import Kinds
 from uptake.model.shares import TIED, join
 from uptake.model.submission import Fault
-from uptake.reading import Unknown, Uuid
+from uptake.reading import Page, Unknown, Uuid
 from uptake.reading.bounds import Listing
 from uptake.store.base import RejectionQueries
 from uptake.store.records import RejectionRecord
@@ -106,9 +106,7 @@ class Receipts(Struct, frozen=True):
     submissions: list[Outcomes]
 
 
-def page(
-    store: RejectionQueries, project: str, *, only: RejectionFilter, cursor: str | None, limit: int
-) -> RejectionPage:
+def page(store: RejectionQueries, project: str, only: RejectionFilter, page: Page) -> RejectionPage:
     """Return a page of rejections.
 
     Raises:
@@ -123,7 +121,7 @@ def page(
         cursor_type=Uuid,
         start="",
     )
-    return RejectionPage(*listing.page(cursor, limit))
+    return RejectionPage(*listing.page(page))
 
 
 def rejection(

@@ -7,14 +7,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from msgspec import UNSET, Struct, UnsetType
 
-from uptake.reading import Unknown, from_cursor, to_cursor
-from uptake.reading.bounds import ANSWER_BYTES, ANSWER_MEMORY, TooMuch, json_bytes
+from uptake.reading import Page, to_cursor
+from uptake.reading.bounds import ANSWER_BYTES, TooMuch, json_bytes
 from uptake.reading.rollup_rows import Position, RollupQuery, RollupRows, WorkLimits, rollup_rows
-from uptake.reading.series import series
+from uptake.reading.series import UserData
 from uptake.samples.metrics import METRICS, Aggregation, MeanMetric, Metric, SumMetric
 from uptake.samples.rollup.calendar import Every
 from uptake.samples.times import Int64s
-from uptake.store.base import ItemQueries
 from uptake.time_units import TICKS_PER_SECOND
 
 SAMPLE_ZONE = "sample"
@@ -119,37 +118,26 @@ class HeartRateRollup(Struct, frozen=True):
     next: str | None
 
 
-def page(  # noqa: PLR0913 - the parameters of the request
-    store: ItemQueries,
-    project: str,
-    user_id: str,
-    query: RollupQuery,
-    *,
-    cursor: str | None,
-    limit: int,
-    memory: int = ANSWER_MEMORY,
-) -> StepsRollup | HeartRateRollup:
-    """Return a page of at most `limit` buckets.
+def page(user: UserData, query: RollupQuery, page: Page) -> StepsRollup | HeartRateRollup:
+    """Return a page of buckets.
 
     Raises:
         Unknown: the user does not exist.
         BadCursor: this server did not issue the cursor.
         TooMuch: the page would exceed a limit; a smaller `limit` helps.
     """
-    after: Position | None = from_cursor(cursor, Position) if cursor else None
-    if store.user(project, user_id) is None:
-        raise Unknown(user_id)
-    found = series(store, project, user_id, query.metric, memory)
-    taken, following = (
-        ([], None)
-        if found is None
-        else _first(rollup_rows(found, query, after, limit, WorkLimits(memory=memory)), limit)
-    )
+    after: Position | None = page.after(Position)
+    user.user()
+    found = user.series(query.metric)
+    ranges: Iterator[RollupRows] = iter(())
+    if found is not None:
+        ranges = rollup_rows(found, query, after, page.limit, WorkLimits(memory=user.memory))
+    taken, following = _first(ranges, page.limit)
     buckets = [bucket for part in taken for bucket in buckets_of(query.metric, part)]
     shape: Any = _SHAPES[METRICS[query.metric].aggregation].rollup
     zone = query.zone or SAMPLE_ZONE
     rollup: StepsRollup | HeartRateRollup = shape(
-        user_id, query.metric, query.every, zone, buckets, following
+        user.user_id, query.metric, query.every, zone, buckets, following
     )
     return rollup
 

@@ -1,19 +1,17 @@
 """A user's samples, merged from all batches."""
 
-from functools import partial
 from typing import Any
 
 import numpy as np
 from msgspec import Struct
 
 from uptake.model import cancellation
-from uptake.reading import DeviceName, Number, Unit, Unknown, from_cursor, to_cursor
-from uptake.reading.bounds import ANSWER_MEMORY, fitting, json_bytes
-from uptake.reading.series import EARLIEST, LATEST, Series, all_spans, series
+from uptake.reading import DeviceName, Number, Page, Unit, to_cursor
+from uptake.reading.bounds import fitting, json_bytes
+from uptake.reading.series import EARLIEST, SampleQuery, Series, UserData
 from uptake.samples import times
 from uptake.samples.columns import Columns, rows
-from uptake.samples.metrics import METRICS, Metric
-from uptake.store.base import ItemQueries
+from uptake.samples.metrics import Metric
 from uptake.store.stored import Span
 from uptake.time_units import TICKS_PER_DAY
 
@@ -39,28 +37,18 @@ class SamplePage(Struct, frozen=True):
     next: str | None
 
 
-def summaries(
-    store: ItemQueries, project: str, user_id: str, memory: int = ANSWER_MEMORY
-) -> dict[Metric, Summary]:
+def summaries(user: UserData) -> dict[Metric, Summary]:
     """Return a summary of each metric, with repeated samples counted once.
 
     Raises:
         TooMuch: there are too many samples.
     """
-    spans = all_spans(store, project, user_id, memory)
-    found: dict[Metric, Summary] = {}
-    for metric in METRICS:
-        own = [span for span in spans if span.metric == metric]
-        if own:
-            found[metric] = _summary(
-                Series(partial(store.batches, project, user_id, metric), own, memory), own
-            )
-    return found
+    return {metric: _summary(found) for metric, found in user.all_series().items()}
 
 
-def _summary(found: Series, spans: list[Span]) -> Summary:
+def _summary(found: Series) -> Summary:
     count = 0
-    for cluster in _clusters(spans):
+    for cluster in _clusters(found.spans):
         if len(cluster) == 1:
             count += cluster[0].count
         else:
@@ -88,38 +76,24 @@ def _start(found: Series, instant: int, at: int) -> str:
     return "" if columns is None else times.format_time(instant, int(columns.start_format[at]))
 
 
-def page(  # noqa: PLR0913 - the parameters of the request
-    store: ItemQueries,
-    project: str,
-    user_id: str,
-    metric: Metric,
-    *,
-    start: int = EARLIEST,
-    end: int = LATEST,
-    cursor: str | None,
-    limit: int,
-    memory: int = ANSWER_MEMORY,
-) -> SamplePage:
-    """Return a page of the samples that start in [start, end).
-
-    It has at most `limit` samples, and fewer if they would exceed `ANSWER_BYTES`.
+def page(user: UserData, query: SampleQuery, page: Page) -> SamplePage:
+    """Return a page of samples, which ends earlier if it would exceed `ANSWER_BYTES`.
 
     Raises:
         Unknown: the user does not exist.
         BadCursor: this server did not issue the cursor.
         TooMuch: too many samples would have to be processed together.
     """
-    after: Position | None = from_cursor(cursor, Position) if cursor else None
-    if store.user(project, user_id) is None:
-        raise Unknown(user_id)
-    low = max(start, after[0]) if after else start
-    known = series(store, project, user_id, metric, memory)
+    after: Position | None = page.after(Position)
+    user.user()
+    limit, low = page.limit, max(query.start, after[0]) if after else query.start
+    known = user.series(query.metric)
     known_to = low
     wanted = limit + 1
     found: Columns | None = None
-    while known is not None and known_to < min(end, known.last + 1):
+    while known is not None and known_to < min(query.end, known.last + 1):
         cancellation.check()
-        known_to = min(known.horizon(low, wanted), end)
+        known_to = min(known.horizon(low, wanted), query.end)
         found = known.starting(low, known_to)
         if after and found is not None:
             found = found.take(slice(_index_after(found, after), None))
@@ -130,7 +104,7 @@ def page(  # noqa: PLR0913 - the parameters of the request
         return SamplePage([], None)
     shown = found.take(slice(0, fitting(_sizes(found.take(slice(0, limit))))))
     more = len(found) > len(shown)
-    samples = [{"metric": metric, **row} for row in rows(shown)]
+    samples = [{"metric": query.metric, **row} for row in rows(shown)]
     return SamplePage(samples, to_cursor(_position(shown, len(shown) - 1)) if more else None)
 
 

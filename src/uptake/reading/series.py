@@ -1,19 +1,22 @@
 """A user's samples of one metric, read one range of time after the other."""
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate
 
 import numpy as np
+from msgspec import Struct
 
 from uptake.model import cancellation
+from uptake.reading import Unknown
 from uptake.reading.bounds import ANSWER_MEMORY, SAMPLE_BYTES, SPAN_BYTES, TooMuch
 from uptake.samples.columns import Columns
 from uptake.samples.merge import merge_packed
-from uptake.samples.metrics import Metric
+from uptake.samples.metrics import METRICS, Metric
 from uptake.samples.packed import Packed, unpack
 from uptake.store.base import ItemQueries
-from uptake.store.stored import Span
+from uptake.store.stored import Span, User
 
 EARLIEST = -(1 << 62)
 LATEST = 1 << 62
@@ -31,18 +34,21 @@ class Series:
 
     Args:
         batches: reads the batches with samples that start between two instants, both inclusive.
-        spans: the metadata of all batches, in order of `first`.
         memory: approximate memory for the samples that are processed at a time, in bytes.
+
+    Attributes:
+        spans: the metadata of all batches, in order of `first`.
+        first, last: the starts of the first and the last sample.
     """
 
     def __init__(
         self,
         batches: Callable[[int, int], Iterable[bytes]],
         spans: list[Span],
-        memory: int = ANSWER_MEMORY,
+        memory: int,
     ) -> None:
         self._batches = batches
-        self._spans = spans
+        self.spans = spans
         self._most = memory // SAMPLE_BYTES
         self._buffer: list[tuple[Packed, int]] = []
         self._buffered_to = EARLIEST
@@ -51,8 +57,8 @@ class Series:
 
     def next(self, instant: int) -> int | None:
         """Return the start of the first sample at or after an instant; None if there is none."""
-        coming = [span.first for span in self._spans if span.first >= instant]
-        if any(span.first < instant <= span.last for span in self._spans):
+        coming = [span.first for span in self.spans if span.first >= instant]
+        if any(span.first < instant <= span.last for span in self.spans):
             # There may be years between two samples of a batch.
             starts = [unpack(batch).starts() for batch in self._batches(instant, instant)]
             coming += [int(start[np.searchsorted(start, instant)]) for start in starts]
@@ -64,7 +70,7 @@ class Series:
         A batch is read for each range that it overlaps. If many batches begin before `low`, the
         range is longer, so that each batch is read a few times at most.
         """
-        coming = [span for span in self._spans if span.last >= low]
+        coming = [span for span in self.spans if span.last >= low]
         most = max(most, 2 * sum(span.count for span in coming if span.first < low))
         totals = accumulate(span.count for span in coming)
         late = [span.first for span, total in zip(coming, totals, strict=True) if total > most]
@@ -72,7 +78,7 @@ class Series:
 
     def starting(self, low: int, high: int) -> Columns | None:
         """Return the samples that start in [low, high), each once, in order; None if none do."""
-        count = sum(s.count for s in self._spans if s.first < high and s.last >= low)
+        count = sum(s.count for s in self.spans if s.first < high and s.last >= low)
         self._require(count)
         found = _merged(map(unpack, self._batches(low, high - 1)))
         if found is None:
@@ -144,32 +150,70 @@ def _merged(packed: Iterable[Packed]) -> Columns | None:
     return merge_packed(batches) if batches else None
 
 
-def series(
-    store: ItemQueries, project: str, user_id: str, metric: Metric, memory: int = ANSWER_MEMORY
-) -> Series | None:
-    """Return a user's samples of a metric; None if there are none.
+class SampleQuery(Struct, frozen=True):
+    """The samples of a metric that start in [start, end), in ticks."""
 
-    Raises:
-        TooMuch: the user has too many batches.
+    metric: Metric
+    start: int = EARLIEST
+    end: int = LATEST
+
+
+@dataclass(frozen=True, slots=True)
+class UserData:
+    """The stored data of one user.
+
+    Attributes:
+        store: where it is read.
+        project: of the user.
+        user_id: the user.
+        memory: approximate memory that one answer may take to compute, in bytes.
     """
-    spans = [span for span in all_spans(store, project, user_id, memory) if span.metric == metric]
-    if not spans:
-        return None
-    return Series(partial(store.batches, project, user_id, metric), spans, memory)
 
+    store: ItemQueries
+    project: str
+    user_id: str
+    memory: int = ANSWER_MEMORY
 
-def all_spans(
-    store: ItemQueries, project: str, user_id: str, memory: int = ANSWER_MEMORY
-) -> list[Span]:
-    """Return the metadata of a user's batches, in order of metric and first sample.
+    def user(self) -> User:
+        """Return the user's profile.
 
-    Raises:
-        TooMuch: there are too many batches.
-    """
-    most = memory // SPAN_BYTES
-    spans = store.spans(project, user_id, most + 1)
-    if len(spans) > most:
-        raise TooMuch(
-            f"The user's samples are in more than {most} batches: raise the memory limit of answers"
-        )
-    return spans
+        Raises:
+            Unknown: the user does not exist.
+        """
+        user = self.store.user(self.project, self.user_id)
+        if user is None:
+            raise Unknown(self.user_id)
+        return user
+
+    def series(self, metric: Metric) -> Series | None:
+        """Return the samples of a metric; None if there are none.
+
+        Raises:
+            TooMuch: the user has too many batches.
+        """
+        return self._series(metric, self._spans())
+
+    def all_series(self) -> dict[Metric, Series]:
+        """Return the samples of all metrics that the user has.
+
+        Raises:
+            TooMuch: the user has too many batches.
+        """
+        spans = self._spans()
+        found = ((metric, self._series(metric, spans)) for metric in METRICS)
+        return {metric: series for metric, series in found if series is not None}
+
+    def _series(self, metric: Metric, spans: list[Span]) -> Series | None:
+        own = [span for span in spans if span.metric == metric]
+        batches = partial(self.store.batches, self.project, self.user_id, metric)
+        return Series(batches, own, self.memory) if own else None
+
+    def _spans(self) -> list[Span]:
+        most = self.memory // SPAN_BYTES
+        spans = self.store.spans(self.project, self.user_id, most + 1)
+        if len(spans) > most:
+            raise TooMuch(
+                f"The user's samples are in more than {most} batches: raise the memory limit of "
+                "answers"
+            )
+        return spans

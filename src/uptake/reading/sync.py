@@ -8,15 +8,14 @@ from typing import Any
 import numpy as np
 from msgspec import Struct, field
 
-from uptake.reading import Day, Unknown, from_cursor, to_cursor
-from uptake.reading.bounds import ANSWER_BYTES, ANSWER_MEMORY, TooMuch, json_bytes
-from uptake.reading.series import EARLIEST, LATEST, series
+from uptake.reading import Day, Page, to_cursor
+from uptake.reading.bounds import ANSWER_BYTES, TooMuch, json_bytes
+from uptake.reading.series import SampleQuery, UserData
 from uptake.samples import times
 from uptake.samples.columns import Columns
 from uptake.samples.digests import DayTotals, Words, day_totals
 from uptake.samples.metrics import Metric
 from uptake.samples.times import Int64s
-from uptake.store.base import ItemQueries
 from uptake.time_units import TICKS_PER_DAY
 
 DEVICE_BYTES = 150
@@ -176,31 +175,19 @@ def _gaps(days: _Days) -> Iterator[tuple[int, SyncGap]]:
         yield device, SyncGap(begin, end)
 
 
-def page(  # noqa: PLR0913 - the parameters of the request
-    store: ItemQueries,
-    project: str,
-    user_id: str,
-    metric: Metric,
-    *,
-    start: int = EARLIEST,
-    end: int = LATEST,
-    cursor: str | None,
-    limit: int,
-    memory: int = ANSWER_MEMORY,
-) -> SyncState:
-    """Return the state of the samples that start in [start, end), with a page of `limit` days.
+def page(user: UserData, query: SampleQuery, page: Page) -> SyncState:
+    """Return the state of samples, with a page of days.
 
     Raises:
         Unknown: the user does not exist.
         BadCursor: this server did not issue the cursor.
         TooMuch: there are too many devices or samples.
     """
-    after: int | None = from_cursor(cursor, Day) if cursor else None
-    if store.user(project, user_id) is None:
-        raise Unknown(user_id)
-    found = series(store, project, user_id, metric, memory)
+    after: int | None = page.after(Day)
+    user.user()
+    found = user.series(query.metric)
     devices = _Devices()
-    for columns in found.days(start, end, TICKS_PER_DAY) if found else ():
+    for columns in found.days(query.start, query.end, TICKS_PER_DAY) if found else ():
         devices.add(columns)
     days = devices.days()
     size = devices.size(days)
@@ -209,10 +196,10 @@ def page(  # noqa: PLR0913 - the parameters of the request
             f"The list of devices takes {size} bytes: use a later `from` or an earlier `to`"
         )
     first = 0 if after is None else int(np.searchsorted(days.day, after, side="right"))
-    last = first + _fitting(days.day[first:], limit, (ANSWER_BYTES - size) // DAY_BYTES)
+    last = first + _fitting(days.day[first:], page.limit, (ANSWER_BYTES - size) // DAY_BYTES)
     shown = devices.view(days, np.arange(first, last))
     following = to_cursor(int(days.day[last - 1])) if last < len(days.day) else None
-    return SyncState(user_id, metric, shown, following)
+    return SyncState(user.user_id, query.metric, shown, following)
 
 
 def _fitting(day: Int64s, limit: int, room: int) -> int:

@@ -6,13 +6,11 @@ from functools import partial
 from msgspec import Raw, Struct
 
 from uptake.model import clock
-from uptake.reading import Name, Unknown, Version
+from uptake.reading import Name, Page, Unknown, Version
 from uptake.reading.bounds import Listing
 from uptake.store.base import DocumentTypeRegistry
 from uptake.store.definitions import DocumentType, TypeVersion
 from uptake.store.stored import VersionStock
-
-VERSIONS_AT_ONCE = 1000
 
 VIEW_BYTES = 300
 """Size of a type or a version in an answer, without its schema."""
@@ -67,7 +65,7 @@ class VersionPage(Struct, frozen=True):
     next: str | None
 
 
-def page(store: DocumentTypeRegistry, project: str, cursor: str | None, limit: int) -> TypePage:
+def page(store: DocumentTypeRegistry, project: str, page: Page) -> TypePage:
     """Return a page of a project's document types.
 
     Raises:
@@ -80,7 +78,7 @@ def page(store: DocumentTypeRegistry, project: str, cursor: str | None, limit: i
         cursor_type=Name,
         start="",
     )
-    found, following = listing.page(cursor, limit)
+    found, following = listing.page(page)
     return TypePage([view(known) for known in found], following)
 
 
@@ -96,9 +94,7 @@ def document_type(store: DocumentTypeRegistry, project: str, name: str) -> TypeV
     return view(found)
 
 
-def versions(
-    store: DocumentTypeRegistry, project: str, name: str, cursor: str | None, limit: int
-) -> VersionPage:
+def versions(store: DocumentTypeRegistry, project: str, name: str, page: Page) -> VersionPage:
     """Return a page of the versions of a type.
 
     Raises:
@@ -112,7 +108,7 @@ def versions(
         cursor_type=Version,
         start=0,
     )
-    found, following = listing.page(cursor, limit)
+    found, following = listing.page(page)
     if store.document_type(project, name) is None:
         raise Unknown(name)
     stock = {one.version: one for one in store.document_versions(project, name)}
@@ -125,14 +121,12 @@ def all_versions(store: DocumentTypeRegistry, project: str, name: str) -> Sequen
     Raises:
         Unknown: the type does not exist.
     """
-    found: list[VersionView] = []
-    cursor: str | None = None
-    while True:
-        some = versions(store, project, name, cursor, VERSIONS_AT_ONCE)
-        found += some.versions
-        if some.next is None:
-            return found
-        cursor = some.next
+    page = versions(store, project, name, Page())
+    found = page.versions
+    while page.next is not None:
+        page = versions(store, project, name, Page(page.next))
+        found += page.versions
+    return found
 
 
 def view(known: DocumentType) -> TypeView:

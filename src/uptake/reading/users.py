@@ -5,9 +5,10 @@ from functools import partial
 from msgspec import Raw, Struct
 
 from uptake.model import clock
-from uptake.reading import ImageId, Unknown
+from uptake.reading import ImageId, Page, Unknown
 from uptake.reading.bounds import Listing
 from uptake.reading.samples import Summary, summaries
+from uptake.reading.series import UserData
 from uptake.samples.metrics import Metric
 from uptake.store.base import ItemQueries
 from uptake.store.stored import StoredImage
@@ -55,29 +56,17 @@ class ImagePage(Struct, frozen=True):
     next: str | None
 
 
-def require(store: ItemQueries, project: str, user_id: str) -> None:
-    """Check that a user exists.
-
-    Raises:
-        Unknown: the user does not exist.
-    """
-    if store.user(project, user_id) is None:
-        raise Unknown(user_id)
-
-
-def profile(store: ItemQueries, project: str, user_id: str) -> Profile:
+def profile(data: UserData) -> Profile:
     """Return a user's attributes, and counts of all other data.
 
     Raises:
         Unknown: the user does not exist.
     """
-    user = store.user(project, user_id)
-    if user is None:
-        raise Unknown(user_id)
+    user = data.user()
     return Profile(
         user.user_id,
         user.attributes,
-        summaries(store, project, user_id),
+        summaries(data),
         user.documents,
         user.images,
         clock.iso(user.first_seen),
@@ -98,9 +87,7 @@ def document(store: ItemQueries, project: str, upload_id: str) -> Document:
     return Document(found.upload_id, found.user_id, found.type, Raw(found.data), received_at)
 
 
-def images(  # noqa: PLR0913 - the parameters of the request
-    store: ItemQueries, project: str, user_id: str, *, base_url: str, cursor: str | None, limit: int
-) -> ImagePage:
+def images(data: UserData, base_url: str, page: Page) -> ImagePage:
     """Return a page of a user's images.
 
     Raises:
@@ -108,13 +95,13 @@ def images(  # noqa: PLR0913 - the parameters of the request
         BadCursor: this server did not issue the cursor.
     """
     listing = Listing(
-        fetch=partial(store.images, project, user_id),
+        fetch=partial(data.store.images, data.project, data.user_id),
         key=lambda image: image.image_id,
         cursor_type=ImageId,
         start=0,
     )
-    found, following = listing.page(cursor, limit)
-    require(store, project, user_id)
+    found, following = listing.page(page)
+    data.user()
     return ImagePage([_view(image, base_url) for image in found], following)
 
 

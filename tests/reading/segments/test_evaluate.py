@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from uptake.model.items import Attributes
+from uptake.reading import Page
 from uptake.reading.segments.queries import Segments
 from uptake.store.records import Entry
 from uptake.testing.store.model import ModelStore
@@ -108,7 +109,7 @@ def test_columns_equal_a_plain_evaluation_of_each_user(
             expected = sorted(name for name, values in stored.items() if holds(one, values))
             found, cursor = [], None
             while True:
-                page = segments.preview("default", msgspec.json.encode(one), cursor, size)
+                page = segments.preview("default", msgspec.json.encode(one), Page(cursor, size))
                 assert page.count == len(expected)
                 assert len(page.users) <= size
                 found += page.users

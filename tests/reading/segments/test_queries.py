@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from uptake.reading import Page
 from uptake.reading.segments.parse import InvalidFilter
 from uptake.reading.segments.queries import Segments
 from uptake.testing.segments import Case, Vector, store_users, vectors
@@ -27,11 +28,11 @@ def test_every_vector_matches(vector: Vector, case: Case) -> None:
     text = msgspec.json.encode(case.filter)
     if case.errors is not None:
         with pytest.raises(InvalidFilter) as rejected:
-            segments.preview("default", text, None, 100)
+            segments.preview("default", text, Page(None, 100))
         found = [(fault.pointer, fault.code) for fault in rejected.value.faults]
         assert found == case.errors
         return
-    answer = segments.preview("default", text, None, 100)
+    answer = segments.preview("default", text, Page(None, 100))
     assert [user.user_id for user in answer.users] == case.users
     assert answer.count == len(case.users or [])
 

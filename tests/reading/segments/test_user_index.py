@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from uptake.model.items import Attributes
+from uptake.reading import Page
 from uptake.reading.segments import DeadlineExceeded, TooLarge
 from uptake.reading.segments import user_index as module
 from uptake.reading.segments.queries import Pool, Segments
@@ -245,7 +246,7 @@ def test_a_result_contains_everything_acknowledged_before_the_query(store: SqlSt
     def ask() -> None:
         while not stopped.is_set():
             expected = len(acknowledged)
-            counts.append(segments.preview("default", EVERYBODY, None, 1).count - expected)
+            counts.append(segments.preview("default", EVERYBODY, Page(None, 1)).count - expected)
 
     counts: list[int] = []
     threads = [threading.Thread(target=work) for work in (write, ask, ask)]
@@ -255,7 +256,7 @@ def test_a_result_contains_everything_acknowledged_before_the_query(store: SqlSt
         thread.join()
     assert len(counts) > 10
     assert min(counts) >= 0
-    assert segments.preview("default", EVERYBODY, None, 1).count == 150
+    assert segments.preview("default", EVERYBODY, Page(None, 1)).count == 150
 
 
 def test_first_and_last_seen_follow_every_upload(store: SqlStore) -> None:
@@ -263,9 +264,9 @@ def test_first_and_last_seen_follow_every_upload(store: SqlStore) -> None:
     segments = Segments(store, PLENTY)
     store.commit([entry(attributes("anna", a="1"), received_at=NOON)])
     wanted = msgspec.json.encode({"seen": "last", "op": "gt", "value": "2023-11-14T22:13:20Z"})
-    assert segments.preview("default", wanted, None, 10).count == 0
+    assert segments.preview("default", wanted, Page(None, 10)).count == 0
     store.commit([entry(batch("anna", "x"), received_at=NOON + 1)])
-    assert segments.preview("default", wanted, None, 10).count == 1
+    assert segments.preview("default", wanted, Page(None, 10)).count == 1
 
 
 def test_the_least_recently_used_project_is_dropped(store: SqlStore) -> None:

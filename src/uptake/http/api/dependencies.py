@@ -35,16 +35,14 @@ from uptake.http.parameter_groups import expand_groups, set_parameters
 from uptake.http.problems import documented, problem_of
 from uptake.http.semantics import AnyRequest, peer_of
 from uptake.model.problems import Kinds, Problem, json_reason
-from uptake.reading.series import EARLIEST, LATEST
+from uptake.reading import DEFAULT_LIMIT, MAX_LIMIT, Page
+from uptake.reading.bounds import ANSWER_MEMORY
+from uptake.reading.series import EARLIEST, LATEST, SampleQuery, UserData
 from uptake.samples import times
 from uptake.samples.metrics import Metric
 from uptake.store.base import Store
 from uptake.store.definitions import Key
 from uptake.wiring import Services
-
-MAX_LIMIT = 10_000
-DEFAULT_LIMIT = 1000
-"""Entries of a page."""
 
 MAX_STRUCT = 1024 * 1024
 """Bytes of a body that is decoded into a type: ten times the size of the largest valid one."""
@@ -89,7 +87,7 @@ _ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class PageParameters(Page):
     """Parameters of lists."""
 
     cursor: Cursor = None
@@ -103,17 +101,16 @@ class TimeRange:
     from_: Annotated[Text, query(f"Inclusive. {TIME}", name="from")] = None
     to: Annotated[Text, query(f"Exclusive. {TIME}")] = None
 
-    def bounds(self) -> dict[str, int]:
-        """Start and end in ticks.
+    def samples(self, metric: Metric) -> SampleQuery:
+        """The samples of a metric in this range.
 
         Raises:
             Problem: `BAD_REQUEST`.
         """
         start, end = instant("from", self.from_), instant("to", self.to)
-        return {
-            "start": EARLIEST if start is None else start,
-            "end": LATEST if end is None else end,
-        }
+        return SampleQuery(
+            metric, EARLIEST if start is None else start, LATEST if end is None else end
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +158,10 @@ class Call:
     def store(self) -> Store:
         """The store."""
         return self.services.store
+
+    def user(self, user_id: str, memory: int = ANSWER_MEMORY) -> UserData:
+        """The data of a user of the project; `memory` limits the computation of an answer."""
+        return UserData(self.store, self.project, user_id, memory)
 
     @property
     def request_id(self) -> str:

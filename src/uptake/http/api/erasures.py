@@ -5,7 +5,14 @@ from typing import Annotated
 from msgspec import Struct
 
 from uptake.http.access import PUBLIC, About, Permission
-from uptake.http.api.dependencies import ERASE_PROJECT, Call, Page, check_id, operation, query
+from uptake.http.api.dependencies import (
+    ERASE_PROJECT,
+    Call,
+    PageParameters,
+    check_id,
+    operation,
+    query,
+)
 from uptake.intake.erase import Eraser
 from uptake.model.items import user_id_fault
 from uptake.model.problems import Kinds, Problem
@@ -47,9 +54,9 @@ def readmit_user(
 
 
 @operation("GET", "/erasures", ERASE_PROJECT, "List erasures")
-def list_erasures(call: Call, page: Page) -> erasures.ErasurePage:
+def list_erasures(call: Call, page: PageParameters) -> erasures.ErasurePage:
     """Ordered by time, the oldest first."""
-    return erasures.page(call.store, call.project, page.cursor, page.limit)
+    return erasures.page(call.store, call.project, page)
 
 
 @operation("GET", "/erasures/{erasure_id:str}", ERASE_PROJECT, "Get the receipt of an erasure")

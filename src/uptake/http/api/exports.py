@@ -40,7 +40,6 @@ from uptake.http.shutdown import GracefulShutdown
 from uptake.http.streaming import CutOff, Stream, StreamedResponse
 from uptake.model.problems import Kinds, Problem
 from uptake.reading.segments.queries import NAME
-from uptake.reading.users import require
 from uptake.samples.metrics import METRICS, Metric
 from uptake.store.base import StoreUnavailable
 from uptake.wiring import Services
@@ -195,7 +194,7 @@ def export_operations(
         if segment is not None and not NAME.fullmatch(segment):
             raise Problem(Kinds.NOT_FOUND)
         if user is not None:
-            await call.run(call.executors.reads, require, call.store, key.project, user)
+            await call.run(call.executors.reads, call.user(user).user)
         question = ExportQuery(
             kind,
             key.project,
@@ -220,7 +219,7 @@ def export_operations(
     async def get_archive(call: Call, user_id: str) -> ASGIResponse:
         """A zip file with the profile, samples, documents, images, rejections and a description."""
         if is_head(call.request.scope):
-            await call.run(call.executors.reads, require, call.store, call.project, user_id)
+            await call.run(call.executors.reads, call.user(user_id).user)
         opening = _archived(call.services, call.project, user_id)
         return await streams.response(call, opening, ZIP, f"{user_id}.zip")
 

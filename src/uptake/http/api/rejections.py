@@ -13,8 +13,7 @@ from uptake.http.api.dependencies import (
     TIME,
     Body,
     Call,
-    Cursor,
-    Page,
+    PageParameters,
     Text,
     check_id,
     instant,
@@ -78,6 +77,15 @@ class Filters:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class ReplayPage(PageParameters):
+    """Parameters of replays."""
+
+    limit: Annotated[int, query("Maximum rejections to replay", ge=1, le=REPLAY_LIMIT)] = (
+        REPLAY_LIMIT
+    )
+
+
 def _microseconds(name: str, text: str | None) -> int | None:
     # An empty time is 1970, not an absent filter: it must not select everything.
     return None if text is None else (instant(name, text) or 0) // TICKS_PER_MICROSECOND
@@ -87,18 +95,13 @@ def _microseconds(name: str, text: str | None) -> int | None:
 def list_rejections(
     call: Call,
     filters: Filters,
-    page: Page,
+    page: PageParameters,
     *,
     resolved: Annotated[bool | None, query("Whether it was replayed")] = None,
 ) -> rejections.RejectionPage:
     """Ordered by time of receipt. A key that is bound to a user sees that user's rejections."""
-    return rejections.page(
-        call.store,
-        call.project,
-        only=filters.filter(call, resolved=resolved),
-        cursor=page.cursor,
-        limit=page.limit,
-    )
+    only = filters.filter(call, resolved=resolved)
+    return rejections.page(call.store, call.project, only, page)
 
 
 @operation("GET", "/rejections/{rejection_id:str}", READ_RECORD, "Get a rejection")
@@ -143,23 +146,10 @@ def replay_one(call: Call, rejection_id: str) -> Replayed:
 
 
 @operation("POST", "/rejections/replay", REPLAY_LIST, "Replay rejections", slow=True, changes=True)
-def replay_many(
-    call: Call,
-    filters: Filters,
-    cursor: Cursor = None,
-    limit: Annotated[
-        int, query("Maximum rejections to replay", ge=1, le=REPLAY_LIMIT)
-    ] = REPLAY_LIMIT,
-) -> Replays:
+def replay_many(call: Call, filters: Filters, page: ReplayPage) -> Replays:
     """Replays a page of unresolved rejections. Repeat with `next` as cursor until it is null."""
-    return replay_page(
-        call.services,
-        _actor(call),
-        _wire(call),
-        only=filters.filter(call, resolved=False),
-        cursor=cursor,
-        limit=limit,
-    )
+    only = filters.filter(call, resolved=False)
+    return replay_page(call.services, _actor(call), _wire(call), only, page)
 
 
 def _actor(call: Call) -> Actor:

@@ -5,7 +5,7 @@ from uptake.http.api.dependencies import (
     READ_PROJECT,
     Body,
     Call,
-    Page,
+    PageParameters,
     component,
     operation,
     valid_json,
@@ -34,16 +34,16 @@ PROBLEMS = (Kinds.INVALID_FILTER, Kinds.TOO_MANY_USERS)
     body=BODY,
     problems=PROBLEMS,
 )
-def preview_segment(call: Call, page: Page) -> SegmentPreview:
+def preview_segment(call: Call, page: PageParameters) -> SegmentPreview:
     """Returns the number of users and a page of them, ordered by id."""
     with valid_json():
-        return call.services.segments.preview(call.project, call.content, page.cursor, page.limit)
+        return call.services.segments.preview(call.project, call.content, page)
 
 
 @operation("GET", "/segments", READ_PROJECT, "List segments", slow=True)
-def get_segments(call: Call, page: Page) -> SegmentPage:
+def get_segments(call: Call, page: PageParameters) -> SegmentPage:
     """Ordered by name."""
-    return call.services.segments.segments(call.project, page.cursor, page.limit)
+    return call.services.segments.segments(call.project, page)
 
 
 @operation("GET", "/segments/{name:str}", READ_PROJECT, "Get a segment", slow=True)
@@ -60,10 +60,10 @@ def get_segment(call: Call, name: str) -> SegmentView:
     slow=True,
     problems=PROBLEMS,
 )
-def get_segment_users(call: Call, name: str, page: Page) -> Members:
+def get_segment_users(call: Call, name: str, page: PageParameters) -> Members:
     """Returns the current number of users and a page of them, ordered by id."""
     segments = call.services.segments
-    return segments.members(call.project, _checked(name), page.cursor, page.limit)
+    return segments.members(call.project, _checked(name), page)
 
 
 @operation(

@@ -9,7 +9,7 @@ from uptake.http.api.dependencies import (
     Body,
     Call,
     Cursor,
-    Page,
+    PageParameters,
     operation,
     valid_json,
 )
@@ -48,9 +48,9 @@ class DryRun(msgspec.Struct, frozen=True):
 
 
 @operation("GET", "/document-types", READ_PROJECT, "List document types")
-def get_types(call: Call, page: Page) -> types.TypePage:
+def get_types(call: Call, page: PageParameters) -> types.TypePage:
     """Ordered by name."""
-    return types.page(call.store, call.project, page.cursor, page.limit)
+    return types.page(call.store, call.project, page)
 
 
 @operation("GET", "/document-types/{name:str}", READ_PROJECT, "Get a document type")
@@ -66,9 +66,9 @@ def get_type(call: Call, name: str) -> types.TypeView:
     "List the versions of a document type",
     slow=True,
 )
-def get_versions(call: Call, name: str, page: Page) -> types.VersionPage:
+def get_versions(call: Call, name: str, page: PageParameters) -> types.VersionPage:
     """Returns each schema and the number of stored documents that it validated."""
-    return types.versions(call.store, call.project, name, page.cursor, page.limit)
+    return types.versions(call.store, call.project, name, page)
 
 
 # A schema costs computing time on the server, and a dry run shows users' data: both need `admin`.

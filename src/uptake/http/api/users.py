@@ -6,14 +6,12 @@ from typing import Annotated
 from uptake.formats.base import IMAGES_PATH
 from uptake.http.access import permit_users
 from uptake.http.api.dependencies import (
-    MAX_LIMIT,
     READ_RECORD,
     READ_USER,
     Call,
-    Cursor,
     Limit,
     OneMetric,
-    Page,
+    PageParameters,
     Text,
     TimeRange,
     operation,
@@ -22,7 +20,7 @@ from uptake.http.api.dependencies import (
 )
 from uptake.http.semantics import base_url
 from uptake.model.problems import Kinds, Problem
-from uptake.reading import rollups, samples, sync, users
+from uptake.reading import MAX_LIMIT, rollups, samples, sync, users
 from uptake.reading.rollup_rows import Bound, RollupQuery
 from uptake.reading.rollups import SAMPLE_ZONE, HeartRateRollup, StepsRollup
 from uptake.samples import zones
@@ -38,32 +36,22 @@ _LOCAL = "ISO 8601; without an offset, local time"
 @operation("GET", "/users/{user_id:str}", READ_USER, "Get a user's profile", slow=True)
 def get_user(call: Call, user_id: str) -> users.Profile:
     """Returns the user's attributes, and the number of stored samples, documents and images."""
-    return users.profile(call.store, call.project, user_id)
+    return users.profile(call.user(user_id))
 
 
 @operation("GET", "/users/{user_id:str}/samples", READ_USER, "List a user's samples", slow=True)
 def get_samples(
-    call: Call, user_id: str, metric: OneMetric, times: TimeRange, page: Page
+    call: Call, user_id: str, metric: OneMetric, times: TimeRange, page: PageParameters
 ) -> samples.SamplePage:
     """Ordered by start, without duplicates. Times have the offset with which they were sent."""
-    return samples.page(
-        call.store,
-        call.project,
-        user_id,
-        metric,
-        **times.bounds(),
-        cursor=page.cursor,
-        limit=page.limit,
-    )
+    return samples.page(call.user(user_id), times.samples(metric), page)
 
 
 @operation("GET", "/users/{user_id:str}/images", READ_USER, "List a user's images")
-def get_images(call: Call, user_id: str, page: Page) -> users.ImagePage:
+def get_images(call: Call, user_id: str, page: PageParameters) -> users.ImagePage:
     """Ordered by the time at which each image was first received."""
     url = base_url(call.services.public_url, call.request.scope, call.request.headers) + IMAGES_PATH
-    return users.images(
-        call.store, call.project, user_id, base_url=url, cursor=page.cursor, limit=page.limit
-    )
+    return users.images(call.user(user_id), url, page)
 
 
 @operation("GET", "/documents/{upload_id:str}", READ_RECORD, "Get a document")
@@ -105,7 +93,7 @@ class RollupOptions:
     ] = None
     explain: Annotated[bool, query("Whether each bucket shows the part of each device")] = False
 
-    def question(self, metric: Metric) -> RollupQuery:
+    def query(self, metric: Metric) -> RollupQuery:
         """The query of these parameters.
 
         Raises:
@@ -124,6 +112,22 @@ class RollupOptions:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class RollupPage(PageParameters):
+    """Parameters of a page of rollups."""
+
+    limit: Limit = MAX_LIMIT
+
+
+@dataclass(frozen=True, slots=True)
+class SyncPage(PageParameters):
+    """Parameters of a page of days."""
+
+    limit: Annotated[int, query("Maximum days of the page with samples", ge=1, le=MAX_LIMIT)] = (
+        MAX_LIMIT
+    )
+
+
 @operation(
     "GET",
     "/users/{user_id:str}/rollups",
@@ -132,25 +136,12 @@ class RollupOptions:
     slow=True,
     problems=(Kinds.TOO_MUCH,),
 )
-def get_rollups(  # noqa: PLR0913 - one parameter an option
-    call: Call,
-    user_id: str,
-    metric: OneMetric,
-    options: RollupOptions,
-    *,
-    cursor: Cursor = None,
-    limit: Limit = MAX_LIMIT,
+def get_rollups(
+    call: Call, user_id: str, metric: OneMetric, options: RollupOptions, page: RollupPage
 ) -> StepsRollup | HeartRateRollup:
     """Sums of steps, or heart rates, by minute, hour, day, week or month, in order of time."""
-    return rollups.page(
-        call.store,
-        call.project,
-        user_id,
-        options.question(metric),
-        cursor=cursor,
-        limit=limit,
-        memory=call.services.answers.memory,
-    )
+    user = call.user(user_id, call.services.answers.memory)
+    return rollups.page(user, options.query(metric), page)
 
 
 @operation(
@@ -161,28 +152,12 @@ def get_rollups(  # noqa: PLR0913 - one parameter an option
     slow=True,
     problems=(Kinds.TOO_MUCH,),
 )
-def get_sync(  # noqa: PLR0913 - one parameter an option
-    call: Call,
-    user_id: str,
-    metric: OneMetric,
-    times: TimeRange,
-    *,
-    cursor: Cursor = None,
-    limit: Annotated[
-        int, query("Maximum days of the page with samples", ge=1, le=MAX_LIMIT)
-    ] = MAX_LIMIT,
+def get_sync(
+    call: Call, user_id: str, metric: OneMetric, times: TimeRange, page: SyncPage
 ) -> sync.SyncState:
     """Returns the number of samples of each device and a digest of each day (UTC)."""
-    return sync.page(
-        call.store,
-        call.project,
-        user_id,
-        metric,
-        **times.bounds(),
-        cursor=cursor,
-        limit=limit,
-        memory=call.services.answers.memory,
-    )
+    user = call.user(user_id, call.services.answers.memory)
+    return sync.page(user, times.samples(metric), page)
 
 
 def _zone(name: str) -> str | None:

@@ -14,7 +14,7 @@ from uptake.reading.segments import DeadlineExceeded
 from uptake.reading.segments import filters as f
 from uptake.reading.segments.blocks import Block
 from uptake.reading.segments.columns import Amounts, Flags, Rows
-from uptake.reading.series import LATEST, series
+from uptake.reading.series import LATEST, UserData
 from uptake.samples import zones
 from uptake.samples.metrics import METRICS, Aggregation, Metric
 from uptake.store.base import ItemQueries, UserQueries
@@ -111,7 +111,8 @@ class Behaviour:
             cancellation.check()
             if monotonic() > self._until:
                 raise DeadlineExceeded(int(np.count_nonzero(cached.known)))
-            stats = sample_stats(self._store, self._project, user_id, condition.metric, days)
+            user = UserData(self._store, self._project, user_id)
+            stats = sample_stats(user, condition.metric, days)
             cached.set(row, without_samples if stats is None else stats[condition.stat])
         return cached.values[rows]
 
@@ -138,11 +139,9 @@ def days_until(now: int, days: int, zone: str | None) -> Days:
     return Days(end - days * TICKS_PER_DAY, end, zone)
 
 
-def sample_stats(
-    store: ItemQueries, project: str, user_id: str, metric: Metric, days: Days
-) -> dict[f.Stat, float] | None:
+def sample_stats(user: UserData, metric: Metric, days: Days) -> dict[f.Stat, float] | None:
     """Return statistics of a user's daily rollups; None if there are no samples."""
-    found = series(store, project, user_id, metric)
+    found = user.series(metric)
     if found is None:
         return None
     begin, end = Bound(days.begin, local=True), Bound(days.end, local=True)

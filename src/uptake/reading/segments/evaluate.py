@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from uptake.model import clock
-from uptake.reading import Name, from_cursor, to_cursor
+from uptake.reading import Name, Page, to_cursor
 from uptake.reading.segments import filters as f
 from uptake.reading.segments.behaviour import Behaviour, BehaviourStore
 from uptake.reading.segments.blocks import Block
@@ -68,17 +68,16 @@ class SegmentResult:
         self.parts = parts
         self._masks = masks
 
-    def page(self, cursor: str | None, limit: int) -> Members:
+    def page(self, page: Page) -> Members:
         """Return the number of users, and a page of them.
 
         Raises:
             BadCursor: this server did not issue the cursor.
         """
-        after: str = from_cursor(cursor, Name) if cursor else ""
-        found = self._first(after, limit + 1)
-        shown = found[:limit]
+        found = self._first(page.after(Name, ""), page.limit + 1)
+        shown = found[: page.limit]
         count = sum(int(np.count_nonzero(mask)) for mask in self._masks)
-        following = to_cursor(shown[-1][0]) if len(found) > limit else None
+        following = to_cursor(shown[-1][0]) if len(found) > page.limit else None
         return Members(count, self._members(shown), following)
 
     def all(self) -> Iterator[str]:

@@ -12,7 +12,7 @@ from msgspec import Raw, Struct
 from prometheus_client import Gauge
 
 from uptake.model import clock
-from uptake.reading import Name, Unknown
+from uptake.reading import Name, Page, Unknown
 from uptake.reading.bounds import Listing
 from uptake.reading.segments import filters as f
 from uptake.reading.segments import parse
@@ -91,7 +91,7 @@ class Members(Struct, frozen=True):
     next: str | None
 
 
-class SegmentPreview(Struct, frozen=True):
+class SegmentPreview(Members, frozen=True):
     """The number of users that match a filter, and a page of them in order of id.
 
     Attributes:
@@ -101,9 +101,6 @@ class SegmentPreview(Struct, frozen=True):
         unknown_attributes: attributes of the filter that no user of the project has.
     """
 
-    count: int
-    users: list[Member]
-    next: str | None
     unknown_attributes: list[str]
 
 
@@ -201,7 +198,7 @@ class Segments:
         self._seconds = seconds
         self.pool = Pool(store, memory)
 
-    def preview(self, project: str, text: bytes, cursor: str | None, limit: int) -> SegmentPreview:
+    def preview(self, project: str, text: bytes, page: Page) -> SegmentPreview:
         """Return the users that match a filter.
 
         Raises:
@@ -212,14 +209,14 @@ class Segments:
         """
         wanted = self._parse(project, text)
         result = self._find(project, wanted)
-        page = result.page(cursor, limit)
+        found = result.page(page)
         names = {
             one.name for one in f.conditions(wanted) if isinstance(one, f.Present | f.Compared)
         }
         unknown = names - {name for part in result.parts for name in part.block.columns}
-        return SegmentPreview(page.count, page.users, page.next, sorted(unknown))
+        return SegmentPreview(found.count, found.users, found.next, sorted(unknown))
 
-    def members(self, project: str, name: str, cursor: str | None, limit: int) -> Members:
+    def members(self, project: str, name: str, page: Page) -> Members:
         """Return the users of a segment.
 
         Raises:
@@ -227,7 +224,7 @@ class Segments:
             BadCursor: this server did not issue the cursor.
             DeadlineExceeded, TooLarge: see `UserIndex.now`.
         """
-        return self._find(project, self._filter(project, name)).page(cursor, limit)
+        return self._find(project, self._filter(project, name)).page(page)
 
     def user_ids(self, project: str, name: str) -> Callable[[], Iterator[str]]:
         """Find the users of a segment; each call of the result yields their ids, in order.
@@ -258,7 +255,7 @@ class Segments:
         """
         return _view(self._stored(project, name))
 
-    def segments(self, project: str, cursor: str | None, limit: int) -> SegmentPage:
+    def segments(self, project: str, page: Page) -> SegmentPage:
         """Return a page of a project's segments.
 
         Raises:
@@ -271,7 +268,7 @@ class Segments:
             cursor_type=Name,
             start="",
         )
-        found, following = listing.page(cursor, limit)
+        found, following = listing.page(page)
         return SegmentPage([_view(segment) for segment in found], following)
 
     def delete(self, project: str, name: str) -> None:
