@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from uptake import wiring
-from uptake.samples.columns import build, digest, to_bytes
+from uptake.samples.columns import Sample, digest, latest, read, to_bytes
 from uptake.samples.metrics import Metric
 from uptake.settings import Settings
 from uptake.store.records import BatchRecord, Record
@@ -49,24 +49,24 @@ def _records() -> Iterator[Record]:
     for number in range(0, SAMPLES, IN_A_BATCH):
         count = min(IN_A_BATCH, SAMPLES - number)
         metric: Metric = "bpm" if number % 10 == 0 else "steps"
-        begins = [_moment(chance) for _ in range(count)]
-        columns = build(
-            [f"Device {chance.randrange(DEVICES):05}" for _ in range(count)],
-            [None] * count,
-            [f"{begin[:10]}T{begin[11:19]}+01:00" for begin in begins],
-            [
-                f"{int(begin[:4]) + chance.randrange(2)}{begin[4:10]}T{begin[11:19]}Z"
-                for begin in begins
-            ],
-            ["count"] * count,
-            [float(chance.randrange(1, 200)) for _ in range(count)],
-        )
+        columns = latest(read([_sample(chance) for _ in range(count)]))
         first, last = int(columns.start[0]), int(columns.start[-1])
         encoded = to_bytes(columns)
         yield BatchRecord(USER, metric, digest(encoded), first, last, count, encoded, count)
     for number in range(DOCUMENTS):
         data = msgspec.json.encode({"n": number, "text": "x" * 500})
         yield document(USER, data=data, type=DOCUMENT_TYPE)
+
+
+def _sample(chance: random.Random) -> Sample:
+    begin = _moment(chance)
+    return Sample(
+        f"Device {chance.randrange(DEVICES):05}",
+        f"{begin[:10]}T{begin[11:19]}+01:00",
+        "count",
+        float(chance.randrange(1, 200)),
+        end_date=f"{int(begin[:4]) + chance.randrange(2)}{begin[4:10]}T{begin[11:19]}Z",
+    )
 
 
 def _moment(chance: random.Random) -> str:

@@ -26,6 +26,13 @@ class SentSample(NamedTuple):
         return times.read(self.start)[0], end, self.device, self.unit
 
     @property
+    def wire(self) -> columns.Sample:
+        """The sample as a format decodes it."""
+        return columns.Sample(
+            self.device, self.start, self.unit, self.value, self.version, self.end
+        )
+
+    @property
     def shown(self) -> dict[str, object]:
         """The sample as the read API returns it."""
         return {
@@ -40,7 +47,7 @@ class SentSample(NamedTuple):
 
 def columns_of(samples: list[SentSample]) -> Columns:
     """One batch of these samples, at least one."""
-    return columns.build(*zip(*samples, strict=True))
+    return columns.latest(columns.read([sample.wire for sample in samples]))
 
 
 def local_time(moment: datetime, fraction: str, minutes: int | None) -> str:

@@ -53,6 +53,12 @@ def document(api: dict[str, Any], server_url: str = "") -> dict[str, Any]:
     for name in ("TypeView", "VersionView"):
         schemas[name]["properties"]["schema"] = {"type": ["object", "boolean", "null"]}
     schemas["RawRejection"]["properties"]["item"] = {}
+    # Members that a bucket has only if the request asks for them.
+    for name in ("StepsBucket", "HeartRateBucket"):
+        optional = {"device_name", "devices"}
+        schemas[name]["required"] = [
+            member for member in schemas[name]["required"] if member not in optional
+        ]
     schemes["bearer"] = {"type": "http", "scheme": "bearer"}
     for path, item in api["paths"].items():
         for described in item.values():

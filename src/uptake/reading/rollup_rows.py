@@ -174,7 +174,7 @@ def rollup_rows(
                 count = most = max(1, count // GROWTH)
                 continue
             if table is not None:
-                yield _chosen(table, columns.devices, query, low, high, after)
+                yield _chosen(_rows(table, columns.devices, query), query, low, high, after)
         low = _onward(found, columns, high, size)
         count = min(count * GROWTH, most)
 
@@ -262,47 +262,46 @@ def _margin(query: RollupQuery) -> int:
     return LOCAL_MERGE_DAYS if query.zone is None else ZONE_MERGE_DAYS
 
 
-def _chosen(  # noqa: PLR0913, PLR0917 - a table, and which of its rows
-    table: Table,
-    names: tuple[str, ...],
-    query: RollupQuery,
-    low: int,
-    high: int,
-    after: Position | None,
+def _rows(table: Table, names: tuple[str, ...], query: RollupQuery) -> RollupRows:
+    key = _local(table) if _has_local_key(query) else table.start
+    differ_in_offset = query.zone is None and query.every in FINE
+    tiebreak = table.start_offset if differ_in_offset else np.zeros_like(key)
+    return RollupRows(table, np.arange(len(key)), names, key, tiebreak)
+
+
+def _chosen(
+    rows: RollupRows, query: RollupQuery, low: int, high: int, after: Position | None
 ) -> RollupRows:
     """The requested rows with a key in [low, high), in order."""
-    local = table.start + table.start_offset
-    differ_in_offset = query.zone is None and query.every in FINE
-    key = local if _has_local_key(query) else table.start
-    tiebreak = table.start_offset if differ_in_offset else np.zeros_like(key)
+    table, key, tiebreak = rows.table, rows.key, rows.tiebreak
     wanted = (key >= low) & (key < high)
     if query.begin is not None:
-        wanted &= _reached(table.start, local, query, query.begin)
+        wanted &= _reached(table, query, query.begin)
     if query.end is not None:
-        wanted &= ~_reached(table.start, local, query, query.end)
+        wanted &= ~_reached(table, query, query.end)
     if after is not None:
-        wanted &= _behind(key, tiebreak, table.device, names, after)
+        wanted &= _behind(rows, after)
     which = np.flatnonzero(wanted)
     device = np.zeros_like(which) if table.device is None else table.device[which]
     order = np.lexsort((device, tiebreak[which], key[which]))
-    return RollupRows(table, which[order], names, key, tiebreak)
+    return replace(rows, which=which[order])
 
 
-def _reached(start: Int64s, local: Int64s, query: RollupQuery, bound: Bound) -> Flags:
+def _local(table: Table) -> Int64s:
+    return table.start + table.start_offset
+
+
+def _reached(table: Table, query: RollupQuery, bound: Bound) -> Flags:
     if query.zone is None and bound.local:
-        reached: Flags = local >= bound.ticks
-    else:
-        reached = start >= _instant(bound, query.zone)
-    return reached
+        return _local(table) >= bound.ticks
+    return table.start >= _instant(bound, query.zone)
 
 
-def _behind(
-    key: Int64s, tiebreak: Int64s, device: Int64s | None, names: tuple[str, ...], after: Position
-) -> Flags:
+def _behind(rows: RollupRows, after: Position) -> Flags:
     """Which rows come after a position."""
+    key, tiebreak, device = rows.key, rows.tiebreak, rows.table.device
     later: Flags = (key > after[0]) | ((key == after[0]) & (tiebreak > after[1]))
-    if device is None:
-        return later
-    same = (key == after[0]) & (tiebreak == after[1])
-    later |= same & (device >= bisect_right(names, after[2]))
+    if device is not None:
+        same = (key == after[0]) & (tiebreak == after[1])
+        later |= same & (device >= bisect_right(rows.names, after[2]))
     return later

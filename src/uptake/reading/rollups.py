@@ -1,6 +1,6 @@
 """Rollups of a user's samples, page by page."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import repeat
 from typing import Any, NamedTuple
 
@@ -56,7 +56,7 @@ class HeartRateShare(Struct, frozen=True, gc=False):
     count: int
 
 
-class StepsBucket(Struct, frozen=True, kw_only=True, gc=False):
+class StepsBucket(Struct, frozen=True, gc=False):
     """The steps of a bucket.
 
     Attributes:
@@ -69,13 +69,13 @@ class StepsBucket(Struct, frozen=True, kw_only=True, gc=False):
 
     start: str
     end: str
-    device_name: str | UnsetType = UNSET
+    device_name: str | UnsetType
     sum: float
     count: int
-    devices: list[StepsShare] | UnsetType = UNSET
+    devices: list[StepsShare] | UnsetType
 
 
-class HeartRateBucket(Struct, frozen=True, kw_only=True, gc=False):
+class HeartRateBucket(Struct, frozen=True, gc=False):
     """The heart rates of a bucket.
 
     Attributes:
@@ -88,12 +88,12 @@ class HeartRateBucket(Struct, frozen=True, kw_only=True, gc=False):
 
     start: str
     end: str
-    device_name: str | UnsetType = UNSET
+    device_name: str | UnsetType
     min: float
     mean: float
     max: float
     count: int
-    devices: list[HeartRateShare] | UnsetType = UNSET
+    devices: list[HeartRateShare] | UnsetType
 
 
 class StepsRollup(Struct, frozen=True):
@@ -183,50 +183,27 @@ def _selected(some: RollupRows) -> "np.ndarray[Any, np.dtype[np.bool_]]":
 
 
 class _Shape(NamedTuple):
-    """How a metric's rollup is made of the figures of a table.
+    """The structures of a metric's rollup, and the figures of a table that they contain.
 
     Attributes:
         rollup: the answer.
-        bucket: takes start, end, device, figures, count and shares.
+        bucket: takes start, end, device, `figures`, count and shares.
         figures: of a bucket.
-        share: takes device, figures and count.
+        share: takes device, `share_figures` and count.
         share_figures: of a share.
     """
 
     rollup: type[StepsRollup] | type[HeartRateRollup]
-    bucket: Callable[..., StepsBucket | HeartRateBucket]
+    bucket: type[StepsBucket] | type[HeartRateBucket]
     figures: tuple[str, ...]
     share: type[StepsShare] | type[HeartRateShare]
     share_figures: tuple[str, ...]
 
 
-def _steps(  # noqa: PLR0913, PLR0917 - the members of a bucket
-    start: str, end: str, device: Any, total: float, count: int, shares: Any
-) -> StepsBucket:
-    return StepsBucket(
-        start=start, end=end, device_name=device, sum=total, count=count, devices=shares
-    )
-
-
-def _heart_rates(  # noqa: PLR0913, PLR0917 - the members of a bucket
-    start: str, end: str, device: Any, low: float, mean: float, high: float, count: int, shares: Any
-) -> HeartRateBucket:
-    return HeartRateBucket(
-        start=start,
-        end=end,
-        device_name=device,
-        min=low,
-        mean=mean,
-        max=high,
-        count=count,
-        devices=shares,
-    )
-
-
 _RATES = ("min", "mean", "max")
 _SHAPES = {
-    Aggregation.SUM: _Shape(StepsRollup, _steps, ("sum",), StepsShare, ("sum", "left_out")),
-    Aggregation.MEAN: _Shape(HeartRateRollup, _heart_rates, _RATES, HeartRateShare, _RATES),
+    Aggregation.SUM: _Shape(StepsRollup, StepsBucket, ("sum",), StepsShare, ("sum", "left_out")),
+    Aggregation.MEAN: _Shape(HeartRateRollup, HeartRateBucket, _RATES, HeartRateShare, _RATES),
 }
 
 

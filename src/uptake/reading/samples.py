@@ -13,7 +13,6 @@ from uptake.samples import times
 from uptake.samples.columns import Columns, rows
 from uptake.samples.metrics import Metric
 from uptake.store.stored import Span
-from uptake.time_units import TICKS_PER_DAY
 
 SHOWN_BYTES = 200
 """Size of a sample in an answer, without the name and version of its device."""
@@ -53,7 +52,7 @@ def _summary(found: Series) -> Summary:
             count += cluster[0].count
         else:
             first, last = cluster[0].first, max(span.last for span in cluster)
-            count += sum(map(len, found.days(first, last + 1, TICKS_PER_DAY)))
+            count += sum(map(len, found.days(first, last + 1)))
     return Summary(count, _start(found, found.first, 0), _start(found, found.last, -1))
 
 

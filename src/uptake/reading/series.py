@@ -17,6 +17,7 @@ from uptake.samples.metrics import METRICS, Metric
 from uptake.samples.packed import Packed, unpack
 from uptake.store.base import ItemQueries
 from uptake.store.stored import Span, User
+from uptake.time_units import TICKS_PER_DAY
 
 EARLIEST = -(1 << 62)
 LATEST = 1 << 62
@@ -86,17 +87,13 @@ class Series:
         first, last = np.searchsorted(found.start, [low, high]).tolist()
         return found.take(slice(first, last)) if first < last else None
 
-    def days(self, start: int, end: int, day: int) -> Iterator[Columns]:
-        """Yield the samples that start in [start, end) in order, each day as a whole.
-
-        Args:
-            start: an instant.
-            end: an instant.
-            day: ticks of a day; days begin at its multiples.
+    def days(self, start: int, end: int) -> Iterator[Columns]:
+        """Yield the samples that start in [start, end) in order, each UTC day as a whole.
 
         Raises:
             TooMuch: one day has too many samples.
         """
+        day = TICKS_PER_DAY
         low, end = max(start, self.first), min(end, self.last + 1)
         while low < end:
             cancellation.check()

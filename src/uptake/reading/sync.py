@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,10 +13,9 @@ from uptake.reading.bounds import ANSWER_BYTES, TooMuch, json_bytes
 from uptake.reading.series import SampleQuery, UserData
 from uptake.samples import times
 from uptake.samples.columns import Columns
-from uptake.samples.digests import DayTotals, Words, day_totals
+from uptake.samples.digests import DayTotals, day_totals
 from uptake.samples.metrics import Metric
 from uptake.samples.times import Int64s
-from uptake.time_units import TICKS_PER_DAY
 
 DEVICE_BYTES = 150
 GAP_BYTES = 45
@@ -67,34 +66,6 @@ class SyncState(Struct, frozen=True):
     next: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Days:
-    """The days of all devices, in order of day.
-
-    Attributes:
-        day: since 1970-01-01, UTC.
-        device: the index of the device.
-        count: the number of samples.
-        digest: two words for each day.
-    """
-
-    day: Int64s
-    device: Int64s
-    count: Int64s
-    digest: Words
-
-    def of(self, which: Int64s) -> Iterator[tuple[int, SyncDay]]:
-        """Yield these days, each with the index of its device."""
-        for device, day, count, high, low in zip(
-            self.device[which].tolist(),
-            _format_days(self.day[which]),
-            self.count[which].tolist(),
-            *self.digest[:, which].tolist(),
-            strict=True,
-        ):
-            yield device, SyncDay(day, count, f"{high:016x}{low:016x}")
-
-
 class _Devices:
     """Collects the samples of each device."""
 
@@ -126,25 +97,29 @@ class _Devices:
             numbers[index] = number
         self._found.append(replace(totals, device=numbers[totals.device]))
 
-    def days(self) -> _Days:
-        """Return the days of all devices."""
+    def days(self) -> DayTotals:
+        """Return the days of all devices, in order of day."""
         if not self._found:
             empty = np.zeros(0, np.int64)
-            return _Days(empty, empty, empty, np.zeros((2, 0), np.uint64))
-        device, day, count, digest = (
-            np.concatenate([getattr(one, name) for one in self._found], axis=-1)
-            for name in ("device", "day", "count", "digest")
+            return DayTotals(empty, empty, empty, np.zeros((2, 0), np.uint64))
+        days = DayTotals(
+            *(
+                np.concatenate([getattr(one, name) for one in self._found], axis=-1)
+                for name in DayTotals.__slots__
+            )
         )
-        order = np.argsort(day, kind="stable")
-        return _Days(day[order], device[order], count[order], digest[:, order])
+        return days.take(np.argsort(days.day, kind="stable"))
 
-    def view(self, days: _Days, shown: Int64s) -> list[SyncDevice]:
+    def view(self, days: DayTotals, shown: slice) -> list[SyncDevice]:
         """Return all devices in order of name, with the days that are shown."""
         gaps, own = (defaultdict[int, list[Any]](list) for _ in "ab")
         for device, gap in _gaps(days):
             gaps[device].append(gap)
-        for device, day in days.of(shown):
-            own[device].append(day)
+        page = days.take(shown)
+        for day, (device, _, count, digest) in zip(
+            _format_days(page.day), page.rows(), strict=True
+        ):
+            own[device].append(SyncDay(day, count, digest))
         counts = np.zeros(len(self._bounds), np.int64)
         np.add.at(counts, days.device, days.count)
         found = []
@@ -154,13 +129,13 @@ class _Devices:
             found.append(SyncDevice(name, total[number], first, last, gaps[number], own[number]))
         return found
 
-    def size(self, days: _Days) -> int:
+    def size(self, days: DayTotals) -> int:
         """Return the approximate size of everything except the days."""
         names = sum(map(json_bytes, self._number))
         return names + DEVICE_BYTES * len(self._number) + GAP_BYTES * len(_breaks(days)[0])
 
 
-def _breaks(days: _Days) -> tuple[Int64s, Int64s]:
+def _breaks(days: DayTotals) -> tuple[Int64s, Int64s]:
     """Pairs of successive days of a device with days without samples between them."""
     order = np.argsort(days.device, kind="stable")
     same = days.device[order[1:]] == days.device[order[:-1]]
@@ -168,7 +143,7 @@ def _breaks(days: _Days) -> tuple[Int64s, Int64s]:
     return order[gaps], order[gaps + 1]
 
 
-def _gaps(days: _Days) -> Iterator[tuple[int, SyncGap]]:
+def _gaps(days: DayTotals) -> Iterator[tuple[int, SyncGap]]:
     before, after = _breaks(days)
     texts = zip(_format_days(days.day[before] + 1), _format_days(days.day[after]), strict=True)
     for device, (begin, end) in zip(days.device[before].tolist(), texts, strict=True):
@@ -187,7 +162,7 @@ def page(user: UserData, query: SampleQuery, page: Page) -> SyncState:
     user.user()
     found = user.series(query.metric)
     devices = _Devices()
-    for columns in found.days(query.start, query.end, TICKS_PER_DAY) if found else ():
+    for columns in found.days(query.start, query.end) if found else ():
         devices.add(columns)
     days = devices.days()
     size = devices.size(days)
@@ -197,7 +172,7 @@ def page(user: UserData, query: SampleQuery, page: Page) -> SyncState:
         )
     first = 0 if after is None else int(np.searchsorted(days.day, after, side="right"))
     last = first + _fitting(days.day[first:], page.limit, (ANSWER_BYTES - size) // DAY_BYTES)
-    shown = devices.view(days, np.arange(first, last))
+    shown = devices.view(days, slice(first, last))
     following = to_cursor(int(days.day[last - 1])) if last < len(days.day) else None
     return SyncState(user.user_id, query.metric, shown, following)
 

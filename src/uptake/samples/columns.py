@@ -93,38 +93,32 @@ class Columns:
     __hash__ = None  # type: ignore[assignment]
 
 
-def read(  # noqa: PLR0913, PLR0917 - one argument a column
-    device_names: Sequence[str],
-    device_versions: Sequence[str | None],
-    starts: Sequence[str],
-    ends: Sequence[str | None],
-    units: Sequence[str],
-    values: Sequence[float],
-) -> Columns:
-    """Reads samples from the texts of a wire, in order; all sequences have the same length.
+class Sample(msgspec.Struct, gc=False):
+    """A sample of the wire; its limits are not checked."""
+
+    device_name: str
+    start_date: str
+    unit: str
+    value: float
+    device_version: str | None = None
+    end_date: str | None = None
+
+
+def read(samples: Sequence[Sample]) -> Columns:
+    """Reads samples, in order.
 
     Raises:
         ValueError: a time is not ISO 8601 or ends before it starts, or a unit is not of `UNITS`.
     """
-    numbers = np.zeros((len(COLUMNS), len(values)), np.int64)
-    _read_times(starts, ends, numbers)
-    devices, numbers[4] = table_of(device_names)
-    versions, numbers[5] = table_of(device_versions)
-    known, unit = table_of(units)
+    numbers = np.zeros((len(COLUMNS), len(samples)), np.int64)
+    starts = [sample.start_date for sample in samples]
+    _read_times(starts, [sample.end_date for sample in samples], numbers)
+    devices, numbers[4] = table_of([sample.device_name for sample in samples])
+    versions, numbers[5] = table_of([sample.device_version for sample in samples])
+    known, unit = table_of([sample.unit for sample in samples])
     numbers[6] = np.array([UNITS.index(name) for name in known], np.int64)[unit]
-    return Columns(numbers, np.array(values, np.float64), devices, versions)
-
-
-def build(  # noqa: PLR0913, PLR0917 - one argument a column
-    device_names: Sequence[str],
-    device_versions: Sequence[str | None],
-    starts: Sequence[str],
-    ends: Sequence[str | None],
-    units: Sequence[str],
-    values: Sequence[float],
-) -> Columns:
-    """As `read`, sorted and without repeats (`latest`)."""
-    return latest(read(device_names, device_versions, starts, ends, units, values))
+    value = np.array([sample.value for sample in samples], np.float64)
+    return Columns(numbers, value, devices, versions)
 
 
 def _read_times(starts: Sequence[str], ends: Sequence[str | None], numbers: Int64s) -> None:

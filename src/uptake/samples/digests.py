@@ -14,7 +14,7 @@ constructed so that two sets have the same digest.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -59,12 +59,27 @@ class DayDigest(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class DayTotals:
-    """The columns of many `DayDigest`s; a digest is two words."""
+    """The columns of many `DayDigest`s, with indexes of devices; a digest is two words."""
 
     device: Int64s
     day: Int64s
     count: Int64s
     digest: Words
+
+    def take(self, which: Int64s | slice) -> "DayTotals":
+        """The days at these places, in that order."""
+        return DayTotals(*(getattr(self, name)[..., which] for name in DayTotals.__slots__))
+
+    def rows(self) -> Iterator[tuple[int, int, int, str]]:
+        """The device, day, count and digest of each day."""
+        for device, day, count, high, low in zip(
+            self.device.tolist(),
+            self.day.tolist(),
+            self.count.tolist(),
+            *self.digest.tolist(),
+            strict=True,
+        ):
+            yield device, day, count, f"{high:016x}{low:016x}"
 
 
 def day_totals(columns: Columns) -> DayTotals:
@@ -93,16 +108,9 @@ def day_digests(columns: Columns) -> list[DayDigest]:
     """
     if not len(columns):
         return []
-    totals = day_totals(columns)
     return [
-        DayDigest(columns.devices[device], day, count, f"{high:016x}{low:016x}")
-        for device, day, count, high, low in zip(
-            totals.device.tolist(),
-            totals.day.tolist(),
-            totals.count.tolist(),
-            *totals.digest.tolist(),
-            strict=True,
-        )
+        DayDigest(columns.devices[device], day, count, digest)
+        for device, day, count, digest in day_totals(columns).rows()
     ]
 
 

@@ -111,7 +111,7 @@ def _batch(user_id: str, sample: Sample, now: int) -> BatchRecord:
     day = today - timedelta(days=sample.days_ago)
     start = f"{day}T{sample.time}{sample.offset}"
     unit = "count" if sample.metric == "steps" else "count/min"
-    batch = columns.build([sample.device], [None], [start], [None], [unit], [sample.value])
+    batch = columns.read([columns.Sample(sample.device, start, unit, sample.value)])
     encoded = columns.to_bytes(batch)
     first, last = int(batch.start[0]), int(batch.start[-1])
     digest = columns.digest(encoded)

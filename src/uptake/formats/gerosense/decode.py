@@ -4,7 +4,7 @@ A request without faults is decoded into columns at once. A request with faults 
 by sample, which finds every fault of each, and its valid samples are accepted.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -17,7 +17,7 @@ from uptake.model.items import SampleBatch, user_id_fault
 from uptake.model.problems import json_reason
 from uptake.model.submission import Fault, Owners, Rejection, Submission, rejected
 from uptake.samples import columns, times
-from uptake.samples.columns import Columns
+from uptake.samples.columns import Columns, Sample
 from uptake.samples.metrics import METRICS
 
 METRIC = "data_type"
@@ -31,20 +31,9 @@ _number = msgspec.json.Decoder(float)
 _HIGHEST = np.array([MAX_VALUES[unit] for unit in columns.UNITS])
 
 
-class PlainSample(msgspec.Struct, gc=False):
-    """A sample of the right JSON types; limits are checked by column, or here for messages."""
-
-    device_name: str
-    start_date: str
-    unit: str
-    value: float
-    device_version: str | None = None
-    end_date: str | None = None
-
-
 class _UploadV11(msgspec.Struct):
     data_type: str
-    data: list[PlainSample]
+    data: list[Sample]
 
 
 class _UploadV22(_UploadV11, kw_only=True):
@@ -85,7 +74,7 @@ def _decode(
         upload = decoder.decode(request.body)
         user_id = upload.user_id if isinstance(upload, _UploadV22) else bound_user
         if _is_valid(upload, user_id):
-            samples = _read_columns(upload.data)
+            samples = columns.read(upload.data)
             if _are_valid(samples):
                 metric: Any = upload.data_type
                 batch = SampleBatch(user_id, metric, columns.latest(samples), len(samples))
@@ -112,22 +101,6 @@ def _are_valid(samples: Columns) -> bool:
     )
 
 
-def _read_columns(samples: Sequence[PlainSample]) -> Columns:
-    """Samples as columns, in the order of the request.
-
-    Raises:
-        ValueError: a time is not ISO 8601, a sample ends before it starts, or a unit is unknown.
-    """
-    return columns.read(
-        [sample.device_name for sample in samples],
-        [sample.device_version for sample in samples],
-        [sample.start_date for sample in samples],
-        [sample.end_date for sample in samples],
-        [sample.unit for sample in samples],
-        [sample.value for sample in samples],
-    )
-
-
 def _validate(body: bytes, bound_user: str | None, find: Callable[[], Owners]) -> Submission:
     """Returns the valid samples of a request, and a rejection with every fault of the others.
 
@@ -148,7 +121,7 @@ def _validate(body: bytes, bound_user: str | None, find: Callable[[], Owners]) -
     elements = _elements(members, faults)
     if faults:
         return rejected(faults, body, find())
-    good: list[PlainSample] = []
+    good: list[Sample] = []
     rejections: list[Rejection] = []
     for index, element in enumerate(elements):
         sample, reasons = _validate_sample(element)
@@ -159,7 +132,7 @@ def _validate(body: bytes, bound_user: str | None, find: Callable[[], Owners]) -
                 Rejection(tuple(reasons), bytes(element), index, user_id, context={METRIC: metric})
             )
     items = (
-        (SampleBatch(user_id, metric, columns.latest(_read_columns(good)), len(good)),)
+        (SampleBatch(user_id, metric, columns.latest(columns.read(good)), len(good)),)
         if good
         else ()
     )
@@ -174,7 +147,7 @@ def redecode_sample(element: bytes, user_id: str, context: Mapping[str, str]) ->
             rejections=(Rejection(tuple(reasons), element, 0, user_id, context=dict(context)),)
         )
     metric: Any = context[METRIC]
-    return Submission((SampleBatch(user_id, metric, _read_columns([sample]), 1),))
+    return Submission((SampleBatch(user_id, metric, columns.read([sample]), 1),))
 
 
 def _members(text: bytes | msgspec.Raw) -> Members:
@@ -238,7 +211,7 @@ def _elements(members: Members, faults: list[Fault]) -> list[msgspec.Raw]:
     return elements
 
 
-def _validate_sample(element: msgspec.Raw) -> tuple[PlainSample | None, list[Fault]]:
+def _validate_sample(element: msgspec.Raw) -> tuple[Sample | None, list[Fault]]:
     """A sample, or None and its faults."""
     try:
         members = _members(element)
@@ -259,7 +232,7 @@ def _validate_sample(element: msgspec.Raw) -> tuple[PlainSample | None, list[Fau
     value = _checked_number(members, unit, faults)
     if faults or device_name is None or start_date is None or unit is None or value is None:
         return None, faults
-    return PlainSample(device_name, start_date, unit, value, device_version, end_date), []
+    return Sample(device_name, start_date, unit, value, device_version, end_date), []
 
 
 def _text(

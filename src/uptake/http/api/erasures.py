@@ -59,21 +59,18 @@ def list_erasures(call: Call, page: PageParameters) -> erasures.ErasurePage:
     return erasures.page(call.store, call.project, page)
 
 
-@operation("GET", "/erasures/{erasure_id:str}", ERASE_PROJECT, "Get the receipt of an erasure")
-def get_erasure(call: Call, erasure_id: str) -> erasures.ErasureReceipt:
-    """Returns the receipt as it was issued; `finished_at` may have been added since."""
-    return erasures.erasure(call.store, call.project, check_id(erasure_id))
-
-
 @operation("GET", "/erasures/public-key", PUBLIC, "Get the public key for receipts of erasures")
 def get_public_key(call: Call) -> signatures.PublicKey:
     """Needs no API key. All projects and nodes have the same key; a restore does not change it."""
     return signatures.public_key(call.store.secrets().signing)
 
 
+@operation("GET", "/erasures/{erasure_id:str}", ERASE_PROJECT, "Get the receipt of an erasure")
+def get_erasure(call: Call, erasure_id: str) -> erasures.ErasureReceipt:
+    """Returns the receipt as it was issued; `finished_at` may have been added since."""
+    return erasures.erasure(call.store, call.project, check_id(erasure_id))
+
+
 def _check_user(user_id: str) -> None:
     if user_id_fault(user_id) is not None:
         raise Problem(Kinds.NOT_FOUND)
-
-
-OPERATIONS = (erase_user, readmit_user, list_erasures, get_public_key, get_erasure)

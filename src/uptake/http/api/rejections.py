@@ -160,6 +160,3 @@ def _wire(call: Call) -> WireRequest:
     address = base_url(call.services.public_url, call.request.scope, call.request.headers)
     url = address + call.request.scope["path"]
     return WireRequest(call.request_id, clock.now(), url, address, body=call.content)
-
-
-OPERATIONS = (list_rejections, get_rejection, get_request, replay_one, replay_many)

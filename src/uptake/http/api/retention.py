@@ -81,6 +81,3 @@ def _checked(data: Rules) -> list[RetentionRule]:
     for fault in faults_of(rules):
         raise Problem(Kinds.BAD_REQUEST, fault)
     return rules
-
-
-OPERATIONS = (get_rules, put_rules, preview_rules)

@@ -1,5 +1,7 @@
 """All routes of `/uptake/v1`."""
 
+from types import ModuleType
+
 from litestar import Router
 
 from uptake.http.api import erasures, rejections, retention, segments, types, users
@@ -15,13 +17,9 @@ PREFIX = "/uptake/v1"
 def api_operations(shutdown: GracefulShutdown, executors: Executors) -> tuple[ApiOperation, ...]:
     """All operations; each declares its permission."""
     return (
-        *users.OPERATIONS,
-        *rejections.OPERATIONS,
-        *erasures.OPERATIONS,
-        *retention.OPERATIONS,
+        *_declared(users, rejections, erasures, retention),
         *export_operations(shutdown, executors.exports),
-        *types.OPERATIONS,
-        *segments.OPERATIONS,
+        *_declared(types, segments),
     )
 
 
@@ -31,3 +29,9 @@ def api_routes(
     """The routes over these services."""
     operations = api_operations(shutdown, executors)
     return [Router(PREFIX, route_handlers=[one.handler(services, executors) for one in operations])]
+
+
+def _declared(*modules: ModuleType) -> list[ApiOperation]:
+    return [
+        one for module in modules for one in vars(module).values() if isinstance(one, ApiOperation)
+    ]

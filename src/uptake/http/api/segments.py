@@ -96,13 +96,3 @@ def _checked(name: str) -> str:
     if not NAME.fullmatch(name):
         raise Problem(Kinds.NOT_FOUND)
     return name
-
-
-OPERATIONS = (
-    preview_segment,
-    get_segments,
-    get_segment,
-    get_segment_users,
-    put_segment,
-    delete_segment,
-)

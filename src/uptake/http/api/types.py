@@ -112,6 +112,3 @@ def _schema(call: Call) -> str:
     with valid_json():
         msgspec.json.decode(call.content)
         return call.content.decode()
-
-
-OPERATIONS = (get_types, get_type, get_versions, put_type, dry_run)

@@ -181,6 +181,3 @@ def _bound(name: str, text: str | None) -> Bound | None:
         return None
     ticks, with_offset = zoned_instant(name, text)
     return Bound(ticks, local=not with_offset)
-
-
-OPERATIONS = (get_user, get_samples, get_images, get_document, get_rollups, get_sync)

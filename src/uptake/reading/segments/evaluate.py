@@ -5,7 +5,8 @@ remain, within `or` for those that have not matched yet. Expensive conditions ar
 """
 
 import heapq
-from collections.abc import Callable, Iterator
+import operator
+from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
@@ -25,15 +26,6 @@ from uptake.time_units import MICROSECONDS_PER_DAY
 
 ALL_AT_ONCE = 10_000
 """Users that are sorted at a time to yield all of them."""
-
-_COMPARE: dict[str, Callable[[Any, Any], Flags]] = {
-    "eq": np.equal,
-    "ne": np.not_equal,
-    "gt": np.greater,
-    "ge": np.greater_equal,
-    "lt": np.less,
-    "le": np.less_equal,
-}
 
 
 def find(
@@ -144,7 +136,7 @@ def _match_user(wanted: f.Present | f.Compared | f.Seen, block: Block, now: int)
     if isinstance(wanted, f.Seen):
         seen = block.first_seen if wanted.which == "first" else block.last_seen
         ago = now - (wanted.days_ago or 0) * MICROSECONDS_PER_DAY
-        return _COMPARE[wanted.op](seen, ago if wanted.moment is None else wanted.moment)
+        return _compare(wanted.op, seen, ago if wanted.moment is None else wanted.moment)
     column = block.columns.get(wanted.name)
     if column is None:
         return np.zeros(len(block), np.bool_)
@@ -186,9 +178,9 @@ def _matching_values(wanted: f.Present | f.Compared, column: Column) -> Flags | 
         return _compare_texts(wanted, column.values)
     if wanted.kind == "number":
         numbers = column.numbers()
-        return _compare(numbers, wanted) & ~np.isnan(numbers)
+        return _compare_numbers(wanted, numbers) & ~np.isnan(numbers)
     dates = column.dates()
-    found: Flags = _compare(dates, wanted) & (dates != NO_DATE)
+    found: Flags = _compare_numbers(wanted, dates) & (dates != NO_DATE)
     return found
 
 
@@ -207,10 +199,15 @@ def _compare_texts(wanted: f.Compared, values: Any) -> Flags:
     return flags
 
 
-def _compare(values: Any, wanted: f.Compared) -> Flags:
+def _compare_numbers(wanted: f.Compared, values: Any) -> Flags:
     if wanted.op == "in":
         return np.isin(values, np.array(wanted.values, values.dtype))
-    return _COMPARE[wanted.op](values, wanted.values[0])
+    return _compare(wanted.op, values, wanted.values[0])
+
+
+def _compare(op: str, values: Any, value: Any) -> Flags:
+    found: Flags = getattr(operator, op)(values, value)
+    return found
 
 
 def _match_behaviour(
@@ -223,5 +220,5 @@ def _match_behaviour(
         amounts = behaviour.samples(wanted, block, rows)
     found = np.zeros(len(block), np.bool_)
     # NaN, which is unequal to everything, matches nothing: not even `ne`.
-    found[rows] = ~np.isnan(amounts) & _COMPARE[wanted.op](amounts, wanted.value)
+    found[rows] = ~np.isnan(amounts) & _compare(wanted.op, amounts, wanted.value)
     return found

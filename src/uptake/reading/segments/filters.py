@@ -32,11 +32,38 @@ MAX_DAYS = 3660
 """Days back from now: ten years."""
 
 Kind = Literal["text", "number", "date"]
-Order = Literal["eq", "ne", "gt", "ge", "lt", "le"]
-Text = Literal["eq", "ne", "in", "contains", "starts_with"]
-Presence = Literal["exists", "is_empty"]
 Which = Literal["first", "last"]
 Stat = Literal["sum", "min", "mean", "max", "count"]
+
+OPERATORS: dict[str, tuple[Kind, ...]] = {
+    "exists": (),
+    "is_empty": (),
+    "eq": ("text", "number", "date"),
+    "ne": ("text", "number", "date"),
+    "gt": ("number", "date"),
+    "ge": ("number", "date"),
+    "lt": ("number", "date"),
+    "le": ("number", "date"),
+    "in": ("text", "number", "date"),
+    "contains": ("text",),
+    "starts_with": ("text",),
+}
+"""The operators of conditions on attributes, with the kinds of values that each compares; an
+operator without kinds takes no value."""
+
+ORDERS = ("eq", "ne", "gt", "ge", "lt", "le")
+"""The operators that compare numbers, named as in the module `operator`."""
+
+MEMBERS: dict[str, tuple[str, ...]] = {
+    "and": (),
+    "or": (),
+    "not": (),
+    "attribute": ("op", "value", "as"),
+    "seen": ("op", "value", "days_ago"),
+    "documents": ("op", "value", "days"),
+    "samples": ("op", "value", "stat", "days", "zone"),
+}
+"""The kinds of filters by their identifying member, with their other members."""
 
 _STATS: dict[Aggregation, tuple[Stat, ...]] = {
     Aggregation.SUM: ("sum", "mean", "min", "max", "count"),
@@ -68,7 +95,7 @@ class Present(Struct, frozen=True):
     """The user has the attribute (`exists`), or has it with the empty value (`is_empty`)."""
 
     name: str
-    op: Presence
+    op: str
 
 
 class Compared(Struct, frozen=True):
@@ -82,7 +109,7 @@ class Compared(Struct, frozen=True):
     """
 
     name: str
-    op: Order | Text
+    op: str
     kind: Kind
     values: tuple[str, ...] | tuple[float, ...] | tuple[int, ...]
 
@@ -98,7 +125,7 @@ class Seen(Struct, frozen=True):
     """
 
     which: Which
-    op: Order
+    op: str
     moment: int | None = None
     days_ago: int | None = None
 
@@ -115,7 +142,7 @@ class Documents(Struct, frozen=True):
     """
 
     type: str
-    op: Order
+    op: str
     value: int
     days: int | None = None
 
@@ -137,7 +164,7 @@ class SampleStat(Struct, frozen=True):
     stat: Stat
     days: int
     zone: str | None
-    op: Order
+    op: str
     value: float
 
 

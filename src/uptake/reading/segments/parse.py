@@ -19,21 +19,6 @@ MAX_FAULTS = 20
 MAX_COUNT = 1 << 53
 """Larger numbers in JSON are not exact in every language."""
 
-_ORDERS = get_args(f.Order)
-_PRESENCES = get_args(f.Presence)
-_INEQUALITIES = ("gt", "ge", "lt", "le")
-_PARTIAL = ("contains", "starts_with")
-_MEMBERS: dict[str, tuple[str, ...]] = {
-    "and": (),
-    "or": (),
-    "not": (),
-    "attribute": ("op", "value", "as"),
-    "seen": ("op", "value", "days_ago"),
-    "documents": ("op", "value", "days"),
-    "samples": ("op", "value", "stat", "days", "zone"),
-}
-"""The kinds of filters by their identifying member, with their other members."""
-
 Place = tuple[str | int, ...]
 HasType = Callable[[str], bool]
 
@@ -103,13 +88,13 @@ class _Parser:
         if not isinstance(found, dict):
             self.fault("wrong_type", "must be an object", place)
             return None
-        kinds = [name for name in _MEMBERS if name in found]
+        kinds = [name for name in f.MEMBERS if name in found]
         if len(kinds) != 1:
-            one_of = ", ".join(f"`{name}`" for name in _MEMBERS)
+            one_of = ", ".join(f"`{name}`" for name in f.MEMBERS)
             self.fault("unknown_filter", f"a filter must have exactly one of {one_of}", place)
             return None
         (kind,) = kinds
-        for name in sorted(found.keys() - {kind, *_MEMBERS[kind]}):
+        for name in sorted(found.keys() - {kind, *f.MEMBERS[kind]}):
             message = f"`{name}` is not a member of a `{kind}` filter"
             self.fault("unknown_member", message, (*place, name))
         if kind == "not":
@@ -246,32 +231,34 @@ class _Members:
 
 def _attribute(members: _Members) -> f.Filter | None:
     found, name = members.found, members.name("attribute")
-    op = members.choice("op", (*_PRESENCES, *_ORDERS, "in", *_PARTIAL))
-    if op in _PRESENCES:
+    op = members.choice("op", tuple(f.OPERATORS))
+    kinds = f.OPERATORS.get(op)
+    if kinds == ():
         for other in ("value", "as"):
             if other in found:
                 members.fault("unknown_member", f"`{other}` is not allowed with `{op}`", other)
         return f.Present(name, op)
     kind: f.Kind | None = members.choice("as", get_args(f.Kind)) if "as" in found else "text"
-    if op is None or kind is None:
+    if kinds is None or kind is None:
         return None
-    if op in _INEQUALITIES and "as" not in found:
-        members.fault("missing", f"`as` is required with `{op}`: `number` or `date`", "as")
+    if "text" not in kinds and "as" not in found:
+        one_of = " or ".join(f"`{one}`" for one in kinds)
+        members.fault("missing", f"`as` is required with `{op}`: {one_of}", "as")
         return None
-    if (op in _INEQUALITIES and kind == "text") or (op in _PARTIAL and kind != "text"):
+    if kind not in kinds:
         members.fault("wrong_op", f"`{op}` cannot compare values as `{kind}`", "op")
         return None
     if op == "in":
         return f.Compared(name, op, kind, tuple(members.values(kind)))
     value = members.value(kind)
-    if op in _PARTIAL and value == "":
+    if kinds == ("text",) and value == "":
         members.fault("blank", "must not be empty, because every text would match", "value")
     return f.Compared(name, op, kind, (value,))
 
 
 def _seen(members: _Members) -> f.Filter | None:
     which = members.choice("seen", get_args(f.Which))
-    op = members.choice("op", _ORDERS)
+    op = members.choice("op", f.ORDERS)
     if ("value" in members.found) == ("days_ago" in members.found):
         members.fault("missing", "must have either `value` or `days_ago`")
         return None
@@ -285,7 +272,7 @@ def _documents(members: _Members) -> f.Filter:
     name = members.name("documents")
     if name and not members.has_type(name):
         members.fault("unknown_type", f"the project has no document type {name!r}", "documents")
-    op = members.choice("op", _ORDERS)
+    op = members.choice("op", f.ORDERS)
     value = members.integer("value", "a whole number", 0, MAX_COUNT)
     days = members.days("days") if "days" in members.found else None
     return f.Documents(name, op, value, days)
@@ -294,7 +281,7 @@ def _documents(members: _Members) -> f.Filter:
 def _samples(members: _Members) -> f.Filter:
     metric = members.choice("samples", tuple(f.STATS))
     stat = members.choice("stat", f.STATS.get(metric, get_args(f.Stat)))
-    op = members.choice("op", _ORDERS)
+    op = members.choice("op", f.ORDERS)
     days = members.days("days")
     zone = members.found.get("zone", SAMPLE_ZONE)
     if not isinstance(zone, str) or not (zone == SAMPLE_ZONE or zone in zones.names()):

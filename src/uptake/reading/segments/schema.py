@@ -25,30 +25,30 @@ def schemas(ref_template: str) -> dict[str, Schema]:
         "FilterOr": _group("or", ref(ROOT), "At least one of these filters is true."),
         "FilterNot": _object({"not": ref(ROOT)}, "This filter is false."),
         "FilterPresent": _object(
-            {"attribute": _text(least=1), "op": _choice(f.Presence)},
+            {"attribute": _text(least=1), "op": _operators(())},
             "The user has the attribute (`exists`), or has it with the empty value (`is_empty`).",
         ),
         "FilterPart": _object(
             {
                 "attribute": _text(least=1),
-                "op": {"enum": ["contains", "starts_with"]},
+                "op": _operators(("text",)),
                 "value": _text(least=1),
                 "as": {"const": "text"},
             },
             "The attribute contains this text, or starts with it.",
             optional=("as",),
         ),
-        **_compared("text", ["eq", "ne"], _text(least=0)),
-        **_compared("number", list(get_args(f.Order)), {"type": "number"}),
-        **_compared("date", list(get_args(f.Order)), _moment()),
+        **_compared("text", _text(least=0)),
+        **_compared("number", {"type": "number"}),
+        **_compared("date", _moment()),
         "FilterSeen": _object(
-            {"seen": _choice(f.Which), "op": _choice(f.Order), "value": _moment()},
+            {"seen": _choice(f.Which), "op": {"enum": list(f.ORDERS)}, "value": _moment()},
             "The first or last time that data about the user was received.",
         ),
         "FilterSeenAgo": _object(
             {
                 "seen": _choice(f.Which),
-                "op": _choice(f.Order),
+                "op": {"enum": list(f.ORDERS)},
                 "days_ago": {"type": "integer", "minimum": 0, "maximum": f.MAX_DAYS},
             },
             "The same, compared with this many times 24 hours before the query.",
@@ -56,7 +56,7 @@ def schemas(ref_template: str) -> dict[str, Schema]:
         "FilterDocuments": _object(
             {
                 "documents": _text(least=1),
-                "op": _choice(f.Order),
+                "op": {"enum": list(f.ORDERS)},
                 "value": {"type": "integer", "minimum": 0, "maximum": MAX_COUNT},
                 "days": _days(),
             },
@@ -72,7 +72,13 @@ def schemas(ref_template: str) -> dict[str, Schema]:
     return {ROOT: whole, **kinds}
 
 
-def _compared(kind: f.Kind, ops: list[str], value: Schema) -> dict[str, Schema]:
+def _operators(kinds: tuple[f.Kind, ...]) -> Schema:
+    """The operators that compare exactly these kinds of values."""
+    return {"enum": [op for op, compared in f.OPERATORS.items() if compared == kinds]}
+
+
+def _compared(kind: f.Kind, value: Schema) -> dict[str, Schema]:
+    ops = [op for op in f.ORDERS if kind in f.OPERATORS[op]]
     optional = ("as",) if kind == "text" else ()
     listed = {"type": "array", "items": value, "maxItems": f.MAX_LISTED}
     return {
@@ -95,7 +101,7 @@ def _samples(metric: str) -> Schema:
             "stat": {"enum": list(f.STATS[metric])},  # type: ignore[index]
             "days": _days(),
             "zone": {"type": "string", "description": "`sample`, or an IANA time zone"},
-            "op": _choice(f.Order),
+            "op": {"enum": list(f.ORDERS)},
             "value": {"type": "number"},
         },
         "A statistic of the user's samples of the last days.",

@@ -66,37 +66,39 @@ class Intervals:
     highest: Floats | None
 
 
-def intervals(  # noqa: PLR0913 - samples, and how to group them
-    columns: Columns, value: Floats, cell: int, *, levels: bool, devices: bool, offsets: bool
+def intervals(columns: Columns, value: Floats) -> Intervals:
+    """Returns each sample as an interval; `value` is its amount or its level."""
+    length = np.maximum(columns.duration, 0)
+    offset, order = offset_of(columns.start_format), np.arange(len(length))
+    bounds = columns.start, length, columns.device, offset
+    return Intervals(*bounds, order, order, None, None, value, length, None, None)
+
+
+def combine_long(
+    samples: Intervals, cell: int, *, levels: bool, devices: bool, offsets: bool
 ) -> Intervals:
-    """Returns samples as intervals; long samples that overlap are combined.
+    """Combines long samples that overlap.
 
     Args:
-        columns: the samples, sorted and without repeats.
-        value: the amount or the level of each sample.
+        samples: as `intervals` returns them for sorted samples without repeats.
         cell: ticks of a cell.
         levels: whether values are levels.
         devices: whether samples of different devices are separate.
         offsets: whether samples with different offsets are separate.
     """
-    length = np.maximum(columns.duration, 0)
-    long = length >= LONG_CELLS * cell
-    offset, device = offset_of(columns.start_format), columns.device
-    order = np.arange(len(length))
-    one = Intervals(
-        *(columns.start, length, device, offset, order, order, None, None, value, length),
-        lowest=None,
-        highest=None,
-    )
+    long = samples.length >= LONG_CELLS * cell
     if not long.any():
-        return one
-    nothing = np.zeros_like(order)
+        return samples
     which = np.flatnonzero(long)
-    groups = (device if devices else nothing)[which], (offset if offsets else nothing)[which]
-    combined = _combined(one, which, groups, levels=levels)
-    if len(which) == len(order):
+    nothing = np.zeros_like(which)
+    groups = (
+        samples.device[which] if devices else nothing,
+        samples.offset[which] if offsets else nothing,
+    )
+    combined = _combined(samples, which, groups, levels=levels)
+    if len(which) == len(long):
         return combined
-    return _joined(_taken(one, np.flatnonzero(~long)), combined)
+    return _joined(_taken(samples, np.flatnonzero(~long)), combined)
 
 
 def _taken(some: Intervals, which: Int64s) -> Intervals:

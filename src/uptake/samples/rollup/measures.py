@@ -1,15 +1,13 @@
 """The figures of pieces by group: sums of amounts, or levels."""
 
-from collections.abc import Mapping
 from typing import Protocol
 
 import numpy as np
 
 from uptake.samples.columns import UNITS, Columns
-from uptake.samples.rollup.calendar import Calendar
-from uptake.samples.rollup.intervals import LARGEST, Flags, Floats, Intervals
+from uptake.samples.rollup.intervals import LARGEST, Flags, Floats
 from uptake.samples.rollup.pieces import Pieces
-from uptake.samples.rollup.precedence import POINT, counted
+from uptake.samples.rollup.precedence import POINT
 from uptake.samples.times import Int64s
 from uptake.time_units import TICKS_PER_SECOND
 
@@ -41,17 +39,20 @@ class Measure(Protocol):
 class Sums:
     """Amounts: the `sum` of what counts, and of what is `left_out`."""
 
-    def __init__(self, given: Floats, left_out: Floats | None) -> None:
-        self._amounts = {"sum": given} if left_out is None else {"sum": given, "left_out": left_out}
+    def __init__(self, amounts: Figures) -> None:
+        self._amounts = amounts
 
     def over(self, member: Int64s, groups: int) -> Figures:
         """See `Measure.over`."""
-        return {name: _sums(member, one, groups) for name, one in self._amounts.items()}
+        with np.errstate(over="ignore"):
+            return {
+                name: np.minimum(np.bincount(member, one, groups), LARGEST)
+                for name, one in self._amounts.items()
+            }
 
     def take(self, which: Int64s) -> "Sums":
         """See `Measure.take`."""
-        left_out = self._amounts.get("left_out")
-        return Sums(self._amounts["sum"][which], None if left_out is None else left_out[which])
+        return Sums({name: one[which] for name, one in self._amounts.items()})
 
 
 class Means:
@@ -77,12 +78,6 @@ class Means:
         return Means(*(one[which] for one in self._levels))
 
 
-def _sums(member: Int64s, amounts: Floats, groups: int) -> Floats:
-    with np.errstate(over="ignore"):
-        sums: Floats = np.minimum(np.bincount(member, amounts, groups), LARGEST)
-    return sums
-
-
 def amounts(columns: Columns) -> Floats:
     """Sums of whole samples; a rate is one over its sample's length."""
     unit = columns.unit
@@ -104,51 +99,29 @@ def levels(columns: Columns) -> Floats:
     return np.minimum(rate, LARGEST)
 
 
-def sums_each(some: Intervals, pieces: Pieces, *, explain: bool) -> Sums:
-    """Returns the amounts of pieces, in proportion to time, of each device.
+def sums(pieces: Pieces, counted: Int64s | None, *, explain: bool) -> Sums:
+    """Returns the amounts of pieces, in proportion to time.
 
     Args:
-        some: the intervals.
-        pieces: the pieces of the intervals.
-        explain: whether the figures include what is left out, which is nothing.
-    """
-    amount, ticks, length = _shared(some, pieces)
-    given = _given(amount, ticks, length)
-    return Sums(given, np.zeros_like(given) if explain else None)
-
-
-def sums_merged(  # noqa: PLR0913 - pieces, and the order of devices
-    columns: Columns,
-    some: Intervals,
-    pieces: Pieces,
-    calendar: Calendar,
-    priority: Mapping[str, int],
-    *,
-    explain: bool,
-) -> Sums:
-    """Returns the amounts of pieces, in proportion to time; where devices overlap, of one of them.
-
-    Args:
-        columns: the samples.
-        some: the intervals of the samples.
-        pieces: the pieces of the intervals.
-        calendar: the cells of the pieces.
-        priority: the ranks of devices that precede all others.
+        pieces: the pieces.
+        counted: how much of each piece counts (`precedence.counted`); None for all of it.
         explain: whether the figures include what is left out.
     """
-    device = pieces.device
-    if (device == device[0]).all():
-        return sums_each(some, pieces, explain=explain)
-    amount, ticks, length = _shared(some, pieces)
-    competing = _competing(columns, some, pieces)
-    won = counted(columns.devices, some, pieces, calendar, priority, competing)
-    left_out = _given(amount, ticks - won, length) if explain else None
-    return Sums(_given(amount, won, length), left_out)
+    ticks, length = pieces.end - pieces.begin, pieces.intervals.ticks[pieces.interval]
+    point = length == 0
+    if point.any():
+        ticks, length = np.where(point, POINT, ticks), np.where(point, POINT, length)
+    amount = pieces.intervals.value[pieces.interval]
+    given = _given(amount, ticks if counted is None else counted, length)
+    if not explain:
+        return Sums({"sum": given})
+    left_out = np.zeros_like(given) if counted is None else _given(amount, ticks - counted, length)
+    return Sums({"sum": given, "left_out": left_out})
 
 
-def means(some: Intervals, pieces: Pieces) -> Means:
+def means(pieces: Pieces) -> Means:
     """Returns the levels of pieces, weighted by time and number of samples."""
-    which = pieces.interval
+    some, which = pieces.intervals, pieces.interval
     weight = np.where(some.length[which] == 0, POINT_TICKS, pieces.end - pieces.begin)
     if some.samples is not None:
         weight = weight * some.samples[which].astype(np.float64)
@@ -158,26 +131,17 @@ def means(some: Intervals, pieces: Pieces) -> Means:
     return Means(lowest, rate, highest, weight.astype(np.float64))
 
 
-def _shared(some: Intervals, pieces: Pieces) -> tuple[Floats, Int64s, Int64s]:
-    """The amount of each piece's interval, the ticks of the piece and those of the amount."""
-    ticks, length = pieces.end - pieces.begin, some.ticks[pieces.interval]
-    point = length == 0
-    if point.any():
-        ticks, length = np.where(point, POINT, ticks), np.where(point, POINT, length)
-    return some.value[pieces.interval], ticks, length
-
-
 def _given(amount: Floats, ticks: Int64s, length: Int64s) -> Floats:
     with np.errstate(over="ignore"):
         given: Floats = np.minimum(amount * (ticks / length), LARGEST)
     return given
 
 
-def _competing(columns: Columns, some: Intervals, pieces: Pieces) -> Flags | None:
-    """The pieces with an amount, which a rate without a length is not; None for all."""
+def competing(columns: Columns, pieces: Pieces) -> Flags | None:
+    """Returns which pieces have an amount, unlike a rate without a length; None for all."""
     empty = (columns.unit != _COUNT) & (columns.duration <= 0)
     if not empty.any():
         return None
     # Combined samples have a length.
-    competing: Flags = ~empty[some.first[pieces.interval]]
+    competing: Flags = ~empty[pieces.intervals.first[pieces.interval]]
     return competing

@@ -33,6 +33,7 @@ class Pieces:
     """The part of each interval in each cell, sorted by interval and cell.
 
     Attributes:
+        intervals: the intervals.
         interval: index of the interval.
         cell: index of the cell.
         begin, end: instants in ticks; equal for a sample without a length.
@@ -41,6 +42,7 @@ class Pieces:
         offset: ticks east of UTC of the samples' starts.
     """
 
+    intervals: Intervals
     interval: Int64s
     cell: Int64s
     begin: Int64s
@@ -51,7 +53,16 @@ class Pieces:
 
     def take(self, which: Int64s) -> "Pieces":
         """The pieces at these places."""
-        return Pieces(*(getattr(self, name)[which] for name in Pieces.__slots__))
+        columns = (getattr(self, name)[which] for name in Pieces.__slots__[1:])
+        return Pieces(self.intervals, *columns)
+
+    def starting(self, member: Int64s, groups: int) -> Int64s:
+        """Returns how many samples start in the pieces of each group."""
+        opening = member[self.opens]
+        if self.intervals.starting is None:
+            return np.bincount(opening, minlength=groups)
+        counts = self.intervals.starting[self.interval[self.opens]]
+        return np.bincount(opening, counts, groups).astype(np.int64)
 
 
 def cut(some: Intervals, calendar: Calendar, most: int) -> Pieces:
@@ -97,16 +108,7 @@ def _pieces(some: Intervals, which: Any, cell: Int64s, opens: Flags) -> Pieces:
     device, offset = some.device[which], some.offset[which]
     if isinstance(which, slice):
         which = np.arange(len(cell))
-    return Pieces(which, cell, begin, begin + length, opens, device, offset)
-
-
-def starting(some: Intervals, pieces: Pieces, member: Int64s, groups: int) -> Int64s:
-    """Returns how many samples start in the pieces of each group."""
-    opening = member[pieces.opens]
-    if some.starting is None:
-        return np.bincount(opening, minlength=groups)
-    counts = some.starting[pieces.interval[pieces.opens]]
-    return np.bincount(opening, counts, groups).astype(np.int64)
+    return Pieces(some, which, cell, begin, begin + length, opens, device, offset)
 
 
 def _cells(start: Int64s, end: Int64s, edges: Int64s) -> tuple[Int64s, Int64s]:

@@ -6,16 +6,13 @@ a device of a lower rank has a sample at its instant, with or without a length; 
 others.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from uptake.samples.rollup.calendar import Calendar
 from uptake.samples.rollup.groups import group
-from uptake.samples.rollup.intervals import Flags, Intervals
-from uptake.samples.rollup.pieces import Pieces, starting
+from uptake.samples.rollup.pieces import Flags, Pieces
 from uptake.samples.rollup.ranges import least
 from uptake.samples.times import Int64s
 
@@ -135,59 +132,40 @@ def _counting_points(
     return counts
 
 
-def counted(  # noqa: PLR0913, PLR0917 - pieces, and the order of devices
-    names: tuple[str, ...],
-    some: Intervals,
-    pieces: Pieces,
-    calendar: Calendar,
-    priority: Mapping[str, int],
-    competes: Flags | None,
-) -> Int64s:
+def counted(pieces: Pieces, day: Int64s, priority: Int64s, competes: Flags | None) -> Int64s | None:
     """Returns how much of each piece counts when devices are merged.
 
     Args:
-        names: the names of the devices.
-        some: the intervals.
-        pieces: the pieces of the intervals.
-        calendar: the cells of the pieces.
-        priority: the ranks of devices that precede all others.
+        pieces: the pieces.
+        day: the local day of each piece.
+        priority: the rank of each device before its samples are compared.
         competes: the pieces that can displace others or be displaced; None for all.
 
     Returns:
         Ticks; `POINT` or 0 for pieces without a length.
     """
-    rank, owner = _ranks(names, some, pieces, calendar.day[pieces.cell], priority)
+    rank, owner = _ranks(pieces, day, priority)
+    begin, end, device = pieces.begin, pieces.end, pieces.device
     if competes is None:
-        return counting(pieces.begin, pieces.end, pieces.device, rank, owner)
+        return counting(begin, end, device, rank, owner)
     found = np.full(len(rank), POINT)
     found[competes] = counting(
-        pieces.begin[competes],
-        pieces.end[competes],
-        pieces.device[competes],
-        rank[competes],
-        owner,
+        begin[competes], end[competes], device[competes], rank[competes], owner
     )
     return found
 
 
-def _ranks(
-    names: tuple[str, ...],
-    some: Intervals,
-    pieces: Pieces,
-    day: Int64s,
-    priority: Mapping[str, int],
-) -> tuple[Int64s, Int64s]:
+def _ranks(pieces: Pieces, day: Int64s, priority: Int64s) -> tuple[Int64s, Int64s]:
     """The rank of each piece's device on the piece's local day, and the device of each rank.
 
-    Devices in `priority` come first, then those with the most samples that start on that day, then
-    those with the first name.
+    Devices with a lower `priority` come first, then those with the most samples that start on that
+    day, then those with the first name.
     """
     first = int(day.min())
-    groups = group([pieces.device, day - first], [len(names), int(day.max()) - first + 1])
+    groups = group([pieces.device, day - first], [len(priority), int(day.max()) - first + 1])
     device = groups.keys[0]
-    count = starting(some, pieces, groups.member, len(groups))
-    place = np.array([priority.get(name, len(priority)) for name in names])[device]
-    order = np.lexsort((device, -count, place))
+    count = pieces.starting(groups.member, len(groups))
+    order = np.lexsort((device, -count, priority[device]))
     rank = np.empty_like(order)
     rank[order] = np.arange(len(order))
     return rank[groups.member], device[order]

@@ -7,12 +7,12 @@ import numpy as np
 
 from uptake.samples.columns import Columns
 from uptake.samples.metrics import Aggregation
-from uptake.samples.rollup import measures
+from uptake.samples.rollup import measures, precedence
 from uptake.samples.rollup.calendar import FINE, OUTSIDE, SIZES, Calendar, Every
 from uptake.samples.rollup.groups import Groups, group
-from uptake.samples.rollup.intervals import Flags, Intervals, intervals
+from uptake.samples.rollup.intervals import Flags, combine_long, intervals
 from uptake.samples.rollup.measures import Figures, Measure
-from uptake.samples.rollup.pieces import Pieces, cut, starting
+from uptake.samples.rollup.pieces import Pieces, cut
 from uptake.samples.times import Int64s, offset_of
 from uptake.time_units import TICKS_PER_DAY
 
@@ -93,11 +93,19 @@ def roll_up(columns: Columns, calendar: Calendar, way: Way, most: int) -> Table 
     Raises:
         TooManyPieces: there would be more.
     """
-    some = _intervals(columns, calendar, way)
+    levels = way.aggregation is Aggregation.MEAN
+    value = measures.levels(columns) if levels else measures.amounts(columns)
+    some = combine_long(
+        intervals(columns, value),
+        SIZES[way.every] if way.every in FINE else TICKS_PER_DAY,
+        levels=levels,
+        devices=way.each or way.explain or not levels,
+        offsets=calendar.offsets is None,
+    )
     pieces = cut(some, calendar, most)
     if not len(pieces.interval):
         return None
-    measure = _measure(columns, some, pieces, calendar, way)
+    measure = measures.means(pieces) if levels else _sums(columns, pieces, calendar, way)
     bucket = calendar.bucket[pieces.cell]
     inside = bucket != OUTSIDE
     if not inside.all():
@@ -107,34 +115,22 @@ def roll_up(columns: Columns, calendar: Calendar, way: Way, most: int) -> Table 
         pieces, bucket, measure = pieces.take(which), bucket[which], measure.take(which)
     rows = _rows(pieces, bucket, calendar, way, len(columns.devices))
     return Table(
-        *_bounds(columns, some, pieces, rows, calendar),
+        *_bounds(columns, pieces, rows, calendar),
         device=rows.keys[2] if way.each else None,
-        count=starting(some, pieces, rows.member, len(rows)),
+        count=pieces.starting(rows.member, len(rows)),
         figures=measure.over(rows.member, len(rows)),
-        parts=_parts(some, pieces, rows, measure, len(columns.devices)) if way.explain else None,
+        parts=_parts(pieces, rows, measure, len(columns.devices)) if way.explain else None,
     )
 
 
-def _intervals(columns: Columns, calendar: Calendar, way: Way) -> Intervals:
-    levels = way.aggregation is Aggregation.MEAN
-    return intervals(
-        columns,
-        measures.levels(columns) if levels else measures.amounts(columns),
-        SIZES[way.every] if way.every in FINE else TICKS_PER_DAY,
-        levels=levels,
-        devices=way.each or way.explain or not levels,
-        offsets=calendar.offsets is None,
-    )
-
-
-def _measure(
-    columns: Columns, some: Intervals, pieces: Pieces, calendar: Calendar, way: Way
-) -> Measure:
-    if way.aggregation is Aggregation.MEAN:
-        return measures.means(some, pieces)
-    if way.each:
-        return measures.sums_each(some, pieces, explain=way.explain)
-    return measures.sums_merged(columns, some, pieces, calendar, way.priority, explain=way.explain)
+def _sums(columns: Columns, pieces: Pieces, calendar: Calendar, way: Way) -> Measure:
+    counted = None
+    if not (way.each or (pieces.device == pieces.device[0]).all()):
+        last = len(way.priority)
+        priority = np.array([way.priority.get(name, last) for name in columns.devices])
+        competing = measures.competing(columns, pieces)
+        counted = precedence.counted(pieces, calendar.day[pieces.cell], priority, competing)
+    return measures.sums(pieces, counted, explain=way.explain)
 
 
 def _rows(pieces: Pieces, bucket: Int64s, calendar: Calendar, way: Way, devices: int) -> Groups:
@@ -150,7 +146,7 @@ def _rows(pieces: Pieces, bucket: Int64s, calendar: Calendar, way: Way, devices:
 
 
 def _bounds(
-    columns: Columns, some: Intervals, pieces: Pieces, rows: Groups, calendar: Calendar
+    columns: Columns, pieces: Pieces, rows: Groups, calendar: Calendar
 ) -> tuple[Int64s, Int64s, Int64s, Int64s]:
     """The starts and ends of rows, and their offsets."""
     start, end = calendar.starts[rows.keys[0]], calendar.ends[rows.keys[0]]
@@ -159,6 +155,7 @@ def _bounds(
     # The offsets of the first and the last sample.
     offset = offset_of(columns.start_format)
     first, last = np.full(len(rows), len(offset)), np.zeros(len(rows), np.int64)
+    some = pieces.intervals
     if some.starting is None:
         # In the order of samples: of several assignments the last one remains.
         last[rows.member] = pieces.interval
@@ -169,8 +166,8 @@ def _bounds(
     return start - offset[first], end - offset[last], offset[first], offset[last]
 
 
-def _parts(some: Intervals, pieces: Pieces, rows: Groups, measure: Measure, devices: int) -> Parts:
+def _parts(pieces: Pieces, rows: Groups, measure: Measure, devices: int) -> Parts:
     parts = group([rows.member, pieces.device], [len(rows), devices])
-    count = starting(some, pieces, parts.member, len(parts))
+    count = pieces.starting(parts.member, len(parts))
     row, device = parts.keys
     return Parts(row, device, count, measure.over(parts.member, len(parts)))

@@ -57,17 +57,8 @@ class _Sync(msgspec.Struct):
     next: str | None = None
 
 
-class _Sample(msgspec.Struct):
-    device_name: str
-    start_date: str
-    unit: str
-    value: float
-    device_version: str | None = None
-    end_date: str | None = None
-
-
 class _Page(msgspec.Struct):
-    samples: list[_Sample]
+    samples: list[columns.Sample]
     next: str | None
 
 
@@ -186,10 +177,9 @@ def _decode(body: bytes, kind: type[_AnyPage]) -> _AnyPage:
         raise Unreachable(f"an answer cannot be read: {error}") from None
 
 
-def _columns(samples: Sequence[_Sample]) -> columns.Columns:
-    names = ("device_name", "device_version", "start_date", "end_date", "unit", "value")
+def _columns(samples: Sequence[columns.Sample]) -> columns.Columns:
     try:
-        return columns.build(*([getattr(one, name) for one in samples] for name in names))
+        return columns.latest(columns.read(samples))
     except (ValueError, KeyError, OverflowError) as error:
         raise Unreachable(f"an answer has samples that cannot be read: {error}") from None
 
