@@ -32,13 +32,9 @@ def find_users(request: WireRequest) -> Owners:
 
 
 def _batch(upload: Upload) -> SampleBatch:
-    count = len(upload.walks)
-    steps = columns.build(
-        [upload.band] * count,
-        [None] * count,
-        [walk.begin for walk in upload.walks],
-        [walk.end for walk in upload.walks],
-        ["count"] * count,
-        [walk.steps for walk in upload.walks],
-    )
-    return SampleBatch(upload.member, "steps", steps, count)
+    samples = [
+        columns.Sample(upload.band, walk.begin, "count", walk.steps, end_date=walk.end)
+        for walk in upload.walks
+    ]
+    steps = columns.latest(columns.read(samples))
+    return SampleBatch(upload.member, "steps", steps, len(samples))
