@@ -13,7 +13,7 @@ from pyarrow import RecordBatch
 from uploader.sending import some, write
 from uptake.cli.send_progress import line_of, part_done
 from uptake.testing.live import LiveServer
-from uptake.uploader.options import UploadOptions
+from uptake.uploader.context import UploadOptions
 from uptake.uploader.sending.connection import destination
 from uptake.uploader.session import Session
 from uptake.uploader.sources import opening

@@ -68,7 +68,7 @@ def test_its_vector_holds(package: PackageCopy) -> None:
 def test_apple_health_exports_have_the_metric(package: PackageCopy) -> None:
     """Under the type of HealthKit."""
     printed = package.run(
-        "from uptake.uploader.sources.apple_names import metric_of;"
+        "from uptake.uploader.sources.apple_records import metric_of;"
         "print(metric_of('HKQuantityTypeIdentifierFlightsClimbed'))"
     )
     assert printed == "flights\n"

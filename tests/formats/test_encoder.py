@@ -57,12 +57,12 @@ def test_the_limits_are_those_of_the_vendors_pages() -> None:
 
 
 @given(st.text(max_size=256).filter(bool), st.sampled_from(["steps", "bpm"]))
-def test_opening_and_closing_form_a_request(user_id: str, metric: str) -> None:
+def test_a_body_of_samples_has_user_metric_and_list(user_id: str, metric: str) -> None:
     """For any user; v1.1 names none."""
     v1_1, v2_2 = gerosense.WIRES
-    body = msgspec.json.decode(v2_2.opening(user_id, metric) + v2_2.closing)
+    body = msgspec.json.decode(v2_2.body(user_id, metric, b""))
     assert body == {"user_id": user_id, "data_type": metric, "data": []}
-    body = msgspec.json.decode(v1_1.opening(user_id, metric) + v1_1.closing)
+    body = msgspec.json.decode(v1_1.body(user_id, metric, b""))
     assert body == {"data_type": metric, "data": []}
 
 
@@ -89,7 +89,7 @@ def test_an_encoded_document_decodes_to_the_same(user_id: str) -> None:
     """Byte for byte."""
     data = b'{"mood": 4.00, "note": "\xc3\xa9"}'
     submission = decoded(
-        OPERATIONS["thymia"], thymia.body(user_id, data), path={"upload_type": "check-in"}
+        OPERATIONS["thymia"], thymia.WIRES[0].body(user_id, data), path={"upload_type": "check-in"}
     )
     assert submission.items == (Document(user_id, "check-in", data),)
 

@@ -210,3 +210,33 @@ class SampleFiles(TableFiles):
         duration = None if self.duration is None else parse_duration(self.duration)
         given = {name: getattr(self, name) for name in names}
         return {**TableFiles.arguments(self), **given, "duration": duration}
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFiles(TableFiles):
+    """What folders and tables of images do not have."""
+
+    root: Annotated[
+        Path | None,
+        typer.Option(
+            "--root",
+            help="Folder below which the files named by a table must be; default: the table's own.",
+        ),
+    ] = None
+
+    def arguments(self) -> Any:
+        """Arguments of the library."""
+        return {**TableFiles.arguments(self), "root": self.root}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentFiles(ItemFiles):
+    """What files of documents do not have."""
+
+    type_name: Annotated[
+        str, typer.Option("--type", metavar="TYPE", help="Document type of all of them.")
+    ]
+
+    def arguments(self) -> Any:
+        """Arguments of the library."""
+        return {**ItemFiles.arguments(self), "type_name": self.type_name}

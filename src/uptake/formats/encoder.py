@@ -14,6 +14,8 @@ from uptake.formats.base import JSON, Credential
 
 Scalar = str | int | float | bool
 
+_json = msgspec.json.Encoder()
+
 MAX_TEXT = 1000
 """Characters of each text that is taken from an answer, as the text is stored in the ledger."""
 
@@ -105,25 +107,39 @@ class Wire:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SamplesWire(Wire):
-    """A wire that takes a list of samples of one user and one metric.
+    """A wire that takes a JSON object with a list of samples of one user and one metric.
+
+    The uploader also reads such objects, on the lines of NDJSON files.
 
     Attributes:
         least, most: samples in a request; `most` is at least `2 * least - 1`, so that every number
             of samples from `least` on can be split.
         row: the members of a sample, each with its column: `device_name`, `device_version`,
             `start_date`, `end_date`, `unit` or `value`. Members without a value are left out.
-        opening: the bytes before the first sample, from a user and a metric.
-        closing: the bytes after the last sample; samples are separated by commas.
-        user_from_key: requests do not name the user; it is the one that the API key is bound to.
+        metric_member, samples_member: the members with the metric and with the list.
+        user_member: the member with the user; None if requests do not name the user, who is the one
+            that the API key is bound to.
     """
 
     least: int
     most: int
     row: tuple[tuple[str, str], ...]
-    opening: Callable[[str, str], bytes]
-    closing: bytes
-    user_from_key: bool = False
+    metric_member: str
+    samples_member: str
+    user_member: str | None
     media: str = JSON
+
+    @property
+    def user_from_key(self) -> bool:
+        """Whether the user is the one that the API key is bound to."""
+        return self.user_member is None
+
+    def body(self, user_id: str, metric: str, samples: bytes) -> bytes:
+        """The body of a request; `samples` are JSON objects, separated by commas."""
+        members = {} if self.user_member is None else {self.user_member: user_id}
+        members[self.metric_member] = metric
+        head = _json.encode(members)[:-1] + b"," + _json.encode(self.samples_member)
+        return b"".join((head, b":[", samples, b"]}"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,18 +165,30 @@ class ProfilesWire(Wire):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentsWire(Wire):
-    """A wire that takes one JSON object of a document type and one user.
+    """A wire that takes a JSON object with a document, itself an object, and its user.
+
+    The uploader also reads such objects from files.
 
     Attributes:
         type_in_path: the name in `path` that the document type replaces.
         headers: further headers, from a key that identifies the document.
-        body: the body, from the user and the object as JSON text.
+        user_path: the members that lead to the user.
+        document_member: the member with the document.
     """
 
     type_in_path: str
     headers: Callable[[str], Mapping[str, str]]
-    body: Callable[[str, bytes], bytes]
+    user_path: tuple[str, ...]
+    document_member: str
     media: str = JSON
+
+    def body(self, user_id: str, document: bytes) -> bytes:
+        """The body of a request, from the document as JSON text."""
+        members: object = user_id
+        for name in reversed(self.user_path):
+            members = {name: members}
+        head = _json.encode(members)[:-1] + b"," + _json.encode(self.document_member)
+        return b"".join((head, b":", document, b"}"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

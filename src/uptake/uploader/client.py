@@ -149,9 +149,8 @@ class Client:
             }
             for sample in samples
         ]
-        body = b",".join(map(_json.encode, rows))
-        whole = encoder.opening(user_id, metric) + body + encoder.closing
-        return self._send(encoder, Request(encoder.path, whole, encoder.media), len(samples))
+        body = encoder.body(user_id, metric, b",".join(map(_json.encode, rows)))
+        return self._send(encoder, Request(encoder.path, body, encoder.media), len(samples))
 
     def send_own_samples(self, metric: str, samples: Sequence[Sample]) -> list[Outcome]:
         """Send 3 to 1000 samples of the user that the key is bound to (Gerosense v1.1).

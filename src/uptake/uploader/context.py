@@ -1,11 +1,11 @@
-"""What all requests of a run share: the wire, the ledger, the counts, the rejected items."""
+"""What all requests of a run share: options, wire, ledger, counts, and the file of rejections."""
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Generic, TypeVar
+from typing import IO, Generic, TypeVar
 
 import msgspec
 
@@ -13,9 +13,64 @@ from uptake.formats.encoder import AnyWire
 from uptake.uploader.ledger import PRIVATE, rejections
 from uptake.uploader.ledger.rejections import Reason, Rejection
 from uptake.uploader.ledger.runs import Run, key_digest
+from uptake.uploader.sending.connection import Destination
 from uptake.uploader.sending.schedule import Job
 from uptake.uploader.sources import Unreadable
 from uptake.uploader.tally import Tally
+
+PARALLEL = 8
+SECONDS = 60.0
+PATIENCE = 300.0
+START = 15.0
+"""Seconds after which a request to a receiver that has never answered is given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """When a failed request is sent again.
+
+    Attributes:
+        first, longest: seconds after the first failed attempt, doubled after each up to `longest`;
+            a random half is left out.
+        patience: seconds after which a request that never succeeded is given up.
+        start: the same while the receiver has never answered: it may be starting.
+    """
+
+    first: float = 0.25
+    longest: float = 30.0
+    patience: float = PATIENCE
+    start: float = START
+
+
+@dataclass(frozen=True, slots=True)
+class UploadOptions:
+    """How to send.
+
+    Attributes:
+        to: the receiver.
+        key: the API key; "" in a dry run.
+        ledger: the file of the ledger.
+        parallel: maximum number of requests in flight.
+        refused_file: file for rejected items; None for none.
+        compressed: whether to compress requests; None to do so if the receiver announces that it
+            accepts this and is not on this machine.
+        seconds: time limit of an answer.
+        retry: when to try again.
+        dry_run: read, compare and count, but send nothing and do not change the ledger.
+        retry_refused: send again what an earlier run was rejected for.
+    """
+
+    to: Destination
+    key: str = field(repr=False)
+    ledger: Path
+    parallel: int = PARALLEL
+    refused_file: Path | None = None
+    compressed: bool | None = None
+    seconds: float = SECONDS
+    retry: Retry = field(default_factory=Retry)
+    dry_run: bool = False
+    retry_refused: bool = False
+
 
 WireT = TypeVar("WireT", bound=AnyWire)
 
@@ -71,6 +126,7 @@ class UploadContext(Generic[WireT]):
         put: queues a request to be sent; raises `Stopped` when nothing more is.
         key: the API key; the ledger's user where the wire takes the user from it.
         retry_rejected: whether to send again what an earlier run was rejected for.
+        type_name: the type of all documents.
         finishers: called after everything was sent.
         files: names of files, each with a number.
     """
@@ -82,6 +138,7 @@ class UploadContext(Generic[WireT]):
     put: Callable[[Job], None]
     key: str = ""
     retry_rejected: bool = False
+    type_name: str = ""
     finishers: list[Callable[[], None]] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
 
@@ -123,7 +180,3 @@ class UploadContext(Generic[WireT]):
 def owner_of(wire: AnyWire, key: str) -> str:
     """The ledger's name for the user that a key is bound to; "" where the wire names users."""
     return f"key:{key_digest(key)}" if getattr(wire, "user_from_key", False) else ""
-
-
-Feed = Callable[[UploadContext[Any], Iterator[tuple[Any, str]]], None]
-"""Makes requests of the items of sources, each with the name of its file."""

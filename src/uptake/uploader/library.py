@@ -1,31 +1,35 @@
 """The uploader as a library: sends every item once, with the help of a ledger."""
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Unpack
 
 from uptake.formats.base import BEARER
-from uptake.formats.encoder import AnyWire, DocumentsWire, ImagesWire, ProfilesWire, SamplesWire
-from uptake.uploader.context import Feed, owner_of
-from uptake.uploader.items.profiles import profiles_feed
-from uptake.uploader.items.single import documents_feed, images_feed
+from uptake.formats.encoder import SamplesWire
+from uptake.uploader.context import (
+    PARALLEL,
+    PATIENCE,
+    SECONDS,
+    START,
+    Retry,
+    UploadOptions,
+    owner_of,
+)
 from uptake.uploader.ledger import default_path, open_ledger, read_ledger
 from uptake.uploader.ledger.runs import LedgerStatus, find, statuses
-from uptake.uploader.options import START, Retry, UploadOptions
-from uptake.uploader.samples.gathering import samples_feed
 from uptake.uploader.sending.connection import Connection, checked_key, destination
-from uptake.uploader.session import Session
-from uptake.uploader.sources import Interrupted, Source, opening
-from uptake.uploader.sources.options import ItemOptions, SampleOptions, TableOptions
+from uptake.uploader.session import FEEDS, Session
+from uptake.uploader.sources import (
+    Interrupted,
+    ItemOptions,
+    SampleOptions,
+    TableOptions,
+    opening,
+)
 from uptake.uploader.tally import Summary
 from uptake.uploader.verify.check import Check, Verification
 from uptake.uploader.verify.server import Server
 from uptake.uploader.wires import wire_of
-
-PARALLEL = 8
-PATIENCE = 300.0
-SECONDS = 60.0
 
 
 class Uploader:
@@ -101,8 +105,7 @@ class Uploader:
             UnknownSource: a file does not exist, or is of no kind that can be read.
             LedgerUnusable: the ledger cannot be used.
         """
-        encoder = wire_of(SamplesWire, wire)
-        return self._run(encoder, samples_feed(), opening.samples, sources, options)
+        return self.send("samples", *sources, wire=wire, **options)
 
     def send_profiles(self, *sources: Path | str, **options: Unpack[TableOptions]) -> Summary:
         """Send attributes: CSV, NDJSON or Parquet with `user_id` and a column for each attribute.
@@ -111,8 +114,7 @@ class Uploader:
             UnknownSource: a file does not exist, or is of no kind that can be read.
             LedgerUnusable: the ledger cannot be used.
         """
-        encoder = wire_of(ProfilesWire)
-        return self._run(encoder, profiles_feed(), opening.profiles, sources, options)
+        return self.send("profiles", *sources, **options)
 
     def send_documents(
         self, type_name: str, *sources: Path | str, **options: Unpack[ItemOptions]
@@ -123,8 +125,7 @@ class Uploader:
             UnknownSource: a file does not exist, or is of no kind that can be read.
             LedgerUnusable: the ledger cannot be used.
         """
-        feed = documents_feed(type_name)
-        return self._run(wire_of(DocumentsWire), feed, opening.documents, sources, options)
+        return self.send("documents", *sources, type_name=type_name, **options)
 
     def send_images(
         self, *sources: Path | str, root: Path | str | None = None, **options: Unpack[TableOptions]
@@ -143,8 +144,41 @@ class Uploader:
             UnknownSource: a file does not exist, or is of no kind that can be read.
             LedgerUnusable: the ledger cannot be used.
         """
-        open_ = partial(opening.images, root=None if root is None else Path(root))
-        return self._run(wire_of(ImagesWire), images_feed(), open_, sources, options)
+        folder = None if root is None else Path(root)
+        return self.send("images", *sources, root=folder, **options)
+
+    def send(
+        self,
+        items: str,
+        *sources: Path | str,
+        wire: str | None = None,
+        type_name: str = "",
+        **options: Any,
+    ) -> Summary:
+        """Send items of one kind: `samples`, `profiles`, `documents` or `images`.
+
+        Args:
+            items: the kind.
+            sources: as for the method for this kind.
+            wire: the name of an operation that takes such items; by default the first one.
+            type_name: the type of documents.
+            options: as for the method for this kind.
+
+        Raises:
+            UnknownSource: a file does not exist, or is of no kind that can be read.
+            LedgerUnusable: the ledger cannot be used.
+        """
+        feed = FEEDS[items]
+        encoder = wire_of(feed.wire, wire)
+        options = {"stopped": lambda: self._stopped, **options}
+        try:
+            opened = [feed.sources(Path(path), **options) for path in sources]
+        except Interrupted:
+            opened = []
+        self.session = Session(self._options, opened)
+        if self._stopped:
+            self.session.stop()
+        return self.session.run(feed, encoder, type_name)
 
     def verify_samples(
         self,
@@ -185,26 +219,6 @@ class Uploader:
         finally:
             connection.close()
             ledger.close()
-
-    def _run(
-        self,
-        wire: AnyWire,
-        feed: Feed,
-        open_: Callable[..., Source[Any]],
-        paths: Sequence[Path | str],
-        options: ItemOptions,
-    ) -> Summary:
-        def is_stopped() -> bool:
-            return self._stopped
-
-        try:
-            sources = [open_(Path(path), **{"stopped": is_stopped, **options}) for path in paths]
-        except Interrupted:
-            sources = []
-        self.session = Session(self._options, sources)
-        if self._stopped:
-            self.session.stop()
-        return self.session.run(wire, feed)
 
     def status(self) -> list[LedgerStatus]:
         """The status of each endpoint in the ledger.

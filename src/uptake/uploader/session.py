@@ -2,17 +2,22 @@
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
-from uptake.formats.encoder import AnyWire
-from uptake.uploader.context import Feed, RejectedFile, UploadContext
+from uptake.formats.encoder import AnyWire, DocumentsWire, ImagesWire, ProfilesWire, SamplesWire
+from uptake.uploader.context import RejectedFile, UploadContext, UploadOptions
+from uptake.uploader.items.profiles import send_profiles
+from uptake.uploader.items.single import send_documents, send_images
 from uptake.uploader.ledger import open_ledger, read_ledger
 from uptake.uploader.ledger.runs import Run, begin
-from uptake.uploader.options import UploadOptions
-from uptake.uploader.sending.schedule import Job, Schedule, Stopped
+from uptake.uploader.samples.gathering import send_samples
+from uptake.uploader.sending.schedule import Schedule, Stopped
 from uptake.uploader.sending.sender import Sender
-from uptake.uploader.sources import Interrupted, Skipped, Source, Unreadable
+from uptake.uploader.sources import Interrupted, Skipped, Source, Unreadable, opening
+from uptake.uploader.sources.opening import Opener
 from uptake.uploader.tally import Summary, Tally
 
 MAX_QUEUED_BYTES = 32 * 1024 * 1024
@@ -23,6 +28,30 @@ OTHER_KEY = (
     "the ledger was written with another key: if that key is for another project, this project does"
     " not have what the ledger calls acknowledged; name another ledger with --ledger"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """A kind of items that can be sent.
+
+    Attributes:
+        sources: opens files of them.
+        wire: the kind of operations that take them.
+        send: makes requests of items, each with the name of its file, and puts them in the queue.
+    """
+
+    sources: Opener[Any]
+    wire: type[AnyWire]
+    send: Callable[[UploadContext[Any], Iterator[tuple[Any, str]]], None]
+
+
+FEEDS = {
+    "samples": Feed(opening.samples, SamplesWire, send_samples),
+    "profiles": Feed(opening.profiles, ProfilesWire, send_profiles),
+    "documents": Feed(opening.documents, DocumentsWire, send_documents),
+    "images": Feed(opening.images, ImagesWire, send_images),
+}
+"""What can be sent; the commands of `uptake send` have the same names."""
 
 
 class Session:
@@ -41,8 +70,8 @@ class Session:
         self._stop = threading.Event()
         self._sender: Sender | None = None
 
-    def run(self, wire: AnyWire, feed: Feed) -> Summary:
-        """Send the requests that `feed` makes of the sources' items.
+    def run(self, feed: Feed, wire: AnyWire, type_name: str = "") -> Summary:
+        """Send the sources' items; `type_name` is the type of documents.
 
         Raises:
             LedgerUnusable: the ledger cannot be used.
@@ -51,36 +80,38 @@ class Session:
         ledger = (read_ledger if options.dry_run else open_ledger)(options.ledger)
         try:
             run = begin(ledger, options.to.url, wire.name, options.key or None)
+            context: UploadContext[Any] = UploadContext(
+                wire,
+                run,
+                self.tally,
+                self._rejected_file,
+                lambda _: self.tally.add(requests=1),
+                options.key,
+                options.retry_refused,
+                type_name,
+            )
             if options.dry_run:
-                self._read(self._context(wire, run, lambda _: self.tally.add(requests=1)), feed)
+                self._read(context, feed)
             else:
-                self._send(wire, run, feed)
+                self._send(context, feed)
             summary = self._summary(run)
             run.end(summary)
             return summary
         finally:
             ledger.close()
 
-    def _context(
-        self, wire: AnyWire, run: Run, put: Callable[[Job], None]
-    ) -> UploadContext[AnyWire]:
-        key, retry = self._options.key, self._options.retry_refused
-        return UploadContext(wire, run, self.tally, self._rejected_file, put, key, retry)
+    def _read(self, context: UploadContext[Any], feed: Feed) -> None:
+        with suppress(Stopped):
+            feed.send(context, self._items(context))
 
-    def _read(self, context: UploadContext[AnyWire], feed: Feed) -> None:
-        try:
-            feed(context, self._items(context))
-        except Stopped:
-            return
-
-    def _send(self, wire: AnyWire, run: Run, feed: Feed) -> None:
+    def _send(self, context: UploadContext[Any], feed: Feed) -> None:
         options = self._options
         schedule = Schedule(options.parallel, MAX_QUEUED_BYTES)
-        sender = self._sender = Sender(options, wire.credential, schedule, self.tally)
+        context.put = schedule.put
+        sender = self._sender = Sender(options, context.wire.credential, schedule, self.tally)
         if self._stop.is_set():
             sender.stop(STOPPED)
         sender.start()
-        context = self._context(wire, run, schedule.put)
         try:
             self._read(context, feed)
         except BaseException:
@@ -91,7 +122,7 @@ class Session:
         for finish in context.finishers:
             finish()
 
-    def _items(self, context: UploadContext[AnyWire]) -> Iterator[tuple[Any, str]]:
+    def _items(self, context: UploadContext[Any]) -> Iterator[tuple[Any, str]]:
         """The readable items of the sources, each with the name of its file.
 
         Raises:

@@ -12,10 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from uptake.uploader.sources import Unreadable, apple_pieces
-from uptake.uploader.sources.apple_pieces import pieces
+from uptake.uploader.sources import FileOptions, apple_health, read_each
+from uptake.uploader.sources.apple_health import pieces
 from uptake.uploader.sources.apple_records import Records
-from uptake.uploader.sources.options import FileOptions
 
 from .apple import HEAD, HEART_RATE, STEPS, TAIL, USUAL, export, record
 from .found import EXAMPLES, samples_of
@@ -53,13 +52,9 @@ def read(text: bytes, block: int) -> tuple[list[dict[str, Any]], list[tuple[int,
     """The samples of a document, read in blocks of so many bytes."""
     records = Records("export.xml", FileOptions("ada"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(apple_pieces, "BLOCK_BYTES", block)
-        patch.setattr(apple_pieces, "PROLOG_BYTES", text.index(b"<HealthData ") + 12)
-        found = [
-            item
-            for piece in pieces(BytesIO(text), "export.xml")
-            for item in ([piece] if isinstance(piece, Unreadable) else records.read(*piece))
-        ]
+        patch.setattr(apple_health, "BLOCK_BYTES", block)
+        patch.setattr(apple_health, "PROLOG_BYTES", text.index(b"<HealthData ") + 12)
+        found = list(read_each(pieces(BytesIO(text), "export.xml"), lambda one: records.read(*one)))
     return samples_of(found)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from uptake.uploader.sources import UnknownSource, apple_pieces, opening
+from uptake.uploader.sources import UnknownSource, apple_health, opening
 
 from .apple import FIRST_LINE, HEAD, HEART_RATE, PHONE, STEPS, TAIL, archive, export, record, told
 from .found import EXAMPLES, read_samples
@@ -230,8 +230,8 @@ def test_what_is_no_element_is_left_out(
     file: Path, block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Records in comments, literal text and instructions, wherever blocks end; lines count."""
-    monkeypatch.setattr(apple_pieces, "BLOCK_BYTES", block)
-    monkeypatch.setattr(apple_pieces, "PROLOG_BYTES", len(HEAD) + 10)
+    monkeypatch.setattr(apple_health, "BLOCK_BYTES", block)
+    monkeypatch.setattr(apple_health, "PROLOG_BYTES", len(HEAD) + 10)
     aside = f" <!--\n{record()}{record()}-->\n <![CDATA[\n{record()}]]>\n <?x {record()}?>\n"
     rows, unreadable = read(file, export(record(), aside, record(), "<!-- - ->-->", record()))
     assert rows == [told(), told(FIRST_LINE + 10), told(FIRST_LINE + 11)]
@@ -243,9 +243,9 @@ def test_what_is_no_element_is_left_out(
 
 def test_a_tag_without_end_is_told_and_passed(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is not held in memory whole."""
-    monkeypatch.setattr(apple_pieces, "BLOCK_BYTES", 4096)
-    monkeypatch.setattr(apple_pieces, "PROLOG_BYTES", 4096)
-    monkeypatch.setattr(apple_pieces, "MAX_TAG_BYTES", 100_000)
+    monkeypatch.setattr(apple_health, "BLOCK_BYTES", 4096)
+    monkeypatch.setattr(apple_health, "PROLOG_BYTES", 4096)
+    monkeypatch.setattr(apple_health, "MAX_TAG_BYTES", 100_000)
     rows, unreadable = read(file, export(record(), "<Record " + "x" * 300_000 + "\n", record()))
     assert rows == [told(), told(FIRST_LINE + 2)]
     [(line, reason)] = unreadable

@@ -11,8 +11,7 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from uptake.uploader.sources import UnknownSource, opening, streams
-from uptake.uploader.sources.options import FileOptions
+from uptake.uploader.sources import FileOptions, UnknownSource, opening, streams
 from uptake.uploader.sources.sample_lines import LineReader
 
 from .found import read_samples, samples_of, steps, types_of

@@ -14,10 +14,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from uptake.uploader.sources import Progress, UnknownSource, Unreadable, csv_tables, opening
+from uptake.uploader.sources import (
+    FileOptions,
+    Progress,
+    UnknownSource,
+    Unreadable,
+    csv_tables,
+    opening,
+)
 from uptake.uploader.sources.csv_tables import CsvTable, Part
 from uptake.uploader.sources.inputs import FileInput
-from uptake.uploader.sources.options import FileOptions
 
 from .found import read_samples, steps, types_of
 

@@ -8,22 +8,12 @@ from uptake.formats.base import BEARER, MALFORMED
 from uptake.formats.encoder import Rejected, SamplesWire, Unclear, Verdict, unreadable
 from uptake.formats.gerosense.wire import MAX_SAMPLES, MIN_SAMPLES, Outcome
 
-_json = msgspec.json.Encoder()
 _outcome = msgspec.json.Decoder(Outcome)
 
 ACCEPTED = {200, 207}
 """The statuses of answers that accept samples."""
 
 NO_REASON = "rejected without a reason"
-
-
-def _opening_v2_2(user_id: str, metric: str) -> bytes:
-    head = _json.encode({"user_id": user_id, "data_type": metric})
-    return head[:-1] + b',"data":['
-
-
-def _opening_v1_1(user_id: str, metric: str) -> bytes:  # noqa: ARG001 - the key is bound to the user
-    return _json.encode({"data_type": metric})[:-1] + b',"data":['
 
 
 def read(status: int, body: bytes, count: int) -> Verdict:
@@ -70,16 +60,15 @@ _V1_1 = SamplesWire(
     least=MIN_SAMPLES,
     most=MAX_SAMPLES,
     row=_ROW,
-    opening=_opening_v1_1,
-    closing=b"]}",
-    user_from_key=True,
+    metric_member="data_type",
+    samples_member="data",
+    user_member=None,
 )
 _V2_2 = replace(
     _V1_1,
     name="gerosense-v2.2",
     path="/api/v2.2/samples",
-    opening=_opening_v2_2,
-    user_from_key=False,
+    user_member="user_id",
     is_default=True,
 )
 WIRES = (_V1_1, _V2_2)

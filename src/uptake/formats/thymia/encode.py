@@ -8,16 +8,10 @@ from uptake.formats.base import MALFORMED, Credential, Place
 from uptake.formats.encoder import DocumentsWire, Rejected, Verdict, unreadable
 from uptake.formats.thymia.wire import Invalid, Uploaded
 
-_json = msgspec.json.Encoder()
 _uploaded = msgspec.json.Decoder(Uploaded)
 _invalid = msgspec.json.Decoder(Invalid)
 
 TYPE_AT_FAULT = ["path", "upload_type"]
-
-
-def body(user_id: str, data: bytes) -> bytes:
-    """The body of a request, from a user and an object as JSON text."""
-    return b'{"user":{"userLabel":' + _json.encode(user_id) + b'},"data":' + data + b"}"
 
 
 def headers(key: str) -> Mapping[str, str]:
@@ -55,7 +49,8 @@ WIRES = (
         read=read,
         type_in_path="upload_type",
         headers=headers,
-        body=body,
+        user_path=("user", "userLabel"),
+        document_member="data",
         is_default=True,
     ),
 )

@@ -2,11 +2,12 @@
 
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 import msgspec
 
 from uptake.formats.encoder import ProfilesWire, Scalar, Verdict
-from uptake.uploader.context import Feed, UploadContext
+from uptake.uploader.context import UploadContext
 from uptake.uploader.items.jobs import ItemPart, ItemsJob, SourceItem, is_rejected_before
 from uptake.uploader.ledger import items
 from uptake.uploader.ledger.items import Entry, content, identity
@@ -26,23 +27,15 @@ MAX_CHANGED = 10_000
 Names = tuple[str, ...]
 
 
-def profiles_feed() -> Feed:
-    """Sends attributes."""
-
-    def feed(
-        context: UploadContext[ProfilesWire], profiles: Iterator[tuple[ProfileRow, str]]
-    ) -> None:
-        batcher = _ProfileBatcher(context)
-        rows: list[ProfileRow] = []
-        for row, _ in profiles:
-            rows.append(row)
-            if len(rows) == COMPARED_ROWS:
-                batcher.add(rows)
-                rows = []
-        batcher.add(rows)
-        batcher.finish()
-
-    return feed
+def send_profiles(
+    context: UploadContext[ProfilesWire], profiles: Iterator[tuple[ProfileRow, str]]
+) -> None:
+    """Send attributes."""
+    batcher = _ProfileBatcher(context)
+    rows = (row for row, _ in profiles)
+    while some := list(islice(rows, COMPARED_ROWS)):
+        batcher.add(some)
+    batcher.finish()
 
 
 class _Row:

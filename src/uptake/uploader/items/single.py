@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from uptake.formats.encoder import DocumentsWire, ImagesWire
-from uptake.uploader.context import Feed, UploadContext
+from uptake.uploader.context import UploadContext
 from uptake.uploader.items.jobs import ItemPart, ItemsJob, is_rejected_before, settle
 from uptake.uploader.ledger import items
 from uptake.uploader.ledger.rejections import Reason
@@ -17,51 +17,45 @@ NO_CONTENT = items.content(b"")
 """Documents and images never change: with another content each is another item."""
 
 
-def documents_feed(type_name: str) -> Feed:
-    """Sends documents of a type: two of one user with the same JSON, spaces aside, are one."""
-
-    def feed(
-        context: UploadContext[DocumentsWire], documents: Iterator[tuple[DocumentItem, str]]
-    ) -> None:
-        wire = context.wire
-        path = fill(wire.path, wire.type_in_path, type_name)
-        for item, _ in documents:
-            data = msgspec.json.format(item.data, indent=-1)
-            identity = items.identity(type_name, item.user_id, data)
-            text = msgspec.json.encode({"user_id": item.user_id, "data": msgspec.Raw(data)})
-            part = _part(item, identity, text, len(data))
-            if _is_new(context, part):
-                body, headers = wire.body(item.user_id, data), wire.headers(identity.hex())
-                _put(context, part, Request(path, body, wire.media, headers))
-
-    return feed
+def send_documents(
+    context: UploadContext[DocumentsWire], documents: Iterator[tuple[DocumentItem, str]]
+) -> None:
+    """Send documents: two of one type and user with the same JSON, spaces aside, are one."""
+    wire, type_name = context.wire, context.type_name
+    path = fill(wire.path, wire.type_in_path, type_name)
+    for item, _ in documents:
+        data = msgspec.json.format(item.data, indent=-1)
+        identity = items.identity(type_name, item.user_id, data)
+        text = msgspec.json.encode({"user_id": item.user_id, "data": msgspec.Raw(data)})
+        part = _part(item, identity, text, len(data))
+        if _is_new(context, part):
+            body, headers = wire.body(item.user_id, data), wire.headers(identity.hex())
+            _put(context, part, Request(path, body, wire.media, headers))
 
 
-def images_feed() -> Feed:
-    """Sends images: the same bytes for the same user are one, whatever the file's name."""
-
-    def feed(context: UploadContext[ImagesWire], images: Iterator[tuple[ImageItem, str]]) -> None:
-        wire = context.wire
-        for item, _ in images:
-            is_whole = item.size == len(item.content)
-            identity = items.identity(
-                item.user_id, item.content if is_whole else str(item.size).encode()
-            )
-            text = msgspec.json.encode({"user_id": item.user_id, "path": str(item.path.absolute())})
-            part = _part(item, identity, text, len(item.content))
-            if not _is_new(context, part):
-                continue
-            fault = wire.user_fault(item.user_id)
-            if item.size > wire.most_bytes:
-                fault = f"{item.size:,} bytes, at most {wire.most_bytes:,} are accepted"
-            if fault is not None:
-                settle(context, (), [(part, [Reason(fault)])])
-                continue
-            media, body = wire.form(item.path.name, item.content)
-            path = fill(wire.path, wire.user_in_path, item.user_id)
-            _put(context, part, Request(path, body, media))
-
-    return feed
+def send_images(
+    context: UploadContext[ImagesWire], images: Iterator[tuple[ImageItem, str]]
+) -> None:
+    """Send images: the same bytes for the same user are one, whatever the file's name."""
+    wire = context.wire
+    for item, _ in images:
+        is_whole = item.size == len(item.content)
+        identity = items.identity(
+            item.user_id, item.content if is_whole else str(item.size).encode()
+        )
+        text = msgspec.json.encode({"user_id": item.user_id, "path": str(item.path.absolute())})
+        part = _part(item, identity, text, len(item.content))
+        if not _is_new(context, part):
+            continue
+        fault = wire.user_fault(item.user_id)
+        if item.size > wire.most_bytes:
+            fault = f"{item.size:,} bytes, at most {wire.most_bytes:,} are accepted"
+        if fault is not None:
+            settle(context, (), [(part, [Reason(fault)])])
+            continue
+        media, body = wire.form(item.path.name, item.content)
+        path = fill(wire.path, wire.user_in_path, item.user_id)
+        _put(context, part, Request(path, body, media))
 
 
 def _part(item: DocumentItem | ImageItem, identity: bytes, text: bytes, weight: int) -> ItemPart:

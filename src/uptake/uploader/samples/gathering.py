@@ -2,15 +2,15 @@
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from uptake.formats.encoder import SamplesWire
 from uptake.prefetch import prefetch
 from uptake.samples.times import Int64s
-from uptake.uploader.context import Feed, UploadContext
+from uptake.uploader.context import UploadContext
 from uptake.uploader.ledger import samples as ledger
 from uptake.uploader.ledger.samples import Series
 from uptake.uploader.samples.group import Group, Sorted
@@ -26,17 +26,15 @@ OTHER_USER = "the user differs from the one before, and the key is bound to one 
 NO_NUMBER = "the value is not a number that JSON can express"
 
 
-def samples_feed() -> Feed:
-    """Sends samples."""
-
-    def feed(context: UploadContext[SamplesWire], batches: Iterator[tuple[Any, str]]) -> None:
-        gathering = Gathering(context)
-        context.finishers.append(lambda: ledger.fold(context.run, gathering.replaced))
-        for batch, file in prefetch(batches):
-            gathering.add(batch, file)
-        gathering.finish()
-
-    return feed
+def send_samples(
+    context: UploadContext[SamplesWire], batches: Iterator[tuple[pa.RecordBatch, str]]
+) -> None:
+    """Send samples: batches, each with the name of its file."""
+    gathering = Gathering(context)
+    context.finishers.append(lambda: ledger.fold(context.run, gathering.replaced))
+    for batch, file in prefetch(batches):
+        gathering.add(batch, file)
+    gathering.finish()
 
 
 class Gathering:
@@ -56,7 +54,7 @@ class Gathering:
         self._weights: dict[Series, int] = {}
         self._members = {column: member for member, column in context.wire.row}
 
-    def add(self, batch: Any, file: str) -> None:
+    def add(self, batch: pa.RecordBatch, file: str) -> None:
         """Add a record batch of samples (`SAMPLES`) of a file.
 
         Raises:

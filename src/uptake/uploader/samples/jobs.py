@@ -67,9 +67,8 @@ class SamplesJob:
 
     def request(self) -> Request:
         """The request."""
-        wire = self.context.wire
-        parts = (wire.opening(*self.series), self.samples.text, self.fill.text)
-        return Request(wire.path, b"".join(parts)[:-1] + wire.closing, wire.media)
+        wire, samples = self.context.wire, self.samples.text + self.fill.text
+        return Request(wire.path, wire.body(*self.series, samples[:-1]), wire.media)
 
     def sent(self) -> None:
         """Record that the request is sent."""

@@ -8,7 +8,7 @@ from time import monotonic
 
 from uptake.formats.base import Credential
 from uptake.formats.encoder import Unclear
-from uptake.uploader.options import UploadOptions
+from uptake.uploader.context import UploadOptions
 from uptake.uploader.sending.answers import Answer, Broken, first_line, retry_after
 from uptake.uploader.sending.connection import Connection
 from uptake.uploader.sending.schedule import Halt, Job, Schedule

@@ -4,10 +4,8 @@ A source reads one file or folder. When called, it yields its items in their ord
 memory, and an `Unreadable` in place of each one that cannot be read. It can be called again, and
 then starts from the beginning.
 
-`uptake.uploader.sources.opening` opens sources: `samples`, `profiles`, `documents` and `images`,
-each of `(path, *, user=None, columns={})`. `user` is the default user id for rows without one, and
-`columns` maps names of the wire to those of the file. All raise `UnknownSource` at once, before
-anything is read.
+`uptake.uploader.sources.opening` opens sources of `samples`, `profiles`, `documents` and `images`,
+each from a path and the options of `FileOptions`.
 
 NDJSON sources ignore a member named `refused`: the uploader adds it to an item that was rejected,
 so that its file can be corrected and sent again. A line with only this member is ignored.
@@ -15,9 +13,10 @@ so that its file can be corrected and sent again. A line with only this member i
 
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, TypeAlias, TypedDict, TypeVar
 
 import msgspec
 import pyarrow as pa
@@ -113,6 +112,12 @@ class ImageItem(msgspec.Struct, frozen=True, gc=False):
 
 
 Item = TypeVar("Item")
+Other = TypeVar("Other")
+
+Found: TypeAlias = Item | Unreadable | Skipped
+"""What sources yield."""
+
+LEFT_OUT = (Unreadable, Skipped)
 
 BROKEN = (OSError, EOFError, zipfile.BadZipFile, zlib.error, pa.ArrowInvalid)
 """Raised when a file ends early or turns out to be damaged while it is read."""
@@ -131,32 +136,30 @@ class Source(Generic[Item]):
         file: its name in reports.
         size: bytes to read; 0 when not known.
         parts: the sources it consists of, each of one file or folder; itself if it is one.
+        progress: of the iteration that was started last, unless it has other parts.
     """
 
     def __init__(
-        self,
-        file: str,
-        size: int,
-        read: Callable[[Progress], Iterator[Item | Unreadable | Skipped]],
+        self, file: str, size: int, read: Callable[[Progress], Iterator[Found[Item]]]
     ) -> None:
         self.file = file
         self.size = size
         self.parts: Sequence[Source[Item]] = (self,)
         self._read = read
-        self._progress = Progress()
+        self.progress = Progress()
 
     @property
     def position(self) -> int:
         """Bytes read of the iteration that was started last."""
-        return sum(min(part._progress.position, part.size) for part in self.parts)  # noqa: SLF001 - of its own class
+        return sum(min(part.progress.position, part.size) for part in self.parts)
 
-    def __call__(self) -> Iterator[Item | Unreadable | Skipped]:
+    def __call__(self) -> Iterator[Found[Item]]:
         """Read it from the beginning; that a file breaks off is reported last.
 
         A stream can be read only once.
         """
-        self._progress = Progress()
-        return until_broken(self._read(self._progress), self.file)
+        self.progress = Progress()
+        return until_broken(self._read(self.progress), self.file)
 
 
 def chained(file: str, parts: Sequence[Source[Item]]) -> Source[Item]:
@@ -170,10 +173,8 @@ def chained(file: str, parts: Sequence[Source[Item]]) -> Source[Item]:
 
 
 def until_broken(
-    found: Iterator[Item | Unreadable | Skipped],
-    file: str,
-    broken: tuple[type[BaseException], ...] = BROKEN,
-) -> Iterator[Item | Unreadable | Skipped]:
+    found: Iterator[Found[Item]], file: str, broken: tuple[type[BaseException], ...] = BROKEN
+) -> Iterator[Found[Item]]:
     """The same items; if one of these errors is raised, an `Unreadable` of the file ends them."""
     try:
         yield from found
@@ -182,9 +183,117 @@ def until_broken(
         yield Unreadable(file, 0, f"cannot be read any further: {reason}")
 
 
+def read_each(
+    found: Iterable[Found[Item]], read: Callable[[Item], Iterable[Found[Other]]]
+) -> Iterator[Found[Other]]:
+    """What `read` returns for each item; what cannot be read or is skipped is passed on."""
+    for one in found:
+        if isinstance(one, LEFT_OUT):
+            yield one
+        else:
+            yield from read(one)
+
+
 class Interrupted(Exception):
     """A wait for a stream was stopped."""
 
 
 class UnknownSource(Exception):
     """A path does not exist, or is of no kind that can be read; see the message."""
+
+
+TIME_UNITS = {"s": 0, "ms": 3, "us": 6, "ns": 9}
+"""Units of epoch times, and the decimal places by which each is less than a second."""
+
+Stop = Callable[[], bool]
+
+
+def never() -> bool:
+    """Nothing stops the reading."""
+    return False
+
+
+class ItemOptions(TypedDict, total=False):
+    """What files may not have.
+
+    Attributes:
+        user: the default user id for rows without one.
+        columns: names of the wire to those of the file.
+        stopped: whether a wait for a stream is to end.
+    """
+
+    user: str | None
+    columns: Mapping[str, str]
+    stopped: Stop
+
+
+class TableOptions(ItemOptions, total=False):
+    """What files with a row for each item may not have.
+
+    Attributes:
+        delimiter: between the cells of CSV; None to detect it.
+        skip_rows: lines of CSV before the header.
+    """
+
+    delimiter: str | None
+    skip_rows: int
+
+
+class SampleOptions(TableOptions, total=False):
+    """What files of samples may not have.
+
+    Attributes:
+        metric: the default metric, `steps` or `bpm`.
+        unit: the default unit.
+        device: the default device name.
+        duration: seconds from the start to the end of rows without an end.
+        time_unit: of times that are numbers since 1970: `s`, `ms`, `us` or `ns`.
+    """
+
+    metric: str | None
+    unit: str | None
+    device: str | None
+    duration: int | None
+    time_unit: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FileOptions:
+    """The options above as one object; also `root`, the folder that must contain all images.
+
+    Raises:
+        UnknownSource: one is not valid.
+    """
+
+    user: str | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+    stopped: Stop = never
+    delimiter: str | None = None
+    skip_rows: int = 0
+    metric: str | None = None
+    unit: str | None = None
+    device: str | None = None
+    duration: int | None = None
+    time_unit: str | None = None
+    root: Path | None = None
+
+    def __post_init__(self) -> None:
+        delimiter, unit = self.delimiter, self.time_unit
+        if delimiter is not None and not (
+            len(delimiter) == 1 and delimiter.isascii() and delimiter not in '"\r\n\0'
+        ):
+            raise UnknownSource(f"the delimiter {delimiter!r} is not one ASCII character")
+        if unit is not None and unit not in TIME_UNITS:
+            raise UnknownSource(f"the time unit {unit!r} is none of {', '.join(TIME_UNITS)}")
+        if self.root is not None and not self.root.is_dir():
+            raise UnknownSource(f"{self.root}: there is no such folder")
+
+    def default(self, column: str) -> str | None:
+        """The default value of a column of samples; None when it has none."""
+        defaults = {
+            "user_id": self.user,
+            "metric": self.metric,
+            "unit": self.unit,
+            "device_name": self.device,
+        }
+        return defaults.get(column)

@@ -3,31 +3,52 @@
 Almost all are exactly as Apple writes them, and a regular expression finds those. Any other element
 `Record` is parsed by a real XML parser, which also finds out what is wrong with it. Records of
 other types are ignored, whatever is in them.
+
+Apple's names become those of samples. Any spaces in names become simple ones, units in other
+languages become `count` and `count/min`, and only the parts with known names of a device's
+description are read. The others have hardware ids, or times that change from export to export, and
+are never sent.
 """
 
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 from xml.parsers import expat
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from uptake.samples.metrics import METRICS
-from uptake.uploader.sources import Skipped, Unreadable
-from uptake.uploader.sources.apple_names import PREFIX, Origin, metric_of, origin_of
-from uptake.uploader.sources.options import FileOptions
-from uptake.uploader.sources.sample_columns import batch, number, without_zeros
-from uptake.uploader.sources.sample_times import iso_times, with_ends
+from uptake.samples.metrics import METRICS, Aggregation, Metric
+from uptake.uploader.sources import FileOptions, Found, Unreadable
+from uptake.uploader.sources.sample_tables import batch, number, without_zeros
+from uptake.uploader.sources.values import iso_times, with_ends
 
 MAX_ORIGINS = 20_000
 """Remembered at a time: an export has some hundreds, as each has the address of an object in it."""
 
+PREFIX = "HKQuantityTypeIdentifier"
+"""What the names of all quantity types begin with."""
+
+TYPES: dict[str, Metric] = {PREFIX + one.apple_type: name for name, one in METRICS.items()}
+
+_DEVICE = re.compile(r"<<HKDevice: 0x[0-9a-fA-F]+>,?\s*(.*?)>?\s*\Z", re.DOTALL)
+_PARTS = re.compile(r"(?:^|,\s*)([^,:<>]{1,60}):")
+"""Where a part begins: `name:`, `creation date:`. Values have commas too: `Watch6,10`."""
+
+_READ = frozenset({"name", "manufacturer", "model", "hardware", "firmware", "software"})
+_SPACES = re.compile(r"\s+")
+_COUNTING = re.compile(r"[^\s/%]+")
+_TIMES = ((("min", "мин", "分"), "count/min"), (("s", "сек", "秒"), "count/s"))
+"""How words for minutes and seconds begin."""
+
+_BLANK = ""
+
 _TIME = rb"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2} [+-][0-9]{4}"
 _TIME_BYTES = 25
 _NO_TIME = b"0000-00-00 00:00:00 +0000"
-_TYPES = [one.apple_type.encode() for one in METRICS.values()]
-_TYPE = PREFIX.encode() + b"(?:" + b"|".join(_TYPES) + b")"
+_WANTED = [one.apple_type.encode() for one in METRICS.values()]
+_TYPE = PREFIX.encode() + b"(?:" + b"|".join(_WANTED) + b")"
 _RECORD = re.compile(
     rb'<Record (type="' + _TYPE + rb'"(?: (?:sourceName|sourceVersion|device|unit)="[^"<]*+")++)'
     rb'(?: creationDate="' + _TIME + rb'")?+'
@@ -37,12 +58,21 @@ _RECORD = re.compile(
     rb'|<Record(?! type="(?!' + _TYPE + rb'")[A-Za-z]++")'
     rb"(?![\w.:-])"
 )
-_NAMES = tuple(b"Identifier" + name for name in _TYPES)
+_NAMES = tuple(b"Identifier" + name for name in _WANTED)
 _MARKS = (*_NAMES, b"&#")
 """What a piece with a wanted record has; `&#` as any character can be written so."""
 
 _CONTROLS = bytes(range(9)) + b"\x0b\x0c" + bytes(range(14, 32))
 """Characters that XML does not allow (XML 1.0, section 2.2) and iOS has been seen to write."""
+
+
+class Origin(NamedTuple):
+    """What the records of a source have in common."""
+
+    metric: str
+    device_name: str
+    device_version: str | None
+    unit: str
 
 
 Row = tuple[Origin, bytes, bytes | None, bytes | float]
@@ -57,7 +87,7 @@ class Records:
         self._options = options
         self._origins: dict[bytes, Origin | None] = {}
 
-    def read(self, line: int, piece: bytes) -> Iterator[pa.RecordBatch | Unreadable | Skipped]:
+    def read(self, line: int, piece: bytes) -> Iterator[Found[pa.RecordBatch]]:
         """The samples of a piece that begins on this line; first what cannot be read."""
         if len(self._origins) > MAX_ORIGINS:
             self._origins.clear()
@@ -94,7 +124,7 @@ class Records:
         """The origin in the attributes before the times; None when they need a closer look."""
         if head not in self._origins:
             attributes = _attributes(b"<Record " + head + b"/>")
-            origin = origin_of(attributes) if isinstance(attributes, dict) else None
+            origin = _origin_of(attributes) if isinstance(attributes, dict) else None
             self._origins[head] = origin
         return self._origins[head]
 
@@ -143,7 +173,7 @@ def _attributes(element: bytes) -> dict[str, str] | str:
 
 def _row(attributes: dict[str, str]) -> Row | str:
     """A sample of an element of a wanted type, or what keeps it from being one."""
-    origin = origin_of(attributes)
+    origin = _origin_of(attributes)
     lacking = [name for name in ("startDate", "value") if name not in attributes]
     if origin is None:
         lacking.insert(0, "sourceName")
@@ -194,3 +224,65 @@ def _times(times: tuple[bytes | None, ...], odd: list[int]) -> pa.Array:
     for i, time in others.items():
         texts[i] = None if time is None else time.decode()
     return iso_times(pa.array(texts, pa.string()))
+
+
+def metric_of(kind: str | None) -> Metric | None:
+    """The metric of a record's type; None when it is not one of samples."""
+    return TYPES.get(kind or _BLANK)
+
+
+def _origin_of(attributes: dict[str, str]) -> Origin | None:
+    """The origin of a record of a wanted type; None when it has no name.
+
+    The device's name is the name of the source: each phone, watch and app is one source in Apple
+    Health. The `device` attribute contains the address of an object in the memory of the phone that
+    made the export, so it differs from export to export. Of its parts, the software's version is
+    used, and a name where the source has none.
+    """
+    metric = TYPES[attributes["type"]]
+    parts = _device_parts(attributes.get("device", _BLANK))
+    name = _plain(attributes.get("sourceName", _BLANK)) or next(
+        (parts[part] for part in ("name", "model", "hardware", "manufacturer") if part in parts),
+        _BLANK,
+    )
+    if not name:
+        return None
+    version = parts.get("software") or parts.get("firmware")
+    version = version or _plain(attributes.get("sourceVersion", _BLANK)) or None
+    return Origin(metric, name, version, _unit_of(attributes.get("unit", _BLANK), metric))
+
+
+def _device_parts(device: str) -> dict[str, str]:
+    match = _DEVICE.fullmatch(device.strip())
+    if match is None:
+        return {}
+    _, *parts = _PARTS.split(match[1])
+    named = zip(parts[::2], parts[1::2], strict=True)
+    return {name: _plain(value) for name, value in named if name in _READ and _plain(value)}
+
+
+def _plain(name: str) -> str:
+    """A name with simple spaces: whether Apple writes a no-break one has changed over time."""
+    return _SPACES.sub(" ", name).strip()
+
+
+def _unit_of(unit: str, metric: Metric) -> str:
+    """A unit as the wires write it: `Anz./min` and `bpm` are `count/min`.
+
+    For metrics that add up, any word is `count`, as every language has its own. An unknown unit is
+    returned unchanged, for the receiver to validate.
+    """
+    definition = METRICS[metric]
+    unit = _plain(unit)
+    if not unit:
+        return definition.unit
+    counted, slash, time = unit.partition("/")
+    if not slash:
+        if definition.aggregation is Aggregation.MEAN:
+            return definition.unit if unit.lower() in definition.unit_names else unit
+        return "count" if _COUNTING.fullmatch(unit) else unit
+    if _COUNTING.fullmatch(counted.strip()):
+        for begins, name in _TIMES:
+            if time.strip().lower().startswith(begins):
+                return name
+    return unit

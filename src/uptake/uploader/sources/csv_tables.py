@@ -3,11 +3,20 @@
 Cells are not converted: every value is text. Header names are not changed, except that spaces
 around a name that is looked for are ignored. Blank lines are ignored. Rows of empty cells are
 counted as skipped, and rows that do not fit the header are reported.
+
+The delimiter is detected from the header and the first rows. It is the candidate with which most of
+the wanted names are found; then with which most rows have as many cells as the header; then with
+which there are most columns.
 """
 
+import csv
+import io
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -15,14 +24,39 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 from numpy.typing import NDArray
 
-from uptake.uploader.sources import Progress, Skipped, Unreadable
-from uptake.uploader.sources.csv_header import header_of
+from uptake.uploader.sources import (
+    FileOptions,
+    Found,
+    Progress,
+    Skipped,
+    UnknownSource,
+    Unreadable,
+    read_each,
+)
 from uptake.uploader.sources.inputs import Input
-from uptake.uploader.sources.options import FileOptions
-from uptake.uploader.sources.streams import MAX_LINE_BYTES, REPLACEMENT, Readable, Utf8, read_up_to
+from uptake.uploader.sources.streams import (
+    BOM,
+    MAX_LINE_BYTES,
+    REPLACEMENT,
+    Readable,
+    Utf8,
+    read_up_to,
+)
+
+if TYPE_CHECKING:
+    import _csv
 
 BLOCK_BYTES = 1 << 20
 """Read at a time."""
+
+HEADER_BYTES = 256 * 1024
+"""Maximum size of a header, with the lines before it."""
+
+DELIMITERS = ",;\t|"
+"""Candidates; any other character can be given as an option."""
+
+SAMPLED_ROWS = 50
+"""Rows by which a delimiter is detected."""
 
 EMPTY_ROW = "an empty row"
 NOT_UTF8 = "is not UTF-8"
@@ -35,6 +69,25 @@ class Part:
 
     batch: pa.RecordBatch
     lines: pa.Array
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    """The header of a file.
+
+    Attributes:
+        names: of the columns.
+        unnamed: columns without a name after these, as from delimiters at the ends of lines.
+        delimiter: between cells.
+        size: bytes up to the first row.
+        lines: lines up to the first row.
+    """
+
+    names: list[str]
+    unnamed: int
+    delimiter: str
+    size: int
+    lines: int
 
 
 class CsvTable:
@@ -63,7 +116,7 @@ class CsvTable:
         """
         self.file = source.file
         self._source = source
-        self._header = header_of(source, options, wanted)
+        self._header = _header_of(source, options, wanted)
         self.columns = self._header.names
         self._unnamed = [f"\0{place}" for place in range(self._header.unnamed)]
         self._names = [*self.columns, *self._unnamed]
@@ -74,21 +127,16 @@ class CsvTable:
             quoted_strings_can_be_null=not quoted_empty,
         )
 
-    def parts(self, progress: Progress) -> Iterator[Part | Unreadable | Skipped]:
+    def parts(self, progress: Progress) -> Iterator[Found[Part]]:
         """The rows in their order; of each part first those that cannot be read."""
         header = self._header
         with self._source.open(progress) as file:
             read_up_to(file, header.size)
             stream = Utf8(file)
-            for block in _row_blocks(stream, header.delimiter, self.file, 1 + header.lines):
-                if isinstance(block, Unreadable):
-                    yield block
-                else:
-                    yield from self._parsed(*block, has_replaced=stream.has_replaced)
+            blocks = _row_blocks(stream, header.delimiter, self.file, 1 + header.lines)
+            yield from read_each(blocks, lambda block: self._parsed(*block, stream))
 
-    def _parsed(
-        self, line: int, text: bytes, *, has_replaced: bool
-    ) -> Iterator[Part | Unreadable | Skipped]:
+    def _parsed(self, line: int, text: bytes, stream: Utf8) -> Iterator[Found[Part]]:
         rejected: list[pacsv.InvalidRow] = []
 
         def reject(row: pacsv.InvalidRow) -> str:
@@ -124,7 +172,7 @@ class CsvTable:
             if empty:
                 yield Skipped(self.file, empty, EMPTY_ROW)
         faults = [(pc.greater(pc.binary_length(table[name]), 0), NO_NAME) for name in self._unnamed]
-        if has_replaced:
+        if stream.has_replaced:
             faults += [(pc.match_substring(one, REPLACEMENT), NOT_UTF8) for one in table.columns]
         for which, reason in faults:
             wrong = stored & which.fill_null(False).to_numpy()
@@ -134,6 +182,87 @@ class CsvTable:
             (batch,) = table.select(self.columns).to_batches()
             mask = pa.array(stored)
             yield Part(batch.filter(mask), pa.array(lines).filter(mask))
+
+
+def _header_of(source: Input, options: FileOptions, wanted: Sequence[str]) -> _Header:
+    file = source.file
+    whole = source.peek(HEADER_BYTES)
+    start = len(BOM) if whole.startswith(BOM) else 0
+    for _ in range(options.skip_rows):
+        end = whole.find(b"\n", start)
+        if end < 0:
+            raise UnknownSource(f"{file}: has no header after {options.skip_rows} lines")
+        start = end + 1
+    begin = whole[start:]
+    text = begin.decode("utf-8", "replace")
+    delimiter = options.delimiter or max(
+        DELIMITERS,
+        key=lambda one: _fitness(text, one, set(wanted), cut=len(whole) == HEADER_BYTES),
+    )
+    rows = csv.reader(io.StringIO(text, newline="\n"), delimiter=delimiter)
+    try:
+        names = next(rows, [])
+    except csv.Error as error:
+        raise UnknownSource(f"{file}: the header cannot be read: {error}") from error
+    lines = rows.line_num
+    cells = len(names)
+    while names and not names[-1]:
+        names.pop()
+    if not names:
+        raise UnknownSource(f"{file}: has no header, which names the columns")
+    size = sum(map(len, begin.split(b"\n")[:lines])) + lines
+    header = begin[:size]
+    if b"\0" in header or header.decode("utf-8", "ignore").encode() != header:
+        raise UnknownSource(f"{file}: the header is not UTF-8")
+    names = _trimmed(names, wanted)
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UnknownSource(f"{file}: the header names {', '.join(twice)} twice")
+    unnamed = _unnamed(text, rows, delimiter, cells, len(names))
+    return _Header(names, unnamed, delimiter, start + size, lines + options.skip_rows)
+
+
+def _unnamed(text: str, rows: "_csv.Reader", delimiter: str, cells: int, named: int) -> int:
+    """Columns without a name: those of the header, or delimiters at the end of the first row."""
+    with suppress(csv.Error):  # reading the rows reports it
+        for row in rows:
+            if row:
+                more = len(row) - named
+                end = text.split("\n", rows.line_num)[rows.line_num - 1].rstrip("\r")
+                return more if more >= 0 and end.endswith(delimiter * more) else cells - named
+    return cells - named
+
+
+def _trimmed(names: Sequence[str], wanted: Sequence[str]) -> list[str]:
+    """The names, without spaces around a wanted one that is not found otherwise."""
+    missing = set(wanted) - set(names)
+    return [name.strip() if name.strip() in missing else name for name in names]
+
+
+def _fitness(text: str, delimiter: str, wanted: set[str], *, cut: bool) -> tuple[int, float, int]:
+    """How well a delimiter fits: names found, share of rows like the header, columns."""
+    reader = csv.reader(io.StringIO(text, newline="\n"), delimiter=delimiter)
+    rows: list[list[str]] = []
+    with suppress(csv.Error):
+        rows.extend(islice(reader, SAMPLED_ROWS))
+    if not rows:
+        return (0, 0.0, 0)
+    names, *others = rows
+    if cut and others and len(rows) < SAMPLED_ROWS:
+        others.pop()  # it may be cut off
+    found = len(wanted & {name.strip() for name in names})
+    width = len(names)
+    filled = [row for row in others if row]
+    alike = sum(_width(row, width) == width for row in filled)
+    share = alike / len(filled) if filled else float(width > 1)
+    return (found, share if width > 1 else 0.0, width)
+
+
+def _width(row: Sequence[str], width: int) -> int:
+    """The cells of a row, without empty ones beyond the header's."""
+    while len(row) > width and not row[-1]:
+        row = row[:-1]
+    return len(row)
 
 
 def _lines(

@@ -1,36 +1,40 @@
 """Documents: JSON objects, one in each file of a folder or archive, or on each line of a file.
 
-Numbers as user ids become text, see `user_ids`. The text of a document is never changed. It must be
+Numbers as user ids become text, see `values`. The text of a document is never changed. It must be
 strict JSON: one with `NaN`, `Infinity` or a number that a double cannot express is reported.
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path, PurePath
-from typing import Any
 
 import msgspec
 
 from uptake.files import files_below
+from uptake.formats.encoder import DocumentsWire
 from uptake.uploader.sources import (
     DocumentItem,
+    FileOptions,
+    Found,
     Progress,
     Skipped,
     Source,
     UnknownSource,
     Unreadable,
 )
-from uptake.uploader.sources.file_kinds import plain_stem, plain_suffix
-from uptake.uploader.sources.inputs import HIDDEN, FileInput, Input, is_hidden, members_of
-from uptake.uploader.sources.json_lines import (
-    MISREAD,
-    PEEKED_BYTES,
-    Members,
-    objects,
-    require_members,
+from uptake.uploader.sources.inputs import (
+    HIDDEN,
+    FileInput,
+    Input,
+    is_hidden,
+    members_of,
+    plain_stem,
+    plain_suffix,
 )
-from uptake.uploader.sources.options import FileOptions
+from uptake.uploader.sources.rows import MISREAD, PEEKED_BYTES, Members, objects, require_members
 from uptake.uploader.sources.streams import BOM, MAX_LINE_BYTES, read_up_to
-from uptake.uploader.sources.user_ids import user_of
+from uptake.uploader.sources.values import user_of
+from uptake.uploader.wires import wires_of
 
 NAMES = ("user_id", "data")
 """What members can be mapped to."""
@@ -38,17 +42,11 @@ NAMES = ("user_id", "data")
 LINES = frozenset({".ndjson", ".jsonl"})
 OTHER_FILE = "not named .json or .ndjson"
 
-Found = Iterator[DocumentItem | Unreadable]
+Documents = Iterator[Found[DocumentItem]]
 
+Id = str | int | float
 _ID: msgspec.json.Decoder[str | int | None] = msgspec.json.Decoder(str | int | None)
 _FLOAT: msgspec.json.Decoder[float] = msgspec.json.Decoder(float)
-_NOTHING = msgspec.Raw(b"")
-
-
-class _User(msgspec.Struct):
-    """The member `user` of thymia's upload body."""
-
-    label: msgspec.Raw = msgspec.field(default=_NOTHING, name="userLabel")
 
 
 class _Documents:
@@ -63,22 +61,21 @@ class _Documents:
         self._mapped = "user_id" in columns
         self._user_member = columns.get("user_id", "user_id")
         self._data_member = columns.get("data", "data")
+        self._requests = [
+            (wire.user_path, columns.get("data", wire.document_member))
+            for wire in wires_of(DocumentsWire)
+        ]
 
-    def lines(self, source: Input, progress: Progress) -> Found:
+    def lines(self, source: Input, progress: Progress) -> Documents:
         """The documents on the lines of an NDJSON file.
 
-        A line is `{"user_id": ..., "data": {...}}` or thymia's `{"user": {"userLabel": ...},
-        "data": {...}}`; when a member is mapped to `user_id` and there is no `data`, the line as a
-        whole is a document.
+        A line is `{"user_id": ..., "data": {...}}` or a request with a document; when a member is
+        mapped to `user_id` and there is no `data`, the line as a whole is a document.
         """
         for found in objects(source, progress):
-            if isinstance(found, Unreadable):
-                yield found
-            else:
-                line, members = found
-                yield self._item(members, source.file, line)
+            yield self._item(*found, source.file) if isinstance(found, tuple) else found
 
-    def file(self, source: Input, named: str | None, progress: Progress) -> Found:
+    def file(self, source: Input, named: str | None, progress: Progress) -> Documents:
         """The documents in a file of one object, or in an NDJSON file.
 
         `named` is the user in the file's name.
@@ -100,15 +97,14 @@ class _Documents:
         except OSError as error:
             yield Unreadable(file, 0, error.strerror or str(error))
         else:
-            yield self._item(members, file, 1, named, text)
+            yield self._item(1, members, file, named, text)
 
     def _item(
-        self, members: Members, file: str, line: int, named: str | None = None, whole: bytes = b""
+        self, line: int, members: Members, file: str, named: str | None = None, whole: bytes = b""
     ) -> DocumentItem | Unreadable:
         """The document that an object is or contains; `whole` is its text if it may be one."""
         try:
-            user = self._user_in(members)
-            data = members.get(self._data_member)
+            user, data = self._user_and_data(members)
             enclosed = data is not None and (user is not None or not whole)
             if not enclosed and not whole and not self._mapped:
                 return Unreadable(file, line, f"lacks {self._data_member}")
@@ -125,20 +121,28 @@ class _Documents:
             user_id if isinstance(user_id, Unreadable) else DocumentItem(user_id, text, file, line)
         )
 
-    def _user_in(self, members: Members) -> Any:
-        """The user of an object, in a member of its own or as in thymia's bodies."""
+    def _user_and_data(self, members: Members) -> tuple[Id | None, msgspec.Raw | None]:
+        """The user and the document of an object, in members of their own or as in a request."""
         raw = members.get(self._user_member)
         user = None if raw is None else _id_in(raw)
-        if user is None and "user" in members and self._data_member in members:
-            try:
-                label = msgspec.json.decode(members["user"], type=_User).label
-                return _id_in(label) if bytes(label) else None
-            except MISREAD:
-                return None
-        return user
+        if user is not None:
+            return user, members.get(self._data_member)
+        for path, member in self._requests:
+            if member in members:
+                with suppress(*MISREAD):
+                    user = _enclosed(members, path)
+                if user is not None:
+                    return user, members[member]
+        return None, members.get(self._data_member)
 
 
-def _id_in(raw: msgspec.Raw) -> str | int | float | None:
+def _enclosed(members: Members, path: Sequence[str]) -> Id | None:
+    for name in path[:-1]:
+        members = msgspec.json.decode(members.get(name, b"{}"), type=Members)
+    return _id_in(members[path[-1]]) if path[-1] in members else None
+
+
+def _id_in(raw: msgspec.Raw) -> Id | None:
     try:
         return _ID.decode(raw)
     except msgspec.ValidationError:
@@ -199,7 +203,7 @@ def _files(
     if not any(_is_document(place) for _, place in files):
         raise UnknownSource(f"{file}: {what} without JSON files")
 
-    def read(progress: Progress) -> Iterator[DocumentItem | Unreadable | Skipped]:
+    def read(progress: Progress) -> Documents:
         for source, place in files:
             if not _is_document(place):
                 reason = HIDDEN if is_hidden(place) else OTHER_FILE

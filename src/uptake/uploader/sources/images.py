@@ -12,6 +12,8 @@ from pathlib import Path
 from uptake.files import CannotOpen, files_below, read_below
 from uptake.formats.base import IMAGE_LIMIT
 from uptake.uploader.sources import (
+    FileOptions,
+    Found,
     ImageItem,
     Progress,
     Skipped,
@@ -20,8 +22,7 @@ from uptake.uploader.sources import (
     Unreadable,
 )
 from uptake.uploader.sources.inputs import HIDDEN, Input, StreamInput, is_hidden
-from uptake.uploader.sources.options import FileOptions
-from uptake.uploader.sources.rows import Rows
+from uptake.uploader.sources.rows import Row, rows_of
 
 _TAKEN = re.compile(rb"\x89PNG\r\n\x1a\n|\xff\xd8\xff|GIF8[79]a|RIFF.{4}WEBP", re.DOTALL)
 """How PNG, JPEG, GIF and WebP begin."""
@@ -38,45 +39,38 @@ _OTHERS = {
 _NUMBERED = re.compile(r"([0-9]+)(?:[-_. ].*)?")
 
 
-def image_table(
-    source: Input, kind: str, options: FileOptions, root: Path | None = None
-) -> Source[ImageItem]:
+def image_table(source: Input, kind: str, options: FileOptions) -> Source[ImageItem]:
     """A source of images from a table with the columns `user_id` and `path`.
 
     Paths are relative to the table's folder, of a table from a stream to the working directory, and
-    must lead to files below `root`, by default that folder.
+    must lead to files below the option `root`, by default that folder.
 
     Raises:
         UnknownSource: a column is missing.
         OSError: the file cannot be opened.
     """
-    rows = Rows(source, kind, options, ["path"])
     folder = Path() if isinstance(source, StreamInput) else Path(source.file).parent
 
-    def read(progress: Progress) -> Iterator[ImageItem | Unreadable | Skipped]:
-        for found in rows.read(progress):
-            if isinstance(found, Unreadable | Skipped):
-                yield found
-                continue
-            line, user, row = found
-            path = row.get("path")
-            if not isinstance(path, str) or not path or "\0" in path:
-                yield Unreadable(rows.file, line, "lacks path")
-            else:
-                yield _image(root or folder, folder / path, user, (rows.file, line))
+    def image(line: int, user: str, row: Row) -> ImageItem | Unreadable:
+        path = row.get("path")
+        if not isinstance(path, str) or not path or "\0" in path:
+            return Unreadable(source.file, line, "lacks path")
+        return _image(options.root or folder, folder / path, user, (source.file, line))
 
-    return Source(rows.file, rows.size, read)
+    return rows_of(source, kind, options, image, ["path"])
 
 
-def image_folder(folder: Path, user: str | None) -> Source[ImageItem]:
+def image_folder(folder: Path, options: FileOptions) -> Source[ImageItem]:
     """A source of the images in a folder and those below it; hidden files are counted as skipped.
 
     The user of an image in a subfolder is the name of that subfolder. The user of another image is
     what its own name begins with: `42.jpg` and `42-left.png` are images of the user 42.
 
     Raises:
-        UnknownSource: there are no files.
+        UnknownSource: there are no files, or columns are mapped.
     """
+    if options.columns:
+        raise UnknownSource(f"{folder}: a folder has no columns that could be mapped")
     paths = files_below(folder, hidden=True)
     hidden = {path for path in paths if is_hidden(path.relative_to(folder))}
     if not set(paths) - hidden:
@@ -84,13 +78,13 @@ def image_folder(folder: Path, user: str | None) -> Source[ImageItem]:
 
     sizes = {path: 0 if path in hidden else path.lstat().st_size for path in paths}
 
-    def read(progress: Progress) -> Iterator[ImageItem | Unreadable | Skipped]:
+    def read(progress: Progress) -> Iterator[Found[ImageItem]]:
         for path, size in sizes.items():
             if path in hidden:
                 yield Skipped(str(path), 1, HIDDEN, is_file=True)
                 continue
             progress.position += size
-            named = user or _user_named(path.relative_to(folder))
+            named = options.user or _user_named(path.relative_to(folder))
             yield _image(folder, path, named, (str(path), 0))
 
     return Source(str(folder), sum(sizes.values()), read)

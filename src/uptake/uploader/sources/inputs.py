@@ -1,4 +1,7 @@
-"""Where the bytes of a source come from: a file, a stream, or a member of a zip archive.
+"""Where the bytes of a source come from, and of what kind they are.
+
+An input is a file, a stream, or a member of a zip archive. Its name shows its kind, unless how it
+begins shows something else.
 
 Every input is read from its first byte to its last. A stream (a pipe, a named pipe, standard input)
 can be read only once: the beginning, by which its kind is found, is remembered and read again.
@@ -17,14 +20,15 @@ import weakref
 import zipfile
 import zlib
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from pathlib import Path, PurePath, PurePosixPath
 from typing import IO
 
 from uptake.files import CannotOpen, open_below
-from uptake.uploader.sources import Interrupted, Progress, UnknownSource
-from uptake.uploader.sources.options import Stop, never
+from uptake.uploader.sources import Interrupted, Progress, Stop, UnknownSource, never
 from uptake.uploader.sources.streams import (
     BLOCK_BYTES,
+    BOM,
     MAGIC_BYTES,
     Counted,
     Prefixed,
@@ -41,6 +45,31 @@ WAIT_MILLISECONDS = 200
 """Interval at which a wait for a stream checks whether to stop."""
 
 HIDDEN = "a hidden file"
+
+PEEKED_BYTES = 4096
+
+SUFFIXES = {
+    ".xml": "xml",
+    ".zip": "zip",
+    ".ndjson": "ndjson",
+    ".jsonl": "ndjson",
+    ".json": "ndjson",
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".txt": "csv",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+}
+COMPRESSED_SUFFIXES = frozenset({".gz", ".gzip", ".zst", ".zstd"})
+"""Left out to see the suffix of the content; whether it is compressed, the content shows."""
+
+_BEGINNINGS = {b"PK\x03\x04": "zip", b"PAR1": "parquet", b"<": "xml", b"{": "ndjson"}
+_NAMES = {
+    "xml": "an Apple Health export.xml",
+    "ndjson": "NDJSON",
+    "csv": "CSV",
+    "parquet": "Parquet",
+}
 
 DAMAGED_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError)
 """Raised for archives that are damaged, encrypted or compressed in an unusual way."""
@@ -290,3 +319,53 @@ def members_of(archive: Input) -> list[MemberInput]:
 def is_hidden(inside: PurePath) -> bool:
     """Whether a file in an archive was added by an operating system."""
     return any(part.startswith(".") or part == "__MACOSX" for part in inside.parts)
+
+
+def kind_of(source: Input, what: str, kinds: Sequence[str]) -> str:
+    """Which of these kinds an input is; `what` are the items that it should have, for the message.
+
+    Text that begins like none of the others and has no suffix, such as a stream, is CSV.
+
+    Raises:
+        UnknownSource: it is none of them.
+        OSError: it cannot be read.
+    """
+    begin = source.peek(PEEKED_BYTES).removeprefix(BOM).lstrip()
+    if codec_of(begin) is not None:
+        raise UnknownSource(f"{source.file}: is compressed twice; unpack it once")
+    if begin.startswith(b"["):
+        raise UnknownSource(
+            f"{source.file}: begins as a JSON array; NDJSON has one object on each line"
+        )
+    suffix = plain_suffix(source.name)
+    kind = SUFFIXES.get(suffix)
+    for magic, found in _BEGINNINGS.items():
+        if begin.startswith(magic) and (kind != "csv" or found in {"zip", "parquet"}):
+            kind = found
+    if kind is None and not suffix and "csv" in kinds and begin and b"\0" not in begin:
+        kind = "csv"
+    if kind is None or kind not in kinds:
+        raise UnknownSource(f"{source.file}: of no kind that can be read; {readable(what, kinds)}")
+    return kind
+
+
+def plain_suffix(name: str) -> str:
+    """The suffix that shows what is inside, in lower case: `.csv` for `steps.csv.gz`."""
+    return _unpacked_name(name).suffix.lower()
+
+
+def plain_stem(name: str) -> str:
+    """A file's name without that suffix: `ada@example.org` for `ada@example.org.json.gz`."""
+    return _unpacked_name(name).stem
+
+
+def _unpacked_name(name: str) -> PurePath:
+    path = PurePath(name)
+    return path.with_suffix("") if path.suffix.lower() in COMPRESSED_SUFFIXES else path
+
+
+def readable(what: str, kinds: Sequence[str]) -> str:
+    """What items are read from, for messages."""
+    *most, last = (_NAMES[kind] for kind in kinds if kind in _NAMES)
+    listed = f"{', '.join(most)} or {last}" if most else last
+    return f"{what} are read from {listed}{', or a zip archive' if 'zip' in kinds else ''}"

@@ -1,93 +1,128 @@
-"""Files with a row for each item and any columns, as rows of plain values.
+"""Items of files with a row or a JSON object for each: CSV, Parquet and NDJSON.
 
 In CSV every value is text. In NDJSON and Parquet numbers, booleans and text keep their types, and
-other types of Parquet become text, see `parquet_columns`. Missing values are not in a row: null,
+other types of Parquet become text, see `parquet_tables`. Missing values are not in a row: null,
 NaN in a floating-point column of Parquet, and in CSV an empty cell without quotes.
+
+NDJSON has an object on each line. The last of repeated members counts. A byte order mark before the
+first line is ignored, and so are lines without an item: blank lines, and those with only the
+reasons of a rejection. Any other line that is not strict JSON is reported, `NaN`, `Infinity` and
+numbers beyond a double included.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import msgspec
 
 from uptake.uploader.sources import (
+    FileOptions,
+    Found,
+    Item,
     ProfileRow,
     Progress,
-    Skipped,
     Source,
     UnknownSource,
     Unreadable,
+    read_each,
 )
 from uptake.uploader.sources.csv_tables import CsvTable, Part
 from uptake.uploader.sources.inputs import Input
-from uptake.uploader.sources.json_lines import MISREAD, objects, require_members
-from uptake.uploader.sources.options import FileOptions
-from uptake.uploader.sources.parquet_columns import as_ids, as_values
-from uptake.uploader.sources.parquet_tables import ParquetTable
-from uptake.uploader.sources.user_ids import user_of
+from uptake.uploader.sources.parquet_tables import ParquetTable, as_ids, as_values
+from uptake.uploader.sources.streams import BOM, line_blocks
+from uptake.uploader.sources.values import user_of
+from uptake.uploader.wires import ENCLOSING
 
 USER_ID = "user_id"
 
+REJECTED = "refused"
+"""The member that the uploader adds to an item that was rejected."""
+
+MISREAD = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding raises for bytes that are not the JSON that was expected."""
+
+PEEKED_BYTES = 64 * 1024
+"""What is looked at to see whether the members that a mapping names occur at all."""
+
 Value = str | int | float | bool
 Row = dict[str, Value]
-Found = Iterator[tuple[int, Row] | Unreadable | Skipped]
+Rows = Iterator[Found[tuple[int, Row]]]
+"""Rows, each with the line on which it begins."""
+
+Members = dict[str, msgspec.Raw]
+_MEMBERS = msgspec.json.Decoder(Members)
+_VALUES: msgspec.json.Decoder[Value | None] = msgspec.json.Decoder(Value | None)
 
 
-class Rows:
-    """A CSV, NDJSON or Parquet file, its columns renamed by a mapping.
+def rows_of(
+    source: Input,
+    kind: str,
+    options: FileOptions,
+    make: Callable[[int, str, Row], Item | Unreadable],
+    needed: Sequence[str] = (),
+) -> Source[Item]:
+    """A source of the items that `make` makes of each row: of its line, its user and its values.
 
     Args:
         source: the file.
         kind: `csv`, `ndjson` or `parquet`.
-        options: the mapping, and the form of CSV.
+        options: the mapping of columns, and the form of CSV.
+        make: makes an item.
         needed: names of columns that are required besides the user's.
 
     Raises:
         UnknownSource: a column is missing, or of another type than plain values.
         OSError: the file cannot be opened.
     """
+    rows = _reader(source, kind, options, needed)
+    names = {column: name for name, column in options.columns.items()}
 
-    def __init__(
-        self, source: Input, kind: str, options: FileOptions, needed: Sequence[str] = ()
-    ) -> None:
-        self.file = source.file
-        self.size = source.size
-        self._user = options.user
-        self._read: Callable[[Progress], Found]
-        columns = options.columns
-        self._names = {column: name for name, column in columns.items()}
-        user_column = columns.get(USER_ID, USER_ID)
-        wanted = [columns.get(name, name) for name in needed] + list(columns.values())
-        if options.user is None:
-            wanted.insert(0, user_column)
-        if kind == "ndjson":
-            require_members(source, columns.values())
-            self._read = partial(_lines, source)
-        elif kind == "csv":
-            csv = CsvTable(source, options, [*wanted, USER_ID], quoted_empty=True)
-            _require(self.file, wanted, csv.columns)
-            self._read = lambda progress: _filled(csv.parts(progress))
-        else:
-            table = ParquetTable(source)
-            _require(self.file, wanted, table.columns)
-            table.require_types(user_column, [one for one in table.columns if one != user_column])
-            conversions = {
-                one: (one, as_ids if one == user_column else as_values) for one in table.columns
-            }
-            self._read = lambda progress: _filled(table.parts(conversions, progress))
+    def item(line: int, row: Row) -> Item | Unreadable:
+        if names:
+            row = {names.get(name, name): value for name, value in row.items()}
+        user = user_of(row.pop(USER_ID, None), options.user, source.file, line)
+        return user if isinstance(user, Unreadable) else make(line, user, row)
 
-    def read(self, progress: Progress) -> Iterator[tuple[int, str, Row] | Unreadable | Skipped]:
-        """Each row with the line on which it begins, and its user."""
-        for found in self._read(progress):
-            if isinstance(found, Unreadable | Skipped):
-                yield found
-                continue
-            line, row = found
-            if self._names:
-                row = {self._names.get(name, name): value for name, value in row.items()}
-            user = user_of(row.pop(USER_ID, None), self._user, self.file, line)
-            yield user if isinstance(user, Unreadable) else (line, user, row)
+    def read(progress: Progress) -> Iterator[Found[Item]]:
+        for found in rows(progress):
+            yield item(*found) if isinstance(found, tuple) else found
+
+    return Source(source.file, source.size, read)
+
+
+def _reader(
+    source: Input, kind: str, options: FileOptions, needed: Sequence[str]
+) -> Callable[[Progress], Rows]:
+    columns = options.columns
+    user_column = columns.get(USER_ID, USER_ID)
+    wanted = [columns.get(name, name) for name in needed] + list(columns.values())
+    if options.user is None:
+        wanted.insert(0, user_column)
+    if kind == "ndjson":
+        require_members(source, columns.values())
+        return partial(_lines, source)
+    if kind == "csv":
+        csv = CsvTable(source, options, [*wanted, USER_ID], quoted_empty=True)
+        _require(source.file, wanted, csv.columns)
+        return lambda progress: read_each(csv.parts(progress), _filled)
+    table = ParquetTable(source)
+    _require(source.file, wanted, table.columns)
+    table.require_types(user_column, [one for one in table.columns if one != user_column])
+    conversions = {one: (one, as_ids if one == user_column else as_values) for one in table.columns}
+    return lambda progress: read_each(table.parts(conversions, progress), _filled)
+
+
+def _require(file: str, wanted: Sequence[str], found: Sequence[str]) -> None:
+    for name in wanted:
+        if name not in found:
+            raise UnknownSource(f"{file}: no column {name!r}; found: {', '.join(found)}")
+
+
+def _filled(part: Part) -> Iterator[tuple[int, Row]]:
+    rows: list[dict[str, Any]] = part.batch.to_pylist()
+    for line, row in zip(part.lines.to_pylist(), rows, strict=True):
+        yield line, {name: value for name, value in row.items() if value is not None}
 
 
 def profile_rows(source: Input, kind: str, options: FileOptions) -> Source[ProfileRow]:
@@ -97,25 +132,62 @@ def profile_rows(source: Input, kind: str, options: FileOptions) -> Source[Profi
         UnknownSource: a column is missing, or of another type than plain values.
         OSError: the file cannot be opened.
     """
-    rows = Rows(source, kind, options)
-
-    def read(progress: Progress) -> Iterator[ProfileRow | Unreadable | Skipped]:
-        for found in rows.read(progress):
-            if isinstance(found, Unreadable | Skipped):
-                yield found
-            else:
-                line, user, attributes = found
-                yield ProfileRow(user, attributes, rows.file, line)
-
-    return Source(rows.file, rows.size, read)
+    file = source.file
+    return rows_of(source, kind, options, lambda line, user, row: ProfileRow(user, row, file, line))
 
 
-_VALUES: msgspec.json.Decoder[Value | None] = msgspec.json.Decoder(Value | None)
+def require_members(source: Input, names: Iterable[str]) -> None:
+    """Check that these members occur at the beginning of a file.
+
+    Raises:
+        UnknownSource: one does not; not when there are upload bodies, the members of which are
+            further inside.
+    """
+    begin = source.peek(PEEKED_BYTES).removeprefix(BOM)
+    found: dict[str, None] = {}
+    for line in begin.split(b"\n"):
+        try:
+            found.update(dict.fromkeys(_MEMBERS.decode(line)))
+        except MISREAD:
+            continue
+    for name in names:
+        if name not in found and ENCLOSING.isdisjoint(found):
+            members = ", ".join(found) or "nothing"
+            raise UnknownSource(f"{source.file}: no line has a member {name!r}; found: {members}")
 
 
-def _lines(source: Input, progress: Progress) -> Found:
+def only_rejected(text: bytes) -> bool:
+    """Whether a line has only the reasons of a rejection."""
+    try:
+        return set(_MEMBERS.decode(text)) == {REJECTED}
+    except MISREAD:
+        return False
+
+
+def objects(source: Input, progress: Progress) -> Iterator[Found[tuple[int, Members]]]:
+    """The members of each line, and its number; lines without an item are left out."""
+    with source.open(progress) as stream:
+        blocks = line_blocks(stream, source.file)
+        yield from read_each(blocks, lambda block: _objects(*block, source.file))
+
+
+def _objects(first: int, block: bytes, file: str) -> Iterator[Found[tuple[int, Members]]]:
+    for line, text in enumerate(block.split(b"\n"), first):
+        if not text or text.isspace():
+            continue
+        try:
+            members = _MEMBERS.decode(text)
+        except MISREAD as error:
+            yield Unreadable(file, line, str(error))
+            continue
+        rejected = members.pop(REJECTED, None)
+        if members or rejected is None:
+            yield line, members
+
+
+def _lines(source: Input, progress: Progress) -> Rows:
     for found in objects(source, progress):
-        yield found if isinstance(found, Unreadable) else _decoded(source.file, *found)
+        yield _decoded(source.file, *found) if isinstance(found, tuple) else found
 
 
 def _decoded(
@@ -131,19 +203,3 @@ def _decoded(
         if value is not None:
             row[name] = value
     return line, row
-
-
-def _require(file: str, wanted: Sequence[str], found: Sequence[str]) -> None:
-    for name in wanted:
-        if name not in found:
-            raise UnknownSource(f"{file}: no column {name!r}; found: {', '.join(found)}")
-
-
-def _filled(parts: Iterator[Part | Unreadable | Skipped]) -> Found:
-    for part in parts:
-        if isinstance(part, Unreadable | Skipped):
-            yield part
-            continue
-        rows: list[dict[str, Any]] = part.batch.to_pylist()
-        for line, row in zip(part.lines.to_pylist(), rows, strict=True):
-            yield line, {name: value for name, value in row.items() if value is not None}

@@ -1,4 +1,4 @@
-"""Samples in NDJSON: one on each line, or a whole upload body of Gerosense on each line.
+"""Samples in NDJSON: one on each line, or a request with samples on each line.
 
 Numbers as user ids become their digits where they are exact, and a value may be a number in text.
 
@@ -7,8 +7,9 @@ line, which also finds out what is wrong with each.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from operator import attrgetter, itemgetter
-from typing import Any
+from functools import lru_cache
+from operator import itemgetter
+from typing import Any, TypedDict
 
 import msgspec
 import numpy as np
@@ -16,25 +17,26 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json as pj
 
-from uptake.uploader.sources import Progress, Skipped, Source, Unreadable
+from uptake.uploader.sources import FileOptions, Found, Progress, Source, Unreadable, read_each
 from uptake.uploader.sources.inputs import Input
-from uptake.uploader.sources.json_lines import MISREAD, only_rejected, require_members
-from uptake.uploader.sources.options import FileOptions
-from uptake.uploader.sources.sample_columns import (
+from uptake.uploader.sources.rows import MISREAD, REJECTED, only_rejected, require_members
+from uptake.uploader.sources.sample_tables import (
     METRICS,
     NAMES,
     REQUIRED,
     mapped,
+    names_of,
     number,
     readable,
 )
 from uptake.uploader.sources.streams import line_blocks
-from uptake.uploader.sources.user_ids import id_of
+from uptake.uploader.sources.values import id_of
+from uptake.uploader.wires import SAMPLES_MEMBERS
 
 PARSED_BYTES = 1 << 20
 """Parsed by one thread at a time; a longer line is no sample."""
 
-OTHER_FORMS = ("data", "refused")
+OTHER_FORMS = (*SAMPLES_MEMBERS, REJECTED)
 """Members of lines that are not plain samples."""
 
 _NOTHING = pa.list_(pa.null())
@@ -46,6 +48,8 @@ _TYPES: dict[str, Any] = {"user_id": str | int | float | None, "value": str | fl
 _EPOCH: dict[str, Any] = dict.fromkeys(("start_date", "end_date"), str | int | float | None)
 _ELEMENTS = msgspec.json.Decoder(list[msgspec.Raw])
 _NULL = msgspec.Raw(b"null")
+
+Row = dict[str, Any]
 
 
 def sample_lines(source: Input, options: FileOptions) -> Source[pa.RecordBatch]:
@@ -59,31 +63,42 @@ def sample_lines(source: Input, options: FileOptions) -> Source[pa.RecordBatch]:
     if places:
         require_members(source, places.values())
 
-    def read(progress: Progress) -> Iterator[pa.RecordBatch | Unreadable | Skipped]:
+    def read(progress: Progress) -> Iterator[Found[pa.RecordBatch]]:
         reader = LineReader(source.file, places, options)
         with source.open(progress) as stream:
-            for block in line_blocks(stream, source.file):
-                if isinstance(block, Unreadable):
-                    yield block
-                else:
-                    yield from reader.read(*block)
+            blocks = line_blocks(stream, source.file)
+            yield from read_each(blocks, lambda block: reader.read(*block))
 
     return Source(source.file, source.size, read)
 
 
 class LineReader:
-    """Reads the blocks of one file."""
+    """Reads the blocks of one file.
+
+    Args:
+        file: its name.
+        places: the file's members for names of samples.
+        options: what the file does not have.
+    """
 
     def __init__(self, file: str, places: Mapping[str, str], options: FileOptions) -> None:
         self._file = file
         self._options = options
-        self._plain = _PlainLines(places, options)
-        row, self._values = _row_type(places, _TYPES | (_EPOCH if options.time_unit else {}))
-        self._line: msgspec.json.Decoder[Any] = msgspec.json.Decoder(row)
-        self._list: msgspec.json.Decoder[Any] = msgspec.json.Decoder(list[row])  # type: ignore[valid-type]
-        self._empty = row()
+        members = {name: (places[name],) if name in places else names_of(name) for name in NAMES}
+        self._plain = _PlainLines(members, options)
+        self._members = members.values()
+        types = _TYPES | (_EPOCH if options.time_unit else {})
+        kinds: dict[str, Any] = {}
+        for name, known in members.items():
+            for member in known:
+                kinds.setdefault(member, types.get(name, str | None))
+        self._enclosing = SAMPLES_MEMBERS - kinds.keys()
+        kinds |= dict.fromkeys(self._enclosing, msgspec.Raw)
+        row: Any = TypedDict("Row", kinds, total=False)  # type: ignore[misc]
+        self._line: msgspec.json.Decoder[Row] = msgspec.json.Decoder(row)
+        self._list: msgspec.json.Decoder[list[Row]] = msgspec.json.Decoder(list[row])
 
-    def read(self, line: int, block: bytes) -> Iterator[pa.RecordBatch | Unreadable | Skipped]:
+    def read(self, line: int, block: bytes) -> Iterator[Found[pa.RecordBatch]]:
         """The samples of a block of whole lines, of which the first has this number."""
         columns = self._plain.read(block)
         if columns is None:
@@ -92,104 +107,132 @@ class LineReader:
             lines = pa.array(np.arange(line, line + len(columns["value"])))
             yield from readable(columns, lines, self._options, self._file)
 
-    def read_slowly(
-        self, line: int, block: bytes
-    ) -> Iterator[pa.RecordBatch | Unreadable | Skipped]:
+    def read_slowly(self, line: int, block: bytes) -> Iterator[Found[pa.RecordBatch]]:
         """The same, one line after the other."""
-        columns: list[list[Any]] = [[] for _ in NAMES]
-        places: list[tuple[int, str]] = []
-        faults: list[tuple[int, str]] = []
-        rows: list[Any] = []
-        for place, row in enumerate(self._decoded(block), line):
-            if isinstance(row, str):
-                faults.append((place, row))
-            elif row is not None and row.data and row.data != _NULL:
-                self._append(columns, rows)
-                rows.clear()
-                self._append_body(columns, places, faults, place, row)
-            elif row is not None:
-                rows.append(row)
-                places.append((place, ""))
-        self._append(columns, rows)
+        columns, lines, places, faults = self._columns(line, block)
         wrong = _convert(columns)
-        faults += [(places[i][0], places[i][1] + reason) for i, reason in wrong.items()]
-        for place, reason in sorted(faults, key=itemgetter(0)):
-            yield Unreadable(self._file, place, reason)
+        faults += [(lines[i], places[i] + reason) for i, reason in wrong.items()]
+        for at, reason in sorted(faults, key=itemgetter(0)):
+            yield Unreadable(self._file, at, reason)
         arrays = {
             name: pa.array(column, pa.float64() if name == "value" else pa.string())
             for name, column in zip(NAMES, columns, strict=True)
         }
-        lines = pa.array([place for place, _ in places], pa.int64())
+        numbers = pa.array(lines, pa.int64())
         if wrong:
-            good = pa.array([i not in wrong for i in range(len(places))])
+            good = pa.array([i not in wrong for i in range(len(lines))])
             arrays = {name: array.filter(good) for name, array in arrays.items()}
-            lines = lines.filter(good)
-        if len(lines):
-            yield from readable(arrays, lines, self._options, self._file)
+            numbers = numbers.filter(good)
+        if len(numbers):
+            yield from readable(arrays, numbers, self._options, self._file)
 
-    def _decoded(self, block: bytes) -> list[Any]:
+    def _columns(
+        self, line: int, block: bytes
+    ) -> tuple[list[list[Any]], list[int], list[str], list[tuple[int, str]]]:
+        """The values of a block by column, the line of each row and its place in that, and faults.
+
+        The place is "", or that in a request: `data[2]: `.
+        """
+        columns: list[list[Any]] = [[] for _ in NAMES]
+        lines: list[int] = []
+        places: list[str] = []
+        faults: list[tuple[int, str]] = []
+        rows: list[Row] = []
+        for at, row in enumerate(self._decoded(block), line):
+            if isinstance(row, str):
+                faults.append((at, row))
+                continue
+            if row is None:
+                continue
+            member = self._enclosing_member(row)
+            if member is None:
+                rows.append(row)
+                lines.append(at)
+                places.append("")
+                continue
+            self._append(columns, rows)
+            rows = []
+            enclosed = self._enclosed(row[member])
+            if isinstance(enclosed, str):
+                faults.append((at, f"{member}: {enclosed}"))
+                continue
+            within = _places_within(member, len(enclosed))
+            wrong = [i for i, one in enumerate(enclosed) if isinstance(one, str)]
+            faults += [(at, f"{within[i]}{enclosed[i]}") for i in wrong]
+            good = [one for one in enclosed if not isinstance(one, str)]
+            lines += [at] * len(good)
+            if wrong:
+                within = [within[i] for i, one in enumerate(enclosed) if not isinstance(one, str)]
+            places += within
+            self._append(columns, good, row)
+        self._append(columns, rows)
+        return columns, lines, places, faults
+
+    def _decoded(self, block: bytes) -> Sequence[Row | str | None]:
         """Each line's row, why it is none, or None for a line without an item."""
         try:
-            rows: list[Any] = self._line.decode_lines(block)
+            rows = self._line.decode_lines(block)
         except MISREAD:
             rows = []
         count = block.count(b"\n") + (not block.endswith(b"\n"))
-        if len(rows) == count and self._empty not in rows:
+        if len(rows) == count and {} not in rows:
             return rows
-        return [self._row(text) for text in block.split(b"\n")]
+        return [
+            None if not text or text.isspace() else self._row(text) for text in block.split(b"\n")
+        ]
 
-    def _row(self, text: bytes) -> Any:
-        if not text or text.isspace():
-            return None
+    def _row(self, text: bytes | msgspec.Raw) -> Row | str | None:
         try:
             row = self._line.decode(text)
         except MISREAD as error:
             return str(error)
-        return None if row == self._empty and only_rejected(text) else row
+        return None if not row and only_rejected(bytes(text)) else row
 
-    def _append_body(
-        self,
-        columns: list[list[Any]],
-        places: list[tuple[int, str]],
-        faults: list[tuple[int, str]],
-        line: int,
-        body: Any,
-    ) -> None:
-        """Append the samples of an upload body, or what is wrong with them."""
+    def _enclosing_member(self, row: Row) -> str | None:
+        """The member with a list of samples, if a line is a request."""
+        for member in self._enclosing:
+            if member in row and row[member] != _NULL:
+                return member
+        return None
+
+    def _enclosed(self, samples: msgspec.Raw) -> Sequence[Row | str] | str:
+        """The samples of a request, or what is wrong with each or with all."""
         try:
-            rows: list[Any] = self._list.decode(body.data)
+            return self._list.decode(samples)
         except MISREAD:
-            rows = []
             try:
-                elements = _ELEMENTS.decode(body.data)
+                return [self._row(element) or {} for element in _ELEMENTS.decode(samples)]
             except MISREAD as error:
-                faults.append((line, f"data: {error}"))
-                return
-            for i, element in enumerate(elements):
-                try:
-                    rows.append(self._line.decode(element))
-                except MISREAD as error:
-                    rows.append(None)
-                    faults.append((line, f"data[{i}]: {error}"))
-        places += [(line, f"data[{i}]: ") for i, row in enumerate(rows) if row is not None]
-        self._append(columns, [row for row in rows if row is not None], body)
+                return str(error)
 
-    def _append(self, columns: list[list[Any]], rows: list[Any], body: Any = None) -> None:
-        """Append rows, with the metric under either of its names; a body has defaults for them."""
-        found = list(zip(*map(self._values, rows), strict=True))
-        for at, column in enumerate(found):
-            values: Sequence[Any] = column
-            if at == _METRIC and None in values:
-                values = [
-                    row.data_type if one is None else one
-                    for one, row in zip(values, rows, strict=True)
-                ]
-            if body is not None and at in {_USER, _METRIC} and None in values:
-                default = self._values(body)[at]
-                if at == _METRIC and default is None:
-                    default = body.data_type
+    def _append(
+        self, columns: list[list[Any]], rows: list[Row], request: Row | None = None
+    ) -> None:
+        """Append the values of rows; a request has defaults for the user and the metric."""
+        for at, members in enumerate(self._members):
+            values = _values(rows, members)
+            if request is not None and at in {_USER, _METRIC} and None in values:
+                (default,) = _values([request], members)
                 values = [default if one is None else one for one in values]
             columns[at] += values
+
+
+@lru_cache(maxsize=16)
+def _places_within(member: str, count: int) -> Sequence[str]:
+    return [f"{member}[{i}]: " for i in range(count)]
+
+
+def _values(rows: Sequence[Row], members: Sequence[str]) -> list[Any]:
+    """The first value that each row has in one of these members."""
+    first, *others = members
+    values = [row.get(first) for row in rows]
+    for member in others:
+        if None in values:
+            values = [
+                row.get(member) if one is None else one
+                for one, row in zip(values, rows, strict=True)
+            ]
+    return values
 
 
 def _convert(columns: list[list[Any]]) -> dict[int, str]:
@@ -220,38 +263,16 @@ def _places(column: list[Any], *kinds: type) -> list[int]:
     return [i for i, value in enumerate(column) if type(value) in kinds]
 
 
-def _row_type(
-    places: Mapping[str, str], known: Mapping[str, Any]
-) -> tuple[type[msgspec.Struct], Any]:
-    """A struct of the members of a line, and a getter of its values in the order of `NAMES`.
-
-    Its fields are named by number, as two names of samples may be mapped to one member.
-    """
-    members: dict[str, str] = {}
-    types: dict[str, Any] = {}
-    for name in NAMES:
-        field = members.setdefault(places.get(name, name), f"field{len(members)}")
-        types.setdefault(field, known.get(name, str | None))
-    getter = attrgetter(*(members[places.get(name, name)] for name in NAMES))
-    rename = {field: member for member, field in members.items()}
-    fields: list[tuple[str, Any, Any]] = [(field, kind, None) for field, kind in types.items()]
-    fields += [("data_type", str | None, None), ("data", msgspec.Raw, msgspec.Raw(b""))]
-    for own in ("data_type", "data"):
-        if own in members:  # it is mapped to: not of the upload body's form
-            rename[own] = f"\0{own}"
-    return msgspec.defstruct("Row", fields, rename=rename, gc=False), getter
-
-
 class _PlainLines:
     """Reads blocks in which every line is a sample of the plain form, by Arrow."""
 
-    def __init__(self, places: Mapping[str, str], options: FileOptions) -> None:
-        self._places = {name: places.get(name, name) for name in NAMES}
+    def __init__(self, members: Mapping[str, Sequence[str]], options: FileOptions) -> None:
+        self._members = members
         self._required = [name for name in REQUIRED if options.default(name) is None]
         types = dict.fromkeys(OTHER_FORMS, _NOTHING)
-        types["data_type"] = pa.string()
         for name in reversed(NAMES):
-            types[self._places[name]] = pa.float64() if name == "value" else pa.string()
+            kind = pa.float64() if name == "value" else pa.string()
+            types |= dict.fromkeys(members[name], kind)
         self._options = pj.ParseOptions(
             explicit_schema=pa.schema(list(types.items())), unexpected_field_behavior="ignore"
         )
@@ -267,9 +288,10 @@ class _PlainLines:
             return None
         if any(table[member].null_count != lines for member in OTHER_FORMS):
             return None
-        columns = {name: table[place].combine_chunks() for name, place in self._places.items()}
-        if columns["metric"].null_count == lines:
-            columns["metric"] = table["data_type"].combine_chunks()
+        columns = {}
+        for name, members in self._members.items():
+            used = (one for one in members if table[one].null_count < lines)
+            columns[name] = table[next(used, members[0])].combine_chunks()
         return columns if self._are_complete(columns) else None
 
     def _are_complete(self, columns: Mapping[str, pa.Array]) -> bool:
