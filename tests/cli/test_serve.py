@@ -253,7 +253,7 @@ def test_a_port_for_metrics_that_is_taken_is_reported(uptake: Uptake) -> None:
     assert uptake("serve", "--port", port, "--metrics-port", port).status == 2
 
 
-def test_the_first_start_says_how_to_create_a_key(tmp_path: Path) -> None:
+def test_the_first_start_prints_how_to_create_a_key(tmp_path: Path) -> None:
     """The command works as printed; once there is a key, the line is not printed again."""
     with running(tmp_path, "--port", "0") as (process, _):
         assert process.stderr is not None
