@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import unquote, urlsplit
 
-from uptake.blobs import Blobs, BlobsUnavailable, BlobsUnusable, open_blobs
+from uptake.blobs import Blobs, BlobsUnavailable, BlobsUnusable, folder_of, open_blobs
 from uptake.settings import AnswerLimits, Settings
 from uptake.store.base import NoDatabase, Store, StoreUnusable
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from uptake.intake.schemas import DocumentTypes, SchemaWorkers
     from uptake.intake.upkeep import Upkeep
     from uptake.reading.segments.queries import Segments
+    from uptake.store.facts import DatabaseFacts
 
 DATABASE_FILE = "uptake.db"
 PRIVATE_FOLDER = 0o700
@@ -94,6 +95,30 @@ def open_contents(settings: Settings, *, make: bool = False) -> "Contents":
         return back_end.load().open_contents(place, make=make)
 
 
+def inspect_database(settings: Settings) -> "DatabaseFacts | None":
+    """Read the facts about the database of the settings, and change nothing.
+
+    Returns:
+        The facts; None for a back end that reports none.
+
+    Raises:
+        Missing: there is no database.
+        Unusable: it cannot be read.
+    """
+    with _reported(settings):
+        back_end, place = _database(settings, make=False)
+        inspect = getattr(back_end.load(), "inspect", None)
+        return None if inspect is None else inspect(place)
+
+
+def local_folders(settings: Settings) -> tuple[Path | None, Path | None]:
+    """The folders of this machine with the database file and with the blobs, if they are here."""
+    with _reported(settings):
+        _, place = _database(settings, make=False)
+    database = place.parent.resolve() if isinstance(place, Path) else None
+    return database, folder_of(settings.blobs_url)
+
+
 def distribute(settings: Settings) -> Iterator[tuple[str, str]]:
     """Distribute the tables of a store over the nodes of its database.
 
@@ -151,7 +176,7 @@ def _file(url: str) -> Path:
 
 
 class Opening(Protocol):
-    """The functions of a back end's module; one that can be distributed also has `distribute`."""
+    """The functions of a back end's module; `distribute` and `inspect` are optional."""
 
     def open_store(self, place: Any, /, *, make: bool = True) -> Store:
         """Open a store, and migrate it."""

@@ -46,12 +46,10 @@ def open_blobs(url: str) -> Blobs:
         BlobsUnusable: the kind of store is unknown, or the folder cannot be created.
     """
     try:
+        folder = folder_of(url)
+        if folder is not None:
+            return _open_folder(folder)
         scheme = urlsplit(url).scheme
-        if scheme == "file":
-            return _folder(Path(unquote(urlsplit(url).path)))
-        # A single word is more likely a mistake than a folder.
-        if not scheme and "/" in url:
-            return _folder(Path(url))
         if scheme not in OBJECT_STORES:
             raise BlobsUnusable(f"{url!r} is neither s3://BUCKET/PREFIX nor ./FOLDER")
         return ObjectBlobs(from_url(url, **_retries(), client_options=_client(os.environ)))
@@ -59,8 +57,16 @@ def open_blobs(url: str) -> Blobs:
         raise BlobsUnusable(f"{url}: {reason(error)}") from error
 
 
-def _folder(path: Path) -> FolderBlobs:
-    folder = path.resolve()
+def folder_of(url: str) -> Path | None:
+    """The folder that a URL or path refers to; None for an object store."""
+    scheme = urlsplit(url).scheme
+    if scheme == "file":
+        return Path(unquote(urlsplit(url).path)).resolve()
+    # A single word is more likely a mistake than a folder.
+    return Path(url).resolve() if not scheme and "/" in url else None
+
+
+def _open_folder(folder: Path) -> FolderBlobs:
     # Other users cannot reach what is below it, whatever modes obstore gives its files.
     folder.mkdir(0o700, parents=True, exist_ok=True)
     return FolderBlobs(folder)

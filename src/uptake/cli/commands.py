@@ -85,6 +85,11 @@ COMMANDS = {
         PROJECTS,
         "Manage how many days data is stored after receipt. Servers delete expired data hourly.",
     ),
+    "doctor": Listed(
+        "doctor",
+        UPKEEP,
+        "Check the deployment: storage, clock, durability, schema and API keys.",
+    ),
     "backup": Listed("backup", UPKEEP, "Copy all data to a folder while servers run."),
     "restore": Listed(
         "backup", UPKEEP, "Restore a backup into an empty database, of the same engine or another."

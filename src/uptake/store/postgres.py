@@ -17,6 +17,7 @@ from uptake.store import distribution, migrations
 from uptake.store.base import NoDatabase, StoreUnavailable, StoreUnusable
 from uptake.store.commit_sequence import WRITER_SLOTS
 from uptake.store.database import Result, Writer, load, translated
+from uptake.store.facts import DatabaseFacts, postgresql_facts
 from uptake.store.postgres_pipeline import Pipeline, Prepared
 from uptake.store.postgres_writer import PostgresWriter
 from uptake.store.records import Entry
@@ -116,6 +117,19 @@ def open_contents(url: str, *, make: bool = False) -> "SqlContents":
     with _named(engine):
         engine.connect().close()
     return SqlContents(engine)
+
+
+def inspect(url: str) -> DatabaseFacts:
+    """Read the facts about a database and its server, without migrations.
+
+    Raises:
+        StoreUnusable: it cannot be reached.
+    """
+    engine = _open_engine(url)
+    with _named(engine), engine.connect() as connection:
+        facts = postgresql_facts(connection)
+    engine.dispose()
+    return facts
 
 
 def distribute(url: str) -> Iterator[tuple[str, str]]:

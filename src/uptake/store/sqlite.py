@@ -12,6 +12,7 @@ from sqlalchemy import event
 
 from uptake.store import migrations
 from uptake.store.base import NoDatabase, StoreUnusable
+from uptake.store.facts import DatabaseFacts, sqlite_facts
 from uptake.store.sql_store import SqlStore
 from uptake.store.sqlite_store import BUSY_SECONDS, DatabaseFile, SqliteStore, begin
 
@@ -71,6 +72,23 @@ def open_contents(path: Path, *, make: bool = False) -> "SqlContents":
     from uptake.store.contents import SqlContents  # noqa: PLC0415
 
     return SqlContents(_open_engine(_open_file(path, make=make), path))
+
+
+def inspect(path: Path) -> DatabaseFacts:
+    """Read the facts about a database file, without migrations.
+
+    Raises:
+        NoDatabase: it does not exist.
+        StoreUnusable: it cannot be read.
+    """
+    engine = _open_engine(_open_file(path, make=False), path)
+    try:
+        with engine.connect() as connection:
+            return sqlite_facts(connection)
+    except sqlalchemy.exc.DBAPIError as error:
+        raise StoreUnusable(f"{path}: {error.orig}") from error
+    finally:
+        engine.dispose()
 
 
 def _open_file(path: Path, *, make: bool) -> DatabaseFile:
