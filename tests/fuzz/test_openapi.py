@@ -47,6 +47,7 @@ OPERATIONS = [
     ("GET", "/uptake/v1/segments/{name}"),
     ("GET", "/uptake/v1/segments/{name}/users"),
     ("DELETE", "/uptake/v1/segments/{name}"),
+    ("GET", "/uptake/v1"),
     ("GET", "/uptake/v1/document-types"),
     ("GET", "/uptake/v1/document-types/{name}"),
     ("PUT", "/uptake/v1/document-types/{name}"),

@@ -30,7 +30,7 @@ class Expected:
     """Who may call an operation.
 
     Attributes:
-        scope: that the key must have; "" where no key is needed.
+        scope: that the key must have; "" where none is needed.
         about: `user`, one user: another user's key gets 403; `own`, a list that a bound key sees
             its own part of; `project`, all users: a bound key gets 403.
         query, body: a sound request.
@@ -53,9 +53,11 @@ def _project(scope: str = "data:read", body: Any = None) -> Expected:
 FILTER = {"attribute": "plan", "op": "eq", "value": "pro"}
 RULES = {"rules": [{"kind": "rejections", "days": 30}]}
 PUBLIC = Expected("", "public")
+ANY_KEY = Expected("", "any")
 V1 = "/uptake/v1"
 
 EXPECTED = {
+    f"GET {V1}": ANY_KEY,
     f"GET {V1}/users/{{user_id}}": _user(),
     f"DELETE {V1}/users/{{user_id}}": _user("data:erase"),
     f"PUT {V1}/users/{{user_id}}/consent": _user("data:erase", "after_erasure=true"),
@@ -177,6 +179,10 @@ def test_only_the_expected_keys_are_admitted(target: Target, operation: str) -> 
         return
     for secret in ("", "up_" + "x" * 32):
         assert target.send(operation, secret).status_code == 401
+    if expected.about == "any":
+        for scope in SCOPES:
+            assert target.send(operation, target.tenant.key(scope)).status_code == 200
+        return
     others = [scope for scope in SCOPES if scope != expected.scope]
     for tenant in (target.tenant, target.stranger):
         for user in (None, OWNER, STRANGER):

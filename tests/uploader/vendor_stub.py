@@ -18,6 +18,7 @@ from uploader.vendors.desk import Answer, Kept, Known, Rejected, Request, Vendor
 
 VENDORS: tuple[Vendor, ...] = (thymia, ptengine, questionpro, gerosense)
 IDLE_SECONDS = 60.0
+UPTAKE_PATH = "/uptake/v1"
 
 
 @dataclass(frozen=True)
@@ -127,8 +128,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._write(self.server.stub.answer(request))
 
     def do_GET(self) -> None:
-        """Serve what no endpoint takes."""
-        self._serve()
+        """Serve what no endpoint takes; the uploader asks once whether this is Uptake."""
+        if self.path == UPTAKE_PATH:
+            self._write(Answer(404))
+        else:
+            self._serve()
 
     def do_PUT(self) -> None:
         """Serve what no endpoint takes."""

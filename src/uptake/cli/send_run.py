@@ -106,8 +106,6 @@ def _print(uploader: "Uploader", summary: "Summary", *, as_json: bool) -> None:
     if summary.refused_file:
         more = f"all {missed:,} of them are" if missed > len(faults) else "they are"
         warn(f"{more} in {summary.refused_file}, to be corrected and sent again")
-    for notice in summary.notices:
-        warn(notice)
     if summary.stopped:
         warn(summary.stopped)
 

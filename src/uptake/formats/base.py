@@ -158,6 +158,8 @@ class UploadOperation(Operation):
         inline: whether a small body takes about a millisecond to decode and validate, which the
             server then does on its event loop.
         body_limit: bytes of the body after decompression.
+        limits: other limits of a request, by their public names: `min_items`, `max_items`,
+            `max_attributes`, `max_image_bytes`.
         first_image_id: the number of the first image of a project, if this operation stores it.
     """
 
@@ -170,7 +172,13 @@ class UploadOperation(Operation):
     request_media: str = JSON
     inline: bool = True
     body_limit: int = JSON_LIMIT
+    limits: Mapping[str, int] = field(default_factory=dict)
     first_image_id: int = 1
+
+    @property
+    def all_limits(self) -> dict[str, int]:
+        """The limits of a request, that of its body included."""
+        return {"max_body_bytes": self.body_limit, **self.limits}
 
     @property
     def is_json(self) -> bool:

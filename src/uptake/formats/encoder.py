@@ -6,7 +6,7 @@ mean the same for every vendor (401, 403, 404, 413, 429, 5xx) are the uploader's
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -209,3 +209,27 @@ class ImagesWire(Wire):
 
 
 AnyWire = SamplesWire | ProfilesWire | DocumentsWire | ImagesWire
+
+
+def within(wire: AnyWire, limits: Mapping[str, int]) -> AnyWire:
+    """The wire within the limits that a server states (`UploadOperation.limits`).
+
+    A server can narrow the limits that the vendor documents, and not widen them.
+    """
+
+    def most(name: str, documented: int) -> int:
+        return max(1, min(documented, limits.get(name, documented)))
+
+    match wire:
+        case SamplesWire():
+            least = max(wire.least, limits.get("min_items", wire.least))
+            at_most = most("max_items", wire.most)
+            # Otherwise some numbers of samples cannot be split into requests.
+            return wire if at_most < 2 * least - 1 else replace(wire, least=least, most=at_most)
+        case ProfilesWire():
+            rows, names = most("max_items", wire.most_rows), most("max_attributes", wire.most_names)
+            return replace(wire, most_rows=rows, most_names=names)
+        case ImagesWire():
+            return replace(wire, most_bytes=most("max_image_bytes", wire.most_bytes))
+        case DocumentsWire():
+            return wire

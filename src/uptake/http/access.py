@@ -39,6 +39,7 @@ class About(Enum):
     """The data that an operation uses, which decides what a key that is bound to a user may do."""
 
     NONE = "no user data: no key needed"
+    KEY = "only the key itself: any valid key; the request does not count against the key's rate"
     UPLOAD = "the users in an upload; for a bound key other users are 403"
     USER_IN_PATH = "the user in the path; for a bound key other users are 403"
     USER_IN_QUERY = "the user in the query; for a bound key other users are 403"
@@ -56,6 +57,9 @@ class Permission:
 
 PUBLIC = Permission("", About.NONE)
 """Health, metrics, the OpenAPI document, and images (their names cannot be guessed)."""
+
+ANY_KEY = Permission("", About.KEY)
+"""What every client may know, whatever the scopes of its key."""
 
 DECLARED = "permission"
 """The option of a route handler with its `Permission`."""
@@ -122,7 +126,7 @@ class Access:
 
         Args:
             key: of the request.
-            scope: that the request needs.
+            scope: that the request needs; "" for none.
             sent: where the request had a key.
             places: where it may have one.
 
@@ -140,6 +144,8 @@ class Access:
         ):
             message = f"The API key in {sent.label} is unknown, revoked or expired"
             raise Problem(Kinds.UNAUTHORIZED, message)
+        if not scope:
+            return key
         if scope not in key.scopes:
             raise Problem(Kinds.FORBIDDEN, f"The key does not have the scope {scope}")
         if key.rate is not None:

@@ -100,5 +100,13 @@ class Secrets(msgspec.Struct, frozen=True):
     user_hash: bytes
     signing: bytes
 
+    @property
+    def instance(self) -> str:
+        """The public id of the installation, derived from a secret that never changes.
+
+        A backup has the secrets, so a restored database has the id of the original.
+        """
+        return derived("instance", hmac.digest(self.user_hash, b"instance", "sha256").hex())
+
     def __repr__(self) -> str:
         return "Secrets()"

@@ -7,15 +7,24 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
-from uptake.formats.encoder import AnyWire, DocumentsWire, ImagesWire, ProfilesWire, SamplesWire
+from uptake.formats.encoder import (
+    AnyWire,
+    DocumentsWire,
+    ImagesWire,
+    ProfilesWire,
+    SamplesWire,
+    within,
+)
 from uptake.uploader.context import RejectedFile, UploadContext, UploadOptions
 from uptake.uploader.items.profiles import send_profiles
 from uptake.uploader.items.single import send_documents, send_images
 from uptake.uploader.ledger import open_ledger, read_ledger
 from uptake.uploader.ledger.runs import Run, begin
 from uptake.uploader.samples.gathering import send_samples
-from uptake.uploader.sending.schedule import Schedule, Stopped
+from uptake.uploader.sending.answers import Broken
+from uptake.uploader.sending.schedule import Halt, Schedule, Stopped
 from uptake.uploader.sending.sender import Sender
+from uptake.uploader.service import find_service
 from uptake.uploader.sources import Interrupted, Skipped, Source, Unreadable, opening
 from uptake.uploader.sources.opening import Opener
 from uptake.uploader.tally import Summary, Tally
@@ -24,10 +33,6 @@ MAX_QUEUED_BYTES = 32 * 1024 * 1024
 """Bytes of queued requests; reading waits while there are more."""
 
 STOPPED = "stopped; run the same command again to continue"
-OTHER_KEY = (
-    "the ledger was written with another key: if that key is for another project, this project does"
-    " not have what the ledger calls acknowledged; name another ledger with --ledger"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,7 @@ class Session:
         self._began = monotonic()
         self._stop = threading.Event()
         self._sender: Sender | None = None
+        self._halted = ""
 
     def run(self, feed: Feed, wire: AnyWire, type_name: str = "") -> Summary:
         """Send the sources' items; `type_name` is the type of documents.
@@ -79,7 +85,7 @@ class Session:
         options = self._options
         ledger = (read_ledger if options.dry_run else open_ledger)(options.ledger)
         try:
-            run = begin(ledger, options.to.url, wire.name, options.key or None)
+            run = begin(ledger, options.to.url, wire.name)
             context: UploadContext[Any] = UploadContext(
                 wire,
                 run,
@@ -93,7 +99,7 @@ class Session:
             if options.dry_run:
                 self._read(context, feed)
             else:
-                self._send(context, feed)
+                self._send_to_service(context, feed)
             summary = self._summary(run)
             run.end(summary)
             return summary
@@ -103,6 +109,26 @@ class Session:
     def _read(self, context: UploadContext[Any], feed: Feed) -> None:
         with suppress(Stopped):
             feed.send(context, self._items(context))
+
+    def _send_to_service(self, context: UploadContext[Any], feed: Feed) -> None:
+        """Send to the server that the ledger is for, within its limits."""
+        options, run = self._options, context.run
+        try:
+            try:
+                service = find_service(options, run)
+            except Broken:
+                # It may be starting: the first requests are repeated until it answers.
+                self._send(context, feed)
+                if self._sender is None or not self._sender.halted:
+                    find_service(options, run)
+            else:
+                context.wire = within(context.wire, service.limits(context.wire.name))
+                self._send(context, feed)
+        except Halt as halt:
+            self._halted = str(halt)
+        except Broken as error:
+            if run.server() is not None:
+                self._halted = f"no answer from {options.to.url}: {error}"
 
     def _send(self, context: UploadContext[Any], feed: Feed) -> None:
         options = self._options
@@ -164,7 +190,9 @@ class Session:
 
     def _summary(self, run: Run) -> Summary:
         tally, dry_run = self.tally, self._options.dry_run
-        halted = self._sender.halted if self._sender else STOPPED if self._stop.is_set() else ""
+        halted = self._halted or (self._sender.halted if self._sender else "")
+        if not halted and self._sender is None and self._stop.is_set():
+            halted = STOPPED
         counts: dict[str, Any] = {**tally.counts(), "waiting": run.count_waiting()}
         return Summary(
             **counts,
@@ -176,5 +204,4 @@ class Session:
             dry_run=dry_run,
             ledger=str(self._options.ledger),
             refused_file=self._rejected_file.finish(),
-            notices=(OTHER_KEY,) if run.other_key else (),
         )

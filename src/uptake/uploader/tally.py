@@ -31,7 +31,7 @@ class Summary(msgspec.Struct, frozen=True):
         stopped: why the run ended early, for a person; "" if it did not.
         to_send: items that would be sent, in a dry run.
         ledger, refused_file: the files with more, if they were written.
-        notices: other messages for a person.
+        notices: other messages for a person; at present there are none.
     """
 
     read: int = 0

@@ -76,7 +76,7 @@ def run(
     lost: bool = False,
 ) -> Tally:
     """One run over batches of a source; with room for so many bytes."""
-    started = begin(ledger, "http://x", WIRE.name, None)
+    started = begin(ledger, "http://x", WIRE.name)
     tally = Tally()
 
     def put(job: Any) -> None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import msgspec
 import pytest
 
@@ -83,20 +84,20 @@ def test_rejected_samples_are_not_expected(sender: Sender, user: str) -> None:
 
 
 def test_what_the_server_lacks_can_be_forgotten_and_sent_again(sender: Sender, user: str) -> None:
-    """Here a key of another project: the ledger says that everything was acknowledged."""
+    """Here those of an erased user: the ledger has them as acknowledged."""
     path = write(sender.folder / "samples.ndjson", some(user, 40))
     assert sender.uploader().send_samples(path).acknowledged == 40
-    sender.server.command("projects", "create", user)
-    key = sender.server.create_key(project=user)
-    other = Sender(sender.server, key, sender.folder)
-    summary = other.uploader().send_samples(path)
+    erasing = {"Authorization": f"Bearer {sender.server.create_key('data:erase')}"}
+    about = f"{sender.server.url}/uptake/v1/users/{user}"
+    assert httpx2.delete(about, headers=erasing).status_code == 200
+    assert httpx2.put(f"{about}/consent?after_erasure=true", headers=erasing).status_code == 200
+    summary = sender.uploader().send_samples(path)
     assert (summary.known, summary.complete) == (40, True)
-    assert "the ledger was written with another key" in summary.notices[0]
-    found = verify(other, path)
+    found = verify(sender, path)
     assert (found["missing"], found["gaps"][0]["acknowledged"]) == (40, 40)
-    assert verify(other, path, forget=True)["forgotten"] == 40
-    assert other.uploader().send_samples(path).acknowledged == 40
-    assert verify(other, path) == {"users": 1, "expected": 40, "found": 40}
+    assert verify(sender, path, forget=True)["forgotten"] == 40
+    assert sender.uploader().send_samples(path).acknowledged == 40
+    assert verify(sender, path) == {"users": 1, "expected": 40, "found": 40}
 
 
 def test_what_cannot_be_looked_for_is_counted(sender: Sender, user: str) -> None:

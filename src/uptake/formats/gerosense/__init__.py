@@ -3,6 +3,7 @@
 from uptake.formats.base import BEARER, Format, UploadOperation
 from uptake.formats.gerosense import decode, reply, wire
 
+_LIMITS = {"min_items": wire.MIN_SAMPLES, "max_items": wire.MAX_SAMPLES}
 _ANSWERS = {200: wire.Outcome, 207: wire.Outcome, 400: wire.Outcome}
 
 FORMAT = Format(
@@ -21,6 +22,7 @@ FORMAT = Format(
             decode_item=decode.redecode_sample,
             reply=reply.reply,
             request_type=wire.UploadV11,
+            limits=_LIMITS,
             answers=_ANSWERS,
             user_from_key=True,
         ),
@@ -35,6 +37,7 @@ FORMAT = Format(
             decode_item=decode.redecode_sample,
             reply=reply.reply,
             request_type=wire.UploadV22,
+            limits=_LIMITS,
             answers=_ANSWERS,
         ),
     ),

@@ -18,6 +18,7 @@ FORMAT = Format(
             find_users=users.find,
             reply=reply.reply,
             request_type=wire.Upload,
+            limits={"max_items": wire.MAX_ROWS, "max_attributes": wire.MAX_FIELDS - 1},
             answers={200: wire.Answer, 400: wire.Answer},
         ),
     ),

@@ -21,6 +21,7 @@ FORMAT = Format(
             request_schema=wire.FORM_SCHEMA,
             inline=False,
             body_limit=IMAGE_LIMIT + wire.MULTIPART_OVERHEAD,
+            limits={"max_image_bytes": IMAGE_LIMIT},
             first_image_id=wire.FIRST_IMAGE_ID,
             answers={200: wire.Uploaded, 400: wire.Failed},
         ),

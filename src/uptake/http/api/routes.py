@@ -4,7 +4,7 @@ from types import ModuleType
 
 from litestar import Router
 
-from uptake.http.api import erasures, rejections, retention, segments, types, users
+from uptake.http.api import erasures, rejections, retention, segments, service, types, users
 from uptake.http.api.dependencies import ApiOperation
 from uptake.http.api.exports import export_operations
 from uptake.http.executors import Executors
@@ -17,7 +17,7 @@ PREFIX = "/uptake/v1"
 def api_operations(shutdown: GracefulShutdown, executors: Executors) -> tuple[ApiOperation, ...]:
     """All operations; each declares its permission."""
     return (
-        *_declared(users, rejections, erasures, retention),
+        *_declared(service, users, rejections, erasures, retention),
         *export_operations(shutdown, executors.exports),
         *_declared(types, segments),
     )

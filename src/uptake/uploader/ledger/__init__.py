@@ -36,11 +36,6 @@ CREATE TABLE destinations (
     wire TEXT NOT NULL,
     UNIQUE (url, wire)
 );
-CREATE TABLE keys (
-    destination INTEGER NOT NULL,
-    digest TEXT NOT NULL,
-    PRIMARY KEY (destination, digest)
-) WITHOUT ROWID;
 CREATE TABLE runs (
     id INTEGER PRIMARY KEY,
     destination INTEGER NOT NULL,
@@ -97,6 +92,16 @@ CREATE TABLE refusals (
 """
 """`samples` has a row for each request, with the digests of its samples in one value. `items` has a
 row for each attribute, document and image."""
+
+ADDED = """
+CREATE TABLE IF NOT EXISTS servers (
+    url TEXT PRIMARY KEY,
+    instance TEXT NOT NULL,
+    project TEXT NOT NULL
+) WITHOUT ROWID;
+"""
+"""The database and the project at each URL. Ledgers of earlier versions do not have this table, and
+those versions ignore it."""
 
 
 class LedgerUnusable(Exception):
@@ -182,7 +187,7 @@ def read_ledger(path: Path) -> Ledger:
     """
     memory = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
     if not path.exists():
-        memory.executescript(f"{SCHEMA}PRAGMA user_version = {VERSION};")
+        memory.executescript(f"{SCHEMA}{ADDED}PRAGMA user_version = {VERSION};")
         return Ledger(memory)
     stored = _connect(path)
     try:
@@ -220,6 +225,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version == 0:
             connection.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
+        connection.executescript(ADDED)
     except sqlite3.Error as error:
         connection.close()
         raise LedgerUnusable(f"{path} is not a ledger: {error}") from error

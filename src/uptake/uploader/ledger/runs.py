@@ -22,13 +22,11 @@ class Run(msgspec.Struct, frozen=True):
         ledger: the open ledger.
         destination: the destination's id in the ledger.
         number: the run's id.
-        other_key: whether the destination was used before, and only with other keys.
     """
 
     ledger: Ledger
     destination: int
     number: int
-    other_key: bool = False
 
     def rows(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         """Run a statement; the rows it returns."""
@@ -55,6 +53,21 @@ class Run(msgspec.Struct, frozen=True):
             self.number,
         )
 
+    def server(self) -> tuple[str, str] | None:
+        """The instance and the project that the destination had when they were last known."""
+        rows = self.rows(
+            "SELECT instance, project FROM servers"
+            " WHERE url = (SELECT url FROM destinations WHERE id = ?1)"
+        )
+        return (rows[0][0], rows[0][1]) if rows else None
+
+    def set_server(self, instance: str, project: str) -> None:
+        """Record the instance and the project of the destination."""
+        self.write(
+            "INSERT OR REPLACE INTO servers SELECT url, ?2, ?3 FROM destinations WHERE id = ?1",
+            *(instance, project),
+        )
+
     def count_waiting(self) -> int:
         """How many samples wait until there are enough for a request."""
         ((waiting,),) = self.rows("SELECT count(*) FROM waiting WHERE destination = ?1")
@@ -72,20 +85,15 @@ def find(ledger: Ledger, url: str, wire: str) -> Run:
     return Run(ledger, rows[0][0] if rows else 0, -1)
 
 
-def begin(ledger: Ledger, url: str, wire: str, key: str | None) -> Run:
+def begin(ledger: Ledger, url: str, wire: str) -> Run:
     """Start a run; items that an earlier run assigned to requests and did not send are removed."""
     with ledger.transaction():
         ledger.write("INSERT OR IGNORE INTO destinations (url, wire) VALUES (?, ?)", url, wire)
         run = find(ledger, url, wire)
-        known = {digest for (digest,) in run.rows("SELECT digest FROM keys WHERE destination = ?1")}
-        other_key = False
-        if key is not None and key_digest(key) not in known:
-            other_key = bool(known)
-            run.write("INSERT INTO keys VALUES (?1, ?2)", key_digest(key))
         run.write("DELETE FROM samples WHERE destination = ?1 AND state = ?2", PENDING)
         run.write("DELETE FROM items WHERE destination = ?1 AND state = ?2", PENDING)
         number = run.write("INSERT INTO runs (destination, started) VALUES (?1, ?2)", clock.now())
-    return Run(ledger, run.destination, number, other_key)
+    return Run(ledger, run.destination, number)
 
 
 class LedgerStatus(msgspec.Struct, frozen=True):
