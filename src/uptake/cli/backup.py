@@ -15,7 +15,7 @@ from uptake.backup.restore import check
 from uptake.backup.restore import restore as restore_backup
 from uptake.blobs import BlobsUnavailable
 from uptake.cli.options import InstallationOptions, option
-from uptake.cli.terminal import Failed, Json, print_result, progress
+from uptake.cli.terminal import Failed, Json, Yes, confirm, print_result, progress
 from uptake.http.parameter_groups import expand_groups
 from uptake.store.base import StoreUnusable
 
@@ -61,6 +61,7 @@ def restore(
     check_only: Annotated[
         bool, option("--check", "Only check that the backup is complete and undamaged.")
     ] = False,
+    yes: Yes = False,
     json: Json = False,
 ) -> None:
     """Restore a backup into an empty database, of the same engine or another.
@@ -71,12 +72,14 @@ def restore(
         if check_only:
             _print(check(folder, watcher), f"{folder}: complete,", json=json)
             return
-        read_manifest(folder)  # fails before the database is created
-        contents = wiring.open_contents(options.settings, make=True)
+        manifest = read_manifest(folder)  # fails before the database is created
+    settings = options.settings
+    place = "the database" if settings.database else settings.data_dir.resolve()
+    confirm(f"Restore {manifest.rows:,} rows of {manifest.created_at} into {place}?", yes=yes)
+    with _watched() as watcher:
+        contents = wiring.open_contents(settings, make=True)
         try:
-            manifest = restore_backup(
-                folder, contents, wiring.open_named_blobs(options.settings), watcher
-            )
+            manifest = restore_backup(folder, contents, wiring.open_named_blobs(settings), watcher)
         finally:
             contents.close()
     _print(manifest, f"{folder}: restored", json=json)

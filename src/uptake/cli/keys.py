@@ -9,7 +9,7 @@ import typer
 
 from uptake.cli.durations import parse_duration
 from uptake.cli.options import ProjectOptions, StoreOptions, option
-from uptake.cli.terminal import Failed, Json, note, print_list, print_result
+from uptake.cli.terminal import Failed, Json, Yes, confirm, note, print_list, print_result
 from uptake.http.access import SCOPES
 from uptake.http.parameter_groups import expand_groups
 from uptake.model import clock, ids
@@ -120,12 +120,21 @@ def revoke(
     key_id: Annotated[str, typer.Argument(metavar="ID", help="Id from `uptake keys list`.")],
     options: StoreOptions,
     *,
+    yes: Yes = False,
     json: Json = False,
 ) -> None:
     """Revoke a key. Servers reject it within seconds."""
     with options.open() as store:
-        if not store.revoke_key(key_id, clock.now()):
+        key = next((key for key in store.keys() if key.id == key_id), None)  # noqa: SIM118
+        if key is None:
             raise Failed(f"no key has the id {key_id!r}; list them: uptake keys list")
+        scopes = ", ".join(key.scopes)
+        confirm(
+            f"Revoke key {key_id} of project {key.project!r} with the scopes {scopes}?"
+            " It cannot be undone.",
+            yes=yes,
+        )
+        store.revoke_key(key_id, clock.now())
     print_result({"id": key_id, "revoked": True}, f"Revoked key {key_id}.", json=json)
 
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation on a terminal.")]
+
 JOINERS = "\u200c\u200d"
 """Harmless format characters that Persian words and many emoji need."""
 
@@ -149,6 +151,16 @@ def print_next_cursor(cursor: str | None) -> None:
     """Print the option that continues a list; nothing after the last page."""
     if cursor is not None:
         echo(f"More entries: --cursor {cursor}")
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask on a terminal whether to continue. Scripts, and commands with `--yes`, are not asked.
+
+    Raises:
+        Failed: the answer is no.
+    """
+    if not yes and sys.stdin.isatty() and not typer.confirm(safe(question), err=True):
+        raise Failed("nothing was changed")
 
 
 def progress() -> "Progress":

@@ -10,6 +10,8 @@ from uptake.cli.options import ProjectOptions, ServicesOptions, User, option
 from uptake.cli.terminal import (
     Failed,
     Json,
+    Yes,
+    confirm,
     echo,
     print_json,
     print_list,
@@ -75,6 +77,7 @@ def erase(
     options: ServicesOptions,
     *,
     unknown: Annotated[bool, option("--unknown", "Allow a user without stored data.")] = False,
+    yes: Yes = False,
     json: Json = False,
 ) -> None:
     """Erase all data of a user and reject later uploads for the user."""
@@ -84,6 +87,10 @@ def erase(
             raise typer.BadParameter(f"USER {fault}")
         if not unknown:
             UserData(services.store, options.project, user).user()
+        confirm(
+            f"Erase all data of user {user!r} in project {options.project!r}? It cannot be undone.",
+            yes=yes,
+        )
         with spinner("erasing"):
             erasure = Eraser(services.store, services.blobs).erase(options.project, user)
             receipt = erasure_receipt(erasure, services.store.secrets())
