@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 import uptake
-from uptake.cli.commands import COMMANDS, command_line, load
+from uptake.cli.commands import COMMANDS, SEND_PANELS, SERVER_PANELS, command_line, load
 
 from .conftest import Uptake
 
@@ -77,6 +77,34 @@ def test_the_help_lists_each_command_in_a_group(monkeypatch: pytest.MonkeyPatch)
         assert listed.summary == summary
         assert re.search(rf"│ {name} +{re.escape(summary)}", text)
         assert f" {listed.panel} " in text
+
+
+@pytest.mark.parametrize(
+    ("command", "panels"),
+    [
+        (("serve",), ["Storage", "Network", "Limits"]),
+        (("send", "samples"), ["Receiver", "Contents of the files"]),
+        (("keys", "create"), ["Storage"]),
+    ],
+    ids=str,
+)
+def test_the_help_has_options_in_groups(
+    command: tuple[str, ...], panels: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Storage, receiver and the like are separate from the options of the command itself."""
+    titles = re.findall(r"╭─ (.+?) ─", _help(command, monkeypatch))
+    assert [title for title in titles if title not in {"Arguments", "Options"}] == sorted(
+        panels, key=titles.index
+    )
+
+
+def test_every_option_in_a_group_is_one_of_a_command() -> None:
+    """So that a renamed option stays in its group."""
+    commands = [load(name) for name in COMMANDS]
+    inner = [one for command in commands for one in getattr(command, "commands", {}).values()]
+    options = {parameter.name for command in (*commands, *inner) for parameter in command.params}
+    groups = (*SEND_PANELS.values(), *SERVER_PANELS.values())
+    assert {name for names in groups for name in names} - options == set()
 
 
 @pytest.mark.parametrize(
