@@ -86,7 +86,7 @@ def replay(services: Services, actor: Actor, rejection_id: str, wire: WireReques
     """
     stored = services.store.rejection(actor.project, rejection_id)
     if stored is None:
-        raise Unknown(rejection_id)
+        raise Unknown("rejection", rejection_id)
     _permit(actor, set(stored.user_ids) or {""})
     if stored.resolved_by is not None:
         return Replayed(rejection_id, "resolved", stored.resolved_by)

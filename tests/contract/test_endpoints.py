@@ -110,7 +110,7 @@ def test_every_answer_carries_a_request_id(tenant: Tenant, path: str, status: in
 
 
 def test_an_answer_to_a_missing_or_wrong_key_names_its_header(tenant: Tenant) -> None:
-    """An answer to a path that does not exist names the list of paths."""
+    """An answer 404 says what does not exist: the path, or the entry that it names."""
     key = tenant.key("data:read")
     path = "/uptake/v1/users/unknown"
     wrong = {"Authorization": "Bearer wrong"}
@@ -119,6 +119,7 @@ def test_an_answer_to_a_missing_or_wrong_key_names_its_header(tenant: Tenant) ->
         tenant.client.get(path, headers={"x-api-key": key}).json()["detail"],
         tenant.client.get(path, headers=wrong).json()["detail"],
         tenant.client.get("/uptake/v1/user/unknown").json()["detail"],
+        tenant.client.get(path, headers={"Authorization": f"Bearer {key}"}).json()["detail"],
     ]
     place = "the header Authorization: Bearer KEY"
     assert details == [
@@ -126,6 +127,7 @@ def test_an_answer_to_a_missing_or_wrong_key_names_its_header(tenant: Tenant) ->
         f"There is no API key in {place}",
         f"The API key in {place} is unknown, revoked or expired",
         "There is no such path; GET /openapi.json lists all paths",
+        "This project has no user 'unknown'",
     ]
 
 

@@ -39,7 +39,7 @@ def show(
     options: ProjectOptions,
 ) -> None:
     """Print a receipt as JSON."""
-    with options.open_project("erasure") as store:
+    with options.open_project() as store:
         print_json(erasures.erasure(store, options.project, erasure_id))
 
 

@@ -101,8 +101,7 @@ def export(
         raise typer.BadParameter("--user and --segment are mutually exclusive")
     path = Path(destination)
     form = selection.form or form_of_file(path.name)
-    noun = "segment" if selection.user is None else "user"
-    with options.open_services(noun) as services, _reporting_errors(options.project):
+    with options.open_services() as services, _reporting_errors(options.project):
         query = selection.query(kind, services, options.project)
         if destination == "-":
             result = _to_output(services, query, selection)

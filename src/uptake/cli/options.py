@@ -87,16 +87,13 @@ class ProjectOptions(StoreOptions, _Project):
     """Options of commands on one project's rows in the database."""
 
     @contextmanager
-    def open_project(self, noun: str = "entry") -> Iterator[Store]:
+    def open_project(self) -> Iterator[Store]:
         """Open the store of a project that exists; errors of queries become one line.
-
-        Args:
-            noun: what the command looks up, for the message when it does not exist.
 
         Raises:
             Failed: the project or the entry does not exist, or a query failed.
         """
-        with self.open() as store, reporting_errors(self.project, noun):
+        with self.open() as store, reporting_errors(self.project):
             require_project(store, self.project)
             yield store
 
@@ -118,7 +115,7 @@ class ServicesOptions(InstallationOptions, ProjectOptions):
     """Options of commands on one project's rows and images."""
 
     @contextmanager
-    def open_services(self, noun: str = "entry") -> Iterator[Services]:
+    def open_services(self) -> Iterator[Services]:
         """As `open_project`, with all services of a server.
 
         Raises:
@@ -130,7 +127,7 @@ class ServicesOptions(InstallationOptions, ProjectOptions):
         structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
         services = wiring.open_services(self.settings)
         try:
-            with reporting_errors(self.project, noun):
+            with reporting_errors(self.project):
                 require_project(services.store, self.project)
                 yield services
         finally:
@@ -138,7 +135,7 @@ class ServicesOptions(InstallationOptions, ProjectOptions):
 
 
 @contextmanager
-def reporting_errors(project: str, noun: str) -> Iterator[None]:
+def reporting_errors(project: str) -> Iterator[None]:
     """Turn errors of queries into errors of the command line.
 
     Raises:
@@ -150,7 +147,7 @@ def reporting_errors(project: str, noun: str) -> Iterator[None]:
     except BadCursor as error:
         raise typer.BadParameter(f"--cursor: {error}") from None
     except Unknown as error:
-        raise Failed(f"project {project!r} has no {noun} {str(error)!r}") from None
+        raise Failed(f"project {project!r} has no {error.noun} {error.name!r}") from None
     except (BlobsUnavailable, Problem) as error:
         raise Failed(str(error)) from error
 

@@ -114,7 +114,7 @@ def list_rejections(
 @expand_groups
 def show(rejection_id: Id, options: ServicesOptions, *, json: Json = False) -> None:
     """Show a rejected item as it was sent, with all reasons."""
-    with options.open_services("rejection") as services:
+    with options.open_services() as services:
         found = rejections.rejection(services.store, services.blobs, options.project, rejection_id)
     if json:
         print_json(found)
@@ -167,7 +167,7 @@ def replay_rejections(
         raise typer.BadParameter("give exactly one of: an ID, options that select, --all")
     if item is not None and rejection_id is None:
         raise typer.BadParameter("--item needs the ID of the rejection that it replaces")
-    with options.open_services("rejection") as services:
+    with options.open_services() as services:
         if rejection_id is None:
             return _replay_all(services, options.project, only, json=json)
         wire = _wire(b"" if item is None else without_bom(item.read_bytes()))

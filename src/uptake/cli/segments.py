@@ -157,7 +157,7 @@ def _opened(options: ProjectOptions, memory: int = MEMORY) -> Iterator[Segments]
     Raises:
         Failed: the filter is invalid, or the query failed.
     """
-    with options.open_project("segment") as store:
+    with options.open_project() as store:
         segments = Segments(store, memory * MEGABYTE, DEADLINE_SECONDS)
         try:
             yield segments

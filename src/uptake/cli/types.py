@@ -36,7 +36,6 @@ from uptake.store.definitions import DocumentType
 SNAPSHOT_SECONDS = 1.0
 """Part of a dry run that uses one snapshot of the database; then the progress bar is updated."""
 
-NOUN = "document type"
 
 app = typer.Typer(help="Manage document types: the NAME in /v1/user-data/NAME.")
 Name = Annotated[str, typer.Argument(help="Name, as in the upload path.")]
@@ -81,7 +80,7 @@ def list_types(options: ProjectOptions, *, json: Json = False) -> None:
 @expand_groups
 def versions(name: Name, options: ProjectOptions, *, json: Json = False) -> None:
     """List the schema versions of a type and the documents stored for each."""
-    with options.open_project(NOUN) as store:
+    with options.open_project() as store:
         found = all_versions(store, options.project, name)
     rows = (
         (
@@ -112,9 +111,9 @@ def dry_run(
     Exits with 1 if it would reject any.
     """
     check = _compiled(schema, SchemaWorkers())
-    with options.open_project(NOUN) as store:
+    with options.open_project() as store:
         if store.document_type(options.project, name) is None:
-            raise Unknown(name)
+            raise Unknown("document type", name)
         stock = store.document_versions(options.project, name)
         with counter("documents", sum(version.count for version in stock)) as advance:
             trial = _try(SchemaTrial(store, options.project, name, check), advance)

@@ -26,8 +26,6 @@ from uptake.reading import users
 from uptake.reading.erasures import erasure_receipt
 from uptake.reading.series import UserData
 
-NOUN = "user"
-
 app = typer.Typer(help="Show, archive, erase and readmit one user.")
 
 
@@ -35,7 +33,7 @@ app = typer.Typer(help="Show, archive, erase and readmit one user.")
 @expand_groups
 def show(user: User, options: ProjectOptions, *, json: Json = False) -> None:
     """Show a user's attributes and the number of stored samples, documents and images."""
-    with options.open_project(NOUN) as store:
+    with options.open_project() as store:
         profile = users.profile(UserData(store, options.project, user))
     rows = (
         ("first seen", profile.first_seen),
@@ -62,7 +60,7 @@ def archive(
     """Write all data of a user to a zip file."""
     from uptake.exports.archive import open_archive  # noqa: PLC0415 - Arrow is slow to load
 
-    with options.open_services(NOUN) as services:
+    with options.open_services() as services:
         if destination.exists():
             raise Failed(f"{destination} already exists")
         with open_archive(services.store, services.blobs, options.project, user) as export:
@@ -81,7 +79,7 @@ def erase(
     json: Json = False,
 ) -> None:
     """Erase all data of a user and reject later uploads for the user."""
-    with options.open_services(NOUN) as services:
+    with options.open_services() as services:
         fault = user_id_fault(user)
         if fault is not None:
             raise typer.BadParameter(f"USER {fault}")
@@ -116,6 +114,6 @@ def readmit(
     """Accept data of an erased user again. Erased data is not restored."""
     if not after_erasure:
         raise typer.BadParameter("--after-erasure is required: the user must have consented again")
-    with options.open_project(NOUN) as store:
+    with options.open_project() as store:
         if not store.readmit(options.project, user):
             raise Failed(f"user {user!r} is not erased")

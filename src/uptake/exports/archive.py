@@ -66,7 +66,7 @@ def open_archive(store: ArchiveStore, blobs: Blobs, project: str, user_id: str) 
     with store.snapshot(project) as snapshot:
         user = next(snapshot.users(Selection(users=[user_id])), None)
         if user is None:
-            raise Unknown(user_id)
+            raise Unknown("user", user_id)
         members = _members(snapshot, store, blobs, project, user)
         yield Export(None, _zip(members), Progress())
 

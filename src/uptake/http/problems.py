@@ -96,7 +96,9 @@ def problem_headers(problem: Problem) -> list[tuple[str, str]]:
 
 
 _QUERY_PROBLEMS: dict[type[Exception], Callable[[Any], Problem]] = {
-    Unknown: lambda _: Problem(Kinds.NOT_FOUND),
+    Unknown: lambda error: Problem(
+        Kinds.NOT_FOUND, f"This project has no {error.noun} {error.name!r}"
+    ),
     TooLarge: lambda _: Problem(Kinds.TOO_MANY_USERS),
     StoreUnavailable: lambda _: Problem(Kinds.UNAVAILABLE),
     BlobsUnavailable: lambda _: Problem(Kinds.UNAVAILABLE),

@@ -45,7 +45,17 @@ MAX_LIMIT = 10_000
 
 
 class Unknown(Exception):
-    """Nothing with this name exists."""
+    """Nothing with this name exists.
+
+    Attributes:
+        noun: what was looked up, such as `user`.
+        name: its name or id.
+    """
+
+    def __init__(self, noun: str, name: str) -> None:
+        super().__init__(f"there is no {noun} {name!r}")
+        self.noun = noun
+        self.name = name
 
 
 class BadCursor(ValueError):

@@ -92,7 +92,7 @@ def erasure(store: ErasureStore, project: str, erasure_id: str) -> ErasureReceip
     """
     found = store.erasure(project, erasure_id)
     if found is None:
-        raise Unknown(erasure_id)
+        raise Unknown("erasure", erasure_id)
     return erasure_receipt(found, store.secrets())
 
 

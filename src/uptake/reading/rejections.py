@@ -139,7 +139,7 @@ def rejection(
     """
     stored = store.rejection(project, rejection_id)
     if stored is None:
-        raise Unknown(rejection_id)
+        raise Unknown("rejection", rejection_id)
     own = next((record for record in stored.records if record.user_id == user_id), None)
     if own is not None:
         stored = replace(stored, record=own, others=())
@@ -191,7 +191,7 @@ def receipts(
     """
     found = store.receipts(project, request_id)
     if not found:
-        raise Unknown(request_id)
+        raise Unknown("request", request_id)
     return Receipts(
         request_id, [_outcomes(store, project, receipt, status_of) for receipt in found]
     )

@@ -179,7 +179,7 @@ class UserData:
         """
         user = self.store.user(self.project, self.user_id)
         if user is None:
-            raise Unknown(self.user_id)
+            raise Unknown("user", self.user_id)
         return user
 
     def series(self, metric: Metric) -> Series | None:

@@ -90,7 +90,7 @@ def document_type(store: DocumentTypeRegistry, project: str, name: str) -> TypeV
     """
     found = store.document_type(project, name)
     if found is None:
-        raise Unknown(name)
+        raise Unknown("document type", name)
     return view(found)
 
 
@@ -110,7 +110,7 @@ def versions(store: DocumentTypeRegistry, project: str, name: str, page: Page) -
     )
     found, following = listing.page(page)
     if store.document_type(project, name) is None:
-        raise Unknown(name)
+        raise Unknown("document type", name)
     stock = {one.version: one for one in store.document_versions(project, name)}
     return VersionPage([_version(one, stock.get(one.version)) for one in found], following)
 

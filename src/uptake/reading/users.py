@@ -82,7 +82,7 @@ def document(store: ItemQueries, project: str, upload_id: str) -> Document:
     """
     found = store.document(project, upload_id)
     if found is None:
-        raise Unknown(upload_id)
+        raise Unknown("upload", upload_id)
     received_at = clock.iso(found.received_at)
     return Document(found.upload_id, found.user_id, found.type, Raw(found.data), received_at)
 

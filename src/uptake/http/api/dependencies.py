@@ -35,7 +35,7 @@ from uptake.http.parameter_groups import expand_groups, set_parameters
 from uptake.http.problems import documented, problem_of
 from uptake.http.semantics import AnyRequest, peer_of
 from uptake.model.problems import Kinds, Problem, json_reason
-from uptake.reading import DEFAULT_LIMIT, MAX_LIMIT, Page
+from uptake.reading import DEFAULT_LIMIT, MAX_LIMIT, Page, Unknown
 from uptake.reading.bounds import ANSWER_MEMORY
 from uptake.reading.series import EARLIEST, LATEST, SampleQuery, UserData
 from uptake.samples import times
@@ -358,12 +358,12 @@ def zoned_instant(name: str, text: str) -> tuple[int, bool]:
     raise Problem(Kinds.BAD_REQUEST, f"{name}: {text[:100]!r} is not an ISO 8601 timestamp")
 
 
-def check_id(text: str) -> str:
+def check_id(noun: str, text: str) -> str:
     """An id from a path, if this server could have issued it.
 
     Raises:
-        Problem: `NOT_FOUND`.
+        Unknown: it could not.
     """
     if not _ID.fullmatch(text):
-        raise Problem(Kinds.NOT_FOUND)
+        raise Unknown(noun, text)
     return text

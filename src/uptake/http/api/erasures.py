@@ -16,7 +16,7 @@ from uptake.http.api.dependencies import (
 from uptake.intake.erase import Eraser
 from uptake.model.items import user_id_fault
 from uptake.model.problems import Kinds, Problem
-from uptake.reading import erasures, signatures
+from uptake.reading import Unknown, erasures, signatures
 
 ERASE_USER = Permission("data:erase", About.USER_IN_PATH)
 
@@ -68,9 +68,9 @@ def get_public_key(call: Call) -> signatures.PublicKey:
 @operation("GET", "/erasures/{erasure_id:str}", ERASE_PROJECT, "Get the receipt of an erasure")
 def get_erasure(call: Call, erasure_id: str) -> erasures.ErasureReceipt:
     """Returns the receipt as it was issued; `finished_at` may have been added since."""
-    return erasures.erasure(call.store, call.project, check_id(erasure_id))
+    return erasures.erasure(call.store, call.project, check_id("erasure", erasure_id))
 
 
 def _check_user(user_id: str) -> None:
     if user_id_fault(user_id) is not None:
-        raise Problem(Kinds.NOT_FOUND)
+        raise Unknown("user", user_id)

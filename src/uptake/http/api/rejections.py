@@ -23,7 +23,7 @@ from uptake.http.api.dependencies import (
 from uptake.http.semantics import base_url
 from uptake.model import clock
 from uptake.model.problems import Kinds, Problem
-from uptake.reading import rejections
+from uptake.reading import Unknown, rejections
 from uptake.replay import Actor, Replayed, Replays, replay, replay_page
 from uptake.store.stored import RejectionFilter
 from uptake.time_units import TICKS_PER_MICROSECOND
@@ -108,7 +108,8 @@ def list_rejections(
 def get_rejection(call: Call, rejection_id: str) -> rejections.RawRejection:
     """Returns all reasons, and the item as it was sent."""
     key, blobs = call.key, call.services.blobs
-    found = rejections.rejection(call.store, blobs, key.project, check_id(rejection_id), key.user)
+    check_id("rejection", rejection_id)
+    found = rejections.rejection(call.store, blobs, key.project, rejection_id, key.user)
     permit_users(key, found.user_ids or [None])
     return found
 
@@ -117,12 +118,13 @@ def get_rejection(call: Call, rejection_id: str) -> rejections.RawRejection:
 def get_request(call: Call, request_id: str) -> rejections.Receipts:
     """Returns the outcome of every item, by the `X-Request-Id` of the response."""
     key = call.key
-    found = rejections.receipts(call.store, key.project, check_id(request_id), _status_of)
+    check_id("request", request_id)
+    found = rejections.receipts(call.store, key.project, request_id, _status_of)
     permit_users(key, [outcomes.user_id for outcomes in found.submissions])
     # Without a known key, the project that the sender meant is unknown.
     stray = any(one.code == _UNAUTHORIZED and not one.key_id for one in found.submissions)
     if stray and ADMIN not in key.scopes:
-        raise Problem(Kinds.NOT_FOUND)
+        raise Unknown("request", request_id)
     return found
 
 
@@ -142,7 +144,7 @@ def _status_of(operation_name: str, accepted: int, rejected: int) -> int:
 )
 def replay_one(call: Call, rejection_id: str) -> Replayed:
     """Validates the item again, as it was sent. A body replaces the item."""
-    return replay(call.services, _actor(call), check_id(rejection_id), _wire(call))
+    return replay(call.services, _actor(call), check_id("rejection", rejection_id), _wire(call))
 
 
 @operation("POST", "/rejections/replay", REPLAY_LIST, "Replay rejections", slow=True, changes=True)

@@ -11,6 +11,7 @@ from uptake.http.api.dependencies import (
     valid_json,
 )
 from uptake.model.problems import Kinds, Problem
+from uptake.reading import Unknown
 from uptake.reading.segments.queries import (
     MAX_FILTER,
     NAME,
@@ -94,5 +95,5 @@ def delete_segment(call: Call, name: str) -> None:
 
 def _checked(name: str) -> str:
     if not NAME.fullmatch(name):
-        raise Problem(Kinds.NOT_FOUND)
+        raise Unknown("segment", name)
     return name

@@ -278,7 +278,7 @@ class Segments:
             Unknown: the segment does not exist.
         """
         if not self._store.delete_segment(project, name):
-            raise Unknown(name)
+            raise Unknown("segment", name)
 
     def _parse(self, project: str, text: bytes) -> f.Filter:
         def has_type(name: str) -> bool:
@@ -289,7 +289,7 @@ class Segments:
     def _stored(self, project: str, name: str) -> Segment:
         segment = self._store.segment(project, name)
         if segment is None:
-            raise Unknown(name)
+            raise Unknown("segment", name)
         return segment
 
     def _filter(self, project: str, name: str) -> f.Filter:
