@@ -39,7 +39,6 @@ from uptake.http.semantics import is_head
 from uptake.http.shutdown import GracefulShutdown
 from uptake.http.streaming import CutOff, Stream, StreamedResponse
 from uptake.model.problems import Kinds, Problem
-from uptake.reading import Unknown
 from uptake.reading.segments.queries import NAME
 from uptake.samples.metrics import METRICS, Metric
 from uptake.store.base import StoreUnavailable
@@ -193,7 +192,7 @@ def export_operations(
         if user is not None and segment is not None:
             raise Problem(Kinds.BAD_REQUEST, "`user` and `segment` are mutually exclusive")
         if segment is not None and not NAME.fullmatch(segment):
-            raise Unknown("segment", segment)
+            raise Problem(Kinds.NOT_FOUND, f"This project has no segment {segment!r}")
         if user is not None:
             await call.run(call.executors.reads, call.user(user).user)
         question = ExportQuery(
