@@ -110,7 +110,7 @@ def test_standard_output_is_for_the_next_program(uptake: Uptake) -> None:
     assert done.status == 0
     assert [row["rejection_id"] for row in parsed(done.out.encode())] == ["r-3", "r-1", "r-2"]
     assert done.err.startswith("cursor: g")
-    assert uptake("export", "users", "-", "--form", "csv").out.count("\n") == 4
+    assert uptake("export", "users", "-", "--format", "csv").out.count("\n") == 4
 
 
 def test_an_export_goes_on(uptake: Uptake, data: Path, tmp_path: Path) -> None:
@@ -146,9 +146,12 @@ def test_a_part_can_be_asked_for(uptake: Uptake, data: Path) -> None:
     [
         (["everything", "x.csv"], 2, "everything"),
         (["samples"], 2, "DEST"),
+        (["samples", "x.xlsx"], 2, "unknown file ending '.xlsx'; expected .parquet, .csv, .ndjson"),
+        (["samples", "x.csv", "--metric", "step"], 2, "'steps', 'bpm'"),
+        (["samples", "x.csv", "--format", "xml"], 2, "'parquet', 'csv', 'ndjson', 'arrow'"),
         (["samples", "folder", "--compression", "lz4"], 2, "lz4"),
         (["samples", "x.arrows", "--compression", "gzip"], 2, "arrow can be compressed with"),
-        (["samples", ".", "--form", "csv"], 2, "a folder contains Parquet"),
+        (["samples", ".", "--format", "csv"], 2, "a folder contains Parquet"),
         (["samples", "x.csv", "--from", "yesterday"], 2, "--from yesterday"),
         (["samples", "x.csv", "--since", "x"], 2, "--since"),
         (["samples", "x.csv", "--user", "a", "--segment", "b"], 2, "mutually exclusive"),

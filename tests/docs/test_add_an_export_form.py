@@ -83,7 +83,7 @@ def test_the_api_serves_and_documents_the_form(server: LiveServer) -> None:
     """With its media type, and as a value of the parameter `form`."""
     headers = {"Authorization": f"Bearer {server.create_key()}"}
     url = f"{server.url}/uptake/v1/exports/samples"
-    answer = httpx2.get(url, params={"form": "tsv"}, headers=headers)
+    answer = httpx2.get(url, params={"format": "tsv"}, headers=headers)
     assert answer.headers["content-type"].partition(";")[0] == "text/tab-separated-values"
     assert answer.headers["content-disposition"].endswith("samples.tsv")
     assert answer.text.splitlines() == LINES
@@ -91,5 +91,5 @@ def test_the_api_serves_and_documents_the_form(server: LiveServer) -> None:
         "/uptake/v1/exports/{kind}"
     ]
     assert "text/tab-separated-values" in operation["get"]["responses"]["200"]["content"]
-    (form,) = (one for one in operation["get"]["parameters"] if one["name"] == "form")
+    (form,) = (one for one in operation["get"]["parameters"] if one["name"] == "format")
     assert "tsv" in form["schema"]["enum"]

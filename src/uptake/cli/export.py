@@ -31,10 +31,15 @@ Time = "ISO 8601; the default zone is UTC."
 
 @dataclass(frozen=True)
 class SelectionOptions:
-    """Options that select the exported rows and the form of the file."""
+    """Options that select the exported rows and the format of the file."""
 
     form: Annotated[
-        FormName | None, option("--form", "File format. Default: by the suffix of the file name.")
+        FormName | None,
+        typer.Option(
+            "--format",
+            "--form",
+            help="File format. Default: by the ending of the file name. --form is the old name.",
+        ),
     ] = None
     compression: Annotated[
         Compression | None,
@@ -101,6 +106,12 @@ def export(
         raise typer.BadParameter("--user and --segment are mutually exclusive")
     path = Path(destination)
     form = selection.form or form_of_file(path.name)
+    if form is None and path.suffix and not destination.endswith("/") and not path.is_dir():
+        raise typer.BadParameter(
+            f"DEST {destination!r}: unknown file ending {path.suffix!r}; expected"
+            f" {', '.join(form.suffix for form in FORMS.values())}, with .gz or .zst where it is"
+            " compressed; for a folder add a slash, or choose the format with --format"
+        )
     with options.open_services() as services, _reporting_errors(options.project):
         query = selection.query(kind, services, options.project)
         if destination == "-":

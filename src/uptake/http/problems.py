@@ -1,6 +1,6 @@
 """Problems as HTTP responses: in the vendor's envelope below its paths, else RFC 9457."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -147,7 +147,7 @@ class Handler:
                 problem = Problem(Kinds.BAD_REQUEST, "The client disconnected")
             case HTTPException() if error.status_code < 500:
                 kind = _HTTP_KINDS.get(error.status_code, Kinds.BAD_REQUEST)
-                problem = Problem(kind, _reasons(error))
+                problem = Problem(kind, _reasons(error, choices_of(request)))
             case _:
                 request_id = request.scope["state"]["request_id"]
                 _log.error("request failed", request_id=request_id, exc_info=error)
@@ -174,10 +174,36 @@ class Handler:
 _HTTP_KINDS = {404: Kinds.NOT_FOUND, 405: Kinds.METHOD_NOT_ALLOWED}
 
 
-def _reasons(error: HTTPException) -> str:
+CHOICES = "choices"
+"""The option of a route handler with the public name and the allowed values of its parameters."""
+
+Choices = Mapping[str, tuple[str, Sequence[str]]]
+"""By the name of the argument of the function."""
+
+_NO_CHOICE = "Invalid enum value "
+"""How msgspec's message begins for a value that is none of the allowed ones; the value follows."""
+
+
+def choices_of(request: AnyRequest) -> Choices:
+    """The public name and the allowed values of the parameters of the route."""
+    handler = request.scope.get("route_handler")
+    found: Choices = {} if handler is None else handler.opt.get(CHOICES, {})
+    return found
+
+
+def _reasons(error: HTTPException, choices: Choices) -> str:
     """Litestar's messages about parameters that it could not convert."""
     extra = getattr(error, "extra", None)
     if isinstance(extra, list) and extra and isinstance(extra[0], dict):
-        return "; ".join(f"{item.get('key', '')}: {item.get('message', '')}" for item in extra)
+        return "; ".join(_reason(item, choices) for item in extra)
     # For a missing parameter Litestar repeats the URL with the query.
     return error.detail.partition(" for path ")[0]
+
+
+def _reason(item: Mapping[str, Any], choices: Choices) -> str:
+    argument, message = str(item.get("key", "")), str(item.get("message", ""))
+    name, values = choices.get(argument, (argument, ()))
+    if values and message.startswith(_NO_CHOICE):
+        value = message.removeprefix(_NO_CHOICE)
+        return f"{name}: must be one of {', '.join(values)} (got {value})"
+    return f"{name}: {message}"

@@ -240,7 +240,8 @@ async def check_query(
     seen = set()
     for name, _ in parse_qsl(query.decode(), keep_blank_values=True):
         if name not in known:
-            raise Problem(Kinds.BAD_REQUEST, f"Unknown query parameter {name[:40]!r}")
+            expected = f"expected: {', '.join(sorted(known))}" if known else "this path has none"
+            raise Problem(Kinds.BAD_REQUEST, f"Unknown query parameter {name[:40]!r}; {expected}")
         if name in seen and not known[name]:
             raise Problem(Kinds.BAD_REQUEST, f"{name}: must not be repeated")
         seen.add(name)

@@ -32,7 +32,7 @@ FORMS = {
 
 def exported(tenant: Tenant, kind: str, secret: str = "", **query: Any) -> list[dict[str, Any]]:
     """The rows of an export, by way of NDJSON."""
-    answer = tenant.get(f"/exports/{kind}", secret, params={"form": "ndjson", **query})
+    answer = tenant.get(f"/exports/{kind}", secret, params={"format": "ndjson", **query})
     assert answer.status_code == 200, answer.text
     return [json.loads(line) for line in answer.text.splitlines()]
 
@@ -64,7 +64,7 @@ def fill(tenant: Tenant) -> None:
 def test_every_form_has_its_media_type(tenant: Tenant, form: str, compression: str | None) -> None:
     """In its media type, in the name under which it is saved, and in its first bytes."""
     fill(tenant)
-    query = {"form": form} | ({} if compression is None else {"compression": compression})
+    query = {"format": form} | ({} if compression is None else {"compression": compression})
     answer = tenant.get("/exports/samples", params=query)
     media_type, name, begin = FORMS[form, compression]
     assert answer.status_code == 200
@@ -142,9 +142,13 @@ def test_an_export_goes_on_where_the_last_one_ended(tenant: Tenant) -> None:
 @pytest.mark.parametrize(
     ("query", "reason"),
     [
-        ("form=xml", "form"),
+        ("format=xml", "format: must be one of parquet, csv, ndjson, arrow (got 'xml')"),
+        ("form=xml", "form: must be one of parquet, csv, ndjson, arrow (got 'xml')"),
+        ("format=csv&form=ndjson", "`form` is the old name of `format`"),
+        ("metric=step", "metric: must be one of steps, bpm (got 'step')"),
+        ("fromat=csv", "expected: compression, form, format,"),
         ("compression=lz4", "compression"),
-        ("form=arrow&compression=gzip", "arrow can be compressed with none, zstd"),
+        ("format=arrow&compression=gzip", "arrow can be compressed with none, zstd"),
         ("from=yesterday", "from: 'yesterday' is not an ISO 8601 timestamp"),
         ("to=1", "to: '1' is not"),
         ("metric=kcal", "metric"),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from inspect import Parameter as Argument
 from inspect import iscoroutinefunction, signature
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 from urllib.parse import unquote
 
 import msgspec
@@ -32,7 +32,7 @@ from uptake.http import limits
 from uptake.http.access import About, Permission, header_map
 from uptake.http.executors import BoundedExecutor, Executors
 from uptake.http.parameter_groups import expand_groups, set_parameters
-from uptake.http.problems import documented, problem_of
+from uptake.http.problems import CHOICES, documented, problem_of
 from uptake.http.semantics import AnyRequest, peer_of
 from uptake.model.problems import Kinds, Problem, json_reason
 from uptake.reading import DEFAULT_LIMIT, MAX_LIMIT, Page, Unknown
@@ -257,6 +257,7 @@ class ApiOperation:
             responses=documented(*problems),
             summary=self.summary,
             operation_class=self._openapi(),
+            **{CHOICES: {one[0]: (_public(one), _choices(one[2])) for one in parameters}},
         )(handle)
         return handler
 
@@ -272,6 +273,21 @@ class ApiOperation:
                     self.responses = {**(self.responses or {}), "200": response}
 
         return Described
+
+
+def _public(parameter: tuple[str, Any, Any]) -> str:
+    """The name of a parameter in a request."""
+    for declared in getattr(parameter[2], "__metadata__", ()):
+        if isinstance(declared, QueryParameter) and declared.name:
+            return declared.name
+    return parameter[0]
+
+
+def _choices(kind: Any) -> list[str]:
+    """The values of the literal types in a type."""
+    if get_origin(kind) is Literal:
+        return [str(value) for value in get_args(kind)]
+    return [value for part in get_args(kind) for value in _choices(part)]
 
 
 def operation(

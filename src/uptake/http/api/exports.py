@@ -53,9 +53,10 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class ExportOptions:
-    """Parameters that select the exported rows and the form of the file."""
+    """Parameters that select the exported rows and the format of the file."""
 
-    form: Annotated[FormName, query("File format")] = "parquet"
+    format_: Annotated[FormName, query("File format", name="format")] = "parquet"
+    form: Annotated[FormName | None, query("Deprecated name of `format`")] = None
     compression: Annotated[Compression | None, query("Default: `zstd` in Parquet, else `none`")] = (
         None
     )
@@ -75,6 +76,16 @@ class ExportOptions:
     ] = None
     metric: Annotated[Metric | None, query("Only samples of this metric")] = None
     type_name: Annotated[Text, query("Only documents of this type", name="type")] = None
+
+    def format_name(self) -> FormName:
+        """The format by either name.
+
+        Raises:
+            Problem: `BAD_REQUEST`.
+        """
+        if self.form is not None and self.format_ not in {"parquet", self.form}:
+            raise Problem(Kinds.BAD_REQUEST, "`form` is the old name of `format`: send one of them")
+        return self.form or self.format_
 
 
 def _content(*media_types: str) -> dict[str, OpenAPIMediaType]:
@@ -181,7 +192,7 @@ def export_operations(
         call: Call, kind: Annotated[Kind, query("Kind of data")], options: ExportOptions
     ) -> ASGIResponse:
         """Streams a snapshot of the data as a file, in constant memory."""
-        key, form, segment = call.key, options.form, options.segment
+        key, form, segment = call.key, options.format_name(), options.segment
         if key.user is not None and options.user is None:
             raise Problem(Kinds.FORBIDDEN, "The key is bound to a user: `user` is required")
         user = user_in_query(key, options.user)
