@@ -92,7 +92,7 @@ def aged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     """A server that starts with rules and with data older than they permit."""
     data_dir = tmp_path_factory.mktemp("aged") / "data"
     data_dir.mkdir()
-    store = open_store(Settings(data_dir=data_dir))
+    store = open_store(Settings(data_dir=data_dir), make=True)
     store.put_retention("default", [RetentionRule("documents", 30)])
     now = clock.now()
     for name, days in (("old", 31), ("young", 29)):
