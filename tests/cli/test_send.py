@@ -195,3 +195,16 @@ def test_status_and_verify_tell_what_became_of_everything(
     write(path, samples[:5])
     done = uptake("send", "verify", path, *options, "--json", UPTAKE_KEY=key)
     assert (done.status, done.json["complete"], done.json["found"]) == (0, True, 5)
+
+
+def test_the_encoding_of_csv_is_an_option(uptake: Uptake, tmp_path: Path) -> None:
+    """Without it, the error names the option; an unknown encoding is wrong usage."""
+    rows = "user_id,stadt\n42,Köln\n"
+    (tmp_path / "users.csv").write_bytes(rows.encode("cp1252"))
+    dry = ("send", "profiles", "users.csv", "--to", "http://127.0.0.1:1", "--dry-run")
+    failed = uptake(*dry)
+    assert failed.status == 1
+    assert "users.csv:2: is not UTF-8; name the encoding of the file with --encoding" in failed.err
+    counted = uptake(*dry, "--encoding", "cp1252", "--json")
+    assert (counted.status, counted.json["to_send"], counted.json["unreadable"]) == (0, 1, 0)
+    uptake(*dry, "--encoding", "utf-9").assert_failed(2, "'utf-9' is unknown")

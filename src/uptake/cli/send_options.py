@@ -160,12 +160,21 @@ class TableFiles(ItemFiles):
     skip_rows: Annotated[
         int, typer.Option("--skip-rows", min=0, metavar="N", help="Lines of CSV before the header.")
     ] = 0
+    encoding: Annotated[
+        str | None,
+        typer.Option("--encoding", help="Encoding of CSV, e.g. cp1252. By default UTF-8."),
+    ] = None
 
     def arguments(self) -> Any:
         """Arguments of the library."""
         delimiter = self.delimiter and NAMED_DELIMITERS.get(self.delimiter.lower(), self.delimiter)
         items = ItemFiles.arguments(self)
-        return {**items, "delimiter": delimiter, "skip_rows": self.skip_rows}
+        return {
+            **items,
+            "delimiter": delimiter,
+            "skip_rows": self.skip_rows,
+            "encoding": self.encoding,
+        }
 
 
 @dataclass(frozen=True, slots=True)

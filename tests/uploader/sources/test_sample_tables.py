@@ -21,6 +21,7 @@ from uptake.uploader.sources import (
     Unreadable,
     csv_tables,
     opening,
+    streams,
 )
 from uptake.uploader.sources.csv_tables import CsvTable, Part
 from uptake.uploader.sources.inputs import FileInput
@@ -132,7 +133,43 @@ def test_bytes_of_csv_that_are_not_utf_8_are_told(table: Path) -> None:
     )  # fmt: skip
     rows, unreadable = read_samples(table)
     assert rows == [steps(2), steps(5, device_name="iPhoné")]
-    assert sorted(unreadable) == [(3, "is not UTF-8"), (4, "has 1 cells where the header has 6")]
+    hint = "is not UTF-8; name the encoding of the file with --encoding, e.g. cp1252"
+    assert sorted(unreadable) == [(3, hint), (4, "has 1 cells where the header has 6")]
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16", "utf-16-le", "shift_jis", "utf-8-sig"])
+def test_the_encoding_of_csv_can_be_named(
+    table: Path, encoding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Names of columns and cells are read as they were written, wherever the file is cut."""
+    device = "ウォッチ" if encoding == "shift_jis" else "iPhoné"
+    rows = [ROW.replace("iPhone", device), ROW]
+    table.write_bytes((HEADER + "".join(rows)).encode(encoding))
+    expected: tuple[list[dict[str, Any]], list[tuple[int, str]]] = (
+        [steps(2, device_name=device), steps(3)],
+        [],
+    )
+    assert read_samples(table, encoding=encoding) == expected
+    monkeypatch.setattr(streams, "BLOCK_BYTES", 7)
+    assert read_samples(table, encoding=encoding) == expected
+
+
+def test_a_named_encoding_that_does_not_fit_is_reported(table: Path) -> None:
+    """Row by row where the others can be read, else for the file."""
+    table.write_bytes((HEADER + ROW + ROW.replace("iPhone", "iPhoné")).encode("latin-1"))
+    assert read_samples(table, encoding="ascii") == ([steps(2)], [(3, "is not ascii")])
+    table.write_bytes(HEADER.replace("value", "välue").encode("latin-1"))
+    with pytest.raises(UnknownSource, match="the header is not ascii"):
+        read_samples(table, encoding="ascii")
+    with pytest.raises(UnknownSource, match="the header is not UTF-8; name the encoding"):
+        read_samples(table)
+
+
+@pytest.mark.parametrize("encoding", ["utf-9", "base64", ""])
+def test_an_unknown_encoding_is_an_error(encoding: str) -> None:
+    """With examples; encodings of bytes are none of text."""
+    with pytest.raises(UnknownSource, match="is unknown; examples are cp1252"):
+        FileOptions(encoding=encoding)
 
 
 def test_marks_and_line_ends_of_csv_do_not_matter(table: Path) -> None:

@@ -233,10 +233,12 @@ class TableOptions(ItemOptions, total=False):
     Attributes:
         delimiter: between the cells of CSV; None to detect it.
         skip_rows: lines of CSV before the header.
+        encoding: of CSV, by its name in Python; None for UTF-8.
     """
 
     delimiter: str | None
     skip_rows: int
+    encoding: str | None
 
 
 class SampleOptions(TableOptions, total=False):
@@ -270,6 +272,7 @@ class FileOptions:
     stopped: Stop = never
     delimiter: str | None = None
     skip_rows: int = 0
+    encoding: str | None = None
     metric: str | None = None
     unit: str | None = None
     device: str | None = None
@@ -283,6 +286,14 @@ class FileOptions:
             len(delimiter) == 1 and delimiter.isascii() and delimiter not in '"\r\n\0'
         ):
             raise UnknownSource(f"the delimiter {delimiter!r} is not one ASCII character")
+        if self.encoding is not None:
+            try:
+                "".encode(self.encoding)
+            except (LookupError, ValueError):
+                raise UnknownSource(
+                    f"the encoding {self.encoding!r} is unknown; examples are cp1252, latin-1,"
+                    " utf-16 and shift_jis"
+                ) from None
         if unit is not None and unit not in TIME_UNITS:
             raise UnknownSource(f"the time unit {unit!r} is none of {', '.join(TIME_UNITS)}")
         if self.root is not None and not self.root.is_dir():

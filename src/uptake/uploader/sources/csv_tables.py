@@ -33,7 +33,7 @@ from uptake.uploader.sources import (
     Unreadable,
     read_each,
 )
-from uptake.uploader.sources.inputs import Input
+from uptake.uploader.sources.inputs import Input, RecodedInput
 from uptake.uploader.sources.streams import (
     BOM,
     MAX_LINE_BYTES,
@@ -59,7 +59,6 @@ SAMPLED_ROWS = 50
 """Rows by which a delimiter is detected."""
 
 EMPTY_ROW = "an empty row"
-NOT_UTF8 = "is not UTF-8"
 NO_NAME = "has a cell in a column without a name"
 
 
@@ -116,6 +115,10 @@ class CsvTable:
         """
         self.file = source.file
         self._source = source
+        self._not_text = "is not UTF-8; name the encoding of the file with --encoding, e.g. cp1252"
+        if options.encoding is not None:
+            self._source = source = RecodedInput(source, options.encoding)
+            self._not_text = f"is not {options.encoding}"
         self._header = _header_of(source, options, wanted)
         self.columns = self._header.names
         self._unnamed = [f"\0{place}" for place in range(self._header.unnamed)]
@@ -173,7 +176,9 @@ class CsvTable:
                 yield Skipped(self.file, empty, EMPTY_ROW)
         faults = [(pc.greater(pc.binary_length(table[name]), 0), NO_NAME) for name in self._unnamed]
         if stream.has_replaced:
-            faults += [(pc.match_substring(one, REPLACEMENT), NOT_UTF8) for one in table.columns]
+            faults += [
+                (pc.match_substring(one, REPLACEMENT), self._not_text) for one in table.columns
+            ]
         for which, reason in faults:
             wrong = stored & which.fill_null(False).to_numpy()
             yield from (Unreadable(self.file, at, reason) for at in lines[wrong].tolist())
@@ -213,7 +218,8 @@ def _header_of(source: Input, options: FileOptions, wanted: Sequence[str]) -> _H
     size = sum(map(len, begin.split(b"\n")[:lines])) + lines
     header = begin[:size]
     if b"\0" in header or header.decode("utf-8", "ignore").encode() != header:
-        raise UnknownSource(f"{file}: the header is not UTF-8")
+        encoding = options.encoding or "UTF-8; name the encoding of the file with --encoding"
+        raise UnknownSource(f"{file}: the header is not {encoding}")
     names = _trimmed(names, wanted)
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:

@@ -33,6 +33,7 @@ from uptake.uploader.sources.streams import (
     Counted,
     Prefixed,
     RawStream,
+    Recoded,
     codec_of,
     read_up_to,
     require_plausible,
@@ -131,6 +132,27 @@ def _undamaged(content: io.RawIOBase, count: int) -> bytes:
     except (OSError, *DAMAGED_ZIP):
         pass  # reading it will report that
     return head
+
+
+class RecodedInput(Input):
+    """Another input of text, in UTF-8."""
+
+    def __init__(self, source: Input, encoding: str) -> None:
+        super().__init__(source.file, source.name, source.size)
+        self._source = source
+        self._encoding = encoding
+
+    def _raw(self, progress: Progress) -> io.RawIOBase:
+        return Recoded(self._source.open(progress), self._encoding)
+
+    def open(self, progress: Progress) -> io.RawIOBase:
+        """The converted content."""
+        return self._raw(progress)
+
+    def peek(self, count: int) -> bytes:
+        """The converted beginning of the content."""
+        beginning = io.BytesIO(self._source.peek(count))
+        return _undamaged(Recoded(Prefixed(b"", beginning), self._encoding), count)
 
 
 class FileInput(Input):

@@ -1,5 +1,6 @@
 """Streams of bytes: decompressed, made valid UTF-8, cut into blocks of whole lines."""
 
+import codecs
 import io
 import sys
 from abc import abstractmethod
@@ -182,6 +183,37 @@ class Unpacked(RawStream):
         if not parts and self._damage is not None:
             raise self._damage
         return b"".join(parts)
+
+
+class Recoded(RawStream):
+    """Text of another encoding in UTF-8; invalid bytes stay as they are."""
+
+    def __init__(self, file: io.RawIOBase, encoding: str) -> None:
+        self.inner: io.RawIOBase = file
+        self._encoding = encoding
+        self._decode = codecs.getincrementaldecoder(encoding)("surrogateescape").decode
+        self._rest = b""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Read and convert.
+
+        Raises:
+            OSError: the content cannot be of this encoding.
+        """
+        ended = False
+        while not ended and (size < 0 or len(self._rest) < size):
+            chunk = self.inner.read(BLOCK_BYTES) or b""
+            ended = not chunk
+            self._rest += self._converted(chunk, final=ended)
+        end = len(self._rest) if size < 0 else size
+        chunk, self._rest = self._rest[:end], self._rest[end:]
+        return chunk
+
+    def _converted(self, chunk: bytes, *, final: bool) -> bytes:
+        try:
+            return self._decode(chunk, final).encode("utf-8", "surrogateescape")
+        except UnicodeError as error:
+            raise OSError(None, f"the content is not {self._encoding}") from error
 
 
 def unpacked(raw: io.RawIOBase | IO[bytes]) -> io.RawIOBase:
