@@ -6,11 +6,15 @@ import re
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+
+import pytest
+
+from uptake.cli.serve import free_port
 
 ROOT = Path(__file__).parents[2]
 PORT_SHOWN = "localhost:8000"
@@ -60,15 +64,20 @@ def examples_of(document: Path) -> list[Example]:
     return found
 
 
-def run_examples(document: str, folder: Path, others: Mapping[str, str] | None = None) -> None:
-    """Run a document's examples in a folder; each must succeed and print what is shown.
+def run_examples(
+    documents: str | Sequence[str], folder: Path, others: Mapping[str, str] | None = None
+) -> None:
+    """Run the examples of documents in a folder; each must succeed and print what is shown.
 
-    The sample files that ship with the project are in the folder. Other servers that the document
-    uses are in `others`: the shown address and the real one.
+    One shell runs all of them, in order. Documents end what they start: no server is left.
+
+    The sample files that ship with the project are in the folder. Other servers that the
+    documents use are in `others`: the shown address and the real one.
 
     In the shown output, `...` matches anything, and spaces and line breaks do not count.
     """
-    examples = examples_of(ROOT / document)
+    names = [documents] if isinstance(documents, str) else documents
+    examples = [(name, one) for name in names for one in examples_of(ROOT / name)]
     assert examples
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
@@ -76,7 +85,7 @@ def run_examples(document: str, folder: Path, others: Mapping[str, str] | None =
     with suppress(FileExistsError):
         (folder / "examples").symlink_to(ROOT / "examples")
     lines = ["set -euo pipefail", "trap 'kill $(jobs -p) 2>/dev/null || true; wait' EXIT"]
-    for i, example in enumerate(examples):
+    for i, (_, example) in enumerate(examples):
         lines_to_run = [
             line for line in example.commands.splitlines() if not line.startswith(_NOT_RUN)
         ]
@@ -84,6 +93,7 @@ def run_examples(document: str, folder: Path, others: Mapping[str, str] | None =
         for shown, place in places.items():
             commands = commands.replace(shown, place)
         lines += [f"echo {i} > {folder}/at", "{ :", commands, f"}} > {folder}/out{i}"]
+    lines.append('[ -z "$(jobs -pr)" ] || { echo "a server is left running" >&2; exit 1; }')
     programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
         ["bash", "-c", "\n".join(lines)],
@@ -91,23 +101,38 @@ def run_examples(document: str, folder: Path, others: Mapping[str, str] | None =
         env={
             **os.environ,
             "PATH": programs,
+            "TMPDIR": str(folder),
             "UPTAKE_PORT": str(port),
             "XDG_STATE_HOME": str(folder / "state"),
         },
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
-        timeout=SECONDS,
+        timeout=SECONDS * len(names),
         check=False,
     )
-    at = int((folder / "at").read_text())
-    assert done.returncode == 0, f"{examples[at].commands}\n{done.stderr}"
-    for i, example in enumerate(examples):
+    name, example = examples[int((folder / "at").read_text())]
+    assert done.returncode == 0, f"{name}\n{example.commands}\n{done.stderr}"
+    for i, (name, example) in enumerate(examples):
         if example.shown is not None:
             output = (folder / f"out{i}").read_text()
             for shown, place in places.items():
                 output = output.replace(place, shown)
-            assert matches(output, example.shown), f"{example.commands}\n{output}"
+            assert matches(output, example.shown), f"{name}\n{example.commands}\n{output}"
+
+
+def other_servers(documents: Sequence[str], request: pytest.FixtureRequest) -> dict[str, str]:
+    """Return the addresses of the object store, database and second server that documents use."""
+    text = "".join((ROOT / document).read_text() for document in documents)
+    others = {}
+    if OBJECT_STORE_SHOWN in text:
+        others[OBJECT_STORE_SHOWN] = request.getfixturevalue("seaweedfs").endpoint
+    if DATABASE_SHOWN in text:
+        database = request.getfixturevalue("postgresql").create(Path(documents[0]).stem)
+        others[DATABASE_SHOWN] = database
+    if SECOND_PORT_SHOWN in text:
+        others[SECOND_PORT_SHOWN] = str(free_port("127.0.0.1"))
+    return others
 
 
 def matches(output: str, shown: str) -> bool:

@@ -1,21 +1,11 @@
 """Every shell example of the tutorial and the how-tos works in order and prints what is shown."""
 
+import re
 from pathlib import Path
 
 import pytest
 
-from uptake.cli.serve import free_port
-from uptake.testing.postgres import Postgres
-
-from .examples import (
-    DATABASE_SHOWN,
-    OBJECT_STORE_SHOWN,
-    ROOT,
-    SECOND_PORT_SHOWN,
-    examples_of,
-    matches,
-    run_examples,
-)
+from .examples import ROOT, examples_of, matches, other_servers, run_examples
 
 DOCUMENTS = sorted(
     str(file.relative_to(ROOT))
@@ -46,24 +36,43 @@ def test_examples_work_as_pasted(
     document: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     """In one shell, in an empty folder."""
-    others = {}
-    text = (ROOT / document).read_text()
-    if OBJECT_STORE_SHOWN in text:
-        others[OBJECT_STORE_SHOWN] = request.getfixturevalue("seaweedfs").endpoint
-    if DATABASE_SHOWN in text:
-        postgresql: Postgres = request.getfixturevalue("postgresql")
-        others[DATABASE_SHOWN] = postgresql.create(Path(document).stem)
-    if SECOND_PORT_SHOWN in text:
-        others[SECOND_PORT_SHOWN] = str(free_port("127.0.0.1"))
-    run_examples(document, tmp_path, others)
+    run_examples(document, tmp_path, other_servers([document], request))
+
+
+def test_pages_begin_with_what_is_needed() -> None:
+    """A how-to with commands names it before them; reference and explanation have none."""
+    for document in DOCUMENTS:
+        if document.startswith("docs/how-to/") and not document.endswith("/examples.md"):
+            first = re.search(r"^## (.+)$|^```sh$", (ROOT / document).read_text(), re.MULTILINE)
+            assert first is not None
+            assert first[1] == "Before you start", document
+
+
+def test_servers_are_started_and_awaited_in_one_way() -> None:
+    """By the script of the examples, or with `uptake serve` and a wait that ends."""
+    wait = "curl -sSf --retry 20 --retry-connrefused --retry-delay 1 "
+    for document in ["README.md", *DOCUMENTS]:
+        commands = "".join(one.commands for one in examples_of(ROOT / document))
+        for line in commands.splitlines():
+            assert not re.match(r"(until|while) ", line), document
+            assert ("health/ready" in line) == line.startswith(wait), (document, line)
+        if re.search(r"^uptake serve", commands, re.MULTILINE):
+            assert wait in commands, document
+        assert commands.count("source examples/server.sh") == commands.count("stop_server"), (
+            document
+        )
 
 
 def test_an_example_that_fails_is_noticed(tmp_path: Path) -> None:
-    """The runner itself: a failing command, and an output that is not the one shown."""
-    failing, lying = tmp_path / "failing.md", tmp_path / "lying.md"
-    failing.write_text("```sh\nfalse\n```\n")
-    lying.write_text("```sh\necho one\n```\n\n```text\ntwo\n```\n")
-    for document in (failing, lying):
+    """The runner itself: a failing command, another output than the one shown, a process left."""
+    texts = {
+        "failing.md": "```sh\nfalse\n```\n",
+        "wrong.md": "```sh\necho one\n```\n\n```text\ntwo\n```\n",
+        "running.md": "```sh\nsleep 60 &\n```\n",
+    }
+    for name, text in texts.items():
+        document = tmp_path / name
+        document.write_text(text)
         with pytest.raises(AssertionError):
             run_examples(str(document), tmp_path)
 
