@@ -29,7 +29,8 @@ DATABASE_SHOWN = "postgresql://uptake:secret@localhost:5432/uptake"
 SECOND_PORT_SHOWN = "8001"
 """Where their second server is."""
 
-SECONDS = 100
+SECONDS = 110
+"""For the commands of a document."""
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _NOT_RUN = ("pip install", "make ", "git clone", "uptake demo")
 """Lines that are checked to be there by other tests, or would run the tests inside the tests."""

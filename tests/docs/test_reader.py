@@ -2,7 +2,11 @@
 
 from pathlib import Path
 
+import pytest
+
 from .examples import run_examples
+
+pytestmark = pytest.mark.timeout(900)
 
 PAGES = (
     "README.md",
