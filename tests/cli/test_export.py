@@ -130,6 +130,9 @@ def test_a_part_can_be_asked_for(uptake: Uptake, data: Path) -> None:
         ("samples", "--metric", "bpm"): 1,
         ("samples", "--from", "2025-02-01", "--to", "2026-01-01"): 1,
         ("documents", "--type", "mood"): 1,
+        ("rollups", "--user", "bert"): 1,
+        ("rollups", "--segment", "with-x"): 5,
+        ("rollups", "--from", "2025-02-01", "--to", "2026-01-01", "--metric", "steps"): 1,
         ("samples", "--segment", "with-x"): 5,
         ("profiles", "--segment", "with-x"): 1,
     }

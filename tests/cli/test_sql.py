@@ -29,6 +29,12 @@ def test_an_answer_is_a_table(uptake: Uptake) -> None:
     assert uptake("sql", QUERY).out == "user_id  total\nanna     60.0\n"
 
 
+def test_days_are_a_table(uptake: Uptake) -> None:
+    """With the figures of the rollups."""
+    query = "SELECT user_id, day, mean FROM daily WHERE metric = 'bpm'"
+    assert uptake("sql", query).out == "user_id  day         mean\nanna     2025-01-01  60.0\n"
+
+
 def test_an_answer_is_csv_or_json(uptake: Uptake) -> None:
     """For the next program."""
     assert uptake("sql", QUERY, "--csv").out == '"user_id","total"\n"anna",60\n'

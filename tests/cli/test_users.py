@@ -31,6 +31,21 @@ def filled(uptake: Uptake, tmp_path: Path) -> Uptake:
     return lambda *arguments: uptake(*arguments, "--data-dir", tmp_path / "data")
 
 
+def test_users_are_listed(filled: Uptake) -> None:
+    """In order of id, page by page, or only some of them."""
+    listed = filled("users", "list")
+    assert [line.split()[0] for line in listed.out.splitlines()] == ["user", "8", USER]
+    page = filled("users", "list", "--limit", "1", "--json").json
+    assert [user["user_id"] for user in page["users"]] == ["8"]
+    rest = filled("users", "list", "--cursor", page["next"], "--json").json
+    assert ([user["user_id"] for user in rest["users"]], rest["next"]) == ([USER], None)
+    assert USER in filled("users", "list", "--prefix", "mün").out
+    assert (
+        "8" not in filled("users", "list", "--prefix", "mün", "--json").json["users"][0]["user_id"]
+    )
+    filled("users", "list", "--cursor", "x").assert_failed(2, "cursor")
+
+
 def test_a_user_is_shown(filled: Uptake) -> None:
     """As a table, or as the server answers."""
     shown = filled("users", "show", USER)

@@ -2,7 +2,7 @@
 
 import gzip
 import io
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import duckdb
@@ -92,4 +92,4 @@ def unpacked(content: bytes, compression: Compression) -> bytes:
 def _text(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")
-    return value
+    return value.isoformat() if isinstance(value, date) else value

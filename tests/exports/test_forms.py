@@ -18,6 +18,10 @@ from .opening import Rows, by_arrow, by_csv, by_duckdb, export, parsed, unpacked
 from .project import FORMULAS
 
 WATCH = {"user_id": "anna", "metric": "steps", "device_name": "Watch"}
+STEPS: dict[str, float | None] = {"sum": 0.0, "min": None, "mean": None, "max": None}
+HEART: dict[str, float | None] = {"sum": None, "min": 60.0, "mean": 60.0, "max": 60.0}
+"""Figures of a day. A rate without a duration has a sum of 0."""
+
 EXPECTED: dict[str, Rows] = {
     "samples": [
         {
@@ -86,6 +90,17 @@ EXPECTED: dict[str, Rows] = {
             "start_utc": "2025-01-01T08:00:00.000000Z",
             "end_utc": None,
         },
+    ],
+    "rollups": [
+        {"user_id": user_id, "metric": metric, "day": day, "count": 1} | figures
+        for user_id, metric, day, figures in (
+            ("anna", "bpm", "2025-01-01", HEART),
+            ("anna", "steps", "2024-12-31", STEPS | {"sum": 12.0}),
+            ("anna", "steps", "2025-01-01", STEPS),
+            ("anna", "steps", "2025-03-01", STEPS | {"sum": 5e-324}),
+            ("anna", "steps", "9999-12-31", STEPS),
+            ("bert", "steps", "2025-01-01", STEPS),
+        )
     ],
     "profiles": [
         {"user_id": "anna", "=x": "", **dict.fromkeys([f"n{i}" for i in range(9)]), "n0": "null"},
@@ -216,7 +231,8 @@ def test_duckdb_reads_ndjson_and_arrow_streams(
 
 def _numbers(row: dict[str, Any]) -> dict[str, Any]:
     """A row of texts with the numbers that some of them are."""
-    kinds = {"value": float, "index": int, "version": int}
+    kinds = {"value": float, "index": int, "version": int, "count": int}
+    kinds |= dict.fromkeys(("sum", "min", "mean", "max"), float)
     return {
         name: kinds[name](text) if name in kinds and text is not None else text
         for name, text in row.items()

@@ -15,6 +15,7 @@ from .project import batch, commit, rejection, sample
 
 KEYS = {
     "samples": "value",
+    "rollups": "sum",
     "profiles": "user_id",
     "documents": "upload_id",
     "rejections": "rejection_id",
@@ -37,9 +38,9 @@ def more(store: Store, number: int, at: int = NOON) -> None:
 
 def names(kind: Kind, *numbers: int) -> list[object]:
     """What identifies these in an export."""
-    forms = {"samples": "{:d}", "documents": "doc-{}", "rejections": "r-{}"}
+    forms = {"samples": "{:d}", "rollups": "{:d}", "documents": "doc-{}", "rejections": "r-{}"}
     texts = [forms.get(kind, "u{}").format(number) for number in numbers]
-    return [int(text) + 1 for text in texts] if kind == "samples" else list(texts)
+    return [int(text) + 1 for text in texts] if kind in {"samples", "rollups"} else list(texts)
 
 
 @pytest.mark.parametrize("kind", KINDS)

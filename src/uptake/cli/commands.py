@@ -66,7 +66,7 @@ COMMANDS = {
         DATA,
         "Run a SQL query (DuckDB dialect) on a project's data and print the result.",
     ),
-    "users": Listed("users", DATA, "Show, archive, erase and readmit one user."),
+    "users": Listed("users", DATA, "List users; show, archive, erase and readmit one user."),
     "segments": Listed("segments", DATA, "Manage segments: the users that match a filter."),
     "rejections": Listed(
         "rejections", DATA, "List rejected items, show the reasons, and replay them."

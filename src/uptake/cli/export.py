@@ -18,6 +18,7 @@ from uptake.exports import Export, ExportQuery, InvalidExport, Kind, Progress
 from uptake.exports.forms import FORMS, Compression, FormName, compression_of, form_of_file
 from uptake.http.parameter_groups import expand_groups
 from uptake.reading import BadCursor
+from uptake.reading.bounds import TooMuch
 from uptake.reading.segments import DeadlineExceeded, TooLarge
 from uptake.reading.series import UserData
 from uptake.samples.metrics import METRICS, Metric
@@ -49,7 +50,9 @@ class SelectionOptions:
     segment: Annotated[str | None, option("--segment", "Only data of users in this segment.")] = (
         None
     )
-    metric: Annotated[Metric | None, option("--metric", "Only samples of this metric.")] = None
+    metric: Annotated[
+        Metric | None, option("--metric", "Only samples or rollups of this metric.")
+    ] = None
     type_name: Annotated[str | None, option("--type", "Only documents of this type.")] = None
     from_: Annotated[str | None, option("--from", f"Inclusive. {Time}")] = None
     to: Annotated[str | None, option("--to", f"Exclusive. {Time}")] = None
@@ -139,6 +142,8 @@ def _reporting_errors(project: str) -> Iterator[None]:
         yield
     except InvalidExport as error:
         raise typer.BadParameter(str(error)) from None
+    except TooMuch as error:
+        raise Failed(str(error)) from None
     except BadCursor as error:
         raise typer.BadParameter(f"--since: {error}") from None
     except TooLarge:

@@ -21,7 +21,7 @@ def sql(
     query: Annotated[
         str,
         typer.Argument(
-            help="SQL query on the tables samples, profiles, documents, rejections and users."
+            help="SQL query on samples, daily, profiles, documents, rejections and users."
         ),
     ],
     options: ServicesOptions,

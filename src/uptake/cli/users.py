@@ -1,4 +1,4 @@
-"""`uptake users`: show, archive, erase and readmit one user."""
+"""`uptake users`: list users; show, archive, erase and readmit one user."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from uptake.cli.export import write_file
-from uptake.cli.options import ProjectOptions, ServicesOptions, User, option
+from uptake.cli.options import PageOptions, ProjectOptions, ServicesOptions, User, option
 from uptake.cli.terminal import (
     Failed,
     Json,
@@ -26,7 +26,25 @@ from uptake.reading import users
 from uptake.reading.erasures import erasure_receipt
 from uptake.reading.series import UserData
 
-app = typer.Typer(help="Show, archive, erase and readmit one user.")
+app = typer.Typer(help="List users; show, archive, erase and readmit one user.")
+
+
+@app.command("list")
+@expand_groups
+def list_users(
+    options: ProjectOptions,
+    paging: PageOptions,
+    *,
+    prefix: Annotated[
+        str, option("--prefix", "Only users with an id that starts with this text.")
+    ] = "",
+) -> None:
+    """List a project's users in order of id."""
+    with options.open_project() as store:
+        page = users.page(store, options.project, prefix, paging)
+    rows = ((one.user_id, one.first_seen, one.last_seen) for one in page.users)
+    headings = ("user", "first seen", "last seen")
+    print_list(page, headings, rows, json=paging.json, cursor=page.next)
 
 
 @app.command()

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from uptake.samples.metrics import METRICS, Metric
 
-Kind = Literal["samples", "profiles", "documents", "rejections", "users"]
+Kind = Literal["samples", "rollups", "profiles", "documents", "rejections", "users"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 Users = Callable[[], Iterable[str]]
@@ -30,9 +30,9 @@ class ExportQuery(Struct, frozen=True):
         kind: the kind of data.
         project: the project.
         users: exports the data of these users only; None for all users.
-        start, end: ticks, `start` inclusive and `end` exclusive. They select samples by their
-            start, documents and rejections by when they were received, and users and profiles by
-            when the user was last seen.
+        start, end: ticks, `start` inclusive and `end` exclusive. They select samples and the days
+            of rollups by their start, documents and rejections by when they were received, and
+            users and profiles by when the user was last seen.
         since: the cursor of an earlier export; exports only what was received after it.
         metrics: which samples.
         type_name: which type of documents; None for all types.

@@ -25,6 +25,9 @@ from uptake.store.base import Snapshot, Snapshots
 ROWS_AT_ONCE = 4096
 """Rows in each batch of a result."""
 
+TABLES: dict[str, Kind] = {"daily" if kind == "rollups" else kind: kind for kind in KINDS}
+"""The kind of data of each table."""
+
 Batches = Iterator[pa.RecordBatch]
 """At least one batch, which may be empty."""
 
@@ -56,9 +59,9 @@ def run_query(store: Snapshots, blobs: Blobs, project: str, sql: str) -> Iterato
         try:
             _require_query(duckdb, database, sql)
             lock = threading.Lock()
-            for kind in _named(sql):
+            for table, kind in _named(sql).items():
                 source = _Source(snapshot, blobs, ExportQuery(kind, project), lock)
-                database.register(kind, source)
+                database.register(table, source)
             database.execute("SET lock_configuration = true")
             yield _batches(database.sql(sql).to_arrow_reader(ROWS_AT_ONCE))
         except (duckdb.Error, pa.ArrowException) as error:
@@ -83,10 +86,10 @@ def _require_query(duckdb: Any, database: Any, sql: str) -> None:
         raise InvalidExport("the query must be a single SELECT statement: queries only read data")
 
 
-def _named(sql: str) -> list[Kind]:
+def _named(sql: str) -> dict[str, Kind]:
     """The tables that a query may use: those with a name that occurs in it."""
     words = set(re.findall(r"[a-z]+", sql.lower()))
-    return [kind for kind in KINDS if kind in words]
+    return {table: kind for table, kind in TABLES.items() if table in words}
 
 
 def _batches(reader: Any) -> Iterator[pa.RecordBatch]:

@@ -13,6 +13,7 @@ import pyarrow as pa
 from uptake.blobs import Blobs
 from uptake.exports import ExportQuery
 from uptake.exports.ndjson import JSON_TEXT, present_lines, row_lines, sample_lines
+from uptake.exports.rollups import ROLLUPS, rollup_batches
 from uptake.exports.samples import SAMPLES, blocks, gathered, record_batch
 from uptake.model.shares import TIED
 from uptake.reading import BadCursor, from_cursor, to_cursor
@@ -106,6 +107,9 @@ def table_of(snapshot: Snapshot, blobs: Blobs, query: ExportQuery, sample_rows: 
         case "samples":
             found = gathered(blocks(snapshot, query, selections(snapshot, query)), sample_rows)
             return Table(SAMPLES, (record_batch(some) for some in found), sample_lines)
+        case "rollups":
+            rollups = rollup_batches(snapshot, query, selections(snapshot, query))
+            return Table(ROLLUPS, joined(rollups, ROLLUPS), row_lines)
         case "profiles":
             return _profiles(snapshot, query)
         case "documents":
@@ -145,7 +149,7 @@ def selections(snapshot: Snapshot, query: ExportQuery) -> Iterator[Selection]:
     """
     since = commit_sequence_of(query.since, snapshot)
     start, end = query.start, query.end
-    if query.kind != "samples":
+    if query.kind not in {"samples", "rollups"}:
         start, end = _microseconds(start), _microseconds(end)
     if query.users is None:
         yield Selection(None, since, start, end)
@@ -185,6 +189,25 @@ def batched(
             waiting, size = [], 0
     if waiting:
         yield _batch(waiting, schema)
+
+
+def joined(
+    batches: Iterable[pa.RecordBatch], schema: pa.Schema, rows: int = ROWS_AT_ONCE
+) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of many small batches in batches of at least this many rows."""
+    waiting: list[pa.RecordBatch] = []
+    for batch in batches:
+        waiting.append(batch)
+        if sum(one.num_rows for one in waiting) >= rows:
+            yield _concatenated(waiting, schema)
+            waiting = []
+    if waiting:
+        yield _concatenated(waiting, schema)
+
+
+def _concatenated(batches: list[pa.RecordBatch], schema: pa.Schema) -> pa.RecordBatch:
+    (batch,) = pa.Table.from_batches(batches, schema).combine_chunks().to_batches()
+    return batch
 
 
 def _batch(rows: list[Row], schema: pa.Schema) -> pa.RecordBatch:

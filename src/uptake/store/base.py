@@ -19,10 +19,12 @@ from uptake.store.stored import (
     ALL_REJECTIONS,
     Changes,
     Committed,
+    DocumentFilter,
     Erasure,
     Expired,
     Profiles,
     RejectionFilter,
+    SeenUser,
     Selection,
     Span,
     StoredBatch,
@@ -101,6 +103,11 @@ class ItemQueries(Protocol):
     def document(self, project: str, upload_id: str) -> StoredDocument | None:
         """Return the document with this upload id."""
 
+    def documents(
+        self, project: str, user_id: str, only: DocumentFilter, after: str, limit: int
+    ) -> list[StoredDocument]:
+        """Return a user's documents with an id above `after`, in order of id."""
+
     def images(self, project: str, user_id: str, after: int, limit: int) -> list[StoredImage]:
         """Return a user's images with a number above `after`, in order of number."""
 
@@ -125,6 +132,9 @@ class RejectionQueries(Protocol):
 
 class UserQueries(Protocol):
     """Reads about many users at once."""
+
+    def users(self, project: str, prefix: str, after: str, limit: int) -> list[SeenUser]:
+        """Return the first users with an id above `after` that starts with `prefix`, in order."""
 
     def profiles(self, project: str, after: str, limit: int) -> list[Profiles]:
         """Return the first users with an id above `after`, in order of code points, as columns."""

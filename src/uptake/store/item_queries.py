@@ -9,12 +9,14 @@ from uptake.store import tables as t
 from uptake.store.database import Database
 from uptake.store.profiles import attributes_of
 from uptake.store.stored import (
+    DocumentFilter,
     Span,
     StoredDocument,
     StoredImage,
     User,
 )
 
+_DOCUMENT = [t.documents.c[name] for name in StoredDocument.__struct_fields__]
 _IMAGE = [t.images.c[name] for name in StoredImage.__struct_fields__]
 
 
@@ -77,11 +79,27 @@ class SqlItemQueries(Database):
             user_id = connection.scalar(owner)
             if user_id is None:
                 return None
-            query = select(
-                *(t.documents.c[name] for name in StoredDocument.__struct_fields__)
-            ).filter_by(project_id=project, user_id=user_id, upload_id=upload_id)
+            query = select(*_DOCUMENT).filter_by(
+                project_id=project, user_id=user_id, upload_id=upload_id
+            )
             row = connection.execute(query).one_or_none()
         return None if row is None else StoredDocument(*row)
+
+    def documents(
+        self, project: str, user_id: str, only: DocumentFilter, after: str, limit: int
+    ) -> list[StoredDocument]:
+        """See `ItemQueries.documents`."""
+        d = t.documents.c
+        query = select(*_DOCUMENT).filter_by(project_id=project, user_id=user_id)
+        if only.type is not None:
+            query = query.where(d.type == only.type)
+        if only.since is not None:
+            query = query.where(d.received_at >= only.since)
+        if only.until is not None:
+            query = query.where(d.received_at < only.until)
+        query = query.where(d.upload_id > after).order_by(d.upload_id).limit(limit)
+        with self.reading() as connection:
+            return [StoredDocument(*row) for row in connection.execute(query)]
 
     def images(self, project: str, user_id: str, after: int, limit: int) -> list[StoredImage]:
         """See `ItemQueries.images`."""

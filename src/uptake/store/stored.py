@@ -26,6 +26,14 @@ class User(Struct, frozen=True):
     images: int
 
 
+class SeenUser(Struct, frozen=True):
+    """A user, and when the user was first and last seen."""
+
+    user_id: str
+    first_seen: int
+    last_seen: int
+
+
 class Span(Struct, frozen=True):
     """A batch without its samples; a user's `sequence` grows in the order received."""
 
@@ -45,6 +53,20 @@ class StoredDocument(Struct, frozen=True):
     data: bytes
     received_at: int
     version: int = FIRST_VERSION
+
+
+class DocumentFilter(Struct, frozen=True):
+    """Selects documents; by default all.
+
+    Attributes:
+        type: of this type.
+        since: received at this moment or later.
+        until: received before this moment.
+    """
+
+    type: str | None = None
+    since: int | None = None
+    until: int | None = None
 
 
 class VersionStock(Struct, frozen=True):

@@ -4,6 +4,7 @@ Fetching a million users row by row would be slower than all other work on them.
 """
 
 from collections.abc import Iterable, Sequence
+from itertools import takewhile
 from typing import Any
 
 import msgspec
@@ -13,7 +14,7 @@ from uptake.samples.metrics import Metric
 from uptake.store import tables as t
 from uptake.store.database import Database, batches_of
 from uptake.store.profiles import Names
-from uptake.store.stored import Profiles
+from uptake.store.stored import Profiles, SeenUser
 
 _IDS = msgspec.json.Decoder(list[str])
 _MOMENTS = msgspec.json.Decoder(list[int])
@@ -22,6 +23,17 @@ _NAMES = msgspec.json.Decoder(Names)
 
 class SqlUserQueries(Database):
     """The port `UserQueries`, on SQL."""
+
+    def users(self, project: str, prefix: str, after: str, limit: int) -> list[SeenUser]:
+        """See `UserQueries.users`."""
+        c = t.users.c
+        start = c.user_id > after if after >= prefix else c.user_id >= prefix
+        query = select(c.user_id, c.first_seen, c.last_seen).filter_by(project_id=project)
+        with self.reading() as connection:
+            rows = connection.execute(query.where(start).order_by(c.user_id).limit(limit))
+            found = [SeenUser(*row) for row in rows]
+        # Ids with the prefix are consecutive in the order of code points.
+        return list(takewhile(lambda user: user.user_id.startswith(prefix), found))
 
     def profiles(self, project: str, after: str, limit: int) -> list[Profiles]:
         """See `UserQueries.profiles`."""

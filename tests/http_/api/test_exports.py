@@ -110,6 +110,25 @@ def test_every_kind_shows_what_was_sent(tenant: Tenant) -> None:
     assert rejected["item"] == sample(3, value=0)
 
 
+def test_exported_rollups_agree_with_the_rollups_of_each_user(tenant: Tenant) -> None:
+    """Of all users, of one, and in increments."""
+    fill(tenant)
+    watch = [sample(number, device_name="Watch", value=5) for number in range(3)]
+    assert tenant.steps("42", *watch).status_code == 200
+    found = exported(tenant, "rollups", metric="steps")
+    assert [row["user_id"] for row in found] == ["42", "7"]
+    for row in found:
+        query = {"metric": "steps", "zone": "UTC"}
+        (bucket,) = tenant.get(f"/users/{row['user_id']}/rollups", params=query).json()["buckets"]
+        assert (row["sum"], row["count"]) == (bucket["sum"], bucket["count"])
+        assert row["day"] == bucket["start"][:10]
+    assert exported(tenant, "rollups", user="7") == found[1:]
+    cursor = cursor_of(tenant, "rollups")
+    assert exported(tenant, "rollups", since=cursor) == []
+    tenant.steps("7", sample(100), sample(101), sample(102))
+    assert [row["user_id"] for row in exported(tenant, "rollups", since=cursor)] == ["7"]
+
+
 def test_a_part_can_be_asked_for(tenant: Tenant) -> None:
     """By user, time, metric and type."""
     fill(tenant)

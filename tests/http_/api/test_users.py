@@ -22,6 +22,7 @@ PATHS = [
     "/users/42/rollups?metric=steps",
     "/users/42/sync?metric=steps",
     "/users/42/images",
+    "/users/42/documents",
     f"/documents/{NOBODYS}",
 ]
 ODD_IDS = ["a/b", "a%2Fb", "100%", "?x=1", "#1", "é", "😀", "a b", "+", "a\nb", "%"]

@@ -42,6 +42,7 @@ from uptake.samples import times
 from uptake.samples.metrics import Metric
 from uptake.store.base import Store
 from uptake.store.definitions import Key
+from uptake.time_units import TICKS_PER_MICROSECOND
 from uptake.wiring import Services
 
 MAX_STRUCT = 1024 * 1024
@@ -356,6 +357,16 @@ def instant(name: str, text: str | None) -> int | None:
         Problem: `BAD_REQUEST`.
     """
     return zoned_instant(name, text)[0] if text else None
+
+
+def microseconds(name: str, text: str | None) -> int | None:
+    """The first whole microsecond at or after a time from a query; None without one.
+
+    Raises:
+        Problem: `BAD_REQUEST`.
+    """
+    ticks = instant(name, text)
+    return None if ticks is None else -(-ticks // TICKS_PER_MICROSECOND)
 
 
 def zoned_instant(name: str, text: str) -> tuple[int, bool]:

@@ -39,6 +39,7 @@ from uptake.http.semantics import is_head
 from uptake.http.shutdown import GracefulShutdown
 from uptake.http.streaming import CutOff, Stream, StreamedResponse
 from uptake.model.problems import Kinds, Problem
+from uptake.reading.bounds import TooMuch
 from uptake.reading.segments.queries import NAME
 from uptake.samples.metrics import METRICS, Metric
 from uptake.store.base import StoreUnavailable
@@ -65,7 +66,7 @@ class ExportOptions:
     from_: Annotated[
         Text,
         query(
-            "Samples that start, documents and rejections that were received, users"
+            "Samples and days that start, documents and rejections that were received, users"
             f" that were last seen at or after this time. {TIME}",
             name="from",
         ),
@@ -74,7 +75,7 @@ class ExportOptions:
     since: Annotated[
         Text, query(f"The `{CURSOR_HEADER}` of an export: only data received after that export")
     ] = None
-    metric: Annotated[Metric | None, query("Only samples of this metric")] = None
+    metric: Annotated[Metric | None, query("Only samples or rollups of this metric")] = None
     type_name: Annotated[Text, query("Only documents of this type", name="type")] = None
 
     def format_name(self) -> FormName:
@@ -169,7 +170,7 @@ class ExportStreams:
             while part is not None:
                 yield part
                 part = await self._executor.run(partial(next, export, None))
-        except (StoreUnavailable, BlobsUnavailable) as error:
+        except (StoreUnavailable, BlobsUnavailable, TooMuch) as error:
             _log.error("export failed", request_id=request_id, reason=str(error))
             raise CutOff from error
 
@@ -185,7 +186,7 @@ def export_operations(
         "/exports/{kind:str}",
         EXPORT,
         "Export a project's data",
-        problems=(Kinds.TOO_MANY_USERS,),
+        problems=(Kinds.TOO_MANY_USERS, Kinds.TOO_MUCH),
         response=FILE,
     )
     async def get_export(

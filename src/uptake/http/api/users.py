@@ -6,14 +6,17 @@ from typing import Annotated
 from uptake.formats.base import IMAGES_PATH
 from uptake.http.access import permit_users
 from uptake.http.api.dependencies import (
+    READ_PROJECT,
     READ_RECORD,
     READ_USER,
+    TIME,
     Call,
     Limit,
     OneMetric,
     PageParameters,
     Text,
     TimeRange,
+    microseconds,
     operation,
     query,
     zoned_instant,
@@ -26,11 +29,42 @@ from uptake.reading.rollups import SAMPLE_ZONE, HeartRateRollup, StepsRollup
 from uptake.samples import zones
 from uptake.samples.metrics import Metric
 from uptake.samples.rollup.calendar import Every
+from uptake.store.stored import DocumentFilter
 
 MERGE, EACH = "merge", "each"
 """Values of `devices` that select all devices: merged, or in separate buckets."""
 
 _LOCAL = "ISO 8601; without an offset, local time"
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentOptions:
+    """Parameters that select documents."""
+
+    type_name: Annotated[Text, query("Only documents of this type", name="type")] = None
+    from_: Annotated[Text, query(f"Received at or after this time. {TIME}", name="from")] = None
+    to: Annotated[Text, query(f"Received before this time. {TIME}")] = None
+
+    def filter(self) -> DocumentFilter:
+        """The filter of these parameters.
+
+        Raises:
+            Problem: `BAD_REQUEST`.
+        """
+        return DocumentFilter(
+            self.type_name, microseconds("from", self.from_), microseconds("to", self.to)
+        )
+
+
+@operation("GET", "/users", READ_PROJECT, "List users")
+def get_users(
+    call: Call,
+    page: PageParameters,
+    *,
+    prefix: Annotated[str, query("Only users with an id that starts with this text")] = "",
+) -> users.UserPage:
+    """Ordered by id. Returns when each user was first and last seen."""
+    return users.page(call.store, call.project, prefix, page)
 
 
 @operation("GET", "/users/{user_id:str}", READ_USER, "Get a user's profile", slow=True)
@@ -45,6 +79,14 @@ def get_samples(
 ) -> samples.SamplePage:
     """Ordered by start, without duplicates. Times have the offset with which they were sent."""
     return samples.page(call.user(user_id), times.samples(metric), page)
+
+
+@operation("GET", "/users/{user_id:str}/documents", READ_USER, "List a user's documents", slow=True)
+def get_documents(
+    call: Call, user_id: str, options: DocumentOptions, page: PageParameters
+) -> users.DocumentPage:
+    """Ordered by upload id. Returns each document as it was uploaded."""
+    return users.documents(call.user(user_id), options.filter(), page)
 
 
 @operation("GET", "/users/{user_id:str}/images", READ_USER, "List a user's images")

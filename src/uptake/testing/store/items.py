@@ -1,11 +1,19 @@
 """Conformance suite: documents, images and batches of samples, as part of `ItemQueries`."""
 
+from typing import Any
+
 import pytest
 
 from uptake.model.items import Attributes
 from uptake.store.base import Store
 from uptake.store.records import DocumentRecord, WrittenDocument, WrittenImage
-from uptake.store.stored import StoredDocument, StoredImage, StoredRejection, VersionStock
+from uptake.store.stored import (
+    DocumentFilter,
+    StoredDocument,
+    StoredImage,
+    StoredRejection,
+    VersionStock,
+)
 from uptake.testing.store.making import (
     NOON,
     OpensStore,
@@ -80,6 +88,40 @@ class Documents(OpensStore):
         assert store.document("default", "shared") == FIRST_STORED
         assert store.rejections("default", "", 10) == []
         assert existing(store.user("default", "anna")).documents == 1
+
+    def test_the_documents_of_a_user_are_listed(self, store: Store) -> None:
+        """In order of id, page by page; those of other users and projects are not."""
+        for name in ("c", "a", "b"):
+            put(store, document("anna", name, data=name.encode(), version=2))
+        put(store, document("bert", "aa"))
+        put(store, document("anna", "d"), project="other")
+        stored = [
+            StoredDocument("anna", name, "visit", name.encode(), NOON, 2)
+            for name in ("a", "b", "c")
+        ]
+        everything = DocumentFilter()
+        assert store.documents("default", "anna", everything, "", 10) == stored
+        assert store.documents("default", "anna", everything, "", 2) == stored[:2]
+        assert store.documents("default", "anna", everything, "b", 10) == stored[2:]
+        assert store.documents("default", "unknown", everything, "", 10) == []
+        assert store.documents("default", "an\0na", everything, "", 10) == []
+
+    def test_listed_documents_can_be_filtered(self, store: Store) -> None:
+        """By their type, and by when they were received: from `since` until before `until`."""
+        for at in range(4):
+            put(store, document("anna", f"{at}", type="diary"), received_at=NOON + at)
+        put(store, document("anna", "9"), received_at=NOON + 2)
+
+        def found(**members: Any) -> list[str]:
+            only = DocumentFilter(**members)
+            listed = store.documents("default", "anna", only, "", 10)
+            return [one.upload_id for one in listed]
+
+        assert found(type="visit") == ["9"]
+        assert found(type="vis\0it") == found(type="") == []
+        assert found(since=NOON + 2) == ["2", "3", "9"]
+        assert found(until=NOON + 2) == ["0", "1"]
+        assert found(type="diary", since=NOON + 1, until=NOON + 3) == ["1", "2"]
 
     @pytest.mark.parametrize("user_id", ["anna", "bert"])
     def test_another_document_under_a_taken_id_is_stored_as_rejected(

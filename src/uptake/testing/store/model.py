@@ -41,9 +41,11 @@ from uptake.store.stored import (
     Change,
     Changes,
     Committed,
+    DocumentFilter,
     Erasure,
     Profiles,
     RejectionFilter,
+    SeenUser,
     Span,
     StoredDocument,
     StoredImage,
@@ -51,7 +53,7 @@ from uptake.store.stored import (
     StoredRejection,
     User,
 )
-from uptake.testing.store.model_tables import ModelSnapshot, ModelTables, Rows
+from uptake.testing.store.model_tables import ModelSnapshot, ModelTables, Rows, page
 
 Key_ = TypeVar("Key_")
 Value = TypeVar("Value")
@@ -216,6 +218,13 @@ class ModelStore(ModelTables):
     def document(self, project: str, upload_id: str) -> StoredDocument | None:
         return self._rows_of(project).documents.get(upload_id, (None, None))[1]
 
+    def documents(
+        self, project: str, user_id: str, only: DocumentFilter, after: str, limit: int
+    ) -> list[StoredDocument]:
+        stored = self._rows_of(project).documents
+        found = [one for _, one in stored.values() if one.user_id == user_id]
+        return page({one.upload_id: one for one in found if _is_among(one, only)}, after, limit)
+
     def images(self, project: str, user_id: str, after: int, limit: int) -> list[StoredImage]:
         images = self._rows_of(project).images.values()
         return [one for one in images if one.user_id == user_id and one.image_id > after][:limit]
@@ -240,6 +249,14 @@ class ModelStore(ModelTables):
     def receipts(self, project: str, request_id: str) -> list[StoredReceipt]:
         found = [one for one in self._rows_of(project).receipts if one.request_id == request_id]
         return sorted(found, key=lambda receipt: receipt.received_at)[-MAX_RECEIPTS:]
+
+    def users(self, project: str, prefix: str, after: str, limit: int) -> list[SeenUser]:
+        users = self._rows_of(project).users
+        found = {name: users[name] for name in users if name.startswith(prefix)}
+        return [
+            SeenUser(user.user_id, user.first_seen, user.last_seen)
+            for user in page(found, after, limit)
+        ]
 
     def profiles(self, project: str, after: str, limit: int) -> list[Profiles]:
         users = self._rows_of(project).users
@@ -350,6 +367,14 @@ def _has(rejection: StoredRejection, only: RejectionFilter) -> bool:
         and (only.since is None or rejection.received_at >= only.since)
         and (only.until is None or rejection.received_at < only.until)
         and only.resolved in {None, rejection.resolved_by is not None}
+    )
+
+
+def _is_among(document: StoredDocument, only: DocumentFilter) -> bool:
+    return (
+        only.type in {None, document.type}
+        and (only.since is None or document.received_at >= only.since)
+        and (only.until is None or document.received_at < only.until)
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 from uptake.model.items import Attributes
 from uptake.store.base import Store
 from uptake.store.records import Record
-from uptake.store.stored import Profiles
+from uptake.store.stored import Profiles, SeenUser
 from uptake.testing.store.concurrency import OPENED, THREADS, at_once
 from uptake.testing.store.making import (
     NOON,
@@ -57,6 +57,30 @@ class UserQueriesSuite(OpensStore):
         assert store.profiles("default", "", 10) == []
         assert store.profiles_of("default", ["anna"]) == []
         assert store.profiles_of("default", []) == []
+
+    def test_users_are_listed_in_order_of_code_points(self, store: Store) -> None:
+        """Page by page, with when they were seen; those of other projects are not."""
+        names = sorted({*HARD_TEXTS, "Zoe", "zoe", "a-b", "ab", "a b", "_", "\U0001f600"})
+        put(store, *(Attributes(name, (), ()) for name in reversed(names)))
+        put(store, attributes("zoe", a="1"), received_at=NOON + 5)
+        put(store, attributes("other", a="1"), project="other")
+        found: list[SeenUser] = []
+        while page := store.users("default", "", found[-1].user_id if found else "", 4):
+            found += page
+        assert found == [SeenUser(name, NOON, NOON + 5 * (name == "zoe")) for name in names]
+
+    def test_users_are_found_by_the_beginning_of_their_id(self, store: Store) -> None:
+        """In upper and lower case as written; wildcards of SQL have no meaning."""
+        last = "\U0010ffff"
+        names = ["a", "a%", "a_", "ab", "abc", f"ab{last}", f"ab{last}{last}", "ac", "b", last]
+        put(store, *(Attributes(name, (), ()) for name in names))
+        for prefix in [*names, "", "A", "a\0", "c", "%", "\0"]:
+            listed = [user.user_id for user in store.users("default", prefix, "", 20)]
+            assert listed == [name for name in names if name.startswith(prefix)], prefix
+        rest = [user.user_id for user in store.users("default", "ab", "ab", 2)]
+        assert rest == ["abc", f"ab{last}"]
+        assert [user.user_id for user in store.users("default", "ab", "a", 1)] == ["ab"]
+        assert store.users("default", "ab", "ac", 20) == []
 
     def test_a_page_has_what_a_user_has(self, store: Store) -> None:
         """Whatever attribute names they have, in one request or several, or none."""
