@@ -1,4 +1,4 @@
-"""`uptake send`: exit statuses, what is printed, and how it stops."""
+"""`uptake send`: exit statuses, output, and how it stops."""
 
 import os
 import signal
@@ -20,14 +20,14 @@ from .conftest import Done, Uptake
 
 @pytest.fixture
 def user() -> str:
-    """A user of the test's own."""
+    """A user that only this test uses."""
     return f"u-{uuid4()}"
 
 
-def test_everything_acknowledged_ends_with_0(
+def test_a_complete_upload_exits_with_0(
     uptake: Uptake, live: LiveServer, key: str, tmp_path: Path, user: str
 ) -> None:
-    """The key is in a file or in the environment, never among the arguments."""
+    """The key is in a file or in the environment, never in the arguments."""
     path = write(tmp_path / "samples.ndjson", some(user, 7))
     (tmp_path / "key").write_text(f"{key}\n")
     state = str(tmp_path / "state")
@@ -43,10 +43,10 @@ def test_everything_acknowledged_ends_with_0(
     assert held(live.url, key, user) == some(user, 7)
 
 
-def test_something_rejected_or_unreadable_ends_with_1_and_is_listed(
+def test_rejected_or_unreadable_items_exit_with_1_and_are_listed(
     uptake: Uptake, live: LiveServer, key: str, tmp_path: Path, user: str
 ) -> None:
-    """With file, line and reason; everything else is acknowledged."""
+    """With file, line and reason; the others are acknowledged."""
     samples = some(user, 6)
     samples[2]["value"] = -1
     path = write(tmp_path / "samples.ndjson", samples)
@@ -84,32 +84,32 @@ def test_something_rejected_or_unreadable_ends_with_1_and_is_listed(
         (("verify", "no-such-file", "--to", "http://localhost:1"), "no such file"),
     ],
 )
-def test_wrong_usage_ends_with_2(
+def test_wrong_usage_exits_with_2(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     arguments: tuple[str, ...],
     words: str,
 ) -> None:
-    """In one line, before anything is sent."""
+    """With a one-line message, before the first request."""
     write(tmp_path / "samples.ndjson", some("u", 3))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("UPTAKE_KEY", "k")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     status = run(["send", *arguments])
-    told = capsys.readouterr()
-    Done(status, told.out, told.err).assert_failed(2, words)
+    output = capsys.readouterr()
+    Done(status, output.out, output.err).assert_failed(2, words)
 
 
 def test_without_a_key_nothing_is_sent(uptake: Uptake, tmp_path: Path) -> None:
-    """The message says where to put it."""
+    """The message names the places for a key."""
     write(tmp_path / "samples.ndjson", some("u", 3))
     done = uptake("send", "samples", "samples.ndjson", "--to", "http://localhost:1", UPTAKE_KEY="")
     done.assert_failed(2, "--key-file", "UPTAKE_KEY")
 
 
 def test_a_wrong_key_stops_with_one_line(uptake: Uptake, live: LiveServer, tmp_path: Path) -> None:
-    """Which does not hold the key."""
+    """The message does not contain the key."""
     write(tmp_path / "samples.ndjson", some("u", 3))
     options = ("--to", live.url, "--ledger", "l")
     done = uptake("send", "samples", "samples.ndjson", *options, UPTAKE_KEY="up_wrong")
@@ -117,8 +117,8 @@ def test_a_wrong_key_stops_with_one_line(uptake: Uptake, live: LiveServer, tmp_p
     assert "up_wrong" not in done.err
 
 
-def test_a_server_that_is_not_there_is_given_up(uptake: Uptake, tmp_path: Path) -> None:
-    """After the patience that was granted."""
+def test_the_run_stops_if_the_server_is_unreachable(uptake: Uptake, tmp_path: Path) -> None:
+    """After `--patience` seconds."""
     write(tmp_path / "samples.ndjson", some("u", 3))
     options = ("--to", "http://127.0.0.1:9", "--ledger", "l", "--patience", "0.2")
     done = uptake("send", "samples", "samples.ndjson", *options, UPTAKE_KEY="k")
@@ -128,7 +128,7 @@ def test_a_server_that_is_not_there_is_given_up(uptake: Uptake, tmp_path: Path) 
 def test_a_ledger_serves_one_upload_at_a_time(
     uptake: Uptake, tmp_path: Path, live: LiveServer, key: str
 ) -> None:
-    """And a file that is no ledger is left alone."""
+    """A file that is not a ledger is not changed."""
     write(tmp_path / "samples.ndjson", some("u", 3))
     (tmp_path / "notes.txt").write_text("not a ledger, and longer than nothing at all" * 99)
     options = ("send", "samples", "samples.ndjson", "--to", live.url, "--ledger")
@@ -137,10 +137,10 @@ def test_a_ledger_serves_one_upload_at_a_time(
     assert (tmp_path / "notes.txt").read_text().startswith("not a ledger")
 
 
-def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(
+def test_ctrl_c_stops_cleanly_with_a_message_how_to_continue(
     uptake: Uptake, live: LiveServer, key: str, tmp_path: Path, user: str
 ) -> None:
-    """What was under way is waited for; the same command sends the rest."""
+    """Active requests are completed; the same command sends the rest."""
     path = write(tmp_path / "samples.ndjson", some(user, 20_000))
     command = [sys.executable, "-m", "uptake", "send", "samples", str(path), "--to", live.url]
     command += ["--ledger", "l", "--json"]
@@ -166,18 +166,18 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(
     assert len(held(live.url, key, user)) == 20_000
 
 
-def test_status_and_verify_tell_what_became_of_everything(
+def test_status_and_verify_report_the_state_of_all_items(
     uptake: Uptake, live: LiveServer, key: str, tmp_path: Path, user: str
 ) -> None:
-    """As a table or as JSON; verify ends with 1 where something is missing."""
+    """As a table or as JSON; `verify` exits with 1 if samples are missing."""
     samples = [*some(user, 5), *some(f"{user}-2", 2)]
     path = write(tmp_path / "samples.ndjson", samples)
     options = ("--to", live.url, "--ledger", "l")
     done = uptake("send", "samples", path, *options, UPTAKE_KEY=key)
     assert done.status == 1
     assert "2 waiting until there are enough for a request" in done.out
-    (standing,) = uptake("send", "status", "--ledger", "l", "--json").json
-    assert {name: standing[name] for name in ("wire", "acknowledged", "waiting", "attempts")} == {
+    (status,) = uptake("send", "status", "--ledger", "l", "--json").json
+    assert {name: status[name] for name in ("wire", "acknowledged", "waiting", "attempts")} == {
         "wire": "gerosense-v2.2",
         "acknowledged": 5,
         "waiting": 2,

@@ -1,4 +1,4 @@
-"""Commands that are given a wrong key do not repeat it."""
+"""Commands do not repeat an invalid key."""
 
 from pathlib import Path
 
@@ -11,10 +11,10 @@ SECRET = "up_" + "s3cr3t" * 6
 
 @pytest.mark.parametrize("content", [f"{SECRET}\n{SECRET}\n", f"{SECRET} é", b"\xff" + b"s3cr3t"])
 @pytest.mark.parametrize("given", ["file", "variable"])
-def test_a_command_does_not_repeat_a_wrong_key(
+def test_a_command_does_not_repeat_an_invalid_key(
     uptake: Uptake, tmp_path: Path, content: str | bytes, given: str
 ) -> None:
-    """One line, whether it came from a file or from the environment."""
+    """The message is one line, for a key from a file or from the environment."""
     path = tmp_path / "key"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     (tmp_path / "s.ndjson").write_text("{}\n")

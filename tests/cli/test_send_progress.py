@@ -1,4 +1,4 @@
-"""What is shown while something is sent."""
+"""The progress that `uptake send` shows."""
 
 import os
 import pty
@@ -19,8 +19,8 @@ from uptake.uploader.session import Session
 from uptake.uploader.sources import opening
 
 
-def test_the_line_tells_items_rate_rejected_and_what_goes_wrong(tmp_path: Path) -> None:
-    """Of a session that has read its file and has half of the answers."""
+def test_the_line_has_items_rate_rejections_and_the_current_error(tmp_path: Path) -> None:
+    """For a session that has read its file and has half of the answers."""
     path = write(tmp_path / "samples.ndjson", some("u", 1000))
     plan = UploadOptions(destination("http://localhost:8000"), "k", tmp_path / "ledger")
     source = opening.samples(path)
@@ -46,7 +46,7 @@ def test_a_terminal_shows_a_bar(live: LiveServer, key: str, tmp_path: Path) -> N
     with subprocess.Popen(command, env=environment, stdout=theirs, stderr=theirs) as process:
         os.close(theirs)
         shown = b""
-        # A terminal that nobody writes to any more is an error to read.
+        # Reading from a terminal raises an error when its last writer has closed it.
         with suppress(OSError):
             while some_bytes := os.read(ours, 65536):
                 shown += some_bytes

@@ -1,4 +1,4 @@
-"""`uptake send` from pipes: read whole, from the first byte, and waits that can be stopped."""
+"""`uptake send` from pipes: all bytes are read, and waiting for a pipe can be interrupted."""
 
 import gzip
 import os
@@ -28,13 +28,13 @@ SECONDS = 60
 
 
 def command(*arguments: str) -> list[str]:
-    """`uptake send` that sends nothing."""
+    """The command of a dry run of `uptake send`."""
     return [sys.executable, "-m", "uptake", "send", *arguments, *OPTIONS]
 
 
 @contextmanager
 def pipe(folder: Path, content: bytes, size: int = 1 << 16) -> Iterator[Path]:
-    """A named pipe that is written to once somebody reads, so many bytes at a time."""
+    """A named pipe that a thread writes to, so many bytes at a time."""
     path = folder / "pipe"
     os.mkfifo(path)
 
@@ -78,10 +78,10 @@ def test_standard_input_is_read_from_its_first_byte(tmp_path: Path, path: str) -
         ("documents.ndjson", "documents", 6),
     ],
 )
-def test_whatever_can_be_streamed_is_read_whole(
+def test_every_streamable_file_is_read_completely(
     uptake: Uptake, tmp_path: Path, name: str, kind: str, count: int
 ) -> None:
-    """As from a file, packed or not, in a name that shows nothing."""
+    """Compressed or not, from a pipe without a suffix."""
     content = (EXAMPLES / name).read_bytes()
     options = {"samples": ("--user", "ada"), "documents": ("--type", "check-in")}.get(kind, ())
     for data in (content, gzip.compress(content)):
@@ -102,7 +102,7 @@ def test_paths_in_a_streamed_table_are_relative_to_the_working_folder(
 
 
 def test_a_slow_writer_is_waited_for(uptake: Uptake, tmp_path: Path) -> None:
-    """Nothing is lost where writing pauses, within lines and before the first."""
+    """No byte is lost if the writer pauses before or within lines."""
     with pipe(tmp_path, LINES.read_bytes(), size=100) as path:
         done = uptake("send", "samples", path, *OPTIONS)
     assert (done.status, done.json["read"]) == (0, 40)
@@ -113,11 +113,11 @@ def test_a_slow_writer_is_waited_for(uptake: Uptake, tmp_path: Path) -> None:
 def test_a_signal_ends_the_wait_for_a_pipe(
     tmp_path: Path, number: signal.Signals, begun: bool
 ) -> None:
-    """Before anything has come, and in the middle: with status 1, and how to go on."""
+    """Before the first byte and after it: with status 1 and a message how to continue."""
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     process = subprocess.Popen(command("samples", str(fifo)), cwd=tmp_path, stderr=subprocess.PIPE)
-    # Opening waits for the reader, so that the signal comes when it is reading.
+    # Opening blocks until the reader has opened the pipe, so the signal arrives while it reads.
     descriptor = os.open(fifo, os.O_WRONLY)
     try:
         if begun:
@@ -132,7 +132,7 @@ def test_a_signal_ends_the_wait_for_a_pipe(
     assert "stopped; run the same command again to continue" in err.decode()
 
 
-def test_an_archive_of_nothing_that_can_be_read_is_rejected(uptake: Uptake, tmp_path: Path) -> None:
+def test_an_archive_without_readable_files_is_rejected(uptake: Uptake, tmp_path: Path) -> None:
     """From a stream as from a file."""
     with pipe(tmp_path, zipped({"a.csv": b"no,header\n", "b.txt": b""})) as path:
         done = uptake("send", "samples", path, *OPTIONS)
@@ -140,7 +140,7 @@ def test_an_archive_of_nothing_that_can_be_read_is_rejected(uptake: Uptake, tmp_
 
 
 def test_streams_arrive(uptake: Uptake, live: LiveServer, key: str, tmp_path: Path) -> None:
-    """At a server, all of it, and once."""
+    """At the server, completely, and once."""
     options = ("--to", live.url, "--ledger", "l", "--json")
     for name in ("acknowledged", "known"):
         with pipe(tmp_path, LINES.read_bytes()) as path:

@@ -1,4 +1,4 @@
-"""What tests of the uploader share: somebody who sends, and the vendors as documented."""
+"""Fixtures of the tests of the uploader: a sender, and a stub of the vendors."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,12 +14,12 @@ from uptake.testing.live import LiveServer
 VENDOR_KEY = "vendor-key"
 POWERLESS_KEY = "powerless-key"
 TOKENS = {"token-of-ada": "ada", "token-of-ben": "ben"}
-"""Tokens of v1.1, each of one user."""
+"""Tokens of v1.1: the user of each."""
 
 
 @pytest.fixture
 def vendors() -> Iterator[VendorStub]:
-    """The four vendors, knowing the keys above and the document types `survey` and `voice`."""
+    """The four vendors, with the keys above and the document types `survey` and `voice`."""
     known = Known({VENDOR_KEY: None} | TOKENS, {POWERLESS_KEY}, {"survey", "voice"})
     with vendor_stub(known) as stub:
         yield stub
@@ -27,11 +27,11 @@ def vendors() -> Iterator[VendorStub]:
 
 @pytest.fixture
 def sender(live: LiveServer, key: str, tmp_path: Path) -> Sender:
-    """Somebody who sends to the server that all tests share."""
+    """Sends to the server that all tests share."""
     return Sender(live, key, tmp_path)
 
 
 @pytest.fixture
 def user() -> str:
-    """A user of the test's own."""
+    """A user that only this test uses."""
     return f"u-{uuid4()}"

@@ -1,4 +1,4 @@
-"""Whole HTTP/1.1 messages, read from a stream and kept as they are."""
+"""Complete HTTP/1.1 messages, read from a stream and stored unchanged."""
 
 import asyncio
 from asyncio import StreamReader
@@ -15,8 +15,8 @@ class Message:
 
     Attributes:
         head: its first line and headers, with the empty line.
-        body: what follows, chunked when it came so.
-        lasting: whether its connection may carry another.
+        body: the rest of the message, with its chunked encoding if it has one.
+        lasting: whether the connection can be used for another message.
     """
 
     head: bytes
@@ -30,11 +30,11 @@ class Message:
 
     @property
     def method(self) -> bytes:
-        """The method, of a request."""
+        """The method of a request."""
         return self.head.split(b" ", 1)[0]
 
     def cut(self, part: float) -> bytes:
-        """A beginning of it, at least a byte and never all: the body is cut, if there is one."""
+        """The first bytes of the message: at least one, not all. A body is cut if there is one."""
         first = len(self.head) if self.body else 1
         return self.whole[: first + int(part * (len(self.whole) - first - 1))]
 
@@ -49,7 +49,7 @@ async def read_request(reader: StreamReader) -> Message | None:
 
 
 async def read_answer(reader: StreamReader, method: bytes) -> Message:
-    """The answer to a request of this method; interim answers are passed over.
+    """The answer to a request of this method; 1xx answers are skipped.
 
     Raises:
         asyncio.IncompleteReadError: the server closes before its end.

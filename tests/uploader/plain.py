@@ -1,4 +1,4 @@
-"""A plain client without TLS, whose certificates would take most of a short test's time."""
+"""An HTTP client that loads no TLS certificates: loading them takes most of a short test's time."""
 
 import ssl
 from typing import Any

@@ -15,18 +15,18 @@ from uploader.misdeeds import Chances, Deed, Plan, plan
 
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 GONE = (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError)
-"""What a connection that ends amid a message, or talks no HTTP, raises."""
+"""Raised when a connection ends within a message, or when the bytes are not HTTP."""
 START_SECONDS = 10.0
 STOP_SECONDS = 10.0
 
 
 class Proxy:
-    """Stands before a server and does to each request what its number and the seed decide.
+    """Forwards requests to a server, except those that the seed selects for a fault.
 
     Attributes:
         url: its address, while it runs.
         counts: how often each deed was done.
-        failures: requests that it meant to forward while the server could not be asked.
+        failures: requests that could not be forwarded, because the server did not answer.
         connections: how many clients have connected.
     """
 
@@ -59,7 +59,7 @@ class Proxy:
         await server.wait_closed()
 
     def stop(self) -> None:
-        """Let `run` end; to be called in its loop."""
+        """Stop `run`. Call it in the event loop of `run`."""
         self._stop.set()
 
     async def _connected(self, reader: StreamReader, writer: StreamWriter) -> None:
@@ -74,7 +74,7 @@ class Proxy:
                 while await self._pass_one(reader, writer, server):
                     pass
         except asyncio.CancelledError:
-            # Told to stop: not even what is half sent is waited for.
+            # The proxy stops: abort both connections, also in the middle of a message.
             server.abort()
             writer.transport.abort()
         finally:
@@ -84,7 +84,7 @@ class Proxy:
     async def _pass_one(
         self, reader: StreamReader, writer: StreamWriter, server: "_Upstream"
     ) -> bool:
-        """Treat the next request; whether the connection goes on."""
+        """Handle the next request. Returns whether the connection stays open."""
         request = await read_request(reader)
         if request is None:
             return False
@@ -112,14 +112,14 @@ class Proxy:
 
 
 class _Upstream:
-    """The connection to the server that belongs to one of a client."""
+    """The connection to the server for one connection of a client."""
 
     def __init__(self, host: str, port: int) -> None:
         self._address = (host, port)
         self._streams: tuple[StreamReader, StreamWriter] | None = None
 
     async def send(self, content: bytes) -> StreamReader:
-        """Send on the connection, made anew if there is none that lasts; where the answer comes."""
+        """Send on the connection, opened again if it has ended. Returns the reader of answers."""
         if self._streams is not None and _ended(self._streams[0]):
             await self.close()
         if self._streams is None:
@@ -137,12 +137,12 @@ class _Upstream:
         return answer
 
     def abort(self) -> None:
-        """End it at once, whatever is still to be sent."""
+        """Close it at once and discard unsent bytes."""
         if self._streams is not None:
             self._streams[1].transport.abort()
 
     async def close(self) -> None:
-        """End it, if there is one."""
+        """Close the connection, if it is open."""
         if self._streams is not None:
             _, writer = self._streams
             self._streams = None
@@ -166,7 +166,7 @@ def _own_answer(todo: Plan) -> bytes | None:
 
 
 async def _hand_back(answer: Message, writer: StreamWriter, todo: Plan) -> bool:
-    """Give the client the answer, or what the plan leaves of it; whether the connection goes on."""
+    """Send the answer, or a part of it, as planned. Returns whether the connection stays open."""
     if todo.deed is Deed.DROP_AFTER:
         return _end(writer, todo)
     if todo.deed is Deed.CUT_ANSWER:
@@ -179,7 +179,7 @@ async def _hand_back(answer: Message, writer: StreamWriter, todo: Plan) -> bool:
 
 
 def _end(writer: StreamWriter, todo: Plan) -> bool:
-    """End the client's connection without a word; always false: it does not go on."""
+    """Abort the client's connection. Returns false: the connection is not open."""
     if todo.reset:
         connection = writer.get_extra_info("socket")
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
@@ -195,12 +195,12 @@ async def _close(writer: StreamWriter) -> None:
 
 @contextmanager
 def proxying(target: str, chances: Chances, seed: int = 0) -> Iterator[Proxy]:
-    """A proxy that runs, in a thread of its own, while the block does.
+    """Run a proxy in a separate thread until the block ends.
 
     Args:
         target: the address of the server, `http://host:port`.
-        chances: what it does to requests, and how often.
-        seed: the same seed does the same to the first request, the second, and so on.
+        chances: the probability of each fault.
+        seed: selects the faults; the same seed selects the same fault for each request.
     """
     proxy, started, loop = Proxy(target, chances, seed), threading.Event(), asyncio.new_event_loop()
 

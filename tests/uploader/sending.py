@@ -1,4 +1,4 @@
-"""Files of samples for tests, and what a server says it holds of them."""
+"""Files of samples for tests, and the samples that a server has stored."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ Sample = dict[str, Any]
 
 
 def sample(user_id: str, minute: int, value: float = 5, **changes: Any) -> Sample:
-    """Steps of a minute, counted from the last day of January 2026."""
+    """The steps of one minute; minute 0 is the first of January 31, 2026."""
     day, rest = divmod(minute, 1440)
     clock = f"{rest // 60:02d}:{rest % 60:02d}"
     month, date = ("01", 31) if day == 0 else ("02", day)
@@ -40,23 +40,23 @@ def some(user_id: str, count: int, first: int = 0, **changes: Any) -> list[Sampl
 
 
 def write(path: Path, items: Iterable[object]) -> Path:
-    """A file of NDJSON."""
+    """Write an NDJSON file."""
     path.write_bytes(b"".join(msgspec.json.encode(item) + b"\n" for item in items))
     return path
 
 
 def lines(path: Path) -> list[Any]:
-    """What a file of NDJSON holds."""
+    """The values of an NDJSON file."""
     return [msgspec.json.decode(line) for line in path.read_bytes().splitlines()]
 
 
 @dataclass(frozen=True)
 class Sender:
-    """Somebody who sends to a live server, with a ledger and a folder of their own.
+    """A user of the uploader, with a live server, a key, and a folder for ledger and files.
 
     Attributes:
-        folder: of their files.
-        url: where to send, if not to the server itself.
+        folder: has the ledger and the files.
+        url: the address of a proxy, if requests do not go to the server itself.
     """
 
     server: LiveServer
@@ -66,17 +66,17 @@ class Sender:
 
     def uploader(self, **options: Any) -> Uploader:
         """An uploader over the ledger in the folder."""
-        ledger, rejected = self.folder / "sent.ledger", self.folder / "refused.ndjson"
+        ledger, rejected = self.folder / "sent.ledger", self.folder / "rejected.ndjson"
         plan = {"ledger": ledger, "refused_file": rejected, **options}
         return Uploader(self.url or self.server.url, self.key, **plan)
 
     def send(self, items: Sequence[Sample], name: str = "samples.ndjson", **options: Any) -> Any:
-        """Send samples from a file; the counts that are not 0, without how long it took."""
+        """Send samples from a file. Returns the counts that are not 0."""
         path = write(self.folder / name, items)
-        return told(self.uploader(**options).send_samples(path))
+        return counts_of(self.uploader(**options).send_samples(path))
 
     def held(self, user_id: str, metric: str = "steps") -> list[Sample]:
-        """What the server holds of a user, in the form of `sample`."""
+        """The stored samples of a user, in the form of `sample`."""
         return held(self.server.url, self.key, user_id, metric)
 
 
@@ -98,13 +98,13 @@ COUNTS = (
 )
 
 
-def told(summary: Any) -> dict[str, Any]:
+def counts_of(summary: Any) -> dict[str, Any]:
     """The counts of a summary that are not 0."""
     return {name: getattr(summary, name) for name in COUNTS if getattr(summary, name)}
 
 
 def held(url: str, key: str, user_id: str, metric: str = "steps") -> list[Sample]:
-    """What a server holds of a user's samples."""
+    """The stored samples of a user."""
     found: list[Sample] = []
     cursor: str | None = ""
     with httpx2.Client(

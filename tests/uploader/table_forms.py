@@ -1,4 +1,4 @@
-"""Tables in every form in which files, streams and archives bring them."""
+"""Tables as files, streams and archives, in every file format."""
 
 import gzip
 import io
@@ -45,7 +45,7 @@ def _csv(columns: Columns) -> bytes:
 
 
 def _cell(value: Any) -> str:
-    """Text in quotes; what is missing without."""
+    """Text in quotes; a missing value is an empty cell."""
     if value is None:
         return ""
     text = value if isinstance(value, str) else str(value)
@@ -53,7 +53,7 @@ def _cell(value: Any) -> str:
 
 
 def _line(row: dict[str, Any]) -> bytes:
-    # Python writes NaN and Infinity as they are, which are no JSON.
+    # Python writes NaN and Infinity, which are not JSON.
     return (
         json.dumps({name: value for name, value in row.items() if value is not None}).encode()
         + b"\n"
@@ -62,7 +62,7 @@ def _line(row: dict[str, Any]) -> bytes:
 
 @contextmanager
 def brought(way: str, name: str, data: bytes, folder: Path) -> Iterator[Path]:
-    """A path under which these bytes are found."""
+    """A path from which these bytes can be read."""
     if way.startswith("gzip"):
         data = gzip.compress(data, 1)
     if way.startswith("zip"):
@@ -83,7 +83,7 @@ def brought(way: str, name: str, data: bytes, folder: Path) -> Iterator[Path]:
 
 
 def _write(descriptor: int, data: bytes) -> None:
-    # Where nobody reads, a test has failed that says more.
+    # The pipe has no reader only if the test has failed with a better message.
     with suppress(BrokenPipeError), open(descriptor, "wb") as pipe:
         pipe.write(data)
 

@@ -1,4 +1,4 @@
-"""Any table in any form: the server stores what was in it, and everything else is reported."""
+"""Any table in any form: every row is stored unchanged or reported."""
 
 import itertools
 import json
@@ -37,7 +37,7 @@ DOCUMENT_TYPE = "any-document"
 
 @dataclass(frozen=True)
 class Sender:
-    """Sends files to the server that all tests share, and reads back what it stores."""
+    """Sends files to the server that all tests share, and reads the stored data."""
 
     live: LiveServer
     key: str
@@ -46,24 +46,24 @@ class Sender:
 
     @property
     def uploader(self) -> Uploader:
-        """Over one ledger for all examples: users are never the same."""
+        """With one ledger for all examples, because their users differ."""
         folder = self.folder
         ledger, rejected = folder / "ledger", folder / "rejected"
         return Uploader(self.live.url, self.key, ledger=ledger, refused_file=rejected)
 
     def bring(self, form: tuple[str, str], columns: Columns) -> AbstractContextManager[Path]:
-        """A table in a form."""
+        """A file, stream or archive with a table."""
         kind, way = form
         return brought(way, f"t.{kind}", content(kind, columns), self.folder)
 
     def attributes(self, user: str) -> dict[str, str] | None:
-        """Those of a user; None of one who is not known."""
+        """The attributes of a user; None for an unknown user."""
         quoted = "".join(f"%{byte:02X}" for byte in user.encode())
         answer = self.reader.get(f"/uptake/v1/users/{quoted}")
         return None if answer.status_code == 404 else answer.raise_for_status().json()["attributes"]
 
     def documents(self, user: str) -> list[Any]:
-        """Those of a user."""
+        """The documents of a user."""
         query = {"form": "ndjson", "user": user}
         answer = self.reader.get("/uptake/v1/exports/documents", params=query)
         if answer.status_code == 404:
@@ -76,14 +76,14 @@ class Sender:
 def sender(
     live: LiveServer, key: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Sender]:
-    """Somebody who sends any table."""
+    """Sends tables to the live server."""
     live.command("types", "add", DOCUMENT_TYPE)
     with client(live.url, {"Authorization": f"Bearer {key}"}) as reader:
         yield Sender(live, key, tmp_path_factory.mktemp("tables"), reader)
 
 
 def assert_adds_up(summary: Summary, read: int) -> None:
-    """Every item that was there has one outcome."""
+    """Every item has exactly one outcome."""
     assert summary.read == read
     assert summary.read == (
         summary.acknowledged + summary.refused + summary.unreadable + summary.skipped
@@ -93,7 +93,7 @@ def assert_adds_up(summary: Summary, read: int) -> None:
 
 @st.composite
 def profiles(draw: st.DrawFn) -> tuple[Columns, dict[str, dict[str, str]]]:
-    """A table of profiles, and what of it can be stored."""
+    """A table of profiles, and the valid ones."""
     names = draw(st.lists(NAMES.filter(lambda name: name != "user_id"), max_size=4, unique=True))
     names = [name for name in names if name] + ["x" * draw(st.sampled_from([1, 1, 1, 51]))]
     count = draw(st.integers(1, 4))
@@ -106,9 +106,11 @@ def profiles(draw: st.DrawFn) -> tuple[Columns, dict[str, dict[str, str]]]:
     ordered.insert(place, ("user_id", users))
     stored = {}
     for row, user in enumerate(users):
-        said = {name: column[row] for name, column in columns.items() if column[row] is not None}
-        if all(len(name) <= 50 and len(value) <= 128 for name, value in said.items()):
-            stored[user] = said
+        attributes = {
+            name: column[row] for name, column in columns.items() if column[row] is not None
+        }
+        if all(len(name) <= 50 and len(value) <= 128 for name, value in attributes.items()):
+            stored[user] = attributes
     return dict(ordered), stored
 
 
@@ -117,7 +119,7 @@ def profiles(draw: st.DrawFn) -> tuple[Columns, dict[str, dict[str, str]]]:
 def test_profiles(
     sender: Sender, table: tuple[Columns, dict[str, dict[str, str]]], form: tuple[str, str]
 ) -> None:
-    """Names and values with delimiters, quotes, spaces and line ends come back as they are."""
+    """Names and values with delimiters, quotes, spaces and line ends are stored unchanged."""
     columns, stored = table
     with sender.bring(form, columns) as path:
         summary = sender.uploader.send_profiles(path)
@@ -139,7 +141,7 @@ VALUES = st.one_of(
 
 @st.composite
 def samples(draw: st.DrawFn) -> tuple[Columns, dict[str, list[tuple[str, str, float]]]]:
-    """A table of samples of two users, and what of it can be stored."""
+    """A table of samples of two users, and the valid ones."""
     first = next(NUMBER)
     users = [f"s{os.getpid()}-{first}-{i}" for i in range(2)]
     count = draw(st.integers(4, 12))
@@ -152,7 +154,7 @@ def samples(draw: st.DrawFn) -> tuple[Columns, dict[str, list[tuple[str, str, fl
         "value": [draw(VALUES) for _ in range(count)],
         "unit": ["count"] * count,
     }
-    # A request needs three samples: so many of each user are sound.
+    # A request needs three samples: three of each user are valid.
     for place in range(6):
         if place < count:
             columns["value"][place] = float(place + 1)
@@ -178,7 +180,7 @@ def test_samples(
     table: tuple[Columns, dict[str, list[tuple[str, str, float]]]],
     form: tuple[str, str],
 ) -> None:
-    """Each is stored as it was, or rejected, or cannot be read, or has 0 steps."""
+    """Each is stored unchanged, or rejected, or unreadable, or has 0 steps."""
     columns, stored = table
     with sender.bring(form, columns) as path:
         summary = sender.uploader.send_samples(path)
@@ -203,7 +205,7 @@ IDS = st.one_of(
 @ANY
 @given(st.lists(IDS, min_size=1, max_size=5), st.sampled_from(KINDS[1:]), st.sampled_from(WAYS))
 def test_user_ids_that_are_doubles(sender: Sender, ids: list[float], kind: str, way: str) -> None:
-    """A double is the user of its digits if it is exact, and otherwise nobody."""
+    """A double that is an exact integer is a user id; any other is unreadable."""
     first = next(NUMBER) * 1000 + os.getpid() * 1_000_000
     users = [float(one + first) if one in range(6) else float(one) for one in ids]
     columns: Columns = {"user_id": users, f"n{first}": [f"v{i}" for i in range(len(users))]}
@@ -230,7 +232,7 @@ NOT_JSON = st.sampled_from([{"a": math.nan}, {"a": [math.inf]}, {"a": {"b": -mat
     st.sampled_from(WAYS),
 )
 def test_documents(sender: Sender, documents: list[dict[str, Any]], way: str) -> None:
-    """Each is stored as it was, or it is not JSON and is reported."""
+    """Each is stored unchanged, or it is not JSON and is reported."""
     user = f"d{os.getpid()}-{next(NUMBER)}"
     columns: Columns = {
         "user_id": [f"{user}-{i}" for i in range(len(documents))],

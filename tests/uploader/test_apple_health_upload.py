@@ -1,9 +1,9 @@
-"""An Apple Health export, sample for sample; and the next one, of which only what is new goes."""
+"""An Apple Health export arrives completely; of the next export, only new samples are sent."""
 
 from collections.abc import Iterable
 from pathlib import Path
 
-from .sending import Sender, told
+from .sending import Sender, counts_of
 
 HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n<HealthData locale="de_AT">\n'
 PHONE, WATCH = "Adas iPhone", "Adas Apple\N{NO-BREAK SPACE}Watch"
@@ -11,15 +11,15 @@ DEVICE = "&lt;&lt;HKDevice: 0x28{n:07x}0&gt;, name:iPhone, model:iPhone, softwar
 
 
 class Export:
-    """Records of an export, each with an address of its own in its device."""
+    """Records of an export; the device of each has another memory address."""
 
     def __init__(self) -> None:
         self.records: list[str] = []
 
-    def add(  # noqa: PLR0917 - as the attributes stand in an export
+    def add(  # noqa: PLR0917 - in the order of the attributes in an export
         self, type_: str, source: str, start: str, end: str, value: str, unit: str
     ) -> None:
-        """One record; manual entries have no device."""
+        """Add a record; manual entries have no device."""
         device = f' device="{DEVICE.format(n=len(self.records))}"' if source != "Health" else ""
         self.records.append(
             f' <Record type="HKQuantityTypeIdentifier{type_}" sourceName="{source}"'
@@ -29,15 +29,15 @@ class Export:
         )
 
     def steps(self, source: str, start: str, end: str, value: str) -> None:
-        """Steps."""
+        """Add steps."""
         self.add("StepCount", source, start, end, value, "count")
 
     def beats(self, start: str, value: str) -> None:
-        """A heart rate, which has no length."""
+        """Add a heart rate, which has no duration."""
         self.add("HeartRate", WATCH, start, start, value, "count/min")
 
     def write(self, path: Path) -> Path:
-        """As a file, with a record of another type in it."""
+        """Write the export with a record of another type."""
         other = ' <Record type="HKQuantityTypeIdentifierHeight" sourceName="Health" value="170"/>\n'
         path.write_text(HEAD + other + "".join(self.records) + "</HealthData>\n", encoding="utf-8")
         return path
@@ -59,19 +59,17 @@ def first_export() -> Export:
 
 
 def shown(samples: Iterable[dict[str, object]]) -> list[tuple[object, ...]]:
-    """What makes a sample, and its value."""
+    """The identity and the value of each sample."""
     names = ("device_name", "start_date", "end_date", "value", "unit")
     return [tuple(one[name] for name in names) for one in samples]
 
 
-def test_it_arrives_sample_for_sample_and_then_only_what_was_added(
-    sender: Sender, user: str
-) -> None:
-    """Added in the past; with other addresses of the same devices, which are the same devices."""
+def test_all_samples_arrive_and_then_only_new_ones(sender: Sender, user: str) -> None:
+    """New samples of earlier days; other memory addresses do not make other devices."""
     export = first_export()
     path = export.write(sender.folder / "export.xml")
     summary = sender.uploader().send_samples(path, user=user)
-    assert told(summary) == {"read": 12, "acknowledged": 12, "requests": 2}
+    assert counts_of(summary) == {"read": 12, "acknowledged": 12, "requests": 2}
     steps = shown(sender.held(user))
     watch = WATCH.replace("\N{NO-BREAK SPACE}", " ")
     day = "2026-01-"
@@ -94,6 +92,6 @@ def test_it_arrives_sample_for_sample_and_then_only_what_was_added(
     later.beats("15 07:00", "58")
     path = later.write(sender.folder / "later.xml")
     summary = sender.uploader().send_samples(path, user=user)
-    assert told(summary) == {"read": 15, "known": 12, "acknowledged": 3, "requests": 2}
+    assert counts_of(summary) == {"read": 15, "known": 12, "acknowledged": 3, "requests": 2}
     assert len(sender.held(user)) == 9
     assert sender.uploader().verify_samples(path, user=user).found == 15

@@ -1,4 +1,4 @@
-"""The laws by which items are cut into requests."""
+"""How items are divided into requests."""
 
 import pytest
 from hypothesis import given
@@ -30,15 +30,15 @@ def test_no_remainder_is_too_small(count: int, sizes: list[int]) -> None:
     assert cuts(count, 3, 1000) == sizes
 
 
-def test_so_many_are_kept_back_that_whatever_follows_can_be_sent() -> None:
+def test_enough_items_are_held_back_for_the_next_request() -> None:
     """1002 may become 999 and 3, and 1003 may become 1000 and 3."""
     assert cuts(1002, 3, 1000, more=True) == []
     assert cuts(1003, 3, 1000, more=True) == [1000]
 
 
 @given(limits, st.integers(0, 500))
-def test_everything_is_sent_within_the_limits(limits: tuple[int, int], count: int) -> None:
-    """Unless there is too little for one request."""
+def test_all_items_are_sent_within_the_limits(limits: tuple[int, int], count: int) -> None:
+    """Unless there are too few for one request."""
     least, most = limits
     sizes = cuts(count, least, most)
     assert sum(sizes) == (count if count >= least else 0)
@@ -46,8 +46,10 @@ def test_everything_is_sent_within_the_limits(limits: tuple[int, int], count: in
 
 
 @given(limits, st.lists(st.integers(0, 60), max_size=12))
-def test_nothing_is_left_over_however_items_come(limits: tuple[int, int], came: list[int]) -> None:
-    """Some at a time: as long as there is one request's worth in all, all is sent."""
+def test_no_item_is_left_over_if_items_arrive_in_parts(
+    limits: tuple[int, int], came: list[int]
+) -> None:
+    """All items are sent if there are enough for one request in total."""
     least, most = limits
     sent, held = [], 0
     for some in came:

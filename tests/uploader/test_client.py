@@ -1,4 +1,4 @@
-"""The client: one request at a time, and what became of each item."""
+"""The client sends one request at a time, and returns the outcome of each item."""
 
 from collections.abc import Iterator
 
@@ -36,21 +36,21 @@ def test_each_sample_has_its_outcome(live: LiveServer, key: str, client: Client,
     assert [one["value"] for one in held(live.url, key, user, "bpm")] == [58, 61]
 
 
-def test_too_few_samples_are_rejected_all(client: Client, user: str) -> None:
-    """With the one reason."""
+def test_too_few_samples_are_all_rejected(client: Client, user: str) -> None:
+    """With the same reason for each."""
     outcomes = client.send_samples(user, "bpm", beats(58, 61))
     assert [(one.accepted, one.reasons[0].code) for one in outcomes] == [(False, "too_few")] * 2
 
 
 def test_a_bound_key_sends_its_own_samples(live: LiveServer, key: str, user: str) -> None:
-    """The wire has no place for the user."""
+    """The wire has no field for the user."""
     with Client(live.url, live.create_key("samples:write", user=user)) as client:
         assert client.send_own_samples("bpm", beats(58, 60, 61)) == [Outcome(True)] * 3
     assert len(held(live.url, key, user, "bpm")) == 3
 
 
-def test_attributes_are_kept_all_or_none(client: Client, user: str) -> None:
-    """As the vendor's endpoint has it; the one at fault has the reason."""
+def test_attributes_are_stored_all_or_none(client: Client, user: str) -> None:
+    """As at the vendor's endpoint; only the invalid item has the reason."""
     good = {user: {"plan": "pro"}, f"{user}-2": {"plan": "free"}}
     assert client.send_profiles(good) == [Outcome(True)] * 2
     first, second = client.send_profiles({user: {"plan": "x" * 129}, f"{user}-2": {"plan": "y"}})
@@ -64,7 +64,7 @@ def test_attributes_are_kept_all_or_none(client: Client, user: str) -> None:
 
 
 def test_a_document_has_an_id(live: LiveServer, client: Client, user: str) -> None:
-    """The same one for the same key; an unknown type is no matter of the document."""
+    """The same id for the same idempotency key; an unknown type is an error of the request."""
     live.command("types", "add", user)
     first = client.send_document(user, user, {"mood": 4}, idempotency_key="k1")
     assert first.accepted
@@ -78,16 +78,16 @@ def test_a_document_has_an_id(live: LiveServer, client: Client, user: str) -> No
 
 
 def test_an_image_has_an_address(client: Client) -> None:
-    """Or a reason."""
-    kept = client.send_image("10001", encoded("PNG", 3, 2), name="a.png")
-    assert kept.accepted
-    assert kept.told.startswith("http://")
+    """A rejected image has a reason."""
+    accepted = client.send_image("10001", encoded("PNG", 3, 2), name="a.png")
+    assert accepted.accepted
+    assert accepted.told.startswith("http://")
     rejected = client.send_image("ada", encoded("PNG", 3, 2))
     assert rejected.reasons[0].message == "Invalid URL parameters"
 
 
-def test_a_request_that_is_turned_away_is_an_exception(live: LiveServer, user: str) -> None:
-    """With its status; nobody there at all is another."""
+def test_a_rejected_request_is_an_exception(live: LiveServer, user: str) -> None:
+    """It has the status; an unreachable server is another exception."""
     with Client(live.url, "up_wrong") as client, pytest.raises(RequestFailed) as caught:
         client.send_samples(user, "bpm", beats(58, 60, 61))
     assert caught.value.status == 401
@@ -96,7 +96,7 @@ def test_a_request_that_is_turned_away_is_an_exception(live: LiveServer, user: s
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), [{"deep": float("-inf")}]])
-def test_a_document_with_what_json_has_not_is_an_error(client: Client, value: object) -> None:
+def test_a_document_with_nan_or_infinity_is_an_error(client: Client, value: object) -> None:
     """It would be stored as null."""
     with pytest.raises(ValueError, match="not JSON compliant"):
         client.send_document("any", "ada", {"a": value, "b": None})

@@ -1,4 +1,4 @@
-"""Whatever a server answers: the uploader ends, in a line, and its ledger says what is true."""
+"""For any answer of a server, the uploader ends with a one-line message and a correct ledger."""
 
 import gzip
 import time
@@ -22,7 +22,7 @@ from .sending import some, write
 PATIENCE = 0.5
 SECONDS = 1.5
 LONG = 60.0
-"""Seconds after which something is taken for endless, on any machine."""
+"""Seconds after which a test assumes that a run does not end."""
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
@@ -125,7 +125,7 @@ AT_ONCE: dict[str, tuple[Misbehave, str]] = {
 
 
 def send(url: str, folder: Path, user: str = "ann") -> Summary:
-    """Send three samples, and check what must be true of every end."""
+    """Send three samples, and check what holds for every result."""
     uploader = Uploader(
         url,
         "a-key-of-some-length",
@@ -145,19 +145,19 @@ def send(url: str, folder: Path, user: str = "ann") -> Summary:
 
 
 @pytest.mark.parametrize("kind", [*NOT_UNDERSTOOD, *NO_ANSWER])
-def test_an_answer_that_says_nothing_ends_the_run(kind: str, tmp_path: Path) -> None:
-    """Within the patience; nothing is taken for acknowledged or rejected."""
+def test_an_answer_that_cannot_be_understood_ends_the_run(kind: str, tmp_path: Path) -> None:
+    """After `patience` seconds; no sample counts as acknowledged or rejected."""
     with hostile((NOT_UNDERSTOOD | NO_ANSWER)[kind]) as server:
         summary = send(server.url, tmp_path)
         most = len(server.requests) * 2 * (MAX_ANSWER + MAX_OVERHEAD)
     assert (summary.acknowledged, summary.refused, summary.left) == (0, 0, 3)
     assert "has accepted nothing for" in summary.stopped
-    assert server.sent <= most + (16 << 20)  # what buffers of the system take is not read
+    assert server.sent <= most + (16 << 20)  # the rest is in buffers of the system
 
 
 @pytest.mark.parametrize("kind", AT_ONCE)
 def test_an_answer_that_is_final_ends_the_run_at_once(kind: str, tmp_path: Path) -> None:
-    """With a line that says what it was."""
+    """The one-line message has the reason."""
     misbehave, words = AT_ONCE[kind]
     with hostile(misbehave) as server:
         summary = send(server.url, tmp_path)
@@ -165,8 +165,8 @@ def test_an_answer_that_is_final_ends_the_run_at_once(kind: str, tmp_path: Path)
     assert words in summary.stopped
 
 
-def test_interim_answers_are_passed_over(tmp_path: Path) -> None:
-    """A few of them, and the answer after them counts."""
+def test_interim_answers_are_skipped(tmp_path: Path) -> None:
+    """The final answer counts."""
     interim = b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n"
     with hostile(always(interim + answer(200, outcome(accepted=3)))) as server:
         assert send(server.url, tmp_path).complete
@@ -182,8 +182,8 @@ def test_interim_answers_are_passed_over(tmp_path: Path) -> None:
     ],
     ids=["text", "one long reason", "many reasons", "deep"],
 )
-def test_reasons_are_kept_within_bounds(tmp_path: Path, body: bytes) -> None:
-    """A rejection of megabytes is a rejection; ledger and report have its beginning."""
+def test_long_reasons_are_truncated(tmp_path: Path, body: bytes) -> None:
+    """An answer of megabytes is a rejection; the ledger and the file have its first characters."""
     with hostile(always(answer(400, body))) as server:
         summary = send(server.url, tmp_path)
     assert summary.refused == 3
@@ -225,10 +225,8 @@ ODD_BODIES = [
 
 @pytest.mark.parametrize("kind", SENDING)
 @pytest.mark.parametrize("status", [200, 207, 400, 422])
-def test_other_wires_understand_no_odd_answer_either(
-    kind: str, status: int, tmp_path: Path
-) -> None:
-    """Each is turned over until the patience ends, or taken for a rejection if it is one."""
+def test_other_wires_accept_no_malformed_answer(kind: str, status: int, tmp_path: Path) -> None:
+    """The request is retried for `patience` seconds, or the answer is a rejection."""
     for number, body in enumerate(ODD_BODIES):
         folder = tmp_path / str(number)
         folder.mkdir()
@@ -247,7 +245,7 @@ def test_other_wires_understand_no_odd_answer_either(
 @example(content=b"no JSON", whole=True, status=200)
 @example(content=b"{}", whole=True, status=207)
 def test_any_bytes_end_a_request(content: bytes, *, whole: bool, status: int) -> None:
-    """The client has outcomes or one of its two exceptions."""
+    """The client returns outcomes or raises one of its two exceptions."""
     sent = answer(status, content) if whole else content
 
     def misbehave(connection: Any, _path: bytes) -> None:
@@ -280,7 +278,7 @@ HELD = {"device_name": "d", "start_date": "2026-01-31T08:00:00Z", "unit": "count
 
 
 def numbered(make: Callable[[int], bytes]) -> Misbehave:
-    """A new page for every question."""
+    """Answers each request with another page."""
     asked = 0
 
     def misbehave(connection: Any, _path: bytes) -> None:
@@ -292,7 +290,7 @@ def numbered(make: Callable[[int], bytes]) -> Misbehave:
 
 
 def samples_only(misbehave: Misbehave) -> Misbehave:
-    """Days that differ, so that samples are asked for; those are the hostile ones."""
+    """Valid days that differ from the file, so that the uploader requests samples."""
 
     def split(connection: Any, path: bytes) -> object:
         if b"/sync" in path:
@@ -336,10 +334,10 @@ LISTS: dict[str, Misbehave] = {
 
 
 @pytest.mark.parametrize("kind", LISTS)
-def test_a_comparison_ends_with_a_line(
+def test_a_comparison_ends_with_a_one_line_message(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Lists without an end, repeated cursors, pages of another form."""
+    """Endless lists, repeated cursors, malformed pages."""
     monkeypatch.setattr(verify_server, "ATTEMPTS", 2)
     monkeypatch.setattr(verify_server, "MAX_PAGES", 100)
     path = write(tmp_path / "samples.ndjson", some("ann", 3))
@@ -354,8 +352,8 @@ def test_a_comparison_ends_with_a_line(
     assert len(str(caught.value)) < 1000
 
 
-def test_a_server_that_lies_about_days_is_found_out(tmp_path: Path) -> None:
-    """Absurd counts and digests are differences."""
+def test_wrong_counts_and_digests_of_days_are_differences(tmp_path: Path) -> None:
+    """Also if they are absurd."""
     absurd = DAY | {"count": 1 << 62, "digest": "z" * 100_000}
     lying = page(devices=[DEVICE | {"days": [absurd] * 3}])
     path = write(tmp_path / "samples.ndjson", some("ann", 3))

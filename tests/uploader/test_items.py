@@ -1,4 +1,4 @@
-"""Attributes, documents and images from files to a real server, each once."""
+"""Attributes, documents and images from files to a real server, each sent once."""
 
 import hashlib
 from collections.abc import Iterator
@@ -13,52 +13,52 @@ from contract.pictures import encoded
 from uptake.testing.live import LiveServer
 
 from .plain import client
-from .sending import Sender, lines, told, write
+from .sending import Sender, counts_of, lines, write
 
 
 @pytest.fixture
 def reader(live: LiveServer, key: str) -> Iterator[httpx2.Client]:
-    """Reads back what the server holds."""
+    """A client that reads stored data."""
     with client(live.url, {"Authorization": f"Bearer {key}"}) as open_client:
         yield open_client
 
 
 def profile(reader: httpx2.Client, user: str) -> Any:
-    """Everything about a user."""
+    """The stored data of a user."""
     return reader.get(f"/uptake/v1/users/{user}").raise_for_status().json()
 
 
-def test_profiles_arrive_and_only_what_changed_goes_again(
+def test_profiles_arrive_and_only_changed_ones_are_sent_again(
     sender: Sender, user: str, reader: httpx2.Client
 ) -> None:
-    """250 users in requests of 100; then one of them with another value."""
+    """250 users in requests of 100; then a changed value of one user."""
     rows = [{"user_id": f"{user}-{i}", "plan": "free", "visits": i} for i in range(250)]
     path = write(sender.folder / "profiles.ndjson", rows)
     summary = sender.uploader().send_profiles(path)
-    assert told(summary) == {"read": 250, "acknowledged": 250, "requests": 3}
+    assert counts_of(summary) == {"read": 250, "acknowledged": 250, "requests": 3}
     assert profile(reader, f"{user}-249")["attributes"] == {"plan": "free", "visits": "249"}
     rows[7]["plan"] = "pro"
     write(path, rows)
     summary = sender.uploader().send_profiles(path)
-    assert told(summary) == {"read": 250, "known": 249, "acknowledged": 1, "requests": 1}
+    assert counts_of(summary) == {"read": 250, "known": 249, "acknowledged": 1, "requests": 1}
     assert profile(reader, f"{user}-7")["attributes"] == {"plan": "pro", "visits": "7"}
 
 
-def test_wide_tables_go_in_several_requests(
+def test_wide_tables_are_sent_in_several_requests(
     sender: Sender, user: str, reader: httpx2.Client
 ) -> None:
-    """120 attributes are 49, 49 and 22 beside the user's id."""
+    """120 attributes are sent as 49, 49 and 22, each time with the user id."""
     row = {f"a{i}": str(i) for i in range(120)}
     path = write(sender.folder / "profiles.ndjson", [{"user_id": user, **row}])
     summary = sender.uploader().send_profiles(path)
-    assert told(summary) == {"read": 1, "acknowledged": 1, "requests": 3}
+    assert counts_of(summary) == {"read": 1, "acknowledged": 1, "requests": 3}
     assert profile(reader, user)["attributes"] == row
 
 
 def test_the_last_row_of_a_user_wins_and_a_second_run_sends_nothing(
     sender: Sender, user: str, reader: httpx2.Client
 ) -> None:
-    """Also when rows have different attributes, and go in different requests."""
+    """Also if rows have different attributes and are in different requests."""
     rows: list[dict[str, Any]] = [
         {"user_id": user, "plan": "free"},
         {"user_id": f"{user}-other", "plan": "free"},
@@ -73,58 +73,58 @@ def test_the_last_row_of_a_user_wins_and_a_second_run_sends_nothing(
     assert (again.requests, again.known + again.repeated, again.complete) == (0, 4, True)
 
 
-def test_attributes_that_would_spoil_a_request_are_left_out_and_listed(
+def test_invalid_attributes_are_omitted_and_listed(
     sender: Sender, user: str, reader: httpx2.Client
 ) -> None:
-    """The rest of their row goes, and the rest of their request."""
+    """The other attributes of the row and of the request are sent."""
     rows = [
         {"user_id": f"{user}-{i}", "note": "x" * (129 if i == 3 else 9), "n": i} for i in range(5)
     ]
     path = write(sender.folder / "profiles.ndjson", rows)
     summary = sender.uploader().send_profiles(path)
-    assert told(summary) == {"read": 5, "acknowledged": 4, "refused": 1, "requests": 2}
+    assert counts_of(summary) == {"read": 5, "acknowledged": 4, "refused": 1, "requests": 2}
     assert profile(reader, f"{user}-3")["attributes"] == {"n": "3"}
-    (rejected,) = lines(sender.folder / "refused.ndjson")
+    (rejected,) = lines(sender.folder / "rejected.ndjson")
     assert (rejected["user_id"], rejected["note"]) == (f"{user}-3", "x" * 129)
     assert rejected["refused"] == {
         "file": str(path),
         "line": 4,
         "reasons": [{"message": "note: over 128 characters"}],
     }
-    write(sender.folder / "refused.ndjson", [rejected | {"note": "short"}])
-    mended = sender.uploader().send_profiles(sender.folder / "refused.ndjson")
-    assert told(mended) == {"read": 1, "acknowledged": 1, "requests": 1}
+    write(sender.folder / "rejected.ndjson", [rejected | {"note": "short"}])
+    corrected = sender.uploader().send_profiles(sender.folder / "rejected.ndjson")
+    assert counts_of(corrected) == {"read": 1, "acknowledged": 1, "requests": 1}
     assert profile(reader, f"{user}-3")["attributes"] == {"n": "3", "note": "short"}
 
 
-def test_one_row_that_is_rejected_does_not_keep_the_others_out(
+def test_a_rejected_row_does_not_stop_the_others(
     sender: Sender, user: str, reader: httpx2.Client
 ) -> None:
-    """The endpoint turns away the whole request: the others are sent again without it."""
+    """The endpoint rejects the whole request; the other rows are sent again without it."""
     long = "u" * 129
     rows = [{"user_id": long if i == 2 else f"{user}-{i}", "plan": "free"} for i in range(6)]
     path = write(sender.folder / "profiles.ndjson", rows)
     summary = sender.uploader().send_profiles(path)
-    assert told(summary) == {"read": 6, "acknowledged": 5, "refused": 1, "requests": 2}
-    (rejected,) = lines(sender.folder / "refused.ndjson")
+    assert counts_of(summary) == {"read": 6, "acknowledged": 5, "refused": 1, "requests": 2}
+    (rejected,) = lines(sender.folder / "rejected.ndjson")
     assert rejected["refused"]["line"] == 3
     assert rejected["refused"]["reasons"] == [{"message": "values[0]: over 128 characters"}]
     assert profile(reader, f"{user}-5")["attributes"] == {"plan": "free"}
     again = sender.uploader().send_profiles(path)
-    assert told(again) == {"read": 6, "known": 5, "refused_before": 1}
+    assert counts_of(again) == {"read": 6, "known": 5, "refused_before": 1}
 
 
 def test_documents_arrive_once(
     sender: Sender, user: str, reader: httpx2.Client, live: LiveServer
 ) -> None:
-    """Also from the beginning without a ledger: the key of each upload names its content."""
+    """Also with a new ledger: the idempotency key of an upload is derived from its content."""
     live.command("types", "add", name := f"diary-{user}")
     items = [{"user_id": user, "data": {"mood": i % 5, "day": i}} for i in range(40)]
     path = write(sender.folder / "documents.ndjson", [*items, items[0]])
     summary = sender.uploader().send_documents(name, path)
-    assert told(summary) == {"read": 41, "repeated": 1, "acknowledged": 40, "requests": 40}
+    assert counts_of(summary) == {"read": 41, "repeated": 1, "acknowledged": 40, "requests": 40}
     assert profile(reader, user)["documents"] == 40
-    assert told(sender.uploader().send_documents(name, path)) == {"read": 41, "known": 41}
+    assert counts_of(sender.uploader().send_documents(name, path)) == {"read": 41, "known": 41}
     fresh = sender.uploader(ledger=sender.folder / "other.ledger")
     assert fresh.send_documents(name, path).acknowledged == 40
     assert profile(reader, user)["documents"] == 40
@@ -133,22 +133,22 @@ def test_documents_arrive_once(
 def test_documents_that_break_their_schema_are_rejected_with_every_reason(
     sender: Sender, user: str, live: LiveServer
 ) -> None:
-    """And the others are kept."""
+    """The others are stored."""
     schema = sender.folder / "schema.json"
     schema.write_text('{"properties": {"mood": {"maximum": 5}}, "required": ["mood"]}')
     live.command("types", "add", name := f"mood-{user}", "--schema", str(schema))
     items = [{"user_id": user, "data": {"mood": mood}} for mood in (1, 9, 2)]
     path = write(sender.folder / "documents.ndjson", [*items, {"user_id": user, "data": {}}])
     summary = sender.uploader().send_documents(name, path)
-    assert told(summary) == {"read": 4, "acknowledged": 2, "refused": 2, "requests": 4}
-    rejected = {one["refused"]["line"]: one for one in lines(sender.folder / "refused.ndjson")}
+    assert counts_of(summary) == {"read": 4, "acknowledged": 2, "refused": 2, "requests": 4}
+    rejected = {one["refused"]["line"]: one for one in lines(sender.folder / "rejected.ndjson")}
     assert rejected[2]["data"] == {"mood": 9}
     assert rejected[2]["refused"]["reasons"][0]["field"] == "body.data.mood"
     assert rejected[4]["refused"]["reasons"][0]["code"] == "required"
 
 
-def test_a_document_type_that_nobody_knows_stops_the_run(sender: Sender, user: str) -> None:
-    """One line that says so, and nothing is counted as rejected."""
+def test_an_unknown_document_type_stops_the_run(sender: Sender, user: str) -> None:
+    """With a one-line message; no document counts as rejected."""
     path = write(sender.folder / "documents.ndjson", [{"user_id": user, "data": {}}])
     summary = sender.uploader().send_documents(f"no-{user}", path)
     assert "the document type is not accepted" in summary.stopped
@@ -156,7 +156,7 @@ def test_a_document_type_that_nobody_knows_stops_the_run(sender: Sender, user: s
 
 
 def test_images_arrive_once(sender: Sender, reader: httpx2.Client) -> None:
-    """A folder, the user in each name; the same bytes for another user are another image."""
+    """Images of a folder; each name has the user. The same bytes of two users are two images."""
     ann, ben = (str(Random().randrange(10**9, 10**12)) for _ in range(2))
     folder = sender.folder / "images"
     folder.mkdir()
@@ -166,7 +166,7 @@ def test_images_arrive_once(sender: Sender, reader: httpx2.Client) -> None:
     (folder / "xavier.png").write_bytes(picture)
     (folder / f"{ben}-broken.png").write_bytes(picture[:40])
     summary = sender.uploader().send_images(folder)
-    assert told(summary) == {
+    assert counts_of(summary) == {
         "read": 5,
         "repeated": 1,
         "acknowledged": 2,
@@ -176,9 +176,9 @@ def test_images_arrive_once(sender: Sender, reader: httpx2.Client) -> None:
     for user in (ann, ben):
         (image,) = reader.get(f"/uptake/v1/users/{user}/images").json()["images"]
         assert image["sha256"] == hashlib.sha256(picture).hexdigest()
-    rejected = {Path(one["path"]).name: one for one in lines(sender.folder / "refused.ndjson")}
+    rejected = {Path(one["path"]).name: one for one in lines(sender.folder / "rejected.ndjson")}
     (reason,) = rejected["xavier.png"]["refused"]["reasons"]
     assert reason["message"].startswith("the user id must be an integer from 1 to")
     assert rejected[f"{ben}-broken.png"]["user_id"] == ben
     again = sender.uploader().send_images(folder)
-    assert told(again) == {"read": 5, "known": 3, "refused_before": 2}
+    assert counts_of(again) == {"read": 5, "known": 3, "refused_before": 2}

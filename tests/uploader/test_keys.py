@@ -1,4 +1,4 @@
-"""A key is checked before it is used, and stands in no message."""
+"""A key is validated before it is used, and appears in no message."""
 
 import http.server
 import threading
@@ -21,17 +21,17 @@ USES: dict[str, Callable[[Client], object]] = {
 
 
 @pytest.mark.parametrize("around", ["{}\n", " {}\r\n", "\t{} "])
-def test_white_space_around_a_key_is_left_out(
+def test_white_space_around_a_key_is_removed(
     live: LiveServer, key: str, user: str, around: str
 ) -> None:
-    """As the end of a line in the file that it was read from."""
+    """For example the line end of the file with the key."""
     with Client(live.url, around.format(key)) as client:
         assert all(one.accepted for one in client.send_samples(user, "steps", SAMPLES))
 
 
 @pytest.mark.parametrize("middle", ["\n", "\r\nX-Admin: 1\r\n", " ", "\0", "é", "\u202e", "\ud800"])
-def test_what_cannot_be_a_key_is_rejected_without_repeating_it(middle: str, tmp_path: Path) -> None:
-    """By everything that takes one, before anything is sent."""
+def test_a_malformed_key_is_rejected_and_not_repeated(middle: str, tmp_path: Path) -> None:
+    """By `Client` and `Uploader`, before the first request."""
     wrong = SECRET + middle + SECRET
     for take in (
         lambda: Client("http://127.0.0.1:9", wrong),
@@ -44,13 +44,13 @@ def test_what_cannot_be_a_key_is_rejected_without_repeating_it(middle: str, tmp_
 
 @pytest.mark.parametrize("url", ["http://h/a b", "http://h/\x7f", "http://hé/"])
 def test_an_address_that_would_break_a_request_is_rejected(url: str) -> None:
-    """An error about the request would repeat the key that stands in its query."""
+    """An error about the request would repeat the key in its query."""
     with pytest.raises(WrongAddress):
         Client(url, SECRET)
 
 
 class _Repeating(http.server.BaseHTTPRequestHandler):
-    """Answers with what it was asked."""
+    """Answers with the path and headers of the request."""
 
     protocol_version = "HTTP/1.1"
     status = 400
@@ -66,7 +66,7 @@ class _Repeating(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Quietly."""
+        """Log nothing."""
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,7 @@ def repeating() -> Iterator[str]:
 
 @pytest.mark.parametrize("status", [200, 302, 400, 401, 404, 422, 500])
 @pytest.mark.parametrize("use", USES)
-def test_a_server_that_repeats_the_key_does_not_have_it_shown(
+def test_a_key_that_a_server_repeats_is_not_shown(
     repeating: str, monkeypatch: pytest.MonkeyPatch, use: str, status: int
 ) -> None:
     """In outcomes and exceptions."""
@@ -93,8 +93,8 @@ def test_a_server_that_repeats_the_key_does_not_have_it_shown(
     assert "s3cr3t" not in shown
 
 
-def test_a_ledger_and_what_is_reported_do_not_have_the_key(repeating: str, tmp_path: Path) -> None:
-    """Even if a server repeats it as the reason of a rejection."""
+def test_ledger_and_reports_do_not_contain_the_key(repeating: str, tmp_path: Path) -> None:
+    """Even if a server repeats it in the reason for a rejection."""
     folder = tmp_path / "images"
     folder.mkdir()
     (folder / "1.gif").write_bytes(b"GIF89a")
@@ -103,15 +103,15 @@ def test_a_ledger_and_what_is_reported_do_not_have_the_key(repeating: str, tmp_p
     )
     summary = uploader.send_images(folder)
     assert summary.refused == 1
-    told = repr((summary, uploader, vars(uploader), uploader.session))
+    shown = repr((summary, uploader, vars(uploader), uploader.session))
     files = b"".join(path.read_bytes() for path in tmp_path.iterdir() if path.is_file())
-    assert "s3cr3t" not in told
+    assert "s3cr3t" not in shown
     assert b"s3cr3t" not in files
     assert b"[key]" in files
 
 
 def test_redirects_are_not_followed(repeating: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not even to the same host; the error says where the server wanted to lead."""
+    """Not even to the same host; the error has the target of the redirect."""
     monkeypatch.setattr(_Repeating, "status", 307)
     with Client(repeating, SECRET) as client, pytest.raises(RequestFailed) as caught:
         client.send_samples("u", "steps", SAMPLES)
@@ -119,8 +119,8 @@ def test_redirects_are_not_followed(repeating: str, monkeypatch: pytest.MonkeyPa
     assert "redirects to http://127.0.0.1:9/api/v2.2/samples" in str(caught.value)
 
 
-def test_errors_of_connections_do_not_have_the_key() -> None:
-    """Nobody listens there."""
+def test_connection_errors_do_not_contain_the_key() -> None:
+    """No server listens at this address."""
     for use in USES.values():
         with Client("http://127.0.0.1:9", SECRET) as client, pytest.raises(Broken) as caught:
             use(client)

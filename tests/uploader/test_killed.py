@@ -1,4 +1,4 @@
-"""An upload that is killed again and again, through a network that loses and spoils what it can."""
+"""An upload that is killed many times, over a network that loses and damages messages."""
 
 import signal
 import subprocess
@@ -15,7 +15,7 @@ from uptake.uploader.ledger import SENT, read_ledger
 
 from .misdeeds import Chances
 from .proxy import proxying
-from .sending import Sample, Sender, some, told, write
+from .sending import Sample, Sender, counts_of, some, write
 
 SEED = 20260131
 KILLS = 20
@@ -33,9 +33,9 @@ summary = uploader.send_samples(sys.argv[4])
 
 
 def made_up(random: Random) -> list[Sample]:
-    """Two metrics of many users, two to forty samples of each; some stand twice or change.
+    """Two metrics of many users, two to forty samples of each. Some are repeated or changed.
 
-    One user has enough for several requests.
+    One user has enough samples for several requests.
     """
     samples = some("many", 2500)
     for number in range(USERS):
@@ -54,7 +54,7 @@ def made_up(random: Random) -> list[Sample]:
 
 
 def last_of_each(samples: list[Sample]) -> dict[tuple[str, str], list[Sample]]:
-    """What a server should hold of each user and metric, in order of start."""
+    """The samples that a server should have stored, by user and metric, in order of start."""
     last: dict[tuple[str, str], dict[str, Sample]] = {}
     for one in samples:
         last.setdefault((one["user_id"], one["metric"]), {})[one["start_date"]] = one
@@ -62,7 +62,7 @@ def last_of_each(samples: list[Sample]) -> dict[tuple[str, str], list[Sample]]:
 
 
 def kill_one(arguments: list[str], seconds: float) -> None:
-    """Start an upload, and kill it so long after it has begun."""
+    """Start an upload, and kill it after so many seconds."""
     process = subprocess.Popen(
         [sys.executable, "-c", UPLOAD, *arguments], stdout=subprocess.PIPE, text=True
     )
@@ -71,18 +71,18 @@ def kill_one(arguments: list[str], seconds: float) -> None:
         assert process.stdout.readline() == "started\n"
         time.sleep(seconds)
         process.kill()
-        assert process.wait(10) == -signal.SIGKILL, "it was done before it was killed"
+        assert process.wait(10) == -signal.SIGKILL, "it finished before it was killed"
 
 
 @pytest.mark.timeout(300)
-def test_killed_twenty_times_everything_arrives_and_all_sides_say_so(tmp_path: Path) -> None:
-    """Server, ledger and verify: exactly what the source holds, the last of each."""
+def test_an_upload_that_is_killed_twenty_times_arrives_completely(tmp_path: Path) -> None:
+    """Server, ledger and `verify` agree: the last version of each sample is stored."""
     random = Random(SEED)
     samples = made_up(random)
     path = write(tmp_path / "samples.ndjson", samples)
     expected = last_of_each(samples)
     with serving(tmp_path / "data") as server:
-        # Each answer takes a while, so that the upload outlasts its killers.
+        # Answers are delayed, so that the upload is not finished before it is killed.
         chances = Chances(0.03, 0.03, 0.6, 0.03, 0.03, 0.03, 0.03, 0.03, longest_delay=0.25)
         with proxying(server.url, chances, SEED) as proxy:
             sender = Sender(server, server.create_key(), tmp_path, proxy.url)
@@ -90,23 +90,27 @@ def test_killed_twenty_times_everything_arrives_and_all_sides_say_so(tmp_path: P
             arguments = [proxy.url, sender.key, str(ledger), str(path)]
             for _ in range(KILLS):
                 kill_one(arguments, random.uniform(0, LONGEST_LIFE))
-            before = told_by(ledger)
+            before = ledger_counts(ledger)
             summary = sender.uploader().send_samples(path)
             assert summary.complete, summary
             assert summary.known > 0
             assert proxy.counts.keys() >= {deed for deed, chance in chances.table if chance}
-            assert told_by(ledger) == (sum(map(len, expected.values())), 0)
-            assert before[0] < told_by(ledger)[0]
+            assert ledger_counts(ledger) == (sum(map(len, expected.values())), 0)
+            assert before[0] < ledger_counts(ledger)[0]
             found = sender.uploader().verify_samples(path)
             assert (found.complete, found.gaps, found.more) == (True, [], 0)
             assert found.found == sum(map(len, expected.values()))
         for (user, metric), mine in expected.items():
             assert sender.held(user, metric) == mine
-        assert told(sender.uploader().send_samples(path)).keys() == {"read", "known", "repeated"}
+        assert counts_of(sender.uploader().send_samples(path)).keys() == {
+            "read",
+            "known",
+            "repeated",
+        }
 
 
-def told_by(path: Path) -> tuple[int, int]:
-    """Samples that a ledger calls acknowledged, and those without an outcome."""
+def ledger_counts(path: Path) -> tuple[int, int]:
+    """The number of acknowledged samples in a ledger, and of samples without an outcome."""
     ledger = read_ledger(path)
     rows = ledger.rows("SELECT state, sum(count) FROM samples GROUP BY state")
     ledger.close()

@@ -1,4 +1,4 @@
-"""The proxy does each misdeed so that a plain client and the server behind it see it."""
+"""The effect of each fault of the proxy on a client and on the server."""
 
 import threading
 import time
@@ -19,7 +19,7 @@ from uploader.vendors.desk import Known
 PATH = "/v1/user-data/survey"
 HEADERS = {"x-api-key": VENDOR_KEY}
 LONG = "x" * 300_000
-"""More than any buffer on the way takes at once."""
+"""Larger than every buffer between client and server."""
 
 
 def _body(user: str = "u", text: str = "") -> dict[str, Any]:
@@ -30,19 +30,19 @@ def _send(proxy: Proxy, text: str = "") -> httpx2.Response:
     return plain.post(proxy.url + PATH, json=_body(text=text), headers=HEADERS)
 
 
-def test_a_request_is_forwarded_and_its_answer_handed_back(vendors: VendorStub) -> None:
-    """As if there were no proxy, also when they are large."""
+def test_requests_and_answers_are_forwarded(vendors: VendorStub) -> None:
+    """Unchanged, also if they are large."""
     with proxying(vendors.url, Chances()) as proxy:
         answer = _send(proxy, LONG)
         rejected = plain.post(proxy.url + PATH, json={}, headers=HEADERS)
     assert [answer.status_code, len(answer.json()["uploadId"])] == [200, 36]
     assert rejected.status_code == 422
-    assert vendors.kept.documents == {"u": [("survey", {"text": LONG})]}
+    assert vendors.stored.documents == {"u": [("survey", {"text": LONG})]}
     assert proxy.counts == {Deed.FORWARD: 2}
 
 
-def test_connections_are_kept_on_both_sides(vendors: VendorStub) -> None:
-    """One client, one connection to the proxy, one to the server; its own 429 ends none."""
+def test_connections_are_reused_on_both_sides(vendors: VendorStub) -> None:
+    """One connection to the proxy, one to the server; a 429 of the proxy closes neither."""
     with (
         proxying(vendors.url, Chances(too_many=1)) as proxy,
         plain.client(proxy.url, HEADERS) as client,
@@ -55,10 +55,10 @@ def test_connections_are_kept_on_both_sides(vendors: VendorStub) -> None:
 
 
 @pytest.mark.parametrize("text", ["", LONG])
-def test_a_connection_dropped_before_is_never_seen_by_the_server(
+def test_a_request_that_is_dropped_does_not_reach_the_server(
     vendors: VendorStub, text: str
 ) -> None:
-    """The client gets no answer, and nothing has happened."""
+    """The client gets no answer, and the server stores nothing."""
     with proxying(vendors.url, Chances(drop_before=1)) as proxy:
         for _ in range(5):
             with pytest.raises(httpx2.TransportError):
@@ -67,18 +67,18 @@ def test_a_connection_dropped_before_is_never_seen_by_the_server(
     assert vendors.requests == {}
 
 
-def test_a_connection_dropped_after_loses_the_answer_alone(vendors: VendorStub) -> None:
-    """The client gets no answer, and yet the server has kept what it sent."""
+def test_a_dropped_answer_does_not_reach_the_client(vendors: VendorStub) -> None:
+    """The server has stored the data."""
     with proxying(vendors.url, Chances(drop_after=1)) as proxy:
         for _ in range(5):
             with pytest.raises(httpx2.TransportError):
                 _send(proxy)
     assert proxy.counts == {Deed.DROP_AFTER: 5}
-    assert vendors.kept.documents == {"u": [("survey", {"text": ""})] * 5}
+    assert vendors.stored.documents == {"u": [("survey", {"text": ""})] * 5}
 
 
 def test_a_delayed_request_is_answered_late(vendors: VendorStub) -> None:
-    """By the seconds of its plan."""
+    """After the planned delay."""
     chances = Chances(delay=1, longest_delay=0.5)
     seed = next(seed for seed in range(99) if plan(chances, seed, 0).seconds > 0.3)
     with proxying(vendors.url, chances, seed) as proxy:
@@ -89,19 +89,19 @@ def test_a_delayed_request_is_answered_late(vendors: VendorStub) -> None:
 
 
 @pytest.mark.parametrize("text", ["", LONG])
-def test_a_cut_request_is_not_kept_by_the_server(vendors: VendorStub, text: str) -> None:
-    """It waits for the rest, which never comes, and so does the client for its answer."""
+def test_a_cut_request_is_not_stored_by_the_server(vendors: VendorStub, text: str) -> None:
+    """The server gets no complete request, and the client no answer."""
     with proxying(vendors.url, Chances(cut_request=1)) as proxy:
         for _ in range(5):
             with pytest.raises(httpx2.TransportError):
                 _send(proxy, text)
     _wait_for(lambda: vendors.requests[PATH] == 5)
     assert proxy.counts == {Deed.CUT_REQUEST: 5}
-    assert [vendors.statuses, vendors.kept.documents] == [{}, {}]
+    assert [vendors.statuses, vendors.stored.documents] == [{}, {}]
 
 
-def test_a_cut_answer_is_one_to_a_request_that_was_kept(vendors: VendorStub) -> None:
-    """The client sees that its answer is not whole."""
+def test_a_cut_answer_belongs_to_a_stored_request(vendors: VendorStub) -> None:
+    """The client detects that the answer is incomplete."""
     with proxying(vendors.url, Chances(cut_answer=1)) as proxy:
         for _ in range(5):
             with pytest.raises(httpx2.TransportError):
@@ -111,7 +111,7 @@ def test_a_cut_answer_is_one_to_a_request_that_was_kept(vendors: VendorStub) -> 
 
 
 def test_an_answer_without_a_body_is_cut_too(vendors: VendorStub) -> None:
-    """In its head."""
+    """In its headers."""
     with (
         proxying(vendors.url, Chances(cut_answer=1)) as proxy,
         pytest.raises(httpx2.TransportError),
@@ -131,7 +131,7 @@ def test_an_answer_without_a_body_is_cut_too(vendors: VendorStub) -> None:
 def test_the_proxy_answers_by_itself(
     vendors: VendorStub, chances: Chances, deed: Deed, status: int
 ) -> None:
-    """The server never sees the request."""
+    """The request does not reach the server."""
     with proxying(vendors.url, chances) as proxy:
         answers = [_send(proxy) for _ in range(20)]
     assert {answer.status_code for answer in answers} == {status}
@@ -139,15 +139,15 @@ def test_the_proxy_answers_by_itself(
     assert vendors.requests == {}
 
 
-def test_a_429_says_when_to_come_again(vendors: VendorStub) -> None:
-    """At once, or after a second."""
+def test_a_429_has_retry_after(vendors: VendorStub) -> None:
+    """0 or 1 second."""
     with proxying(vendors.url, Chances(too_many=1)) as proxy:
         waits = {_send(proxy).headers["Retry-After"] for _ in range(20)}
     assert waits == {"0", "1"}
 
 
-def test_the_same_seed_does_the_same(vendors: VendorStub) -> None:
-    """To the first request, the second, and so on; another seed does something else."""
+def test_the_same_seed_selects_the_same_faults(vendors: VendorStub) -> None:
+    """For each request; another seed selects others."""
     chances = Chances.of_all(0.1)
     first, second, other = ([plan(chances, seed, n) for n in range(200)] for seed in (7, 7, 8))
     assert first == second
@@ -161,8 +161,8 @@ def test_the_same_seed_does_the_same(vendors: VendorStub) -> None:
     assert proxy.counts == Counter(planned.deed for planned in first[:60])
 
 
-def test_each_misdeed_has_its_probability() -> None:
-    """Of 20,000 requests, each of the eight befalls about 1,000, and 12,000 are spared."""
+def test_each_fault_has_its_probability() -> None:
+    """Of 20,000 requests, each of the eight faults affects about 1,000; 12,000 are forwarded."""
     counts = Counter(plan(Chances.of_all(0.05), 1, number).deed for number in range(20_000))
     assert counts.pop(Deed.FORWARD) == pytest.approx(12_000, rel=0.05)
     assert len(counts) == 8
@@ -170,13 +170,13 @@ def test_each_misdeed_has_its_probability() -> None:
 
 
 def test_probabilities_over_one_are_rejected() -> None:
-    """Together they are at most 1."""
+    """Their sum is at most 1."""
     with pytest.raises(ValueError, match="between 0 and 1"):
         Chances.of_all(0.2)
 
 
-def test_many_clients_at_once_lose_nothing_that_was_acknowledged(vendors: VendorStub) -> None:
-    """Each tries until it is answered; the server has each at least once and nothing else."""
+def test_concurrent_clients_lose_no_acknowledged_data(vendors: VendorStub) -> None:
+    """Each client retries until it has an answer; the server stores each document at least once."""
     users = [f"user-{number}" for number in range(120)]
 
     def send_until_answered(user: str) -> int:
@@ -196,14 +196,14 @@ def test_many_clients_at_once_lose_nothing_that_was_acknowledged(vendors: Vendor
         attempts = list(pool.map(send_until_answered, users))
     assert sum(attempts) == sum(proxy.counts.values())
     assert set(proxy.counts) == set(Deed)
-    assert set(vendors.kept.documents) == set(users)
+    assert set(vendors.stored.documents) == set(users)
     repeated = proxy.counts[Deed.DROP_AFTER] + proxy.counts[Deed.CUT_ANSWER]
     assert vendors.statuses == {200: 120 + repeated}
     assert proxy.failures == 0
 
 
-def test_a_server_that_is_gone_ends_the_clients_connection() -> None:
-    """It is counted as a failure, not as a misdeed."""
+def test_the_client_connection_is_closed_if_the_server_is_unreachable() -> None:
+    """It counts as a failure, not as a fault of the proxy."""
     with vendor_stub(Known({VENDOR_KEY: None})) as stub:
         gone = stub.url
     with proxying(gone, Chances()) as proxy, pytest.raises(httpx2.TransportError):
@@ -211,8 +211,8 @@ def test_a_server_that_is_gone_ends_the_clients_connection() -> None:
     assert [proxy.failures, proxy.counts] == [1, {Deed.FORWARD: 1}]
 
 
-def test_a_server_connection_that_ended_is_made_anew() -> None:
-    """The client, whose own connection goes on, does not notice."""
+def test_a_closed_server_connection_is_opened_again() -> None:
+    """The connection of the client stays open."""
     known = Known({VENDOR_KEY: None}, types={"survey"})
     with (
         vendor_stub(known) as stub,
@@ -227,15 +227,15 @@ def test_a_server_connection_that_ended_is_made_anew() -> None:
     assert [proxy.connections, stub.connections] == [1, 2]
 
 
-def test_a_chunked_body_goes_through(vendors: VendorStub) -> None:
-    """As it came: this server rejects it with 411."""
+def test_a_chunked_body_is_forwarded(vendors: VendorStub) -> None:
+    """Unchanged: this server rejects it with 411."""
     parts = iter([b"{", b"}"])
     with proxying(vendors.url, Chances()) as proxy:
         assert plain.post(proxy.url + PATH, content=parts, headers=HEADERS).status_code == 411
 
 
-def test_it_stops_while_requests_are_under_way() -> None:
-    """Whoever waits for an answer is hung up on."""
+def test_it_stops_while_requests_are_active() -> None:
+    """Their connections are closed."""
     known = Known({VENDOR_KEY: None}, types={"survey"})
     errors: list[Exception] = []
 

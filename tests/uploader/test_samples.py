@@ -1,4 +1,4 @@
-"""Samples from files to a real server: each once, the last of each, whatever came before."""
+"""Samples from files to a real server: the last version of each is sent, once."""
 
 from pathlib import Path
 from typing import Any
@@ -6,19 +6,19 @@ from uuid import uuid4
 
 from uptake.testing.live import LiveServer
 
-from .sending import Sender, lines, sample, some, told, write
+from .sending import Sender, counts_of, lines, sample, some, write
 
 
 def test_samples_arrive_and_a_second_run_sends_nothing(sender: Sender, user: str) -> None:
-    """1001 of them in requests of 998 and 3."""
+    """1001 samples in requests of 998 and 3."""
     samples = some(user, 1001)
     assert sender.send(samples) == {"read": 1001, "acknowledged": 1001, "requests": 2}
     assert sender.held(user) == samples
     assert sender.send(samples) == {"read": 1001, "known": 1001}
 
 
-def test_only_what_is_new_is_sent_also_when_it_is_older(sender: Sender, user: str) -> None:
-    """Tomorrow's export has more of tomorrow, and late samples of last year."""
+def test_only_new_samples_are_sent_also_if_they_are_older(sender: Sender, user: str) -> None:
+    """A later export has newer samples and late ones of earlier days."""
     first = some(user, 10, first=100)
     sender.send(first)
     later = [*some(user, 4), *first, *some(user, 5, first=200)]
@@ -26,8 +26,8 @@ def test_only_what_is_new_is_sent_also_when_it_is_older(sender: Sender, user: st
     assert sender.held(user) == later
 
 
-def test_the_last_in_the_file_is_the_last_the_server_gets(sender: Sender, user: str) -> None:
-    """Of samples that differ in value alone; and a second run of such a file sends nothing."""
+def test_the_last_version_in_the_file_is_the_stored_one(sender: Sender, user: str) -> None:
+    """If samples differ only in value; a second run of the file sends nothing."""
     samples = [*some(user, 5), sample(user, 2, value=7), sample(user, 2, value=9)]
     assert sender.send(samples) == {"read": 7, "acknowledged": 7, "requests": 1}
     assert [one["value"] for one in sender.held(user)] == [5, 5, 9, 5, 5]
@@ -35,7 +35,7 @@ def test_the_last_in_the_file_is_the_last_the_server_gets(sender: Sender, user: 
 
 
 def test_a_value_that_changes_and_changes_back_is_sent_each_time(sender: Sender, user: str) -> None:
-    """What the server has counts, not what it once had."""
+    """The current value of the server counts, not an earlier one."""
     for value in (5, 8, 5):
         summary = sender.send([sample(user, 0, value=value), *some(user, 4, first=1)])
         assert summary["acknowledged"] == (5 if value == 5 and summary.get("known") is None else 1)
@@ -43,7 +43,7 @@ def test_a_value_that_changes_and_changes_back_is_sent_each_time(sender: Sender,
 
 
 def test_an_equal_sample_is_sent_once(sender: Sender, user: str) -> None:
-    """Twice in one file, in another offset, or with another unit's spelling of the number."""
+    """Also if it occurs twice in a file, or with another UTC offset."""
     samples = some(user, 4)
     again = sample(
         user, 1, start_date="2026-01-31T01:01:00+01:00", end_date="2026-01-31T01:01:30+01:00"
@@ -56,24 +56,24 @@ def test_an_equal_sample_is_sent_once(sender: Sender, user: str) -> None:
     }
 
 
-def test_too_few_are_filled_up_with_what_the_server_has(sender: Sender, user: str) -> None:
-    """A user's one new sample goes with two that stand beside it in the file."""
+def test_too_few_samples_are_sent_with_stored_ones(sender: Sender, user: str) -> None:
+    """One new sample is sent with its two neighbours in the file."""
     sender.send(some(user, 6))
     samples = some(user, 7)
     assert sender.send(samples) == {"read": 7, "known": 6, "acknowledged": 1, "requests": 1}
     assert sender.held(user) == samples
 
 
-def test_what_fills_up_a_request_is_never_an_old_value(sender: Sender, user: str) -> None:
-    """The neighbours that were changed in the same file are no neighbours."""
+def test_a_request_is_never_filled_up_with_an_old_value(sender: Sender, user: str) -> None:
+    """Samples that are changed later in the file do not fill up a request."""
     sender.send(some(user, 3))
     changed = [*some(user, 3), sample(user, 2, value=7), sample(user, 9)]
     assert sender.send(changed)["acknowledged"] == 3
     assert [one["value"] for one in sender.held(user)] == [5, 5, 7, 5]
 
 
-def test_too_few_wait_and_go_with_the_next(sender: Sender, user: str) -> None:
-    """They lie in the ledger, even when the next file no longer has them."""
+def test_too_few_samples_wait_for_the_next_run(sender: Sender, user: str) -> None:
+    """The ledger has them, so that the next file need not."""
     early = some(user, 2)
     assert sender.send(early) == {"read": 2, "waiting": 2}
     assert sender.held(user) == []
@@ -84,15 +84,17 @@ def test_too_few_wait_and_go_with_the_next(sender: Sender, user: str) -> None:
     assert sender.send([*early, *late]) == {"read": 3, "known": 3}
 
 
-def test_faulty_rows_and_rejected_samples_do_not_stop_the_rest(sender: Sender, user: str) -> None:
-    """Each is listed with file, line and reason; mended, they are sent from that very list."""
+def test_unreadable_rows_and_rejected_samples_do_not_stop_the_rest(
+    sender: Sender, user: str
+) -> None:
+    """Each is listed with file, line and reason; the list can be corrected and sent."""
     samples = some(user, 5)
     samples[1]["value"] = 31000
     samples[3]["device_name"] = " "
     path = write(sender.folder / "samples.ndjson", samples)
     path.write_bytes(path.read_bytes() + b'{"user_id": broken\n')
     summary = sender.uploader().send_samples(path)
-    assert told(summary) == {
+    assert counts_of(summary) == {
         "read": 6,
         "unreadable": 1,
         "acknowledged": 3,
@@ -122,10 +124,10 @@ def test_faulty_rows_and_rejected_samples_do_not_stop_the_rest(sender: Sender, u
         },
     }
     assert by_line[4]["refused"]["reasons"][0]["code"] == "blank"
-    mended = [by_line[2] | {"value": 300}, by_line[4] | {"device_name": "iPhone"}, by_line[6]]
-    listed = write(Path(summary.refused_file), mended)
+    corrected = [by_line[2] | {"value": 300}, by_line[4] | {"device_name": "iPhone"}, by_line[6]]
+    listed = write(Path(summary.refused_file), corrected)
     again = sender.uploader().send_samples(path, listed)
-    assert told(again) == {
+    assert counts_of(again) == {
         "read": 8,
         "unreadable": 1,
         "known": 3,
@@ -137,46 +139,46 @@ def test_faulty_rows_and_rejected_samples_do_not_stop_the_rest(sender: Sender, u
     assert [one["value"] for one in sender.held(user)] == [5, 300, 5, 5, 5]
 
 
-def test_what_was_rejected_is_not_sent_again_unless_asked(sender: Sender, user: str) -> None:
-    """It is told again, and the run is not complete."""
+def test_rejected_samples_are_sent_again_only_with_the_option(sender: Sender, user: str) -> None:
+    """They are listed again, and the run is not complete."""
     samples = [*some(user, 4), sample(user, 9, value=-1)]
     assert sender.send(samples)["refused"] == 1
     assert sender.send(samples) == {"read": 5, "known": 4, "refused_before": 1}
-    (again,) = lines(sender.folder / "refused.ndjson")
+    (again,) = lines(sender.folder / "rejected.ndjson")
     assert again["refused"]["line"] == 5
     retried = sender.send(samples, retry_refused=True)
     assert (retried["refused"], retried["requests"]) == (1, 1)
 
 
-def test_a_request_of_which_everything_is_rejected_is_no_failure(sender: Sender, user: str) -> None:
-    """400 with every sample rejected is an answer about samples."""
+def test_a_request_with_only_rejected_samples_is_no_failure(sender: Sender, user: str) -> None:
+    """400 with an error for every sample rejects the samples, not the request."""
     summary = sender.send(some(user, 3, value=-1))
     assert summary == {"read": 3, "refused": 3, "requests": 1}
     assert [
-        one["refused"]["reasons"][0]["code"] for one in lines(sender.folder / "refused.ndjson")
+        one["refused"]["reasons"][0]["code"] for one in lines(sender.folder / "rejected.ndjson")
     ] == ["not_positive"] * 3
 
 
-def test_times_that_are_none_are_for_the_server_to_reject(sender: Sender, user: str) -> None:
-    """They are sent as they stand."""
+def test_invalid_times_are_rejected_by_the_server(sender: Sender, user: str) -> None:
+    """They are sent unchanged."""
     samples = [*some(user, 3), sample(user, 5, start_date='yesterday "noon"')]
     assert sender.send(samples) == {"read": 4, "acknowledged": 3, "refused": 1, "requests": 1}
-    (rejected,) = lines(sender.folder / "refused.ndjson")
+    (rejected,) = lines(sender.folder / "rejected.ndjson")
     assert rejected["start_date"] == 'yesterday "noon"'
     assert rejected["refused"]["reasons"][0]["code"] == "not_iso8601"
 
 
-def test_rows_without_a_user_need_one_to_be_given(sender: Sender, user: str) -> None:
-    """They are unreadable, or about the one that was given."""
+def test_rows_without_a_user_need_the_option_user(sender: Sender, user: str) -> None:
+    """Without the option they are unreadable."""
     samples = [{k: v for k, v in one.items() if k != "user_id"} for one in some(user, 3)]
     path = write(sender.folder / "samples.ndjson", samples)
-    assert told(sender.uploader().send_samples(path)) == {"read": 3, "unreadable": 3}
+    assert counts_of(sender.uploader().send_samples(path)) == {"read": 3, "unreadable": 3}
     summary = sender.uploader().send_samples(path, user=user)
-    assert told(summary) == {"read": 3, "acknowledged": 3, "requests": 1}
+    assert counts_of(summary) == {"read": 3, "acknowledged": 3, "requests": 1}
 
 
 def test_users_and_metrics_may_be_mixed_in_any_way(sender: Sender, user: str) -> None:
-    """Each gets requests of its own, and all of it arrives."""
+    """Each user and metric has its own requests."""
     samples = []
     for i in range(600):
         bpm: dict[str, Any] = {
@@ -187,7 +189,7 @@ def test_users_and_metrics_may_be_mixed_in_any_way(sender: Sender, user: str) ->
         }
         samples.append(sample(f"{user}-{i % 3}", i, **(bpm if i % 2 else {})))
     path = write(sender.folder / "samples.ndjson", samples)
-    assert told(sender.uploader().send_samples(path)) == {
+    assert counts_of(sender.uploader().send_samples(path)) == {
         "read": 600,
         "acknowledged": 600,
         "requests": 6,
@@ -198,20 +200,20 @@ def test_users_and_metrics_may_be_mixed_in_any_way(sender: Sender, user: str) ->
             assert sender.held(f"{user}-{i}", metric) == mine
 
 
-def test_a_bound_key_sends_for_its_user_alone(live: LiveServer, key: str, tmp_path: Path) -> None:
-    """v1.1: rows of a second user are not sent; the ledger tells users apart by their keys."""
+def test_a_bound_key_sends_only_for_its_user(live: LiveServer, key: str, tmp_path: Path) -> None:
+    """v1.1: rows of other users are not sent, and the ledger has entries for each key."""
     ann, ben = f"ann-{uuid4()}", f"ben-{uuid4()}"
     samples = some(ann, 5)
     path = write(tmp_path / "samples.ndjson", [*samples, *some(ben, 2)])
     for user, expected in ((ann, samples), (ben, [{**one, "user_id": ben} for one in samples])):
         bound = Sender(live, live.create_key("samples:write", user=user), tmp_path)
         summary = bound.uploader().send_samples(path, wire="gerosense-v1.1")
-        assert told(summary) == {"read": 7, "unreadable": 2, "acknowledged": 5, "requests": 1}
+        assert counts_of(summary) == {"read": 7, "unreadable": 2, "acknowledged": 5, "requests": 1}
         assert Sender(live, key, tmp_path).held(user) == expected
 
 
-def test_a_dry_run_sends_and_notes_nothing(sender: Sender, user: str) -> None:
-    """It says what would be sent."""
+def test_a_dry_run_sends_and_records_nothing(sender: Sender, user: str) -> None:
+    """It reports the number of samples and requests."""
     samples = some(user, 1500)
     assert sender.send(samples, dry_run=True) == {"read": 1500, "requests": 2, "to_send": 1500}
     assert sender.held(user) == []

@@ -1,4 +1,4 @@
-"""What is done when the other side is slow, full, gone, or says no."""
+"""How the uploader handles servers that are slow, overloaded, unreachable, or reject requests."""
 
 import subprocess
 import sys
@@ -21,12 +21,12 @@ from uptake.uploader.sending.connection import (
 
 from .misdeeds import Chances, Deed
 from .proxy import Proxy, proxying
-from .sending import Sender, some, told, write
+from .sending import Sender, counts_of, some, write
 
 
 @pytest.fixture
 def proxy(live: LiveServer) -> Iterator[Proxy]:
-    """Before the live server; well-behaved until told otherwise."""
+    """A proxy of the live server; it forwards every request until `behave` is called."""
     with proxying(live.url, Chances()) as before:
         yield before
 
@@ -42,10 +42,10 @@ def proxy(live: LiveServer) -> Iterator[Proxy]:
     ],
     ids=["drop before", "drop after", "cut", "500", "503"],
 )
-def test_what_may_go_well_yet_is_tried_again(
+def test_requests_that_may_succeed_later_are_retried(
     sender: Sender, proxy: Proxy, user: str, chances: Chances
 ) -> None:
-    """Until all of it has arrived, once."""
+    """Every sample is stored exactly once."""
     proxy.behave(chances)
     samples = [one for i in range(30) for one in some(f"{user}-{i}", 5)]
     path = write(sender.folder / "samples.ndjson", samples)
@@ -56,8 +56,8 @@ def test_what_may_go_well_yet_is_tried_again(
     assert sender.held(f"{user}-7") == some(f"{user}-7", 5)
 
 
-def test_being_asked_to_wait_is_no_failure(live: LiveServer, tmp_path: Path, user: str) -> None:
-    """A key that may be used three times a second: 429, and a pause for everything else too."""
+def test_a_429_is_not_a_failure(live: LiveServer, tmp_path: Path, user: str) -> None:
+    """A key with a limit of three requests per second: 429 pauses all requests."""
     sender = Sender(live, live.create_key("samples:write", rate="3/1s"), tmp_path)
     samples = [one for i in range(9) for one in some(f"{user}-{i}", 3)]
     began = monotonic()
@@ -69,7 +69,7 @@ def test_being_asked_to_wait_is_no_failure(live: LiveServer, tmp_path: Path, use
     assert monotonic() - began > 1
 
 
-def test_what_is_too_large_is_sent_in_parts(sender: Sender, user: str) -> None:
+def test_requests_that_are_too_large_are_split(sender: Sender, user: str) -> None:
     """A thousand samples with device names of 6000 characters are over 4 MiB."""
     samples = [one | {"device_name": "x" * 6000} for one in some(user, 1000)]
     summary = sender.send(samples)
@@ -84,12 +84,12 @@ def test_compressed_requests_arrive(sender: Sender, user: str) -> None:
     assert sender.held(user) == samples
 
 
-def test_requests_are_compressed_where_the_other_side_says_it_takes_that(
+def test_requests_are_compressed_if_the_server_supports_gzip(
     live: LiveServer, key: str, tmp_path: Path, user: str
 ) -> None:
-    """And only when it is elsewhere; vendors do not say it."""
+    """Requests to this machine are not compressed."""
     path = write(tmp_path / "samples.ndjson", some(user, 2000))
-    # 127.0.0.1 as one number: the same place, but not by a name that is known to be here.
+    # 127.0.0.1 as one number: the same address, but the uploader does not see that it is local.
     for url, compressed in ((live.url, False), (live.url.replace("127.0.0.1", "2130706433"), True)):
         uploader = Sender(live, key, tmp_path, url).uploader()
         assert uploader.send_samples(path).complete
@@ -99,7 +99,7 @@ def test_requests_are_compressed_where_the_other_side_says_it_takes_that(
 
 
 def test_an_endpoint_that_is_not_there_stops_the_run(sender: Sender, user: str) -> None:
-    """An address with a wrong path is no reason to try for minutes."""
+    """An address with a wrong path is not retried."""
     path = write(sender.folder / "samples.ndjson", some(user, 3))
     wrong = Sender(sender.server, sender.key, sender.folder, f"{sender.server.url}/intake")
     summary = wrong.uploader().send_samples(path)
@@ -107,8 +107,10 @@ def test_an_endpoint_that_is_not_there_stops_the_run(sender: Sender, user: str) 
     assert (summary.left, summary.retries) == (3, 0)
 
 
-def test_a_receiver_that_falls_silent_is_given_up(sender: Sender, proxy: Proxy, user: str) -> None:
-    """After the patience that was granted; the next run sends the rest."""
+def test_the_run_stops_when_the_server_stops_answering(
+    sender: Sender, proxy: Proxy, user: str
+) -> None:
+    """After `patience` seconds. The next run sends the rest."""
     through = Sender(sender.server, sender.key, sender.folder, proxy.url)
     path = write(sender.folder / "samples.ndjson", some(user, 5))
     assert through.uploader().send_samples(path).complete
@@ -119,11 +121,11 @@ def test_a_receiver_that_falls_silent_is_given_up(sender: Sender, proxy: Proxy, 
     assert (summary.known, summary.left) == (5, 4)
     assert proxy.counts[Deed.DROP_BEFORE] > 1
     proxy.behave()
-    assert told(through.uploader().send_samples(later))["acknowledged"] == 4
+    assert counts_of(through.uploader().send_samples(later))["acknowledged"] == 4
 
 
 @pytest.mark.parametrize(
-    ("told_seconds", "seconds"),
+    ("header", "seconds"),
     [
         *(("3", 3.0), ("", 0.0), ("soon", 0.0), ("86400", 86400.0)),
         *(("Sat, 01 Jan 2000 00:00:00 GMT", 0), ("-1", 0), ("NaN", 0), ("1e18", 0), ("²", 0)),
@@ -131,13 +133,13 @@ def test_a_receiver_that_falls_silent_is_given_up(sender: Sender, proxy: Proxy, 
         ("Fri, 31 Dec 99999 23:59:59 +9999", 0),
     ],
 )
-def test_retry_after_is_read(told_seconds: str, seconds: float) -> None:
-    """Seconds or a date; what is neither asks for nothing."""
-    assert retry_after(Answer(429, {"retry-after": told_seconds}, b"")) == seconds
+def test_retry_after_is_read(header: str, seconds: float) -> None:
+    """Seconds or a date. Any other value is read as 0 seconds."""
+    assert retry_after(Answer(429, {"retry-after": header}, b"")) == seconds
 
 
-def test_what_an_answer_says_fits_in_a_line() -> None:
-    """However long it is."""
+def test_the_text_of_an_answer_is_cut_to_one_line() -> None:
+    """At most 200 characters."""
     assert first_line(b"a\n  b") == "a b"
     assert first_line(b" ") == "no text"
     assert len(first_line(b"x" * 10_000)) == 200
@@ -152,7 +154,7 @@ def test_what_an_answer_says_fits_in_a_line() -> None:
     ],
 )
 def test_an_address_is_known_in_one_form(url: str, known: str) -> None:
-    """So that there is one ledger for it."""
+    """One server has one ledger."""
     assert destination(url).url == known
 
 
@@ -160,19 +162,19 @@ def test_an_address_is_known_in_one_form(url: str, known: str) -> None:
     "url",
     ["localhost:8000", "ftp://x", "http://", "http://x?apiKey=1", "http://u:p@x", "http://x:port"],
 )
-def test_what_is_no_address_is_rejected(url: str) -> None:
-    """A key has no place in it."""
+def test_an_invalid_address_is_rejected(url: str) -> None:
+    """Also an address that contains a key."""
     with pytest.raises(WrongAddress):
         destination(url)
 
 
 def test_user_ids_and_types_are_quoted_in_paths() -> None:
-    """Whatever they are made of."""
+    """Reserved characters are percent-encoded."""
     assert fill("/users/{user-id}/images", "user-id", "a/b?c d") == "/users/a%2Fb%3Fc%20d/images"
 
 
-def test_a_connection_is_kept_and_opened_again(proxy: Proxy, key: str) -> None:
-    """One is enough for many requests; one that was closed meanwhile costs nothing."""
+def test_a_connection_is_reused(proxy: Proxy, key: str) -> None:
+    """Five requests use one connection."""
     connection = Connection(destination(proxy.url), BEARER, key, 10.0)
     asked = Request("/health/live", b"", "", method="GET")
     try:
@@ -184,13 +186,13 @@ def test_a_connection_is_kept_and_opened_again(proxy: Proxy, key: str) -> None:
 
 
 def test_the_library_loads_nothing_of_the_server() -> None:
-    """Neither its own parts nor what they stand on; nor does `uptake` alone load the library."""
+    """Neither modules of the server nor their dependencies. `import uptake` loads no module."""
     script = (
         "import sys, uptake\n"
         "assert not [m for m in sys.modules if m.startswith('uptake.')]\n"
         "uptake.Client, uptake.Uploader\n"
-        "apart = ('http', 'intake', 'store', 'blobs', 'reading', 'wiring', 'cli', 'settings')\n"
-        "bad = [m for m in sys.modules if m.split('.')[:2] in [['uptake', a] for a in apart]]\n"
+        "server = ('http', 'intake', 'store', 'blobs', 'reading', 'wiring', 'cli', 'settings')\n"
+        "bad = [m for m in sys.modules if m.split('.')[:2] in [['uptake', s] for s in server]]\n"
         "bad += [m for m in ('litestar', 'sqlalchemy', 'granian', 'PIL') if m in sys.modules]\n"
         "assert not bad, bad\n"
     )

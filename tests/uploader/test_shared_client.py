@@ -1,4 +1,4 @@
-"""One client for many threads, and what it does with a request that must not be sent twice."""
+"""One client can be used by many threads, and sends no request twice that is not idempotent."""
 
 import socket
 import threading
@@ -20,14 +20,14 @@ EACH = 150
 
 
 def test_each_thread_gets_its_own_answers(live: LiveServer, tmp_path: Path) -> None:
-    """Sixteen threads with one client: every id leads to the document that was sent for it."""
+    """Sixteen threads use one client: every returned id belongs to the document that was sent."""
     live.command("projects", "create", "threads")
     live.command("types", "add", "n", "--project", "threads")
     scopes = ("user-data:write", "samples:write", "images:write")
     with Client(live.url, live.create_key(*scopes, project="threads")) as client:
 
         def send(thread: int) -> list[tuple[str, str]]:
-            """Documents with their ids; in between samples of which one in three is wrong."""
+            """Send documents and samples. Returns ids and names of the documents."""
             sent = []
             for number in range(EACH):
                 user, name = str(1000 + thread), f"{thread}-{number}"
@@ -59,8 +59,8 @@ class Counting:
     """A server that takes requests and closes connections without an answer.
 
     Attributes:
-        answers: requests of each connection that it does answer.
-        bodies: what it was sent.
+        answers: the number of requests of each connection that it answers.
+        bodies: the received bodies.
     """
 
     def __init__(self, answers: int) -> None:
@@ -97,7 +97,7 @@ class Counting:
 
 @contextmanager
 def counting(answers: int) -> Iterator[Counting]:
-    """Such a server."""
+    """Run the server until the block ends."""
     server = Counting(answers)
     try:
         yield server
@@ -106,8 +106,8 @@ def counting(answers: int) -> Iterator[Counting]:
 
 
 @pytest.mark.parametrize("answers", [0, 1, 3])
-def test_what_is_not_idempotent_is_never_sent_twice(answers: int) -> None:
-    """A document without an idempotency key may have arrived: the caller must know."""
+def test_a_request_that_is_not_idempotent_is_never_sent_twice(answers: int) -> None:
+    """A document without an idempotency key may have arrived, so the caller gets an exception."""
     with counting(answers) as server, Client(server.url, "k") as client:
         for number in range(answers):
             assert client.send_document("t", "u", {"n": number}).told == "1"
@@ -116,16 +116,16 @@ def test_what_is_not_idempotent_is_never_sent_twice(answers: int) -> None:
         assert [b"lost" in body for body in server.bodies].count(True) == 1
 
 
-def test_what_is_idempotent_is_sent_again_on_a_new_connection() -> None:
-    """With a key the document is kept once; an idle connection may have been closed."""
+def test_an_idempotent_request_is_sent_again_on_a_new_connection() -> None:
+    """The server stores a document with an idempotency key once."""
     with counting(1) as server, Client(server.url, "k") as client:
         for number in range(3):
             assert client.send_document("t", "u", {"n": number}, idempotency_key=f"{number}").told
         assert [msgspec.json.decode(body)["data"]["n"] for body in server.bodies] == [0, 1, 1, 2, 2]
 
 
-def test_an_idle_connection_that_was_closed_costs_nothing() -> None:
-    """Also what must not be sent twice then goes over a new one."""
+def test_a_closed_idle_connection_is_replaced() -> None:
+    """Also for a request that must not be sent twice."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve() -> None:

@@ -1,4 +1,4 @@
-"""The vendors' stub takes what the documents allow and rejects what breaks a limit of theirs."""
+"""The stub accepts requests that the vendors' documents allow, and rejects all others."""
 
 from typing import Any
 
@@ -42,8 +42,8 @@ def _send_image(stub: VendorStub, content: bytes = PNG, **options: Any) -> httpx
     return plain.post(stub.url + arguments.pop("path", IMAGES), **arguments)
 
 
-def test_a_document_is_taken(vendors: VendorStub) -> None:
-    """With an id for each."""
+def test_a_document_is_accepted(vendors: VendorStub) -> None:
+    """Each document has an id."""
     body = {"user": {"userLabel": "user-12345"}, "data": {"mood": 3}}
     headers = {"x-api-key": VENDOR_KEY}
     first = plain.post(vendors.url + DOCUMENTS, json=body, headers=headers)
@@ -51,7 +51,7 @@ def test_a_document_is_taken(vendors: VendorStub) -> None:
     assert [first.status_code, second.status_code] == [200, 200]
     assert first.json().keys() == {"uploadId"}
     assert first.json() != second.json()
-    assert vendors.kept.documents == {"user-12345": [("survey", {"mood": 3})] * 2}
+    assert vendors.stored.documents == {"user-12345": [("survey", {"mood": 3})] * 2}
 
 
 @pytest.mark.parametrize(
@@ -67,15 +67,15 @@ def test_a_document_is_taken(vendors: VendorStub) -> None:
 def test_a_document_that_breaks_the_schema_is_rejected(
     vendors: VendorStub, body: Any, places: list[list[str]]
 ) -> None:
-    """422, all problems at once."""
+    """422 with all errors."""
     answer = plain.post(vendors.url + DOCUMENTS, json=body, headers={"x-api-key": VENDOR_KEY})
     assert answer.status_code == 422
     assert [problem["loc"] for problem in answer.json()["detail"]] == places
-    assert vendors.kept.documents == {}
+    assert vendors.stored.documents == {}
 
 
-def test_a_document_of_a_type_not_agreed_is_rejected(vendors: VendorStub) -> None:
-    """The type is agreed with the vendor first."""
+def test_a_document_of_an_unknown_type_is_rejected(vendors: VendorStub) -> None:
+    """Types are agreed with the vendor."""
     body = {"user": {"userLabel": "u"}, "data": {}}
     headers = {"x-api-key": VENDOR_KEY}
     answer = plain.post(vendors.url + "/v1/user-data/poem", json=body, headers=headers)
@@ -83,8 +83,8 @@ def test_a_document_of_a_type_not_agreed_is_rejected(vendors: VendorStub) -> Non
     assert answer.json()["detail"][0]["loc"] == ["path", "upload_type"]
 
 
-def test_profiles_are_taken(vendors: VendorStub) -> None:
-    """New attributes are added, those sent again replaced."""
+def test_profiles_are_accepted(vendors: VendorStub) -> None:
+    """New attributes are added, existing ones are replaced."""
     rows = [["abcd123", "yes", "no"], ["abcd456", "yes", ""]]
     body = {"field_name": ["user_id", "conan", "titan"], "values": rows}
     answer = plain.post(vendors.url + PROFILES, json=body, headers=BEARER)
@@ -93,19 +93,19 @@ def test_profiles_are_taken(vendors: VendorStub) -> None:
     assert isinstance(answer.json()["timestamp"], int)
     later = {"field_name": ["titan", "user_id"], "values": [["no", "abcd456"]]}
     assert plain.post(vendors.url + PROFILES, json=later, headers=BEARER).status_code == 200
-    assert vendors.kept.attributes == {
+    assert vendors.stored.attributes == {
         "abcd123": {"conan": "yes", "titan": "no"},
         "abcd456": {"conan": "yes", "titan": "no"},
     }
 
 
-def test_the_largest_profiles_are_taken(vendors: VendorStub) -> None:
-    """100 users, 50 fields, 50 characters a name, 128 a value."""
+def test_the_largest_profiles_are_accepted(vendors: VendorStub) -> None:
+    """100 users, 50 fields, names of 50 characters, values of 128 characters."""
     names = ["user_id", "n" * 50, *(f"a{index}" for index in range(48))]
     values = [[f"u{index}", *["ü" * 128] * 49] for index in range(100)]
     body = {"field_name": names, "values": values}
     assert plain.post(vendors.url + PROFILES, json=body, headers=BEARER).status_code == 200
-    assert len(vendors.kept.attributes) == 100
+    assert len(vendors.stored.attributes) == 100
 
 
 @pytest.mark.parametrize(
@@ -127,15 +127,15 @@ def test_the_largest_profiles_are_taken(vendors: VendorStub) -> None:
     ],
 )
 def test_profiles_that_break_a_limit_are_rejected(vendors: VendorStub, body: Any) -> None:
-    """400 with a reason, and nothing is kept."""
+    """400 with a reason; nothing is stored."""
     answer = plain.post(vendors.url + PROFILES, json=body, headers=BEARER)
     assert answer.status_code == 400
     assert answer.json().keys() == {"msg", "timestamp"}
-    assert vendors.kept.attributes == {}
+    assert vendors.stored.attributes == {}
 
 
-def test_an_image_is_taken(vendors: VendorStub) -> None:
-    """Byte for byte, with the three members of the schema."""
+def test_an_image_is_accepted(vendors: VendorStub) -> None:
+    """Unchanged; the answer has the three members of the schema."""
     answer = _send_image(vendors)
     assert answer.status_code == 200
     assert answer.json()["response"] == {
@@ -144,7 +144,7 @@ def test_an_image_is_taken(vendors: VendorStub) -> None:
         "size": "1 Kb",
     }
     assert _send_image(vendors, PNG.ljust(3 << 19)).json()["response"]["size"] == "1.5 Mb"
-    assert vendors.kept.images == {"42": [PNG, PNG.ljust(3 << 19)]}
+    assert vendors.stored.images == {"42": [PNG, PNG.ljust(3 << 19)]}
 
 
 @pytest.mark.parametrize(
@@ -166,31 +166,31 @@ def test_an_image_is_taken(vendors: VendorStub) -> None:
 def test_an_image_that_breaks_a_rule_is_rejected(
     vendors: VendorStub, options: dict[str, Any], status: int, number: str
 ) -> None:
-    """With the six members of the error."""
+    """The error has six members."""
     answer = _send_image(vendors, **options)
     error = answer.json()["response"]["error"]
     assert [answer.status_code, error["httpStatusCode"], error["id"]] == [status, status, number]
     assert error.keys() == {"docs", "name", "httpStatusCode", "id", "message", "resourceUrl"}
-    assert vendors.kept.images == {}
+    assert vendors.stored.images == {}
 
 
 @pytest.mark.parametrize("count", [3, 1000])
-def test_samples_are_taken(vendors: VendorStub, count: int) -> None:
-    """3 to 1000 of them; the document shows no body of the answer."""
+def test_samples_are_accepted(vendors: VendorStub, count: int) -> None:
+    """3 to 1000 samples; the answer has no body."""
     answer = plain.post(vendors.url + SAMPLES, json=_batch(*[STEP] * count), headers=BEARER)
     assert [answer.status_code, answer.content] == [200, b""]
-    assert vendors.kept.samples == {"u1": [("steps", STEP)] * count}
+    assert vendors.stored.samples == {"u1": [("steps", STEP)] * count}
 
 
-def test_samples_of_a_token_are_its_users(vendors: VendorStub) -> None:
-    """v1.1 has no `user_id`, and takes no token that is nobody's."""
+def test_samples_belong_to_the_user_of_the_token(vendors: VendorStub) -> None:
+    """v1.1 has no `user_id`, and rejects a token without a user."""
     body = {"data_type": "bpm", "data": [STEP | {"unit": "count/s"}] * 3}
     of_ada = plain.post(
         vendors.url + OWN_SAMPLES, json=body, headers={"Authorization": "Bearer token-of-ada"}
     )
-    of_nobody = plain.post(vendors.url + OWN_SAMPLES, json=body, headers=BEARER)
-    assert [of_ada.status_code, of_nobody.status_code] == [200, 401]
-    assert vendors.kept.samples == {"ada": [("bpm", STEP | {"unit": "count/s"})] * 3}
+    of_no_user = plain.post(vendors.url + OWN_SAMPLES, json=body, headers=BEARER)
+    assert [of_ada.status_code, of_no_user.status_code] == [200, 401]
+    assert vendors.stored.samples == {"ada": [("bpm", STEP | {"unit": "count/s"})] * 3}
 
 
 @pytest.mark.parametrize(
@@ -205,8 +205,8 @@ def test_samples_of_a_token_are_its_users(vendors: VendorStub) -> None:
         _without(STEP, "device_version"),
     ],
 )
-def test_a_sample_at_a_limit_is_taken(vendors: VendorStub, sample: dict[str, Any]) -> None:
-    """The limits belong to what is allowed."""
+def test_a_sample_at_a_limit_is_accepted(vendors: VendorStub, sample: dict[str, Any]) -> None:
+    """Limits are inclusive."""
     answer = plain.post(vendors.url + SAMPLES, json=_batch(STEP, sample, STEP), headers=BEARER)
     assert answer.status_code == 200
 
@@ -231,12 +231,12 @@ def test_a_sample_at_a_limit_is_taken(vendors: VendorStub, sample: dict[str, Any
         "sample",
     ],
 )
-def test_a_faulty_sample_is_left_out(vendors: VendorStub, sample: Any) -> None:
-    """207 when others are accepted, 400 when none is."""
+def test_an_invalid_sample_is_rejected(vendors: VendorStub, sample: Any) -> None:
+    """207 if others are accepted, 400 if none is."""
     some = plain.post(vendors.url + SAMPLES, json=_batch(STEP, sample, STEP), headers=BEARER)
     none = plain.post(vendors.url + SAMPLES, json=_batch(*[sample] * 3), headers=BEARER)
     assert [some.status_code, none.status_code] == [207, 400]
-    assert vendors.kept.samples == {"u1": [("steps", STEP)] * 2}
+    assert vendors.stored.samples == {"u1": [("steps", STEP)] * 2}
     assert [rejection.status for rejection in vendors.rejections] == [207, 400]
 
 
@@ -255,7 +255,7 @@ def test_a_faulty_sample_is_left_out(vendors: VendorStub, sample: Any) -> None:
     ],
 )
 def test_a_batch_that_breaks_a_rule_is_rejected(vendors: VendorStub, body: Any) -> None:
-    """400, nothing is kept."""
+    """400; nothing is stored."""
     answer = plain.post(vendors.url + SAMPLES, json=body, headers=BEARER)
     assert [answer.status_code, answer.content] == [400, b""]
-    assert vendors.kept.samples == {}
+    assert vendors.stored.samples == {}

@@ -1,4 +1,4 @@
-"""The vendors' stub asks every request for what the documents ask of all, and counts."""
+"""The stub checks what the vendors' documents require of every request, and counts requests."""
 
 import json
 import threading
@@ -49,10 +49,10 @@ GOOD_SAMPLES = {"user_id": "u1", "data_type": "steps", "data": [STEP] * 3}
         ),
     ],
 )
-def test_a_key_is_asked_for(
+def test_a_key_is_required(
     vendors: VendorStub, path: str, headers: dict[str, str], status: int
 ) -> None:
-    """In the place that the document names, and nowhere else."""
+    """Only in the place that the document names."""
     assert plain.post(vendors.url + path, json={}, headers=headers).status_code == status
 
 
@@ -69,7 +69,7 @@ def test_a_key_is_asked_for(
 def test_a_body_that_is_not_json_is_rejected(
     vendors: VendorStub, path: str, key: str, status: int, content: bytes
 ) -> None:
-    """With the status of the vendor's failures."""
+    """With the status that the vendor documents."""
     headers = {"Content-Type": "application/json"} | ({key: VENDOR_KEY} if key else BEARER)
     assert plain.post(vendors.url + path, content=content, headers=headers).status_code == status
 
@@ -83,32 +83,32 @@ def test_a_body_that_is_not_json_is_rejected(
     ],
 )
 @pytest.mark.parametrize(
-    "told", [{"Content-Type": "text/plain"}, {}, {"Content-Type": "multipart/form-data"}]
+    "content_type", [{"Content-Type": "text/plain"}, {}, {"Content-Type": "multipart/form-data"}]
 )
-def test_json_must_be_called_json(
-    vendors: VendorStub, path: str, good: Any, told: dict[str, str]
+def test_the_content_type_must_be_json(
+    vendors: VendorStub, path: str, good: Any, content_type: dict[str, str]
 ) -> None:
-    """`Content-Type: application/json` stands in every document."""
+    """Every document requires `Content-Type: application/json`."""
     keys = BEARER | {"x-api-key": VENDOR_KEY}
     content = json.dumps(good).encode()
-    called = plain.post(
+    as_json = plain.post(
         vendors.url + path, content=content, headers=keys | {"Content-Type": "application/json"}
     )
-    not_called = plain.post(vendors.url + path, content=content, headers=keys | told)
-    assert called.status_code == 200
-    assert not_called.status_code == (422 if path == DOCUMENTS else 400)
+    as_other = plain.post(vendors.url + path, content=content, headers=keys | content_type)
+    assert as_json.status_code == 200
+    assert as_other.status_code == (422 if path == DOCUMENTS else 400)
 
 
 @pytest.mark.parametrize("path", [DOCUMENTS, PROFILES, SAMPLES])
-def test_no_content_encoding_is_taken(vendors: VendorStub, path: str) -> None:
-    """No document offers one."""
+def test_a_content_encoding_is_rejected(vendors: VendorStub, path: str) -> None:
+    """No document describes one."""
     headers = BEARER | {"x-api-key": VENDOR_KEY, "Content-Encoding": "gzip"}
     assert plain.post(vendors.url + path, content=b"", headers=headers).status_code == 415
 
 
 @pytest.mark.parametrize("path", [DOCUMENTS, PROFILES, IMAGES, SAMPLES, OWN_SAMPLES])
-def test_only_post_is_taken(vendors: VendorStub, path: str) -> None:
-    """405 for the others, 404 for other paths."""
+def test_only_post_is_accepted(vendors: VendorStub, path: str) -> None:
+    """405 for other methods, 404 for other paths."""
     assert httpx2.get(vendors.url + path, verify=plain.NO_CERTIFICATES).status_code == 405
     assert plain.post(vendors.url + path + "/more", json={}).status_code == 404
 
@@ -119,8 +119,8 @@ def test_a_body_without_a_length_is_rejected(vendors: VendorStub) -> None:
     assert answer.status_code == 411
 
 
-def test_requests_are_counted_and_connections_kept(vendors: VendorStub) -> None:
-    """One client, one connection, however many requests."""
+def test_requests_are_counted_and_connections_reused(vendors: VendorStub) -> None:
+    """One client uses one connection for all requests."""
     with plain.client(vendors.url, BEARER) as client:
         for _ in range(5):
             assert client.post(SAMPLES, json=GOOD_SAMPLES).status_code == 200
@@ -130,8 +130,8 @@ def test_requests_are_counted_and_connections_kept(vendors: VendorStub) -> None:
     assert [vendors.connections, vendors.most_at_once] == [1, 1]
 
 
-def test_the_largest_number_at_once_is_remembered() -> None:
-    """Four senders at once, each held long enough to meet the others."""
+def test_the_largest_number_of_concurrent_requests_is_recorded() -> None:
+    """Four concurrent requests, each delayed until all have arrived."""
     with vendor_stub(Known({VENDOR_KEY: None}), pause_seconds=0.3) as stub:
         senders = [
             threading.Thread(

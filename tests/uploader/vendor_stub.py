@@ -1,4 +1,4 @@
-"""A second implementation of the five endpoints, from the vendors' documents alone."""
+"""An independent implementation of the five endpoints, written from the vendors' documents."""
 
 import json
 import socket
@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from uploader.vendors import gerosense, ptengine, questionpro, thymia
-from uploader.vendors.desk import Answer, Kept, Known, Rejected, Request, Vendor
+from uploader.vendors.desk import Answer, Known, Rejected, Request, Stored, Vendor
 
 VENDORS: tuple[Vendor, ...] = (thymia, ptengine, questionpro, gerosense)
 IDLE_SECONDS = 60.0
@@ -23,7 +23,7 @@ UPTAKE_PATH = "/uptake/v1"
 
 @dataclass(frozen=True)
 class Rejection:
-    """A request that was rejected, or a part of it: where, with what status, and why."""
+    """A request that was rejected in whole or in part."""
 
     path: str
     status: int
@@ -32,26 +32,26 @@ class Rejection:
 
 @dataclass
 class VendorStub:
-    """The four vendors on one address of this machine.
+    """The four vendors, served at one local address.
 
     Attributes:
-        known: keys and types that were agreed; change them at any time.
-        pause_seconds: how long each request is held before it is judged.
+        known: valid keys and types. Can be changed at any time.
+        pause_seconds: delay before each request is validated.
         url: its address, while it runs.
-        kept: what was accepted.
-        requests: how many came, by path.
-        statuses: how many answers, by status.
-        connections: how many were made.
-        most_at_once: the largest number of requests that were under way together.
-        rejections: those rejected, whole or in part, in order.
-        faults: what went wrong in the stub itself; stays empty.
-        open: the connections that there are.
+        stored: the accepted data.
+        requests: the number of requests by path.
+        statuses: the number of answers by status.
+        connections: the number of connections that were opened.
+        most_at_once: the largest number of concurrent requests.
+        rejections: the rejections in order.
+        faults: exceptions in the stub itself; must be empty.
+        open: the open connections.
     """
 
     known: Known
     pause_seconds: float = 0.0
     url: str = ""
-    kept: Kept = field(default_factory=Kept)
+    stored: Stored = field(default_factory=Stored)
     requests: Counter[str] = field(default_factory=Counter)
     statuses: Counter[int] = field(default_factory=Counter)
     connections: int = 0
@@ -63,9 +63,9 @@ class VendorStub:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def answer(self, request: Request) -> Answer:
-        """What the vendor of a path answers."""
+        """The answer of the vendor that the path belongs to."""
         time.sleep(self.pause_seconds)
-        answer = self._judged(request)
+        answer = self._dispatch(request)
         with self._lock:
             self.statuses[answer.status] += 1
             if answer.rejected:
@@ -73,23 +73,23 @@ class VendorStub:
         return answer
 
     def hang_up(self) -> None:
-        """End every connection, so that its thread ends."""
+        """Close every connection, so that its thread ends."""
         for connection in list(self.open):
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
 
-    def _judged(self, request: Request) -> Answer:
+    def _dispatch(self, request: Request) -> Answer:
         vendor = next((v for v in VENDORS if request.path.startswith(v.PREFIX)), None)
         if vendor is None:
             return Answer(404, rejected="no vendor has this path")
         try:
-            return vendor.answer(request, self.known, self.kept)
+            return vendor.answer(request, self.known, self.stored)
         except Rejected as rejected:
             return replace(vendor.rejection(rejected), rejected=str(rejected))
 
     @contextmanager
     def counted(self, path: str) -> Iterator[None]:
-        """A request that is under way while the block runs."""
+        """Counts a request as active while the block runs."""
         with self._lock:
             self.requests[path] += 1
             self._at_once += 1
@@ -113,12 +113,12 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         url = urlsplit(self.path)
         with self.server.stub.counted(url.path):
-            told = self.headers.get("Content-Length", "0" if self.command == "GET" else "")
-            if not told.isdecimal():
+            length_header = self.headers.get("Content-Length", "0" if self.command == "GET" else "")
+            if not length_header.isdecimal():
                 self.close_connection = True
                 self._write(Answer(411))
                 return
-            length = int(told)
+            length = int(length_header)
             body = self.rfile.read(length)
             if len(body) < length:
                 self.close_connection = True
@@ -128,14 +128,14 @@ class _Handler(BaseHTTPRequestHandler):
             self._write(self.server.stub.answer(request))
 
     def do_GET(self) -> None:
-        """Serve what no endpoint takes; the uploader asks once whether this is Uptake."""
+        """Answer 404 for the path at which the uploader looks for Uptake."""
         if self.path == UPTAKE_PATH:
             self._write(Answer(404))
         else:
             self._serve()
 
     def do_PUT(self) -> None:
-        """Serve what no endpoint takes."""
+        """Serve a request that every endpoint rejects."""
         self._serve()
 
     def do_POST(self) -> None:
@@ -153,7 +153,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
 
     def log_message(self, *_: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 class _Server(ThreadingHTTPServer):
@@ -183,10 +183,10 @@ class _Server(ThreadingHTTPServer):
 
 @contextmanager
 def vendor_stub(known: Known, pause_seconds: float = 0.0) -> Iterator[VendorStub]:
-    """A stub that runs while the block does.
+    """Run a stub until the block ends.
 
     Raises:
-        AssertionError: something went wrong in the stub itself.
+        AssertionError: the stub itself raised an exception.
     """
     stub = VendorStub(known, pause_seconds)
     with _Server(stub) as server:

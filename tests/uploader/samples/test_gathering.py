@@ -1,4 +1,4 @@
-"""Laws of what is gathered into requests, for any sources, any limits and any memory."""
+"""Properties of the requests that are gathered, for any sources, limits and memory."""
 
 import tempfile
 from dataclasses import dataclass, field, replace
@@ -36,18 +36,18 @@ sources = st.lists(st.lists(samples, max_size=30), max_size=4)
 
 @dataclass
 class Receiver:
-    """Keeps samples by identity, the last received; rejects values that are not positive.
+    """Stores the last sample of each identity; rejects values that are not positive.
 
     Attributes:
         held: value by user, metric and start.
-        lost: whether answers are lost, for some of the requests.
+        requests: the number of received requests.
     """
 
     held: dict[tuple[str, str, str], float] = field(default_factory=dict)
     requests: int = 0
 
     def take(self, job: SamplesJob, *, lost: bool = False) -> None:
-        """Take a request in, and answer it unless the answer is lost."""
+        """Store the samples of a request, and answer it unless the answer is lost."""
         job.sent()
         body = msgspec.json.decode(job.request().body)
         data = body["data"]
@@ -75,7 +75,7 @@ def run(
     *,
     lost: bool = False,
 ) -> Tally:
-    """One run over batches of a source; with room for so many bytes."""
+    """One run over batches of a source, with so many bytes of memory."""
     started = begin(ledger, "http://x", WIRE.name)
     tally = Tally()
 
@@ -94,7 +94,7 @@ def run(
 
 
 def wanted(batches: list[list[Sample]]) -> dict[tuple[str, str, str], float]:
-    """What the receiver should hold: the last of each that it takes."""
+    """The values that the receiver should have stored: the last accepted of each identity."""
     return {
         (one["user_id"], one["metric"], one["start_date"]): one["value"]
         for batch in batches
@@ -109,7 +109,7 @@ def fresh() -> Ledger:
 
 
 def check(ledger: Ledger, receiver: Receiver, batches: list[list[Sample]], tally: Tally) -> None:
-    """Nothing is left, and the receiver holds the last of everything but what waits."""
+    """No sample is left, and all but waiting samples are stored in their last version."""
     assert tally.left == 0
     waiting = {
         (user, metric, msgspec.json.decode(item)["start_date"])
@@ -123,10 +123,10 @@ def check(ledger: Ledger, receiver: Receiver, batches: list[list[Sample]], tally
 
 @settings(deadline=None)
 @given(sources, st.sampled_from([0, 10**9]))
-def test_the_last_of_everything_arrives_and_a_second_run_sends_nothing(
+def test_the_last_versions_arrive_and_a_second_run_sends_nothing(
     batches: list[list[Sample]], room: int
 ) -> None:
-    """However it is cut, and however little memory there is."""
+    """For any batches, also with no memory."""
     ledger, receiver = fresh(), Receiver()
     check(ledger, receiver, batches, run(ledger, receiver, batches, room))
     before = receiver.requests
@@ -140,10 +140,10 @@ def test_the_last_of_everything_arrives_and_a_second_run_sends_nothing(
 
 @settings(deadline=None)
 @given(sources, sources, sources)
-def test_a_run_that_lost_all_its_answers_is_made_good(
+def test_the_next_runs_correct_a_run_that_lost_all_answers(
     first: list[list[Sample]], second: list[list[Sample]], third: list[list[Sample]]
 ) -> None:
-    """The receiver may hold what the ledger does not know: the next runs put it right."""
+    """The receiver has stored samples that are not in the ledger."""
     ledger, receiver = fresh(), Receiver()
     run(ledger, receiver, first, 10**9)
     run(ledger, receiver, second, 10**9, lost=True)

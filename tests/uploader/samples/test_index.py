@@ -1,4 +1,4 @@
-"""The index of what is known behaves like a dict."""
+"""The index of known samples behaves like a dict."""
 
 import numpy as np
 from hypothesis import given
@@ -19,22 +19,22 @@ def words(those: list[tuple[int, int]]) -> np.ndarray[tuple[int, ...], np.dtype[
     st.lists(st.tuples(st.booleans(), st.lists(entries, max_size=6)), max_size=20),
     st.lists(identities, min_size=1, max_size=10),
 )
-def test_it_knows_what_was_noted_last(
+def test_it_has_the_last_value_of_each_key(
     steps: list[tuple[bool, list[tuple[tuple[int, int], int]]]], asked: list[tuple[int, int]]
 ) -> None:
-    """However much was noted before, at once or bit by bit, and what was forgotten."""
+    """After any sequence of additions and removals, of any size."""
     index = Index()
     plain: dict[tuple[int, int], int] = {}
     for forget, some in steps:
-        told = [((first, 7), content) for (first, _), content in some]
+        pairs = [((first, 7), content) for (first, _), content in some]
         if forget:
-            if told:
-                index.remove(words([one for one, _ in told]))
-            for one, _ in told:
+            if pairs:
+                index.remove(words([one for one, _ in pairs]))
+            for one, _ in pairs:
                 plain.pop(one, None)
         else:
-            index.add(words([one for one, _ in told]), np.array([c for _, c in told], np.uint64))
-            plain |= dict(told)
+            index.add(words([one for one, _ in pairs]), np.array([c for _, c in pairs], np.uint64))
+            plain |= dict(pairs)
     known, content = index.find(words(asked))
     assert known.tolist() == [one in plain for one in asked]
     assert [c for c, k in zip(content.tolist(), known.tolist(), strict=True) if k] == [
@@ -45,8 +45,8 @@ def test_it_knows_what_was_noted_last(
 
 
 @given(st.lists(identities, min_size=1, max_size=20))
-def test_groups_are_those_that_are_equal(asked: list[tuple[int, int]]) -> None:
-    """Each with the place of its first."""
+def test_equal_identities_are_one_group(asked: list[tuple[int, int]]) -> None:
+    """Each group has the position of its first member."""
     number, first = groups_of(words(asked))
     assert len(first) == len(set(asked))
     assert [asked[first[n]] for n in number.tolist()] == asked

@@ -1,4 +1,4 @@
-"""Samples of a source as words and as JSON, against one sample at a time."""
+"""Samples of a source as words and as JSON, compared with a conversion of one sample at a time."""
 
 from itertools import pairwise
 from typing import Any
@@ -40,32 +40,36 @@ samples = st.fixed_dictionaries(
 )
 
 
-def batch_of(told: list[dict[str, Any]]) -> Any:
-    """A record batch, as a source gives it."""
-    return pa.RecordBatch.from_pylist(told, SAMPLES)
+def batch_of(sample_dicts: list[dict[str, Any]]) -> Any:
+    """A record batch, as a source yields it."""
+    return pa.RecordBatch.from_pylist(sample_dicts, SAMPLES)
 
 
 def shown(sample: dict[str, Any]) -> dict[str, Any]:
-    """A sample as it goes over the wire: members that are null are left out."""
-    apart = ("user_id", "metric", "line")
-    return {k: v for k, v in sample.items() if k not in apart and v is not None}
+    """A sample as it is sent: without members that are null."""
+    omitted = ("user_id", "metric", "line")
+    return {k: v for k, v in sample.items() if k not in omitted and v is not None}
 
 
 @given(st.lists(samples, min_size=1, max_size=30), st.data())
-def test_json_is_that_of_each_sample(told: list[dict[str, Any]], data: st.DataObject) -> None:
-    """In any order and choice, with names and times of any content, and exact values."""
-    which = np.array(data.draw(st.lists(st.integers(0, len(told) - 1))), np.int64)
-    text, offsets = render(read(batch_of(told)), which, MEMBERS)
+def test_json_is_that_of_each_sample(
+    sample_dicts: list[dict[str, Any]], data: st.DataObject
+) -> None:
+    """For any selection and order, any names and times; values are exact."""
+    which = np.array(data.draw(st.lists(st.integers(0, len(sample_dicts) - 1))), np.int64)
+    text, offsets = render(read(batch_of(sample_dicts)), which, MEMBERS)
     assert len(offsets) == len(which) + 1
     parts = [text[a:b] for a, b in pairwise(offsets)]
     assert all(part.endswith(b"},") for part in parts)
-    assert [msgspec.json.decode(part[:-1]) for part in parts] == [shown(told[i]) for i in which]
+    assert [msgspec.json.decode(part[:-1]) for part in parts] == [
+        shown(sample_dicts[i]) for i in which
+    ]
 
 
 @given(st.lists(samples, min_size=1, max_size=20))
-def test_dictionary_columns_are_as_plain_ones(told: list[dict[str, Any]]) -> None:
-    """What a source hands out encoded comes to the same."""
-    plain = batch_of(told)
+def test_dictionary_columns_are_as_plain_ones(sample_dicts: list[dict[str, Any]]) -> None:
+    """A dictionary-encoded column has the same result."""
+    plain = batch_of(sample_dicts)
     coded = pa.RecordBatch.from_arrays(
         [
             column.dictionary_encode() if pa.types.is_string(column.type) else column
@@ -76,14 +80,16 @@ def test_dictionary_columns_are_as_plain_ones(told: list[dict[str, Any]]) -> Non
     one, other = read(plain), read(coded)
     assert (one.identity == other.identity).all()
     assert (one.content == other.content).all()
-    which = np.arange(len(told))
+    which = np.arange(len(sample_dicts))
     assert render(one, which, MEMBERS)[0] == render(other, which, MEMBERS)[0]
 
 
 @given(st.lists(samples, min_size=2, max_size=12))
-def test_samples_are_the_same_when_the_contract_says_so(told: list[dict[str, Any]]) -> None:
-    """Device name, start and end as instants, unit; version and value make the content."""
-    rows = read(batch_of(told))
+def test_the_identity_of_samples_is_that_of_the_contract(
+    sample_dicts: list[dict[str, Any]],
+) -> None:
+    """Identity: device name, start and end as instants, unit. Content: version and value."""
+    rows = read(batch_of(sample_dicts))
 
     def moment(text: str | None) -> object:
         try:
@@ -92,22 +98,23 @@ def test_samples_are_the_same_when_the_contract_says_so(told: list[dict[str, Any
             return text
 
     same = [
-        (s["device_name"], moment(s["start_date"]), moment(s["end_date"]), s["unit"]) for s in told
+        (s["device_name"], moment(s["start_date"]), moment(s["end_date"]), s["unit"])
+        for s in sample_dicts
     ]
     content = [
         (*one, s["device_version"], np.float64(s["value"]).tobytes())
-        for one, s in zip(same, told, strict=True)
+        for one, s in zip(same, sample_dicts, strict=True)
     ]
     keys = list(map(tuple, rows.identity.T.tolist()))
-    for i in range(len(told)):
+    for i in range(len(sample_dicts)):
         for k in range(i):
             assert (keys[i] == keys[k]) is (same[i] == same[k])
             assert (rows.content[i] == rows.content[k]) == (content[i] == content[k])
 
 
-def test_identities_are_those_that_the_server_works_out() -> None:
-    """So that digests of days can be compared."""
-    told: list[dict[str, Any]] = [
+def test_identities_are_those_of_the_server() -> None:
+    """Digests of days can be compared only then."""
+    sample_dicts: list[dict[str, Any]] = [
         {**shown_, "user_id": "u", "metric": "steps", "line": 1}
         for shown_ in (
             {
@@ -128,12 +135,12 @@ def test_identities_are_those_that_the_server_works_out() -> None:
             },
         )
     ]
-    stored = columns.read(msgspec.convert(told, list[columns.Sample]))
-    assert read(batch_of(told)).identity.tolist() == identities(stored).tolist()
+    stored = columns.read(msgspec.convert(sample_dicts, list[columns.Sample]))
+    assert read(batch_of(sample_dicts)).identity.tolist() == identities(stored).tolist()
 
 
-def test_times_that_are_none_are_marked_and_no_others() -> None:
-    """Among many that are."""
+def test_only_invalid_times_are_marked() -> None:
+    """Two invalid ones among 5000."""
     good = "2026-01-31T08:00:00Z"
     sample = {
         "user_id": "u",
@@ -146,10 +153,10 @@ def test_times_that_are_none_are_marked_and_no_others() -> None:
         "unit": "count",
         "line": 1,
     }
-    told = [sample] * 5000
-    told[4321] = {**sample, "start_date": 'no "time"'}
-    told[7] = {**sample, "end_date": "2026-02-30T08:00:00Z"}
-    rows = read(batch_of(told))
+    sample_dicts = [sample] * 5000
+    sample_dicts[4321] = {**sample, "start_date": 'no "time"'}
+    sample_dicts[7] = {**sample, "end_date": "2026-02-30T08:00:00Z"}
+    rows = read(batch_of(sample_dicts))
     assert np.flatnonzero(rows.odd).tolist() == [7, 4321]
     text, _ = render(rows, np.array([4321]), MEMBERS)
     assert msgspec.json.decode(text[:-1])["start_date"] == 'no "time"'

@@ -1,4 +1,4 @@
-"""Apple Health exports for tests, made of records."""
+"""Apple Health exports for tests."""
 
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ HEAD = """<?xml version="1.0" encoding="UTF-8"?>
 """
 TAIL = "</HealthData>\n"
 FIRST_LINE = HEAD.count("\n") + 1
-"""Of the first record."""
+"""The line of the first record."""
 
 STEPS = "HKQuantityTypeIdentifierStepCount"
 HEART_RATE = "HKQuantityTypeIdentifierHeartRate"
@@ -40,19 +40,19 @@ USUAL = {
 
 
 def record(inside: str = "", **differing: Any) -> str:
-    """A record in a line of its own; an attribute that is `...` is left out."""
+    """A record on its own line; an attribute that is `...` is omitted."""
     attributes = {name: value for name, value in (USUAL | differing).items() if value is not ...}
     text = " ".join(f'{name}="{value}"' for name, value in attributes.items())
     return f" <Record {text}>\n{inside} </Record>\n" if inside else f" <Record {text}/>\n"
 
 
 def export(*records: str) -> str:
-    """A whole export."""
+    """A complete export."""
     return HEAD + "".join(records) + TAIL
 
 
-def told(line: int = FIRST_LINE, **differing: Any) -> dict[str, Any]:
-    """The row of samples that the usual record is."""
+def expected_row(line: int = FIRST_LINE, **differing: Any) -> dict[str, Any]:
+    """The row that is read from the usual record."""
     return {
         "user_id": "ada",
         "metric": "steps",

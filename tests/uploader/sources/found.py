@@ -1,4 +1,4 @@
-"""What a source yields, as plain values."""
+"""The results of a source as plain values."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,7 +12,7 @@ EXAMPLES = Path(__file__).parents[3] / "examples"
 
 
 def samples_of(found: Iterable[Any]) -> tuple[list[dict[str, Any]], list[tuple[int, str]]]:
-    """The rows of the batches, and the lines and reasons of what cannot be read."""
+    """The rows of the batches, and the lines and reasons of unreadable rows."""
     rows: list[dict[str, Any]] = []
     unreadable: list[tuple[int, str]] = []
     for item in found:
@@ -26,12 +26,12 @@ def samples_of(found: Iterable[Any]) -> tuple[list[dict[str, Any]], list[tuple[i
 
 
 def read_samples(path: Path, **options: Any) -> tuple[list[dict[str, Any]], list[tuple[int, str]]]:
-    """The same of a file."""
+    """The rows of a file, and the lines and reasons of unreadable rows."""
     return samples_of(opening.samples(path, **options)())
 
 
 def types_of(path: Path, **options: Any) -> list[set[pa.DataType]]:
-    """The types that each column of samples has in the batches of a file."""
+    """The types of each column of samples in the batches of a file."""
     batches = [
         batch
         for batch in opening.samples(path, **options)()
@@ -41,7 +41,7 @@ def types_of(path: Path, **options: Any) -> list[set[pa.DataType]]:
 
 
 def steps(line: int, **differing: Any) -> dict[str, Any]:
-    """A row of samples as it is usually expected here, apart from what differs."""
+    """The usual row of samples, with changed members."""
     usual = {
         "user_id": "ada",
         "metric": "steps",
@@ -57,10 +57,10 @@ def steps(line: int, **differing: Any) -> dict[str, Any]:
 
 
 def items(source: Source[Any]) -> list[Any]:
-    """What a source gives, apart from what it skips."""
+    """The items of a source, without skipped ones."""
     return [found for found in source() if not isinstance(found, Skipped)]
 
 
 def skipped(source: Source[Any]) -> list[tuple[int, str]]:
-    """How many items or files a source leaves out on purpose, and why."""
+    """The numbers of items or files that a source skips on purpose, and the reasons."""
     return [(found.count, found.reason) for found in source() if isinstance(found, Skipped)]

@@ -1,4 +1,4 @@
-"""No file whatever ends in anything but items, places that cannot be read, or a rejection."""
+"""Reading any file results in items, unreadable places, or a rejection."""
 
 import shutil
 from collections.abc import Iterator
@@ -24,14 +24,14 @@ FILES = [path for path in sorted(EXAMPLES.iterdir()) if path.is_file()]
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Where files are written."""
+    """A folder for the files."""
     path = tmp_path_factory.mktemp("any")
     yield path
     shutil.rmtree(path)
 
 
 def read_all(path: Path) -> None:
-    """Read a file as everything that it might be."""
+    """Read a file as every kind of source."""
     for open_ in OPENERS.values():
         try:
             source = open_(path)
@@ -47,7 +47,7 @@ def read_all(path: Path) -> None:
 @settings(deadline=None)
 @given(st.binary(max_size=200), st.sampled_from([path.suffix for path in FILES] + [".x", ".json"]))
 def test_any_bytes_are_read_or_rejected(folder: Path, content: bytes, suffix: str) -> None:
-    """Whatever the file calls itself."""
+    """For any suffix."""
     path = folder / f"any{suffix}"
     path.write_bytes(content)
     read_all(path)
@@ -62,7 +62,7 @@ def test_any_bytes_are_read_or_rejected(folder: Path, content: bytes, suffix: st
 def test_damaged_files_are_read_as_far_as_they_go(
     folder: Path, example: Path, changes: list[tuple[float, int, bytes]], part: float
 ) -> None:
-    """With bytes changed, left out and put in, and the end cut off."""
+    """With bytes changed, removed and inserted, and truncated."""
     content = example.read_bytes()
     for place, length, change in changes:
         at = int(place * len(content))

@@ -1,4 +1,4 @@
-"""The reader of Apple Health exports finds what an XML parser finds."""
+"""The reader of Apple Health exports finds the same records as an XML parser."""
 
 import json
 import subprocess
@@ -21,7 +21,7 @@ from .found import EXAMPLES, samples_of
 
 
 def parsed(text: bytes) -> list[dict[str, Any]] | None:
-    """The records of a whole document, as expat finds them; None when it is malformed."""
+    """The records of a document as expat parses them; None if it is malformed."""
     found: list[dict[str, Any]] = []
     parser = expat.ParserCreate()
 
@@ -38,18 +38,18 @@ def parsed(text: bytes) -> list[dict[str, Any]] | None:
 
 
 def expected(record: dict[str, Any]) -> dict[str, Any]:
-    """What of a record is told in a sample, apart from what is made of its names."""
+    """The members of a sample of a record, without those that are derived from names."""
     start, end = (
-        f"{told[:10]}T{told[11:19]}{told[20:23]}:{told[23:]}"
-        for told in (record["startDate"], record["endDate"])
+        f"{time[:10]}T{time[11:19]}{time[20:23]}:{time[23:]}"
+        for time in (record["startDate"], record["endDate"])
     )
     metric = {STEPS: "steps", HEART_RATE: "bpm"}[record["type"]]
-    told = {"line": record["line"], "metric": metric, "value": float(record["value"])}
-    return told | {"start_date": start, "end_date": end}
+    members = {"line": record["line"], "metric": metric, "value": float(record["value"])}
+    return members | {"start_date": start, "end_date": end}
 
 
 def read(text: bytes, block: int) -> tuple[list[dict[str, Any]], list[tuple[int, str]]]:
-    """The samples of a document, read in blocks of so many bytes."""
+    """The samples of a document, read in blocks of this size."""
     records = Records("export.xml", FileOptions("ada"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(apple_health, "BLOCK_BYTES", block)
@@ -58,8 +58,8 @@ def read(text: bytes, block: int) -> tuple[list[dict[str, Any]], list[tuple[int,
     return samples_of(found)
 
 
-def told(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What `expected` tells, of the rows of samples."""
+def compared(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The members of rows that `expected` returns."""
     return [
         {name: row[name] for name in ("line", "metric", "value", "start_date", "end_date")}
         for row in rows
@@ -85,7 +85,7 @@ ASIDES = st.sampled_from(
 
 
 def escaped(text: str, quote: str) -> str:
-    """An attribute's value as it stands in a file."""
+    """The value of an attribute as it is written in a file."""
     for character, entity in {
         "&": "&amp;",
         "<": "&lt;",
@@ -97,20 +97,25 @@ def escaped(text: str, quote: str) -> str:
 
 @st.composite
 def records(draw: st.DrawFn) -> str:
-    """A record as phones write it, or one that says the same otherwise."""
+    """A record as phones write it, or an equivalent one in another notation."""
     kind = draw(st.sampled_from([STEPS, HEART_RATE, "HKQuantityTypeIdentifierHeight"]))
     value = draw(st.sampled_from(["12", "0.238", "1e2", "007", "-1", "12345678901234567890"]))
-    told = USUAL | {"type": kind, "value": value, "startDate": draw(TIMES), "endDate": draw(TIMES)}
-    told["sourceName"] = "x" + draw(NAMES)
+    attributes = USUAL | {
+        "type": kind,
+        "value": value,
+        "startDate": draw(TIMES),
+        "endDate": draw(TIMES),
+    }
+    attributes["sourceName"] = "x" + draw(NAMES)
     if draw(st.booleans()):
-        told |= {"sourceName": escaped(told["sourceName"], '"')}
-        return record(draw(ASIDES), **told)
+        attributes |= {"sourceName": escaped(attributes["sourceName"], '"')}
+        return record(draw(ASIDES), **attributes)
     text = " <Record"
-    del told["device"]
-    for name in draw(st.permutations(sorted(told))):
+    del attributes["device"]
+    for name in draw(st.permutations(sorted(attributes))):
         quote = draw(st.sampled_from("\"'"))
         equals = draw(st.sampled_from(["=", " = "]))
-        text += draw(SPACES) + name + equals + quote + escaped(told[name], quote) + quote
+        text += draw(SPACES) + name + equals + quote + escaped(attributes[name], quote) + quote
     ends = ["/>\n", " />", "></Record>\n", f">{draw(ASIDES)}</Record>"]
     return text + draw(st.sampled_from(ends))
 
@@ -123,12 +128,12 @@ DOCUMENTS = st.lists(st.tuples(ASIDES, records()), max_size=6).map(
 @settings(deadline=None)
 @given(DOCUMENTS, st.integers(1, 700))
 def test_a_well_formed_export_is_read_as_a_parser_reads_it(text: bytes, block: int) -> None:
-    """Every record with its line, however it is written and wherever blocks end."""
+    """Every record with its line, in any notation and for any block size."""
     found = parsed(text)
     assert found is not None
     rows, unreadable = read(text, block)
     assert unreadable == []
-    assert told(rows) == [expected(record) for record in found]
+    assert compared(rows) == [expected(record) for record in found]
 
 
 CHANGES = st.sampled_from([b"", b"<", b">", b'"', b"'", b"&", b"\xff", b"\0", b"<!--", b"/", b"x"])
@@ -136,10 +141,10 @@ CHANGES = st.sampled_from([b"", b"<", b">", b'"', b"'", b"&", b"\xff", b"\0", b"
 
 @settings(deadline=None)
 @given(DOCUMENTS, st.integers(1, 700), st.integers(0), st.integers(0, 9), CHANGES)
-def test_a_damaged_export_never_ends_the_reading(
+def test_a_damaged_export_is_read_to_its_end(
     text: bytes, block: int, place: int, length: int, change: bytes
 ) -> None:
-    """Whatever is changed in its body; and where it stays well-formed, nothing is missed."""
+    """For any change of its body; if it is still well-formed, no record is missing."""
     at = len(HEAD.encode()) + place % (len(text) - len(HEAD.encode()))
     damaged = text[:at] + change + text[at + length :]
     rows, unreadable = read(damaged, block)
@@ -152,10 +157,8 @@ def test_a_damaged_export_never_ends_the_reading(
 
 @settings(deadline=None)
 @given(DOCUMENTS, st.integers(1, 700), st.integers(0))
-def test_a_cut_off_export_gives_all_that_is_before_the_cut(
-    text: bytes, block: int, place: int
-) -> None:
-    """And tells that it is cut off."""
+def test_a_truncated_export_is_read_as_far_as_it_goes(text: bytes, block: int, place: int) -> None:
+    """The truncation is reported."""
     head = len(HEAD.encode())
     size = head + place % (len(text) - head - len(TAIL) + 1)
     whole, _ = read(text, 1 << 20)
@@ -165,14 +168,14 @@ def test_a_cut_off_export_gives_all_that_is_before_the_cut(
 
 
 def benchmark(*arguments: object) -> str:
-    """What the command that makes and reads exports of any size prints."""
+    """The output of the command that makes and reads exports of any size."""
     command = [sys.executable, "-m", "benchmarks.apple_health", *map(str, arguments)]
     done = subprocess.run(command, cwd=EXAMPLES.parent, check=True, capture_output=True, text=True)
     return done.stdout
 
 
-def test_the_generated_export_is_read_whole(tmp_path: Path) -> None:
-    """The one of which the speed is told: it is as large as asked for, and well-formed."""
+def test_the_generated_export_is_read_completely(tmp_path: Path) -> None:
+    """The export of the benchmark has the requested size and is well-formed."""
     path = tmp_path / "export.xml"
     made = benchmark("make", path, 3)
     assert 2_700_000 < path.stat().st_size < 3_300_000
@@ -181,20 +184,20 @@ def test_the_generated_export_is_read_whole(tmp_path: Path) -> None:
     assert made == f"{path}: {len(found):,} steps and heart rates\n"
     rows, unreadable = read(path.read_bytes(), 1 << 20)
     assert unreadable == []
-    assert told(rows) == [expected(record) for record in found]
+    assert compared(rows) == [expected(record) for record in found]
 
 
 def test_the_example_is_read_as_a_parser_reads_it() -> None:
-    """It has records of other types, within other elements, and a whole document type."""
+    """It has records of other types, within other elements, and a complete document type."""
     text = (EXAMPLES / "export.xml").read_bytes()
     found = parsed(text)
     assert found is not None
     rows, unreadable = read(text, 1000)
-    assert (told(rows), unreadable) == ([expected(record) for record in found], [])
+    assert (compared(rows), unreadable) == ([expected(record) for record in found], [])
 
 
 def test_a_large_export_is_read_in_little_memory(tmp_path: Path) -> None:
-    """In that which a gigabyte may take; it takes more to hold its records or its text at once."""
+    """The limit is that of an export of a gigabyte, and less than its records or its text need."""
     path = tmp_path / "export.xml"
     benchmark("make", path, 150)
     megabytes, samples, _, processor_seconds, peak_megabytes = json.loads(benchmark("read", path))

@@ -7,7 +7,18 @@ import pytest
 
 from uptake.uploader.sources import UnknownSource, apple_health, opening
 
-from .apple import FIRST_LINE, HEAD, HEART_RATE, PHONE, STEPS, TAIL, archive, export, record, told
+from .apple import (
+    FIRST_LINE,
+    HEAD,
+    HEART_RATE,
+    PHONE,
+    STEPS,
+    TAIL,
+    archive,
+    expected_row,
+    export,
+    record,
+)
 from .found import EXAMPLES, read_samples
 
 BEATS = """  <HeartRateVariabilityMetadataList>
@@ -17,13 +28,13 @@ BEATS = """  <HeartRateVariabilityMetadataList>
 
 
 def device(parts: str) -> str:
-    """The attribute of that name, escaped as it stands in a file."""
+    """The value of the attribute `device`, escaped as in a file."""
     return f"&lt;&lt;HKDevice: 0x1&gt;, {parts}&gt;"
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """Where a test writes its export."""
+    """The path of the export of a test."""
     return tmp_path / "export.xml"
 
 
@@ -33,8 +44,8 @@ def read(file: Path, text: str) -> tuple[list[dict[str, Any]], list[tuple[int, s
     return read_samples(file, user="ada")
 
 
-def test_steps_and_heart_rates_are_samples_and_nothing_else_is(file: Path) -> None:
-    """Not records whose types begin alike, nor what is in workouts."""
+def test_only_steps_and_heart_rates_are_samples(file: Path) -> None:
+    """Neither records of types with the same prefix, nor elements of workouts."""
     beat = {"type": HEART_RATE, "unit": "count/min", "value": "61.5"}
     entry = '  <MetadataEntry key="HKMetadataKeyHeartRateMotionContext" value="0"/>\n'
     others = [
@@ -45,24 +56,31 @@ def test_steps_and_heart_rates_are_samples_and_nothing_else_is(file: Path) -> No
     ]
     rows, unreadable = read(file, export(record(), *others, record(entry, **beat), record()))
     expected = {"metric": "bpm", "unit": "count/min", "value": 61.5}
-    assert rows == [told(), told(FIRST_LINE + 11, **expected), told(FIRST_LINE + 14)]
+    assert rows == [
+        expected_row(),
+        expected_row(FIRST_LINE + 11, **expected),
+        expected_row(FIRST_LINE + 14),
+    ]
     assert unreadable == []
 
 
 def test_records_within_correlations_are_read(file: Path) -> None:
-    """Apple says that they stand by themselves too; whoever sends equal samples sends one."""
+    """Apple also writes them outside; equal samples are sent once."""
     inside = f" <Correlation>\n{record()} </Correlation>\n"
-    assert read(file, export(record(), inside)) == ([told(), told(FIRST_LINE + 2)], [])
+    assert read(file, export(record(), inside)) == (
+        [expected_row(), expected_row(FIRST_LINE + 2)],
+        [],
+    )
 
 
-def test_one_phone_is_one_device_whatever_its_address(file: Path) -> None:
-    """The address in `device` is that of an object in memory, and so are missing ones no others."""
+def test_one_phone_is_one_device_for_any_address(file: Path) -> None:
+    """The address in `device` is a memory address, which does not identify the device."""
     phones = [record(device=PHONE.format(address=address)) for address in (1, 0xABCDEF0123)]
     rows, unreadable = read(file, export(*phones, record(device=...)))
     assert rows == [
-        told(),
-        told(FIRST_LINE + 1),
-        told(FIRST_LINE + 2, device_version="17.3"),
+        expected_row(),
+        expected_row(FIRST_LINE + 1),
+        expected_row(FIRST_LINE + 2, device_version="17.3"),
     ]
     assert unreadable == []
 
@@ -90,11 +108,11 @@ def test_one_phone_is_one_device_whatever_its_address(file: Path) -> None:
         ({"device": ..., "sourceVersion": ...}, "Ada\u2019s iPhone", None),
     ],
 )
-def test_names_and_versions_are_told_plainly(
+def test_names_and_versions_are_normalized(
     file: Path, attributes: dict[str, Any], name: str, version: str | None
 ) -> None:
-    """The source's name with simple spaces; the version of the device before that of the source."""
-    expected = told(device_name=name, device_version=version)
+    """Names have simple spaces; the version of the device precedes that of the source."""
+    expected = expected_row(device_name=name, device_version=version)
     assert read(file, export(record(**attributes))) == ([expected], [])
 
 
@@ -119,14 +137,14 @@ def test_names_and_versions_are_told_plainly(
         (HEART_RATE, "Hz", "Hz"),
     ],
 )
-def test_units_are_told_as_the_wires_do(file: Path, kind: str, unit: Any, expected: str) -> None:
-    """In any language; one that is not understood is left to the receiver."""
+def test_units_are_those_of_the_wires(file: Path, kind: str, unit: Any, expected: str) -> None:
+    """From any language; an unknown unit is sent unchanged."""
     rows, _ = read(file, export(record(type=kind, unit=unit)))
     assert [row["unit"] for row in rows] == [expected]
 
 
-def test_odd_samples_arrive_as_they_are(file: Path) -> None:
-    """Of no length, late, overlapping, typed in by hand, at and beyond limits, in other zones."""
+def test_unusual_samples_are_read_unchanged(file: Path) -> None:
+    """Zero-length, late, overlapping, entered by hand, at or beyond limits, in other time zones."""
     start, end = "startDate", "endDate"
     entered = '  <MetadataEntry key="HKWasUserEntered" value="1"/>\n'
     records = [
@@ -142,17 +160,17 @@ def test_odd_samples_arrive_as_they_are(file: Path) -> None:
     rows, unreadable = read(file, export(*records))
     line = FIRST_LINE
     assert rows == [
-        told(line, end_date="2024-03-05T07:08:09+01:00"),
-        told(line + 1),
-        told(line + 2, start_date="2024-03-05T07:00:00+01:00", value=0.238),
-        told(line + 3, device_name="Health", device_version="17.3", value=30000.0),
-        told(
+        expected_row(line, end_date="2024-03-05T07:08:09+01:00"),
+        expected_row(line + 1),
+        expected_row(line + 2, start_date="2024-03-05T07:00:00+01:00", value=0.238),
+        expected_row(line + 3, device_name="Health", device_version="17.3", value=30000.0),
+        expected_row(
             line + 6,
             start_date="2023-12-31T23:59:59-09:30",
             end_date="2024-01-01T00:00:00+13:45",
             value=0.5,
         ),
-        told(line + 7, metric="bpm", unit="count/min", value=300.0),
+        expected_row(line + 7, metric="bpm", unit="count/min", value=300.0),
     ]
     assert unreadable == []
 
@@ -162,14 +180,14 @@ def test_a_malformed_document_type_does_not_matter(file: Path) -> None:
     broken = HEAD.replace(
         "]>\n<HealthData", "<!ATTLIST VisionPrescription\n  type CDATA\n]>\n<HealthData"
     )
-    assert read(file, broken + record() + TAIL) == ([told(FIRST_LINE + 2)], [])
+    assert read(file, broken + record() + TAIL) == ([expected_row(FIRST_LINE + 2)], [])
 
 
-def test_a_file_that_is_cut_off_is_read_as_far_as_it_goes(file: Path) -> None:
-    """And where it ends is told."""
+def test_a_truncated_file_is_read_as_far_as_it_goes(file: Path) -> None:
+    """Its last line is reported."""
     cut = export(record(), record(), record())[: -len(TAIL) - 30]
     rows, unreadable = read(file, cut)
-    assert rows == [told(), told(FIRST_LINE + 1)]
+    assert rows == [expected_row(), expected_row(FIRST_LINE + 1)]
     assert unreadable == [
         (FIRST_LINE + 2, "the record is not well-formed: unclosed token"),
         (FIRST_LINE + 2, "the file ends before its last element does: it is cut off"),
@@ -192,62 +210,64 @@ def test_a_file_that_is_cut_off_is_read_as_far_as_it_goes(file: Path) -> None:
 def test_a_damaged_record_does_not_stop_the_rest(
     file: Path, old: str, new: str, reason: str | None
 ) -> None:
-    """It is told with its line."""
+    """It is reported with its line."""
     damaged = record().replace(old, new)
     assert damaged != record()
     rows, unreadable = read(file, export(record(), damaged, record()))
-    told_reason = f"the record {'is ' * reason.startswith('not')}{reason}" if reason else None
-    assert rows == [told(), told(FIRST_LINE + 2)]
-    assert unreadable == [(FIRST_LINE + 1, told_reason or "the value 'many' is no number")]
+    expected_reason = f"the record {'is ' * reason.startswith('not')}{reason}" if reason else None
+    assert rows == [expected_row(), expected_row(FIRST_LINE + 2)]
+    assert unreadable == [(FIRST_LINE + 1, expected_reason or "the value 'many' is no number")]
 
 
-def test_damage_in_records_of_other_types_is_passed_over(file: Path) -> None:
-    """They are no samples, and some iOS versions write attributes with spaces in their names."""
+def test_damage_in_records_of_other_types_is_ignored(file: Path) -> None:
+    """Some iOS versions write attributes with spaces in their names."""
     old = (
         '<Record type="HKQuantityTypeIdentifierBodyFatPercentage" Health Mate App="2.6" value="x"/>'
     )
     assert read(file, export(record(), f" {old}\n", record())) == (
-        [told(), told(FIRST_LINE + 2)],
+        [expected_row(), expected_row(FIRST_LINE + 2)],
         [],
     )
 
 
-def test_characters_that_xml_forbids_are_left_out_of_names(file: Path) -> None:
+def test_characters_that_xml_forbids_are_removed_from_names(file: Path) -> None:
     """Phones write them."""
-    assert read(file, export(record(sourceName="Ada\u2019s\x0b iPhone"))) == ([told()], [])
+    assert read(file, export(record(sourceName="Ada\u2019s\x0b iPhone"))) == ([expected_row()], [])
 
 
-def test_times_of_other_forms_are_left_to_the_receiver(file: Path) -> None:
-    """As early versions wrote them, beside usual ones."""
+def test_times_of_other_forms_are_sent_unchanged(file: Path) -> None:
+    """Early versions of iOS wrote them."""
     odd: dict[str, Any] = {"startDate": "20150616071820-0700", "endDate": ...}
     rows, unreadable = read(file, export(record(), record(**odd), record()))
-    expected = told(FIRST_LINE + 1, start_date="20150616071820-0700", end_date=None)
-    assert (rows, unreadable) == ([told(), expected, told(FIRST_LINE + 2)], [])
+    expected = expected_row(FIRST_LINE + 1, start_date="20150616071820-0700", end_date=None)
+    assert (rows, unreadable) == ([expected_row(), expected, expected_row(FIRST_LINE + 2)], [])
 
 
 @pytest.mark.parametrize("block", [64, 300, 1 << 20])
-def test_what_is_no_element_is_left_out(
+def test_comments_and_literal_text_are_ignored(
     file: Path, block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Records in comments, literal text and instructions, wherever blocks end; lines count."""
+    """Also processing instructions, for any block size; their lines are counted."""
     monkeypatch.setattr(apple_health, "BLOCK_BYTES", block)
     monkeypatch.setattr(apple_health, "PROLOG_BYTES", len(HEAD) + 10)
     aside = f" <!--\n{record()}{record()}-->\n <![CDATA[\n{record()}]]>\n <?x {record()}?>\n"
     rows, unreadable = read(file, export(record(), aside, record(), "<!-- - ->-->", record()))
-    assert rows == [told(), told(FIRST_LINE + 10), told(FIRST_LINE + 11)]
+    assert rows == [expected_row(), expected_row(FIRST_LINE + 10), expected_row(FIRST_LINE + 11)]
     assert unreadable == []
     rows, unreadable = read(file, export(record(), "<!-- ", record()))
-    assert rows == [told()]
+    assert rows == [expected_row()]
     assert unreadable == [(FIRST_LINE + 1, "the file ends within a comment or literal text")]
 
 
-def test_a_tag_without_end_is_told_and_passed(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is not held in memory whole."""
+def test_a_tag_without_end_is_reported_and_skipped(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The whole tag is never in memory."""
     monkeypatch.setattr(apple_health, "BLOCK_BYTES", 4096)
     monkeypatch.setattr(apple_health, "PROLOG_BYTES", 4096)
     monkeypatch.setattr(apple_health, "MAX_TAG_BYTES", 100_000)
     rows, unreadable = read(file, export(record(), "<Record " + "x" * 300_000 + "\n", record()))
-    assert rows == [told(), told(FIRST_LINE + 2)]
+    assert rows == [expected_row(), expected_row(FIRST_LINE + 2)]
     [(line, reason)] = unreadable
     assert line == FIRST_LINE + 1
     assert reason.startswith("what begins here does not end within ")
@@ -274,8 +294,8 @@ BOMB = """<?xml version="1.0"?>
         ),
     ],
 )
-def test_what_is_no_export_is_rejected(file: Path, text: str, reason: str) -> None:
-    """At once, and bombs before they are lit."""
+def test_a_file_that_is_no_export_is_rejected(file: Path, text: str, reason: str) -> None:
+    """At once; entities are not expanded."""
     file.write_text(text)
     with pytest.raises(UnknownSource) as rejected:
         opening.samples(file)
@@ -283,7 +303,7 @@ def test_what_is_no_export_is_rejected(file: Path, text: str, reason: str) -> No
 
 
 def test_an_export_without_records_is_empty(file: Path) -> None:
-    """With an end tag and without."""
+    """With and without an end tag."""
     assert read(file, export()) == ([], [])
     assert read(file, "<HealthData/>") == ([], [])
 
@@ -300,15 +320,15 @@ def test_an_export_without_records_is_empty(file: Path) -> None:
     ],
 )
 def test_an_archive_is_read_in_any_language(tmp_path: Path, folder: str, name: str) -> None:
-    """The export is known by what is in it; the clinical document beside it is another."""
+    """The export is recognized by its content; the clinical document is ignored."""
     clinical = '<?xml version="1.0"?>\n<ClinicalDocument/>\n'
     files = {f"{folder}/export_cda.xml": clinical, f"{folder}/{name}": export(record(), record())}
     path = archive(tmp_path / "export.zip", files)
-    assert read_samples(path, user="ada") == ([told(), told(FIRST_LINE + 1)], [])
+    assert read_samples(path, user="ada") == ([expected_row(), expected_row(FIRST_LINE + 1)], [])
 
 
 def test_an_unpacked_archive_is_read(tmp_path: Path) -> None:
-    """The folder, or the one around it."""
+    """The folder of the export or its parent."""
     inner = tmp_path / "apple_health_export"
     inner.mkdir()
     (inner / "a_cda.xml").write_text("<ClinicalDocument/>")
@@ -316,11 +336,11 @@ def test_an_unpacked_archive_is_read(tmp_path: Path) -> None:
         opening.samples(tmp_path)
     (inner / "export.xml").write_text(export(record()))
     for folder in (inner, tmp_path):
-        assert read_samples(folder, user="ada") == ([told()], [])
+        assert read_samples(folder, user="ada") == ([expected_row()], [])
 
 
-def test_damaged_archives_are_told(tmp_path: Path) -> None:
-    """One that is cut off at once; one that is damaged within when the damage is reached."""
+def test_damaged_archives_are_reported(tmp_path: Path) -> None:
+    """A truncated archive at once; a damaged one when the reader reaches the damage."""
     path = archive(tmp_path / "export.zip", {"a/export.xml": export(*[record()] * 30_000)})
     whole = path.read_bytes()
     path.write_bytes(whole[:-60])
@@ -343,7 +363,7 @@ def test_columns_of_an_export_cannot_be_mapped() -> None:
         opening.samples(EXAMPLES / "export.xml", columns={"value": "x"})
 
 
-def test_who_the_samples_are_about_may_stay_open() -> None:
-    """An export does not say it, and one of the wires takes the user from the key."""
+def test_samples_may_have_no_user() -> None:
+    """An export has no user, and with one of the wires the key determines the user."""
     rows, _ = read_samples(EXAMPLES / "export.xml")
     assert {row["user_id"] for row in rows} == {None}

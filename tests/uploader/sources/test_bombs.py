@@ -1,4 +1,4 @@
-"""Compressed files that have many times their size are not read to their end."""
+"""Compressed files that expand to many times their size are not read to their end."""
 
 import gzip
 import zipfile
@@ -28,7 +28,7 @@ def _zip(path: Path) -> None:
 
 @pytest.mark.parametrize("make", [_gzip, _zstd, _zip], ids=["gzip", "zstd", "zip"])
 def test_a_bomb_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: object) -> None:
-    """With the reason, and reading ends there; here from a size on that a test can make."""
+    """Reading ends with the reason; the limit is lowered for the test."""
     monkeypatch.setattr(streams, "UNSUSPICIOUS_BYTES", 1 << 20)
     path = tmp_path / ("bomb.zip" if make is _zip else "bomb.ndjson")
     make(path)  # type: ignore[operator]
@@ -37,8 +37,8 @@ def test_a_bomb_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mak
     assert any("more than 500 times the size of the file" in reason for reason in faults)
 
 
-def test_what_repeats_itself_may_be_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A table of rows that differ little has far less than five hundred times its size."""
+def test_repetitive_rows_are_not_a_bomb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table of similar rows expands to far less than five hundred times its size."""
     monkeypatch.setattr(streams, "UNSUSPICIOUS_BYTES", 1 << 20)
     path = tmp_path / "rows.ndjson.gz"
     rows = b"".join(b'{"user_id": "%d", "plan": "pro"}\n' % number for number in range(50_000))

@@ -1,4 +1,4 @@
-"""Files as people have them: none of their rows is lost, changed or merged with others."""
+"""Files from practice: no row is lost, changed or merged with another."""
 
 import json
 import shutil
@@ -31,7 +31,7 @@ def profiles(path: Path, **options: Any) -> list[tuple[str, dict[str, Any]] | st
 
 
 def test_int96_beyond_64_bits_of_nanoseconds_is_exact() -> None:
-    """9999-12-31 and 0001-01-01, as other databases mark what never ends or began."""
+    """9999-12-31 and 0001-01-01, with which other databases mark open intervals."""
     rows, unreadable = read_samples(TABLES / "int96-sentinel-samples.parquet")
     assert [row["start_date"] for row in rows] == [
         "9999-12-31T00:00:00",
@@ -45,7 +45,7 @@ def test_int96_beyond_64_bits_of_nanoseconds_is_exact() -> None:
 
 
 def test_fractions_of_int96_are_exact(tmp_path: Path) -> None:
-    """Also of times that 64 bits of nanoseconds cannot hold, and of missing ones."""
+    """Also of times outside the range of 64-bit nanoseconds, and of missing ones."""
     path = tmp_path / "times.parquet"
     moments = ["1500-01-01T00:00:00.123456", None, "9999-12-31T23:59:59.999999", "2026-01-31"]
     micros = [
@@ -60,7 +60,7 @@ def test_fractions_of_int96_are_exact(tmp_path: Path) -> None:
 
 
 def test_doubles_that_are_not_exact_are_no_users() -> None:
-    """Neither one user for all that are too large, nor a user `nan`; for every kind alike."""
+    """Too large doubles are not one user, and NaN is not a user, in every kind of file."""
     for name, words in (("double-over-int64", "2^53 or more"), ("nan", "neither text nor a whole")):
         path = TABLES / f"user-id-{name}.parquet"
         rows, unreadable = read_samples(path, user="ada")
@@ -103,14 +103,14 @@ def test_decimals_that_are_whole_are_ids_and_other_types_are_rejected(tmp_path: 
 
 
 def test_two_columns_of_one_name_are_rejected() -> None:
-    """In one line, as for CSV."""
+    """With a one-line message, as for CSV."""
     for open_ in (opening.samples, opening.profiles, opening.images):
         with pytest.raises(UnknownSource, match="two columns are named value"):
             open_(TABLES / "duplicate-column-value.parquet")
 
 
 def test_float32_has_its_own_shortest_text() -> None:
-    """Not that of the double that its bits make."""
+    """Not that of the double with the same value."""
     rows = [("1", {"w": 1.1}), ("2", {"w": 72.3}), ("3", {"w": 80.0})]
     assert profiles(TABLES / "float32-attribute.parquet") == rows
 
@@ -136,14 +136,14 @@ def test_times_and_numbers_that_cannot_be_written_are_reported(tmp_path: Path) -
 
 
 def test_names_of_columns_with_dots_are_columns(tmp_path: Path) -> None:
-    """Not paths into others."""
+    """They are not paths to nested columns."""
     path = tmp_path / "dots.parquet"
     pq.write_table(pa.table({"user_id": ["1"], "a": ["x"], "a.b": ["y"]}), path)
     assert profiles(path) == [("1", {"a": "x", "a.b": "y"})]
 
 
-def test_delimiters_within_quotes_are_none() -> None:
-    """Unless the option says so."""
+def test_delimiters_within_quotes_are_text() -> None:
+    """Unless the option `delimiter` is given."""
     path = TABLES / "header-quoted-commas.csv"
     name = "Do you walk, run, or cycle, most days?"
     assert profiles(path) == [("10001", {name: "yes"}), ("10002", {name: "no"})]
@@ -162,22 +162,22 @@ def test_delimiters_within_quotes_are_none() -> None:
         (" user_id , plan\n1, pro\n", {" plan": " pro"}),
         ('\ufeff"user_id"\t"a"\n1\t"b"\n', {"a": "b"}),
         ("user_id|a,b\n1|c,d\n", {"a,b": "c,d"}),
-        ('user_id,a\n"1","say ""x;y;z"""\n', {"a": 'say "x;y;z"'}),
+        ('user_id,a\n"1","ask ""x;y;z"""\n', {"a": 'ask "x;y;z"'}),
         ("user_id,a,\n1,x,\n", {"a": "x"}),
         ("user_id,a\n1,x,\n", {"a": "x"}),
         ("user_id,a,,\n1,x,,\n", {"a": "x"}),
         ("user_id,a,\n1,x\n", {"a": "x"}),
     ],
 )
-def test_headers_are_taken_as_they_are(tmp_path: Path, text: str, expected: dict[str, str]) -> None:
-    """Spaces included; the delimiter is the one that fits, and one at the end is nothing."""
+def test_headers_are_read_unchanged(tmp_path: Path, text: str, expected: dict[str, str]) -> None:
+    """With spaces; the delimiter is detected, and a delimiter at the end has no column."""
     path = tmp_path / "p.csv"
     path.write_text(text)
     assert profiles(path) == [("1", expected)]
 
 
 def test_cells_without_a_column_are_reported(tmp_path: Path) -> None:
-    """They are not dropped; rows of empty cells are counted, and blank lines are nothing."""
+    """Rows of empty cells are counted as skipped, blank lines are ignored."""
     path = tmp_path / "p.csv"
     path.write_text("user_id,a,\n1,x,\n2,y,z\n\n,,\n3,x\n")
     assert sorted(profiles(path), key=str) == [
@@ -189,7 +189,7 @@ def test_cells_without_a_column_are_reported(tmp_path: Path) -> None:
 
 
 def test_lines_before_the_header_are_skipped_and_epochs_are_read() -> None:
-    """As Samsung Health writes its tables."""
+    """As in tables of Samsung Health."""
     columns = {"start_date": "day_time", "value": "count", "device_name": "deviceuuid"}
     options = EPOCH | {"skip_rows": 1, "time_unit": "ms", "columns": columns}
     rows, unreadable = read_samples(TABLES / "samsung-step-daily-trend.csv", **options)
@@ -217,7 +217,7 @@ def test_lines_before_the_header_are_skipped_and_epochs_are_read() -> None:
 def test_epoch_times_are_exact(
     tmp_path: Path, kind: str, unit: str, number: float, time: str
 ) -> None:
-    """In every form, as numbers of that form."""
+    """In every file format."""
     path = tmp_path / f"s.{kind}"
     if kind == "csv":
         path.write_text(f"start_date,value\n{number},12\n")
@@ -230,8 +230,8 @@ def test_epoch_times_are_exact(
     assert read_samples(path, **EPOCH, time_unit=unit) == (expected, [])
 
 
-def test_numbers_that_are_no_epoch_are_left_for_the_receiver(tmp_path: Path) -> None:
-    """Beyond the year 9999, and without the option."""
+def test_numbers_that_are_no_epoch_are_sent_unchanged(tmp_path: Path) -> None:
+    """Times beyond the year 9999."""
     path = tmp_path / "s.csv"
     path.write_text("start_date,value\n99999999999999,12\n2024-03-05T07:08:09+01:00,12\n")
     rows, _ = read_samples(path, **EPOCH, time_unit="s")
@@ -273,8 +273,8 @@ def test_a_space_before_the_offset_and_12_hour_clocks_are_read() -> None:
         ("tomorrow", "tomorrow"),
     ],
 )
-def test_times_are_understood_or_left(tmp_path: Path, written: str, read: str) -> None:
-    """What is not one of the forms goes to the receiver as it is."""
+def test_times_are_converted_or_unchanged(tmp_path: Path, written: str, read: str) -> None:
+    """A time of an unknown form is sent unchanged."""
     for kind in ("csv", "ndjson"):
         path = tmp_path / f"s.{kind}"
         row = {"start_date": written, "value": 12}
@@ -285,8 +285,8 @@ def test_times_are_understood_or_left(tmp_path: Path, written: str, read: str) -
         assert [one["start_date"] for one in rows] == [read]
 
 
-def test_samples_without_an_end_last_as_long_as_is_said(tmp_path: Path) -> None:
-    """The offset of the start is kept, ends that are there too, and 0 steps are counted."""
+def test_samples_without_an_end_get_the_given_duration(tmp_path: Path) -> None:
+    """The end has the offset of the start; existing ends are unchanged; 0 steps are skipped."""
     path = tmp_path / "takeout.csv"
     path.write_text(
         "timestamp,steps,data source,end_date\n"
@@ -300,8 +300,8 @@ def test_samples_without_an_end_last_as_long_as_is_said(tmp_path: Path) -> None:
     assert skipped(opening.samples(path, **options)) == [(1, "0 steps")]
 
 
-def test_rates_of_0_are_left_for_the_receiver(tmp_path: Path) -> None:
-    """A heart that does not beat is no row to skip."""
+def test_rates_of_0_are_sent_unchanged(tmp_path: Path) -> None:
+    """Only 0 steps are skipped."""
     path = tmp_path / "s.csv"
     path.write_text("start_date,value\n2024-03-05,0\n")
     options = EPOCH | {"metric": "bpm", "unit": "count/min"}
@@ -309,7 +309,7 @@ def test_rates_of_0_are_left_for_the_receiver(tmp_path: Path) -> None:
 
 
 def test_only_known_parts_of_a_device_are_read() -> None:
-    """No hardware id is in the version, and the next export has the same."""
+    """The version has no hardware id, so it is the same in the next export."""
     exports = [
         read_samples(APPLE / f"device-creation-date{name}.xml", user="ada")
         for name in ("", "-next-export")
@@ -322,7 +322,7 @@ def test_only_known_parts_of_a_device_are_read() -> None:
 
 @pytest.mark.parametrize("name", ["two-exports.zip", "two-exports-folder"])
 def test_all_exports_in_an_archive_or_folder_are_read(name: str, tmp_path: Path) -> None:
-    """In order of name, each under its own."""
+    """In order of name, and errors have the name of the export."""
     path = APPLE / name
     rows, unreadable = read_samples(path, user="ada")
     assert (sorted({row["start_date"][:7] for row in rows}), unreadable) == (
@@ -338,8 +338,8 @@ def test_all_exports_in_an_archive_or_folder_are_read(name: str, tmp_path: Path)
     assert len(read_samples(copy, user="ada")[0]) == 6
 
 
-def test_other_exports_stay_as_they_were() -> None:
-    """A broken document type, an odd layout, and what iOS 8 wrote."""
+def test_unusual_exports_are_read() -> None:
+    """A broken document type, an unusual layout, and an export of iOS 8."""
     rows, unreadable = read_samples(APPLE / "ios16-broken-dtd-vt.xml", user="ada")
     assert ([row["value"] for row in rows], unreadable) == ([10.0, 20.0, 30.0], [])
     rows, unreadable = read_samples(APPLE / "odd-layout.xml", user="ada")
@@ -351,8 +351,8 @@ def test_other_exports_stay_as_they_were() -> None:
 
 
 @pytest.mark.parametrize("number", ["42.0", "4.2e1", "42"])
-def test_numbers_in_json_are_the_users_of_their_digits(tmp_path: Path, number: str) -> None:
-    """For every kind alike."""
+def test_whole_numbers_in_json_are_user_ids(tmp_path: Path, number: str) -> None:
+    """In every kind of file."""
     path = tmp_path / "x.ndjson"
     path.write_text(f'{{"user_id": {number}, "start_date": "2024-03-05", "value": 12}}\n')
     assert [row["user_id"] for row in read_samples(path, **EPOCH)[0]] == ["42"]
@@ -365,7 +365,7 @@ def test_numbers_in_json_are_the_users_of_their_digits(tmp_path: Path, number: s
 
 
 def test_text_in_csv_is_text(tmp_path: Path) -> None:
-    """`42.0` there is the user `42.0`, `007` is not 7."""
+    """The user ids `42.0` and `007` are not 42 and 7."""
     path = tmp_path / "p.csv"
     path.write_text("user_id,a\n42.0,NaN\n007,null\n")
     assert profiles(path) == [("42.0", {"a": "NaN"}), ("007", {"a": "null"})]

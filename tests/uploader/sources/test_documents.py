@@ -14,12 +14,12 @@ from .found import items, skipped
 
 
 def read(path: Path, **options: Any) -> list[DocumentItem | Unreadable]:
-    """All that a file or folder gives, apart from what is skipped."""
+    """The items of a file or folder, without skipped ones."""
     return items(opening.documents(path, **options))
 
 
-def test_a_line_says_whom_it_is_about_in_either_form(tmp_path: Path) -> None:
-    """Ours or thymia's; the document's text is kept as it stands."""
+def test_a_line_has_the_user_in_one_of_two_forms(tmp_path: Path) -> None:
+    """The form of Uptake or of thymia; the text of the document is unchanged."""
     path = tmp_path / "documents.ndjson"
     lines = [
         '{"user_id": "ada", "data": {"a" :1.0}}',
@@ -37,7 +37,7 @@ def test_a_line_says_whom_it_is_about_in_either_form(tmp_path: Path) -> None:
 
 
 def test_lines_that_cannot_be_read_do_not_stop_the_rest(tmp_path: Path) -> None:
-    """Each is told with its line."""
+    """Each is reported with its line."""
     path = tmp_path / "documents.ndjson"
     faulty = [
         ('{"user_id"', "Input data was truncated"),
@@ -54,7 +54,7 @@ def test_lines_that_cannot_be_read_do_not_stop_the_rest(tmp_path: Path) -> None:
 
 
 def test_members_of_lines_can_be_mapped(tmp_path: Path) -> None:
-    """Without a member for the document, the line is one as a whole."""
+    """Without a member for the document, the whole line is the document."""
     path = tmp_path / "documents.ndjson"
     path.write_text('{"who": "ada", "what": {"a": 1}}\n')
     columns = {"user_id": "who", "data": "what"}
@@ -62,21 +62,21 @@ def test_members_of_lines_can_be_mapped(tmp_path: Path) -> None:
     [found] = read(path, columns={"user_id": "who"})
     assert isinstance(found, DocumentItem)
     assert (found.user_id, json.loads(found.data)) == ("ada", {"who": "ada", "what": {"a": 1}})
-    with pytest.raises(UnknownSource, match="no line has a member 'whom'; found: who, what"):
-        opening.documents(path, columns={"user_id": "whom"})
+    with pytest.raises(UnknownSource, match="no line has a member 'name'; found: who, what"):
+        opening.documents(path, columns={"user_id": "name"})
     with pytest.raises(UnknownSource, match="documents have no 'who', but user_id, data"):
         opening.documents(path, columns={"who": "user_id"})
 
 
-def test_the_user_can_be_given(tmp_path: Path) -> None:
-    """For lines that do not say it."""
+def test_the_default_user_applies_to_lines_without_one(tmp_path: Path) -> None:
+    """With the option `user`."""
     path = tmp_path / "documents.ndjson"
     path.write_text('{"data": {}}\n{"user_id": "ben", "data": {}}\n')
     assert [found.user_id for found in read(path, user="ada")] == ["ada", "ben"]  # type: ignore[union-attr]
 
 
-def test_a_folder_gives_a_document_for_each_file(tmp_path: Path) -> None:
-    """About the user of the file's name, of the folder it is in, or whom it names itself."""
+def test_each_file_of_a_folder_is_a_document(tmp_path: Path) -> None:
+    """The user is in the file, or is the name of the file or of its folder."""
     (tmp_path / "cleo").mkdir()
     (tmp_path / ".hidden").mkdir()
     files = {
@@ -109,7 +109,7 @@ def test_a_folder_gives_a_document_for_each_file(tmp_path: Path) -> None:
 
 
 def test_a_single_file_is_a_document(tmp_path: Path) -> None:
-    """Over any number of lines; with several objects it is NDJSON whatever its name."""
+    """On any number of lines; with several objects it is NDJSON, for any name."""
     path = tmp_path / "ada.json"
     path.write_text('{\n  "a": 1\n}\n')
     assert read(path) == [DocumentItem("ada", b'{\n  "a": 1\n}', str(path), 1)]
@@ -118,7 +118,7 @@ def test_a_single_file_is_a_document(tmp_path: Path) -> None:
 
 
 def test_names_with_dots_are_users(tmp_path: Path) -> None:
-    """Only the suffixes of JSON and of compression are none of the user."""
+    """Only the suffixes of JSON and of compression are removed."""
     folder = tmp_path / "folder"
     folder.mkdir()
     (folder / "ada@example.org.json").write_text("{}")
@@ -136,8 +136,10 @@ def test_names_with_dots_are_users(tmp_path: Path) -> None:
     assert skipped(source) == [(1, "not named .json or .ndjson")]
 
 
-def test_files_that_are_too_large_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Beyond what any endpoint takes."""
+def test_files_that_are_too_large_are_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They exceed the limit of every endpoint."""
     monkeypatch.setattr("uptake.uploader.sources.documents.MAX_LINE_BYTES", 1 << 20)
     monkeypatch.setattr(streams, "MAX_LINE_BYTES", 1 << 20)
     path = tmp_path / "ada.json"

@@ -16,7 +16,7 @@ from .found import items, skipped
 
 
 def read(path: Path, **options: Any) -> list[ImageItem | Unreadable]:
-    """All that a file or folder gives."""
+    """The items of a file or folder."""
     return items(opening.images(path, **options))
 
 
@@ -24,7 +24,7 @@ JPEG = b"\xff\xd8\xff\xe0 pixels"
 
 
 def image(path: Path, user: str, file: Path | None = None, line: int = 0) -> ImageItem:
-    """An image as a source gives it."""
+    """An image as a source yields it."""
     content = path.read_bytes()
     return ImageItem(user, path, len(content), content, str(file or path), line)
 
@@ -49,8 +49,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "images"
 
 
-def test_names_of_files_and_folders_say_whom_images_are_about(folder: Path) -> None:
-    """What is an image, its content says; hidden files are left out."""
+def test_names_of_files_and_folders_are_the_users_of_images(folder: Path) -> None:
+    """Images are recognized by their content; hidden files are skipped."""
     expected = {
         "42-left.PNG": "42",
         "42.jpg": "42",
@@ -76,20 +76,20 @@ def test_names_of_files_and_folders_say_whom_images_are_about(folder: Path) -> N
         (b"%PDF-1.7", "is a PDF document, and not a PNG, JPEG, GIF or WebP image"),
     ],
 )
-def test_what_is_no_image_is_reported(tmp_path: Path, content: bytes, reason: str) -> None:
-    """With its name; whatever that ends in."""
+def test_a_file_that_is_no_image_is_reported(tmp_path: Path, content: bytes, reason: str) -> None:
+    """With its name, for any suffix."""
     path = tmp_path / "5.jpg"
     path.write_bytes(content)
     assert read(tmp_path) == [Unreadable(str(path), 0, f"the file {path} {reason}")]
 
 
-def test_all_images_of_a_folder_can_be_about_one_user(folder: Path) -> None:
-    """The one that is given."""
+def test_all_images_of_a_folder_can_belong_to_one_user(folder: Path) -> None:
+    """With the option `user`."""
     assert {found.user_id for found in read(folder, user="1")} == {"1"}  # type: ignore[union-attr]
 
 
-def test_an_image_that_has_gone_is_told(folder: Path) -> None:
-    """Those after it are read."""
+def test_a_deleted_image_is_reported(folder: Path) -> None:
+    """The images after it are read."""
     source = opening.images(folder)
     (folder / "42.jpg").unlink()
     found = items(source)
@@ -98,8 +98,8 @@ def test_an_image_that_has_gone_is_told(folder: Path) -> None:
     assert found[1] == Unreadable(str(folder / "42.jpg"), 0, reason)
 
 
-def test_a_table_says_whom_images_are_about(folder: Path) -> None:
-    """Its paths are relative to it."""
+def test_a_table_has_the_users_of_images(folder: Path) -> None:
+    """Its paths are relative to the folder of the table."""
     table = folder.parent / "images.csv"
     table.write_text("path,user_id\nimages/me.gif,5\nimages/none.gif,5\nimages/9,5\n,5\nx,\n")
     assert read(table) == [
@@ -111,8 +111,8 @@ def test_a_table_says_whom_images_are_about(folder: Path) -> None:
     ]
 
 
-def test_lines_and_mapped_columns_do_as_well(folder: Path) -> None:
-    """Also those that were rejected once."""
+def test_a_table_can_be_ndjson_with_mapped_members(folder: Path) -> None:
+    """Also lines of rejected images."""
     table = folder.parent / "images.ndjson"
     line = {"who": 5, "where": str(folder / "me.gif"), "refused": [{"code": "BAD_REQUEST"}]}
     table.write_text(json.dumps(line))
@@ -120,8 +120,8 @@ def test_lines_and_mapped_columns_do_as_well(folder: Path) -> None:
     assert read(table, columns=columns) == [image(folder / "me.gif", "5", table, 1)]
 
 
-def test_what_has_no_images_is_rejected(folder: Path, tmp_path: Path) -> None:
-    """At once, with what was found."""
+def test_a_source_without_images_is_rejected(folder: Path, tmp_path: Path) -> None:
+    """The message has the names that were found."""
     (tmp_path / "empty").mkdir()
     with pytest.raises(UnknownSource, match="a folder without images"):
         opening.images(tmp_path / "empty")
@@ -155,15 +155,15 @@ ODD_FILES: dict[str, tuple[Callable[[Path, Path], object], str]] = {
 
 @pytest.mark.parametrize("kind", ODD_FILES)
 @pytest.mark.parametrize("named", ["in the folder", "by a table"])
-def test_nothing_but_regular_files_of_the_folder_is_opened(
+def test_only_regular_files_of_the_folder_are_opened(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, named: str
 ) -> None:
-    """Wherever links lead, and without waiting for a pipe; an image elsewhere stays there."""
+    """Links to other folders are not followed, and no pipe is waited for."""
     secret = tmp_path / "secret"
     secret.write_bytes(JPEG)
     folder = tmp_path / "f"
     folder.mkdir()
-    monkeypatch.chdir(folder)  # the path of a socket has few characters
+    monkeypatch.chdir(folder)  # the length of the path of a socket is limited
     make, reason = ODD_FILES[kind]
     make(Path("5.jpg"), secret)
     source = folder
@@ -176,8 +176,8 @@ def test_nothing_but_regular_files_of_the_folder_is_opened(
 
 
 @pytest.mark.parametrize("path", ["{secret}", "../secret", "in/../../secret", "/dev/zero", "."])
-def test_a_table_names_files_below_its_folder_alone(tmp_path: Path, path: str) -> None:
-    """Or below the one that is given for them."""
+def test_a_table_can_only_name_files_below_its_folder(tmp_path: Path, path: str) -> None:
+    """Or below the folder of the option `root`."""
     secret = tmp_path / "secret"
     secret.write_bytes(JPEG)
     table = tmp_path / "f" / "images.csv"
@@ -193,13 +193,13 @@ def test_a_table_names_files_below_its_folder_alone(tmp_path: Path, path: str) -
 
 
 def test_links_within_the_folder_are_followed(folder: Path) -> None:
-    """They lead to what was offered."""
+    """Their targets are in the folder."""
     (folder / "8.jpg").symlink_to("9/front.jfif")
     assert image(folder / "8.jpg", "8") in read(folder)
 
 
-def test_exchanging_a_folder_for_a_link_meanwhile_gains_nothing(tmp_path: Path) -> None:
-    """However often it is tried, only files of the folder are read."""
+def test_no_file_outside_is_read_while_a_folder_is_replaced_by_a_link(tmp_path: Path) -> None:
+    """The folder is replaced again and again during the reading."""
     outside, inside, spare = (tmp_path / name for name in ("outside", "f/in", "spare"))
     for place, content in ((outside, JPEG + b"secret"), (inside, JPEG)):
         place.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Which files can be read, and what is said of those that cannot."""
+"""Which files can be read, and the messages for other files."""
 
 import gzip
 import subprocess
@@ -22,8 +22,8 @@ OPENERS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("what", OPENERS)
-def test_what_is_not_there_is_rejected(what: str, tmp_path: Path) -> None:
-    """By its path."""
+def test_a_missing_file_is_rejected(what: str, tmp_path: Path) -> None:
+    """The message has the path."""
     with pytest.raises(UnknownSource) as rejected:
         OPENERS[what](tmp_path / "none.csv")
     assert str(rejected.value) == f"{tmp_path}/none.csv: there is no such file or folder"
@@ -45,10 +45,10 @@ NO_KIND = "of no kind that can be read; "
         ("samples", "a.xml", b"<a/>", "not an Apple Health export: it has no element HealthData"),
     ],
 )
-def test_what_cannot_be_read_is_rejected(
+def test_a_file_of_another_format_is_rejected(
     what: str, name: str, content: bytes, reason: str, tmp_path: Path
 ) -> None:
-    """With what could be."""
+    """The message lists the readable formats."""
     path = tmp_path / name
     path.write_bytes(content)
     with pytest.raises(UnknownSource) as rejected:
@@ -56,8 +56,8 @@ def test_what_cannot_be_read_is_rejected(
     assert str(rejected.value).startswith(f"{path}: {reason}")
 
 
-def test_folders_are_rejected_where_there_is_nothing_to_be_found_in_them(tmp_path: Path) -> None:
-    """Profiles are in files."""
+def test_folders_are_rejected_for_profiles(tmp_path: Path) -> None:
+    """Profiles are read from files."""
     with pytest.raises(UnknownSource, match="is a folder; profiles are read from CSV, NDJSON or P"):
         opening.profiles(tmp_path)
 
@@ -65,15 +65,15 @@ def test_folders_are_rejected_where_there_is_nothing_to_be_found_in_them(tmp_pat
 @pytest.mark.parametrize(
     "example", ["samples.ndjson", "samples.parquet", "export.xml", "export.zip"]
 )
-def test_what_a_file_is_shows_in_how_it_begins(example: str, tmp_path: Path) -> None:
-    """Whatever its name."""
+def test_the_format_is_recognized_by_the_first_bytes(example: str, tmp_path: Path) -> None:
+    """For any name."""
     path = tmp_path / "download"
     path.write_bytes((EXAMPLES / example).read_bytes())
     assert read_samples(path) == read_samples(EXAMPLES / example)
 
 
-def test_the_examples_are_read_whole() -> None:
-    """All that ships with the project, without a fault."""
+def test_the_examples_are_read_completely() -> None:
+    """All examples of the project, without an error."""
     tables = [read_samples(EXAMPLES / f"samples.{kind}") for kind in ("csv", "ndjson", "parquet")]
     lines = [[row.pop("line") for row in rows] for rows, _ in tables]
     assert lines == [list(range(2, 106)), list(range(1, 105)), list(range(1, 105))]
@@ -101,14 +101,14 @@ def test_the_examples_are_read_whole() -> None:
 
 
 def test_the_example_in_parquet_has_times_in_a_zone() -> None:
-    """So that it shows what is made of them."""
+    """The test of the examples depends on it."""
     schema = pq.read_schema(EXAMPLES / "samples.parquet")
     assert str(schema.field("start_date").type) == "timestamp[ms, tz=Europe/Paris]"
 
 
 @pytest.mark.parametrize("name", ["samples.csv", "samples.ndjson", "samples.csv.gz"])
 def test_a_program_may_end_while_a_source_is_open(name: str, tmp_path: Path) -> None:
-    """Nothing reads on behind its back, which would crash it."""
+    """No background thread reads on, which would crash the interpreter."""
     example = (EXAMPLES / name.removesuffix(".gz")).read_bytes()
     head, rows = example.split(b"\n", 1)
     path = tmp_path / name

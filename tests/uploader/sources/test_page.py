@@ -1,4 +1,4 @@
-"""The page on files that can be sent: its examples are read as it says."""
+"""The examples of the page about sources are read as described there."""
 
 import re
 from pathlib import Path
@@ -16,14 +16,14 @@ _FILE = re.compile(r"^`([\w.]+)`\n\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOTAL
 
 @pytest.fixture
 def files(tmp_path: Path) -> Path:
-    """A folder with the page's files."""
+    """A folder with the files of the page."""
     for name, text in _FILE.findall(PAGE.read_text(encoding="utf-8")):
         (tmp_path / name).write_text(text)
     return tmp_path
 
 
 def test_the_page_has_a_file_of_every_kind(files: Path) -> None:
-    """So that the tests below have something to read."""
+    """The tests below read these files."""
     assert {path.name for path in files.iterdir()} == {
         "steps.csv",
         "steps.ndjson",
@@ -36,7 +36,7 @@ def test_the_page_has_a_file_of_every_kind(files: Path) -> None:
 
 
 def test_its_samples_are_read(files: Path) -> None:
-    """With what is missing left out."""
+    """Missing values are omitted."""
     ada: dict[str, Any] = {"user_id": "10001"}
     later = {"start_date": "2024-03-05T07:18:09+01:00", "value": 35.0}
     assert read_samples(files / "steps.csv") == (
@@ -55,7 +55,7 @@ def test_its_samples_are_read(files: Path) -> None:
 
 
 def test_its_profiles_are_read(files: Path) -> None:
-    """What is empty is told apart from what is not said."""
+    """Empty values and missing values differ."""
     table = str(files / "profiles.csv")
     assert list(opening.profiles(files / "profiles.csv")()) == [
         ProfileRow("10001", {"plan": "pro", "city": "Lyon", "age": "34"}, table, 2),
@@ -70,7 +70,7 @@ def test_its_profiles_are_read(files: Path) -> None:
 
 
 def test_its_documents_are_read(files: Path) -> None:
-    """In both forms of a line, and a file as a whole."""
+    """Both forms of a line, and a file as one document."""
     lines = str(files / "documents.ndjson")
     assert list(opening.documents(files / "documents.ndjson")()) == [
         DocumentItem("10001", b'{"date": "2024-03-05", "hours": 7.1}', lines, 1),
@@ -83,7 +83,7 @@ def test_its_documents_are_read(files: Path) -> None:
 
 
 def test_its_images_are_read(files: Path) -> None:
-    """From where the table is."""
+    """Paths are relative to the folder of the table."""
     (files / "photos").mkdir()
     for name in ("left.jpg", "right.jpg"):
         (files / "photos" / name).write_bytes(b"\xff\xd8\xff")

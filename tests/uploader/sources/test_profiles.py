@@ -16,12 +16,12 @@ from .found import items
 
 
 def read(path: Path, **options: Any) -> list[ProfileRow | Unreadable]:
-    """All that a file gives, apart from what is skipped."""
+    """The items of a file, without skipped ones."""
     return items(opening.profiles(path, **options))
 
 
 def test_every_column_of_csv_is_an_attribute(tmp_path: Path) -> None:
-    """An empty cell says nothing, quotes with nothing between them are the empty value."""
+    """An empty cell is missing, a quoted empty cell is the empty value."""
     path = tmp_path / "profiles.csv"
     path.write_text('plan,user_id,city,age\npro,ada,Lyon,34\n,ben,"",\n\nfree,7,"Den Haag",5\n')
     assert read(path) == [
@@ -32,7 +32,7 @@ def test_every_column_of_csv_is_an_attribute(tmp_path: Path) -> None:
 
 
 def test_every_member_of_ndjson_is_an_attribute(tmp_path: Path) -> None:
-    """Numbers and booleans as they are, null says nothing, `rejected` is none."""
+    """Numbers and booleans are unchanged, null is missing, `refused` is not an attribute."""
     path = tmp_path / "profiles.ndjson"
     lines = [
         {"user_id": "ada", "plan": "pro", "age": 34, "height": 1.78, "news": True, "city": None},
@@ -49,7 +49,7 @@ def test_every_member_of_ndjson_is_an_attribute(tmp_path: Path) -> None:
 
 
 def test_every_column_of_parquet_is_an_attribute(tmp_path: Path) -> None:
-    """Nulls say nothing, and neither does what is no number; times and decimals become text."""
+    """Null and NaN are missing; times and decimals become text."""
     path = tmp_path / "profiles.parquet"
     columns = {
         "user_id": pa.array([1, 2], pa.int64()),
@@ -73,7 +73,7 @@ def test_every_column_of_parquet_is_an_attribute(tmp_path: Path) -> None:
 
 
 def test_rows_that_cannot_be_read_do_not_stop_the_rest(tmp_path: Path) -> None:
-    """Each is told with its line."""
+    """Each is reported with its line."""
     path = tmp_path / "profiles.ndjson"
     faulty = [
         ("{", "Input data was truncated"),
@@ -99,7 +99,7 @@ def test_rows_that_cannot_be_read_do_not_stop_the_rest(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["csv", "ndjson", "parquet"])
 def test_columns_can_be_mapped_and_the_user_given(tmp_path: Path, kind: str) -> None:
-    """Attributes then have the names they are sent under."""
+    """Attributes then have the names that are sent."""
     path = tmp_path / f"profiles.{kind}"
     columns = {"nr": ["4"], "Tarif": ["pro"], "ort": ["Graz"]}
     if kind == "csv":
@@ -121,8 +121,8 @@ def test_columns_can_be_mapped_and_the_user_given(tmp_path: Path, kind: str) -> 
             opening.profiles(path)
 
 
-def test_columns_with_more_than_plain_values_are_rejected(tmp_path: Path) -> None:
-    """By name and type."""
+def test_columns_of_nested_types_are_rejected(tmp_path: Path) -> None:
+    """The message has name and type."""
     path = tmp_path / "profiles.parquet"
     pq.write_table(pa.table({"user_id": ["ada"], "tags": [["a", "b"]]}), path)
     with pytest.raises(UnknownSource, match=r"column 'tags' is of type list<.*>, not text"):

@@ -35,12 +35,12 @@ ROW = "ada,steps,iPhone,2024-03-05T07:08:09+01:00,12,count\n"
 
 @pytest.fixture
 def table(tmp_path: Path) -> Path:
-    """Where a test writes its CSV."""
+    """The path of the CSV file of a test."""
     return tmp_path / "samples.csv"
 
 
 def parquet(folder: Path, **differing: Any) -> Path:
-    """A Parquet file with one row a sample, three of them; what is `...` is left out."""
+    """A Parquet file with three samples; columns that are `...` are omitted."""
     columns: dict[str, Any] = {
         "user_id": ["ada"] * 3,
         "metric": ["steps"] * 3,
@@ -57,25 +57,25 @@ def parquet(folder: Path, **differing: Any) -> Path:
 
 
 def test_every_row_of_csv_is_a_sample(table: Path) -> None:
-    """Columns in any order, some left out, others ignored; an empty cell says nothing."""
+    """Columns in any order, some missing, others ignored; an empty cell is missing."""
     table.write_text(
         "mood,unit,value,start_date,device_name,device_version,metric,user_id,end_date\n"
         "calm,count,12,2024-03-05T07:08:09+01:00,iPhone,17.3,steps,ada,2024-03-05\n"
         'calm,count,1.2e1,2024-03-05T07:08:09+01:00,"iPhone","",steps,ada,\n'
     )
-    told = {"device_version": "17.3", "end_date": "2024-03-05"}
-    assert read_samples(table) == ([steps(2, **told), steps(3)], [])
+    optional = {"device_version": "17.3", "end_date": "2024-03-05"}
+    assert read_samples(table) == ([steps(2, **optional), steps(3)], [])
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
-def test_the_delimiter_is_told_by_the_header(table: Path, delimiter: str) -> None:
-    """Other tools write others."""
+def test_the_delimiter_is_detected_in_the_header(table: Path, delimiter: str) -> None:
+    """Tools write different ones."""
     table.write_text((HEADER + ROW).replace(",", delimiter))
     assert read_samples(table) == ([steps(2)], [])
 
 
-def test_quoted_cells_may_have_lines_within(table: Path) -> None:
-    """The line told is the one that a row begins on."""
+def test_quoted_cells_may_have_line_ends(table: Path) -> None:
+    """The reported line is the first line of the row."""
     quoted = ROW.replace("iPhone", '"i\n""Phone"",\r\n"')
     table.write_text(HEADER + quoted + ROW + "ada\n" + ROW, newline="")
     rows, unreadable = read_samples(table)
@@ -84,7 +84,7 @@ def test_quoted_cells_may_have_lines_within(table: Path) -> None:
 
 
 def test_rows_of_csv_that_cannot_be_read_do_not_stop_the_rest(table: Path) -> None:
-    """Each is told with its line; blank ones are passed over."""
+    """Each is reported with its line; blank lines are ignored."""
     faulty = [
         "ada,steps,iPhone,2024-03-05T07:08:09+01:00,twelve,count",
         "",
@@ -106,8 +106,10 @@ def test_rows_of_csv_that_cannot_be_read_do_not_stop_the_rest(table: Path) -> No
     ]
 
 
-def test_a_quote_that_is_not_closed_is_told(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What follows is read all the same, whether the file ends first or a row grows too long."""
+def test_a_quote_that_is_not_closed_is_reported(
+    table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The following rows are read, also if the quoted cell exceeds the longest row."""
     open_ = ROW.replace("iPhone", '"iPhone')
     expected = ([steps(2), *map(steps, range(4, 14))], [(3, OPEN_QUOTE)])
     table.write_text(HEADER + ROW + open_ + ROW * 10)
@@ -117,15 +119,15 @@ def test_a_quote_that_is_not_closed_is_told(table: Path, monkeypatch: pytest.Mon
     assert read_samples(table) == expected
 
 
-def test_a_quote_that_is_closed_too_late_is_told(table: Path) -> None:
-    """The rows in between are cells of another."""
+def test_a_quote_that_is_closed_too_late_is_reported(table: Path) -> None:
+    """The rows up to the closing quote are one row."""
     table.write_text(HEADER + ROW + ROW.replace("iPhone", '"iPhone') + ROW.replace(",", '",') + ROW)
     reason = "has 8 cells where the header has 6"
     assert read_samples(table) == ([steps(2), steps(5)], [(3, reason)])
 
 
-def test_bytes_of_csv_that_are_not_utf_8_are_told(table: Path) -> None:
-    """On their own row alone, also when it has too few cells."""
+def test_bytes_of_csv_that_are_not_utf_8_are_reported(table: Path) -> None:
+    """Only for their row, also if it has too few cells."""
     row = ROW.encode()
     table.write_bytes(
         HEADER.encode() + row + row.replace(b"iPhone", b"i\xfcPhone") + b"\xfc\n"
@@ -173,7 +175,7 @@ def test_an_unknown_encoding_is_an_error(encoding: str) -> None:
 
 
 def test_marks_and_line_ends_of_csv_do_not_matter(table: Path) -> None:
-    """As spreadsheets write them."""
+    """Spreadsheets write a byte order mark and CRLF."""
     table.write_bytes(
         b"\xef\xbb\xbf" + (HEADER + ROW + ROW.rstrip()).replace("\n", "\r\n").encode()
     )
@@ -190,8 +192,8 @@ def test_marks_and_line_ends_of_csv_do_not_matter(table: Path) -> None:
         (HEADER.replace("value", "count"), "no column 'value', and none is mapped to it; found: u"),
     ],
 )
-def test_a_header_that_is_of_no_use_is_rejected(table: Path, text: str, reason: str) -> None:
-    """At once, with the columns that were found."""
+def test_an_unusable_header_is_rejected(table: Path, text: str, reason: str) -> None:
+    """The message has the columns that were found."""
     table.write_text(text)
     with pytest.raises(UnknownSource) as rejected:
         opening.samples(table)
@@ -215,7 +217,7 @@ def test_columns_of_tables_can_be_mapped_and_defaults_given(table: Path, tmp_pat
 
 
 def test_every_row_of_parquet_is_a_sample(tmp_path: Path) -> None:
-    """Its place is its number; columns come in the types of every source."""
+    """Its line is its row number; the types of columns are those of every source."""
     path = parquet(tmp_path, device_version=["17.3", None, "17.4"])
     expected = [steps(1, device_version="17.3"), steps(2), steps(3, device_version="17.4")]
     assert read_samples(path) == (expected, [])
@@ -238,7 +240,7 @@ def test_every_row_of_parquet_is_a_sample(tmp_path: Path) -> None:
     ids=lambda column: str(column.type),
 )
 def test_values_of_parquet_may_be_numbers_of_any_type(tmp_path: Path, column: pa.Array) -> None:
-    """Or text that tells numbers."""
+    """Or text with numbers."""
     rows, unreadable = read_samples(parquet(tmp_path, value=column))
     assert ([row["value"] for row in rows], unreadable) == ([12.0, 13.0, 14.0], [])
 
@@ -275,15 +277,15 @@ MOMENT = datetime(2024, 3, 5, 6, 8, 9, tzinfo=UTC)
             pa.array([-3_600_000_000_000, 1, 1_000_000_000], pa.timestamp("ns", "UTC")),
             ["1969-12-31T23:00:00Z", "1970-01-01T00:00:00.000000001Z", "1970-01-01T00:00:01Z"],
         ),
-        # Berlin was 53 minutes and 28 seconds ahead then, which no offset can tell.
+        # The offset of Berlin was 53:28 minutes then, which ISO 8601 cannot express.
         (pa.array([-3_000_000_000], pa.timestamp("s", BERLIN)), ["1874-12-07T18:40:00+00:00"]),
     ],
-    ids=lambda told: str(told.type) if isinstance(told, pa.Array) else "",
+    ids=lambda value: str(value.type) if isinstance(value, pa.Array) else "",
 )  # fmt: skip
 def test_timestamps_of_parquet_become_text(
     tmp_path: Path, moments: pa.Array, texts: list[str]
 ) -> None:
-    """ISO 8601 in the column's zone, with the digits that are needed and no others."""
+    """ISO 8601 in the time zone of the column, without trailing zeros."""
     filled = pa.concat_arrays([moments, moments[:1], moments[:1]])[:3]
     rows, unreadable = read_samples(parquet(tmp_path, start_date=filled))
     assert unreadable == []
@@ -291,7 +293,7 @@ def test_timestamps_of_parquet_become_text(
 
 
 def test_missing_ends_and_numeric_users_of_parquet_are_read(tmp_path: Path) -> None:
-    """Other tools make floating-point numbers of whole ones where some are missing."""
+    """Other tools convert integers to floating-point numbers if some are missing."""
     path = parquet(
         tmp_path,
         user_id=pa.array([42.0, None, 7.0]),
@@ -306,14 +308,14 @@ def test_missing_ends_and_numeric_users_of_parquet_are_read(tmp_path: Path) -> N
 
 
 def test_rows_of_parquet_that_cannot_be_read_do_not_stop_the_rest(tmp_path: Path) -> None:
-    """Nulls where there must be none, and what is no number."""
+    """Nulls in required columns, and NaN."""
     path = parquet(tmp_path, value=[12.0, float("nan"), None], unit=["count", None, "count"])
     rows, unreadable = read_samples(path)
     assert (rows, unreadable) == ([steps(1)], [(2, "lacks unit"), (3, "lacks value")])
 
 
-def test_columns_of_parquet_that_hold_no_text_are_rejected(tmp_path: Path) -> None:
-    """Lists as names, times as values, and so on."""
+def test_columns_of_parquet_of_other_types_are_rejected(tmp_path: Path) -> None:
+    """For example lists as units and times as values."""
     for column, values in {"unit": [["count"]] * 3, "value": [True] * 3}.items():
         with pytest.raises(UnknownSource, match=f"column '{column}' is of type "):
             opening.samples(parquet(tmp_path, **{column: values}))
@@ -323,8 +325,8 @@ def test_columns_of_parquet_that_hold_no_text_are_rejected(tmp_path: Path) -> No
         opening.samples(parquet(tmp_path, unit=...))
 
 
-def test_a_damaged_parquet_file_is_told(tmp_path: Path) -> None:
-    """Without its footer at once, within its pages when they are reached."""
+def test_a_damaged_parquet_file_is_reported(tmp_path: Path) -> None:
+    """A missing footer at once; damaged pages when they are read."""
     path = parquet(tmp_path)
     whole = path.read_bytes()
     path.write_bytes(whole[:-8])
@@ -341,8 +343,8 @@ CELLS = st.text(st.sampled_from('ab",;\n\r é'), max_size=6)
 
 @settings(deadline=None)
 @given(st.lists(st.lists(CELLS, min_size=2, max_size=4), max_size=12), st.integers(1, 400))
-def test_any_cells_come_back_with_their_lines(rows: list[list[str]], block: int) -> None:
-    """Whatever is quoted, wherever blocks end, and with rows that have too many cells between."""
+def test_any_cells_are_read_with_their_lines(rows: list[list[str]], block: int) -> None:
+    """For any quoted text and any block size, with rows of too many cells between them."""
     text, line = '"a","b"\n', 2
     expected, misshapen = [], []
     for row in rows:

@@ -1,1 +1,1 @@
-"""The rules of the four vendors, each read from its document alone: nothing here is Uptake's."""
+"""The rules of the four vendors, implemented from their documents without code of Uptake."""

@@ -1,4 +1,4 @@
-"""What the vendors' rules share: a request, an answer, what is known and what was kept."""
+"""Shared by the vendors' modules: requests, answers, configuration, stored data, common checks."""
 
 import json
 import threading
@@ -10,7 +10,7 @@ from typing import Any, NoReturn, Protocol
 
 @dataclass(frozen=True)
 class Request:
-    """A request with its whole body, its path still escaped and its query decoded."""
+    """A request with its body. The path is still percent-encoded, the query is decoded."""
 
     method: str
     path: str
@@ -25,8 +25,8 @@ class Answer:
 
     Attributes:
         status: its status.
-        body: what is sent as JSON, if anything is.
-        rejected: for the tests alone: what was not kept, and why.
+        body: sent as JSON, if present.
+        rejected: for the tests only: the rejected parts and the reasons.
     """
 
     status: int
@@ -39,7 +39,7 @@ class Rejected(Exception):
 
     Attributes:
         status: the status of the answer.
-        reasons: what is wrong, each with its place, the first being the main one.
+        reasons: each error with its place; the first is the main one.
     """
 
     def __init__(self, status: int, *reasons: tuple[tuple[str | int, ...], str]) -> None:
@@ -53,8 +53,8 @@ class Known:
     """What a vendor has agreed with its customer.
 
     Attributes:
-        keys: the keys that are valid, and the user of each that is one user's own token.
-        powerless: keys that are valid but have no permission.
+        keys: the valid keys, and the user of each key that is a token of one user.
+        powerless: valid keys without permissions.
         types: the agreed types of documents.
     """
 
@@ -64,12 +64,12 @@ class Known:
 
 
 @dataclass
-class Kept:
-    """What was accepted, in order of arrival, repetitions included; take `lock` to change it.
+class Stored:
+    """The accepted data in order of arrival, with repetitions. Take `lock` to change it.
 
     Attributes:
-        samples: by user: type and sample as it was sent.
-        attributes: by user: value by name, the last one sent.
+        samples: by user: type and sample as sent.
+        attributes: by user: the last value by name.
         documents: by user: type and data.
         images: by user: the bytes of each.
     """
@@ -86,16 +86,16 @@ class Kept:
 
 
 class Vendor(Protocol):
-    """What each vendor's module is."""
+    """The interface of each vendor's module."""
 
     PREFIX: str
-    """Every path that begins so is the vendor's."""
+    """The first characters of every path of the vendor."""
 
-    def answer(self, request: Request, known: Known, kept: Kept) -> Answer:
-        """Keep what is sent; raises `Rejected`."""
+    def answer(self, request: Request, known: Known, stored: Stored) -> Answer:
+        """Store the data of a request. Raises `Rejected`."""
 
     def rejection(self, rejected: Rejected) -> Answer:
-        """The answer that says so."""
+        """The answer to a rejected request."""
 
 
 def reject(status: int, why: str, *place: str | int) -> NoReturn:
@@ -108,7 +108,7 @@ def reject(status: int, why: str, *place: str | int) -> NoReturn:
 
 
 def admit(known: Known, key: str | None) -> str:
-    """The key, when it may be used.
+    """Returns the key if it is valid.
 
     Raises:
         Rejected: it is missing or unknown (401), or has no permission (403).
@@ -121,7 +121,7 @@ def admit(known: Known, key: str | None) -> str:
 
 
 def bearer(headers: Message) -> str | None:
-    """The token of the one `Authorization: Bearer` header, if there is one."""
+    """The token of the `Authorization: Bearer` header, if there is exactly one."""
     values = headers.get_all("Authorization", [])
     if len(values) != 1 or not values[0].startswith("Bearer "):
         return None
@@ -132,27 +132,27 @@ def check_method(request: Request) -> None:
     """All five endpoints are POST.
 
     Raises:
-        Rejected: it is another (405).
+        Rejected: the method is not POST (405).
     """
     if request.method != "POST":
         reject(405, "the method is POST")
 
 
 def check_plain(request: Request) -> None:
-    """No document offers a content encoding, so none is taken.
+    """Rejects content encodings, because no document describes one.
 
     Raises:
         Rejected: the body is encoded (415).
     """
     if "Content-Encoding" in request.headers:
-        reject(415, "no Content-Encoding is taken")
+        reject(415, "Content-Encoding is not supported")
 
 
 def json_body(request: Request, status: int) -> Any:
-    """The JSON of a body that says that it is JSON.
+    """Decode a body with the content type `application/json`.
 
     Raises:
-        Rejected: with `status`: another or no Content-Type, or not JSON (RFC 8259) in UTF-8.
+        Rejected: with `status`: wrong or missing Content-Type, or not JSON (RFC 8259) in UTF-8.
     """
     media_type = request.headers.get("Content-Type", "").split(";")[0].strip().lower()
     if media_type != "application/json":

@@ -1,6 +1,6 @@
 """Gerosense: samples, v1.1 behind the customer's proxy and v2.2 (seeds 003 and 004).
 
-The documents show no bodies of answers, not even of 207: so there are none.
+The documents show no bodies of answers, not even of 207, so the answers have none.
 """
 
 import math
@@ -10,10 +10,10 @@ from typing import Any
 
 from uploader.vendors.desk import (
     Answer,
-    Kept,
     Known,
     Rejected,
     Request,
+    Stored,
     admit,
     bearer,
     check_method,
@@ -37,11 +37,11 @@ TIMESTAMP = re.compile(
 )
 
 
-def answer(request: Request, known: Known, kept: Kept) -> Answer:
-    """Keep the samples that follow the structure: 200 all of them, 207 some, 400 none.
+def answer(request: Request, known: Known, stored: Stored) -> Answer:
+    """Store the valid samples: 200 if all are valid, 207 if some are, 400 if none is.
 
     Raises:
-        Rejected: the request is not as the document says, or no sample is; nothing is kept.
+        Rejected: the request violates the vendor's document, or has no valid sample.
     """
     if request.path not in {OF_TOKEN, OF_USER}:
         reject(404, "no such path")
@@ -56,8 +56,8 @@ def answer(request: Request, known: Known, kept: Kept) -> Answer:
     faults = {index: why for index, sample in enumerate(data) if (why := _fault(sample))}
     if len(faults) == len(data):
         raise Rejected(BAD_REQUEST, *((("data", index), why) for index, why in faults.items()))
-    with kept.lock:
-        kept.samples[user] += [
+    with stored.lock:
+        stored.samples[user] += [
             (body["data_type"], sample) for index, sample in enumerate(data) if index not in faults
         ]
     rejected = "; ".join(f"data[{index}]: {why}" for index, why in faults.items())
@@ -65,16 +65,16 @@ def answer(request: Request, known: Known, kept: Kept) -> Answer:
 
 
 def _user(body: dict[str, Any], owner: str | None, path: str) -> str:
-    """Whose samples they are: the token's owner in v1.1, which has no `user_id`."""
+    """The user of the samples. v1.1 has no `user_id`: there it is the owner of the token."""
     members = {"data_type", "data"} | ({"user_id"} if path == OF_USER else set())
     if set(body) != members:
         reject(BAD_REQUEST, f"the body's fields are not {', '.join(sorted(members))}")
     if path == OF_TOKEN:
         if owner is None:
-            reject(401, "the token is no user's")
+            reject(401, "the token belongs to no user")
         return owner
     if not isinstance(body["user_id"], str) or not body["user_id"]:
-        reject(BAD_REQUEST, "user_id identifies nobody")
+        reject(BAD_REQUEST, "user_id is not a string or is empty")
     return str(body["user_id"])
 
 
@@ -90,18 +90,18 @@ def _data(body: dict[str, Any]) -> list[Any]:
 
 
 def _fault(sample: Any) -> str | None:
-    """What is wrong with a sample, if anything is."""
+    """The error in a sample, if there is one."""
     if not isinstance(sample, dict):
         return "not an object"
     if not set(sample) >= REQUIRED:
         return "a required field is missing"
     if not set(sample) <= REQUIRED | OPTIONAL:
-        return "a field that the structure does not have"
+        return "an unknown field"
     texts = {name: value for name, value in sample.items() if name != "value"}
     if not all(isinstance(value, str) for value in texts.values()):
         return "a field is not a string"
     if not sample["device_name"].strip():
-        return "device_name names nothing"
+        return "device_name is blank"
     return _fault_of_value(sample) or _fault_of_times(sample)
 
 
@@ -124,7 +124,7 @@ def _fault_of_times(sample: dict[str, Any]) -> str | None:
 
 
 def _time(text: str) -> datetime | None:
-    """The time told; one without an offset is taken as UTC."""
+    """The parsed time; without an offset it is in UTC."""
     if TIMESTAMP.fullmatch(text) is None:
         return None
     try:
@@ -135,5 +135,5 @@ def _time(text: str) -> datetime | None:
 
 
 def rejection(rejected: Rejected) -> Answer:
-    """The status alone."""
+    """Only a status, without a body."""
     return Answer(rejected.status)

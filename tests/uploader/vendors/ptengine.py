@@ -5,10 +5,10 @@ from typing import Any
 
 from uploader.vendors.desk import (
     Answer,
-    Kept,
     Known,
     Rejected,
     Request,
+    Stored,
     admit,
     bearer,
     check_method,
@@ -28,11 +28,11 @@ LONGEST_NAME = 50
 LONGEST_VALUE = 128
 
 
-def answer(request: Request, known: Known, kept: Kept) -> Answer:
-    """Keep the attributes of up to 100 users.
+def answer(request: Request, known: Known, stored: Stored) -> Answer:
+    """Store the attributes of up to 100 users.
 
     Raises:
-        Rejected: something is not as the document says; nothing is kept then.
+        Rejected: the request violates the vendor's document; nothing is stored.
     """
     if request.path != PATH:
         reject(404, "no such resource")
@@ -44,9 +44,9 @@ def answer(request: Request, known: Known, kept: Kept) -> Answer:
         reject(BAD_REQUEST, "the request body contains two fields: field_name and values")
     names = _names(body["field_name"])
     rows = _rows(body["values"], names)
-    with kept.lock:
+    with stored.lock:
         for row in rows:
-            kept.attributes[row[USER]] |= {name: row[name] for name in names if name != USER}
+            stored.attributes[row[USER]] |= {name: row[name] for name in names if name != USER}
     return Answer(200, {"msg": "Success", "timestamp": int(time.time())})
 
 
@@ -58,17 +58,17 @@ def _names(names: Any) -> list[str]:
     if len(names) > MOST_FIELDS:
         reject(BAD_REQUEST, "field_name: more than 50 fields")
     if len(set(names)) != len(names):
-        reject(BAD_REQUEST, "field_name: a name stands twice")
+        reject(BAD_REQUEST, "field_name: a name occurs twice")
     if not all(1 <= len(name) <= LONGEST_NAME for name in names):
         reject(BAD_REQUEST, "field_name: a name is empty or over 50 characters")
     return names
 
 
 def _rows(rows: Any, names: list[str]) -> list[dict[str, str]]:
-    """The users by name of field.
+    """The rows as dicts.
 
-    The document counts a value's characters, has `""` for an empty one and shows strings alone:
-    so a value is a string.
+    A value must be a string: the document counts characters of values, writes `""` for an empty
+    value, and shows only strings.
     """
     if not isinstance(rows, list) or not rows:
         reject(BAD_REQUEST, "values: not a list of users")

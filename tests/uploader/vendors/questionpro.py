@@ -6,10 +6,10 @@ from email.parser import BytesHeaderParser
 
 from uploader.vendors.desk import (
     Answer,
-    Kept,
     Known,
     Rejected,
     Request,
+    Stored,
     admit,
     check_method,
     check_plain,
@@ -33,11 +33,11 @@ NAMES = {
 }
 
 
-def answer(request: Request, known: Known, kept: Kept) -> Answer:
-    """Keep an image.
+def answer(request: Request, known: Known, stored: Stored) -> Answer:
+    """Store an image.
 
     Raises:
-        Rejected: something is not as the document says.
+        Rejected: the request violates the vendor's document.
     """
     match = PATH.fullmatch(request.path)
     if match is None:
@@ -51,9 +51,9 @@ def answer(request: Request, known: Known, kept: Kept) -> Answer:
     content = _file(request)
     if IMAGE.match(content) is None:
         reject(BAD_REQUEST, "file is not an image")
-    with kept.lock:
-        kept.images[str(int(match[1]))].append(content)
-        number = FIRST_IMAGE + sum(len(images) for images in kept.images.values()) - 1
+    with stored.lock:
+        stored.images[str(int(match[1]))].append(content)
+        number = FIRST_IMAGE + sum(len(images) for images in stored.images.values()) - 1
     url = f"https://www.questionpro.com/qp_userimages/sub-3/{number}.png"
     return Answer(
         200, {"response": {"imageID": number, "imageURL": url, "size": _size(len(content))}}
@@ -61,7 +61,7 @@ def answer(request: Request, known: Known, kept: Kept) -> Answer:
 
 
 def _file(request: Request) -> bytes:
-    """The content of the one part `file` of a form (RFC 7578)."""
+    """The content of `file`, the only part of a form (RFC 7578)."""
     boundary = request.headers.get_param("boundary")
     if request.headers.get_content_type() != "multipart/form-data" or not isinstance(boundary, str):
         reject(BAD_REQUEST, "Content-Type is not multipart/form-data with a boundary")
@@ -69,7 +69,7 @@ def _file(request: Request) -> bytes:
     if first or not parts or parts.pop().rstrip(b"\r\n") != b"--":
         reject(BAD_REQUEST, "the form does not begin and end with its boundary")
     if len(parts) != 1:
-        reject(BAD_REQUEST, "the form has another number of parts than one")
+        reject(BAD_REQUEST, "the form does not have exactly one part")
     head, found, content = parts[0].partition(b"\r\n\r\n")
     headers: Message = BytesHeaderParser().parsebytes(head.removeprefix(b"\r\n"))
     kind = headers.get_content_disposition()
@@ -84,7 +84,7 @@ def _size(count: int) -> str:
 
 
 def rejection(rejected: Rejected) -> Answer:
-    """The error with the six members that the schema demands."""
+    """The error with the six required members of the schema."""
     name, number = NAMES[rejected.status]
     message = "Incorrect API Key" if rejected.status == 401 else str(rejected)
     error = {

@@ -7,10 +7,10 @@ from urllib.parse import unquote
 
 from uploader.vendors.desk import (
     Answer,
-    Kept,
     Known,
     Rejected,
     Request,
+    Stored,
     admit,
     check_method,
     check_plain,
@@ -21,14 +21,14 @@ from uploader.vendors.desk import (
 PREFIX = "/v1/user-data"
 PATH = re.compile(r"/v1/user-data/([^/]+)")
 INVALID = 422
-"""The one failure that the document shows."""
+"""The only error status in the document."""
 
 
-def answer(request: Request, known: Known, kept: Kept) -> Answer:
-    """Keep a document.
+def answer(request: Request, known: Known, stored: Stored) -> Answer:
+    """Store a document.
 
     Raises:
-        Rejected: it is not as the document says.
+        Rejected: the request violates the vendor's document.
     """
     match = PATH.fullmatch(request.path)
     if match is None:
@@ -44,15 +44,15 @@ def answer(request: Request, known: Known, kept: Kept) -> Answer:
     problems = _problems(body, upload_type, known.types)
     if problems:
         raise Rejected(INVALID, *problems)
-    with kept.lock:
-        kept.documents[body["user"]["userLabel"]].append((upload_type, body["data"]))
+    with stored.lock:
+        stored.documents[body["user"]["userLabel"]].append((upload_type, body["data"]))
     return Answer(200, {"uploadId": str(uuid.uuid4())})
 
 
 def _problems(
     body: Any, upload_type: str, types: set[str]
 ) -> list[tuple[tuple[str | int, ...], str]]:
-    """All that is wrong: `user.userLabel` is a string, `data` an object, the type agreed."""
+    """All errors: `user.userLabel` must be a string, `data` an object, the type an agreed one."""
     problems: list[tuple[tuple[str | int, ...], str]] = []
     if upload_type not in types:
         problems.append((("path", "upload_type"), "not an agreed type"))
@@ -63,14 +63,14 @@ def _problems(
     elif not isinstance(body["user"].get("userLabel"), str):
         problems.append((("body", "user", "userLabel"), "not a string"))
     elif not body["user"]["userLabel"]:
-        problems.append((("body", "user", "userLabel"), "identifies nobody"))
+        problems.append((("body", "user", "userLabel"), "is empty"))
     if not isinstance(body.get("data"), dict):
         problems.append((("body", "data"), "not an object"))
     return problems
 
 
 def rejection(rejected: Rejected) -> Answer:
-    """An `HTTPValidationError`; a bare `detail` for what the document does not show."""
+    """An `HTTPValidationError`; only `detail` for statuses that the document does not show."""
     if rejected.status != INVALID:
         return Answer(rejected.status, {"detail": str(rejected)})
     detail = [

@@ -1,4 +1,4 @@
-"""What is said of sources, ledger and server together."""
+"""The comparison of sources, ledger and server."""
 
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,13 @@ from uptake.uploader.verify.server import Unreachable
 
 
 def verify(sender: Sender, *paths: Path, **options: Any) -> dict[str, Any]:
-    """What came of a comparison, counts of 0 and empty lists left out."""
+    """The result of a comparison, without counts of 0 and empty lists."""
     found = sender.uploader().verify_samples(*paths, **options)
     return {name: value for name, value in msgspec.to_builtins(found).items() if value}
 
 
-def test_what_was_sent_is_found_sample_for_sample(sender: Sender, user: str) -> None:
-    """Several users, devices and days, values that changed, and times told in other offsets."""
+def test_every_sent_sample_is_found(sender: Sender, user: str) -> None:
+    """Several users, devices and days, changed values, and times in other offsets."""
     samples = [
         *some(user, 4000),
         *some(f"{user}-2", 5, device_name="Watch", end_date=None),
@@ -37,7 +37,7 @@ def test_what_was_sent_is_found_sample_for_sample(sender: Sender, user: str) -> 
 
 
 def test_every_gap_is_listed_by_device_and_day(sender: Sender, user: str) -> None:
-    """What was never sent, and what the server holds with another value."""
+    """Samples that were not sent, and samples that are stored with another value."""
     there = [*some(user, 5), *some(user, 3, first=1500)]
     assert sender.send(there)["acknowledged"] == 8
     changed = sample(user, 1501, value=9)
@@ -68,23 +68,23 @@ def test_every_gap_is_listed_by_device_and_day(sender: Sender, user: str) -> Non
     assert len(gaps) == 3
 
 
-def test_what_the_server_has_besides_is_no_gap(sender: Sender, user: str) -> None:
-    """It is counted."""
+def test_additional_samples_of_the_server_are_no_gap(sender: Sender, user: str) -> None:
+    """They are counted."""
     sender.send(some(user, 10))
     path = write(sender.folder / "fewer.ndjson", some(user, 4))
     assert verify(sender, path) == {"users": 1, "expected": 4, "found": 4, "more": 6}
 
 
 def test_rejected_samples_are_not_expected(sender: Sender, user: str) -> None:
-    """They are counted apart."""
+    """They have a count of their own."""
     samples = [*some(user, 5), sample(user, 9, value=-1)]
     sender.send(samples)
     path = write(sender.folder / "samples.ndjson", samples)
     assert verify(sender, path) == {"users": 1, "expected": 5, "found": 5, "refused": 1}
 
 
-def test_what_the_server_lacks_can_be_forgotten_and_sent_again(sender: Sender, user: str) -> None:
-    """Here those of an erased user: the ledger has them as acknowledged."""
+def test_missing_samples_can_be_forgotten_and_sent_again(sender: Sender, user: str) -> None:
+    """Samples of an erased user are acknowledged in the ledger, and missing on the server."""
     path = write(sender.folder / "samples.ndjson", some(user, 40))
     assert sender.uploader().send_samples(path).acknowledged == 40
     erasing = {"Authorization": f"Bearer {sender.server.create_key('data:erase')}"}
@@ -100,8 +100,8 @@ def test_what_the_server_lacks_can_be_forgotten_and_sent_again(sender: Sender, u
     assert verify(sender, path) == {"users": 1, "expected": 40, "found": 40}
 
 
-def test_what_cannot_be_looked_for_is_counted(sender: Sender, user: str) -> None:
-    """A time that is none, a row that cannot be read."""
+def test_samples_that_cannot_be_compared_are_counted(sender: Sender, user: str) -> None:
+    """An invalid time, an unreadable row."""
     samples = [*some(user, 3), sample(user, 5, start_date="noon")]
     path = write(sender.folder / "samples.ndjson", samples)
     path.write_bytes(path.read_bytes() + b"{\n")
@@ -110,8 +110,8 @@ def test_what_cannot_be_looked_for_is_counted(sender: Sender, user: str) -> None
     assert found == {"users": 1, "expected": 3, "found": 3, "unclear": 1, "unreadable": 1}
 
 
-def test_a_key_without_the_scope_is_told_so(sender: Sender, user: str) -> None:
-    """In one line."""
+def test_a_key_without_the_scope_stops_the_comparison(sender: Sender, user: str) -> None:
+    """With a one-line message."""
     path = write(sender.folder / "samples.ndjson", some(user, 3))
     key = sender.server.create_key("samples:write")
     uploader = Uploader(sender.server.url, key, ledger=sender.folder / "ledger")
@@ -119,8 +119,8 @@ def test_a_key_without_the_scope_is_told_so(sender: Sender, user: str) -> None:
         uploader.verify_samples(path)
 
 
-def test_days_that_agree_are_not_looked_into(sender: Sender, user: str) -> None:
-    """One question for each user and metric, however many samples there are."""
+def test_samples_of_days_that_agree_are_not_requested(sender: Sender, user: str) -> None:
+    """One request for each user and metric, for any number of samples."""
     path = write(sender.folder / "samples.ndjson", [*some(user, 5000), *some(f"{user}-2", 3)])
     with proxying(sender.server.url, Chances()) as proxy:
         through = Sender(sender.server, sender.key, sender.folder, proxy.url)
@@ -130,8 +130,8 @@ def test_days_that_agree_are_not_looked_into(sender: Sender, user: str) -> None:
         assert proxy.counts.total() - before == 2
 
 
-def test_a_vendor_cannot_be_asked(vendors: VendorStub, tmp_path: Path) -> None:
-    """It has no read API: that is not to be taken for samples that are missing."""
+def test_a_vendor_cannot_be_compared(vendors: VendorStub, tmp_path: Path) -> None:
+    """A vendor has no read API, so samples are not reported as missing."""
     path = write(tmp_path / "samples.ndjson", some("ann", 3))
     uploader = Uploader(vendors.url, VENDOR_KEY, ledger=tmp_path / "ledger")
     assert uploader.send_samples(path).complete

@@ -88,7 +88,7 @@ class CommitsSuite(OpensStore):
 
 
 ROWS = 20_000
-"""Batches of one user, documents of all users: more than fit where one looks at each."""
+"""Batches of one user, documents of all users: too many to compare each with all others."""
 
 USERS = 1000
 GROUP = 250
@@ -96,7 +96,7 @@ GROUP = 250
 
 WRITE_SECONDS = 60.0
 READ_SECONDS = 5.0
-"""Generous on purpose: what grows with the square of the rows takes hours, not minutes."""
+"""Generous on purpose: quadratic time would take hours, not minutes."""
 
 
 class Volume(OpensStore):

@@ -32,16 +32,16 @@ from uptake.testing.store.making import (
 
 THREADS = 16
 OPENED = 2
-"""How often the store is opened: as if by so many processes."""
+"""How many times the store is opened, as by so many processes."""
 
 Result = TypeVar("Result")
 
 
 def at_once(work: Callable[[int], Result]) -> list[Result]:
-    """What each of the threads returns, all having started together.
+    """The result of each thread; all start at the same time.
 
     Raises:
-        Exception: the first that one of them raised.
+        Exception: the first exception of a thread.
     """
     ready = threading.Barrier(THREADS)
 
@@ -54,7 +54,7 @@ def at_once(work: Callable[[int], Result]) -> list[Result]:
 
 
 def _mixture(chosen: random.Random, users: Sequence[str], name: str, project: str) -> Entry:
-    """Something of every kind of users by chance, in an order by chance."""
+    """Records of every kind of random users, in random order."""
     shared = chosen.sample(users, 3)
     records: list[Record] = [
         attributes(chosen.choice(users), **{name: "x"}),
@@ -87,7 +87,7 @@ class Concurrency(OpensStore):
             assert stores[0].retention("default") in sets
 
     def test_one_batch_from_all_sides_is_stored_once(self, stores: Sequence[Store]) -> None:
-        """And so is every batch that only some of them send."""
+        """Also every batch that only some of them send."""
 
         def send(number: int) -> None:
             for i in range(5):
@@ -147,7 +147,7 @@ class Concurrency(OpensStore):
         assert sorted(numbers) == list(range(1_000_001, 1_000_001 + 4 * THREADS))
 
     def test_one_upload_id_from_all_sides_is_one_document(self, stores: Sequence[Store]) -> None:
-        """Half of the senders have another body: all agree on who came first."""
+        """Half of the senders have another body: all agree on which was first."""
 
         def send(number: int) -> list[tuple[Written, ...]]:
             body = f'{{"n": {number % 2}}}'
@@ -210,7 +210,7 @@ class Concurrency(OpensStore):
             assert [one.user_id for one in found if one] == users
 
     def test_a_user_erased_while_others_write_stays_away(self, stores: Sequence[Store]) -> None:
-        """Also by the first erasure of all: whatever a group wrote before it goes with it."""
+        """Also by the first erasure: everything that a group wrote before is deleted."""
 
         def work(number: int) -> None:
             store = stores[number % OPENED]

@@ -44,7 +44,7 @@ class ErasuresSuite(OpensStore):
     """Nothing of an erased user is left, and nothing new is stored."""
 
     def test_nothing_is_left_of_an_erased_user(self, store: Store) -> None:
-        """Of any kind, by whatever name it is asked for; others keep theirs."""
+        """Of any kind, by any query; the data of other users is unchanged."""
         for user_id, project in (("anna", "default"), ("bert", "default"), ("anna", "other")):
             _fill(store, user_id, project)
         erasure = store.erase("default", "anna", "e-1", NOON)
@@ -65,7 +65,7 @@ class ErasuresSuite(OpensStore):
             assert store.image(f"{project} {user_id}.png") is not None
 
     def test_a_rejection_about_several_users_loses_one_of_them(self, store: Store) -> None:
-        """The others keep their shares of it."""
+        """The parts of the other users are unchanged."""
         put(store, rejections=shared("r-1", "anna", "bert", ""))
         erasure = store.erase("default", "anna", "e-1", NOON)
         assert erasure.counts["rejections"] == 1
@@ -73,7 +73,7 @@ class ErasuresSuite(OpensStore):
         assert sorted(record.user_id for record in stored.records) == ["", "bert"]
 
     def test_a_rejection_that_cannot_be_divided_goes_whole(self, store: Store) -> None:
-        """Whichever of its users is erased; other rejections of the others stay."""
+        """For any of its users; other rejections of the others are unchanged."""
         tied = shared("r-1", "anna", "bert", tied=True)
         other = rejection("r-2", user_id="bert")
         elsewhere = entry(rejections=shared("r-1", "anna", "bert", tied=True), project="other")
@@ -94,7 +94,7 @@ class ErasuresSuite(OpensStore):
         assert (receipt.user_id, receipt.rejected) == ("bert", ("r-1", "r-1"))
 
     def test_users_are_hashed_with_a_secret(self, store: Store) -> None:
-        """The same user always alike, and never as anybody could hash the id."""
+        """The same for the same user, and not a plain hash of the id."""
         assert store.user_hash("42") == store.user_hash("42") != store.user_hash("43")
         assert store.user_hash("42") != hashlib.sha256(b"42").hexdigest()
         assert store.user_hash("42") == ids.user_hash(store.secrets().user_hash, "42")
@@ -137,13 +137,13 @@ class ErasuresSuite(OpensStore):
         assert (receipt.user_id, receipt.rejected) == ("", None)
 
     def test_an_erasure_holds_for_its_project_alone(self, store: Store) -> None:
-        """A user of the same name elsewhere is another."""
+        """A user of the same name in another project is another user."""
         store.erase("default", "anna", "e-1", NOON)
         put(store, attributes("anna", a="1"), project="other")
         assert store.user("other", "anna") is not None
 
     def test_a_readmitted_user_is_a_new_user(self, store: Store) -> None:
-        """Nothing of what was before comes back."""
+        """Erased data does not come back."""
         _fill(store, "anna")
         store.erase("default", "anna", "e-1", NOON)
         assert store.readmit("default", "anna")
@@ -193,7 +193,7 @@ class RetentionSuite(OpensStore):
     """What is older than a rule permits is deleted, and nothing else."""
 
     def test_rules_are_sorted(self, store: Store) -> None:
-        """New ones take the place of those before, of their project alone."""
+        """New rules replace the earlier ones of their project."""
         rules = [_rule("samples", "steps"), _rule("documents", "visit"), _rule("samples", "bpm")]
         store.put_retention("default", [_rule("images")])
         store.put_retention("default", rules)

@@ -112,7 +112,7 @@ KILLED_AFTER = 20
 
 
 class Durability(OpensStore):
-    """What was acknowledged is stored, whatever happens to the writers."""
+    """Acknowledged data is stored, also if a writer is killed."""
 
     def unwritable(self, store: Store, place: Path) -> AbstractContextManager[None]:
         """Make the store read-only while the block runs."""

@@ -49,7 +49,7 @@ class Documents(OpensStore):
         assert store.document("default", "one") == expected
 
     def test_a_document_has_the_version_that_validated_it(self, store: Store) -> None:
-        """Whether its id was given or is derived, and whatever comes under that id later."""
+        """With a given or a derived id, and unchanged by later documents with that id."""
         put(store, document("anna", "one", version=7))
         put(store, document("anna", "two", digest=FIRST, version=8))
         put(store, document("anna", "two", digest=FIRST, version=9))
@@ -75,7 +75,7 @@ class Documents(OpensStore):
         assert store.document_versions("default", "visit") == [VersionStock(1, 1, NOON, NOON)]
 
     def test_an_unknown_id_is_none(self, store: Store) -> None:
-        """Neither an unknown id nor one of another project finds anything."""
+        """Neither for an unknown id nor for one of another project."""
         put(store, document("anna", "one"), project="other")
         assert store.document("default", "one") is None
         assert store.document("default", "") is None
@@ -182,10 +182,10 @@ class Documents(OpensStore):
 
 
 class Images(OpensStore):
-    """An image is its user and its bytes; its number is its project's, its name the world's."""
+    """User and bytes identify an image. Its number is unique in the project, its name globally."""
 
     def test_an_image_comes_back_as_it_was(self, store: Store) -> None:
-        """By its user, and by its name alone."""
+        """By its user, and by its name."""
         put(store, image("anna", "x", name="one.png"))
         expected = StoredImage(
             image_id=1_000_001,
@@ -228,7 +228,7 @@ class Images(OpensStore):
         assert anna.name != bert.name
 
     def test_every_project_numbers_its_images_from_the_first(self, store: Store) -> None:
-        """And the same bytes for the same user id in another project are another image."""
+        """The same bytes of the same user id in another project are another image."""
         for project in ("one", "two"):
             images = [image("anna", name, name=f"{project}-{name}") for name in "xy"]
             (written,) = written_by(store, [entry(*images, project=project)])
@@ -239,7 +239,7 @@ class Images(OpensStore):
         assert [i.name for i in store.images("two", "anna", 0, 10)] == ["two-x", "two-y"]
 
     def test_images_page_in_order_of_number(self, store: Store) -> None:
-        """After a number, at most so many."""
+        """After a number, at most `limit`."""
         put(store, *(image("anna", f"{i}") for i in range(7)), image("bert", "x"))
         numbers = [0]
         while page := store.images("default", "anna", numbers[-1], 3):
@@ -253,14 +253,14 @@ YEAR_1 = -621_355_968_000_000_000
 """0001-01-01T00:00:00Z in ticks of 100 ns."""
 
 YEAR_9999 = 2_534_023_007_999_999_999
-"""9999-12-31T23:59:59.9999999Z in the same."""
+"""9999-12-31T23:59:59.9999999Z in ticks of 100 ns."""
 
 
 class Batches(OpensStore):
     """A batch is stored once, found by time, and returned in the order received."""
 
     def test_batches_are_returned_in_the_order_received(self, store: Store) -> None:
-        """Inside an entry, across a group and across commits, whatever their times are."""
+        """Within an entry, a group, and across commits, for any times."""
         put(store, batch("anna", "1", 90, 95), batch("anna", "2", 10, 15))
         store.commit([entry(batch("anna", "3", 50, 55)), entry(batch("anna", "4", 0, 99))])
         assert columns_of(store, "anna") == [b"1", b"2", b"3", b"4"]
@@ -348,7 +348,7 @@ class Batches(OpensStore):
         assert len({span.sequence for span in spans}) == 3
 
     def test_users_metrics_and_projects_are_separate(self, store: Store) -> None:
-        """The same batch for another of them is another batch."""
+        """The same batch of another user is another batch."""
         put(store, batch("anna", "x"), batch("anna", "x", metric="bpm"))
         store.commit([entry(batch("bert", "x")), entry(batch("anna", "x"), project="other")])
         put(store, batch("anna", "y"), received_at=NOON + 1)

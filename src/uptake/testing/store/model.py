@@ -347,7 +347,7 @@ def _over_limit(rows: Rows, entry: Entry) -> tuple[Written, ...]:
 def _joined(
     rejections: dict[tuple[str, str], StoredRejection], rejection_id: str, user_id: str | None
 ) -> StoredRejection:
-    """A rejection, or the part of it that is about one user."""
+    """A rejection, or its part for one user."""
     first, *others = (
         one
         for (name, owner), one in sorted(rejections.items())

@@ -47,7 +47,7 @@ class RejectionQueriesSuite(OpensStore):
         assert [record.position for record in stored] == [None, None]
 
     def test_rejections_page_in_order_of_id(self, store: Store) -> None:
-        """After an id, at most so many, whosever they are and however they were written."""
+        """After an id, at most `limit`, for all users and in any order of writing."""
         for group in (("07", "02"), ("09", "00", "05"), ("01",), ("08", "03")):
             store.commit(
                 [entry(rejections=(rejection(name, user_id=f"u{name}"),)) for name in group]
@@ -65,7 +65,7 @@ class RejectionQueriesSuite(OpensStore):
         assert found == [["r-1"], ["r-2"], []]
 
     def test_rejections_are_filtered(self, store: Store) -> None:
-        """By all that is known of them; what is not asked for does not matter."""
+        """By every field; a field without a filter matches all."""
         one = entry(rejections=(rejection("r-1", user_id="anna"), rejection("r-2")))
         two = entry(rejections=(rejection("r-3", user_id="anna"),), received_at=NOON + 5)
         store.commit([one, two])

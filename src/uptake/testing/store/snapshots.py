@@ -79,7 +79,7 @@ class SnapshotsSuite(OpensStore):
     """A snapshot has everything of a project at one moment, and increments miss nothing."""
 
     def test_a_snapshot_has_everything_in_order(self, store: Store) -> None:
-        """By user, whatever the order in which it came; of one project alone."""
+        """By user, in any order of arrival; of one project only."""
         store.commit([of_everything("bert"), of_everything("\u00e5sa")])
         store.commit([of_everything("anna"), entry(batch("carl", "x"), project="other")])
         assert stored(store) == names_of("anna", "bert", "\u00e5sa")
@@ -111,7 +111,7 @@ class SnapshotsSuite(OpensStore):
         assert stored(store) == names_of("anna", "bert")
 
     def test_an_increment_has_what_was_received_since(self, store: Store) -> None:
-        """Each thing in one of them, whatever time it is said to have been received at."""
+        """Each item is in one increment, for any time of receipt."""
         marks = [commit_sequence_of(store)]
         for name in ("anna", "bert", "carl"):
             store.commit([of_everything(name, NOON - len(marks))])
@@ -157,7 +157,7 @@ class SnapshotsSuite(OpensStore):
         assert names == ["a", "b"]
 
     def test_an_increment_has_rejections_that_were_replayed(self, store: Store) -> None:
-        """So that whoever goes on learns that it is resolved."""
+        """Its reader learns that the rejection is resolved."""
         put(store, rejections=(rejection("r-1", user_id="anna"), rejection("r-2")))
         since = commit_sequence_of(store)
         replayed = replace(entry(batch("anna", "1")), resolves=Resolved("r-1", ("anna",)))
@@ -212,7 +212,7 @@ class SnapshotsSuite(OpensStore):
         assert (found, visits, others) == ([b"b"], 1, 0)
 
     def test_increments_miss_nothing_while_many_write(self, store: Store, tmp_path: Path) -> None:
-        """Two stores over one place, threads that write, and one that goes on and on."""
+        """Two stores over one database, several writing threads, and one that reads increments."""
         done = threading.Event()
         with closing(self.open_store(tmp_path)) as other, ThreadPoolExecutor(WRITERS) as pool:
             found = pool.submit(_follow, store, done)

@@ -31,7 +31,7 @@ MANY = 25_000
 
 
 def by_user(pages: Sequence[Profiles]) -> dict[str, tuple[dict[str, str], int, int]]:
-    """Attributes, first and last seen of users, by id; whatever groups they came in."""
+    """Attributes, first and last seen of users, by id, for any grouping of entries."""
     found = {}
     for page in pages:
         values = msgspec.json.decode(page.values)
