@@ -75,7 +75,7 @@ PUBLIC_IN = dict.fromkeys(
     (
         "src/uptake/uploader/client.py",
         "tests/uploader/test_client.py",
-        "tests/uploader/test_shared_client.py",
+        "tests/uploader/test_client_threads.py",
     ),
     "told",
 )

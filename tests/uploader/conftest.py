@@ -8,7 +8,7 @@ import pytest
 
 from uploader.sending import Sender
 from uploader.vendor_stub import VendorStub, vendor_stub
-from uploader.vendors.desk import Known
+from uploader.vendors.base import Known
 from uptake.testing.live import LiveServer
 
 VENDOR_KEY = "vendor-key"

@@ -14,7 +14,7 @@ from uploader.conftest import VENDOR_KEY
 from uploader.misdeeds import Chances, Deed, plan
 from uploader.proxy import Proxy, proxying
 from uploader.vendor_stub import VendorStub, vendor_stub
-from uploader.vendors.desk import Known
+from uploader.vendors.base import Known
 
 PATH = "/v1/user-data/survey"
 HEADERS = {"x-api-key": VENDOR_KEY}

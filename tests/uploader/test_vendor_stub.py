@@ -10,7 +10,7 @@ import pytest
 from uploader import plain
 from uploader.conftest import POWERLESS_KEY, VENDOR_KEY
 from uploader.vendor_stub import VendorStub, vendor_stub
-from uploader.vendors.desk import Known
+from uploader.vendors.base import Known
 
 BEARER = {"Authorization": f"Bearer {VENDOR_KEY}"}
 DOCUMENTS = "/v1/user-data/survey"

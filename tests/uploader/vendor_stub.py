@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from uploader.vendors import gerosense, ptengine, questionpro, thymia
-from uploader.vendors.desk import Answer, Known, Rejected, Request, Stored, Vendor
+from uploader.vendors.base import Answer, Known, Rejected, Request, Stored, Vendor
 
 VENDORS: tuple[Vendor, ...] = (thymia, ptengine, questionpro, gerosense)
 IDLE_SECONDS = 60.0

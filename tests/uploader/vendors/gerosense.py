@@ -8,7 +8,7 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-from uploader.vendors.desk import (
+from uploader.vendors.base import (
     Answer,
     Known,
     Rejected,

@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from uploader.vendors.desk import (
+from uploader.vendors.base import (
     Answer,
     Known,
     Rejected,

@@ -4,7 +4,7 @@ import re
 from email.message import Message
 from email.parser import BytesHeaderParser
 
-from uploader.vendors.desk import (
+from uploader.vendors.base import (
     Answer,
     Known,
     Rejected,

@@ -5,7 +5,7 @@ import uuid
 from typing import Any
 from urllib.parse import unquote
 
-from uploader.vendors.desk import (
+from uploader.vendors.base import (
     Answer,
     Known,
     Rejected,
