@@ -1,7 +1,7 @@
 """Uptake: a self-hosted intake for user data.
 
-The names of this package are the uploader as a library; the server is used through the command
-line. Each is imported when it is first used.
+The names of this package are the uploader and the client as a library; the server is used through
+the command line. Each is imported when it is first used.
 """
 
 from importlib import import_module
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from uptake.uploader.client import Client, Outcome, RequestFailed, Sample
     from uptake.uploader.library import Uploader
+    from uptake.uploader.reader import Bucket, Image, Profile, Rows, StoredSample, User
     from uptake.uploader.sending.answers import Broken
     from uptake.uploader.sending.connection import InvalidKey
     from uptake.uploader.tally import Summary
@@ -18,25 +19,37 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Broken",
+    "Bucket",
     "Client",
+    "Image",
     "InvalidKey",
     "Outcome",
+    "Profile",
     "RequestFailed",
+    "Rows",
     "Sample",
+    "StoredSample",
     "Summary",
     "Uploader",
+    "User",
     "__version__",
 ]
 
 _MODULES = {
     "Broken": "sending.answers",
+    "Bucket": "reader",
     "Client": "client",
+    "Image": "reader",
     "InvalidKey": "sending.connection",
     "Outcome": "client",
+    "Profile": "reader",
     "RequestFailed": "client",
+    "Rows": "reader",
     "Sample": "client",
+    "StoredSample": "reader",
     "Summary": "tally",
     "Uploader": "library",
+    "User": "reader",
 }
 """The module of each name, in `uptake.uploader`."""
 

@@ -1,4 +1,4 @@
-"""A client with one method for each upload endpoint."""
+"""A client with a method for each upload endpoint, and methods that read data back."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,7 +8,7 @@ from typing import Self
 
 import msgspec
 
-from uptake.formats.base import Credential
+from uptake.formats.base import BEARER, MALFORMED, Credential
 from uptake.formats.encoder import (
     AnyWire,
     DocumentsWire,
@@ -21,6 +21,7 @@ from uptake.formats.encoder import (
     Verdict,
 )
 from uptake.uploader.ledger.rejections import Reason
+from uptake.uploader.reader import Reader, with_query
 from uptake.uploader.sending.answers import Broken, first_line, retry_after
 from uptake.uploader.sending.connection import (
     Connection,
@@ -80,6 +81,10 @@ class Outcome(msgspec.Struct, frozen=True):
     told: str = ""
 
 
+class _Problem(msgspec.Struct):
+    detail: str
+
+
 class RequestFailed(Exception):
     """A request that was rejected as a whole, for a reason that is not in its items.
 
@@ -94,8 +99,8 @@ class RequestFailed(Exception):
         self.retry_after = seconds
 
 
-class Client:
-    """Sends requests to Uptake, or to a vendor with one of its wires.
+class Client(Reader):
+    """Sends requests to Uptake, or to a vendor with one of its wires; reads from Uptake.
 
     It does not split, retry or deduplicate: `Uploader` does. It is a context manager, and can be
     shared by threads: each call uses a connection of its own. Redirects are not followed, so the
@@ -247,6 +252,14 @@ class Client:
             raise RequestFailed(answer.status, verdict.halt, 0.0)
         return [_outcome(verdict, place) for place in range(count)]
 
+    def _get(self, path: str, query: Mapping[str, str]) -> bytes:
+        request = Request(with_query(path, query), b"", "", method="GET")
+        with self._connection(BEARER) as connection:
+            answer = connection.send(request)
+        if answer.status != 200:
+            raise RequestFailed(answer.status, _reason_of_problem(answer.body), retry_after(answer))
+        return answer.body
+
     @contextmanager
     def _connection(self, credential: Credential) -> Iterator[Connection]:
         """A connection for the caller alone, which stays open afterwards for other calls."""
@@ -288,6 +301,14 @@ def _strict(data: object) -> bytes:
     if b"null" in text:
         json.dumps(msgspec.to_builtins(data, str_keys=True), allow_nan=False)
     return text
+
+
+def _reason_of_problem(body: bytes) -> str:
+    """The detail of a problem (RFC 9457), or the first line of another body."""
+    try:
+        return first_line(msgspec.json.decode(body, type=_Problem).detail.encode())
+    except MALFORMED:
+        return first_line(body)
 
 
 def _outcome(verdict: Verdict, place: int) -> Outcome:
