@@ -144,6 +144,10 @@ def _database(settings: Settings, *, make: bool) -> "tuple[BackEnd, Any]":
             settings.data_dir.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
         return BACK_ENDS["sqlite"], settings.data_dir / DATABASE_FILE
     scheme = urlsplit(settings.database).scheme
+    if not scheme:
+        raise Unusable(
+            "--database: is not a URL; expected sqlite:///FILE or postgresql://HOST/DATABASE"
+        )
     if scheme not in BACK_ENDS:
         raise Unusable(f"--database: {scheme!r} is none of {', '.join(BACK_ENDS)}")
     return BACK_ENDS[scheme], BACK_ENDS[scheme].place(settings.database)

@@ -128,6 +128,52 @@ TYPE_LABELS = {
 """What the help shows for the value of an option, instead of Typer's names of Python types."""
 
 
+def describe(error: click.ClickException) -> str:
+    """What is wrong with a command line, what is allowed, and where to read more."""
+    context = getattr(error, "ctx", None)
+    path = "uptake" if context is None else context.command_path
+    subcommands = getattr(getattr(context, "command", None), "commands", {})
+    more = f"see: {path} --help"
+    if subcommands and path != "uptake":
+        more = f"{path} has the commands {', '.join(subcommands)}"
+    message = error.format_message().removesuffix(".")
+    match error:
+        case click.exceptions.MissingParameter(param=TyperArgument() | TyperOption() as parameter):
+            meaning = f" ({parameter.help.removesuffix('.')})" if parameter.help else ""
+            if parameter.get_missing_message(ctx=context):
+                meaning = ""  # it has the values already
+            return f"{message}{meaning}; {more}"
+        case click.exceptions.BadParameter(param=TyperArgument() | TyperOption() as parameter):
+            reason = _reason(error.__cause__) or error.message
+            return f"Invalid value for {parameter.get_error_hint()}: {reason}"
+        case click.exceptions.BadParameter():
+            return message
+        case UsageError() if context is not None:
+            return f"{message}; {more}"
+    return message
+
+
+EXPECTED_VALUES = {
+    "int_parsing": "must be a whole number",
+    "float_parsing": "must be a number",
+    "greater_than_equal": "must be {ge} or more",
+    "less_than_equal": "must be {le} or less",
+}
+"""What a value must be, by the name of Pydantic's error."""
+
+
+def _reason(cause: BaseException | None) -> str:
+    """What a value must be and what it is; "" if Pydantic has not rejected it."""
+    found: Any = getattr(cause, "errors", list)()
+    if not found:
+        return ""
+    fault, bounds = found[0], found[0].get("ctx", {})
+    expected = EXPECTED_VALUES.get(fault["type"])
+    if expected is None:
+        return str(bounds.get("error", fault["msg"])).removesuffix(".")
+    return f"{expected.format(**bounds)} (got {fault['input']})"
+
+
 def load(name: str) -> click.Command:
     """Import a command."""
     module = import_module(f"uptake.cli.{COMMANDS[name].module}")

@@ -10,8 +10,8 @@ SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 MAX_SECONDS = 100 * 365 * 86400
 
 
-def parse_duration(text: str) -> int:
-    """Parse a duration such as `90d` into seconds.
+def parse_duration(option: str, text: str) -> int:
+    """Parse the value of an option, a duration such as `90d`, into seconds.
 
     Raises:
         BadParameter: it is not a duration.
@@ -19,6 +19,6 @@ def parse_duration(text: str) -> int:
     match = re.fullmatch(r"([1-9][0-9]{0,9})([smhdw])", text)
     if match is None or int(match[1]) * SECONDS[match[2]] > MAX_SECONDS:
         raise typer.BadParameter(
-            f"{text!r}: a duration is a number and a unit (s, m, h, d or w), e.g. 90d"
+            f"{option} {text!r}: must be a number and a unit (s, m, h, d or w), e.g. 90d"
         )
     return int(match[1]) * SECONDS[match[2]]

@@ -59,7 +59,9 @@ def create(
     if user is not None and (limited := sorted({"admin", "data:erase"} & set(scope))):
         note(BOUND_NOTE.format(scopes=" and ".join(limited)))
     rate = None if properties.rate is None else parse_rate(properties.rate)
-    seconds = None if properties.expires is None else parse_duration(properties.expires)
+    seconds = (
+        None if properties.expires is None else parse_duration("--expires", properties.expires)
+    )
     key, secret = new_key(options.project, scope, user=user, rate=rate, seconds=seconds)
     with options.open_project() as store:
         store.add_key(key)
@@ -100,7 +102,7 @@ def parse_rate(text: str) -> Rate:
     requests, slash, duration = text.partition("/")
     if not slash or not re.fullmatch(r"[1-9][0-9]{0,9}", requests) or int(requests) > MAX_REQUESTS:
         raise typer.BadParameter(f"--rate {text!r}: must be REQUESTS/DURATION, e.g. 300/60s")
-    return Rate(int(requests), parse_duration(duration))
+    return Rate(int(requests), parse_duration("--rate", duration))
 
 
 @app.command("list")

@@ -134,6 +134,15 @@ class ServicesOptions(InstallationOptions, ProjectOptions):
             services.close()
 
 
+LISTS = {
+    "document type": "uptake types list",
+    "segment": "uptake segments list",
+    "rejection": "uptake rejections list",
+    "erasure": "uptake erasures list",
+}
+"""The command that lists what there is, by what does not exist."""
+
+
 @contextmanager
 def reporting_errors(project: str) -> Iterator[None]:
     """Turn errors of queries into errors of the command line.
@@ -147,7 +156,8 @@ def reporting_errors(project: str) -> Iterator[None]:
     except BadCursor as error:
         raise typer.BadParameter(f"--cursor: {error}") from None
     except Unknown as error:
-        raise Failed(f"project {project!r} has no {error.noun} {error.name!r}") from None
+        known = f"; list them: {LISTS[error.noun]}" if error.noun in LISTS else ""
+        raise Failed(f"project {project!r} has no {error.noun} {error.name!r}{known}") from None
     except (BlobsUnavailable, Problem) as error:
         raise Failed(str(error)) from error
 
@@ -171,4 +181,6 @@ def instant(option: str, text: str | None) -> int | None:
     try:
         return None if text is None else times.read(text)[0]
     except ValueError as error:
-        raise typer.BadParameter(f"{option} {text}: {error}") from None
+        raise typer.BadParameter(
+            f"{option} {text!r}: {error}; expected e.g. 2024-05-01 or 2024-05-01T10:00:00+02:00"
+        ) from None

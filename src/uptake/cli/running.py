@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from uptake.cli.commands import HelpWanted, UsageError, command_line
+from uptake.cli.commands import HelpWanted, UsageError, command_line, describe
 
 DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -25,7 +25,7 @@ def run_command(arguments: list[str]) -> int:
         sys.stdout.write(f"{error.format_message()}\n")
         return WRONG_USAGE
     except UsageError as error:
-        return _fail(error.format_message(), WRONG_USAGE)
+        return _fail(describe(error), WRONG_USAGE)
     except UnicodeEncodeError:
         # Bytes that are not text arrive as surrogates, which no database accepts (PEP 383).
         return _fail("an argument is not UTF-8", WRONG_USAGE)
@@ -34,7 +34,7 @@ def run_command(arguments: list[str]) -> int:
     except Exception as error:
         if not _is_expected(error):
             raise
-        return _fail(str(error), FAILED)
+        return _fail(_reason(error), FAILED)
     return status if isinstance(status, int) else DONE
 
 
@@ -43,6 +43,14 @@ def _is_expected(error: Exception) -> bool:
     loaded = ((sys.modules.get(module), name) for module, name in EXPECTED)
     kinds = tuple(getattr(module, name) for module, name in loaded if module is not None)
     return isinstance(error, (OSError, *kinds))
+
+
+def _reason(error: Exception) -> str:
+    """The message of an error, and of the operating system's errors the file and the reason."""
+    if not isinstance(error, OSError):
+        return str(error)
+    reason = error.strerror or str(error)
+    return f"{error.filename}: {reason}" if error.filename else reason
 
 
 def _fail(message: str, status: int) -> int:

@@ -216,7 +216,7 @@ class SampleFiles(TableFiles):
     def arguments(self) -> Any:
         """Arguments of the library."""
         names = ("wire", "metric", "unit", "device", "time_unit")
-        duration = None if self.duration is None else parse_duration(self.duration)
+        duration = None if self.duration is None else parse_duration("--duration", self.duration)
         given = {name: getattr(self, name) for name in names}
         return {**TableFiles.arguments(self), **given, "duration": duration}
 

@@ -1,5 +1,6 @@
 """`uptake serve`: run the server."""
 
+import errno
 import os
 import shlex
 import socket
@@ -144,7 +145,10 @@ def _listener(host: str, port: int) -> socket.socket:
         family, address = resolve(host)
         return socket.create_server((address, port), family=family)
     except OSError as error:
-        raise Failed(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
+        # `create_server` appends the address in Python's own notation.
+        reason = (error.strerror or str(error)).partition(" (while ")[0]
+        hint = "; choose another port with --port" if error.errno == errno.EADDRINUSE else ""
+        raise Failed(f"cannot listen on {host}:{port}: {reason}{hint}") from error
 
 
 @contextmanager

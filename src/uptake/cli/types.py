@@ -29,6 +29,7 @@ from uptake.intake.schemas import (
     compile_schema,
     register,
 )
+from uptake.model.problems import json_reason
 from uptake.reading import Unknown
 from uptake.reading.types import all_versions
 from uptake.store.definitions import DocumentType
@@ -157,8 +158,10 @@ def _compiled(path: Path, workers: SchemaWorkers) -> Schema:
         with path.open(encoding="utf-8-sig") as file:
             # One character over the limit is enough to reject a schema that is too long.
             return compile_schema(file.read(MAX_BYTES + 1), workers)
-    except (OSError, UnicodeDecodeError) as error:
-        raise Failed(f"--schema {path}: {error}") from error
+    except OSError as error:
+        raise Failed(f"--schema {path}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise Failed(f"--schema {path}: {json_reason(error)}") from error
     except InvalidSchema as error:
         raise Failed(f"--schema {path}: not a JSON Schema: {error}") from error
 

@@ -9,6 +9,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from difflib import get_close_matches
 from functools import partial
 from typing import Any, BinaryIO
 
@@ -27,6 +28,8 @@ ROWS_AT_ONCE = 4096
 
 TABLES: dict[str, Kind] = {"daily" if kind == "rollups" else kind: kind for kind in KINDS}
 """The kind of data of each table."""
+
+_NO_TABLE = re.compile(r"Catalog Error: Table with name (\S+) does not exist!")
 
 Batches = Iterator[pa.RecordBatch]
 """At least one batch, which may be empty."""
@@ -65,7 +68,7 @@ def run_query(store: Snapshots, blobs: Blobs, project: str, sql: str) -> Iterato
             database.execute("SET lock_configuration = true")
             yield _batches(database.sql(sql).to_arrow_reader(ROWS_AT_ONCE))
         except (duckdb.Error, pa.ArrowException) as error:
-            raise QueryFailed(_first_line(error)) from error
+            raise QueryFailed(_message(error)) from error
 
 
 def _confine(database: Any, folder: str) -> None:
@@ -135,8 +138,17 @@ class _Source:
             yield batch
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0]
+def _message(error: Exception) -> str:
+    """DuckDB's message with its hint, without the query that it repeats.
+
+    DuckDB knows only the tables that the query names, so its hint for others is of no use.
+    """
+    message, _, hint = str(error).strip().partition("\nLINE ")[0].partition("\n")
+    if missing := _NO_TABLE.match(message):
+        near = get_close_matches(missing[1].lower(), TABLES, 1)
+        hint = f"Did you mean {near[0]!r}? " if near else ""
+        hint += f"The tables are {', '.join(TABLES)}."
+    return f"{message} {hint}".strip()
 
 
 def rows_of(batches: Batches) -> tuple[list[str], Iterator[list[Any]]]:

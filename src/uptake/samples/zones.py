@@ -3,6 +3,7 @@
 import importlib.resources
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
 from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
@@ -30,6 +31,22 @@ _ALWAYS = -(1 << 62)
 def names() -> frozenset[str]:
     """The names of all IANA time zones, links included."""
     return frozenset((importlib.resources.files("tzdata") / "zones").read_text().split())
+
+
+MAX_NAME = 100
+"""Characters of a name for which a similar one is searched; IANA names are shorter."""
+
+
+def hint(name: str) -> str:
+    """The end of a message about a zone that does not exist: the nearest name, if any.
+
+    A city alone and a name in another spelling (`berlin`) are completed.
+    """
+    known = {one.lower(): one for one in sorted(names())}
+    cities = {one.rpartition("/")[2]: full for one, full in known.items()}
+    given = name[:MAX_NAME].lower().replace(" ", "_")
+    found = get_close_matches(given, known, 1) or get_close_matches(given, cities, 1)
+    return f"; did you mean {known.get(found[0]) or cities[found[0]]}?" if found else ""
 
 
 @dataclass(frozen=True, slots=True)

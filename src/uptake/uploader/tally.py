@@ -69,7 +69,6 @@ class Tally:
 
     Attributes:
         skipped_for: how many were skipped for each reason.
-        faults: the first unreadable and rejected items, a line each.
         skipped_files: the first skipped files, with the reasons.
         trouble: the last failure of the receiver; "" after a success.
     """
@@ -88,8 +87,8 @@ class Tally:
     skipped: int = 0
     skipped_for: dict[str, int] = field(default_factory=dict)
     trouble: str = ""
-    faults: list[str] = field(default_factory=list)
     skipped_files: list[str] = field(default_factory=list)
+    _faults: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, **counts: int) -> None:
@@ -106,8 +105,20 @@ class Tally:
     def add_fault(self, file: str, line: int, reason: str) -> None:
         """Remember a fault to show, if it is among the first."""
         with self._lock:
-            if len(self.faults) < SHOWN:
-                self.faults.append(f"{file}:{line}: {reason}" if line else f"{file}: {reason}")
+            first, count = self._faults.get((file, reason), (line, 0))
+            if count or len(self._faults) < SHOWN:
+                self._faults[file, reason] = first, count + 1
+
+    @property
+    def faults(self) -> list[str]:
+        """The first unreadable and rejected items, a line for each file and reason."""
+        lines = []
+        for (file, reason), (line, count) in self._faults.items():
+            others = f" (and {count - 1:,} more)" if count > 1 else ""
+            lines.append(
+                f"{file}:{line}: {reason}{others}" if line else f"{file}: {reason}{others}"
+            )
+        return lines
 
     def skip(self, skipped: Skipped) -> None:
         """Count items that are left out on purpose."""

@@ -43,9 +43,9 @@ def test_lines_that_cannot_be_read_do_not_stop_the_rest(tmp_path: Path) -> None:
         ('{"user_id"', "Input data was truncated"),
         ('{"user_id": "ada"}', "lacks data"),
         ('{"user_id": "ada", "data": [1]}', "data is no object"),
-        ('{"data": {}}', "lacks user_id"),
-        ('{"user": {}, "data": {}}', "lacks user_id"),
-        ('{"user": "ada", "data": {}}', "lacks user_id"),
+        ('{"data": {}}', "lacks user_id; name a default user with --user"),
+        ('{"user": {}, "data": {}}', "lacks user_id; name a default user with --user"),
+        ('{"user": "ada", "data": {}}', "lacks user_id; name a default user with --user"),
         ('{"user_id": [], "data": {}}', "Expected `int | str | null`, got `array`"),
     ]
     path.write_text("\n".join([text for text, _ in faulty] + ['{"user_id": "ada", "data": {}}']))

@@ -107,7 +107,7 @@ def test_a_table_has_the_users_of_images(folder: Path) -> None:
         Unreadable(str(table), 3, f"the file {folder}/none.gif does not exist"),
         Unreadable(str(table), 4, f"the file {folder}/9 is a folder"),
         Unreadable(str(table), 5, "lacks path"),
-        Unreadable(str(table), 6, "lacks user_id"),
+        Unreadable(str(table), 6, "lacks user_id; name a default user with --user"),
     ]
 
 

@@ -86,7 +86,7 @@ def test_floats_are_exact_ids_up_to_their_own_precision(tmp_path: Path, kind: pa
         "column 'user_id': the user_id 0.5 is neither text nor a whole number",
         ("42", {}),
         (str(2**exact - 1), {}),
-        "lacks user_id",
+        "lacks user_id; name a default user with --user",
     ]
 
 

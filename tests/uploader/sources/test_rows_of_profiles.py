@@ -77,7 +77,7 @@ def test_rows_that_cannot_be_read_do_not_stop_the_rest(tmp_path: Path) -> None:
     path = tmp_path / "profiles.ndjson"
     faulty = [
         ("{", "Input data was truncated"),
-        ('{"plan": "pro"}', "lacks user_id"),
+        ('{"plan": "pro"}', "lacks user_id; name a default user with --user"),
         ('{"user_id": true}', "the user_id True is neither text nor a whole number"),
         ('{"user_id": 1.5}', "the user_id 1.5 is neither text nor a whole number"),
         (
@@ -91,7 +91,7 @@ def test_rows_that_cannot_be_read_do_not_stop_the_rest(tmp_path: Path) -> None:
     path = path.with_suffix(".csv")
     path.write_text("user_id,plan\n,pro\nada\nben,free\n")
     assert sorted(read(path), key=lambda found: found.line) == [
-        Unreadable(str(path), 2, "lacks user_id"),
+        Unreadable(str(path), 2, "lacks user_id; name a default user with --user"),
         Unreadable(str(path), 3, "has 1 cells where the header has 2"),
         ProfileRow("ben", {"plan": "free"}, str(path), 4),
     ]

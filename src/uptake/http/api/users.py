@@ -206,7 +206,9 @@ def _zone(name: str) -> str | None:
     if name == SAMPLE_ZONE:
         return None
     if name not in zones.names():
-        raise Problem(Kinds.BAD_REQUEST, f"zone: {name[:100]!r} is not an IANA time zone")
+        raise Problem(
+            Kinds.BAD_REQUEST, f"zone: {name[:100]!r} is not an IANA time zone{zones.hint(name)}"
+        )
     return name
 
 

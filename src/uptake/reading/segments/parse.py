@@ -286,6 +286,7 @@ def _samples(members: _Members) -> f.Filter:
     zone = members.found.get("zone", SAMPLE_ZONE)
     if not isinstance(zone, str) or not (zone == SAMPLE_ZONE or zone in zones.names()):
         message = f"must be `{SAMPLE_ZONE}` or the IANA name of a time zone"
+        message += zones.hint(zone) if isinstance(zone, str) else ""
         members.fault("unknown_zone", message, "zone")
     value = members.value("number")
     return f.SampleStat(metric, stat, days, None if zone == SAMPLE_ZONE else zone, op, value)

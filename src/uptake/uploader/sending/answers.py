@@ -4,6 +4,7 @@ import http.client
 import io
 import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from time import monotonic
 from typing import Any
@@ -128,7 +129,7 @@ def reason_of(error: Exception) -> str:
     if isinstance(error, Broken):
         return str(error)
     if isinstance(error, OSError):
-        return str(error)[:SHOWN_CHARACTERS] or type(error).__name__
+        return (error.strerror or str(error))[:SHOWN_CHARACTERS] or type(error).__name__
     if isinstance(error, http.client.IncompleteRead):
         return "the answer was cut off"
     return f"the answer is not HTTP ({type(error).__name__})"
@@ -149,7 +150,21 @@ def retry_after(answer: Answer) -> float:
     return min(max(seconds, 0.0), LONGEST_WAIT)
 
 
+class _Error(msgspec.Struct):
+    """The members in which receivers describe an error."""
+
+    detail: str = ""
+    msg: str = ""
+    message: str = ""
+
+    @property
+    def reason(self) -> str:
+        return self.detail or self.msg or self.message
+
+
 def first_line(body: bytes) -> str:
-    """The beginning of an answer, in one line."""
+    """The beginning of an answer, in one line; the reason alone of an error in JSON."""
+    with suppress(msgspec.DecodeError, UnicodeError, RecursionError):  # a proxy answers with HTML
+        body = msgspec.json.decode(body, type=_Error).reason.encode() or body
     text = " ".join(body[: 4 * SHOWN_CHARACTERS].decode("utf-8", "replace").split())
     return text[:SHOWN_CHARACTERS] if text else "no text"

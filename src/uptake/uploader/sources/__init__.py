@@ -21,6 +21,8 @@ from typing import Generic, TypeAlias, TypedDict, TypeVar
 import msgspec
 import pyarrow as pa
 
+from uptake.samples.metrics import METRICS
+
 SAMPLES = pa.schema(
     [
         pa.field("user_id", pa.string(), nullable=True),
@@ -296,6 +298,8 @@ class FileOptions:
                 ) from None
         if unit is not None and unit not in TIME_UNITS:
             raise UnknownSource(f"the time unit {unit!r} is none of {', '.join(TIME_UNITS)}")
+        if self.metric is not None and self.metric not in METRICS:
+            raise UnknownSource(f"the metric {self.metric!r} is none of {', '.join(METRICS)}")
         if self.root is not None and not self.root.is_dir():
             raise UnknownSource(f"{self.root}: there is no such folder")
 

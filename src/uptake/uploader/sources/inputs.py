@@ -334,7 +334,12 @@ def members_of(archive: Input) -> list[MemberInput]:
         with zipfile.ZipFile(archive.seekable()) as opened:
             found = [member for member in opened.infolist() if not member.is_dir()]
     except (*DAMAGED_ZIP, ValueError) as error:
-        raise UnknownSource(f"{archive.file}: the archive cannot be read: {error}") from error
+        raise UnknownSource(
+            f"{archive.file}: the archive cannot be read: damaged or incomplete ({error});"
+            " copy it again"
+        ) from error
+    if any(member.filename == "xl/workbook.xml" for member in found):
+        raise UnknownSource(f"{archive.file}: is an Excel workbook; save its sheet as CSV (UTF-8)")
     return [MemberInput(archive, member) for member in sorted(found, key=lambda one: one.filename)]
 
 
@@ -357,7 +362,8 @@ def kind_of(source: Input, what: str, kinds: Sequence[str]) -> str:
         raise UnknownSource(f"{source.file}: is compressed twice; unpack it once")
     if begin.startswith(b"["):
         raise UnknownSource(
-            f"{source.file}: begins as a JSON array; NDJSON has one object on each line"
+            f"{source.file}: begins as a JSON array; NDJSON has one object on each line;"
+            f" convert it: jq -c '.[]' FILE > items.ndjson"
         )
     suffix = plain_suffix(source.name)
     kind = SUFFIXES.get(suffix)

@@ -116,7 +116,11 @@ def _reader(
 def _require(file: str, wanted: Sequence[str], found: Sequence[str]) -> None:
     for name in wanted:
         if name not in found:
-            raise UnknownSource(f"{file}: no column {name!r}; found: {', '.join(found)}")
+            default = ", or name a default user with --user" if name == USER_ID else ""
+            raise UnknownSource(
+                f"{file}: no column {name!r}; found: {', '.join(found)};"
+                f" map one of them: --map {name}=COLUMN{default}"
+            )
 
 
 def _filled(part: Part) -> Iterator[tuple[int, Row]]:

@@ -106,7 +106,8 @@ def resolved(found: Sequence[str], options: FileOptions, file: str) -> dict[str,
     for name in REQUIRED:
         if name not in places and options.default(name) is None:
             raise UnknownSource(
-                f"{file}: no column {name!r}, and none is mapped to it; found: {', '.join(found)}"
+                f"{file}: no column {name!r}, and none is mapped to it; found: {', '.join(found)};"
+                f" map one of them: --map {name}=COLUMN"
             )
     return places
 

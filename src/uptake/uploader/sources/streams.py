@@ -2,6 +2,8 @@
 
 import codecs
 import io
+import re
+import shlex
 import sys
 from abc import abstractmethod
 from collections.abc import Iterator
@@ -33,6 +35,17 @@ UNSUSPICIOUS_BYTES = 1 << 30
 
 BOM = b"\xef\xbb\xbf"
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+PEEKED_BYTES = 4096
+"""What is looked at to recognise pretty-printed JSON."""
+
+PRETTY = (
+    "is pretty-printed JSON: NDJSON has a whole object on each line;"
+    " convert it: jq -c . {} > items.ndjson"
+)
+_PRETTY = re.compile(rb'\s*\{(?:[^\n]*[{\[,:])?[ \t\r]*\n\s*"')
+"""An object that does not end on its first line. Its next line begins with a text, which no line of
+NDJSON does."""
+
 _LONGEST = 4
 """Bytes of a character in UTF-8 (RFC 3629)."""
 
@@ -56,7 +69,8 @@ def read_up_to(stream: Readable, count: int) -> bytes:
 def line_blocks(stream: Readable, file: str) -> Iterator[tuple[int, bytes] | Unreadable]:
     """Blocks of whole lines, each with the number of its first; without a byte order mark.
 
-    Lines of more than `MAX_LINE_BYTES` come as `Unreadable`.
+    Lines of more than `MAX_LINE_BYTES` come as `Unreadable`, and so does pretty-printed JSON as a
+    whole.
     """
     line, rest, skipping = 1, b"", False
     first = True
@@ -64,6 +78,9 @@ def line_blocks(stream: Readable, file: str) -> Iterator[tuple[int, bytes] | Unr
         if first:
             chunk = chunk.removeprefix(BOM)
             first = False
+            if _PRETTY.match(chunk, 0, PEEKED_BYTES):
+                yield Unreadable(file, 0, PRETTY.format(shlex.quote(file)))
+                return
         if skipping:
             end = chunk.find(b"\n") + 1
             if not end:

@@ -79,10 +79,13 @@ def id_of(value: str | int | float, bits: int = 64) -> str:  # noqa: PYI041 - as
     return str(int(value))
 
 
+NO_USER = "lacks user_id; name a default user with --user"
+
+
 def user_of(value: Any, default: str | None, file: str, line: int) -> str | Unreadable:
     """The user id of a row, or the default where the row has none."""
     if value is None:
-        return Unreadable(file, line, "lacks user_id") if default is None else default
+        return Unreadable(file, line, NO_USER) if default is None else default
     try:
         return id_of(value)
     except ValueError as error:

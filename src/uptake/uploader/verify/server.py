@@ -34,6 +34,9 @@ LONGEST_WAIT = 300.0
 """Seconds that an answer may ask to wait: a person waits at a terminal for the comparison."""
 
 ATTEMPTS = 8
+FIRST_ATTEMPTS = 3
+"""Attempts to connect to a server that has not answered yet: more likely, its address is wrong."""
+
 FIRST_WAIT = 0.25
 LAST_DAY = 2_932_896
 """9999-12-31, the last day of ISO 8601."""
@@ -80,6 +83,7 @@ class Server:
     def __init__(self, connection: Connection, url: str) -> None:
         self._connection = connection
         self._url = url
+        self._has_answered = False
 
     def days(self, user_id: str, metric: str) -> list[DayDigest]:
         """The number of samples of each device and day, and their digests.
@@ -148,8 +152,12 @@ class Server:
                 answer = self._connection.send(Request(asked, b"", "", method="GET"))
             except Broken as error:
                 reason = str(error)
+                if not self._has_answered and attempt + 1 == FIRST_ATTEMPTS:
+                    reason += "; is the server running, and is the address right?"
+                    break
                 time.sleep(FIRST_WAIT * 2**attempt)
                 continue
+            self._has_answered = True
             if answer.status in {401, 403}:
                 raise Halt(f"the key may not read from {self._url}: {first_line(answer.body)}")
             if answer.status in RETRYABLE or answer.status >= 500:
