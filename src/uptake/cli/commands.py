@@ -108,7 +108,7 @@ SERVER_PANELS = {
 SEND_PANELS = {
     "Receiver": ("to", "key_file", "ledger"),
     "Contents of the files": (
-        *("maps", "delimiter", "skip_rows", "wire", "metric", "unit", "device"),
+        *("maps", "encoding", "delimiter", "skip_rows", "wire", "metric", "unit", "device"),
         *("duration", "time_unit", "root"),
     ),
 }
