@@ -155,7 +155,7 @@ def test_a_part_can_be_asked_for(uptake: Uptake, data: Path) -> None:
         (["samples", "folder", "--compression", "lz4"], 2, "lz4"),
         (["samples", "x.arrows", "--compression", "gzip"], 2, "arrow can be compressed with"),
         (["samples", ".", "--format", "csv"], 2, "a folder contains Parquet"),
-        (["samples", "x.csv", "--from", "yesterday"], 2, "--from yesterday"),
+        (["samples", "x.csv", "--from", "yesterday"], 2, "--from 'yesterday'"),
         (["samples", "x.csv", "--since", "x"], 2, "--since"),
         (["samples", "x.csv", "--user", "a", "--segment", "b"], 2, "mutually exclusive"),
         (["samples", "x.csv", "--user", "unknown"], 1, "no user 'unknown'"),

@@ -110,7 +110,7 @@ def test_every_answer_carries_a_request_id(tenant: Tenant, path: str, status: in
 
 
 def test_an_answer_to_a_missing_or_wrong_key_names_its_header(tenant: Tenant) -> None:
-    """An answer 404 says what does not exist: the path, or the entry that it names."""
+    """An answer 404 names what does not exist: the path, or the entry."""
     key = tenant.key("data:read")
     path = "/uptake/v1/users/unknown"
     wrong = {"Authorization": "Bearer wrong"}

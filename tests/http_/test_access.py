@@ -58,7 +58,9 @@ V1 = "/uptake/v1"
 
 EXPECTED = {
     f"GET {V1}": ANY_KEY,
+    f"GET {V1}/users": _project(),
     f"GET {V1}/users/{{user_id}}": _user(),
+    f"GET {V1}/users/{{user_id}}/documents": _user(),
     f"DELETE {V1}/users/{{user_id}}": _user("data:erase"),
     f"PUT {V1}/users/{{user_id}}/consent": _user("data:erase", "after_erasure=true"),
     f"GET {V1}/users/{{user_id}}/samples": _user(query="metric=steps"),

@@ -68,6 +68,7 @@ def test_every_table_is_distributed_once() -> None:
 def test_a_database_without_citus_is_rejected(postgresql: Postgres) -> None:
     """In one sentence, and nothing is done."""
     database = postgresql.create("distribution_plain")
+    postgres.open_store(database).close()
     with pytest.raises(StoreUnusable, match="lacks the extension citus"):
         list(postgres.distribute(database))
 
