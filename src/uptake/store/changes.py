@@ -8,6 +8,7 @@ twice (postgresql.org/docs/current/functions-info.html).
 The log is bounded: the oldest rows are deleted, and the last of them becomes a marker.
 """
 
+from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Collection
 from typing import Any
@@ -113,7 +114,7 @@ def _prune(connection: Connection, project: str) -> None:
     update_all(connection, t.changes, [log, c.position == cut], marker)
 
 
-class SqlChangeFeed(Database):
+class SqlChangeFeed(Database, ABC):
     """The port `ChangeFeed`, on SQL."""
 
     def changes(self, project: str, since: int | None) -> Changes | None:
@@ -130,9 +131,9 @@ class SqlChangeFeed(Database):
             return None
         return Changes(following, [_change(*row) for row in rows])
 
+    @abstractmethod
     def next_change(self, connection: Connection, project: str) -> int:
         """Return a position below which no change can be written any more."""
-        raise NotImplementedError
 
 
 def _change(change_id: str, users: bytes, erased: bytes | None) -> Change:

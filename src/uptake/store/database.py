@@ -1,6 +1,7 @@
 """One engine, its transactions, its named statements, and the translation of its errors."""
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache, partial
@@ -123,10 +124,6 @@ class Database:
             event.listen(engine, "after_cursor_execute", _check_rows)
         self.insert: Any = _INSERTS[engine.dialect.name]
 
-    def writer(self, connection: Connection) -> Writer:
-        """Return what runs the named statements of a transaction that writes."""
-        raise NotImplementedError
-
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A transaction that sees one state of the data."""
@@ -159,6 +156,14 @@ class Database:
                 yield connection
         except sqlalchemy.exc.NoResultFound as error:
             raise IncompleteWrite("a statement returned no row of what it wrote") from error
+
+
+class WritingDatabase(Database, ABC):
+    """A database with named statements, which the back end's class runs."""
+
+    @abstractmethod
+    def writer(self, connection: Connection) -> Writer:
+        """Return what runs the named statements of a transaction that writes."""
 
 
 def check_count(statement: str, touched: int, rows: int) -> None:

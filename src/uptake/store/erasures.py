@@ -6,6 +6,7 @@ read all tombstones. With one writer this needs no lock; with many, groups share
 erasure takes exclusively.
 """
 
+from abc import abstractmethod
 from collections.abc import Collection
 from typing import Any
 
@@ -15,7 +16,7 @@ from sqlalchemy import Connection, Table, func, select, update
 from uptake.model.shares import TIED
 from uptake.store import tables as t
 from uptake.store.changes import ChangeLog
-from uptake.store.database import Result, Writer, batches_of, delete_all
+from uptake.store.database import Result, Writer, WritingDatabase, batches_of, delete_all
 from uptake.store.profiles import forget_names, names_of
 from uptake.store.registry import SqlInstallation
 from uptake.store.rejections import parts_text
@@ -31,7 +32,7 @@ _COUNTED: dict[str, Table] = {
 _ERASURE = [t.erasures.c[name] for name in Erasure.__struct_fields__]
 
 
-class SqlErasures(SqlInstallation):
+class SqlErasures(SqlInstallation, WritingDatabase):
     """The port `Erasures`, on SQL."""
 
     def erase(self, project: str, user_id: str, erasure_id: str, moment: int) -> Erasure:
@@ -58,6 +59,7 @@ class SqlErasures(SqlInstallation):
             connection.execute(self.insert(t.erasures), row)
         return erasure
 
+    @abstractmethod
     def tombstone_changes(self, writer: Writer, projects: Collection[str]) -> Result:
         """Read how often the tombstones of projects changed. They do not until the commit.
 
@@ -65,7 +67,6 @@ class SqlErasures(SqlInstallation):
             writer: of a transaction that has done nothing else yet.
             projects: names. The result has the names and numbers of those with tombstones.
         """
-        raise NotImplementedError
 
     def block_groups(self, connection: Connection, project: str) -> None:
         """Block groups of this project until the transaction ends; called first."""

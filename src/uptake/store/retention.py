@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Table, exists, func, select, tuple_
 
 from uptake.store import tables as t
 from uptake.store.changes import ChangeLog
-from uptake.store.database import Database, delete_all
+from uptake.store.database import WritingDatabase, delete_all
 from uptake.store.definitions import RetentionRule
 from uptake.store.stored import Expired
 
@@ -34,7 +34,7 @@ _KINDS = {
 }
 
 
-class SqlRetention(Database):
+class SqlRetention(WritingDatabase):
     """The port `Retention`, on SQL."""
 
     def put_retention(self, project: str, rules: Sequence[RetentionRule]) -> None:

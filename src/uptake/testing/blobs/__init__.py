@@ -9,6 +9,7 @@ broken:
 """
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
@@ -68,19 +69,19 @@ SECONDS = 5.0
 """Time limit for all callers together."""
 
 
-class BlobsConformance:
+class BlobsConformance(ABC):
     """The tests that every blob store passes."""
 
+    @abstractmethod
     def open_blobs(self, place: Path) -> Blobs:
         """Open the blob store of this folder, or of a name that follows from it; empty at first.
 
         Opening the same place again opens the same store, also while it is open.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def out_of_reach(self, place: Path) -> AbstractContextManager[None]:
         """Make the store unreachable while the block runs; its content stays."""
-        raise NotImplementedError
 
     @pytest.fixture
     def blobs(self, tmp_path: Path) -> Blobs:
