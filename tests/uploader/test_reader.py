@@ -1,7 +1,7 @@
 """The methods of the client that read, and their rows as tables."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -163,4 +163,14 @@ def test_other_answers_are_reported(body: bytes) -> None:
 
     with pytest.raises(Broken):
         list(reader.Rows(get, "/users", {}, "users", User))
-    assert msgspec.json.decode(b"[]") == []
+
+
+def test_a_list_that_returns_to_an_earlier_page_is_reported() -> None:
+    """Its cursors alternate, so no two in a row are equal."""
+    following = {"": "a", "a": "b", "b": "a"}
+
+    def get(_path: str, query: Mapping[str, str]) -> bytes:
+        return msgspec.json.encode({"users": [], "next": following[query.get("cursor", "")]})
+
+    with pytest.raises(Broken, match="would never end"):
+        list(reader.Rows(get, "/users", {}, "users", User))

@@ -1,5 +1,6 @@
 """Reads a project's data back through Uptake's read API."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from importlib import import_module
@@ -114,8 +115,45 @@ class Image(msgspec.Struct, frozen=True):
 
 
 Row = TypeVar("Row", bound=msgspec.Struct)
-Get = Callable[[str, Mapping[str, str]], bytes]
-"""Returns the body of an answer to a path and a query."""
+Answer = TypeVar("Answer")
+Get = Callable[[str, Mapping[str, str]], bytes | None]
+"""Returns the body of an answer to a path and a query; None for a list that does not exist."""
+
+
+def pages(get: Get, path: str, query: Mapping[str, str], kind: type[Answer]) -> Iterator[Answer]:
+    """Yield the pages of a list, each requested when the one before has been used.
+
+    Args:
+        get: requests a page.
+        path: of the list.
+        query: its parameters.
+        kind: the type of a page, with `next`.
+
+    Raises:
+        Broken: an answer cannot be read, or the list repeats a cursor.
+    """
+    cursors: set[str] = set()
+    position: dict[str, str] = {}
+    while True:
+        body = get(path, {"limit": str(PAGE), **query, **position})
+        if body is None:
+            return
+        page = _decode(body, kind)
+        yield page
+        cursor: str | None = page.next  # type: ignore[attr-defined]
+        if cursor is None:
+            return
+        if cursor in cursors:
+            raise Broken("the server repeats a cursor: its list would never end")
+        cursors.add(cursor)
+        position = {"cursor": cursor}
+
+
+def _decode(body: bytes, kind: type[Answer]) -> Answer:
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except MALFORMED as error:
+        raise Broken(f"the answer is not one of Uptake's read API: {error}") from None
 
 
 class Rows(Generic[Row]):
@@ -139,26 +177,11 @@ class Rows(Generic[Row]):
         self._query = {name: value for name, value in query.items() if value is not None}
         self._member = member
         self._kind = kind
+        self._page = msgspec.defstruct("Page", [(member, list[kind]), ("next", str | None)])  # type: ignore[valid-type]
 
     def __iter__(self) -> Iterator[Row]:
-        cursor: str | None = None
-        while True:
-            query = {"limit": str(PAGE)} | self._query | ({"cursor": cursor} if cursor else {})
-            rows, following = self._decoded(self._get(self._path, query))
-            yield from rows
-            if following is None:
-                return
-            if following == cursor:
-                raise Broken("the server repeats a cursor: its list would never end")
-            cursor = following
-
-    def _decoded(self, body: bytes) -> tuple[list[Row], str | None]:
-        try:
-            page = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-            rows = msgspec.json.decode(page[self._member], type=list[self._kind])  # type: ignore[name-defined]
-            return rows, msgspec.json.decode(page["next"], type=str | None)
-        except (KeyError, *MALFORMED) as error:
-            raise Broken(f"the answer is not one of Uptake's read API: {error}") from None
+        for page in pages(self._get, self._path, self._query, self._page):
+            yield from getattr(page, self._member)
 
     def to_arrow(self) -> Any:
         """Return all rows as a `pyarrow.Table`.
@@ -213,11 +236,12 @@ def _microseconds(text: str | None) -> int | None:
         return None
 
 
-class Reader:
+class Reader(ABC):
     """The methods of `Client` that read; the key needs the scope `data:read`."""
 
+    @abstractmethod
     def _get(self, path: str, query: Mapping[str, str]) -> bytes:
-        raise NotImplementedError
+        """Return the body of the answer to a path and a query."""
 
     def profile(self, user_id: str) -> Profile:
         """Return a user's attributes, and the number of stored samples, documents and images.
@@ -226,11 +250,7 @@ class Reader:
             RequestFailed: the user does not exist (404), or the request was rejected.
             Broken: there is no complete, readable answer.
         """
-        body = self._get(_user_path(user_id), {})
-        try:
-            return msgspec.json.decode(body, type=Profile)
-        except MALFORMED as error:
-            raise Broken(f"the answer is not one of Uptake's read API: {error}") from None
+        return _decode(self._get(user_path(user_id), {}), Profile)
 
     def users(self, prefix: str = "") -> Rows[User]:
         """Return the users of the project with an id that starts with `prefix`, in order of id."""
@@ -248,7 +268,7 @@ class Reader:
             end: samples that start before this time.
         """
         query = {"metric": metric, "from": _text(start), "to": _text(end)}
-        return Rows(self._get, f"{_user_path(user_id)}/samples", query, "samples", StoredSample)
+        return Rows(self._get, f"{user_path(user_id)}/samples", query, "samples", StoredSample)
 
     def rollups(  # noqa: PLR0913 - the options of the API
         self,
@@ -281,7 +301,7 @@ class Reader:
             "from": _text(start),
             "to": _text(end),
         }
-        return Rows(self._get, f"{_user_path(user_id)}/rollups", query, "buckets", Bucket)
+        return Rows(self._get, f"{user_path(user_id)}/rollups", query, "buckets", Bucket)
 
     def segment_users(self, segment: str) -> Rows[Member]:
         """Return the users of a segment in order of id."""
@@ -290,10 +310,11 @@ class Reader:
 
     def images(self, user_id: str) -> Rows[Image]:
         """Return a user's images in the order in which they were first received."""
-        return Rows(self._get, f"{_user_path(user_id)}/images", {}, "images", Image)
+        return Rows(self._get, f"{user_path(user_id)}/images", {}, "images", Image)
 
 
-def _user_path(user_id: str) -> str:
+def user_path(user_id: str) -> str:
+    """Return the path of a user."""
     return f"{PREFIX}/users/{quote(user_id, safe='')}"
 
 

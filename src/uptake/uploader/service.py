@@ -12,12 +12,11 @@ from msgspec import Meta
 from uptake.formats.base import BEARER, MALFORMED
 from uptake.uploader.context import UploadOptions
 from uptake.uploader.ledger.runs import Run
+from uptake.uploader.reader import PREFIX
 from uptake.uploader.sending.answers import Broken, first_line
 from uptake.uploader.sending.connection import Connection, Request
 from uptake.uploader.sending.schedule import Halt
 from uptake.uploader.sending.sender import RETRYABLE
-
-PATH = "/uptake/v1"
 
 SECONDS = 10.0
 """Time limit of the answer: it is short, and the server does not compute it."""
@@ -60,7 +59,7 @@ def find_service(options: UploadOptions, run: Run) -> Service:
     """
     connection = Connection(options.to, BEARER, options.key, min(options.seconds, SECONDS))
     try:
-        answer = connection.send(Request(PATH, b"", "", method="GET"))
+        answer = connection.send(Request(PREFIX, b"", "", method="GET"))
     finally:
         connection.close()
     if answer.status in RETRYABLE or answer.status >= 500:

@@ -4,22 +4,19 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
-from urllib.parse import quote, urlencode
 
 import msgspec
 import numpy as np
 
-from uptake.formats.base import MALFORMED
 from uptake.samples import columns
 from uptake.samples.digests import DayDigest, digests, identities
+from uptake.uploader.reader import pages, user_path, with_query
 from uptake.uploader.samples.index import Index
 from uptake.uploader.sending.answers import Broken, first_line, retry_after
 from uptake.uploader.sending.connection import Connection, Request
 from uptake.uploader.sending.schedule import Halt
 from uptake.uploader.sending.sender import RETRYABLE
 
-PREFIX = "/uptake/v1"
-PAGE = 1000
 UNKNOWN_USER = b"urn:uptake:problem:not_found"
 """The read API's problem type for a user without data; no other server uses it."""
 
@@ -92,7 +89,7 @@ class Server:
             Unreachable: there is no answer.
             Halt: the key is not allowed to read.
         """
-        path = f"{PREFIX}/users/{quote(user_id, safe='')}/sync"
+        path = f"{user_path(user_id)}/sync"
         return [
             DayDigest(device.device_name, _days(day.day), day.count, day.digest)
             for page in self._pages(path, {"metric": metric}, _Sync)
@@ -111,7 +108,7 @@ class Server:
         if last < LAST_DAY:
             query["to"] = f"{day_text(last + 1)}T00:00:00Z"
         index = Index()
-        path = f"{PREFIX}/users/{quote(user_id, safe='')}/samples"
+        path = f"{user_path(user_id)}/samples"
         for page in self._pages(path, query, _Page):
             if page.samples:
                 stored = _columns(page.samples)
@@ -125,27 +122,17 @@ class Server:
 
         A list that repeats a cursor or does not end is an error.
         """
-        cursors: set[str] = set()
-        cursor = ""
-        while True:
-            asked = {**query, "limit": str(PAGE)} | ({"cursor": cursor} if cursor else {})
-            body = self._get(path, asked)
-            if body is None:
-                return
-            page = _decode(body, kind)
-            yield page
-            if page.next is None:
-                return
-            cursors.add(cursor)
-            cursor = page.next
-            if cursor in cursors:
-                raise Unreachable(f"{self._url} repeats a cursor: its list would never end")
-            if len(cursors) >= MAX_PAGES or len(cursor) > MAX_CURSOR:
-                raise Unreachable(f"{self._url} gives a list that does not end")
+        try:
+            for number, page in enumerate(pages(self._get, path, query, kind), 1):
+                yield page
+                if page.next and (number >= MAX_PAGES or len(page.next) > MAX_CURSOR):
+                    raise Unreachable(f"{self._url} gives a list that does not end")
+        except Broken as error:
+            raise Unreachable(f"{self._url}: {error}") from None
 
     def _get(self, path: str, query: Mapping[str, str]) -> bytes | None:
         """The body of an answer; None for an unknown user."""
-        asked = path + (f"?{urlencode(query)}" if query else "")
+        asked = with_query(path, query)
         reason = ""
         for attempt in range(ATTEMPTS):
             try:
@@ -176,13 +163,6 @@ class Server:
                 raise Unreachable(f"{self._url} does not answer as Uptake's read API does: {text}")
             return answer.body
         raise Unreachable(f"{self._url} gives no answer: {reason}")
-
-
-def _decode(body: bytes, kind: type[_AnyPage]) -> _AnyPage:
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except MALFORMED as error:
-        raise Unreachable(f"an answer cannot be read: {error}") from None
 
 
 def _columns(samples: Sequence[columns.Sample]) -> columns.Columns:
