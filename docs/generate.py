@@ -16,7 +16,7 @@ from uptake.http.api.routes import api_operations
 from uptake.http.executors import Executors
 from uptake.http.shutdown import GracefulShutdown
 from uptake.model.problems import Kinds
-from uptake.settings import PREFIX, AnswerLimits, Settings
+from uptake.settings import AnswerLimits, Settings, variable
 
 REFERENCE = Path(__file__).parent / "reference"
 GENERATED = "<!-- Written by docs/generate.py; run `make docs` after a change of the code. -->\n\n"
@@ -135,11 +135,10 @@ def _settings() -> Iterator[str]:
     options = {option.envvar: option for option in serve.params}
     rows = []
     for name in Settings.__struct_fields__:
-        variable = PREFIX + name.upper()
-        option = options[variable]
-        rows.append((f"`{variable}`", f"`{option.opts[0]}`", _default(option), option.help))
-    for variable, (default, meaning) in OTHER_VARIABLES.items():
-        rows.append((f"`{variable}`", "", f"`{default}`" if default else "", meaning))
+        option = options[variable(name)]
+        rows.append((f"`{option.envvar}`", f"`{option.opts[0]}`", _default(option), option.help))
+    for other, (default, meaning) in OTHER_VARIABLES.items():
+        rows.append((f"`{other}`", "", f"`{default}`" if default else "", meaning))
     yield from _table(("Variable", "Option", "Default", "Meaning"), rows)
     yield "## URLs"
     yield ""

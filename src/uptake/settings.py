@@ -10,6 +10,11 @@ import msgspec
 PREFIX = "UPTAKE_"
 
 
+def variable(name: str) -> str:
+    """The environment variable of a setting or of an option, such as `--data-dir`."""
+    return PREFIX + name.removeprefix("--").upper().replace("-", "_")
+
+
 class AnswerLimits(msgspec.Struct, frozen=True):
     """The limits of computing an answer.
 
@@ -79,7 +84,7 @@ class Settings(msgspec.Struct, frozen=True):
 
     def to_environment(self) -> dict[str, str]:
         """These settings as environment variables, for the processes that serve."""
-        return {PREFIX + name.upper(): str(value) for name, value in self.to_dict().items()}
+        return {variable(name): str(value) for name, value in self.to_dict().items()}
 
 
 def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -89,8 +94,8 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         ValueError: a value has the wrong type.
     """
     values = {
-        name: environment[PREFIX + name.upper()]
+        name: environment[variable(name)]
         for name in Settings.__struct_fields__
-        if environment.get(PREFIX + name.upper())
+        if environment.get(variable(name))
     }
     return msgspec.convert(values, Settings, strict=False, dec_hook=lambda kind, value: kind(value))

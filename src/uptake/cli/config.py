@@ -10,7 +10,7 @@ from typing import Any
 import typer
 
 from uptake.cli.terminal import Json, print_json, print_table
-from uptake.settings import PREFIX, Settings
+from uptake.settings import Settings, variable
 
 FILE = "uptake.toml"
 MAX_BYTES = 1 << 20
@@ -50,16 +50,11 @@ def load_file(path: Path | None, environment: MutableMapping[str, str]) -> Mappi
         path = Path(FILE)
     added = {}
     for name, value in _read(path).items():
-        if (variable := variable_of(name)) not in environment:
+        if (envvar := variable(name)) not in environment:
             text = str(value)
-            environment[variable] = str(path.parent.resolve() / text) if name in PATHS else text
-            added[variable] = path
+            environment[envvar] = str(path.parent.resolve() / text) if name in PATHS else text
+            added[envvar] = path
     return added
-
-
-def variable_of(name: str) -> str:
-    """The environment variable of a setting."""
-    return PREFIX + name.upper().replace("-", "_")
 
 
 def hide_password(url: str) -> str:
@@ -98,9 +93,9 @@ def show(context: typer.Context, *, json: Json = False) -> None:
     """
     rows = []
     for name, default in DEFAULTS.items():
-        variable = variable_of(name)
-        value = os.environ.get(variable)
-        source = str(context.obj.get(variable) or variable) if value else "default"
+        envvar = variable(name)
+        value = os.environ.get(envvar)
+        source = str(context.obj.get(envvar) or envvar) if value else "default"
         rows.append((name, hide_password(value or str(default)), source))
     if json:
         print_json([dict(zip(("name", "value", "source"), row, strict=True)) for row in rows])

@@ -15,15 +15,15 @@ from uptake.cli.terminal import Failed, Json
 from uptake.model.problems import Problem
 from uptake.reading import DEFAULT_LIMIT, MAX_LIMIT, BadCursor, Page, Unknown
 from uptake.samples import times
-from uptake.settings import Settings
+from uptake.settings import Settings, variable
 from uptake.store.base import DEFAULT_PROJECT, Projects, Store
 from uptake.wiring import Services
 
 
 def option(name: str, meaning: str, *, env: bool = False, **properties: Any) -> Any:
     """A Typer option; with `env` it can also be set by the variable `UPTAKE_NAME`."""
-    variable = "UPTAKE_" + name.removeprefix("--").upper().replace("-", "_") if env else None
-    return typer.Option(name, envvar=variable, help=meaning, **properties)
+    envvar = variable(name) if env else None
+    return typer.Option(name, envvar=envvar, help=meaning, **properties)
 
 
 DataDir = Annotated[Path, option("--data-dir", "Folder of the database and the images.", env=True)]

@@ -4,9 +4,10 @@ import sys
 
 import typer
 
+from uptake.cli import FAILED
 from uptake.cli.commands import HelpWanted, UsageError, command_line, describe
 
-DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
+DONE, WRONG_USAGE, INTERRUPTED = 0, 2, 130
 
 EXPECTED = (
     ("uptake.cli.terminal", "Failed"),
