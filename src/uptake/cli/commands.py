@@ -4,7 +4,6 @@ Everything that depends on undocumented parts of Typer is here; `pyproject.toml`
 """
 
 import os
-from collections.abc import Iterable, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -100,21 +99,6 @@ COMMANDS = {
 }
 """Every command, in the order of the help."""
 
-SERVER_PANELS = {
-    "Storage": ("data_dir", "database", "blobs"),
-    "Network": ("host", "port", "workers", "public_url", "metrics_host", "metrics_port"),
-    "Limits": ("segment_memory", "answer_seconds", "answer_memory", "slow_per_key", "image_rate"),
-}
-SEND_PANELS = {
-    "Receiver": ("to", "key_file", "ledger"),
-    "Contents of the files": (
-        *("maps", "encoding", "delimiter", "skip_rows", "wire", "metric", "unit", "device"),
-        *("duration", "time_unit", "root"),
-    ),
-}
-"""The groups of options in the help of `send`, and of other commands, by the name of the parameter.
-Options of no group are in `Options`."""
-
 TYPE_LABELS = {
     "<str>": "TEXT",
     "<list[str]>": "TEXT",
@@ -182,17 +166,7 @@ def load(name: str) -> click.Command:
         parent.add_typer(module.app, name=name)
     else:
         parent.command(name)(getattr(module, name))
-    command = typer.main.get_group(parent).commands[name]
-    _group_options(command, SEND_PANELS if name == "send" else SERVER_PANELS)
-    return command
-
-
-def _group_options(command: click.Command, groups: Mapping[str, Iterable[str]]) -> None:
-    panels = {name: panel for panel, names in groups.items() for name in names}
-    for one in (command, *getattr(command, "commands", {}).values()):
-        for option in one.params:
-            if isinstance(option, TyperOption):
-                option.rich_help_panel = panels.get(option.name or "")
+    return typer.main.get_group(parent).commands[name]
 
 
 class _LazyGroup(TyperGroup):

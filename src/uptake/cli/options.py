@@ -26,13 +26,32 @@ def option(name: str, meaning: str, *, env: bool = False, **properties: Any) -> 
     return typer.Option(name, envvar=envvar, help=meaning, **properties)
 
 
-DataDir = Annotated[Path, option("--data-dir", "Folder of the database and the images.", env=True)]
+STORAGE = "Storage"
+"""A group of options in the help."""
+
+DataDir = Annotated[
+    Path,
+    option(
+        "--data-dir", "Folder of the database and the images.", env=True, rich_help_panel=STORAGE
+    ),
+]
 Database = Annotated[
-    str, option("--database", "Database URL. Default: SQLite in `--data-dir`.", env=True)
+    str,
+    option(
+        "--database",
+        "Database URL. Default: SQLite in `--data-dir`.",
+        env=True,
+        rich_help_panel=STORAGE,
+    ),
 ]
 BlobsUrl = Annotated[
     str,
-    option("--blobs", "Object store URL for images. Default: a folder in `--data-dir`.", env=True),
+    option(
+        "--blobs",
+        "Object store URL for images. Default: a folder in `--data-dir`.",
+        env=True,
+        rich_help_panel=STORAGE,
+    ),
 ]
 DATA_DIR = Settings().data_dir
 

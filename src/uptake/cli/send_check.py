@@ -7,7 +7,7 @@ import msgspec
 import typer
 from rich.console import Console
 
-from uptake.cli.send_options import LedgerFile, Receiver, SampleFiles, Sources
+from uptake.cli.send_options import LedgerFile, Receiver, SampleFiles, Sources, receiver_option
 from uptake.cli.send_run import translated_errors
 from uptake.cli.terminal import Json, echo, print_json, print_table, warn
 
@@ -31,7 +31,8 @@ COUNTS = {
 
 def status(
     to: Annotated[
-        str | None, typer.Option("--to", metavar="URL", help="Only the ledger of this URL.")
+        str | None,
+        receiver_option("--to", metavar="URL", help="Only the ledger of this URL."),
     ] = None,
     ledger: LedgerFile = None,
     *,

@@ -26,8 +26,20 @@ Sources = Annotated[
         help="Files, folders or zip archives; - is standard input.",
     ),
 ]
+
+
+def receiver_option(flag: str, **properties: Any) -> Any:
+    """An option of where to send."""
+    return typer.Option(flag, rich_help_panel="Receiver", **properties)
+
+
+def _contents_option(flag: str, **properties: Any) -> Any:
+    return typer.Option(flag, rich_help_panel="Contents of the files", **properties)
+
+
 LedgerFile = Annotated[
-    Path | None, typer.Option("--ledger", help="File of the ledger; by default one for each URL.")
+    Path | None,
+    receiver_option("--ledger", help="File of the ledger; by default one for each URL."),
 ]
 
 
@@ -37,7 +49,7 @@ class Receiver:
 
     to: Annotated[
         str,
-        typer.Option(
+        receiver_option(
             "--to",
             metavar="URL",
             envvar="UPTAKE_URL",
@@ -46,7 +58,7 @@ class Receiver:
     ]
     key_file: Annotated[
         Path | None,
-        typer.Option(
+        receiver_option(
             "--key-file",
             envvar="UPTAKE_KEY_FILE",
             help=f"File with the key; default: the variable {KEY_VARIABLE}.",
@@ -127,7 +139,7 @@ class ItemFiles:
     ] = None
     maps: Annotated[
         list[str] | None,
-        typer.Option("--map", metavar="NAME=COLUMN", help="The files' column for a name."),
+        _contents_option("--map", metavar="NAME=COLUMN", help="The files' column for a name."),
     ] = None
 
     def arguments(self) -> Any:
@@ -151,18 +163,19 @@ class TableFiles(ItemFiles):
 
     delimiter: Annotated[
         str | None,
-        typer.Option(
+        _contents_option(
             "--delimiter",
             metavar="CHAR",
             help="Separator of CSV cells, or tab; by default what fits the header and the rows.",
         ),
     ] = None
     skip_rows: Annotated[
-        int, typer.Option("--skip-rows", min=0, metavar="N", help="Lines of CSV before the header.")
+        int,
+        _contents_option("--skip-rows", min=0, metavar="N", help="Lines of CSV before the header."),
     ] = 0
     encoding: Annotated[
         str | None,
-        typer.Option("--encoding", help="Encoding of CSV, e.g. cp1252. By default UTF-8."),
+        _contents_option("--encoding", help="Encoding of CSV, e.g. cp1252. By default UTF-8."),
     ] = None
 
     def arguments(self) -> Any:
@@ -182,23 +195,26 @@ class SampleFiles(TableFiles):
     """What files of samples do not have, and the wire to send them with."""
 
     wire: Annotated[
-        str, typer.Option("--as", metavar="WIRE", help="gerosense-v2.2 or gerosense-v1.1.")
+        str,
+        _contents_option("--as", metavar="WIRE", help="gerosense-v2.2 or gerosense-v1.1."),
     ] = "gerosense-v2.2"
     metric: Annotated[
         str | None,
-        typer.Option(
+        _contents_option(
             "--metric", help=f"Default metric for samples without one: {' or '.join(METRICS)}."
         ),
     ] = None
     unit: Annotated[
-        str | None, typer.Option("--unit", help="Default unit for samples without one.")
+        str | None,
+        _contents_option("--unit", help="Default unit for samples without one."),
     ] = None
     device: Annotated[
-        str | None, typer.Option("--device", help="Default device name for samples without one.")
+        str | None,
+        _contents_option("--device", help="Default device name for samples without one."),
     ] = None
     duration: Annotated[
         str | None,
-        typer.Option(
+        _contents_option(
             "--duration",
             metavar="SPAN",
             help="Duration of samples without an end: 1m, 30s, 1h. By default they have no end.",
@@ -206,7 +222,7 @@ class SampleFiles(TableFiles):
     ] = None
     time_unit: Annotated[
         str | None,
-        typer.Option(
+        _contents_option(
             "--time-unit",
             metavar="UNIT",
             help="Unit of times that are numbers since 1970: s, ms, us or ns.",
@@ -227,7 +243,7 @@ class ImageFiles(TableFiles):
 
     root: Annotated[
         Path | None,
-        typer.Option(
+        _contents_option(
             "--root",
             help="Folder below which the files named by a table must be; default: the table's own.",
         ),

@@ -26,23 +26,31 @@ DEFAULTS = Settings()
 MAX_PORT = 65_535
 
 
-OPTIONS: dict[str, tuple[str, dict[str, int]]] = {
-    "host": ("Address to listen on.", {}),
-    "port": ("Port to listen on. 0: any free port.", {"min": 0, "max": MAX_PORT}),
-    "workers": ("Number of worker processes.", {"min": 1}),
-    "public_url": ("Base URL for clients. Default: the address of each request.", {}),
+NETWORK, LIMITS = "Network", "Limits"
+"""Groups of options in the help."""
+
+OPTIONS: dict[str, tuple[str, str, dict[str, int]]] = {
+    "host": (NETWORK, "Address to listen on.", {}),
+    "port": (NETWORK, "Port to listen on. 0: any free port.", {"min": 0, "max": MAX_PORT}),
+    "workers": (NETWORK, "Number of worker processes.", {"min": 1}),
+    "public_url": (NETWORK, "Base URL for clients. Default: the address of each request.", {}),
     "metrics_port": (
+        NETWORK,
         "Separate port for /metrics; the main port then does not serve it. 0: the main port.",
         {"min": 0, "max": MAX_PORT},
     ),
-    "metrics_host": ("Address of the metrics port. Default: that of --host.", {}),
-    "segment_memory": ("Memory for segments in each process, in megabytes.", {"min": 1}),
-    "answer_seconds": ("Time limit of a query, in seconds.", {"min": 1}),
-    "answer_memory": ("Memory limit of a query, in megabytes.", {"min": 100}),
-    "slow_per_key": ("Slow requests of one key that run at a time in a process.", {"min": 1}),
-    "image_rate": ("Megapixels of one key that a process decodes per second.", {"min": 1}),
+    "metrics_host": (NETWORK, "Address of the metrics port. Default: that of --host.", {}),
+    "segment_memory": (LIMITS, "Memory for segments in each process, in megabytes.", {"min": 1}),
+    "answer_seconds": (LIMITS, "Time limit of a query, in seconds.", {"min": 1}),
+    "answer_memory": (LIMITS, "Memory limit of a query, in megabytes.", {"min": 100}),
+    "slow_per_key": (
+        LIMITS,
+        "Slow requests of one key that run at a time in a process.",
+        {"min": 1},
+    ),
+    "image_rate": (LIMITS, "Megapixels of one key that a process decodes per second.", {"min": 1}),
 }
-"""The option of each setting beside those of the storage: its meaning and its bounds."""
+"""The option of each setting beside those of the storage: its group, its meaning and its bounds."""
 
 ServerOptions: Any = make_dataclass(
     "ServerOptions",
@@ -51,11 +59,17 @@ ServerOptions: Any = make_dataclass(
             name,
             Annotated[
                 Settings.__annotations__[name],
-                option(f"--{name.replace('_', '-')}", meaning, env=True, **bounds),
+                option(
+                    f"--{name.replace('_', '-')}",
+                    meaning,
+                    env=True,
+                    rich_help_panel=panel,
+                    **bounds,
+                ),
             ],
             getattr(DEFAULTS, name),
         )
-        for name, (meaning, bounds) in OPTIONS.items()
+        for name, (panel, meaning, bounds) in OPTIONS.items()
     ],
     frozen=True,
 )
