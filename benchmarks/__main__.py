@@ -18,9 +18,11 @@ from rich.console import Console
 from benchmarks import erasure, exports, report, rollups, segments, uploads
 from benchmarks.apple_health import measure_apple_health
 from benchmarks.load import generator
-from benchmarks.rounds import GROWTH, PARTS, Benchmark, Settings
+from benchmarks.results import Settings
+from benchmarks.rounds import GROWTH, Benchmark
 from benchmarks.server import ServerError
-from benchmarks.subjects import ENGINES
+from benchmarks.subjects import ENGINES, SUBJECTS
+from benchmarks.workloads import KINDS
 
 FREE_BYTES_NEEDED = 8_000_000_000
 """What one server may write at most, images above all; it is deleted before the next starts."""
@@ -29,7 +31,7 @@ MAX_ROUNDS = 20
 MAX_WORKERS = 64
 _INTERRUPTED = 130
 UPLOADER, ROLLUPS = "uploader", "rollups"
-BESIDE = (UPLOADER, ROLLUPS, exports.PART, erasure.PART)
+BESIDE = (segments.PART, UPLOADER, ROLLUPS, exports.PART, erasure.PART)
 """The parts that are measured after the servers."""
 LEAST_SAMPLES = exports.OF_USER
 
@@ -53,10 +55,12 @@ def _settings() -> Settings:
     )
     parser.add_argument(
         "--only",
-        choices=(*PARTS, *BESIDE, GROWTH),
+        choices=(*SUBJECTS, *KINDS, *BESIDE, GROWTH),
         nargs="+",
-        default=[*PARTS, *BESIDE],
-        help="measure only these; `growth` is measured only when it is listed here",
+        default=[*SUBJECTS, *KINDS, *BESIDE],
+        help="measure only these servers and requests: `uptake documents` is one server with one"
+        " kind of request, `documents` every server that takes it; `growth` is measured only when"
+        " it is listed here",
     )
     parser.add_argument(
         "--engine", choices=ENGINES, nargs="+", default=list(ENGINES), help="(default: both)"
@@ -90,10 +94,14 @@ def _settings() -> Settings:
         parser.error(f"--scratch: {options.scratch} is no folder")
     if shutil.disk_usage(options.scratch).free < FREE_BYTES_NEEDED:
         parser.error(f"--scratch: less than {FREE_BYTES_NEEDED / 1e9:.0f} GB free")
+    subjects = tuple(name for name in SUBJECTS if name in options.only)
+    workloads = tuple(name for name in KINDS if name in options.only)
     return Settings(
         seconds=options.seconds,
         rounds=options.rounds,
         workers=tuple(dict.fromkeys(options.workers)),
+        subjects=subjects or (SUBJECTS if workloads else ()),
+        workloads=workloads or (tuple(KINDS) if subjects else ()),
         parts=frozenset(options.only),
         engines=tuple(dict.fromkeys(options.engine)),
         scratch=options.scratch,

@@ -10,11 +10,9 @@ from __future__ import annotations
 import json
 import random
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
-from functools import cache
-from urllib.parse import quote
 
 from benchmarks import picture
 
@@ -24,12 +22,8 @@ USERS = 1_000
 DOCUMENT_TYPE = "checkin"
 
 LARGE_BATCH = 1_000
-LARGE_WINDOWS = 256
-SMALL_BATCH = 3
-SMALL_WINDOWS = 4_096
 
 PROFILE_USERS = 20_000
-PROFILE_ROWS = 100
 PROFILE_VARIANTS = 3
 """Sets of values that take turns, so that every sync changes what the one before it wrote."""
 
@@ -46,45 +40,43 @@ _OFFSET = timezone(timedelta(hours=4))
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """One body of the pool, cut at its gaps."""
+    """One request of the pool, cut at its gaps.
 
-    path: str
+    Attributes:
+        head: of HTTP, with `{host}` and `{keys[0]}`, the key of a server, or another of its keys.
+        pieces: of the body, around its gaps.
+    """
+
+    head: str
     pieces: tuple[memoryview, ...]
-    length: int
-    """Bytes of the whole body, fills included."""
 
 
 @dataclass(frozen=True, slots=True)
 class Workload:
     """All requests of one kind."""
 
-    name: str
     limit: int
     """Requests of one measurement at most."""
-    content_type: str
-    credential: str
-    """The header that carries the key, as `Name: {key}`; empty when the path carries it."""
     templates: tuple[Template, ...]
     choose: Callable[[int], tuple[int, tuple[bytes, ...]]]
     """Request number to the template it uses and the fills of its gaps."""
 
-    def head(self, template: Template, host: str, key: str) -> memoryview:
-        """The HTTP head: the same for every request from a template, as fills keep the length."""
-        lines = [
-            f"POST {template.path.format(key=quote(key, safe=''))} HTTP/1.1",
-            f"Host: {host}",
-            f"Content-Type: {self.content_type}",
-            f"Content-Length: {template.length}",
-        ]
-        if self.credential:
-            lines.append(self.credential.format(key=key))
-        return memoryview(("\r\n".join(lines) + "\r\n\r\n").encode("ascii"))
+
+BEARER = "Authorization: Bearer {keys[0]}"
+_API_KEY = "x-api-key: {keys[0]}"
+JSON = "Content-Type: application/json"
 
 
-def _template(path: str, text: str, width: int) -> Template:
-    pieces = tuple(memoryview(piece.encode()) for piece in text.split(_GAP))
+def template(line: str, headers: tuple[str, ...], pieces: list[bytes], width: int = 0) -> Template:
+    """A request with a body of these pieces, and fills of that width in total."""
     length = sum(map(len, pieces)) + width
-    return Template(path, pieces, length)
+    lines = [f"{line} HTTP/1.1", "Host: {host}", *headers, f"Content-Length: {length}"]
+    return Template("\r\n".join(lines) + "\r\n\r\n", tuple(map(memoryview, pieces)))
+
+
+def _json_template(path: str, credential: str, text: str, width: int) -> Template:
+    pieces = [piece.encode() for piece in text.split(_GAP)]
+    return template(f"POST {path}", (JSON, credential), pieces, width)
 
 
 def user_ids(count: int = USERS) -> list[str]:
@@ -108,32 +100,36 @@ def _sample(start: datetime, rng: random.Random) -> dict[str, object]:
     }
 
 
-def _samples(name: str, size: int, windows: int) -> Workload:
+def samples(size: int, windows: int) -> Workload:
     """Step counts of one phone: a user's batches follow each other in time."""
-    rng = random.Random(SEED + size)
-    start = datetime(2023, 11, 1, 8, 4, 51, tzinfo=_OFFSET)
     users = [user.encode() for user in user_ids()]
-    templates = []
-    for _ in range(windows):
-        data = []
-        for _ in range(size):
-            start += timedelta(milliseconds=rng.randint(5_000, 600_000))
-            data.append(_sample(start, rng))
-        text = f'{{"user_id": "{_GAP}", "data_type": "steps", "data": {json.dumps(data)}}}'
-        templates.append(_template("/api/v2.2/samples", text, len(users[0])))
+    templates = tuple(
+        _json_template(
+            "/api/v2.2/samples",
+            BEARER,
+            f'{{"user_id": "{_GAP}", "data_type": "steps", "data": {data}}}',
+            len(users[0]),
+        )
+        for data in sample_data(size, windows)
+    )
 
     def choose(number: int) -> tuple[int, tuple[bytes, ...]]:
         turn, user = divmod(number, USERS)
         return (user + turn) % windows, (users[user],)
 
-    return Workload(
-        name=name,
-        limit=min(MAX_REQUESTS, USERS * windows),
-        content_type="application/json",
-        credential="Authorization: Bearer {key}",
-        templates=tuple(templates),
-        choose=choose,
-    )
+    return Workload(min(MAX_REQUESTS, USERS * windows), templates, choose)
+
+
+def sample_data(size: int, windows: int) -> Iterator[str]:
+    """The member `data` of that many batches, which follow each other in time."""
+    rng = random.Random(SEED + size)
+    start = datetime(2023, 11, 1, 8, 4, 51, tzinfo=_OFFSET)
+    for _ in range(windows):
+        data = []
+        for _ in range(size):
+            start += timedelta(milliseconds=rng.randint(5_000, 600_000))
+            data.append(_sample(start, rng))
+        yield json.dumps(data)
 
 
 # ---- profiles --------------------------------------------------------------------------------
@@ -158,38 +154,30 @@ def _attribute(column: int, rng: random.Random) -> str:
     return f"segment-{rng.getrandbits(40):010x}"
 
 
-def _profiles(name: str, attributes: int) -> Workload:
+def profiles(rows: int, attributes: int) -> Workload:
     """A nightly sync: all users in order of their id, again and again, with other values.
 
     Each width has users of its own: one user's attributes do not come from two tables here.
     """
     rng = random.Random(SEED + attributes)
     names = ["user_id", *(f"attribute_{column:02d}" for column in range(attributes))]
-    chunks = PROFILE_USERS // PROFILE_ROWS
     templates = []
     for _ in range(PROFILE_VARIANTS):
-        for chunk in range(chunks):
-            rows = [
-                [f"user-{attributes:02d}-{chunk * PROFILE_ROWS + row:06d}"]
+        for first in range(0, PROFILE_USERS, rows):
+            values = [
+                [f"user-{attributes:02d}-{number:06d}"]
                 + [_attribute(column, rng) for column in range(attributes)]
-                for row in range(PROFILE_ROWS)
+                for number in range(first, first + rows)
             ]
-            rows[0][-1] = _GAP
-            text = json.dumps({"field_name": names, "values": rows}, ensure_ascii=False)
+            values[0][-1] = _GAP
+            text = json.dumps({"field_name": names, "values": values}, ensure_ascii=False)
             text = text.replace(json.dumps(_GAP)[1:-1], _GAP)
-            templates.append(_template("/v1/user/profiles", text, _NUMBER_WIDTH))
+            templates.append(_json_template("/v1/user/profiles", BEARER, text, _NUMBER_WIDTH))
 
     def choose(number: int) -> tuple[int, tuple[bytes, ...]]:
         return number % len(templates), (b"%0*d" % (_NUMBER_WIDTH, number),)
 
-    return Workload(
-        name=name,
-        limit=MAX_REQUESTS,
-        content_type="application/json",
-        credential="Authorization: Bearer {key}",
-        templates=tuple(templates),
-        choose=choose,
-    )
+    return Workload(MAX_REQUESTS, tuple(templates), choose)
 
 
 # ---- documents -------------------------------------------------------------------------------
@@ -215,29 +203,31 @@ def _document(rng: random.Random) -> dict[str, object]:
     }
 
 
-def _documents() -> Workload:
+def documents() -> Workload:
+    """Documents as thymia's clients send them."""
+    return _documents(f"/v1/user-data/{DOCUMENT_TYPE}", _API_KEY, {"userLabel": _GAP})
+
+
+def pocketbase_documents() -> Workload:
+    """The same documents as records of a collection of PocketBase, which anyone may create."""
+    return _documents(f"/api/collections/{DOCUMENT_TYPE}/records", "Accept: */*", _GAP)
+
+
+def _documents(path: str, credential: str, user: object) -> Workload:
     rng = random.Random(SEED)
-    users = [user.encode() for user in user_ids()]
+    users = [one.encode() for one in user_ids()]
     width = len(users[0]) + _NUMBER_WIDTH
     templates = []
     for _ in range(DOCUMENT_POOL):
-        text = json.dumps(
-            {"user": {"userLabel": _GAP}, "data": _document(rng)}, ensure_ascii=False
-        ).replace(json.dumps(_GAP)[1:-1], _GAP)
-        templates.append(_template(f"/v1/user-data/{DOCUMENT_TYPE}", text, width))
+        text = json.dumps({"user": user, "data": _document(rng)}, ensure_ascii=False)
+        text = text.replace(json.dumps(_GAP)[1:-1], _GAP)
+        templates.append(_json_template(path, credential, text, width))
 
     def choose(number: int) -> tuple[int, tuple[bytes, ...]]:
         fills = (users[number % USERS], b"%0*d" % (_NUMBER_WIDTH, number))
         return number % DOCUMENT_POOL, fills
 
-    return Workload(
-        name="documents",
-        limit=MAX_REQUESTS,
-        content_type="application/json",
-        credential="x-api-key: {key}",
-        templates=tuple(templates),
-        choose=choose,
-    )
+    return Workload(MAX_REQUESTS, tuple(templates), choose)
 
 
 # ---- images ----------------------------------------------------------------------------------
@@ -245,7 +235,7 @@ def _documents() -> Workload:
 _BOUNDARY = "----uptake-benchmark-7f3a9c51"
 
 
-def _images() -> Workload:
+def images() -> Workload:
     """One picture for all, made distinct by bytes that any reader of it needs."""
     before, after = picture.jpeg_around_gap()
     opening = (
@@ -254,47 +244,18 @@ def _images() -> Workload:
         "Content-Type: image/jpeg\r\n\r\n"
     ).encode("ascii")
     closing = f"\r\n--{_BOUNDARY}--\r\n".encode("ascii")
-    pieces = (memoryview(opening + before), memoryview(after + closing))
-    length = sum(map(len, pieces)) + picture.GAP_BYTES
+    pieces = [opening + before, after + closing]
     templates = tuple(
-        Template(f"/a/api/v2/users/{100_000 + user}/images?apiKey={{key}}", pieces, length)
+        template(
+            f"POST /a/api/v2/users/{100_000 + user}/images?apiKey={{keys[0]}}",
+            (f"Content-Type: multipart/form-data; boundary={_BOUNDARY}",),
+            pieces,
+            picture.GAP_BYTES,
+        )
         for user in range(USERS)
     )
 
     def choose(number: int) -> tuple[int, tuple[bytes, ...]]:
         return number % USERS, (picture.gap_fill(number),)
 
-    return Workload(
-        name="images",
-        limit=MAX_IMAGES,
-        content_type=f"multipart/form-data; boundary={_BOUNDARY}",
-        credential="",
-        templates=templates,
-        choose=choose,
-    )
-
-
-_BUILDERS: dict[str, Callable[[], Workload]] = {
-    "samples": lambda: _samples("samples", LARGE_BATCH, LARGE_WINDOWS),
-    "samples-3": lambda: _samples("samples-3", SMALL_BATCH, SMALL_WINDOWS),
-    "profiles-10": lambda: _profiles("profiles-10", 10),
-    "profiles-50": lambda: _profiles("profiles-50", 49),  # with user_id: the 50 fields allowed
-    "documents": _documents,
-    "images": _images,
-}
-WORKLOADS = tuple(_BUILDERS)
-ITEMS = {
-    "samples": LARGE_BATCH,
-    "samples-3": SMALL_BATCH,
-    "profiles-10": PROFILE_ROWS,
-    "profiles-50": PROFILE_ROWS,
-    "documents": 1,
-    "images": 1,
-}
-"""Samples, rows, documents or images in one request of a workload."""
-
-
-@cache
-def workload(name: str) -> Workload:
-    """The workload of that name, built on first use and cached."""
-    return _BUILDERS[name]()
+    return Workload(MAX_IMAGES, templates, choose)

@@ -24,11 +24,12 @@ from benchmarks import plain_export, processor, stored
 from benchmarks import server as servers
 from benchmarks.memory import MemoryLog
 from benchmarks.server import Server, ServerError
-from benchmarks.subjects import PRODUCTS, SQLITE, YARDSTICK
+from benchmarks.subjects import PRODUCTS, SQLITE
 from benchmarks.tables import table
 from benchmarks.verdicts import verdict
 
 PART = "exports"
+YARDSTICK = "plain dump"
 SAMPLES = 10_000_000
 BATCHES, PER_BATCH = 20, 1000
 OF_USER = BATCHES * PER_BATCH

@@ -1,4 +1,7 @@
-"""A closed-loop load generator: N keep-alive connections, each with one request in flight.
+"""A load generator: N keep-alive connections, each with one request in flight or none.
+
+Without a rate, each connection sends its next request when the answer is there. With a rate,
+requests are sent at random times, as by many clients, and wait when all connections are busy.
 
 It must not be the bottleneck, so requests are built before the clock starts, bodies are sent from
 where they lie (scatter-gather, no copy), and one epoll loop on raw sockets does the rest. It runs
@@ -8,6 +11,7 @@ in a process of its own (see `generator`).
 from __future__ import annotations
 
 import gc
+import random
 import re
 import select
 import signal
@@ -20,7 +24,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
 
-from benchmarks.bodies import Workload, workload
+from benchmarks.bodies import SEED, Workload
+from benchmarks.workloads import workload
 
 HOST = "127.0.0.1"
 STALL_SECONDS = 30.0
@@ -45,12 +50,14 @@ class Plan:
 
     workload: str
     port: int
-    key: str
+    keys: tuple[str, ...]
     connections: int
     seconds: float
     warm_seconds: float
     first: int
     """Number of the first request; numbers never repeat on one server, so no request does."""
+    rate: float | None = None
+    """Requests a second; None for as many as are answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +88,16 @@ class Measured:
 class _Connection:
     """One keep-alive connection: what is still to be sent, and what has come back so far."""
 
-    __slots__ = ("answer", "missing", "sock", "started", "status", "unsent", "writable")
+    __slots__ = (
+        "answer",
+        "idle_since",
+        "missing",
+        "sock",
+        "started",
+        "status",
+        "unsent",
+        "writable",
+    )
 
     def __init__(self, port: int) -> None:
         self.sock = socket.create_connection((HOST, port), timeout=STALL_SECONDS)
@@ -92,7 +108,7 @@ class _Connection:
         self.missing: int | None = None
         """Bytes of the answer still to come, known once its head is complete."""
         self.status = 0
-        self.started = 0.0
+        self.started = self.idle_since = 0.0
         self.writable = False
         """Whether epoll reports when more can be sent."""
 
@@ -158,9 +174,16 @@ class _Run:
         self._plan = plan
         self._requests = requests
         host = f"{HOST}:{plan.port}"
-        self._heads = [requests.head(one, host, plan.key) for one in requests.templates]
+        self._heads = [
+            memoryview(one.head.format(host=host, keys=plan.keys).encode("ascii"))
+            for one in requests.templates
+        ]
         self._poll = select.epoll()
-        self._live: dict[int, _Connection] = {}
+        self._connections: dict[int, _Connection] = {}
+        self._idle: list[_Connection] = []
+        self._due = 0.0
+        """When the next request is to be sent."""
+        self._chance = random.Random(SEED)
         self._next = plan.first
         self._last = plan.first + requests.limit
         self._latencies: list[float] = []
@@ -171,9 +194,8 @@ class _Run:
 
     def measure(self) -> Measured:
         plan = self._plan
-        connections: list[_Connection] = []
         try:
-            began = time.perf_counter()
+            began = self._due = time.perf_counter()
             self._opens = began + plan.warm_seconds
             self._closes = self._opens + plan.seconds
             cpu = time.process_time()
@@ -181,39 +203,57 @@ class _Run:
             # accepted by whichever worker wakes first, and the others would have nothing to do.
             for _ in range(plan.connections):
                 connection = _Connection(plan.port)
-                connections.append(connection)
-                self._live[connection.sock.fileno()] = connection
+                self._connections[connection.sock.fileno()] = connection
                 self._poll.register(connection.sock.fileno(), select.EPOLLIN)
-                self._start(connection)
+                self._start(connection, time.perf_counter())
             self._loop()
             cpu = time.process_time() - cpu
             elapsed = time.perf_counter() - began
         finally:
-            for connection in connections:
+            for connection in self._connections.values():
                 connection.sock.close()
             self._poll.close()
         return self._summary(cpu / elapsed)
 
     def _loop(self) -> None:
-        live, clock = self._live, time.perf_counter
-        while live:
-            events = self._poll.poll(STALL_SECONDS)
-            if not events:
+        clock = time.perf_counter
+        while len(self._idle) < len(self._connections) or self._more(clock()):
+            patience = self._patience(clock())
+            events = self._poll.poll(patience)
+            if not events and patience == STALL_SECONDS:
                 raise LoadError(f"no answer for {STALL_SECONDS:.0f} seconds")
             for descriptor, event in events:
-                connection = live[descriptor]
+                connection = self._connections[descriptor]
                 if connection.unsent and event & select.EPOLLOUT:
                     self._push(connection)
                 if event & ~select.EPOLLOUT and connection.receive():
                     now = clock()
                     self._answered(connection, now)
-                    if now < self._closes and self._next < self._last:
-                        self._start(connection)
-                    else:
-                        self._poll.unregister(descriptor)
-                        del live[descriptor]
+                    connection.idle_since = now
+                    self._idle.append(connection)
+                    self._start_due(now)
+            self._start_due(clock())
 
-    def _start(self, connection: _Connection) -> None:
+    def _more(self, now: float) -> bool:
+        """Whether another request is to be sent, now or later."""
+        moment = self._due if self._plan.rate else now
+        return moment < self._closes and self._next < self._last
+
+    def _patience(self, now: float) -> float:
+        """The seconds until a request is to be sent, if there is a connection for it."""
+        return max(0.0, self._due - now) if self._idle and self._more(now) else STALL_SECONDS
+
+    def _start_due(self, now: float) -> None:
+        rate = self._plan.rate
+        while self._idle and self._due <= now and self._more(now):
+            connection = self._idle.pop()
+            # A request that found all connections busy waits, and the server is the reason.
+            waited = rate and connection.idle_since > self._due
+            self._start(connection, self._due if waited else now)
+            if rate:
+                self._due += self._chance.expovariate(rate)
+
+    def _start(self, connection: _Connection, started: float) -> None:
         number = self._next
         self._next += 1
         index, fills = self._requests.choose(number)
@@ -223,7 +263,7 @@ class _Run:
             connection.unsent += (memoryview(fill), piece)
         connection.answer.clear()
         connection.missing = None
-        connection.started = time.perf_counter()
+        connection.started = started
         self._push(connection)
 
     def _push(self, connection: _Connection) -> None:

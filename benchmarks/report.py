@@ -11,31 +11,14 @@ from rich.table import Table
 
 from benchmarks import machine, targets
 from benchmarks.bodies import LARGE_BATCH
-from benchmarks.rounds import MANY_CONNECTIONS, Footprint, Results, Row, Settings
-from benchmarks.subjects import (
-    GENERATOR,
-    MANY,
-    OTHER_BUILDS,
-    POSTGRESQL,
-    PRODUCTS,
-    UNNEST,
-    YARDSTICK,
-    YARDSTICKS,
-    engine_of,
-)
+from benchmarks.results import MANY_CONNECTIONS, Footprint, Results, Row, Settings
+from benchmarks.subjects import TITLES as SUBJECTS
 from benchmarks.tables import table
 from benchmarks.verdicts import verdict
+from benchmarks.workloads import TITLES
 
 WIDTH = 160
 
-_RATE_NAMES = {
-    "samples": "samples, by 1000",
-    "samples-3": "samples, by 3",
-    "profiles-10": "rows, 100 x 10",
-    "profiles-50": "rows, 100 x 49",
-    "documents": "documents, 1 KB",
-    "images": "images, 1.5 MB",
-}
 _FOOTPRINT_NAMES = {
     "disk": "disk bytes per sample",
     "peak": "peak memory, MB",
@@ -61,18 +44,6 @@ def _spread(values: list[float]) -> str:
     return f"{_figure(min(values))} - {_figure(max(values))}"
 
 
-def _times(results: Results, row: Row) -> str:
-    if row.subject not in PRODUCTS.values() or row.workload != "samples":
-        return ""
-    beside = (MANY, UNNEST) if engine_of(row.subject) == POSTGRESQL else (YARDSTICK,)
-    theirs = max(
-        targets.best_rate(results, yardstick, connections=row.connections) for yardstick in beside
-    )
-    if not theirs:
-        return ""
-    return f"{median(targets.items_per_second(results, row)) / theirs:.1f}"
-
-
 def _rates(results: Results) -> Table:
     table = _table(
         (
@@ -88,26 +59,24 @@ def _rates(results: Results) -> Table:
         ("req/s", True),
         ("p50 ms", True),
         ("p99 ms", True),
-        ("x yardstick", True),
         ("target", False),
         ("", False),
     )
-    subjects = (GENERATOR, *PRODUCTS.values(), *OTHER_BUILDS.values(), *YARDSTICKS)
-    order = {name: at for at, name in enumerate(subjects)}
-    names = list(_RATE_NAMES)
+    order = {name: at for at, name in enumerate(SUBJECTS)}
+    names = list(TITLES)
     rows = {row for row in (*results.rates, *results.faults) if isinstance(row, Row)}
     for row in sorted(
-        rows, key=lambda r: (order[r.subject], names.index(r.workload), r.workers, r.connections)
+        rows, key=lambda r: (names.index(r.workload), order[r.subject], r.workers, r.connections)
     ):
         table.add_row(*_rate_cells(results, row))
     return table
 
 
 def _rate_cells(results: Results, row: Row) -> list[str]:
-    head = [row.subject, _RATE_NAMES[row.workload], str(row.workers), str(row.connections)]
+    head = [row.subject, TITLES[row.workload], str(row.workers), str(row.connections)]
     measured = results.rates.get(row, [])
     if not measured:
-        return [*head, "failed", "", "", "", "", "", "", "FAULT"]
+        return [*head, "failed", "", "", "", "", "", "FAULT"]
     items = targets.items_per_second(results, row)
     target, reached = targets.rate_target(results, row)
     return [
@@ -117,15 +86,14 @@ def _rate_cells(results: Results, row: Row) -> list[str]:
         _figure(median(one.requests_per_second for one in measured)),
         _figure(median(one.p50_ms for one in measured)),
         _figure(median(one.p99_ms for one in measured)),
-        _times(results, row),
         target,
         "FAULT" if row in results.faults else reached,
     ]
 
 
-def _footprints(results: Results, settings: Settings) -> Table:
+def _footprints(results: Results) -> Table:
     table = _table(
-        "Footprint and ratio",
+        "Footprint",
         ("server", False),
         ("what", False),
         ("workers", True),
@@ -134,9 +102,6 @@ def _footprints(results: Results, settings: Settings) -> Table:
         ("target", False),
         ("", False),
     )
-    for workers in settings.workers:
-        for subject in YARDSTICKS:
-            _add_ratio(table, results, subject, workers)
     names = list(_FOOTPRINT_NAMES)
     places = {one for one in (*results.footprints, *results.faults) if isinstance(one, Footprint)}
     for place in sorted(places, key=lambda p: (p.subject, p.workers, names.index(p.name))):
@@ -144,22 +109,21 @@ def _footprints(results: Results, settings: Settings) -> Table:
     return table
 
 
-def _add_ratio(table: Table, results: Results, subject: str, workers: int) -> None:
-    ratio = targets.ratio(results, subject, workers)
-    if ratio is None:
-        return
-    wanted = targets.YARDSTICK_RATIO if subject == YARDSTICK else 0
-    if engine_of(subject) == POSTGRESQL:
-        wanted = targets.POSTGRESQL_RATIO
-    table.add_row(
-        PRODUCTS[engine_of(subject)],
-        f"samples at best, over the {subject} at its best",
-        str(workers),
-        f"{ratio:.1f} x",
-        "",
-        f">= {wanted:.0f} x" if wanted else "",
-        verdict(reached=ratio >= wanted) if wanted else "",
+def _ratios(results: Results) -> Table:
+    """Ratios of the medians, each side with its best number of workers."""
+    table = _table(
+        "Ratios, each side with its best number of workers",
+        ("server", False),
+        ("what", False),
+        ("ratio", True),
+        ("target", False),
+        ("", False),
     )
+    for subject, name, value, least in targets.ratios(results):
+        reached = "" if least is None else verdict(reached=value >= least)
+        wanted = "" if least is None else f">= {least:.2g}"
+        table.add_row(subject, name, f"{value:.2f}", wanted, reached)
+    return table
 
 
 def _footprint_cells(results: Results, place: Footprint) -> list[str]:
@@ -227,7 +191,8 @@ def show(results: Results, settings: Settings, seconds: float, load_before: floa
         console.print("[bold]The data lay in memory: nothing here was durable.[/bold]")
     if results.rates:
         console.print(_rates(results))
-        console.print(_footprints(results, settings))
+        console.print(_ratios(results))
+        console.print(_footprints(results))
     if results.stored:
         console.print(_stored(results))
     console.print(_generator_share(results))

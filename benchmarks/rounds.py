@@ -1,4 +1,4 @@
-"""What is measured, in which order: the product and the yardstick take turns, round after round.
+"""What is measured, in which order: the product and the yardsticks take turns, round after round.
 
 A machine that others use grows slower and faster by itself; turns spread that over both.
 """
@@ -9,36 +9,37 @@ import itertools
 import sqlite3
 import sys
 import time
-from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import AbstractContextManager, closing
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
 
 import httpx2
-from psycopg.sql import SQL
 
-from benchmarks import processor, segments
+from benchmarks import mix, processor, stored
 from benchmarks import server as servers
-from benchmarks.bodies import ITEMS, LARGE_BATCH, USERS, WORKLOADS, user_ids
+from benchmarks.bodies import LARGE_BATCH, USERS, user_ids
 from benchmarks.load import LoadError, Measured, Plan, measure, prepare
 from benchmarks.memory import MEGABYTE
+from benchmarks.results import (
+    CONNECTIONS,
+    MANY_CONNECTIONS,
+    Footprint,
+    Results,
+    Row,
+    Settings,
+    Stored,
+)
 from benchmarks.server import Server, ServerError
-from benchmarks.subjects import GENERATOR, OTHER_BUILDS, PRODUCTS, YARDSTICKS, Yardstick
+from benchmarks.subjects import OTHER_BUILDS, PRODUCT, PRODUCTS, YARDSTICKS, Yardstick
+from benchmarks.workloads import ITEMS, MIX, MIX_PACED, PACE, SAMPLES, SMALL_BATCHES
 from benchmarks.yardstick import DATABASE_NAME
 
-CONNECTIONS = (1, 8, 32)
-MANY_CONNECTIONS = 32
 WARM_SECONDS = 0.5
-CEILING_SECONDS = 1.0
 GROWTH_STRETCH = 2
 """The workload with the most requests runs longer: it shows whether memory grows with them."""
-GROWTH_WORKLOAD = "samples-3"
-CEILING_WORKLOADS = ("samples", "samples-3", "images")
-SMALL_WORKLOADS = ("samples-3", "profiles-10", "documents")
-"""Measured with one connection too: what a single client waits for."""
-OTHERS = tuple(name for name in WORKLOADS if name != "samples")
 CHECKED_USERS = 20
 
 STORED_MILLIONS = (1, 10, 50)
@@ -47,62 +48,6 @@ FILL_SECONDS = 5.0
 MILLION = 1_000_000
 
 GROWTH = "growth"
-PARTS = (*WORKLOADS, *YARDSTICKS, GENERATOR, segments.PART)
-"""What is measured unless some of it is chosen."""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """What one row of the table is about."""
-
-    subject: str
-    workload: str
-    workers: int
-    connections: int
-
-
-@dataclass(frozen=True, slots=True)
-class Footprint:
-    """A figure that is not a rate."""
-
-    subject: str
-    name: str
-    workers: int
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """What was measured when so much was there already."""
-
-    measured: Measured
-    milliseconds: float
-    """Processor time of the server and its database for each request."""
-
-
-@dataclass(slots=True)
-class Results:
-    """Everything measured so far."""
-
-    rates: dict[Row, list[Measured]] = field(default_factory=lambda: defaultdict(list))
-    footprints: dict[Footprint, list[float]] = field(default_factory=lambda: defaultdict(list))
-    stored: dict[tuple[str, int], Stored] = field(default_factory=dict)
-    faults: dict[Row | Footprint, list[str]] = field(default_factory=lambda: defaultdict(list))
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How the run was asked for."""
-
-    seconds: float
-    rounds: int
-    workers: tuple[int, ...]
-    parts: frozenset[str]
-    engines: tuple[str, ...]
-    scratch: Path
-    samples: int | None = None
-    """That are exported, and of a user who is erased; None for as many as the targets are for."""
-    against: Path | None = None
-    """The `uptake` command of another build, measured in turns with this one."""
 
 
 class Benchmark:
@@ -117,11 +62,6 @@ class Benchmark:
     def run(self) -> None:
         """Carry out all rounds."""
         settings = self._settings
-        for name in self._needed():
-            took = self._generator.submit(prepare, name).result()
-            self._log(f"bodies of {name} built in {took:.1f} s")
-        if GENERATOR in settings.parts:
-            self._ceiling()
         if GROWTH in settings.parts:
             for engine in settings.engines:
                 self._stored(engine, max(settings.workers))
@@ -132,45 +72,46 @@ class Benchmark:
 
     def _round(self, where: str, engine: str, workers: int) -> None:
         settings = self._settings
-        builds: list[tuple[str, Path | None]] = [(PRODUCTS[engine], None)]
-        if settings.against is not None:
-            builds.append((OTHER_BUILDS[engine], settings.against))
-        if "samples" in settings.parts:
+        builds: list[tuple[str, Path | None]] = []
+        if PRODUCT in settings.subjects:
+            builds.append((PRODUCTS[engine], None))
+            if settings.against is not None:
+                builds.append((OTHER_BUILDS[engine], settings.against))
+        small = [name for name in settings.workloads if name not in {SAMPLES, MIX}]
+        for names in ([SAMPLES], small, [MIX]):
+            wanted = [name for name in names if name in settings.workloads]
             for subject, program in builds:
-                server = servers.uptake(settings.scratch, workers, engine, program)
-                self._session(where, server, subject, workers, ("samples",))
-        for subject, yardstick in YARDSTICKS.items():
-            if subject in settings.parts and yardstick.engine == engine:
-                server = servers.yardstick(settings.scratch, workers, engine, yardstick.style)
-                self._session(where, server, subject, workers, ("samples",))
-        others = tuple(name for name in OTHERS if name in settings.parts)
-        if others:
-            for subject, program in builds:
-                server = servers.uptake(settings.scratch, workers, engine, program)
-                self._session(where, server, subject, workers, others)
+                if wanted:
+                    started = servers.uptake(settings.scratch, workers, engine, program)
+                    self._session(
+                        where, started, Row(subject, "", workers, MANY_CONNECTIONS), wanted
+                    )
+            for yardstick in self._yardsticks(engine, workers):
+                if taken := [name for name in wanted if name in yardstick.workloads]:
+                    processes = 1 if yardstick.only_process else workers
+                    starting = yardstick.start(settings.scratch, processes)
+                    row = Row(yardstick.title, "", processes, MANY_CONNECTIONS)
+                    self._session(where, starting, row, taken, yardstick)
 
-    def _needed(self) -> list[str]:
-        parts = set(self._settings.parts)
-        if parts & {*YARDSTICKS, GROWTH}:
-            parts.add("samples")
-        if GENERATOR in parts:
-            parts.update(CEILING_WORKLOADS)
-        return [name for name in WORKLOADS if name in parts]
+    def _yardsticks(self, engine: str, workers: int) -> list[Yardstick]:
+        settings = self._settings
+        first = engine == settings.engines[0]
+        found = [YARDSTICKS[name] for name in settings.subjects if name in YARDSTICKS]
+        return [
+            one
+            for one in found
+            if (one.engine == engine or (one.engine is None and first))
+            and (workers == settings.workers[0] or not one.only_process)
+        ]
 
     def _log(self, text: str) -> None:
         elapsed = time.monotonic() - self._began
         print(f"[{elapsed:4.0f} s] {text}", file=sys.stderr, flush=True)
 
-    def _ceiling(self) -> None:
-        with servers.discard(self._settings.scratch) as server:
-            for name in CEILING_WORKLOADS:
-                row = Row(GENERATOR, name, 1, MANY_CONNECTIONS)
-                self._measure("", server, row, 0, CEILING_SECONDS)
-
     def _stored(self, engine: str, workers: int) -> None:
         """Measure the rate when millions of samples are already stored, on one server."""
         subject = PRODUCTS[engine]
-        row = Row(subject, "samples", workers, MANY_CONNECTIONS)
+        row = Row(subject, SAMPLES, workers, MANY_CONNECTIONS)
         place = Footprint(subject, "disk", workers)
         try:
             with servers.uptake(self._settings.scratch, workers, engine) as server:
@@ -200,19 +141,24 @@ class Benchmark:
         self,
         where: str,
         starting: AbstractContextManager[Server],
-        subject: str,
-        workers: int,
-        names: tuple[str, ...],
+        about: Row,
+        names: Sequence[str],
+        yardstick: Yardstick | None = None,
     ) -> None:
         """Start a server, measure, check the stored data, stop it, and measure its files."""
-        peak = Footprint(subject, "peak", workers)
+        peak = Footprint(about.subject, "peak", about.workers)
         try:
             with starting as server:
-                if names == ("samples",):
-                    self._samples(where, server, subject, workers)
-                else:
-                    for name in names:
-                        self._other(where, server, subject, workers, name)
+                for name in names:
+                    row = replace(about, workload=name)
+                    if name == SAMPLES:
+                        self._samples(where, server, row, yardstick)
+                    elif name == MIX:
+                        self._mix(where, server, row)
+                    else:
+                        sent = name if yardstick is None else yardstick.sends.get(name, name)
+                        self._small(where, server, row, sent)
+                if SAMPLES not in names:
                     server.stop()
                 self.results.footprints[peak].append(server.memory.peak_megabytes)
         except ServerError as error:
@@ -225,10 +171,11 @@ class Benchmark:
     def _measure(
         self, where: str, server: Server, row: Row, first: int, seconds: float
     ) -> Measured | None:
-        plan = Plan(
-            row.workload, server.port, server.key, row.connections, seconds, WARM_SECONDS, first
-        )
+        return self._measure_plan(where, server, row, _plan(server, row, first, seconds))
+
+    def _measure_plan(self, where: str, server: Server, row: Row, plan: Plan) -> Measured | None:
         try:
+            self._generator.submit(prepare, plan.workload).result()
             measured = self._generator.submit(measure, plan).result()
         except LoadError as error:
             ended = server.process.poll() is not None
@@ -246,39 +193,54 @@ class Benchmark:
         )
         return measured
 
-    def _samples(self, where: str, server: Server, subject: str, workers: int) -> None:
+    def _samples(self, where: str, server: Server, row: Row, yardstick: Yardstick | None) -> None:
         total = 0
         for connections in CONNECTIONS:
-            row = Row(subject, "samples", workers, connections)
-            measured = self._measure(where, server, row, total, self._settings.seconds)
+            one = replace(row, connections=connections)
+            measured = self._measure(where, server, one, total, self._settings.seconds)
             if measured is None:
                 return  # the acknowledged samples are unknown, so the rest cannot be checked
             total += measured.issued
-            if connections == MANY_CONNECTIONS:
+            if one == row:
                 self._growth(server, row, measured)
-        place = Footprint(subject, "disk", workers)
-        if subject not in YARDSTICKS:
+        place = Footprint(row.subject, "disk", row.workers)
+        if yardstick is None:
             self._check(place, lambda: _missing_in_uptake(server, total))
         server.stop()
-        if subject in YARDSTICKS:
-            self._check(place, lambda: _missing_in_yardstick(server, YARDSTICKS[subject], total))
+        if yardstick is not None:
+            if yardstick.engine is None:
+                return
+            self._check(place, lambda: _missing_in_yardstick(server, total))
         files = server.disk_bytes()
         self.results.footprints[place].append(sum(files.values()) / (total * LARGE_BATCH))
         sizes = ", ".join(f"{name} {size / MEGABYTE:.1f} MB" for name, size in files.items())
-        self._log(f"{where} {subject}, workers {workers}, left on the disk: {sizes}")
+        self._log(f"{where} {row.subject}, workers {row.workers}, left on the disk: {sizes}")
 
-    def _other(self, where: str, server: Server, subject: str, workers: int, name: str) -> None:
+    def _small(self, where: str, server: Server, row: Row, sent: str) -> None:
+        """Measure a workload with one connection, then with many."""
         first = 0
-        if name in SMALL_WORKLOADS:
-            row = Row(subject, name, workers, 1)
-            single = self._measure(where, server, row, 0, self._settings.seconds)
-            first = single.issued if single is not None else 0
-        row = Row(subject, name, workers, MANY_CONNECTIONS)
-        growth = name == GROWTH_WORKLOAD
-        seconds = self._settings.seconds * (GROWTH_STRETCH if growth else 1)
-        measured = self._measure(where, server, row, first, seconds)
-        if growth and measured is not None:
-            self._growth(server, row, measured)
+        for connections in (1, MANY_CONNECTIONS):
+            one = replace(row, connections=connections)
+            grows = one == row and row.workload == SMALL_BATCHES
+            seconds = self._settings.seconds * (GROWTH_STRETCH if grows else 1)
+            plan = replace(_plan(server, one, first, seconds), workload=sent)
+            measured = self._measure_plan(where, server, one, plan)
+            if measured is None:
+                return
+            first += measured.issued
+            if grows and row.subject in PRODUCTS.values():
+                self._growth(server, row, measured)
+
+    def _mix(self, where: str, server: Server, row: Row) -> None:
+        """Measure the mix as fast as it is answered, then at a share of that rate."""
+        stored.fill(server, user_ids(), mix.STORED_BATCHES, mix.STORED_PER_BATCH)
+        keys = (server.key, *stored.add_keys(server, mix.PHONES))
+        plan = replace(_plan(server, row, 0, self._settings.seconds), keys=keys)
+        measured = self._measure_plan(where, server, row, plan)
+        if measured is not None:
+            rate = measured.requests_per_second * PACE
+            paced = replace(plan, first=measured.issued, rate=rate)
+            self._measure_plan(where, server, replace(row, workload=MIX_PACED), paced)
 
     def _growth(self, server: Server, row: Row, measured: Measured) -> None:
         for percent in (25, 100):
@@ -293,6 +255,11 @@ class Benchmark:
             self._fault(place, text)
 
 
+def _plan(server: Server, row: Row, first: int, seconds: float) -> Plan:
+    connections = row.connections
+    return Plan(row.workload, server.port, (server.key,), connections, seconds, WARM_SECONDS, first)
+
+
 def _missing_in_uptake(server: Server, requests: int) -> str:
     """Compare the samples of some users with the acknowledged ones; empty if they are equal."""
     sent = Counter(number % USERS for number in range(requests))
@@ -303,23 +270,23 @@ def _missing_in_uptake(server: Server, requests: int) -> str:
         for user in itertools.islice(sorted(sent), 0, None, step):
             try:
                 answer = client.get(f"/uptake/v1/users/{names[user]}")
-                stored = answer.json()["samples"]["steps"]["count"] if answer.is_success else None
+                found = answer.json()["samples"]["steps"]["count"] if answer.is_success else None
             except (httpx2.TransportError, ValueError, KeyError) as error:
                 return f"the stored samples could not be read: {error!r}"
-            if stored != sent[user] * LARGE_BATCH:
+            if found != sent[user] * LARGE_BATCH:
                 return (
                     f"user {names[user]}: {sent[user] * LARGE_BATCH} samples acknowledged, "
-                    f"{stored} stored (status {answer.status_code})"
+                    f"{found} stored (status {answer.status_code})"
                 )
     return ""
 
 
-def _missing_in_yardstick(server: Server, yardstick: Yardstick, requests: int) -> str:
-    query = f"SELECT count(*) FROM {yardstick.table}"  # noqa: S608 - the names are ours
+def _missing_in_yardstick(server: Server, requests: int) -> str:
+    query = "SELECT count(*) FROM samples"
     if server.database is not None:
-        [[stored]] = server.database.execute(SQL(query).format(), servers.NAME)
+        [[found]] = server.database.execute(query, servers.NAME)
     else:
         with closing(sqlite3.connect(server.data / DATABASE_NAME)) as connection:
-            (stored,) = connection.execute(query).fetchone()
+            (found,) = connection.execute(query).fetchone()
     wanted = requests * LARGE_BATCH
-    return "" if stored == wanted else f"{wanted} samples acknowledged, {stored} stored"
+    return "" if found == wanted else f"{wanted} samples acknowledged, {found} stored"

@@ -44,6 +44,17 @@ SCOPES = (
     *("samples:write", "profiles:write", "user-data:write", "images:write"),
     *("data:read", "data:erase"),
 )
+_ADMIN = {"identity": "benchmark@example.com", "password": "benchmark-password"}
+_COLLECTION = {
+    "name": DOCUMENT_TYPE,
+    "type": "base",
+    "createRule": "",
+    "fields": [
+        {"name": "user", "type": "text", "required": True},
+        {"name": "data", "type": "json", "required": True},
+        {"name": "received_at", "type": "autodate", "onCreate": True},
+    ],
+}
 _REPOSITORY = Path(__file__).resolve().parent.parent
 
 
@@ -57,12 +68,12 @@ class Server:
 
     process: subprocess.Popen[bytes]
     port: int
-    key: str
     data: Path
     output: Path
     memory: MemoryLog
     database: Postgres | None = None
     """The PostgreSQL that it keeps everything in; else that is its data folder."""
+    key: str = ""
 
     @property
     def url(self) -> str:
@@ -147,7 +158,7 @@ def _wait_until_live(process: subprocess.Popen[bytes], url: str, output: Path) -
         if process.poll() is not None:
             raise ServerError(f"it ended at the start ({process.returncode}): {_tail(output)}")
         try:
-            if httpx2.get(f"{url}/health/live", timeout=1, trust_env=False).status_code == 200:
+            if httpx2.get(url, timeout=1, trust_env=False).status_code == 200:
                 time.sleep(SETTLE_SECONDS)
                 return
         except httpx2.TransportError:
@@ -189,8 +200,8 @@ def _running(
     command: list[str],
     port: int,
     folder: Path,
-    key: str = "",
     database: Postgres | None = None,
+    health: str = "/health/live",
 ) -> Iterator[Server]:
     output = folder / "output.txt"
     with output.open("wb") as sink:
@@ -204,18 +215,18 @@ def _running(
             start_new_session=True,  # Ctrl-C is for the benchmark, which then stops the server
         )
     try:
-        _wait_until_live(process, f"http://{HOST}:{port}", output)
+        _wait_until_live(process, f"http://{HOST}:{port}{health}", output)
         memory = MemoryLog(process.pid)
         try:
-            yield Server(process, port, key, folder / "data", output, memory, database)
+            yield Server(process, port, folder / "data", output, memory, database)
         finally:
             memory.stop()
     finally:
         _end(process)
 
 
-def _uptake(program: Path, *arguments: str) -> str:
-    """Run a verb of the product's command line and return what it printed."""
+def _run(program: Path, *arguments: str) -> str:
+    """Run a command of a program and return what it printed."""
     try:
         done = subprocess.run(
             [str(program), *arguments],
@@ -226,16 +237,16 @@ def _uptake(program: Path, *arguments: str) -> str:
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise ServerError(f"uptake {' '.join(arguments[:2])} took too long") from error
+        raise ServerError(f"{program.name} {' '.join(arguments[:2])} took too long") from error
     if done.returncode:
-        raise ServerError(f"uptake {' '.join(arguments[:2])}: {done.stderr.strip()}")
+        raise ServerError(f"{program.name} {' '.join(arguments[:2])}: {done.stderr.strip()}")
     return done.stdout
 
 
-def _program() -> Path:
-    program = Path(sys.executable).with_name("uptake")
+def _program(name: str) -> Path:
+    program = Path(sys.executable).with_name(name)
     if not program.exists():
-        raise ServerError(f"no `uptake` beside {sys.executable}: install the package first")
+        raise ServerError(f"no `{name}` beside {sys.executable}: install '.[dev]' first")
     return program
 
 
@@ -260,18 +271,19 @@ def uptake(
         engine: of its database.
         program: the `uptake` command of the build; that of this environment without one.
     """
-    program = program or _program()
+    program = program or _program("uptake")
     with _folder(parent) as folder, _database(parent, engine) as database:
         port, data = _free_port(), folder / "data"
         scopes = [word for scope in SCOPES for word in ("--scope", scope)]
         place = [*_flags(data_dir=data), *_address(database)]
         with suppress(ServerError):  # earlier builds have no `init`
-            _uptake(program, "init", *place)
-        made = _uptake(program, "keys", "create", *place, "--project", "default", *scopes, "--json")
-        _uptake(program, "types", "add", DOCUMENT_TYPE, *place)
+            _run(program, "init", *place)
+        made = _run(program, "keys", "create", *place, "--project", "default", *scopes, "--json")
+        _run(program, "types", "add", DOCUMENT_TYPE, *place)
         flags = _flags(host=HOST, port=port, workers=workers)
         command = [str(program), "serve", *place, *flags]
-        with _running(command, port, folder, json.loads(made)["key"], database) as server:
+        with _running(command, port, folder, database) as server:
+            server.key = json.loads(made)["key"]
             yield server
 
 
@@ -291,11 +303,35 @@ def yardstick(parent: Path, workers: int, engine: str, style: str) -> Iterator[S
 
 
 @contextmanager
-def discard(parent: Path) -> Iterator[Server]:
-    """The server that does nothing, for the generator's own ceiling."""
+def pocketbase(parent: Path) -> Iterator[Server]:
+    """PocketBase as it ships: SQLite in WAL mode with `synchronous = NORMAL`.
+
+    A commit is not synced to the disk, so a crash of the machine loses the last records. Everybody
+    may create documents in the collection, so no credential is checked.
+    """
+    program = _program("pocketbase")
+    with _folder(parent) as folder:
+        port, data = _free_port(), folder / "data"
+        place = _flags(dir=data)
+        _run(program, "superuser", "upsert", *_ADMIN.values(), *place)
+        command = [str(program), "serve", *_flags(http=f"{HOST}:{port}"), *place]
+        with _running(command, port, folder, health="/api/health") as server:
+            collections = f"{server.url}/api/collections"
+            with httpx2.Client(trust_env=False) as client:
+                answer = client.post(f"{collections}/_superusers/auth-with-password", json=_ADMIN)
+                headers = {"Authorization": answer.json()["token"]}
+                answer = client.post(collections, json=_COLLECTION, headers=headers)
+            if not answer.is_success:
+                raise ServerError(f"PocketBase did not create the collection: {answer.text}")
+            yield server
+
+
+@contextmanager
+def discard(parent: Path, workers: int) -> Iterator[Server]:
+    """The server that only reads requests."""
     with _folder(parent) as folder:
         port = _free_port()
-        flags = _flags(interface="asginl", host=HOST, port=port)
+        flags = _flags(interface="rsgi", host=HOST, port=port, workers=workers)
         command = [sys.executable, "-m", "granian", *flags, "benchmarks.discard:app"]
         with _running(command, port, folder) as server:
             yield server

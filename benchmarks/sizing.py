@@ -10,10 +10,11 @@ from pathlib import Path
 
 from benchmarks import processor
 from benchmarks import server as servers
-from benchmarks.bodies import ITEMS, PROFILE_USERS, WORKLOADS
+from benchmarks.bodies import PROFILE_USERS
 from benchmarks.load import LoadError, Plan, generator, measure
 from benchmarks.server import NAME, Server, ServerError
 from benchmarks.subjects import ENGINES
+from benchmarks.workloads import ITEMS, KINDS, MIX
 
 FEW, MANY = 1, 32
 SCRATCH = Path("/var/tmp")  # noqa: S108 - only the parent of folders made by mkdtemp
@@ -38,7 +39,7 @@ def _cost(load: ProcessPoolExecutor, server: Server, name: str, seconds: float) 
     empty = sum(server.disk_bytes().values())
     for connections in (FEW, MANY):
         before = processor.seconds(server)
-        plan = Plan(name, server.port, server.key, connections, seconds, 0.0, issued)
+        plan = Plan(name, server.port, (server.key,), connections, seconds, 0.0, issued)
         measured = load.submit(measure, plan).result()
         if measured.rejected:
             raise ServerError(f"{name}: {measured.rejection}")
@@ -70,7 +71,7 @@ def main() -> int:
     print("|---|---|---|---|", flush=True)
     try:
         with generator() as load:
-            for name in WORKLOADS:
+            for name in (one for one in KINDS if one != MIX):
                 with servers.uptake(options.scratch, 1, options.engine) as server:
                     cost = _cost(load, server, name, options.seconds)
                 times = " | ".join(f"{cost.seconds[n]:,.1f} s" for n in (FEW, MANY))

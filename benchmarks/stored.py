@@ -1,18 +1,19 @@
-"""Writes samples directly to the store of a server: uploads are measured elsewhere."""
+"""Writes samples and keys directly to the store of a server: uploads are measured elsewhere."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 
 import numpy as np
 
 from benchmarks import server as servers
 from benchmarks.server import Server
+from uptake.cli.keys import new_key
 from uptake.samples import columns, times
 from uptake.samples.columns import Columns
 from uptake.settings import Settings
-from uptake.store.base import DEFAULT_PROJECT
+from uptake.store.base import DEFAULT_PROJECT, Store
 from uptake.store.records import BatchRecord, Entry
 from uptake.time_units import TICKS_PER_SECOND
 from uptake.wiring import open_store
@@ -28,8 +29,7 @@ ENTRIES = 200
 
 def fill(server: Server, users: Iterable[str], batches: int, per_batch: int) -> None:
     """Write batches of samples for each user, from a watch and a phone."""
-    address = "" if server.database is None else server.database.url(servers.NAME)
-    with closing(open_store(Settings(data_dir=server.data, database=address))) as store:
+    with closing(_store(server)) as store:
         waiting = []
         for entry in _entries(users, batches, per_batch):
             waiting.append(entry)
@@ -37,6 +37,20 @@ def fill(server: Server, users: Iterable[str], batches: int, per_batch: int) -> 
                 store.commit(waiting)
                 waiting = []
         store.commit(waiting)
+
+
+def add_keys(server: Server, users: Sequence[str]) -> tuple[str, ...]:
+    """Create a key for each user, with which the user sends samples."""
+    made = [new_key(DEFAULT_PROJECT, ["samples:write"], user=user) for user in users]
+    with closing(_store(server)) as store:
+        for key, _ in made:
+            store.add_key(key)
+    return tuple(secret for _, secret in made)
+
+
+def _store(server: Server) -> Store:
+    address = "" if server.database is None else server.database.url(servers.NAME)
+    return open_store(Settings(data_dir=server.data, database=address))
 
 
 def _entries(users: Iterable[str], batches: int, per_batch: int) -> Iterator[Entry]:

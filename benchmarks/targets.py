@@ -2,25 +2,84 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from statistics import median
+from typing import NamedTuple
 
-from benchmarks.bodies import ITEMS
-from benchmarks.rounds import MANY_CONNECTIONS, Footprint, Results, Row
-from benchmarks.subjects import PRODUCTS, UPTAKE, UPTAKE_ON_POSTGRESQL, engine_of
+from benchmarks.results import MANY_CONNECTIONS, Footprint, Results, Row
+from benchmarks.subjects import (
+    EXECUTEMANY,
+    GRANIAN,
+    POCKETBASE,
+    POSTGRESQL,
+    PRODUCTS,
+    SQLALCHEMY,
+    SQLITE,
+    SQLITE3,
+    UNNEST,
+    YARDSTICKS,
+)
 from benchmarks.verdicts import verdict
+from benchmarks.workloads import DOCUMENTS, ITEMS, SAMPLES, SMALL_BATCHES, TITLES
 
-YARDSTICK_RATIO = 20.0
-POSTGRESQL_RATIO = 6.0
-"""The ratio to the faster of the yardsticks on PostgreSQL."""
 P99_MS = 100.0
 DISK_BYTES_PER_SAMPLE = 12.0
 PEAK_MEGABYTES = 400.0
 MEMORY_GROWTH = 1.05
 """Memory at the end of a run, relative to a quarter of it; a larger ratio means growth."""
 REQUESTS_PER_SECOND = {
-    UPTAKE: {"samples-3": 3_000, "documents": 3_000, "profiles-50": 600, "images": 100},
-    UPTAKE_ON_POSTGRESQL: {"samples-3": 2_500, "documents": 2_500},
+    PRODUCTS[SQLITE]: {
+        SMALL_BATCHES: 3_000,
+        DOCUMENTS: 3_000,
+        "profiles-100x49": 600,
+        "images": 100,
+    },
+    PRODUCTS[POSTGRESQL]: {SMALL_BATCHES: 2_500, DOCUMENTS: 2_500},
 }
+
+
+class Least(NamedTuple):
+    """The least ratio of the rate of a workload to the rate of a yardstick.
+
+    Attributes:
+        engine: of the product.
+        workload: that both are measured with.
+        connections: None for the number that suits each.
+        yardstick: by its name.
+        ratio: to be met; None if the ratio is only printed.
+    """
+
+    engine: str
+    workload: str
+    connections: int | None
+    yardstick: str
+    ratio: float | None
+
+
+RATIOS = (
+    Least(SQLITE, SAMPLES, None, SQLALCHEMY, 20),
+    Least(SQLITE, SAMPLES, None, SQLITE3, None),
+    Least(POSTGRESQL, SAMPLES, None, EXECUTEMANY, 6),
+    Least(POSTGRESQL, SAMPLES, None, UNNEST, 6),
+    Least(SQLITE, DOCUMENTS, 1, SQLITE3, 1.5),
+    Least(SQLITE, DOCUMENTS, 1, POCKETBASE, 1.5),
+    Least(SQLITE, DOCUMENTS, MANY_CONNECTIONS, SQLITE3, 4),
+    Least(SQLITE, DOCUMENTS, MANY_CONNECTIONS, POCKETBASE, 4),
+    Least(SQLITE, DOCUMENTS, MANY_CONNECTIONS, GRANIAN, 1 / 3),
+    Least(SQLITE, SMALL_BATCHES, 1, SQLITE3, None),
+    Least(SQLITE, SMALL_BATCHES, MANY_CONNECTIONS, SQLITE3, None),
+)
+SMALL_BATCHES_RATIO = 0.8
+"""Of small batches to documents."""
+
+
+class Ratio(NamedTuple):
+    """A ratio: of which product, of what, its value, and the target if there is one."""
+
+    subject: str
+    name: str
+    value: float
+    least: float | None
 
 
 def items_per_second(results: Results, row: Row) -> list[float]:
@@ -28,24 +87,65 @@ def items_per_second(results: Results, row: Row) -> list[float]:
     return [one.requests_per_second * ITEMS[row.workload] for one in results.rates.get(row, [])]
 
 
-def best_rate(results: Results, subject: str, *, workers: int = 0, connections: int = 0) -> float:
-    """The best median of the rows for samples with the given workers and connections."""
+def best_rate(
+    results: Results,
+    subject: str,
+    workload: str,
+    connections: int | None = None,
+    workers: int | None = None,
+) -> float:
+    """The best median in requests of the rows with these connections and workers; 0 if none."""
     rows = [
         row
         for row in results.rates
-        if row.subject == subject
-        and row.workload == "samples"
-        and workers in (0, row.workers)
-        and connections in (0, row.connections)
+        if (row.subject, row.workload) == (subject, workload)
+        and connections in {None, row.connections}
+        and workers in {None, row.workers}
     ]
-    return max((median(items_per_second(results, row)) for row in rows), default=0.0)
+    return max((_median(results, row) for row in rows), default=0.0)
 
 
-def ratio(results: Results, subject: str, workers: int) -> float | None:
-    """The best rate for samples with that many workers, relative to the best of a yardstick."""
-    ours = best_rate(results, PRODUCTS[engine_of(subject)], workers=workers)
-    theirs = best_rate(results, subject)
-    return ours / theirs if ours and theirs else None
+def _median(results: Results, row: Row) -> float:
+    return median(one.requests_per_second for one in results.rates[row])
+
+
+def ratios(results: Results) -> Iterator[Ratio]:
+    """Those of which both sides were measured, each at its best number of workers."""
+    for engine, workload, connections, yardstick, least in RATIOS:
+        subject, beside = PRODUCTS[engine], YARDSTICKS[yardstick].title
+        ours = best_rate(results, subject, workload, connections)
+        theirs = best_rate(results, beside, workload, connections)
+        if ours and theirs:
+            conns = "at best" if connections is None else _connections(connections)
+            yield Ratio(
+                subject, f"{TITLES[workload]}, {conns}: over {beside}", ours / theirs, least
+            )
+    for subject in PRODUCTS.values():
+        for connections in (1, MANY_CONNECTIONS):
+            ours = best_rate(results, subject, SMALL_BATCHES, connections)
+            theirs = best_rate(results, subject, DOCUMENTS, connections)
+            if ours and theirs:
+                name = f"{TITLES[SMALL_BATCHES]}, {_connections(connections)}: over documents"
+                yield Ratio(subject, name, ours / theirs, SMALL_BATCHES_RATIO)
+        yield from _two_workers(results, subject)
+
+
+def _connections(number: int) -> str:
+    return "1 connection" if number == 1 else f"{number} connections"
+
+
+def _two_workers(results: Results, subject: str) -> Iterator[Ratio]:
+    """The lowest ratio of two workers to one."""
+    found = []
+    for row in results.rates:
+        if row.subject == subject and row.workers == 2:
+            one = best_rate(results, subject, row.workload, row.connections, workers=1)
+            if one:
+                name = f"{TITLES[row.workload]}, {_connections(row.connections)}"
+                found.append((_median(results, row) / one, name))
+    if found:
+        value, name = min(found)
+        yield Ratio(subject, f"two workers over one, lowest: {name}", value, 1)
 
 
 def rate_target(results: Results, row: Row) -> tuple[str, str]:

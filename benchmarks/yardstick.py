@@ -1,20 +1,22 @@
-"""The yardstick: the endpoint for samples as a competent engineer writes it in an afternoon.
+"""The yardstick: endpoints for samples and documents as an engineer writes them in an afternoon.
 
-FastAPI, Pydantic v2, SQLAlchemy 2 and SQLite (WAL, synchronous FULL): a row per sample under a
-unique key, one upsert by executemany and one transaction per request, answered after the commit. It
-does not check API keys, validate each sample, or store rejections, as Uptake does.
+FastAPI, Pydantic v2 and SQLite (WAL, synchronous FULL): a row per sample under a unique key, one
+upsert by executemany, and one transaction per request, answered after the commit. It does not check
+API keys, validate each sample, or store rejections, as Uptake does.
 
-"plain" is the first version: a `def` endpoint and DateTime columns. "tuned" is the version after a
-second afternoon with a profiler: times as integers, as SQLAlchemy's DateTime formats text for
-SQLite, and the commit on the event loop, as SQLite has one writer and threads only pass the
-interpreter's lock around.
+The style "sqlalchemy" is SQLAlchemy 2 with `def` endpoints. The style "sqlite3" is the module of
+the standard library, with the commit on the event loop: SQLite has one writer, and threads only
+pass the interpreter's lock around.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import sqlite3
 import threading
+import uuid
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,7 +26,6 @@ import uvicorn
 from fastapi import FastAPI
 from pydantic import BaseModel, Field, model_validator
 from sqlalchemy import (
-    BigInteger,
     Column,
     DateTime,
     Engine,
@@ -41,7 +42,7 @@ from sqlalchemy.dialects.sqlite import Insert, insert
 
 DATABASE_VARIABLE = "YARDSTICK_DATABASE"
 STYLE_VARIABLE = "YARDSTICK_STYLE"
-STYLES = ("plain", "tuned")
+STYLES = ("sqlalchemy", "sqlite3")
 DATABASE_NAME = "yardstick.sqlite3"
 
 BUSY_SECONDS = 60
@@ -50,34 +51,29 @@ STEPS_LIMIT = 30_000
 RATE_LIMIT = 300
 MIN_SAMPLES, MAX_SAMPLES = 3, 1_000
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 _KEY = ("user_id", "data_type", "device_name", "start_date", "end_date", "unit")
 
 
-metadata = MetaData()
-
-
-def _table(name: str, time: type[DateTime | BigInteger]) -> Table:
-    return Table(
-        name,
-        metadata,
-        Column("id", Integer, primary_key=True),
-        Column("user_id", String, nullable=False),
-        Column("data_type", String, nullable=False),
-        Column("device_name", String, nullable=False),
-        Column("device_version", String),
-        Column("start_date", time, nullable=False),
-        Column("start_offset", Integer, nullable=False),
-        Column("end_date", time, nullable=False),
-        Column("end_offset", Integer, nullable=False),
-        Column("unit", String, nullable=False),
-        Column("value", Float, nullable=False),
-        UniqueConstraint(*_KEY),
-    )
-
-
-TABLES = {"plain": _table("samples", DateTime), "tuned": _table("tuned_samples", BigInteger)}
+_TABLE = Table(
+    "samples",
+    MetaData(),
+    Column("id", Integer, primary_key=True),
+    Column("user_id", String, nullable=False),
+    Column("data_type", String, nullable=False),
+    Column("device_name", String, nullable=False),
+    Column("device_version", String),
+    Column("start_date", DateTime, nullable=False),
+    Column("start_offset", Integer, nullable=False),
+    Column("end_date", DateTime, nullable=False),
+    Column("end_offset", Integer, nullable=False),
+    Column("unit", String, nullable=False),
+    Column("value", Float, nullable=False),
+    UniqueConstraint(*_KEY),
+)
+_CREATE = """CREATE TABLE IF NOT EXISTS documents (
+    upload_id TEXT PRIMARY KEY, user_id TEXT NOT NULL, type TEXT NOT NULL, data TEXT NOT NULL,
+    received_at TEXT NOT NULL)"""
+_INSERT_DOCUMENT = "INSERT INTO documents VALUES (?, ?, ?, ?, ?)"
 
 
 class Sample(BaseModel):
@@ -109,6 +105,19 @@ class Batch(BaseModel):
     data: Annotated[list[Sample], Field(min_length=MIN_SAMPLES, max_length=MAX_SAMPLES)]
 
 
+class User(BaseModel):
+    """The user of a document."""
+
+    userLabel: Annotated[str, Field(min_length=1, max_length=256)]  # noqa: N815 - as it is sent
+
+
+class Document(BaseModel):
+    """The body of a request with a document."""
+
+    user: User
+    data: dict[str, Any]
+
+
 class Accepted(BaseModel):
     """The answer."""
 
@@ -123,10 +132,6 @@ def _offset(value: datetime) -> int:
 
 def _datetime(value: datetime) -> datetime:
     return value.astimezone(UTC) if value.tzinfo else value
-
-
-def _microseconds(value: datetime) -> int:
-    return ((value if value.tzinfo else value.replace(tzinfo=UTC)) - _EPOCH) // _MICROSECOND
 
 
 def rows(batch: Batch, time_of: Callable[[datetime], Any]) -> list[dict[str, Any]]:
@@ -151,8 +156,8 @@ def rows(batch: Batch, time_of: Callable[[datetime], Any]) -> list[dict[str, Any
     return found
 
 
-def _upsert(table: Table) -> Insert:
-    statement = insert(table)
+def _upsert() -> Insert:
+    statement = insert(_TABLE)
     new = statement.excluded
     return statement.on_conflict_do_update(
         index_elements=_KEY,
@@ -165,37 +170,63 @@ def _upsert(table: Table) -> Insert:
     )
 
 
+def _configure(connection: Any, _record: object = None) -> None:
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+
+
 def _engine(database: Path) -> Engine:
     engine = create_engine(f"sqlite:///{database}", connect_args={"timeout": BUSY_SECONDS})
-
-    @event.listens_for(engine, "connect")
-    def _settings(connection: Any, _record: object) -> None:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-
+    event.listen(engine, "connect", _configure)
     return engine
 
 
-def create_app() -> FastAPI:
-    """The application of one worker."""
-    engine = _engine(Path(os.environ[DATABASE_VARIABLE]))
-    tuned = os.environ[STYLE_VARIABLE] == "tuned"
-    statement = _upsert(TABLES["tuned" if tuned else "plain"])
-    time_of = _microseconds if tuned else _datetime
-    writer = threading.Lock()
-    app = FastAPI(title="Yardstick")
+def _with_sqlalchemy(app: FastAPI, engine: Engine) -> None:
+    statement, writer = _upsert(), threading.Lock()
 
-    def store(batch: Batch) -> Accepted:
-        found = rows(batch, time_of)
+    @app.post("/api/v2.2/samples")
+    def post(batch: Batch) -> Accepted:
+        found = rows(batch, _datetime)
         with writer, engine.begin() as connection:
             connection.execute(statement, found)
         return Accepted(accepted=len(found))
 
-    async def post_inline(batch: Batch) -> Accepted:
-        return store(batch)
 
-    app.post("/api/v2.2/samples")(post_inline if tuned else store)
+def _with_sqlite3(app: FastAPI, engine: Engine, database: Path) -> None:
+    # The same statement, written by SQLAlchemy and executed without it.
+    names = [column.name for column in _TABLE.columns if column.name != "id"]
+    upsert = str(_upsert().compile(engine, column_keys=names))
+    connection = sqlite3.connect(database, timeout=BUSY_SECONDS)
+    _configure(connection)
+
+    @app.post("/api/v2.2/samples")
+    async def post(batch: Batch) -> Accepted:
+        found = [
+            tuple(row.values()) for row in rows(batch, lambda time: _datetime(time).isoformat())
+        ]
+        with connection:
+            connection.executemany(upsert, found)
+        return Accepted(accepted=len(found))
+
+    @app.post("/v1/user-data/{upload_type}")
+    async def post_document(upload_type: str, document: Document) -> dict[str, str]:
+        upload_id, received = str(uuid.uuid4()), datetime.now(UTC).isoformat()
+        user, data = document.user.userLabel, json.dumps(document.data)
+        with connection:
+            connection.execute(_INSERT_DOCUMENT, (upload_id, user, upload_type, data, received))
+        return {"uploadId": upload_id}
+
+
+def create_app() -> FastAPI:
+    """The application of one worker."""
+    app = FastAPI(title="Yardstick")
+    database = Path(os.environ[DATABASE_VARIABLE])
+    engine = _engine(database)
+    if os.environ[STYLE_VARIABLE] == "sqlalchemy":
+        _with_sqlalchemy(app, engine)
+    else:
+        _with_sqlite3(app, engine, database)
 
     @app.get("/health/live")
     async def live() -> dict[str, str]:
@@ -227,14 +258,16 @@ def serve(application: str, options: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    """Create the table and serve."""
-    arguments = parser(__doc__, STYLES, "plain")
+    """Create the tables and serve."""
+    arguments = parser(__doc__, STYLES, "sqlite3")
     arguments.add_argument("--data-dir", type=Path, required=True)
     options = arguments.parse_args()
     database = options.data_dir / DATABASE_NAME
     engine = _engine(database)
-    # Before the workers start: two of them would race to create the table.
-    metadata.create_all(engine)
+    # Before the workers start: two of them would race to create them.
+    _TABLE.metadata.create_all(engine)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(_CREATE)
     engine.dispose()
     os.environ[DATABASE_VARIABLE] = str(database)
     os.environ[STYLE_VARIABLE] = options.style
