@@ -123,6 +123,16 @@ def test_an_export_goes_on(uptake: Uptake, data: Path, tmp_path: Path) -> None:
     assert parsed((tmp_path / "two.ndjson").read_bytes())[0]["user_id"] == "dora"
 
 
+def test_days_are_of_the_zone_that_is_named(uptake: Uptake, data: Path) -> None:
+    """Times without an offset are local there; without a zone, UTC."""
+    with closing(sqlite.open_store(data / "uptake.db")) as store:
+        commit(store, batch("late", [sample("2024-05-01T23:58:00Z")]))
+    options = ("rollups", "-", "--user", "late", "--from", "2024-05-02")
+    assert uptake("export", *options).out == ""
+    (row,) = parsed(uptake("export", *options, "--zone", "Europe/Berlin").out.encode())
+    assert (row["day"], row["zone"]) == ("2024-05-02", "Europe/Berlin")
+
+
 def test_a_part_can_be_asked_for(uptake: Uptake, data: Path) -> None:
     """By user, segment, time, metric and type."""
     counted = {
@@ -157,6 +167,8 @@ def test_a_part_can_be_asked_for(uptake: Uptake, data: Path) -> None:
         (["samples", ".", "--format", "csv"], 2, "a folder contains Parquet"),
         (["samples", "x.csv", "--from", "yesterday"], 2, "--from 'yesterday'"),
         (["samples", "x.csv", "--since", "x"], 2, "--since"),
+        (["samples", "x.csv", "--zone", "UTC"], 2, "--zone is only for rollups"),
+        (["rollups", "x.csv", "--zone", "berlin"], 2, "did you mean Europe/Berlin?"),
         (["samples", "x.csv", "--user", "a", "--segment", "b"], 2, "mutually exclusive"),
         (["samples", "x.csv", "--user", "unknown"], 1, "no user 'unknown'"),
         (["samples", "x.csv", "--segment", "none"], 1, "no segment 'none'"),

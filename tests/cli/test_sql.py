@@ -35,6 +35,13 @@ def test_days_are_a_table(uptake: Uptake) -> None:
     assert uptake("sql", query).out == "user_id  day         mean\nanna     2025-01-01  60.0\n"
 
 
+def test_days_are_of_the_zone_that_is_named(uptake: Uptake) -> None:
+    """The column `zone` states it."""
+    query = "SELECT DISTINCT zone FROM daily"
+    assert uptake("sql", query).out == "zone\nUTC\n"
+    assert uptake("sql", query, "--zone", "Asia/Tokyo").out == "zone\nAsia/Tokyo\n"
+
+
 def test_an_answer_is_csv_or_json(uptake: Uptake) -> None:
     """For the next program."""
     assert uptake("sql", QUERY, "--csv").out == '"user_id","total"\n"anna",60\n'
@@ -57,6 +64,7 @@ def test_a_long_answer_is_cut_off_on_a_terminal_alone(uptake: Uptake) -> None:
         (["DELETE FROM samples"], 2, "must be a single SELECT statement"),
         (["SELECT 1", "--csv", "--json"], 2, "mutually exclusive"),
         (["SELECT 1", "--project", "acme"], 1, "project 'acme' does not exist"),
+        (["SELECT 1", "--zone", "berlin"], 2, "did you mean Europe/Berlin?"),
         (["SELECT '\udcff'"], 2, "must be valid UTF-8"),
         ([], 2, "query"),
     ],

@@ -10,7 +10,7 @@ from uptake.exports import rollups
 from uptake.exports.query import rows_of, run_query
 from uptake.reading import Page
 from uptake.reading.bounds import TooMuch
-from uptake.reading.rollup_rows import RollupQuery, WorkLimits
+from uptake.reading.rollup_rows import Bound, RollupQuery, WorkLimits
 from uptake.reading.rollups import page
 from uptake.reading.series import UserData
 from uptake.samples.metrics import METRICS, Metric
@@ -41,9 +41,12 @@ def fill(store: Store) -> None:
         commit(store, batch(user, rates, "bpm"))
 
 
-def expected(store: Store, user_id: str, metric: Metric) -> Rows:
+def expected(
+    store: Store, user_id: str, metric: Metric, zone: str | None = "UTC", **bounds: Bound | None
+) -> Rows:
     """The rows that the rollups of the API give."""
-    found = page(UserData(store, DEFAULT_PROJECT, user_id), RollupQuery(metric, zone="UTC"), Page())
+    query = RollupQuery(metric, zone=zone, **bounds)
+    found = page(UserData(store, DEFAULT_PROJECT, user_id), query, Page())
     return [
         {
             "user_id": user_id,
@@ -51,6 +54,7 @@ def expected(store: Store, user_id: str, metric: Metric) -> Rows:
             "day": bucket.start[:10],
             "count": bucket.count,
             **{name: getattr(bucket, name, None) for name in ("sum", "min", "mean", "max")},
+            "zone": zone or "sample",
         }
         for bucket in found.buckets
     ]
@@ -70,6 +74,45 @@ def test_each_day_is_as_in_the_api(
     ]
     total = sum(row["sum"] for row in found if row["user_id"] == "u0" and row["metric"] == "steps")
     assert total < sum(row["value"] for row in rows(empty, blobs, "samples", users=lambda: ["u0"]))
+
+
+@pytest.mark.parametrize("local", [False, True])
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "Asia/Kolkata", "Pacific/Apia", "UTC", None])
+def test_days_of_a_zone_are_as_in_the_api(
+    empty: Store, blobs: Blobs, zone: str | None, *, local: bool
+) -> None:
+    """Those that a range selects too, whether its ends are instants or local times."""
+    fill(empty)
+    late = [walk(hour, 20, 100 + hour, day="2026-03-29") for hour in (0, 10, 22, 23)]
+    commit(empty, batch("u0", late))
+    assert rows(empty, blobs, "rollups", zone=zone) == [
+        row
+        for n in range(3)
+        for metric in sorted(METRICS)
+        for row in expected(empty, f"u{n}", metric, zone)
+    ]
+    start, end = read("2026-01-31T00:00:00Z")[0], read("2026-03-30T00:00:00Z")[0]
+    bounds: dict[str, Any] = {"start": start, "end": end, "local_start": local, "local_end": local}
+    found = rows(empty, blobs, "rollups", zone=zone, metrics=("steps",), **bounds)
+    selected = {"begin": Bound(start, local=local), "end": Bound(end, local=local)}
+    assert found == [
+        row for n in range(3) for row in expected(empty, f"u{n}", "steps", zone, **selected)
+    ]
+
+
+def test_a_zone_moves_samples_to_another_day(empty: Store, blobs: Blobs) -> None:
+    """Two minutes before midnight in UTC it is the next day in Berlin."""
+    commit(empty, batch("u0", [sample("2026-01-31T23:58:00Z", 7)]))
+    days = {
+        zone: [(row["day"], row["zone"]) for row in rows(empty, blobs, "rollups", zone=zone)]
+        for zone in ("UTC", "Europe/Berlin")
+    }
+    assert days == {
+        "UTC": [("2026-01-31", "UTC")],
+        "Europe/Berlin": [("2026-02-01", "Europe/Berlin")],
+    }
+    with run_query(empty, blobs, DEFAULT_PROJECT, "SELECT day, zone FROM daily", "Asia/Tokyo") as a:
+        assert list(rows_of(a)[1]) == [["2026-02-01", "Asia/Tokyo"]]
 
 
 def test_daily_is_the_same_table(empty: Store, blobs: Blobs) -> None:

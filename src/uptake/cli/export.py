@@ -12,13 +12,14 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from uptake.cli.options import ServicesOptions, instant, option
+from uptake.cli.options import ServicesOptions, option, zone_of, zoned_instant
 from uptake.cli.terminal import Failed, Json, binary_output, echo, note, print_json, spinner
 from uptake.exports import Export, ExportQuery, InvalidExport, Kind, Progress
 from uptake.exports.forms import FORMS, Compression, FormName, compression_of, form_of_file
 from uptake.http.parameter_groups import expand_groups
 from uptake.reading import BadCursor
 from uptake.reading.bounds import TooMuch
+from uptake.reading.rollup_rows import SAMPLE_ZONE, Bound
 from uptake.reading.segments import DeadlineExceeded, TooLarge
 from uptake.reading.series import UserData
 from uptake.samples.metrics import METRICS, Metric
@@ -54,6 +55,14 @@ class SelectionOptions:
         Metric | None, option("--metric", "Only samples or rollups of this metric.")
     ] = None
     type_name: Annotated[str | None, option("--type", "Only documents of this type.")] = None
+    zone: Annotated[
+        str | None,
+        option(
+            "--zone",
+            "Time zone of the days of rollups, and of --from and --to without an offset. "
+            f"IANA name, or {SAMPLE_ZONE} for the local time of each sample. Default: UTC.",
+        ),
+    ] = None
     from_: Annotated[str | None, option("--from", f"Inclusive. {Time}")] = None
     to: Annotated[str | None, option("--to", f"Exclusive. {Time}")] = None
     since: Annotated[
@@ -64,18 +73,22 @@ class SelectionOptions:
         """The query of these options.
 
         Raises:
-            BadParameter: a time is not ISO 8601.
+            BadParameter: a time is not ISO 8601, or the zone does not exist.
             Unknown: the user or the segment does not exist.
             TooLarge: the segment's users do not fit into memory.
         """
+        start, end = _bound("--from", self.from_), _bound("--to", self.to)
         query = ExportQuery(
             kind,
             project,
-            start=instant("--from", self.from_),
-            end=instant("--to", self.to),
+            start=start and start.ticks,
+            end=end and end.ticks,
             since=self.since,
             metrics=tuple(METRICS) if self.metric is None else (self.metric,),
             type_name=self.type_name,
+            zone=zone_of(self.zone or "UTC"),
+            local_start=start is not None and start.local,
+            local_end=end is not None and end.local,
         )
         if self.user is not None:
             user = self.user
@@ -88,6 +101,13 @@ class SelectionOptions:
                         users = services.segments.user_ids(project, self.segment)
                         return replace(query, users=users)
         return query
+
+
+def _bound(name: str, text: str | None) -> Bound | None:
+    if text is None:
+        return None
+    ticks, with_offset = zoned_instant(name, text)
+    return Bound(ticks, local=not with_offset)
 
 
 @expand_groups
@@ -107,6 +127,8 @@ def export(
     """
     if selection.user is not None and selection.segment is not None:
         raise typer.BadParameter("--user and --segment are mutually exclusive")
+    if selection.zone is not None and kind != "rollups":
+        raise typer.BadParameter("--zone is only for rollups")
     path = Path(destination)
     form = selection.form or form_of_file(path.name)
     if form is None and path.suffix and not destination.endswith("/") and not path.is_dir():

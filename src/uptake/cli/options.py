@@ -14,6 +14,7 @@ from uptake.blobs import BlobsUnavailable
 from uptake.cli.terminal import Failed, Json
 from uptake.model.problems import Problem
 from uptake.reading import DEFAULT_LIMIT, MAX_LIMIT, BadCursor, Page, Unknown
+from uptake.reading.rollup_rows import zone_named
 from uptake.samples import times
 from uptake.settings import Settings, variable
 from uptake.store.base import DEFAULT_PROJECT, Projects, Store
@@ -197,9 +198,30 @@ def instant(option: str, text: str | None) -> int | None:
     Raises:
         BadParameter: it is not an ISO 8601 timestamp.
     """
+    return None if text is None else zoned_instant(option, text)[0]
+
+
+def zoned_instant(option: str, text: str) -> tuple[int, bool]:
+    """The time given by an option, in ticks, and whether it has an offset or `Z`.
+
+    Raises:
+        BadParameter: it is not an ISO 8601 timestamp.
+    """
     try:
-        return None if text is None else times.read(text)[0]
+        return times.read_zoned(text)
     except ValueError as error:
         raise typer.BadParameter(
             f"{option} {text!r}: {error}; expected e.g. 2024-05-01 or 2024-05-01T10:00:00+02:00"
         ) from None
+
+
+def zone_of(name: str) -> str | None:
+    """The zone given by `--zone`; None for the local time of each sample.
+
+    Raises:
+        BadParameter: it is not an IANA time zone.
+    """
+    try:
+        return zone_named(name)
+    except ValueError as error:
+        raise typer.BadParameter(f"--zone: {error}") from None

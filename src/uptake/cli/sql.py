@@ -6,11 +6,12 @@ from typing import Annotated, Any
 
 import typer
 
-from uptake.cli.options import ServicesOptions, option
+from uptake.cli.options import ServicesOptions, option, zone_of
 from uptake.cli.terminal import Failed, binary_output, print_table, warn
 from uptake.exports import InvalidExport
 from uptake.exports.query import QueryFailed, print_csv, print_json, rows_of, run_query
 from uptake.http.parameter_groups import expand_groups
+from uptake.reading.rollup_rows import SAMPLE_ZONE
 
 MAX_ROWS = 1000
 """Rows of a table on a terminal; CSV and JSON have all rows."""
@@ -26,6 +27,14 @@ def sql(
     ],
     options: ServicesOptions,
     *,
+    zone: Annotated[
+        str,
+        option(
+            "--zone",
+            "Time zone of the days of `daily`: "
+            f"IANA name, or {SAMPLE_ZONE} for the local time of each sample.",
+        ),
+    ] = "UTC",
     csv: Annotated[bool, option("--csv", "Print CSV.")] = False,
     json: Annotated[bool, option("--json", "Print a JSON array on one line.")] = False,
 ) -> None:
@@ -35,9 +44,11 @@ def sql(
     """
     if csv and json:
         raise typer.BadParameter("--csv and --json are mutually exclusive")
+    clock = zone_of(zone)
     with options.open_services() as services:
         try:
-            with run_query(services.store, services.blobs, options.project, query) as batches:
+            store, blobs = services.store, services.blobs
+            with run_query(store, blobs, options.project, query, clock) as batches:
                 if csv:
                     print_csv(batches, binary_output())
                 elif json:

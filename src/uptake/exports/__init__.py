@@ -36,6 +36,8 @@ class ExportQuery(Struct, frozen=True):
         since: the cursor of an earlier export; exports only what was received after it.
         metrics: which samples.
         type_name: which type of documents; None for all types.
+        zone: the time zone of the days of rollups; None for the local time of each sample.
+        local_start, local_end: whether `start` and `end` are local times in `zone`.
     """
 
     kind: Kind
@@ -46,6 +48,9 @@ class ExportQuery(Struct, frozen=True):
     since: str | None = None
     metrics: tuple[Metric, ...] = tuple(METRICS)
     type_name: str | None = None
+    zone: str | None = "UTC"
+    local_start: bool = False
+    local_end: bool = False
 
 
 @dataclass(slots=True)

@@ -42,8 +42,17 @@ class QueryFailed(Exception):
 
 
 @contextmanager
-def run_query(store: Snapshots, blobs: Blobs, project: str, sql: str) -> Iterator[Batches]:
+def run_query(
+    store: Snapshots, blobs: Blobs, project: str, sql: str, zone: str | None = "UTC"
+) -> Iterator[Batches]:
     """Run a query; the result can be read within the block.
+
+    Args:
+        store: where the data is read.
+        blobs: where large rejected items are read.
+        project: the project.
+        sql: the query.
+        zone: the time zone of the days of `daily`; None for the local time of each sample.
 
     Raises:
         InvalidExport: DuckDB is not installed, or `sql` is not a single SELECT statement.
@@ -63,7 +72,7 @@ def run_query(store: Snapshots, blobs: Blobs, project: str, sql: str) -> Iterato
             _require_query(duckdb, database, sql)
             lock = threading.Lock()
             for table, kind in _named(sql).items():
-                source = _Source(snapshot, blobs, ExportQuery(kind, project), lock)
+                source = _Source(snapshot, blobs, ExportQuery(kind, project, zone=zone), lock)
                 database.register(table, source)
             database.execute("SET lock_configuration = true")
             yield _batches(database.sql(sql).to_arrow_reader(ROWS_AT_ONCE))

@@ -10,7 +10,14 @@ import pyarrow as pa
 
 from uptake.exports import ExportQuery
 from uptake.reading.bounds import ANSWER_MEMORY
-from uptake.reading.rollup_rows import Bound, RollupQuery, RollupRows, WorkLimits, rollup_rows
+from uptake.reading.rollup_rows import (
+    SAMPLE_ZONE,
+    Bound,
+    RollupQuery,
+    RollupRows,
+    WorkLimits,
+    rollup_rows,
+)
 from uptake.reading.series import Series
 from uptake.samples.metrics import Metric
 from uptake.store.base import Snapshot
@@ -27,11 +34,12 @@ ROLLUPS = pa.schema(
         pa.field("min", pa.float64()),
         pa.field("mean", pa.float64()),
         pa.field("max", pa.float64()),
+        pa.field("zone", pa.string(), nullable=False),
     ]
 )
-"""A metric has a `sum`, or `min`, `mean` and `max`; the others are null."""
+"""A metric has a `sum`, or `min`, `mean` and `max`; the others are null. `zone` is of the `day`."""
 
-FIGURES = [(field.name, field.type) for field in ROLLUPS][4:]
+FIGURES = [(field.name, field.type) for field in ROLLUPS][4:-1]
 
 HELD_SAMPLES = 4_000_000
 """Samples of one user and metric that are in memory as stored, some tens of megabytes. Those of a
@@ -47,25 +55,25 @@ LIMITS = WorkLimits(answer=maxsize)
 def rollup_batches(
     snapshot: Snapshot, query: ExportQuery, selections: Iterable[Selection]
 ) -> Iterator[pa.RecordBatch]:
-    """Yield a row for each user, metric and UTC day with samples, in this order.
+    """Yield a row for each user, metric and day with samples, in this order.
 
     With `since`, all days of users who have new samples are included.
 
     Raises:
         TooMuch: one day of a user has too many samples.
     """
-    begin = None if query.start is None else Bound(query.start, local=False)
-    end = None if query.end is None else Bound(query.end, local=False)
+    begin = None if query.start is None else Bound(query.start, local=query.local_start)
+    end = None if query.end is None else Bound(query.end, local=query.local_end)
     for only in selections:
         # Not limited to the selected time: a day may depend on samples that start long before it.
         found = snapshot.batches(query.metrics, Selection(only.users, only.since))
         for (user_id, metric), new in groupby(found, attrgetter("user_id", "metric")):
             every = snapshot.batches((metric,), Selection([user_id]))
             series = _series(snapshot, user_id, metric, new if only.since is None else every)
-            question = RollupQuery(metric, zone="UTC", begin=begin, end=end)
+            question = RollupQuery(metric, zone=query.zone, begin=begin, end=end)
             for rows in rollup_rows(series, question, None, DAYS_AT_ONCE, LIMITS):
                 if len(rows.which):
-                    yield _batch(user_id, metric, rows)
+                    yield _batch(user_id, question, rows)
 
 
 def _series(
@@ -92,19 +100,21 @@ def _series(
     return Series(read, spans, ANSWER_MEMORY)
 
 
-def _batch(user_id: str, metric: Metric, rows: RollupRows) -> pa.RecordBatch:
+def _batch(user_id: str, query: RollupQuery, rows: RollupRows) -> pa.RecordBatch:
     table, which = rows.table, rows.which
     count = len(which)
-    days = (table.start[which] // TICKS_PER_DAY).astype(np.int32)
+    local = table.start[which] + table.start_offset[which]
+    days = (local // TICKS_PER_DAY).astype(np.int32)
     figures = [
         pa.array(table.figures[name][which]) if name in table.figures else pa.nulls(count, kind)
         for name, kind in FIGURES
     ]
     arrays = [
         pa.repeat(user_id, count),
-        pa.repeat(metric, count),
+        pa.repeat(query.metric, count),
         pa.array(days).cast(pa.date32()),
         pa.array(table.count[which], pa.int64()),
         *figures,
+        pa.repeat(query.zone or SAMPLE_ZONE, count),
     ]
     return pa.RecordBatch.from_arrays(arrays, schema=ROLLUPS)

@@ -20,6 +20,9 @@ from uptake.samples.rollup.table import Table, Way, roll_up
 from uptake.samples.times import Int64s, offset_of
 from uptake.time_units import TICKS_PER_DAY
 
+SAMPLE_ZONE = "sample"
+"""The value of `zone` for the local time of each sample."""
+
 GROWTH = 4
 """Each range has this many times the buckets of the one before; fewer after a limit was hit."""
 
@@ -96,6 +99,20 @@ class RollupQuery(Struct, frozen=True):
     explain: bool = False
     begin: Bound | None = None
     end: Bound | None = None
+
+
+def zone_named(name: str) -> str | None:
+    """Return the zone of a query; None for `SAMPLE_ZONE`.
+
+    Raises:
+        ValueError: the name is not an IANA time zone; the message has the nearest name.
+    """
+    if name == SAMPLE_ZONE:
+        return None
+    if name not in zones.names():
+        shown = repr(name[: zones.MAX_NAME])
+        raise ValueError(f"{shown} is not an IANA time zone{zones.hint(name)}")
+    return name
 
 
 @dataclass(frozen=True, slots=True)

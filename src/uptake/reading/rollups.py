@@ -9,15 +9,19 @@ from msgspec import UNSET, Struct, UnsetType
 
 from uptake.reading import Page, to_cursor
 from uptake.reading.bounds import ANSWER_BYTES, TooMuch, json_bytes
-from uptake.reading.rollup_rows import Position, RollupQuery, RollupRows, WorkLimits, rollup_rows
+from uptake.reading.rollup_rows import (
+    SAMPLE_ZONE,
+    Position,
+    RollupQuery,
+    RollupRows,
+    WorkLimits,
+    rollup_rows,
+)
 from uptake.reading.series import UserData
 from uptake.samples.metrics import METRICS, Aggregation, MeanMetric, Metric, SumMetric
 from uptake.samples.rollup.calendar import Every
 from uptake.samples.times import Int64s
 from uptake.time_units import TICKS_PER_SECOND
-
-SAMPLE_ZONE = "sample"
-"""The value of `zone` for the local time of each sample."""
 
 BUCKET_BYTES = 200
 SHARE_BYTES = 120

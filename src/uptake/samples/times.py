@@ -125,6 +125,16 @@ def has_offset(form: int) -> bool:
     return form >> _ZONE_SHIFT != _NO_ZONE
 
 
+def read_zoned(text: str) -> tuple[int, bool]:
+    """Reads a timestamp; returns the instant in ticks, and whether it has an offset or `Z`.
+
+    Raises:
+        ValueError: as `read`.
+    """
+    ticks, form = read(text)
+    return ticks, has_offset(form) or text[-1] in "Zz"
+
+
 def offset_of(form: Int64s) -> Int64s:
     """The offsets of formats in ticks east of UTC; 0 for those without one."""
     zone = form >> _ZONE_SHIFT

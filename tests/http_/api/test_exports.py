@@ -241,3 +241,23 @@ def test_the_users_of_a_segment_are_exported(tenant: Tenant) -> None:
     problem(tenant.get("/exports/users?segment=none"), 404)
     problem(tenant.get("/exports/users?segment=%00"), 404)
     assert "mutually exclusive" in problem(tenant.get("/exports/users?segment=pro&user=42"), 400)
+
+
+def test_days_are_of_the_zone_that_is_named(tenant: Tenant) -> None:
+    """As in the rollups of a user; times without an offset are local there."""
+    late = sample(0, start_date="2023-11-01T23:58:00Z", end_date="2023-11-02T00:02:00Z", value=8)
+    tenant.steps("42", sample(0), sample(1), late)
+    query = {"zone": "Europe/Berlin", "from": "2023-11-02"}
+    (row,) = exported(tenant, "rollups", **query)
+    assert (row["day"], row["zone"], row["sum"]) == ("2023-11-02", "Europe/Berlin", 8)
+    answer = tenant.get("/users/42/rollups", params={"metric": "steps", **query}).json()
+    (bucket,) = answer["buckets"]
+    assert (bucket["start"][:10], bucket["sum"]) == (row["day"], row["sum"])
+    assert [(day["day"], day["zone"]) for day in exported(tenant, "rollups")] == [
+        ("2023-11-01", "UTC"),
+        ("2023-11-02", "UTC"),
+    ]
+    nearest = problem(tenant.get("/exports/rollups", params={"zone": "berlin"}), 400)
+    assert nearest == "zone: 'berlin' is not an IANA time zone; did you mean Europe/Berlin?"
+    misplaced = problem(tenant.get("/exports/samples", params={"zone": "UTC"}), 400)
+    assert misplaced == "`zone` is only for rollups"

@@ -37,12 +37,10 @@ from uptake.http.semantics import AnyRequest, peer_of
 from uptake.model.problems import Kinds, Problem, json_reason
 from uptake.reading import DEFAULT_LIMIT, MAX_LIMIT, Page, Unknown
 from uptake.reading.bounds import ANSWER_MEMORY
-from uptake.reading.series import EARLIEST, LATEST, SampleQuery, UserData
-from uptake.samples import times
+from uptake.reading.series import UserData
 from uptake.samples.metrics import Metric
 from uptake.store.base import Store
 from uptake.store.definitions import Key
-from uptake.time_units import TICKS_PER_MICROSECOND
 from uptake.wiring import Services
 
 MAX_STRUCT = 1024 * 1024
@@ -62,7 +60,6 @@ def query(description: str, name: str | None = None, **constraints: Any) -> Any:
 Limit = Annotated[int, query("Maximum entries of the page", ge=1, le=MAX_LIMIT)]
 Cursor = Annotated[Text, query("`next` of the previous page")]
 OneMetric = Annotated[Metric, query("Metric of the samples")]
-TIME = "ISO 8601; the default zone is UTC"
 
 READ_USER = Permission("data:read", About.USER_IN_PATH)
 READ_RECORD = Permission("data:read", About.OWNER)
@@ -93,25 +90,6 @@ class PageParameters(Page):
 
     cursor: Cursor = None
     limit: Limit = DEFAULT_LIMIT
-
-
-@dataclass(frozen=True, slots=True)
-class TimeRange:
-    """Parameters that select samples by their start."""
-
-    from_: Annotated[Text, query(f"Inclusive. {TIME}", name="from")] = None
-    to: Annotated[Text, query(f"Exclusive. {TIME}")] = None
-
-    def samples(self, metric: Metric) -> SampleQuery:
-        """The samples of a metric in this range.
-
-        Raises:
-            Problem: `BAD_REQUEST`.
-        """
-        start, end = instant("from", self.from_), instant("to", self.to)
-        return SampleQuery(
-            metric, EARLIEST if start is None else start, LATEST if end is None else end
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,41 +326,6 @@ def valid_json() -> Iterator[None]:
     except MALFORMED as error:
         message = f"The body is not valid JSON: {json_reason(error)}"
         raise Problem(Kinds.BAD_REQUEST, message) from None
-
-
-def instant(name: str, text: str | None) -> int | None:
-    """A time from a query, in ticks; None without one.
-
-    Raises:
-        Problem: `BAD_REQUEST`.
-    """
-    return zoned_instant(name, text)[0] if text else None
-
-
-def microseconds(name: str, text: str | None) -> int | None:
-    """The first whole microsecond at or after a time from a query; None without one.
-
-    Raises:
-        Problem: `BAD_REQUEST`.
-    """
-    ticks = instant(name, text)
-    return None if ticks is None else -(-ticks // TICKS_PER_MICROSECOND)
-
-
-def zoned_instant(name: str, text: str) -> tuple[int, bool]:
-    """A time from a query, in ticks, and whether it has an offset or `Z`.
-
-    Raises:
-        Problem: `BAD_REQUEST`.
-    """
-    # In a query, an offset's plus sign that is not encoded arrives as a space.
-    for attempt in (text, "+".join(text.rsplit(" ", 1))):
-        try:
-            ticks, form = times.read(attempt)
-        except ValueError:
-            continue
-        return ticks, times.has_offset(form) or attempt[-1] in "Zz"
-    raise Problem(Kinds.BAD_REQUEST, f"{name}: {text[:100]!r} is not an ISO 8601 timestamp")
 
 
 def check_id(noun: str, text: str) -> str:

@@ -25,14 +25,13 @@ from uptake.exports.forms import (
 from uptake.http.access import About, Permission, user_in_query
 from uptake.http.api.dependencies import (
     READ_USER,
-    TIME,
     ApiOperation,
     Call,
     Text,
-    instant,
     operation,
     query,
 )
+from uptake.http.api.time_parameters import TIME, bound, zone
 from uptake.http.executors import EXPORTS_AT_ONCE, BoundedExecutor
 from uptake.http.problems import problem_of
 from uptake.http.semantics import is_head
@@ -40,6 +39,7 @@ from uptake.http.shutdown import GracefulShutdown
 from uptake.http.streaming import CutOff, Stream, StreamedResponse
 from uptake.model.problems import Kinds, Problem
 from uptake.reading.bounds import TooMuch
+from uptake.reading.rollup_rows import SAMPLE_ZONE
 from uptake.reading.segments.queries import NAME
 from uptake.samples.metrics import METRICS, Metric
 from uptake.store.base import StoreUnavailable
@@ -47,6 +47,7 @@ from uptake.wiring import Services
 
 ZIP = "application/zip"
 CURSOR_HEADER = "Uptake-Cursor"
+ROLLUP_ZONE = f"IANA name, or `{SAMPLE_ZONE}` for the local time of each sample. Default: UTC"
 EXPORT = Permission("data:read", About.USER_IN_QUERY)
 
 _log = structlog.get_logger()
@@ -77,6 +78,7 @@ class ExportOptions:
     ] = None
     metric: Annotated[Metric | None, query("Only samples or rollups of this metric")] = None
     type_name: Annotated[Text, query("Only documents of this type", name="type")] = None
+    zone: Annotated[Text, query(f"Time zone of the days of rollups. {ROLLUP_ZONE}")] = None
 
     def format_name(self) -> FormName:
         """The format by either name.
@@ -87,6 +89,28 @@ class ExportOptions:
         if self.form is not None and self.format_ not in {"parquet", self.form}:
             raise Problem(Kinds.BAD_REQUEST, "`form` is the old name of `format`: send one of them")
         return self.form or self.format_
+
+    def query(self, kind: Kind, project: str) -> ExportQuery:
+        """The query of these parameters, for all users.
+
+        Raises:
+            Problem: `BAD_REQUEST`.
+        """
+        if self.zone is not None and kind != "rollups":
+            raise Problem(Kinds.BAD_REQUEST, "`zone` is only for rollups")
+        start, end = bound("from", self.from_), bound("to", self.to)
+        return ExportQuery(
+            kind,
+            project,
+            start=start and start.ticks,
+            end=end and end.ticks,
+            since=self.since or None,
+            metrics=tuple(METRICS) if self.metric is None else (self.metric,),
+            type_name=self.type_name,
+            zone=zone(self.zone or "UTC"),
+            local_start=start is not None and start.local,
+            local_end=end is not None and end.local,
+        )
 
 
 def _content(*media_types: str) -> dict[str, OpenAPIMediaType]:
@@ -207,16 +231,9 @@ def export_operations(
             raise Problem(Kinds.NOT_FOUND, f"This project has no segment {segment!r}")
         if user is not None:
             await call.run(call.executors.reads, call.user(user).user)
-        question = ExportQuery(
-            kind,
-            key.project,
-            users=None if user is None else lambda: [user],
-            start=instant("from", options.from_),
-            end=instant("to", options.to),
-            since=options.since or None,
-            metrics=tuple(METRICS) if options.metric is None else (options.metric,),
-            type_name=options.type_name,
-        )
+        question = options.query(kind, key.project)
+        if user is not None:
+            question = replace(question, users=lambda: [user])
         opening = _opened(call.services, question, segment, form, packed)
         name = kind + FORMS[form].suffix_of(packed)
         return await streams.response(call, opening, FORMS[form].media_type_of(packed), name)

@@ -10,16 +10,15 @@ from uptake.formats.registry import UPLOADS
 from uptake.http.access import About, Permission, permit_users, user_in_query
 from uptake.http.api.dependencies import (
     READ_RECORD,
-    TIME,
     Body,
     Call,
     PageParameters,
     Text,
     check_id,
-    instant,
     operation,
     query,
 )
+from uptake.http.api.time_parameters import TIME, instant
 from uptake.http.semantics import base_url
 from uptake.model import clock
 from uptake.model.problems import Kinds, Problem

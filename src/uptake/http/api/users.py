@@ -9,24 +9,20 @@ from uptake.http.api.dependencies import (
     READ_PROJECT,
     READ_RECORD,
     READ_USER,
-    TIME,
     Call,
     Limit,
     OneMetric,
     PageParameters,
     Text,
-    TimeRange,
-    microseconds,
     operation,
     query,
-    zoned_instant,
 )
+from uptake.http.api.time_parameters import TIME, TimeRange, bound, microseconds, zone
 from uptake.http.semantics import base_url
-from uptake.model.problems import Kinds, Problem
+from uptake.model.problems import Kinds
 from uptake.reading import MAX_LIMIT, rollups, samples, sync, users
-from uptake.reading.rollup_rows import Bound, RollupQuery
-from uptake.reading.rollups import SAMPLE_ZONE, HeartRateRollup, StepsRollup
-from uptake.samples import zones
+from uptake.reading.rollup_rows import SAMPLE_ZONE, RollupQuery
+from uptake.reading.rollups import HeartRateRollup, StepsRollup
 from uptake.samples.metrics import Metric
 from uptake.samples.rollup.calendar import Every
 from uptake.store.stored import DocumentFilter
@@ -144,13 +140,13 @@ class RollupOptions:
         return RollupQuery(
             metric=metric,
             every=self.every,
-            zone=_zone(self.zone),
+            zone=zone(self.zone),
             device=self.devices if self.devices not in {MERGE, EACH} else None,
             each=self.devices != MERGE,
             priority=_priorities(self.priority or []),
             explain=self.explain,
-            begin=_bound("from", self.from_),
-            end=_bound("to", self.to),
+            begin=bound("from", self.from_),
+            end=bound("to", self.to),
         )
 
 
@@ -202,26 +198,9 @@ def get_sync(
     return sync.page(user, times.samples(metric), page)
 
 
-def _zone(name: str) -> str | None:
-    if name == SAMPLE_ZONE:
-        return None
-    if name not in zones.names():
-        raise Problem(
-            Kinds.BAD_REQUEST, f"zone: {name[:100]!r} is not an IANA time zone{zones.hint(name)}"
-        )
-    return name
-
-
 def _priorities(values: list[str]) -> dict[str, int]:
     """The rank of each device; a text with commas is both one name and several names."""
     names = dict.fromkeys(
         name for value in values for name in (value, *(part.strip() for part in value.split(",")))
     )
     return {name: rank for rank, name in enumerate(names)}
-
-
-def _bound(name: str, text: str | None) -> Bound | None:
-    if not text:
-        return None
-    ticks, with_offset = zoned_instant(name, text)
-    return Bound(ticks, local=not with_offset)
