@@ -36,13 +36,25 @@ def test_a_filter_is_previewed(uptake: Uptake) -> None:
     anna = {"user_id": "anna", "attributes": {"plan": "pro"}}
     assert result.pop("users") == [{**anna, "first_seen": SEEN, "last_seen": SEEN}]
     following = result.pop("next")
-    assert result == {"count": 2, "unknown_attributes": []}
+    assert result == {"count": 2, "unreadable": 0, "unknown_attributes": []}
     shown = uptake("segments", "preview", "pro.json", "--limit", "1").out.splitlines()
     assert shown[0] == "2 users"
     assert shown[2].split() == ["anna", SEEN, SEEN]
     assert shown[3:] == [f"More entries: --cursor {following}"]
     rest = uptake("segments", "preview", "pro.json", "--cursor", following, "--json").json
     assert [user["user_id"] for user in rest["users"]] == ["carl"]
+
+
+@pytest.mark.usefixtures("three")
+def test_values_that_cannot_be_read_are_reported(uptake: Uptake, tmp_path: Path) -> None:
+    """Below the users, so that an empty segment explains itself."""
+    dated = {"attribute": "plan", "op": "lt", "value": "2026-01-31", "as": "date"}
+    (tmp_path / "dated.json").write_text(json.dumps(dated))
+    shown = "0 users\n3 values cannot be read as the filter's dates or numbers\n"
+    assert uptake("segments", "preview", "dated.json").out == shown
+    uptake("segments", "put", "dated", "dated.json")
+    assert uptake("segments", "users", "dated").out == shown
+    assert uptake("segments", "users", "dated", "--json").json["unreadable"] == 3
 
 
 @pytest.mark.usefixtures("three")

@@ -92,7 +92,7 @@ EXPECTED: dict[str, Rows] = {
         },
     ],
     "rollups": [
-        {"user_id": user_id, "metric": metric, "day": day, "count": 1} | figures
+        {"user_id": user_id, "metric": metric, "day": day, "count": 1, "zone": "UTC"} | figures
         for user_id, metric, day, figures in (
             ("anna", "bpm", "2025-01-01", HEART),
             ("anna", "steps", "2024-12-31", STEPS | {"sum": 12.0}),

@@ -42,7 +42,7 @@ def fill(store: Store) -> None:
 
 
 def expected(
-    store: Store, user_id: str, metric: Metric, zone: str | None = "UTC", **bounds: Bound | None
+    store: Store, user_id: str, metric: Metric, zone: str | None = "UTC", **bounds: Any
 ) -> Rows:
     """The rows that the rollups of the API give."""
     query = RollupQuery(metric, zone=zone, **bounds)
@@ -91,12 +91,13 @@ def test_days_of_a_zone_are_as_in_the_api(
         for metric in sorted(METRICS)
         for row in expected(empty, f"u{n}", metric, zone)
     ]
-    start, end = read("2026-01-31T00:00:00Z")[0], read("2026-03-30T00:00:00Z")[0]
-    bounds: dict[str, Any] = {"start": start, "end": end, "local_start": local, "local_end": local}
-    found = rows(empty, blobs, "rollups", zone=zone, metrics=("steps",), **bounds)
-    selected = {"begin": Bound(start, local=local), "end": Bound(end, local=local)}
+    begin = Bound(read("2026-01-31T00:00:00Z")[0], local)
+    end = Bound(read("2026-03-30T00:00:00Z")[0], local)
+    found = rows(empty, blobs, "rollups", zone=zone, metrics=("steps",), start=begin, end=end)
     assert found == [
-        row for n in range(3) for row in expected(empty, f"u{n}", "steps", zone, **selected)
+        row
+        for n in range(3)
+        for row in expected(empty, f"u{n}", "steps", zone, begin=begin, end=end)
     ]
 
 
@@ -144,7 +145,7 @@ def test_days_are_selected_by_their_start(
 ) -> None:
     """A selected day has the figures that it has without a selection."""
     fill(empty)
-    bounds: dict[str, Any] = {name: read(text)[0] for name, text in asked.items()}
+    bounds: dict[str, Any] = {name: Bound(read(text)[0]) for name, text in asked.items()}
     found = rows(empty, blobs, "rollups", metrics=("steps",), users=lambda: ["u1"], **bounds)
     assert [row["day"] for row in found] == days
     assert found == [row for row in expected(empty, "u1", "steps") if row["day"] in days]

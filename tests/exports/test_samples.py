@@ -12,6 +12,7 @@ from uptake.blobs import Blobs
 from uptake.exports import ExportQuery
 from uptake.exports.forms import FORMS, FormName
 from uptake.exports.tables import table_of
+from uptake.reading.rollup_rows import Bound
 from uptake.samples import times
 from uptake.samples.metrics import METRICS, Metric
 from uptake.store.base import DEFAULT_PROJECT, Store
@@ -103,7 +104,7 @@ def test_a_time_range_selects_samples_by_their_start(empty: Store, blobs: Blobs)
     stamps = [f"2025-01-01T0{hour}:00:00Z" for hour in range(6)]
     commit(empty, batch("anna", [sample(stamp) for stamp in stamps[::2]]))
     commit(empty, batch("anna", [sample(stamp) for stamp in stamps[1::2]]))
-    start, end = (times.read(stamps[at])[0] for at in (1, 4))
+    start, end = (Bound(times.read(stamps[at])[0]) for at in (1, 4))
     assert starts(empty, blobs, start=start, end=end) == stamps[1:4]
     assert starts(empty, blobs, start=start) == stamps[1:]
     assert starts(empty, blobs, end=end) == stamps[:4]

@@ -77,18 +77,15 @@ class SelectionOptions:
             Unknown: the user or the segment does not exist.
             TooLarge: the segment's users do not fit into memory.
         """
-        start, end = _bound("--from", self.from_), _bound("--to", self.to)
         query = ExportQuery(
             kind,
             project,
-            start=start and start.ticks,
-            end=end and end.ticks,
+            start=_bound("--from", self.from_),
+            end=_bound("--to", self.to),
             since=self.since,
             metrics=tuple(METRICS) if self.metric is None else (self.metric,),
             type_name=self.type_name,
             zone=zone_of(self.zone or "UTC"),
-            local_start=start is not None and start.local,
-            local_end=end is not None and end.local,
         )
         if self.user is not None:
             user = self.user

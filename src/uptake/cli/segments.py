@@ -137,6 +137,9 @@ def _print_users(found: Members | SegmentPreview, *, json: bool) -> None:
         rows = [(one.user_id, one.first_seen, one.last_seen) for one in found.users]
         print_table(["user", "first seen", "last seen"], rows)
     print_next_cursor(found.next)
+    if found.unreadable:
+        noun = "value" if found.unreadable == 1 else "values"
+        echo(f"{found.unreadable:,} {noun} cannot be read as the filter's dates or numbers")
 
 
 def _read(file: str) -> bytes:

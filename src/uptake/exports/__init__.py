@@ -10,6 +10,7 @@ from typing import Literal, get_args
 
 from msgspec import Struct
 
+from uptake.reading.rollup_rows import Bound
 from uptake.samples.metrics import METRICS, Metric
 
 Kind = Literal["samples", "rollups", "profiles", "documents", "rejections", "users"]
@@ -30,27 +31,25 @@ class ExportQuery(Struct, frozen=True):
         kind: the kind of data.
         project: the project.
         users: exports the data of these users only; None for all users.
-        start, end: ticks, `start` inclusive and `end` exclusive. They select samples and the days
+        start, end: `start` is inclusive, `end` exclusive. They select samples and the days
             of rollups by their start, documents and rejections by when they were received, and
-            users and profiles by when the user was last seen.
+            users and profiles by when the user was last seen. Local times are those of `zone` for
+            rollups, and of UTC for other kinds.
         since: the cursor of an earlier export; exports only what was received after it.
         metrics: which samples.
         type_name: which type of documents; None for all types.
         zone: the time zone of the days of rollups; None for the local time of each sample.
-        local_start, local_end: whether `start` and `end` are local times in `zone`.
     """
 
     kind: Kind
     project: str
     users: Users | None = None
-    start: int | None = None
-    end: int | None = None
+    start: Bound | None = None
+    end: Bound | None = None
     since: str | None = None
     metrics: tuple[Metric, ...] = tuple(METRICS)
     type_name: str | None = None
     zone: str | None = "UTC"
-    local_start: bool = False
-    local_end: bool = False
 
 
 @dataclass(slots=True)

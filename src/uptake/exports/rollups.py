@@ -12,7 +12,6 @@ from uptake.exports import ExportQuery
 from uptake.reading.bounds import ANSWER_MEMORY
 from uptake.reading.rollup_rows import (
     SAMPLE_ZONE,
-    Bound,
     RollupQuery,
     RollupRows,
     WorkLimits,
@@ -62,15 +61,13 @@ def rollup_batches(
     Raises:
         TooMuch: one day of a user has too many samples.
     """
-    begin = None if query.start is None else Bound(query.start, local=query.local_start)
-    end = None if query.end is None else Bound(query.end, local=query.local_end)
     for only in selections:
         # Not limited to the selected time: a day may depend on samples that start long before it.
         found = snapshot.batches(query.metrics, Selection(only.users, only.since))
         for (user_id, metric), new in groupby(found, attrgetter("user_id", "metric")):
             every = snapshot.batches((metric,), Selection([user_id]))
             series = _series(snapshot, user_id, metric, new if only.since is None else every)
-            question = RollupQuery(metric, zone=query.zone, begin=begin, end=end)
+            question = RollupQuery(metric, zone=query.zone, begin=query.start, end=query.end)
             for rows in rollup_rows(series, question, None, DAYS_AT_ONCE, LIMITS):
                 if len(rows.which):
                     yield _batch(user_id, question, rows)

@@ -148,7 +148,7 @@ def selections(snapshot: Snapshot, query: ExportQuery) -> Iterator[Selection]:
         BadCursor: this server did not issue `since`.
     """
     since = commit_sequence_of(query.since, snapshot)
-    start, end = query.start, query.end
+    start, end = (None if bound is None else bound.ticks for bound in (query.start, query.end))
     if query.kind not in {"samples", "rollups"}:
         start, end = _microseconds(start), _microseconds(end)
     if query.users is None:

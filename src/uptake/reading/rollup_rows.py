@@ -73,7 +73,7 @@ class Bound(Struct, frozen=True):
     """The start or the end of a range: an instant, or a local time, in ticks."""
 
     ticks: int
-    local: bool
+    local: bool = False
 
 
 class RollupQuery(Struct, frozen=True):

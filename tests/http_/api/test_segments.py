@@ -82,7 +82,7 @@ def test_a_preview_shows_count_and_users(tenant: Tenant) -> None:
     body = preview(tenant, PRO, limit=1).json()
     (user,) = body.pop("users")
     following = body.pop("next")
-    assert body == {"count": 2, "unknown_attributes": []}
+    assert body == {"count": 2, "unreadable": 0, "unknown_attributes": []}
     times = tenant.user("a")
     assert user == {
         "user_id": "a",
@@ -100,6 +100,31 @@ def test_an_attribute_that_no_one_has_is_reported(tenant: Tenant) -> None:
     three(tenant)
     wanted = {"or": [PRO, {"not": {"attribute": "plann", "op": "exists"}}]}
     assert preview(tenant, wanted).json()["unknown_attributes"] == ["plann"]
+
+
+def test_values_that_a_comparison_cannot_read_are_counted(tenant: Tenant, admin: str) -> None:
+    """Those that are not empty, once for each attribute and kind, and in a list of users too."""
+    born = ["2000-01-31", "31.01.2000", "", "2000-02-30", "31.01.2000", "01/31/2000"]
+    tenant.profiles(["user_id", "born"], *([f"u{n}", text] for n, text in enumerate(born)))
+    before = {"attribute": "born", "op": "lt", "value": "2001-01-01", "as": "date"}
+    after = {**before, "op": "gt"}
+    age = {"attribute": "born", "op": "ge", "value": 3, "as": "number"}
+    counted = {
+        "text": ({"attribute": "born", "op": "eq", "value": "x"}, 0),
+        "date": (before, 4),
+        "twice": ({"or": [before, {"not": after}]}, 4),
+        "never evaluated": ({"and": [{"or": []}, before]}, 4),
+        "number": (age, 5),
+        "both": ({"and": [before, age]}, 9),
+        "missing": ({**before, "attribute": "none"}, 0),
+    }
+    for name, (wanted, unreadable) in counted.items():
+        assert preview(tenant, wanted).json()["unreadable"] == unreadable, name
+    assert put(tenant, admin, "old", before).status_code == 200
+    listed = tenant.get("/segments/old/users").json()
+    assert (listed["count"], listed["unreadable"]) == (1, 4)
+    tenant.profiles(["user_id", "born"], ["u1", "1999-01-31"])
+    assert preview(tenant, before).json()["unreadable"] == 3
 
 
 def test_what_is_acknowledged_is_in_the_next_answer(tenant: Tenant) -> None:

@@ -98,18 +98,15 @@ class ExportOptions:
         """
         if self.zone is not None and kind != "rollups":
             raise Problem(Kinds.BAD_REQUEST, "`zone` is only for rollups")
-        start, end = bound("from", self.from_), bound("to", self.to)
         return ExportQuery(
             kind,
             project,
-            start=start and start.ticks,
-            end=end and end.ticks,
+            start=bound("from", self.from_),
+            end=bound("to", self.to),
             since=self.since or None,
             metrics=tuple(METRICS) if self.metric is None else (self.metric,),
             type_name=self.type_name,
             zone=zone(self.zone or "UTC"),
-            local_start=start is not None and start.local,
-            local_end=end is not None and end.local,
         )
 
 

@@ -45,7 +45,8 @@ def find(
     """
     parts = pool.now(project, until)
     behaviour = Behaviour(store, project, clock.now(), until)
-    return SegmentResult(parts, [matches(wanted, p.block, p.present, behaviour) for p in parts])
+    masks = [matches(wanted, p.block, p.present, behaviour) for p in parts]
+    return SegmentResult(parts, masks, wanted)
 
 
 class SegmentResult:
@@ -54,11 +55,13 @@ class SegmentResult:
     Args:
         parts: the parts of the index.
         masks: for each part, the matching rows.
+        wanted: the filter.
     """
 
-    def __init__(self, parts: Parts, masks: list[Flags]) -> None:
+    def __init__(self, parts: Parts, masks: list[Flags], wanted: f.Filter) -> None:
         self.parts = parts
         self._masks = masks
+        self._wanted = wanted
 
     def page(self, page: Page) -> Members:
         """Return the number of users, and a page of them.
@@ -70,7 +73,15 @@ class SegmentResult:
         shown = found[: page.limit]
         count = sum(int(np.count_nonzero(mask)) for mask in self._masks)
         following = to_cursor(shown[-1][0]) if len(found) > page.limit else None
-        return Members(count, self._members(shown), following)
+        return Members(count, self._members(shown), following, self._unreadable())
+
+    def _unreadable(self) -> int:
+        compared = {
+            (one.name, one.kind)
+            for one in f.conditions(self._wanted)
+            if isinstance(one, f.Compared) and one.kind != "text"
+        }
+        return sum(_unreadable(part, *pair) for pair in compared for part in self.parts)
 
     def all(self) -> Iterator[str]:
         """Yield the ids of all users, in order of code points."""
@@ -94,6 +105,16 @@ class SegmentResult:
             if own:
                 made |= _members_of(part, own)
         return [made[user_id] for user_id, _, _ in found]
+
+
+def _unreadable(part: Part, name: str, kind: f.Kind) -> int:
+    """The number of values that are not empty and not of this kind."""
+    column = part.block.columns.get(name)
+    if column is None:
+        return 0
+    unread = np.isnan(column.numbers()) if kind == "number" else column.dates() == NO_DATE
+    unread &= np.asarray(pc.not_equal(column.values, ""))
+    return int(np.count_nonzero(column.mask(unread, len(part.block)) & part.present))
 
 
 def _members_of(part: Part, found: list[tuple[str, int]]) -> dict[str, Member]:

@@ -84,11 +84,20 @@ class Member(Struct, frozen=True, gc=False):
 
 
 class Members(Struct, frozen=True):
-    """The number of users in a segment, and a page of them in order of id."""
+    """The number of users in a segment, and a page of them in order of id.
+
+    Attributes:
+        count: all users.
+        users: a page of them.
+        next: the cursor of the next page.
+        unreadable: values of compared attributes that are not empty and cannot be read as the date
+            or number that the filter compares them with.
+    """
 
     count: int
     users: list[Member]
     next: str | None
+    unreadable: int
 
 
 class SegmentPreview(Members, frozen=True):
@@ -98,6 +107,7 @@ class SegmentPreview(Members, frozen=True):
         count: all matching users.
         users: a page of them.
         next: the cursor of the next page.
+        unreadable: as in `Members`.
         unknown_attributes: attributes of the filter that no user of the project has.
     """
 
@@ -214,7 +224,9 @@ class Segments:
             one.name for one in f.conditions(wanted) if isinstance(one, f.Present | f.Compared)
         }
         unknown = names - {name for part in result.parts for name in part.block.columns}
-        return SegmentPreview(found.count, found.users, found.next, sorted(unknown))
+        return SegmentPreview(
+            found.count, found.users, found.next, found.unreadable, sorted(unknown)
+        )
 
     def members(self, project: str, name: str, page: Page) -> Members:
         """Return the users of a segment.
