@@ -13,7 +13,8 @@ from uptake.cli.keys import new_key
 from uptake.samples import columns, times
 from uptake.samples.columns import Columns
 from uptake.settings import Settings
-from uptake.store.base import DEFAULT_PROJECT, Store
+from uptake.store.base import Store
+from uptake.store.definitions import DEFAULT_PROJECT
 from uptake.store.records import BatchRecord, Entry
 from uptake.time_units import TICKS_PER_SECOND
 from uptake.wiring import open_store

@@ -20,8 +20,7 @@ from uptake.http import access
 from uptake.http.app import build
 from uptake.model import clock, ids
 from uptake.settings import Settings
-from uptake.store.base import DEFAULT_PROJECT
-from uptake.store.definitions import Key
+from uptake.store.definitions import DEFAULT_PROJECT, Key
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "uptake"

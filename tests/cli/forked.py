@@ -13,8 +13,13 @@ from uptake.cli.commands import COMMANDS
 
 LOADED = [
     *(f"uptake.cli.{module}" for module in dict.fromkeys(one.module for one in COMMANDS.values())),
+    "uptake.backup.restore",
+    "uptake.cli.demo_run",
+    "uptake.cli.granian_server",
+    "uptake.exports.query",
     "uptake.exports.writers",
     "uptake.http.app",
+    "uptake.replay",
     "uptake.store.migrations.running",
     "uptake.store.sqlite",
 ]

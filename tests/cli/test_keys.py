@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from uptake.cli import keys
+from uptake.http import access
+
 from .conftest import Uptake
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -19,6 +22,11 @@ SCOPES = (
     "data:erase",
     "admin",
 )
+
+
+def test_the_help_lists_every_scope() -> None:
+    """Those of all vendors and of the server itself."""
+    assert keys.SCOPES == access.SCOPES == SCOPES
 
 
 def test_create_prints_six_members_as_json(uptake: Uptake) -> None:

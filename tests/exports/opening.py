@@ -15,7 +15,8 @@ from uptake.blobs import Blobs
 from uptake.exports import ExportQuery, Kind
 from uptake.exports.forms import Compression, FormName
 from uptake.exports.writers import open_export
-from uptake.store.base import DEFAULT_PROJECT, Store
+from uptake.store.base import Store
+from uptake.store.definitions import DEFAULT_PROJECT
 
 Rows = list[dict[str, Any]]
 

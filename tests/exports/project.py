@@ -8,7 +8,8 @@ from uptake.model.items import Attributes
 from uptake.model.submission import Fault
 from uptake.samples import columns
 from uptake.samples.metrics import Metric
-from uptake.store.base import DEFAULT_PROJECT, Store
+from uptake.store.base import Store
+from uptake.store.definitions import DEFAULT_PROJECT
 from uptake.store.records import (
     BatchRecord,
     DocumentRecord,

@@ -10,7 +10,8 @@ import pytest
 from uptake.blobs import Blobs
 from uptake.exports.archive import open_archive
 from uptake.reading import Unknown
-from uptake.store.base import DEFAULT_PROJECT, Store
+from uptake.store.base import Store
+from uptake.store.definitions import DEFAULT_PROJECT
 
 from .opening import by_csv, parsed
 from .project import SAMPLES, commit, image

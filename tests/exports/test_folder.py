@@ -14,7 +14,8 @@ from uptake.exports import KINDS, ExportQuery, Kind, Progress
 from uptake.exports import folder as module
 from uptake.exports.folder import Target, write_folder
 from uptake.files import HashedFile, atomic_write
-from uptake.store.base import DEFAULT_PROJECT, Store
+from uptake.store.base import Store
+from uptake.store.definitions import DEFAULT_PROJECT
 
 from .opening import by_duckdb, rows
 from .project import batch, commit, sample

@@ -9,7 +9,8 @@ import pytest
 from uptake.blobs import Blobs
 from uptake.exports import InvalidExport
 from uptake.exports.query import QueryFailed, print_csv, print_json, rows_of, run_query
-from uptake.store.base import DEFAULT_PROJECT, Store
+from uptake.store.base import Store
+from uptake.store.definitions import DEFAULT_PROJECT
 
 from .project import batch, commit, sample
 

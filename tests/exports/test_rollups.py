@@ -15,7 +15,8 @@ from uptake.reading.rollups import page
 from uptake.reading.series import UserData
 from uptake.samples.metrics import METRICS, Metric
 from uptake.samples.times import read
-from uptake.store.base import DEFAULT_PROJECT, Store
+from uptake.store.base import Store
+from uptake.store.definitions import DEFAULT_PROJECT
 
 from .opening import Rows, rows
 from .project import batch, commit, sample

@@ -15,7 +15,8 @@ from uptake.exports.tables import table_of
 from uptake.reading.rollup_rows import Bound
 from uptake.samples import times
 from uptake.samples.metrics import METRICS, Metric
-from uptake.store.base import DEFAULT_PROJECT, Store
+from uptake.store.base import Store
+from uptake.store.definitions import DEFAULT_PROJECT
 from uptake.testing.store.model import ModelStore
 
 from .opening import Rows, by_arrow, by_csv, export, parsed, rows

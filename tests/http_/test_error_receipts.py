@@ -17,8 +17,7 @@ from deployments import Deployment
 from uptake.http.error_receipts import UNKNOWN_PER_WINDOW
 from uptake.intake.upkeep import UNAUTHORIZED_RECEIPTS
 from uptake.model import clock, ids
-from uptake.store.base import DEFAULT_PROJECT
-from uptake.store.definitions import Rate
+from uptake.store.definitions import DEFAULT_PROJECT, Rate
 from uptake.store.records import Entry, RequestError
 from uptake.testing.live import serving
 from uptake.time_units import MICROSECONDS_PER_SECOND

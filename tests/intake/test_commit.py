@@ -12,7 +12,8 @@ from uptake.intake.commit import MAX_WAITING, GroupCommit
 from uptake.model.items import Attributes
 from uptake.model.problems import Kinds, Problem
 from uptake.store import sqlite
-from uptake.store.base import DEFAULT_PROJECT, Store, StoreUnavailable
+from uptake.store.base import Store, StoreUnavailable
+from uptake.store.definitions import DEFAULT_PROJECT
 from uptake.store.records import Entry
 from uptake.store.stored import Committed
 from uptake.testing.blobs.memory import MemoryBlobs

@@ -16,7 +16,8 @@ from uptake.model.problems import Kinds, Problem
 from uptake.model.submission import Fault, Origin, Rejection, Submission
 from uptake.replay import Actor, Replayed, replay
 from uptake.settings import Settings
-from uptake.store.base import DEFAULT_PROJECT, Store
+from uptake.store.base import Store
+from uptake.store.definitions import DEFAULT_PROJECT
 from uptake.testing.blobs.memory import MemoryBlobs
 from uptake.wiring import Services, open_services
 

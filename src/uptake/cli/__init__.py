@@ -24,7 +24,7 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Run a command; 0 done, 1 failed or incomplete, 2 wrong usage."""
     try:
-        from uptake.cli.running import run_command  # noqa: PLC0415 - imports Typer
+        from uptake.cli.running import run_command
 
         return run_command(arguments)
     except ModuleNotFoundError as error:

@@ -3,21 +3,18 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import Progress
 
-from uptake import wiring
-from uptake.backup.create import NotEmpty, create
-from uptake.backup.manifest import Damaged, Manifest, read_manifest
-from uptake.backup.restore import check
-from uptake.backup.restore import restore as restore_backup
-from uptake.blobs import BlobsUnavailable
 from uptake.cli.options import InstallationOptions, option
 from uptake.cli.terminal import Failed, Json, Yes, confirm, print_result, progress
 from uptake.http.parameter_groups import expand_groups
-from uptake.store.base import StoreUnusable
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from uptake.backup.manifest import Manifest
 
 MAX_LISTED = 3
 """Missing blobs listed in an error."""
@@ -37,6 +34,9 @@ def backup(
     The backup has everything that was acknowledged before it started. It can be restored into any
     supported database.
     """
+    from uptake import wiring
+    from uptake.backup.create import create
+
     with _watched() as watcher:
         contents = wiring.open_contents(options.settings)
         try:
@@ -68,6 +68,11 @@ def restore(
 
     The complete backup is checked first; a damaged one changes nothing.
     """
+    from uptake import wiring
+    from uptake.backup.manifest import read_manifest
+    from uptake.backup.restore import check
+    from uptake.backup.restore import restore as restore_backup
+
     with _watched() as watcher:
         if check_only:
             _print(check(folder, watcher), f"{folder}: complete,", json=json)
@@ -88,7 +93,7 @@ def restore(
 class _Watcher:
     """Shows one progress bar for each part of the work."""
 
-    def __init__(self, bars: Progress) -> None:
+    def __init__(self, bars: "Progress") -> None:
         self._bars = bars
         self._task = bars.add_task("", visible=False)
 
@@ -103,6 +108,11 @@ class _Watcher:
 
 @contextmanager
 def _watched() -> Iterator[_Watcher]:
+    from uptake.backup.create import NotEmpty
+    from uptake.backup.manifest import Damaged
+    from uptake.blobs import BlobsUnavailable
+    from uptake.store.base import StoreUnusable
+
     try:
         with progress() as bars:
             yield _Watcher(bars)
@@ -110,7 +120,7 @@ def _watched() -> Iterator[_Watcher]:
         raise Failed(str(error)) from error
 
 
-def _print(manifest: Manifest, what: str, *, json: bool) -> None:
+def _print(manifest: "Manifest", what: str, *, json: bool) -> None:
     value = {
         "created_at": manifest.created_at,
         "revision": manifest.revision,

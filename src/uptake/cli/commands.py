@@ -201,7 +201,7 @@ def _unloaded() -> None:
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001 - as Typer calls it
     if wanted:
-        from uptake import __version__  # noqa: PLC0415 - the only use
+        from uptake import __version__
 
         typer.echo(f"uptake {__version__}")
         raise typer.Exit
@@ -227,7 +227,7 @@ def _options(
     ] = False,
 ) -> None:
     """Options of the program itself."""
-    from uptake.cli.config import load_file  # noqa: PLC0415 - not needed for the help
+    from uptake.cli.config import load_file
 
     context.obj = load_file(config, os.environ)
 

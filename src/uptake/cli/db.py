@@ -2,7 +2,6 @@
 
 import typer
 
-from uptake import wiring
 from uptake.cli.options import StoreOptions
 from uptake.cli.terminal import echo
 from uptake.http.parameter_groups import expand_groups
@@ -22,6 +21,8 @@ def distribute(options: StoreOptions) -> None:
 
     Tables that are already distributed stay unchanged.
     """
+    from uptake import wiring
+
     done = 0
     for name, statement in wiring.distribute(options.settings):
         echo(f"{name}: {statement}")

@@ -1,35 +1,8 @@
 """`uptake demo`: a temporary server with a week of generated data."""
 
-import signal
-import tempfile
-import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
-from pathlib import Path
-from types import FrameType
 from typing import Annotated
 
-import httpx2
-from rich.console import Console
-
-from uptake import wiring
-from uptake.cli.keys import new_key
 from uptake.cli.options import option
-from uptake.cli.terminal import Failed
-from uptake.demo import records
-from uptake.demo.plan import Keys, generate_people
-from uptake.demo.run import make_plan, run
-from uptake.model import clock
-from uptake.settings import Settings
-from uptake.store.definitions import FIRST_VERSION, TypeVersion
-from uptake.testing.live import ALL_WRITES, LiveServer, NotStarted
-
-PROJECT = "demo"
-MAX_LISTED = 3
-"""Unexpected results listed in an error."""
-
-POLL_SECONDS = 0.5
 
 
 def demo(
@@ -40,90 +13,6 @@ def demo(
 
     The server runs until Ctrl-C; then the folder is deleted.
     """
-    console = Console(highlight=False)
-    with (
-        _interrupted_by_termination(),
-        tempfile.TemporaryDirectory(prefix="uptake-demo-") as folder,
-        ThreadPoolExecutor(1) as pool,
-    ):
-        server = LiveServer(Path(folder) / "data")
-        people = generate_people()
-        keys = _set_up(server.data_dir, people[1].user_id)
-        plan = pool.submit(make_plan, people, keys)
-        try:
-            server.start()
-            console.print(f"Server: {server.url}\nData: {server.data_dir}\n", markup=False)
-            _check(run(console, server.url, str(server.data_dir), plan.result()))
-            if not once:
-                _stay(console, server)
-            server.stop()
-        except NotStarted as error:
-            raise Failed(f"the server did not start: {_last_line(str(error))}") from error
-        except httpx2.HTTPError as error:
-            raise Failed(
-                f"{error}; the last line of the server log: {_last_line(server.log)}"
-            ) from error
-        finally:
-            # After an error no graceful stop is needed: the data is deleted.
-            server.kill()
+    from uptake.cli.demo_run import run_demo
 
-
-def _set_up(data_dir: Path, bound_user: str) -> Keys:
-    now = clock.now()
-    with closing(wiring.open_store(Settings(data_dir=data_dir), make=True)) as store:
-        store.add_project(PROJECT, now)
-        first = TypeVersion(FIRST_VERSION, records.SCHEMA, now)
-        store.add_type_version(PROJECT, records.TYPE, first)
-
-        def add_key(*scopes: str, user: str | None = None) -> str:
-            key, secret = new_key(PROJECT, scopes, user=user)
-            store.add_key(key)
-            return secret
-
-        return Keys(
-            sender=add_key(*ALL_WRITES, "data:read"),
-            bound=add_key("samples:write", user=bound_user),
-            reader=add_key("data:read"),
-        )
-
-
-def _check(unexpected: list[str]) -> None:
-    if unexpected:
-        extra = len(unexpected) - MAX_LISTED
-        more = f" (and {extra} more)" if extra > 0 else ""
-        raise Failed(f"unexpected results: {'; '.join(unexpected[:MAX_LISTED])}{more}")
-
-
-def _stay(console: Console, server: LiveServer) -> None:
-    """Wait for Ctrl-C.
-
-    Raises:
-        Failed: the server exited.
-    """
-    console.print("\nThe server is running. Press Ctrl-C to stop it and delete its data.")
-    try:
-        while server.process is not None and server.process.poll() is None:
-            time.sleep(POLL_SECONDS)
-    except KeyboardInterrupt:
-        return
-    raise Failed(f"the server exited: {_last_line(server.log)}")
-
-
-def _last_line(log: str) -> str:
-    return log.strip().rpartition("\n")[2]
-
-
-@contextmanager
-def _interrupted_by_termination() -> Iterator[None]:
-    """Handle SIGTERM like Ctrl-C, so that the temporary folder is deleted."""
-
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        signal.raise_signal(signal.SIGINT)
-
-    # A shell starts background jobs with SIGINT ignored.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    run_demo(once=once)

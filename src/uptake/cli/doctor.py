@@ -1,9 +1,13 @@
 """`uptake doctor`: check a deployment."""
 
+from typing import TYPE_CHECKING
+
 from uptake.cli.options import InstallationOptions
 from uptake.cli.terminal import Json, echo, print_json
-from uptake.diagnosis import Check, diagnose
 from uptake.http.parameter_groups import expand_groups
+
+if TYPE_CHECKING:
+    from uptake.diagnosis import Check
 
 
 @expand_groups
@@ -13,6 +17,8 @@ def doctor(options: InstallationOptions, *, json: Json = False) -> int:
     Each check is ok, a warning or a fault. The exit status is 1 if there is a fault. Nothing is
     changed; one blob is written and deleted.
     """
+    from uptake.diagnosis import diagnose
+
     checks = list(diagnose(options.settings))
     faults = sum(check.status == "fault" for check in checks)
     if json:
@@ -25,7 +31,7 @@ def doctor(options: InstallationOptions, *, json: Json = False) -> int:
     return 1 if faults else 0
 
 
-def _print(check: Check) -> None:
+def _print(check: "Check") -> None:
     echo(f"{check.status:<8} {check.name}: {check.found}")
     if check.action:
         echo(f"         -> {check.action}")

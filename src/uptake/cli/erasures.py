@@ -3,13 +3,12 @@
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 
 from uptake.cli.options import Cursor, ProjectOptions, StoreOptions, option
 from uptake.cli.terminal import Failed, Json, echo, print_json, print_list
 from uptake.http.parameter_groups import expand_groups
-from uptake.reading import Page, erasures, signatures
+from uptake.reading import Page
 
 MAX_FILE_BYTES = 64 * 1024
 """A receipt or a public key takes less than one kilobyte."""
@@ -21,6 +20,8 @@ app = typer.Typer(help="List, show and verify the receipts of erased users.")
 @expand_groups
 def list_erasures(options: ProjectOptions, cursor: Cursor = None, *, json: Json = False) -> None:
     """List receipts, the oldest erasure first."""
+    from uptake.reading import erasures
+
     with options.open_project() as store:
         page = erasures.page(store, options.project, Page(cursor))
     rows = (
@@ -39,6 +40,8 @@ def show(
     options: ProjectOptions,
 ) -> None:
     """Print a receipt as JSON."""
+    from uptake.reading import erasures
+
     with options.open_project() as store:
         print_json(erasures.erasure(store, options.project, erasure_id))
 
@@ -59,6 +62,10 @@ def verify(
     ] = None,
 ) -> None:
     """Check the signature of a receipt. Exits with 1 if it is invalid."""
+    import msgspec
+
+    from uptake.reading import erasures, signatures
+
     if user is not None and public_key is not None:
         raise typer.BadParameter("--user needs the database and cannot be used with --public-key")
     try:

@@ -4,26 +4,22 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from msgspec.structs import replace
-from rich.console import Console
-from rich.live import Live
-from rich.text import Text
 
 from uptake.cli.options import ServicesOptions, option, zone_of, zoned_instant
 from uptake.cli.terminal import Failed, Json, binary_output, echo, note, print_json, spinner
 from uptake.exports import Export, ExportQuery, InvalidExport, Kind, Progress
 from uptake.exports.forms import FORMS, Compression, FormName, compression_of, form_of_file
 from uptake.http.parameter_groups import expand_groups
-from uptake.reading import BadCursor
-from uptake.reading.bounds import TooMuch
-from uptake.reading.rollup_rows import SAMPLE_ZONE, Bound
-from uptake.reading.segments import DeadlineExceeded, TooLarge
-from uptake.reading.series import UserData
+from uptake.reading import SAMPLE_ZONE, BadCursor
 from uptake.samples.metrics import METRICS, Metric
-from uptake.wiring import Services
+
+if TYPE_CHECKING:
+    from uptake.reading.rollup_rows import Bound
+    from uptake.wiring import Services
 
 REFRESHES = 4
 """Updates of the displayed row count, per second."""
@@ -69,7 +65,7 @@ class SelectionOptions:
         str | None, option("--since", "Only data received after the export with this cursor.")
     ] = None
 
-    def query(self, kind: Kind, services: Services, project: str) -> ExportQuery:
+    def query(self, kind: Kind, services: "Services", project: str) -> ExportQuery:
         """The query of these options.
 
         Raises:
@@ -77,6 +73,9 @@ class SelectionOptions:
             Unknown: the user or the segment does not exist.
             TooLarge: the segment's users do not fit into memory.
         """
+        from uptake.reading.segments import DeadlineExceeded
+        from uptake.reading.series import UserData
+
         query = ExportQuery(
             kind,
             project,
@@ -100,7 +99,9 @@ class SelectionOptions:
         return query
 
 
-def _bound(name: str, text: str | None) -> Bound | None:
+def _bound(name: str, text: str | None) -> "Bound | None":
+    from uptake.reading.rollup_rows import Bound
+
     if text is None:
         return None
     ticks, with_offset = zoned_instant(name, text)
@@ -157,6 +158,9 @@ def export(
 
 @contextmanager
 def _reporting_errors(project: str) -> Iterator[None]:
+    from uptake.reading.bounds import TooMuch
+    from uptake.reading.segments import TooLarge
+
     try:
         yield
     except InvalidExport as error:
@@ -170,7 +174,7 @@ def _reporting_errors(project: str) -> Iterator[None]:
 
 
 def _to_output(
-    services: Services, query: ExportQuery, selection: SelectionOptions
+    services: "Services", query: ExportQuery, selection: SelectionOptions
 ) -> dict[str, Any]:
     form = selection.form or "ndjson"
     packed = compression_of(form, selection.compression)
@@ -183,7 +187,7 @@ def _to_output(
 
 
 def _to_file(
-    services: Services, query: ExportQuery, path: Path, form: FormName, asked: Compression | None
+    services: "Services", query: ExportQuery, path: Path, form: FormName, asked: Compression | None
 ) -> dict[str, Any]:
     packed = compression_of(form, asked)
     with _opened(services, query, form, packed) as export:
@@ -192,10 +196,10 @@ def _to_file(
 
 
 def _to_folder(
-    services: Services, query: ExportQuery, path: Path, selection: SelectionOptions
+    services: "Services", query: ExportQuery, path: Path, selection: SelectionOptions
 ) -> dict[str, Any]:
-    from uptake.exports.folder import Target, write_folder  # noqa: PLC0415 - slow to load (Arrow)
-    from uptake.files import atomic_write  # noqa: PLC0415 - slow to load
+    from uptake.exports.folder import Target, write_folder
+    from uptake.files import atomic_write
 
     form = selection.form
     if form not in {None, "parquet"}:
@@ -216,9 +220,9 @@ def _to_folder(
 
 
 def _opened(
-    services: Services, query: ExportQuery, form: FormName, packed: Compression
+    services: "Services", query: ExportQuery, form: FormName, packed: Compression
 ) -> AbstractContextManager[Export]:
-    from uptake.exports.writers import open_export  # noqa: PLC0415 - slow to load (Arrow)
+    from uptake.exports.writers import open_export
 
     return open_export(services.store, services.blobs, query, form, packed)
 
@@ -233,7 +237,7 @@ def write_file(
         path: the file, which is replaced.
         progress: shows the progress while the file is written.
     """
-    from uptake.files import HashedFile, atomic_write  # noqa: PLC0415 - slow to load
+    from uptake.files import HashedFile, atomic_write
 
     with atomic_write(path) as temporary, progress, HashedFile(temporary) as out:
         for part in export.parts:
@@ -243,6 +247,10 @@ def write_file(
 
 def _row_count(kind: str, progress: Progress) -> AbstractContextManager[object]:
     """Show the number of exported rows on a terminal."""
+    from rich.console import Console
+    from rich.live import Live
+    from rich.text import Text
+
     console = Console(stderr=True)
     if not console.is_terminal:
         return nullcontext()

@@ -7,7 +7,6 @@ import multiprocessing
 import os
 import resource
 import signal
-import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -43,14 +42,19 @@ STOP_SECONDS = 35
 """Time limit of a stop: for requests in progress and their commits."""
 
 
-def serve(settings: Settings) -> None:
-    """Serve with these settings until a signal arrives."""
+def serve(settings: Settings, address: str) -> None:
+    """Serve with these settings until a signal arrives.
+
+    Args:
+        settings: the settings.
+        address: of the host; Granian takes no names.
+    """
     os.environ.update(settings.to_environment())
     os.register_at_fork(after_in_child=_default_signals)
     _Server(
         "uptake.http.app:create",
         factory=True,
-        address=resolve(settings.host)[1],
+        address=address,
         port=settings.port,
         interface=Interfaces.ASGI,
         workers=settings.workers,
@@ -66,12 +70,6 @@ def serve(settings: Settings) -> None:
         workers_kill_timeout=STOP_SECONDS,
         respawn_failed_workers=True,
     ).serve()
-
-
-def resolve(host: str) -> tuple[int, str]:
-    """The address family and the address of a host name; Granian takes addresses only."""
-    family, _, _, _, address = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0]
-    return family, str(address[0])
 
 
 def _default_signals() -> None:

@@ -1,6 +1,5 @@
 """`uptake init`: create the database."""
 
-from uptake import wiring
 from uptake.cli.options import StoreOptions
 from uptake.cli.terminal import Json, print_result
 from uptake.http.parameter_groups import expand_groups
@@ -12,6 +11,8 @@ def init(options: StoreOptions, *, json: Json = False) -> None:
 
     `uptake serve` does the same when it starts.
     """
+    from uptake import wiring
+
     settings = options.settings
     try:
         wiring.open_store(settings).close()

@@ -1,24 +1,21 @@
 """Options that several commands share, and the store that they name."""
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from uptake import wiring
-from uptake.blobs import BlobsUnavailable
 from uptake.cli.terminal import Failed, Json
-from uptake.model.problems import Problem
 from uptake.reading import DEFAULT_LIMIT, MAX_LIMIT, BadCursor, Page, Unknown
-from uptake.reading.rollup_rows import zone_named
-from uptake.samples import times
 from uptake.settings import Settings, variable
-from uptake.store.base import DEFAULT_PROJECT, Projects, Store
-from uptake.wiring import Services
+from uptake.store.definitions import DEFAULT_PROJECT
+
+if TYPE_CHECKING:
+    from uptake.store.base import Projects, Store
+    from uptake.wiring import Services
 
 
 def option(name: str, meaning: str, *, env: bool = False, **properties: Any) -> Any:
@@ -88,13 +85,15 @@ class StoreOptions:
         return Settings(data_dir=self.data_dir, database=self.database)
 
     @contextmanager
-    def open(self) -> Iterator[Store]:
+    def open(self) -> "Iterator[Store]":
         """Open the store while the block runs.
 
         Raises:
             Missing: there is no database.
             Unusable: it cannot be opened.
         """
+        from uptake import wiring
+
         store = wiring.open_store(self.settings)
         try:
             yield store
@@ -107,7 +106,7 @@ class ProjectOptions(StoreOptions, _Project):
     """Options of commands on one project's rows in the database."""
 
     @contextmanager
-    def open_project(self) -> Iterator[Store]:
+    def open_project(self) -> "Iterator[Store]":
         """Open the store of a project that exists; errors of queries become one line.
 
         Raises:
@@ -135,13 +134,17 @@ class ServicesOptions(InstallationOptions, ProjectOptions):
     """Options of commands on one project's rows and images."""
 
     @contextmanager
-    def open_services(self) -> Iterator[Services]:
+    def open_services(self) -> "Iterator[Services]":
         """As `open_project`, with all services of a server.
 
         Raises:
             Failed: the project or the entry does not exist, or a query failed.
         """
-        import structlog  # noqa: PLC0415 - slow to load, and nothing logs without services
+        import logging
+
+        import structlog
+
+        from uptake import wiring
 
         # The command reports an error in one line, so the services do not log it too.
         structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
@@ -171,6 +174,9 @@ def reporting_errors(project: str) -> Iterator[None]:
         Failed: the entry does not exist, or storage cannot be reached.
         BadParameter: the cursor is invalid.
     """
+    from uptake.blobs import BlobsUnavailable
+    from uptake.model.problems import Problem
+
     try:
         yield
     except BadCursor as error:
@@ -182,7 +188,7 @@ def reporting_errors(project: str) -> Iterator[None]:
         raise Failed(str(error)) from error
 
 
-def require_project(store: Projects, name: str) -> None:
+def require_project(store: "Projects", name: str) -> None:
     """Check that a project exists.
 
     Raises:
@@ -207,6 +213,8 @@ def zoned_instant(option: str, text: str) -> tuple[int, bool]:
     Raises:
         BadParameter: it is not an ISO 8601 timestamp.
     """
+    from uptake.samples import times
+
     try:
         return times.read_zoned(text)
     except ValueError as error:
@@ -221,6 +229,8 @@ def zone_of(name: str) -> str | None:
     Raises:
         BadParameter: it is not an IANA time zone.
     """
+    from uptake.reading.rollup_rows import zone_named
+
     try:
         return zone_named(name)
     except ValueError as error:

@@ -9,7 +9,6 @@ from uptake.cli.options import StoreOptions
 from uptake.cli.terminal import Failed, Json, print_result
 from uptake.http.parameter_groups import expand_groups
 from uptake.model import clock
-from uptake.store.base import AlreadyExists
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 """Names are used in blob paths and URLs, so their characters are restricted."""
@@ -26,6 +25,8 @@ def create(
     json: Json = False,
 ) -> None:
     """Create a project."""
+    from uptake.store.base import AlreadyExists
+
     if not NAME.fullmatch(name):
         raise typer.BadParameter(f"{name!r}: a name has 1 to 63 letters, digits, '.', '_' or '-'")
     with options.open() as store:

@@ -2,21 +2,22 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from uptake.cli.options import PageOptions, ServicesOptions, instant, option
 from uptake.cli.terminal import Json, counter, echo, print_json, print_list, print_table
-from uptake.formats.base import WireRequest, without_bom
 from uptake.http.parameter_groups import expand_groups
-from uptake.model import clock, ids
-from uptake.model.submission import Fault
-from uptake.reading import Page, rejections
-from uptake.replay import Actor, Replayed, replay, replay_page
-from uptake.store.stored import RejectionFilter
+from uptake.reading import Page
 from uptake.time_units import TICKS_PER_MICROSECOND
-from uptake.wiring import Services
+
+if TYPE_CHECKING:
+    from uptake.formats.base import WireRequest
+    from uptake.model.submission import Fault
+    from uptake.replay import Replayed
+    from uptake.store.stored import RejectionFilter
+    from uptake.wiring import Services
 
 REPLAY_PAGE = 20
 """Rejections replayed between two updates of the progress bar."""
@@ -49,12 +50,14 @@ class FilterOptions:
     ] = None
     to: Annotated[str | None, option("--to", "Received before this time.")] = None
 
-    def filter(self, *, resolved: bool | None) -> RejectionFilter:
+    def filter(self, *, resolved: bool | None) -> "RejectionFilter":
         """The filter of these options.
 
         Raises:
             BadParameter: a time is not ISO 8601.
         """
+        from uptake.store.stored import RejectionFilter
+
         return RejectionFilter(
             self.format_,
             self.key,
@@ -92,6 +95,8 @@ def list_rejections(
     ] = None,
 ) -> None:
     """List rejected items in order of receipt."""
+    from uptake.reading import rejections
+
     only = filters.filter(resolved=resolved)
     with options.open_services() as services:
         page = rejections.page(services.store, options.project, only, paging)
@@ -114,6 +119,8 @@ def list_rejections(
 @expand_groups
 def show(rejection_id: Id, options: ServicesOptions, *, json: Json = False) -> None:
     """Show a rejected item as it was sent, with all reasons."""
+    from uptake.reading import rejections
+
     with options.open_services() as services:
         found = rejections.rejection(services.store, services.blobs, options.project, rejection_id)
     if json:
@@ -161,6 +168,10 @@ def replay_rejections(
 
     Exits with 1 if any item is rejected again.
     """
+    from uptake.formats.base import without_bom
+    from uptake.replay import Actor, replay
+    from uptake.store.stored import RejectionFilter
+
     only = selection.filter(resolved=False)
     narrowed = only != RejectionFilter(resolved=False)
     if sum([rejection_id is not None, narrowed, selection.all_]) != 1:
@@ -179,7 +190,9 @@ def replay_rejections(
     return 1 if result.outcome == "refused" else 0
 
 
-def _replay_all(services: Services, project: str, only: RejectionFilter, *, json: bool) -> int:
+def _replay_all(services: "Services", project: str, only: "RejectionFilter", *, json: bool) -> int:
+    from uptake.replay import Actor, replay_page
+
     counts = {"accepted": 0, "refused": 0, "resolved": 0}
     rejected: list[Replayed] = []
     actor, page = Actor(project, NO_KEY), Page(limit=REPLAY_PAGE)
@@ -205,7 +218,7 @@ def _replay_all(services: Services, project: str, only: RejectionFilter, *, json
     return 1 if counts["refused"] else 0
 
 
-def _print_result(result: Replayed) -> None:
+def _print_result(result: "Replayed") -> None:
     match result.outcome:
         case "accepted":
             echo(f"Accepted. The receipt has the request id {result.request_id}.")
@@ -217,14 +230,17 @@ def _print_result(result: Replayed) -> None:
         _print_faults(result.faults)
 
 
-def _print_faults(faults: tuple[Fault, ...]) -> None:
+def _print_faults(faults: "tuple[Fault, ...]") -> None:
     rows = [(fault.code, fault.pointer, fault.message) for fault in faults]
     print_table(["fault", "place", "message"], rows)
 
 
-def _codes(faults: tuple[Fault, ...]) -> str:
+def _codes(faults: "tuple[Fault, ...]") -> str:
     return ", ".join(fault.code for fault in faults)
 
 
-def _wire(body: bytes) -> WireRequest:
+def _wire(body: bytes) -> "WireRequest":
+    from uptake.formats.base import WireRequest
+    from uptake.model import clock, ids
+
     return WireRequest(ids.time_ordered(), clock.now(), "", "", body=body)

@@ -1,17 +1,19 @@
 """`uptake retention`: how long a project's data is stored."""
 
 from dataclasses import dataclass
-from typing import Annotated, get_args
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
 from uptake.cli.options import ProjectOptions, option
 from uptake.cli.terminal import Json, print_list
 from uptake.http.parameter_groups import expand_groups
-from uptake.intake.retain import Due, due, faults_of
 from uptake.model import clock
-from uptake.store.base import Retention
 from uptake.store.definitions import RetentionKind, RetentionRule
+
+if TYPE_CHECKING:
+    from uptake.intake.retain import Due
+    from uptake.store.base import Retention
 
 KINDS: tuple[RetentionKind, ...] = get_args(RetentionKind)
 
@@ -48,6 +50,8 @@ def set_rule(
     json: Json = False,
 ) -> None:
     """Delete data of a kind after a number of days."""
+    from uptake.intake.retain import due, faults_of
+
     rule = about.rule(days)
     for fault in faults_of([rule]):
         raise typer.BadParameter(fault)
@@ -70,16 +74,18 @@ def remove_rule(about: RuleOptions, options: ProjectOptions) -> None:
 @expand_groups
 def list_rules(options: ProjectOptions, *, json: Json = False) -> None:
     """List the rules and how many entries each would delete now."""
+    from uptake.intake.retain import due
+
     with options.open_project() as store:
         rules = store.retention(options.project)
         _print(due(store, options.project, rules, clock.now()), json=json)
 
 
-def _others(store: Retention, project: str, rule: RetentionRule) -> list[RetentionRule]:
+def _others(store: "Retention", project: str, rule: RetentionRule) -> list[RetentionRule]:
     about = (rule.kind, rule.type)
     return [other for other in store.retention(project) if (other.kind, other.type) != about]
 
 
-def _print(rules: list[Due], *, json: bool) -> None:
+def _print(rules: "list[Due]", *, json: bool) -> None:
     rows = ((rule.kind, rule.type or "all", rule.days, rule.due) for rule in rules)
     print_list(rules, ("kind", "type", "days", "due now"), rows, json=json)

@@ -55,7 +55,7 @@ def _reason(error: Exception) -> str:
 
 
 def _fail(message: str, status: int) -> int:
-    from uptake.cli.terminal import warn  # noqa: PLC0415 - slow to load
+    from uptake.cli.terminal import warn
 
     warn(" ".join(message.split()))
     return status

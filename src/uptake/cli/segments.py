@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 import typer
 
 from uptake.cli.options import Limit, PageOptions, ProjectOptions, option
@@ -21,21 +20,11 @@ from uptake.cli.terminal import (
     print_table,
     spinner,
 )
-from uptake.formats.base import without_bom
 from uptake.http.parameter_groups import expand_groups
-from uptake.reading.segments import TooLarge
-from uptake.reading.segments.parse import InvalidFilter
-from uptake.reading.segments.queries import (
-    MAX_FILTER,
-    MEGABYTE,
-    NAME,
-    RESERVED,
-    Members,
-    SegmentPreview,
-    Segments,
-    SegmentView,
-)
 from uptake.settings import Settings
+
+if TYPE_CHECKING:
+    from uptake.reading.segments.queries import Members, SegmentPreview, Segments, SegmentView
 
 DEADLINE_SECONDS = 86_400.0
 """Time limit of an evaluation: at a terminal, the user sees the progress and can interrupt it."""
@@ -80,6 +69,8 @@ def show(name: Name, options: ProjectOptions, *, json: Json = False) -> None:
 @expand_groups
 def put(name: Name, file: Filter, options: ProjectOptions, *, json: Json = False) -> None:
     """Create a segment, or replace its filter."""
+    from uptake.reading.segments.queries import NAME, RESERVED
+
     if not NAME.fullmatch(name) or name in RESERVED:
         raise typer.BadParameter(f"{name!r}: must match {NAME.pattern} and not be {RESERVED[0]!r}")
     text = _read(file)
@@ -120,7 +111,7 @@ def preview(
         echo(f"No user has the attributes: {', '.join(found.unknown_attributes)}")
 
 
-def _print_segment(segment: SegmentView, *, json: bool) -> None:
+def _print_segment(segment: "SegmentView", *, json: bool) -> None:
     if json:
         print_json(segment)
         return
@@ -128,7 +119,7 @@ def _print_segment(segment: SegmentView, *, json: bool) -> None:
     print_json(segment.filter, indent=True)
 
 
-def _print_users(found: Members | SegmentPreview, *, json: bool) -> None:
+def _print_users(found: "Members | SegmentPreview", *, json: bool) -> None:
     if json:
         print_json(found)
         return
@@ -143,6 +134,9 @@ def _print_users(found: Members | SegmentPreview, *, json: bool) -> None:
 
 
 def _read(file: str) -> bytes:
+    from uptake.formats.base import without_bom
+    from uptake.reading.segments.queries import MAX_FILTER
+
     if file == "-":
         text = sys.stdin.buffer.read(MAX_FILTER + 1)
     else:
@@ -154,12 +148,18 @@ def _read(file: str) -> bytes:
 
 
 @contextmanager
-def _opened(options: ProjectOptions, memory: int = MEMORY) -> Iterator[Segments]:
+def _opened(options: ProjectOptions, memory: int = MEMORY) -> "Iterator[Segments]":
     """The segments of the project's store; errors of filters become one line.
 
     Raises:
         Failed: the filter is invalid, or the query failed.
     """
+    import msgspec
+
+    from uptake.reading.segments import TooLarge
+    from uptake.reading.segments.parse import InvalidFilter
+    from uptake.reading.segments.queries import MEGABYTE, Segments
+
     with options.open_project() as store:
         segments = Segments(store, memory * MEGABYTE, DEADLINE_SECONDS)
         try:

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
-from rich.console import Console
 
 from uptake.cli.send_options import LedgerFile, Receiver, SampleFiles, Sources, receiver_option
 from uptake.cli.send_run import translated_errors
@@ -39,8 +38,8 @@ def status(
     json: Json = False,
 ) -> None:
     """Show the state of everything that was ever sent, endpoint by endpoint."""
-    from uptake.uploader.ledger import read_ledger  # noqa: PLC0415
-    from uptake.uploader.ledger.runs import statuses  # noqa: PLC0415
+    from uptake.uploader.ledger import read_ledger
+    from uptake.uploader.ledger.runs import statuses
 
     shown = []
     with translated_errors():
@@ -60,8 +59,8 @@ def status(
 
 
 def _ledgers(to: str | None, ledger: Path | None) -> list[Path]:
-    from uptake.uploader.ledger import default_path  # noqa: PLC0415
-    from uptake.uploader.sending.connection import destination  # noqa: PLC0415
+    from uptake.uploader.ledger import default_path
+    from uptake.uploader.sending.connection import destination
 
     if ledger is not None:
         if not ledger.exists():
@@ -86,7 +85,9 @@ def verify(
     json: Json = False,
 ) -> int:
     """Compare samples with those stored by an Uptake server; the key needs the scope data:read."""
-    from uptake.uploader.library import Uploader  # noqa: PLC0415
+    from rich.console import Console
+
+    from uptake.uploader.library import Uploader
 
     arguments, key = files.arguments(), receiver.key()
     console = Console(stderr=True)

@@ -72,7 +72,7 @@ class Receiver:
         Raises:
             BadParameter: there is no key, or it is not valid.
         """
-        from uptake.uploader.sending.connection import InvalidKey, checked_key  # noqa: PLC0415
+        from uptake.uploader.sending.connection import InvalidKey, checked_key
 
         if self.key_file is None:
             key = os.environ.get(KEY_VARIABLE, "")

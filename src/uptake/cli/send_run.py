@@ -39,7 +39,7 @@ def send(options: SendOptions, work: Callable[["Uploader"], "Summary"]) -> int:
         BadParameter: a source, a wire or the address is not valid.
         Failed: the ledger cannot be used.
     """
-    from uptake.uploader.library import Uploader  # noqa: PLC0415
+    from uptake.uploader.library import Uploader
 
     given = asdict(options)
     key = "" if options.dry_run and options.key_file is None else options.key()
@@ -56,12 +56,12 @@ def send(options: SendOptions, work: Callable[["Uploader"], "Summary"]) -> int:
 @contextmanager
 def translated_errors() -> Iterator[None]:
     """Raise the uploader's errors as those of the command line."""
-    from uptake.uploader.ledger import LedgerUnusable  # noqa: PLC0415
-    from uptake.uploader.sending.connection import WrongAddress  # noqa: PLC0415
-    from uptake.uploader.sending.schedule import Halt  # noqa: PLC0415
-    from uptake.uploader.sources import UnknownSource  # noqa: PLC0415
-    from uptake.uploader.verify.server import Unreachable  # noqa: PLC0415
-    from uptake.uploader.wires import UnknownWire  # noqa: PLC0415
+    from uptake.uploader.ledger import LedgerUnusable
+    from uptake.uploader.sending.connection import WrongAddress
+    from uptake.uploader.sending.schedule import Halt
+    from uptake.uploader.sources import UnknownSource
+    from uptake.uploader.verify.server import Unreachable
+    from uptake.uploader.wires import UnknownWire
 
     try:
         yield

@@ -13,10 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from uptake import wiring
 from uptake.cli.config import hide_password
-from uptake.cli.granian_server import resolve, run_in_fork
-from uptake.cli.granian_server import serve as serve_forever
 from uptake.cli.options import InstallationOptions, option
 from uptake.cli.terminal import Failed, note, warn
 from uptake.http.parameter_groups import expand_groups
@@ -78,6 +75,10 @@ ServerOptions: Any = make_dataclass(
 @expand_groups
 def serve(storage: InstallationOptions, options: ServerOptions) -> None:
     """Run the server until it is stopped."""
+    from uptake import wiring
+    from uptake.cli.granian_server import run_in_fork
+    from uptake.cli.granian_server import serve as serve_forever
+
     values: dict[str, Any] = asdict(options) | asdict(storage)
     values["data_dir"] = storage.data_dir.resolve()
     values["port"] = values["port"] or free_port(values["host"])
@@ -99,17 +100,19 @@ def serve(storage: InstallationOptions, options: ServerOptions) -> None:
         with suppress(OSError):
             note(*_banner(settings, has_keys=has_keys))
             sys.stderr.flush()
-        serve_forever(settings)
+        serve_forever(settings, _resolve(settings.host)[1])
 
 
 def _banner(settings: Settings, *, has_keys: bool) -> Iterator[str]:
     """What a person who starts a server needs next; only the first line without a terminal."""
+    from uptake.wiring import DATABASE_FILE
+
     name = f"[{settings.host}]" if ":" in settings.host else settings.host
     url = f"http://{name}:{settings.port}"
     yield f"Uptake listens on {url}"
     if sys.stderr.isatty():
         yield f"  Data folder: {settings.data_dir}"
-        yield f"  Database:    {hide_password(settings.database) or wiring.DATABASE_FILE}"
+        yield f"  Database:    {hide_password(settings.database) or DATABASE_FILE}"
         yield f"  API:         {url}/openapi.json"
     if not has_keys:
         where = f"--data-dir {shlex.quote(str(settings.data_dir))}"
@@ -124,8 +127,10 @@ def _warn_of_readable_data(settings: Settings) -> None:
 
     Modes are not changed: a group may have been given access on purpose, for backups.
     """
+    from uptake.wiring import DATABASE_FILE
+
     folder = settings.data_dir
-    for path in (folder / wiring.DATABASE_FILE, folder / "blobs"):
+    for path in (folder / DATABASE_FILE, folder / "blobs"):
         with suppress(OSError):
             if path.stat().st_mode & 0o044 and folder.stat().st_mode & 0o011:
                 warn(
@@ -154,9 +159,15 @@ def check_port(host: str, port: int) -> None:
     _listener(host, port).close()
 
 
+def _resolve(host: str) -> tuple[int, str]:
+    """The address family and the address of a host name."""
+    family, _, _, _, address = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0]
+    return family, str(address[0])
+
+
 def _listener(host: str, port: int) -> socket.socket:
     try:
-        family, address = resolve(host)
+        family, address = _resolve(host)
         return socket.create_server((address, port), family=family)
     except OSError as error:
         # `create_server` appends the address in Python's own notation.

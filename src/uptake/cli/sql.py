@@ -9,9 +9,8 @@ import typer
 from uptake.cli.options import ServicesOptions, option, zone_of
 from uptake.cli.terminal import Failed, binary_output, print_table, warn
 from uptake.exports import InvalidExport
-from uptake.exports.query import QueryFailed, print_csv, print_json, rows_of, run_query
 from uptake.http.parameter_groups import expand_groups
-from uptake.reading.rollup_rows import SAMPLE_ZONE
+from uptake.reading import SAMPLE_ZONE
 
 MAX_ROWS = 1000
 """Rows of a table on a terminal; CSV and JSON have all rows."""
@@ -42,6 +41,8 @@ def sql(
 
     The query is read-only. All tables are of the same snapshot.
     """
+    from uptake.exports.query import QueryFailed, print_csv, print_json, rows_of, run_query
+
     if csv and json:
         raise typer.BadParameter("--csv and --json are mutually exclusive")
     clock = zone_of(zone)

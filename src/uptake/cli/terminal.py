@@ -165,8 +165,8 @@ def confirm(question: str, *, yes: bool) -> None:
 
 def progress() -> "Progress":
     """Progress bars on standard error; disabled when it is not a terminal."""
-    from rich import progress as bars  # noqa: PLC0415 - most commands show no progress
-    from rich.console import Console  # noqa: PLC0415
+    from rich import progress as bars
+    from rich.console import Console
 
     console = Console(stderr=True)
     return bars.Progress(
@@ -189,7 +189,7 @@ def counter(description: str, total: int | None) -> Iterator[Callable[[int], Non
 
 def spinner(description: str) -> AbstractContextManager[object]:
     """Show a spinner on a terminal while the block runs."""
-    from rich.console import Console  # noqa: PLC0415 - most commands show no progress
+    from rich.console import Console
 
     console = Console(stderr=True)
     return console.status(description) if console.is_terminal else nullcontext()

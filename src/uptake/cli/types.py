@@ -2,10 +2,9 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from msgspec import Raw
 
 from uptake.cli.options import ProjectOptions, option
 from uptake.cli.terminal import (
@@ -19,20 +18,12 @@ from uptake.cli.terminal import (
     print_table,
 )
 from uptake.http.parameter_groups import expand_groups
-from uptake.intake.dry_run import EXAMPLES, START, SchemaTrial, Trial
-from uptake.intake.schemas import (
-    MAX_BYTES,
-    InvalidName,
-    InvalidSchema,
-    Schema,
-    SchemaWorkers,
-    compile_schema,
-    register,
-)
-from uptake.model.problems import json_reason
 from uptake.reading import Unknown
-from uptake.reading.types import all_versions
-from uptake.store.definitions import DocumentType
+
+if TYPE_CHECKING:
+    from uptake.intake.dry_run import SchemaTrial, Trial
+    from uptake.intake.schemas import Schema, SchemaWorkers
+    from uptake.store.definitions import DocumentType
 
 SNAPSHOT_SECONDS = 1.0
 """Part of a dry run that uses one snapshot of the database; then the progress bar is updated."""
@@ -54,6 +45,8 @@ def add(
     json: Json = False,
 ) -> None:
     """Register a document type, or change its schema, which creates a new version."""
+    from uptake.intake.schemas import InvalidName, SchemaWorkers, register
+
     workers = SchemaWorkers()
     text = None if schema is None else _compiled(schema, workers).text
     with options.open_project() as store:
@@ -81,6 +74,8 @@ def list_types(options: ProjectOptions, *, json: Json = False) -> None:
 @expand_groups
 def versions(name: Name, options: ProjectOptions, *, json: Json = False) -> None:
     """List the schema versions of a type and the documents stored for each."""
+    from uptake.reading.types import all_versions
+
     with options.open_project() as store:
         found = all_versions(store, options.project, name)
     rows = (
@@ -111,6 +106,9 @@ def dry_run(
 
     Exits with 1 if it would reject any.
     """
+    from uptake.intake.dry_run import SchemaTrial
+    from uptake.intake.schemas import SchemaWorkers
+
     check = _compiled(schema, SchemaWorkers())
     with options.open_project() as store:
         if store.document_type(options.project, name) is None:
@@ -125,8 +123,10 @@ def dry_run(
     return 1 if trial.failing else 0
 
 
-def _try(trial: SchemaTrial, advance: Callable[[int], None]) -> Trial:
+def _try(trial: "SchemaTrial", advance: Callable[[int], None]) -> "Trial":
     """Try all documents in several runs, so that no snapshot is held for long."""
+    from uptake.intake.dry_run import EXAMPLES, START, Trial
+
     total = Trial(0, 0, [], START)
     while total.next is not None:
         part = trial.run(total.next, SNAPSHOT_SECONDS)
@@ -140,7 +140,7 @@ def _try(trial: SchemaTrial, advance: Callable[[int], None]) -> Trial:
     return total
 
 
-def _print_trial(trial: Trial) -> None:
+def _print_trial(trial: "Trial") -> None:
     failing = f"{trial.failing:,}" if trial.failing else "None"
     echo(f"{failing} of {trial.documents:,} documents would be rejected.")
     if not trial.examples:
@@ -153,7 +153,10 @@ def _print_trial(trial: Trial) -> None:
     print_table(["user", "upload id", "version", "path", "reason"], rows)
 
 
-def _compiled(path: Path, workers: SchemaWorkers) -> Schema:
+def _compiled(path: Path, workers: "SchemaWorkers") -> "Schema":
+    from uptake.intake.schemas import MAX_BYTES, InvalidSchema, compile_schema
+    from uptake.model.problems import json_reason
+
     try:
         with path.open(encoding="utf-8-sig") as file:
             # One character over the limit is enough to reject a schema that is too long.
@@ -166,6 +169,8 @@ def _compiled(path: Path, workers: SchemaWorkers) -> Schema:
         raise Failed(f"--schema {path}: not a JSON Schema: {error}") from error
 
 
-def _view(known: DocumentType, project: str) -> dict[str, object]:
+def _view(known: "DocumentType", project: str) -> dict[str, object]:
+    from msgspec import Raw
+
     schema = None if known.schema is None else Raw(known.schema.encode())
     return {"name": known.name, "project": project, "schema": schema, "version": known.version}

@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from uptake.cli.export import write_file
 from uptake.cli.options import PageOptions, ProjectOptions, ServicesOptions, User, option
 from uptake.cli.terminal import (
     Failed,
@@ -20,11 +19,6 @@ from uptake.cli.terminal import (
     spinner,
 )
 from uptake.http.parameter_groups import expand_groups
-from uptake.intake.erase import Eraser
-from uptake.model.items import user_id_fault
-from uptake.reading import users
-from uptake.reading.erasures import erasure_receipt
-from uptake.reading.series import UserData
 
 app = typer.Typer(help="List users; show, archive, erase and readmit one user.")
 
@@ -40,6 +34,8 @@ def list_users(
     ] = "",
 ) -> None:
     """List a project's users in order of id."""
+    from uptake.reading import users
+
     with options.open_project() as store:
         page = users.page(store, options.project, prefix, paging)
     rows = ((one.user_id, one.first_seen, one.last_seen) for one in page.users)
@@ -51,6 +47,9 @@ def list_users(
 @expand_groups
 def show(user: User, options: ProjectOptions, *, json: Json = False) -> None:
     """Show a user's attributes and the number of stored samples, documents and images."""
+    from uptake.reading import users
+    from uptake.reading.series import UserData
+
     with options.open_project() as store:
         profile = users.profile(UserData(store, options.project, user))
     rows = (
@@ -76,7 +75,8 @@ def archive(
     json: Json = False,
 ) -> None:
     """Write all data of a user to a zip file."""
-    from uptake.exports.archive import open_archive  # noqa: PLC0415 - Arrow is slow to load
+    from uptake.cli.export import write_file
+    from uptake.exports.archive import open_archive
 
     with options.open_services() as services:
         if destination.exists():
@@ -97,6 +97,11 @@ def erase(
     json: Json = False,
 ) -> None:
     """Erase all data of a user and reject later uploads for the user."""
+    from uptake.intake.erase import Eraser
+    from uptake.model.items import user_id_fault
+    from uptake.reading.erasures import erasure_receipt
+    from uptake.reading.series import UserData
+
     with options.open_services() as services:
         fault = user_id_fault(user)
         if fault is not None:

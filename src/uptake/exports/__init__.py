@@ -1,17 +1,19 @@
 """Exports of a project's data as files and streams that other tools read directly.
 
 Writing them takes Apache Arrow, which takes 40 MB of memory. Servers and commands import this
-module and `forms` when they start, so neither imports Arrow.
+module and `forms` when they start, so neither imports Arrow or NumPy.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from msgspec import Struct
 
-from uptake.reading.rollup_rows import Bound
 from uptake.samples.metrics import METRICS, Metric
+
+if TYPE_CHECKING:
+    from uptake.reading.rollup_rows import Bound
 
 Kind = Literal["samples", "rollups", "profiles", "documents", "rejections", "users"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -44,8 +46,8 @@ class ExportQuery(Struct, frozen=True):
     kind: Kind
     project: str
     users: Users | None = None
-    start: Bound | None = None
-    end: Bound | None = None
+    start: "Bound | None" = None
+    end: "Bound | None" = None
     since: str | None = None
     metrics: tuple[Metric, ...] = tuple(METRICS)
     type_name: str | None = None

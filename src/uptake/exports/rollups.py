@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 
 from uptake.exports import ExportQuery
+from uptake.reading import SAMPLE_ZONE
 from uptake.reading.bounds import ANSWER_MEMORY
 from uptake.reading.rollup_rows import (
-    SAMPLE_ZONE,
     RollupQuery,
     RollupRows,
     WorkLimits,

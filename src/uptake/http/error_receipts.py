@@ -16,8 +16,7 @@ import prometheus_client
 
 from uptake.intake.commit import MAX_WAITING, GroupCommit
 from uptake.model.problems import Kinds, Problem
-from uptake.store.base import DEFAULT_PROJECT
-from uptake.store.definitions import Key
+from uptake.store.definitions import DEFAULT_PROJECT, Key
 from uptake.store.records import Entry, RequestError
 
 WINDOW_SECONDS = 60.0

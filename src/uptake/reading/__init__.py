@@ -39,6 +39,9 @@ DeviceName = Annotated[str, msgspec.Meta(max_length=MAX_CURSOR)]
 """The name of a device, or "" for all devices; never sent to a database."""
 
 
+SAMPLE_ZONE = "sample"
+"""The value of `zone` for the local time of each sample."""
+
 DEFAULT_LIMIT = 1000
 MAX_LIMIT = 10_000
 """Entries of a page."""

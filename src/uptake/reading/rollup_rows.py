@@ -8,7 +8,7 @@ import numpy as np
 from msgspec import Struct
 
 from uptake.model import cancellation
-from uptake.reading import DeviceName, Number
+from uptake.reading import SAMPLE_ZONE, DeviceName, Number
 from uptake.reading.bounds import ANSWER_MEMORY, ANSWER_PIECES, PIECE_BYTES, TooMuch
 from uptake.reading.series import LATEST, SAMPLES_AT_ONCE, Series
 from uptake.samples import zones
@@ -19,9 +19,6 @@ from uptake.samples.rollup.pieces import Flags, TooManyPieces
 from uptake.samples.rollup.table import Table, Way, roll_up
 from uptake.samples.times import Int64s, offset_of
 from uptake.time_units import TICKS_PER_DAY
-
-SAMPLE_ZONE = "sample"
-"""The value of `zone` for the local time of each sample."""
 
 GROWTH = 4
 """Each range has this many times the buckets of the one before; fewer after a limit was hit."""

@@ -7,10 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from msgspec import UNSET, Struct, UnsetType
 
-from uptake.reading import Page, to_cursor
+from uptake.reading import SAMPLE_ZONE, Page, to_cursor
 from uptake.reading.bounds import ANSWER_BYTES, TooMuch, json_bytes
 from uptake.reading.rollup_rows import (
-    SAMPLE_ZONE,
     Position,
     RollupQuery,
     RollupRows,

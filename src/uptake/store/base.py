@@ -37,9 +37,6 @@ from uptake.store.stored import (
     VersionStock,
 )
 
-DEFAULT_PROJECT = "default"
-"""The project that always exists."""
-
 MAX_RECEIPTS = 20
 """Receipts returned for one request id. Ids are unique unless a client repeats its own, and each
 receipt may list a thousand rejected items."""

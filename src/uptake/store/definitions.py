@@ -7,6 +7,9 @@ from typing import Literal
 
 from msgspec import Struct
 
+DEFAULT_PROJECT = "default"
+"""The project that always exists."""
+
 FIRST_VERSION = 1
 """The first version of a document type."""
 

@@ -20,7 +20,7 @@ import psycopg
 from psycopg import sql
 
 from uptake.cli.serve import free_port
-from uptake.store.base import DEFAULT_PROJECT
+from uptake.store.definitions import DEFAULT_PROJECT
 from uptake.store.postgres import open_store
 from uptake.store.tables import metadata, projects, secrets
 

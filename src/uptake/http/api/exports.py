@@ -38,8 +38,8 @@ from uptake.http.semantics import is_head
 from uptake.http.shutdown import GracefulShutdown
 from uptake.http.streaming import CutOff, Stream, StreamedResponse
 from uptake.model.problems import Kinds, Problem
+from uptake.reading import SAMPLE_ZONE
 from uptake.reading.bounds import TooMuch
-from uptake.reading.rollup_rows import SAMPLE_ZONE
 from uptake.reading.segments.queries import NAME
 from uptake.samples.metrics import METRICS, Metric
 from uptake.store.base import StoreUnavailable

@@ -20,8 +20,8 @@ from uptake.http.api.dependencies import (
 from uptake.http.api.time_parameters import TIME, TimeRange, bound, microseconds, zone
 from uptake.http.semantics import base_url
 from uptake.model.problems import Kinds
-from uptake.reading import MAX_LIMIT, rollups, samples, sync, users
-from uptake.reading.rollup_rows import SAMPLE_ZONE, RollupQuery
+from uptake.reading import MAX_LIMIT, SAMPLE_ZONE, rollups, samples, sync, users
+from uptake.reading.rollup_rows import RollupQuery
 from uptake.reading.rollups import HeartRateRollup, StepsRollup
 from uptake.samples.metrics import Metric
 from uptake.samples.rollup.calendar import Every

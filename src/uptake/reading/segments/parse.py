@@ -8,7 +8,7 @@ from typing import Any, get_args
 import msgspec
 
 from uptake.model.submission import Fault
-from uptake.reading.rollup_rows import SAMPLE_ZONE
+from uptake.reading import SAMPLE_ZONE
 from uptake.reading.segments import filters as f
 from uptake.samples import times, zones
 from uptake.time_units import TICKS_PER_MICROSECOND

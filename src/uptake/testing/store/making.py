@@ -14,8 +14,8 @@ from uptake.model.items import Attributes
 from uptake.model.shares import TIED, Part
 from uptake.model.submission import Fault, Resolved
 from uptake.samples.metrics import Metric
-from uptake.store.base import DEFAULT_PROJECT, Commits, ItemQueries, Store
-from uptake.store.definitions import Key
+from uptake.store.base import Commits, ItemQueries, Store
+from uptake.store.definitions import DEFAULT_PROJECT, Key
 from uptake.store.records import (
     BatchRecord,
     DocumentRecord,

@@ -9,8 +9,8 @@ from msgspec.structs import replace
 from uptake.model import ids
 from uptake.model.ids import Secrets
 from uptake.samples.metrics import Metric
-from uptake.store.base import DEFAULT_PROJECT, AlreadyExists
-from uptake.store.definitions import DocumentType, Key, Rate, Segment, TypeVersion
+from uptake.store.base import AlreadyExists
+from uptake.store.definitions import DEFAULT_PROJECT, DocumentType, Key, Rate, Segment, TypeVersion
 from uptake.store.records import BatchRecord
 from uptake.store.stored import (
     Change,

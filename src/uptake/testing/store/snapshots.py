@@ -9,7 +9,8 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from uptake.model.submission import Resolved
-from uptake.store.base import DEFAULT_PROJECT, Snapshot, Store
+from uptake.store.base import Snapshot, Store
+from uptake.store.definitions import DEFAULT_PROJECT
 from uptake.store.records import Entry
 from uptake.store.stored import EVERYTHING, Selection, StoredUser
 from uptake.testing.store.making import (

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from uptake.model import clock
-from uptake.store.base import DEFAULT_PROJECT
+from uptake.store.definitions import DEFAULT_PROJECT
 
 revision = "0001"
 down_revision = None
