@@ -154,6 +154,22 @@ def test_a_part_can_be_asked_for(uptake: Uptake, data: Path) -> None:
         assert uptake("export", kind, "-", *options).out.count("\n") == rows, arguments
 
 
+@pytest.mark.usefixtures("data")
+def test_documents_of_a_type_that_does_not_exist_are_an_error(uptake: Uptake) -> None:
+    """It lists the registered types; a type that only has documents is no error."""
+    uptake("types", "add", "check-in")
+    uptake("types", "add", "walk")
+    known = "project 'default' has no document type 'nap'; it has: check-in, walk"
+    uptake("export", "documents", "-", "--type", "nap").assert_failed(1, known)
+    assert uptake("export", "documents", "-", "--type", "walk").out == ""
+    assert uptake("export", "documents", "-", "--type", "mood").out.count("\n") == 1
+    for number in range(20):
+        uptake("types", "add", f"a-{number:02}")
+    named = ", ".join(f"a-{number:02}" for number in range(20))
+    done = uptake("export", "documents", "-", "--type", "nap")
+    done.assert_failed(1, f"it has: {named}, ...")
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "word"),
     [
@@ -175,6 +191,7 @@ def test_a_part_can_be_asked_for(uptake: Uptake, data: Path) -> None:
         (["samples", "x.csv", "--user", NOT_TEXT], 2, "not UTF-8"),
         (["samples", "x.csv", "--segment", NOT_TEXT], 2, "not UTF-8"),
         (["documents", "x.csv", "--type", NOT_TEXT], 2, "not UTF-8"),
+        (["documents", "x.csv", "--type", "nap"], 1, "no document type 'nap'; list them: uptake"),
         (["samples", "x.csv", "--project", "acme"], 1, "project 'acme' does not exist"),
         (["samples", "uptake-data/uptake.db/x.csv"], 1, "uptake.db"),
     ],

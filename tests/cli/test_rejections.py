@@ -91,6 +91,9 @@ def test_a_list_is_filtered(uptake: Uptake, rejected: list[dict[str, Any]]) -> N
     assert users("--to", rejected[2]["received_at"]) == ["anna", "anna"]
     assert users("--resolved") == []
     uptake("rejections", "list", "--from", "noon").assert_failed(2, "--from", "noon")
+    for command in ("list", "replay"):
+        done = uptake("rejections", command, "--format", "x")
+        done.assert_failed(2, "--format: must be one of thymia, ptengine, questionpro")
 
 
 def test_a_rejection_is_shown_with_its_item(uptake: Uptake, rejected: list[dict[str, Any]]) -> None:

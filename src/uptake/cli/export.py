@@ -70,9 +70,10 @@ class SelectionOptions:
 
         Raises:
             BadParameter: a time is not ISO 8601, or the zone does not exist.
-            Unknown: the user or the segment does not exist.
+            Unknown: the user, the segment or the type of documents does not exist.
             TooLarge: the segment's users do not fit into memory.
         """
+        from uptake.reading import types
         from uptake.reading.segments import DeadlineExceeded
         from uptake.reading.series import UserData
 
@@ -86,6 +87,8 @@ class SelectionOptions:
             type_name=self.type_name,
             zone=zone_of(self.zone or "UTC"),
         )
+        if kind == "documents" and self.type_name is not None:
+            types.require(services.store, project, self.type_name)
         if self.user is not None:
             user = self.user
             UserData(services.store, project, user).user()

@@ -183,6 +183,8 @@ def reporting_errors(project: str) -> Iterator[None]:
         raise typer.BadParameter(f"--cursor: {error}") from None
     except Unknown as error:
         known = f"; list them: {LISTS[error.noun]}" if error.noun in LISTS else ""
+        if error.known:
+            known = f"; it has: {', '.join(error.known)}"
         raise Failed(f"project {project!r} has no {error.noun} {error.name!r}{known}") from None
     except (BlobsUnavailable, Problem) as error:
         raise Failed(str(error)) from error

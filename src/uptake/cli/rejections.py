@@ -54,10 +54,15 @@ class FilterOptions:
         """The filter of these options.
 
         Raises:
-            BadParameter: a time is not ISO 8601.
+            BadParameter: a time is not ISO 8601, or the endpoint does not exist.
         """
+        from uptake.formats.registry import UPLOADS
         from uptake.store.stored import RejectionFilter
 
+        if self.format_ is not None and self.format_ not in UPLOADS:
+            raise typer.BadParameter(
+                f"--format: must be one of {', '.join(UPLOADS)} (got {self.format_!r})"
+            )
         return RejectionFilter(
             self.format_,
             self.key,

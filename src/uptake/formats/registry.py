@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from importlib import import_module
 from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Literal
 
 from uptake.formats.base import Format, UnusableFormat, UploadOperation
 
@@ -77,6 +78,12 @@ UPLOADS: dict[str, UploadOperation] = {
     operation.name: operation for form in FORMATS for operation in form.uploads
 }
 """Every upload by its name."""
+
+if TYPE_CHECKING:
+    UploadName = str
+else:
+    UploadName = Literal[tuple(UPLOADS)]
+"""The name of an upload, as the type of a parameter: the error about others lists all names."""
 
 SCOPES: tuple[str, ...] = tuple(
     dict.fromkeys(operation.scope for form in FORMATS for operation in form.operations)

@@ -97,7 +97,9 @@ def problem_headers(problem: Problem) -> list[tuple[str, str]]:
 
 _QUERY_PROBLEMS: dict[type[Exception], Callable[[Any], Problem]] = {
     Unknown: lambda error: Problem(
-        Kinds.NOT_FOUND, f"This project has no {error.noun} {error.name!r}"
+        Kinds.NOT_FOUND,
+        f"This project has no {error.noun} {error.name!r}"
+        + (f"; it has: {', '.join(error.known)}" if error.known else ""),
     ),
     TooLarge: lambda _: Problem(Kinds.TOO_MANY_USERS),
     StoreUnavailable: lambda _: Problem(Kinds.UNAVAILABLE),

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -53,12 +54,14 @@ class Unknown(Exception):
     Attributes:
         noun: what was looked up, such as `user`.
         name: its name or id.
+        known: the names that exist, if the message should list them.
     """
 
-    def __init__(self, noun: str, name: str) -> None:
+    def __init__(self, noun: str, name: str, known: Sequence[str] = ()) -> None:
         super().__init__(f"there is no {noun} {name!r}")
         self.noun = noun
         self.name = name
+        self.known = known
 
 
 class BadCursor(ValueError):

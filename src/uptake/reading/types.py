@@ -16,6 +16,10 @@ VIEW_BYTES = 300
 """Size of a type or a version in an answer, without its schema."""
 
 
+MAX_NAMED = 20
+"""Names that an error lists: a line that a person can read."""
+
+
 class TypeView(Struct, frozen=True):
     """A document type.
 
@@ -127,6 +131,22 @@ def all_versions(store: DocumentTypeRegistry, project: str, name: str) -> Sequen
         page = versions(store, project, name, Page(page.next))
         found += page.versions
     return found
+
+
+def require(store: DocumentTypeRegistry, project: str, name: str) -> None:
+    """Check that a type is registered or has documents.
+
+    Raises:
+        Unknown: it has neither; the error lists the registered types.
+    """
+    if "\0" not in name and (
+        store.document_type(project, name) is not None or store.document_versions(project, name)
+    ):
+        return
+    known = [one.name for one in store.document_types(project, limit=MAX_NAMED + 1)]
+    if len(known) > MAX_NAMED:
+        known[-1] = "..."
+    raise Unknown("document type", name, known)
 
 
 def view(known: DocumentType) -> TypeView:

@@ -137,7 +137,8 @@ def test_a_part_can_be_asked_for(tenant: Tenant) -> None:
     assert [row["value"] for row in exported(tenant, "samples", **query)] == [2, 2]
     assert exported(tenant, "samples", metric="bpm") == []
     assert len(exported(tenant, "documents", type="mood")) == 1
-    assert exported(tenant, "documents", type="other") == []
+    unknown = problem(tenant.get("/exports/documents", params={"type": "other"}), 404)
+    assert unknown == "This project has no document type 'other'; it has: mood"
     assert exported(tenant, "users", to="2020-01-01") == []
     assert len(exported(tenant, "users", **{"from": "2020-01-01"})) == 2
 

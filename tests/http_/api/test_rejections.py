@@ -127,6 +127,9 @@ def test_a_corrected_profile_request_is_taken(tenant: Tenant, admin: str) -> Non
     """Ptengine's requests are rejected whole, and replayed whole."""
     assert tenant.profiles(["user_id", "plan"], ["42", "pro"], ["", "free"]).status_code == 400
     (listed,) = _listed(tenant, format="ptengine")
+    unknown = tenant.get("/rejections", params={"format": "x"})
+    assert unknown.status_code == 400
+    assert "format: must be one of thymia, ptengine, questionpro" in unknown.json()["detail"]
     shown = tenant.get(f"/rejections/{listed['rejection_id']}").json()
     body = shown["item"]
     body["values"][1][0] = "43"

@@ -74,7 +74,11 @@ def test_documents_are_selected_by_type_and_time(filled: Tenant) -> None:
         return len(listed)
 
     assert selected(type=last["type"]) == len(found)
-    assert selected(type="nothing") == 0
+    unknown = filled.get("/users/a/documents", params={"type": "nothing"})
+    assert (unknown.status_code, unknown.json()["detail"]) == (
+        404,
+        "This project has no document type 'nothing'; it has: diary, mood",
+    )
     assert selected(**{"from": last["received_at"]}) == 1
     assert selected(to=last["received_at"]) == len(found) - 1
     assert selected(**{"from": last["received_at"], "to": last["received_at"]}) == 0

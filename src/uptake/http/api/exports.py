@@ -38,7 +38,7 @@ from uptake.http.semantics import is_head
 from uptake.http.shutdown import GracefulShutdown
 from uptake.http.streaming import CutOff, Stream, StreamedResponse
 from uptake.model.problems import Kinds, Problem
-from uptake.reading import SAMPLE_ZONE
+from uptake.reading import SAMPLE_ZONE, types
 from uptake.reading.bounds import TooMuch
 from uptake.reading.segments.queries import NAME
 from uptake.samples.metrics import METRICS, Metric
@@ -226,8 +226,7 @@ def export_operations(
             raise Problem(Kinds.BAD_REQUEST, "`user` and `segment` are mutually exclusive")
         if segment is not None and not NAME.fullmatch(segment):
             raise Problem(Kinds.NOT_FOUND, f"This project has no segment {segment!r}")
-        if user is not None:
-            await call.run(call.executors.reads, call.user(user).user)
+        await call.run(call.executors.reads, _require, call, kind, user, options.type_name)
         question = options.query(kind, key.project)
         if user is not None:
             question = replace(question, users=lambda: [user])
@@ -250,6 +249,18 @@ def export_operations(
         return await streams.response(call, opening, ZIP, f"{user_id}.zip")
 
     return get_export, get_archive
+
+
+def _require(call: Call, kind: Kind, user: str | None, type_name: str | None) -> None:
+    """Check that the selected user and type exist; a key of a user may not see the types.
+
+    Raises:
+        Unknown: one of them does not.
+    """
+    if user is not None:
+        call.user(user).user()
+    if kind == "documents" and type_name is not None and call.key.user is None:
+        types.require(call.store, call.project, type_name)
 
 
 @contextmanager

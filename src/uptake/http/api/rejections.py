@@ -6,7 +6,7 @@ from typing import Annotated
 from litestar.openapi.spec import Schema
 
 from uptake.formats.base import JSON_LIMIT, WireRequest
-from uptake.formats.registry import UPLOADS
+from uptake.formats.registry import UPLOADS, UploadName
 from uptake.http.access import About, Permission, permit_users, user_in_query
 from uptake.http.api.dependencies import (
     READ_RECORD,
@@ -46,7 +46,7 @@ ITEM = Body(JSON_LIMIT, Schema(description="The corrected item"), required=False
 class Filters:
     """Parameters that select rejections."""
 
-    format: Annotated[Text, query("Name of the endpoint, e.g. `gerosense-v2.2`")] = None
+    format: Annotated[UploadName | None, query("Name of the endpoint")] = None
     code: Annotated[Text, query("Code of an error, e.g. `above_limit`")] = None
     key_id: Annotated[Text, query("Id of the API key", name="key")] = None
     user_id: Annotated[Text, query("User id", name="user")] = None
@@ -61,7 +61,7 @@ class Filters:
             Problem: `BAD_REQUEST` or `FORBIDDEN`.
         """
         user_id = user_in_query(call.key, self.user_id)
-        for text in (self.format, self.code, self.key_id, user_id, self.request_id):
+        for text in (self.code, self.key_id, user_id, self.request_id):
             if text is not None and "\0" in text:
                 raise Problem(Kinds.BAD_REQUEST, "A filter must not contain a NUL character")
         return RejectionFilter(

@@ -20,7 +20,7 @@ from uptake.http.api.dependencies import (
 from uptake.http.api.time_parameters import TIME, TimeRange, bound, microseconds, zone
 from uptake.http.semantics import base_url
 from uptake.model.problems import Kinds
-from uptake.reading import MAX_LIMIT, SAMPLE_ZONE, rollups, samples, sync, users
+from uptake.reading import MAX_LIMIT, SAMPLE_ZONE, rollups, samples, sync, types, users
 from uptake.reading.rollup_rows import RollupQuery
 from uptake.reading.rollups import HeartRateRollup, StepsRollup
 from uptake.samples.metrics import Metric
@@ -82,6 +82,8 @@ def get_documents(
     call: Call, user_id: str, options: DocumentOptions, page: PageParameters
 ) -> users.DocumentPage:
     """Ordered by upload id. Returns each document as it was uploaded."""
+    if options.type_name is not None and call.key.user is None:
+        types.require(call.store, call.project, options.type_name)
     return users.documents(call.user(user_id), options.filter(), page)
 
 
