@@ -11,7 +11,7 @@ from uuid import uuid4
 import msgspec
 import pytest
 
-from uploader.sending import held, lines, some, write
+from uploader.sending import held, some, write
 from uptake.cli import run
 from uptake.testing.live import LiveServer
 
@@ -66,8 +66,11 @@ def test_rejected_or_unreadable_items_exit_with_1_and_are_listed(
     assert f"uptake: {path}:3: value must be greater than 0\n" in done.err
     assert f"uptake: {path}:7: " in done.err
     assert "uptake: they are in uptake-refused.ndjson, to be corrected and sent again\n" in done.err
-    rejected = lines(tmp_path / "uptake-refused.ndjson")
-    assert sorted(one["refused"]["line"] for one in rejected) == [3, 7]
+    *texts, unreadable = (tmp_path / "uptake-refused.ndjson").read_bytes().splitlines()
+    rejected = [msgspec.json.decode(text) for text in texts]
+    assert [one["refused"]["line"] for one in rejected] == [3, 7]
+    assert (rejected[0]["value"], unreadable) == (-1, b"oh")
+    assert done.json["rejected_files"] == [done.json["refused_file"]] == ["uptake-refused.ndjson"]
 
 
 @pytest.mark.parametrize(
@@ -208,3 +211,18 @@ def test_the_encoding_of_csv_is_an_option(uptake: Uptake, tmp_path: Path) -> Non
     counted = uptake(*dry, "--encoding", "cp1252", "--json")
     assert (counted.status, counted.json["to_send"], counted.json["unreadable"]) == (0, 1, 0)
     uptake(*dry, "--encoding", "utf-9").assert_failed(2, "'utf-9' is unknown")
+
+
+def test_a_source_without_rows_is_named(
+    uptake: Uptake, live: LiveServer, key: str, tmp_path: Path
+) -> None:
+    """In a warning, and in the summary: nothing is missing, so the exit status is 0."""
+    (tmp_path / "none.ndjson").write_text("\n")
+    (tmp_path / "none.csv").write_text("user_id,plan\n")
+    options = ("--to", live.url, "--ledger", "l")
+    done = uptake("send", "profiles", "none.ndjson", "none.csv", *options, UPTAKE_KEY=key)
+    words = "has no rows; there is nothing to send"
+    assert done.err == f"uptake: none.ndjson: {words}\nuptake: none.csv: {words}\n"
+    assert (done.status, done.out) == (0, "0 read\n")
+    done = uptake("send", "profiles", "none.csv", *options, "--json", UPTAKE_KEY=key)
+    assert (done.json["notices"], done.json["complete"]) == ([f"none.csv: {words}"], True)

@@ -105,7 +105,11 @@ class SendOptions(Receiver):
         int, typer.Option("--parallel", min=1, max=64, help="Maximum number of requests in flight.")
     ] = 8
     refused_file: Annotated[
-        Path, typer.Option("--refused", help="File for rejected items, with the reasons.")
+        Path,
+        typer.Option(
+            "--refused",
+            help="File for rejected and unreadable rows, with the reasons; CSV rows get .csv.",
+        ),
     ] = Path("uptake-refused.ndjson")
     compressed: Annotated[
         bool | None,

@@ -103,9 +103,11 @@ def _print(uploader: "Uploader", summary: "Summary", *, as_json: bool) -> None:
         for line in (*uploader.session.tally.skipped_files, *faults):
             warn(line)
     missed = summary.unreadable + summary.refused + summary.refused_before
-    if summary.refused_file:
+    if summary.rejected_files:
         more = f"all {missed:,} of them are" if missed > len(faults) else "they are"
-        warn(f"{more} in {summary.refused_file}, to be corrected and sent again")
+        names = " and ".join(summary.rejected_files)
+        warn(f"{more} in {names}, to be corrected and sent again")
+    warn(*summary.notices)
     if summary.stopped:
         warn(summary.stopped)
 

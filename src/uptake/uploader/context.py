@@ -1,18 +1,16 @@
-"""What all requests of a run share: options, wire, ledger, counts, and the file of rejections."""
+"""What all requests of a run share: options, wire, ledger, counts, and the rejected rows."""
 
-import os
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Generic, TypeVar
-
-import msgspec
+from typing import Generic, TypeVar
 
 from uptake.formats.encoder import AnyWire
-from uptake.uploader.ledger import PRIVATE, rejections
+from uptake.uploader.ledger import rejections
 from uptake.uploader.ledger.rejections import Reason, Rejection
+from uptake.uploader.ledger.reports import Report
 from uptake.uploader.ledger.runs import Run, key_digest
+from uptake.uploader.rejected_rows import RejectedRows
 from uptake.uploader.sending.connection import Destination
 from uptake.uploader.sending.schedule import Job
 from uptake.uploader.sources import Unreadable
@@ -51,7 +49,7 @@ class UploadOptions:
         key: the API key; "" in a dry run.
         ledger: the file of the ledger.
         parallel: maximum number of requests in flight.
-        refused_file: file for rejected items; None for none.
+        refused_file: file for rejected and unreadable rows; None for none.
         compressed: whether to compress requests; None to do so if the receiver announces that it
             accepts this and is not on this machine.
         seconds: time limit of an answer.
@@ -71,47 +69,13 @@ class UploadOptions:
     dry_run: bool = False
     retry_refused: bool = False
 
+    @property
+    def rejected_path(self) -> Path | None:
+        """Where rejected and unreadable rows are written; None for nowhere."""
+        return None if self.dry_run else self.refused_file
+
 
 WireT = TypeVar("WireT", bound=AnyWire)
-
-
-class _Reasons(msgspec.Struct):
-    file: str
-    line: int
-    reasons: Sequence[Reason]
-
-
-class RejectedFile:
-    """An NDJSON file of rejected items, as their source reads them, with the reasons in `refused`.
-
-    The file gets its name when `finish` is called: it may be one of the sources.
-    """
-
-    def __init__(self, path: Path | None) -> None:
-        self._path = path
-        self._file: IO[bytes] | None = None
-        self._lock = threading.Lock()
-
-    def write(self, item: bytes, refused: _Reasons) -> None:
-        """Add an item."""
-        if self._path is None:
-            return
-        comma = b"," if len(item) > 2 else b""
-        line = item[:-1] + comma + b'"refused":' + msgspec.json.encode(refused) + b"}\n"
-        with self._lock:
-            if self._file is None:
-                flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-                self._file = os.fdopen(os.open(f"{self._path}.part", flags, PRIVATE), "wb")
-            self._file.write(line)
-
-    def finish(self) -> str:
-        """Give the file its name, and return that; "" if there is nothing to write."""
-        with self._lock:
-            if self._file is None or self._path is None:
-                return ""
-            self._file.close()
-            Path(f"{self._path}.part").replace(self._path)
-            return str(self._path)
 
 
 @dataclass(slots=True)
@@ -122,7 +86,7 @@ class UploadContext(Generic[WireT]):
         wire: the format of the requests.
         run: this run in the ledger.
         tally: the counts.
-        rejected_file: the file of rejected items.
+        rejected_rows: the rows that were rejected or cannot be read.
         put: queues a request to be sent; raises `Stopped` when nothing more is.
         key: the API key; the ledger's user where the wire takes the user from it.
         retry_rejected: whether to send again what an earlier run was rejected for.
@@ -134,7 +98,7 @@ class UploadContext(Generic[WireT]):
     wire: WireT
     run: Run
     tally: Tally
-    rejected_file: RejectedFile
+    rejected_rows: RejectedRows
     put: Callable[[Job], None]
     key: str = ""
     retry_rejected: bool = False
@@ -156,15 +120,17 @@ class UploadContext(Generic[WireT]):
     def add_unreadable(self, place: Unreadable) -> None:
         """Count and report a place without an item."""
         self.tally.add(read=1, unreadable=1)
-        self._report(b"{}", place.file, place.line, (Reason(place.reason),))
+        report = Report((Reason(place.reason),), place.text, is_item=False)
+        self._report(place.file, place.line, report)
 
-    def report(self, rejection: Rejection) -> None:
-        """Report a rejected item."""
-        self._report(rejection.item, rejection.file, rejection.line, rejection.reasons)
+    def report(self, rejection: Rejection, *, is_of_run: bool = True) -> None:
+        """Report a rejected item; its line may have changed if it is not of this run's sources."""
+        report = Report(rejection.reasons, rejection.item, is_item=True)
+        self._report(rejection.file, rejection.line, report, is_of_run=is_of_run)
 
-    def _report(self, item: bytes, file: str, line: int, reasons: Sequence[Reason]) -> None:
-        self.tally.add_fault(file, line, "; ".join(reason.message for reason in reasons))
-        self.rejected_file.write(item, _Reasons(file, line, reasons))
+    def _report(self, file: str, line: int, report: Report, *, is_of_run: bool = True) -> None:
+        self.tally.add_fault(file, line, "; ".join(reason.message for reason in report.reasons))
+        self.rejected_rows.add(file, line, report, is_of_run=is_of_run)
 
     def report_again(self, key: tuple[str, str, bytes, bytes], file: str, line: int) -> bool:
         """Report an item that an earlier run was rejected for; whether there is such a rejection.

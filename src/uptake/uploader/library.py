@@ -44,8 +44,9 @@ class Uploader:
         key: the API key, without surrounding spaces; not needed for a dry run.
         ledger: its file; by default one for each URL, in the user's state folder.
         parallel: maximum number of requests in flight; one user's are sent one after the other.
-        refused_file: file for rejected items with the reasons, as NDJSON that can be corrected and
-            sent again; none by default.
+        refused_file: file for rows that are rejected or cannot be read, with the reasons, to be
+            corrected and sent again; none by default. Its suffix becomes that of the rows' form,
+            and a name that is taken gets a number: the summary has the names.
         compressed: whether to compress requests; by default if the receiver announces that it
             accepts this and is not on this machine.
         patience: give up retrying a request after this many seconds.
@@ -170,12 +171,13 @@ class Uploader:
         """
         feed = FEEDS[items]
         encoder = wire_of(feed.wire, wire)
-        options = {"stopped": lambda: self._stopped, **options}
+        reread = self._options.rejected_path is not None
+        options = {"stopped": lambda: self._stopped, "reread": reread, **options}
         try:
             opened = [feed.sources(Path(path), **options) for path in sources]
         except Interrupted:
             opened = []
-        self.session = Session(self._options, opened)
+        self.session = Session(self._options, opened, options.get("columns"))
         if self._stopped:
             self.session.stop()
         return self.session.run(feed, encoder, type_name)

@@ -1,7 +1,7 @@
 """One run: reads sources, sends their items to one endpoint, and counts the outcomes."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
@@ -15,11 +15,12 @@ from uptake.formats.encoder import (
     SamplesWire,
     within,
 )
-from uptake.uploader.context import RejectedFile, UploadContext, UploadOptions
+from uptake.uploader.context import UploadContext, UploadOptions
 from uptake.uploader.items.profiles import send_profiles
 from uptake.uploader.items.single import send_documents, send_images
 from uptake.uploader.ledger import open_ledger, read_ledger
 from uptake.uploader.ledger.runs import Run, begin
+from uptake.uploader.rejected_rows import RejectedRows
 from uptake.uploader.samples.gathering import send_samples
 from uptake.uploader.sending.answers import Broken
 from uptake.uploader.sending.schedule import Halt, Schedule, Stopped
@@ -66,11 +67,18 @@ class Session:
         tally: the counts so far.
     """
 
-    def __init__(self, options: UploadOptions, sources: Sequence[Source[Any]]) -> None:
+    def __init__(
+        self,
+        options: UploadOptions,
+        sources: Sequence[Source[Any]],
+        columns: Mapping[str, str] | None = None,
+    ) -> None:
+        """Prepare a run; `columns` are names of the wire to those of the sources."""
         self.tally = Tally()
         self._options = options
         self._sources = sources
-        self._rejected_file = RejectedFile(None if options.dry_run else options.refused_file)
+        self._rejected_rows = RejectedRows(options.rejected_path, columns)
+        self._notices: list[str] = []
         self._began = monotonic()
         self._stop = threading.Event()
         self._sender: Sender | None = None
@@ -90,7 +98,7 @@ class Session:
                 wire,
                 run,
                 self.tally,
-                self._rejected_file,
+                self._rejected_rows,
                 lambda _: self.tally.add(requests=1),
                 options.key,
                 options.retry_refused,
@@ -155,8 +163,10 @@ class Session:
             Stopped: nothing more is to be sent.
         """
         for source in (part for whole in self._sources for part in whole.parts):
+            is_empty = True
             try:
                 for item in source():
+                    is_empty = False
                     if self._stop.is_set():
                         raise Stopped
                     if isinstance(item, Unreadable):
@@ -165,6 +175,8 @@ class Session:
                         self.tally.skip(item)
                     else:
                         yield item, source.file
+                if is_empty:
+                    self._notices.append(f"{source.file}: has no rows; there is nothing to send")
             except Interrupted:
                 raise Stopped from None
             except OSError as error:
@@ -193,6 +205,7 @@ class Session:
         halted = self._halted or (self._sender.halted if self._sender else "")
         if not halted and self._sender is None and self._stop.is_set():
             halted = STOPPED
+        files = self._write_rejected_rows()
         counts: dict[str, Any] = {**tally.counts(), "waiting": run.count_waiting()}
         return Summary(
             **counts,
@@ -203,5 +216,16 @@ class Session:
             stopped=halted,
             dry_run=dry_run,
             ledger=str(self._options.ledger),
-            refused_file=self._rejected_file.finish(),
+            refused_file=next(iter(files), ""),
+            rejected_files=tuple(files),
+            notices=tuple(self._notices),
         )
+
+    def _write_rejected_rows(self) -> list[str]:
+        path = self._options.refused_file
+        try:
+            return self._rejected_rows.finish(self._sources)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            self._notices.append(f"the rejected rows cannot be written to {path}: {reason}")
+            return []

@@ -30,8 +30,9 @@ class Summary(msgspec.Struct, frozen=True):
         seconds: duration of the run.
         stopped: why the run ended early, for a person; "" if it did not.
         to_send: items that would be sent, in a dry run.
-        ledger, refused_file: the files with more, if they were written.
-        notices: other messages for a person; at present there are none.
+        ledger: the file of the ledger.
+        rejected_files: the files with rejected and unreadable rows; `refused_file` is the first.
+        notices: other messages for a person.
     """
 
     read: int = 0
@@ -52,6 +53,7 @@ class Summary(msgspec.Struct, frozen=True):
     dry_run: bool = False
     ledger: str = ""
     refused_file: str = ""
+    rejected_files: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
     skipped: int = 0
     skipped_for: dict[str, int] = {}

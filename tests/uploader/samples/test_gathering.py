@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from uploader.sending import Sample, sample
 from uptake.formats.gerosense.encode import WIRES
-from uptake.uploader.context import RejectedFile, UploadContext
+from uptake.uploader.context import UploadContext
 from uptake.uploader.ledger import Ledger, read_ledger
 from uptake.uploader.ledger.runs import begin
 from uptake.uploader.ledger.samples import fold
+from uptake.uploader.rejected_rows import RejectedRows
 from uptake.uploader.samples.gathering import Gathering
 from uptake.uploader.samples.jobs import SamplesJob
 from uptake.uploader.sources import SAMPLES
@@ -83,7 +84,7 @@ def run(
         receiver.take(job, lost=lost)
 
     gathering = Gathering(
-        UploadContext(WIRE, started, tally, RejectedFile(None), put), max_bytes=room
+        UploadContext(WIRE, started, tally, RejectedRows(None), put), max_bytes=room
     )
     for number, batch in enumerate(batches):
         numbered = [{**one, "line": line} for line, one in enumerate(batch, 1)]

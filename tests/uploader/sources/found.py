@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 
 from uptake.uploader.sources import SAMPLES, Skipped, Source, Unreadable, opening
@@ -57,8 +58,12 @@ def steps(line: int, **differing: Any) -> dict[str, Any]:
 
 
 def items(source: Source[Any]) -> list[Any]:
-    """The items of a source, without skipped ones."""
-    return [found for found in source() if not isinstance(found, Skipped)]
+    """The items of a source, without skipped ones, and without the texts of unreadable ones."""
+    return [
+        msgspec.structs.replace(found, text=b"") if isinstance(found, Unreadable) else found
+        for found in source()
+        if not isinstance(found, Skipped)
+    ]
 
 
 def skipped(source: Source[Any]) -> list[tuple[int, str]]:

@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Iterator
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from uptake.uploader.ledger.samples import Series
 from uptake.uploader.samples.group import Group, Sorted
 from uptake.uploader.samples.packed import Packed
 from uptake.uploader.samples.rows import Rows, read, render
-from uptake.uploader.sources import Unreadable
+from uptake.uploader.sources import SAMPLES, Unreadable
 
 MAX_BYTES = 128 * 1024 * 1024
 """Bytes of groups in memory; beyond, the least recently used ones are sent as they are."""
@@ -112,8 +113,15 @@ class Gathering:
         return np.flatnonzero(good & ~left_out)
 
     def _leave_out(self, rows: Rows, which: NDArray[np.bool_], file: str, reason: str) -> None:
-        for line in rows.line[which].tolist():
-            self._context.add_unreadable(Unreadable(file, line, reason))
+        places = np.flatnonzero(which)
+        text, offsets = render(rows, places, dict(zip(SAMPLES.names, SAMPLES.names, strict=True)))
+        heads = [rows.names[name] for name in ("user_id", "metric")]
+        for i, place in enumerate(places.tolist()):
+            user_id, metric = (one.names[int(one.places[place])] for one in heads)
+            head = {"metric": metric} if user_id is None else {"user_id": user_id, "metric": metric}
+            row = text[offsets[i] + 1 : offsets[i + 1] - 1]
+            line = msgspec.json.encode(head)[:-1] + b"," + row
+            self._context.add_unreadable(Unreadable(file, int(rows.line[place]), reason, line))
 
     def _by_group(self, rows: Rows, places: Int64s) -> list[Int64s]:
         """The places of the samples of each user and metric, in order."""

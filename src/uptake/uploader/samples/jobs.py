@@ -116,7 +116,7 @@ class SamplesJob:
                 digests_of_each = map(b"".join, map(samples.digest, range(len(samples))))
                 ledger.remove_waiting(context.run, self.series, digests_of_each)
         for rejection in rejected:
-            context.report(rejection)
+            context.report(rejection, is_of_run=not self.resumed)
         context.tally.add(acknowledged=len(samples) - len(rejected), refused=len(rejected))
 
     def _rejection(self, place: int, reasons: dict[int, list[Reason]]) -> Rejection:

@@ -7,12 +7,15 @@ then starts from the beginning.
 `uptake.uploader.sources.opening` opens sources of `samples`, `profiles`, `documents` and `images`,
 each from a path and the options of `FileOptions`.
 
-NDJSON sources ignore a member named `refused`: the uploader adds it to an item that was rejected,
-so that its file can be corrected and sent again. A line with only this member is ignored.
+Rows that are rejected or cannot be read are written to a file, which can be corrected and sent
+again: see `originals`. NDJSON sources ignore a member named `refused`, which has the reasons, and
+lines with only this member. CSV sources ignore the columns `rejected.file`, `rejected.line` and
+`rejected.reasons`.
 """
 
 import zipfile
 import zlib
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,11 +56,14 @@ class Unreadable(msgspec.Struct, frozen=True):
         file: as in `Source.file`.
         line: as in `SAMPLES`; 0 for the file as a whole.
         reason: one sentence for a person.
+        text: what was read, as a line of NDJSON or CSV that may not be valid; only where the file
+            has no such line, or its form does not show where the line ends.
     """
 
     file: str
     line: int
     reason: str
+    text: bytes = b""
 
 
 class Skipped(msgspec.Struct, frozen=True):
@@ -131,6 +137,53 @@ class Progress:
     position: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Why a row was rejected, or cannot be read.
+
+    Attributes:
+        file, line: where it was read.
+        reason: all faults in one line.
+        refused: all of this as JSON.
+    """
+
+    file: str
+    line: int
+    reason: str
+    refused: bytes
+
+
+class Originals(ABC):
+    """The rows of a file as they are in it, so that rejected ones can be corrected and sent again.
+
+    Attributes:
+        suffix: of a file of such rows.
+        head: what such a file begins with.
+    """
+
+    suffix: str
+    head: bytes
+
+    @abstractmethod
+    def rows(self, lines: Iterator[int]) -> Iterator[tuple[int, bytes]]:
+        """The rows that begin on these lines, as far as they are found.
+
+        Args:
+            lines: in ascending order.
+
+        Raises:
+            OSError: the file cannot be read again.
+        """
+
+    @abstractmethod
+    def is_item(self, row: bytes) -> bool:
+        """Whether a row is one item, not a request with several."""
+
+    @abstractmethod
+    def marked(self, row: bytes, mark: Mark) -> bytes:
+        """A row with the reasons, which are ignored when it is read."""
+
+
 class Source(Generic[Item]):
     """A file or folder of items, or several.
 
@@ -139,13 +192,19 @@ class Source(Generic[Item]):
         size: bytes to read; 0 when not known.
         parts: the sources it consists of, each of one file or folder; itself if it is one.
         progress: of the iteration that was started last, unless it has other parts.
+        originals: reads its rows again as they are in the file; None if it has no rows of text.
     """
 
     def __init__(
-        self, file: str, size: int, read: Callable[[Progress], Iterator[Found[Item]]]
+        self,
+        file: str,
+        size: int,
+        read: Callable[[Progress], Iterator[Found[Item]]],
+        originals: Originals | None = None,
     ) -> None:
         self.file = file
         self.size = size
+        self.originals = originals
         self.parts: Sequence[Source[Item]] = (self,)
         self._read = read
         self.progress = Progress()
@@ -263,7 +322,11 @@ class SampleOptions(TableOptions, total=False):
 
 @dataclass(frozen=True, slots=True)
 class FileOptions:
-    """The options above as one object; also `root`, the folder that must contain all images.
+    """The options above as one object, and others.
+
+    Attributes:
+        root: the folder that must contain all images.
+        reread: whether rejected rows of text are to be read again, also those of a stream.
 
     Raises:
         UnknownSource: one is not valid.
@@ -281,6 +344,7 @@ class FileOptions:
     duration: int | None = None
     time_unit: str | None = None
     root: Path | None = None
+    reread: bool = False
 
     def __post_init__(self) -> None:
         delimiter, unit = self.delimiter, self.time_unit

@@ -115,7 +115,9 @@ class Records:
                 places.append(match.start())
         line_ends = np.flatnonzero(np.frombuffer(piece, np.uint8) == ord("\n"))
         for place, reason in unreadable:
-            yield Unreadable(self._file, line + int(np.searchsorted(line_ends, place)), reason)
+            tag = b" ".join(piece[place : piece.find(b">", place) + 1].split())
+            at = line + int(np.searchsorted(line_ends, place))
+            yield Unreadable(self._file, at, reason, tag)
         if rows:
             lines = line + np.searchsorted(line_ends, np.array(places))
             yield from without_zeros(self._batch(rows, odd, lines), self._file)

@@ -2,7 +2,8 @@
 
 Cells are not converted: every value is text. Header names are not changed, except that spaces
 around a name that is looked for are ignored. Blank lines are ignored. Rows of empty cells are
-counted as skipped, and rows that do not fit the header are reported.
+counted as skipped, and rows that do not fit the header are reported. The columns of a file of
+rejected rows that have the reasons are ignored, see `originals`.
 
 The delimiter is detected from the header and the first rows. It is the candidate with which most of
 the wanted names are found; then with which most rows have as many cells as the header; then with
@@ -34,6 +35,7 @@ from uptake.uploader.sources import (
     read_each,
 )
 from uptake.uploader.sources.inputs import Input, RecodedInput
+from uptake.uploader.sources.originals import MARKS, CsvRows, cell_of
 from uptake.uploader.sources.streams import (
     BOM,
     MAX_LINE_BYTES,
@@ -60,6 +62,7 @@ SAMPLED_ROWS = 50
 
 EMPTY_ROW = "an empty row"
 NO_NAME = "has a cell in a column without a name"
+NOT_CLOSED = "a quote is not closed, or the row is far too long"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,9 @@ class _Header:
         delimiter: between cells.
         size: bytes up to the first row.
         lines: lines up to the first row.
+        marks: columns of `MARKS`, which are ignored.
+        preamble: what is before the header.
+        line_end: of the header.
     """
 
     names: list[str]
@@ -87,6 +93,9 @@ class _Header:
     delimiter: str
     size: int
     lines: int
+    marks: int
+    preamble: bytes
+    line_end: str
 
 
 class CsvTable:
@@ -95,6 +104,7 @@ class CsvTable:
     Attributes:
         file: its name.
         columns: the names in its header, without columns at the end that have no name.
+        originals: the rows as they are in the file.
     """
 
     def __init__(
@@ -119,10 +129,20 @@ class CsvTable:
         if options.encoding is not None:
             self._source = source = RecodedInput(source, options.encoding)
             self._not_text = f"is not {options.encoding}"
-        self._header = _header_of(source, options, wanted)
-        self.columns = self._header.names
-        self._unnamed = [f"\0{place}" for place in range(self._header.unnamed)]
-        self._names = [*self.columns, *self._unnamed]
+        header = self._header = _header_of(source, options, [*wanted, *MARKS])
+        self.columns = [name for name in header.names if name not in MARKS]
+        self._unnamed = [f"\0{place}" for place in range(header.unnamed)]
+        names = [f"\0{i}.{name}" if name in MARKS else name for i, name in enumerate(header.names)]
+        self._names = [*names, *self._unnamed]
+        self.originals = CsvRows(
+            self._texts,
+            header.preamble,
+            [*header.names[header.marks :], *("" for _ in self._unnamed)],
+            header.delimiter,
+            line_end=header.line_end,
+            marks=header.marks,
+            encoding=options.encoding,
+        )
         self._convert = pacsv.ConvertOptions(
             column_types=dict.fromkeys(self._names, pa.string()),
             null_values=[""],
@@ -138,6 +158,14 @@ class CsvTable:
             stream = Utf8(file)
             blocks = _row_blocks(stream, header.delimiter, self.file, 1 + header.lines)
             yield from read_each(blocks, lambda block: self._parsed(*block, stream))
+
+    def _texts(self) -> Iterator[tuple[int, bytes]]:
+        """Blocks of whole rows with every byte of the file, each with the line it begins on."""
+        header = self._header
+        with self._source.open(Progress()) as file:
+            read_up_to(file, header.size)
+            for found in _row_blocks(file, header.delimiter, self.file, 1 + header.lines):
+                yield (found.line, found.text) if isinstance(found, Unreadable) else found
 
     def _parsed(self, line: int, text: bytes, stream: Utf8) -> Iterator[Found[Part]]:
         rejected: list[pacsv.InvalidRow] = []
@@ -164,10 +192,11 @@ class CsvTable:
         for row, at in zip(rejected, rejected_lines.tolist(), strict=True):
             others = "the rows before have" if self._unnamed else "the header has"
             reason = f"has {row.actual_columns} cells where {others} {row.expected_columns}"
-            yield Unreadable(self.file, at, reason)
+            yield Unreadable(self.file, at, reason, row.text.encode())
 
         stored = np.zeros(table.num_rows, np.bool_)
-        for column in table.columns:
+        read = table.select([*self.columns, *self._unnamed])
+        for column in read.columns:
             stored |= column.is_valid().to_numpy()
         if not stored.all():
             found = text.split(b"\n")
@@ -177,11 +206,13 @@ class CsvTable:
         faults = [(pc.greater(pc.binary_length(table[name]), 0), NO_NAME) for name in self._unnamed]
         if stream.has_replaced:
             faults += [
-                (pc.match_substring(one, REPLACEMENT), self._not_text) for one in table.columns
+                (pc.match_substring(one, REPLACEMENT), self._not_text) for one in read.columns
             ]
         for which, reason in faults:
             wrong = stored & which.fill_null(False).to_numpy()
-            yield from (Unreadable(self.file, at, reason) for at in lines[wrong].tolist())
+            found = text.split(b"\n") if wrong.any() else []
+            for at in lines[wrong].tolist():
+                yield Unreadable(self.file, at, reason, found[at - line])
             stored &= ~wrong
         if stored.any():
             (batch,) = table.select(self.columns).to_batches()
@@ -221,11 +252,15 @@ def _header_of(source: Input, options: FileOptions, wanted: Sequence[str]) -> _H
         encoding = options.encoding or "UTF-8; name the encoding of the file with --encoding"
         raise UnknownSource(f"{file}: the header is not {encoding}")
     names = _trimmed(names, wanted)
-    twice = sorted({name for name in names if names.count(name) > 1})
+    marks = len(MARKS) if tuple(names[: len(MARKS)]) == MARKS else 0
+    twice = sorted({name for name in names if names.count(name) > 1} - set(MARKS))
     if twice:
         raise UnknownSource(f"{file}: the header names {', '.join(twice)} twice")
-    unnamed = _unnamed(text, rows, delimiter, cells, len(names))
-    return _Header(names, unnamed, delimiter, start + size, lines + options.skip_rows)
+    # A row that does not fit may be the first of a file of rejected rows.
+    unnamed = cells - len(names) if marks else _unnamed(text, rows, delimiter, cells, len(names))
+    line_end = "\r\n" if header.endswith(b"\r\n") else "\n"
+    lines += options.skip_rows
+    return _Header(names, unnamed, delimiter, start + size, lines, marks, whole[:start], line_end)
 
 
 def _unnamed(text: str, rows: "_csv.Reader", delimiter: str, cells: int, named: int) -> int:
@@ -311,8 +346,9 @@ def _row_blocks(
             text = text[cut:]
             if not text or (chunk and len(text) <= MAX_LINE_BYTES):
                 break
-            yield Unreadable(file, line, "a quote is not closed, or the row is far too long")
-            text = text[text.find(b"\n") + 1 :] if b"\n" in text else b""
+            end = text.find(b"\n") + 1 or len(text)
+            yield Unreadable(file, line, NOT_CLOSED, text[:end])
+            text = text[end:]
             line += 1
         if not chunk:
             return
@@ -322,5 +358,5 @@ def _row_blocks(
 def _rows_of(delimiter: bytes) -> re.Pattern[bytes]:
     """Matches as many whole rows as there are (RFC 4180, and its common variants)."""
     end = re.escape(delimiter)
-    cell = rb'(?:"(?:[^"]++|"")*+"[^%b\n]*+|[^"%b\n][^%b\n]*+|)' % (end, end, end)
+    cell = cell_of(delimiter)
     return re.compile(rb"(?:(?:%b%b)*+%b\n)*+" % (cell, end, cell))

@@ -31,7 +31,8 @@ from uptake.uploader.sources.inputs import (
     plain_stem,
     plain_suffix,
 )
-from uptake.uploader.sources.rows import MISREAD, PEEKED_BYTES, Members, objects, require_members
+from uptake.uploader.sources.originals import MISREAD, JsonLines
+from uptake.uploader.sources.rows import PEEKED_BYTES, Members, objects, require_members
 from uptake.uploader.sources.streams import BOM, MAX_LINE_BYTES, read_up_to
 from uptake.uploader.sources.values import user_of
 from uptake.uploader.wires import wires_of
@@ -163,7 +164,12 @@ def document_file(source: Input, options: FileOptions) -> Source[DocumentItem]:
     documents = _Documents(source.file, options)
     if is_lines(source):
         require_members(source, options.columns.values())
-        return Source(source.file, source.size, lambda progress: documents.lines(source, progress))
+        return Source(
+            source.file,
+            source.size,
+            lambda progress: documents.lines(source, progress),
+            JsonLines(source),
+        )
     named = plain_stem(source.name) or None
     return Source(
         source.file, source.size, lambda progress: documents.file(source, named, progress)

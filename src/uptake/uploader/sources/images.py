@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
+
 from uptake.files import CannotOpen, files_below, read_below
 from uptake.formats.base import IMAGE_LIMIT
 from uptake.uploader.sources import (
@@ -21,7 +23,8 @@ from uptake.uploader.sources import (
     UnknownSource,
     Unreadable,
 )
-from uptake.uploader.sources.inputs import HIDDEN, Input, StreamInput, is_hidden
+from uptake.uploader.sources.inputs import HIDDEN, Input, is_hidden
+from uptake.uploader.sources.pipes import StreamInput
 from uptake.uploader.sources.rows import Row, rows_of
 
 _TAKEN = re.compile(rb"\x89PNG\r\n\x1a\n|\xff\xd8\xff|GIF8[79]a|RIFF.{4}WEBP", re.DOTALL)
@@ -57,7 +60,15 @@ def image_table(source: Input, kind: str, options: FileOptions) -> Source[ImageI
             return Unreadable(source.file, line, "lacks path")
         return _image(options.root or folder, folder / path, user, (source.file, line))
 
-    return rows_of(source, kind, options, image, ["path"])
+    def text_of(row: Row) -> bytes:
+        path = row.get("path")
+        return msgspec.json.encode(
+            row if not isinstance(path, str) else {**row, "path": str((folder / path).absolute())}
+        )
+
+    table = rows_of(source, kind, options, image, ["path"], text_of)
+    table.originals = None  # elsewhere, their paths would lead to other files
+    return table
 
 
 def image_folder(folder: Path, options: FileOptions) -> Source[ImageItem]:
@@ -101,10 +112,16 @@ def _image(root: Path, path: Path, user: str, place: tuple[str, int]) -> ImageIt
     try:
         size, content = read_below(root, path, IMAGE_LIMIT)
     except CannotOpen as error:
-        return Unreadable(*place, f"the file {path} {error}")
+        return _unreadable(path, user, place, str(error))
     if not _TAKEN.match(content):
-        return Unreadable(*place, f"the file {path} {_not_an_image(content)}")
+        return _unreadable(path, user, place, _not_an_image(content))
     return ImageItem(user, path, size, content, *place)
+
+
+def _unreadable(path: Path, user: str, place: tuple[str, int], reason: str) -> Unreadable:
+    item = {"user_id": user, "path": str(path.absolute())}
+    named = "" if place == (str(path), 0) else f"the file {path} "
+    return Unreadable(*place, f"{named}{reason}", msgspec.json.encode(item))
 
 
 def _not_an_image(content: bytes) -> str:

@@ -3,18 +3,13 @@
 An input is a file, a stream, or a member of a zip archive. Its name shows its kind, unless how it
 begins shows something else.
 
-Every input is read from its first byte to its last. A stream (a pipe, a named pipe, standard input)
-can be read only once: the beginning, by which its kind is found, is remembered and read again.
-Parquet and zip need to seek: they are spooled to a temporary file without a name, which is as large
-as the stream and vanishes with the program.
+Every input is read from its first byte to its last; `pipes` has those that can be read only once.
+Parquet and zip need to seek: if they come from a stream, they are spooled to a temporary file
+without a name, which is as large as the stream and vanishes with the program.
 """
 
 import io
-import os
-import select
 import shutil
-import stat
-import sys
 import tempfile
 import weakref
 import zipfile
@@ -25,7 +20,7 @@ from pathlib import Path, PurePath, PurePosixPath
 from typing import IO
 
 from uptake.files import CannotOpen, open_below
-from uptake.uploader.sources import Interrupted, Progress, Stop, UnknownSource, never
+from uptake.uploader.sources import Progress, UnknownSource
 from uptake.uploader.sources.streams import (
     BLOCK_BYTES,
     BOM,
@@ -39,11 +34,6 @@ from uptake.uploader.sources.streams import (
     require_plausible,
     unpacked,
 )
-
-STANDARD_INPUT = frozenset({"-", "/dev/stdin"})
-
-WAIT_MILLISECONDS = 200
-"""Interval at which a wait for a stream checks whether to stop."""
 
 HIDDEN = "a hidden file"
 
@@ -110,7 +100,7 @@ class Input(ABC):
             OSError: it cannot be opened.
         """
         with self.open(Progress()) as content:
-            return _undamaged(content, count)
+            return read_undamaged(content, count)
 
     def seekable(self) -> str | IO[bytes]:
         """The content as a file with random access: a path, or an open file."""
@@ -124,7 +114,8 @@ class Input(ABC):
         return self._spooled
 
 
-def _undamaged(content: io.RawIOBase, count: int) -> bytes:
+def read_undamaged(content: io.RawIOBase, count: int) -> bytes:
+    """So many bytes; fewer at the end, or up to where the content is damaged."""
     head = b""
     try:
         while len(head) < count and (chunk := content.read(count - len(head))):
@@ -152,7 +143,7 @@ class RecodedInput(Input):
     def peek(self, count: int) -> bytes:
         """The converted beginning of the content."""
         beginning = io.BytesIO(self._source.peek(count))
-        return _undamaged(Recoded(Prefixed(b"", beginning), self._encoding), count)
+        return read_undamaged(Recoded(Prefixed(b"", beginning), self._encoding), count)
 
 
 class FileInput(Input):
@@ -185,38 +176,6 @@ class FileInput(Input):
         with self._raw(Progress()) as raw:
             compressed = codec_of(read_up_to(raw, MAGIC_BYTES))
         return super().seekable() if compressed else str(self._path)
-
-
-class StreamInput(Input):
-    """A pipe, a terminal, a socket: bytes that come once, perhaps slowly.
-
-    Raises:
-        Interrupted: a wait for it was stopped.
-    """
-
-    def __init__(self, file: str, descriptor: int, stopped: Stop) -> None:
-        super().__init__(file, "", 0)
-        self._stream = _Stream(descriptor, stopped)
-        self._content: io.RawIOBase | None = None
-        self._head = b""
-        self._begun = False
-
-    def _raw(self, progress: Progress) -> io.RawIOBase:  # noqa: ARG002 - its size is not known
-        return self._stream
-
-    def open(self, progress: Progress) -> io.RawIOBase:
-        """The content, once."""
-        if self._begun:
-            raise OSError(None, "a stream can be read only once")
-        self._begun = True
-        return Prefixed(self._head, self._content or super().open(progress))
-
-    def peek(self, count: int) -> bytes:
-        """The beginning, which is remembered for the reading."""
-        if self._content is None:
-            self._content = super().open(Progress())
-        self._head += _undamaged(self._content, count - len(self._head))
-        return self._head[:count]
 
 
 class MemberInput(Input):
@@ -266,62 +225,6 @@ class _Member(RawStream):
             self._content.close()
             self._archive.close()
         super().close()
-
-
-class _Stream(RawStream):
-    """A stream that is polled, so that a wait can be stopped."""
-
-    def __init__(self, descriptor: int, stopped: Stop) -> None:
-        self._descriptor = descriptor
-        self._stopped = stopped
-        self._poll = select.poll()
-        self._poll.register(descriptor, select.POLLIN)
-
-    def read(self, size: int = -1, /) -> bytes:
-        """So many bytes, fewer only at the end, however small the pieces that arrive."""
-        parts: list[bytes] = []
-        missing = size if size >= 0 else sys.maxsize
-        while missing and (chunk := self._some(min(missing, BLOCK_BYTES))):
-            parts.append(chunk)
-            missing -= len(chunk)
-        return b"".join(parts)
-
-    def _some(self, most: int) -> bytes:
-        while True:
-            ready = self._poll.poll(WAIT_MILLISECONDS)
-            if self._stopped():
-                raise Interrupted
-            if ready:
-                try:
-                    return os.read(self._descriptor, most)
-                except BlockingIOError:
-                    continue  # another process has read it
-
-    def close(self) -> None:
-        """Close the descriptor."""
-        if not self.closed:
-            os.close(self._descriptor)
-        super().close()
-
-
-def input_of(path: Path, stopped: Stop = never) -> Input:
-    """The input at a path; `-` is standard input.
-
-    Raises:
-        UnknownSource: it is a folder.
-        OSError: it does not exist, or cannot be opened.
-    """
-    file = str(path)
-    if file in STANDARD_INPUT:
-        return StreamInput(file, os.dup(0), stopped)
-    mode = path.stat().st_mode
-    if stat.S_ISDIR(mode):
-        raise UnknownSource(f"{path}: is a folder")
-    if stat.S_ISREG(mode):
-        return FileInput(path)
-    # Without `O_NONBLOCK`, opening a named pipe waits for a writer, and nothing ends that wait.
-    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-    return StreamInput(file, os.open(path, flags), stopped)
 
 
 def members_of(archive: Input) -> list[MemberInput]:

@@ -25,15 +25,18 @@ from uptake.uploader.sources.images import image_folder, image_table
 from uptake.uploader.sources.inputs import (
     HIDDEN,
     Input,
-    input_of,
     is_hidden,
     kind_of,
     members_of,
     readable,
 )
+from uptake.uploader.sources.pipes import StreamInput, input_of
 from uptake.uploader.sources.rows import profile_rows
 from uptake.uploader.sources.sample_lines import sample_lines
 from uptake.uploader.sources.sample_tables import sample_table
+
+TEXT = ("csv", "ndjson")
+"""Kinds of files with rows of text, which are written to a file as they are if rejected."""
 
 NAMED = 5
 """Files of an archive that a message names."""
@@ -85,6 +88,8 @@ class Opener(Generic[Item]):
         source = input_of(path, options.stopped)
         kinds = self.kinds if self.archive is None else (*self.kinds, "zip")
         kind = kind_of(source, self.items, kinds)
+        if options.reread and kind in TEXT and isinstance(source, StreamInput):
+            source.keep_copy()
         if kind == "zip" and self.archive is not None:
             return self.archive(source, options)
         return self.file(source, kind, options)

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -108,7 +109,14 @@ class ParquetTable:
                 for row, reason in column.faults.items():
                     faults.setdefault(row, f"column {name[:60]!r}: {reason}")
             for row, reason in sorted(faults.items()):
-                yield Unreadable(self.file, first + row, reason)
+                texts = {name: column.values[row].as_py() for name, column in converted.items()}
+                for name, (at, _) in columns.items():
+                    if row in converted[name].faults:
+                        texts[name] = msgspec.Raw(_unquoted(batch[at][row]))
+                text = msgspec.json.encode(
+                    {columns[name][0]: one for name, one in texts.items() if one is not None}
+                )
+                yield Unreadable(self.file, first + row, reason, text)
             if faults:
                 good = pc.invert(pc.is_in(pa.array(range(len(lines))), pa.array(list(faults))))
                 rows, lines = rows.filter(good), lines.filter(good)
@@ -153,6 +161,15 @@ class ParquetTable:
             checks, what = (_IDS, "user ids") if name == ids else (_TEXT, "text")
             if not any(check(kind) for check in checks):
                 raise UnknownSource(f"{self.file}: column {name!r} is of type {kind}, not {what}")
+
+
+def _unquoted(value: pa.Scalar) -> bytes:
+    """A value that cannot be sent, as text that is no JSON, so that nothing takes it for one."""
+    try:
+        text = str(value.as_py())
+    except (ValueError, OverflowError):
+        text = str(value.value)
+    return f"<{text}>".encode()
 
 
 _IDS: tuple[Callable[[pa.DataType], bool], ...] = (

@@ -15,11 +15,13 @@ from functools import partial
 from typing import Any
 
 import msgspec
+from msgspec import structs
 
 from uptake.uploader.sources import (
     FileOptions,
     Found,
     Item,
+    Originals,
     ProfileRow,
     Progress,
     Source,
@@ -29,18 +31,13 @@ from uptake.uploader.sources import (
 )
 from uptake.uploader.sources.csv_tables import CsvTable, Part
 from uptake.uploader.sources.inputs import Input
+from uptake.uploader.sources.originals import MISREAD, REJECTED, JsonLines
 from uptake.uploader.sources.parquet_tables import ParquetTable, as_ids, as_values
 from uptake.uploader.sources.streams import BOM, line_blocks
 from uptake.uploader.sources.values import user_of
 from uptake.uploader.wires import ENCLOSING
 
 USER_ID = "user_id"
-
-REJECTED = "refused"
-"""The member that the uploader adds to an item that was rejected."""
-
-MISREAD = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What decoding raises for bytes that are not the JSON that was expected."""
 
 PEEKED_BYTES = 64 * 1024
 """What is looked at to see whether the members that a mapping names occur at all."""
@@ -55,12 +52,13 @@ _MEMBERS = msgspec.json.Decoder(Members)
 _VALUES: msgspec.json.Decoder[Value | None] = msgspec.json.Decoder(Value | None)
 
 
-def rows_of(
+def rows_of(  # noqa: PLR0913, PLR0917 - a table and what is made of its rows
     source: Input,
     kind: str,
     options: FileOptions,
     make: Callable[[int, str, Row], Item | Unreadable],
     needed: Sequence[str] = (),
+    text_of: Callable[[Row], bytes] = msgspec.json.encode,
 ) -> Source[Item]:
     """A source of the items that `make` makes of each row: of its line, its user and its values.
 
@@ -70,30 +68,35 @@ def rows_of(
         options: the mapping of columns, and the form of CSV.
         make: makes an item.
         needed: names of columns that are required besides the user's.
+        text_of: makes NDJSON of a row from which no item can be made.
 
     Raises:
         UnknownSource: a column is missing, or of another type than plain values.
         OSError: the file cannot be opened.
     """
-    rows = _reader(source, kind, options, needed)
+    rows, originals = _reader(source, kind, options, needed)
     names = {column: name for name, column in options.columns.items()}
 
     def item(line: int, row: Row) -> Item | Unreadable:
         if names:
             row = {names.get(name, name): value for name, value in row.items()}
-        user = user_of(row.pop(USER_ID, None), options.user, source.file, line)
-        return user if isinstance(user, Unreadable) else make(line, user, row)
+        user = user_of(row.get(USER_ID), options.user, source.file, line)
+        others = {name: value for name, value in row.items() if name != USER_ID}
+        found = user if isinstance(user, Unreadable) else make(line, user, others)
+        if isinstance(found, Unreadable):
+            return structs.replace(found, text=text_of(row))
+        return found
 
     def read(progress: Progress) -> Iterator[Found[Item]]:
         for found in rows(progress):
             yield item(*found) if isinstance(found, tuple) else found
 
-    return Source(source.file, source.size, read)
+    return Source(source.file, source.size, read, originals)
 
 
 def _reader(
     source: Input, kind: str, options: FileOptions, needed: Sequence[str]
-) -> Callable[[Progress], Rows]:
+) -> tuple[Callable[[Progress], Rows], Originals | None]:
     columns = options.columns
     user_column = columns.get(USER_ID, USER_ID)
     wanted = [columns.get(name, name) for name in needed] + list(columns.values())
@@ -101,16 +104,16 @@ def _reader(
         wanted.insert(0, user_column)
     if kind == "ndjson":
         require_members(source, columns.values())
-        return partial(_lines, source)
+        return partial(_lines, source), JsonLines(source)
     if kind == "csv":
         csv = CsvTable(source, options, [*wanted, USER_ID], quoted_empty=True)
         _require(source.file, wanted, csv.columns)
-        return lambda progress: read_each(csv.parts(progress), _filled)
+        return lambda progress: read_each(csv.parts(progress), _filled), csv.originals
     table = ParquetTable(source)
     _require(source.file, wanted, table.columns)
     table.require_types(user_column, [one for one in table.columns if one != user_column])
     conversions = {one: (one, as_ids if one == user_column else as_values) for one in table.columns}
-    return lambda progress: read_each(table.parts(conversions, progress), _filled)
+    return lambda progress: read_each(table.parts(conversions, progress), _filled), None
 
 
 def _require(file: str, wanted: Sequence[str], found: Sequence[str]) -> None:
@@ -145,7 +148,7 @@ def require_members(source: Input, names: Iterable[str]) -> None:
 
     Raises:
         UnknownSource: one does not; not when there are upload bodies, the members of which are
-            further inside.
+            further inside, nor in a file of rejected rows, which may be few.
     """
     begin = source.peek(PEEKED_BYTES).removeprefix(BOM)
     found: dict[str, None] = {}
@@ -155,7 +158,7 @@ def require_members(source: Input, names: Iterable[str]) -> None:
         except MISREAD:
             continue
     for name in names:
-        if name not in found and ENCLOSING.isdisjoint(found):
+        if name not in found and {*ENCLOSING, REJECTED}.isdisjoint(found):
             members = ", ".join(found) or "nothing"
             raise UnknownSource(f"{source.file}: no line has a member {name!r}; found: {members}")
 
@@ -182,7 +185,7 @@ def _objects(first: int, block: bytes, file: str) -> Iterator[Found[tuple[int, M
         try:
             members = _MEMBERS.decode(text)
         except MISREAD as error:
-            yield Unreadable(file, line, str(error))
+            yield Unreadable(file, line, str(error), text)
             continue
         rejected = members.pop(REJECTED, None)
         if members or rejected is None:
@@ -203,7 +206,7 @@ def _decoded(
             value = _VALUES.decode(raw)
         except MISREAD:
             reason = f"the member {name[:60]!r} is neither text nor a number, true or false"
-            return Unreadable(file, line, reason)
+            return Unreadable(file, line, reason, msgspec.json.encode(members))
         if value is not None:
             row[name] = value
     return line, row

@@ -19,7 +19,8 @@ import pyarrow.json as pj
 
 from uptake.uploader.sources import FileOptions, Found, Progress, Source, Unreadable, read_each
 from uptake.uploader.sources.inputs import Input
-from uptake.uploader.sources.rows import MISREAD, REJECTED, only_rejected, require_members
+from uptake.uploader.sources.originals import MISREAD, REJECTED, JsonLines
+from uptake.uploader.sources.rows import only_rejected, require_members
 from uptake.uploader.sources.sample_tables import (
     METRICS,
     NAMES,
@@ -69,7 +70,9 @@ def sample_lines(source: Input, options: FileOptions) -> Source[pa.RecordBatch]:
             blocks = line_blocks(stream, source.file)
             yield from read_each(blocks, lambda block: reader.read(*block))
 
-    return Source(source.file, source.size, read)
+    return Source(
+        source.file, source.size, read, JsonLines(source, SAMPLES_MEMBERS - places.keys())
+    )
 
 
 class LineReader:

@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,6 +20,7 @@ from uptake.uploader.sources import (
     SAMPLES,
     FileOptions,
     Found,
+    Originals,
     Progress,
     Skipped,
     Source,
@@ -133,8 +135,12 @@ def readable(
         good = pc.and_(good, full[name].is_valid())
     if pc.all(good).as_py() is False:
         for row in pc.indices_nonzero(pc.invert(good)).to_pylist():
-            reason = _fault({name: full[name][row].as_py() for name in NAMES}, given[row].as_py())
-            yield Unreadable(file, lines[row].as_py(), reason)
+            texts = {name: full[name][row].as_py() for name in NAMES}
+            value = given[row].as_py()
+            text = msgspec.json.encode(
+                {name: one for name, one in (texts | {"value": value}).items() if one is not None}
+            )
+            yield Unreadable(file, lines[row].as_py(), _fault(texts, value), text)
         full = {name: column.filter(good) for name, column in full.items()}
         lines = lines.filter(good)
     for name in ("start_date", "end_date"):
@@ -201,12 +207,13 @@ def sample_table(source: Input, kind: str, options: FileOptions) -> Source[pa.Re
         OSError: it cannot be opened.
     """
     file = source.file
+    originals: Originals | None = None
     if kind == "csv":
         known = mapped(options.columns, file)
         wanted = [*(known.get(name, name) for name in NAMES), *_COLUMNS]
         csv = CsvTable(source, options, wanted, quoted_empty=False)
         places = resolved(csv.columns, options, file)
-        parts = csv.parts
+        parts, originals = csv.parts, csv.originals
     else:
         table = ParquetTable(source)
         columns = resolved(table.columns, options, file)
@@ -223,7 +230,7 @@ def sample_table(source: Input, kind: str, options: FileOptions) -> Source[pa.Re
         arrays = {name: part.batch[place] for name, place in places.items()}
         return readable(arrays, part.lines, options, file)
 
-    return Source(file, source.size, lambda progress: read_each(parts(progress), read))
+    return Source(file, source.size, lambda progress: read_each(parts(progress), read), originals)
 
 
 def _require_types(table: ParquetTable, places: dict[str, str]) -> None:

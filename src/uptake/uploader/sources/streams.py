@@ -2,9 +2,12 @@
 
 import codecs
 import io
+import os
 import re
 import shlex
 import sys
+import tempfile
+import weakref
 from abc import abstractmethod
 from collections.abc import Iterator
 from typing import IO, Protocol
@@ -32,6 +35,9 @@ MAX_RATIO = 500
 
 UNSUSPICIOUS_BYTES = 1 << 30
 """Content up to this size may have any ratio."""
+
+COPY_CODEC = "zstd"
+"""Compresses faster than files are parsed."""
 
 BOM = b"\xef\xbb\xbf"
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
@@ -200,6 +206,52 @@ class Unpacked(RawStream):
         if not parts and self._damage is not None:
             raise self._damage
         return b"".join(parts)
+
+
+class Copy:
+    """A compressed copy of a stream, in a temporary file without a name."""
+
+    def __init__(self) -> None:
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as this object
+        weakref.finalize(self, self._file.close)
+        sink = os.fdopen(os.dup(self._file.fileno()), "wb")
+        self._sink = pa.CompressedOutputStream(pa.PythonFile(sink, "w"), COPY_CODEC)
+        self._is_whole = True
+
+    def write(self, chunk: bytes) -> None:
+        """Add to it; a copy that cannot be written is given up."""
+        try:
+            if self._is_whole:
+                self._sink.write(chunk)
+        except OSError:
+            self._is_whole = False
+
+    def open(self) -> io.RawIOBase:
+        """What was written.
+
+        Raises:
+            OSError: there is no copy.
+        """
+        if not self._is_whole:
+            raise OSError(None, "a stream can be read only once")
+        self._sink.close()
+        file = os.fdopen(os.dup(self._file.fileno()), "rb", buffering=0)
+        file.seek(0)
+        return Unpacked(file, COPY_CODEC)
+
+
+class Copied(RawStream):
+    """A stream that is copied while it is read."""
+
+    def __init__(self, content: io.RawIOBase, copy: Copy) -> None:
+        self.inner: io.RawIOBase = content
+        self._copy = copy
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Read and copy."""
+        chunk = self.inner.read(size) or b""
+        self._copy.write(chunk)
+        return chunk
 
 
 class Recoded(RawStream):
