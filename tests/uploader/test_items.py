@@ -182,3 +182,37 @@ def test_images_arrive_once(sender: Sender, reader: httpx2.Client) -> None:
     assert rejected[f"{ben}-broken.png"]["user_id"] == ben
     again = sender.uploader().send_images(folder)
     assert counts_of(again) == {"read": 5, "known": 3, "refused_before": 2}
+
+
+@pytest.mark.parametrize("kind", ["folder", "table"])
+def test_images_of_users_without_a_number_are_named_before_others_are_sent(
+    sender: Sender, reader: httpx2.Client, kind: str
+) -> None:
+    """In one message with users, files and the reason; the others are sent."""
+    user = str(Random().randrange(10**9, 10**12))
+    folder = sender.folder / "images"
+    folder.mkdir()
+    files = [f"{user}.png", "ada.png", "0.png"]
+    for name in files:
+        (folder / name).write_bytes(encoded("PNG", 3, 2))
+    rows = "".join(f"{Path(name).stem},{name}\n" for name in files)
+    (sender.folder / "images" / ".t.csv").write_text(f"user_id,path\n{rows}")
+    notices: list[tuple[str, int]] = []
+
+    def notify(notice: str) -> None:
+        answer = reader.get(f"/uptake/v1/users/{user}/images")
+        notices.append((notice, answer.status_code))
+
+    source = folder if kind == "folder" else folder / ".t.csv"
+    summary = sender.uploader(notify=notify).send_images(source)
+    assert (summary.acknowledged, summary.refused, summary.complete) == (1, 2, False)
+    prefix = f"{folder}/" if kind == "folder" else ""
+    named = sorted(["ada.png", "0.png"], reverse=kind == "table")
+    users = ", ".join(f"'{Path(name).stem}' ({prefix}{name})" for name in named)
+    expected = (
+        "2 images are not sent: the user id must be an integer from 1 to 9223372036854775807"
+        f" without leading zeros: {users}"
+    )
+    assert notices == [(expected, 404)]
+    assert summary.notices == (expected,)
+    assert reader.get(f"/uptake/v1/users/{user}/images").json()["images"]

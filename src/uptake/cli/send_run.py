@@ -45,7 +45,7 @@ def send(options: SendOptions, work: Callable[["Uploader"], "Summary"]) -> int:
     key = "" if options.dry_run and options.key_file is None else options.key()
     named = {name: given[name] for name in given.keys() - {"to", "key_file", "json"}}
     with translated_errors():
-        uploader = Uploader(options.to, key, **named)
+        uploader = Uploader(options.to, key, notify=warn, **named)
         with _stopping(uploader.stop), showing(lambda: uploader.session):
             summary = work(uploader)
     _print(uploader, summary, as_json=options.json)
@@ -107,7 +107,6 @@ def _print(uploader: "Uploader", summary: "Summary", *, as_json: bool) -> None:
         more = f"all {missed:,} of them are" if missed > len(faults) else "they are"
         names = " and ".join(summary.rejected_files)
         warn(f"{more} in {names}, to be corrected and sent again")
-    warn(*summary.notices)
     if summary.stopped:
         warn(summary.stopped)
 

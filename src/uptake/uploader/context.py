@@ -56,6 +56,7 @@ class UploadOptions:
         retry: when to try again.
         dry_run: read, compare and count, but send nothing and do not change the ledger.
         retry_refused: send again what an earlier run was rejected for.
+        notify: called with each message for a person, as soon as there is one.
     """
 
     to: Destination
@@ -68,6 +69,7 @@ class UploadOptions:
     retry: Retry = field(default_factory=Retry)
     dry_run: bool = False
     retry_refused: bool = False
+    notify: Callable[[str], None] = lambda _: None
 
     @property
     def rejected_path(self) -> Path | None:

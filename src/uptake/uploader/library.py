@@ -53,6 +53,7 @@ class Uploader:
         seconds: time limit of an answer.
         dry_run: read, compare with the ledger and count, but send nothing and record nothing.
         retry_refused: send again what an earlier run was rejected for.
+        notify: called with each message of `Summary.notices`, as soon as there is one.
 
     Raises:
         WrongAddress: the URL cannot be sent to.
@@ -75,6 +76,7 @@ class Uploader:
         seconds: float = SECONDS,
         dry_run: bool = False,
         retry_refused: bool = False,
+        notify: Callable[[str], None] = lambda _: None,
     ) -> None:
         to = destination(url)
         self._options = UploadOptions(
@@ -88,6 +90,7 @@ class Uploader:
             Retry(patience=patience, start=min(patience, START)),
             dry_run,
             retry_refused,
+            notify,
         )
         self._stopped = False
         self.session: Session | None = None

@@ -17,7 +17,7 @@ from uptake.formats.encoder import (
 )
 from uptake.uploader.context import UploadContext, UploadOptions
 from uptake.uploader.items.profiles import send_profiles
-from uptake.uploader.items.single import send_documents, send_images
+from uptake.uploader.items.single import send_documents, send_images, users_fault
 from uptake.uploader.ledger import open_ledger, read_ledger
 from uptake.uploader.ledger.runs import Run, begin
 from uptake.uploader.rejected_rows import RejectedRows
@@ -27,6 +27,7 @@ from uptake.uploader.sending.schedule import Halt, Schedule, Stopped
 from uptake.uploader.sending.sender import Sender
 from uptake.uploader.service import find_service
 from uptake.uploader.sources import Interrupted, Skipped, Source, Unreadable, opening
+from uptake.uploader.sources.images import ImageSource
 from uptake.uploader.sources.opening import Opener
 from uptake.uploader.tally import Summary, Tally
 
@@ -104,6 +105,8 @@ class Session:
                 options.retry_refused,
                 type_name,
             )
+            if isinstance(wire, ImagesWire):
+                self._notify_of_users(wire)
             if options.dry_run:
                 self._read(context, feed)
             else:
@@ -113,6 +116,13 @@ class Session:
             return summary
         finally:
             ledger.close()
+
+    def _notify_of_users(self, wire: ImagesWire) -> None:
+        """Name the images that cannot be sent before others are."""
+        tables = (source for source in self._sources if isinstance(source, ImageSource))
+        users = (one for source in tables for one in source.users())
+        if fault := users_fault(wire, users):
+            self._notify(fault)
 
     def _read(self, context: UploadContext[Any], feed: Feed) -> None:
         with suppress(Stopped):
@@ -176,7 +186,7 @@ class Session:
                     else:
                         yield item, source.file
                 if is_empty:
-                    self._notices.append(f"{source.file}: has no rows; there is nothing to send")
+                    self._notify(f"{source.file}: has no rows; there is nothing to send")
             except Interrupted:
                 raise Stopped from None
             except OSError as error:
@@ -221,11 +231,15 @@ class Session:
             notices=tuple(self._notices),
         )
 
+    def _notify(self, notice: str) -> None:
+        self._notices.append(notice)
+        self._options.notify(notice)
+
     def _write_rejected_rows(self) -> list[str]:
         path = self._options.refused_file
         try:
             return self._rejected_rows.finish(self._sources)
         except OSError as error:
             reason = error.strerror or str(error)
-            self._notices.append(f"the rejected rows cannot be written to {path}: {reason}")
+            self._notify(f"the rejected rows cannot be written to {path}: {reason}")
             return []

@@ -1,6 +1,6 @@
 """Documents and images: a request for each, sent once."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -12,6 +12,9 @@ from uptake.uploader.ledger import items
 from uptake.uploader.ledger.rejections import Reason
 from uptake.uploader.sending.connection import Request, fill
 from uptake.uploader.sources import DocumentItem, ImageItem
+
+NAMED = 5
+"""Users that a message names."""
 
 NO_CONTENT = items.content(b"")
 """Documents and images never change: with another content each is another item."""
@@ -56,6 +59,31 @@ def send_images(
         media, body = wire.form(item.path.name, item.content)
         path = fill(wire.path, wire.user_in_path, item.user_id)
         _put(context, part, Request(path, body, media))
+
+
+def users_fault(wire: ImagesWire, users: Iterable[tuple[str, str]]) -> str:
+    """Which images cannot be sent, because of their users, and why; "" if there is none.
+
+    Args:
+        wire: the endpoint.
+        users: the user and the file of each image.
+    """
+    count = 0
+    named: list[str] = []
+    reasons: dict[str, None] = {}
+    for user_id, file in users:
+        reason = wire.user_fault(user_id)
+        if reason is None:
+            continue
+        count += 1
+        reasons[reason] = None
+        if len(named) < NAMED:
+            named.append(f"{user_id!r} ({file})")
+    if not count:
+        return ""
+    images = "1 image is" if count == 1 else f"{count:,} images are"
+    more = f" and {count - NAMED:,} more" if count > NAMED else ""
+    return f"{images} not sent: {'; '.join(reasons)}: {', '.join(named)}{more}"
 
 
 def _part(item: DocumentItem | ImageItem, identity: bytes, text: bytes, weight: int) -> ItemPart:

@@ -190,6 +190,7 @@ class Source(Generic[Item]):
     Attributes:
         file: its name in reports.
         size: bytes to read; 0 when not known.
+        read: reads its items, and raises an error if the file breaks off.
         parts: the sources it consists of, each of one file or folder; itself if it is one.
         progress: of the iteration that was started last, unless it has other parts.
         originals: reads its rows again as they are in the file; None if it has no rows of text.
@@ -206,7 +207,7 @@ class Source(Generic[Item]):
         self.size = size
         self.originals = originals
         self.parts: Sequence[Source[Item]] = (self,)
-        self._read = read
+        self.read = read
         self.progress = Progress()
 
     @property
@@ -220,7 +221,7 @@ class Source(Generic[Item]):
         A stream can be read only once.
         """
         self.progress = Progress()
-        return until_broken(self._read(self.progress), self.file)
+        return until_broken(self.read(self.progress), self.file)
 
 
 def chained(file: str, parts: Sequence[Source[Item]]) -> Source[Item]:

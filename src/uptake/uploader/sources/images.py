@@ -6,7 +6,7 @@ converted.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -42,7 +42,17 @@ _OTHERS = {
 _NUMBERED = re.compile(r"([0-9]+)(?:[-_. ].*)?")
 
 
-def image_table(source: Input, kind: str, options: FileOptions) -> Source[ImageItem]:
+class ImageSource(Source[ImageItem]):
+    """A source of images.
+
+    Attributes:
+        users: the user and the file of each image, without its content; empty for a stream.
+    """
+
+    users: Callable[[], Iterator[tuple[str, str]]] = staticmethod(lambda: iter(()))
+
+
+def image_table(source: Input, kind: str, options: FileOptions) -> ImageSource:
     """A source of images from a table with the columns `user_id` and `path`.
 
     Paths are relative to the table's folder, of a table from a stream to the working directory, and
@@ -66,12 +76,19 @@ def image_table(source: Input, kind: str, options: FileOptions) -> Source[ImageI
             row if not isinstance(path, str) else {**row, "path": str((folder / path).absolute())}
         )
 
-    table = rows_of(source, kind, options, image, ["path"], text_of)
-    table.originals = None  # elsewhere, their paths would lead to other files
+    def users() -> Iterator[tuple[str, str]]:
+        rows = rows_of(source, kind, options, lambda _, user, row: (user, str(row.get("path"))))
+        return (one for one in rows() if isinstance(one, tuple))
+
+    rows = rows_of(source, kind, options, image, ["path"], text_of)
+    # Without originals: elsewhere, their paths would lead to other files.
+    table = ImageSource(source.file, source.size, rows.read)
+    if not isinstance(source, StreamInput):
+        table.users = users
     return table
 
 
-def image_folder(folder: Path, options: FileOptions) -> Source[ImageItem]:
+def image_folder(folder: Path, options: FileOptions) -> ImageSource:
     """A source of the images in a folder and those below it; hidden files are counted as skipped.
 
     The user of an image in a subfolder is the name of that subfolder. The user of another image is
@@ -89,16 +106,20 @@ def image_folder(folder: Path, options: FileOptions) -> Source[ImageItem]:
 
     sizes = {path: 0 if path in hidden else path.lstat().st_size for path in paths}
 
+    def user_of(path: Path) -> str:
+        return options.user or _user_named(path.relative_to(folder))
+
     def read(progress: Progress) -> Iterator[Found[ImageItem]]:
         for path, size in sizes.items():
             if path in hidden:
                 yield Skipped(str(path), 1, HIDDEN, is_file=True)
                 continue
             progress.position += size
-            named = options.user or _user_named(path.relative_to(folder))
-            yield _image(folder, path, named, (str(path), 0))
+            yield _image(folder, path, user_of(path), (str(path), 0))
 
-    return Source(str(folder), sum(sizes.values()), read)
+    source = ImageSource(str(folder), sum(sizes.values()), read)
+    source.users = lambda: ((user_of(path), str(path)) for path in sizes if path not in hidden)
+    return source
 
 
 def _user_named(path: Path) -> str:
