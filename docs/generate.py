@@ -4,9 +4,9 @@ import importlib.resources
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
-from uptake.cli.commands import COMMANDS, load
+from uptake.cli.commands import COMMANDS, load, visible_commands
 from uptake.cli.durations import SECONDS
 from uptake.formats.base import Credential, Format, Operation, Place
 from uptake.formats.registry import FORMATS
@@ -68,19 +68,38 @@ def _cli() -> Iterator[str]:
     yield f"A duration is a number and a unit: {spans}. A rate is a number of requests and a"
     yield "duration: `300/60s`."
     yield ""
+    yield from _verbs()
     for name in COMMANDS:
         command: Any = load(name)
-        subcommands = getattr(command, "commands", None)
-        if subcommands is None:
-            yield from _command(f"uptake {name}", command)
-            continue
+        subcommands = visible_commands(command) or {"": command}
         for subname, subcommand in subcommands.items():
-            yield from _command(f"uptake {name} {subname}", subcommand)
+            yield from _command(f"uptake {name} {subname}".rstrip(), subcommand)
     yield "## Scopes"
     yield ""
     yield "`--scope` is one of:"
     yield ""
     yield from (f"- `{scope}`" for scope in SCOPES)
+
+
+VERBS = ("create", "list", "show", "update", "delete")
+"""The verbs of groups of commands that manage what operators define."""
+
+
+def _verbs() -> Iterator[str]:
+    yield "The groups of commands have the same verbs. A verb of its own does something else: a key"
+    yield "is revoked, not deleted, and stays in the list."
+    yield ""
+    groups = {name: visible_commands(load(name)) for name in COMMANDS}
+    rows = (
+        (
+            f"`uptake {name}`",
+            *("yes" if verb in commands else "" for verb in VERBS),
+            ", ".join(f"`{one}`" for one in commands if one not in VERBS),
+        )
+        for name, commands in groups.items()
+        if commands
+    )
+    yield from _table(("Group", *VERBS, "Others"), rows)
 
 
 def _command(name: str, command: Any) -> Iterator[str]:
@@ -89,17 +108,32 @@ def _command(name: str, command: Any) -> Iterator[str]:
     yield ""
     yield command.help
     yield ""
-    options = [p for p in command.params if p.param_type_name == "option" and p.name != "help"]
+    options = [
+        p
+        for p in command.params
+        if p.param_type_name == "option" and not p.hidden and p.name != "help"
+    ]
     if arguments:
-        yield from _table(("Argument", "Meaning"), ((f"`{_name(p)}`", p.help) for p in arguments))
+        rows = ((f"`{_name(p)}`", _meaning(p)) for p in arguments)
+        yield from _table(("Argument", "Meaning"), rows)
     yield from _table(
         ("Option", "Variable", "Default", "Meaning"),
-        ((f"`{p.opts[0]}`", _variable(p), _default(p), p.help) for p in options),
+        ((f"`{p.opts[0]}`", _variable(p), _default(p), _meaning(p)) for p in options),
     )
 
 
 def _name(argument: Any) -> str:
     return str(argument.metavar or argument.name.upper())
+
+
+def _meaning(parameter: Any) -> str:
+    """The help of a parameter, with its values if it has only some."""
+    if get_origin(parameter.type_descriptor.annotation) is not Literal:
+        return str(parameter.help)
+    values = get_args(parameter.type_descriptor.annotation)
+    if all(value in parameter.help for value in values):
+        return str(parameter.help)
+    return f"{parameter.help} One of {', '.join(f'`{value}`' for value in values)}."
 
 
 def _variable(option: Any) -> str:

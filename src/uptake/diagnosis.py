@@ -294,10 +294,7 @@ def _check_keys(settings: Settings) -> Check:
         return Check("keys", "fault", str(error))
     try:
         now = clock.now()
-        valid = sum(
-            key.revoked_at is None and (key.expires_at is None or key.expires_at > now)
-            for key in store.keys()  # noqa: SIM118 - not a dict
-        )
+        valid = sum(key.is_valid(now) for key in store.keys())  # noqa: SIM118 - not a dict
     except StoreUnavailable as error:
         return Check("keys", "fault", str(error))
     finally:

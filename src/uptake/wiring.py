@@ -133,7 +133,10 @@ def distribute(settings: Settings) -> Iterator[tuple[str, str]]:
         back_end, place = _database(settings, make=False)
         distribute_tables = getattr(back_end.load(), "distribute", None)
         if distribute_tables is None:
-            raise StoreUnusable("only PostgreSQL with the extension citus can be distributed")
+            raise StoreUnusable(
+                "only PostgreSQL with the extension citus can be distributed;"
+                " name it with --database"
+            )
         yield from distribute_tables(place)
 
 

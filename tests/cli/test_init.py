@@ -31,8 +31,8 @@ WITHOUT_A_DATABASE = [
     ("segments", "users", "older"),
     ("segments", "delete", "older"),
     ("retention", "list"),
-    ("retention", "set", "samples", "365"),
-    ("retention", "remove", "samples"),
+    ("retention", "create", "samples", "365"),
+    ("retention", "delete", "samples"),
 ]
 
 

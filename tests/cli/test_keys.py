@@ -146,3 +146,15 @@ def test_wrong_options_are_wrong_usage(
     """Exit status 2, one line that names what is wrong, and nothing made on disk."""
     uptake("keys", "create", *options).assert_failed(2, word)
     assert list(tmp_path.iterdir()) == [tmp_path / "uptake-data"]
+
+
+def test_a_key_is_shown_without_its_secret(uptake: Uptake) -> None:
+    """As in the list; an id that does not exist fails."""
+    made = uptake("keys", "create", "--scope", "data:read", "--rate", "300/60s", "--json").json
+    shown = uptake("keys", "show", made["id"], "--json").json
+    assert [shown] == uptake("keys", "list", "--json").json
+    assert "key" not in shown
+    text = uptake("keys", "show", made["id"]).out
+    assert re.search(r"^rate +300/60s$", text, re.MULTILINE)
+    assert made["key"] not in text
+    uptake("keys", "show", "nope").assert_failed(1, "nope", "uptake keys list")

@@ -20,6 +20,22 @@ def test_a_new_project_is_listed_and_takes_keys(uptake: Uptake) -> None:
     assert key["project"] == "acme"
 
 
+def test_a_project_is_shown(uptake: Uptake) -> None:
+    """Its valid keys, its types and the number of its rules."""
+    uptake("projects", "create", "acme")
+    inside = ("--project", "acme")
+    for _ in range(2):
+        key = uptake("keys", "create", *inside, "--scope", "data:read", "--json").json["id"]
+    uptake("keys", "revoke", key)
+    uptake("types", "add", "check-in", *inside)
+    uptake("retention", "create", "images", "90", *inside)
+    shown = uptake("projects", "show", "acme", "--json").json
+    assert shown == {"name": "acme", "keys": 1, "types": ["check-in"], "retention_rules": 1}
+    lines = [line.split("  ") for line in uptake("projects", "show", "acme").out.splitlines()]
+    assert [line[-1].strip() for line in lines] == ["acme", "1", "check-in", "1"]
+    uptake("projects", "show", "nowhere").assert_failed(1, "nowhere", "uptake projects create")
+
+
 def test_a_name_is_taken_once(uptake: Uptake) -> None:
     """The work failed: 1, with the name."""
     assert uptake("projects", "create", "acme").status == 0

@@ -7,11 +7,16 @@ from .conftest import Uptake
 pytestmark = pytest.mark.usefixtures("database")
 
 
-def test_a_rule_is_set_and_listed(uptake: Uptake) -> None:
-    """With what it would take away now; set again, it has the new days."""
-    assert uptake("retention", "set", "samples", "365", "--type", "bpm").status == 0
-    assert uptake("retention", "set", "samples", "30", "--type", "bpm").status == 0
-    uptake("retention", "set", "images", "90")
+def test_a_rule_is_created_changed_and_listed(uptake: Uptake) -> None:
+    """With the number of items that it would delete now."""
+    about = ("--type", "bpm")
+    missing = uptake("retention", "update", "samples", "30", *about)
+    missing.assert_failed(1, "no rule for samples of type 'bpm'", "uptake retention create")
+    assert uptake("retention", "create", "samples", "365", *about).status == 0
+    again = uptake("retention", "create", "samples", "30", *about)
+    again.assert_failed(1, "already has a rule for samples of type 'bpm'", "retention update")
+    assert uptake("retention", "update", "samples", "30", *about).status == 0
+    uptake("retention", "create", "images", "90")
     expected = [
         {"kind": "images", "type": "", "days": 90, "due": 0},
         {"kind": "samples", "type": "bpm", "days": 30, "due": 0},
@@ -20,18 +25,19 @@ def test_a_rule_is_set_and_listed(uptake: Uptake) -> None:
     assert "images" in uptake("retention", "list").out
 
 
-def test_a_dry_run_sets_nothing(uptake: Uptake) -> None:
+def test_a_dry_run_creates_nothing(uptake: Uptake) -> None:
     """It states what the rule would take away."""
-    result = uptake("retention", "set", "images", "90", "--dry-run", "--json").json
+    result = uptake("retention", "create", "images", "90", "--dry-run", "--json").json
     assert result == [{"kind": "images", "type": "", "days": 90, "due": 0}]
     assert uptake("retention", "list", "--json").json == []
 
 
-def test_a_rule_is_removed(uptake: Uptake) -> None:
+def test_a_rule_is_deleted(uptake: Uptake) -> None:
     """The others stay."""
-    uptake("retention", "set", "images", "90")
-    uptake("retention", "set", "documents", "90")
-    assert uptake("retention", "remove", "images").status == 0
+    uptake("retention", "create", "images", "90")
+    uptake("retention", "create", "documents", "90")
+    assert uptake("retention", "delete", "images").out == "Deleted the rule for images.\n"
+    uptake("retention", "delete", "images").assert_failed(1, "no rule for images")
     (rule,) = uptake("retention", "list", "--json").json
     assert rule["kind"] == "documents"
 
@@ -39,5 +45,15 @@ def test_a_rule_is_removed(uptake: Uptake) -> None:
 def test_what_is_no_rule_is_wrong_usage(uptake: Uptake) -> None:
     """Unknown kinds, no days, types where there are none: 2, and a sentence."""
     for arguments in (("cats", "1"), ("images", "0"), ("images", "1", "--type", "png")):
-        failed = uptake("retention", "set", *arguments)
+        failed = uptake("retention", "create", *arguments)
         assert (failed.status, failed.err.count("\n")) == (2, 1)
+
+
+def test_the_old_names_create_change_and_delete_a_rule(uptake: Uptake) -> None:
+    """Scripts with `set` and `remove` still work."""
+    for days in (90, 30):
+        (rule,) = uptake("retention", "set", "images", str(days), "--json").json
+        assert rule["days"] == days
+    deleted = uptake("retention", "remove", "images", "--json").json
+    assert deleted == {"kind": "images", "type": "", "deleted": True}
+    assert uptake("retention", "list", "--json").json == []

@@ -52,7 +52,7 @@ def test_values_that_cannot_be_read_are_reported(uptake: Uptake, tmp_path: Path)
     (tmp_path / "dated.json").write_text(json.dumps(dated))
     shown = "0 users\n3 values cannot be read as the filter's dates or numbers\n"
     assert uptake("segments", "preview", "dated.json").out == shown
-    uptake("segments", "put", "dated", "dated.json")
+    uptake("segments", "create", "dated", "dated.json")
     assert uptake("segments", "users", "dated").out == shown
     assert uptake("segments", "users", "dated", "--json").json["unreadable"] == 3
 
@@ -85,7 +85,7 @@ def test_a_filter_is_read_from_standard_input(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("three")
 def test_a_segment_is_stored_changed_listed_and_deleted(uptake: Uptake, tmp_path: Path) -> None:
     """And its users are those of its filter, at every time."""
-    made = uptake("segments", "put", "pros", "pro.json", "--json").json
+    made = uptake("segments", "create", "pros", "pro.json", "--json").json
     assert set(made) == {"name", "filter", "created_at", "changed_at"}
     assert (made["name"], made["filter"]) == ("pros", PRO)
     assert uptake("segments", "show", "pros", "--json").json == made
@@ -94,15 +94,26 @@ def test_a_segment_is_stored_changed_listed_and_deleted(uptake: Uptake, tmp_path
     result = uptake("segments", "users", "pros", "--json").json
     assert (result["count"], [user["user_id"] for user in result["users"]]) == (2, ["anna", "carl"])
     (tmp_path / "rest.json").write_text(json.dumps({"not": PRO}))
-    uptake("segments", "put", "pros", "rest.json")
+    again = uptake("segments", "create", "pros", "rest.json")
+    again.assert_failed(1, "'pros' already exists", "uptake segments update")
+    assert uptake("segments", "update", "pros", "rest.json").status == 0
     assert uptake("segments", "users", "pros").out.splitlines()[0] == "1 users"
     listed = uptake("segments", "list", "--json").json
     assert [one["filter"] for one in listed["segments"]] == [{"not": PRO}]
     assert uptake("segments", "list").out.splitlines()[1].split()[0] == "pros"
-    assert uptake("segments", "delete", "pros").status == 0
+    assert uptake("segments", "delete", "pros").out == "Deleted segment pros.\n"
+    uptake("segments", "update", "pros", "pro.json").assert_failed(1, "no segment 'pros'")
     uptake("segments", "delete", "pros").assert_failed(1, "pros")
     for command in ("show", "users"):
         uptake("segments", command, "pros").assert_failed(1, "pros")
+
+
+@pytest.mark.usefixtures("three")
+def test_the_old_name_creates_or_replaces_a_segment(uptake: Uptake, tmp_path: Path) -> None:
+    """Scripts with `put` still work."""
+    (tmp_path / "rest.json").write_text(json.dumps({"not": PRO}))
+    for file, expected in (("pro.json", PRO), ("rest.json", {"not": PRO})):
+        assert uptake("segments", "put", "pros", file, "--json").json["filter"] == expected
 
 
 @pytest.mark.usefixtures("three")
@@ -121,7 +132,7 @@ def test_an_invalid_filter_is_rejected(
     """With the place of the fault; nothing is stored: 1."""
     (tmp_path / "filter.json").write_text(text)
     uptake("segments", "preview", "filter.json").assert_failed(1, word)
-    uptake("segments", "put", "pros", "filter.json").assert_failed(1, word)
+    uptake("segments", "create", "pros", "filter.json").assert_failed(1, word)
     assert uptake("segments", "list", "--json").json == {"segments": [], "next": None}
 
 
@@ -129,7 +140,7 @@ def test_an_invalid_filter_is_rejected(
 @pytest.mark.parametrize("name", ["a b", "", "a/b", "preview", "x" * 101])
 def test_a_name_needs_no_escapes(uptake: Uptake, name: str) -> None:
     """As over HTTP: 2."""
-    uptake("segments", "put", name, "pro.json").assert_failed(2)
+    uptake("segments", "create", name, "pro.json").assert_failed(2)
 
 
 @pytest.mark.usefixtures("three")

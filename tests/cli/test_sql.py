@@ -44,7 +44,11 @@ def test_days_are_of_the_zone_that_is_named(uptake: Uptake) -> None:
 
 def test_an_answer_is_csv_or_json(uptake: Uptake) -> None:
     """For the next program."""
-    assert uptake("sql", QUERY, "--csv").out == '"user_id","total"\n"anna",60\n'
+    assert (
+        uptake("sql", QUERY, "--format", "csv").out
+        == uptake("sql", QUERY, "--csv").out
+        == '"user_id","total"\n"anna",60\n'
+    )
     assert uptake("sql", QUERY, "--json").json == [{"user_id": "anna", "total": 60.0}]
 
 
@@ -52,8 +56,8 @@ def test_a_long_answer_is_cut_off_on_a_terminal_alone(uptake: Uptake) -> None:
     """And it is reported how much is left."""
     done = uptake("sql", "SELECT * FROM range(1500)")
     assert done.out.count("\n") == 1001
-    assert done.err == "uptake: 500 more rows; use --csv or --json to print all\n"
-    assert uptake("sql", "SELECT * FROM range(1500)", "--csv").out.count("\n") == 1501
+    assert done.err == "uptake: 500 more rows; use --format csv or --json to print all\n"
+    assert uptake("sql", "SELECT * FROM range(1500)", "--format", "csv").out.count("\n") == 1501
 
 
 @pytest.mark.parametrize(
@@ -63,6 +67,7 @@ def test_a_long_answer_is_cut_off_on_a_terminal_alone(uptake: Uptake) -> None:
         (["SELECT"], 1, "SELECT clause without selection list"),
         (["DELETE FROM samples"], 2, "must be a single SELECT statement"),
         (["SELECT 1", "--csv", "--json"], 2, "mutually exclusive"),
+        (["SELECT 1", "--format", "table", "--json"], 2, "mutually exclusive"),
         (["SELECT 1", "--project", "acme"], 1, "project 'acme' does not exist"),
         (["SELECT 1", "--zone", "berlin"], 2, "did you mean Europe/Berlin?"),
         (["SELECT '\udcff'"], 2, "must be valid UTF-8"),

@@ -146,7 +146,14 @@ def test_data_is_safe_on_a_terminal_and_unchanged_in_a_pipe(
     server: LiveServer, uptake: Uptake
 ) -> None:
     """Exports and answers in SQL, which are read by programs mostly."""
-    command = ["sql", "SELECT user_id FROM users", "--csv", "--data-dir", str(server.data_dir)]
+    command = [
+        "sql",
+        "SELECT user_id FROM users",
+        "--format",
+        "csv",
+        "--data-dir",
+        str(server.data_dir),
+    ]
     assert HOSTILE.replace("\r\n", "\n") in uptake(*command).out.replace("\r\n", "\n")
     ran, shown = on_terminal(command)
     assert ran == 0

@@ -32,6 +32,19 @@ def test_a_type_is_listed_with_its_schema(uptake: Uptake, tmp_path: Path) -> Non
     assert "yes" in uptake("types", "list").out
 
 
+def test_a_type_is_shown_with_its_schema(uptake: Uptake, tmp_path: Path) -> None:
+    """The current one; a type that does not exist fails."""
+    (tmp_path / "schema.json").write_text(SCHEMA)
+    uptake("types", "add", "nap")
+    assert uptake("types", "show", "nap").out == "nap, version 1, accepts any JSON object\n"
+    uptake("types", "add", "nap", "--schema", "schema.json")
+    first, *schema = uptake("types", "show", "nap").out.splitlines()
+    assert first == "nap, version 2, accepts this schema:"
+    assert json.loads("".join(schema)) == json.loads(SCHEMA)
+    assert [uptake("types", "show", "nap", "--json").json] == uptake("types", "list", "--json").json
+    uptake("types", "show", "rest").assert_failed(1, "'rest'", "uptake types list")
+
+
 def test_a_type_added_again_has_the_new_schema(uptake: Uptake, tmp_path: Path) -> None:
     """The second schema replaces the first."""
     (tmp_path / "schema.json").write_text(SCHEMA)

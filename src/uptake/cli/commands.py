@@ -116,7 +116,7 @@ def describe(error: click.ClickException) -> str:
     """What is wrong with a command line, what is allowed, and where to read more."""
     context = getattr(error, "ctx", None)
     path = "uptake" if context is None else context.command_path
-    subcommands = getattr(getattr(context, "command", None), "commands", {})
+    subcommands = visible_commands(getattr(context, "command", None))
     more = f"see: {path} --help"
     if subcommands and path != "uptake":
         more = f"{path} has the commands {', '.join(subcommands)}"
@@ -155,7 +155,17 @@ def _reason(cause: BaseException | None) -> str:
     expected = EXPECTED_VALUES.get(fault["type"])
     if expected is None:
         return str(bounds.get("error", fault["msg"])).removesuffix(".")
-    return f"{expected.format(**bounds)} (got {fault['input']})"
+    # The bounds of a number with decimals are 0.0 and the like.
+    shown = {
+        name: f"{bound:g}" if isinstance(bound, float) else bound for name, bound in bounds.items()
+    }
+    return f"{expected.format(**shown)} (got {fault['input']})"
+
+
+def visible_commands(command: click.Command | None) -> dict[str, click.Command]:
+    """The subcommands of a group, without old names; none of a command."""
+    subcommands = getattr(command, "commands", {})
+    return {name: one for name, one in subcommands.items() if not one.hidden}
 
 
 def load(name: str) -> click.Command:

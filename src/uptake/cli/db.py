@@ -3,7 +3,7 @@
 import typer
 
 from uptake.cli.options import StoreOptions
-from uptake.cli.terminal import echo
+from uptake.cli.terminal import Json, echo, print_result
 from uptake.http.parameter_groups import expand_groups
 
 app = typer.Typer(help="Maintain the database.")
@@ -16,15 +16,17 @@ def _group() -> None:
 
 @app.command()
 @expand_groups
-def distribute(options: StoreOptions) -> None:
+def distribute(options: StoreOptions, *, json: Json = False) -> None:
     """Distribute the tables over the nodes of PostgreSQL with Citus.
 
     Tables that are already distributed stay unchanged.
     """
     from uptake import wiring
 
-    done = 0
+    done = []
     for name, statement in wiring.distribute(options.settings):
-        echo(f"{name}: {statement}")
-        done += 1
-    echo(f"Distributed {done} tables." if done else "All tables are already distributed.")
+        done.append({"table": name, "statement": statement})
+        if not json:
+            echo(f"{name}: {statement}")
+    summary = f"Distributed {len(done)} tables." if done else "All tables are already distributed."
+    print_result(done, summary, json=json)

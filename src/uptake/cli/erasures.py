@@ -5,10 +5,9 @@ from typing import Annotated
 
 import typer
 
-from uptake.cli.options import Cursor, ProjectOptions, StoreOptions, option
-from uptake.cli.terminal import Failed, Json, echo, print_json, print_list
+from uptake.cli.options import PageOptions, ProjectOptions, StoreOptions, option
+from uptake.cli.terminal import Failed, Json, print_json, print_list, print_result
 from uptake.http.parameter_groups import expand_groups
-from uptake.reading import Page
 
 MAX_FILE_BYTES = 64 * 1024
 """A receipt or a public key takes less than one kilobyte."""
@@ -18,17 +17,17 @@ app = typer.Typer(help="List, show and verify the receipts of erased users.")
 
 @app.command("list")
 @expand_groups
-def list_erasures(options: ProjectOptions, cursor: Cursor = None, *, json: Json = False) -> None:
+def list_erasures(options: ProjectOptions, paging: PageOptions) -> None:
     """List receipts, the oldest erasure first."""
     from uptake.reading import erasures
 
     with options.open_project() as store:
-        page = erasures.page(store, options.project, Page(cursor))
+        page = erasures.page(store, options.project, paging)
     rows = (
         (one.erasure_id, one.erased_at, one.finished_at, one.user_hash) for one in page.erasures
     )
     headings = ["id", "erased", "finished", "user hash"]
-    print_list(page, headings, rows, json=json, cursor=page.next)
+    print_list(page, headings, rows, json=paging.json, cursor=page.next)
 
 
 @app.command()
@@ -60,6 +59,8 @@ def verify(
     user: Annotated[
         str | None, option("--user", "Also check that the receipt is this user's.")
     ] = None,
+    *,
+    json: Json = False,
 ) -> None:
     """Check the signature of a receipt. Exits with 1 if it is invalid."""
     import msgspec
@@ -90,7 +91,7 @@ def verify(
         )
     if user_hash is not None and user_hash != receipt.user_hash:
         raise Failed(f"{receipt_file}: the signature is valid, but for another user")
-    echo("The signature is valid.")
+    print_result({"valid": True}, "The signature is valid.", json=json)
 
 
 def _read(path: Path) -> bytes:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from uptake.cli.options import ServicesOptions, option, zone_of, zoned_instant
 from uptake.cli.terminal import Failed, Json, binary_output, echo, note, print_json, spinner
-from uptake.exports import Export, ExportQuery, InvalidExport, Kind, Progress
+from uptake.exports import KINDS, Export, ExportQuery, InvalidExport, Kind, Progress
 from uptake.exports.forms import FORMS, Compression, FormName, compression_of, form_of_file
 from uptake.http.parameter_groups import expand_groups
 from uptake.reading import SAMPLE_ZONE, BadCursor
@@ -113,7 +113,7 @@ def _bound(name: str, text: str | None) -> "Bound | None":
 
 @expand_groups
 def export(
-    kind: Annotated[Kind, typer.Argument(help="Kind of data.")],
+    kind: Annotated[Kind, typer.Argument(help=f"Kind of data: {', '.join(KINDS)}.")],
     destination: Annotated[
         str, typer.Argument(metavar="DEST", help="File, folder, or - for standard output.")
     ],

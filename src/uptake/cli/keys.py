@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,6 +14,9 @@ from uptake.http.parameter_groups import expand_groups
 from uptake.model import clock, ids
 from uptake.store.definitions import Key, Rate
 from uptake.time_units import MICROSECONDS_PER_SECOND
+
+if TYPE_CHECKING:
+    from uptake.store.base import Keys
 
 SCOPES = (
     "user-data:write",
@@ -130,10 +133,23 @@ def list_keys(options: StoreOptions, *, json: Json = False) -> None:
     print_list(shown, headings, ([text[name] for name in headings] for text in texts), json=json)
 
 
+KeyId = Annotated[str, typer.Argument(metavar="ID", help="Id from `uptake keys list`.")]
+
+
+@app.command()
+@expand_groups
+def show(key_id: KeyId, options: StoreOptions, *, json: Json = False) -> None:
+    """Show a key, without its secret."""
+    with options.open() as store:
+        shown = _view(_key(store, key_id))
+    texts = {**shown, "scopes": ", ".join(shown["scopes"])}
+    print_list(shown, ("what", "value"), texts.items(), json=json)
+
+
 @app.command()
 @expand_groups
 def revoke(
-    key_id: Annotated[str, typer.Argument(metavar="ID", help="Id from `uptake keys list`.")],
+    key_id: KeyId,
     options: StoreOptions,
     *,
     yes: Yes = False,
@@ -141,9 +157,7 @@ def revoke(
 ) -> None:
     """Revoke a key. Servers reject it within seconds."""
     with options.open() as store:
-        key = next((key for key in store.keys() if key.id == key_id), None)  # noqa: SIM118
-        if key is None:
-            raise Failed(f"no key has the id {key_id!r}; list them: uptake keys list")
+        key = _key(store, key_id)
         scopes = ", ".join(key.scopes)
         confirm(
             f"Revoke key {key_id} of project {key.project!r} with the scopes {scopes}?"
@@ -152,6 +166,13 @@ def revoke(
         )
         store.revoke_key(key_id, clock.now())
     print_result({"id": key_id, "revoked": True}, f"Revoked key {key_id}.", json=json)
+
+
+def _key(store: "Keys", key_id: str) -> Key:
+    key = next((key for key in store.keys() if key.id == key_id), None)  # noqa: SIM118
+    if key is None:
+        raise Failed(f"no key has the id {key_id!r}; list them: uptake keys list")
+    return key
 
 
 def _view(key: Key) -> dict[str, Any]:

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from uptake.cli.options import StoreOptions
-from uptake.cli.terminal import Failed, Json, print_result
+from uptake.cli.options import StoreOptions, require_project
+from uptake.cli.terminal import Failed, Json, print_list, print_result
 from uptake.http.parameter_groups import expand_groups
 from uptake.model import clock
 
@@ -44,3 +44,28 @@ def list_projects(options: StoreOptions, *, json: Json = False) -> None:
     with options.open() as store:
         names = store.projects()
     print_result([{"name": name} for name in names], *names, json=json)
+
+
+@app.command()
+@expand_groups
+def show(
+    name: Annotated[str, typer.Argument(help="Project name.", show_default=False)],
+    options: StoreOptions,
+    *,
+    json: Json = False,
+) -> None:
+    """Show a project's API keys, document types and retention rules."""
+    now = clock.now()
+    with options.open() as store:
+        require_project(store, name)
+        keys = [key for key in store.keys() if key.project == name]  # noqa: SIM118 - not a dict
+        types = [known.name for known in store.document_types(name)]
+        rules = store.retention(name)
+    valid = [key for key in keys if key.is_valid(now)]
+    shown = {"name": name, "keys": len(valid), "types": types, "retention_rules": len(rules)}
+    rows = (
+        ("valid API keys", len(valid)),
+        ("document types", ", ".join(types) or "none"),
+        ("retention rules", len(rules)),
+    )
+    print_list(shown, ("what", name), rows, json=json)

@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING, Annotated, get_args
 import typer
 
 from uptake.cli.options import ProjectOptions, option
-from uptake.cli.terminal import Json, print_list
+from uptake.cli.terminal import Failed, Json, print_list, print_result
 from uptake.http.parameter_groups import expand_groups
 from uptake.model import clock
 from uptake.store.definitions import RetentionKind, RetentionRule
 
 if TYPE_CHECKING:
     from uptake.intake.retain import Due
-    from uptake.store.base import Retention
 
 KINDS: tuple[RetentionKind, ...] = get_args(RetentionKind)
 
@@ -37,37 +36,22 @@ class RuleOptions:
         return RetentionRule(self.kind, days, self.type_)
 
 
-@app.command("set")
+Days = Annotated[int, typer.Argument(help="Number of days.")]
+DryRun = Annotated[bool, option("--dry-run", "Only show what the rule would delete now.")]
+
+
+@app.command()
 @expand_groups
-def set_rule(
+def create(
     about: RuleOptions,
-    days: Annotated[int, typer.Argument(help="Number of days.")],
+    days: Days,
     options: ProjectOptions,
     *,
-    dry_run: Annotated[
-        bool, option("--dry-run", "Only show what the rule would delete now.")
-    ] = False,
+    dry_run: DryRun = False,
     json: Json = False,
 ) -> None:
-    """Delete data of a kind after a number of days."""
-    from uptake.intake.retain import due, faults_of
-
-    rule = about.rule(days)
-    for fault in faults_of([rule]):
-        raise typer.BadParameter(fault)
-    with options.open_project() as store:
-        if not dry_run:
-            store.put_retention(options.project, [*_others(store, options.project, rule), rule])
-        _print(due(store, options.project, [rule], clock.now()), json=json)
-
-
-@app.command("remove")
-@expand_groups
-def remove_rule(about: RuleOptions, options: ProjectOptions) -> None:
-    """Remove a rule: data of this kind is stored without a time limit."""
-    rule = about.rule()
-    with options.open_project() as store:
-        store.put_retention(options.project, _others(store, options.project, rule))
+    """Create a rule: delete data of a kind after a number of days."""
+    _put(about.rule(days), options, exists=False, dry_run=dry_run, json=json)
 
 
 @app.command("list")
@@ -81,9 +65,85 @@ def list_rules(options: ProjectOptions, *, json: Json = False) -> None:
         _print(due(store, options.project, rules, clock.now()), json=json)
 
 
-def _others(store: "Retention", project: str, rule: RetentionRule) -> list[RetentionRule]:
+@app.command()
+@expand_groups
+def update(
+    about: RuleOptions,
+    days: Days,
+    options: ProjectOptions,
+    *,
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> None:
+    """Change the number of days of a rule."""
+    _put(about.rule(days), options, exists=True, dry_run=dry_run, json=json)
+
+
+@app.command("set", hidden=True)
+@expand_groups
+def set_rule(
+    about: RuleOptions,
+    days: Days,
+    options: ProjectOptions,
+    *,
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> None:
+    """Create or change a rule: the old name of `create` and `update`."""
+    _put(about.rule(days), options, exists=None, dry_run=dry_run, json=json)
+
+
+@app.command()
+@app.command("remove", hidden=True)
+@expand_groups
+def delete(about: RuleOptions, options: ProjectOptions, *, json: Json = False) -> None:
+    """Delete a rule: data of this kind is stored without a time limit."""
+    rule = about.rule()
+    with options.open_project() as store:
+        before = store.retention(options.project)
+        others = _others(before, rule)
+        if len(others) == len(before):
+            raise Failed(_missing(rule, options.project))
+        store.put_retention(options.project, others)
+    deleted = {"kind": rule.kind, "type": rule.type, "deleted": True}
+    print_result(deleted, f"Deleted the rule for {_named(rule)}.", json=json)
+
+
+def _put(
+    rule: RetentionRule, options: ProjectOptions, *, exists: bool | None, dry_run: bool, json: bool
+) -> None:
+    """Store a rule that must or must not exist; None: may exist."""
+    from uptake.intake.retain import due, faults_of
+
+    for fault in faults_of([rule]):
+        raise typer.BadParameter(fault)
+    with options.open_project() as store:
+        before = store.retention(options.project)
+        others = _others(before, rule)
+        found = len(others) < len(before)
+        if exists and not found:
+            raise Failed(f"{_missing(rule, options.project)}; create it: uptake retention create")
+        if exists is False and found:
+            raise Failed(
+                f"project {options.project!r} already has a rule for {_named(rule)};"
+                " change it: uptake retention update"
+            )
+        if not dry_run:
+            store.put_retention(options.project, [*others, rule])
+        _print(due(store, options.project, [rule], clock.now()), json=json)
+
+
+def _others(rules: list[RetentionRule], rule: RetentionRule) -> list[RetentionRule]:
     about = (rule.kind, rule.type)
-    return [other for other in store.retention(project) if (other.kind, other.type) != about]
+    return [other for other in rules if (other.kind, other.type) != about]
+
+
+def _named(rule: RetentionRule) -> str:
+    return f"{rule.kind} of type {rule.type!r}" if rule.type else rule.kind
+
+
+def _missing(rule: RetentionRule, project: str) -> str:
+    return f"project {project!r} has no rule for {_named(rule)}"
 
 
 def _print(rules: "list[Due]", *, json: bool) -> None:

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,6 +17,7 @@ from uptake.cli.terminal import (
     print_json,
     print_list,
     print_next_cursor,
+    print_result,
     print_table,
     spinner,
 )
@@ -35,7 +36,14 @@ Filter = Annotated[
     str, typer.Argument(metavar="FILE", help="Filter file (JSON); - for standard input.")
 ]
 Memory = Annotated[
-    int, option("--segment-memory", "Maximum memory for users, in megabytes.", env=True, min=1)
+    int,
+    option(
+        "--segment-memory",
+        "Memory for segments in each process, in megabytes.",
+        env=True,
+        min=1,
+        rich_help_panel="Limits",
+    ),
 ]
 MEMORY = Settings().segment_memory
 
@@ -45,6 +53,13 @@ class PreviewOptions(PageOptions):
     """Options of a list of which the first entries are enough."""
 
     limit: Limit = 10
+
+
+@app.command()
+@expand_groups
+def create(name: Name, file: Filter, options: ProjectOptions, *, json: Json = False) -> None:
+    """Create a segment."""
+    _put(name, file, options, exists=False, json=json)
 
 
 @app.command("list")
@@ -67,32 +82,34 @@ def show(name: Name, options: ProjectOptions, *, json: Json = False) -> None:
 
 @app.command()
 @expand_groups
-def put(name: Name, file: Filter, options: ProjectOptions, *, json: Json = False) -> None:
-    """Create a segment, or replace its filter."""
-    from uptake.reading.segments.queries import NAME, RESERVED
+def update(name: Name, file: Filter, options: ProjectOptions, *, json: Json = False) -> None:
+    """Replace a segment's filter."""
+    _put(name, file, options, exists=True, json=json)
 
-    if not NAME.fullmatch(name) or name in RESERVED:
-        raise typer.BadParameter(f"{name!r}: must match {NAME.pattern} and not be {RESERVED[0]!r}")
-    text = _read(file)
-    with _opened(options) as segments:
-        _print_segment(segments.put(options.project, name, text), json=json)
+
+@app.command(hidden=True)
+@expand_groups
+def put(name: Name, file: Filter, options: ProjectOptions, *, json: Json = False) -> None:
+    """Create a segment, or replace its filter: the old name of `create` and `update`."""
+    _put(name, file, options, exists=None, json=json)
 
 
 @app.command()
 @expand_groups
-def delete(name: Name, options: ProjectOptions) -> None:
+def delete(name: Name, options: ProjectOptions, *, json: Json = False) -> None:
     """Delete a segment. Its users are not changed."""
     with _opened(options) as segments:
         segments.delete(options.project, name)
+    print_result({"name": name, "deleted": True}, f"Deleted segment {name}.", json=json)
 
 
 @app.command()
 @expand_groups
 def users(
-    name: Name, options: ProjectOptions, paging: PageOptions, memory: Memory = MEMORY
+    name: Name, options: ProjectOptions, paging: PageOptions, segment_memory: Memory = MEMORY
 ) -> None:
     """Count a segment's users now and list them in order of id."""
-    with _opened(options, memory) as segments, spinner("evaluating the filter"):
+    with _opened(options, segment_memory) as segments, spinner("evaluating the filter"):
         found = segments.members(options.project, name, paging)
     _print_users(found, json=paging.json)
 
@@ -100,15 +117,35 @@ def users(
 @app.command()
 @expand_groups
 def preview(
-    file: Filter, options: ProjectOptions, paging: PreviewOptions, memory: Memory = MEMORY
+    file: Filter, options: ProjectOptions, paging: PreviewOptions, segment_memory: Memory = MEMORY
 ) -> None:
     """Count the users that match a filter and list the first of them."""
     text = _read(file)
-    with _opened(options, memory) as segments, spinner("evaluating the filter"):
+    with _opened(options, segment_memory) as segments, spinner("evaluating the filter"):
         found = segments.preview(options.project, text, paging)
     _print_users(found, json=paging.json)
     if found.unknown_attributes and not paging.json:
         echo(f"No user has the attributes: {', '.join(found.unknown_attributes)}")
+
+
+def _put(name: str, file: str, options: ProjectOptions, *, exists: bool | None, json: bool) -> None:
+    """Store a segment that must or must not exist; None: may exist."""
+    from uptake.reading import Unknown
+    from uptake.reading.segments.queries import NAME, RESERVED
+
+    if not NAME.fullmatch(name) or name in RESERVED:
+        raise typer.BadParameter(f"{name!r}: must match {NAME.pattern} and not be {RESERVED[0]!r}")
+    text = _read(file)
+    with _opened(options) as segments:
+        if exists:
+            segments.segment(options.project, name)  # raises Unknown
+        elif exists is False:
+            with suppress(Unknown):
+                segments.segment(options.project, name)
+                raise Failed(
+                    f"segment {name!r} already exists; replace its filter: uptake segments update"
+                )
+        _print_segment(segments.put(options.project, name, text), json=json)
 
 
 def _print_segment(segment: "SegmentView", *, json: bool) -> None:

@@ -1,19 +1,52 @@
 """`uptake sql`: query a project's data with SQL."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from itertools import islice
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 from uptake.cli.options import ServicesOptions, option, zone_of
-from uptake.cli.terminal import Failed, binary_output, print_table, warn
+from uptake.cli.terminal import Failed, Json, binary_output, print_table, warn
 from uptake.exports import InvalidExport
 from uptake.http.parameter_groups import expand_groups
 from uptake.reading import SAMPLE_ZONE
 
 MAX_ROWS = 1000
 """Rows of a table on a terminal; CSV and JSON have all rows."""
+
+
+ResultForm = Literal["table", "csv", "json"]
+
+
+@dataclass(frozen=True)
+class ResultOptions:
+    """Options that select the form of the result."""
+
+    format_: Annotated[
+        ResultForm | None,
+        option("--format", "Form of the result. Default: table. json is an array on one line."),
+    ] = None
+    csv: Annotated[bool, option("--csv", "The old name of --format csv.", hidden=True)] = False
+    json: Json = False
+
+    def form(self) -> ResultForm:
+        """The form of the result.
+
+        Raises:
+            BadParameter: there are several.
+        """
+        forms: set[ResultForm] = set()
+        if self.format_ is not None:
+            forms.add(self.format_)
+        if self.csv:
+            forms.add("csv")
+        if self.json:
+            forms.add("json")
+        if len(forms) > 1:
+            raise typer.BadParameter("--format, --csv and --json are mutually exclusive")
+        return forms.pop() if forms else "table"
 
 
 @expand_groups
@@ -25,6 +58,7 @@ def sql(
         ),
     ],
     options: ServicesOptions,
+    result: ResultOptions,
     *,
     zone: Annotated[
         str,
@@ -34,8 +68,6 @@ def sql(
             f"IANA name, or {SAMPLE_ZONE} for the local time of each sample.",
         ),
     ] = "UTC",
-    csv: Annotated[bool, option("--csv", "Print CSV.")] = False,
-    json: Annotated[bool, option("--json", "Print a JSON array on one line.")] = False,
 ) -> None:
     """Run a SQL query (DuckDB dialect) on a project's data and print the result.
 
@@ -43,16 +75,15 @@ def sql(
     """
     from uptake.exports.query import QueryFailed, print_csv, print_json, rows_of, run_query
 
-    if csv and json:
-        raise typer.BadParameter("--csv and --json are mutually exclusive")
+    form = result.form()
     clock = zone_of(zone)
     with options.open_services() as services:
         try:
             store, blobs = services.store, services.blobs
             with run_query(store, blobs, options.project, query, clock) as batches:
-                if csv:
+                if form == "csv":
                     print_csv(batches, binary_output())
-                elif json:
+                elif form == "json":
                     print_json(batches, binary_output())
                 else:
                     _print_rows(*rows_of(batches))
@@ -67,4 +98,4 @@ def _print_rows(names: list[str], rows: Iterable[list[Any]]) -> None:
     print_table(names, list(islice(left, MAX_ROWS)))
     more = sum(1 for _ in left)
     if more:
-        warn(f"{more:,} more rows; use --csv or --json to print all")
+        warn(f"{more:,} more rows; use --format csv or --json to print all")

@@ -72,6 +72,24 @@ def list_types(options: ProjectOptions, *, json: Json = False) -> None:
 
 @app.command()
 @expand_groups
+def show(name: Name, options: ProjectOptions, *, json: Json = False) -> None:
+    """Show a document type and its current schema."""
+    with options.open_project() as store:
+        known = store.document_type(options.project, name)
+        if known is None:
+            raise Unknown("document type", name)
+    view = _view(known, options.project)
+    if json:
+        print_json(view)
+        return
+    accepts = "accepts any JSON object" if known.schema is None else "accepts this schema:"
+    echo(f"{name}, version {known.version}, {accepts}")
+    if known.schema is not None:
+        print_json(view["schema"], indent=True)
+
+
+@app.command()
+@expand_groups
 def versions(name: Name, options: ProjectOptions, *, json: Json = False) -> None:
     """List the schema versions of a type and the documents stored for each."""
     from uptake.reading.types import all_versions

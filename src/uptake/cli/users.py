@@ -133,6 +133,7 @@ def readmit(
     after_erasure: Annotated[
         bool, option("--after-erasure", "Required. Confirms that the user consented again.")
     ] = False,
+    json: Json = False,
 ) -> None:
     """Accept data of an erased user again. Erased data is not restored."""
     if not after_erasure:
@@ -140,3 +141,5 @@ def readmit(
     with options.open_project() as store:
         if not store.readmit(options.project, user):
             raise Failed(f"user {user!r} is not erased")
+    readmitted = {"user_id": user, "readmitted": True}
+    print_result(readmitted, f"Data of user {user} is accepted again.", json=json)

@@ -49,6 +49,10 @@ class Key(Struct, frozen=True):
     expires_at: int | None = None
     revoked_at: int | None = None
 
+    def is_valid(self, now: int) -> bool:
+        """Whether requests with this key are accepted at a moment."""
+        return self.revoked_at is None and (self.expires_at is None or self.expires_at > now)
+
 
 class DocumentType(Struct, frozen=True):
     """A registered type of document.

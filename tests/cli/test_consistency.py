@@ -1,0 +1,392 @@
+"""Every command has the same verbs, options and messages for the same thing.
+
+The cases follow from the commands themselves, so a new command has them too.
+"""
+
+import base64
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from uptake.cli.commands import COMMANDS, load, visible_commands
+
+from .conftest import Done, Uptake
+from .tree import LEAVES, arguments, choices, options, type_of
+
+VERBS = {"create", "list", "show", "update", "delete"}
+
+OTHER_VERBS = {
+    "send": {"status", "verify", "samples", "profiles", "documents", "images"},
+    "users": {"archive", "erase", "readmit"},
+    "segments": {"users", "preview"},
+    "rejections": {"replay"},
+    "erasures": {"verify"},
+    "keys": {"revoke"},
+    "types": {"add", "versions", "dry-run"},
+    "db": {"distribute"},
+}
+"""What none of the five verbs says. `keys revoke` and `types add` are names of the contract."""
+
+OLD_NAMES: dict[str, dict[str, tuple[str, ...]]] = {
+    "segments": {"put": ("create", "update")},
+    "retention": {"set": ("create", "update"), "remove": ("delete",)},
+}
+"""Verbs that still work and are not listed."""
+
+SEVERAL_MEANINGS = {
+    "--dry-run",  # of a rule, and of what is sent
+    "--format",  # of a file, of a result, and of an upload
+    "--from",  # received, and measured
+    "--metric",  # default, and selected
+    "--schema",  # stored, and tried
+    "--to",  # end of a period, and receiver
+    "--type",  # of documents, of samples, and default
+    "--user",  # selected, bound, and default
+    "--zone",  # of an export, and of a query
+}
+"""Options whose help depends on the command."""
+
+ALWAYS_JSON = {"erasures show"}
+WITHOUT_JSON = {"serve", "demo"}
+
+
+def test_every_verb_is_one_of_a_closed_list() -> None:
+    """The five verbs, and those that have a meaning of their own."""
+    for group in COMMANDS:
+        others = visible_commands(load(group)).keys() - VERBS
+        assert others == OTHER_VERBS.get(group, set()), group
+
+
+def test_old_verbs_work_and_are_not_listed() -> None:
+    """With the parameters of the verbs that replace them."""
+    for group in COMMANDS:
+        commands: dict[str, Any] = getattr(load(group), "commands", {})
+        hidden = {name for name, one in commands.items() if one.hidden}
+        assert hidden == OLD_NAMES.get(group, {}).keys()
+        for old, new in OLD_NAMES.get(group, {}).items():
+            for name in new:
+                named = [[one.name for one in commands[verb].params] for verb in (old, name)]
+                assert named[0] == named[1]
+
+
+def test_an_option_has_one_meaning() -> None:
+    """The same name, type, variable and help in every command, with the exceptions listed here."""
+    meanings: dict[str, set[tuple[object, ...]]] = defaultdict(set)
+    for command in LEAVES:
+        for name, one in options(command).items():
+            meanings[name].add((one.name, type_of(one), one.envvar, one.help, one.rich_help_panel))
+    assert {name for name, found in meanings.items() if len(found) > 1} == SEVERAL_MEANINGS
+
+
+def test_every_command_prints_json() -> None:
+    """With `--json`, except a server and the demo."""
+    without = {command for command in LEAVES if "--json" not in options(command)}
+    assert without == ALWAYS_JSON | WITHOUT_JSON
+
+
+@pytest.mark.parametrize("command", sorted(LEAVES))
+def test_options_come_together(command: str) -> None:
+    """A database is named in two ways, a project is in a database, and a cursor has a limit."""
+    names = options(command).keys()
+    assert ("--data-dir" in names) == ("--database" in names)
+    assert "--project" not in names or "--data-dir" in names
+    assert ("--cursor" in names) == ("--limit" in names)
+    assert "--cursor" not in names or "--json" in names
+    assert ("--from" in names) <= ("--to" in names)
+
+
+EXAMPLES: dict[str, list[str]] = {
+    "serve": ["--port", "0"],
+    "init": [],
+    "demo": ["--once"],
+    "send status": [],
+    "send verify": ["steps.ndjson"],
+    "send samples": ["steps.ndjson"],
+    "send profiles": ["people.csv"],
+    "send documents": ["documents.ndjson", "--type", "check-in"],
+    "send images": ["images"],
+    "export": ["samples", "steps.csv"],
+    "sql": ["SELECT 1"],
+    "users list": [],
+    "users show": ["ada"],
+    "users archive": ["ada", "ada.zip"],
+    "users erase": ["ada"],
+    "users readmit": ["ada", "--after-erasure"],
+    "segments list": [],
+    "segments create": ["older", "filter.json"],
+    "segments show": ["older"],
+    "segments update": ["older", "filter.json"],
+    "segments delete": ["older"],
+    "segments users": ["older"],
+    "segments preview": ["filter.json"],
+    "rejections list": [],
+    "rejections show": ["id"],
+    "rejections replay": ["--all"],
+    "erasures list": [],
+    "erasures show": ["id"],
+    "erasures verify": ["receipt.json"],
+    "projects create": ["acme"],
+    "projects list": [],
+    "projects show": ["default"],
+    "keys create": ["--scope", "data:read"],
+    "keys list": [],
+    "keys show": ["id"],
+    "keys revoke": ["id"],
+    "types add": ["check-in"],
+    "types list": [],
+    "types show": ["check-in"],
+    "types versions": ["check-in"],
+    "types dry-run": ["check-in", "--schema", "schema.json"],
+    "retention create": ["samples", "30"],
+    "retention list": [],
+    "retention update": ["samples", "30"],
+    "retention delete": ["samples"],
+    "doctor": [],
+    "backup": ["monday"],
+    "restore": ["monday"],
+    "config show": [],
+    "db distribute": [],
+}
+"""A correct use of every command."""
+
+DOT = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAIAAAACAQAAAABazTCJAAAADElEQVR42mM4wMQAAAJIAMO+KgfVAAAAAElFTkSuQmCC"
+)
+"""A PNG image."""
+
+STEP = (
+    b'{"user_id": "ada", "metric": "steps", "device_name": "watch", "unit": "count",'
+    b' "start_date": "2024-05-01T10:0%d:00Z", "value": 3}\n'
+)
+
+FILES = {
+    "steps.ndjson": b"".join(STEP % minute for minute in range(3)),
+    "people.csv": b"user_id,age\nada,30\n",
+    "documents.ndjson": b'{"user_id": "ada", "data": {"mood": 3}}\n',
+    "images/7.png": DOT,
+    "filter.json": b'{"attribute": "age", "op": "exists"}',
+    "schema.json": b'{"type": "object"}',
+    "receipt.json": b"{}",
+}
+"""Files that the examples name, of which the content does not matter."""
+
+POSTGRESQL_ONLY = {"db distribute"}
+"""Commands that do not use a data folder."""
+
+CREATORS = {"serve", "init", "restore"}
+"""Commands that create a database."""
+
+READS_FIRST = {"erasures verify"}
+"""Commands that read their file before they open the database."""
+
+REPORTS = {"doctor"}
+"""Commands that report a database out of reach among other things."""
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Path:
+    """The folder in which commands run, with the files of the examples."""
+    for name, content in FILES.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    return tmp_path
+
+
+def _assert_helpful(done: Done, status: int, *words: str) -> None:
+    """One line, with the words, and nothing else."""
+    assert done.status == status, done
+    assert done.out == "", done
+    assert re.fullmatch(r"uptake: [^\n]+\n", done.err), done
+    for word in words:
+        assert word in done.err, done
+
+
+def test_every_command_has_an_example() -> None:
+    """So that the following tests try it."""
+    assert EXAMPLES.keys() == LEAVES.keys()
+
+
+REQUIRED = [
+    command
+    for command in LEAVES
+    if any(one.required for one in (*arguments(command), *options(command).values()))
+]
+
+
+@pytest.mark.parametrize("command", REQUIRED)
+def test_a_command_without_its_arguments_names_the_first(uptake: Uptake, command: str) -> None:
+    """And its help: 2."""
+    done = uptake(*command.split())
+    _assert_helpful(done, 2, "Missing ", f"see: uptake {command} --help")
+
+
+WITH_DATABASE = [command for command in LEAVES if "--data-dir" in options(command)]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [one for one in WITH_DATABASE if one not in CREATORS | READS_FIRST | REPORTS | POSTGRESQL_ONLY],
+)
+@pytest.mark.usefixtures("here")
+def test_a_command_in_an_empty_folder_names_it(
+    uptake: Uptake, tmp_path: Path, command: str
+) -> None:
+    """And how to create or name a database: 1. It creates nothing."""
+    before = sorted(tmp_path.rglob("*"))
+    done = uptake(*command.split(), *EXAMPLES[command])
+    _assert_helpful(done, 1, f"{tmp_path}/uptake-data", "`uptake init`", "--data-dir")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    "command", [one for one in WITH_DATABASE if one not in READS_FIRST | REPORTS | {"restore"}]
+)
+@pytest.mark.usefixtures("here")
+def test_a_database_at_a_dead_port_is_reported(uptake: Uptake, command: str) -> None:
+    """With its address and the reason, and without the password: 1."""
+    dead = "postgresql://ada:secret@127.0.0.1:1/data"
+    done = uptake(*command.split(), *EXAMPLES[command], "--database", dead)
+    _assert_helpful(done, 1, "postgresql://ada:***@127.0.0.1:1/data", "Connection refused")
+    assert "secret" not in done.err
+
+
+@pytest.mark.parametrize("command", [one for one in LEAVES if "--project" in options(one)])
+@pytest.mark.usefixtures("here", "database")
+def test_a_project_that_does_not_exist_is_reported(uptake: Uptake, command: str) -> None:
+    """With the command that creates it: 1."""
+    done = uptake(*command.split(), *EXAMPLES[command], "--project", "acme")
+    _assert_helpful(done, 1, "project 'acme' does not exist", "uptake projects create acme")
+
+
+def _values() -> Iterator[Any]:
+    """A wrong value for every parameter that has only some values."""
+    for command in LEAVES:
+        for place, one in enumerate(arguments(command)):
+            if choices(one) or type_of(one) in {int, float}:
+                yield pytest.param(command, place, one, id=f"{command} {one.name}")
+        for name, one in options(command).items():
+            if choices(one) or type_of(one) in {int, float}:
+                yield pytest.param(command, name, one, id=f"{command} {name}")
+
+
+@pytest.mark.parametrize(("command", "place", "parameter"), list(_values()))
+@pytest.mark.usefixtures("here", "database")
+def test_a_wrong_value_of_a_choice_or_a_number_is_reported(
+    uptake: Uptake, command: str, place: int | str, parameter: Any
+) -> None:
+    """With the parameter, the value and what is allowed: 2."""
+    given = list(EXAMPLES[command])
+    if isinstance(place, int):
+        given[place] = "cats"
+    else:
+        given += [place, "cats"]
+    expected = choices(parameter) or ("number",)
+    _assert_helpful(uptake(*command.split(), *given), 2, "cats", parameter.opts[0], *expected)
+
+
+BOUNDED = [
+    (command, name, bound, value)
+    for command in LEAVES
+    for name, one in options(command).items()
+    for bound, value in (("min", one.min), ("max", one.max))
+    if value is not None
+]
+
+
+@pytest.mark.parametrize(("command", "name", "bound", "value"), BOUNDED)
+@pytest.mark.usefixtures("here", "database")
+def test_a_number_beyond_a_bound_is_reported(
+    uptake: Uptake, command: str, name: str, bound: str, value: int
+) -> None:
+    """With the bound: 2."""
+    beyond = value - 1 if bound == "min" else value + 1
+    done = uptake(*command.split(), *EXAMPLES[command], name, str(beyond))
+    _assert_helpful(done, 2, name, f"must be {value} or {'more' if bound == 'min' else 'less'}")
+
+
+MOMENTS = [
+    (command, name)
+    for command in LEAVES
+    for name in ("--from", "--to")
+    if name in options(command) and not command.startswith("send")
+]
+
+
+@pytest.mark.parametrize(("command", "name"), MOMENTS)
+@pytest.mark.parametrize("value", ["yesterday", "", "2024-13-01", "2024-02-30", "10:00"])
+@pytest.mark.usefixtures("here", "database")
+def test_a_time_that_is_none_is_reported(
+    uptake: Uptake, command: str, name: str, value: str
+) -> None:
+    """With an example: 2."""
+    done = uptake(*command.split(), *EXAMPLES[command], f"{name}={value}")
+    _assert_helpful(done, 2, name, "expected e.g. 2024-05-01")
+
+
+@pytest.mark.parametrize("command", [one for one in LEAVES if "--cursor" in options(one)])
+@pytest.mark.usefixtures("here", "database")
+def test_a_wrong_cursor_is_reported(uptake: Uptake, command: str) -> None:
+    """Before or after what is listed is found: 2, or 1 if that does not exist."""
+    done = uptake(*command.split(), *EXAMPLES[command], "--cursor", "!")
+    if command == "segments users":
+        _assert_helpful(done, 1, "no segment 'older'")
+    else:
+        _assert_helpful(done, 2, "--cursor")
+
+
+FILE_ARGUMENTS = [
+    ("segments create", 1),
+    ("segments update", 1),
+    ("segments preview", 0),
+    ("erasures verify", 0),
+    ("types dry-run", 2),
+    ("restore", 0),
+    *((command, 0) for command in LEAVES if re.match("send (?!status)", command)),
+]
+"""The commands that read a file or a folder, and where the examples have it."""
+
+
+@pytest.mark.parametrize(("command", "place"), FILE_ARGUMENTS)
+@pytest.mark.usefixtures("here", "database")
+def test_a_file_that_does_not_exist_is_named(uptake: Uptake, command: str, place: int) -> None:
+    """1, or 2 where the command line is at fault."""
+    given = list(EXAMPLES[command])
+    given[place] = "missing.json"
+    done = uptake(
+        *command.split(), *given, UPTAKE_URL="http://127.0.0.1:1", UPTAKE_KEY="up_" + "x" * 40
+    )
+    _assert_helpful(done, done.status or 1, "missing.json")
+    assert done.status in {1, 2}
+
+
+@pytest.mark.parametrize("command", WITH_DATABASE)
+@pytest.mark.usefixtures("here")
+def test_a_data_folder_that_is_a_file_is_named(uptake: Uptake, command: str) -> None:
+    """1; `doctor` reports it with the other checks."""
+    done = uptake(*command.split(), *EXAMPLES[command], "--data-dir", "people.csv")
+    if command in REPORTS:
+        assert done.status == 1
+        assert "people.csv" in done.out
+    elif command in READS_FIRST | POSTGRESQL_ONLY | {"restore"}:
+        _assert_helpful(done, 1)
+    else:
+        _assert_helpful(done, 1, "people.csv")
+
+
+@pytest.mark.parametrize("command", [one for one in LEAVES if re.match("send (?!status)", one)])
+@pytest.mark.usefixtures("here")
+def test_a_receiver_at_a_dead_port_is_reported(uptake: Uptake, command: str) -> None:
+    """With its address and the reason: 1."""
+    patience = [] if command == "send verify" else ["--patience", "0"]
+    done = uptake(
+        *(*command.split(), *EXAMPLES[command], *patience),
+        UPTAKE_URL="http://127.0.0.1:1",
+        UPTAKE_KEY="up_" + "x" * 40,
+    )
+    assert done.status == 1
+    assert "http://127.0.0.1:1 " in done.err
+    assert "Connection refused" in done.err
