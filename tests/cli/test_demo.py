@@ -36,6 +36,8 @@ def test_once_shows_all_five_endpoints_and_leaves_nothing(uptake: Uptake, tmp_pa
     assert "GET /uptake/v1/users/10001" in done.out
     assert done.out.count("█ ") + len(re.findall("[▏▎▍▌▋▊▉] ", done.out)) == 7
     assert "\x1b" not in done.out
+    assert "curl" not in done.out
+    assert done.out.endswith("\nThe server is stopped and its data is deleted.\n")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -64,7 +66,7 @@ def test_it_stays_up_until_it_is_stopped(tmp_path: Path) -> None:
         assert httpx2.get(f"{url[0]}/openapi.json").status_code == 200
         demo.send_signal(signal.SIGINT)
         assert demo.wait(30) == 0
-        assert demo.communicate()[1] == ""
+        assert demo.communicate() == ("The server is stopped and its data is deleted.\n", "")
         assert list(tmp_path.iterdir()) == []
     finally:
         demo.kill()

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from backup.filling import fill
@@ -79,8 +80,18 @@ def test_init_creates_a_database_once(uptake: Uptake, tmp_path: Path) -> None:
     assert uptake("projects", "create", "acme").status == 0
     assert uptake("init").out == f"There is a database in {folder} already.\n"
     assert uptake("projects", "list").out == "acme\ndefault\n"
-    assert uptake("init", "--data-dir", "other", "--json").json["created"] is True
-    assert uptake("init", "--data-dir", "other", "--json").json["created"] is False
+    created, found = (uptake("init", "--data-dir", "other", "--json").json for _ in range(2))
+    assert (created["created"], found["created"]) == (True, False)
+    assert created["instance"] == found["instance"]
+
+
+def test_init_prints_the_id_that_the_server_answers(uptake: Uptake, tmp_path: Path) -> None:
+    """So that a script can compare it with `GET /uptake/v1`."""
+    made = uptake("init", "--data-dir", "data", "--json").json
+    with serving(tmp_path / "data") as server:
+        headers = {"Authorization": f"Bearer {server.create_key('data:read')}"}
+        service = httpx2.get(f"{server.url}/uptake/v1", headers=headers).json()
+    assert service["instance"] == made["instance"]
 
 
 def test_restore_creates_a_database(uptake: Uptake, tmp_path: Path) -> None:

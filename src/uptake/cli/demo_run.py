@@ -17,7 +17,7 @@ from uptake.cli.keys import new_key
 from uptake.cli.terminal import Failed
 from uptake.demo import records
 from uptake.demo.plan import Keys, generate_people
-from uptake.demo.run import make_plan, run
+from uptake.demo.run import make_plan, print_addresses, run
 from uptake.model import clock
 from uptake.settings import Settings
 from uptake.store.definitions import FIRST_VERSION, TypeVersion
@@ -52,8 +52,9 @@ def run_demo(*, once: bool) -> None:
         try:
             server.start()
             console.print(f"Server: {server.url}\nData: {server.data_dir}\n", markup=False)
-            _check(run(console, server.url, str(server.data_dir), plan.result()))
+            _check(run(console, server.url, plan.result()))
             if not once:
+                print_addresses(console, server.url, str(server.data_dir), plan.result())
                 _stay(console, server)
             server.stop()
         except NotStarted as error:
@@ -65,6 +66,7 @@ def run_demo(*, once: bool) -> None:
         finally:
             # After an error no graceful stop is needed: the data is deleted.
             server.kill()
+    console.print("The server is stopped and its data is deleted.")
 
 
 def _set_up(data_dir: Path, bound_user: str) -> Keys:
@@ -99,7 +101,11 @@ def _stay(console: Console, server: LiveServer) -> None:
     Raises:
         Failed: the server exited.
     """
-    console.print("\nThe server is running. Press Ctrl-C to stop it and delete its data.")
+    console.print(
+        "\nThe server is running. Press Ctrl-C to stop it and delete its data."
+        " Nothing else is left.",
+        soft_wrap=True,
+    )
     try:
         while server.process is not None and server.process.poll() is None:
             time.sleep(POLL_SECONDS)

@@ -1,5 +1,7 @@
 """`uptake init`: create the database."""
 
+from contextlib import closing
+
 from uptake.cli.options import StoreOptions
 from uptake.cli.terminal import Json, print_result
 from uptake.http.parameter_groups import expand_groups
@@ -15,11 +17,11 @@ def init(options: StoreOptions, *, json: Json = False) -> None:
 
     settings = options.settings
     try:
-        wiring.open_store(settings).close()
-        created = False
+        store, created = wiring.open_store(settings), False
     except wiring.Missing:
-        wiring.open_store(settings, make=True).close()
-        created = True
+        store, created = wiring.open_store(settings, make=True), True
+    with closing(store):
+        instance = store.secrets().instance
     place = "the database" if settings.database else str(settings.data_dir.resolve())
     if not created:
         line = f"There is a database in {place} already."
@@ -27,4 +29,4 @@ def init(options: StoreOptions, *, json: Json = False) -> None:
         line = f"Created the tables in {place}."
     else:
         line = f"Created a database in {place}."
-    print_result({"created": created}, line, json=json)
+    print_result({"created": created, "instance": instance}, line, json=json)

@@ -73,7 +73,7 @@ def _faulty_upload(operation: Operation, vector: Vector, key: str) -> Upload:
     return Upload(path, request.all_headers | headers, request.content, accepted=0)
 
 
-def run(console: Console, url: str, folder: str, plan: Plan) -> list[str]:
+def run(console: Console, url: str, plan: Plan) -> list[str]:
     """Send everything, read it back and print the results; return what was not as expected.
 
     Raises:
@@ -85,14 +85,18 @@ def run(console: Console, url: str, folder: str, plan: Plan) -> list[str]:
     _print_read_back(console, results)
     _print_profile(console, results.profiles[user_id])
     _print_week(console, user_id, results.steps[user_id])
-    _print_commands(console, url, plan.keys.sender, user_id)
+    return results.wrong
+
+
+def print_addresses(console: Console, url: str, folder: str, plan: Plan) -> None:
+    """Print how to use the server while it runs."""
+    _print_commands(console, url, plan.keys.sender, plan.people[0].user_id)
     for what, where in (
         ("Data", f"{folder} (uptake.db and blobs/)"),
         ("API", f"{url}/openapi.json"),
         ("Metrics", f"{url}/metrics"),
     ):
         console.print(Text.assemble((f"{what:<9}", "bold"), where), soft_wrap=True)
-    return results.wrong
 
 
 def _print_table(console: Console, results: Results) -> None:

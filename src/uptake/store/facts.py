@@ -66,7 +66,7 @@ def postgresql_facts(connection: Connection) -> DatabaseFacts:
         connection.exec_driver_sql("SHOW server_version").scalar_one(),
         revision_of(connection),
         HEAD,
-        dict(connection.exec_driver_sql(_POSTGRESQL).tuples().all()),
+        {name: value for name, value in connection.exec_driver_sql(_POSTGRESQL)},  # noqa: C416
         is_read_only,
         int(clock),
     )
