@@ -1,7 +1,9 @@
 """What HTTP asks of every route alike: spelling of paths, methods, hosts, queries, request ids."""
 
+import asyncio
 import json
 import time
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +12,8 @@ import pytest
 
 from contract.tenant import Tenant
 from deployments import Deployment
+from uptake.http.problems import Handler
+from uptake.http.semantics import Reply, RouteTable, Semantics, UploadRoute
 
 ENVELOPES = {
     "/v1/user-data/mood": "detail",
@@ -209,3 +213,51 @@ def _line(deployment: Deployment, request_id: str) -> dict[str, Any]:
                 return found
         time.sleep(0.05)
     raise AssertionError(f"no line of {request_id}")
+
+
+def test_an_unexpected_error_of_an_upload_is_500_in_the_envelope_of_the_vendor() -> None:
+    """Uploads bypass the framework, and its handler of exceptions."""
+
+    async def fail(*_: object) -> Reply:
+        raise RuntimeError("a defect")
+
+    sent = _served(UploadRoute("POST", "/api/v2.2/samples", fail), "/api/v2.2/samples")
+    assert sent[0]["status"] == 500
+    assert json.loads(sent[1]["body"])["code"] == "internal"
+
+
+def test_an_upload_gets_the_parameters_of_its_path_as_they_were_sent() -> None:
+    """They are decoded after the path was split, so an encoded slash separates nothing."""
+    seen: list[list[str]] = []
+
+    async def serve(_scope: object, _receive: object, parameters: Sequence[str]) -> Reply:
+        seen.append(list(parameters))
+        return Reply(200, [], b"{}")
+
+    route = UploadRoute("POST", "/v1/{type}/of/{user}", serve)
+    assert _served(route, "/v1/mood/of/a%2Fb")[0]["status"] == 200
+    assert seen == [["mood", "a%2Fb"]]
+
+
+def _served(route: UploadRoute, path: str) -> list[Any]:
+    """What `Semantics` sends as the response to a POST, with one upload and no other route."""
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope: Any = {
+        "type": "http",
+        "method": "POST",
+        "path": path,
+        "scheme": "http",
+        "headers": [],
+        "query_string": b"",
+        "state": {"request_id": "r"},
+    }
+    semantics = Semantics(receive, RouteTable([], [route], "/hidden"), Handler(""))  # type: ignore[arg-type]
+    asyncio.run(semantics(scope, receive, send))
+    return sent

@@ -40,7 +40,6 @@ class About(Enum):
 
     NONE = "no user data: no key needed"
     KEY = "only the key itself: any valid key; the request does not count against the key's rate"
-    UPLOAD = "the users in an upload; for a bound key other users are 403"
     USER_IN_PATH = "the user in the path; for a bound key other users are 403"
     USER_IN_QUERY = "the user in the query; for a bound key other users are 403"
     OWNER = "the user of a record; for a bound key records of other users are 403"

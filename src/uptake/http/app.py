@@ -95,7 +95,6 @@ def build(
     handler = problems.Handler(services.public_url)
     app = Litestar(
         [
-            *(ingest.route(form, upload) for form in FORMATS for upload in form.uploads),
             *api_routes(services, shutdown, threads),
             *health_routes(PREFIX, services, shutdown, threads.health),
             *([] if metrics_at else [metrics_route()]),
@@ -121,7 +120,8 @@ def build(
         for route, _, handler, _ in operations(app.routes)
         if not route.path.startswith(LITESTAR_PAGES)
     )
-    checked = Semantics(app, RouteTable(app.routes, LITESTAR_PAGES), handler)
+    uploads = [ingest.route(form, upload) for form in FORMATS for upload in form.uploads]
+    checked = Semantics(app, RouteTable(app.routes, uploads, LITESTAR_PAGES), handler)
     return telemetry.Telemetry(Drain(shutdown.middleware(checked)), write_line)
 
 

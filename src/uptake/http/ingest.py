@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,10 +10,7 @@ from functools import cache, partial
 from typing import TypeVar
 from urllib.parse import unquote
 
-from litestar import HttpMethod
-from litestar.handlers import HTTPRouteHandler
-from litestar.response.base import ASGIResponse
-from litestar.types import Receive
+from litestar.types import HTTPScope, Receive
 from msgspec.structs import replace
 from prometheus_client import Counter
 
@@ -27,20 +24,12 @@ from uptake.formats.base import (
 )
 from uptake.formats.redecode import context_of
 from uptake.http import limits
-from uptake.http.access import (
-    About,
-    Access,
-    Permission,
-    find_credential,
-    header_map,
-    permit_users,
-)
+from uptake.http.access import Access, find_credential, header_map, permit_users
 from uptake.http.error_receipts import ErrorReceipts, Sender
 from uptake.http.executors import Executors, unless_gone
 from uptake.http.limits import Bodies, Body, Room
-from uptake.http.litestar_internals import RawResponse, UnguardedHandler
 from uptake.http.problems import problem_headers
-from uptake.http.semantics import AnyRequest, base_url, peer_of
+from uptake.http.semantics import Reply, UploadRoute, base_url, peer_of
 from uptake.http.shutdown import GracefulShutdown
 from uptake.intake.commit import CommitWaiter
 from uptake.intake.images import CleanImage, UnusableImage
@@ -163,24 +152,11 @@ class Ingest:
     threads: UploadThreads
     errors: ErrorReceipts
 
-    def route(self, form: Format, operation: UploadOperation) -> HTTPRouteHandler:
+    def route(self, form: Format, operation: UploadOperation) -> UploadRoute:
         """The route of an operation."""
-        # Vendors' names of path parameters are not all valid in Python.
-        names = {name: name.replace("-", "_") for name in re.findall(r"{([^}]*)}", operation.path)}
-        path = operation.path
-        for name, identifier in names.items():
-            path = path.replace(f"{{{name}}}", f"{{{identifier}:str}}")
+        names = re.findall(r"{([^}]*)}", operation.path)
 
-        @UnguardedHandler(
-            path,
-            http_method=HttpMethod(operation.method),
-            name=operation.name,
-            include_in_schema=False,
-            status_code=200,
-            permission=Permission(operation.scope, About.UPLOAD),
-        )
-        async def upload(request: AnyRequest) -> ASGIResponse:
-            scope = request.scope
+        async def serve(scope: HTTPScope, receive: Receive, parameters: Sequence[str]) -> Reply:
             headers = header_map(scope["headers"])
             address = base_url(self.services.public_url, scope, headers)
             wire = WireRequest(
@@ -188,16 +164,23 @@ class Ingest:
                 received_at=clock.now(),
                 url=address + scope["path"],
                 public_url=address,
-                path={name: unquote(request.path_params[part]) for name, part in names.items()},
+                path=dict(zip(names, map(unquote, parameters), strict=True)),
                 headers=headers,
             )
-            return await self._take(form, operation, request, wire)
+            return await self._take(form, operation, scope, receive, wire)
 
-        return upload
+        # Litestar's spelling of parameters, which metrics and log lines have had from the start.
+        path = re.sub(r"{[^}]*}", lambda part: part[0].replace("-", "_"), operation.path)
+        return UploadRoute(operation.method, path, serve)
 
     async def _take(
-        self, form: Format, operation: UploadOperation, request: AnyRequest, wire: WireRequest
-    ) -> RawResponse:
+        self,
+        form: Format,
+        operation: UploadOperation,
+        scope: HTTPScope,
+        receive: Receive,
+        wire: WireRequest,
+    ) -> Reply:
         """The response to an upload, in the vendor's form.
 
         Raises:
@@ -206,12 +189,12 @@ class Ingest:
         sender = Sender(operation.name, wire.request_id, wire.received_at)
         try:
             self.shutdown.check()
-            key, wire = await self._admit(operation, wire, request.scope["query_string"], sender)
+            key, wire = await self._admit(operation, wire, scope["query_string"], sender)
             limits.check_headers(wire.headers, operation.body_limit)
-            with self.bodies.room(key.id, peer_of(request.scope)) as room:
+            with self.bodies.room(key.id, peer_of(scope)) as room:
                 # No frame here keeps the submission: the bytes of an image are freed once stored.
                 receipt = await self.services.intake.accept(
-                    *await self._received(operation, request.receive, wire, key, room)
+                    *await self._received(operation, receive, wire, key, room)
                 )
             _count(operation.name, receipt)
             return _response(operation.reply(receipt, wire), receipt.duplicates)
@@ -265,7 +248,7 @@ def _decode(operation: UploadOperation, wire: WireRequest, key: Key, body: Body)
     return submission
 
 
-def _response(reply: WireReply, duplicates: int = 0, problem: Problem | None = None) -> RawResponse:
+def _response(reply: WireReply, duplicates: int = 0, problem: Problem | None = None) -> Reply:
     headers = [
         *_HEADERS,
         (b"content-length", b"%d" % len(reply.body)),
@@ -273,7 +256,7 @@ def _response(reply: WireReply, duplicates: int = 0, problem: Problem | None = N
     ]
     if problem is not None:
         headers += [(name.encode(), text.encode()) for name, text in problem_headers(problem)]
-    return RawResponse(reply.status, headers, reply.body)
+    return Reply(reply.status, headers, reply.body)
 
 
 def _count(name: str, receipt: Receipt) -> None:

@@ -16,12 +16,20 @@ from uptake.http.litestar_internals import operations
 from uptake.model.problems import Kinds, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from litestar.connection import ASGIConnection
     from litestar.handlers import BaseRouteHandler
-    from litestar.routes import BaseRoute, HTTPRoute
-    from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+    from litestar.routes import BaseRoute
+    from litestar.types import (
+        ASGIApp,
+        HTTPResponseStartEvent,
+        HTTPScope,
+        Message,
+        Receive,
+        Scope,
+        Send,
+    )
 
     from uptake.http.problems import Handler
 
@@ -45,16 +53,47 @@ AnyRequest = Request[Any, Any, Any]
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A response with its headers as they are sent."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class UploadRoute:
+    """A route that `Semantics` serves without the framework.
+
+    Attributes:
+        method: of the request.
+        path: template; a part in braces is a parameter.
+        serve: returns the response, from the request and the encoded parameters of its path.
+    """
+
+    method: str
+    path: str
+    serve: Callable[[HTTPScope, Receive, Sequence[str]], Awaitable[Reply]]
+
+    @property
+    def parts(self) -> list[str | None]:
+        """The parts of the path; None for a parameter."""
+        return [None if part.startswith("{") else part for part in self.path.split("/")[1:]]
+
+
 @dataclass(slots=True)
 class PathMethods:
     """The methods of a path.
 
     Attributes:
         queries: for each method its query parameters: name, and whether it is repeatable.
+        uploads: the uploads by method.
         allow: value of the `Allow` header.
     """
 
     queries: dict[str, dict[str, bool]] = field(default_factory=dict)
+    uploads: dict[str, UploadRoute] = field(default_factory=dict)
     allow: str = ""
 
     def has(self, method: str) -> bool:
@@ -83,38 +122,50 @@ class RouteTable:
     before a parameter, without backtracking.
 
     Args:
-        routes: those of the application.
+        routes: those of the framework.
+        uploads: those that are served without it.
         hidden: path below which no route is served.
     """
 
-    def __init__(self, routes: Iterable[BaseRoute], hidden: str) -> None:
+    def __init__(
+        self, routes: Iterable[BaseRoute], uploads: Iterable[UploadRoute], hidden: str
+    ) -> None:
         self._root = _Node()
         for route, method, _, query in operations(routes):
             if method not in ADDED_METHODS and not route.path.startswith(hidden):
-                self._node(route).methods.add(method, query)
+                parts = [part if isinstance(part, str) else None for part in route.path_components]
+                self._node(parts).methods.add(method, query)
+        for upload in uploads:
+            methods = self._node(upload.parts).methods
+            methods.add(upload.method, {})
+            methods.uploads[upload.method] = upload
 
-    def _node(self, route: HTTPRoute) -> _Node:
+    def _node(self, parts: Iterable[str | None]) -> _Node:
         node = self._root
-        for part in route.path_components:
-            if isinstance(part, str):
+        for part in parts:
+            if part is not None:
                 node = node.children.setdefault(part, _Node())
             else:
                 node.parameter = node.parameter or _Node()
                 node = node.parameter
         return node
 
-    def find(self, path: str) -> PathMethods | None:
-        """The methods of a path, if it is spelled exactly as that of a route."""
+    def find(self, path: str) -> tuple[PathMethods, list[str]] | None:
+        """The methods of a path that is spelled exactly as that of a route, and its parameters."""
         first, *parts = path.split("/")
         if first or not parts:
             return None
         node = self._root
+        values: list[str] = []
         for part in parts:
-            following = node.children.get(part) or node.parameter
+            following = node.children.get(part)
+            if following is None:
+                following = node.parameter
+                values.append(part)
             if following is None or not part:
                 return None
             node = following
-        return node.methods if node.methods.queries else None
+        return (node.methods, values) if node.methods.queries else None
 
 
 class Semantics:
@@ -142,9 +193,13 @@ class Semantics:
         head = scope["method"] == "HEAD"
         sender = _without_body(send) if head else send
         try:
-            methods = self._check(scope)
+            methods, values = self._check(scope)
         except Problem as problem:
             await self._answer(scope, problem)(scope, receive, sender)
+            return
+        upload = methods.uploads.get(scope["method"])
+        if upload is not None:
+            await self._upload(upload, values, scope, receive, send)
             return
         allow = {"Allow": methods.allow}
         if scope["method"] == "OPTIONS":
@@ -161,8 +216,32 @@ class Semantics:
         scope["state"]["query"] = methods.queries[scope["method"]]
         await self._app(scope, receive, sender)
 
-    def _check(self, scope: HTTPScope) -> PathMethods:
-        """The methods of the path.
+    async def _upload(
+        self,
+        route: UploadRoute,
+        values: Sequence[str],
+        scope: HTTPScope,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        scope["path_template"] = route.path
+        try:
+            reply = await route.serve(scope, receive, values)
+        except Exception as error:  # noqa: BLE001 - every request gets an answer
+            request: AnyRequest = Request(scope)
+            failed = self._problems(request, error).to_asgi_response(app=None, request=request)
+            await failed(scope, receive, send)
+            return
+        start: HTTPResponseStartEvent = {
+            "type": "http.response.start",
+            "status": reply.status,
+            "headers": reply.headers,
+        }
+        await send(start)
+        await send({"type": "http.response.body", "body": reply.body, "more_body": False})
+
+    def _check(self, scope: HTTPScope) -> tuple[PathMethods, list[str]]:
+        """The methods of the path, and its parameters.
 
         Raises:
             Problem: `BAD_REQUEST` or `NOT_FOUND`.
@@ -171,10 +250,10 @@ class Semantics:
         path = scope["path"]
         if "%" in path and not _is_utf8(path.encode()):
             raise Problem(Kinds.NOT_FOUND, "The path is not percent-encoded UTF-8")
-        methods = self._table.find(path)
-        if methods is None:
+        found = self._table.find(path)
+        if found is None:
             raise Problem(Kinds.NOT_FOUND, NO_ROUTE)
-        return methods
+        return found
 
     def _answer(
         self, scope: HTTPScope, problem: Problem, headers: dict[str, str] | None = None

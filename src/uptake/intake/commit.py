@@ -100,7 +100,7 @@ class GroupCommit:
         self._store = store
         self._blobs = blobs
         self._cleaners = ThreadPoolExecutor(CLEANERS, thread_name_prefix="unwanted-bytes")
-        self._waiting: queue.Queue[Submitted | None] = queue.Queue(MAX_WAITING)
+        self._waiting: queue.SimpleQueue[Submitted | None] = queue.SimpleQueue()
         self.arriving = Arrivals()
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="commit", daemon=True)
@@ -123,10 +123,9 @@ class GroupCommit:
         future: Future[Committed] = Future()
         if self._closed:
             raise Problem(Kinds.OVERLOADED, "The server is stopping")
-        try:
-            self._waiting.put_nowait((entry, future))
-        except queue.Full:
-            raise Problem(Kinds.OVERLOADED) from None
+        if self._waiting.qsize() >= MAX_WAITING:
+            raise Problem(Kinds.OVERLOADED)
+        self._waiting.put((entry, future))
         return future
 
     def close(self) -> None:
@@ -155,9 +154,11 @@ class GroupCommit:
             group.append(waiting)
             if len(group) == MAX_GROUP:
                 return group, True
-            wait = latest - monotonic() if self.arriving.count else 0
+            wait = latest - monotonic() if self.arriving.count else 0.0
+            if wait <= 0 and self._waiting.empty():
+                return group, True
             try:
-                waiting = self._waiting.get(wait > 0, max(wait, 0))
+                waiting = self._waiting.get(timeout=max(wait, 0.0))
             except queue.Empty:
                 return group, True
         return group, False

@@ -3,7 +3,7 @@
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache, partial
 from importlib import resources
 from operator import itemgetter
@@ -122,6 +122,7 @@ class Database:
         self._writer = engine.execution_options(**{WRITES: True, COUNTED: True})
         if not event.contains(engine, "after_cursor_execute", _check_rows):
             event.listen(engine, "after_cursor_execute", _check_rows)
+        self._driver_error: type[Exception] = engine.dialect.loaded_dbapi.Error
         self.insert: Any = _INSERTS[engine.dialect.name]
 
     @contextmanager
@@ -149,13 +150,19 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A transaction that is durable when the block ends, or rolled back if it fails."""
-        # Named statements bypass SQLAlchemy.
-        past = driver_translated(self.engine.dialect.loaded_dbapi)
         try:
-            with translated(), past, self._writer.begin() as connection:
+            with self._transaction() as connection:
                 yield connection
         except sqlalchemy.exc.NoResultFound as error:
             raise IncompleteWrite("a statement returned no row of what it wrote") from error
+        except (sqlalchemy.exc.SQLAlchemyError, self._driver_error):
+            # Named statements bypass SQLAlchemy.
+            with translated(), driver_translated(self.engine.dialect.loaded_dbapi):
+                raise
+
+    def _transaction(self) -> AbstractContextManager[Connection]:
+        """A transaction that writes, with the errors of the driver."""
+        return self._writer.begin()
 
 
 class WritingDatabase(Database, ABC):

@@ -14,7 +14,13 @@ from uptake.store import migrations
 from uptake.store.base import NoDatabase, StoreUnusable
 from uptake.store.facts import DatabaseFacts, sqlite_facts
 from uptake.store.sql_store import SqlStore
-from uptake.store.sqlite_store import BUSY_SECONDS, DatabaseFile, SqliteStore, begin
+from uptake.store.sqlite_store import (
+    BUSY_SECONDS,
+    STATEMENTS,
+    DatabaseFile,
+    SqliteStore,
+    begin,
+)
 
 if TYPE_CHECKING:
     from uptake.store.contents import SqlContents
@@ -108,7 +114,11 @@ def _open_engine(file: DatabaseFile, path: Path) -> sqlalchemy.Engine:
             database=f"file:{quote(str(path))}",
             query={"mode": "rw", "uri": "true"},
         ),
-        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+        connect_args={
+            "timeout": BUSY_SECONDS,
+            "check_same_thread": False,
+            "cached_statements": STATEMENTS,
+        },
     )
     event.listen(engine, "connect", _on_connect)
     event.listen(engine, "connect", file.remember)

@@ -11,8 +11,8 @@ import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
-from itertools import chain
+from functools import cache, lru_cache
+from itertools import chain, repeat
 from pathlib import Path
 from sqlite3 import Connection as Driver
 from typing import Any
@@ -57,9 +57,12 @@ LOCK_SUFFIX = ".lock"
 FILE = "file"
 """Key of `Connection.info` for the file that a connection has opened."""
 
-BLOCKS = (64, 32, 16, 8, 4, 2, 1)
+BLOCKS = (64, 32, *range(16, 0, -1))
 """Rows of one statement, largest first. The driver releases the interpreter lock for each statement
-and may wait for it afterwards, so few statements are faster; few sizes stay prepared."""
+and may wait for it afterwards, so few statements are faster."""
+
+STATEMENTS = 512
+"""Statements that stay prepared on a connection: at least those of an upload in every size."""
 
 _ROW = re.compile(r"(?<=VALUES )\(.*?\)(?=\s*(?:ON CONFLICT|RETURNING|$))", re.DOTALL)
 _PARAMETER = re.compile(PARAMETER)
@@ -170,18 +173,17 @@ class SqliteWriter:
         if not rows:
             return _NOTHING
         statement = _statements()[name]
-        values = list(map(statement.pick, rows))
         count = done = 0
         returned: list[tuple[Any, ...]] = []
-        for block in statement.texts:
-            while len(values) - done >= block:
-                parameters = (self.commit_number, *chain.from_iterable(values[done : done + block]))
-                cursor = self._driver.execute(statement.texts[block], parameters)
-                if statement.returns:
-                    returned += cursor.fetchall()
-                else:
-                    count += cursor.rowcount
-                done += block
+        for block in _blocks(len(rows)) if statement.is_repeated else repeat(1, len(rows)):
+            values = map(statement.pick, rows[done : done + block])
+            parameters = (self.commit_number, *chain.from_iterable(values))
+            cursor = self._driver.execute(statement.texts[block], parameters)
+            if statement.returns:
+                returned += cursor.fetchall()
+            else:
+                count += cursor.rowcount
+            done += block
         count = len(returned) if statement.returns else count
         if every:
             check_count(statement.texts[1], count, len(rows))
@@ -199,16 +201,27 @@ class _Statement:
         row = text if found is None else found[0]
         self.names = [name for name in dict.fromkeys(_PARAMETER.findall(row)) if name != "mark"]
         self.pick = picker(self.names)
+        self.is_repeated = found is not None
         self.returns = text.startswith("SELECT") or "RETURNING" in text
         self.texts = {
             rows: text.replace(row, ", ".join(self._numbered(row, at) for at in range(rows)))
-            for rows in (BLOCKS if found else (1,))
+            for rows in (BLOCKS if self.is_repeated else (1,))
         }
 
     def _numbered(self, template: str, row: int) -> str:
         first = 2 + row * len(self.names)
         numbers = {name: first + at for at, name in enumerate(self.names)} | {"mark": 1}
         return _PARAMETER.sub(lambda found: f"?{numbers[found[1]]}", template)
+
+
+@lru_cache
+def _blocks(rows: int) -> Sequence[int]:
+    """The sizes of the statements that write so many rows."""
+    blocks: list[int] = []
+    for block in BLOCKS:
+        times, rows = divmod(rows, block)
+        blocks += [block] * times
+    return blocks
 
 
 @cache
@@ -226,6 +239,8 @@ class SqliteStore(SqlStore):
         # True at first: an earlier process may have ended before it emptied the log.
         self._log_holds_deleted = True
         self._pages_hold_deleted = False
+        # Stays open: to check a connection out and in takes as long as to write a few rows.
+        self._write_connection: Connection | None = None
 
     def writer(self, connection: Connection) -> SqliteWriter:
         """See `Database.writer`."""
@@ -244,11 +259,31 @@ class SqliteStore(SqlStore):
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """See `Database.writing`."""
-        with self._writer_lock.held(), super().writing() as connection:
-            opened = connection.info[FILE]
-            yield connection
-        if opened != self._file.identity():
-            raise StoreUnavailable("the database file was removed or replaced")
+        with self._writer_lock.held():
+            with super().writing() as connection:
+                opened = connection.info[FILE]
+                yield connection
+            if opened != self._file.identity():
+                raise StoreUnavailable("the database file was removed or replaced")
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        """See `Database._transaction`. All use one connection, one after the other."""
+        connection = self._write_connection
+        if connection is None or connection.info[FILE] != self._file.identity():
+            self._close_writer()
+            connection = self._write_connection = self._writer.connect()
+        try:
+            with connection.begin():
+                yield connection
+        except BaseException:
+            self._close_writer()
+            raise
+
+    def _close_writer(self) -> None:
+        connection, self._write_connection = self._write_connection, None
+        if connection is not None:
+            connection.close()
 
     def erase(self, project: str, user_id: str, erasure_id: str, moment: int) -> Erasure:
         """See `Erasures.erase`."""
@@ -293,6 +328,7 @@ class SqliteStore(SqlStore):
 
     def close(self) -> None:
         """See `Installation.close`."""
+        self._close_writer()
         super().close()
         self._writer_lock.close()
 
@@ -300,4 +336,5 @@ class SqliteStore(SqlStore):
 def begin(connection: Connection) -> None:
     """Begin a transaction; see SQLAlchemy's event `begin`."""
     writes = connection.get_execution_options().get(WRITES, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    driver: Any = connection.connection.driver_connection
+    driver.execute("BEGIN IMMEDIATE" if writes else "BEGIN").close()
