@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from exports.project import blobs_in, fill
 from uptake.settings import Settings
+from uptake.store import sqlite
 from uptake.wiring import open_store
 
 from .forked import run_forked
@@ -59,6 +62,16 @@ def new_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def database(new_database: Path, tmp_path: Path) -> Path:
     """An empty database in the folder of the test, where commands look for it."""
     return Path(shutil.copytree(new_database, tmp_path / "uptake-data"))
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """The folder where commands look for the data, with something of every kind."""
+    folder = tmp_path / "uptake-data"
+    folder.mkdir()
+    with closing(sqlite.open_store(folder / "uptake.db")) as store:
+        fill(store, blobs_in(folder))
+    return folder
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from exports.opening import by_duckdb, parsed
-from exports.project import batch, blobs_in, commit, fill, sample
+from exports.project import batch, commit, sample
 from faults.test_exports import fill as fill_up
 from uptake.store import sqlite
 from uptake.store.definitions import Segment
@@ -25,16 +25,6 @@ from .conftest import Uptake
 SECONDS = 30.0
 NOT_TEXT = "\udcff"
 """How a program is given the byte FF, which is not UTF-8 (PEP 383)."""
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    """The folder where commands look, with something of every kind."""
-    folder = tmp_path / "uptake-data"
-    folder.mkdir()
-    with closing(sqlite.open_store(folder / "uptake.db")) as store:
-        fill(store, blobs_in(folder))
-    return folder
 
 
 @pytest.fixture

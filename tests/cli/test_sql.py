@@ -1,26 +1,12 @@
 """`uptake sql`: an answer as a table, as CSV or as JSON."""
 
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from exports.project import blobs_in, fill
-from uptake.store import sqlite
-
 from .conftest import Uptake
 
-
-@pytest.fixture(autouse=True)
-def data(tmp_path: Path) -> Path:
-    """The folder where commands look, with something of every kind."""
-    folder = tmp_path / "uptake-data"
-    folder.mkdir()
-    with closing(sqlite.open_store(folder / "uptake.db")) as store:
-        fill(store, blobs_in(folder))
-    return folder
-
-
+pytestmark = pytest.mark.usefixtures("data")
 QUERY = "SELECT user_id, sum(value) AS total FROM samples WHERE metric = 'bpm' GROUP BY ALL"
 
 

@@ -7,7 +7,8 @@ A query is read-only and has no access to files, the network or the process.
 import re
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from difflib import get_close_matches
 from functools import partial
@@ -41,6 +42,19 @@ class QueryFailed(Exception):
     """DuckDB cannot run the query; the message is DuckDB's."""
 
 
+def load_duckdb() -> Any:
+    """Import DuckDB.
+
+    Raises:
+        InvalidExport: it is not installed.
+    """
+    try:
+        import duckdb  # noqa: PLC0415 - an optional dependency
+    except ImportError:
+        raise InvalidExport("DuckDB is not installed: run pip install 'uptake[sql]'") from None
+    return duckdb
+
+
 @contextmanager
 def run_query(
     store: Snapshots, blobs: Blobs, project: str, sql: str, zone: str | None = "UTC"
@@ -58,10 +72,7 @@ def run_query(
         InvalidExport: DuckDB is not installed, or `sql` is not a single SELECT statement.
         QueryFailed: DuckDB cannot run it; reading the result may raise it too.
     """
-    try:
-        import duckdb  # noqa: PLC0415 - an optional dependency
-    except ImportError:
-        raise InvalidExport("DuckDB is not installed: run pip install 'uptake[sql]'") from None
+    duckdb = load_duckdb()
     with (
         store.snapshot(project) as snapshot,
         tempfile.TemporaryDirectory(prefix="uptake-sql-") as folder,
@@ -75,7 +86,8 @@ def run_query(
                 source = _Source(snapshot, blobs, ExportQuery(kind, project, zone=zone), lock)
                 database.register(table, source)
             database.execute("SET lock_configuration = true")
-            yield _batches(database.sql(sql).to_arrow_reader(ROWS_AT_ONCE))
+            with ThreadPoolExecutor(1) as thread:
+                yield _batches(database, sql, thread)
         except (duckdb.Error, pa.ArrowException) as error:
             raise QueryFailed(_message(error)) from error
 
@@ -86,6 +98,8 @@ def _confine(database: Any, folder: str) -> None:
     database.execute("SET enable_external_access = false")
     database.execute("SET python_enable_replacements = false")
     database.execute("SET TimeZone = 'UTC'")
+    # Python without a script counts as interactive: DuckDB would print a bar to standard output.
+    database.execute("SET enable_progress_bar = false")
 
 
 def _require_query(duckdb: Any, database: Any, sql: str) -> None:
@@ -104,9 +118,20 @@ def _named(sql: str) -> dict[str, Kind]:
     return {table: kind for table, kind in TABLES.items() if table in words}
 
 
-def _batches(reader: Any) -> Iterator[pa.RecordBatch]:
+def _batches(database: Any, sql: str, thread: Executor) -> Iterator[pa.RecordBatch]:
+    """Run the query in a thread: while DuckDB runs, the main thread would not handle Ctrl-C."""
+
+    def result(work: Callable[[], Any]) -> Any:
+        try:
+            return thread.submit(work).result()
+        except KeyboardInterrupt:
+            database.interrupt()
+            raise
+
+    reader = result(lambda: database.sql(sql).to_arrow_reader(ROWS_AT_ONCE))
     yield pa.RecordBatch.from_arrays([[]] * len(reader.schema), schema=reader.schema)
-    yield from reader
+    while (batch := result(lambda: next(reader, None))) is not None:
+        yield batch
 
 
 class _Source:
