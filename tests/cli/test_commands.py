@@ -185,7 +185,7 @@ def _loaded(commands: list[tuple[str, ...]]) -> dict[tuple[str, ...], list[str]]
 
 def test_the_package_lists_its_names_and_imports_them_when_used() -> None:
     """`import uptake` is instant; `dir` and `*` show the library."""
-    assert set(uptake.__all__) <= set(dir(uptake))
+    assert dir(uptake) == uptake.__all__
     program = f"""if True:
         import sys, uptake
         print(*{{name.partition('.')[0] for name in sys.modules}} & {HEAVY | {"msgspec", "typer"}})

@@ -12,18 +12,21 @@ their exponent, others as the bits of their float64.
 import hashlib
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import compress
 from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
-import zstandard
 from numpy.typing import NDArray
 
 from uptake.samples import times
 from uptake.samples.packed import COMPRESSED, HEADER_LENGTH, NOT_DECIMAL, PLAIN, unpack
 from uptake.samples.times import Int64s
+
+with suppress(ModuleNotFoundError):  # installations that only send do without it
+    import zstandard
 
 UNITS = ("count", "count/min", "count/s")
 NO_END = -1
@@ -277,7 +280,7 @@ _WIDTHS = [0, *[1] * 8, *[2] * 8, *[4] * 16, *[8] * 32]
 _local = threading.local()
 
 
-def _compressor() -> zstandard.ZstdCompressor:
+def _compressor() -> "zstandard.ZstdCompressor":
     # A compressor is not thread-safe, and expensive to create.
     if not hasattr(_local, "compressor"):
         _local.compressor = zstandard.ZstdCompressor(level=COMPRESSION_LEVEL)

@@ -1,14 +1,17 @@
 """Encoded batches: their headers, and what can be read without decoding their columns."""
 
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 
 import msgspec
 import numpy as np
-import zstandard
 from numpy.typing import NDArray
 
 from uptake.samples.times import Int64s
+
+with suppress(ModuleNotFoundError):  # installations that only send do without it
+    import zstandard
 
 PLAIN, COMPRESSED = b"\x01", b"\x02"
 """The versions of the bytes (`columns` describes them)."""
@@ -96,7 +99,7 @@ def unpack(encoded: bytes) -> Packed:
 _local = threading.local()
 
 
-def _decompressor() -> zstandard.ZstdDecompressor:
+def _decompressor() -> "zstandard.ZstdDecompressor":
     # A decompressor is not thread-safe, and expensive to create.
     if not hasattr(_local, "decompressor"):
         _local.decompressor = zstandard.ZstdDecompressor()
