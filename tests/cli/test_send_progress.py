@@ -1,15 +1,16 @@
 """The progress that `uptake send` shows."""
 
-import os
-import pty
-import subprocess
-import sys
-from contextlib import suppress
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 from uuid import uuid4
 
+import pytest
 from pyarrow import RecordBatch
 
+from contract.pictures import encoded
 from uploader.sending import some, write
 from uptake.cli.send_progress import line_of, part_done
 from uptake.testing.live import LiveServer
@@ -17,6 +18,8 @@ from uptake.uploader.context import UploadOptions
 from uptake.uploader.sending.connection import destination
 from uptake.uploader.session import Session
 from uptake.uploader.sources import opening
+
+from .pseudo_terminal import run_on_a_terminal
 
 
 def test_the_line_has_items_rate_rejections_and_the_current_error(tmp_path: Path) -> None:
@@ -35,23 +38,68 @@ def test_the_line_has_items_rate_rejections_and_the_current_error(tmp_path: Path
     assert line.endswith("/s, 10 rejected, retrying: 503: full")
 
 
-def test_a_terminal_shows_a_bar(live: LiveServer, key: str, tmp_path: Path) -> None:
+def _samples(folder: Path) -> tuple[Path, int]:
+    users = [f"u-{uuid4()}" for _ in range(12)]
+    rows = [one for user in users for one in some(user, 40_000)]
+    return write(folder / "samples.ndjson", rows), len(rows)
+
+
+def _health(folder: Path) -> tuple[Path, int]:
+    start = datetime(2020, 1, 1, tzinfo=UTC)
+    times = [f"{start + timedelta(minutes=i):%Y-%m-%d %H:%M:%S} +0000" for i in range(200_000)]
+    records = [
+        f'<Record type="HKQuantityTypeIdentifierStepCount" sourceName="Phone" unit="count"'
+        f' startDate="{time}" endDate="{time}" value="9"/>\n'
+        for time in times
+    ]
+    path = folder / "export.xml"
+    path.write_text(f"<HealthData>\n{''.join(records)}</HealthData>\n")
+    return path, len(records)
+
+
+def _profiles(folder: Path) -> tuple[Path, int]:
+    prefix, path = f"p-{uuid4()}", folder / "profiles.csv"
+    path.write_text("user_id,n\n" + "".join(f"{prefix}-{i},{i}\n" for i in range(16_000)))
+    return path, 16_000
+
+
+def _documents(folder: Path) -> tuple[Path, int]:
+    prefix = f"d-{uuid4()}"
+    rows = [{"user_id": f"{prefix}-{i % 50}", "data": {"n": i}} for i in range(2500)]
+    return write(folder / "documents.ndjson", rows), len(rows)
+
+
+def _images(folder: Path) -> tuple[Path, int]:
+    path, first = folder / "photos", Random().randrange(10**9, 10**12)
+    path.mkdir()
+    for i in range(500):
+        (path / f"{first + i}.png").write_bytes(encoded("PNG", 200, 100 + i))
+    return path, 500
+
+
+SENT: dict[str, tuple[Callable[[Path], tuple[Path, int]], tuple[str, ...]]] = {
+    "samples": (_samples, ("samples",)),
+    "Apple Health": (_health, ("samples", "--user", f"h-{uuid4()}")),
+    "profiles": (_profiles, ("profiles",)),
+    "documents": (_documents, ("documents", "--type", "progress")),
+    "images": (_images, ("images",)),
+}
+
+
+@pytest.mark.parametrize("kind", SENT)
+def test_a_terminal_shows_a_count_and_a_bar_that_move(
+    live: LiveServer, key: str, tmp_path: Path, kind: str
+) -> None:
     """On standard error, while the summary goes to standard output."""
-    users = [f"u-{uuid4()}" for _ in range(3)]
-    path = write(tmp_path / "samples.ndjson", [one for u in users for one in some(u, 20_000)])
-    command = [sys.executable, "-m", "uptake", "send", "samples", str(path), "--to", live.url]
-    command += ["--ledger", str(tmp_path / "ledger")]
-    ours, theirs = pty.openpty()
-    environment = {**os.environ, "UPTAKE_KEY": key, "TERM": "xterm", "COLUMNS": "120"}
-    with subprocess.Popen(command, env=environment, stdout=theirs, stderr=theirs) as process:
-        os.close(theirs)
-        shown = b""
-        # Reading from a terminal raises an error when its last writer has closed it.
-        with suppress(OSError):
-            while some_bytes := os.read(ours, 65536):
-                shown += some_bytes
-    os.close(ours)
-    assert process.returncode == 0
-    assert "━".encode() in shown
-    assert b" read, " in shown
-    assert b"60,000 acknowledged now" in shown
+    make, options = SENT[kind]
+    path, count = make(tmp_path)
+    live.command("types", "add", "progress")
+    status, shown = run_on_a_terminal(
+        *("send", *options, path, "--to", live.url, "--ledger", tmp_path / "ledger"),
+        UPTAKE_KEY=key,
+    )
+    assert status == 0, shown
+    assert f"{count:,} acknowledged now" in shown
+    counts = set(re.findall(r"([\d,]+) read, ([\d,]+) acknowledged", shown))
+    assert len(counts) >= 3
+    assert len(set(re.findall("━*[╸╺]━*", shown))) >= 2

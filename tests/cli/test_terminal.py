@@ -4,6 +4,7 @@ import ast
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from uptake.cli import terminal
 from uptake.testing.live import LiveServer, serving
 
 from .conftest import Done, Uptake
+from .pseudo_terminal import run_on_a_terminal
 
 CLI = Path(terminal.__file__).parent
 HOSTILE = (
@@ -234,3 +236,18 @@ def test_nothing_is_printed_but_through_the_one_place() -> None:
         in {"print", "typer.echo", "typer.secho", "sys.stdout.write", "sys.stderr.write"}
     ]
     assert writing == []
+
+
+def test_work_without_a_known_total_has_a_count_without_a_bar(
+    live: LiveServer, tmp_path: Path
+) -> None:
+    """A backup counts rows; restoring it has bars, because the backup has the numbers."""
+    store, restored = tmp_path / "backup", tmp_path / "restored"
+    status, shown = run_on_a_terminal("backup", store, "--data-dir", live.data_dir)
+    assert status == 0, shown
+    lines = [line.split() for line in shown.splitlines() if line.startswith("rows ")]
+    assert all(re.fullmatch("[0-9,]+", line[1]) for line in lines), shown
+    assert int(lines[-1][1].replace(",", "")) > 0
+    status, shown = run_on_a_terminal("restore", store, "--data-dir", restored, "--yes")
+    assert status == 0, shown
+    assert re.search(r"rows +[━╸╺]+ +[0-9,]+/[0-9,]+", shown), shown

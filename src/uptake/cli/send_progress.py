@@ -22,6 +22,10 @@ SETTLED = 2.0
 """Seconds before the remaining time is shown."""
 
 
+STILL_RUNNING = 0.999
+"""Shown while the program runs: a bar that is complete has no moving spinner."""
+
+
 def line_of(session: "Session") -> str:
     """Items, rate, rejected and remaining time in one line."""
     tally, seconds = session.tally, max(session.seconds, 0.001)
@@ -36,6 +40,8 @@ def line_of(session: "Session") -> str:
     done = part_done(session)
     if seconds > SETTLED and 0 < done < 1:
         parts.append(f"{timedelta(seconds=round(seconds * (1 - done) / done))} left")
+    if session.step:
+        parts.append(session.step)
     if tally.trouble:
         parts.append(f"retrying: {tally.trouble[:60]}")
     return ", ".join(parts)
@@ -73,8 +79,8 @@ def _draw(
         while not ended.wait(SECONDS):
             running = session()
             if running is not None:
-                line = safe(line_of(running))
-                progress.update(task, completed=part_done(running), description=line)
+                done = min(part_done(running), STILL_RUNNING)
+                progress.update(task, completed=done, description=safe(line_of(running)))
 
 
 def _print_lines(

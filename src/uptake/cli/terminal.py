@@ -164,15 +164,27 @@ def confirm(question: str, *, yes: bool) -> None:
 
 
 def progress() -> "Progress":
-    """Progress bars on standard error; disabled when it is not a terminal."""
+    """Progress bars on standard error; disabled when it is not a terminal.
+
+    Work without a known total has a count without a bar, which would look complete.
+    """
     from rich import progress as bars
     from rich.console import Console
+
+    class Bar(bars.BarColumn):
+        def __call__(self, task: bars.Task) -> Any:
+            return super().__call__(task) if task.total is not None else ""
+
+    class Count(bars.ProgressColumn):
+        def render(self, task: bars.Task) -> Any:
+            total = "" if task.total is None else f"/{task.total:,.0f}"
+            return f"{task.completed:,.0f}{total}"
 
     console = Console(stderr=True)
     return bars.Progress(
         bars.TextColumn("{task.description:<13}", markup=False),
-        bars.BarColumn(),
-        bars.MofNCompleteColumn(),
+        Bar(),
+        Count(),
         bars.TimeElapsedColumn(),
         console=console,
         disable=not console.is_terminal,

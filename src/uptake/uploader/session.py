@@ -66,6 +66,7 @@ class Session:
 
     Attributes:
         tally: the counts so far.
+        step: what is done after everything was sent; "" before.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Session:
     ) -> None:
         """Prepare a run; `columns` are names of the wire to those of the sources."""
         self.tally = Tally()
+        self.step = ""
         self._options = options
         self._sources = sources
         self._rejected_rows = RejectedRows(options.rejected_path, columns)
@@ -163,6 +165,7 @@ class Session:
             raise
         finally:
             sender.finish()
+        self.step = "updating the ledger"
         for finish in context.finishers:
             finish()
 
@@ -237,6 +240,7 @@ class Session:
 
     def _write_rejected_rows(self) -> list[str]:
         path = self._options.refused_file
+        self.step = "finding the rejected rows"
         try:
             return self._rejected_rows.finish(self._sources)
         except OSError as error:

@@ -10,8 +10,9 @@ from uptake.samples.times import Int64s
 
 Contents = NDArray[np.uint64]
 
-MAX_RUNS = 8
-"""Sorted runs that a lookup searches before they are merged."""
+GROWTH = 2
+"""Each sorted run has at least so many times the samples of the next: so there are few of them to
+search, and each sample is merged a few times, however many are added."""
 
 
 @dataclass(eq=False)
@@ -47,8 +48,8 @@ class Index:
         if not len(content):
             return
         self.runs.append(_sorted(identity, content))
-        if len(self.runs) > MAX_RUNS:
-            self.runs = [self.merged()]
+        while len(self.runs) > 1 and len(self.runs[-2][1]) < GROWTH * len(self.runs[-1][1]):
+            self.runs[-2:] = [Index(self.runs[-2:]).merged()]
 
     def remove(self, identity: Words) -> None:
         """Remove identities."""

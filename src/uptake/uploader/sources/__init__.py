@@ -136,6 +136,14 @@ class Progress:
 
     position: int = 0
 
+    def spread(self, items: Iterator[Other], count: int, end: int) -> Iterator[Other]:
+        """The items of a block, of which there are about so many, which ends at this position."""
+        start = self.position
+        for i, item in enumerate(items):
+            self.position = start + (end - start) * min(i, count) // count
+            yield item
+        self.position = end
+
 
 @dataclass(frozen=True, slots=True)
 class Mark:

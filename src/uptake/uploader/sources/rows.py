@@ -108,12 +108,12 @@ def _reader(
     if kind == "csv":
         csv = CsvTable(source, options, [*wanted, USER_ID], quoted_empty=True)
         _require(source.file, wanted, csv.columns)
-        return lambda progress: read_each(csv.parts(progress), _filled), csv.originals
+        return partial(_rows_of_parts, csv.parts), csv.originals
     table = ParquetTable(source)
     _require(source.file, wanted, table.columns)
     table.require_types(user_column, [one for one in table.columns if one != user_column])
     conversions = {one: (one, as_ids if one == user_column else as_values) for one in table.columns}
-    return lambda progress: read_each(table.parts(conversions, progress), _filled), None
+    return partial(_rows_of_parts, partial(table.parts, conversions)), None
 
 
 def _require(file: str, wanted: Sequence[str], found: Sequence[str]) -> None:
@@ -124,6 +124,17 @@ def _require(file: str, wanted: Sequence[str], found: Sequence[str]) -> None:
                 f"{file}: no column {name!r}; found: {', '.join(found)};"
                 f" map one of them: --map {name}=COLUMN{default}"
             )
+
+
+def _rows_of_parts(
+    parts: Callable[[Progress], Iterable[Found[Part]]], progress: Progress
+) -> Iterator[Found[tuple[int, Row]]]:
+    reached = Progress()
+
+    def read(part: Part) -> Iterator[tuple[int, Row]]:
+        return progress.spread(_filled(part), part.batch.num_rows, reached.position)
+
+    return read_each(parts(reached), read)
 
 
 def _filled(part: Part) -> Iterator[tuple[int, Row]]:
@@ -173,9 +184,14 @@ def only_rejected(text: bytes) -> bool:
 
 def objects(source: Input, progress: Progress) -> Iterator[Found[tuple[int, Members]]]:
     """The members of each line, and its number; lines without an item are left out."""
-    with source.open(progress) as stream:
-        blocks = line_blocks(stream, source.file)
-        yield from read_each(blocks, lambda block: _objects(*block, source.file))
+    reached = Progress()
+
+    def read(block: tuple[int, bytes]) -> Iterator[Found[tuple[int, Members]]]:
+        count = block[1].count(b"\n") + 1
+        return progress.spread(_objects(*block, source.file), count, reached.position)
+
+    with source.open(reached) as stream:
+        yield from read_each(line_blocks(stream, source.file), read)
 
 
 def _objects(first: int, block: bytes, file: str) -> Iterator[Found[tuple[int, Members]]]:
