@@ -34,7 +34,7 @@ from uptake.testing.store.making import (
     unique,
 )
 from uptake.testing.store.model import ModelStore
-from uptake.testing.store.user_queries import by_user, changed
+from uptake.testing.store.user_queries import all_of, by_user, changed
 
 EXAMPLES, POSTGRES_EXAMPLES = 25, 8
 STEPS, POSTGRES_STEPS = 25, 15
@@ -233,7 +233,7 @@ class BothStores(RuleBasedStateMachine):
     @rule(project=PROJECTS, after=USERS, limit=st.integers(1, 3), since=MOMENTS)
     def many(self, project: str, after: str, limit: int, since: int) -> None:
         """Users by the page, and their documents counted."""
-        self.compare(lambda store: by_user(store.profiles(project, after, limit)))
+        self.compare(lambda store: by_user(all_of(store.profiles(project, after, limit))))
         self.compare(lambda store: by_user(store.profiles_of(project, [after, "unknown"])))
         for metric in METRICS:
             self.compare(partial(_sampled, project, metric))
@@ -311,7 +311,7 @@ def _sampled(project: str, metric: Metric, store: Store) -> list[str]:
 
 
 def _profiles(project: str, store: Store) -> object:
-    return by_user(store.profiles(project, "", 9))
+    return by_user(all_of(store.profiles(project, "", 9)))
 
 
 def _since(

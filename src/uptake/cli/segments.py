@@ -193,7 +193,6 @@ def _opened(options: ProjectOptions, memory: int = MEMORY) -> "Iterator[Segments
     """
     import msgspec
 
-    from uptake.reading.segments import TooLarge
     from uptake.reading.segments.parse import InvalidFilter
     from uptake.reading.segments.queries import MEGABYTE, Segments
 
@@ -205,7 +204,5 @@ def _opened(options: ProjectOptions, memory: int = MEMORY) -> "Iterator[Segments
             raise Failed(f"the filter is not valid JSON: {error}") from None
         except InvalidFilter as error:
             raise Failed(f"invalid filter: {error}") from None
-        except TooLarge:
-            raise Failed("the users do not fit into --segment-memory") from None
         finally:
             segments.pool.close()

@@ -30,6 +30,9 @@ WRITES = "uptake_writes"
 COUNTED = "uptake_counted"
 """Execution option of a connection that counts the rows of its inserts and updates."""
 
+BINARY = "uptake_binary"
+"""Execution option of a statement with a large result: PostgreSQL sends it in its binary format."""
+
 MAY_TOUCH_NONE = "uptake_may_touch_none"
 """Execution option of a statement that may write no row."""
 

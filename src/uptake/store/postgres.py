@@ -16,7 +16,7 @@ from uptake.circuit_breaker import CircuitBreaker
 from uptake.store import distribution, migrations
 from uptake.store.base import NoDatabase, StoreUnavailable, StoreUnusable
 from uptake.store.commit_sequence import WRITER_SLOTS
-from uptake.store.database import Result, Writer, load, translated
+from uptake.store.database import BINARY, Result, Writer, load, translated
 from uptake.store.facts import DatabaseFacts, postgresql_facts
 from uptake.store.postgres_pipeline import Pipeline, Prepared
 from uptake.store.postgres_writer import PostgresWriter
@@ -215,6 +215,10 @@ class _PostgresStore(SqlStore):
         rows = [{"project_id": project} for project in projects]
         return writer.run("tombstone_changes", rows, every=False)
 
+    def read_in_order(self, connection: Connection) -> None:
+        """See `SqlUserQueries.read_in_order`."""
+        connection.exec_driver_sql(load("postgresql")["read_in_order"])
+
     def next_change(self, connection: Connection, project: str) -> int:
         """See `SqlChangeFeed.next_change`."""
         del project  # transactions are numbered across projects
@@ -306,8 +310,12 @@ def _on_rollback(connection: Connection) -> None:
         connection.info[_PREPARED].clear()
 
 
-def _before_execute(connection: Connection, *_: object) -> None:
-    """Flush the pipeline before the driver itself sends a statement."""
+def _before_execute(
+    connection: Connection, cursor: Any, _statement: str, _parameters: Any, context: Any, *_: object
+) -> None:
+    """Flush the pipeline before the driver itself sends a statement; choose the result's format."""
     pipeline = connection.info.get(PIPELINE)
     if pipeline is not None:
         pipeline.flush()
+    if context is not None and context.execution_options.get(BINARY):
+        cursor.format = psycopg.pq.Format.BINARY

@@ -3,7 +3,7 @@
 Moments are microseconds since the epoch, times of samples are ticks (`uptake.time_units`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -208,16 +208,24 @@ class Profiles(Struct, frozen=True):
 
     Attributes:
         names: of the attributes; None if the users of `values` have their own.
-        user_ids: of the users.
-        first_seen, last_seen: moments, in the order of `user_ids`.
+        user_ids: UTF-8, with a NUL between two ids, which no id contains.
+        first_seen, last_seen: JSON: the moments, in the order of `user_ids`.
         values: JSON: for each user an array in the order of `names`, or an object by name.
     """
 
     names: tuple[str, ...] | None
-    user_ids: list[str]
-    first_seen: list[int]
-    last_seen: list[int]
+    user_ids: bytes
+    first_seen: bytes
+    last_seen: bytes
     values: bytes
+
+
+ProfilePages = Generator[list[Profiles], None, None]
+"""A project's users at one moment.
+
+Each page has at least one user, and only users with ids above those of the page before, in order of
+code points. The generator reads while it is iterated, in one thread at a time.
+"""
 
 
 class Change(Struct, frozen=True):

@@ -8,16 +8,20 @@ from itertools import takewhile
 from typing import Any
 
 import msgspec
-from sqlalchemy import LargeBinary, Select, Text, and_, cast, func, literal, select
+from sqlalchemy import Connection, LargeBinary, Select, Text, and_, cast, func, literal, select
 
 from uptake.samples.metrics import Metric
 from uptake.store import tables as t
-from uptake.store.database import Database, batches_of
+from uptake.store.database import BINARY, Database, batches_of
 from uptake.store.profiles import Names
-from uptake.store.stored import Profiles, SeenUser
+from uptake.store.stored import ProfilePages, Profiles, SeenUser
 
-_IDS = msgspec.json.Decoder(list[str])
-_MOMENTS = msgspec.json.Decoder(list[int])
+FIRST_PAGE = 500
+"""Users of the first page; the next ones have as many as `PAGE_BYTES` allows."""
+
+PAGE_BYTES = 4 << 20
+"""Approximate limit of the attributes in a page: a few pages are in memory at a time."""
+
 _NAMES = msgspec.json.Decoder(Names)
 
 
@@ -35,16 +39,31 @@ class SqlUserQueries(Database):
         # Ids with the prefix are consecutive in the order of code points.
         return list(takewhile(lambda user: user.user_id.startswith(prefix), found))
 
-    def profiles(self, project: str, after: str, limit: int) -> list[Profiles]:
+    def profiles(self, project: str, after: str, limit: int) -> ProfilePages:
         """See `UserQueries.profiles`."""
-        users = _users(project).where(t.users.c.user_id > after)
-        return self._joined(project, users.order_by(t.users.c.user_id).limit(limit))
+        in_order = _users(project).order_by(t.users.c.user_id)
+        users = min(limit, FIRST_PAGE)
+        with self.reading() as connection:
+            self.read_in_order(connection)
+            while True:
+                query = in_order.where(t.users.c.user_id > after).limit(users)
+                page, after = self._joined(connection, project, query)
+                if not page:
+                    return
+                yield page
+                size = sum(len(one.values) for one in page)
+                users = max(1, min(limit, users * PAGE_BYTES // size))
+
+    def read_in_order(self, connection: Connection) -> None:
+        """Have the queries of a transaction read users by the index that has them in order."""
 
     def profiles_of(self, project: str, user_ids: Sequence[str]) -> list[Profiles]:
         """See `UserQueries.profiles_of`."""
         found = []
-        for some in batches_of(user_ids):
-            found += self._joined(project, _users(project).where(t.users.c.user_id.in_(some)))
+        with self.reading() as connection:
+            for some in batches_of(user_ids):
+                users = _users(project).where(t.users.c.user_id.in_(some))
+                found += self._joined(connection, project, users)[0]
         return found
 
     def document_counts(
@@ -73,16 +92,25 @@ class SqlUserQueries(Database):
         with self.reading() as connection:
             return list(connection.scalars(query))
 
-    def _joined(self, project: str, users: Select[Any]) -> list[Profiles]:
-        """Run a query of users, with one row for all users with the same names."""
+    def _joined(
+        self, connection: Connection, project: str, users: Select[Any]
+    ) -> tuple[list[Profiles], str]:
+        """Run a query of users, with one row for all users with the same names.
+
+        Returns:
+            The rows, and the last id in order of code points.
+        """
         u = users.subquery()
-        if self.engine.dialect.name == "postgresql":
+        if connection.dialect.name == "postgresql":
             array, texts = func.json_agg, func.string_agg(u.c.attributes, literal(b","))
+            ids = func.string_agg(func.convert_to(u.c.user_id, "UTF8"), literal(b"\0"))
         else:
             array, texts = func.json_group_array, func.group_concat(u.c.attributes)
+            ids = func.group_concat(u.c.user_id, func.char(0))
         joined = select(
             u.c.names,
-            cast(array(u.c.user_id), Text).label("user_ids"),
+            cast(ids, LargeBinary).label("user_ids"),
+            func.max(u.c.user_id).label("last"),
             cast(array(u.c.first_seen), Text).label("first_seen"),
             cast(array(u.c.last_seen), Text).label("last_seen"),
             cast(texts, LargeBinary).label("attributes"),
@@ -95,22 +123,23 @@ class SqlUserQueries(Database):
         query = select(
             t.attribute_names.c.names,
             group.c.user_ids,
+            group.c.last,
             group.c.first_seen,
             group.c.last_seen,
             group.c.attributes,
         ).outerjoin_from(group, t.attribute_names, same_names)
-        with self.reading() as connection:
-            rows = connection.execute(query).all()
-        return [
+        rows = connection.execute(query, execution_options={BINARY: True}).all()
+        page = [
             Profiles(
-                None if names is None else _NAMES.decode(names),
-                _IDS.decode(user_ids),
-                _MOMENTS.decode(first_seen),
-                _MOMENTS.decode(last_seen),
-                b"[%b]" % attributes,
+                None if row.names is None else _NAMES.decode(row.names),
+                row.user_ids,
+                row.first_seen.encode(),
+                row.last_seen.encode(),
+                b"[%b]" % row.attributes,
             )
-            for names, user_ids, first_seen, last_seen, attributes in rows
+            for row in rows
         ]
+        return page, max((row.last for row in rows), default="")
 
 
 def _counts(rows: Iterable[Any]) -> dict[str, int]:

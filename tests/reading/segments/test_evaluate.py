@@ -91,16 +91,18 @@ def entry(people: Mapping[str, Mapping[str, str]]) -> Entry:
     later=PEOPLE,
     wanted=st.lists(FILTERS, min_size=1, max_size=4),
     size=st.integers(1, 5),
+    memory=st.sampled_from([1, 1 << 30]),
 )
 def test_columns_equal_a_plain_evaluation_of_each_user(
     people: dict[str, dict[str, str]],
     later: dict[str, dict[str, str]],
     wanted: list[dict[str, Any]],
     size: int,
+    memory: int,
 ) -> None:
-    """Before and after some users change, with any page size."""
+    """Before and after some users change, with any page size, with and without room in memory."""
     store = ModelStore()
-    segments = Segments(store, 1 << 30)
+    segments = Segments(store, memory)
     stored: dict[str, dict[str, str]] = {}
     for people_now in (people, later):
         store.commit([entry(people_now)])

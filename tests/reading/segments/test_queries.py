@@ -11,7 +11,9 @@ from uptake.reading.segments.queries import Segments
 from uptake.testing.segments import Case, Vector, store_users, vectors
 from uptake.testing.store.model import ModelStore
 
-MEMORY = 1 << 30
+MEMORIES = (1 << 30, 1)
+"""Room for all users, and for none: then each query reads them."""
+
 CASES = [
     pytest.param(vector, case, id=f"{name}: {case.name}")
     for name, vector in vectors().items()
@@ -24,17 +26,18 @@ def test_every_vector_matches(vector: Vector, case: Case) -> None:
     """The users that match a filter, or its faults."""
     store: Any = ModelStore()
     store_users(vector, store, "default")
-    segments = Segments(store, MEMORY)
     text = msgspec.json.encode(case.filter)
-    if case.errors is not None:
-        with pytest.raises(InvalidFilter) as rejected:
-            segments.preview("default", text, Page(None, 100))
-        found = [(fault.pointer, fault.code) for fault in rejected.value.faults]
-        assert found == case.errors
-        return
-    answer = segments.preview("default", text, Page(None, 100))
-    assert [user.user_id for user in answer.users] == case.users
-    assert answer.count == len(case.users or [])
+    for memory in MEMORIES:
+        segments = Segments(store, memory)
+        if case.errors is not None:
+            with pytest.raises(InvalidFilter) as rejected:
+                segments.preview("default", text, Page(None, 100))
+            found = [(fault.pointer, fault.code) for fault in rejected.value.faults]
+            assert found == case.errors
+            continue
+        answer = segments.preview("default", text, Page(None, 100))
+        assert [user.user_id for user in answer.users] == case.users
+        assert answer.count == len(case.users or [])
 
 
 def test_every_vector_has_users_or_faults() -> None:

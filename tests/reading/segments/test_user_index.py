@@ -1,9 +1,9 @@
 """Users in memory are always those of the store, whatever happens to them."""
 
 import threading
-from collections.abc import Iterator
-from pathlib import Path
+from itertools import islice
 from time import monotonic
+from typing import Any
 
 import msgspec
 import pytest
@@ -13,67 +13,53 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from uptake.model.items import Attributes
 from uptake.reading import Page
-from uptake.reading.segments import DeadlineExceeded, TooLarge
+from uptake.reading.segments import DeadlineExceeded
+from uptake.reading.segments import filters as f
 from uptake.reading.segments import user_index as module
 from uptake.reading.segments.queries import Pool, Segments
-from uptake.reading.segments.user_index import Parts, UserIndex
-from uptake.store import sqlite
+from uptake.reading.segments.user_index import UserIndex
 from uptake.store.records import Entry
 from uptake.store.sql_store import SqlStore
 from uptake.store.stored import Changes
+from uptake.store.user_queries import FIRST_PAGE
 from uptake.testing.store.making import NOON, attributes, batch, entry
 from uptake.testing.store.model import ModelStore
 
-PLENTY = 1 << 30
+from .indexes import PLENTY, many, now, read, users_of
+
+MEMORIES = (1, 500, 2000, PLENTY)
+"""Room for no part, for one, for the ids but not all attributes, and for all users."""
+
 EVERYBODY = b'{"and": []}'
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqlStore]:
-    """A new database."""
-    opened = sqlite.open_store(tmp_path / "uptake.db")
-    yield opened
-    opened.close()
-
-
-def users_of(state: Parts) -> dict[str, dict[str, str]]:
-    """The users of an index with their attributes."""
-    found: dict[str, dict[str, str]] = {}
-    for part in state:
-        assert part.count == part.present.sum() > 0
-        for user_id, row in part.block.first(part.present, "", len(part.block)):
-            assert user_id not in found
-            (found[user_id],) = part.block.attributes([row])
-    return found
-
-
-def now(index: UserIndex) -> dict[str, dict[str, str]]:
-    """Who is in an index, given time."""
-    return users_of(index.now(monotonic() + 60, PLENTY))
-
-
-def many(count: int, first: int = 0, **values: str) -> Entry:
-    """So many users with a number each."""
-    numbers = range(first, first + count)
-    return entry(*(attributes(f"user {i:06d}", n=f"{i}", **values) for i in numbers))
+PEOPLE = st.dictionaries(
+    st.integers(0, 60), st.dictionaries(st.sampled_from("abn"), st.text('x"', max_size=2))
+)
 
 
 class Following(RuleBasedStateMachine):
-    """A store, and a index of it."""
+    """A store, and indexes of it that differ in their memory; blocks and pages are small."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patches = pytest.MonkeyPatch()
+        self.patches.setattr(module, "BLOCK", 16)
+        self.patches.setattr(module, "PAGE", 7)
+
+    def teardown(self) -> None:
+        """Other tests have blocks of the usual size."""
+        self.patches.undo()
 
     @initialize(count=st.sampled_from([0, 3, 40]))
     def begin(self, count: int) -> None:
         """Some users are there before the first question."""
         self.store = ModelStore()
-        self.index = UserIndex(self.store, "default")
+        self.indexes = {memory: UserIndex(self.store, "default") for memory in MEMORIES}
         self.present: dict[str, dict[str, str]] = {}
         self.commit({i: {"n": str(i)} for i in range(count)})
 
-    @rule(
-        people=st.dictionaries(
-            st.integers(0, 60), st.dictionaries(st.sampled_from("abn"), st.text('x"', max_size=2))
-        )
-    )
+    @rule(people=PEOPLE)
     def commit(self, people: dict[int, dict[str, str]]) -> None:
         """Attributes of some users are stored, of new users and others."""
         named = {f"user {i:02d}": values for i, values in people.items()}
@@ -82,10 +68,38 @@ class Following(RuleBasedStateMachine):
         for name, values in named.items():
             self.present[name] = {**self.present.get(name, {}), **values}
 
-    @rule()
-    def ask(self) -> None:
-        """Everybody is there, once and as they are."""
-        assert now(self.index) == self.present
+    @rule(number=st.integers(0, 60))
+    def erase(self, number: int) -> None:
+        """A user is erased, and may return."""
+        name = f"user {number:02d}"
+        self.store.erase("default", name, "erasure", NOON)
+        self.store.readmit("default", name)
+        self.present.pop(name, None)
+
+    @rule(
+        memory=st.sampled_from(MEMORIES),
+        names=st.none() | st.frozensets(st.sampled_from("abnz")),
+        people=PEOPLE,
+        erased=st.integers(0, 60),
+    )
+    def ask(self, memory: int, names: frozenset[str] | None, people: Any, erased: int) -> None:
+        """Everybody is there, once and as they were, whatever happens while they are read."""
+        index, present = self.indexes[memory], dict(self.present)
+        parts = index.parts(f.Fields(names), monotonic() + 60, memory)
+        found = list(islice(parts, 1))
+        self.commit(people)
+        self.erase(erased)
+        found += parts
+        assert index.size <= memory
+        wanted = {
+            name: {n: v for n, v in values.items() if names is None or n in names}
+            for name, values in present.items()
+        }
+        read = {
+            name: {n: v for n, v in values.items() if names is None or n in names}
+            for name, values in users_of(found).items()
+        }
+        assert read == wanted
 
 
 TestFollowing = Following.TestCase
@@ -101,7 +115,7 @@ def test_blocks_stay_few_when_users_change_often(store: SqlStore) -> None:
     assert len(now(index)) == 5000
     for round_ in range(40):
         store.commit([many(200, first=round_ * 100, v=f"{round_}")])
-        state = index.now(monotonic() + 60, PLENTY)
+        state = read(index)
         assert len(state) <= 6
         assert sum(len(part.block) for part in state) < 2.1 * 5000
     found = users_of(state)
@@ -116,27 +130,27 @@ def test_more_users_than_fit_into_a_block_are_in_several(store: SqlStore) -> Non
     for first in range(0, count, 20_000):
         store.commit([many(min(20_000, count - first), first=first)])
     index = UserIndex(store, "default")
-    state = index.now(monotonic() + 60, PLENTY)
+    state = read(index)
     assert [part.count >= module.BLOCK for part in state] == [True, False]
     assert sum(part.count for part in state) == count
     store.commit([many(10, first=5, v="x"), many(1, first=count)])
-    state = index.now(monotonic() + 60, PLENTY)
+    state = read(index)
     assert sum(part.count for part in state) == count + 1
 
 
 def test_a_load_that_exceeds_its_deadline_continues_with_the_next_call(store: SqlStore) -> None:
     """Users that were read stay, and commits in between are not missed."""
-    store.commit([many(5 * module.PAGE)])
+    store.commit([many(5 * FIRST_PAGE)])
     index = UserIndex(store, "default")
     seen = []
     for number in range(1, 6):
         with pytest.raises(DeadlineExceeded) as unfinished:
-            index.now(monotonic(), PLENTY)
+            index.parts(f.ALL_FIELDS, monotonic(), PLENTY)
         seen.append(unfinished.value.users)
         store.commit([many(1, first=number, v="late"), many(1, first=10**5 + number)])
     found = now(index)
-    assert seen == [module.PAGE * number for number in range(1, 6)]
-    assert len(found) == 5 * module.PAGE + 5
+    assert seen == [FIRST_PAGE * number for number in range(1, 6)]
+    assert len(found) == 5 * FIRST_PAGE + 5
     assert found["user 000001"] == {"n": "1", "v": "late"}
 
 
@@ -147,32 +161,9 @@ def test_a_call_that_waits_for_another_has_a_deadline(store: SqlStore) -> None:
     with index._lock:
         began = monotonic()
         with pytest.raises(DeadlineExceeded):
-            index.now(monotonic() + 0.2, PLENTY)
+            index.parts(f.ALL_FIELDS, monotonic() + 0.2, PLENTY)
         assert 0.15 < monotonic() - began < 10
     assert len(now(index)) == 10
-
-
-def test_users_over_the_memory_limit_are_dropped(store: SqlStore) -> None:
-    """The query is rejected, and its memory is released."""
-    store.commit([many(3000)])
-    index = UserIndex(store, "default")
-    with pytest.raises(TooLarge):
-        index.now(monotonic() + 60, 1000)
-    assert index.size == 0
-    assert len(now(index)) == 3000
-
-
-def test_a_user_takes_about_a_hundred_bytes(store: SqlStore) -> None:
-    """With ten attributes, two of them different for every user, as documented."""
-    names = tuple(f"attribute {i}" for i in range(10))
-    users = [
-        Attributes(f"user-{i:07d}", names, [f"{i}@example.com", f"{i}", *("x", "y") * 4])
-        for i in range(20_000)
-    ]
-    store.commit([entry(*users)])
-    index = UserIndex(store, "default")
-    now(index)
-    assert 80 < index.size / 20_000 < 130
 
 
 def test_an_erased_user_is_removed_from_memory(store: SqlStore) -> None:
@@ -276,10 +267,10 @@ def test_the_least_recently_used_project_is_dropped(store: SqlStore) -> None:
         store.commit([entry(*records, project=project)])
     pool = Pool(store, 100_000)
     for project in ("a", "b", "a", "c"):
-        state = pool.now(project, monotonic() + 60)
+        state = pool.parts(project, f.ALL_FIELDS, monotonic() + 60)
         assert {name[0] for name in users_of(state)} == {project}
     assert pool.projects == ["a", "c"]
-    assert len(users_of(pool.now("b", monotonic() + 60))) == 1000
+    assert len(users_of(pool.parts("b", f.ALL_FIELDS, monotonic() + 60))) == 1000
     assert pool.projects == ["b", "c"]
     pool.drop_idle(0.0)
     assert pool.projects == []

@@ -23,7 +23,7 @@ from uptake.reading.segments.queries import (
 from uptake.reading.segments.schema import ROOT
 
 BODY = Body(MAX_FILTER, component(ROOT))
-PROBLEMS = (Kinds.INVALID_FILTER, Kinds.TOO_MANY_USERS)
+PROBLEMS = (Kinds.INVALID_FILTER,)
 
 
 @operation(

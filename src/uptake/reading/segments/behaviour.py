@@ -82,7 +82,7 @@ class Behaviour:
             return np.array([counts.get(name, 0) for name in named], np.float64)
         if key not in self._counts:
             counts = self._store.document_counts(self._project, condition.type, since, None)
-            names = pa.array(list(counts), pa.large_string())
+            names = pa.array(list(counts), pa.string())
             self._counts[key] = names, np.array([*counts.values(), 0], np.float64)
         names, amounts = self._counts[key]
         # Users without documents index the trailing zero.
@@ -119,7 +119,7 @@ class Behaviour:
     def _has_samples(self, condition: f.SampleStat, block: Block, rows: Rows) -> Flags:
         if condition.metric not in self._sampled:
             names = self._store.users_with_samples(self._project, condition.metric)
-            self._sampled[condition.metric] = pa.array(names, pa.large_string())
+            self._sampled[condition.metric] = pa.array(names, pa.string())
         found = pc.is_in(block.ids.take(pa.array(rows)), value_set=self._sampled[condition.metric])
         return np.asarray(found)
 

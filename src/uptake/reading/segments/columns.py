@@ -41,6 +41,9 @@ Amounts = NDArray[np.float64]
 Texts = Any
 """A `pyarrow.LargeStringArray`: the texts of a column may have more than 2 GiB."""
 
+Codes = NDArray[np.integer[Any]]
+"""As small as the number of distinct values allows."""
+
 Piece = tuple[Rows, Texts]
 """Ascending rows, and the value of each."""
 
@@ -54,7 +57,7 @@ class Column:
         rows: the rows that have a value, ascending; None if all have one.
     """
 
-    def __init__(self, values: Texts, codes: Rows | None, rows: Rows | None) -> None:
+    def __init__(self, values: Texts, codes: Codes | None, rows: Rows | None) -> None:
         self.values = values
         self.codes = codes
         self.rows = rows
@@ -98,7 +101,8 @@ class Column:
 
     def at(self, rows: Rows) -> list[str | None]:
         """Return the value of each of these rows; None where there is none."""
-        indexes, present = rows, np.ones(len(rows), np.bool_)
+        indexes: Codes = rows
+        present = np.ones(len(rows), np.bool_)
         if self.rows is not None:
             indexes = np.searchsorted(self.rows, rows).astype(np.int32)
             indexes[indexes == len(self.rows)] = 0
@@ -112,7 +116,7 @@ class Column:
         """Return the values of the selected rows, with the rows' new numbers."""
         which = np.flatnonzero(selected if self.rows is None else selected[self.rows])
         rows = renumbered[which if self.rows is None else self.rows[which]]
-        indexes = which if self.codes is None else self.codes[which]
+        indexes: Codes = which if self.codes is None else self.codes[which]
         return rows, self.values.take(pa.array(indexes))
 
 
@@ -129,7 +133,8 @@ def column(pieces: Sequence[Piece], rows: int) -> Column:
     if len(first) > 1 and pc.count_distinct(first).as_py() > MAX_DISTINCT * len(first):
         return Column(combined(texts), None, present)
     encoded = combined(texts.dictionary_encode())
-    return Column(encoded.dictionary, encoded.indices.to_numpy(), present)
+    codes = encoded.indices.to_numpy().astype(np.min_scalar_type(len(encoded.dictionary)))
+    return Column(encoded.dictionary, codes, present)
 
 
 def combined(chunks: pa.ChunkedArray) -> pa.Array:

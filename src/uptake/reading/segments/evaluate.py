@@ -6,32 +6,38 @@ remain, within `or` for those that have not matched yet. Expensive conditions ar
 
 import heapq
 import operator
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
 
 from uptake.model import clock
-from uptake.reading import Name, Page, to_cursor
+from uptake.reading.segments import TooLarge
 from uptake.reading.segments import filters as f
 from uptake.reading.segments.behaviour import Behaviour, BehaviourStore
-from uptake.reading.segments.blocks import Block
+from uptake.reading.segments.blocks import Block, Builder
 from uptake.reading.segments.columns import NO_DATE, Column, Flags
-from uptake.reading.segments.queries import Member, Members, Pool
-from uptake.reading.segments.user_index import Part, Parts
+from uptake.reading.segments.queries import Member, Pool
+from uptake.reading.segments.user_index import Part
+from uptake.store.base import UserQueries
 from uptake.time_units import MICROSECONDS_PER_DAY
 
 ALL_AT_ONCE = 10_000
-"""Users that are sorted at a time to yield all of them."""
+"""Ids that become strings at a time."""
+
+
+Matched = tuple[Part, Flags]
+"""A part, and which of its rows match."""
 
 
 def find(
     store: BehaviourStore, pool: Pool, project: str, wanted: f.Filter, until: float
-) -> "SegmentResult":
-    """Return the users of a project that match a filter.
+) -> Iterator[Matched]:
+    """Evaluate a filter for the users of a project, part by part.
 
     Args:
         store: where documents and samples are read.
@@ -41,70 +47,51 @@ def find(
         until: the deadline, on the clock of `time.monotonic`.
 
     Raises:
-        DeadlineExceeded, TooLarge: see `UserIndex.now`.
+        DeadlineExceeded: see `UserIndex.parts`.
     """
-    parts = pool.now(project, until)
     behaviour = Behaviour(store, project, clock.now(), until)
-    masks = [matches(wanted, p.block, p.present, behaviour) for p in parts]
-    return SegmentResult(parts, masks, wanted)
+    for part in pool.parts(project, f.fields(wanted), until):
+        yield part, matches(wanted, part.block, part.present, behaviour)
 
 
-class SegmentResult:
-    """The users of an index that match a filter.
+class Found(Struct, frozen=True):
+    """The users that match a filter: their number, and the first of them.
+
+    Attributes:
+        count: how many match.
+        user_ids: the first of them above an id, in order of code points.
+        names: the attributes that users have, among those that were read.
+        unreadable: as in `Members`.
+    """
+
+    count: int
+    user_ids: list[str]
+    names: set[str]
+    unreadable: int
+
+
+def first(found: Iterable[Matched], wanted: f.Filter, after: str, limit: int) -> Found:
+    """Return the number of users, and the first `limit` of them with an id above `after`.
 
     Args:
-        parts: the parts of the index.
-        masks: for each part, the matching rows.
+        found: the parts, and which of their rows match.
         wanted: the filter.
+        after: the id; "" for none.
+        limit: how many.
     """
-
-    def __init__(self, parts: Parts, masks: list[Flags], wanted: f.Filter) -> None:
-        self.parts = parts
-        self._masks = masks
-        self._wanted = wanted
-
-    def page(self, page: Page) -> Members:
-        """Return the number of users, and a page of them.
-
-        Raises:
-            BadCursor: this server did not issue the cursor.
-        """
-        found = self._first(page.after(Name, ""), page.limit + 1)
-        shown = found[: page.limit]
-        count = sum(int(np.count_nonzero(mask)) for mask in self._masks)
-        following = to_cursor(shown[-1][0]) if len(found) > page.limit else None
-        return Members(count, self._members(shown), following, self._unreadable())
-
-    def _unreadable(self) -> int:
-        compared = {
-            (one.name, one.kind)
-            for one in f.conditions(self._wanted)
-            if isinstance(one, f.Compared) and one.kind != "text"
-        }
-        return sum(_unreadable(part, *pair) for pair in compared for part in self.parts)
-
-    def all(self) -> Iterator[str]:
-        """Yield the ids of all users, in order of code points."""
-        after = ""
-        while found := self._first(after, ALL_AT_ONCE):
-            yield from (user_id for user_id, _, _ in found)
-            after = found[-1][0]
-
-    def _first(self, after: str, count: int) -> list[tuple[str, int, int]]:
-        """The first users after an id: id, index of the part, row."""
-        lists = [
-            [(user_id, number, row) for user_id, row in part.block.first(mask, after, count)]
-            for number, (part, mask) in enumerate(zip(self.parts, self._masks, strict=True))
-        ]
-        return list(islice(heapq.merge(*lists), count))
-
-    def _members(self, found: list[tuple[str, int, int]]) -> list[Member]:
-        made: dict[str, Member] = {}
-        for number, part in enumerate(self.parts):
-            own = [(user_id, row) for user_id, owner, row in found if owner == number]
-            if own:
-                made |= _members_of(part, own)
-        return [made[user_id] for user_id, _, _ in found]
+    compared = {
+        (one.name, one.kind)
+        for one in f.conditions(wanted)
+        if isinstance(one, f.Compared) and one.kind != "text"
+    }
+    count, unreadable, names = 0, 0, set[str]()
+    users: list[str] = []
+    for part, mask in found:
+        count += int(np.count_nonzero(mask))
+        unreadable += sum(_unreadable(part, *pair) for pair in compared)
+        names |= part.block.columns.keys()
+        users = list(islice(heapq.merge(users, part.block.first(mask, after, limit)), limit))
+    return Found(count, users, names, unreadable)
 
 
 def _unreadable(part: Part, name: str, kind: f.Kind) -> int:
@@ -117,19 +104,43 @@ def _unreadable(part: Part, name: str, kind: f.Kind) -> int:
     return int(np.count_nonzero(column.mask(unread, len(part.block)) & part.present))
 
 
-def _members_of(part: Part, found: list[tuple[str, int]]) -> dict[str, Member]:
-    rows = [row for _, row in found]
-    block = part.block
-    return {
-        user_id: Member(user_id, attributes, clock.iso(first), clock.iso(last))
-        for (user_id, _), attributes, first, last in zip(
-            found,
-            block.attributes(rows),
-            block.first_seen[rows].tolist(),
-            block.last_seen[rows].tolist(),
-            strict=True,
-        )
-    }
+def every(found: Iterable[Matched], memory: int) -> Callable[[], Iterator[str]]:
+    """Find all users; each call of the result yields their ids, in order of code points.
+
+    Raises:
+        TooLarge: the ids take more bytes than `memory`.
+    """
+    parts = [pa.array([], pa.large_string())]
+    for part, mask in found:
+        parts.append(part.block.ids.filter(pa.array(mask)).cast(pa.large_string()))
+        if sum(ids.nbytes for ids in parts) > memory:
+            raise TooLarge
+    joined = pa.concat_arrays(parts)
+    order = pc.sort_indices(joined)
+
+    def listed() -> Iterator[str]:
+        for start in range(0, len(order), ALL_AT_ONCE):
+            yield from joined.take(order.slice(start, ALL_AT_ONCE)).to_pylist()
+
+    return listed
+
+
+def members(store: UserQueries, project: str, user_ids: Sequence[str]) -> list[Member]:
+    """Return users with their attributes; those that do not exist any more are left out."""
+    builder = Builder(f.ALL_FIELDS)
+    for profiles in store.profiles_of(project, user_ids):
+        builder.add(profiles)
+    if not len(builder):
+        return []
+    block = builder.block()
+    listed = zip(
+        block.ids.to_pylist(),
+        block.attributes(range(len(block))),
+        map(clock.iso, block.seen["first"].tolist()),
+        map(clock.iso, block.seen["last"].tolist()),
+        strict=True,
+    )
+    return sorted((Member(*one) for one in listed), key=lambda member: member.user_id)
 
 
 def matches(wanted: f.Filter, block: Block, within: Flags, behaviour: Behaviour) -> Flags:
@@ -155,7 +166,7 @@ def matches(wanted: f.Filter, block: Block, within: Flags, behaviour: Behaviour)
 
 def _match_user(wanted: f.Present | f.Compared | f.Seen, block: Block, now: int) -> Flags:
     if isinstance(wanted, f.Seen):
-        seen = block.first_seen if wanted.which == "first" else block.last_seen
+        seen = block.seen[wanted.which]
         ago = now - (wanted.days_ago or 0) * MICROSECONDS_PER_DAY
         return _compare(wanted.op, seen, ago if wanted.moment is None else wanted.moment)
     column = block.columns.get(wanted.name)

@@ -171,6 +171,37 @@ class SampleStat(Struct, frozen=True):
 Filter = And | Or | Not | Present | Compared | Seen | Documents | SampleStat
 
 
+class Fields(Struct, frozen=True):
+    """What is read about users, beside their ids.
+
+    Attributes:
+        names: of attributes; None for all attributes.
+        seen: whether the times are read at which data about the user was received.
+    """
+
+    names: frozenset[str] | None = frozenset()
+    seen: bool = False
+
+    @property
+    def count(self) -> int:
+        """The number of names."""
+        return len(self.names or ())
+
+    def covers(self, other: "Fields") -> bool:
+        """Whether all of the other fields are among these."""
+        names = self.names is None or (other.names is not None and self.names >= other.names)
+        return names and self.seen >= other.seen
+
+    def union(self, other: "Fields") -> "Fields":
+        """Return the fields of both."""
+        both = self.names is not None and other.names is not None
+        names = self.names | other.names if both else None  # type: ignore[operator]
+        return Fields(names, self.seen or other.seen)
+
+
+ALL_FIELDS = Fields(None, seen=True)
+
+
 def conditions(wanted: Filter) -> list[Present | Compared | Seen | Documents | SampleStat]:
     """Return the conditions of a filter, in order."""
     if isinstance(wanted, Not):
@@ -178,3 +209,10 @@ def conditions(wanted: Filter) -> list[Present | Compared | Seen | Documents | S
     if isinstance(wanted, And | Or):
         return [condition for part in wanted.of for condition in conditions(part)]
     return [wanted]
+
+
+def fields(wanted: Filter) -> Fields:
+    """Return the fields that a filter reads."""
+    found = conditions(wanted)
+    names = frozenset(one.name for one in found if isinstance(one, Present | Compared))
+    return Fields(names, any(isinstance(one, Seen) for one in found))

@@ -12,7 +12,7 @@ from msgspec import Raw, Struct
 from prometheus_client import Gauge
 
 from uptake.model import clock
-from uptake.reading import Name, Page, Unknown
+from uptake.reading import Name, Page, Unknown, to_cursor
 from uptake.reading.bounds import Listing
 from uptake.reading.segments import filters as f
 from uptake.reading.segments import parse
@@ -28,8 +28,8 @@ from uptake.store.definitions import Segment
 # Loaded with the first query: it uses Apache Arrow, which takes 40 MB that a server without
 # segments does not need.
 if TYPE_CHECKING:
-    from uptake.reading.segments.evaluate import SegmentResult
-    from uptake.reading.segments.user_index import Parts, UserFeed, UserIndex
+    from uptake.reading.segments.evaluate import Found, Matched
+    from uptake.reading.segments.user_index import Part, UserFeed, UserIndex
 
 ANSWER_SECONDS = 15.0
 """Time limit of a query; the next attempt continues where it stopped."""
@@ -124,17 +124,16 @@ class Pool:
 
     def __init__(self, store: "UserFeed", memory: int) -> None:
         self._store = store
-        self._memory = memory
+        self.memory = memory
         self._lock = threading.Lock()
         self._indexes: dict[str, UserIndex] = {}
         self._timer: threading.Timer | None = None
 
-    def now(self, project: str, until: float) -> "Parts":
-        """Return a project's users; see `UserIndex.now`.
+    def parts(self, project: str, fields: f.Fields, until: float) -> "Iterator[Part]":
+        """Return a project's users; see `UserIndex.parts`.
 
         Raises:
             DeadlineExceeded: not all users have been read yet.
-            TooLarge: they take more memory than is available.
         """
         from uptake.reading.segments.user_index import UserIndex  # noqa: PLC0415 - see above
 
@@ -143,7 +142,7 @@ class Pool:
             index.used = monotonic()
             self._start_timer()
         try:
-            return index.now(until, self._memory)
+            return index.parts(fields, until, self.memory)
         finally:
             self._evict(index)
 
@@ -152,7 +151,7 @@ class Pool:
         with self._lock:
             sizes = {project: index.size for project, index in self._indexes.items()}
             for project in sorted(sizes, key=lambda project: self._indexes[project].used):
-                if sum(sizes.values()) <= self._memory:
+                if sum(sizes.values()) <= self.memory:
                     break
                 if self._indexes[project] is not used:
                     del self._indexes[project], sizes[project]
@@ -215,18 +214,13 @@ class Segments:
             msgspec.DecodeError: the text is not JSON.
             InvalidFilter: the filter is invalid, or names an unknown document type.
             BadCursor: this server did not issue the cursor.
-            DeadlineExceeded, TooLarge: see `UserIndex.now`.
+            DeadlineExceeded: see `UserIndex.parts`.
         """
         wanted = self._parse(project, text)
-        result = self._find(project, wanted)
-        found = result.page(page)
-        names = {
-            one.name for one in f.conditions(wanted) if isinstance(one, f.Present | f.Compared)
-        }
-        unknown = names - {name for part in result.parts for name in part.block.columns}
-        return SegmentPreview(
-            found.count, found.users, found.next, found.unreadable, sorted(unknown)
-        )
+        found = self._first(project, wanted, page)
+        unknown = (f.fields(wanted).names or frozenset()) - found.names
+        members = self._page(project, found, page)
+        return SegmentPreview(found.count, *members, found.unreadable, sorted(unknown))
 
     def members(self, project: str, name: str, page: Page) -> Members:
         """Return the users of a segment.
@@ -234,18 +228,22 @@ class Segments:
         Raises:
             Unknown: the segment does not exist.
             BadCursor: this server did not issue the cursor.
-            DeadlineExceeded, TooLarge: see `UserIndex.now`.
+            DeadlineExceeded: see `UserIndex.parts`.
         """
-        return self._find(project, self._filter(project, name)).page(page)
+        found = self._first(project, self._filter(project, name), page)
+        return Members(found.count, *self._page(project, found, page), found.unreadable)
 
     def user_ids(self, project: str, name: str) -> Callable[[], Iterator[str]]:
         """Find the users of a segment; each call of the result yields their ids, in order.
 
         Raises:
             Unknown: the segment does not exist.
-            DeadlineExceeded, TooLarge: see `UserIndex.now`.
+            DeadlineExceeded: see `UserIndex.parts`.
+            TooLarge: their ids take more memory than is available.
         """
-        return self._find(project, self._filter(project, name)).all
+        from uptake.reading.segments.evaluate import every  # noqa: PLC0415 - see above
+
+        return every(self._find(project, self._filter(project, name)), self.pool.memory)
 
     def put(self, project: str, name: str, text: bytes) -> SegmentView:
         """Create a segment, or replace the filter of an existing one.
@@ -307,10 +305,24 @@ class Segments:
     def _filter(self, project: str, name: str) -> f.Filter:
         return parse.read(self._stored(project, name).filter.encode())
 
-    def _find(self, project: str, wanted: f.Filter) -> "SegmentResult":
+    def _find(self, project: str, wanted: f.Filter) -> "Iterator[Matched]":
         from uptake.reading.segments.evaluate import find  # noqa: PLC0415 - see above
 
         return find(self._store, self.pool, project, wanted, monotonic() + self._seconds)
+
+    def _first(self, project: str, wanted: f.Filter, page: Page) -> "Found":
+        from uptake.reading.segments.evaluate import first  # noqa: PLC0415 - see above
+
+        after = page.after(Name, "")
+        return first(self._find(project, wanted), wanted, after, page.limit + 1)
+
+    def _page(self, project: str, found: "Found", page: Page) -> tuple[list[Member], str | None]:
+        """The members of a page as they are now, and the cursor of the next page."""
+        from uptake.reading.segments.evaluate import members  # noqa: PLC0415 - see above
+
+        shown = found.user_ids[: page.limit]
+        following = to_cursor(shown[-1]) if len(found.user_ids) > page.limit else None
+        return members(self._store, project, shown), following
 
 
 def _view(segment: Segment) -> SegmentView:

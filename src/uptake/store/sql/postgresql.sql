@@ -272,3 +272,11 @@ FROM unnest(
 -- next_change --
 -- No transaction that can write below this position is still open.
 SELECT pg_snapshot_xmin(pg_current_snapshot())::text::int8
+
+-- read_in_order --
+-- For this transaction. Without statistics of the table, the planner would read and sort all users
+-- for each page.
+SELECT
+    set_config('enable_sort', 'off', true),
+    set_config('enable_seqscan', 'off', true),
+    set_config('enable_bitmapscan', 'off', true)

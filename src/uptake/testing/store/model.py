@@ -43,6 +43,7 @@ from uptake.store.stored import (
     Committed,
     DocumentFilter,
     Erasure,
+    ProfilePages,
     Profiles,
     RejectionFilter,
     SeenUser,
@@ -258,9 +259,10 @@ class ModelStore(ModelTables):
             for user in page(found, after, limit)
         ]
 
-    def profiles(self, project: str, after: str, limit: int) -> list[Profiles]:
-        users = self._rows_of(project).users
-        return _columns([users[name] for name in sorted(users) if name > after][:limit])
+    def profiles(self, project: str, after: str, limit: int) -> ProfilePages:
+        with self._lock:
+            users = page(self._rows_of(project).users, after, None)
+        yield from (_columns(users[at : at + limit]) for at in range(0, len(users), limit))
 
     def profiles_of(self, project: str, user_ids: Sequence[str]) -> list[Profiles]:
         users = self._rows_of(project).users
@@ -379,11 +381,11 @@ def _is_among(document: StoredDocument, only: DocumentFilter) -> bool:
 
 
 def _columns(users: Sequence[User]) -> list[Profiles]:
-    if not users:
-        return []
-    values = msgspec.json.encode([user.attributes for user in users])
+    encode = msgspec.json.encode
+    ids = "\0".join(user.user_id for user in users).encode()
     first, last = [user.first_seen for user in users], [user.last_seen for user in users]
-    return [Profiles(None, [user.user_id for user in users], first, last, values)]
+    values = encode([user.attributes for user in users])
+    return [Profiles(None, ids, encode(first), encode(last), values)] if users else []
 
 
 def _built(kind: type[Value], values: dict[str, Any]) -> Value:

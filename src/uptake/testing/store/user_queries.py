@@ -1,6 +1,6 @@
 """Conformance suites of `UserQueries` and `ChangeFeed`: pages of users, counts, changes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -37,10 +37,17 @@ def by_user(pages: Sequence[Profiles]) -> dict[str, tuple[dict[str, str], int, i
         values = msgspec.json.decode(page.values)
         if page.names is not None:
             values = [dict(zip(page.names, row, strict=True)) for row in values]
-        for row in zip(page.user_ids, values, page.first_seen, page.last_seen, strict=True):
+        ids = page.user_ids.decode().split("\0")
+        first, last = map(msgspec.json.decode, (page.first_seen, page.last_seen))
+        for row in zip(ids, values, first, last, strict=True):
             assert row[0] not in found
             found[row[0]] = row[1:]
     return found
+
+
+def all_of(pages: Iterable[list[Profiles]]) -> list[Profiles]:
+    """The entries of all pages."""
+    return [one for page in pages for one in page]
 
 
 def changed(store: Store, since: int | None, project: str = "default") -> tuple[set[str], int]:
@@ -54,7 +61,7 @@ class UserQueriesSuite(OpensStore):
 
     def test_a_project_without_users_has_no_pages(self, store: Store) -> None:
         """And unknown users are not returned."""
-        assert store.profiles("default", "", 10) == []
+        assert list(store.profiles("default", "", 10)) == []
         assert store.profiles_of("default", ["anna"]) == []
         assert store.profiles_of("default", []) == []
 
@@ -100,27 +107,59 @@ class UserQueriesSuite(OpensStore):
             "d": ({}, NOON + 1, NOON + 1),
             "e": ({"y": "4", "x": "5"}, NOON, NOON + 2),
         }
-        assert by_user(store.profiles("default", "", 10)) == expected
+        assert by_user(all_of(store.profiles("default", "", 10))) == expected
         some = by_user(store.profiles_of("default", ["e", "unknown", "c"]))
         assert some == {name: expected[name] for name in ("c", "e")}
-        assert by_user(store.profiles("other", "", 10)) == {"a": ({"x": "9"}, NOON, NOON)}
+        other = by_user(all_of(store.profiles("other", "", 10)))
+        assert other == {"a": ({"x": "9"}, NOON, NOON)}
 
     def test_pages_are_in_order_of_code_points(self, store: Store) -> None:
         """On every engine and in every language, so that a page follows upon another."""
         names = sorted({*HARD_TEXTS, "Zoe", "zoe", "a-b", "ab", "a b", "_", "\U0001f600"})
         store.commit([entry(Attributes(name, ("me",), [name])) for name in reversed(names)])
-        found: list[str] = []
-        while page := by_user(store.profiles("default", found[-1] if found else "", 4)):
-            assert {name: value[0] for name, value in page.items()} == {n: {"me": n} for n in page}
-            found += sorted(page)
-        assert found == names
+        for begin in (0, 1, 7, len(names)):
+            found: list[str] = []
+            for profiles in store.profiles("default", ["", *names][begin], 4):
+                page = by_user(profiles)
+                assert 1 <= len(page) <= 4
+                assert {name: value[0] for name, value in page.items()} == {
+                    name: {"me": name} for name in page
+                }
+                found += sorted(page)
+            assert found == names[begin:]
+
+    def test_pages_are_of_one_moment(self, store: Store) -> None:
+        """What is written or erased while they are read is in none of them."""
+        names = [f"user {i:05d}" for i in range(2000)]
+        put(store, *(attributes(name, n="before") for name in names))
+        pages = store.profiles("default", "", 100)
+        found = by_user(next(pages))
+        put(store, attributes(names[-1], n="after"), attributes("user 00500 a", n="after"))
+        store.erase("default", names[-2], "erasure", NOON)
+        for page in pages:
+            found |= by_user(page)
+        assert found == {name: ({"n": "before"}, NOON, NOON) for name in names}
+        after = by_user(all_of(store.profiles("default", names[-3], 100)))
+        assert after == {names[-1]: ({"n": "after"}, NOON, NOON)}
+
+    def test_a_reader_may_stop_before_the_last_page(self, store: Store) -> None:
+        """And what it used can be used by others."""
+        put(store, *(attributes(f"user {i:05d}", n="1") for i in range(1000)))
+        for _ in range(30):
+            pages = store.profiles("default", "", 10)
+            assert len(by_user(next(pages))) == 10
+            pages.close()
+        put(store, attributes("user 00000", n="2"))
+        assert by_user(next(store.profiles("default", "", 1))) == {
+            "user 00000": ({"n": "2"}, NOON, NOON)
+        }
 
     def test_profiles_of_many_users_are_returned(self, store: Store) -> None:
         """More than fit into one statement's parameters."""
         names = [f"user {i:05d}" for i in range(2100)]
         put(store, *(attributes(name, n=name) for name in names))
         assert sorted(by_user(store.profiles_of("default", names))) == names
-        assert sorted(by_user(store.profiles("default", "", 5000))) == names
+        assert sorted(by_user(all_of(store.profiles("default", "", 5000)))) == names
 
     def test_documents_are_counted_by_user(self, store: Store) -> None:
         """Those of another type or project or an earlier time are not."""
