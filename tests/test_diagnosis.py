@@ -1,4 +1,4 @@
-"""What `uptake doctor` finds on machines that a test cannot have: the operating system says so."""
+"""What `uptake doctor` finds on machines that a test cannot have, as the system calls report."""
 
 import ctypes
 import os

@@ -29,7 +29,7 @@ OTHER_VERBS = {
     "types": {"add", "versions", "dry-run"},
     "db": {"distribute"},
 }
-"""What none of the five verbs says. `keys revoke` and `types add` are names of the contract."""
+"""Verbs with another meaning. `keys revoke` and `types add` are names of the contract."""
 
 OLD_NAMES: dict[str, dict[str, tuple[str, ...]]] = {
     "segments": {"put": ("create", "update")},
@@ -48,7 +48,7 @@ SEVERAL_MEANINGS = {
     "--user",  # selected, bound, and default
     "--zone",  # of an export, and of a query
 }
-"""Options whose help depends on the command."""
+"""Options of which the help depends on the command."""
 
 ALWAYS_JSON = {"erasures show"}
 WITHOUT_JSON = {"serve", "demo"}

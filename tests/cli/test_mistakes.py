@@ -19,6 +19,7 @@ from uptake.testing.live import LiveServer
 
 from .conftest import SECONDS, Done
 from .forked import run_forked
+from .tree import LEAVES
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "mistakes.md"
 URL = "http://localhost:8000"
@@ -100,6 +101,7 @@ FILES = {
     "broken.json": b'{"type": ',
     "schema.json": b'{"type": "object"}',
     "bad-schema.json": b'{"type": "cat"}',
+    "filter.json": b'{"attribute": "age", "op": "exists"}',
     "bad-filter.json": b'{"attribute": "age", "op": "between"}',
     "bad-zone.json": JSON.encode(
         {
@@ -179,6 +181,12 @@ def test_a_mistake_gives_the_line_of_the_page(
     assert len(others) <= 1
     if mistake.status == 2:
         assert (others, done.out) == ([], "")
+
+
+@pytest.mark.parametrize("command", LEAVES)
+def test_the_page_has_a_mistake_of_every_command(command: str) -> None:
+    """A new command adds one."""
+    assert any(f"{one.command} ".startswith(f"uptake {command} ") for one in MISTAKES)
 
 
 def test_the_page_has_a_hundred_mistakes() -> None:

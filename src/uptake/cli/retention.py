@@ -103,7 +103,8 @@ def delete(about: RuleOptions, options: ProjectOptions, *, json: Json = False) -
         before = store.retention(options.project)
         others = _others(before, rule)
         if len(others) == len(before):
-            raise Failed(_missing(rule, options.project))
+            missing = _missing(rule, options.project)
+            raise Failed(f"{missing}; list them: uptake retention list")
         store.put_retention(options.project, others)
     deleted = {"kind": rule.kind, "type": rule.type, "deleted": True}
     print_result(deleted, f"Deleted the rule for {_named(rule)}.", json=json)
