@@ -144,7 +144,13 @@ def _database(settings: Settings, *, make: bool) -> "tuple[BackEnd, Any]":
     """The back end, and the location of the database."""
     if not settings.database:
         if make:
-            settings.data_dir.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
+            try:
+                settings.data_dir.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
+            except OSError as error:
+                raise Unusable(
+                    f"the folder {settings.data_dir} cannot be created: {error.strerror};"
+                    " name another with --data-dir or UPTAKE_DATA_DIR"
+                ) from error
         return BACK_ENDS["sqlite"], settings.data_dir / DATABASE_FILE
     scheme = urlsplit(settings.database).scheme
     if not scheme:
@@ -170,8 +176,11 @@ def _reported(settings: Settings) -> Iterator[None]:
             f"there is no database in {settings.data_dir.resolve()}; run `uptake init` to create"
             " one, or name another folder with --data-dir or UPTAKE_DATA_DIR"
         ) from error
-    except (StoreUnusable, OSError) as error:
+    except StoreUnusable as error:
         raise Unusable(str(error)) from error
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        raise Unusable(f"{place}{error.strerror or error}") from error
     except ValueError as error:
         # Without the URL, which may contain a password.
         raise Unusable(f"--database: {error}") from error

@@ -201,6 +201,7 @@ def _assert_helpful(done: Done, status: int, *words: str) -> None:
     assert done.status == status, done
     assert done.out == "", done
     assert re.fullmatch(r"uptake: [^\n]+\n", done.err), done
+    assert "Errno" not in done.err
     for word in words:
         assert word in done.err, done
 
