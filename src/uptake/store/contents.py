@@ -64,7 +64,7 @@ class SqlContents(Database):
 
     def close(self) -> None:
         """See `Contents.close`."""
-        self.engine.dispose()
+        self.dispose()
 
 
 def _check_empty(connection: Connection) -> None:

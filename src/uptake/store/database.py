@@ -3,7 +3,7 @@
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from functools import cache, partial
 from importlib import resources
 from operator import itemgetter
@@ -125,6 +125,8 @@ class Database:
         self._writer = engine.execution_options(**{WRITES: True, COUNTED: True})
         if not event.contains(engine, "after_cursor_execute", _check_rows):
             event.listen(engine, "after_cursor_execute", _check_rows)
+        # Stays open: to check one out and in again takes as long as to write a few rows.
+        self._spare: list[Connection] = []
         self._driver_error: type[Exception] = engine.dialect.loaded_dbapi.Error
         self.insert: Any = _INSERTS[engine.dialect.name]
 
@@ -163,9 +165,38 @@ class Database:
             with translated(), driver_translated(self.engine.dialect.loaded_dbapi):
                 raise
 
-    def _transaction(self) -> AbstractContextManager[Connection]:
-        """A transaction that writes, with the errors of the driver."""
-        return self._writer.begin()
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        """A transaction that writes, on the spare connection if no other uses it."""
+        try:
+            connection = self._spare.pop()
+        except IndexError:
+            connection = self._writer.connect()
+        else:
+            if not self.is_usable(connection):
+                connection.invalidate()
+                connection.close()
+                connection = self._writer.connect()
+        try:
+            with connection.begin():
+                yield connection
+        except BaseException:
+            connection.close()
+            raise
+        if self._spare:
+            connection.close()
+        else:
+            self._spare.append(connection)
+
+    def is_usable(self, connection: Connection) -> bool:  # noqa: ARG002
+        """Whether a connection that was open for a while can still be used."""
+        return True
+
+    def dispose(self) -> None:
+        """Close all connections."""
+        while self._spare:
+            self._spare.pop().close()
+        self.engine.dispose()
 
 
 class WritingDatabase(Database, ABC):

@@ -234,6 +234,10 @@ class _PostgresStore(SqlStore):
         with suppress(psycopg.Error):
             driver.cancel_safe(timeout=CANCEL_SECONDS)
 
+    def is_usable(self, connection: Connection) -> bool:
+        """See `Database.is_usable`."""
+        return not _has_unread_data(_driver(connection))
+
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """See `Database.writing`."""
@@ -297,11 +301,16 @@ def _execute(connection: "psycopg.Connection[object]", statement: LiteralString)
 
 
 def _on_checkout(connection: "psycopg.Connection[object]", _record: Any, _proxy: Any) -> None:
-    """Replace a connection with unread data: the server has closed it."""
+    """Replace a connection that the server has closed."""
+    if _has_unread_data(connection):
+        raise sqlalchemy.exc.DisconnectionError("the server has closed the connection")
+
+
+def _has_unread_data(connection: "psycopg.Connection[object]") -> bool:
+    """Whether the server has sent what no statement asked for: it closes the connection."""
     watch = poll()
     watch.register(connection.pgconn.socket, POLLIN)
-    if watch.poll(0):
-        raise sqlalchemy.exc.DisconnectionError("the server has closed the connection")
+    return bool(watch.poll(0))
 
 
 def _on_rollback(connection: Connection) -> None:

@@ -58,7 +58,7 @@ class SqlInstallation(Database):
 
     def close(self) -> None:
         """See `Installation.close`."""
-        self.engine.dispose()
+        self.dispose()
 
 
 class SqlRegistry(SqlInstallation):

@@ -239,8 +239,6 @@ class SqliteStore(SqlStore):
         # True at first: an earlier process may have ended before it emptied the log.
         self._log_holds_deleted = True
         self._pages_hold_deleted = False
-        # Stays open: to check a connection out and in takes as long as to write a few rows.
-        self._write_connection: Connection | None = None
 
     def writer(self, connection: Connection) -> SqliteWriter:
         """See `Database.writer`."""
@@ -266,24 +264,9 @@ class SqliteStore(SqlStore):
             if opened != self._file.identity():
                 raise StoreUnavailable("the database file was removed or replaced")
 
-    @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
-        """See `Database._transaction`. All use one connection, one after the other."""
-        connection = self._write_connection
-        if connection is None or connection.info[FILE] != self._file.identity():
-            self._close_writer()
-            connection = self._write_connection = self._writer.connect()
-        try:
-            with connection.begin():
-                yield connection
-        except BaseException:
-            self._close_writer()
-            raise
-
-    def _close_writer(self) -> None:
-        connection, self._write_connection = self._write_connection, None
-        if connection is not None:
-            connection.close()
+    def is_usable(self, connection: Connection) -> bool:
+        """See `Database.is_usable`."""
+        return bool(connection.info[FILE] == self._file.identity())
 
     def erase(self, project: str, user_id: str, erasure_id: str, moment: int) -> Erasure:
         """See `Erasures.erase`."""
@@ -328,7 +311,6 @@ class SqliteStore(SqlStore):
 
     def close(self) -> None:
         """See `Installation.close`."""
-        self._close_writer()
         super().close()
         self._writer_lock.close()
 
