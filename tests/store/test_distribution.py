@@ -136,8 +136,11 @@ PROJECT_WIDE = (
     "FROM rejections WHERE rejections.project_id = $1 AND rejections.rejection_id =",
     "FROM rejections WHERE rejections.project_id = $1 AND rejections.rejection_id IN",
     "FROM users WHERE users.project_id = $1 AND users.names =",
+    "FROM receipt_blocks WHERE receipt_blocks.project_id = $1 AND (receipt_blocks.timed = ",
+    "FROM receipt_blocks WHERE receipt_blocks.project_id = $1 AND receipt_blocks.timed IN ",
 )
-"""Lists of a project run on every node on purpose, and so do erasures, for unused names."""
+"""Lists of a project run on every node on purpose, and so do erasures, for unused names; receipts
+are looked up and expire by their day."""
 
 
 def test_statements_about_users_have_the_user_id(recorded: list[str]) -> None:

@@ -35,6 +35,7 @@ from uptake.testing.store.making import (
 )
 from uptake.testing.store.model import ModelStore
 from uptake.testing.store.user_queries import all_of, by_user, changed
+from uptake.time_units import MICROSECONDS_PER_DAY
 
 EXAMPLES, POSTGRES_EXAMPLES = 25, 8
 STEPS, POSTGRES_STEPS = 25, 15
@@ -134,6 +135,11 @@ class BothStores(RuleBasedStateMachine):
         """A group of anything."""
         self.both("commit", group)
         self.changed = True
+
+    @rule(project=PROJECTS)
+    def fold(self, project: str) -> None:
+        """What is folded is not seen from outside."""
+        self.store.fold_receipts(project, NOON + MICROSECONDS_PER_DAY)
 
     @rule()
     def look(self) -> None:

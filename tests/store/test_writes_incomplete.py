@@ -30,6 +30,7 @@ from uptake.testing.store.making import (
     rejection,
     unique,
 )
+from uptake.time_units import MICROSECONDS_PER_DAY
 
 EVENTS = ("INSERT", "UPDATE", "DELETE")
 RATE = Rate(10, 60)
@@ -121,6 +122,10 @@ WRITES: dict[str, Write] = {
         project, [RetentionRule("samples", 30)]
     ),
     "claims": lambda store, _: store.claim(unique("chore"), NOON, NOON + 1) or _not_done(),
+    "receipt_blocks": lambda store, project: (
+        _upload(store, project, unique("user"), unique("content")),
+        store.fold_receipts(project, NOON + MICROSECONDS_PER_DAY),
+    ),
     **dict.fromkeys(
         ("tombstones", "erasures", "tombstone_changes"),
         lambda store, project: store.erase(project, unique("user"), unique("erasure"), NOON),
@@ -222,6 +227,7 @@ ERASED = (
     "images",
     "rejections",
     "receipts",
+    "receipt_blocks",
     "uploads",
     "image_names",
 )
@@ -236,12 +242,38 @@ def test_an_erasure_of_which_a_part_is_dropped_is_not_acknowledged(
     request_id = _upload(store, project, "42", "content")
     # A receipt of a request about one user, without attributes, belongs to that user.
     store.commit([entry(batch("42", "own receipt"), project=project)])
+    store.fold_receipts(project, NOON + MICROSECONDS_PER_DAY)
+    store.commit([entry(batch("42", "another"), project=project)])
     with dropping(store, table, "DELETE"), pytest.raises(StoreUnavailable):
         store.erase(project, "42", unique("erasure"), NOON)
     assert store.user(project, "42") is not None
     assert store.receipts(project, request_id)
     store.erase(project, "42", unique("erasure"), NOON)
     assert store.user(project, "42") is None
+
+
+@pytest.mark.parametrize(
+    ("table", "event"),
+    [("receipt_blocks", "INSERT"), ("receipt_blocks", "UPDATE"), ("receipts", "DELETE")],
+)
+def test_folding_of_which_a_part_is_dropped_changes_nothing(
+    store: SqlStore, table: str, event: str
+) -> None:
+    """Every receipt is there, once."""
+    project, later = unique("project"), NOON + MICROSECONDS_PER_DAY
+    folded = entry(batch("42", "first"), project=project)
+    store.commit([folded])
+    if event == "UPDATE":
+        assert store.fold_receipts(project, later) == 1
+    made = entry(batch("42", "second"), project=project)
+    store.commit([made])
+    with dropping(store, table, event), pytest.raises(StoreUnavailable):
+        store.fold_receipts(project, later)
+    for one in (folded, made):
+        assert len(store.receipts(project, one.request_id)) == 1
+    assert store.fold_receipts(project, later) > 0
+    for one in (folded, made):
+        assert len(store.receipts(project, one.request_id)) == 1
 
 
 @pytest.mark.parametrize(
@@ -254,6 +286,7 @@ def test_an_erasure_of_which_a_part_is_dropped_is_not_acknowledged(
         ("image_names", "images"),
         ("rejections", "rejections"),
         ("receipts", "receipts"),
+        ("receipt_blocks", "receipts"),
     ],
 )
 def test_data_that_cannot_be_taken_away_is_not_counted_as_gone(
@@ -262,11 +295,14 @@ def test_data_that_cannot_be_taken_away_is_not_counted_as_gone(
     """By a retention rule."""
     project = unique("project")
     _upload(store, project, "42", "content")
+    store.fold_receipts(project, NOON + MICROSECONDS_PER_DAY)
+    _upload(store, project, "42", "more")
+    before = NOON + MICROSECONDS_PER_DAY
     rule = RetentionRule(kind, 1)  # type: ignore[arg-type]
     with dropping(store, table, "DELETE"), pytest.raises(StoreUnavailable):
-        store.expire(project, rule, NOON + 1, (), 100)
-    assert store.count_expired(project, rule, NOON + 1) > 0
-    assert store.expire(project, rule, NOON + 1, (), 100).count > 0
+        store.expire(project, rule, before, (), 100)
+    assert store.count_expired(project, rule, before) > 0
+    assert store.expire(project, rule, before, (), 100).count > 0
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,11 @@ UNKNOWN_USER_DAYS = 30
 No erasure can find them."""
 
 
+RECEIPT_DAYS = 90
+"""Days for which receipts are stored, unless a rule sets another number: long enough to clear up
+what became of an upload."""
+
+
 class Due(msgspec.Struct, frozen=True):
     """The number of items that a rule would delete; samples are counted one by one."""
 
@@ -31,6 +36,12 @@ class Due(msgspec.Struct, frozen=True):
     type: str
     days: int
     due: int
+
+
+DEFAULT_RULES = (
+    RetentionRule("rejections", UNKNOWN_USER_DAYS, UNKNOWN_USER),
+    RetentionRule("receipts", RECEIPT_DAYS),
+)
 
 
 def faults_of(rules: Sequence[RetentionRule]) -> Iterator[str]:
@@ -51,10 +62,9 @@ def faults_of(rules: Sequence[RetentionRule]) -> Iterator[str]:
 
 
 def in_force(rules: Sequence[RetentionRule]) -> list[RetentionRule]:
-    """A project's rules, with the default rule for rejections unless they have one."""
-    if any(rule.kind == "rejections" for rule in rules):
-        return list(rules)
-    return [*rules, RetentionRule("rejections", UNKNOWN_USER_DAYS, UNKNOWN_USER)]
+    """A project's rules, with the default rules for kinds without a rule."""
+    kinds = {rule.kind for rule in rules}
+    return [*rules, *(rule for rule in DEFAULT_RULES if rule.kind not in kinds)]
 
 
 def due(store: Retention, project: str, rules: Sequence[RetentionRule], now: int) -> list[Due]:

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -24,6 +25,11 @@ LOOK_SECONDS = 10.0
 ERASURES_SECONDS = 60
 EXAMINATION_SECONDS = 600
 RETENTION_SECONDS = 3600
+FOLDING_SECONDS = 60
+
+FOLDED_PAGES = 400
+"""Pages of receipts that are folded at a time for a project, so that other chores do not wait long.
+That is more than a server accepts in a minute."""
 
 UNAUTHORIZED_RECEIPTS = RetentionRule("receipts", 3, Kinds.UNAUTHORIZED.value.code)
 """Receipts of requests without a valid API key are stored for three days, whatever the rules of the
@@ -109,7 +115,16 @@ def chores(
             expire(store, blobs, project, UNAUTHORIZED_RECEIPTS, now)
 
     return (
+        Chore("receipts", FOLDING_SECONDS, partial(_fold_receipts, store)),
         Chore("erasures", ERASURES_SECONDS, finish_erasures),
         Chore("examination", EXAMINATION_SECONDS, examine_rejections),
         Chore("retention", RETENTION_SECONDS, apply_retention),
     )
+
+
+def _fold_receipts(store: Store) -> None:
+    now = clock.now()
+    for project in store.projects():
+        for _ in range(FOLDED_PAGES):
+            if not store.fold_receipts(project, now):
+                break

@@ -355,6 +355,9 @@ class Maintenance(Protocol):
     def claim(self, name: str, now: int, until: int) -> bool:
         """Claim a task until a moment; False while another process has claimed it."""
 
+    def fold_receipts(self, project: str, now: int) -> int:
+        """Fold receipts, if any are due; returns their number. They expire by days (UTC)."""
+
     def unexamined_rejections(self, project: str, limit: int) -> list[StoredRejection]:
         """Return rejections of an earlier version without extracted users."""
 

@@ -137,6 +137,7 @@ def _delete_rows(connection: Connection, user: dict[str, Any]) -> dict[str, int]
         return delete_all(connection, table, c.project_id == project, c.user_id == user_id)
 
     samples = select(func.sum(t.sample_batches.c.count)).filter_by(**user)
+    folded = select(func.sum(t.receipt_blocks.c["count"])).filter_by(**user)
     counts = {"users": 0, "samples": int(connection.scalar(samples) or 0)}
     take(t.sample_batches)
     uploads = select(t.documents.c.upload_id).filter_by(**user).scalar_subquery()
@@ -151,7 +152,10 @@ def _delete_rows(connection: Connection, user: dict[str, Any]) -> dict[str, int]
     if attributes:
         forget_names(connection, project, attributes)
     _delete_tied(connection, user)
-    return counts | {name: take(table) for name, table in _COUNTED.items()}
+    counts |= {name: take(table) for name, table in _COUNTED.items()}
+    counts["receipts"] += int(connection.scalar(folded) or 0)
+    take(t.receipt_blocks)
+    return counts
 
 
 def _delete_tied(connection: Connection, user: dict[str, Any]) -> None:

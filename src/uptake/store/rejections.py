@@ -1,4 +1,4 @@
-"""Queries for rejections and receipts, and how rejections are stored in rows."""
+"""Queries for rejections, and how they are stored in rows."""
 
 from collections.abc import Iterable, Iterator
 from itertools import groupby
@@ -11,20 +11,17 @@ from sqlalchemy import select
 from uptake.model.shares import Part
 from uptake.model.submission import Fault
 from uptake.store import tables as t
-from uptake.store.base import MAX_RECEIPTS
 from uptake.store.database import Database, batches_of
 from uptake.store.records import RejectionRecord
 from uptake.store.stored import (
     ALL_REJECTIONS,
-    ReceiptItem,
     RejectionFilter,
-    StoredReceipt,
     StoredRejection,
 )
 
 
 class SqlRejectionQueries(Database):
-    """The port `RejectionQueries`, on SQL."""
+    """The port `RejectionQueries`, on SQL, without receipts."""
 
     def rejections(
         self, project: str, after: str, limit: int, only: RejectionFilter = ALL_REJECTIONS
@@ -57,18 +54,6 @@ class SqlRejectionQueries(Database):
         with self.reading() as connection:
             rows = connection.execute(query.order_by(t.rejections.c.user_id)).mappings()
             return next(_rejections(rows), None)
-
-    def receipts(self, project: str, request_id: str) -> list[StoredReceipt]:
-        """See `RejectionQueries.receipts`."""
-        query = (
-            select(t.receipts)
-            .filter_by(project_id=project, request_id=request_id)
-            .order_by(t.receipts.c.received_at.desc(), t.receipts.c.place.desc())
-            .limit(MAX_RECEIPTS)
-        )
-        with self.reading() as connection:
-            rows = connection.execute(query).mappings().all()
-        return [_receipt(dict(row)) for row in reversed(rows)]
 
 
 def _rejections(rows: Iterable[Any]) -> Iterator[StoredRejection]:
@@ -113,13 +98,3 @@ def _rejection_record(row: dict[str, Any]) -> RejectionRecord:
 def parts_text(parts: tuple[Part, ...] | None) -> str | None:
     """Encode the parts of a rejection as stored."""
     return None if parts is None else msgspec.json.encode(parts).decode()
-
-
-def _receipt(row: dict[str, Any]) -> StoredReceipt:
-    first, last = row["first_refused"], row["last_refused"]
-    values = {name: row[name] for name in StoredReceipt.__struct_fields__ if name in row}
-    values |= {"items": _decode(row["items"]), "rejected": first and (first, last)}
-    return StoredReceipt(**values)
-
-
-_decode = msgspec.msgpack.Decoder(tuple[ReceiptItem, ...]).decode

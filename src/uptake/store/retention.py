@@ -12,6 +12,7 @@ from uptake.store.changes import ChangeLog
 from uptake.store.database import WritingDatabase, delete_all
 from uptake.store.definitions import RetentionRule
 from uptake.store.stored import Expired
+from uptake.time_units import MICROSECONDS_PER_DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,10 @@ _KINDS = {
     "rejections": _Kind(t.rejections, ("user_id", "rejection_id"), blob="raw_blob"),
     "receipts": _Kind(t.receipts, ("request_id", "received_at", "place"), type="code"),
 }
+
+
+_AFTER_ALL_RECEIPTS = ("~", 0, 0)
+"""Where the next page starts when only blocks of receipts are left: ids are of ASCII letters."""
 
 
 class SqlRetention(WritingDatabase):
@@ -62,7 +67,13 @@ class SqlRetention(WritingDatabase):
         count = func.count() if kind.count is None else func.sum(kind.table.c[kind.count])
         query = select(count).select_from(kind.table).where(*_due(project, rule, before))
         with self.reading() as connection:
-            return int(connection.scalar(query) or 0)
+            found = int(connection.scalar(query) or 0)
+            if rule.kind == "receipts" and not rule.type:
+                folded = select(func.sum(t.receipt_blocks.c["count"])).where(
+                    *_ended(project, before)
+                )
+                found += int(connection.scalar(folded) or 0)
+        return found
 
     def expire(
         self, project: str, rule: RetentionRule, before: int, after: tuple[Any, ...], limit: int
@@ -86,11 +97,36 @@ class SqlRetention(WritingDatabase):
             if kind.table is t.sample_batches and rows:
                 owners = {(project, str(row["user_id"])) for row in rows}
                 ChangeLog().write(connection, self.writer(connection), owners)
+            freed, more = 0, False
+            if rule.kind == "receipts" and not rule.type and len(rows) < limit:
+                freed, more = _expire_blocks(connection, project, before, limit)
             blobs = {row[kind.blob] for row in rows} - {None} if kind.blob else set()
             left = tuple(sorted(b for b in blobs if not _in_use(connection, kind, b)))
         count = sum(row[kind.count] for row in rows) if kind.count else len(rows)
         last = tuple(rows[-1][name] for name in kind.key) if len(rows) == limit else ()
-        return Expired(count, left, last)
+        return Expired(count + freed, left, _AFTER_ALL_RECEIPTS if more else last)
+
+
+def _ended(project: str, before: int) -> list[Any]:
+    """Conditions of the blocks of receipts of days that ended before a moment."""
+    b = t.receipt_blocks.c
+    return [b.project_id == project, b.timed.in_((0, 1)), b.day < before // MICROSECONDS_PER_DAY]
+
+
+def _expire_blocks(
+    connection: Connection, project: str, before: int, limit: int
+) -> tuple[int, bool]:
+    """Delete blocks of receipts. Returns the number of receipts, and whether more are due."""
+    # No block may be rewritten until the transaction ends.
+    connection.execute(select(t.projects.c.name).filter_by(name=project).with_for_update())
+    b = t.receipt_blocks.c
+    key = [b.user_id, b.day, b.timed, b.part]
+    page = select(*key, b["count"]).where(*_ended(project, before)).limit(limit)
+    rows = connection.execute(page).all()
+    for *values, _ in rows:
+        these = [column == value for column, value in zip(key, values, strict=True)]
+        delete_all(connection, t.receipt_blocks, b.project_id == project, *these)
+    return sum(row[-1] for row in rows), len(rows) == limit
 
 
 def _due(project: str, rule: RetentionRule, before: int) -> list[Any]:

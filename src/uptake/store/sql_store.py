@@ -9,6 +9,7 @@ from uptake.store.changes import SqlChangeFeed
 from uptake.store.database import delete_all
 from uptake.store.group import Group
 from uptake.store.item_queries import SqlItemQueries
+from uptake.store.receipts import SqlReceipts
 from uptake.store.records import Entry, RejectionRecord
 from uptake.store.registry import SqlRegistry
 from uptake.store.rejections import SqlRejectionQueries, rejection_of
@@ -24,6 +25,7 @@ UNEXAMINED = "null"
 
 class SqlStore(
     SqlCommits,
+    SqlReceipts,
     SqlItemQueries,
     SqlRejectionQueries,
     SqlUserQueries,

@@ -14,7 +14,6 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     and_,
-    text,
 )
 
 metadata = MetaData()
@@ -284,14 +283,24 @@ receipts = Table(
     # Of an error that was returned before any item was validated; else 0 and "".
     Column("status", SmallInteger, nullable=False, server_default="0"),
     Column("code", String, nullable=False, server_default=""),
-    Index(
-        "receipts_by_user",
-        "project_id",
-        "user_id",
-        sqlite_where=text("user_id <> ''"),
-        postgresql_where=text("user_id <> ''"),
-    ),
     sqlite_with_rowid=False,
+)
+
+# Receipts that were folded; see `store.receipt_blocks`.
+receipt_blocks = Table(
+    "receipt_blocks",
+    metadata,
+    Column("project_id", String, primary_key=True),
+    Column("user_id", String, primary_key=True),
+    # Number of the day since 1970 on which the requests were received.
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    # 1 if the ids of the requests have the time of this day, else 0.
+    Column("timed", SmallInteger, primary_key=True, autoincrement=False),
+    Column("part", Integer, primary_key=True, autoincrement=False),
+    Column("count", Integer, nullable=False),
+    Column("ids", LargeBinary, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    Index("receipt_blocks_by_day", "project_id", "timed", "day"),
 )
 
 tombstones = Table(

@@ -18,9 +18,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from contract.pictures import PNG
 from contract.tenant import EVERYTHING, Tenant, new_tenant, sample
+from uptake.model import clock
 from uptake.settings import Settings
 from uptake.store.stored import RejectionFilter
 from uptake.testing.live import LiveServer, serving
+from uptake.time_units import MICROSECONDS_PER_DAY
 from uptake.wiring import open_store
 
 GONE, VANISHED, STAYS = "7391842650", "8402953761", "1234509876"
@@ -78,6 +80,7 @@ def test_nothing_of_an_erased_user_is_found_anywhere(tenant: Tenant, own: LiveSe
     tenant.key("samples:write", user=VANISHED)
     for user_id in (VANISHED, STAYS):
         _fill(tenant, user_id)
+    assert tenant.store.fold_receipts(tenant.project, clock.now() + MICROSECONDS_PER_DAY) > 0
     before = tenant.user(STAYS)
     assert _owner(tenant, VANISHED) in _blobs(own.data_dir)
     erasure = _erase(tenant, VANISHED).json()

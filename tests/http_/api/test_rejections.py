@@ -12,6 +12,8 @@ import pytest
 from contract.pictures import PNG
 from contract.tenant import EVERYTHING, Tenant, new_tenant, sample
 from uptake.intake.schemas import TRUST_SECONDS
+from uptake.model import clock
+from uptake.time_units import MICROSECONDS_PER_DAY
 
 MOOD = {"type": "object", "required": ["mood"], "properties": {"mood": {"type": "integer"}}}
 NOBODYS = "8cf3f5e8-0460-4f22-9b20-5b87c09a041f"
@@ -275,6 +277,21 @@ def test_a_bound_key_sees_what_is_its_users(tenant: Tenant) -> None:
     assert tenant.get(f"/rejections/{foreign['rejection_id']}", bound).status_code == 403
     path = f"/requests/{other.headers['x-request-id']}"
     assert tenant.get(path, bound).status_code == 403
+
+
+def test_a_receipt_is_the_same_after_it_was_folded(tenant: Tenant) -> None:
+    """With an id of the server or of the client; erasing the user deletes it."""
+    tenant.type("mood")
+    sent = tenant.steps("42", sample(0), sample(1), sample(2, value=-5))
+    chosen = tenant.document("42", {"mood": 1}, **{"X-Request-Id": uuid4().hex})
+    before = [_receipt(tenant, answer) for answer in (sent, chosen)]
+    assert [one["user_id"] for one in before] == ["42", "42"]
+    tomorrow = clock.now() + MICROSECONDS_PER_DAY
+    assert tenant.store.fold_receipts(tenant.project, tomorrow) >= 2
+    assert [_receipt(tenant, answer) for answer in (sent, chosen)] == before
+    tenant.store.erase(tenant.project, "42", str(uuid4()), clock.now())
+    for answer in (sent, chosen):
+        assert tenant.get(f"/requests/{answer.headers['x-request-id']}").status_code == 404
 
 
 @pytest.mark.parametrize("path", ["/rejections/nothing", f"/rejections/{NOBODYS}", "/requests/x"])

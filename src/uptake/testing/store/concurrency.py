@@ -29,6 +29,7 @@ from uptake.testing.store.making import (
     rejection,
     written_by,
 )
+from uptake.time_units import MICROSECONDS_PER_DAY
 
 THREADS = 16
 OPENED = 2
@@ -226,6 +227,37 @@ class Concurrency(OpensStore):
         assert columns_of(stores[0], "anna") == []
         assert stores[0].images("default", "anna", 0, 1000) == []
         assert len(columns_of(stores[0], "bert")) == 10 * (THREADS - 1)
+
+    def test_receipts_are_folded_while_others_write_and_erase(
+        self, stores: Sequence[Store]
+    ) -> None:
+        """By several processes: each is there once, and none of a user who was erased."""
+        later = NOON + MICROSECONDS_PER_DAY
+
+        def work(number: int) -> list[Entry]:
+            store = stores[number % OPENED]
+            if number == 0:
+                store.erase("default", "anna", "e-1", NOON)
+            if number < 4:
+                for _ in range(20):
+                    store.fold_receipts("default", later)
+                return []
+            users = ("anna", "bert", "carl")
+            return [
+                put(store, batch(user, f"{number} {i}"), received_at=NOON + i)
+                for i in range(10)
+                for user in users
+            ]
+
+        made = [one for some in at_once(work) for one in some]
+        while stores[0].fold_receipts("default", later):
+            pass
+        for one in made:
+            user = one.records[0].user_id
+            receipts = stores[1].receipts("default", one.request_id)
+            # Those that came after the erasure name no user.
+            found = [(receipt.user_id, receipt.items[0].kind) for receipt in receipts]
+            assert found in ([[], [("", "erased")]] if user == "anna" else [[(user, "samples")]])
 
     def test_every_use_of_a_key_is_counted(self, stores: Sequence[Store]) -> None:
         """No two uses get the same count."""

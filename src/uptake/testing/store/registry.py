@@ -17,6 +17,7 @@ from uptake.testing.store.making import (
     key,
     put,
 )
+from uptake.testing.store.receipts import FoldedReceipts
 
 SECOND = 1_000_000
 """Microseconds."""
@@ -195,8 +196,8 @@ class SegmentRegistrySuite(OpensStore):
         assert store.segment("other", "a") == Segment("a", "{}", NOON, NOON)
 
 
-class MaintenanceSuite(OpensStore):
-    """A task is done by one process at a time."""
+class MaintenanceSuite(FoldedReceipts):
+    """A task is done by one process at a time, and folding changes nothing that is returned."""
 
     def test_a_task_is_claimed_once(self, store: Store) -> None:
         """Until its time is over; other tasks are independent."""

@@ -1,0 +1,141 @@
+"""Blocks of receipts: those of one user and day in columns, with searchable request ids.
+
+A request id of the server is a UUID of version 7, which has its time. Such ids of a block's own day
+are stored without it, and are looked up in the blocks of that day. Other ids, which clients chose,
+are in blocks of their own.
+"""
+
+import re
+import zlib
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
+from typing import NamedTuple
+
+import msgspec
+
+from uptake.store.stored import ReceiptItem, StoredReceipt
+from uptake.time_units import MICROSECONDS_PER_DAY
+
+BLOCK_RECEIPTS = 4096
+"""Receipts in a block, so that a user's block of a day is quickly read and rewritten: 90 KB."""
+
+_TIME_ORDERED = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+_TIME_DIGITS = 12
+"""The first hexadecimal digits of such a UUID: its time in milliseconds."""
+_REST_BYTES = 10
+_MILLISECOND = 1000
+
+
+class Placed(NamedTuple):
+    """A receipt, and the place of its entry in a group; in the order in which they are returned."""
+
+    received_at: int
+    place: int
+    receipt: StoredReceipt
+
+
+_Rest = tuple[int, str, str, tuple[ReceiptItem, ...], tuple[str, str] | None, int, int, str]
+"""Place, then the values of a receipt after `received_at` without the user. Those of most receipts
+in a block are equal, so they compress to little; the times do not."""
+
+
+class _Columns(msgspec.Struct, array_like=True):
+    """What a block has of its receipts beside their user and their ids.
+
+    Attributes:
+        moments: when the first was received, then the differences from one to the next.
+        id_times: milliseconds from the time of each id to its receipt; [] without such times.
+        rest: of each receipt.
+    """
+
+    moments: list[int]
+    id_times: list[int]
+    rest: list[_Rest]
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_Columns).decode
+_decode_ids = msgspec.msgpack.Decoder(list[str]).decode
+
+
+def day_of(moment: int) -> int:
+    """Return the number of the day (UTC) since 1970."""
+    return moment // MICROSECONDS_PER_DAY
+
+
+def day_of_id(request_id: str) -> int | None:
+    """Return the day of a request id that has its time; None for other ids."""
+    if _TIME_ORDERED.fullmatch(request_id) is None:
+        return None
+    return day_of(_milliseconds(request_id) * _MILLISECOND)
+
+
+def has_own_time(receipt: StoredReceipt) -> bool:
+    """Whether the request id has the day on which the request was received."""
+    return day_of_id(receipt.request_id) == day_of(receipt.received_at)
+
+
+def needle(request_id: str, *, timed: bool) -> bytes:
+    """Return the bytes by which an id is found in the ids of a block."""
+    return _id_rest(request_id) if timed else _encode(request_id)
+
+
+def encode(placed: Sequence[Placed], *, timed: bool) -> tuple[bytes, bytes]:
+    """Encode receipts of one user: their request ids, and the rest.
+
+    Args:
+        placed: the receipts, in order.
+        timed: whether `has_own_time` is true for each; else it is for none.
+    """
+    moments = [one.received_at for one in placed]
+    request_ids = [one.receipt.request_id for one in placed]
+    id_times: list[int] = []
+    if timed:
+        ids = b"".join(map(_id_rest, request_ids))
+        id_times = [
+            moment // _MILLISECOND - _milliseconds(request_id)
+            for moment, request_id in zip(moments, request_ids, strict=True)
+        ]
+    else:
+        ids = _encode(request_ids)
+    differences = [after - before for before, after in pairwise(moments)]
+    columns = _Columns([moments[0], *differences], id_times, list(map(_rest_of, placed)))
+    return ids, zlib.compress(_encode(columns))
+
+
+def _rest_of(placed: Placed) -> _Rest:
+    one = placed.receipt
+    more = one.items, one.rejected, one.duplicates, one.status, one.code
+    return (placed.place, one.format, one.key_id, *more)
+
+
+def decode(user_id: str, ids: bytes, data: bytes, *, timed: bool) -> list[Placed]:
+    """Decode a block of a user's receipts."""
+    columns = _decode(zlib.decompress(data))
+    moments = list(accumulate(columns.moments))
+    if timed:
+        rests = (ids[at : at + _REST_BYTES] for at in range(0, len(ids), _REST_BYTES))
+        times = (
+            moment // _MILLISECOND - before
+            for moment, before in zip(moments, columns.id_times, strict=True)
+        )
+        request_ids = list(map(_uuid, times, rests))
+    else:
+        request_ids = _decode_ids(ids)
+    return [
+        Placed(moment, rest[0], StoredReceipt(one_id, moment, rest[1], rest[2], user_id, *rest[3:]))
+        for one_id, moment, rest in zip(request_ids, moments, columns.rest, strict=True)
+    ]
+
+
+def _milliseconds(request_id: str) -> int:
+    return int(request_id.replace("-", "", 1)[:_TIME_DIGITS], 16)
+
+
+def _id_rest(request_id: str) -> bytes:
+    return bytes.fromhex(request_id.replace("-", "")[_TIME_DIGITS:])
+
+
+def _uuid(milliseconds: int, rest: bytes) -> str:
+    text = f"{milliseconds:0{_TIME_DIGITS}x}{rest.hex()}"
+    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
