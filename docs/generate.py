@@ -189,7 +189,6 @@ def _settings() -> Iterator[str]:
 
 
 FOR_BOUND_KEYS = {
-    About.UPLOAD: "its user",
     About.USER_IN_PATH: "its user",
     About.USER_IN_QUERY: "its user",
     About.OWNER: "records of its user",
@@ -210,7 +209,7 @@ def _scopes() -> Iterator[str]:
     yield ""
     api = api_operations(GracefulShutdown(lambda: None), Executors(AnswerLimits(), 1))
     rows = [
-        (one.scope, one.method, one.path, f"Upload to {form.vendor}", About.UPLOAD)
+        (one.scope, one.method, one.path, f"Upload to {form.vendor}", About.USER_IN_PATH)
         for form in FORMATS
         for one in form.operations
     ] + [
