@@ -40,6 +40,7 @@ class Settings(msgspec.Struct, frozen=True):
         workers: processes that serve.
         metrics_host, metrics_port: address of the metrics; port 0 serves them at `/metrics` on the
             main port, and the host is by default that of the main port.
+        cors_origin: origins, separated by spaces, of which scripts may read; none by default.
         public_url: external URL of the server; by default the one that a request was sent to.
         segment_memory: megabytes of memory that a process may use for the users of segments.
         answer_seconds: seconds that computing an answer may take.
@@ -55,6 +56,7 @@ class Settings(msgspec.Struct, frozen=True):
     blobs: str = ""
     workers: int = 1
     public_url: str = ""
+    cors_origin: str = ""
     metrics_host: str = ""
     metrics_port: int = 0
     segment_memory: int = 2000

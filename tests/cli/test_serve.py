@@ -313,3 +313,22 @@ def _read_until(terminal: int, pattern: str) -> str:
         if select.select([terminal], [], [], 1)[0]:
             text += os.read(terminal, 4096).decode()
     return text
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "*",
+        "null",
+        "dash.example",
+        "https://dash.example/",
+        "https://Dash.example",
+        "https://dash.example:443",
+        "http://dash.example:80",
+        "ftp://dash.example",
+        "https://user@dash.example",
+    ],
+)
+def test_an_invalid_origin_is_an_error_at_the_start(uptake: Uptake, origin: str) -> None:
+    """It would match no browser, or every one."""
+    uptake("serve", "--cors-origin", origin).assert_failed(2, f"--cors-origin '{origin}': must")

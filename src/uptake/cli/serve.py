@@ -73,16 +73,35 @@ ServerOptions: Any = make_dataclass(
 
 
 @expand_groups
-def serve(storage: InstallationOptions, options: ServerOptions) -> None:
+def serve(
+    storage: InstallationOptions,
+    options: ServerOptions,
+    *,
+    cors_origin: Annotated[
+        list[str] | None,
+        option(
+            "--cors-origin",
+            "Origin of which scripts in browsers may read, such as https://dash.example."
+            " Repeatable; in the variable and the file, separated by spaces.",
+            env=True,
+            rich_help_panel=NETWORK,
+        ),
+    ] = None,
+) -> None:
     """Run the server until it is stopped."""
     from uptake import wiring
     from uptake.cli.granian_server import run_in_fork
     from uptake.cli.granian_server import serve as serve_forever
+    from uptake.http.cors import invalid_origin
 
     values: dict[str, Any] = asdict(options) | asdict(storage)
     values["data_dir"] = storage.data_dir.resolve()
     values["port"] = values["port"] or free_port(values["host"])
     values["metrics_host"] = values["metrics_host"] or values["host"]
+    for origin in cors_origin or []:
+        if reason := invalid_origin(origin):
+            raise typer.BadParameter(f"--cors-origin {origin!r}: {reason}")
+    values["cors_origin"] = " ".join(cors_origin or [])
     settings = Settings(**values)
     check_port(settings.host, settings.port)
     if settings.metrics is not None:

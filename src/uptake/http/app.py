@@ -16,6 +16,7 @@ from uptake.formats.registry import FORMATS
 from uptake.http import log, problems, telemetry
 from uptake.http.access import PUBLIC, Access, require_declared
 from uptake.http.api.routes import PREFIX, api_routes
+from uptake.http.cors import Cors
 from uptake.http.error_receipts import ErrorReceipts
 from uptake.http.executors import Executors
 from uptake.http.images import image_route
@@ -50,7 +51,9 @@ def create() -> ASGIApp:
     _raise_mmap_threshold()
     configured = settings.from_environment()
     StalledConnections(configured.port).start()
-    return build(wiring.open_services(configured, make=True), lines.write, configured.metrics)
+    services = wiring.open_services(configured, make=True)
+    origins = frozenset(configured.cors_origin.split())
+    return build(services, lines.write, configured.metrics, origins)
 
 
 def _raise_mmap_threshold() -> None:
@@ -66,6 +69,7 @@ def build(
     services: Services,
     write_line: Callable[[bytes], object],
     metrics_at: tuple[str, int] | None = None,
+    cors_origins: frozenset[str] = frozenset(),
 ) -> ASGIApp:
     """Build the application over services, which it closes when it shuts down.
 
@@ -73,6 +77,7 @@ def build(
         services: storage and everything above it.
         write_line: writes the log lines of requests.
         metrics_at: separate address and port of the metrics; None for `/metrics` on the main port.
+        cors_origins: the origins of which scripts may read.
     """
     threads = Executors(services.answers, services.blobs.parallel)
     access = Access(services.store, threads.authentication)
@@ -122,7 +127,10 @@ def build(
     )
     uploads = [ingest.route(form, upload) for form in FORMATS for upload in form.uploads]
     checked = Semantics(app, RouteTable(app.routes, uploads, LITESTAR_PAGES), handler)
-    return telemetry.Telemetry(Drain(shutdown.middleware(checked)), write_line)
+    served: ASGIApp = Drain(shutdown.middleware(checked))
+    if cors_origins:
+        served = Cors(served, cors_origins)
+    return telemetry.Telemetry(served, write_line)
 
 
 def _openapi_route(configured_url: str) -> HTTPRouteHandler:
