@@ -131,6 +131,10 @@ BROKEN = (OSError, EOFError, zipfile.BadZipFile, zlib.error, pa.ArrowInvalid)
 """Raised when a file ends early or turns out to be damaged while it is read."""
 
 
+SPREAD_ITEMS = 64
+"""Items between two positions: few enough to move, and so many that they cost nothing."""
+
+
 class Progress:
     """How many bytes of a file were read."""
 
@@ -140,7 +144,8 @@ class Progress:
         """The items of a block, of which there are about so many, which ends at this position."""
         start = self.position
         for i, item in enumerate(items):
-            self.position = start + (end - start) * min(i, count) // count
+            if i % SPREAD_ITEMS == 0:
+                self.position = start + (end - start) * min(i, count) // count
             yield item
         self.position = end
 
