@@ -124,6 +124,18 @@ def test_every_option_is_a_variable_too(tmp_path: Path) -> None:
         assert answer["imageURL"].startswith("https://intake.example.org/")
 
 
+def test_auto_is_a_process_for_each_processor_and_two_at_most_on_sqlite(tmp_path: Path) -> None:
+    """SQLite has one writer at a time."""
+    processes = []
+    for workers in ("auto", str(min(2, len(os.sched_getaffinity(0))))):
+        folder = tmp_path / workers
+        folder.mkdir()
+        with running(folder, "--port", "0", "--workers", workers) as (process, _):
+            children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
+            processes.append(len(children.split()))
+    assert processes[0] == processes[1]
+
+
 def test_an_option_wins_over_its_variable(tmp_path: Path) -> None:
     """`--public-url` over `UPTAKE_PUBLIC_URL`."""
     options = ("--port", "0", "--public-url", "https://option.example.org")

@@ -6,7 +6,7 @@ import shlex
 import socket
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, make_dataclass
 from typing import Annotated, Any
@@ -26,10 +26,44 @@ MAX_PORT = 65_535
 NETWORK, LIMITS = "Network", "Limits"
 """Groups of options in the help."""
 
-OPTIONS: dict[str, tuple[str, str, dict[str, int]]] = {
+AUTO = "auto"
+AUTO_ON_SQLITE = 2
+"""Most processes that `auto` starts on SQLite, which has one writer at a time: one decodes requests
+while the other writes. A third was not measured to help."""
+
+
+def parse_workers(value: str | int) -> int:
+    """The number of processes; 0 for `auto`.
+
+    Raises:
+        BadParameter: it is neither.
+    """
+    text = str(value).strip()
+    if text == AUTO:
+        return 0
+    if not (text.isascii() and text.isdigit() and int(text) >= 1):
+        raise typer.BadParameter(f"must be 1 or more, or {AUTO} (got {text})")
+    return int(text)
+
+
+def auto_workers(database: str) -> int:
+    """One process for each processor that this one may use; on SQLite at most `AUTO_ON_SQLITE`."""
+    known = hasattr(os, "sched_getaffinity")  # not on macOS
+    processors = len(os.sched_getaffinity(0)) if known else os.cpu_count() or 1
+    return processors if database.startswith("postgres") else min(processors, AUTO_ON_SQLITE)
+
+
+OPTIONS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "host": (NETWORK, "Address to listen on.", {}),
     "port": (NETWORK, "Port to listen on. 0: any free port.", {"min": 0, "max": MAX_PORT}),
-    "workers": (NETWORK, "Number of worker processes.", {"min": 1}),
+    "workers": (
+        NETWORK,
+        (
+            f"Number of worker processes. {AUTO}: one for each processor, on SQLite at most"
+            f" {AUTO_ON_SQLITE}."
+        ),
+        {"parser": parse_workers, "metavar": "INTEGER"},
+    ),
     "public_url": (NETWORK, "Base URL for clients. Default: the address of each request.", {}),
     "metrics_port": (
         NETWORK,
@@ -92,15 +126,12 @@ def serve(
     from uptake import wiring
     from uptake.cli.granian_server import run_in_fork
     from uptake.cli.granian_server import serve as serve_forever
-    from uptake.http.cors import invalid_origin
 
     values: dict[str, Any] = asdict(options) | asdict(storage)
     values["data_dir"] = storage.data_dir.resolve()
     values["port"] = values["port"] or free_port(values["host"])
+    values["workers"] = values["workers"] or auto_workers(values["database"])
     values["metrics_host"] = values["metrics_host"] or values["host"]
-    for origin in cors_origin or []:
-        if reason := invalid_origin(origin):
-            raise typer.BadParameter(f"--cors-origin {origin!r}: {reason}")
     values["cors_origin"] = " ".join(cors_origin or [])
     settings = Settings(**values)
     check_port(settings.host, settings.port)
@@ -109,6 +140,7 @@ def serve(
             raise typer.BadParameter("--metrics-port must differ from --port")
         check_port(*settings.metrics)
     with _shared_metrics(settings.workers):
+        _check_origins(cors_origin or [])
         # Opened here once, so that an error is reported in one line and migrations run once.
         services = wiring.open_services(settings, make=True)
         has_keys = bool(services.store.keys())
@@ -120,6 +152,14 @@ def serve(
             note(*_banner(settings, has_keys=has_keys))
             sys.stderr.flush()
         serve_forever(settings, _resolve(settings.host)[1])
+
+
+def _check_origins(origins: Sequence[str]) -> None:
+    from uptake.http.cors import invalid_origin
+
+    for origin in origins:
+        if reason := invalid_origin(origin):
+            raise typer.BadParameter(f"--cors-origin {origin!r}: {reason}")
 
 
 def _banner(settings: Settings, *, has_keys: bool) -> Iterator[str]:
@@ -199,7 +239,8 @@ def _listener(host: str, port: int) -> socket.socket:
 def _shared_metrics(workers: int) -> Iterator[None]:
     """With several workers, share metrics between them in files.
 
-    prometheus_client reads the variable when it is imported, which opening a store does.
+    prometheus_client reads the variable when it is imported, which opening a store and
+    `uptake.http` do.
     """
     if workers == 1:
         yield
