@@ -102,7 +102,9 @@ def test_the_help_has_options_in_groups(
 
 SERVER_PANELS = {
     "Storage": ("data_dir", "database", "blobs"),
-    "Network": ("host", "port", "workers", "public_url", "metrics_host", "metrics_port"),
+    "Network": (
+        *("host", "port", "workers", "public_url", "cors_origin", "metrics_host", "metrics_port"),
+    ),
     "Limits": ("segment_memory", "answer_seconds", "answer_memory", "slow_per_key", "image_rate"),
 }
 SEND_PANELS = {

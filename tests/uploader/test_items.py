@@ -188,13 +188,13 @@ def test_images_arrive_once(sender: Sender, reader: httpx2.Client) -> None:
 def test_images_of_users_without_a_number_are_named_before_others_are_sent(
     sender: Sender, reader: httpx2.Client, kind: str
 ) -> None:
-    """In one message with users, files and the reason; the others are sent."""
+    """In one message with users, files and the reason; a file that is no image is not named."""
     user = str(Random().randrange(10**9, 10**12))
     folder = sender.folder / "images"
     folder.mkdir()
-    files = [f"{user}.png", "ada.png", "0.png"]
+    files = [f"{user}.png", "ada.png", "0.png", "notes.txt"]
     for name in files:
-        (folder / name).write_bytes(encoded("PNG", 3, 2))
+        (folder / name).write_bytes(encoded("PNG", 3, 2) if ".png" in name else b"hello")
     rows = "".join(f"{Path(name).stem},{name}\n" for name in files)
     (sender.folder / "images" / ".t.csv").write_text(f"user_id,path\n{rows}")
     notices: list[tuple[str, int]] = []
@@ -205,7 +205,8 @@ def test_images_of_users_without_a_number_are_named_before_others_are_sent(
 
     source = folder if kind == "folder" else folder / ".t.csv"
     summary = sender.uploader(notify=notify).send_images(source)
-    assert (summary.acknowledged, summary.refused, summary.complete) == (1, 2, False)
+    counts = summary.acknowledged, summary.refused, summary.unreadable
+    assert (counts, summary.complete) == ((1, 2, 1), False)
     prefix = f"{folder}/" if kind == "folder" else ""
     named = sorted(["ada.png", "0.png"], reverse=kind == "table")
     users = ", ".join(f"'{Path(name).stem}' ({prefix}{name})" for name in named)

@@ -30,6 +30,9 @@ from uptake.uploader.sources.rows import Row, rows_of
 _TAKEN = re.compile(rb"\x89PNG\r\n\x1a\n|\xff\xd8\xff|GIF8[79]a|RIFF.{4}WEBP", re.DOTALL)
 """How PNG, JPEG, GIF and WebP begin."""
 
+_BEGINNING = 12
+"""Bytes that distinguish them from other files."""
+
 _OTHERS = {
     "AVIF": re.compile(rb".{4}ftypavi[fs]", re.DOTALL),
     "HEIC": re.compile(rb".{4}ftyp(hei|hev|mif1|msf1)", re.DOTALL),
@@ -78,7 +81,9 @@ def image_table(source: Input, kind: str, options: FileOptions) -> ImageSource:
 
     def users() -> Iterator[tuple[str, str]]:
         rows = rows_of(source, kind, options, lambda _, user, row: (user, str(row.get("path"))))
-        return (one for one in rows() if isinstance(one, tuple))
+        found = (one for one in rows() if isinstance(one, tuple))
+        root = options.root or folder
+        return (one for one in found if _is_image(root, folder / one[1]))
 
     rows = rows_of(source, kind, options, image, ["path"], text_of)
     # Without originals: elsewhere, their paths would lead to other files.
@@ -118,7 +123,11 @@ def image_folder(folder: Path, options: FileOptions) -> ImageSource:
             yield _image(folder, path, user_of(path), (str(path), 0))
 
     source = ImageSource(str(folder), sum(sizes.values()), read)
-    source.users = lambda: ((user_of(path), str(path)) for path in sizes if path not in hidden)
+    source.users = lambda: (
+        (user_of(path), str(path))
+        for path in sizes
+        if path not in hidden and _is_image(folder, path)
+    )
     return source
 
 
@@ -127,6 +136,14 @@ def _user_named(path: Path) -> str:
         return path.parts[0]
     numbered = _NUMBERED.fullmatch(path.stem)
     return numbered[1] if numbered else path.stem
+
+
+def _is_image(root: Path, path: Path) -> bool:
+    try:
+        _, content = read_below(root, path, _BEGINNING)
+    except CannotOpen:
+        return False
+    return _TAKEN.match(content) is not None
 
 
 def _image(root: Path, path: Path, user: str, place: tuple[str, int]) -> ImageItem | Unreadable:
