@@ -5,7 +5,9 @@ become visible: on engines with one writer a number that grows, on PostgreSQL th
 transaction. A reader continues below the first transaction that is still open, so it may read a row
 twice (postgresql.org/docs/current/functions-info.html).
 
-The log is bounded: the oldest rows are deleted, and the last of them becomes a marker.
+The log is bounded: the oldest rows are deleted, and the last of them becomes a marker. Rows that
+are not recent are merged, so that a user is named once in many of them. A reader that continues in
+the middle of merged rows reads users again that it has.
 """
 
 from abc import ABC, abstractmethod
@@ -19,13 +21,14 @@ from sqlalchemy import (
     and_,
     delete,
     func,
+    insert,
     select,
     update,
 )
 
 from uptake.model import clock, ids
 from uptake.store import tables as t
-from uptake.store.database import Database, Writer, update_all
+from uptake.store.database import Database, Writer, batches_of, delete_all, update_all
 from uptake.store.profiles import Owner
 from uptake.store.stored import Change, Changes
 
@@ -35,6 +38,13 @@ LOG_BYTES = 32 * 1024 * 1024
 PRUNE_BYTES = LOG_BYTES // 8
 """Bytes that a process adds to a log before it checks the size."""
 
+MERGE_BYTES = 64 * 1024
+"""Bytes that a process adds to a log before it merges rows, and that are recent: about 500 uploads.
+Readers that are often asked do not read merged rows."""
+
+MERGED_BYTES = LOG_BYTES // 8
+"""Largest size of merged rows, which are decoded during a transaction."""
+
 ROW_BYTES = 128
 """Approximate size of a row without the ids in it."""
 
@@ -43,7 +53,8 @@ class ChangeLog:
     """Writes the log."""
 
     def __init__(self) -> None:
-        self._added: dict[str, int] = defaultdict(int)
+        self._unmerged: dict[str, int] = defaultdict(int)
+        self._unpruned: dict[str, int] = defaultdict(int)
 
     def write(self, connection: Connection, writer: Writer, owners: Collection[Owner]) -> None:
         """Add the users that a transaction wrote."""
@@ -53,9 +64,9 @@ class ChangeLog:
         ]
         writer.run("add_changes", rows)
         for row in rows:
-            self._added[row["project_id"]] += row["size"]
-            if self._added[row["project_id"]] >= PRUNE_BYTES:
-                self._added[row["project_id"]] = 0
+            if _is_due(self._unmerged, row, MERGE_BYTES):
+                _merge(connection, row["project_id"])
+            if _is_due(self._unpruned, row, PRUNE_BYTES):
                 _prune(connection, row["project_id"])
 
     def erase(
@@ -95,6 +106,52 @@ def _row(project: str, users: bytes, erased: bytes | None) -> dict[str, Any]:
         "erased": erased,
         "now": clock.now(),
     }
+
+
+def _is_due(added: dict[str, int], row: dict[str, Any], limit: int) -> bool:
+    """Add the size of a row to that of its project; true, and from zero again, at the limit."""
+    project = row["project_id"]
+    added[project] += row["size"]
+    if added[project] < limit:
+        return False
+    added[project] = 0
+    return True
+
+
+def _merge(connection: Connection, project: str) -> None:
+    """Merge rows into one, from the newest that is not recent to the first that is larger.
+
+    So a row is merged again only when as much was added as it has: a few times in all.
+    """
+    c = t.changes.c
+    # Rows that another transaction merges are left to it.
+    log = select(c.change_id, c.position, c.size).filter_by(project_id=project)
+    log = log.where(c.users.is_not(None)).with_for_update(skip_locked=True)
+    recent = total = 0
+    positions: dict[str, int] = {}
+    for change_id, position, size in connection.execute(log.order_by(c.position.desc())):
+        if recent < MERGE_BYTES:
+            recent += size
+        elif size > max(total, MERGE_BYTES) or total + size > MERGED_BYTES:
+            break
+        else:
+            positions[change_id] = position
+            total += size
+    if len(positions) < 2:
+        return
+    users: dict[str, None] = {}
+    erased: dict[str, None] = {}
+    first, last = min(positions.values()), max(positions.values())
+    for some in batches_of(list(positions)):
+        these = c.project_id == project, c.position.between(first, last), c.change_id.in_(some)
+        for change in connection.execute(select(c.change_id, c.users, c.erased).where(*these)):
+            merged = _change(*change)
+            users |= dict.fromkeys(merged.users)
+            erased |= dict.fromkeys(merged.erased)
+        delete_all(connection, t.changes, *these)
+    row = _row(project, msgspec.json.encode(list(users)), msgspec.json.encode(list(erased)))
+    del row["now"]
+    connection.execute(insert(t.changes), [row | {"position": last}])
 
 
 def _prune(connection: Connection, project: str) -> None:
