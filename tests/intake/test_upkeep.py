@@ -1,4 +1,4 @@
-"""A database of the first revision is converted: hashes of users, rejections without users."""
+"""A database of the first revision is converted: hashes, rejections without users, receipts."""
 
 import hashlib
 import json
@@ -10,9 +10,11 @@ import sqlalchemy
 
 from uptake.formats.redecode import find_users
 from uptake.intake.upkeep import chores
+from uptake.model import clock
 from uptake.settings import Settings
 from uptake.store.migrations.running import upgrade_to
 from uptake.store.records import Entry, Erased
+from uptake.store.stored import ReceiptItem, StoredReceipt
 from uptake.testing.store.making import NOON, attributes, written_by
 from uptake.wiring import Services, open_services
 
@@ -46,6 +48,10 @@ def services(tmp_path: Path) -> Iterator[Services]:
                 " ('default', '', ?, 'request', ?, 'key', NULL, ?, 1, '[]', ?, NULL, ?, NULL)",
                 (rejection_id, name, NOON, body, json.dumps(context)),
             )
+        receipt = (
+            "INSERT INTO receipts VALUES ('default', 'r-1', ?, 0, 's', 'k', '88', ?, NULL, NULL)"
+        )
+        add(receipt, (NOON, b"\x91\x94\xa7samples\x03\xa0\xc2"))
     engine.dispose()
     made = open_services(Settings(data_dir=tmp_path), make=True)
     yield made
@@ -63,16 +69,29 @@ def test_hashes_are_converted(services: Services) -> None:
     assert changes.changes[0].erased == [store.user_hash("gone")]
 
 
+def _do(services: Services, name: str) -> None:
+    """Do a chore."""
+    rejections = services.intake.rejections
+    made = chores(services.store, services.blobs, rejections, find_users)
+    next(chore for chore in made if chore.name == name).do()
+
+
+def test_receipts_are_folded_and_expire(services: Services) -> None:
+    """They are the same after they are folded, and are deleted after 90 days."""
+    expected = StoredReceipt("r-1", NOON, "s", "k", "88", (ReceiptItem("samples", 3),), None)
+    assert services.store.receipts("default", "r-1") == [expected]
+    _do(services, "receipts")
+    assert services.store.receipts("default", "r-1") == [expected]
+    assert services.store.fold_receipts("default", clock.now()) == 0
+    _do(services, "retention")
+    assert services.store.receipts("default", "r-1") == []
+
+
 def test_rejections_are_stored_under_their_users(services: Services) -> None:
     """As new rejections are; those that cannot be read have no user, and are not read again."""
     store = services.store
     assert len(store.unexamined_rejections("default", 9)) == len(BODIES)
-    (examination,) = [
-        chore
-        for chore in chores(store, services.blobs, services.intake.rejections, find_users)
-        if chore.name == "examination"
-    ]
-    examination.do()
+    _do(services, "examination")
     assert store.unexamined_rejections("default", 9) == []
     found = {
         stored.record.rejection_id: stored.user_ids for stored in store.rejections("default", "", 9)

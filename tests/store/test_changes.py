@@ -1,7 +1,7 @@
 """The log of changes is bounded, and does not name erased users."""
 
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -54,73 +54,63 @@ def test_the_log_is_pruned_to_its_limit(store: SqlStore) -> None:
     assert changed(store, following)[0] == {"last"}
 
 
-@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
-def test_rows_are_merged(
-    engine: str,
-    tmp_path: Path,
-    request: pytest.FixtureRequest,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Readers find each user, wherever they continue; the newest rows stay as they are."""
-    monkeypatch.setattr(changes, "MERGE_BYTES", MERGED)
-    if engine == "sqlite":
-        store: SqlStore = sqlite.open_store(tmp_path / "uptake.db")
-    else:
-        store = postgres.open_store(request.getfixturevalue("postgresql").emptied("merged"))
-    with closing(store):
-        positions, users = [], []
-        for number in range(MERGED // 16):
-            positions.append(changed(store, None)[1])
-            users.append(f"user {number % 7}" if number % 50 else f"rare {number}")
-            store.commit([entry(attributes(users[-1], a=f"{number}"))])
-            if number == 9:
-                store.erase("default", "rare 0", "e-1", NOON)
-        [(count, size)] = log(store, func.count(), func.sum(tables.changes.c.size))
-        assert count < 3 * MERGED / ROW_BYTES
-        assert size < 4 * MERGED
-        users.remove("rare 0")
-        del positions[0]
-        for at in range(0, len(users), 97):
-            assert set(users[at:]) <= changed(store, positions[at])[0]
-        erased = existing(store.changes("default", positions[0])).changes
-        assert store.user_hash("rare 0") in {name for one in erased for name in one.erased}
-        assert "rare 0" not in changed(store, positions[0])[0]
-        store.erase("default", "user 3", "e-2", NOON)
-        assert "user 3" not in changed(store, positions[0])[0]
-        # A reader that was up to date a moment ago reads only what came since.
-        assert changed(store, positions[-3])[0] == set(users[-3:]) - {"user 3"}
-
-
-@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
-def test_many_writers_merge_one_log(
-    engine: str,
-    tmp_path: Path,
-    request: pytest.FixtureRequest,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """No user is lost, and no two writers wait for each other."""
+@pytest.fixture(params=["sqlite", "postgresql"])
+def opened(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[], SqlStore]]:
+    """Opens a new database, however often; its log is soon merged."""
     monkeypatch.setattr(changes, "MERGE_BYTES", MERGED)
     url = ""
-    if engine == "postgresql":
-        url = request.getfixturevalue("postgresql").emptied("merged_by_many")
+    if request.param == "postgresql":
+        url = request.getfixturevalue("postgresql").emptied("merged")
+    with ExitStack() as stores:
+        yield lambda: stores.enter_context(
+            closing(postgres.open_store(url) if url else sqlite.open_store(tmp_path / "uptake.db"))
+        )
 
-    def opened() -> SqlStore:
-        return postgres.open_store(url) if url else sqlite.open_store(tmp_path / "uptake.db")
 
-    with closing(opened()) as first, closing(opened()) as second:
-        _, start = changed(first, None)
+def test_rows_are_merged(opened: Callable[[], SqlStore]) -> None:
+    """Readers find each user, wherever they continue; the newest rows stay as they are."""
+    store = opened()
+    positions, users = [], []
+    for number in range(MERGED // 16):
+        positions.append(changed(store, None)[1])
+        users.append(f"user {number % 7}" if number % 50 else f"rare {number}")
+        store.commit([entry(attributes(users[-1], a=f"{number}"))])
+        if number == 9:
+            store.erase("default", "rare 0", "e-1", NOON)
+    [(count, size)] = log(store, func.count(), func.sum(tables.changes.c.size))
+    assert count < 3 * MERGED / ROW_BYTES
+    assert size < 4 * MERGED
+    users.remove("rare 0")
+    del positions[0]
+    for at in range(0, len(users), 97):
+        assert set(users[at:]) <= changed(store, positions[at])[0]
+    erased = existing(store.changes("default", positions[0])).changes
+    assert store.user_hash("rare 0") in {name for one in erased for name in one.erased}
+    assert "rare 0" not in changed(store, positions[0])[0]
+    store.erase("default", "user 3", "e-2", NOON)
+    assert "user 3" not in changed(store, positions[0])[0]
+    # A reader that was up to date a moment ago reads only what came since.
+    assert changed(store, positions[-3])[0] == set(users[-3:]) - {"user 3"}
 
-        def write(number: int) -> None:
-            for i in range(COMMITS):
-                name = f"user {number * 31 + i}"
-                (first, second)[number % 2].commit([entry(attributes(name, a=f"{number} {i}"))])
 
-        at_once(write)
-        assert changed(first, start)[0] == {
-            f"user {number * 31 + i}" for number in range(THREADS) for i in range(COMMITS)
-        }
-        [(count,)] = log(first, func.count())
-        assert count < COMMITS * THREADS
+def test_many_writers_merge_one_log(opened: Callable[[], SqlStore]) -> None:
+    """No user is lost, and no two writers wait for each other."""
+    first, second = opened(), opened()
+    _, start = changed(first, None)
+
+    def write(number: int) -> None:
+        for i in range(COMMITS):
+            name = f"user {number * 31 + i}"
+            (first, second)[number % 2].commit([entry(attributes(name, a=f"{number} {i}"))])
+
+    at_once(write)
+    assert changed(first, start)[0] == {
+        f"user {number * 31 + i}" for number in range(THREADS) for i in range(COMMITS)
+    }
+    [(count,)] = log(first, func.count())
+    assert count < COMMITS * THREADS
 
 
 def test_rows_with_few_users_are_pruned_too(store: SqlStore) -> None:
