@@ -239,7 +239,9 @@ class BothStores(RuleBasedStateMachine):
     @rule(project=PROJECTS, after=USERS, limit=st.integers(1, 3), since=MOMENTS)
     def many(self, project: str, after: str, limit: int, since: int) -> None:
         """Users by the page, and their documents counted."""
-        self.compare(lambda store: by_user(all_of(store.profiles(project, after, limit))))
+        self.compare(
+            lambda store: by_user(all_of(store.profiles(project, after, limit, seen=True)))
+        )
         self.compare(lambda store: by_user(store.profiles_of(project, [after, "unknown"])))
         for metric in METRICS:
             self.compare(partial(_sampled, project, metric))
@@ -317,7 +319,7 @@ def _sampled(project: str, metric: Metric, store: Store) -> list[str]:
 
 
 def _profiles(project: str, store: Store) -> object:
-    return by_user(all_of(store.profiles(project, "", 9)))
+    return by_user(all_of(store.profiles(project, "", 9, seen=True)))
 
 
 def _since(

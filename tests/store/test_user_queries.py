@@ -35,7 +35,7 @@ def test_a_page_of_large_attributes_has_fewer_users(store: SqlStore) -> None:
         users = range(start, start + 100)
         put(store, *(attributes(f"user {i:05d}", **large) for i in users))
     sizes, count = [], 0
-    for page in store.profiles("default", "", 800):
+    for page in store.profiles("default", "", 800, seen=True):
         sizes.append(sum(len(one.values) for one in page))
         count += len(by_user(page))
     assert count == 800
@@ -53,7 +53,9 @@ def test_pages_are_read_by_the_index_that_has_their_order(store: SqlStore) -> No
             statements.append((statement, parameters))
 
     event.listen(store.engine, "before_cursor_execute", note)
-    assert sum(len(by_user(page)) for page in store.profiles("default", "", 8000)) == 2000
+    assert (
+        sum(len(by_user(page)) for page in store.profiles("default", "", 8000, seen=True)) == 2000
+    )
     explain = {"sqlite": "EXPLAIN QUERY PLAN", "postgresql": "EXPLAIN (FORMAT JSON)"}
     with store.reading() as connection:
         store.read_in_order(connection)

@@ -134,8 +134,8 @@ class UserQueries(Protocol):
     def users(self, project: str, prefix: str, after: str, limit: int) -> list[SeenUser]:
         """Return the first users with an id above `after` that starts with `prefix`, in order."""
 
-    def profiles(self, project: str, after: str, limit: int) -> ProfilePages:
-        """Iterate over users with an id above `after`, in pages of at most `limit` users."""
+    def profiles(self, project: str, after: str, limit: int, *, seen: bool) -> ProfilePages:
+        """Iterate over users above `after`, `limit` at a time; with the moments if `seen`."""
 
     def profiles_of(self, project: str, user_ids: Sequence[str]) -> list[Profiles]:
         """Return those of these users that exist, in any order."""

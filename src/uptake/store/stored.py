@@ -209,7 +209,7 @@ class Profiles(Struct, frozen=True):
     Attributes:
         names: of the attributes; None if the users of `values` have their own.
         user_ids: UTF-8, with a NUL between two ids, which no id contains.
-        first_seen, last_seen: JSON: the moments, in the order of `user_ids`.
+        first_seen, last_seen: JSON: the moments, in the order of `user_ids`; or empty.
         values: JSON: for each user an array in the order of `names`, or an object by name.
     """
 

@@ -39,7 +39,7 @@ class SqlUserQueries(Database):
         # Ids with the prefix are consecutive in the order of code points.
         return list(takewhile(lambda user: user.user_id.startswith(prefix), found))
 
-    def profiles(self, project: str, after: str, limit: int) -> ProfilePages:
+    def profiles(self, project: str, after: str, limit: int, *, seen: bool) -> ProfilePages:
         """See `UserQueries.profiles`."""
         in_order = _users(project).order_by(t.users.c.user_id)
         users = min(limit, FIRST_PAGE)
@@ -47,7 +47,7 @@ class SqlUserQueries(Database):
             self.read_in_order(connection)
             while True:
                 query = in_order.where(t.users.c.user_id > after).limit(users)
-                page, after = self._joined(connection, project, query)
+                page, after = self._joined(connection, project, query, seen=seen)
                 if not page:
                     return
                 yield page
@@ -63,7 +63,7 @@ class SqlUserQueries(Database):
         with self.reading() as connection:
             for some in batches_of(user_ids):
                 users = _users(project).where(t.users.c.user_id.in_(some))
-                found += self._joined(connection, project, users)[0]
+                found += self._joined(connection, project, users, seen=True)[0]
         return found
 
     def document_counts(
@@ -93,7 +93,7 @@ class SqlUserQueries(Database):
             return list(connection.scalars(query))
 
     def _joined(
-        self, connection: Connection, project: str, users: Select[Any]
+        self, connection: Connection, project: str, users: Select[Any], *, seen: bool
     ) -> tuple[list[Profiles], str]:
         """Run a query of users, with one row for all users with the same names.
 
@@ -111,8 +111,10 @@ class SqlUserQueries(Database):
             u.c.names,
             cast(ids, LargeBinary).label("user_ids"),
             func.max(u.c.user_id).label("last"),
-            cast(array(u.c.first_seen), Text).label("first_seen"),
-            cast(array(u.c.last_seen), Text).label("last_seen"),
+            *(
+                (cast(array(u.c[name]), Text) if seen else literal("")).label(name)
+                for name in ("first_seen", "last_seen")
+            ),
             cast(texts, LargeBinary).label("attributes"),
         )
         group = joined.group_by(u.c.names).subquery()

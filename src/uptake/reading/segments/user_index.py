@@ -183,7 +183,8 @@ class UserIndex:
     ) -> Generator[Part, None, None]:
         """Read all users above `after`, at one moment; parts are smaller after the deadline."""
         builder = Builder(fields)
-        with closing(prefetch(self._store.profiles(self._project, after, PAGE))) as pages:
+        users = self._store.profiles(self._project, after, PAGE, seen=fields.seen)
+        with closing(prefetch(users)) as pages:
             for page in pages:
                 cancellation.check()
                 for profiles in page:

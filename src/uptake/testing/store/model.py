@@ -259,7 +259,7 @@ class ModelStore(ModelTables):
             for user in page(found, after, limit)
         ]
 
-    def profiles(self, project: str, after: str, limit: int) -> ProfilePages:
+    def profiles(self, project: str, after: str, limit: int, *, seen: bool) -> ProfilePages:  # noqa: ARG002
         with self._lock:
             users = page(self._rows_of(project).users, after, None)
         yield from (_columns(users[at : at + limit]) for at in range(0, len(users), limit))

@@ -61,7 +61,7 @@ class UserQueriesSuite(OpensStore):
 
     def test_a_project_without_users_has_no_pages(self, store: Store) -> None:
         """And unknown users are not returned."""
-        assert list(store.profiles("default", "", 10)) == []
+        assert list(store.profiles("default", "", 10, seen=True)) == []
         assert store.profiles_of("default", ["anna"]) == []
         assert store.profiles_of("default", []) == []
 
@@ -107,10 +107,14 @@ class UserQueriesSuite(OpensStore):
             "d": ({}, NOON + 1, NOON + 1),
             "e": ({"y": "4", "x": "5"}, NOON, NOON + 2),
         }
-        assert by_user(all_of(store.profiles("default", "", 10))) == expected
+        assert by_user(all_of(store.profiles("default", "", 10, seen=True))) == expected
         some = by_user(store.profiles_of("default", ["e", "unknown", "c"]))
         assert some == {name: expected[name] for name in ("c", "e")}
-        other = by_user(all_of(store.profiles("other", "", 10)))
+        unseen = all_of(store.profiles("default", "", 10, seen=False))
+        assert sorted(name for one in unseen for name in one.user_ids.decode().split("\0")) == [
+            *expected
+        ]
+        other = by_user(all_of(store.profiles("other", "", 10, seen=True)))
         assert other == {"a": ({"x": "9"}, NOON, NOON)}
 
     def test_pages_are_in_order_of_code_points(self, store: Store) -> None:
@@ -119,7 +123,7 @@ class UserQueriesSuite(OpensStore):
         store.commit([entry(Attributes(name, ("me",), [name])) for name in reversed(names)])
         for begin in (0, 1, 7, len(names)):
             found: list[str] = []
-            for profiles in store.profiles("default", ["", *names][begin], 4):
+            for profiles in store.profiles("default", ["", *names][begin], 4, seen=True):
                 page = by_user(profiles)
                 assert 1 <= len(page) <= 4
                 assert {name: value[0] for name, value in page.items()} == {
@@ -132,25 +136,25 @@ class UserQueriesSuite(OpensStore):
         """What is written or erased while they are read is in none of them."""
         names = [f"user {i:05d}" for i in range(2000)]
         put(store, *(attributes(name, n="before") for name in names))
-        pages = store.profiles("default", "", 100)
+        pages = store.profiles("default", "", 100, seen=True)
         found = by_user(next(pages))
         put(store, attributes(names[-1], n="after"), attributes("user 00500 a", n="after"))
         store.erase("default", names[-2], "erasure", NOON)
         for page in pages:
             found |= by_user(page)
         assert found == {name: ({"n": "before"}, NOON, NOON) for name in names}
-        after = by_user(all_of(store.profiles("default", names[-3], 100)))
+        after = by_user(all_of(store.profiles("default", names[-3], 100, seen=True)))
         assert after == {names[-1]: ({"n": "after"}, NOON, NOON)}
 
     def test_a_reader_may_stop_before_the_last_page(self, store: Store) -> None:
         """And what it used can be used by others."""
         put(store, *(attributes(f"user {i:05d}", n="1") for i in range(1000)))
         for _ in range(30):
-            pages = store.profiles("default", "", 10)
+            pages = store.profiles("default", "", 10, seen=True)
             assert len(by_user(next(pages))) == 10
             pages.close()
         put(store, attributes("user 00000", n="2"))
-        assert by_user(next(store.profiles("default", "", 1))) == {
+        assert by_user(next(store.profiles("default", "", 1, seen=True))) == {
             "user 00000": ({"n": "2"}, NOON, NOON)
         }
 
@@ -159,7 +163,7 @@ class UserQueriesSuite(OpensStore):
         names = [f"user {i:05d}" for i in range(2100)]
         put(store, *(attributes(name, n=name) for name in names))
         assert sorted(by_user(store.profiles_of("default", names))) == names
-        assert sorted(by_user(all_of(store.profiles("default", "", 5000)))) == names
+        assert sorted(by_user(all_of(store.profiles("default", "", 5000, seen=True)))) == names
 
     def test_documents_are_counted_by_user(self, store: Store) -> None:
         """Those of another type or project or an earlier time are not."""
