@@ -55,12 +55,12 @@ def _settings() -> Settings:
     )
     parser.add_argument(
         "--only",
-        choices=(*SUBJECTS, *KINDS, *BESIDE, GROWTH),
+        choices=(*SUBJECTS, *KINDS, *BESIDE, GROWTH, segments.LARGE),
         nargs="+",
         default=[*SUBJECTS, *KINDS, *BESIDE],
         help="measure only these servers and requests: `uptake documents` is one server with one"
-        " kind of request, `documents` every server that takes it; `growth` is measured only when"
-        " it is listed here",
+        " kind of request, `documents` every server that takes it; `growth` and `segments-large`"
+        " are measured only when they are listed here",
     )
     parser.add_argument(
         "--engine", choices=ENGINES, nargs="+", default=list(ENGINES), help="(default: both)"
@@ -121,6 +121,10 @@ def _beside(settings: Settings) -> list[Callable[[], None]]:
     shown: list[Callable[[], None]] = []
     if segments.PART in parts:
         shown += [partial(segments.show, segments.measure(scratch, one), one) for one in engines]
+    if segments.LARGE in parts:
+        for one in engines:
+            figures = segments.measure_large(scratch, one)
+            shown.append(partial(segments.show, figures, one, segments.LARGE_USERS))
     if UPLOADER in parts:
         sent = uploads.measure(scratch), measure_apple_health(scratch)
         shown.append(partial(uploads.show, *sent, console))

@@ -1,17 +1,24 @@
-"""Segments over a million users: the first question, which reads them, and those after it."""
+"""Segments over a million users: the first question, which reads them, and those after it.
+
+And over ten million users, who exceed the memory of the server: every question reads them.
+"""
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import Random
 from statistics import median
 from typing import Any
 
 import httpx2
+import psycopg
 from rich.console import Console
 
 from benchmarks import server as servers
@@ -24,7 +31,15 @@ from uptake.settings import Settings
 from uptake.store.records import Entry
 
 PART = "segments"
+LARGE = "segments-large"
 USERS = 1_000_000
+COPIES = 9
+LARGE_USERS = (1 + COPIES) * USERS
+LARGE_MEMORY = 150
+"""Megabytes for users in memory; with the rest of the server at most `LARGE_PEAK_MB`."""
+LARGE_PEAK_MB = 500
+LARGE_MS = 10_000.0
+FIRST_MS = 2000.0
 GROUP = 5_000
 SEED = 20261121
 QUESTIONS = 25
@@ -56,6 +71,17 @@ MANY_VALUES: dict[str, Any] = {
 }
 
 
+_COPY = """
+    INSERT INTO users (
+        project_id, user_id, revision, first_seen, last_seen, mark, names, attributes
+    )
+    SELECT
+        project_id, 'copy-{}-' || user_id, revision, first_seen, last_seen, mark, names, attributes
+    FROM users
+    WHERE user_id >= 'user-'
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Figure:
     """A query, and the times of its responses."""
@@ -72,25 +98,55 @@ def measure(scratch: Path, engine: str) -> list[Figure]:
         ServerError: a response was wrong.
     """
     with servers.uptake(scratch, 1, engine) as server:
-        began = time.monotonic()
         _fill(server)
-        _log(f"a million users written in {time.monotonic() - began:.0f} s")
-        headers = {"Authorization": f"Bearer {server.key}"}
-        with httpx2.Client(
-            base_url=server.url, headers=headers, trust_env=False, timeout=PATIENCE_SECONDS
-        ) as client:
+        with _client(server) as client:
             figures = _ask(client)
-        bytes_of_users = server.memory.peak_megabytes
-        _log(f"peak memory of the server: {bytes_of_users:.0f} MB")
+        _log(f"peak memory of the server: {server.memory.peak_megabytes:.0f} MB")
     return figures
+
+
+def measure_large(scratch: Path, engine: str) -> list[Figure]:
+    """The figures of users that exceed the memory, on one engine, with a server of its own.
+
+    Raises:
+        ServerError: a response was wrong, or the server took more memory.
+    """
+    options = ("--segment-memory", str(LARGE_MEMORY))
+    with servers.uptake(scratch, 1, engine, options=options) as server:
+        _fill(server, COPIES)
+        with _client(server) as client:
+            figures = []
+            for name, wanted in (("few", FEW_VALUES), ("many", MANY_VALUES)):
+                taken = _timed(_preview(client, wanted), 2)
+                figures += [
+                    Figure(
+                        f"three conditions, {name} different values, first", taken[:1], LARGE_MS
+                    ),
+                    Figure("again", taken[1:], LARGE_MS),
+                ]
+            if _counted(client, {"and": []}) != LARGE_USERS:
+                raise ServerError("not all users were counted")
+        peak = server.memory.peak_megabytes
+        _log(f"peak memory of the server: {peak:.0f} MB")
+    if peak > LARGE_PEAK_MB:
+        raise ServerError(f"the server took {peak:.0f} MB")
+    return figures
+
+
+def _client(server: Server) -> httpx2.Client:
+    headers = {"Authorization": f"Bearer {server.key}"}
+    return httpx2.Client(
+        base_url=server.url, headers=headers, trust_env=False, timeout=PATIENCE_SECONDS
+    )
 
 
 def _log(text: str) -> None:
     print(f"[{PART}] {text}", file=sys.stderr, flush=True)
 
 
-def _fill(server: Server) -> None:
-    """Write a million users directly to the store: uploads are measured elsewhere."""
+def _fill(server: Server, copies: int = 0) -> None:
+    """Write a million users directly to the store, and copies: uploads are measured elsewhere."""
+    began = time.monotonic()
     random = Random(SEED)
     address = "" if server.database is None else server.database.url(servers.NAME)
     store = wiring.open_store(Settings(data_dir=server.data, database=address))
@@ -101,6 +157,16 @@ def _fill(server: Server) -> None:
         if first % (USERS // 4) == 0:
             _log(f"{first:,} of {USERS:,} users written")
     store.close()
+    for number in range(copies):
+        statement = _COPY.format(number)
+        if server.database is None:
+            with closing(sqlite3.connect(server.data / wiring.DATABASE_FILE)) as database:
+                database.execute(statement)
+                database.commit()
+        else:
+            with psycopg.connect(server.database.url(servers.NAME)) as connection:
+                connection.execute(statement.encode())
+    _log(f"{(1 + copies) * USERS:,} users written in {time.monotonic() - began:.0f} s")
 
 
 def _values(number: int, random: Random) -> list[str]:
@@ -119,11 +185,7 @@ def _values(number: int, random: Random) -> list[str]:
 
 
 def _ask(client: httpx2.Client) -> list[Figure]:
-    def preview(wanted: dict[str, Any]) -> Callable[[int], None]:
-        def ask(_number: int) -> None:
-            _counted(client, wanted)
-
-        return ask
+    preview = partial(_preview, client)
 
     def change_and_ask(number: int) -> None:
         row = [f"user-{number:07d}", "NO", "pro", "40"]
@@ -133,7 +195,9 @@ def _ask(client: httpx2.Client) -> list[Figure]:
         _counted(client, FEW_VALUES)
 
     figures = [
-        Figure("the first question, which reads all users", _timed(preview(FEW_VALUES), 1), None),
+        Figure(
+            "the first question, which reads all users", _timed(preview(FEW_VALUES), 1), FIRST_MS
+        ),
         Figure("three conditions, few different values", _timed(preview(FEW_VALUES))),
         Figure("other columns for the first time", _timed(preview(MANY_VALUES), 1), None),
         Figure("three conditions, a million different values", _timed(preview(MANY_VALUES))),
@@ -143,6 +207,13 @@ def _ask(client: httpx2.Client) -> list[Figure]:
     if found != USERS:
         raise ServerError(f"{USERS:,} users written, {found:,} counted")
     return figures
+
+
+def _preview(client: httpx2.Client, wanted: dict[str, Any]) -> Callable[[int], None]:
+    def ask(_number: int) -> None:
+        _counted(client, wanted)
+
+    return ask
 
 
 def _timed(ask: Callable[[int], None], times: int = QUESTIONS) -> list[float]:
@@ -169,10 +240,10 @@ def _counted(client: httpx2.Client, wanted: dict[str, Any]) -> int:
     raise ServerError(f"a question was answered with {answer.status_code}: {answer.text[:200]}")
 
 
-def show(figures: list[Figure], engine: str) -> None:
+def show(figures: list[Figure], engine: str, users: int = USERS) -> None:
     """Print the figures, what they should reach, and whether they do."""
     shown = table(
-        f"Segments on {engine}: {USERS:,} users with ten attributes; count and first page"
+        f"Segments on {engine}: {users:,} users with ten attributes; count and first page"
     )
     shown.add_column("question")
     for name in ("middle, ms", "slowest, ms"):

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -261,7 +261,11 @@ def _flags(**values: object) -> list[str]:
 
 @contextmanager
 def uptake(
-    parent: Path, workers: int, engine: str = "sqlite", program: Path | None = None
+    parent: Path,
+    workers: int,
+    engine: str = "sqlite",
+    program: Path | None = None,
+    options: Sequence[str] = (),
 ) -> Iterator[Server]:
     """The product, with a key for everything and a document type.
 
@@ -270,6 +274,7 @@ def uptake(
         workers: processes of the server.
         engine: of its database.
         program: the `uptake` command of the build; that of this environment without one.
+        options: more options of `uptake serve`.
     """
     program = program or _program("uptake")
     with _folder(parent) as folder, _database(parent, engine) as database:
@@ -281,7 +286,7 @@ def uptake(
         made = _run(program, "keys", "create", *place, "--project", "default", *scopes, "--json")
         _run(program, "types", "add", DOCUMENT_TYPE, *place)
         flags = _flags(host=HOST, port=port, workers=workers)
-        command = [str(program), "serve", *place, *flags]
+        command = [str(program), "serve", *place, *flags, *options]
         with _running(command, port, folder, database) as server:
             server.key = json.loads(made)["key"]
             yield server
