@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from uptake.model import cancellation
+from uptake.model.cancellation import Cancellation, Cancelled
 from uptake.prefetch import prefetch
 
 
@@ -80,3 +82,20 @@ def test_an_interrupt_while_the_thread_starts_closes_the_items(
     with pytest.raises(KeyboardInterrupt):
         next(prefetch(slow()))
     assert closed.is_set()
+
+
+def test_items_are_produced_in_the_context_of_the_caller() -> None:
+    """So that work which is cancelled is cancelled in the thread too."""
+    work = Cancellation()
+
+    def checking() -> Iterator[bool]:
+        while True:
+            cancellation.check()
+            yield cancellation.current() is work
+
+    with cancellation.cancellable(work):
+        made = prefetch(checking())
+        assert next(made)
+        work.cancel()
+        with pytest.raises(Cancelled):
+            list(made)

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -13,11 +14,12 @@ MAX_AHEAD = 2
 
 
 def prefetch(items: Iterator[Item]) -> Generator[Item, None, None]:
-    """Yield the same items, produced in a thread of their own.
+    """Yield the same items, produced in a thread of their own, in the context of the caller.
 
     Closing the iterator waits for the item in production, then closes `items`.
     """
     end: Any = object()
+    context = copy_context()
     # An interrupt while the thread starts leaves a thread that the executor does not wait for.
     in_use = Lock()
 
@@ -27,10 +29,10 @@ def prefetch(items: Iterator[Item]) -> Generator[Item, None, None]:
 
     try:
         with ThreadPoolExecutor(1, "prefetch") as producer:
-            pending = deque(producer.submit(produce) for _ in range(MAX_AHEAD))
+            pending = deque(producer.submit(context.run, produce) for _ in range(MAX_AHEAD))
             try:
                 while (item := pending.popleft().result()) is not end:
-                    pending.append(producer.submit(produce))
+                    pending.append(producer.submit(context.run, produce))
                     yield item
             finally:
                 for future in pending:

@@ -43,6 +43,8 @@ class Settings(msgspec.Struct, frozen=True):
         cors_origin: origins, separated by spaces, of which scripts may read; none by default.
         public_url: external URL of the server; by default the one that a request was sent to.
         segment_memory: megabytes of memory that a process may use for the users of segments.
+        segment_warm: projects with users that a process reads for segments after its start: names
+            separated by commas, or `all`.
         answer_seconds: seconds that computing an answer may take.
         answer_memory: approximate megabytes of memory that computing an answer may take.
         slow_per_key: slow requests of one API key that a process runs at a time.
@@ -60,6 +62,7 @@ class Settings(msgspec.Struct, frozen=True):
     metrics_host: str = ""
     metrics_port: int = 0
     segment_memory: int = 2000
+    segment_warm: str = ""
     answer_seconds: int = 30
     answer_memory: int = 500
     slow_per_key: int = 2

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from uptake.intake.schemas import DocumentTypes, SchemaWorkers
     from uptake.intake.upkeep import Upkeep
     from uptake.reading.segments.queries import Segments
+    from uptake.reading.segments.warm_up import WarmUp
     from uptake.store.facts import DatabaseFacts
 
 DATABASE_FILE = "uptake.db"
@@ -48,6 +49,7 @@ class Services:
     upkeep: "Upkeep"
     public_url: str
     segments: "Segments"
+    warm_up: "WarmUp"
     answers: AnswerLimits
     images: "ImagePool"
     types: "DocumentTypes"
@@ -58,6 +60,7 @@ class Services:
         self.images.close()
         self.upkeep.close()
         self.commit.close()
+        self.warm_up.close()
         self.segments.pool.close()
         self.schema_workers.close()
         self.store.close()
@@ -266,6 +269,7 @@ def open_services(settings: Settings, *, make: bool = False) -> Services:
     from uptake.intake.schemas import DocumentTypes, SchemaWorkers  # noqa: PLC0415
     from uptake.intake.upkeep import Upkeep, chores  # noqa: PLC0415
     from uptake.reading.segments.queries import MEGABYTE, Segments  # noqa: PLC0415
+    from uptake.reading.segments.warm_up import WarmUp  # noqa: PLC0415
 
     store = open_store(settings, make=make)
     try:
@@ -277,6 +281,7 @@ def open_services(settings: Settings, *, make: bool = False) -> Services:
     types = DocumentTypes(store, schema_workers)
     images = ImagePool(settings.image_rate)
     commit = GroupCommit(store, blobs)
+    segments = Segments(store, settings.segment_memory * MEGABYTE)
     intake = Intake(types, images, blobs, commit, store.user_hash)
     return Services(
         store,
@@ -285,7 +290,8 @@ def open_services(settings: Settings, *, make: bool = False) -> Services:
         commit,
         Upkeep(store, chores(store, blobs, intake.rejections, find_users)),
         settings.public_url.rstrip("/"),
-        Segments(store, settings.segment_memory * MEGABYTE),
+        segments,
+        WarmUp(store, segments, settings.segment_warm),
         settings.answers,
         images,
         types,

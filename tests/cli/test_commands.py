@@ -105,7 +105,10 @@ SERVER_PANELS = {
     "Network": (
         *("host", "port", "workers", "public_url", "cors_origin", "metrics_host", "metrics_port"),
     ),
-    "Limits": ("segment_memory", "answer_seconds", "answer_memory", "slow_per_key", "image_rate"),
+    "Limits": (
+        *("segment_memory", "segment_warm", "answer_seconds", "answer_memory", "slow_per_key"),
+        "image_rate",
+    ),
 }
 SEND_PANELS = {
     "Receiver": ("to", "key_file", "ledger"),

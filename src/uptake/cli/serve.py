@@ -72,6 +72,14 @@ OPTIONS: dict[str, tuple[str, str, dict[str, Any]]] = {
     ),
     "metrics_host": (NETWORK, "Address of the metrics port. Default: that of --host.", {}),
     "segment_memory": (LIMITS, "Memory for segments in each process, in megabytes.", {"min": 1}),
+    "segment_warm": (
+        LIMITS,
+        (
+            "Projects with users that each process reads for segments after its start: names"
+            " separated by commas, or all. Default: none; the first query reads them."
+        ),
+        {},
+    ),
     "answer_seconds": (LIMITS, "Time limit of a query, in seconds.", {"min": 1}),
     "answer_memory": (LIMITS, "Memory limit of a query, in megabytes.", {"min": 100}),
     "slow_per_key": (

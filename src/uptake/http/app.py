@@ -90,6 +90,7 @@ def build(
     async def lifespan(_app: Litestar) -> AsyncIterator[None]:
         shutdown.listen()
         services.upkeep.start()
+        services.warm_up.start()
         shutdown.on_begin(services.images.stop)
         metrics = None if metrics_at is None else MetricsServer(*metrics_at)
         yield

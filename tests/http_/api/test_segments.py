@@ -1,5 +1,6 @@
 """Segments over HTTP."""
 
+import time
 from typing import Any
 
 import httpx2
@@ -304,5 +305,33 @@ def test_two_processes_state_the_same(tmp_path_factory: pytest.TempPathFactory) 
                 url = f"{server.url}/uptake/v1/segments/preview"
                 assert ids(httpx2.post(url, json=wanted, headers=headers)) == ["a"]
             number += 1
+    finally:
+        server.kill()
+
+
+def test_a_server_reads_users_after_its_start_with_a_setting(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """It serves from the start, and stops as usual."""
+    folder = tmp_path_factory.mktemp("warm") / "data"
+    server = LiveServer(folder, options=["--segment-warm", "all"])
+    server.start()
+    try:
+        key = server.create_key("profiles:write", "data:read")
+        headers = {"Authorization": f"Bearer {key}"}
+        with httpx2.Client(base_url=server.url, headers=headers, timeout=60) as client:
+            table = {"field_name": ["user_id", "a"], "values": [["anna", "1"]]}
+            assert client.post("/v1/user/profiles", json=table).status_code == 200
+        server.stop()
+        server.start()
+        with httpx2.Client(base_url=server.url, headers=headers, timeout=60) as client:
+            until = time.monotonic() + 60
+            while "uptake_segment_bytes 0.0" in client.get("/metrics").text:
+                assert time.monotonic() < until
+                time.sleep(0.1)
+            assert "uptake_segment_bytes " in client.get("/metrics").text
+            answer = client.post("/uptake/v1/segments/preview", json=EVERYBODY)
+            assert answer.json()["count"] == 1
+        server.stop()
     finally:
         server.kill()

@@ -222,9 +222,12 @@ def test_a_repeated_change_is_skipped() -> None:
     assert len(now(index)) == 3
 
 
-def test_a_result_contains_everything_acknowledged_before_the_query(store: SqlStore) -> None:
-    """While other threads write and query."""
-    segments = Segments(store, PLENTY)
+@pytest.mark.parametrize("memory", [PLENTY, 1])
+def test_a_result_contains_everything_acknowledged_before_the_query(
+    store: SqlStore, memory: int
+) -> None:
+    """While other threads write and query, whether users fit into memory or not."""
+    segments = Segments(store, memory)
     acknowledged: list[int] = []
     stopped = threading.Event()
 

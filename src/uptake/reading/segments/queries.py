@@ -3,6 +3,7 @@
 import re
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
@@ -11,11 +12,11 @@ import msgspec
 from msgspec import Raw, Struct
 from prometheus_client import Gauge
 
-from uptake.model import clock
+from uptake.model import cancellation, clock
 from uptake.reading import Name, Page, Unknown, to_cursor
 from uptake.reading.bounds import Listing
+from uptake.reading.segments import DeadlineExceeded, parse
 from uptake.reading.segments import filters as f
-from uptake.reading.segments import parse
 from uptake.store.base import (
     ChangeFeed,
     DocumentTypeRegistry,
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 
 ANSWER_SECONDS = 15.0
 """Time limit of a query; the next attempt continues where it stopped."""
+
+WARMED_SEGMENTS = 1000
+"""Segments with attributes that are read before a query: the first in order of name."""
 
 IDLE_SECONDS = 1800.0
 """How long an index stays in memory without a query."""
@@ -244,6 +248,20 @@ class Segments:
         from uptake.reading.segments.evaluate import every  # noqa: PLC0415 - see above
 
         return every(self._find(project, self._filter(project, name)), self.pool.memory)
+
+    def warm(self, project: str) -> None:
+        """Read a project's users into memory, with the fields of its segments."""
+        fields, segments = f.Fields(), self._store.segments(project, "", WARMED_SEGMENTS)
+        for segment in segments:
+            # Filters of an earlier version may be invalid.
+            with suppress(parse.InvalidFilter):
+                fields = fields.union(f.fields(parse.read(segment.filter.encode())))
+        read = False
+        while not read:
+            cancellation.check()
+            with suppress(DeadlineExceeded):
+                self.pool.parts(project, fields, monotonic() + self._seconds)
+                read = True
 
     def put(self, project: str, name: str, text: bytes) -> SegmentView:
         """Create a segment, or replace the filter of an existing one.
