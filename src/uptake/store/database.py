@@ -171,22 +171,30 @@ class Database:
         try:
             connection = self._spare.pop()
         except IndexError:
-            connection = self._writer.connect()
+            connection = self.open_writer()
         else:
             if not self.is_usable(connection):
                 connection.invalidate()
                 connection.close()
-                connection = self._writer.connect()
+                connection = self.open_writer()
         try:
             with connection.begin():
                 yield connection
         except BaseException:
-            connection.close()
+            self.close_writer(connection)
             raise
         if self._spare:
-            connection.close()
+            self.close_writer(connection)
         else:
             self._spare.append(connection)
+
+    def open_writer(self) -> Connection:
+        """Open a connection for transactions that write."""
+        return self._writer.connect()
+
+    def close_writer(self, connection: Connection) -> None:
+        """Close a connection of `open_writer`."""
+        connection.close()
 
     def is_usable(self, connection: Connection) -> bool:  # noqa: ARG002
         """Whether a connection that was open for a while can still be used."""
@@ -195,7 +203,7 @@ class Database:
     def dispose(self) -> None:
         """Close all connections."""
         while self._spare:
-            self._spare.pop().close()
+            self.close_writer(self._spare.pop())
         self.engine.dispose()
 
 

@@ -264,6 +264,28 @@ class SqliteStore(SqlStore):
             if opened != self._file.identity():
                 raise StoreUnavailable("the database file was removed or replaced")
 
+    def open_writer(self) -> Connection:
+        """See `Database.open_writer`.
+
+        To undo a statement of several rows, SQLite copies each page that it changes to a temporary
+        file, at twice the cost of writing the rows. In memory it costs a fraction.
+        """
+        connection = super().open_writer()
+        _set_temp_store(connection, "MEMORY")
+        return connection
+
+    def close_writer(self, connection: Connection) -> None:
+        """See `Database.close_writer`.
+
+        The pool may give the connection to a reader, and large sorts belong in files. It is not
+        closed: closing the last one moves the whole log into the file.
+        """
+        try:
+            _set_temp_store(connection, "DEFAULT")
+        except (sqlite3.Error, sqlalchemy.exc.SQLAlchemyError):
+            connection.invalidate()
+        super().close_writer(connection)
+
     def is_usable(self, connection: Connection) -> bool:
         """See `Database.is_usable`."""
         return bool(connection.info[FILE] == self._file.identity())
@@ -313,6 +335,11 @@ class SqliteStore(SqlStore):
         """See `Installation.close`."""
         super().close()
         self._writer_lock.close()
+
+
+def _set_temp_store(connection: Connection, store: str) -> None:
+    driver: Any = connection.connection.driver_connection
+    driver.execute(f"PRAGMA temp_store = {store}").close()
 
 
 def begin(connection: Connection) -> None:
