@@ -36,8 +36,9 @@ def session(postgresql: Postgres) -> Iterator["psycopg.Connection[Any]"]:
 
 
 def test_both_engines_have_the_same_statements() -> None:
-    """Only the lock that many writers share is for PostgreSQL alone."""
-    assert set(load("postgresql")) - set(load("sqlite")) == {"share_erasure_locks"}
+    """For PostgreSQL alone are the lock that many writers share, and a setting of its planner."""
+    only_postgresql = {"share_erasure_locks", "read_in_order"}
+    assert set(load("postgresql")) - set(load("sqlite")) == only_postgresql
     assert set(load("sqlite")) <= set(load("postgresql"))
 
 
