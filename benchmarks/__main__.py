@@ -15,7 +15,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import erasure, exports, report, rollups, segments, uploads
+from benchmarks import erasure, exports, phone_year, report, rollups, segments, uploads
 from benchmarks.apple_health import measure_apple_health
 from benchmarks.load import generator
 from benchmarks.results import Settings
@@ -31,7 +31,7 @@ MAX_ROUNDS = 20
 MAX_WORKERS = 64
 _INTERRUPTED = 130
 UPLOADER, ROLLUPS = "uploader", "rollups"
-BESIDE = (segments.PART, UPLOADER, ROLLUPS, exports.PART, erasure.PART)
+BESIDE = (segments.PART, UPLOADER, ROLLUPS, phone_year.PART, exports.PART, erasure.PART)
 """The parts that are measured after the servers."""
 LEAST_SAMPLES = exports.OF_USER
 
@@ -130,6 +130,8 @@ def _beside(settings: Settings) -> list[Callable[[], None]]:
         shown.append(partial(uploads.show, *sent, console))
     if ROLLUPS in parts:
         shown.append(partial(rollups.show, rollups.measure(scratch, engines), console))
+    if phone_year.PART in parts:
+        shown.append(partial(phone_year.show, phone_year.measure(scratch, engines), console))
     if exports.PART in parts:
         count = settings.samples or exports.SAMPLES
         exported = [found for one in engines for found in exports.measure(scratch, one, count)]

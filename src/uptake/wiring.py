@@ -1,5 +1,6 @@
 """Opens the store, the blobs and the services; no other module names a back end."""
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -282,13 +283,14 @@ def open_services(settings: Settings, *, make: bool = False) -> Services:
     images = ImagePool(settings.image_rate)
     commit = GroupCommit(store, blobs)
     segments = Segments(store, settings.segment_memory * MEGABYTE)
+    stop = threading.Event()
     intake = Intake(types, images, blobs, commit, store.user_hash)
     return Services(
         store,
         blobs,
         intake,
         commit,
-        Upkeep(store, chores(store, blobs, intake.rejections, find_users)),
+        Upkeep(store, chores(store, blobs, intake.rejections, find_users, stop), stop),
         settings.public_url.rstrip("/"),
         segments,
         WarmUp(store, segments, settings.segment_warm),

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -72,7 +73,7 @@ def test_hashes_are_converted(services: Services) -> None:
 def _do(services: Services, name: str) -> None:
     """Do a chore."""
     rejections = services.intake.rejections
-    made = chores(services.store, services.blobs, rejections, find_users)
+    made = chores(services.store, services.blobs, rejections, find_users, threading.Event())
     next(chore for chore in made if chore.name == name).do()
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from samples.making import SentSample, columns_of, far_samples, latest_by_identity, samples
 from uptake.samples import columns
-from uptake.samples.merge import merge, merge_packed
+from uptake.samples.merge import merge
 from uptake.samples.packed import unpack
 
 received_samples = st.lists(samples() | far_samples(), min_size=1, max_size=30)
@@ -64,14 +64,6 @@ def test_merging_does_not_change_its_arguments(received: list[SentSample]) -> No
     before = columns.to_bytes(batch)
     merge([batch, columns_of(received[:1]), batch])
     assert columns.to_bytes(batch) == before
-
-
-@given(split_samples())
-def test_encoded_batches_merge_to_the_same(batches: list[list[SentSample]]) -> None:
-    """Decoded into one array, or each on its own."""
-    merged = merge([columns_of(batch) for batch in batches])
-    packed = [unpack(columns.to_bytes(columns_of(batch))) for batch in batches]
-    assert columns.to_bytes(merge_packed(packed)) == columns.to_bytes(merged)
 
 
 @given(received_samples)

@@ -18,6 +18,8 @@ class Stored(NamedTuple):
     first: int
     last: int
     columns: bytes
+    directory: bytes | None = None
+    until: int | None = None
 
 
 def stored(batches: list[list[SentSample]]) -> list[Stored]:

@@ -16,7 +16,7 @@ from uptake.store import postgres, postgres_pipeline
 from uptake.store.base import Store, StoreUnavailable, StoreUnusable
 from uptake.store.sql_store import SqlStore
 from uptake.testing.postgres import Postgres
-from uptake.testing.store.making import NOON, attributes, batch, document, entry
+from uptake.testing.store.making import NOON, attributes, batch, columns_of, document, entry
 
 DATABASE = "connections"
 WHOLE = "SELECT pid FROM pg_stat_activity WHERE datname = 'connections'"
@@ -34,7 +34,7 @@ def _backends(server: Postgres) -> list[int]:
 
 
 def _batches(store: Store) -> list[bytes]:
-    return store.batches("default", "anna", "steps", 0, 0)
+    return columns_of(store, "anna")
 
 
 def test_a_commit_waits_for_the_disk(store: SqlStore) -> None:

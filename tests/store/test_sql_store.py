@@ -14,13 +14,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from msgspec.structs import replace
 
+from store.comparing import ModelWithRetention, all_batches, between, bounds
 from uptake.model.items import Attributes
 from uptake.samples.metrics import METRICS, Metric
 from uptake.store import postgres, sqlite
 from uptake.store.base import AlreadyExists, Store
-from uptake.store.definitions import Rate, Segment, TypeVersion
+from uptake.store.definitions import Rate, RetentionRule, Segment, TypeVersion
 from uptake.store.records import Entry, Record
-from uptake.store.stored import Selection, Span
+from uptake.store.stored import Selection
 from uptake.testing.postgres import Postgres
 from uptake.testing.store.making import (
     NOON,
@@ -31,9 +32,9 @@ from uptake.testing.store.making import (
     key,
     rejection,
     shared,
+    unfolded,
     unique,
 )
-from uptake.testing.store.model import ModelStore
 from uptake.testing.store.user_queries import all_of, by_user, changed
 from uptake.time_units import MICROSECONDS_PER_DAY
 
@@ -105,7 +106,7 @@ class BothStores(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.store = self.open_store()
-        self.model: Store = cast("Any", ModelStore(self.store.secrets()))
+        self.model: Store = cast("Any", ModelWithRetention(self.store.secrets()))
         self.moment = NOON
         self.changed = True
         self.since = {
@@ -118,8 +119,7 @@ class BothStores(RuleBasedStateMachine):
         """The store that is compared with the one in memory: new at first, then the same."""
         raise NotImplementedError
 
-    def teardown(self) -> None:
-        """Let go of it."""
+    def teardown(self) -> None:  # noqa: D102 - of the base class
         self.store.close()
 
     def both(self, method: str, *arguments: object) -> None:
@@ -137,9 +137,28 @@ class BothStores(RuleBasedStateMachine):
         self.changed = True
 
     @rule(project=PROJECTS)
-    def fold(self, project: str) -> None:
+    def fold_receipts(self, project: str) -> None:
         """What is folded is not seen from outside."""
         self.store.fold_receipts(project, NOON + MICROSECONDS_PER_DAY)
+
+    @rule(project=PROJECTS, least=st.integers(1, 3))
+    def fold(self, project: str, least: int) -> None:
+        """Fold small batches. It changes nothing that is read."""
+        self.store.fold(project, least, lambda: False)
+        self.changed = True
+
+    @rule(project=PROJECTS, metric=st.sampled_from(["", *METRICS]), before=MOMENTS)
+    def expire(self, project: str, metric: str, before: int) -> None:
+        """Delete the samples that were received before a moment."""
+        retention = RetentionRule("samples", 1, metric)
+        expired = cast("Any", self.model).expire_samples(project, metric, before)
+        assert self.store.count_expired(project, retention, before) == expired
+        page = self.store.expire(project, retention, before, (), 2)
+        while page.next:
+            expired -= page.count
+            page = self.store.expire(project, retention, before, page.next, 2)
+        assert page.count == expired
+        self.changed = True
 
     @rule()
     def look(self) -> None:
@@ -279,10 +298,10 @@ class BothStores(RuleBasedStateMachine):
         self.both("rejections", project, after_name, limit)
 
     @rule(project=PROJECTS, user=USERS, start=TICKS, length=st.integers(0, 5))
-    def batches_between(self, project: str, user: str, start: int, length: int) -> None:
+    def batchesbetween(self, project: str, user: str, start: int, length: int) -> None:
         """Batches of a time."""
         for metric in METRICS:
-            self.both("batches", project, user, metric, start, start + length)
+            self.compare(partial(between, (project, user, metric), start, start + length))
 
     @precondition(lambda self: self.changed)
     @invariant()
@@ -299,14 +318,8 @@ class BothStores(RuleBasedStateMachine):
                 self.both("images", project, user, 0, 1000)
                 for found in self.model.images(project, user, 0, 1000):
                     self.both("image", found.name)
-                self.compare(partial(_spans, project, user))
-
-
-def _spans(project: str, user_id: str, store: Store) -> list[Span]:
-    """Spans with their place in the order received as sequence."""
-    spans = store.spans(project, user_id)
-    order = sorted(span.sequence for span in spans)
-    return [replace(span, sequence=order.index(span.sequence)) for span in spans]
+                self.compare(partial(all_batches, project, user))
+                self.compare(partial(bounds, project, user))
 
 
 def _commit_sequence(store: Store) -> dict[int, int]:
@@ -333,9 +346,7 @@ def _since(
     only = Selection(users, since[type(store)], start, None if start is None else start + 2)
     ever = replace(only, start=None, end=None)
     with store.snapshot(project) as snapshot:
-        batches = sorted(
-            snapshot.batches(tuple(METRICS), only), key=lambda b: (b.user_id, b.metric, b.sequence)
-        )
+        batches = unfolded(snapshot.batches(tuple(METRICS), only))
         return [
             [replace(one, sequence=0) for one in batches],
             list(snapshot.users(ever)),

@@ -22,6 +22,7 @@ from uptake.testing.store.making import (
     NOON,
     attributes,
     batch,
+    columns_of,
     digest_of,
     document,
     entry,
@@ -104,6 +105,12 @@ def _upload(store: SqlStore, project: str, user_id: str, content: str) -> str:
     return upload.request_id
 
 
+def _folded(store: SqlStore, project: str) -> None:
+    """Fold the batch of an upload into a block."""
+    _upload(store, project, unique("user"), unique("content"))
+    store.fold(project, 1, lambda: False)
+
+
 Write = Callable[[SqlStore, str], object]
 WRITES: dict[str, Write] = {
     "projects": lambda store, _: store.add_project(unique("project"), NOON),
@@ -126,6 +133,7 @@ WRITES: dict[str, Write] = {
         _upload(store, project, unique("user"), unique("content")),
         store.fold_receipts(project, NOON + MICROSECONDS_PER_DAY),
     ),
+    **dict.fromkeys(("sample_blocks", "folded"), _folded),
     **dict.fromkeys(
         ("tombstones", "erasures", "tombstone_changes"),
         lambda store, project: store.erase(project, unique("user"), unique("erasure"), NOON),
@@ -161,6 +169,20 @@ def test_an_insert_that_is_dropped_is_not_acknowledged(store: SqlStore, table: s
     ):
         write(store, project)
     write(store, project)
+
+
+def test_a_batch_that_stays_in_its_block_is_not_stored_twice(store: SqlStore) -> None:
+    """When it is received again, it is taken out of the block, or nothing is acknowledged."""
+    project = unique("project")
+    sent = batch("42", "folded"), batch("42", "beside it")
+    store.commit([entry(*sent, project=project)])
+    store.fold(project, 1, lambda: False)
+    for event in ("DELETE", "INSERT"):
+        with dropping(store, "sample_blocks", event), pytest.raises(StoreUnavailable):
+            store.commit([entry(sent[0], project=project)])
+        assert columns_of(store, "42", project=project) == [b"folded", b"beside it"]
+    store.commit([entry(sent[0], project=project)])
+    assert columns_of(store, "42", project=project) == [b"beside it", b"folded"]
 
 
 def _again(store: SqlStore, project: str) -> None:
@@ -223,6 +245,7 @@ def test_an_update_that_is_dropped_is_not_acknowledged(store: SqlStore, table: s
 ERASED = (
     "users",
     "sample_batches",
+    "sample_blocks",
     "documents",
     "images",
     "rejections",
@@ -244,6 +267,8 @@ def test_an_erasure_of_which_a_part_is_dropped_is_not_acknowledged(
     store.commit([entry(batch("42", "own receipt"), project=project)])
     store.fold_receipts(project, NOON + MICROSECONDS_PER_DAY)
     store.commit([entry(batch("42", "another"), project=project)])
+    if table == "sample_blocks":
+        store.fold(project, 1, lambda: False)
     with dropping(store, table, "DELETE"), pytest.raises(StoreUnavailable):
         store.erase(project, "42", unique("erasure"), NOON)
     assert store.user(project, "42") is not None
@@ -280,6 +305,7 @@ def test_folding_of_which_a_part_is_dropped_changes_nothing(
     ("table", "kind"),
     [
         ("sample_batches", "samples"),
+        ("sample_blocks", "samples"),
         ("documents", "documents"),
         ("uploads", "documents"),
         ("images", "images"),
@@ -298,6 +324,8 @@ def test_data_that_cannot_be_taken_away_is_not_counted_as_gone(
     store.fold_receipts(project, NOON + MICROSECONDS_PER_DAY)
     _upload(store, project, "42", "more")
     before = NOON + MICROSECONDS_PER_DAY
+    if table == "sample_blocks":
+        store.fold(project, 1, lambda: False)
     rule = RetentionRule(kind, 1)  # type: ignore[arg-type]
     with dropping(store, table, "DELETE"), pytest.raises(StoreUnavailable):
         store.expire(project, rule, before, (), 100)

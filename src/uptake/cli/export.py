@@ -91,7 +91,7 @@ class SelectionOptions:
             types.require(services.store, project, self.type_name)
         if self.user is not None:
             user = self.user
-            UserData(services.store, project, user).user()
+            UserData(services.store, project, user).require()
             return replace(query, users=lambda: [user])
         if self.segment is not None:
             with spinner("finding the users of the segment"):

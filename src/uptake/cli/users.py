@@ -107,7 +107,7 @@ def erase(
         if fault is not None:
             raise typer.BadParameter(f"USER {fault}")
         if not unknown:
-            UserData(services.store, options.project, user).user()
+            UserData(services.store, options.project, user).require()
         confirm(
             f"Erase all data of user {user!r} in project {options.project!r}? It cannot be undone.",
             yes=yes,

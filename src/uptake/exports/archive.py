@@ -16,7 +16,8 @@ from uptake.exports.tables import table_of
 from uptake.exports.writers import CHUNK_BYTES, Sink, encoded
 from uptake.model import clock
 from uptake.reading import Unknown
-from uptake.store.base import ItemQueries, Snapshot, Snapshots
+from uptake.store.base import ItemQueries
+from uptake.store.snapshot_ports import Snapshot, Snapshots
 from uptake.store.stored import Selection, StoredImage, StoredUser
 from uptake.time_units import MICROSECONDS_PER_SECOND
 

@@ -28,7 +28,7 @@ from uptake.exports.writers import ParquetFile
 from uptake.files import HashedFile
 from uptake.model import clock
 from uptake.prefetch import prefetch
-from uptake.store.base import Snapshot, Snapshots
+from uptake.store.snapshot_ports import Snapshot, Snapshots
 from uptake.time_units import TICKS_PER_SECOND
 
 MANIFEST = "manifest.json"

@@ -22,7 +22,7 @@ from uptake.blobs import Blobs
 from uptake.exports import KINDS, ExportQuery, InvalidExport, Kind
 from uptake.exports.forms import TEXT_SAMPLES
 from uptake.exports.tables import table_of
-from uptake.store.base import Snapshot, Snapshots
+from uptake.store.snapshot_ports import Snapshot, Snapshots
 
 ROWS_AT_ONCE = 4096
 """Rows in each batch of a result."""

@@ -17,9 +17,9 @@ from uptake.reading.rollup_rows import (
     WorkLimits,
     rollup_rows,
 )
-from uptake.reading.series import Series
+from uptake.reading.series import EARLIEST, Batches, Series
 from uptake.samples.metrics import Metric
-from uptake.store.base import Snapshot
+from uptake.store.snapshot_ports import Snapshot
 from uptake.store.stored import Selection, Span, StoredBatch
 from uptake.time_units import TICKS_PER_DAY
 
@@ -87,14 +87,15 @@ def _series(
             held.append(one)
     spans.sort(key=attrgetter("first", "sequence"))
 
-    def read(low: int, high: int) -> list[bytes]:
+    def read(low: int, high: int) -> list[StoredBatch]:
         found: Iterable[StoredBatch] = held
         if count > HELD_SAMPLES:
             found = snapshot.batches((metric,), Selection([user_id], None, low, high + 1))
         inside = [one for one in found if one.first <= high and one.last >= low]
-        return [one.columns for one in sorted(inside, key=attrgetter("sequence"))]
+        return sorted(inside, key=attrgetter("sequence"))
 
-    return Series(read, spans, ANSWER_MEMORY)
+    reads = Batches(read, lambda _, high: read(EARLIEST, high))
+    return Series(reads, spans, ANSWER_MEMORY)
 
 
 def _batch(user_id: str, query: RollupQuery, rows: RollupRows) -> pa.RecordBatch:

@@ -19,7 +19,7 @@ from uptake.samples.merge import merge_in_parts
 from uptake.samples.metrics import Metric
 from uptake.samples.time_formats import format_times
 from uptake.samples.times import Int64s
-from uptake.store.base import Snapshot
+from uptake.store.snapshot_ports import Snapshot
 from uptake.store.stored import Selection
 from uptake.time_units import TICKS_PER_MICROSECOND
 

@@ -18,8 +18,8 @@ from uptake.exports.samples import SAMPLES, blocks, gathered, record_batch
 from uptake.model.shares import TIED
 from uptake.reading import BadCursor, from_cursor, to_cursor
 from uptake.reading.rejections import as_json, raw_of
-from uptake.store.base import Snapshot
 from uptake.store.commit_sequence import NUMBER_BITS, WRITER_SLOTS, CommitSequence
+from uptake.store.snapshot_ports import Snapshot
 from uptake.store.stored import Selection, StoredDocument, StoredRejection, StoredUser
 from uptake.time_units import TICKS_PER_MICROSECOND
 

@@ -18,7 +18,7 @@ from uptake.exports.forms import FORMS, Compression, FormName
 from uptake.exports.samples import with_iso_times
 from uptake.exports.tables import Table, commit_sequence_of, cursor_of, table_of
 from uptake.prefetch import prefetch
-from uptake.store.base import Snapshots
+from uptake.store.snapshot_ports import Snapshots
 
 CHUNK_BYTES = 256 * 1024
 """Text is passed on in parts of at least this size, except for the last part."""

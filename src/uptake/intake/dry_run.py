@@ -9,7 +9,7 @@ import msgspec
 from uptake.intake.schemas import Check
 from uptake.model import cancellation
 from uptake.model.submission import Fault
-from uptake.store.base import Snapshots
+from uptake.store.snapshot_ports import Snapshots
 from uptake.store.stored import EVERYTHING, StoredDocument
 
 EXAMPLES = 10

@@ -11,6 +11,7 @@ import structlog
 
 from uptake.blobs import Blobs, BlobsUnavailable
 from uptake.intake.erase import Eraser
+from uptake.intake.fold import fold
 from uptake.intake.rejections import FindUsers, Rejections, examine
 from uptake.intake.retain import expire, in_force
 from uptake.model import clock
@@ -22,6 +23,7 @@ from uptake.time_units import MICROSECONDS_PER_SECOND
 LOOK_SECONDS = 10.0
 """Interval at which a process looks for chores that are due."""
 
+SAMPLES_SECONDS = 10
 ERASURES_SECONDS = 60
 EXAMINATION_SECONDS = 600
 RETENTION_SECONDS = 3600
@@ -52,12 +54,18 @@ class UpkeepStore(Maintenance, Erasures, Protocol):
 
 
 class Upkeep:
-    """A thread that runs chores, and scrubs the store after erasures."""
+    """A thread that runs chores, and scrubs the store after erasures.
 
-    def __init__(self, store: UpkeepStore, chores: Sequence[Chore]) -> None:
+    Args:
+        store: where chores are claimed.
+        chores: in the order in which they run.
+        stop: is set by `close`; a chore may end early when it is.
+    """
+
+    def __init__(self, store: UpkeepStore, chores: Sequence[Chore], stop: threading.Event) -> None:
         self._store = store
         self._chores = chores
-        self._stop = threading.Event()
+        self._stop = stop
         self._thread = threading.Thread(target=self._run, name="upkeep", daemon=True)
 
     def start(self) -> None:
@@ -91,9 +99,13 @@ class Upkeep:
 
 
 def chores(
-    store: Store, blobs: Blobs, rejections: Rejections, find_users: FindUsers
+    store: Store,
+    blobs: Blobs,
+    rejections: Rejections,
+    find_users: FindUsers,
+    stop: threading.Event,
 ) -> tuple[Chore, ...]:
-    """All chores."""
+    """All chores. The last one ends early when the process stops."""
 
     def finish_erasures() -> None:
         finished = Eraser(store, blobs).resume()
@@ -114,11 +126,15 @@ def chores(
                     _log.info("retention", kind=rule.kind, type=rule.type, taken=taken)
             expire(store, blobs, project, UNAUTHORIZED_RECEIPTS, now)
 
+    def fold_samples() -> None:
+        fold(store, stop.is_set)
+
     return (
         Chore("receipts", FOLDING_SECONDS, partial(_fold_receipts, store)),
         Chore("erasures", ERASURES_SECONDS, finish_erasures),
         Chore("examination", EXAMINATION_SECONDS, examine_rejections),
         Chore("retention", RETENTION_SECONDS, apply_retention),
+        Chore("samples", SAMPLES_SECONDS, fold_samples),
     )
 
 

@@ -130,7 +130,7 @@ def page(user: UserData, query: RollupQuery, page: Page) -> StepsRollup | HeartR
         TooMuch: the page would exceed a limit; a smaller `limit` helps.
     """
     after: Position | None = page.after(Position)
-    user.user()
+    user.require()
     found = user.series(query.metric)
     ranges: Iterator[RollupRows] = iter(())
     if found is not None:

@@ -84,7 +84,7 @@ def page(user: UserData, query: SampleQuery, page: Page) -> SamplePage:
         TooMuch: too many samples would have to be processed together.
     """
     after: Position | None = page.after(Position)
-    user.user()
+    user.require()
     limit, low = page.limit, max(query.start, after[0]) if after else query.start
     known = user.series(query.metric)
     known_to = low

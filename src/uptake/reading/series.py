@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate
+from typing import NamedTuple
 
 import numpy as np
 from msgspec import Struct
@@ -12,11 +13,10 @@ from uptake.model import cancellation
 from uptake.reading import Unknown
 from uptake.reading.bounds import ANSWER_MEMORY, SAMPLE_BYTES, SPAN_BYTES, TooMuch
 from uptake.samples.columns import Columns
-from uptake.samples.merge import merge_packed
+from uptake.samples.merge import Opened, merge_opened
 from uptake.samples.metrics import METRICS, Metric
-from uptake.samples.packed import Packed, unpack
 from uptake.store.base import ItemQueries
-from uptake.store.stored import Span, User
+from uptake.store.stored import Span, StoredBatch
 from uptake.time_units import TICKS_PER_DAY
 
 EARLIEST = -(1 << 62)
@@ -30,11 +30,23 @@ SAMPLES_AT_ONCE = 100_000
 """Approximate number of samples that are processed at a time; a single day may have more."""
 
 
+class Batches(NamedTuple):
+    """Reads batches and blocks.
+
+    Attributes:
+        starting: those with samples that start between two instants, both inclusive.
+        overlapping: the same, and those with earlier samples that may end after the first instant.
+    """
+
+    starting: Callable[[int, int], Iterable[StoredBatch]]
+    overlapping: Callable[[int, int], Iterable[StoredBatch]]
+
+
 class Series:
     """A user's samples of one metric; there is at least one.
 
     Args:
-        batches: reads the batches with samples that start between two instants, both inclusive.
+        batches: reads them.
         memory: approximate memory for the samples that are processed at a time, in bytes.
 
     Attributes:
@@ -44,14 +56,14 @@ class Series:
 
     def __init__(
         self,
-        batches: Callable[[int, int], Iterable[bytes]],
+        batches: Batches,
         spans: list[Span],
         memory: int,
     ) -> None:
         self._batches = batches
         self.spans = spans
         self._most = memory // SAMPLE_BYTES
-        self._buffer: list[tuple[Packed, int]] = []
+        self._buffer: list[Opened] = []
         self._buffered_to = EARLIEST
         self.first = spans[0].first
         self.last = max(span.last for span in spans)
@@ -61,27 +73,28 @@ class Series:
         coming = [span.first for span in self.spans if span.first >= instant]
         if any(span.first < instant <= span.last for span in self.spans):
             # There may be years between two samples of a batch.
-            starts = [unpack(batch).starts() for batch in self._batches(instant, instant)]
-            coming += [int(start[np.searchsorted(start, instant)]) for start in starts]
+            for batch in map(Opened.of, self._batches.starting(instant, instant)):
+                starts = batch.packed.starts()
+                coming.append(int(starts[starts >= instant].min()))
         return min(coming, default=None)
 
     def horizon(self, low: int, most: int) -> int:
-        """Return the end of a range from `low` in which about `most` samples start.
+        """Return the end of a range from `low` in which about `most` samples start, or more.
 
         A batch is read for each range that it overlaps. If many batches begin before `low`, the
         range is longer, so that each batch is read a few times at most.
         """
         coming = [span for span in self.spans if span.last >= low]
         most = max(most, 2 * sum(span.count for span in coming if span.first < low))
-        totals = accumulate(span.count for span in coming)
-        late = [span.first for span, total in zip(coming, totals, strict=True) if total > most]
-        return min(late, default=LATEST)
+        before = accumulate((span.count for span in coming), initial=0)
+        late = (span.first for span, total in zip(coming, before, strict=False) if total >= most)
+        return next(late, LATEST)
 
     def starting(self, low: int, high: int) -> Columns | None:
         """Return the samples that start in [low, high), each once, in order; None if none do."""
         count = sum(s.count for s in self.spans if s.first < high and s.last >= low)
         self._require(count)
-        found = _merged(map(unpack, self._batches(low, high - 1)))
+        found = merge_opened(list(map(Opened.of, self._batches.starting(low, high - 1))), low, high)
         if found is None:
             return None
         first, last = np.searchsorted(found.start, [low, high]).tolist()
@@ -122,9 +135,10 @@ class Series:
         """
         if high > self._buffered_to:
             self._fill_buffer(low, max(high, self.horizon(low, BUFFERED_SAMPLES)))
-        wanted = [one for one, until in self._buffer if one.first < high and until >= low]
-        self._require(sum(one.count for one in wanted))
-        found = _merged(wanted)
+        wanted = [one for one in self._buffer if one.batch.first < high and one.until >= low]
+        self._require(sum(one.packed.count for one in wanted))
+        longest = max((one.packed.longest for one in wanted), default=0)
+        found = merge_opened(wanted, low - longest, high)
         if found is None:
             return None
         found = found.take(slice(0, int(np.searchsorted(found.start, high))))
@@ -136,15 +150,9 @@ class Series:
     def _fill_buffer(self, low: int, high: int) -> None:
         """Read the batches with samples that may overlap [low, high)."""
         # A sample may be of any length: one that overlaps a day may have started years earlier.
-        packed = map(unpack, self._batches(EARLIEST, high - 1))
-        ends = ((one, one.until) for one in packed)
-        self._buffer = [(one, until) for one, until in ends if until >= low]
+        opened = map(Opened.of, self._batches.overlapping(low, high - 1))
+        self._buffer = [one for one in opened if one.until >= low]
         self._buffered_to = high
-
-
-def _merged(packed: Iterable[Packed]) -> Columns | None:
-    batches = list(packed)
-    return merge_packed(batches) if batches else None
 
 
 class SampleQuery(Struct, frozen=True):
@@ -171,16 +179,14 @@ class UserData:
     user_id: str
     memory: int = ANSWER_MEMORY
 
-    def user(self) -> User:
-        """Return the user's profile.
+    def require(self) -> None:
+        """Check that the user exists.
 
         Raises:
             Unknown: the user does not exist.
         """
-        user = self.store.user(self.project, self.user_id)
-        if user is None:
+        if not self.store.has_user(self.project, self.user_id):
             raise Unknown("user", self.user_id)
-        return user
 
     def series(self, metric: Metric) -> Series | None:
         """Return the samples of a metric; None if there are none.
@@ -188,7 +194,7 @@ class UserData:
         Raises:
             TooMuch: the user has too many batches.
         """
-        return self._series(metric, self._spans())
+        return self._series(metric, self._spans(metric))
 
     def all_series(self) -> dict[Metric, Series]:
         """Return the samples of all metrics that the user has.
@@ -202,12 +208,15 @@ class UserData:
 
     def _series(self, metric: Metric, spans: list[Span]) -> Series | None:
         own = [span for span in spans if span.metric == metric]
-        batches = partial(self.store.batches, self.project, self.user_id, metric)
+        owner = self.project, self.user_id, metric
+        batches = Batches(
+            partial(self.store.batches, *owner), partial(self.store.overlapping_batches, *owner)
+        )
         return Series(batches, own, self.memory) if own else None
 
-    def _spans(self) -> list[Span]:
+    def _spans(self, metric: Metric | None = None) -> list[Span]:
         most = self.memory // SPAN_BYTES
-        spans = self.store.spans(self.project, self.user_id, most + 1)
+        spans = self.store.spans(self.project, self.user_id, metric, most + 1)
         if len(spans) > most:
             raise TooMuch(
                 f"The user's samples are in more than {most} batches: raise the memory limit of "

@@ -159,7 +159,7 @@ def page(user: UserData, query: SampleQuery, page: Page) -> SyncState:
         TooMuch: there are too many devices or samples.
     """
     after: int | None = page.after(Day)
-    user.user()
+    user.require()
     found = user.series(query.metric)
     devices = _Devices()
     for columns in found.days(query.start, query.end) if found else ():

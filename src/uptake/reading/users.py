@@ -87,7 +87,9 @@ def profile(data: UserData) -> Profile:
     Raises:
         Unknown: the user does not exist.
     """
-    user = data.user()
+    user = data.store.user(data.project, data.user_id)
+    if user is None:
+        raise Unknown("user", data.user_id)
     return Profile(
         user.user_id,
         user.attributes,
@@ -148,7 +150,7 @@ def documents(data: UserData, only: DocumentFilter, page: Page) -> DocumentPage:
         start="",
     )
     found, following = listing.page(page)
-    data.user()
+    data.require()
     return DocumentPage([_document(one) for one in found], following)
 
 
@@ -171,7 +173,7 @@ def images(data: UserData, base_url: str, page: Page) -> ImagePage:
         start=0,
     )
     found, following = listing.page(page)
-    data.user()
+    data.require()
     return ImagePage([_view(image, base_url) for image in found], following)
 
 

@@ -22,7 +22,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from uptake.samples import times
-from uptake.samples.packed import COMPRESSED, HEADER_LENGTH, NOT_DECIMAL, PLAIN, unpack
+from uptake.samples.packed import (
+    COMPRESSED,
+    HEADER_LENGTH,
+    NOT_DECIMAL,
+    PLAIN,
+    Packed,
+    Scheme,
+    unpack,
+)
 from uptake.samples.times import Int64s
 
 with suppress(ModuleNotFoundError):  # installations that only send do without it
@@ -151,6 +159,28 @@ def table_of(names: Sequence[Name]) -> tuple[tuple[Name, ...], Int64s]:
     return tuple(table), np.fromiter(map(place.__getitem__, names), np.int64, len(names))
 
 
+def concatenated(
+    numbers: Int64s,
+    value: NDArray[np.float64],
+    batches: Sequence[Columns] | Sequence[Packed],
+    counts: Sequence[int],
+) -> Columns:
+    """The concatenated samples of batches, with common tables of names."""
+    devices, numbers[4] = _renamed(numbers[4], [batch.devices for batch in batches], counts)
+    versions, numbers[5] = _renamed(numbers[5], [batch.versions for batch in batches], counts)
+    return Columns(numbers, value, devices, versions)
+
+
+def _renamed(
+    places: Int64s, tables: Sequence[Sequence[Name]], counts: Sequence[int]
+) -> tuple[tuple[Name, ...], Int64s]:
+    if all(table == tables[0] for table in tables):
+        return tuple(tables[0]), places
+    names, place = table_of([name for table in tables for name in table])
+    begins = np.cumsum([0, *map(len, tables[:-1])], dtype=np.int64)
+    return names, place[places + np.repeat(begins, counts)]
+
+
 def latest(columns: Columns) -> Columns:
     """Sorts samples and removes repeats, of which the last one is retained.
 
@@ -174,7 +204,7 @@ def latest(columns: Columns) -> Columns:
     # The sorts are stable: in a run of repeats the one received last is the last.
     retained = np.ones(len(ordered), bool)
     retained[repeated] = False
-    return _in_use(ordered.take(retained))
+    return in_use(ordered.take(retained))
 
 
 def _in_order(numbers: Int64s, places: Int64s) -> bool:
@@ -184,7 +214,7 @@ def _in_order(numbers: Int64s, places: Int64s) -> bool:
     return not late.any()
 
 
-def _in_use(columns: Columns) -> Columns:
+def in_use(columns: Columns) -> Columns:
     """The same samples, without names that are not used any more."""
     numbers = columns.numbers
     devices, numbers[4] = _used(columns.devices, columns.device)
@@ -222,40 +252,54 @@ def digest(encoded: bytes) -> bytes:
     return hashlib.sha256(encoded).digest()[:DIGEST_BYTES]
 
 
-def to_bytes(columns: Columns) -> bytes:
+def to_bytes(columns: Columns, level: int = COMPRESSION_LEVEL) -> bytes:
     """Encode at least one sample; equal columns always give equal bytes."""
     exponent, value = _whole(columns.value)
     table = np.concatenate([columns.numbers, value[np.newaxis]])
     first = int(table[0, 0])
-    # Ufuncs instead of methods, which take half the time of a small batch.
     np.subtract(columns.numbers[0, 1:], columns.numbers[0, :-1], out=table[0, 1:])
     table[0, 0] = table[0, -1] if len(columns) > 1 else 0
+    scheme, planes = to_planes(table)
+    packed = msgspec.msgpack.encode(
+        [len(columns), columns.devices, columns.versions, first, exponent, *scheme]
+    )
+    frame = b"".join([len(packed).to_bytes(HEADER_LENGTH, "little"), packed, *planes])
+    if len(frame) <= PLAIN_BYTES:
+        return PLAIN + frame
+    return COMPRESSED + compressed(frame, level)
+
+
+def to_planes(table: Int64s) -> tuple[Scheme, list[bytes]]:
+    """Encode rows of at least one number. The rows are changed."""
+    # Ufuncs instead of methods, which take half the time of a small batch.
     base = np.minimum.reduce(table, axis=1)
     table -= base[:, np.newaxis]
     scale = np.maximum(np.gcd.reduce(table, axis=1), 1)
-    widths = [_width(top) for top in (np.maximum.reduce(table, axis=1) // scale).tolist()]
+    tops = (np.maximum.reduce(table, axis=1) // scale).tolist()
+    widths = [_WIDTHS[top.bit_length()] for top in tops]
     scales = scale.tolist()
-    packed = msgspec.msgpack.encode(
-        [
-            len(columns),
-            columns.devices,
-            columns.versions,
-            first,
-            exponent,
-            base.tolist(),
-            scales,
-            widths,
-        ]
-    )
-    parts = [len(packed).to_bytes(HEADER_LENGTH, "little"), packed]
+    parts = []
     for row, step, width in zip(table, scales, widths, strict=True):
         if width:
             narrow = (row if step == 1 else row // step).astype(f"<u{width}")
             parts.append(narrow.view(np.uint8).reshape(-1, width).T.tobytes())
-    frame = b"".join(parts)
-    if len(frame) <= PLAIN_BYTES:
-        return PLAIN + frame
-    return COMPRESSED + _compressor().compress(frame)
+    return (base.tolist(), scales, widths), parts
+
+
+_WIDTHS = [0, *[1] * 8, *[2] * 8, *[4] * 16, *[8] * 32]
+"""Bytes of an integer by its bits."""
+
+
+def compressed(frame: bytes, level: int) -> bytes:
+    """Compress a frame."""
+    # A compressor is not thread-safe, and expensive to create.
+    compressors: dict[int, zstandard.ZstdCompressor] = _local.__dict__.setdefault("compressors", {})
+    if level not in compressors:
+        compressors[level] = zstandard.ZstdCompressor(level=level)
+    return compressors[level].compress(frame)
+
+
+_local = threading.local()
 
 
 def _whole(value: NDArray[np.float64]) -> tuple[int, Int64s]:
@@ -269,32 +313,17 @@ def _whole(value: NDArray[np.float64]) -> tuple[int, Int64s]:
     return NOT_DECIMAL, value.view(np.int64)
 
 
-def _width(top: int) -> int:
-    """The bytes of every integer up to this one."""
-    return _WIDTHS[top.bit_length()]
-
-
-_WIDTHS = [0, *[1] * 8, *[2] * 8, *[4] * 16, *[8] * 32]
-"""By the bits of a number."""
-
-_local = threading.local()
-
-
-def _compressor() -> "zstandard.ZstdCompressor":
-    # A compressor is not thread-safe, and expensive to create.
-    if not hasattr(_local, "compressor"):
-        _local.compressor = zstandard.ZstdCompressor(level=COMPRESSION_LEVEL)
-    compressor: zstandard.ZstdCompressor = _local.compressor
-    return compressor
-
-
 def from_bytes(encoded: bytes) -> Columns:
-    """Decodes the bytes of `to_bytes`.
+    """Decode the bytes of `to_bytes`.
 
     Raises:
         ValueError: the bytes have an unknown version.
     """
-    packed = unpack(encoded)
+    return decode(unpack(encoded))
+
+
+def decode(packed: Packed) -> Columns:
+    """Decode the samples of a batch."""
     numbers = np.empty((len(COLUMNS), packed.count), np.int64)
     value = np.empty(packed.count)
     packed.fill(numbers, value)

@@ -1,25 +1,30 @@
 """Merges batches that may overlap, as if their samples had arrived as one batch."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from operator import attrgetter, itemgetter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from uptake.samples.columns import COLUMNS, Columns, Name, from_bytes, latest, table_of
-from uptake.samples.packed import Packed
+from uptake.samples.blocks import sequences
+from uptake.samples.columns import COLUMNS, Columns, concatenated, from_bytes, latest
+from uptake.samples.packed import Packed, unpack
 from uptake.samples.times import Int64s
 
 MAX_PENDING = 1 << 18
 """Samples that wait for batches that overlap them, before the complete ones are yielded."""
 
-Pending = list[tuple[int, Columns]]
-"""Batches with their sequences."""
+Received = Callable[[], Int64s]
+"""Returns the sequence of each sample, for samples that are not in the order of receipt."""
+
+Pending = list[tuple[Int64s, Columns]]
+"""Batches with the sequence of each sample."""
 
 
 class Batch(Protocol):
-    """A stored batch."""
+    """A stored batch, or a block of batches (`blocks`)."""
 
     @property
     def first(self) -> int:
@@ -31,58 +36,130 @@ class Batch(Protocol):
 
     @property
     def sequence(self) -> int:
-        """The order of receipt."""
+        """The order of receipt; of a block, that of its last batch."""
 
     @property
     def columns(self) -> bytes:
         """The bytes of `columns.to_bytes`."""
 
+    @property
+    def directory(self) -> bytes | None:
+        """The directory of a block."""
 
-def merge(batches: Sequence[Columns]) -> Columns:
+    @property
+    def until(self) -> int | None:
+        """The end of the sample that ends last, if it is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A batch or block with a decoded header.
+
+    Attributes:
+        packed: its samples.
+        batch: as it is stored.
+        until: an instant at or after the end of every sample.
+    """
+
+    packed: Packed
+    batch: Batch
+    until: int
+
+    @classmethod
+    def of(cls, batch: Batch) -> "Opened":
+        """Decode the header of a batch."""
+        packed = unpack(batch.columns)
+        return cls(packed, batch, packed.until if batch.until is None else batch.until)
+
+    def part(self, low: int, high: int) -> "Part":
+        """The samples that start in [low, high), or all."""
+        if low <= self.batch.first and self.batch.last < high:
+            return Part(self, 0, self.packed.count)
+        starts = self.packed.starts()
+        if (starts[1:] < starts[:-1]).any():
+            return Part(self, 0, self.packed.count)
+        first, last = np.searchsorted(starts, [low, high]).tolist()
+        return Part(self, first, last, starts)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Consecutive samples of a batch.
+
+    Attributes:
+        opened: the batch.
+        first, last: the places of the samples: from `first` until before `last`.
+        starts: of all samples of the batch; None for a part that has all of them.
+    """
+
+    opened: Opened
+    first: int
+    last: int
+    starts: Int64s | None = None
+
+    def __len__(self) -> int:
+        return self.last - self.first
+
+    def fill(self, numbers: Int64s, value: NDArray[np.float64]) -> None:
+        """Decode the samples into arrays of their number."""
+        if self.starts is None:
+            self.opened.packed.fill(numbers, value)
+            return
+        part = slice(self.first, self.last)
+        self.opened.packed.fill(numbers, value, part)
+        numbers[0] = self.starts[part]
+
+    def received(self) -> Int64s:
+        """The sequence of each sample."""
+        count = self.opened.packed.count
+        return _received(self.opened.batch, count)[self.first : self.last]
+
+
+def _received(batch: Batch, count: int) -> Int64s:
+    """The sequence of each sample of a batch or block."""
+    if batch.directory is None:
+        return np.full(count, batch.sequence)
+    return sequences(batch.directory)
+
+
+def merge(batches: Sequence[Columns], received: Received | None = None) -> Columns:
     """Returns all samples of at least one batch; batches are in the order of receipt.
 
     Of repeated samples, the one received last is retained. The result does not depend on how the
     samples were split into batches.
     """
-    if len(batches) == 1:
+    if len(batches) == 1 and received is None:
         return batches[0]
     numbers = np.concatenate([batch.numbers for batch in batches], axis=1)
     value = np.concatenate([batch.value for batch in batches])
-    return _named(numbers, value, batches, [len(batch) for batch in batches])
+    counts = [len(batch) for batch in batches]
+    return _merged(concatenated(numbers, value, batches, counts), received)
 
 
-def merge_packed(batches: Sequence[Packed]) -> Columns:
-    """As `merge`, of encoded batches, which are decoded into one array."""
-    counts = [batch.count for batch in batches]
+def merge_opened(batches: Sequence[Opened], low: int, high: int) -> Columns | None:
+    """Returns the samples of batches that start in [low, high), or more; None if there are none."""
+    parts = [part for one in batches if len(part := one.part(low, high))]
+    if not parts:
+        return None
+    counts = list(map(len, parts))
     numbers = np.empty((len(COLUMNS), sum(counts)), np.int64)
     value = np.empty(sum(counts))
     at = 0
-    for batch, count in zip(batches, counts, strict=True):
-        batch.fill(numbers[:, at : at + count], value[at : at + count])
-        at += count
-    return _named(numbers, value, batches, counts)
+    for part in parts:
+        inside = slice(at, at + len(part))
+        part.fill(numbers[:, inside], value[inside])
+        at += len(part)
+    columns = concatenated(numbers, value, [part.opened.packed for part in parts], counts)
+    return _merged(columns, lambda: np.concatenate([part.received() for part in parts]))
 
 
-def _named(
-    numbers: Int64s,
-    value: NDArray[np.float64],
-    batches: Sequence[Columns] | Sequence[Packed],
-    counts: Sequence[int],
-) -> Columns:
-    """The concatenated samples of batches, with common tables of names."""
-    devices, numbers[4] = _renamed(numbers[4], [batch.devices for batch in batches], counts)
-    versions, numbers[5] = _renamed(numbers[5], [batch.versions for batch in batches], counts)
-    return latest(Columns(numbers, value, devices, versions))
-
-
-def _renamed(
-    places: Int64s, tables: Sequence[Sequence[Name]], counts: Sequence[int]
-) -> tuple[tuple[Name, ...], Int64s]:
-    if all(table == tables[0] for table in tables):
-        return tuple(tables[0]), places
-    names, place = table_of([name for table in tables for name in table])
-    begins = np.cumsum([0, *map(len, tables[:-1])], dtype=np.int64)
-    return names, place[places + np.repeat(begins, counts)]
+def _merged(columns: Columns, received: Received | None) -> Columns:
+    start = columns.start
+    if received is not None and not (start[1:] > start[:-1]).all():
+        sequence = received()
+        if (sequence[1:] < sequence[:-1]).any():
+            columns = columns.take(np.argsort(sequence, kind="stable"))
+    return latest(columns)
 
 
 def merge_in_parts(batches: Iterable[Batch], max_pending: int = MAX_PENDING) -> Iterator[Columns]:
@@ -99,25 +176,28 @@ def merge_in_parts(batches: Iterable[Batch], max_pending: int = MAX_PENDING) -> 
     count, limit, end = 0, max_pending, 0
     for batch in sorted(batches, key=attrgetter("first")):
         if pending and batch.first > end:
-            yield _merged(pending)
+            yield _complete(pending)
             pending, count, limit = [], 0, max_pending
         elif count > limit:
             complete, pending = _split(pending, batch.first)
             if complete:
-                yield _merged(complete)
+                yield _complete(complete)
             count = sum(len(columns) for _, columns in pending)
             # If few samples are complete, the next attempt is not immediate.
             limit = max(max_pending, 2 * count)
         columns = from_bytes(batch.columns)
-        pending.append((batch.sequence, columns))
+        pending.append((_received(batch, len(columns)), columns))
         count += len(columns)
         end = max(end, batch.last) if len(pending) > 1 else batch.last
     if pending:
-        yield _merged(pending)
+        yield _complete(pending)
 
 
-def _merged(pending: Pending) -> Columns:
-    return merge([columns for _, columns in sorted(pending, key=itemgetter(0))])
+def _complete(pending: Pending) -> Columns:
+    return merge(
+        [columns for _, columns in pending],
+        lambda: np.concatenate([sequence for sequence, _ in pending]),
+    )
 
 
 def _split(pending: Pending, at: int) -> tuple[Pending, Pending]:
@@ -125,9 +205,8 @@ def _split(pending: Pending, at: int) -> tuple[Pending, Pending]:
     before: Pending = []
     after: Pending = []
     for sequence, columns in pending:
-        place = int(columns.start.searchsorted(at))
-        for side, part in ((before, slice(0, place)), (after, slice(place, None))):
-            taken = columns.take(part)
-            if len(taken):
-                side.append((sequence, taken))
+        early = columns.start < at
+        for side, part in ((before, early), (after, ~early)):
+            if part.any():
+                side.append((sequence[part], columns.take(part)))
     return before, after

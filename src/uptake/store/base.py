@@ -7,14 +7,14 @@ validated what it writes. `uptake.testing.store` has a conformance suite for eac
 Every method may raise `StoreUnavailable`.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from uptake.model.ids import Secrets
 from uptake.samples.metrics import Metric
 from uptake.store.definitions import DocumentType, Key, Rate, RetentionRule, Segment, TypeVersion
 from uptake.store.records import Entry, RejectionRecord
+from uptake.store.snapshot_ports import Snapshots
 from uptake.store.stored import (
     ALL_REJECTIONS,
     Changes,
@@ -22,18 +22,17 @@ from uptake.store.stored import (
     DocumentFilter,
     Erasure,
     Expired,
+    Folded,
     ProfilePages,
     Profiles,
     RejectionFilter,
     SeenUser,
-    Selection,
     Span,
     StoredBatch,
     StoredDocument,
     StoredImage,
     StoredReceipt,
     StoredRejection,
-    StoredUser,
     User,
     VersionStock,
 )
@@ -90,13 +89,23 @@ class ItemQueries(Protocol):
     def user(self, project: str, user_id: str) -> User | None:
         """Return a user, or None if there are no data of that user."""
 
-    def spans(self, project: str, user_id: str, limit: int | None = None) -> list[Span]:
-        """Return the user's first `limit` batches, ordered by metric and first sample."""
+    def has_user(self, project: str, user_id: str) -> bool:
+        """Return whether there are data of a user."""
+
+    def spans(
+        self, project: str, user_id: str, metric: Metric | None = None, limit: int | None = None
+    ) -> list[Span]:
+        """Return the user's first `limit` batches and blocks, by metric and first sample."""
 
     def batches(
         self, project: str, user_id: str, metric: Metric, start: int, end: int
-    ) -> list[bytes]:
-        """Return columns of the batches that may have samples starting in [start, end]."""
+    ) -> list[StoredBatch]:
+        """Return the batches and blocks that may have samples starting in [start, end]."""
+
+    def overlapping_batches(
+        self, project: str, user_id: str, metric: Metric, start: int, end: int
+    ) -> list[StoredBatch]:
+        """Return those that may have samples starting at `end` or before, ending since `start`."""
 
     def document(self, project: str, upload_id: str) -> StoredDocument | None:
         """Return the document with this upload id."""
@@ -170,56 +179,6 @@ class ChangeFeed(Protocol):
         """Return `ids.user_hash` with the installation's secret."""
 
 
-class Snapshot(Protocol):
-    """A project at one moment.
-
-    Iterators read while they are iterated, in one thread at a time, and not after the snapshot is
-    closed.
-    """
-
-    @property
-    def commit_sequence(self) -> dict[int, int]:
-        """The commits that this snapshot includes (`store.commit_sequence`)."""
-
-    def batches(self, metrics: Sequence[Metric], only: Selection) -> Iterator[StoredBatch]:
-        """Iterate over batches that may have samples in the selected time, by user and metric.
-
-        Batches of one user and metric are in any order. A batch received again counts as received
-        then.
-        """
-
-    def users(self, only: Selection) -> Iterator[StoredUser]:
-        """Iterate over users last seen in the selected time, in order.
-
-        A user counts as received when it is created and when its attributes are set.
-        """
-
-    def attribute_names(self, only: Selection) -> list[str]:
-        """Return the attribute names of the selected users, sorted."""
-
-    def documents(
-        self, type_name: str | None, only: Selection, after: tuple[str, str] = ("", "")
-    ) -> Iterator[StoredDocument]:
-        """Iterate over documents of one or all types received in the selected time.
-
-        They are ordered by user and id, and start after `after`; with `since`, all are returned, in
-        the order received.
-        """
-
-    def rejections(self, only: Selection) -> Iterator[StoredRejection]:
-        """Iterate over rejections received in the selected time, in the order of documents."""
-
-
-class Snapshots(Protocol):
-    """Reads a whole project, for exports."""
-
-    def snapshot(self, project: str) -> AbstractContextManager[Snapshot]:
-        """Return a project as it is now, for as long as the block runs.
-
-        Reading from it, and leaving the block, may raise `StoreUnavailable`.
-        """
-
-
 class Erasures(Protocol):
     """Erases users."""
 
@@ -272,6 +231,21 @@ class Retention(Protocol):
         self, project: str, rule: RetentionRule, before: int, after: tuple[Any, ...], limit: int
     ) -> Expired:
         """Delete a page of that data, from the end of the page before; the first from ()."""
+
+
+class Folding(Protocol):
+    """Folds small batches into blocks. What is read does not change."""
+
+    def fold(self, project: str, least: int, until: Callable[[], bool]) -> Folded:
+        """Fold the small batches of users and metrics that have at least `least` of them.
+
+        Each is folded in a transaction of its own. The next call continues where this one ends.
+
+        Args:
+            project: of the batches; those that came since the call before are examined.
+            least: number of small batches of a user and metric.
+            until: whether to end early; asked between users.
+        """
 
 
 class Projects(Protocol):
@@ -389,6 +363,7 @@ class Store(
     Snapshots,
     Erasures,
     Retention,
+    Folding,
     Projects,
     Keys,
     DocumentTypeRegistry,

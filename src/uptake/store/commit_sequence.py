@@ -10,6 +10,8 @@ Decision 0013 compares other ways.
 
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -21,6 +23,7 @@ from sqlalchemy import (
     update,
 )
 
+from uptake.samples.times import Int64s
 from uptake.store import tables as t
 from uptake.store.database import may_touch_none
 
@@ -64,6 +67,16 @@ def received(
         if number > since.get(slot, 0)
     ]
     return or_(*ranges) if ranges else false()
+
+
+def is_received(marks: Int64s, since: CommitSequence, until: CommitSequence) -> NDArray[np.bool_]:
+    """Return which of these marks meet the condition `received`."""
+    slots = marks >> NUMBER_BITS
+    found = np.zeros(len(marks), bool)
+    for slot in set(slots.tolist()):
+        low, high = (_first(slot) + numbers.get(slot, 0) for numbers in (since, until))
+        found |= (marks > low) & (marks <= high)
+    return found
 
 
 def _first(slot: int) -> int:

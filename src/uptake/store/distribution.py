@@ -11,7 +11,15 @@ from sqlalchemy import Connection, text
 
 from uptake.store.base import StoreUnusable
 
-BY_USER = ("users", "sample_batches", "documents", "images", "rejections", "receipt_blocks")
+BY_USER = (
+    "users",
+    "sample_batches",
+    "sample_blocks",
+    "documents",
+    "images",
+    "rejections",
+    "receipt_blocks",
+)
 """Distributed by `user_id`, so that rows of a user are on one node."""
 
 BY_ID = {"uploads": "upload_id", "image_names": "name", "receipts": "request_id"}

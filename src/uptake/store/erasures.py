@@ -136,10 +136,12 @@ def _delete_rows(connection: Connection, user: dict[str, Any]) -> dict[str, int]
         c = table.c
         return delete_all(connection, table, c.project_id == project, c.user_id == user_id)
 
-    samples = select(func.sum(t.sample_batches.c.count)).filter_by(**user)
     folded = select(func.sum(t.receipt_blocks.c["count"])).filter_by(**user)
-    counts = {"users": 0, "samples": int(connection.scalar(samples) or 0)}
-    take(t.sample_batches)
+    counts = {"users": 0, "samples": 0}
+    for table in (t.sample_batches, t.sample_blocks):
+        samples = select(func.sum(table.c["count"])).filter_by(**user)
+        counts["samples"] += int(connection.scalar(samples) or 0)
+        take(table)
     uploads = select(t.documents.c.upload_id).filter_by(**user).scalar_subquery()
     mine = t.uploads.c.project_id == project, t.uploads.c.upload_id.in_(uploads)
     delete_all(connection, t.uploads, *mine)

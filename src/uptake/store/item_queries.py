@@ -1,16 +1,20 @@
 """Queries for the items of users."""
 
+from collections.abc import Sequence
+from operator import attrgetter, itemgetter
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, bindparam, func, select
 
 from uptake.samples.metrics import Metric
 from uptake.store import tables as t
 from uptake.store.database import Database
 from uptake.store.profiles import attributes_of
+from uptake.store.sample_blocks import BATCH, BLOCK
 from uptake.store.stored import (
     DocumentFilter,
     Span,
+    StoredBatch,
     StoredDocument,
     StoredImage,
     User,
@@ -20,57 +24,107 @@ _DOCUMENT = [t.documents.c[name] for name in StoredDocument.__struct_fields__]
 _IMAGE = [t.images.c[name] for name in StoredImage.__struct_fields__]
 
 
+# These are made once: making one is slower than running it.
+_PARAMETERS = ("project", "user_id", "metric", "start", "end")
+_BOUND: list[Any] = [bindparam(name) for name in _PARAMETERS]
+_PROJECT, _USER, _METRIC, _START, _END = _BOUND
+_HAS_USER = select(t.users.c.revision).filter_by(project_id=_PROJECT, user_id=_USER)
+
+
+def _count_of(table: Any) -> Any:
+    query = select(func.count()).select_from(table)
+    return query.filter_by(project_id=_PROJECT, user_id=_USER).scalar_subquery()
+
+
+_GET_USER = (
+    select(
+        t.users.c.user_id,
+        t.users.c.attributes,
+        t.attribute_names.c.names,
+        t.users.c.first_seen,
+        t.users.c.last_seen,
+        _count_of(t.documents).label("documents"),
+        _count_of(t.images).label("images"),
+    )
+    .outerjoin_from(t.users, t.attribute_names, t.names_of_users)
+    .where(t.users.c.project_id == _PROJECT, t.users.c.user_id == _USER)
+)
+
+
+def _spans_of(c: Any, count: Any) -> Select[Any]:
+    query = select(c.metric, c.first, c.last, count, c.sequence)
+    query = query.filter_by(project_id=_PROJECT, user_id=_USER)
+    return query.order_by(c.metric, c.first, c.sequence).limit(bindparam("limit"))
+
+
+_B, _BLOCKS = t.sample_batches.c, t.sample_blocks.c
+_SPANS = _spans_of(_B, _B.count), _spans_of(_BLOCKS, _BLOCKS.samples)
+_SPANS_OF_METRIC = _SPANS[0].where(_B.metric == _METRIC), _SPANS[1].where(_BLOCKS.metric == _METRIC)
+_OWN = {"project_id": _PROJECT, "user_id": _USER, "metric": _METRIC}
+_OVERLAPPING = (
+    select(*BATCH).filter_by(**_OWN).where(_B.first <= _END),
+    select(*BLOCK).filter_by(**_OWN).where(_BLOCKS.first <= _END, _BLOCKS.until >= _START),
+)
+_STARTING = (
+    _OVERLAPPING[0].where(_B.last >= _START),
+    # The index has `until`, which is `last` or later.
+    _OVERLAPPING[1].where(_BLOCKS.last >= _START),
+)
+
+
 class SqlItemQueries(Database):
     """The port `ItemQueries`, on SQL."""
 
     def user(self, project: str, user_id: str) -> User | None:
         """See `ItemQueries.user`."""
-        key = {"project_id": project, "user_id": user_id}
-
-        def count(table: Any) -> Any:
-            return select(func.count()).select_from(table).filter_by(**key).scalar_subquery()
-
-        query = select(
-            t.users.c.user_id,
-            t.users.c.attributes,
-            t.attribute_names.c.names,
-            t.users.c.first_seen,
-            t.users.c.last_seen,
-            count(t.documents).label("documents"),
-            count(t.images).label("images"),
-        )
-        query = query.outerjoin_from(t.users, t.attribute_names, t.names_of_users).where(
-            t.users.c.project_id == project, t.users.c.user_id == user_id
-        )
         with self.reading() as connection:
-            row = connection.execute(query).one_or_none()
+            user = {"project": project, "user_id": user_id}
+            row = connection.execute(_GET_USER, user).one_or_none()
         return None if row is None else _user(row)
 
-    def spans(self, project: str, user_id: str, limit: int | None = None) -> list[Span]:
-        """See `ItemQueries.spans`."""
-        b = t.sample_batches.c
-        query = (
-            select(b.metric, b.first, b.last, b.count, b.sequence)
-            .filter_by(project_id=project, user_id=user_id)
-            .order_by(b.metric, b.first, b.sequence)
-            .limit(limit)
-        )
+    def has_user(self, project: str, user_id: str) -> bool:
+        """See `ItemQueries.has_user`."""
         with self.reading() as connection:
-            return [Span(*row) for row in connection.execute(query)]
+            user = {"project": project, "user_id": user_id}
+            return connection.scalar(_HAS_USER, user) is not None
+
+    def spans(
+        self, project: str, user_id: str, metric: Metric | None = None, limit: int | None = None
+    ) -> list[Span]:
+        """See `ItemQueries.spans`."""
+        values = {"project": project, "user_id": user_id, "metric": metric, "limit": limit or -1}
+        with self.reading() as connection:
+            rows = [
+                row
+                for query in (_SPANS if metric is None else _SPANS_OF_METRIC)
+                for row in connection.execute(query if limit else query.limit(None), values)
+            ]
+        rows.sort(key=itemgetter(0, 1, 4))
+        return [Span(*row) for row in rows[:limit]]
 
     def batches(
         self, project: str, user_id: str, metric: Metric, start: int, end: int
-    ) -> list[bytes]:
+    ) -> list[StoredBatch]:
         """See `ItemQueries.batches`."""
-        b = t.sample_batches.c
-        query = (
-            select(b["columns"])
-            .filter_by(project_id=project, user_id=user_id, metric=metric)
-            .where(b.first <= end, b.last >= start)
-            .order_by(b.sequence)
-        )
+        return self._samples(_STARTING, (project, user_id, metric, start, end))
+
+    def overlapping_batches(
+        self, project: str, user_id: str, metric: Metric, start: int, end: int
+    ) -> list[StoredBatch]:
+        """See `ItemQueries.overlapping_batches`."""
+        return self._samples(_OVERLAPPING, (project, user_id, metric, start, end))
+
+    def _samples(
+        self, queries: Sequence[Select[Any]], values: tuple[str, str, str, int, int]
+    ) -> list[StoredBatch]:
+        parameters = dict(zip(_PARAMETERS, values, strict=True))
         with self.reading() as connection:
-            return list(connection.scalars(query))
+            found = [
+                StoredBatch(*row)
+                for query in queries
+                for row in connection.execute(query, parameters)
+            ]
+        return sorted(found, key=attrgetter("sequence"))
 
     def document(self, project: str, upload_id: str) -> StoredDocument | None:
         """See `ItemQueries.document`."""

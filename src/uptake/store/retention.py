@@ -9,37 +9,49 @@ from sqlalchemy import Connection, Table, exists, func, select, tuple_
 
 from uptake.store import tables as t
 from uptake.store.changes import ChangeLog
-from uptake.store.database import WritingDatabase, delete_all
+from uptake.store.database import delete_all
 from uptake.store.definitions import RetentionRule
+from uptake.store.erasures import SqlErasures
+from uptake.store.sample_blocks import block_of, lock_users, rows_of, take_out
 from uptake.store.stored import Expired
 from uptake.time_units import MICROSECONDS_PER_DAY
 
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """A kind of data: its table, its key after the project, its columns of count, type and blob."""
+    """A kind of data without samples: its table, its key after the project, its column of blobs."""
 
     table: Table
     key: tuple[str, ...]
-    count: str | None = None
-    type: str | None = None
     blob: str | None = None
 
 
 _KINDS = {
-    "samples": _Kind(t.sample_batches, ("user_id", "metric", "digest"), "count", "metric"),
-    "documents": _Kind(t.documents, ("user_id", "upload_id"), type="type"),
-    "images": _Kind(t.images, ("user_id", "image_id"), blob="blob"),
-    "rejections": _Kind(t.rejections, ("user_id", "rejection_id"), blob="raw_blob"),
-    "receipts": _Kind(t.receipts, ("request_id", "received_at", "place"), type="code"),
+    "documents": _Kind(t.documents, ("user_id", "upload_id")),
+    "images": _Kind(t.images, ("user_id", "image_id"), "blob"),
+    "rejections": _Kind(t.rejections, ("user_id", "rejection_id"), "raw_blob"),
+    "receipts": _Kind(t.receipts, ("request_id", "received_at", "place")),
 }
 
+_TYPES = {
+    "sample_batches": "metric",
+    "sample_blocks": "metric",
+    "documents": "type",
+    "receipts": "code",
+}
+"""By table, the column with the type that a rule may name."""
 
 _AFTER_ALL_RECEIPTS = ("~", 0, 0)
 """Where the next page starts when only blocks of receipts are left: ids are of ASCII letters."""
 
+_BATCH_KEY = [t.sample_batches.c[name] for name in ("user_id", "metric", "digest")]
+_BLOCK_KEY = [t.sample_blocks.c[name] for name in ("user_id", "metric", "until", "sequence")]
 
-class SqlRetention(WritingDatabase):
+BLOCKS_AT_ONCE = 16
+"""Blocks written again in one transaction: each takes a few milliseconds."""
+
+
+class SqlRetention(SqlErasures):
     """The port `Retention`, on SQL."""
 
     def put_retention(self, project: str, rules: Sequence[RetentionRule]) -> None:
@@ -63,9 +75,11 @@ class SqlRetention(WritingDatabase):
 
     def count_expired(self, project: str, rule: RetentionRule, before: int) -> int:
         """See `Retention.count_expired`."""
+        if rule.kind == "samples":
+            return self._count_samples(project, rule, before)
         kind = _KINDS[rule.kind]
-        count = func.count() if kind.count is None else func.sum(kind.table.c[kind.count])
-        query = select(count).select_from(kind.table).where(*_due(project, rule, before))
+        due = _due(kind.table, project, rule, before)
+        query = select(func.count()).select_from(kind.table).where(*due)
         with self.reading() as connection:
             found = int(connection.scalar(query) or 0)
             if rule.kind == "receipts" and not rule.type:
@@ -79,12 +93,14 @@ class SqlRetention(WritingDatabase):
         self, project: str, rule: RetentionRule, before: int, after: tuple[Any, ...], limit: int
     ) -> Expired:
         """See `Retention.expire`."""
+        if rule.kind == "samples":
+            return self._expire_samples(project, rule, before, after, limit)
         kind = _KINDS[rule.kind]
         key = [kind.table.c[name] for name in kind.key]
-        due = _due(project, rule, before)
+        due = _due(kind.table, project, rule, before)
         if after:
             due.append(tuple_(*key) > tuple_(*after))
-        extra = [kind.table.c[name] for name in (kind.count, kind.blob) if name is not None]
+        extra = [kind.table.c[kind.blob]] if kind.blob else []
         page = select(*key, *extra).where(*due).order_by(*key).limit(limit)
         with self.writing() as connection:
             rows = [row._mapping for row in connection.execute(page)]  # noqa: SLF001 - its name
@@ -94,17 +110,62 @@ class SqlRetention(WritingDatabase):
                     kind,
                     {"project_id": project} | {name: row[name] for name in kind.key},
                 )
-            if kind.table is t.sample_batches and rows:
-                owners = {(project, str(row["user_id"])) for row in rows}
-                ChangeLog().write(connection, self.writer(connection), owners)
             freed, more = 0, False
             if rule.kind == "receipts" and not rule.type and len(rows) < limit:
                 freed, more = _expire_blocks(connection, project, before, limit)
             blobs = {row[kind.blob] for row in rows} - {None} if kind.blob else set()
             left = tuple(sorted(b for b in blobs if not _in_use(connection, kind, b)))
-        count = sum(row[kind.count] for row in rows) if kind.count else len(rows)
         last = tuple(rows[-1][name] for name in kind.key) if len(rows) == limit else ()
-        return Expired(count + freed, left, _AFTER_ALL_RECEIPTS if more else last)
+        return Expired(len(rows) + freed, left, _AFTER_ALL_RECEIPTS if more else last)
+
+    def _count_samples(self, project: str, rule: RetentionRule, before: int) -> int:
+        count = 0
+        with self.reading() as connection:
+            due = _due(t.sample_batches, project, rule, before)
+            count += connection.scalar(select(func.sum(t.sample_batches.c.count)).where(*due)) or 0
+            query = select(t.sample_blocks).where(*_due(t.sample_blocks, project, rule, before))
+            for row in connection.execute(query, execution_options={"yield_per": BLOCKS_AT_ONCE}):
+                block = block_of(row)
+                count += int(block.count[block.received_at < before].sum())
+        return count
+
+    def _expire_samples(
+        self, project: str, rule: RetentionRule, before: int, after: tuple[Any, ...], limit: int
+    ) -> Expired:
+        """Delete a page of batches, and then of blocks: a batch may move into a block before."""
+        count, owners = 0, set()
+        found: tuple[Any, ...] = after
+        with self.writing() as connection:
+            # An erasure waits until a block is written again, and deletes it.
+            self.tombstone_changes(self.writer(connection), {project})
+            if len(after) <= len(_BATCH_KEY):
+                due = _due(t.sample_batches, project, rule, before)
+                keys = _page(connection, _BATCH_KEY, due, after, limit)
+                for key in keys:
+                    same = [column == key[column.name] for column in _BATCH_KEY]
+                    # A batch that was folded at this moment is in a block.
+                    if delete_all(connection, t.sample_batches, *due, *same):
+                        count += key["count"]
+                    owners.add((project, key["user_id"]))
+                if len(keys) == limit:
+                    found = tuple(keys[-1][column.name] for column in _BATCH_KEY)
+                else:
+                    limit, after = limit - len(keys), ()
+                    found = ()
+            if not found or len(found) > len(_BATCH_KEY):
+                due = _due(t.sample_blocks, project, rule, before)
+                limit = min(limit, BLOCKS_AT_ONCE)
+                keys = _page(connection, _BLOCK_KEY, due, after, limit)
+                lock_users(connection, project, {key["user_id"] for key in keys})
+                for key in keys:
+                    count += _expire_block(connection, project, key, before)
+                    owners.add((project, key["user_id"]))
+                found = ()
+                if len(keys) == limit:
+                    found = tuple(keys[-1][column.name] for column in _BLOCK_KEY)
+            if owners:
+                ChangeLog().write(connection, self.writer(connection), owners)
+        return Expired(count, (), found)
 
 
 def _ended(project: str, before: int) -> list[Any]:
@@ -129,14 +190,39 @@ def _expire_blocks(
     return sum(row[-1] for row in rows), len(rows) == limit
 
 
-def _due(project: str, rule: RetentionRule, before: int) -> list[Any]:
-    kind = _KINDS[rule.kind]
-    columns = kind.table.c
+def _page(
+    connection: Connection,
+    key: Sequence[Any],
+    due: Sequence[Any],
+    after: tuple[Any, ...],
+    limit: int,
+) -> list[dict[str, Any]]:
+    start = [tuple_(*key) > tuple_(*after)] if after else []
+    count = key[0].table.c.count
+    query = select(*key, count).where(*due, *start).order_by(*key).limit(limit)
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def _expire_block(connection: Connection, project: str, key: dict[str, Any], before: int) -> int:
+    """Delete the batches of a block that are due. Returns the number of their samples."""
+    owner = {"project_id": project, "user_id": key["user_id"], "metric": key["metric"]}
+    c = t.sample_blocks.c
+    count = 0
+    for row in rows_of(connection, owner, c.until == key["until"], c.sequence == key["sequence"]):
+        due = block_of(row).received_at < before
+        if due.any():
+            count += int(take_out(connection, owner, row, due).count.sum())
+    return count
+
+
+def _due(table: Table, project: str, rule: RetentionRule, before: int) -> list[Any]:
+    type_column = _TYPES.get(table.name)
+    columns = table.c
     due: list[Any] = [columns.project_id == project, columns.received_at < before]
     if rule.type and rule.kind == "rejections":
         due.append(columns.user_id == "")
-    elif rule.type and kind.type is not None:
-        due.append(columns[kind.type] == rule.type)
+    elif rule.type and type_column is not None:
+        due.append(columns[type_column] == rule.type)
     return due
 
 

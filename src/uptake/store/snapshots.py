@@ -2,22 +2,30 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from heapq import merge
 from itertools import islice
+from operator import attrgetter
 from typing import Any
 
 import msgspec
+import numpy as np
 from sqlalchemy import ColumnElement, Connection, Select, Table, select, tuple_, values
 
 from uptake.samples.metrics import METRICS, Metric
 from uptake.store import tables as t
-from uptake.store.commit_sequence import CommitSequence, received
+from uptake.store.commit_sequence import CommitSequence, is_received, received
 from uptake.store.database import Database, batches_of, translated
 from uptake.store.profiles import attributes_of
 from uptake.store.rejections import rejection_of
+from uptake.store.sample_blocks import BATCH, BLOCK, block_of, stored_of
 from uptake.store.stored import Selection, StoredBatch, StoredDocument, StoredRejection, StoredUser
 
 BATCHES_AT_ONCE = 128
 """Batches read at a time: those of 1000 samples are about 10 kB each."""
+
+BLOCKS_AT_ONCE = 16
+"""Blocks read at a time: about 50 kB each."""
 
 LARGE_ROWS_AT_ONCE = 16
 """Documents and rejections read at a time; each may have megabytes."""
@@ -25,9 +33,29 @@ LARGE_ROWS_AT_ONCE = 16
 SMALL_ROWS_AT_ONCE = 1000
 """Users, and the keys of batches, read at a time."""
 
-_BATCH = [t.sample_batches.c[name] for name in StoredBatch.__struct_fields__]
-_BATCH_KEY = [t.sample_batches.c[name] for name in ("user_id", "metric", "digest")]
-_ORDER = _BATCH_KEY[:2]
+
+@dataclass(frozen=True, slots=True)
+class _SampleRows:
+    """A table of samples, what is read of it, its key after the project, and rows at a time."""
+
+    table: Table
+    columns: Sequence[ColumnElement[Any]]
+    key: Sequence[ColumnElement[Any]]
+    at_once: int
+
+
+_BATCHES = _SampleRows(
+    t.sample_batches,
+    BATCH,
+    [t.sample_batches.c[name] for name in ("user_id", "metric", "digest")],
+    BATCHES_AT_ONCE,
+)
+_BLOCKS = _SampleRows(
+    t.sample_blocks,
+    [*BLOCK, t.sample_blocks.c.digests],
+    [t.sample_blocks.c[name] for name in ("user_id", "metric", "until", "sequence")],
+    BLOCKS_AT_ONCE,
+)
 _DOCUMENT = [t.documents.c[name] for name in StoredDocument.__struct_fields__]
 _NAMES = msgspec.json.Decoder(list[str])
 _VALUES = msgspec.json.Decoder(dict[str, str])
@@ -59,35 +87,63 @@ class SqlSnapshot:
 
     def batches(self, metrics: Sequence[Metric], only: Selection) -> Iterator[StoredBatch]:
         """See `Snapshot.batches`."""
-        b = t.sample_batches.c
-        conditions: list[ColumnElement[bool]] = []
+        for batches, blocks in zip(
+            self._parts(t.sample_batches, only), self._parts(t.sample_blocks, only), strict=True
+        ):
+            rows = self._samples(_BATCHES, batches, metrics, only)
+            folded = self._samples(_BLOCKS, blocks, metrics, only)
+            yield from merge(
+                (StoredBatch(*row) for row in rows),
+                (block for row in folded if (block := self._selected(row, only)) is not None),
+                key=attrgetter("user_id", "metric"),
+            )
+
+    def _samples(
+        self,
+        rows: "_SampleRows",
+        part: Sequence[ColumnElement[bool]],
+        metrics: Sequence[Metric],
+        only: Selection,
+    ) -> Iterator[Any]:
+        c = rows.table.c
+        conditions = [*part]
         if set(metrics) != set(METRICS):
-            conditions.append(b.metric.in_(metrics))
+            conditions.append(c.metric.in_(metrics))
         if only.start is not None:
-            conditions.append(b.last >= only.start)
+            conditions.append(c.last >= only.start)
         if only.end is not None:
-            conditions.append(b.first < only.end)
-        rows = self._batches_since if only.since is not None else self._batches
-        for part in self._parts(t.sample_batches, only):
-            for row in rows([*part, *conditions]):
-                yield StoredBatch(*row)
-
-    def _batches(self, conditions: Sequence[ColumnElement[bool]]) -> Iterator[Any]:
-        query = select(*_BATCH).where(*conditions).order_by(*_ORDER)
-        return self._rows(query, BATCHES_AT_ONCE)
-
-    def _batches_since(self, conditions: Sequence[ColumnElement[bool]]) -> Iterator[Any]:
-        """The same for rows that must be sorted: sort only their keys, which take less memory."""
-        mine = t.sample_batches.c.project_id == self._project
-        keys = self._rows(
-            select(*_BATCH_KEY).where(*conditions).order_by(*_ORDER), SMALL_ROWS_AT_ONCE
-        )
-        while some := [tuple(key) for key in islice(keys, BATCHES_AT_ONCE)]:
+            conditions.append(c.first < only.end)
+        order = c.user_id, c.metric
+        if only.since is None:
+            query = select(*rows.columns).where(*conditions).order_by(*order)
+            yield from self._rows(query, rows.at_once)
+            return
+        # These must be sorted: sort only their keys, which take less memory.
+        mine = c.project_id == self._project
+        keys = self._rows(select(*rows.key).where(*conditions).order_by(*order), SMALL_ROWS_AT_ONCE)
+        while some := [tuple(key) for key in islice(keys, rows.at_once)]:
             # As a subquery: SQLite uses the index for its rows, but not for a list of values.
-            listed = values(*_BATCH_KEY, name="wanted").data(some).cte()
-            wanted = tuple_(*_BATCH_KEY).in_(select(*listed.c))
-            query = select(*_BATCH).where(mine, wanted).order_by(*_ORDER)
-            yield from self._rows(query, BATCHES_AT_ONCE)
+            listed = values(*rows.key, name="wanted").data(some).cte()
+            wanted = tuple_(*rows.key).in_(select(*listed.c))
+            query = select(*rows.columns).where(mine, wanted).order_by(*order)
+            yield from self._rows(query, rows.at_once)
+
+    def _selected(self, row: Any, only: Selection) -> StoredBatch | None:
+        """The selected batches of a block."""
+        early = only.start is not None and row.first < only.start
+        late = only.end is not None and row.last >= only.end
+        if only.since is None and not early and not late:
+            return StoredBatch(*(getattr(row, name) for name in StoredBatch.__struct_fields__))
+        block = block_of(row)
+        first, last = block.bounds()
+        wanted = np.ones(len(block), bool)
+        if only.since is not None:
+            wanted &= is_received(block.mark, only.since, self.commit_sequence)
+        if only.start is not None:
+            wanted &= last >= only.start
+        if only.end is not None:
+            wanted &= first < only.end
+        return stored_of(block.take(wanted), row.user_id, row.metric) if wanted.any() else None
 
     def users(self, only: Selection) -> Iterator[StoredUser]:
         """See `Snapshot.users`."""

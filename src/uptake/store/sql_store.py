@@ -7,6 +7,7 @@ from sqlalchemy import Engine, select, update
 from uptake.store import tables as t
 from uptake.store.changes import SqlChangeFeed
 from uptake.store.database import delete_all
+from uptake.store.folding import SqlFolding
 from uptake.store.group import Group
 from uptake.store.item_queries import SqlItemQueries
 from uptake.store.receipts import SqlReceipts
@@ -32,6 +33,7 @@ class SqlStore(
     SqlChangeFeed,
     SqlSnapshots,
     SqlRetention,
+    SqlFolding,
     SqlRegistry,
 ):
     """All ports, on any engine with the tables of `tables`."""

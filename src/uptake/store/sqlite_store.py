@@ -64,7 +64,7 @@ and may wait for it afterwards, so few statements are faster."""
 STATEMENTS = 512
 """Statements that stay prepared on a connection: at least those of an upload in every size."""
 
-_ROW = re.compile(r"(?<=VALUES )\(.*?\)(?=\s*(?:ON CONFLICT|RETURNING|$))", re.DOTALL)
+_ROW = re.compile(r"(?<=VALUES )\(.*?\)(?=\s*(?:ON CONFLICT|RETURNING|\)\nSELECT|$))", re.DOTALL)
 _PARAMETER = re.compile(PARAMETER)
 
 
@@ -202,7 +202,7 @@ class _Statement:
         self.names = [name for name in dict.fromkeys(_PARAMETER.findall(row)) if name != "mark"]
         self.pick = picker(self.names)
         self.is_repeated = found is not None
-        self.returns = text.startswith("SELECT") or "RETURNING" in text
+        self.returns = text.startswith(("SELECT", "WITH")) or "RETURNING" in text
         self.texts = {
             rows: text.replace(row, ", ".join(self._numbered(row, at) for at in range(rows)))
             for rows in (BLOCKS if self.is_repeated else (1,))

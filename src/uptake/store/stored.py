@@ -35,7 +35,13 @@ class SeenUser(Struct, frozen=True):
 
 
 class Span(Struct, frozen=True):
-    """A batch without its samples; a user's `sequence` grows in the order received."""
+    """A batch or a block without its samples; a user's `sequence` grows in the order received.
+
+    Attributes:
+        metric, first, last: as in `StoredBatch`.
+        count: the number of distinct samples.
+        sequence: of the last of its batches.
+    """
 
     metric: Metric
     first: int
@@ -281,6 +287,24 @@ class Expired(Struct, frozen=True):
     next: tuple[Any, ...]
 
 
+class Folded(Struct, frozen=True):
+    """What was folded.
+
+    Attributes:
+        batches: that were in rows of their own, and now are in blocks.
+        blocks: that were written.
+        bytes: of these.
+        unreadable: groups that stay as they are, because their samples cannot be decoded.
+        complete: whether all batches were looked at that were there at the begin.
+    """
+
+    batches: int = 0
+    blocks: int = 0
+    bytes: int = 0
+    unreadable: int = 0
+    complete: bool = True
+
+
 class Selection(Struct, frozen=True):
     """Selects data of a project; by default all of it.
 
@@ -301,7 +325,16 @@ EVERYTHING = Selection()
 
 
 class StoredBatch(Struct, frozen=True, gc=False):
-    """A batch of samples; a user's `sequence` grows in the order received."""
+    """A batch of samples, or a block of batches; a user's `sequence` grows in the order received.
+
+    Attributes:
+        sequence: of the last of its batches.
+        first, last: the starts of its first and last sample.
+        count: its samples.
+        columns: the samples.
+        directory: of a block (`samples.blocks`).
+        until: of a block, the end of the sample that ends last.
+    """
 
     user_id: str
     metric: Metric
@@ -310,6 +343,8 @@ class StoredBatch(Struct, frozen=True, gc=False):
     last: int
     count: int
     columns: bytes
+    directory: bytes | None = None
+    until: int | None = None
 
 
 class StoredUser(Struct, frozen=True, gc=False):

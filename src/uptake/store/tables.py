@@ -178,6 +178,43 @@ sample_batches = Table(
     Index("sample_batches_by_mark", "project_id", "mark"),
 )
 
+# A block holds many batches of one user and metric, which are not in `sample_batches` any more
+# (`samples.blocks`).
+sample_blocks = Table(
+    "sample_blocks",
+    metadata,
+    Column("project_id", String, primary_key=True),
+    Column("user_id", String, primary_key=True),
+    Column("metric", String, primary_key=True),
+    # The end of the sample that ends last: a range of time reads the blocks that reach into it.
+    Column("until", BigInteger, primary_key=True, autoincrement=False),
+    # The sequence of the batch that was received last.
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    Column("first", BigInteger, nullable=False),
+    Column("last", BigInteger, nullable=False),
+    # Samples of all batches, and without the repeats among them.
+    Column("count", Integer, nullable=False),
+    Column("samples", Integer, nullable=False),
+    # Of the batch that was received first.
+    Column("received_at", BigInteger, nullable=False),
+    # Of the transaction that wrote the block. No batch has a later one.
+    Column("mark", BigInteger, nullable=False),
+    Column("digests", LargeBinary, nullable=False),
+    Column("directory", LargeBinary, nullable=False),
+    Column("columns", LargeBinary, nullable=False),
+    Index("sample_blocks_by_mark", "project_id", "mark"),
+)
+
+# Up to which commit of each writer slot small batches were folded.
+folded = Table(
+    "folded",
+    metadata,
+    Column("project_id", String, primary_key=True),
+    Column("lane", BigInteger, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 uploads = Table(
     "uploads",
     metadata,

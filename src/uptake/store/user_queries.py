@@ -8,7 +8,18 @@ from itertools import takewhile
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, LargeBinary, Select, Text, and_, cast, func, literal, select
+from sqlalchemy import (
+    Connection,
+    LargeBinary,
+    Select,
+    Text,
+    and_,
+    cast,
+    func,
+    literal,
+    select,
+    union,
+)
 
 from uptake.samples.metrics import Metric
 from uptake.store import tables as t
@@ -87,8 +98,10 @@ class SqlUserQueries(Database):
 
     def users_with_samples(self, project: str, metric: Metric) -> list[str]:
         """See `UserQueries.users_with_samples`."""
-        user_id = t.sample_batches.c.user_id
-        query = select(user_id).filter_by(project_id=project, metric=metric).distinct()
+        key = {"project_id": project, "metric": metric}
+        query = union(
+            *(select(c.user_id).filter_by(**key) for c in (t.sample_batches.c, t.sample_blocks.c))
+        )
         with self.reading() as connection:
             return list(connection.scalars(query))
 

@@ -7,6 +7,7 @@ with the same user wait for each other there, and others do not.
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
 
+import numpy as np
 from sqlalchemy import Connection, Engine, select
 
 from uptake.store import tables as t
@@ -19,6 +20,7 @@ from uptake.store.group import Group, receipt_of, receipt_row, upload_row
 from uptake.store.images import ImageWrites
 from uptake.store.profiles import AttributeUpdates, AttributeWrites, OverLimit, Owner
 from uptake.store.records import DocumentRecord, Entry, Erased, Unchanged, Written, WrittenDocument
+from uptake.store.sample_blocks import block_of, rows_of, take_out
 from uptake.store.stored import Committed, StoredReceipt
 
 SEQUENCE_BITS = 16
@@ -193,6 +195,7 @@ class SqlCommits(SqlErasures):
         changed = self._attributes.begin(connection, writer, group.updates)
         batches = list(group.batches.values())
         new = writer.run("add_batches", batches, every=False)
+        folded = writer.run("find_folded", batches, every=False)
         writer.run("add_uploads", group.uploads)
         writer.run("add_documents", group.documents)
         writer.run("add_rejections", group.rejections)
@@ -204,6 +207,7 @@ class SqlCommits(SqlErasures):
         writer.run("add_receipts", _receipt_rows(group, receipts))
         self._change_log.write(connection, writer, group.owners)
         unchanged = _repeated(writer, group, batches, new)
+        unchanged |= _unfolded(connection, group, folded)
         same = self._attributes.finish(connection, writer, group.updates, changed)
         unchanged |= group.places_of(same - admission.examined)
         for number, place in unchanged:
@@ -275,6 +279,33 @@ def _repeated(
     repeated = writer.run("repeat_batches", batches, every=False).rows
     check_count("INSERT INTO sample_batches", new.count + len(repeated), len(batches))
     return {group.batch_places[int(sequence) % (1 << SEQUENCE_BITS)] for (sequence,) in repeated}
+
+
+def _unfolded(connection: Connection, group: Group, folded: Result) -> set[tuple[int, int]]:
+    """Remove batches that were received again from their blocks: their new rows are the last ones.
+
+    Returns:
+        The addresses of their records.
+    """
+    found: set[tuple[int, int]] = set()
+    for *names, until, sequence in folded.rows:
+        owner = dict(zip(("project_id", "user_id", "metric"), names, strict=True))
+        blocks = t.sample_blocks.c
+        same = blocks.until == int(until), blocks.sequence == int(sequence)
+        (row,) = rows_of(connection, owner, *same)
+        block = block_of(row)
+        sent = {digest: one for (*key, digest), one in group.batches.items() if key == names}
+        which = np.array([digest in sent for digest in map(bytes, block.digests)])
+        if not which.any():
+            continue
+        taken = take_out(connection, owner, row, which)
+        for digest, repeats in zip(map(bytes, taken.digests), taken.repeats.tolist(), strict=True):
+            b = t.sample_batches.c
+            this = [b[name] == value for name, value in owner.items()]
+            values = {"repeats": b.repeats + repeats + 1}
+            update_all(connection, t.sample_batches, [*this, b.digest == digest], values)
+            found.add(group.batch_places[sent[digest]["place"]])
+    return found
 
 
 def _resolve(connection: Connection, writer: Writer, group: Group) -> None:

@@ -244,7 +244,7 @@ def export_operations(
     async def get_archive(call: Call, user_id: str) -> ASGIResponse:
         """A zip file with the profile, samples, documents, images, rejections and a description."""
         if is_head(call.request.scope):
-            await call.run(call.executors.reads, call.user(user_id).user)
+            await call.run(call.executors.reads, call.user(user_id).require)
         opening = _archived(call.services, call.project, user_id)
         return await streams.response(call, opening, ZIP, f"{user_id}.zip")
 
@@ -258,7 +258,7 @@ def _require(call: Call, kind: Kind, user: str | None, type_name: str | None) ->
         Unknown: one of them does not.
     """
     if user is not None:
-        call.user(user).user()
+        call.user(user).require()
     if kind == "documents" and type_name is not None and call.key.user is None:
         types.require(call.store, call.project, type_name)
 

@@ -167,6 +167,24 @@ ON CONFLICT (project_id, user_id, metric, digest) DO UPDATE SET
 WHERE sample_batches.mark <> excluded.mark
 RETURNING sequence
 
+-- find_folded --
+-- Returns the blocks that may have one of the batches, which was folded.
+SELECT DISTINCT blocks.project_id, blocks.user_id, blocks.metric, blocks.until, blocks.sequence
+FROM unnest(
+    :project_id::text[], :user_id::text[], :metric::text[], :digest::bytea[], :first::int8[],
+    :last::int8[]
+) AS sent (project_id, user_id, metric, digest, first, last)
+JOIN sample_blocks AS blocks
+    ON blocks.project_id = sent.project_id
+    AND blocks.user_id = sent.user_id
+    AND blocks.metric = sent.metric
+-- A list of users, from which the nodes of a distributed table follow.
+WHERE blocks.user_id = ANY (:user_id::text[])
+    AND blocks.until >= sent.last
+    AND blocks.last >= sent.last
+    AND blocks.first <= sent.first
+    AND position(sent.digest IN blocks.digests) > 0
+
 -- claim_uploads --
 -- Returns the ids that were free.
 INSERT INTO uploads (project_id, upload_id, user_id, digest)

@@ -117,6 +117,19 @@ ON CONFLICT (project_id, user_id, metric, digest) DO UPDATE SET
 WHERE sample_batches.mark <> excluded.mark
 RETURNING sequence
 
+-- find_folded --
+-- Returns the blocks that may have one of the batches, which was folded.
+WITH sent (project_id, user_id, metric, digest, first, last) AS (
+    VALUES (:project_id, :user_id, :metric, :digest, :first, :last)
+)
+SELECT DISTINCT project_id, user_id, metric, blocks.until, blocks.sequence
+FROM sent
+JOIN sample_blocks AS blocks USING (project_id, user_id, metric)
+WHERE blocks.until >= sent.last
+    AND blocks.last >= sent.last
+    AND blocks.first <= sent.first
+    AND instr(blocks.digests, sent.digest) > 0
+
 -- claim_uploads --
 -- Returns the ids that were free.
 INSERT INTO uploads (project_id, upload_id, user_id, digest)

@@ -19,6 +19,7 @@ from uptake.testing.store.commits import CommitsSuite, Volume
 from uptake.testing.store.concurrency import Concurrency
 from uptake.testing.store.deletion import ErasuresSuite, RetentionSuite
 from uptake.testing.store.faults import Durability, Faults
+from uptake.testing.store.folding import FoldingSuite
 from uptake.testing.store.items import Batches, Documents, Images
 from uptake.testing.store.making import OpensStore
 from uptake.testing.store.registry import (
@@ -41,6 +42,7 @@ __all__ = [
     "DocumentTypeRegistrySuite",
     "DurableStoreConformance",
     "ErasuresSuite",
+    "FoldingSuite",
     "InstallationSuite",
     "ItemQueriesSuite",
     "KeysSuite",
@@ -68,6 +70,7 @@ class StoreConformance(
     SnapshotsSuite,
     ErasuresSuite,
     RetentionSuite,
+    FoldingSuite,
     ProjectsSuite,
     KeysSuite,
     DocumentTypeRegistrySuite,

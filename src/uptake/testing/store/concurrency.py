@@ -15,6 +15,7 @@ from uptake.store.base import AlreadyExists, Store
 from uptake.store.definitions import Rate, RetentionRule, TypeVersion
 from uptake.store.records import Entry, Record, Written, WrittenDocument, WrittenImage
 from uptake.testing.store.making import (
+    EVER,
     NOON,
     OpensStore,
     attributes,
@@ -27,6 +28,7 @@ from uptake.testing.store.making import (
     image,
     put,
     rejection,
+    unfolded,
     written_by,
 )
 from uptake.time_units import MICROSECONDS_PER_DAY
@@ -102,7 +104,8 @@ class Concurrency(OpensStore):
         expected |= {f"{number}/{i}" for number in range(4) for i in range(5)}
         expected |= {f"{number}-{i}" for number in range(THREADS) for i in range(5)}
         assert sorted(expected) == sorted(columns.decode() for columns in stored)
-        sequences = [span.sequence for span in stores[0].spans("default", "anna")]
+        batches = unfolded(stores[0].batches("default", "anna", "steps", *EVER))
+        sequences = [one.sequence for one in batches]
         assert len(set(sequences)) == len(expected)
 
     def test_each_sender_finds_its_own_order(self, stores: Sequence[Store]) -> None:

@@ -103,7 +103,7 @@ class Faults(OpensStore):
             with self.out_of_reach(store, tmp_path), pytest.raises(StoreUnavailable):
                 put(store, batch("anna", f"lost {i}"))
             put(store, batch("anna", f"stored {i}"))
-        stored = store.batches("default", "anna", "steps", 0, 0)
+        stored = columns_of(store, "anna")
         assert stored == [b"stored 0", b"stored 1", b"stored 2"]
 
 

@@ -15,10 +15,12 @@ from uptake.store.stored import (
     VersionStock,
 )
 from uptake.testing.store.making import (
+    EVER,
     NOON,
     OpensStore,
     batch,
     columns_of,
+    contents_of,
     digest_of,
     document,
     entry,
@@ -26,6 +28,7 @@ from uptake.testing.store.making import (
     image,
     put,
     rejection,
+    unfolded,
     unique,
     written_by,
 )
@@ -298,7 +301,8 @@ class Batches(OpensStore):
         """A batch from 10 to 20 is found by every time that shares an instant with it."""
         put(store, batch("anna", "x", 10, 20))
         for start, end in ((10, 20), (20, 20), (20, 99), (0, 10), (10, 10), (12, 13), (0, 99)):
-            assert store.batches("default", "anna", "steps", start, end) == [b"x"]
+            found = store.batches("default", "anna", "steps", start, end)
+            assert contents_of(found) == [b"x"]
         for start, end in ((0, 9), (21, 99)):
             assert store.batches("default", "anna", "steps", start, end) == []
 
@@ -312,16 +316,19 @@ class Batches(OpensStore):
         )
 
         def found(start: int, end: int) -> list[bytes]:
-            return store.batches("default", "anna", "steps", start, end)
+            stored = unfolded(store.batches("default", "anna", "steps", start, end))
+            return [one.content for one in stored if one.first <= end and one.last >= start]
 
         assert found(YEAR_1, YEAR_1) == [b"early"]
         assert found(-1, -1) == [b"epoch"]
         assert found(YEAR_9999, YEAR_9999) == [b"late"]
+        stored = unfolded(store.batches("default", "anna", "steps", *EVER))
+        assert sorted(one.first for one in stored) == [YEAR_1, -1, YEAR_9999 - 1]
         spans = store.spans("default", "anna")
-        assert [span.first for span in spans] == [YEAR_1, -1, YEAR_9999 - 1]
+        assert (spans[0].first, max(span.last for span in spans)) == (YEAR_1, YEAR_9999)
 
     def test_spans_are_batches_without_their_samples(self, store: Store) -> None:
-        """In order of metric and of the first sample."""
+        """In order of metric and of the first sample. They may be folded."""
         store.commit(
             [
                 entry(batch("anna", "1", 50, 60, count=7), batch("anna", "2", 10, 99)),
@@ -330,22 +337,26 @@ class Batches(OpensStore):
                 ),
             ]
         )
+        batches = [("bpm", 70, 80, 1000), ("steps", 10, 99, 2), ("steps", 50, 60, 7)]
+        blocks = [("bpm", 70, 80, 1000), ("steps", 10, 99, 9)]
         spans = store.spans("default", "anna")
-        assert [(s.metric, s.first, s.last, s.count) for s in spans] == [
-            ("bpm", 70, 80, 1000),
-            ("steps", 10, 99, 1),
-            ("steps", 50, 60, 7),
-        ]
+        assert [(s.metric, s.first, s.last, s.count) for s in spans] in (batches, blocks)
         assert store.spans("default", "unknown") == []
-        assert store.spans("default", "anna", 1) == spans[:1]
+        assert [(s.metric, s.count) for s in store.spans("default", "anna", None, 1)] == [
+            ("bpm", 1000)
+        ]
+        assert {s.metric for s in store.spans("default", "anna", "steps")} == {"steps"}
+        assert sum(s.count for s in store.spans("default", "anna", "steps")) == 9
 
     def test_the_sequence_of_spans_grows_in_the_order_received(self, store: Store) -> None:
         """Also for a batch that is received again."""
         for name, first in (("1", 30), ("2", 20), ("3", 10), ("2", 20)):
             put(store, batch("anna", name, first, first))
-        spans = sorted(store.spans("default", "anna"), key=lambda span: span.sequence)
-        assert [span.first for span in spans] == [30, 10, 20]
-        assert len({span.sequence for span in spans}) == 3
+        batches = unfolded(store.batches("default", "anna", "steps", *EVER))
+        assert [one.first for one in batches] == [30, 10, 20]
+        assert len({one.sequence for one in batches}) == 3
+        last = max(span.sequence for span in store.spans("default", "anna"))
+        assert last == batches[-1].sequence
 
     def test_users_metrics_and_projects_are_separate(self, store: Store) -> None:
         """The same batch of another user is another batch."""

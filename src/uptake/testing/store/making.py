@@ -1,18 +1,23 @@
 """The base of the suites, and records for tests with defaults for what a test leaves open."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing
 from itertools import count
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import pytest
+from msgspec import Struct
 from msgspec.structs import replace
 
 from uptake.model.items import Attributes
 from uptake.model.shares import TIED, Part
 from uptake.model.submission import Fault, Resolved
+from uptake.samples.blocks import sequences
+from uptake.samples.columns import COLUMNS, DIGEST_BYTES, Columns, from_bytes, to_bytes
 from uptake.samples.metrics import Metric
 from uptake.store.base import Commits, ItemQueries, Store
 from uptake.store.definitions import DEFAULT_PROJECT, Key
@@ -25,6 +30,7 @@ from uptake.store.records import (
     RejectionRecord,
     Written,
 )
+from uptake.store.stored import StoredBatch
 
 NOON = 1_700_000_000_000_000
 """A moment at which entries are received: microseconds since the epoch, in 2023."""
@@ -80,8 +86,52 @@ def existing(value: Value | None) -> Value:
 def columns_of(
     store: ItemQueries, user_id: str, *, project: str = DEFAULT_PROJECT, metric: Metric = "steps"
 ) -> list[bytes]:
-    """Return the columns of all batches of a user and a metric."""
-    return store.batches(project, user_id, metric, *EVER)
+    """Return the contents of all batches of a user and a metric, in the order received."""
+    return contents_of(store.batches(project, user_id, metric, *EVER))
+
+
+class StoredContent(Struct, frozen=True):
+    """A batch that may be in a block.
+
+    Attributes:
+        user_id, metric, sequence: of the batch.
+        first, last: the starts of its first and last sample.
+        count: its samples.
+        content: what it was made of; see `batch`.
+    """
+
+    user_id: str
+    metric: Metric
+    sequence: int
+    first: int
+    last: int
+    count: int
+    content: bytes
+
+
+def unfolded(found: Iterable[StoredBatch]) -> list[StoredContent]:
+    """Return the batches of what a store returned, in the order received."""
+    batches = []
+    for one in found:
+        columns = from_bytes(one.columns)
+        sequence = np.full(len(columns), one.sequence)
+        if one.directory is not None:
+            sequence = sequences(one.directory)
+        for number in np.unique(sequence).tolist():
+            own = columns.take(sequence == number)
+            (device,) = {own.devices[place] for place in own.device.tolist()}
+            first, last = int(own.start.min()), int(own.start.max())
+            batches.append(
+                StoredContent(
+                    one.user_id, one.metric, number, first, last, len(own), device.encode()
+                )
+            )
+    return sorted(batches, key=attrgetter("user_id", "metric", "sequence"))
+
+
+def contents_of(found: Iterable[StoredBatch]) -> list[bytes]:
+    """Return the contents of the batches of what a store returned, in the order received."""
+    return [batch.content for batch in unfolded(found)]
 
 
 def attributes(user_id: str, **values: str) -> Attributes:
@@ -112,12 +162,19 @@ def image(user_id: str, content: str, *, name: str | None = None) -> ImageRecord
     )
 
 
-def batch(user_id: str, content: str, first: int = 0, last: int = 0, **members: Any) -> BatchRecord:
-    """A batch with this content as its columns: a store does not decode them."""
-    digest, count = digest_of(content)[:16], members.pop("count", 1)
-    record = BatchRecord(
-        user_id, "steps", digest, first, last, count, content.encode(), received=count + 1
-    )
+def batch(
+    user_id: str, content: str, first: int = 0, last: int | None = None, **members: Any
+) -> BatchRecord:
+    """A batch of samples of a device with this name, which is its content."""
+    last = first if last is None else last
+    count = members.pop("count", 1 if first == last else 2)
+    numbers = np.zeros((len(COLUMNS), count), np.int64)
+    numbers[0] = first
+    numbers[0, -1] = last
+    numbers[1] = np.arange(count)
+    columns = to_bytes(Columns(numbers, np.ones(count), (content,), (None,)))
+    digest = digest_of(f"{content} {first} {last} {count}")[:DIGEST_BYTES]
+    record = BatchRecord(user_id, "steps", digest, first, last, count, columns, received=count + 1)
     return replace(record, **members)
 
 

@@ -47,7 +47,6 @@ from uptake.store.stored import (
     Profiles,
     RejectionFilter,
     SeenUser,
-    Span,
     StoredDocument,
     StoredImage,
     StoredReceipt,
@@ -199,22 +198,8 @@ class ModelStore(ModelTables):
         images = sum(owner == user_id for owner, _ in rows.images)
         return replace(rows.users[user_id], documents=documents, images=images)
 
-    def spans(self, project: str, user_id: str, limit: int | None = None) -> list[Span]:
-        found = [
-            Span(batch.metric, batch.first, batch.last, batch.count, sequence)
-            for sequence, batch in self._rows_of(project).batches.values()
-            if batch.user_id == user_id
-        ]
-        return sorted(found, key=lambda span: (span.metric, span.first, span.sequence))[:limit]
-
-    def batches(
-        self, project: str, user_id: str, metric: Metric, start: int, end: int
-    ) -> list[bytes]:
-        return [
-            batch.columns
-            for key, (_, batch) in self._rows_of(project).batches.items()
-            if key[:2] == (user_id, metric) and batch.first <= end and batch.last >= start
-        ]
+    def has_user(self, project: str, user_id: str) -> bool:
+        return user_id in self._rows_of(project).users
 
     def document(self, project: str, upload_id: str) -> StoredDocument | None:
         return self._rows_of(project).documents.get(upload_id, (None, None))[1]

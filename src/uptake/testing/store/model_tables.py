@@ -16,6 +16,7 @@ from uptake.store.stored import (
     Change,
     Erasure,
     Selection,
+    Span,
     StoredBatch,
     StoredDocument,
     StoredImage,
@@ -201,6 +202,36 @@ class ModelTables:
     def finish_erasure(self, project: str, erasure_id: str, moment: int) -> None:
         erasures = self._rows_of(project).erasures
         erasures[erasure_id] = replace(erasures[erasure_id], finished_at=moment)
+
+    def spans(
+        self, project: str, user_id: str, metric: Metric | None = None, limit: int | None = None
+    ) -> list[Span]:
+        found = [
+            Span(batch.metric, batch.first, batch.last, batch.count, sequence)
+            for sequence, batch in self._rows_of(project).batches.values()
+            if batch.user_id == user_id and metric in {None, batch.metric}
+        ]
+        return sorted(found, key=lambda span: (span.metric, span.first, span.sequence))[:limit]
+
+    def batches(
+        self, project: str, user_id: str, metric: Metric, start: int, end: int
+    ) -> list[StoredBatch]:
+        found = self.overlapping_batches(project, user_id, metric, start, end)
+        return [one for one in found if one.last >= start]
+
+    def overlapping_batches(
+        self,
+        project: str,
+        user_id: str,
+        metric: Metric,
+        start: int,  # noqa: ARG002 - the port's
+        end: int,
+    ) -> list[StoredBatch]:
+        return [
+            StoredBatch(user_id, metric, sequence, one.first, one.last, one.count, one.columns)
+            for key, (sequence, one) in self._rows_of(project).batches.items()
+            if key[:2] == (user_id, metric) and one.first <= end
+        ]
 
     def erasure(self, project: str, erasure_id: str) -> Erasure | None:
         return self._rows_of(project).erasures.get(erasure_id)

@@ -9,19 +9,22 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from uptake.model.submission import Resolved
-from uptake.store.base import Snapshot, Store
+from uptake.store.base import Store
 from uptake.store.definitions import DEFAULT_PROJECT
 from uptake.store.records import Entry
+from uptake.store.snapshot_ports import Snapshot
 from uptake.store.stored import EVERYTHING, Selection, StoredUser
 from uptake.testing.store.making import (
     NOON,
     OpensStore,
     attributes,
     batch,
+    contents_of,
     document,
     entry,
     put,
     rejection,
+    unfolded,
     unique,
 )
 from uptake.testing.store.rejections import ids_of
@@ -41,8 +44,8 @@ def commit_sequence_of(store: Store) -> dict[int, int]:
 
 
 def contents(snapshot: Snapshot, only: Selection) -> list[bytes]:
-    """The columns of the batches that are asked for, as a snapshot gives them."""
-    return [stored.columns for stored in snapshot.batches(("steps", "bpm"), only)]
+    """The contents of the batches that are asked for, as a snapshot gives them."""
+    return contents_of(snapshot.batches(("steps", "bpm"), only))
 
 
 def stored(store: Store, only: Selection = EVERYTHING) -> dict[str, list[object]]:
@@ -139,9 +142,9 @@ class SnapshotsSuite(OpensStore):
         for name in ("1", "2", "1", "3"):
             put(store, batch("anna", name), document("anna"), batch("anna", "x" + name))
             with store.snapshot(DEFAULT_PROJECT) as snapshot:
-                found = list(snapshot.batches(("steps",), Selection(since=since)))
+                found = unfolded(snapshot.batches(("steps",), Selection(since=since)))
                 since = snapshot.commit_sequence
-            assert {one.columns for one in found} == {name.encode(), b"x" + name.encode()}
+            assert {one.content for one in found} == {name.encode(), b"x" + name.encode()}
             assert min(one.sequence for one in found) > top
             top = max(one.sequence for one in found)
 
@@ -207,7 +210,7 @@ class SnapshotsSuite(OpensStore):
         """Only those."""
         put(store, batch("anna", "s"), batch("anna", "b", metric="bpm"), document("anna"))
         with store.snapshot(DEFAULT_PROJECT) as snapshot:
-            found = [one.columns for one in snapshot.batches(("bpm",), EVERYTHING)]
+            found = contents_of(snapshot.batches(("bpm",), EVERYTHING))
             visits = len(list(snapshot.documents("visit", EVERYTHING)))
             others = len(list(snapshot.documents("Visit", EVERYTHING)))
         assert (found, visits, others) == ([b"b"], 1, 0)
@@ -226,9 +229,10 @@ class SnapshotsSuite(OpensStore):
 def _write(store: Store) -> list[bytes]:
     names = []
     for _ in range(WRITES):
-        group = [entry(batch(f"u{i}", unique("batch"))) for i in range(3)]
+        made = [unique("batch") for _ in range(3)]
+        group = [entry(batch(f"u{i}", name)) for i, name in enumerate(made)]
         store.commit(group)
-        names += [record.columns for one in group for record in one.records]  # type: ignore[union-attr]
+        names += [name.encode() for name in made]
     return names
 
 

@@ -1,0 +1,257 @@
+"""A user's year as a phone sends it: ten samples every quarter of an hour, read back.
+
+`python -m benchmarks --only phone` measures this alone, once as the batches arrived and once after
+they were folded. The reads are called in this process, without HTTP.
+"""
+
+from __future__ import annotations
+
+import random
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+from benchmarks.server import ServerError
+from benchmarks.subjects import POSTGRESQL, PRODUCTS
+from benchmarks.tables import table
+from benchmarks.verdicts import verdict
+from uptake.intake.fold import LEAST_BATCHES
+from uptake.model import ids
+from uptake.reading import Page, rollups, samples, sync, users
+from uptake.reading.rollup_rows import Bound, RollupQuery
+from uptake.reading.series import SampleQuery, UserData
+from uptake.samples import columns
+from uptake.store import postgres as postgres_store
+from uptake.store import sqlite, tables
+from uptake.store.base import Store
+from uptake.store.definitions import DEFAULT_PROJECT
+from uptake.store.records import BatchRecord, Entry
+from uptake.testing.postgres import Postgres, PostgresFailed, postgres
+from uptake.time_units import MICROSECONDS_PER_SECOND, TICKS_PER_DAY, TICKS_PER_SECOND
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+PART = "phone"
+SEED = 20260131
+BEGIN = datetime(2025, 1, 1, tzinfo=UTC)
+DAY = 96
+"""Batches of a day."""
+
+BATCHES = 365 * DAY
+BATCH = 10
+EVERY = timedelta(minutes=15)
+GAP = 90
+"""Seconds from one sample to the next, about."""
+
+USER = "42"
+DATABASE = "phone"
+GROUP = 32
+"""Batches of one commit at most, as if other users had sent them too."""
+
+ASKED = 7
+"""How often each read is called."""
+
+LARGEST_PAGE = 10_000
+
+
+class Read(NamedTuple):
+    """A read, and the target of its time after folding; before folding it is twice that."""
+
+    name: str
+    call: Callable[[UserData], Any]
+    at_most_ms: float
+
+
+def _rollup(every: Any, begin: datetime | None = None) -> Callable[[UserData], Any]:
+    bound = None
+    end = None
+    if begin is not None:
+        start = int(begin.timestamp()) * TICKS_PER_SECOND
+        bound, end = Bound(start, local=False), Bound(start + 7 * TICKS_PER_DAY, local=False)
+    query = RollupQuery("steps", every, zone="UTC", begin=bound, end=end)
+    return lambda user: rollups.page(user, query, Page(None, LARGEST_PAGE))
+
+
+READS = (
+    Read("profile", users.profile, 5),
+    Read("first page", partial(samples.page, query=SampleQuery("steps"), page=Page(None, 100)), 10),
+    Read("year by day", _rollup("day"), 150),
+    Read("week by hour", _rollup("hour", BEGIN + timedelta(days=200)), 15),
+    Read("sync state", partial(sync.page, query=SampleQuery("steps"), page=Page(None, 1000)), 100),
+)
+
+
+class Figure(NamedTuple):
+    """How long a read took, in milliseconds, every time."""
+
+    subject: str
+    folded: bool
+    read: Read
+    took: list[float]
+
+
+def batch(number: int, chance: random.Random) -> BatchRecord:
+    """The batch of a quarter of an hour: steps and heart rates in turns."""
+    begin = BEGIN + number * EVERY
+    steps = number % 2 == 0
+    sent = []
+    for place in range(BATCH):
+        start = begin + timedelta(seconds=GAP * place + chance.randint(0, 20))
+        end = start + timedelta(seconds=chance.randint(30, 60) if steps else 0)
+        sent.append(
+            columns.Sample(
+                device_name="iPhone 15",
+                device_version="17.3.1",
+                start_date=start.isoformat(),
+                end_date=end.isoformat(),
+                unit="count" if steps else "count/min",
+                value=chance.randint(1, 150) if steps else chance.randint(50, 180),
+            )
+        )
+    found = columns.latest(columns.read(sent))
+    encoded = columns.to_bytes(found)
+    return BatchRecord(
+        USER,
+        "steps" if steps else "bpm",
+        columns.digest(encoded),
+        int(found.start[0]),
+        int(found.start[-1]),
+        len(found),
+        encoded,
+        len(sent),
+    )
+
+
+def year() -> Iterator[Entry]:
+    """The uploads, in order; each is received some time after its last sample."""
+    chance = random.Random(SEED)
+    for number in range(BATCHES):
+        received = BEGIN + (number + 1) * EVERY + timedelta(milliseconds=chance.randint(500, 9000))
+        moment = int(received.timestamp() * MICROSECONDS_PER_SECOND)
+        record = batch(number, chance)
+        yield Entry(
+            DEFAULT_PROJECT, ids.time_ordered(), moment, (record,), (), "gerosense-v2.2", "key-1"
+        )
+
+
+class Stored(NamedTuple):
+    """A year in a store.
+
+    Attributes:
+        subject: which store.
+        folded: whether it was folded as it arrived.
+        bytes: on the disk, with receipts.
+        written: bytes of blocks that were written, in all.
+    """
+
+    subject: str
+    folded: bool
+    bytes: int
+    written: int
+
+
+@contextmanager
+def _opened(scratch: Path, engine: str) -> Iterator[tuple[Callable[[], Store], Callable[[], int]]]:
+    """Open an empty store; what opens it again, and what returns its bytes on the disk."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=scratch)))
+        if engine != POSTGRESQL:
+            path = folder / "uptake.db"
+            yield partial(sqlite.open_store, path), lambda: path.stat().st_size
+            return
+        try:
+            database = stack.enter_context(postgres(scratch))
+        except PostgresFailed as error:
+            raise ServerError(f"PostgreSQL: {str(error).strip()}") from error
+        database.create(DATABASE)
+        yield partial(postgres_store.open_store, database.url(DATABASE)), partial(_size, database)
+
+
+def _size(database: Postgres) -> int:
+    """The bytes of all tables and their indexes, without those of deleted rows."""
+    database.execute("VACUUM FULL", DATABASE)
+    query = "SELECT sum(pg_total_relation_size(oid)) FROM pg_class WHERE relname IN ({})"
+    names = ", ".join(f"'{name}'" for name in tables.metadata.tables)
+    ((size,),) = database.execute(query.format(names), DATABASE)
+    return int(size)
+
+
+def _send(store: Store, *, folding: bool) -> int:
+    """Send the year; with folding once a day. Returns the bytes of the blocks written."""
+    written, group = 0, []
+    for number, one in enumerate(year(), 1):
+        group.append(one)
+        if len(group) == GROUP or number % DAY == 0:
+            store.commit(group)
+            group = []
+        if folding and number % DAY == 0:
+            written += store.fold(DEFAULT_PROJECT, LEAST_BATCHES, lambda: False).bytes
+    return written
+
+
+def measure(scratch: Path, engines: Sequence[str]) -> tuple[list[Figure], list[Stored]]:
+    """Every read, of the batches as they arrived and of their blocks, on each engine."""
+    figures, stored = [], []
+    for engine in engines:
+        for folded in (False, True):
+            with _opened(scratch, engine) as (open_store, size):
+                store = open_store()
+                written = _send(store, folding=folded)
+                store.close()
+                stored.append(Stored(PRODUCTS[engine], folded, size(), written))
+                store = open_store()
+                user = UserData(store, DEFAULT_PROJECT, USER)
+                for read in READS:
+                    read.call(user)
+                    took = [_milliseconds(read, user) for _ in range(ASKED)]
+                    figures.append(Figure(PRODUCTS[engine], folded, read, took))
+                store.close()
+    return figures, stored
+
+
+def _milliseconds(read: Read, user: UserData) -> float:
+    began = time.perf_counter()
+    msgspec.json.encode(read.call(user))
+    return (time.perf_counter() - began) * 1000
+
+
+def show(measured: tuple[Sequence[Figure], Sequence[Stored]], console: Console) -> None:
+    """Print the figures, what they should reach, and whether they do."""
+    figures, stored = measured
+    count = BATCHES * BATCH
+    shown = table(f"A phone's year: {count:,} samples in {BATCHES:,} batches of {BATCH}")
+    for name in ("store", "batches", "what", "ms", "min - max", "target", ""):
+        shown.add_column(name, justify="right" if name in {"ms", "min - max"} else "left")
+    for one in figures:
+        middle = median(one.took)
+        wanted = one.read.at_most_ms * (1 if one.folded else 2)
+        shown.add_row(
+            one.subject,
+            "folded" if one.folded else "as they arrived",
+            one.read.name,
+            f"{middle:,.1f}",
+            f"{min(one.took):,.1f} - {max(one.took):,.1f}",
+            f"<= {wanted:g} ms",
+            verdict(reached=middle <= wanted),
+        )
+    console.print(shown)
+    sizes = table("A phone's year on the disk, with its receipts")
+    for name in ("store", "batches", "bytes a sample", "bytes of blocks written, a sample"):
+        sizes.add_column(name, justify="left" if name in {"store", "batches"} else "right")
+    for year_of in stored:
+        sizes.add_row(
+            year_of.subject,
+            "folded" if year_of.folded else "as they arrived",
+            f"{year_of.bytes / count:.1f}",
+            f"{year_of.written / count:.1f}" if year_of.folded else "",
+        )
+    console.print(sizes)

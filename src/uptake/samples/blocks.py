@@ -1,0 +1,194 @@
+"""Blocks: many small batches of one user and metric in one row, which each keep their identity.
+
+The samples of a block are those of its batches one after the other, encoded as one batch. Its
+directory has a row of integers for each of `DIRECTORY`, with a number for each batch; its digests
+are those of its batches, one after the other. So a block can be taken to pieces: what its batches
+are, when they were received, and which of their samples count.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from uptake.samples.columns import (
+    DIGEST_BYTES,
+    NO_END,
+    Columns,
+    compressed,
+    concatenated,
+    decode,
+    in_use,
+    to_bytes,
+    to_planes,
+)
+from uptake.samples.packed import HEADER_LENGTH, decompressed, from_planes, unpack
+from uptake.samples.times import Int64s
+
+DIRECTORY = ("count", "sequence", "mark", "received_at", "repeats")
+"""What a block knows about each batch; see the table `sample_batches`."""
+
+LEVEL = 9
+"""The level of compression: a block is written a few times, and read for years."""
+
+
+class BadBlock(ValueError):
+    """The directory of a block does not match its samples."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Batches, in any order.
+
+    Attributes:
+        table: a row for each of `DIRECTORY`, a column for each batch.
+        digests: a row for each batch.
+        columns: the samples of all batches, one batch after the other.
+    """
+
+    table: Int64s
+    digests: NDArray[np.uint8]
+    columns: Columns
+
+    def __len__(self) -> int:
+        return len(self.digests)
+
+    @property
+    def count(self) -> Int64s:
+        """The number of samples of each batch."""
+        counts: Int64s = self.table[0]
+        return counts
+
+    @property
+    def sequence(self) -> Int64s:
+        """The sequence of each batch."""
+        sequence: Int64s = self.table[1]
+        return sequence
+
+    @property
+    def mark(self) -> Int64s:
+        """The mark of each batch."""
+        mark: Int64s = self.table[2]
+        return mark
+
+    @property
+    def received_at(self) -> Int64s:
+        """When each batch was received."""
+        received_at: Int64s = self.table[3]
+        return received_at
+
+    @property
+    def repeats(self) -> Int64s:
+        """How often each batch was received again."""
+        repeats: Int64s = self.table[4]
+        return repeats
+
+    def bounds(self) -> tuple[Int64s, Int64s]:
+        """The starts of the first and the last sample of each batch."""
+        begins = np.append(0, np.cumsum(self.count)[:-1])
+        start = self.columns.start
+        return np.minimum.reduceat(start, begins), np.maximum.reduceat(start, begins)
+
+    @property
+    def until(self) -> int:
+        """The end of the sample that ends last."""
+        duration = self.columns.duration
+        ends = self.columns.start + np.where(duration == NO_END, 0, duration)
+        return int(ends.max())
+
+    def take(self, which: Int64s | NDArray[np.bool_]) -> "Block":
+        """Return some batches, in that order."""
+        places = np.arange(len(self))[which]
+        counts = self.count[places]
+        begins = np.append(0, np.cumsum(self.count)[:-1])[places]
+        shift = begins - np.append(0, np.cumsum(counts)[:-1])
+        samples = np.repeat(shift, counts) + np.arange(counts.sum())
+        return Block(self.table[:, places], self.digests[places], self.columns.take(samples))
+
+    def in_order(self) -> "Block":
+        """Return the batches in order of their first sample."""
+        first, _ = self.bounds()
+        if (first[1:] >= first[:-1]).all():
+            return self
+        return self.take(np.lexsort((self.sequence, first)))
+
+    def split(self) -> Iterable["Block"]:
+        """Yield each batch as a block of its own."""
+        for place in range(len(self)):
+            yield self.take(np.array([place]))
+
+    def place(self, digest: bytes) -> int | None:
+        """Return the place of the batch with a digest."""
+        same = (self.digests == np.frombuffer(digest, np.uint8)).all(axis=1)
+        places = np.flatnonzero(same)
+        return int(places[0]) if len(places) else None
+
+    def to_columns(self) -> bytes:
+        """Encode the samples."""
+        return to_bytes(in_use(self.columns), LEVEL)
+
+    def to_directory(self) -> bytes:
+        """Encode the directory."""
+        differences = np.diff(self.table, axis=1, prepend=self.table[:, :1])
+        first = self.table[:, 0].tolist()
+        scheme, planes = to_planes(differences)
+        header = msgspec.msgpack.encode([len(self), first, *scheme])
+        frame = [len(header).to_bytes(HEADER_LENGTH, "little"), header, *planes]
+        return compressed(b"".join(frame), LEVEL)
+
+
+def from_batch(digest: bytes, row: Sequence[int], columns: bytes) -> Block:
+    """Return a batch as a block.
+
+    Args:
+        digest: of the batch.
+        row: the values of `DIRECTORY`.
+        columns: as encoded by `columns.to_bytes`.
+    """
+    table = np.array(row, np.int64)[:, np.newaxis]
+    return from_stored(digest, table, columns)
+
+
+def from_stored(digests: bytes, directory: bytes | Int64s, columns: bytes) -> Block:
+    """Decode a block.
+
+    Raises:
+        BadBlock: its parts do not match.
+    """
+    table = _table(directory) if isinstance(directory, bytes) else directory
+    samples = decode(unpack(columns))
+    if len(digests) != DIGEST_BYTES * table.shape[1] or table[0].sum() != len(samples):
+        raise BadBlock("the directory of a block does not match its samples")
+    rows = np.frombuffer(digests, np.uint8).reshape(-1, DIGEST_BYTES)
+    return Block(table, rows, samples)
+
+
+def sequences(directory: bytes) -> Int64s:
+    """Return the sequence of each sample of a block."""
+    table = _table(directory)
+    return np.repeat(table[1], table[0])
+
+
+def _table(directory: bytes) -> Int64s:
+    frame = decompressed(directory)
+    at = HEADER_LENGTH + int.from_bytes(frame[:HEADER_LENGTH], "little")
+    count, first, *scheme = msgspec.msgpack.decode(frame[HEADER_LENGTH:at])
+    table = np.empty((len(DIRECTORY), count), np.int64)
+    from_planes(frame[at:], count, tuple(scheme), list(table), slice(None))
+    table[:, 0] = first
+    return np.cumsum(table, axis=1)
+
+
+def joined(blocks: Sequence[Block]) -> Block:
+    """Return the batches of at least one block, in order of their first sample."""
+    counts = [len(block.columns) for block in blocks]
+    numbers = np.concatenate([block.columns.numbers for block in blocks], axis=1)
+    value = np.concatenate([block.columns.value for block in blocks])
+    columns = concatenated(numbers, value, [block.columns for block in blocks], counts)
+    return Block(
+        np.concatenate([block.table for block in blocks], axis=1),
+        np.concatenate([block.digests for block in blocks]),
+        columns,
+    ).in_order()

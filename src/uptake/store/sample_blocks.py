@@ -1,0 +1,111 @@
+"""Rows of blocks: decoded, written, and taken out of."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, insert, select
+
+from uptake.samples.blocks import Block, from_batch, from_stored
+from uptake.samples.columns import Columns, latest
+from uptake.samples.metrics import Metric
+from uptake.store import tables as t
+from uptake.store.database import Row, delete_all
+from uptake.store.stored import StoredBatch
+
+Owner = dict[str, str]
+"""The project, user and metric of batches."""
+
+BLOCK = [t.sample_blocks.c[name] for name in StoredBatch.__struct_fields__]
+BATCH = [t.sample_batches.c[column.name] for column in BLOCK if column.name in t.sample_batches.c]
+
+
+def batch_of(row: Any) -> Block:
+    """Decode a row of `sample_batches`."""
+    numbers = row.count, row.sequence, row.mark, row.received_at, row.repeats
+    return from_batch(row.digest, numbers, row.columns)
+
+
+def block_of(row: Any) -> Block:
+    """Decode a row of `sample_blocks`."""
+    return from_stored(row.digests, row.directory, row.columns)
+
+
+def stored_of(block: Block, user_id: str, metric: Metric) -> StoredBatch:
+    """Return a block as it is read."""
+    row = row_of({"user_id": user_id, "metric": metric}, block)
+    return StoredBatch(**{name: row[name] for name in StoredBatch.__struct_fields__})
+
+
+def row_of(owner: Owner, block: Block) -> Row:
+    """Return the row of a block, without its mark."""
+    block = block.in_order()
+    start = block.columns.start
+    return {
+        **owner,
+        "until": block.until,
+        "sequence": int(block.sequence.max()),
+        "first": int(start.min()),
+        "last": int(start.max()),
+        "count": len(start),
+        "samples": len(latest(_as_received(block))),
+        "received_at": int(block.received_at.min()),
+        "digests": block.digests.tobytes(),
+        "directory": block.to_directory(),
+        "columns": block.to_columns(),
+    }
+
+
+def _as_received(block: Block) -> Columns:
+    sequence = np.repeat(block.sequence, block.count)
+    return block.columns.take(np.argsort(sequence, kind="stable"))
+
+
+def add(connection: Connection, owner: Owner, mark: Any, block: Block) -> int:
+    """Insert the row of a block. Returns the bytes of its samples, digests and directory."""
+    row = row_of(owner, block)
+    connection.execute(insert(t.sample_blocks).values(**row, mark=mark))
+    return sum(len(row[name]) for name in ("digests", "directory", "columns"))
+
+
+def remove(connection: Connection, owner: Owner, row: Any) -> bool:
+    """Delete the row of a block; False if it has changed since it was read."""
+    c = t.sample_blocks.c
+    key = owner | {"until": row.until, "sequence": row.sequence}
+    same = [c[name] == value for name, value in key.items()]
+    return (
+        delete_all(connection, t.sample_blocks, *same, c.count == row.count, c.mark == row.mark) > 0
+    )
+
+
+def take_out(
+    connection: Connection, owner: Owner, row: Any, which: "np.ndarray[Any, np.dtype[np.bool_]]"
+) -> Block:
+    """Remove batches from a block. Returns them.
+
+    Args:
+        connection: in a transaction that writes, and has locked the user.
+        owner: of the block.
+        row: all of it, read in the transaction.
+        which: of its batches.
+    """
+    block = block_of(row)
+    remove(connection, owner, row)
+    if not which.all():
+        # The mark stays: the others were all committed before it.
+        add(connection, owner, row.mark, block.take(~which))
+    return block.take(which)
+
+
+def lock_users(connection: Connection, project: str, user_ids: Iterable[str]) -> None:
+    """Lock users as those lock them who write to them; in one order, so that none deadlock."""
+    u = t.users.c
+    for user_id in sorted(user_ids):
+        query = select(u.revision).filter_by(project_id=project, user_id=user_id)
+        connection.execute(query.with_for_update())
+
+
+def rows_of(connection: Connection, owner: Owner, *conditions: Any) -> Sequence[Any]:
+    """Return rows of blocks that meet conditions."""
+    query = select(t.sample_blocks).filter_by(**owner).where(*conditions)
+    return connection.execute(query.order_by(t.sample_blocks.c.sequence)).all()
