@@ -169,6 +169,21 @@ def test_ctrl_c_stops_cleanly_with_a_message_how_to_continue(
     assert len(held(live.url, key, user)) == 20_000
 
 
+def test_samples_that_wait_are_sent_together_with_a_file_that_was_sent_before(
+    uptake: Uptake, live: LiveServer, key: str, tmp_path: Path, user: str
+) -> None:
+    """As the advice says: the samples that are stored complete the request."""
+    samples = some(user, 5)
+    before = write(tmp_path / "before.ndjson", samples[:3])
+    corrected = write(tmp_path / "corrected.ndjson", samples[3:])
+    send = ("send", "samples", "--to", live.url, "--ledger", "l")
+    assert uptake(*send, before, UPTAKE_KEY=key).status == 0
+    assert uptake(*send, corrected, UPTAKE_KEY=key).status == 1
+    done = uptake(*send, before, corrected, UPTAKE_KEY=key)
+    assert (done.status, done.err) == (0, "")
+    assert "2 acknowledged now\n3 acknowledged before\n" in done.out
+
+
 def test_status_and_verify_report_the_state_of_all_items(
     uptake: Uptake, live: LiveServer, key: str, tmp_path: Path, user: str
 ) -> None:
@@ -179,6 +194,7 @@ def test_status_and_verify_report_the_state_of_all_items(
     done = uptake("send", "samples", path, *options, UPTAKE_KEY=key)
     assert done.status == 1
     assert "2 waiting until there are enough for a request" in done.out
+    assert "uptake: a request needs at least 3 samples of one user and metric" in done.err
     (status,) = uptake("send", "status", "--ledger", "l", "--json").json
     assert {name: status[name] for name in ("wire", "acknowledged", "waiting", "attempts")} == {
         "wire": "gerosense-v2.2",

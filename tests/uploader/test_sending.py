@@ -146,6 +146,26 @@ def test_the_text_of_an_answer_is_cut_to_one_line() -> None:
 
 
 @pytest.mark.parametrize(
+    "body",
+    [
+        b'{"detail": "No."}',
+        b'{"msg": "No.", "timestamp": 1}',
+        b'{"code": "no", "message": "No."}',
+        b'{"response": {"error": {"id": "1013", "message": "No."}}}',
+    ],
+)
+def test_the_text_of_an_error_is_its_reason(body: bytes) -> None:
+    """In the envelope of every vendor."""
+    assert first_line(body) == "No."
+
+
+@pytest.mark.parametrize("body", [b'{"response": 1}', b'{"response": {}}', b'{"detail": 1}'])
+def test_the_text_of_an_error_in_another_form_is_the_answer(body: bytes) -> None:
+    """What a proxy or an unknown receiver sends."""
+    assert first_line(body) == body.decode()
+
+
+@pytest.mark.parametrize(
     ("url", "known"),
     [
         ("http://localhost:8000/", "http://localhost:8000"),

@@ -31,6 +31,12 @@ COUNTS = {
     "left": "left, neither sent nor answered",
 }
 
+TOO_FEW = (
+    "a request needs at least 3 samples of one user and metric; name files with more of them in the"
+    " same command, also files that were sent before"
+)
+"""What to do about samples that are waiting."""
+
 
 def send(options: SendOptions, work: Callable[["Uploader"], "Summary"]) -> int:
     """Run a command; its exit status.
@@ -107,6 +113,8 @@ def _print(uploader: "Uploader", summary: "Summary", *, as_json: bool) -> None:
         more = f"all {missed:,} of them are" if missed > len(faults) else "they are"
         names = " and ".join(summary.rejected_files)
         warn(f"{more} in {names}, to be corrected and sent again")
+    if summary.waiting:
+        warn(TOO_FEW)
     if summary.stopped:
         warn(summary.stopped)
 

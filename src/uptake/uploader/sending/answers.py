@@ -150,16 +150,27 @@ def retry_after(answer: Answer) -> float:
     return min(max(seconds, 0.0), LONGEST_WAIT)
 
 
-class _Error(msgspec.Struct):
+class _Fault(msgspec.Struct):
     """The members in which receivers describe an error."""
 
     detail: str = ""
     msg: str = ""
     message: str = ""
 
+
+class _Enclosed(msgspec.Struct):
+    error: _Fault
+
+
+class _Error(_Fault):
+    """An error; QuestionPro encloses it in two objects."""
+
+    response: _Enclosed | None = None
+
     @property
     def reason(self) -> str:
-        return self.detail or self.msg or self.message
+        fault = self.response.error if self.response else self
+        return fault.detail or fault.msg or fault.message
 
 
 def first_line(body: bytes) -> str:
