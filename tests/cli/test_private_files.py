@@ -77,7 +77,7 @@ def test_commands_make_private_files(server: LiveServer, uptake: Uptake, tmp_pat
     made = {path.name for path in tmp_path.iterdir()}
     assert made == {
         *("key", "profiles.csv", "backup", "restored", "exported.csv", "folder", "1.zip", "l"),
-        "uptake-refused.ndjson",
+        "uptake-refused.csv",
     }
     assert shared(tmp_path) == []
 

@@ -104,6 +104,7 @@ TEXTS = {
     "--rate": ("fast", ["300/60s"]),
     "--format": ("cats", ["gerosense-v2.2", "thymia"]),
     "--cors-origin": ("example.org", ["https://"]),
+    "--public-url": ("example.org", ["https://uptake.example"]),
     "--scope": ("everything", ["samples:write", "data:read"]),
     "--zone": ("Europe/Berln", ["Europe/Berlin"]),
 }
@@ -115,7 +116,6 @@ FREE = {
         "--code",
         "--cursor",
         "--database",
-        "--public-url",
         "--unit",
         "--device",
         "--from",

@@ -9,11 +9,13 @@ from contextlib import closing, suppress
 
 import psycopg
 import pytest
+import sqlalchemy
 
 from uptake import circuit_breaker
 from uptake.circuit_breaker import CircuitBreaker
 from uptake.store import postgres, postgres_pipeline
 from uptake.store.base import Store, StoreUnavailable, StoreUnusable
+from uptake.store.database import streamed
 from uptake.store.sql_store import SqlStore
 from uptake.testing.postgres import Postgres
 from uptake.testing.store.making import NOON, attributes, batch, columns_of, document, entry
@@ -50,6 +52,17 @@ def test_a_commit_waits_for_the_disk_where_others_do_not(postgresql: Postgres) -
     postgresql.execute("ALTER DATABASE careless SET synchronous_commit = off")
     with closing(postgres.open_store(address)) as store, store.writing() as connection:
         assert connection.exec_driver_sql("SHOW synchronous_commit").scalar_one() == "on"
+
+
+def test_a_streamed_query_that_is_not_read_to_its_end_is_closed(store: SqlStore) -> None:
+    """Without a warning of the driver, and the connection can be used again."""
+    numbers = sqlalchemy.text("SELECT * FROM generate_series(1, 100)")
+    with store.reading() as connection:
+        for (number,) in streamed(connection, numbers, 2):
+            if number == 3:
+                break
+        cursors = sqlalchemy.text("SELECT count(*) FROM pg_cursors")
+        assert connection.execute(cursors).scalar_one() == 0
 
 
 def test_readers_see_one_state_and_cannot_write(store: SqlStore) -> None:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import shlex
 import socket
 import sys
@@ -27,6 +28,9 @@ NETWORK, LIMITS = "Network", "Limits"
 """Groups of options in the help."""
 
 AUTO = "auto"
+PUBLIC_URL = re.compile(r"(https?://[^\s/?#@]+(/[^\s?#]*)?)?")
+"""A URL to which paths can be added; "" is the address of each request."""
+
 AUTO_ON_SQLITE = 2
 """Most processes that `auto` starts on SQLite, which has one writer at a time: one decodes requests
 while the other writes. A third was not measured to help."""
@@ -42,7 +46,7 @@ def parse_workers(value: str | int) -> int:
     if text == AUTO:
         return 0
     if not (text.isascii() and text.isdigit() and int(text) >= 1):
-        raise typer.BadParameter(f"must be 1 or more, or {AUTO} (got {text})")
+        raise typer.BadParameter(f"must be a number of 1 or more, or {AUTO} (got {text})")
     return int(text)
 
 
@@ -149,6 +153,9 @@ def serve(
         check_port(*settings.metrics)
     with _shared_metrics(settings.workers):
         _check_origins(cors_origin or [])
+        if not PUBLIC_URL.fullmatch(settings.public_url):
+            reason = "must be a URL without a query, such as https://uptake.example"
+            raise typer.BadParameter(f"--public-url {settings.public_url!r}: {reason}")
         # Opened here once, so that an error is reported in one line and migrations run once.
         services = wiring.open_services(settings, make=True)
         has_keys = bool(services.store.keys())

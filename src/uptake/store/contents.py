@@ -10,7 +10,7 @@ from sqlalchemy import Connection, MetaData, Table, delete, select
 
 from uptake.store.base import StoreUnusable
 from uptake.store.commit_sequence import skip_ahead
-from uptake.store.database import Database
+from uptake.store.database import Database, streamed
 from uptake.store.migrations import HEAD, revision_of
 from uptake.store.migrations.running import check_known, tables_at, upgrade_to
 from uptake.store.tables import changes
@@ -104,15 +104,14 @@ class TableRows(_Tables):
         """See `Snapshot.rows`."""
         if name == changes.name:
             return
-        streamed = self._connection.execution_options(yield_per=AT_ONCE)
-        yield from streamed.execute(select(self._tables[name]))
+        yield from streamed(self._connection, select(self._tables[name]), AT_ONCE)
 
     def still_named(self, blobs: Collection[str]) -> set[str]:
         """See `Snapshot.still_named`."""
         named = set()
         for name, column in BLOB_COLUMNS.items():
-            streamed = self._connection.execution_options(yield_per=NAMES_AT_ONCE)
-            for blob in streamed.scalars(select(self._tables[name].c[column])):
+            query = select(self._tables[name].c[column])
+            for (blob,) in streamed(self._connection, query, NAMES_AT_ONCE):
                 if blob in blobs:
                     named.add(blob)
         return named

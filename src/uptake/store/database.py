@@ -247,6 +247,12 @@ def batches_of(values: Sequence[Value]) -> Iterator[Sequence[Value]]:
         yield values[start : start + MAX_VALUES]
 
 
+def streamed(connection: Connection, query: Any, at_once: int) -> Iterator[Any]:
+    """Yield the rows of a query, of which so many are in memory; ends the query when closed."""
+    with connection.execute(query, execution_options={"yield_per": at_once}) as result:
+        yield from result
+
+
 def may_touch_none(statement: Any) -> Any:
     """Return the statement; it may write no row."""
     return statement.execution_options(**{MAY_TOUCH_NONE: True})

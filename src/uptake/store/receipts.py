@@ -11,7 +11,7 @@ from uptake.model.problems import Kinds
 from uptake.store import receipt_blocks as blocks
 from uptake.store import tables as t
 from uptake.store.base import MAX_RECEIPTS
-from uptake.store.database import Row, batches_of, check_count
+from uptake.store.database import Row, batches_of, check_count, streamed
 from uptake.store.erasures import SqlErasures
 from uptake.store.receipt_blocks import BLOCK_RECEIPTS, Placed, day_of
 from uptake.store.stored import ReceiptItem, StoredReceipt
@@ -67,9 +67,8 @@ class SqlReceipts(SqlErasures):
             .where(b.project_id == project, wanted)
             .order_by(b.day.desc())
         )
-        streamed = connection.execution_options(yield_per=BLOCKS_AT_ONCE).execute(query)
         count, latest = 0, 0
-        for user_id, on, timed, ids, data in streamed:
+        for user_id, on, timed, ids, data in streamed(connection, query, BLOCKS_AT_ONCE):
             if count >= MAX_RECEIPTS and on < latest:
                 return
             latest = on

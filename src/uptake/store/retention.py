@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Table, exists, func, select, tuple_
 
 from uptake.store import tables as t
 from uptake.store.changes import ChangeLog
-from uptake.store.database import delete_all
+from uptake.store.database import delete_all, streamed
 from uptake.store.definitions import RetentionRule
 from uptake.store.erasures import SqlErasures
 from uptake.store.sample_blocks import block_of, lock_users, rows_of, take_out
@@ -124,7 +124,7 @@ class SqlRetention(SqlErasures):
             due = _due(t.sample_batches, project, rule, before)
             count += connection.scalar(select(func.sum(t.sample_batches.c.count)).where(*due)) or 0
             query = select(t.sample_blocks).where(*_due(t.sample_blocks, project, rule, before))
-            for row in connection.execute(query, execution_options={"yield_per": BLOCKS_AT_ONCE}):
+            for row in streamed(connection, query, BLOCKS_AT_ONCE):
                 block = block_of(row)
                 count += int(block.count[block.received_at < before].sum())
         return count

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Select, Table, select, tuple_,
 from uptake.samples.metrics import METRICS, Metric
 from uptake.store import tables as t
 from uptake.store.commit_sequence import CommitSequence, is_received, received
-from uptake.store.database import Database, batches_of, translated
+from uptake.store.database import Database, batches_of, streamed, translated
 from uptake.store.profiles import attributes_of
 from uptake.store.rejections import rejection_of
 from uptake.store.sample_blocks import BATCH, BLOCK, block_of, stored_of
@@ -218,4 +218,4 @@ class SqlSnapshot:
 
     def _rows(self, query: Select[Any], at_once: int) -> Iterator[Any]:
         with translated():
-            yield from self._connection.execute(query, execution_options={"yield_per": at_once})
+            yield from streamed(self._connection, query, at_once)
