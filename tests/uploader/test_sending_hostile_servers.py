@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from uptake import Broken, Client, RequestFailed, Sample, Summary, Uploader
 from uptake.uploader.sending.answers import MAX_ANSWER, MAX_OVERHEAD
+from uptake.uploader.sending.connection import Unreachable
 from uptake.uploader.verify import server as verify_server
-from uptake.uploader.verify.server import Unreachable
 
 from .hostile import Misbehave, always, answer, cut_off, dripping, endless, hostile
 from .sending import some, write

@@ -63,10 +63,9 @@ def send(options: SendOptions, work: Callable[["Uploader"], "Summary"]) -> int:
 def translated_errors() -> Iterator[None]:
     """Raise the uploader's errors as those of the command line."""
     from uptake.uploader.ledger import LedgerUnusable
-    from uptake.uploader.sending.connection import WrongAddress
+    from uptake.uploader.sending.connection import Unreachable, WrongAddress
     from uptake.uploader.sending.schedule import Halt
     from uptake.uploader.sources import UnknownSource
-    from uptake.uploader.verify.server import Unreachable
     from uptake.uploader.wires import UnknownWire
 
     try:

@@ -192,7 +192,7 @@ def _banner(settings: Settings, *, has_keys: bool) -> Iterator[str]:
         where = f"--data-dir {shlex.quote(str(settings.data_dir))}"
         if settings.database:
             where = "--database URL"
-        command = f"uptake keys create --scope samples:write {where}"
+        command = f"uptake keys create --scope samples:write --scope data:read {where}"
         yield f"There are no API keys yet. Create one: {command}"
 
 

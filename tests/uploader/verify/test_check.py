@@ -13,8 +13,8 @@ from uploader.proxy import proxying
 from uploader.sending import Sender, sample, some, write
 from uploader.vendor_stub import VendorStub
 from uptake import Uploader
+from uptake.uploader.sending.connection import Unreachable
 from uptake.uploader.sending.schedule import Halt
-from uptake.uploader.verify.server import Unreachable
 
 
 def verify(sender: Sender, *paths: Path, **options: Any) -> dict[str, Any]:

@@ -50,6 +50,10 @@ class WrongAddress(ValueError):
     """The URL is not one that can be sent to; see the message."""
 
 
+class Unreachable(Exception):
+    """The server does not answer, or its answer cannot be used; see the message."""
+
+
 class Request(msgspec.Struct, frozen=True):
     """A request without the key.
 

@@ -13,7 +13,7 @@ from uptake.samples.digests import DayDigest, digests, identities
 from uptake.uploader.reader import pages, user_path, with_query
 from uptake.uploader.samples.index import Index
 from uptake.uploader.sending.answers import Broken, first_line, retry_after
-from uptake.uploader.sending.connection import Connection, Request
+from uptake.uploader.sending.connection import Connection, Request, Unreachable
 from uptake.uploader.sending.schedule import Halt
 from uptake.uploader.sending.sender import RETRYABLE
 
@@ -63,10 +63,6 @@ class _Page(msgspec.Struct):
 
 
 _AnyPage = TypeVar("_AnyPage", _Sync, _Page)
-
-
-class Unreachable(Exception):
-    """The server does not answer, or its answer cannot be used; see the message."""
 
 
 def day_text(day: int) -> str:
