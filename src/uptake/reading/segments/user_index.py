@@ -1,8 +1,9 @@
 """An index of a project's users in memory, in columns, that follows the changes of the store.
 
-It has the fields that queries have named. It is a list of parts. The block of a part never changes:
-a changed user is added to a new block and removed from the mask of the old one. Small blocks are
-merged, as in an LSM tree. A query works on one list of parts, whatever is added while it runs.
+It has the fields that the first query names, and all fields as soon as a query names others. It is
+a list of parts. The block of a part never changes: a changed user is added to a new block and
+removed from the mask of the old one. Small blocks are merged, as in an LSM tree. A query works on
+one list of parts, whatever is added while it runs.
 
 Users that exceed the memory are read for each query and dropped part by part.
 """
@@ -121,8 +122,7 @@ class UserIndex:
             if self._exceeds(fields):
                 return self._read(fields)
             if not self._fields.covers(fields):
-                both = self._fields.union(fields)
-                self._reset(fields if self._exceeds(both) or both.count > MAX_NAMES else both)
+                self._reset(self._fields_with(fields))
             while not self._complete or not self._apply_changes():
                 others = self._load(until, memory)
                 if others is not None:
@@ -139,6 +139,14 @@ class UserIndex:
 
     def _count(self) -> int:
         return sum(part.count for part in self._parts)
+
+    def _fields_with(self, fields: f.Fields) -> f.Fields:
+        """What to read for a query: little for the first one, and for the second all that fits."""
+        both = self._fields.union(fields)
+        for more in (f.ALL_FIELDS, both) if self._fields.names else (both,):
+            if not self._exceeds(more) and more.count <= MAX_NAMES:
+                return more
+        return fields
 
     def _exceeds(self, fields: f.Fields) -> bool:
         return any(fields.covers(one) for one in self._exceeding)
