@@ -172,7 +172,7 @@ def test_ctrl_c_stops_cleanly_with_a_message_how_to_continue(
 def test_samples_that_wait_are_sent_together_with_a_file_that_was_sent_before(
     uptake: Uptake, live: LiveServer, key: str, tmp_path: Path, user: str
 ) -> None:
-    """As the advice says: the samples that are stored complete the request."""
+    """As the advice suggests: the samples that are stored complete the request."""
     samples = some(user, 5)
     before = write(tmp_path / "before.ndjson", samples[:3])
     corrected = write(tmp_path / "corrected.ndjson", samples[3:])

@@ -68,3 +68,8 @@ def bounds(project: str, user_id: str, store: Store) -> dict[str, tuple[int, int
         for metric in METRICS
         if (own := [span for span in spans if span.metric == metric])
     }
+
+
+def sampled(project: str, metric: Metric, store: Store) -> list[str]:
+    """The users with samples of a metric, sorted."""
+    return sorted(store.users_with_samples(project, metric))

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from msgspec.structs import replace
 
-from store.comparing import ModelWithRetention, all_batches, between, bounds
+from store.comparing import ModelWithRetention, all_batches, between, bounds, sampled
 from uptake.model.items import Attributes
-from uptake.samples.metrics import METRICS, Metric
+from uptake.samples.metrics import METRICS
 from uptake.store import postgres, sqlite
 from uptake.store.base import AlreadyExists, Store
 from uptake.store.definitions import Rate, RetentionRule, Segment, TypeVersion
@@ -263,7 +263,7 @@ class BothStores(RuleBasedStateMachine):
         )
         self.compare(lambda store: by_user(store.profiles_of(project, [after, "unknown"])))
         for metric in METRICS:
-            self.compare(partial(_sampled, project, metric))
+            self.compare(partial(sampled, project, metric))
         self.both("document_counts", project, "visit", since, None)
         self.both("document_versions", project, "visit")
         self.both("document_counts", project, "visit", 0, [after, "unknown"])
@@ -325,10 +325,6 @@ class BothStores(RuleBasedStateMachine):
 def _commit_sequence(store: Store) -> dict[int, int]:
     with store.snapshot("default") as snapshot:
         return snapshot.commit_sequence
-
-
-def _sampled(project: str, metric: Metric, store: Store) -> list[str]:
-    return sorted(store.users_with_samples(project, metric))
 
 
 def _profiles(project: str, store: Store) -> object:

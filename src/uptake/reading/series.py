@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from msgspec import Struct
@@ -15,7 +15,7 @@ from uptake.reading.bounds import ANSWER_MEMORY, SAMPLE_BYTES, SPAN_BYTES, TooMu
 from uptake.samples.columns import Columns
 from uptake.samples.merge import Opened, merge_opened
 from uptake.samples.metrics import METRICS, Metric
-from uptake.store.base import ItemQueries
+from uptake.store.base import BatchQueries, ItemQueries
 from uptake.store.stored import Span, StoredBatch
 from uptake.time_units import TICKS_PER_DAY
 
@@ -163,6 +163,10 @@ class SampleQuery(Struct, frozen=True):
     end: int = LATEST
 
 
+class UserStore(ItemQueries, BatchQueries, Protocol):
+    """The ports that one user is read from."""
+
+
 @dataclass(frozen=True, slots=True)
 class UserData:
     """The stored data of one user.
@@ -174,7 +178,7 @@ class UserData:
         memory: approximate memory that one answer may take to compute, in bytes.
     """
 
-    store: ItemQueries
+    store: UserStore
     project: str
     user_id: str
     memory: int = ANSWER_MEMORY

@@ -92,6 +92,24 @@ class ItemQueries(Protocol):
     def has_user(self, project: str, user_id: str) -> bool:
         """Return whether there are data of a user."""
 
+    def document(self, project: str, upload_id: str) -> StoredDocument | None:
+        """Return the document with this upload id."""
+
+    def documents(
+        self, project: str, user_id: str, only: DocumentFilter, after: str, limit: int
+    ) -> list[StoredDocument]:
+        """Return a user's documents with an id above `after`, in order of id."""
+
+    def images(self, project: str, user_id: str, after: int, limit: int) -> list[StoredImage]:
+        """Return a user's images with a number above `after`, in order of number."""
+
+    def image(self, name: str) -> StoredImage | None:
+        """Return the image with this name, of any project."""
+
+
+class BatchQueries(Protocol):
+    """Reads the batches of samples of users; each may be a block of several."""
+
     def spans(
         self, project: str, user_id: str, metric: Metric | None = None, limit: int | None = None
     ) -> list[Span]:
@@ -106,20 +124,6 @@ class ItemQueries(Protocol):
         self, project: str, user_id: str, metric: Metric, start: int, end: int
     ) -> list[StoredBatch]:
         """Return those that may have samples starting at `end` or before, ending since `start`."""
-
-    def document(self, project: str, upload_id: str) -> StoredDocument | None:
-        """Return the document with this upload id."""
-
-    def documents(
-        self, project: str, user_id: str, only: DocumentFilter, after: str, limit: int
-    ) -> list[StoredDocument]:
-        """Return a user's documents with an id above `after`, in order of id."""
-
-    def images(self, project: str, user_id: str, after: int, limit: int) -> list[StoredImage]:
-        """Return a user's images with a number above `after`, in order of number."""
-
-    def image(self, name: str) -> StoredImage | None:
-        """Return the image with this name, of any project."""
 
 
 class RejectionQueries(Protocol):
@@ -357,6 +361,7 @@ class Installation(Protocol):
 class Store(
     Commits,
     ItemQueries,
+    BatchQueries,
     RejectionQueries,
     UserQueries,
     ChangeFeed,

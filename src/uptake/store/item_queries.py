@@ -73,7 +73,7 @@ _STARTING = (
 
 
 class SqlItemQueries(Database):
-    """The port `ItemQueries`, on SQL."""
+    """The ports `ItemQueries` and `BatchQueries`, on SQL."""
 
     def user(self, project: str, user_id: str) -> User | None:
         """See `ItemQueries.user`."""
@@ -91,7 +91,7 @@ class SqlItemQueries(Database):
     def spans(
         self, project: str, user_id: str, metric: Metric | None = None, limit: int | None = None
     ) -> list[Span]:
-        """See `ItemQueries.spans`."""
+        """See `BatchQueries.spans`."""
         values = {"project": project, "user_id": user_id, "metric": metric, "limit": limit or -1}
         with self.reading() as connection:
             rows = [
@@ -105,13 +105,13 @@ class SqlItemQueries(Database):
     def batches(
         self, project: str, user_id: str, metric: Metric, start: int, end: int
     ) -> list[StoredBatch]:
-        """See `ItemQueries.batches`."""
+        """See `BatchQueries.batches`."""
         return self._samples(_STARTING, (project, user_id, metric, start, end))
 
     def overlapping_batches(
         self, project: str, user_id: str, metric: Metric, start: int, end: int
     ) -> list[StoredBatch]:
-        """See `ItemQueries.overlapping_batches`."""
+        """See `BatchQueries.overlapping_batches`."""
         return self._samples(_OVERLAPPING, (project, user_id, metric, start, end))
 
     def _samples(

@@ -14,6 +14,7 @@ from uptake.testing.store.model import ModelStore
 class TestModelStore(
     suites.CommitsSuite,
     suites.ItemQueriesSuite,
+    suites.BatchQueriesSuite,
     suites.RejectionQueriesSuite,
     suites.UserQueriesSuite,
     suites.ChangeFeedSuite,
@@ -24,7 +25,7 @@ class TestModelStore(
     suites.DocumentTypeRegistrySuite,
     suites.SegmentRegistrySuite,
 ):
-    """All ports but `Retention`, `Maintenance` and `Installation`."""
+    """All ports but `Retention`, `Folding`, `Maintenance` and `Installation`."""
 
     @pytest.fixture(autouse=True)
     def _places(self) -> None:
@@ -37,7 +38,7 @@ class TestModelStore(
 
 def test_every_port_has_one_suite() -> None:
     """And a back end with all ports runs all of them."""
-    ports = [base for base in Store.__mro__[1:] if base.__module__ == Store.__module__]
+    ports = [base for base in Store.__mro__[1:] if base.__module__.startswith("uptake.store.")]
     assert list(SUITES) == ports
     assert len(set(SUITES.values())) == len(ports)
     assert all(issubclass(DurableStoreConformance, suite) for suite in SUITES.values())

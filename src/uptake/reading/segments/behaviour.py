@@ -14,10 +14,10 @@ from uptake.reading.segments import DeadlineExceeded
 from uptake.reading.segments import filters as f
 from uptake.reading.segments.blocks import Block
 from uptake.reading.segments.columns import Amounts, Flags, Rows
-from uptake.reading.series import LATEST, UserData
+from uptake.reading.series import LATEST, UserData, UserStore
 from uptake.samples import zones
 from uptake.samples.metrics import METRICS, Aggregation, Metric
-from uptake.store.base import ItemQueries, UserQueries
+from uptake.store.base import UserQueries
 from uptake.time_units import MICROSECONDS_PER_DAY, TICKS_PER_DAY, TICKS_PER_MICROSECOND
 
 LISTED_USERS = 5000
@@ -48,7 +48,7 @@ class Days(Struct, frozen=True):
     zone: str | None
 
 
-class BehaviourStore(UserQueries, ItemQueries, Protocol):
+class BehaviourStore(UserQueries, UserStore, Protocol):
     """The store ports that behaviour is read from."""
 
 

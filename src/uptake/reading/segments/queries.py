@@ -17,10 +17,10 @@ from uptake.reading import Name, Page, Unknown, to_cursor
 from uptake.reading.bounds import Listing
 from uptake.reading.segments import DeadlineExceeded, parse
 from uptake.reading.segments import filters as f
+from uptake.reading.series import UserStore
 from uptake.store.base import (
     ChangeFeed,
     DocumentTypeRegistry,
-    ItemQueries,
     SegmentRegistry,
     UserQueries,
 )
@@ -192,7 +192,7 @@ class Pool:
 
 
 class SegmentStore(
-    SegmentRegistry, DocumentTypeRegistry, UserQueries, ChangeFeed, ItemQueries, Protocol
+    SegmentRegistry, DocumentTypeRegistry, UserQueries, ChangeFeed, UserStore, Protocol
 ):
     """The store ports that segments use."""
 

@@ -20,7 +20,7 @@ from uptake.testing.store.concurrency import Concurrency
 from uptake.testing.store.deletion import ErasuresSuite, RetentionSuite
 from uptake.testing.store.faults import Durability, Faults
 from uptake.testing.store.folding import FoldingSuite
-from uptake.testing.store.items import Batches, Documents, Images
+from uptake.testing.store.items import BatchQueriesSuite, Documents, Images
 from uptake.testing.store.making import OpensStore
 from uptake.testing.store.registry import (
     DocumentTypeRegistrySuite,
@@ -37,6 +37,7 @@ from uptake.testing.store.users import Users
 
 __all__ = [
     "SUITES",
+    "BatchQueriesSuite",
     "ChangeFeedSuite",
     "CommitsSuite",
     "DocumentTypeRegistrySuite",
@@ -57,13 +58,14 @@ __all__ = [
 ]
 
 
-class ItemQueriesSuite(Users, Documents, Images, Batches):
-    """Users, documents, images and batches are returned as they were stored."""
+class ItemQueriesSuite(Users, Documents, Images):
+    """Users, documents and images are returned as they were stored."""
 
 
 class StoreConformance(
     CommitsSuite,
     ItemQueriesSuite,
+    BatchQueriesSuite,
     RejectionQueriesSuite,
     UserQueriesSuite,
     ChangeFeedSuite,

@@ -259,7 +259,7 @@ YEAR_9999 = 2_534_023_007_999_999_999
 """9999-12-31T23:59:59.9999999Z in ticks of 100 ns."""
 
 
-class Batches(OpensStore):
+class BatchQueriesSuite(OpensStore):
     """A batch is stored once, found by time, and returned in the order received."""
 
     def test_batches_are_returned_in_the_order_received(self, store: Store) -> None:

@@ -19,7 +19,7 @@ from uptake.model.submission import Fault, Resolved
 from uptake.samples.blocks import sequences
 from uptake.samples.columns import COLUMNS, DIGEST_BYTES, Columns, from_bytes, to_bytes
 from uptake.samples.metrics import Metric
-from uptake.store.base import Commits, ItemQueries, Store
+from uptake.store.base import BatchQueries, Commits, Store
 from uptake.store.definitions import DEFAULT_PROJECT, Key
 from uptake.store.records import (
     BatchRecord,
@@ -84,7 +84,7 @@ def existing(value: Value | None) -> Value:
 
 
 def columns_of(
-    store: ItemQueries, user_id: str, *, project: str = DEFAULT_PROJECT, metric: Metric = "steps"
+    store: BatchQueries, user_id: str, *, project: str = DEFAULT_PROJECT, metric: Metric = "steps"
 ) -> list[bytes]:
     """Return the contents of all batches of a user and a metric, in the order received."""
     return contents_of(store.batches(project, user_id, metric, *EVER))
