@@ -271,7 +271,7 @@ def test_the_first_start_prints_how_to_create_a_key(tmp_path: Path) -> None:
         assert process.stderr is not None
         line = process.stderr.readline()
     command = line.rpartition(": uptake ")[2]
-    assert "--scope samples:write" in command
+    assert "--scope samples:write --scope data:read" in command
     created = subprocess.run(
         [sys.executable, "-m", "uptake", *shlex.split(command)],
         cwd=tmp_path,
@@ -281,7 +281,7 @@ def test_the_first_start_prints_how_to_create_a_key(tmp_path: Path) -> None:
     )
     with running(tmp_path, "--port", "0") as (process, url):
         key = {"Authorization": f"Bearer {created.stdout.strip()}"}
-        assert httpx2.get(f"{url}/uptake/v1/users/1", headers=key).status_code == 403
+        assert httpx2.get(f"{url}/uptake/v1/users", headers=key).json()["users"] == []
         assert process.stderr is not None
         assert process.stderr.readline().startswith("{")
 
