@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from uptake.store import changes, postgres, sqlite, tables
+from store.engines import ENGINES, new_database
+from uptake.store import changes, sqlite, tables
 from uptake.store.changes import LOG_BYTES, ROW_BYTES, ChangeLog
 from uptake.store.sql_store import SqlStore
 from uptake.testing.store.concurrency import THREADS, at_once
@@ -54,19 +55,15 @@ def test_the_log_is_pruned_to_its_limit(store: SqlStore) -> None:
     assert changed(store, following)[0] == {"last"}
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=ENGINES)
 def opened(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[[], SqlStore]]:
     """Opens a new database, however often; its log is soon merged."""
     monkeypatch.setattr(changes, "MERGE_BYTES", MERGED)
-    url = ""
-    if request.param == "postgresql":
-        url = request.getfixturevalue("postgresql").emptied("merged")
+    database = new_database(request, tmp_path)
     with ExitStack() as stores:
-        yield lambda: stores.enter_context(
-            closing(postgres.open_store(url) if url else sqlite.open_store(tmp_path / "uptake.db"))
-        )
+        yield lambda: stores.enter_context(closing(database()))
 
 
 def test_rows_are_merged(opened: Callable[[], SqlStore]) -> None:

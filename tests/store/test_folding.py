@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from store.engines import ENGINES, new_database
 from uptake.samples.blocks import Block, joined
-from uptake.store import postgres, sqlite
+from uptake.store import sqlite
 from uptake.store.folding import BLOCK_SAMPLES, FANOUT, SqlFolding, plan
 from uptake.store.sql_store import SqlStore
-from uptake.testing.postgres import Postgres
 from uptake.testing.store.folding import LEAST, everything, fold
 from uptake.testing.store.making import NOON, batch, columns_of, put
 
@@ -35,15 +35,10 @@ class Row:
     writes: int = 1
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=ENGINES)
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlStore]:
     """A store of each engine."""
-    if request.param == "sqlite":
-        opened = sqlite.open_store(tmp_path / "uptake.db")
-    else:
-        server: Postgres = request.getfixturevalue("postgresql")
-        opened = postgres.open_store(server.emptied("folding"))
-    with closing(opened):
+    with closing(new_database(request, tmp_path)()) as opened:
         yield opened
 
 

@@ -9,22 +9,16 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from uptake.store import postgres, sqlite
+from store.engines import ENGINES, new_database
 from uptake.store.sql_store import SqlStore
-from uptake.testing.postgres import Postgres
 from uptake.testing.store.making import attributes, put
 from uptake.testing.store.user_queries import by_user
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=ENGINES)
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlStore]:
     """A new database on each engine."""
-    if request.param == "sqlite":
-        opened = sqlite.open_store(tmp_path / "uptake.db")
-    else:
-        server: Postgres = request.getfixturevalue("postgresql")
-        opened = postgres.open_store(server.emptied("user_queries"))
-    with closing(opened):
+    with closing(new_database(request, tmp_path)()) as opened:
         yield opened
 
 

@@ -5,19 +5,17 @@ Triggers stand for what was seen on a distributed database: a statement that rea
 
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path
 from typing import NoReturn
 
 import pytest
 from sqlalchemy import text
 
+from store.engines import ENGINES, new_database
 from uptake.model.submission import Resolved
-from uptake.store import postgres, sqlite
 from uptake.store.base import StoreUnavailable
 from uptake.store.definitions import Rate, RetentionRule, Segment, TypeVersion
 from uptake.store.sql_store import SqlStore
 from uptake.store.tables import metadata
-from uptake.testing.postgres import Postgres
 from uptake.testing.store.making import (
     NOON,
     attributes,
@@ -52,18 +50,12 @@ UPLOAD = (
 """Written by an upload of everything."""
 
 
-@pytest.fixture(params=["sqlite", "postgresql"], scope="module")
+@pytest.fixture(params=ENGINES, scope="module")
 def store(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[SqlStore]:
     """A store of each engine."""
-    if request.param == "sqlite":
-        folder: Path = tmp_path_factory.mktemp("dropping")
-        opened = sqlite.open_store(folder / "uptake.db")
-    else:
-        server: Postgres = request.getfixturevalue("postgresql")
-        opened = postgres.open_store(server.emptied("dropping"))
-    with closing(opened):
+    with closing(new_database(request, tmp_path_factory.mktemp("dropping"))()) as opened:
         yield opened
 
 
