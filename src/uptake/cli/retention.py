@@ -36,22 +36,22 @@ class RuleOptions:
         return RetentionRule(self.kind, days, self.type_)
 
 
-Days = Annotated[int, typer.Argument(help="Number of days.")]
-DryRun = Annotated[bool, option("--dry-run", "Only show what the rule would delete now.")]
+@dataclass(frozen=True)
+class PutOptions:
+    """What a rule becomes, and how that is shown."""
+
+    days: Annotated[int, typer.Argument(help="Number of days.")]
+    dry_run: Annotated[bool, option("--dry-run", "Only show what the rule would delete now.")] = (
+        False
+    )
+    json: Json = False
 
 
 @app.command()
 @expand_groups
-def create(
-    about: RuleOptions,
-    days: Days,
-    options: ProjectOptions,
-    *,
-    dry_run: DryRun = False,
-    json: Json = False,
-) -> None:
+def create(about: RuleOptions, options: ProjectOptions, wanted: PutOptions) -> None:
     """Create a rule: delete data of a kind after a number of days."""
-    _put(about.rule(days), options, exists=False, dry_run=dry_run, json=json)
+    _put(about, options, wanted, exists=False)
 
 
 @app.command("list")
@@ -67,30 +67,16 @@ def list_rules(options: ProjectOptions, *, json: Json = False) -> None:
 
 @app.command()
 @expand_groups
-def update(
-    about: RuleOptions,
-    days: Days,
-    options: ProjectOptions,
-    *,
-    dry_run: DryRun = False,
-    json: Json = False,
-) -> None:
+def update(about: RuleOptions, options: ProjectOptions, wanted: PutOptions) -> None:
     """Change the number of days of a rule."""
-    _put(about.rule(days), options, exists=True, dry_run=dry_run, json=json)
+    _put(about, options, wanted, exists=True)
 
 
 @app.command("set", hidden=True)
 @expand_groups
-def set_rule(
-    about: RuleOptions,
-    days: Days,
-    options: ProjectOptions,
-    *,
-    dry_run: DryRun = False,
-    json: Json = False,
-) -> None:
+def set_rule(about: RuleOptions, options: ProjectOptions, wanted: PutOptions) -> None:
     """Create or change a rule: the old name of `create` and `update`."""
-    _put(about.rule(days), options, exists=None, dry_run=dry_run, json=json)
+    _put(about, options, wanted, exists=None)
 
 
 @app.command()
@@ -111,11 +97,12 @@ def delete(about: RuleOptions, options: ProjectOptions, *, json: Json = False) -
 
 
 def _put(
-    rule: RetentionRule, options: ProjectOptions, *, exists: bool | None, dry_run: bool, json: bool
+    about: RuleOptions, options: ProjectOptions, wanted: PutOptions, *, exists: bool | None
 ) -> None:
     """Store a rule that must or must not exist; None: may exist."""
     from uptake.intake.retain import due, faults_of
 
+    rule = about.rule(wanted.days)
     for fault in faults_of([rule]):
         raise typer.BadParameter(fault)
     with options.open_project() as store:
@@ -129,9 +116,9 @@ def _put(
                 f"project {options.project!r} already has a rule for {_named(rule)};"
                 " change it: uptake retention update"
             )
-        if not dry_run:
+        if not wanted.dry_run:
             store.put_retention(options.project, [*others, rule])
-        _print(due(store, options.project, [rule], clock.now()), json=json)
+        _print(due(store, options.project, [rule], clock.now()), json=wanted.json)
 
 
 def _others(rules: list[RetentionRule], rule: RetentionRule) -> list[RetentionRule]:

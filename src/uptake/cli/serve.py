@@ -28,12 +28,9 @@ NETWORK, LIMITS = "Network", "Limits"
 """Groups of options in the help."""
 
 AUTO = "auto"
-PUBLIC_URL = re.compile(r"(https?://[^\s/?#@]+(/[^\s?#]*)?)?")
-"""A URL to which paths can be added; "" is the address of each request."""
-
 AUTO_ON_SQLITE = 2
 """Most processes that `auto` starts on SQLite, which has one writer at a time: one decodes requests
-while the other writes. A third was not measured to help."""
+while the other writes. More were not measured."""
 
 
 def parse_workers(value: str | int) -> int:
@@ -56,6 +53,9 @@ def auto_workers(database: str) -> int:
     processors = len(os.sched_getaffinity(0)) if known else os.cpu_count() or 1
     return processors if database.startswith("postgres") else min(processors, AUTO_ON_SQLITE)
 
+
+PUBLIC_URL = re.compile(r"(https?://[^\s/?#@]+(/[^\s?#]*)?)?")
+"""A URL to which paths can be added; "" is the address of each request."""
 
 OPTIONS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "host": (NETWORK, "Address to listen on.", {}),
@@ -146,6 +146,9 @@ def serve(
     values["metrics_host"] = values["metrics_host"] or values["host"]
     values["cors_origin"] = " ".join(cors_origin or [])
     settings = Settings(**values)
+    if not PUBLIC_URL.fullmatch(settings.public_url):
+        reason = "must be a URL without a query, such as https://uptake.example"
+        raise typer.BadParameter(f"--public-url {settings.public_url!r}: {reason}")
     check_port(settings.host, settings.port)
     if settings.metrics is not None:
         if settings.metrics == (settings.host, settings.port):
@@ -153,9 +156,6 @@ def serve(
         check_port(*settings.metrics)
     with _shared_metrics(settings.workers):
         _check_origins(cors_origin or [])
-        if not PUBLIC_URL.fullmatch(settings.public_url):
-            reason = "must be a URL without a query, such as https://uptake.example"
-            raise typer.BadParameter(f"--public-url {settings.public_url!r}: {reason}")
         # Opened here once, so that an error is reported in one line and migrations run once.
         services = wiring.open_services(settings, make=True)
         has_keys = bool(services.store.keys())

@@ -6,7 +6,7 @@ are those of its batches, one after the other. So a block can be taken to pieces
 are, when they were received, and which of their samples count.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -17,14 +17,14 @@ from uptake.samples.columns import (
     DIGEST_BYTES,
     NO_END,
     Columns,
-    compressed,
+    column,
     concatenated,
     decode,
     in_use,
     to_bytes,
     to_planes,
 )
-from uptake.samples.packed import HEADER_LENGTH, decompressed, from_planes, unpack
+from uptake.samples.packed import HEADER_LENGTH, compressed, decompressed, from_planes, unpack
 from uptake.samples.times import Int64s
 
 DIRECTORY = ("count", "sequence", "mark", "received_at", "repeats")
@@ -43,51 +43,27 @@ class Block:
     """Batches, in any order.
 
     Attributes:
-        table: a row for each of `DIRECTORY`, a column for each batch.
+        numbers: a row for each of `DIRECTORY`, a column for each batch.
         digests: a row for each batch.
         columns: the samples of all batches, one batch after the other.
     """
 
-    table: Int64s
+    numbers: Int64s
     digests: NDArray[np.uint8]
     columns: Columns
 
     def __len__(self) -> int:
         return len(self.digests)
 
-    @property
-    def count(self) -> Int64s:
-        """The number of samples of each batch."""
-        counts: Int64s = self.table[0]
-        return counts
-
-    @property
-    def sequence(self) -> Int64s:
-        """The sequence of each batch."""
-        sequence: Int64s = self.table[1]
-        return sequence
-
-    @property
-    def mark(self) -> Int64s:
-        """The mark of each batch."""
-        mark: Int64s = self.table[2]
-        return mark
-
-    @property
-    def received_at(self) -> Int64s:
-        """When each batch was received."""
-        received_at: Int64s = self.table[3]
-        return received_at
-
-    @property
-    def repeats(self) -> Int64s:
-        """How often each batch was received again."""
-        repeats: Int64s = self.table[4]
-        return repeats
+    count = column(0, "The number of samples of each batch.")
+    sequence = column(1, "The sequence of each batch.")
+    mark = column(2, "The mark of each batch.")
+    received_at = column(3, "When each batch was received.")
+    repeats = column(4, "How often each batch was received again.")
 
     def bounds(self) -> tuple[Int64s, Int64s]:
         """The starts of the first and the last sample of each batch."""
-        begins = np.append(0, np.cumsum(self.count)[:-1])
+        begins = _begins(self.count)
         start = self.columns.start
         return np.minimum.reduceat(start, begins), np.maximum.reduceat(start, begins)
 
@@ -102,10 +78,9 @@ class Block:
         """Return some batches, in that order."""
         places = np.arange(len(self))[which]
         counts = self.count[places]
-        begins = np.append(0, np.cumsum(self.count)[:-1])[places]
-        shift = begins - np.append(0, np.cumsum(counts)[:-1])
+        shift = _begins(self.count)[places] - _begins(counts)
         samples = np.repeat(shift, counts) + np.arange(counts.sum())
-        return Block(self.table[:, places], self.digests[places], self.columns.take(samples))
+        return Block(self.numbers[:, places], self.digests[places], self.columns.take(samples))
 
     def in_order(self) -> "Block":
         """Return the batches in order of their first sample."""
@@ -114,29 +89,23 @@ class Block:
             return self
         return self.take(np.lexsort((self.sequence, first)))
 
-    def split(self) -> Iterable["Block"]:
-        """Yield each batch as a block of its own."""
-        for place in range(len(self)):
-            yield self.take(np.array([place]))
-
-    def place(self, digest: bytes) -> int | None:
-        """Return the place of the batch with a digest."""
-        same = (self.digests == np.frombuffer(digest, np.uint8)).all(axis=1)
-        places = np.flatnonzero(same)
-        return int(places[0]) if len(places) else None
-
     def to_columns(self) -> bytes:
         """Encode the samples."""
         return to_bytes(in_use(self.columns), LEVEL)
 
     def to_directory(self) -> bytes:
         """Encode the directory."""
-        differences = np.diff(self.table, axis=1, prepend=self.table[:, :1])
-        first = self.table[:, 0].tolist()
+        differences = np.diff(self.numbers, axis=1, prepend=self.numbers[:, :1])
+        first = self.numbers[:, 0].tolist()
         scheme, planes = to_planes(differences)
         header = msgspec.msgpack.encode([len(self), first, *scheme])
         frame = [len(header).to_bytes(HEADER_LENGTH, "little"), header, *planes]
         return compressed(b"".join(frame), LEVEL)
+
+
+def _begins(counts: Int64s) -> Int64s:
+    """The place of the first sample of each batch."""
+    return np.append(0, np.cumsum(counts)[:-1])
 
 
 def from_batch(digest: bytes, row: Sequence[int], columns: bytes) -> Block:
@@ -188,7 +157,7 @@ def joined(blocks: Sequence[Block]) -> Block:
     value = np.concatenate([block.columns.value for block in blocks])
     columns = concatenated(numbers, value, [block.columns for block in blocks], counts)
     return Block(
-        np.concatenate([block.table for block in blocks], axis=1),
+        np.concatenate([block.numbers for block in blocks], axis=1),
         np.concatenate([block.digests for block in blocks]),
         columns,
     ).in_order()

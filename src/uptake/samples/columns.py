@@ -10,12 +10,10 @@ their exponent, others as the bits of their float64.
 """
 
 import hashlib
-import threading
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import compress
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 import numpy as np
@@ -29,12 +27,10 @@ from uptake.samples.packed import (
     PLAIN,
     Packed,
     Scheme,
+    compressed,
     unpack,
 )
 from uptake.samples.times import Int64s
-
-with suppress(ModuleNotFoundError):  # installations that only send do without it
-    import zstandard
 
 UNITS = ("count", "count/min", "count/s")
 NO_END = -1
@@ -55,15 +51,20 @@ COLUMNS = ("start", "duration", "start_format", "end_format", "device", "version
 Name = TypeVar("Name", str, str | None)
 
 
-class _column:  # noqa: N801 - used like `property`
-    """A row of `Columns.numbers` as an attribute."""
+class _Numbers(Protocol):
+    @property
+    def numbers(self) -> Int64s: ...
+
+
+class column:  # noqa: N801 - used like `property`
+    """A row of `numbers` as an attribute."""
 
     def __init__(self, number: int, doc: str) -> None:
         self._number = number
         self.__doc__ = doc
 
-    def __get__(self, columns: "Columns", _: object = None) -> Int64s:
-        row: Int64s = columns.numbers[self._number]
+    def __get__(self, owner: _Numbers, _: object = None) -> Int64s:
+        row: Int64s = owner.numbers[self._number]
         return row
 
 
@@ -86,13 +87,13 @@ class Columns:
     def __len__(self) -> int:
         return len(self.value)
 
-    start = _column(0, "Instants in ticks (`times.TICKS` a second).")
-    duration = _column(1, "Ticks from start to end; `NO_END` for samples without an end.")
-    start_format = _column(2, "The formats of the starts (`times.format_time`).")
-    end_format = _column(3, "The formats of the ends; 0 for samples without an end.")
-    device = _column(4, "Indexes into `devices`.")
-    version = _column(5, "Indexes into `versions`.")
-    unit = _column(6, "Indexes into `UNITS`.")
+    start = column(0, "Instants in ticks (`times.TICKS` a second).")
+    duration = column(1, "Ticks from start to end; `NO_END` for samples without an end.")
+    start_format = column(2, "The formats of the starts (`times.format_time`).")
+    end_format = column(3, "The formats of the ends; 0 for samples without an end.")
+    device = column(4, "Indexes into `devices`.")
+    version = column(5, "Indexes into `versions`.")
+    unit = column(6, "Indexes into `UNITS`.")
 
     def take(self, which: Int64s | slice | NDArray[np.bool_]) -> "Columns":
         """The samples at these places, in that order; the tables of names do not change."""
@@ -288,18 +289,6 @@ def to_planes(table: Int64s) -> tuple[Scheme, list[bytes]]:
 
 _WIDTHS = [0, *[1] * 8, *[2] * 8, *[4] * 16, *[8] * 32]
 """Bytes of an integer by its bits."""
-
-
-def compressed(frame: bytes, level: int) -> bytes:
-    """Compress a frame."""
-    # A compressor is not thread-safe, and expensive to create.
-    compressors: dict[int, zstandard.ZstdCompressor] = _local.__dict__.setdefault("compressors", {})
-    if level not in compressors:
-        compressors[level] = zstandard.ZstdCompressor(level=level)
-    return compressors[level].compress(frame)
-
-
-_local = threading.local()
 
 
 def _whole(value: NDArray[np.float64]) -> tuple[int, Int64s]:

@@ -134,6 +134,15 @@ def from_planes(
 _local = threading.local()
 
 
+def compressed(frame: bytes, level: int) -> bytes:
+    """Compress a frame."""
+    # A compressor is not thread-safe, and expensive to create.
+    compressors: dict[int, zstandard.ZstdCompressor] = _local.__dict__.setdefault("compressors", {})
+    if level not in compressors:
+        compressors[level] = zstandard.ZstdCompressor(level=level)
+    return compressors[level].compress(frame)
+
+
 def decompressed(frame: bytes | memoryview) -> memoryview:
     """Decompress a frame."""
     if not hasattr(_local, "decompressor"):

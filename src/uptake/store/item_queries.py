@@ -54,7 +54,7 @@ _GET_USER = (
 def _spans_of(c: Any, count: Any) -> Select[Any]:
     query = select(c.metric, c.first, c.last, count, c.sequence)
     query = query.filter_by(project_id=_PROJECT, user_id=_USER)
-    return query.order_by(c.metric, c.first, c.sequence).limit(bindparam("limit"))
+    return query.order_by(c.metric, c.first, c.sequence)
 
 
 _B, _BLOCKS = t.sample_batches.c, t.sample_blocks.c
@@ -92,12 +92,12 @@ class SqlItemQueries(Database):
         self, project: str, user_id: str, metric: Metric | None = None, limit: int | None = None
     ) -> list[Span]:
         """See `BatchQueries.spans`."""
-        values = {"project": project, "user_id": user_id, "metric": metric, "limit": limit or -1}
+        values = {"project": project, "user_id": user_id, "metric": metric}
         with self.reading() as connection:
             rows = [
                 row
                 for query in (_SPANS if metric is None else _SPANS_OF_METRIC)
-                for row in connection.execute(query if limit else query.limit(None), values)
+                for row in connection.execute(query.limit(limit), values)
             ]
         rows.sort(key=itemgetter(0, 1, 4))
         return [Span(*row) for row in rows[:limit]]
