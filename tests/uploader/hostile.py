@@ -1,10 +1,13 @@
 """A server that does not mean well: it reads a request and then sends whatever bytes it likes."""
 
+import select
 import socket
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from uploader.accepting import accepting
 
 Misbehave = Callable[[socket.socket, bytes], object]
 """Answers a request on a connection; it gets the request's path."""
@@ -30,37 +33,35 @@ class Hostile:
 @contextmanager
 def hostile(misbehave: Misbehave) -> Iterator[Hostile]:
     """Run one; each connection serves as many requests as it may."""
-    with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
-        server = Hostile(f"http://127.0.0.1:{listener.getsockname()[1]}")
+    server = Hostile("")
 
-        def serve(connection: socket.socket) -> None:
-            with connection, suppress(OSError), connection.makefile("rb") as file:
-                connection.settimeout(20)
-                while first := file.readline():
-                    length = 0
-                    while (line := file.readline().strip().lower()) != b"":
-                        if line.startswith(b"content-length:"):
-                            length = int(line.partition(b":")[2])
-                    file.read(length)
-                    path = first.split()[1]
-                    server.requests.append(path)
-                    found = misbehave(connection, path)
-                    if isinstance(found, Iterator):
-                        for part in found:
-                            connection.sendall(part)
-                            server.sent += len(part)
-                        return
-
-        def accept() -> None:
-            while True:
-                try:
-                    connection, _ = listener.accept()
-                except OSError:
+    def serve(connection: socket.socket) -> None:
+        with connection.makefile("rb") as file:
+            while path := read_request(file)[0]:
+                server.requests.append(path)
+                parts = misbehave(connection, path)
+                if isinstance(parts, Iterator):
+                    for part in parts:
+                        connection.sendall(part)
+                        server.sent += len(part)
                     return
-                threading.Thread(target=serve, args=[connection], daemon=True).start()
 
-        threading.Thread(target=accept, daemon=True).start()
+    with accepting(serve) as server.url:
         yield server
+
+
+def read_request(file: BinaryIO) -> tuple[bytes, bytes]:
+    """Read a request to its end.
+
+    Returns:
+        Its path and its body; both are empty if the client has closed the connection.
+    """
+    first, length = file.readline().split(), 0
+    while (line := file.readline().strip().lower()) != b"":
+        if line.startswith(b"content-length:"):
+            length = int(line.partition(b":")[2])
+    body = file.read(length)
+    return (first[1], body) if len(first) > 1 and len(body) == length else (b"", b"")
 
 
 def answer(status: int, body: bytes = b"", *headers: str) -> bytes:
@@ -96,12 +97,11 @@ def endless(head: bytes, part: bytes = CHUNK) -> Misbehave:
 
 
 def dripping(head: bytes, seconds: float = 0.1) -> Misbehave:
-    """A byte now and then, without an end."""
+    """A byte now and then, until the client closes the connection."""
 
-    def misbehave(_connection: socket.socket, _path: bytes) -> Iterator[bytes]:
+    def misbehave(connection: socket.socket, _path: bytes) -> Iterator[bytes]:
         yield head
-        while True:
-            threading.Event().wait(seconds)
+        while not select.select([connection], [], [], seconds)[0]:
             yield b"x"
 
     return misbehave

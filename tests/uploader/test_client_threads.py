@@ -5,12 +5,15 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from contract.pictures import encoded
+from uploader.accepting import accepting
+from uploader.hostile import answer, read_request
 from uptake import Broken, Client, Sample
 from uptake.testing.live import LiveServer
 
@@ -55,54 +58,35 @@ def test_each_thread_gets_its_own_answers(live: LiveServer, tmp_path: Path) -> N
     assert {row["upload_id"]: row["data"]["name"] for row in rows} == sent
 
 
+@dataclass
 class Counting:
     """A server that takes requests and closes connections without an answer.
 
     Attributes:
-        answers: the number of requests of each connection that it answers.
+        url: its address.
         bodies: the received bodies.
     """
 
-    def __init__(self, answers: int) -> None:
-        self.answers = answers
-        self.bodies: list[bytes] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        threading.Thread(target=self._run, daemon=True).start()
-
-    def _run(self) -> None:
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            with connection, connection.makefile("rb") as file:
-                for number in range(self.answers + 1):
-                    length = 0
-                    while (line := file.readline().strip().lower()) != b"":
-                        if line.startswith(b"content-length:"):
-                            length = int(line.partition(b":")[2])
-                    if not length:
-                        break
-                    self.bodies.append(file.read(length))
-                    if number < self.answers:
-                        body = b'{"uploadId": "1"}'
-                        head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n"
-                        connection.sendall(head.encode() + body)
-
-    def close(self) -> None:
-        """Stop listening."""
-        self._listener.close()
+    url: str = ""
+    bodies: list[bytes] = field(default_factory=list)
 
 
 @contextmanager
 def counting(answers: int) -> Iterator[Counting]:
-    """Run the server until the block ends."""
-    server = Counting(answers)
-    try:
+    """Run the server; it answers this many requests of each connection."""
+    server = Counting()
+
+    def serve(connection: socket.socket) -> None:
+        with connection.makefile("rb") as file:
+            for number in range(answers + 1):
+                if not (body := read_request(file)[1]):
+                    break
+                server.bodies.append(body)
+                if number < answers:
+                    connection.sendall(answer(200, b'{"uploadId": "1"}'))
+
+    with accepting(serve) as server.url:
         yield server
-    finally:
-        server.close()
 
 
 @pytest.mark.parametrize("answers", [0, 1, 3])
@@ -126,23 +110,15 @@ def test_an_idempotent_request_is_sent_again_on_a_new_connection() -> None:
 
 def test_a_closed_idle_connection_is_replaced() -> None:
     """Also for a request that must not be sent twice."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    closed = threading.Event()
 
-        def serve() -> None:
-            for _ in range(2):
-                connection, _ = listener.accept()
-                with connection:
-                    connection.recv(65536)
-                    connection.sendall(
-                        b'HTTP/1.1 200 OK\r\nContent-Length: 17\r\n\r\n{"uploadId": "1"}'
-                    )
-                closed.set()
+    def serve(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(answer(200, b'{"uploadId": "1"}'))
+        connection.close()
+        closed.set()
 
-        closed = threading.Event()
-        thread = threading.Thread(target=serve)
-        thread.start()
-        with Client(f"http://127.0.0.1:{listener.getsockname()[1]}", "k") as client:
-            assert client.send_document("t", "u", {}).accepted
-            assert closed.wait(20)
-            assert client.send_document("t", "u", {}).accepted
-        thread.join()
+    with accepting(serve) as url, Client(url, "k") as client:
+        assert client.send_document("t", "u", {}).accepted
+        assert closed.wait(20)
+        assert client.send_document("t", "u", {}).accepted
