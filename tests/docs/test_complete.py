@@ -220,6 +220,17 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert (page.parent / target.partition("#")[0]).exists()
 
 
+@pytest.mark.parametrize(
+    "page",
+    [*sorted((DOCS / "how-to").glob("*.md")), DOCS / "tutorial.md"],
+    ids=lambda page: str(page.relative_to(DOCS)),
+)
+def test_a_how_to_begins_with_what_the_reader_needs(page: Path) -> None:
+    """After the sentence that states what the page shows."""
+    first = re.findall(r"^## (.+)", page.read_text(), re.MULTILINE)[0]
+    assert first == "Before you start"
+
+
 def test_the_index_leads_to_every_page() -> None:
     """Except decisions and measurements, which have their own indexes."""
     index = (DOCS / "index.md").read_text()
