@@ -2,6 +2,7 @@
 
 import importlib.resources
 import sys
+import tomllib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -19,6 +20,7 @@ from uptake.model.problems import Kinds
 from uptake.settings import AnswerLimits, Settings, variable
 
 REFERENCE = Path(__file__).parent / "reference"
+MISTAKES = Path(__file__).parents[1] / "tests" / "cli" / "mistakes.toml"
 GENERATED = "<!-- Written by docs/generate.py; run `make docs` after a change of the code. -->\n\n"
 
 OTHER_VARIABLES = {
@@ -43,6 +45,7 @@ def pages() -> dict[str, str]:
         "settings.md": GENERATED + "\n".join(_settings()) + "\n",
         "scopes.md": GENERATED + "\n".join(_scopes()) + "\n",
         "errors.md": GENERATED + "\n".join(_errors()) + "\n",
+        "mistakes.md": GENERATED + "\n".join(_mistakes()) + "\n",
         "endpoints.md": _endpoints((REFERENCE / "endpoints.md").read_text()),
     }
 
@@ -259,6 +262,36 @@ def _errors() -> Iterator[str]:
     yield ""
     yield "Body: `application/problem+json` (RFC 9457) with `type`"
     yield "(`urn:uptake:problem:<code>`), `title`, `status`, `detail` and `request_id`."
+
+
+def _mistakes() -> Iterator[str]:
+    """Every row was provoked: the tests run the commands of the list."""
+    yield "# Mistakes and their messages"
+    yield ""
+    yield "This page lists commands that cannot succeed, and the line that each prints on"
+    yield "standard error after `uptake:`. The exit status is 1 (failed) or 2 (wrong usage). `...`"
+    yield "is text that depends on the computer. Search this page for a message that you see."
+    yield ""
+    yield "The commands ran in `/home/ada` with a server on `http://localhost:8000`. Its key files"
+    yield "are `good.key` (all scopes), `read.key` (`data:read`) and `write.key`"
+    yield "(`samples:write`). Problems of the HTTP API are in [Errors](errors.md)."
+    yield ""
+    for situation in tomllib.loads(MISTAKES.read_text())["situation"]:
+        yield f"## {situation['title']}"
+        yield ""
+        yield situation["what_to_do"]
+        yield ""
+        yield from _table(
+            ("Command", "Exit status", "Message"),
+            (
+                ("<br>".join(map(_code, one["commands"])), one["status"], _code(one["message"]))
+                for one in situation["mistake"]
+            ),
+        )
+
+
+def _code(text: str) -> str:
+    return f"`` {text} ``" if "`" in text else f"`{text}`"
 
 
 def _section(form: Format, heading: str) -> str:

@@ -19,6 +19,7 @@ from uptake.store import sqlite
 from uptake.wiring import open_store
 
 from .forked import run_forked
+from .in_process import run_in_process
 
 SECONDS = 60.0
 
@@ -83,6 +84,17 @@ def uptake(tmp_path: Path) -> Uptake:
             [str(one) for one in arguments], tmp_path, {**os.environ, **variables}, SECONDS
         )
         return Done(status, out.decode(), err.decode())
+
+    return run
+
+
+@pytest.fixture
+def in_process(tmp_path: Path) -> Uptake:
+    """The same in the process of the tests, for commands that only fail."""
+
+    def run(*arguments: object, **variables: str) -> Done:
+        given = [str(one) for one in arguments]
+        return Done(*run_in_process(given, tmp_path, {**os.environ, **variables}))
 
     return run
 

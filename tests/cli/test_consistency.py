@@ -3,7 +3,6 @@
 The cases follow from the commands themselves, so a new command has them too.
 """
 
-import base64
 import re
 from collections import defaultdict
 from collections.abc import Iterator
@@ -14,8 +13,9 @@ import pytest
 
 from uptake.cli.commands import COMMANDS, load, visible_commands
 
+from .command_examples import EXAMPLES, FILES
 from .conftest import Done, Uptake
-from .tree import LEAVES, arguments, choices, options, type_of
+from .tree import LEAVES, options, type_of
 
 VERBS = {"create", "list", "show", "update", "delete"}
 
@@ -99,92 +99,20 @@ def test_options_come_together(command: str) -> None:
     assert ("--from" in names) <= ("--to" in names)
 
 
-EXAMPLES: dict[str, list[str]] = {
-    "serve": ["--port", "0"],
-    "init": [],
-    "demo": ["--once"],
-    "send status": [],
-    "send verify": ["steps.ndjson"],
-    "send samples": ["steps.ndjson"],
-    "send profiles": ["people.csv"],
-    "send documents": ["documents.ndjson", "--type", "check-in"],
-    "send images": ["images"],
-    "export": ["samples", "steps.csv"],
-    "sql": ["SELECT 1"],
-    "users list": [],
-    "users show": ["ada"],
-    "users archive": ["ada", "ada.zip"],
-    "users erase": ["ada"],
-    "users readmit": ["ada", "--after-erasure"],
-    "segments list": [],
-    "segments create": ["older", "filter.json"],
-    "segments show": ["older"],
-    "segments update": ["older", "filter.json"],
-    "segments delete": ["older"],
-    "segments users": ["older"],
-    "segments preview": ["filter.json"],
-    "rejections list": [],
-    "rejections show": ["id"],
-    "rejections replay": ["--all"],
-    "erasures list": [],
-    "erasures show": ["id"],
-    "erasures verify": ["receipt.json"],
-    "projects create": ["acme"],
-    "projects list": [],
-    "projects show": ["default"],
-    "keys create": ["--scope", "data:read"],
-    "keys list": [],
-    "keys show": ["id"],
-    "keys revoke": ["id"],
-    "types add": ["check-in"],
-    "types list": [],
-    "types show": ["check-in"],
-    "types versions": ["check-in"],
-    "types dry-run": ["check-in", "--schema", "schema.json"],
-    "retention create": ["samples", "30"],
-    "retention list": [],
-    "retention update": ["samples", "30"],
-    "retention delete": ["samples"],
-    "doctor": [],
-    "backup": ["monday"],
-    "restore": ["monday"],
-    "config show": [],
-    "db distribute": [],
-}
-"""A correct use of every command."""
-
-DOT = base64.b64decode(
-    "iVBORw0KGgoAAAANSUhEUgAAAAIAAAACAQAAAABazTCJAAAADElEQVR42mM4wMQAAAJIAMO+KgfVAAAAAElFTkSuQmCC"
-)
-"""A PNG image."""
-
-STEP = (
-    b'{"user_id": "ada", "metric": "steps", "device_name": "watch", "unit": "count",'
-    b' "start_date": "2024-05-01T10:0%d:00Z", "value": 3}\n'
-)
-
-FILES = {
-    "steps.ndjson": b"".join(STEP % minute for minute in range(3)),
-    "people.csv": b"user_id,age\nada,30\n",
-    "documents.ndjson": b'{"user_id": "ada", "data": {"mood": 3}}\n',
-    "images/7.png": DOT,
-    "filter.json": b'{"attribute": "age", "op": "exists"}',
-    "schema.json": b'{"type": "object"}',
-    "receipt.json": b"{}",
-}
-"""Files that the examples name, of which the content does not matter."""
-
 POSTGRESQL_ONLY = {"db distribute"}
 """Commands that do not use a data folder."""
-
-CREATORS = {"serve", "init", "restore"}
-"""Commands that create a database."""
 
 READS_FIRST = {"erasures verify"}
 """Commands that read their file before they open the database."""
 
 REPORTS = {"doctor"}
 """Commands that report a database out of reach among other things."""
+
+
+@pytest.fixture
+def uptake(in_process: Uptake) -> Uptake:
+    """Runs commands in the process of the tests: they only fail."""
+    return in_process
 
 
 @pytest.fixture
@@ -211,82 +139,12 @@ def test_every_command_has_an_example() -> None:
     assert EXAMPLES.keys() == LEAVES.keys()
 
 
-REQUIRED = [
-    command
-    for command in LEAVES
-    if any(one.required for one in (*arguments(command), *options(command).values()))
-]
-
-
-@pytest.mark.parametrize("command", REQUIRED)
-def test_a_command_without_its_arguments_names_the_first(uptake: Uptake, command: str) -> None:
-    """And its help: 2."""
-    done = uptake(*command.split())
-    _assert_helpful(done, 2, "Missing ", f"see: uptake {command} --help")
-
-
-WITH_DATABASE = [command for command in LEAVES if "--data-dir" in options(command)]
-
-
-@pytest.mark.parametrize(
-    "command",
-    [one for one in WITH_DATABASE if one not in CREATORS | READS_FIRST | REPORTS | POSTGRESQL_ONLY],
-)
-@pytest.mark.usefixtures("here")
-def test_a_command_in_an_empty_folder_names_it(
-    uptake: Uptake, tmp_path: Path, command: str
-) -> None:
-    """And how to create or name a database: 1. It creates nothing."""
-    before = sorted(tmp_path.rglob("*"))
-    done = uptake(*command.split(), *EXAMPLES[command])
-    _assert_helpful(done, 1, f"{tmp_path}/uptake-data", "`uptake init`", "--data-dir")
-    assert sorted(tmp_path.rglob("*")) == before
-
-
-@pytest.mark.parametrize(
-    "command", [one for one in WITH_DATABASE if one not in READS_FIRST | REPORTS | {"restore"}]
-)
-@pytest.mark.usefixtures("here")
-def test_a_database_at_a_dead_port_is_reported(uptake: Uptake, command: str) -> None:
-    """With its address and the reason, and without the password: 1."""
-    dead = "postgresql://ada:secret@127.0.0.1:1/data"
-    done = uptake(*command.split(), *EXAMPLES[command], "--database", dead)
-    _assert_helpful(done, 1, "postgresql://ada:***@127.0.0.1:1/data", "Connection refused")
-    assert "secret" not in done.err
-
-
 @pytest.mark.parametrize("command", [one for one in LEAVES if "--project" in options(one)])
 @pytest.mark.usefixtures("here", "database")
 def test_a_project_that_does_not_exist_is_reported(uptake: Uptake, command: str) -> None:
     """With the command that creates it: 1."""
     done = uptake(*command.split(), *EXAMPLES[command], "--project", "acme")
     _assert_helpful(done, 1, "project 'acme' does not exist", "uptake projects create acme")
-
-
-def _values() -> Iterator[Any]:
-    """A wrong value for every parameter that has only some values."""
-    for command in LEAVES:
-        for place, one in enumerate(arguments(command)):
-            if choices(one) or type_of(one) in {int, float}:
-                yield pytest.param(command, place, one, id=f"{command} {one.name}")
-        for name, one in options(command).items():
-            if choices(one) or type_of(one) in {int, float}:
-                yield pytest.param(command, name, one, id=f"{command} {name}")
-
-
-@pytest.mark.parametrize(("command", "place", "parameter"), list(_values()))
-@pytest.mark.usefixtures("here", "database")
-def test_a_wrong_value_of_a_choice_or_a_number_is_reported(
-    uptake: Uptake, command: str, place: int | str, parameter: Any
-) -> None:
-    """With the parameter, the value and what is allowed: 2."""
-    given = list(EXAMPLES[command])
-    if isinstance(place, int):
-        given[place] = "cats"
-    else:
-        given += [place, "cats"]
-    expected = choices(parameter) or ("number",)
-    _assert_helpful(uptake(*command.split(), *given), 2, "cats", parameter.opts[0], *expected)
 
 
 BOUNDED = [
@@ -364,7 +222,7 @@ def test_a_file_that_does_not_exist_is_named(uptake: Uptake, command: str, place
     assert done.status in {1, 2}
 
 
-@pytest.mark.parametrize("command", WITH_DATABASE)
+@pytest.mark.parametrize("command", [one for one in LEAVES if "--data-dir" in options(one)])
 @pytest.mark.usefixtures("here")
 def test_a_data_folder_that_is_a_file_is_named(uptake: Uptake, command: str) -> None:
     """1; `doctor` reports it with the other checks."""
@@ -378,16 +236,77 @@ def test_a_data_folder_that_is_a_file_is_named(uptake: Uptake, command: str) -> 
         _assert_helpful(done, 1, "people.csv")
 
 
-@pytest.mark.parametrize("command", [one for one in LEAVES if re.match("send (?!status)", one)])
-@pytest.mark.usefixtures("here")
-def test_a_receiver_at_a_dead_port_is_reported(uptake: Uptake, command: str) -> None:
-    """With its address and the reason: 1."""
-    patience = [] if command == "send verify" else ["--patience", "0"]
-    done = uptake(
-        *(*command.split(), *EXAMPLES[command], *patience),
-        UPTAKE_URL="http://127.0.0.1:1",
-        UPTAKE_KEY="up_" + "x" * 40,
-    )
-    assert done.status == 1
-    assert "http://127.0.0.1:1 " in done.err
-    assert "Connection refused" in done.err
+TEXTS = {
+    "--as": ("sms", ["gerosense-v2.2", "gerosense-v1.1"]),
+    "--metric": ("cats", ["steps", "bpm"]),
+    "--time-unit": ("hours", ["s, ms, us, ns"]),
+    "--duration": ("long", ["90d"]),
+    "--encoding": ("cats", ["cp1252"]),
+    "--delimiter": (";;", ["one ASCII character"]),
+    "--map": ("value", ["value=steps_count"]),
+    "--expires": ("tomorrow", ["90d"]),
+    "--rate": ("fast", ["300/60s"]),
+    "--format": ("cats", ["gerosense-v2.2", "thymia"]),
+    "--cors-origin": ("example.org", ["https://"]),
+    "--public-url": ("example.org", ["https://uptake.example"]),
+    "--scope": ("everything", ["samples:write", "data:read"]),
+    "--zone": ("Europe/Berln", ["Europe/Berlin"]),
+}
+"""A wrong value for every option of which the values have a form, and what the message names."""
+
+FREE = {
+    *(
+        "--blobs",
+        "--code",
+        "--cursor",
+        "--database",
+        "--unit",
+        "--device",
+        "--from",
+        "--host",
+        "--key",
+        "--metrics-host",
+    ),
+    *(
+        "--prefix",
+        "--project",
+        "--request",
+        "--segment",
+        "--segment-warm",
+        "--since",
+        "--to",
+        "--type",
+        "--user",
+    ),
+}
+"""Options with any text, with the name of something stored, or with tests of their own."""
+
+
+def _texts() -> Iterator[Any]:
+    for command in LEAVES:
+        for name in TEXTS:
+            one = options(command).get(name)
+            if one is not None and _is_text(one):
+                yield pytest.param(command, name, id=f"{command} {name}")
+
+
+def _is_text(option: Any) -> bool:
+    return type_of(option) in {str, list[str]}
+
+
+@pytest.mark.parametrize(("command", "name"), list(_texts()))
+@pytest.mark.usefixtures("here", "database")
+def test_a_text_in_a_wrong_form_is_reported(uptake: Uptake, command: str, name: str) -> None:
+    """With what was given, and what is allowed: 2."""
+    value, words = TEXTS[name]
+    given = [*EXAMPLES[command], name, value]
+    if command == "export":
+        given[0] = "rollups" if name == "--zone" else "samples"
+    done = uptake(*command.split(), *given, UPTAKE_URL="http://127.0.0.1:1", UPTAKE_KEY="up_x")
+    done.assert_failed(2, value, *words)
+
+
+def test_every_option_with_a_text_is_tried() -> None:
+    """A new one is listed above."""
+    found = {name for command in LEAVES for name, one in options(command).items() if _is_text(one)}
+    assert found - TEXTS.keys() == FREE & found

@@ -1,0 +1,91 @@
+"""A correct use of every command, and the files that it names."""
+
+import base64
+
+import msgspec
+
+EXAMPLES: dict[str, list[str]] = {
+    "serve": ["--port", "0"],
+    "init": [],
+    "demo": ["--once"],
+    "send status": [],
+    "send verify": ["steps.ndjson"],
+    "send samples": ["steps.ndjson"],
+    "send profiles": ["people.csv"],
+    "send documents": ["documents.ndjson", "--type", "check-in"],
+    "send images": ["images"],
+    "export": ["samples", "steps.csv"],
+    "sql": ["SELECT 1"],
+    "users list": [],
+    "users show": ["ada"],
+    "users archive": ["ada", "ada.zip"],
+    "users erase": ["ada"],
+    "users readmit": ["ada", "--after-erasure"],
+    "segments list": [],
+    "segments create": ["older", "filter.json"],
+    "segments show": ["older"],
+    "segments update": ["older", "filter.json"],
+    "segments delete": ["older"],
+    "segments users": ["older"],
+    "segments preview": ["filter.json"],
+    "rejections list": [],
+    "rejections show": ["id"],
+    "rejections replay": ["--all"],
+    "erasures list": [],
+    "erasures show": ["id"],
+    "erasures verify": ["receipt.json"],
+    "projects create": ["acme"],
+    "projects list": [],
+    "projects show": ["default"],
+    "keys create": ["--scope", "data:read"],
+    "keys list": [],
+    "keys show": ["id"],
+    "keys revoke": ["id"],
+    "types add": ["check-in"],
+    "types list": [],
+    "types show": ["check-in"],
+    "types versions": ["check-in"],
+    "types dry-run": ["check-in", "--schema", "schema.json"],
+    "retention create": ["samples", "30"],
+    "retention list": [],
+    "retention update": ["samples", "30"],
+    "retention delete": ["samples"],
+    "doctor": [],
+    "backup": ["monday"],
+    "restore": ["monday"],
+    "config show": [],
+    "db distribute": [],
+}
+"""A correct use of every command."""
+
+DOT = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAIAAAACAQAAAABazTCJAAAADElEQVR42mM4wMQAAAJIAMO+KgfVAAAAAElFTkSuQmCC"
+)
+"""A PNG image."""
+
+STEP = {
+    "user_id": "ada",
+    "metric": "steps",
+    "device_name": "watch",
+    "start_date": "2024-05-01T10:00:00Z",
+    "end_date": "2024-05-01T10:01:00Z",
+    "unit": "count",
+}
+STEPS = [STEP | {"value": value} for value in range(1, 11)]
+
+
+def lines(*rows: object) -> bytes:
+    """NDJSON."""
+    return b"".join(msgspec.json.encode(row) + b"\n" for row in rows)
+
+
+FILES = {
+    "steps.ndjson": lines(*STEPS),
+    "people.csv": b"user_id,age\nada,30\n",
+    "documents.ndjson": b'{"user_id": "ada", "data": {"mood": 3}}\n',
+    "images/7.png": DOT,
+    "filter.json": b'{"attribute": "age", "op": "exists"}',
+    "schema.json": b'{"type": "object"}',
+    "receipt.json": b"{}",
+}
+"""Files that the examples name, of which the content does not matter."""
