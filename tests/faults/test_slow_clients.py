@@ -177,6 +177,32 @@ def test_an_answer_to_a_body_that_was_read_waits_for_nothing() -> None:
     assert (received, len(sent)) == (1, 1)
 
 
+@pytest.mark.parametrize(
+    ("header", "messages"),
+    [((b"content-length", b"6"), 2), ((b"transfer-encoding", b"chunked"), 3)],
+)
+def test_a_body_ends_with_its_last_byte(header: tuple[bytes, bytes], messages: int) -> None:
+    """The message about the end of the body is awaited only if the length was not sent."""
+    parts = iter([b"abc", b"def", b""])
+    received: list[bytes] = []
+
+    async def answer(_scope: Any, receive: Any, send: Any) -> None:
+        body = await read_body(receive, {}, 100)
+        assert body.content == b"abcdef"
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def receive() -> dict[str, Any]:
+        received.append(next(parts))
+        return {"type": "http.request", "body": received[-1], "more_body": bool(received[-1])}
+
+    async def send(_message: Any) -> None:
+        pass
+
+    scope: Any = {"type": "http", "headers": [header]}
+    asyncio.run(Drain(answer)(scope, receive, send))  # type: ignore[arg-type]
+    assert len(received) == messages
+
+
 def test_a_rejected_body_without_end_ends_the_connection(live: LiveServer) -> None:
     """A longer body than the server discards: the sender gets a response and is disconnected."""
     head = {b"Authorization": b"Bearer unknown", b"Content-Length": b"100000000000"}

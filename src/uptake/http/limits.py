@@ -1,12 +1,13 @@
 """Reads request bodies within limits of size, time and memory; every route reads through here."""
 
 import asyncio
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
 from litestar.enums import ScopeType
-from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from uptake.http.inflate import ENCODINGS, Inflate
 from uptake.model.problems import Kinds, Problem
@@ -228,10 +229,11 @@ async def disconnected(receive: Receive) -> None:
 
 
 class Drain:
-    """Middleware that reads the rest of a body, within limits, after an early response.
+    """Middleware that ends a body with its last byte, and reads the rest after an early response.
 
-    A client that is still sending when the connection is closed sees a broken connection instead of
-    the response.
+    Granian sends the end of a body in a message of its own, which costs as much as the body: the
+    event loop and the thread of the connection wait for each other once more. A client that is
+    still sending when the connection is closed sees a broken connection instead of the response.
 
     Args:
         app: the application.
@@ -248,39 +250,39 @@ class Drain:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request; pass on other events."""
-        if scope["type"] != ScopeType.HTTP or not _has_body(scope):
+        left = _body_length(scope) if scope["type"] == ScopeType.HTTP else 0.0
+        if not left:
             await self._app(scope, receive, send)
             return
-        more = True
 
         async def receive_counted() -> Any:
-            nonlocal more
-            message = await receive()
-            more = _has_more(message)
+            nonlocal left
+            message: Any = await receive()
+            left -= len(message.get("body", b""))
+            if message["type"] != "http.request" or not message.get("more_body", False):
+                left = 0.0
+            elif not left:
+                message["more_body"] = False
             return message
 
         await self._app(scope, receive_counted, send)
-        if more:
-            await self._discard(receive)
-
-    async def _discard(self, receive: Receive) -> None:
-        size, more = 0, True
+        if not left:
+            return
+        size = 0
         try:
             async with asyncio.timeout(self._seconds):
-                while more and size < self._limit:
-                    message: Any = await receive()
-                    size += len(message.get("body", b""))
-                    more = _has_more(message)
+                while left and size < self._limit:
+                    size += len((await receive_counted()).get("body", b""))
         except TimeoutError:
             return
 
 
-def _has_body(scope: Scope) -> bool:
-    return any(
-        name == b"transfer-encoding" or (name == b"content-length" and value != b"0")
-        for name, value in scope["headers"]
-    )
-
-
-def _has_more(message: Any) -> bool:
-    return message["type"] == "http.request" and bool(message.get("more_body", False))
+def _body_length(scope: HTTPScope) -> float:
+    """The length of a request's body: infinite if it is not known, 0 if there is none."""
+    length = 0.0
+    for name, value in scope["headers"]:
+        if name == b"transfer-encoding":
+            return math.inf
+        if name == b"content-length":
+            length = float(value) if value.isdigit() else math.inf
+    return length
