@@ -55,10 +55,15 @@ WITHOUT_SLOW := not stays_up and not restored_s and not fit_into_a_block and not
 	and not test_merge and not test_upload_path and not loads_only_what_it_needs and not starts_without_arrow
 
 check: lint ## Style, types, structure, and fast tests of every package.
-	$(BIN)/pytest -q -n 2 --dist loadfile -k '$(WITHOUT_SERVICES) and $(WITHOUT_SLOW)' $(QUICK)
+	$(BIN)/pytest -q -n 2 -k '$(WITHOUT_SERVICES) and $(WITHOUT_SLOW)' $(QUICK)
+
+# More processes than cores: most tests wait for a server, a disk or a time limit.
+PROCESSES ?= 5
+# Hundreds of commands start, each in a new process.
+check test: export PYTHONDONTWRITEBYTECODE =
 
 test: lint $(VENV)/curl $(VENV)/systemd-analyze ## Everything: style, types, structure and every test.
-	$(BIN)/pytest -n 3 --dist loadfile
+	$(BIN)/pytest -n $(PROCESSES)
 
 bench: $(VENV)/installed ## Measure this server and a plain yardstick, and print the tables.
 	$(BIN)/python -m benchmarks

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 # Before they are imported, so that their assertions show what they compared.
 pytest.register_assert_rewrite(
@@ -26,6 +28,36 @@ from service_probe import probing  # noqa: E402
 from uptake.testing.live import LiveServer, serving  # noqa: E402
 from uptake.testing.postgres import Postgres, postgres  # noqa: E402
 from uptake.testing.seaweedfs import SeaweedFS, object_store  # noqa: E402
+
+SPREAD = {
+    f"tests/{name}.py"
+    for name in (
+        "cli/test_export",
+        "cli/test_init",
+        "cli/test_serve",
+        "contract/test_hostile_walk",
+        "docs/test_examples",
+        "http_/api/test_segments",
+        "http_/test_access",
+        "reading/segments/test_user_index",
+        "store/test_migrations_postgres",
+        "uploader/test_sending_hostile_servers",
+    )
+}
+"""Files of long tests that share no fixture but those of the session."""
+
+
+class Scheduling(LoadScopeScheduling):  # type: ignore[misc]
+    """All tests of a file run in one process, except those of long files."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return nodeid if file in SPREAD else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling:
+    """Replace the scheduling of `--dist`."""
+    return Scheduling(config, log)
 
 
 @pytest.fixture(scope="session")

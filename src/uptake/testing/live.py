@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,12 @@ from typing import Any
 import httpx2
 import msgspec
 
+from uptake.cli.durations import parse_duration
+from uptake.cli.keys import new_key, parse_rate
 from uptake.cli.serve import free_port
+from uptake.settings import Settings
+from uptake.store.definitions import DEFAULT_PROJECT
+from uptake.wiring import open_store
 
 START_SECONDS = 30.0
 STOP_SECONDS = 30.0
@@ -120,16 +125,25 @@ class LiveServer:
         )
         return msgspec.json.decode(done.stdout)
 
-    def create_key(self, *scopes: str, user: str | None = None, **options: str) -> str:
-        """Create a key; without scopes, one that may write and read everything."""
-        arguments = [
-            part for scope in scopes or (*ALL_WRITES, "data:read") for part in ("--scope", scope)
-        ]
-        if user is not None:
-            arguments += ["--user", user]
-        for name, value in options.items():
-            arguments += [f"--{name}", value]
-        return str(self.command("keys", "create", *arguments)["key"])
+    def create_key(
+        self,
+        *scopes: str,
+        user: str | None = None,
+        project: str = DEFAULT_PROJECT,
+        rate: str | None = None,
+        expires: str | None = None,
+    ) -> str:
+        """Create a key, as `uptake keys create` does; without scopes, it may write and read all."""
+        key, secret = new_key(
+            project,
+            scopes or (*ALL_WRITES, "data:read"),
+            user=user,
+            rate=None if rate is None else parse_rate(rate),
+            seconds=None if expires is None else parse_duration("--expires", expires),
+        )
+        with closing(open_store(Settings(self.data_dir, self.database))) as store:
+            store.add_key(key)
+        return secret
 
     def _where(self) -> list[str]:
         where = ["--data-dir", str(self.data_dir)]
