@@ -3,6 +3,7 @@
 `mistakes.toml` lists them; `docs/generate.py` writes the page `docs/reference/mistakes.md` from it.
 """
 
+import gzip
 import os
 import re
 import shlex
@@ -86,6 +87,13 @@ FILES = command_examples.FILES | {
     "pretty-steps.ndjson": _pretty(*STEPS),
     "latin1.csv": "user_id,name\nada,Zoë\n".encode("latin-1"),
     "utf16.csv": "user_id,name\nada,Zoë\n".encode("utf-16"),
+    "utf16.ndjson": lines(*STEPS).decode().encode("utf-16"),
+    "latin1.ndjson": lines(*STEPS).replace(b"watch", b"Zo\xeb"),
+    "cut.ndjson": lines(*STEPS)[:-30],
+    "texts.ndjson": lines(*STEPS, "steps"),
+    "comma.csv": b"user_id;metric;device_name;start_date;unit;value\n"
+    b"ada;bpm;w;2024-05-01;count/min;72,5\n",
+    "cut.csv.gz": gzip.compress(b"user_id,age\nada,30\n" * 100)[:-20],
     "no-user.csv": b"name,age\nada,30\nben,31\n",
     "no-user.ndjson": lines({"age": 30}, {"age": 31}, {"age": 32}),
     "no-user-steps.ndjson": lines(*_without("user_id")),

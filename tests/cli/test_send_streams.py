@@ -50,6 +50,17 @@ def pipe(folder: Path, content: bytes, size: int = 1 << 16) -> Iterator[Path]:
     path.unlink()
 
 
+def test_utf_16_from_a_stream_is_csv_with_an_encoding(uptake: Uptake, tmp_path: Path) -> None:
+    """Without the option, the message names it."""
+    table = "user_id,age\nada,30\n,31\n".encode("utf-16")
+    with pipe(tmp_path, table) as path:
+        done = uptake("send", "profiles", path, "--encoding", "utf-16", *OPTIONS[:-1])
+    assert f"{path}:3: lacks user_id" in done.err
+    with pipe(tmp_path, table) as path:
+        done = uptake("send", "profiles", path, *OPTIONS)
+    assert "is not UTF-8; name the encoding of the file with --encoding" in done.err
+
+
 @pytest.mark.parametrize("path", ["-", "/dev/stdin"])
 def test_standard_input_is_read_from_its_first_byte(tmp_path: Path, path: str) -> None:
     """All 40 lines, of which the first 32 are 4,096 bytes."""

@@ -216,7 +216,7 @@ def test_a_damaged_record_does_not_stop_the_rest(
     rows, unreadable = read(file, export(record(), damaged, record()))
     expected_reason = f"the record {'is ' * reason.startswith('not')}{reason}" if reason else None
     assert rows == [expected_row(), expected_row(FIRST_LINE + 2)]
-    assert unreadable == [(FIRST_LINE + 1, expected_reason or "the value 'many' is no number")]
+    assert unreadable == [(FIRST_LINE + 1, expected_reason or "the value 'many' is not a number")]
 
 
 def test_damage_in_records_of_other_types_is_ignored(file: Path) -> None:

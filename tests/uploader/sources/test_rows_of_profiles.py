@@ -76,7 +76,7 @@ def test_rows_that_cannot_be_read_do_not_stop_the_rest(tmp_path: Path) -> None:
     """Each is reported with its line."""
     path = tmp_path / "profiles.ndjson"
     faulty = [
-        ("{", "Input data was truncated"),
+        ("{", "is not complete JSON"),
         ('{"plan": "pro"}', "lacks user_id; name a default user with --user"),
         ('{"user_id": true}', "the user_id True is neither text nor a whole number"),
         ('{"user_id": 1.5}', "the user_id 1.5 is neither text nor a whole number"),

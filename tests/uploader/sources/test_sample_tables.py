@@ -98,11 +98,11 @@ def test_rows_of_csv_that_cannot_be_read_do_not_stop_the_rest(table: Path) -> No
     rows, unreadable = read_samples(table)
     assert rows == [steps(2), steps(10)]
     assert sorted(unreadable) == [
-        (3, "the value 'twelve' is no number"),
+        (3, "the value 'twelve' is not a number"),
         (5, "lacks device_name"),
         (6, "has 5 cells where the header has 6"),
         (8, "the metric 'sleep' is none of steps, bpm"),
-        (9, "the value '1,5' is no number"),
+        (9, "the value '1,5' is not a number; the decimal separator is a point"),
     ]
 
 

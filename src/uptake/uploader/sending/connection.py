@@ -104,9 +104,9 @@ def destination(url: str) -> Destination:
         parts = urlsplit(url.strip())
         port = parts.port
     except ValueError as error:
-        raise WrongAddress(f"{url!r} is no address: {error}") from None
+        raise WrongAddress(f"{url!r} is not a URL: {error}") from None
     if parts.scheme not in PORTS or not parts.hostname:
-        raise WrongAddress(f"{url!r} is no address: it begins with http:// or https:// and a host")
+        raise WrongAddress(f"{url!r} is not a URL; expected http://HOST or https://HOST")
     if not _VISIBLE.fullmatch(parts.netloc + parts.path):
         raise WrongAddress("the address has spaces or characters that are not ASCII: quote them")
     if parts.query or parts.fragment or parts.username is not None:

@@ -254,7 +254,8 @@ def until_broken(
     try:
         yield from found
     except broken as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
+        text = getattr(error, "strerror", None) or str(error)
+        reason = " ".join(text.split()) or type(error).__name__
         yield Unreadable(file, 0, f"cannot be read any further: {reason}")
 
 

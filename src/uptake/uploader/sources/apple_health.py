@@ -70,7 +70,10 @@ def apple_health(source: Input, options: FileOptions) -> Source[pa.RecordBatch]:
 
 def looks_like_export(source: Input) -> bool:
     """Whether a file in an archive begins as an Apple Health export does."""
-    return source.name.lower().endswith(".xml") and _is_export(source.peek(PEEKED_BYTES))
+    try:
+        return source.name.lower().endswith(".xml") and _is_export(source.peek(PEEKED_BYTES))
+    except OSError:
+        return False  # opening it reports the reason
 
 
 def exports_in_folder(folder: Path) -> list[Input]:

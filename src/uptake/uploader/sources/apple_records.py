@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from uptake.samples.metrics import METRICS, Aggregation, Metric
 from uptake.uploader.sources import FileOptions, Found, Unreadable
-from uptake.uploader.sources.sample_tables import batch, number, without_zeros
+from uptake.uploader.sources.sample_tables import batch, not_a_number, number, without_zeros
 from uptake.uploader.sources.values import iso_times, with_ends
 
 MAX_ORIGINS = 20_000
@@ -183,7 +183,7 @@ def _row(attributes: dict[str, str]) -> Row | str:
         return f"the record lacks {', '.join(lacking)}"
     value = number(attributes["value"])
     if value is None:
-        return f"the value {attributes['value'][:60]!r} is no number"
+        return not_a_number(attributes["value"])
     end = attributes.get("endDate")
     start = attributes["startDate"].encode()
     return origin, start, end if end is None else end.encode(), value

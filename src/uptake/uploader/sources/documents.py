@@ -31,7 +31,7 @@ from uptake.uploader.sources.inputs import (
     plain_stem,
     plain_suffix,
 )
-from uptake.uploader.sources.originals import MISREAD, JsonLines
+from uptake.uploader.sources.originals import MISREAD, JsonLines, reason_of
 from uptake.uploader.sources.rows import PEEKED_BYTES, Members, objects, require_members
 from uptake.uploader.sources.streams import BOM, MAX_LINE_BYTES, read_up_to
 from uptake.uploader.sources.values import user_of
@@ -94,7 +94,7 @@ class _Documents:
             text = content.removeprefix(BOM).strip()
             members = msgspec.json.decode(text, type=Members)
         except MISREAD as error:
-            yield Unreadable(file, 0, str(error))
+            yield Unreadable(file, 0, reason_of(error))
         except OSError as error:
             yield Unreadable(file, 0, error.strerror or str(error))
         else:
@@ -114,9 +114,9 @@ class _Documents:
             else:
                 text = whole or msgspec.json.encode(members)
             if not isinstance(msgspec.json.decode(text), dict):
-                return Unreadable(file, line, f"{self._data_member} is no object")
+                return Unreadable(file, line, f"{self._data_member} is not an object")
         except MISREAD as error:
-            return Unreadable(file, line, str(error))
+            return Unreadable(file, line, reason_of(error))
         user_id = user_of(user, self._user or named, file, line)
         return (
             user_id if isinstance(user_id, Unreadable) else DocumentItem(user_id, text, file, line)

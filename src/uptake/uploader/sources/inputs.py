@@ -8,6 +8,7 @@ Parquet and zip need to seek: if they come from a stream, they are spooled to a 
 without a name, which is as large as the stream and vanishes with the program.
 """
 
+import codecs
 import io
 import shutil
 import tempfile
@@ -36,6 +37,8 @@ from uptake.uploader.sources.streams import (
 )
 
 HIDDEN = "a hidden file"
+
+UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 PEEKED_BYTES = 4096
 
@@ -97,10 +100,10 @@ class Input(ABC):
         """The beginning of the content; less of one that is damaged.
 
         Raises:
-            OSError: it cannot be opened.
+            OSError: it cannot be opened, or is damaged from its beginning.
         """
         with self.open(Progress()) as content:
-            return read_undamaged(content, count)
+            return read_undamaged(content, count) or content.read(1)
 
     def seekable(self) -> str | IO[bytes]:
         """The content as a file with random access: a path, or an open file."""
@@ -273,7 +276,14 @@ def kind_of(source: Input, what: str, kinds: Sequence[str]) -> str:
     for magic, found in _BEGINNINGS.items():
         if begin.startswith(magic) and (kind != "csv" or found in {"zip", "parquet"}):
             kind = found
-    if kind is None and not suffix and "csv" in kinds and begin and b"\0" not in begin:
+    is_utf16 = begin.startswith(UTF16)
+    if is_utf16 and kind != "csv" and begin.decode("utf-16", "ignore").lstrip().startswith("{"):
+        raise UnknownSource(
+            f"{source.file}: is UTF-16, and JSON is UTF-8; convert it:"
+            f" iconv -f utf-16 -t utf-8 FILE > items.ndjson"
+        )
+    is_text = is_utf16 or (begin and b"\0" not in begin)
+    if kind is None and not suffix and "csv" in kinds and is_text:
         kind = "csv"
     if kind is None or kind not in kinds:
         raise UnknownSource(f"{source.file}: of no kind that can be read; {readable(what, kinds)}")

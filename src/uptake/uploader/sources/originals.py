@@ -36,6 +36,8 @@ NOT_A_ROW = "not a row"
 MISREAD = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What decoding raises for bytes that are not the JSON that was expected."""
 
+_OTHER_VALUE = re.compile("Expected `object`, got `[a-z]+`")
+
 FORMULA = ("=", "+", "-", "@")
 """How cells begin that spreadsheets compute."""
 
@@ -100,6 +102,21 @@ class JsonLines(_Rows):
     def marked(self, row: bytes, mark: Mark) -> bytes:
         """A line with the reasons."""
         return marked_line(row, mark.refused)
+
+
+def reason_of(error: Exception) -> str:
+    """Why bytes are not the JSON that was expected, from an error of `MISREAD`."""
+    match error, str(error):
+        case UnicodeDecodeError(), _:
+            return "is not UTF-8; convert the file to UTF-8"
+        case RecursionError(), _:
+            return "is nested too deeply"
+        case _, "Input data was truncated":
+            return "is not complete JSON"
+        case _, reason if _OTHER_VALUE.fullmatch(reason):
+            return "is not a JSON object"
+        case _, reason:
+            return reason.replace("JSON is malformed", "is not JSON")
 
 
 def marked_line(text: bytes, refused: bytes) -> bytes:

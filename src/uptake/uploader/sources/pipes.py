@@ -58,7 +58,7 @@ class StreamInput(Input):
         if self._content is None:
             self._content = super().open(Progress())
         self._head += read_undamaged(self._content, count - len(self._head))
-        return self._head[:count]
+        return self._head[:count] or self._content.read(1)
 
 
 class _Stream(RawStream):

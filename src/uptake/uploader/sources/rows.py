@@ -31,7 +31,7 @@ from uptake.uploader.sources import (
 )
 from uptake.uploader.sources.csv_tables import CsvTable, Part
 from uptake.uploader.sources.inputs import Input
-from uptake.uploader.sources.originals import MISREAD, REJECTED, JsonLines
+from uptake.uploader.sources.originals import MISREAD, REJECTED, JsonLines, reason_of
 from uptake.uploader.sources.parquet_tables import ParquetTable, as_ids, as_values
 from uptake.uploader.sources.streams import BOM, line_blocks
 from uptake.uploader.sources.values import user_of
@@ -201,7 +201,7 @@ def _objects(first: int, block: bytes, file: str) -> Iterator[Found[tuple[int, M
         try:
             members = _MEMBERS.decode(text)
         except MISREAD as error:
-            yield Unreadable(file, line, str(error), text)
+            yield Unreadable(file, line, reason_of(error), text)
             continue
         rejected = members.pop(REJECTED, None)
         if members or rejected is None:

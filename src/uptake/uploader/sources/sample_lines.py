@@ -19,7 +19,7 @@ import pyarrow.json as pj
 
 from uptake.uploader.sources import FileOptions, Found, Progress, Source, Unreadable, read_each
 from uptake.uploader.sources.inputs import Input
-from uptake.uploader.sources.originals import MISREAD, REJECTED, JsonLines
+from uptake.uploader.sources.originals import MISREAD, REJECTED, JsonLines, reason_of
 from uptake.uploader.sources.rows import only_rejected, require_members
 from uptake.uploader.sources.sample_tables import (
     METRICS,
@@ -27,6 +27,7 @@ from uptake.uploader.sources.sample_tables import (
     REQUIRED,
     mapped,
     names_of,
+    not_a_number,
     number,
     readable,
 )
@@ -188,7 +189,7 @@ class LineReader:
         try:
             row = self._line.decode(text)
         except MISREAD as error:
-            return str(error)
+            return reason_of(error)
         return None if not row and only_rejected(bytes(text)) else row
 
     def _enclosing_member(self, row: Row) -> str | None:
@@ -206,7 +207,7 @@ class LineReader:
             try:
                 return [self._row(element) or {} for element in _ELEMENTS.decode(samples)]
             except MISREAD as error:
-                return str(error)
+                return reason_of(error)
 
     def _append(
         self, columns: list[list[Any]], rows: list[Row], request: Row | None = None
@@ -246,7 +247,7 @@ def _convert(columns: list[list[Any]]) -> dict[int, str]:
         text = values[i]
         values[i] = number(text)
         if values[i] is None:
-            wrong[i] = f"the value {text[:60]!r} is no number"
+            wrong[i] = not_a_number(text)
     for i in _places(users, int, float):
         try:
             users[i] = id_of(users[i])

@@ -190,8 +190,14 @@ def _fault(row: Mapping[str, object], value: object) -> str:
     if value is None:
         return "lacks value"
     if row["value"] is None:
-        return f"the value {_short(value)} is no number"
+        return not_a_number(value)
     return f"the metric {_short(row['metric'])} is none of {', '.join(metrics.METRICS)}"
+
+
+def not_a_number(value: object) -> str:
+    """Why a value is not a number; nothing is guessed about a comma."""
+    hint = "; the decimal separator is a point" if "," in str(value) else ""
+    return f"the value {_short(value)} is not a number{hint}"
 
 
 def _short(value: object, most: int = 60) -> str:

@@ -186,6 +186,7 @@ class Unpacked(RawStream):
         self._packed, self._unpacked = Progress(), 0
         counted = pa.PythonFile(Counted(file, self._packed), "r")
         self._content = pa.CompressedInputStream(counted, codec)
+        self._codec = codec
         self._damage: OSError | None = None
 
     def read(self, size: int = -1, /) -> bytes:
@@ -197,6 +198,9 @@ class Unpacked(RawStream):
                 self._unpacked += len(step)
                 require_plausible(self._packed.position, self._unpacked)
             except OSError as error:
+                if error.strerror is None:  # the codec's; others have a reason for the user
+                    reason = f"the {self._codec} data is damaged or incomplete ({error})"
+                    error = OSError(None, f"{reason}; copy the file again")
                 self._damage = error
                 break
             if not step:
