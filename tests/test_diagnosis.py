@@ -3,10 +3,13 @@
 import ctypes
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from sqlalchemy import Engine, Pool, event
 
 from uptake import diagnosis
 from uptake.diagnosis import Check, diagnose
@@ -131,6 +134,46 @@ def test_a_folder_that_cannot_be_written_is_a_fault(
     monkeypatch.setattr(os, "access", lambda *_: False)
     check = _check(settings, "owner")
     assert (check.status, check.action) == ("fault", "Run the command as the user of the server.")
+
+
+@pytest.fixture
+def without_shared_memory() -> Iterator[None]:
+    """SQLite where processes cannot share memory, as on network file systems of macOS.
+
+    On Linux it always can, or opening fails.
+    """
+
+    def connect(_dialect: object, _record: object, places: list[str], _options: object) -> None:
+        places[0] += "&vfs=unix-none"
+
+    event.listen(Engine, "do_connect", connect)
+    yield
+    event.remove(Engine, "do_connect", connect)
+
+
+@pytest.mark.usefixtures("without_shared_memory")
+def test_sqlite_without_its_log_is_a_fault(tmp_path: Path) -> None:
+    """A new database has a rollback journal, with which reads and writes wait for each other."""
+    settings = Settings(data_dir=tmp_path / "data")
+    open_store(settings, make=True).close()
+    check = _check(settings, "journal_mode")
+    assert (check.status, check.found) == ("fault", "journal_mode is delete")
+    assert check.action == "Move the data folder to a local disk, or use PostgreSQL."
+
+
+def test_commits_of_sqlite_that_are_not_synced_are_a_fault(settings: Settings) -> None:
+    """No file and no setting leads to this, because each connection turns it on: a defect would."""
+
+    def turn_off(connection: Any, _record: object, _proxy: object) -> None:
+        connection.execute("PRAGMA synchronous = NORMAL").close()
+
+    event.listen(Pool, "checkout", turn_off)
+    try:
+        check = _check(settings, "synchronous")
+    finally:
+        event.remove(Pool, "checkout", turn_off)
+    assert (check.status, check.found) == ("fault", "synchronous is NORMAL")
+    assert check.action == "Update Uptake: it sets `synchronous = FULL`."
 
 
 def test_clocks_that_differ_are_warned_about(

@@ -54,8 +54,14 @@ NETWORKED = {"9p", "ceph", "cifs", "fuse.sshfs", "glusterfs", "lustre", "nfs", "
 
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
-DURABLE = {"journal_mode": "wal", "synchronous": "FULL", "fsync": "on", "full_page_writes": "on"}
-"""The values of settings that make acknowledged data durable."""
+REQUIRED = {
+    "journal_mode": "wal",
+    "synchronous": "FULL",
+    "fsync": "on",
+    "full_page_writes": "on",
+    "default_transaction_read_only": "off",
+}
+"""The values of settings with which a database stores data, and keeps it after a power failure."""
 
 ACTIONS = {
     "journal_mode": "Move the data folder to a local disk, or use PostgreSQL.",
@@ -67,6 +73,11 @@ ACTIONS = {
     "full_page_writes": (
         "Set `full_page_writes = on` in postgresql.conf and run `SELECT pg_reload_conf()`. Without"
         " it, a power failure can damage pages of the database."
+    ),
+    "default_transaction_read_only": (
+        "Find out why: a provider sets it when the disk of the database is full, and every upload"
+        " is answered with 503. Then run `ALTER DATABASE NAME RESET default_transaction_read_only`,"
+        " or set it to off in postgresql.conf."
     ),
 }
 """What to do about another value."""
@@ -235,7 +246,7 @@ def _check_database(settings: Settings) -> Iterator[Check]:
         )
         return
     yield Check("database", "ok", f"{facts.engine} {facts.version}")
-    yield from _check_durability(facts)
+    yield from _check_settings(facts)
     if facts.clock is not None:
         yield _check_server_clock(facts.clock)
     yield _check_schema(facts)
@@ -243,7 +254,7 @@ def _check_database(settings: Settings) -> Iterator[Check]:
         yield _check_keys(settings)
 
 
-def _check_durability(facts: "DatabaseFacts") -> Iterator[Check]:
+def _check_settings(facts: "DatabaseFacts") -> Iterator[Check]:
     for name, value in facts.settings.items():
         if name == "synchronous_commit":
             if value == "off":
@@ -254,7 +265,7 @@ def _check_durability(facts: "DatabaseFacts") -> Iterator[Check]:
                     "Set `synchronous_commit = on` in postgresql.conf, for other programs too.",
                 )
                 continue
-        elif value != DURABLE[name]:
+        elif value != REQUIRED[name]:
             yield Check(name, "fault", f"{name} is {value}", ACTIONS[name])
             continue
         yield Check(name, "ok", f"{name} is {value}")

@@ -192,6 +192,37 @@ def test_settings_of_postgresql_that_break_durability_are_faults(
     assert "Set `fsync = on`" in _by_name(done)["fsync"]["action"]
 
 
+def test_a_standby_is_a_fault(uptake: Uptake, careless: Postgres) -> None:
+    """A server that replays the log of another: it answers queries and rejects every upload."""
+    where = ("--database", careless.create("standby"))
+    uptake("init", *where)
+    careless.stop()
+    (careless.folder / "data" / "standby.signal").touch()
+    careless.start()
+    try:
+        done = uptake("doctor", *where, "--json")
+    finally:
+        careless.execute("SELECT pg_promote()")
+    found = _by_name(done)["database"]
+    assert (done.status, found["status"]) == (1, "fault")
+    assert "is a standby and accepts no writes" in found["found"]
+    assert found["action"] == "Name the primary server in --database."
+    assert _statuses(uptake("doctor", *where, "--json"))["database"] == "ok"
+
+
+def test_a_database_that_rejects_writes_is_a_fault(uptake: Uptake, postgresql: Postgres) -> None:
+    """As a provider makes it when its disk is full."""
+    where = ("--database", postgresql.create("read_only"))
+    uptake("init", *where)
+    assert _statuses(uptake("doctor", *where, "--json"))["default_transaction_read_only"] == "ok"
+    postgresql.execute("ALTER DATABASE read_only SET default_transaction_read_only = on")
+    done = uptake("doctor", *where, "--json")
+    found = _by_name(done)["default_transaction_read_only"]
+    assert (done.status, found["status"]) == (1, "fault")
+    assert "answered with 503" in found["action"]
+    assert "RESET default_transaction_read_only" in found["action"]
+
+
 def test_postgresql_as_it_is_installed_has_no_faults(uptake: Uptake, postgresql: Postgres) -> None:
     """Its three settings are on."""
     where = ("--database", postgresql.create("doctor"))

@@ -12,7 +12,8 @@ SYNCHRONOUS = {0: "OFF", 1: "NORMAL", 2: "FULL", 3: "EXTRA"}
 
 _POSTGRESQL = """
     SELECT name, reset_val FROM pg_settings
-    WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit')"""
+    WHERE name IN
+        ('fsync', 'full_page_writes', 'synchronous_commit', 'default_transaction_read_only')"""
 """`reset_val`: the value before the session's own changes."""
 
 
@@ -25,7 +26,7 @@ class DatabaseFacts:
         version: of the engine.
         revision: of the schema.
         newest: the revision that this program migrates to.
-        settings: settings of the engine that durability depends on.
+        settings: settings of the engine that writes and their durability depend on.
         is_read_only: whether the server accepts no writes, as a standby does.
         clock: the time of the server in microseconds since 1970; None without a server.
     """
