@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, get_args
 
+import msgspec
 import typer
 
 from uptake.cli.options import ProjectOptions, option
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from uptake.intake.retain import Due
 
 KINDS: tuple[RetentionKind, ...] = get_args(RetentionKind)
+HEADINGS = ("kind", "type", "days", "due now")
 
 app = typer.Typer(
     help="Manage how many days data is stored after receipt. Servers delete expired data hourly."
@@ -57,12 +59,23 @@ def create(about: RuleOptions, options: ProjectOptions, wanted: PutOptions) -> N
 @app.command("list")
 @expand_groups
 def list_rules(options: ProjectOptions, *, json: Json = False) -> None:
-    """List the rules and how many entries each would delete now."""
-    from uptake.intake.retain import due
+    """List the rules, also the defaults, and how many entries each would delete now."""
+    from uptake.intake.retain import due, in_force
 
     with options.open_project() as store:
         rules = store.retention(options.project)
-        _print(due(store, options.project, rules, clock.now()), json=json)
+        found = due(store, options.project, in_force(rules), clock.now())
+    # The defaults are last.
+    listed = [
+        {**msgspec.structs.asdict(rule), "default": place >= len(rules)}
+        for place, rule in enumerate(found)
+    ]
+    headings = (*HEADINGS, "default")
+    rows = (
+        (*_row(rule), "yes" if one["default"] else "")
+        for rule, one in zip(found, listed, strict=True)
+    )
+    print_list(listed, headings, rows, json=json)
 
 
 @app.command()
@@ -89,8 +102,7 @@ def delete(about: RuleOptions, options: ProjectOptions, *, json: Json = False) -
         before = store.retention(options.project)
         others = _others(before, rule)
         if len(others) == len(before):
-            missing = _missing(rule, options.project)
-            raise Failed(f"{missing}; list them: uptake retention list")
+            raise _missing(rule, before, options.project, "list them: uptake retention list")
         store.put_retention(options.project, others)
     deleted = {"kind": rule.kind, "type": rule.type, "deleted": True}
     print_result(deleted, f"Deleted the rule for {_named(rule)}.", json=json)
@@ -110,7 +122,7 @@ def _put(
         others = _others(before, rule)
         found = len(others) < len(before)
         if exists and not found:
-            raise Failed(f"{_missing(rule, options.project)}; create it: uptake retention create")
+            raise _missing(rule, before, options.project, "create it: uptake retention create")
         if exists is False and found:
             raise Failed(
                 f"project {options.project!r} already has a rule for {_named(rule)};"
@@ -130,10 +142,23 @@ def _named(rule: RetentionRule) -> str:
     return f"{rule.kind} of type {rule.type!r}" if rule.type else rule.kind
 
 
-def _missing(rule: RetentionRule, project: str) -> str:
-    return f"project {project!r} has no rule for {_named(rule)}"
+def _missing(rule: RetentionRule, rules: list[RetentionRule], project: str, remedy: str) -> Failed:
+    """A project's rules have none for this data, but a default may be in force."""
+    from uptake.intake.retain import in_force
+
+    in_use = in_force(rules)
+    if len(_others(in_use, rule)) < len(in_use):
+        option = f" --type {rule.type}" if rule.type else ""
+        return Failed(
+            f"the rule for {_named(rule)} is a default;"
+            f" replace it: uptake retention create {rule.kind} DAYS{option}"
+        )
+    return Failed(f"project {project!r} has no rule for {_named(rule)}; {remedy}")
 
 
 def _print(rules: "list[Due]", *, json: bool) -> None:
-    rows = ((rule.kind, rule.type or "all", rule.days, rule.due) for rule in rules)
-    print_list(rules, ("kind", "type", "days", "due now"), rows, json=json)
+    print_list(rules, HEADINGS, map(_row, rules), json=json)
+
+
+def _row(rule: "Due") -> tuple[object, ...]:
+    return (rule.kind, rule.type or "all", rule.days, rule.due)
