@@ -29,6 +29,11 @@ $(VENV)/systemd-analyze: $(VENV)/installed
 	@command -v systemd-analyze >/dev/null || { apt-get update -qq && apt-get install -y -qq systemd; }
 	@touch $@
 
+# Some tests run scripts in a browser. Playwright, which drives it, comes from PyPI without one.
+$(VENV)/chromium: $(VENV)/installed
+	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq chromium; }
+	@touch $@
+
 run: $(VENV)/installed ## Run the demo: a server, and data sent to all five endpoints.
 	$(BIN)/uptake demo
 
@@ -62,7 +67,7 @@ PROCESSES ?= 5
 # Hundreds of commands start, each in a new process.
 check test: export PYTHONDONTWRITEBYTECODE =
 
-test: lint $(VENV)/curl $(VENV)/systemd-analyze ## Everything: style, types, structure and every test.
+test: lint $(VENV)/curl $(VENV)/systemd-analyze $(VENV)/chromium ## Everything: style, types, structure and every test.
 	$(BIN)/pytest -n $(PROCESSES)
 
 bench: $(VENV)/installed ## Measure this server and a plain yardstick, and print the tables.

@@ -22,6 +22,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
 
+from chromium import Chromium, chromium  # noqa: E402
 from deployments import Deployment, deployed  # noqa: E402
 from nodes import two_nodes  # noqa: E402
 from service_probe import probing  # noqa: E402
@@ -99,6 +100,13 @@ def seaweedfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeaweedFS]:
     """One object store for all tests, each under its own prefix; a test may kill it."""
     with object_store(tmp_path_factory.mktemp("seaweedfs") / "data") as store:
         yield store
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Chromium]:
+    """One browser for all tests, each with pages of its own."""
+    with chromium() as found:
+        yield found
 
 
 @pytest.fixture

@@ -138,6 +138,14 @@ def test_libraries_with_used_internals_have_an_upper_bound(name: str) -> None:
     assert Version(f"{major}.{minor + 1}") not in requirement.specifier
 
 
+def test_the_readme_names_the_programs_that_make_test_installs() -> None:
+    """They need root, and come from Debian."""
+    programs = re.findall(r"command -v (\S+)", (ROOT / "Makefile").read_text("utf-8"))
+    assert len(programs) >= 3
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert [program for program in programs if f"`{program}`" not in readme] == []
+
+
 def test_make_check_runs_tests_of_every_package() -> None:
     """Each listed file exists, and each package has one of its own, or one that goes through it."""
     text = (ROOT / "Makefile").read_text("utf-8")
