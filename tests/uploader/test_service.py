@@ -55,6 +55,24 @@ def test_another_project_of_the_same_server_stops_the_run(sender: Sender, user: 
         assert words in summary.stopped
 
 
+def test_a_key_without_the_scope_of_the_endpoint_sends_nothing(sender: Sender, user: str) -> None:
+    """The reason names the scope, and the command that creates such a key."""
+    path = write(sender.folder / "samples.ndjson", some(user, 10))
+    sender.server.command("projects", "create", user)
+    key = sender.server.create_key("images:write", "data:read", project=user)
+    summary = uploader(sender.server, key, sender.folder / "sent.ledger").send_samples(path)
+    assert (summary.requests, summary.complete) == (0, False)
+    assert summary.stopped == (
+        f"the key for {sender.server.url} does not have the scope samples:write; create one that"
+        f" has: uptake keys create --project {user} --scope samples:write"
+    )
+    bound = " --user USER --scope samples:write"
+    summary = uploader(sender.server, key, sender.folder / "sent.ledger").send_samples(
+        path, wire="gerosense-v1.1"
+    )
+    assert summary.stopped.endswith(bound)
+
+
 def test_a_dry_run_asks_no_server(tmp_path: Path) -> None:
     """It works without one, and without a key."""
     path = write(tmp_path / "samples.ndjson", some("42", 10))

@@ -1,15 +1,17 @@
-"""What an Uptake server states about itself: its instance, and the limits of its endpoints.
+"""What an Uptake server states about itself and the key: its instance, limits and scopes.
 
 The vendors' own servers have no such endpoint: of those, nothing is known.
 """
 
 from collections.abc import Mapping
+from shlex import quote
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
 from uptake.formats.base import BEARER, MALFORMED
+from uptake.formats.encoder import AnyWire, SamplesWire
 from uptake.uploader.context import UploadOptions
 from uptake.uploader.ledger.runs import Run
 from uptake.uploader.reader import PREFIX
@@ -25,10 +27,11 @@ Name = Annotated[str, Meta(min_length=1, max_length=100)]
 
 
 class Endpoint(msgspec.Struct, frozen=True):
-    """An endpoint and its limits."""
+    """An endpoint, the scope that a key needs for it, and its limits."""
 
     name: Name
     limits: dict[str, int]
+    scope: str = ""
 
 
 class Service(msgspec.Struct, frozen=True):
@@ -37,10 +40,12 @@ class Service(msgspec.Struct, frozen=True):
     instance: Name
     project: Name
     endpoints: Annotated[tuple[Endpoint, ...], Meta(max_length=100)]
+    scopes: Annotated[tuple[Name, ...], Meta(max_length=100)] | None = None
+    """Those of the key; None from a server of an earlier version."""
 
-    def limits(self, name: str) -> Mapping[str, int]:
-        """The limits of an endpoint."""
-        return next((one.limits for one in self.endpoints if one.name == name), {})
+    def endpoint(self, name: str) -> Endpoint:
+        """An endpoint; of one that is not known, neither a scope nor a limit is known."""
+        return next((one for one in self.endpoints if one.name == name), Endpoint(name, {}))
 
 
 _service = msgspec.json.Decoder(Service)
@@ -49,13 +54,13 @@ UNKNOWN = Service("", "", ())
 """A receiver without this endpoint."""
 
 
-def find_service(options: UploadOptions, run: Run) -> Service:
-    """What the receiver states about itself; the ledger records it.
+def find_limits(options: UploadOptions, run: Run, wire: AnyWire) -> Mapping[str, int]:
+    """The limits of the wire's endpoint; the ledger records the receiver.
 
     Raises:
         Broken: it does not answer.
         Halt: the ledger is for another instance or another project, so what it calls acknowledged
-            may be missing.
+            may be missing; or the key does not have the endpoint's scope.
     """
     connection = Connection(options.to, BEARER, options.key, min(options.seconds, SECONDS))
     try:
@@ -67,11 +72,19 @@ def find_service(options: UploadOptions, run: Run) -> Service:
     try:
         service = _service.decode(answer.body) if answer.status == 200 else UNKNOWN
     except MALFORMED:
-        return UNKNOWN
+        return {}
     if service is not UNKNOWN:
         _compare(options, run.server(), service)
         run.set_server(service.instance, service.project)
-    return service
+    endpoint = service.endpoint(wire.name)
+    if service.scopes is not None and endpoint.scope not in {"", *service.scopes}:
+        user = " --user USER" if isinstance(wire, SamplesWire) and wire.user_from_key else ""
+        raise Halt(
+            f"the key for {options.to.url} does not have the scope {endpoint.scope}; create one"
+            f" that has: uptake keys create --project {quote(service.project)}{user}"
+            f" --scope {endpoint.scope}"
+        )
+    return endpoint.limits
 
 
 def _compare(options: UploadOptions, known: tuple[str, str] | None, service: Service) -> None:

@@ -25,7 +25,7 @@ from uptake.uploader.samples.gathering import send_samples
 from uptake.uploader.sending.answers import Broken
 from uptake.uploader.sending.schedule import Halt, Schedule, Stopped
 from uptake.uploader.sending.sender import Sender
-from uptake.uploader.service import find_service
+from uptake.uploader.service import find_limits
 from uptake.uploader.sources import Interrupted, Skipped, Source, Unreadable, opening
 from uptake.uploader.sources.images import ImageSource
 from uptake.uploader.sources.opening import Opener
@@ -135,14 +135,14 @@ class Session:
         options, run = self._options, context.run
         try:
             try:
-                service = find_service(options, run)
+                limits = find_limits(options, run, context.wire)
             except Broken:
                 # It may be starting: the first requests are repeated until it answers.
                 self._send(context, feed)
                 if self._sender is None or not self._sender.halted:
-                    find_service(options, run)
+                    find_limits(options, run, context.wire)
             else:
-                context.wire = within(context.wire, service.limits(context.wire.name))
+                context.wire = within(context.wire, limits)
                 self._send(context, feed)
         except Halt as halt:
             self._halted = str(halt)

@@ -43,10 +43,12 @@ def test_the_answer_names_the_server_the_project_and_the_limits(live: LiveServer
 
 
 def test_any_valid_key_gets_an_answer(live: LiveServer) -> None:
-    """Whatever its scope or its user; the request does not count against the key's rate."""
-    key = live.create_key("samples:write", user="42", rate="1/2000w")
+    """Whatever its scopes or its user; the request does not count against the key's rate."""
+    scopes = ["images:write", "samples:write"]
+    key = live.create_key(*scopes, user="42", rate="1/2000w")
     for _ in range(3):
-        assert service(live, key)["project"] == "default"
+        found = service(live, key)
+        assert (found["project"], found["scopes"]) == ("default", scopes)
     headers = {"Authorization": "Bearer up_unknown"}
     assert httpx2.get(f"{live.url}/uptake/v1", headers=headers).status_code == 401
     assert httpx2.get(f"{live.url}/uptake/v1").status_code == 401

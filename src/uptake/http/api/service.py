@@ -32,7 +32,7 @@ class ServiceView(msgspec.Struct, frozen=True):
         name: `uptake`.
         version: of the program.
         instance: id of the database; a database that is restored from a backup has the same.
-        project: that of the key.
+        project, scopes: those of the key.
         endpoints: where data is uploaded.
     """
 
@@ -40,6 +40,7 @@ class ServiceView(msgspec.Struct, frozen=True):
     version: str
     instance: str
     project: str
+    scopes: list[str]
     endpoints: list[EndpointView]
 
 
@@ -51,4 +52,5 @@ def get_service(call: Call) -> ServiceView:
         for one in UPLOADS.values()
     ]
     instance = call.store.secrets().instance
-    return ServiceView("uptake", __version__, instance, call.project, endpoints)
+    scopes = sorted(call.key.scopes)
+    return ServiceView("uptake", __version__, instance, call.project, scopes, endpoints)
