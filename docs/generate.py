@@ -24,7 +24,10 @@ MISTAKES = Path(__file__).parents[1] / "tests" / "cli" / "mistakes.toml"
 GENERATED = "<!-- Written by docs/generate.py; run `make docs` after a change of the code. -->\n\n"
 
 OTHER_VARIABLES = {
-    "UPTAKE_LOG_LEVEL": ("INFO", "Lowest level of the log lines that are not about requests."),
+    "UPTAKE_LOG_LEVEL": (
+        "INFO",
+        "Lowest level of other log lines than requests: DEBUG, INFO, WARNING, ERROR or CRITICAL.",
+    ),
     "UPTAKE_CONFIG": ("uptake.toml", "The file with settings."),
     "UPTAKE_URL": ("", "The base URL that `uptake send` sends to, unless `--to` is given."),
     "UPTAKE_KEY": ("", "The API key of `uptake send`, unless `--key-file` is given."),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import unquote, urlsplit
 
-from uptake.blobs import Blobs, BlobsUnavailable, BlobsUnusable, folder_of, open_blobs
+from uptake.blobs import Blobs, BlobsUnavailable, BlobsUnusable, UnknownBlobs, folder_of, open_blobs
 from uptake.settings import AnswerLimits, Settings
 from uptake.store.base import NoDatabase, Store, StoreUnusable
 
@@ -33,6 +33,10 @@ to it on purpose, for backups."""
 
 class Unusable(Exception):
     """The server cannot use these settings; the message is the reason."""
+
+
+class InvalidSetting(Unusable):
+    """A setting has a value that is not one of its kind; the message has its option."""
 
 
 class Missing(Unusable):
@@ -158,11 +162,11 @@ def _database(settings: Settings, *, make: bool) -> "tuple[BackEnd, Any]":
         return BACK_ENDS["sqlite"], settings.data_dir / DATABASE_FILE
     scheme = urlsplit(settings.database).scheme
     if not scheme:
-        raise Unusable(
+        raise InvalidSetting(
             "--database: is not a URL; expected sqlite:///FILE or postgresql://HOST/DATABASE"
         )
     if scheme not in BACK_ENDS:
-        raise Unusable(f"--database: {scheme!r} is none of {', '.join(BACK_ENDS)}")
+        raise InvalidSetting(f"--database: {scheme!r} is none of {', '.join(BACK_ENDS)}")
     return BACK_ENDS[scheme], BACK_ENDS[scheme].place(settings.database)
 
 
@@ -187,7 +191,7 @@ def _reported(settings: Settings) -> Iterator[None]:
         raise Unusable(f"{place}{error.strerror or error}") from error
     except ValueError as error:
         # Without the URL, which may contain a password.
-        raise Unusable(f"--database: {error}") from error
+        raise InvalidSetting(f"--database: {error}") from error
 
 
 def _file(url: str) -> Path:
@@ -233,6 +237,8 @@ def open_named_blobs(settings: Settings) -> Blobs:
     """
     try:
         return open_blobs(settings.blobs_url)
+    except UnknownBlobs as error:
+        raise InvalidSetting(f"--blobs: {error}") from error
     except BlobsUnusable as error:
         raise Unusable(str(error)) from error
 

@@ -239,6 +239,7 @@ def test_a_data_folder_that_is_a_file_is_named(uptake: Uptake, command: str) -> 
 TEXTS = {
     "--as": ("sms", ["gerosense-v2.2", "gerosense-v1.1"]),
     "--metric": ("cats", ["steps", "bpm"]),
+    "--unit": ("cats", ["count, count/min, count/s"]),
     "--time-unit": ("hours", ["s, ms, us, ns"]),
     "--duration": ("long", ["90d"]),
     "--encoding": ("cats", ["cp1252"]),
@@ -260,7 +261,6 @@ FREE = {
         "--code",
         "--cursor",
         "--database",
-        "--unit",
         "--device",
         "--from",
         "--host",

@@ -344,3 +344,9 @@ def _read_until(terminal: int, pattern: str) -> str:
 def test_an_invalid_origin_is_an_error_at_the_start(uptake: Uptake, origin: str) -> None:
     """It would match no browser, or every one."""
     uptake("serve", "--cors-origin", origin).assert_failed(2, f"--cors-origin '{origin}': must")
+
+
+def test_an_invalid_log_level_is_an_error_at_the_start(uptake: Uptake) -> None:
+    """With the levels that there are."""
+    failed = uptake("serve", UPTAKE_LOG_LEVEL="cats")
+    failed.assert_failed(2, "UPTAKE_LOG_LEVEL 'cats'", "DEBUG, INFO, WARNING, ERROR, CRITICAL")

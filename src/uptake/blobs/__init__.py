@@ -1,6 +1,14 @@
 """Blobs: bytes that are too large for a row, by name, in a folder or an object store."""
 
-from uptake.blobs.base import Blobs, BlobsUnavailable, BlobsUnusable, is_name
+from uptake.blobs.base import Blobs, BlobsUnavailable, BlobsUnusable, UnknownBlobs, is_name
 from uptake.blobs.opening import folder_of, open_blobs
 
-__all__ = ["Blobs", "BlobsUnavailable", "BlobsUnusable", "folder_of", "is_name", "open_blobs"]
+__all__ = [
+    "Blobs",
+    "BlobsUnavailable",
+    "BlobsUnusable",
+    "UnknownBlobs",
+    "folder_of",
+    "is_name",
+    "open_blobs",
+]

@@ -13,6 +13,10 @@ class BlobsUnavailable(Exception):
 
 
 class BlobsUnusable(Exception):
+    """The blob store of a URL cannot be opened."""
+
+
+class UnknownBlobs(BlobsUnusable):
     """The URL does not refer to a blob store."""
 
 

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 from obstore.exceptions import BaseError
 from obstore.store import from_url
 
-from uptake.blobs.base import Blobs, BlobsUnusable
+from uptake.blobs.base import Blobs, BlobsUnusable, UnknownBlobs
 from uptake.blobs.folder import FolderBlobs
 from uptake.blobs.objects import ObjectBlobs
 from uptake.blobs.reasons import reason
@@ -43,7 +43,8 @@ def open_blobs(url: str) -> Blobs:
     credentials are in its own variables, `AWS_ENDPOINT_URL`, `AWS_ACCESS_KEY_ID` and so on.
 
     Raises:
-        BlobsUnusable: the kind of store is unknown, or the folder cannot be created.
+        UnknownBlobs: the kind of store is unknown.
+        BlobsUnusable: the folder cannot be created.
     """
     try:
         folder = folder_of(url)
@@ -51,7 +52,7 @@ def open_blobs(url: str) -> Blobs:
             return _open_folder(folder)
         scheme = urlsplit(url).scheme
         if scheme not in OBJECT_STORES:
-            raise BlobsUnusable(f"{url!r} is neither s3://BUCKET/PREFIX nor ./FOLDER")
+            raise UnknownBlobs(f"{url!r} is neither s3://BUCKET/PREFIX nor ./FOLDER")
         return ObjectBlobs(from_url(url, **_retries(), client_options=_client(os.environ)))
     except (BaseError, OSError, ValueError) as error:
         raise BlobsUnusable(f"{url}: {reason(error)}") from error

@@ -15,7 +15,10 @@ EXPECTED = (
     ("uptake.store.base", "StoreUnavailable"),
     ("uptake.wiring", "Unusable"),
 )
-"""Errors that are no defects, by module. A module that is not loaded has raised none."""
+"""Errors that are no defects, by module: their messages are for the user, in one line."""
+
+USAGE = (("uptake.wiring", "InvalidSetting"),)
+"""Those of them that are wrong usage."""
 
 
 def run_command(arguments: list[str]) -> int:
@@ -33,17 +36,16 @@ def run_command(arguments: list[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return _fail("stopped", INTERRUPTED)
     except Exception as error:
-        if not _is_expected(error):
+        if not isinstance(error, (OSError, *_loaded(EXPECTED))):
             raise
-        return _fail(_reason(error), FAILED)
+        return _fail(_reason(error), WRONG_USAGE if isinstance(error, _loaded(USAGE)) else FAILED)
     return status if isinstance(status, int) else DONE
 
 
-def _is_expected(error: Exception) -> bool:
-    """Whether an error's message is written for the user and shown in one line."""
-    loaded = ((sys.modules.get(module), name) for module, name in EXPECTED)
-    kinds = tuple(getattr(module, name) for module, name in loaded if module is not None)
-    return isinstance(error, (OSError, *kinds))
+def _loaded(errors: tuple[tuple[str, str], ...]) -> tuple[type[Exception], ...]:
+    """The classes of errors. A module that is not loaded has raised none."""
+    modules = ((sys.modules.get(module), name) for module, name in errors)
+    return tuple(getattr(module, name) for module, name in modules if module is not None)
 
 
 def _reason(error: Exception) -> str:

@@ -156,6 +156,7 @@ def serve(
         check_port(*settings.metrics)
     with _shared_metrics(settings.workers):
         _check_origins(cors_origin or [])
+        _check_log_level()
         # Opened here once, so that an error is reported in one line and migrations run once.
         services = wiring.open_services(settings, make=True)
         has_keys = bool(services.store.keys())
@@ -175,6 +176,15 @@ def _check_origins(origins: Sequence[str]) -> None:
     for origin in origins:
         if reason := invalid_origin(origin):
             raise typer.BadParameter(f"--cors-origin {origin!r}: {reason}")
+
+
+def _check_log_level() -> None:
+    from uptake.http import log
+
+    try:
+        log.level()
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 def _banner(settings: Settings, *, has_keys: bool) -> Iterator[str]:

@@ -23,10 +23,29 @@ GATHER_SECONDS = 0.1
 """How long lines are buffered."""
 
 
+LEVEL = "UPTAKE_LOG_LEVEL"
+
+
+def level() -> int:
+    """The level in `UPTAKE_LOG_LEVEL`.
+
+    Raises:
+        ValueError: it is not a level.
+    """
+    name = os.environ.get(LEVEL, "INFO")
+    number = logging.getLevelNamesMapping().get(name.upper())
+    if number is None:
+        raise ValueError(f"{LEVEL} {name!r}: must be one of DEBUG, INFO, WARNING, ERROR, CRITICAL")
+    return number
+
+
 def set_up() -> "Lines":
-    """Configure logging, with the level in `UPTAKE_LOG_LEVEL`."""
+    """Configure logging, with the level in `UPTAKE_LOG_LEVEL`.
+
+    Raises:
+        ValueError: it is not a level.
+    """
     lines = Lines(sys.stderr.buffer, _readable if sys.stderr.isatty() else None)
-    level = os.environ.get("UPTAKE_LOG_LEVEL", "INFO").upper()
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -35,9 +54,7 @@ def set_up() -> "Lines":
             _format_error,
             structlog.processors.JSONRenderer(serializer=_serialise),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(
-            logging.getLevelNamesMapping().get(level, logging.INFO)
-        ),
+        wrapper_class=structlog.make_filtering_bound_logger(level()),
         logger_factory=structlog.BytesLoggerFactory(cast("BinaryIO", lines)),
         cache_logger_on_first_use=True,
     )

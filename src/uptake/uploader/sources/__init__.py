@@ -24,6 +24,7 @@ from typing import Generic, TypeAlias, TypedDict, TypeVar
 import msgspec
 import pyarrow as pa
 
+from uptake.samples.columns import UNITS
 from uptake.samples.metrics import METRICS
 
 SAMPLES = pa.schema(
@@ -379,6 +380,8 @@ class FileOptions:
             raise UnknownSource(f"the time unit {unit!r} is none of {', '.join(TIME_UNITS)}")
         if self.metric is not None and self.metric not in METRICS:
             raise UnknownSource(f"the metric {self.metric!r} is none of {', '.join(METRICS)}")
+        if self.unit is not None and self.unit not in UNITS:
+            raise UnknownSource(f"the unit {self.unit!r} is none of {', '.join(UNITS)}")
         if self.root is not None and not self.root.is_dir():
             raise UnknownSource(f"{self.root}: there is no such folder")
 
