@@ -70,10 +70,11 @@ def test_hashes_are_converted(services: Services) -> None:
     assert changes.changes[0].erased == [store.user_hash("gone")]
 
 
-def _do(services: Services, name: str) -> None:
+def _do(services: Services, name: str, stop: threading.Event | None = None) -> None:
     """Do a chore."""
     rejections = services.intake.rejections
-    made = chores(services.store, services.blobs, rejections, find_users, threading.Event())
+    stop = stop or threading.Event()
+    made = chores(services.store, services.blobs, rejections, find_users, stop)
     next(chore for chore in made if chore.name == name).do()
 
 
@@ -86,6 +87,14 @@ def test_receipts_are_folded_and_expire(services: Services) -> None:
     assert services.store.fold_receipts("default", clock.now()) == 0
     _do(services, "retention")
     assert services.store.receipts("default", "r-1") == []
+
+
+def test_a_stop_ends_the_folding_of_receipts(services: Services) -> None:
+    """What is left is folded after the next start."""
+    stop = threading.Event()
+    stop.set()
+    _do(services, "receipts", stop)
+    assert services.store.fold_receipts("default", clock.now()) == 1
 
 
 def test_rejections_are_stored_under_their_users(services: Services) -> None:

@@ -1,6 +1,7 @@
 """A block gives back exactly what was folded into it, however its batches are grouped."""
 
 from itertools import pairwise
+from operator import attrgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 from samples.making import SentSample, columns_of, far_samples, latest_by_identity, samples
 from uptake.samples import blocks, columns
 from uptake.samples.blocks import BadBlock, Block
-from uptake.samples.merge import Opened, merge_in_parts, merge_opened
+from uptake.samples.columns import Columns
+from uptake.samples.merge import Opened, merge_in_parts, merge_parts, open_all
 
 EVER = (-(1 << 62), 1 << 62)
 
@@ -37,7 +39,7 @@ class Sent(NamedTuple):
     @property
     def block(self) -> Block:
         """The batch as a block of its own."""
-        return blocks.from_batch(self.digest, self.numbers, self.columns)
+        return blocks.from_batches([self.digest], [self.numbers], [self.columns])
 
 
 @st.composite
@@ -72,6 +74,16 @@ def stored(group: list[Sent]) -> Stored:
         return Stored(group[0].numbers[1], first, last, group[0].columns, None, None)
     sequence = int(block.sequence.max())
     return Stored(sequence, first, last, block.to_columns(), block.to_directory(), block.until)
+
+
+def opened(groups: list[list[Sent]]) -> list[Opened]:
+    """The rows of groups, in the order in which a store returns them."""
+    return open_all(sorted(map(stored, groups), key=attrgetter("sequence")))
+
+
+def merged_from(rows: list[Opened], low: int, high: int) -> Columns | None:
+    """The samples that start in [low, high), or more."""
+    return merge_parts([one.part(low, high) for one in rows])
 
 
 def shown(batches: list[Sent]) -> list[dict[str, object]]:
@@ -122,7 +134,7 @@ def test_blocks_and_batches_merge_to_the_last_of_each_sample(
 ) -> None:
     """However they are grouped."""
     sent, groups = batches
-    merged = merge_opened([Opened.of(stored(group)) for group in groups], *EVER)
+    merged = merged_from(opened(groups), *EVER)
     assert merged is not None
     assert columns.rows(merged) == shown(sent)
 
@@ -143,12 +155,12 @@ def test_a_part_of_the_time_is_decoded(
 ) -> None:
     """It has the same samples as all of them in that time."""
     _, groups = batches
-    opened = [Opened.of(stored(group)) for group in groups]
-    whole = merge_opened(opened, *EVER)
+    stored_ones = opened(groups)
+    whole = merged_from(stored_ones, *EVER)
     assert whole is not None
     starts = sorted(set(whole.start.tolist()))
     low, high = sorted(data.draw(st.lists(st.sampled_from(starts), min_size=2, max_size=2)))
-    part = merge_opened(opened, low, high)
+    part = merged_from(stored_ones, low, high)
     inside = whole.take((whole.start >= low) & (whole.start < high))
     found = (
         [] if part is None else columns.rows(part.take((part.start >= low) & (part.start < high)))
@@ -173,7 +185,9 @@ def test_batches_can_be_taken_out(batches: list[Sent], data: st.DataObject) -> N
 def test_a_directory_of_other_samples_is_rejected() -> None:
     """A sample never becomes one of another batch."""
     sample = SentSample("Watch", None, "2024-01-01T00:00:00Z", None, "count", 1.0)
-    block = blocks.from_batch(b"d" * 16, (1, 0, 0, 0, 0), columns.to_bytes(columns_of([sample])))
+    block = blocks.from_batches(
+        [b"d" * 16], [(1, 0, 0, 0, 0)], [columns.to_bytes(columns_of([sample]))]
+    )
     two = blocks.joined([block, block])
     with pytest.raises(BadBlock):
         blocks.from_stored(two.digests.tobytes(), two.to_directory(), block.to_columns())

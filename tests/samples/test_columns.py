@@ -112,6 +112,24 @@ def test_a_sample_that_ends_before_it_starts_is_rejected() -> None:
         columns_of([sample(1, "2024-02-29T12:00:00Z", "2024-02-29T12:30:00+01:00")])
 
 
+@given(
+    st.lists(st.lists(samples() | far_samples(), min_size=1, max_size=3), min_size=1, max_size=5)
+)
+def test_many_batches_are_decoded_as_each_alone(received: list[list[SentSample]]) -> None:
+    """Whether their columns are alike or not, in any order."""
+    batches = [columns_of(sent) for sent in [*received, *reversed(received)]]
+    whole, counts = columns.from_all_bytes([columns.to_bytes(batch) for batch in batches])
+    assert counts == [len(batch) for batch in batches]
+    assert columns.rows(whole) == [row for batch in batches for row in columns.rows(batch)]
+
+
+@pytest.mark.parametrize("damaged", [b"\x02", b"\x01\xff\xff\0\0\x98", b"\x01\x01\0\0\0\x90"])
+def test_damaged_bytes_are_rejected(damaged: bytes) -> None:
+    """Not taken for samples."""
+    with pytest.raises(ValueError, match="damaged"):
+        columns.from_bytes(damaged)
+
+
 def test_bytes_of_a_newer_version_are_rejected() -> None:
     """An older program does not misread what a newer one wrote."""
     encoded = columns.to_bytes(columns_of([sample()]))

@@ -89,9 +89,10 @@ def test_blocks_are_of_consecutive_times() -> None:
     assert (len(node.blocks), len(node.batches)) == (3, 20)
 
 
-def test_samples_that_cannot_be_read_are_left_alone(store: SqlStore) -> None:
+@pytest.mark.parametrize("unreadable", [b"\x09newer", b"\x01damaged", b"\x02damaged"])
+def test_samples_that_cannot_be_read_are_left_alone(store: SqlStore, unreadable: bytes) -> None:
     """The others of the project are folded."""
-    put(store, *(batch("anna", f"{i}", columns=b"\x09newer") for i in range(LEAST)))
+    put(store, *(batch("anna", f"{i}", columns=unreadable) for i in range(LEAST)))
     put(store, *(batch("bert", f"{i}") for i in range(LEAST)))
     found = fold(store)
     assert (found.batches, found.unreadable, found.complete) == (LEAST, 1, True)

@@ -105,7 +105,7 @@ def chores(
     find_users: FindUsers,
     stop: threading.Event,
 ) -> tuple[Chore, ...]:
-    """All chores. The last one ends early when the process stops."""
+    """All chores. Those that fold end early when the process stops."""
 
     def finish_erasures() -> None:
         finished = Eraser(store, blobs).resume()
@@ -130,7 +130,7 @@ def chores(
         fold(store, stop.is_set)
 
     return (
-        Chore("receipts", FOLDING_SECONDS, partial(_fold_receipts, store)),
+        Chore("receipts", FOLDING_SECONDS, partial(_fold_receipts, store, stop.is_set)),
         Chore("erasures", ERASURES_SECONDS, finish_erasures),
         Chore("examination", EXAMINATION_SECONDS, examine_rejections),
         Chore("retention", RETENTION_SECONDS, apply_retention),
@@ -138,9 +138,9 @@ def chores(
     )
 
 
-def _fold_receipts(store: Store) -> None:
+def _fold_receipts(store: Store, stopping: Callable[[], bool]) -> None:
     now = clock.now()
     for project in store.projects():
         for _ in range(FOLDED_PAGES):
-            if not store.fold_receipts(project, now):
+            if stopping() or not store.fold_receipts(project, now):
                 break

@@ -8,11 +8,10 @@ from msgspec import Struct
 from uptake.model import cancellation
 from uptake.reading import DeviceName, Number, Page, Unit, to_cursor
 from uptake.reading.bounds import fitting, json_bytes
-from uptake.reading.series import EARLIEST, SampleQuery, Series, UserData
+from uptake.reading.series import SampleQuery, Series, UserData
 from uptake.samples import times
 from uptake.samples.columns import Columns, rows
 from uptake.samples.metrics import Metric
-from uptake.store.stored import Span
 
 SHOWN_BYTES = 200
 """Size of a sample in an answer, without the name and version of its device."""
@@ -47,26 +46,9 @@ def summaries(user: UserData) -> dict[Metric, Summary]:
 
 def _summary(found: Series) -> Summary:
     count = 0
-    for cluster in _clusters(found.spans):
-        if len(cluster) == 1:
-            count += cluster[0].count
-        else:
-            first, last = cluster[0].first, max(span.last for span in cluster)
-            count += sum(map(len, found.days(first, last + 1)))
+    for first, last, known in found.clusters():
+        count += sum(map(len, found.days(first, last + 1))) if known is None else known
     return Summary(count, _start(found, found.first, 0), _start(found, found.last, -1))
-
-
-def _clusters(spans: list[Span]) -> list[list[Span]]:
-    """Batches in groups; the same sample cannot be in batches of two groups."""
-    clusters: list[list[Span]] = []
-    reach = EARLIEST
-    for span in spans:
-        if clusters and span.first <= reach:
-            clusters[-1].append(span)
-        else:
-            clusters.append([span])
-        reach = max(reach, span.last)
-    return clusters
 
 
 def _start(found: Series, instant: int, at: int) -> str:

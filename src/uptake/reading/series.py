@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from itertools import accumulate
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -13,7 +12,7 @@ from uptake.model import cancellation
 from uptake.reading import Unknown
 from uptake.reading.bounds import ANSWER_MEMORY, SAMPLE_BYTES, SPAN_BYTES, TooMuch
 from uptake.samples.columns import Columns
-from uptake.samples.merge import Opened, merge_opened
+from uptake.samples.merge import Opened, merge_parts, open_all
 from uptake.samples.metrics import METRICS, Metric
 from uptake.store.base import BatchQueries, ItemQueries
 from uptake.store.stored import Span, StoredBatch
@@ -47,10 +46,10 @@ class Series:
 
     Args:
         batches: reads them.
+        spans: the metadata of all of them, in order of `first`.
         memory: approximate memory for the samples that are processed at a time, in bytes.
 
     Attributes:
-        spans: the metadata of all batches, in order of `first`.
         first, last: the starts of the first and the last sample.
     """
 
@@ -61,20 +60,37 @@ class Series:
         memory: int,
     ) -> None:
         self._batches = batches
-        self.spans = spans
         self._most = memory // SAMPLE_BYTES
         self._buffer: list[Opened] = []
         self._buffered_to = EARLIEST
-        self.first = spans[0].first
-        self.last = max(span.last for span in spans)
+        self._first, self._last, self._count = np.array(
+            [(span.first, span.last, span.count) for span in spans], np.int64
+        ).T
+        self.first, self.last = int(self._first[0]), int(self._last.max())
+
+    def clusters(self) -> Iterator[tuple[int, int, int | None]]:
+        """Yield groups of batches; the same sample cannot be in batches of two groups.
+
+        Each is the starts of its first and last sample, and the number of its samples if it is
+        known without reading them.
+        """
+        reached = np.maximum.accumulate(self._last)
+        begins = np.flatnonzero(np.append(True, self._first[1:] > reached[:-1]))
+        ends = np.append(begins[1:], len(self._first))
+        single = np.where(ends - begins == 1, self._count[begins], -1)
+        for first, last, count in zip(
+            self._first[begins].tolist(), reached[ends - 1].tolist(), single.tolist(), strict=True
+        ):
+            yield first, last, None if count < 0 else count
 
     def next(self, instant: int) -> int | None:
         """Return the start of the first sample at or after an instant; None if there is none."""
-        coming = [span.first for span in self.spans if span.first >= instant]
-        if any(span.first < instant <= span.last for span in self.spans):
+        after = int(np.searchsorted(self._first, instant))
+        coming = self._first[after : after + 1].tolist()
+        if (self._last[:after] >= instant).any():
             # There may be years between two samples of a batch.
-            for batch in map(Opened.of, self._batches.starting(instant, instant)):
-                starts = batch.packed.starts()
+            for one in open_all(self._batches.starting(instant, instant)):
+                starts = one.samples.starts()
                 coming.append(int(starts[starts >= instant].min()))
         return min(coming, default=None)
 
@@ -84,17 +100,20 @@ class Series:
         A batch is read for each range that it overlaps. If many batches begin before `low`, the
         range is longer, so that each batch is read a few times at most.
         """
-        coming = [span for span in self.spans if span.last >= low]
-        most = max(most, 2 * sum(span.count for span in coming if span.first < low))
-        before = accumulate((span.count for span in coming), initial=0)
-        late = (span.first for span, total in zip(coming, before, strict=False) if total >= most)
-        return next(late, LATEST)
+        coming = self._last >= low
+        first, count = self._first[coming], self._count[coming]
+        most = max(most, 2 * int(count[: np.searchsorted(first, low)].sum()))
+        before = np.cumsum(count) - count
+        late = int(np.searchsorted(before, most))
+        return int(first[late]) if late < len(first) else LATEST
 
     def starting(self, low: int, high: int) -> Columns | None:
         """Return the samples that start in [low, high), each once, in order; None if none do."""
-        count = sum(s.count for s in self.spans if s.first < high and s.last >= low)
-        self._require(count)
-        found = merge_opened(list(map(Opened.of, self._batches.starting(low, high - 1))), low, high)
+        inside = (self._first < high) & (self._last >= low)
+        self._require(int(self._count[inside].sum()))
+        found = merge_parts(
+            [one.part(low, high) for one in open_all(self._batches.starting(low, high - 1))]
+        )
         if found is None:
             return None
         first, last = np.searchsorted(found.start, [low, high]).tolist()
@@ -135,10 +154,11 @@ class Series:
         """
         if high > self._buffered_to:
             self._fill_buffer(low, max(high, self.horizon(low, BUFFERED_SAMPLES)))
-        wanted = [one for one in self._buffer if one.batch.first < high and one.until >= low]
-        self._require(sum(one.packed.count for one in wanted))
-        longest = max((one.packed.longest for one in wanted), default=0)
-        found = merge_opened(wanted, low - longest, high)
+        wanted = [one for one in self._buffer if one.first < high and one.until >= low]
+        longest = max((one.samples.longest for one in wanted), default=0)
+        parts = [one.part(low - longest, high) for one in wanted]
+        self._require(sum(map(len, parts)))
+        found = merge_parts(parts)
         if found is None:
             return None
         found = found.take(slice(0, int(np.searchsorted(found.start, high))))
@@ -150,7 +170,7 @@ class Series:
     def _fill_buffer(self, low: int, high: int) -> None:
         """Read the batches with samples that may overlap [low, high)."""
         # A sample may be of any length: one that overlaps a day may have started years earlier.
-        opened = map(Opened.of, self._batches.overlapping(low, high - 1))
+        opened = open_all(self._batches.overlapping(low, high - 1))
         self._buffer = [one for one in opened if one.until >= low]
         self._buffered_to = high
 

@@ -8,6 +8,7 @@ are, when they were received, and which of their samples count.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -19,12 +20,13 @@ from uptake.samples.columns import (
     Columns,
     column,
     concatenated,
-    decode,
+    from_all_bytes,
+    from_bytes,
     in_use,
     to_bytes,
     to_planes,
 )
-from uptake.samples.packed import HEADER_LENGTH, compressed, decompressed, from_planes, unpack
+from uptake.samples.packed import HEADER_LENGTH, compressed, decompressed, from_planes
 from uptake.samples.times import Int64s
 
 DIRECTORY = ("count", "sequence", "mark", "received_at", "repeats")
@@ -108,30 +110,39 @@ def _begins(counts: Int64s) -> Int64s:
     return np.append(0, np.cumsum(counts)[:-1])
 
 
-def from_batch(digest: bytes, row: Sequence[int], columns: bytes) -> Block:
-    """Return a batch as a block.
+def from_batches(digests: Sequence[bytes], rows: Sequence[Any], columns: Sequence[bytes]) -> Block:
+    """Return batches as a block, in this order.
 
     Args:
-        digest: of the batch.
-        row: the values of `DIRECTORY`.
-        columns: as encoded by `columns.to_bytes`.
+        digests: of each batch.
+        rows: the values of `DIRECTORY` of each batch.
+        columns: the samples of each batch, as encoded by `columns.to_bytes`.
+
+    Raises:
+        BadBlock: a count is not the number of the samples.
+        ValueError: as `columns.from_bytes`.
     """
-    table = np.array(row, np.int64)[:, np.newaxis]
-    return from_stored(digest, table, columns)
+    numbers = np.array(rows, np.int64).T
+    samples, counts = from_all_bytes(columns)
+    return _block(numbers, b"".join(digests), samples, matches=numbers[0].tolist() == counts)
 
 
-def from_stored(digests: bytes, directory: bytes | Int64s, columns: bytes) -> Block:
+def from_stored(digests: bytes, directory: bytes, columns: bytes) -> Block:
     """Decode a block.
 
     Raises:
         BadBlock: its parts do not match.
+        ValueError: as `columns.from_bytes`.
     """
-    table = _table(directory) if isinstance(directory, bytes) else directory
-    samples = decode(unpack(columns))
-    if len(digests) != DIGEST_BYTES * table.shape[1] or table[0].sum() != len(samples):
+    table, samples = _table(directory), from_bytes(columns)
+    return _block(table, digests, samples, matches=table[0].sum() == len(samples))
+
+
+def _block(numbers: Int64s, digests: bytes, samples: Columns, *, matches: bool) -> Block:
+    if not matches or len(digests) != DIGEST_BYTES * numbers.shape[1]:
         raise BadBlock("the directory of a block does not match its samples")
     rows = np.frombuffer(digests, np.uint8).reshape(-1, DIGEST_BYTES)
-    return Block(table, rows, samples)
+    return Block(numbers, rows, samples)
 
 
 def sequences(directory: bytes) -> Int64s:

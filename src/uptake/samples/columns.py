@@ -25,10 +25,11 @@ from uptake.samples.packed import (
     HEADER_LENGTH,
     NOT_DECIMAL,
     PLAIN,
-    Packed,
     Scheme,
     compressed,
+    fill_all,
     unpack,
+    unpack_all,
 )
 from uptake.samples.times import Int64s
 
@@ -49,6 +50,15 @@ _EXACT = 2.0**53
 COLUMNS = ("start", "duration", "start_format", "end_format", "device", "version", "unit")
 
 Name = TypeVar("Name", str, str | None)
+
+
+class _Named(Protocol):
+    """What has the tables of names of samples."""
+
+    @property
+    def devices(self) -> tuple[str, ...]: ...
+    @property
+    def versions(self) -> tuple[str | None, ...]: ...
 
 
 class _Numbers(Protocol):
@@ -163,7 +173,7 @@ def table_of(names: Sequence[Name]) -> tuple[tuple[Name, ...], Int64s]:
 def concatenated(
     numbers: Int64s,
     value: NDArray[np.float64],
-    batches: Sequence[Columns] | Sequence[Packed],
+    batches: Sequence[_Named],
     counts: Sequence[int],
 ) -> Columns:
     """The concatenated samples of batches, with common tables of names."""
@@ -306,14 +316,24 @@ def from_bytes(encoded: bytes) -> Columns:
     """Decode the bytes of `to_bytes`.
 
     Raises:
-        ValueError: the bytes have an unknown version.
+        ValueError: the bytes have an unknown version, or are damaged.
     """
-    return decode(unpack(encoded))
-
-
-def decode(packed: Packed) -> Columns:
-    """Decode the samples of a batch."""
+    packed = unpack(encoded)
     numbers = np.empty((len(COLUMNS), packed.count), np.int64)
     value = np.empty(packed.count)
     packed.fill(numbers, value)
-    return Columns(numbers, value, tuple(packed.devices), tuple(packed.versions))
+    return Columns(numbers, value, packed.devices, packed.versions)
+
+
+def from_all_bytes(encoded: Sequence[bytes]) -> tuple[Columns, list[int]]:
+    """Decode many batches together. Returns their samples, one batch after the other, and counts.
+
+    Raises:
+        ValueError: as `from_bytes`.
+    """
+    batches = unpack_all(encoded)
+    counts = [packed.count for packed in batches]
+    numbers = np.empty((len(COLUMNS), sum(counts)), np.int64)
+    value = np.empty(sum(counts))
+    fill_all(batches, numbers, value)
+    return concatenated(numbers, value, batches, counts), counts

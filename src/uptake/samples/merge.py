@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from operator import attrgetter
 from typing import Protocol
 
@@ -9,12 +10,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from uptake.samples.blocks import sequences
-from uptake.samples.columns import COLUMNS, Columns, concatenated, from_bytes, latest
+from uptake.samples.columns import (
+    COLUMNS,
+    Columns,
+    concatenated,
+    from_all_bytes,
+    from_bytes,
+    latest,
+)
 from uptake.samples.packed import Packed, unpack
 from uptake.samples.times import Int64s
 
 MAX_PENDING = 1 << 18
 """Samples that wait for batches that overlap them, before the complete ones are yielded."""
+
+SMALL_BYTES = 4096
+"""Batches with fewer bytes are decoded together with others: all their samples take less time than
+their headers, one by one. A batch of the 512 samples that are folded at most is smaller."""
+
+DECODED_AT_ONCE = 256
+"""Small batches that are decoded together to be merged in parts: 130,000 samples at most."""
 
 Received = Callable[[], Int64s]
 """Returns the sequence of each sample, for samples that are not in the order of receipt."""
@@ -52,34 +67,97 @@ class Batch(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Decoded:
+    """Samples in order of start, with the interface of `Packed`."""
+
+    columns: Columns
+
+    @property
+    def count(self) -> int:
+        """The number of samples."""
+        return len(self.columns)
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """The device names in use."""
+        return self.columns.devices
+
+    @property
+    def versions(self) -> tuple[str | None, ...]:
+        """The device versions in use."""
+        return self.columns.versions
+
+    @property
+    def longest(self) -> int:
+        """Ticks from start to end of the longest sample."""
+        return max(int(self.columns.duration.max()), 0)
+
+    def starts(self) -> Int64s:
+        """Return the starts of the samples in ticks."""
+        return self.columns.start
+
+    def fill(self, numbers: Int64s, value: NDArray[np.float64], part: slice = slice(None)) -> None:
+        """Copy the samples, or consecutive ones."""
+        numbers[:] = self.columns.numbers[:, part]
+        value[:] = self.columns.value[part]
+
+
+@dataclass(frozen=True, slots=True)
 class Opened:
-    """A batch or block with a decoded header.
+    """A batch or block with a decoded header, or many small batches, decoded.
 
     Attributes:
-        packed: its samples.
-        batch: as it is stored.
+        samples: all samples.
+        first, last: the starts of the first and the last sample.
         until: an instant at or after the end of every sample.
+        received: returns the sequence of each sample.
     """
 
-    packed: Packed
-    batch: Batch
+    samples: Packed | Decoded
+    first: int
+    last: int
     until: int
+    received: Received
 
     @classmethod
     def of(cls, batch: Batch) -> "Opened":
-        """Decode the header of a batch."""
+        """Decode the header of a batch or block."""
         packed = unpack(batch.columns)
-        return cls(packed, batch, packed.until if batch.until is None else batch.until)
+        until = packed.until if batch.until is None else batch.until
+        return cls(packed, batch.first, batch.last, until, lambda: _received(batch, packed.count))
+
+    @classmethod
+    def together(cls, batches: Sequence[Batch]) -> "Opened":
+        """Decode at least one batch; batches are in the order of receipt."""
+        columns, counts = from_all_bytes([batch.columns for batch in batches])
+        received = np.repeat([batch.sequence for batch in batches], counts)
+        order = np.argsort(columns.start, kind="stable")
+        columns, received = columns.take(order), received[order]
+        first, last = columns.start[[0, -1]].tolist()
+        until = int((columns.start + np.maximum(columns.duration, 0)).max())
+        return cls(Decoded(columns), first, last, until, lambda: received)
 
     def part(self, low: int, high: int) -> "Part":
         """The samples that start in [low, high), or all."""
-        if low <= self.batch.first and self.batch.last < high:
-            return Part(self, 0, self.packed.count)
-        starts = self.packed.starts()
+        if low <= self.first and self.last < high:
+            return Part(self, 0, self.samples.count)
+        starts = self.samples.starts()
         if (starts[1:] < starts[:-1]).any():
-            return Part(self, 0, self.packed.count)
+            return Part(self, 0, self.samples.count)
         first, last = np.searchsorted(starts, [low, high]).tolist()
         return Part(self, first, last, starts)
+
+
+def open_all(batches: Iterable[Batch]) -> list[Opened]:
+    """Decode the headers of batches and blocks, in the order of receipt, and small batches."""
+    small: list[Batch] = []
+    opened = []
+    for batch in batches:
+        if batch.directory is None and len(batch.columns) <= SMALL_BYTES:
+            small.append(batch)
+        else:
+            opened.append(Opened.of(batch))
+    return [*opened, Opened.together(small)] if small else opened
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,16 +181,15 @@ class Part:
     def fill(self, numbers: Int64s, value: NDArray[np.float64]) -> None:
         """Decode the samples into arrays of their number."""
         if self.starts is None:
-            self.opened.packed.fill(numbers, value)
+            self.opened.samples.fill(numbers, value)
             return
         part = slice(self.first, self.last)
-        self.opened.packed.fill(numbers, value, part)
+        self.opened.samples.fill(numbers, value, part)
         numbers[0] = self.starts[part]
 
     def received(self) -> Int64s:
         """The sequence of each sample."""
-        count = self.opened.packed.count
-        return _received(self.opened.batch, count)[self.first : self.last]
+        return self.opened.received()[self.first : self.last]
 
 
 def _received(batch: Batch, count: int) -> Int64s:
@@ -136,9 +213,9 @@ def merge(batches: Sequence[Columns], received: Received | None = None) -> Colum
     return _merged(concatenated(numbers, value, batches, counts), received)
 
 
-def merge_opened(batches: Sequence[Opened], low: int, high: int) -> Columns | None:
-    """Returns the samples of batches that start in [low, high), or more; None if there are none."""
-    parts = [part for one in batches if len(part := one.part(low, high))]
+def merge_parts(parts: Sequence[Part]) -> Columns | None:
+    """Returns the samples of parts, as `merge` does; None if there are none."""
+    parts = [part for part in parts if len(part)]
     if not parts:
         return None
     counts = list(map(len, parts))
@@ -149,7 +226,7 @@ def merge_opened(batches: Sequence[Opened], low: int, high: int) -> Columns | No
         inside = slice(at, at + len(part))
         part.fill(numbers[:, inside], value[inside])
         at += len(part)
-    columns = concatenated(numbers, value, [part.opened.packed for part in parts], counts)
+    columns = concatenated(numbers, value, [part.opened.samples for part in parts], counts)
     return _merged(columns, lambda: np.concatenate([part.received() for part in parts]))
 
 
@@ -174,7 +251,7 @@ def merge_in_parts(batches: Iterable[Batch], max_pending: int = MAX_PENDING) -> 
     """
     pending: Pending = []
     count, limit, end = 0, max_pending, 0
-    for batch in sorted(batches, key=attrgetter("first")):
+    for batch, columns in _decoded(sorted(batches, key=attrgetter("first"))):
         if pending and batch.first > end:
             yield _complete(pending)
             pending, count, limit = [], 0, max_pending
@@ -185,12 +262,25 @@ def merge_in_parts(batches: Iterable[Batch], max_pending: int = MAX_PENDING) -> 
             count = sum(len(columns) for _, columns in pending)
             # If few samples are complete, the next attempt is not immediate.
             limit = max(max_pending, 2 * count)
-        columns = from_bytes(batch.columns)
         pending.append((_received(batch, len(columns)), columns))
         count += len(columns)
         end = max(end, batch.last) if len(pending) > 1 else batch.last
     if pending:
         yield _complete(pending)
+
+
+def _decoded(batches: Sequence[Batch]) -> Iterator[tuple[Batch, Columns]]:
+    """Yield batches and blocks with their samples. Consecutive small ones are decoded together."""
+    for start in range(0, len(batches), DECODED_AT_ONCE):
+        some = batches[start : start + DECODED_AT_ONCE]
+        if any(len(batch.columns) > SMALL_BYTES for batch in some):
+            for batch in some:
+                yield batch, from_bytes(batch.columns)
+            continue
+        columns, counts = from_all_bytes([batch.columns for batch in some])
+        ends = list(accumulate(counts, initial=0))
+        for batch, begin, end in zip(some, ends, ends[1:], strict=False):
+            yield batch, columns.take(slice(begin, end))
 
 
 def _complete(pending: Pending) -> Columns:

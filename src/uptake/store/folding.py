@@ -21,7 +21,15 @@ from uptake.store import tables as t
 from uptake.store.commit_sequence import NUMBER_BITS, CommitSequence
 from uptake.store.database import batches_of
 from uptake.store.erasures import SqlErasures
-from uptake.store.sample_blocks import Owner, add, batch_of, block_of, lock_users, remove, rows_of
+from uptake.store.sample_blocks import (
+    Owner,
+    add,
+    block_of,
+    block_of_batches,
+    lock_users,
+    remove,
+    rows_of,
+)
 from uptake.store.stored import Folded
 
 SMALL_SAMPLES = 512
@@ -234,9 +242,10 @@ def _read(connection: Connection, owner: Owner, node: Node) -> Iterable[Block]:
     found = 0
     for some in batches_of(node.batches):
         query = select(t.sample_batches).filter_by(**owner).where(*_these(some))
-        for row in connection.execute(query):
-            found += 1
-            yield batch_of(row)
+        rows = connection.execute(query).all()
+        found += len(rows)
+        if rows:
+            yield block_of_batches(rows)
     c = t.sample_blocks.c
     for block in node.blocks:
         for row in rows_of(connection, owner, c.until == block.until, c.sequence == block.sequence):

@@ -97,7 +97,7 @@ class SqlItemQueries(Database):
             rows = [
                 row
                 for query in (_SPANS if metric is None else _SPANS_OF_METRIC)
-                for row in connection.execute(query.limit(limit), values)
+                for row in connection.execute(query.limit(limit), values).all()
             ]
         rows.sort(key=itemgetter(0, 1, 4))
         return [Span(*row) for row in rows[:limit]]
@@ -122,7 +122,7 @@ class SqlItemQueries(Database):
             found = [
                 StoredBatch(*row)
                 for query in queries
-                for row in connection.execute(query, parameters)
+                for row in connection.execute(query, parameters).all()
             ]
         return sorted(found, key=attrgetter("sequence"))
 

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, Table, exists, func, select, tuple_
 
 from uptake.store import tables as t
 from uptake.store.changes import ChangeLog
-from uptake.store.database import delete_all, streamed
+from uptake.store.database import Row, delete_all, streamed
 from uptake.store.definitions import RetentionRule
 from uptake.store.erasures import SqlErasures
 from uptake.store.sample_blocks import block_of, lock_users, rows_of, take_out
@@ -49,6 +49,32 @@ _BLOCK_KEY = [t.sample_blocks.c[name] for name in ("user_id", "metric", "until",
 
 BLOCKS_AT_ONCE = 16
 """Blocks written again in one transaction: each takes a few milliseconds."""
+
+
+class _Page(NamedTuple):
+    """Rows of batches or blocks.
+
+    Attributes:
+        rows: the key of each without the project, and its count.
+        next: the table and the key of the last row, after which the next page starts; () if there
+            are no more.
+    """
+
+    rows: list[Row]
+    next: tuple[Any, ...]
+
+    @property
+    def users(self) -> frozenset[str]:
+        """The users of the rows."""
+        return frozenset(row["user_id"] for row in self.rows)
+
+
+class _Deleted(NamedTuple):
+    """The number of samples that were deleted, their users, and `_Page.next`."""
+
+    samples: int = 0
+    users: frozenset[str] = frozenset()
+    next: tuple[Any, ...] = ()
 
 
 class SqlRetention(SqlErasures):
@@ -133,39 +159,45 @@ class SqlRetention(SqlErasures):
         self, project: str, rule: RetentionRule, before: int, after: tuple[Any, ...], limit: int
     ) -> Expired:
         """Delete a page of batches, and then of blocks: a batch may move into a block before."""
-        count, owners = 0, set()
-        found: tuple[Any, ...] = after
+        table, *start = after or (t.sample_batches.name,)
+        batches = blocks = _Deleted()
         with self.writing() as connection:
             # An erasure waits until a block is written again, and deletes it.
             self.tombstone_changes(self.writer(connection), {project})
-            if len(after) <= len(_BATCH_KEY):
+            if table == t.sample_batches.name:
                 due = _due(t.sample_batches, project, rule, before)
-                keys = _page(connection, _BATCH_KEY, due, after, limit)
-                for key in keys:
-                    same = [column == key[column.name] for column in _BATCH_KEY]
-                    # A batch that was folded at this moment is in a block.
-                    if delete_all(connection, t.sample_batches, *due, *same):
-                        count += key["count"]
-                    owners.add((project, key["user_id"]))
-                if len(keys) == limit:
-                    found = tuple(keys[-1][column.name] for column in _BATCH_KEY)
-                else:
-                    limit, after = limit - len(keys), ()
-                    found = ()
-            if not found or len(found) > len(_BATCH_KEY):
+                batches = _expire_batches(connection, due, start, limit)
+                start = []
+            if not batches.next:
                 due = _due(t.sample_blocks, project, rule, before)
-                limit = min(limit, BLOCKS_AT_ONCE)
-                keys = _page(connection, _BLOCK_KEY, due, after, limit)
-                lock_users(connection, project, {key["user_id"] for key in keys})
-                for key in keys:
-                    count += _expire_block(connection, project, key, before)
-                    owners.add((project, key["user_id"]))
-                found = ()
-                if len(keys) == limit:
-                    found = tuple(keys[-1][column.name] for column in _BLOCK_KEY)
-            if owners:
+                page = _page(connection, _BLOCK_KEY, due, start, min(limit, BLOCKS_AT_ONCE))
+                blocks = _expire_sample_blocks(connection, project, page, before)
+            if owners := {(project, user_id) for user_id in batches.users | blocks.users}:
                 ChangeLog().write(connection, self.writer(connection), owners)
-        return Expired(count, (), found)
+        return Expired(batches.samples + blocks.samples, (), batches.next or blocks.next)
+
+
+def _expire_batches(
+    connection: Connection, due: Sequence[Any], after: Sequence[Any], limit: int
+) -> _Deleted:
+    """Delete a page of batches that are due."""
+    page = _page(connection, _BATCH_KEY, due, after, limit)
+    count = 0
+    for row in page.rows:
+        same = [column == row[column.name] for column in _BATCH_KEY]
+        # A batch that was folded at this moment is in a block.
+        if delete_all(connection, t.sample_batches, *due, *same):
+            count += row["count"]
+    return _Deleted(count, page.users, page.next)
+
+
+def _expire_sample_blocks(
+    connection: Connection, project: str, page: _Page, before: int
+) -> _Deleted:
+    """Take the batches that are due out of a page of blocks."""
+    lock_users(connection, project, page.users)
+    count = sum(_expire_block(connection, project, row, before) for row in page.rows)
+    return _Deleted(count, page.users, page.next)
 
 
 def _ended(project: str, before: int) -> list[Any]:
@@ -194,16 +226,19 @@ def _page(
     connection: Connection,
     key: Sequence[Any],
     due: Sequence[Any],
-    after: tuple[Any, ...],
+    after: Sequence[Any],
     limit: int,
-) -> list[dict[str, Any]]:
+) -> _Page:
+    """Return the first rows after a key that are due."""
     start = [tuple_(*key) > tuple_(*after)] if after else []
-    count = key[0].table.c.count
-    query = select(*key, count).where(*due, *start).order_by(*key).limit(limit)
-    return [dict(row) for row in connection.execute(query).mappings()]
+    table = key[0].table
+    query = select(*key, table.c.count).where(*due, *start).order_by(*key).limit(limit)
+    rows = [dict(row) for row in connection.execute(query).mappings()]
+    last = [rows[-1][column.name] for column in key] if len(rows) == limit else None
+    return _Page(rows, () if last is None else (table.name, *last))
 
 
-def _expire_block(connection: Connection, project: str, key: dict[str, Any], before: int) -> int:
+def _expire_block(connection: Connection, project: str, key: Row, before: int) -> int:
     """Delete the batches of a block that are due. Returns the number of their samples."""
     owner = {"project_id": project, "user_id": key["user_id"], "metric": key["metric"]}
     c = t.sample_blocks.c

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection, insert, select
 
-from uptake.samples.blocks import Block, from_batch, from_stored
+from uptake.samples.blocks import DIRECTORY, Block, from_batches, from_stored
 from uptake.samples.columns import Columns, latest
 from uptake.samples.metrics import Metric
 from uptake.store import tables as t
@@ -20,10 +20,13 @@ BLOCK = [t.sample_blocks.c[name] for name in StoredBatch.__struct_fields__]
 BATCH = [t.sample_batches.c[column.name] for column in BLOCK if column.name in t.sample_batches.c]
 
 
-def batch_of(row: Any) -> Block:
-    """Decode a row of `sample_batches`."""
-    numbers = row.count, row.sequence, row.mark, row.received_at, row.repeats
-    return from_batch(row.digest, numbers, row.columns)
+def block_of_batches(rows: Sequence[Any]) -> Block:
+    """Decode rows of `sample_batches`."""
+    return from_batches(
+        [row.digest for row in rows],
+        [[getattr(row, name) for name in DIRECTORY] for row in rows],
+        [row.columns for row in rows],
+    )
 
 
 def block_of(row: Any) -> Block:

@@ -10,6 +10,7 @@ import pytest
 
 from uptake.store.base import Store, StoreUnavailable
 from uptake.store.definitions import Rate, TypeVersion
+from uptake.testing.store.folding import fold, spans
 from uptake.testing.store.making import (
     NOON,
     OpensStore,
@@ -175,6 +176,19 @@ class Durability(OpensStore):
         CALLS[name](store)
         if name != "count_use":
             assert everything(store) != before
+
+    def test_a_fold_that_cannot_write_changes_nothing(self, store: Store, tmp_path: Path) -> None:
+        """All batches are there once, and are folded when the store can be written again."""
+        names = [f"{number}" for number in range(4)]
+        put(store, *(batch("anna", name, at) for at, name in enumerate(names)))
+        with self.unwritable(store, tmp_path):
+            if spans(store) > 1:
+                with pytest.raises(StoreUnavailable):
+                    fold(store)
+            assert [content.decode() for content in columns_of(store, "anna")] == names
+        fold(store)
+        assert spans(store) == 1
+        assert [content.decode() for content in columns_of(store, "anna")] == names
 
     def test_a_read_only_store_can_be_read(self, store: Store, tmp_path: Path) -> None:
         """All queries work while nothing can be written."""
