@@ -1,7 +1,8 @@
 """A user's year as a phone sends it: ten samples every quarter of an hour, read back.
 
-`python -m benchmarks --only phone` measures this alone, once as the batches arrived and once after
-they were folded. The reads are called in this process, without HTTP.
+`python -m benchmarks --only phone` measures this alone: as the batches arrived, as a user sees them
+whose phone sends at this rate, and when all of them are folded. The reads are called in this
+process, without HTTP.
 """
 
 from __future__ import annotations
@@ -90,13 +91,40 @@ READS = (
 )
 
 
+class State(NamedTuple):
+    """How much of the year is folded.
+
+    Attributes:
+        name: of the state.
+        unfolded: the number of the newest batches, which are not folded.
+    """
+
+    name: str
+    unfolded: int
+
+
+STATES = (
+    State("as they arrived", BATCHES),
+    # Of both metrics, as many as are not folded yet at most, because each batch is seen in time.
+    State("at a phone's rate", 2 * (LEAST_BATCHES - 1)),
+    State("folded", 0),
+)
+
+
+class Took(NamedTuple):
+    """Milliseconds of one call: until it returned, and of this process's processor time."""
+
+    wall: float
+    processor: float
+
+
 class Figure(NamedTuple):
-    """How long a read took, in milliseconds, every time."""
+    """How long a read took, every time."""
 
     subject: str
-    folded: bool
+    state: State
     read: Read
-    took: list[float]
+    took: list[Took]
 
 
 def batch(number: int, chance: random.Random) -> BatchRecord:
@@ -148,13 +176,13 @@ class Stored(NamedTuple):
 
     Attributes:
         subject: which store.
-        folded: whether it was folded as it arrived.
+        state: how much is folded.
         bytes: on the disk, with receipts.
         written: bytes of blocks that were written, in all.
     """
 
     subject: str
-    folded: bool
+    state: State
     bytes: int
     written: int
 
@@ -185,43 +213,50 @@ def _size(database: Postgres) -> int:
     return int(size)
 
 
-def _send(store: Store, *, folding: bool) -> int:
-    """Send the year; with folding once a day. Returns the bytes of the blocks written."""
+def _send(store: Store, unfolded: int) -> int:
+    """Send the year, and fold once a day. Returns the bytes of the blocks written.
+
+    Args:
+        store: that is sent to.
+        unfolded: the number of the newest batches, which are not folded.
+    """
     written, group = 0, []
+    last = BATCHES - unfolded
     for number, one in enumerate(year(), 1):
         group.append(one)
-        if len(group) == GROUP or number % DAY == 0:
+        ends = number % DAY == 0 or number == last
+        if ends or len(group) == GROUP:
             store.commit(group)
             group = []
-        if folding and number % DAY == 0:
+        if ends and number <= last:
             written += store.fold(DEFAULT_PROJECT, LEAST_BATCHES, lambda: False).bytes
     return written
 
 
 def measure(scratch: Path, engines: Sequence[str]) -> tuple[list[Figure], list[Stored]]:
-    """Every read, of the batches as they arrived and of their blocks, on each engine."""
+    """Every read, in each state, on each engine."""
     figures, stored = [], []
     for engine in engines:
-        for folded in (False, True):
+        for state in STATES:
             with _opened(scratch, engine) as (open_store, size):
                 store = open_store()
-                written = _send(store, folding=folded)
+                written = _send(store, state.unfolded)
                 store.close()
-                stored.append(Stored(PRODUCTS[engine], folded, size(), written))
+                stored.append(Stored(PRODUCTS[engine], state, size(), written))
                 store = open_store()
                 user = UserData(store, DEFAULT_PROJECT, USER)
                 for read in READS:
                     read.call(user)
                     took = [_milliseconds(read, user) for _ in range(ASKED)]
-                    figures.append(Figure(PRODUCTS[engine], folded, read, took))
+                    figures.append(Figure(PRODUCTS[engine], state, read, took))
                 store.close()
     return figures, stored
 
 
-def _milliseconds(read: Read, user: UserData) -> float:
-    began = time.perf_counter()
+def _milliseconds(read: Read, user: UserData) -> Took:
+    began, worked = time.perf_counter(), time.process_time()
     msgspec.json.encode(read.call(user))
-    return (time.perf_counter() - began) * 1000
+    return Took(1000 * (time.perf_counter() - began), 1000 * (time.process_time() - worked))
 
 
 def show(measured: tuple[Sequence[Figure], Sequence[Stored]], console: Console) -> None:
@@ -229,17 +264,20 @@ def show(measured: tuple[Sequence[Figure], Sequence[Stored]], console: Console) 
     figures, stored = measured
     count = BATCHES * BATCH
     shown = table(f"A phone's year: {count:,} samples in {BATCHES:,} batches of {BATCH}")
-    for name in ("store", "batches", "what", "ms", "min - max", "target", ""):
-        shown.add_column(name, justify="right" if name in {"ms", "min - max"} else "left")
+    for name in ("store", "batches", "what", "ms", "min - max", "processor ms", "target", ""):
+        right = name in {"ms", "min - max", "processor ms"}
+        shown.add_column(name, justify="right" if right else "left")
     for one in figures:
-        middle = median(one.took)
-        wanted = one.read.at_most_ms * (1 if one.folded else 2)
+        wall, processor = zip(*one.took, strict=True)
+        middle = median(wall)
+        wanted = one.read.at_most_ms * (2 if one.state.unfolded else 1)
         shown.add_row(
             one.subject,
-            "folded" if one.folded else "as they arrived",
+            one.state.name,
             one.read.name,
             f"{middle:,.1f}",
-            f"{min(one.took):,.1f} - {max(one.took):,.1f}",
+            f"{min(wall):,.1f} - {max(wall):,.1f}",
+            f"{median(processor):,.1f}",
             f"<= {wanted:g} ms",
             verdict(reached=middle <= wanted),
         )
@@ -250,8 +288,8 @@ def show(measured: tuple[Sequence[Figure], Sequence[Stored]], console: Console) 
     for year_of in stored:
         sizes.add_row(
             year_of.subject,
-            "folded" if year_of.folded else "as they arrived",
+            year_of.state.name,
             f"{year_of.bytes / count:.1f}",
-            f"{year_of.written / count:.1f}" if year_of.folded else "",
+            f"{year_of.written / count:.1f}",
         )
     console.print(sizes)

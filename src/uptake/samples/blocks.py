@@ -97,12 +97,7 @@ class Block:
 
     def to_directory(self) -> bytes:
         """Encode the directory."""
-        differences = np.diff(self.numbers, axis=1, prepend=self.numbers[:, :1])
-        first = self.numbers[:, 0].tolist()
-        scheme, planes = to_planes(differences)
-        header = msgspec.msgpack.encode([len(self), first, *scheme])
-        frame = [len(header).to_bytes(HEADER_LENGTH, "little"), header, *planes]
-        return compressed(b"".join(frame), LEVEL)
+        return write_directory(self.numbers)
 
 
 def _begins(counts: Int64s) -> Int64s:
@@ -134,7 +129,7 @@ def from_stored(digests: bytes, directory: bytes, columns: bytes) -> Block:
         BadBlock: its parts do not match.
         ValueError: as `columns.from_bytes`.
     """
-    table, samples = _table(directory), from_bytes(columns)
+    table, samples = read_directory(directory), from_bytes(columns)
     return _block(table, digests, samples, matches=table[0].sum() == len(samples))
 
 
@@ -147,18 +142,29 @@ def _block(numbers: Int64s, digests: bytes, samples: Columns, *, matches: bool) 
 
 def sequences(directory: bytes) -> Int64s:
     """Return the sequence of each sample of a block."""
-    table = _table(directory)
-    return np.repeat(table[1], table[0])
+    numbers = read_directory(directory)
+    return np.repeat(numbers[1], numbers[0])
 
 
-def _table(directory: bytes) -> Int64s:
+def read_directory(directory: bytes) -> Int64s:
+    """Decode a directory: a row for each of `DIRECTORY`, a column for each batch."""
     frame = decompressed(directory)
     at = HEADER_LENGTH + int.from_bytes(frame[:HEADER_LENGTH], "little")
     count, first, *scheme = msgspec.msgpack.decode(frame[HEADER_LENGTH:at])
-    table = np.empty((len(DIRECTORY), count), np.int64)
-    from_planes(frame[at:], count, tuple(scheme), list(table), slice(None))
-    table[:, 0] = first
-    return np.cumsum(table, axis=1)
+    numbers = np.empty((len(DIRECTORY), count), np.int64)
+    from_planes(frame[at:], count, tuple(scheme), list(numbers), slice(None))
+    numbers[:, 0] = first
+    return np.cumsum(numbers, axis=1)
+
+
+def write_directory(numbers: Int64s) -> bytes:
+    """Encode a directory."""
+    differences = np.diff(numbers, axis=1, prepend=numbers[:, :1])
+    first = numbers[:, 0].tolist()
+    scheme, planes = to_planes(differences)
+    header = msgspec.msgpack.encode([numbers.shape[1], first, *scheme])
+    frame = [len(header).to_bytes(HEADER_LENGTH, "little"), header, *planes]
+    return compressed(b"".join(frame), LEVEL)
 
 
 def joined(blocks: Sequence[Block]) -> Block:

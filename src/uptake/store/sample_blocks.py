@@ -1,16 +1,23 @@
 """Rows of blocks: decoded, written, and taken out of."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from sqlalchemy import Connection, insert, select
 
-from uptake.samples.blocks import DIRECTORY, Block, from_batches, from_stored
-from uptake.samples.columns import Columns, latest
+from uptake.samples.blocks import (
+    DIRECTORY,
+    Block,
+    from_batches,
+    from_stored,
+    read_directory,
+    write_directory,
+)
+from uptake.samples.columns import DIGEST_BYTES, Columns, latest
 from uptake.samples.metrics import Metric
 from uptake.store import tables as t
-from uptake.store.database import Row, delete_all
+from uptake.store.database import Row, batches_of, delete_all, update_all
 from uptake.store.stored import StoredBatch
 
 Owner = dict[str, str]
@@ -74,11 +81,8 @@ def add(connection: Connection, owner: Owner, mark: Any, block: Block) -> int:
 def remove(connection: Connection, owner: Owner, row: Any) -> bool:
     """Delete the row of a block; False if it has changed since it was read."""
     c = t.sample_blocks.c
-    key = owner | {"until": row.until, "sequence": row.sequence}
-    same = [c[name] == value for name, value in key.items()]
-    return (
-        delete_all(connection, t.sample_blocks, *same, c.count == row.count, c.mark == row.mark) > 0
-    )
+    same = [*_key_of(owner, row), c.count == row.count, c.mark == row.mark]
+    return delete_all(connection, t.sample_blocks, *same) > 0
 
 
 def take_out(
@@ -98,6 +102,58 @@ def take_out(
         # The mark stays: the others were all committed before it.
         add(connection, owner, row.mark, block.take(~which))
     return block.take(which)
+
+
+def receive_again(
+    connection: Connection, owner: Owner, row: Any, digests: Collection[bytes]
+) -> list[bytes]:
+    """Make batches of a block those that were received last; their new rows are deleted.
+
+    Args:
+        connection: in a transaction that writes, and has locked the user.
+        owner: of the block.
+        row: all of it, read in the transaction.
+        digests: of batches, of which the transaction has inserted the rows.
+
+    Returns:
+        The digests of those that are in the block.
+    """
+    places = {digest: _place(row.digests, digest) for digest in digests}
+    found = [digest for digest, place in places.items() if place is not None]
+    if not found:
+        return []
+    numbers, mark = read_directory(row.directory), row.mark
+    for some in batches_of(found):
+        b = t.sample_batches.c
+        same = [*(b[name] == value for name, value in owner.items()), b.digest.in_(some)]
+        query = select(b.digest, *(b[name] for name in DIRECTORY)).where(*same)
+        for digest, *values in connection.execute(query):
+            before = int(numbers[-1, places[digest]])
+            numbers[:, places[digest]] = values
+            numbers[-1, places[digest]] += before + 1
+            mark = values[2]
+        delete_all(connection, t.sample_batches, *same)
+    changed: Row = {
+        "sequence": int(numbers[1].max()),
+        "mark": mark,
+        "received_at": int(numbers[3].min()),
+        "directory": write_directory(numbers),
+    }
+    update_all(connection, t.sample_blocks, _key_of(owner, row), changed)
+    return found
+
+
+def _place(digests: bytes, digest: bytes) -> int | None:
+    """The place of a batch in a block; None if it is not there."""
+    at = digests.find(digest)
+    while at % DIGEST_BYTES and at != -1:
+        at = digests.find(digest, at + 1)
+    return None if at == -1 else at // DIGEST_BYTES
+
+
+def _key_of(owner: Owner, row: Any) -> list[Any]:
+    key = owner | {"until": row.until, "sequence": row.sequence}
+    return [t.sample_blocks.c[name] == value for name, value in key.items()]
 
 
 def lock_users(connection: Connection, project: str, user_ids: Iterable[str]) -> None:

@@ -7,7 +7,6 @@ with the same user wait for each other there, and others do not.
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
 
-import numpy as np
 from sqlalchemy import Connection, Engine, select
 
 from uptake.store import tables as t
@@ -20,7 +19,7 @@ from uptake.store.group import Group, receipt_of, receipt_row, upload_row
 from uptake.store.images import ImageWrites
 from uptake.store.profiles import AttributeUpdates, AttributeWrites, OverLimit, Owner
 from uptake.store.records import DocumentRecord, Entry, Erased, Unchanged, Written, WrittenDocument
-from uptake.store.sample_blocks import block_of, rows_of, take_out
+from uptake.store.sample_blocks import receive_again, rows_of
 from uptake.store.stored import Committed, StoredReceipt
 
 SEQUENCE_BITS = 16
@@ -207,7 +206,7 @@ class SqlCommits(SqlErasures):
         writer.run("add_receipts", _receipt_rows(group, receipts))
         self._change_log.write(connection, writer, group.owners)
         unchanged = _repeated(writer, group, batches, new)
-        unchanged |= _unfolded(connection, group, folded)
+        unchanged |= _repeated_in_blocks(connection, group, folded)
         same = self._attributes.finish(connection, writer, group.updates, changed)
         unchanged |= group.places_of(same - admission.examined)
         for number, place in unchanged:
@@ -281,29 +280,18 @@ def _repeated(
     return {group.batch_places[int(sequence) % (1 << SEQUENCE_BITS)] for (sequence,) in repeated}
 
 
-def _unfolded(connection: Connection, group: Group, folded: Result) -> set[tuple[int, int]]:
-    """Remove batches that were received again from their blocks: their new rows are the last ones.
-
-    Returns:
-        The addresses of their records.
-    """
+def _repeated_in_blocks(
+    connection: Connection, group: Group, folded: Result
+) -> set[tuple[int, int]]:
+    """Update batches of blocks that were received again. Returns the addresses of their records."""
     found: set[tuple[int, int]] = set()
     for *names, until, sequence in folded.rows:
         owner = dict(zip(("project_id", "user_id", "metric"), names, strict=True))
         blocks = t.sample_blocks.c
         same = blocks.until == int(until), blocks.sequence == int(sequence)
         (row,) = rows_of(connection, owner, *same)
-        block = block_of(row)
         sent = {digest: one for (*key, digest), one in group.batches.items() if key == names}
-        which = np.array([digest in sent for digest in map(bytes, block.digests)])
-        if not which.any():
-            continue
-        taken = take_out(connection, owner, row, which)
-        for digest, repeats in zip(map(bytes, taken.digests), taken.repeats.tolist(), strict=True):
-            b = t.sample_batches.c
-            this = [b[name] == value for name, value in owner.items()]
-            values = {"repeats": b.repeats + repeats + 1}
-            update_all(connection, t.sample_batches, [*this, b.digest == digest], values)
+        for digest in receive_again(connection, owner, row, sent):
             found.add(group.batch_places[sent[digest]["place"]])
     return found
 

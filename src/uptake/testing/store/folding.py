@@ -158,6 +158,21 @@ class FoldingSuite(OpensStore):
                     found = contents_of(snapshot.batches(("steps",), Selection(since=since)))
                 assert found == names[at:]
 
+    def test_an_increment_has_a_folded_batch_that_came_again(self, store: Store) -> None:
+        """And no other batch of its block, also after the block was folded with others."""
+        put(store, *(batch("anna", f"{number}", number) for number in range(4)))
+        fold(store)
+        with store.snapshot(DEFAULT_PROJECT) as snapshot:
+            since = Selection(since=snapshot.commit_sequence)
+        put(store, batch("anna", "1", 1))
+        with store.snapshot(DEFAULT_PROJECT) as snapshot:
+            assert contents_of(snapshot.batches(("steps",), since)) == [b"1"]
+        put(store, batch("anna", "4", 4), batch("anna", "5", 5))
+        fold(store)
+        with store.snapshot(DEFAULT_PROJECT) as snapshot:
+            assert contents_of(snapshot.batches(("steps",), since)) == [b"1", b"4", b"5"]
+        assert columns_of(store, "anna") == [b"0", b"2", b"3", b"1", b"4", b"5"]
+
     def test_a_selection_by_time_is_of_batches(self, store: Store) -> None:
         """A block has others beside those that are asked for."""
         put(store, *(batch("anna", f"{i}", 10 * i, 10 * i + 9) for i in range(4)))
