@@ -1,8 +1,8 @@
 """A user's year as a phone sends it: ten samples every quarter of an hour, read back.
 
-`python -m benchmarks --only phone` measures this alone: as the batches arrived, as a user sees them
-whose phone sends at this rate, and when all of them are folded. The reads are called in this
-process, without HTTP.
+`python -m benchmarks --only phone` measures this alone, when none of the batches is folded, when
+the newest are not, as at this rate, and when all are. The reads are called in this process,
+without HTTP.
 """
 
 from __future__ import annotations
