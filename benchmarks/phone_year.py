@@ -36,7 +36,12 @@ from uptake.store.base import Store
 from uptake.store.definitions import DEFAULT_PROJECT
 from uptake.store.records import BatchRecord, Entry
 from uptake.testing.postgres import Postgres, PostgresFailed, postgres
-from uptake.time_units import MICROSECONDS_PER_SECOND, TICKS_PER_DAY, TICKS_PER_SECOND
+from uptake.time_units import (
+    MICROSECONDS_PER_DAY,
+    MICROSECONDS_PER_SECOND,
+    TICKS_PER_DAY,
+    TICKS_PER_SECOND,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -228,6 +233,9 @@ def _send(store: Store, unfolded: int) -> int:
         if ends or len(group) == GROUP:
             store.commit(group)
             group = []
+        if number % DAY == 0:
+            # The receipts of a day are folded when it has ended.
+            store.fold_receipts(DEFAULT_PROJECT, one.received_at + MICROSECONDS_PER_DAY)
         if ends and number <= last:
             written += store.fold(DEFAULT_PROJECT, LEAST_BATCHES, lambda: False).bytes
     return written

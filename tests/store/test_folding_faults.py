@@ -14,10 +14,12 @@ from store.engines import ENGINES, new_database
 from uptake.backup.create import create
 from uptake.backup.restore import restore
 from uptake.samples.blocks import Block, joined
-from uptake.store import retention, sqlite
+from uptake.store import sqlite
 from uptake.store.contents import SqlContents
+from uptake.store.database import delete_all
 from uptake.store.definitions import DEFAULT_PROJECT, RetentionRule
 from uptake.store.folding import SqlFolding
+from uptake.store.retention import SqlRetention
 from uptake.store.sql_store import SqlStore
 from uptake.testing.blobs.memory import MemoryBlobs
 from uptake.testing.store.folding import everything, fold
@@ -101,13 +103,13 @@ def test_batches_that_are_folded_while_they_expire_are_deleted(
     """They are looked for again in blocks. On SQLite, a fold waits for the transaction."""
     put(store, batch("anna", "1"), batch("anna", "2"), received_at=OLD)
     put(store, batch("anna", "3"))
-    delete_all, folded = retention.delete_all, []
+    folded = []
 
     def fold_and_delete(*arguments: Any) -> int:
         folded.append(fold(store).batches)
         return delete_all(*arguments)
 
-    monkeypatch.setattr(retention, "delete_all", fold_and_delete)
+    monkeypatch.setattr(f"{SqlRetention.__module__}.delete_all", fold_and_delete)
     assert store.expire(DEFAULT_PROJECT, RULE, NOON, (), 10).count == 2
     assert folded[0] == 3
     assert columns_of(store, "anna") == [b"3"]
