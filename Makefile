@@ -19,19 +19,15 @@ $(VENV)/installed: pyproject.toml requirements.lock
 			$(INSTALL) --editable '.[dev,docs]'; }
 	@touch $@
 
-# The tests run the shell examples of the documents, and those use curl.
-$(VENV)/curl: $(VENV)/installed
-	@command -v curl >/dev/null || { apt-get update -qq && apt-get install -y -qq curl; }
-	@touch $@
-
-# A test checks the unit in deploy/ with systemd's own tool. The server does not need systemd.
-$(VENV)/systemd-analyze: $(VENV)/installed
-	@command -v systemd-analyze >/dev/null || { apt-get update -qq && apt-get install -y -qq systemd; }
-	@touch $@
-
-# Some tests run scripts in a browser. Playwright, which drives it, comes from PyPI without one.
-$(VENV)/chromium: $(VENV)/installed
-	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq chromium; }
+# What tests run and PyPI does not have: curl in the shell examples of the documents, git, systemd's
+# own check of the unit in deploy/, and a browser, which Playwright drives.
+$(VENV)/programs: $(VENV)/installed
+	@packages=; \
+	command -v curl >/dev/null || packages="$$packages curl"; \
+	command -v git >/dev/null || packages="$$packages git"; \
+	command -v systemd-analyze >/dev/null || packages="$$packages systemd"; \
+	command -v chromium >/dev/null || packages="$$packages chromium"; \
+	test -z "$$packages" || { apt-get update -qq && apt-get install -y -qq $$packages; }
 	@touch $@
 
 run: $(VENV)/installed ## Run the demo: a server, and data sent to all five endpoints.
@@ -67,7 +63,7 @@ PROCESSES ?= 5
 # Hundreds of commands start, each in a new process.
 check test: export PYTHONDONTWRITEBYTECODE =
 
-test: lint $(VENV)/curl $(VENV)/systemd-analyze $(VENV)/chromium ## Everything: style, types, structure and every test.
+test: lint $(VENV)/programs ## Everything: style, types, structure and every test.
 	$(BIN)/pytest -n $(PROCESSES)
 
 bench: $(VENV)/installed ## Measure this server and a plain yardstick, and print the tables.

@@ -5,7 +5,6 @@ import gzip
 import io
 import os
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -163,10 +162,8 @@ def _with_small_window(url: str) -> Iterator[socket.socket]:
 
 def _serving(server: LiveServer) -> str:
     assert server.process is not None
-    found = subprocess.run(
-        ["pgrep", "-P", str(server.process.pid)], capture_output=True, text=True, check=True
-    )
-    return found.stdout.split()[0]
+    main = server.process.pid
+    return Path(f"/proc/{main}/task/{main}/children").read_text().split()[0]
 
 
 def _files(server: LiveServer) -> int:
