@@ -22,7 +22,7 @@ cp -RL examples "$XDG_STATE_HOME"
 cd "$XDG_STATE_HOME" || return
 uptake serve > server.log 2>&1 &
 EXAMPLE_SERVER=$!
-if curl -sSf -o ready --retry 60 --retry-connrefused --retry-delay 1 "http://localhost:${UPTAKE_PORT:-8000}/health/ready"; then
+if curl -sf -o ready --retry 60 --retry-connrefused --retry-delay 1 "http://localhost:${UPTAKE_PORT:-8000}/health/ready"; then
     echo "Uptake listens on http://localhost:${UPTAKE_PORT:-8000}. Its folder is $PWD."
 else
     cat server.log
