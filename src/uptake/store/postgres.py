@@ -19,6 +19,7 @@ from uptake.store.commit_sequence import WRITER_SLOTS
 from uptake.store.database import BINARY, Result, Writer, load, translated
 from uptake.store.facts import DatabaseFacts, postgresql_facts
 from uptake.store.postgres_pipeline import Pipeline, Prepared
+from uptake.store.postgres_profiles import PostgresUserQueries
 from uptake.store.postgres_writer import PostgresWriter
 from uptake.store.records import Entry
 from uptake.store.sql_store import SqlStore
@@ -189,7 +190,7 @@ def _named(engine: Engine) -> Iterator[None]:
         raise kind(f"{name}: {_one_line(getattr(error, 'orig', error))}") from error
 
 
-class _PostgresStore(SqlStore):
+class _PostgresStore(PostgresUserQueries, SqlStore):
     """Sends rows in arrays, and writes a group again after a conflict with another transaction."""
 
     many_writers = True
@@ -214,10 +215,6 @@ class _PostgresStore(SqlStore):
         writer.run("share_erasure_locks", locks)
         rows = [{"project_id": project} for project in projects]
         return writer.run("tombstone_changes", rows, every=False)
-
-    def read_in_order(self, connection: Connection) -> None:
-        """See `SqlUserQueries.read_in_order`."""
-        connection.exec_driver_sql(load("postgresql")["read_in_order"])
 
     def next_change(self, connection: Connection, project: str) -> int:
         """See `SqlChangeFeed.next_change`."""

@@ -61,6 +61,10 @@ BLOCKS = (64, 32, *range(16, 0, -1))
 """Rows of one statement, largest first. The driver releases the interpreter lock for each statement
 and may wait for it afterwards, so few statements are faster."""
 
+SCAN_CACHE_KIB = 8192
+"""Cache of a connection that reads a whole table. The rows of one query, about 4 MiB
+(`user_queries.PAGE_BYTES`), are also sorted in it: with less, SQLite sorts them in files."""
+
 STATEMENTS = 512
 """Statements that stay prepared on a connection: at least those of an upload in every size."""
 
@@ -289,6 +293,17 @@ class SqliteStore(SqlStore):
     def is_usable(self, connection: Connection) -> bool:
         """See `Database.is_usable`."""
         return bool(connection.info[FILE] == self._file.identity())
+
+    @contextmanager
+    def scanning(self, connection: Connection) -> Iterator[None]:
+        """See `SqlUserQueries.scanning`. Pages of the file that are read once need no cache."""
+        driver: Any = connection.connection.driver_connection
+        [[size]] = driver.execute("PRAGMA cache_size").fetchall()
+        driver.execute(f"PRAGMA cache_size = -{SCAN_CACHE_KIB}").close()
+        try:
+            yield
+        finally:
+            driver.execute(f"PRAGMA cache_size = {size}").close()
 
     def erase(self, project: str, user_id: str, erasure_id: str, moment: int) -> Erasure:
         """See `Erasures.erase`."""

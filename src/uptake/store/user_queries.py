@@ -3,7 +3,8 @@
 Fetching a million users row by row would be slower than all other work on them.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import takewhile
 from typing import Any
 
@@ -52,21 +53,27 @@ class SqlUserQueries(Database):
 
     def profiles(self, project: str, after: str, limit: int, *, seen: bool) -> ProfilePages:
         """See `UserQueries.profiles`."""
-        in_order = _users(project).order_by(t.users.c.user_id)
         users = min(limit, FIRST_PAGE)
-        with self.reading() as connection:
-            self.read_in_order(connection)
+        with self.reading() as connection, self.scanning(connection):
             while True:
-                query = in_order.where(t.users.c.user_id > after).limit(users)
-                page, after = self._joined(connection, project, query, seen=seen)
+                page, after = self.page(connection, project, after, users, seen=seen)
                 if not page:
                     return
                 yield page
-                size = sum(len(one.values) for one in page)
-                users = max(1, min(limit, users * PAGE_BYTES // size))
+                users = next_size(users, page, limit)
 
-    def read_in_order(self, connection: Connection) -> None:
-        """Have the queries of a transaction read users by the index that has them in order."""
+    @contextmanager
+    def scanning(self, connection: Connection) -> Iterator[None]:  # noqa: ARG002
+        """Prepare a connection to read each row of a large table once."""
+        yield
+
+    def page(
+        self, connection: Connection, project: str, after: str, users: int, *, seen: bool
+    ) -> tuple[list[Profiles], str]:
+        """Return the first `users` users above `after`, and the id of the last one."""
+        c = t.users.c
+        query = _users(project).order_by(c.user_id).where(c.user_id > after).limit(users)
+        return self._joined(connection, project, query, seen=seen)
 
     def profiles_of(self, project: str, user_ids: Sequence[str]) -> list[Profiles]:
         """See `UserQueries.profiles_of`."""
@@ -155,6 +162,12 @@ class SqlUserQueries(Database):
             for row in rows
         ]
         return page, max((row.last for row in rows), default="")
+
+
+def next_size(users: int, page: list[Profiles], limit: int) -> int:
+    """Return how many users a page may have after a page with so many, of at most `limit`."""
+    size = sum(len(one.values) for one in page)
+    return max(1, min(limit, users * PAGE_BYTES // size))
 
 
 def _counts(rows: Iterable[Any]) -> dict[str, int]:

@@ -27,7 +27,7 @@ from uptake.reading.segments.columns import Flags
 from uptake.store.base import ChangeFeed, UserQueries
 from uptake.store.stored import Change
 
-PAGE = 8000
+PAGE = 16_000
 """Users read from the store at a time; other threads run between two pages."""
 
 BLOCK = 1 << 18
