@@ -22,7 +22,7 @@ from benchmarks import mix, processor, stored
 from benchmarks import server as servers
 from benchmarks.bodies import LARGE_BATCH, USERS, user_ids
 from benchmarks.load import LoadError, Measured, Plan, measure, prepare
-from benchmarks.memory import MEGABYTE
+from benchmarks.memory import MEGABYTE, SPARSE_SECONDS
 from benchmarks.results import (
     CONNECTIONS,
     MANY_CONNECTIONS,
@@ -149,6 +149,8 @@ class Benchmark:
         peak = Footprint(about.subject, "peak", about.workers)
         try:
             with starting as server:
+                if SAMPLES not in names:
+                    server.memory.interval = SPARSE_SECONDS
                 for name in names:
                     row = replace(about, workload=name)
                     if name == SAMPLES:
