@@ -1,14 +1,26 @@
-"""The stores pass their conformance suite while everything is folded all the time."""
+"""The stores pass the suites about samples while everything is folded all the time."""
 
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from store.test_postgres import TestPostgresStore as PostgresConformance
-from store.test_sqlite import TestSqliteStore as SqliteConformance
+from store.test_postgres import OpensPostgres
+from store.test_sqlite import OpensSqlite
 from uptake.store.base import Store, StoreUnavailable
 from uptake.store.sql_store import SqlStore
+from uptake.testing.store import (
+    BatchQueriesSuite,
+    ChangeFeedSuite,
+    CommitsSuite,
+    ErasuresSuite,
+    FoldingSuite,
+    RetentionSuite,
+    SnapshotsSuite,
+    UserQueriesSuite,
+)
+from uptake.testing.store.concurrency import Concurrency
+from uptake.testing.store.faults import Durability
 from uptake.testing.store.folding import LEAST
 
 PAUSE_SECONDS = 0.002
@@ -42,7 +54,22 @@ def always_folding(store: SqlStore) -> SqlStore:
     return store
 
 
-class TestSqliteStore(SqliteConformance):
+class Samples(
+    CommitsSuite,
+    BatchQueriesSuite,
+    UserQueriesSuite,
+    ChangeFeedSuite,
+    SnapshotsSuite,
+    ErasuresSuite,
+    RetentionSuite,
+    FoldingSuite,
+    Concurrency,
+    Durability,
+):
+    """The suites that store samples; in the others there is nothing to fold."""
+
+
+class TestSqliteStore(OpensSqlite, Samples):
     """On SQLite."""
 
     def open_store(self, place: Path) -> SqlStore:
@@ -50,7 +77,7 @@ class TestSqliteStore(SqliteConformance):
         return always_folding(super().open_store(place))
 
 
-class TestPostgresStore(PostgresConformance):
+class TestPostgresStore(OpensPostgres, Samples):
     """On PostgreSQL."""
 
     def open_store(self, place: Path) -> SqlStore:
@@ -62,6 +89,3 @@ class TestPostgresStore(PostgresConformance):
         """Without folds: the suite's way affects connections only that have never read."""
         with FOLDING, super().unwritable(store, place):
             yield
-
-
-del SqliteConformance, PostgresConformance

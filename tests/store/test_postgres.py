@@ -11,14 +11,17 @@ from uptake.store.base import Store
 from uptake.store.sql_store import SqlStore
 from uptake.testing.postgres import Postgres
 from uptake.testing.store import DurableStoreConformance
+from uptake.testing.store.making import OpensStore
 
 DATABASE = "conformance"
 ADDRESS = "address"
 """A file of a test's folder, from which other processes too learn where its database is."""
 
 
-class TestPostgresStore(DurableStoreConformance):
-    """All ports."""
+class OpensPostgres(OpensStore):
+    """How a store on PostgreSQL is opened and broken."""
+
+    _server: Postgres
 
     @pytest.fixture(autouse=True)
     def _database(self, postgresql: Postgres, tmp_path: Path) -> None:
@@ -52,6 +55,10 @@ class TestPostgresStore(DurableStoreConformance):
         finally:
             self._server.execute(f"ALTER DATABASE {DATABASE} RESET {setting}")
             self._server.disconnect(DATABASE)
+
+
+class TestPostgresStore(OpensPostgres, DurableStoreConformance):
+    """All ports."""
 
     def test_groups_do_not_deadlock(self, stores: Sequence[Store]) -> None:
         """All lock in one order; the server would break a circle, but only after a second."""

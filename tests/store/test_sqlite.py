@@ -8,20 +8,22 @@ from typing import Any
 
 import pytest
 
+from store.engines import open_sqlite
 from uptake.store import sqlite
 from uptake.store.base import Store
 from uptake.store.sql_store import SqlStore
 from uptake.testing.store import DurableStoreConformance
+from uptake.testing.store.making import OpensStore
 
 PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "page_size": 4096}
 
 
-class TestSqliteStore(DurableStoreConformance):
-    """All ports."""
+class OpensSqlite(OpensStore):
+    """How a store on SQLite is opened and broken."""
 
     def open_store(self, place: Path) -> SqlStore:
         """A file in the folder."""
-        return sqlite.open_store(place / "uptake.db")
+        return open_sqlite(place / "uptake.db")
 
     @contextmanager
     def out_of_reach(self, store: Store, place: Path) -> Iterator[None]:
@@ -47,6 +49,10 @@ class TestSqliteStore(DurableStoreConformance):
             yield
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+class TestSqliteStore(OpensSqlite, DurableStoreConformance):
+    """All ports."""
 
 
 def engine(store: Store) -> Any:
