@@ -5,10 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help run check lint test bench docs lock clean
+.PHONY: help run check lint test test-cluster bench docs lock clean
 
 help: ## Show this.
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # The versions of requirements.lock; where an index lacks one, any version that pyproject.toml allows.
 $(VENV)/installed: pyproject.toml requirements.lock
@@ -65,6 +65,12 @@ check test: export PYTHONDONTWRITEBYTECODE =
 
 test: lint $(VENV)/programs ## Everything: style, types, structure and every test.
 	$(BIN)/pytest -n $(PROCESSES)
+
+# One process: all tests use the same databases. The names of cases say which engine they are about.
+CLUSTER := tests/store/test_postgres.py tests/contract tests/faults/test_nodes.py \
+	tests/faults/test_parallel.py tests/cluster
+test-cluster: $(VENV)/installed ## Contract, conformance and faults on Citus: DATABASE=postgresql://COORDINATOR/...
+	UPTAKE_TEST_CLUSTER='$(DATABASE)' $(BIN)/pytest -n 0 -k 'not on_sqlite' $(CLUSTER)
 
 bench: $(VENV)/installed ## Measure this server and a plain yardstick, and print the tables.
 	$(BIN)/python -m benchmarks

@@ -1,5 +1,6 @@
 """Fixtures for all tests: live servers, databases and object stores."""
 
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +27,7 @@ from chromium import Chromium, chromium  # noqa: E402
 from deployments import Deployment, deployed  # noqa: E402
 from nodes import two_nodes  # noqa: E402
 from service_probe import probing  # noqa: E402
+from uptake.testing.citus import cluster  # noqa: E402
 from uptake.testing.live import LiveServer, serving  # noqa: E402
 from uptake.testing.postgres import Postgres, postgres  # noqa: E402
 from uptake.testing.seaweedfs import SeaweedFS, object_store  # noqa: E402
@@ -61,10 +63,19 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Schedul
     return Scheduling(config, log)
 
 
+CLUSTER = os.environ.get("UPTAKE_TEST_CLUSTER", "")
+"""URL of the coordinator of a cluster with Citus, by `make test-cluster`."""
+
+collect_ignore = [] if CLUSTER else ["cluster"]
+
+
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[Postgres]:
-    """One PostgreSQL for all tests that do not stop it; each creates its own database."""
-    with postgres() as server:
+    """One PostgreSQL for all tests that do not stop it; each creates its own database.
+
+    With `CLUSTER`, it is the coordinator.
+    """
+    with cluster(CLUSTER) if CLUSTER else postgres() as server:
         yield server
 
 

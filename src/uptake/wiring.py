@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from uptake.intake.upkeep import Upkeep
     from uptake.reading.segments.queries import Segments
     from uptake.reading.segments.warm_up import WarmUp
+    from uptake.store.distribution import DistributionFacts
     from uptake.store.facts import DatabaseFacts
 
 DATABASE_FILE = "uptake.db"
@@ -127,8 +128,12 @@ def local_folders(settings: Settings) -> tuple[Path | None, Path | None]:
     return database, folder_of(settings.blobs_url)
 
 
-def distribute(settings: Settings) -> Iterator[tuple[str, str]]:
+def distribute(settings: Settings, shards: int | None = None) -> Iterator[tuple[str, str]]:
     """Distribute the tables of a store over the nodes of its database.
+
+    Args:
+        settings: of a server.
+        shards: of each table that is not distributed yet; None for the database's own choice.
 
     Yields:
         The name of each distributed table, and the statement.
@@ -139,13 +144,29 @@ def distribute(settings: Settings) -> Iterator[tuple[str, str]]:
     """
     with _reported(settings):
         back_end, place = _database(settings, make=False)
-        distribute_tables = getattr(back_end.load(), "distribute", None)
-        if distribute_tables is None:
-            raise StoreUnusable(
-                "only PostgreSQL with the extension citus can be distributed;"
-                " name it with --database"
-            )
-        yield from distribute_tables(place)
+        yield from _distributing(back_end).distribute(place, shards)
+
+
+def check_distribution(settings: Settings) -> "DistributionFacts":
+    """Read how the tables of a store are distributed, and change nothing.
+
+    Raises:
+        Missing: there is no store.
+        Unusable: it is not distributed.
+    """
+    with _reported(settings):
+        back_end, place = _database(settings, make=False)
+        facts: DistributionFacts = _distributing(back_end).check_distribution(place)
+        return facts
+
+
+def _distributing(back_end: "BackEnd") -> Any:
+    module = back_end.load()
+    if not hasattr(module, "distribute"):
+        raise StoreUnusable(
+            "only PostgreSQL with the extension citus can be distributed; name it with --database"
+        )
+    return module
 
 
 def _database(settings: Settings, *, make: bool) -> "tuple[BackEnd, Any]":

@@ -54,6 +54,7 @@ EXAMPLES: dict[str, list[str]] = {
     "backup": ["monday"],
     "restore": ["monday"],
     "config show": [],
+    "db check": [],
     "db distribute": [],
 }
 """A correct use of every command."""

@@ -27,7 +27,7 @@ OTHER_VERBS = {
     "erasures": {"verify"},
     "keys": {"revoke"},
     "types": {"add", "versions", "dry-run"},
-    "db": {"distribute"},
+    "db": {"check", "distribute"},
 }
 """Verbs with another meaning. `keys revoke` and `types add` are names of the contract."""
 
@@ -99,7 +99,7 @@ def test_options_come_together(command: str) -> None:
     assert ("--from" in names) <= ("--to" in names)
 
 
-POSTGRESQL_ONLY = {"db distribute"}
+POSTGRESQL_ONLY = {"db check", "db distribute"}
 """Commands that do not use a data folder."""
 
 READS_FIRST = {"erasures verify"}

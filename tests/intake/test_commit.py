@@ -43,8 +43,12 @@ class GatedStore:
         self.groups: list[list[Entry]] = []
         self.failing: Exception | None = None
 
+    def parts(self, entries: Sequence[Entry]) -> list[Sequence[int]]:
+        """See `Commits.parts`."""
+        return self._store.parts(entries)
+
     def commit(self, entries: Sequence[Entry]) -> list[Committed]:
-        """See `Items.commit`."""
+        """See `Commits.commit`."""
         self.entered.set()
         assert self.gate.wait(SECONDS)
         self.groups.append(list(entries))

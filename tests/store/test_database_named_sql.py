@@ -81,4 +81,5 @@ def test_a_statement_that_scans_is_noticed(session: "psycopg.Connection[Any]") -
 def test_the_package_has_the_statements() -> None:
     """Whichever way it is installed: the files are part of the package."""
     folder = Path(sqlite.__file__).parent / "sql"
-    assert sorted(path.name for path in folder.iterdir()) == ["postgresql.sql", "sqlite.sql"]
+    names = sorted(path.name for path in folder.iterdir())
+    assert names == ["citus.sql", "postgresql.sql", "sqlite.sql"]

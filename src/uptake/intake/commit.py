@@ -164,6 +164,16 @@ class GroupCommit:
         return group, False
 
     def _write(self, group: Sequence[Submitted]) -> None:
+        """Write a group. On a distributed database, each part of it fails on its own."""
+        try:
+            parts = self._store.parts([entry for entry, _ in group])
+        except Exception as error:  # noqa: BLE001 - the waiting requests must get an answer
+            self._fail(group, error)
+            return
+        for numbers in parts:
+            self._write_part([group[number] for number in numbers])
+
+    def _write_part(self, group: Sequence[Submitted]) -> None:
         started = perf_counter()
         try:
             outcomes = self._store.commit([entry for entry, _ in group])
@@ -199,7 +209,7 @@ class GroupCommit:
         elif len(group) > 1:
             # An entry that cannot be written must not fail the others.
             for waiting in group:
-                self._write([waiting])
+                self._write_part([waiting])
             return
         else:
             # Without its message: that of a database driver may quote data.

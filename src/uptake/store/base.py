@@ -82,6 +82,13 @@ class Commits(Protocol):
             For each entry, the outcome of each of its records, and its receipt.
         """
 
+    def parts(self, entries: Sequence[Entry]) -> list[Sequence[int]]:
+        """Divide entries into those that are best committed together: by their numbers, in order.
+
+        On a distributed database those of each node are a part. Parts may be committed in any order
+        and fail independently.
+        """
+
 
 class ItemQueries(Protocol):
     """Reads the items of users."""

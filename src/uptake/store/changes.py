@@ -181,9 +181,13 @@ class SqlChangeFeed(Database, ABC):
         with self.reading() as connection:
             # Before the rows are read: a transaction that ends in between is read the next time.
             following = self.next_change(connection, project)
-            if since is None:
-                return Changes(following, [])
-            rows = connection.execute(query.where(c.position >= since)).all()
+            rows = (
+                [] if since is None else connection.execute(query.where(c.position >= since)).all()
+            )
+        if since is None or rows:
+            self.settle()
+        if since is None:
+            return Changes(following, [])
         if following < since or any(row.users is None for row in rows):
             return None
         return Changes(following, [_change(*row) for row in rows])

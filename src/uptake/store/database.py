@@ -188,6 +188,20 @@ class Database:
         else:
             self._spare.append(connection)
 
+    def settle(self) -> None:
+        """Wait until everything that the log of changes and the commit sequence have is visible.
+
+        Raises:
+            StoreUnavailable: it takes too long.
+        """
+
+    def begin_snapshot(self, connection: Connection) -> None:
+        """Have the queries of a transaction see what the commit sequence has, and nothing later.
+
+        Args:
+            connection: in a transaction that has read the commit sequence.
+        """
+
     def open_writer(self) -> Connection:
         """Open a connection for transactions that write."""
         return self._writer.connect()

@@ -153,7 +153,7 @@ class SqlFolding(SqlErasures):
         self, project: str, slot: int, after: int, number: int, least: int
     ) -> tuple[list[Owner], int]:
         """The owners of small batches, and the number up to which they were looked for."""
-        b, same = t.sample_batches.c, t.sample_batches.alias().c
+        b = t.sample_batches.c
         low, high = ((slot << NUMBER_BITS) + one for one in (after, number))
         small = (
             select(b.user_id, b.metric, b.mark)
@@ -162,21 +162,27 @@ class SqlFolding(SqlErasures):
             .limit(ROWS_AT_ONCE)
             .subquery()
         )
-        own = [same[name] == small.c[name] for name in ("user_id", "metric")]
-        counted = select(func.count()).where(
-            same.project_id == project, *own, same.count <= SMALL_SAMPLES
-        )
-        query = (
-            select(small.c.user_id, small.c.metric)
-            .group_by(small.c.user_id, small.c.metric)
-            .having(counted.correlate(small).scalar_subquery() >= least)
-        )
         with self.reading() as connection:
-            found = connection.execute(query).all()
+            seen = connection.execute(
+                select(small.c.user_id, small.c.metric).group_by(small.c.user_id, small.c.metric)
+            ).all()
             last, rows = connection.execute(select(func.max(small.c.mark), func.count())).one()
+            users = sorted({user_id for user_id, _ in seen})
+            found = {
+                (user_id, metric)
+                for some in batches_of(users)
+                for user_id, metric in connection.execute(
+                    select(b.user_id, b.metric)
+                    .where(b.project_id == project, b.user_id.in_(some))
+                    .where(b.count <= SMALL_SAMPLES)
+                    .group_by(b.user_id, b.metric)
+                    .having(func.count() >= least)
+                )
+            }
         owners = [
             {"project_id": project, "user_id": user_id, "metric": metric}
-            for user_id, metric in found
+            for user_id, metric in seen
+            if (user_id, metric) in found
         ]
         # The batches of one commit have the same mark: all of its users may not be looked at yet.
         complete = rows < ROWS_AT_ONCE

@@ -17,6 +17,7 @@ from uptake.store import distribution, migrations
 from uptake.store.base import NoDatabase, StoreUnavailable, StoreUnusable
 from uptake.store.commit_sequence import WRITER_SLOTS
 from uptake.store.database import BINARY, Result, Writer, load, translated
+from uptake.store.distribution import DistributionFacts, distribution_facts, is_distributed
 from uptake.store.facts import DatabaseFacts, postgresql_facts
 from uptake.store.postgres_pipeline import Pipeline, Prepared
 from uptake.store.postgres_profiles import PostgresUserQueries
@@ -97,7 +98,16 @@ def open_store(url: str, *, make: bool = True) -> SqlStore:
     event.listen(engine, "connect", _set_idle_timeout)
     with _named(engine):
         migrations.upgrade(engine, make=make)
-    return _PostgresStore(engine)
+        with engine.connect() as connection:
+            distributed = is_distributed(connection)
+            if distributed:
+                distribution.require_placed(connection, metadata.tables)
+    if distributed:
+        from uptake.store.citus import CitusStore  # noqa: PLC0415 - it imports this module
+
+        return CitusStore(engine)
+    event.listen(engine, "connect", _reject_distributed)
+    return PostgresStore(engine)
 
 
 def open_contents(url: str, *, make: bool = False) -> "SqlContents":
@@ -133,21 +143,41 @@ def inspect(url: str) -> DatabaseFacts:
     return facts
 
 
-def distribute(url: str) -> Iterator[tuple[str, str]]:
-    """Migrate a database, and distribute its tables over its nodes (`distribution`).
+def distribute(url: str, shards: int | None = None) -> Iterator[tuple[str, str]]:
+    """Migrate a database, and distribute its tables over its nodes.
+
+    Args:
+        url: as for `open_store`.
+        shards: as for `distribution.distribute`.
 
     Raises:
         NoDatabase: it has no tables.
         StoreUnusable: it cannot be reached, or has no Citus.
     """
-    store = open_store(url, make=False)
+    engine = _open_engine(url)
+    with _named(engine):
+        migrations.upgrade(engine, make=False)
     try:
-        # Citus places a table in a transaction of its own: the rest follows when it is asked again.
-        with translated(), store.engine.connect() as connection:
+        # Each statement in a transaction of its own: a second run continues where one failed.
+        with translated(), engine.connect() as connection:
             connection.execution_options(isolation_level="AUTOCOMMIT")
-            yield from distribution.distribute(connection, metadata.tables)
+            yield from distribution.distribute(connection, metadata.tables, shards)
     finally:
-        store.close()
+        engine.dispose()
+
+
+def check_distribution(url: str) -> DistributionFacts:
+    """Read how the tables of a database are distributed, and change nothing.
+
+    Raises:
+        StoreUnusable: it cannot be reached, or is not distributed.
+    """
+    engine = _open_engine(url)
+    try:
+        with _named(engine), translated(), engine.connect() as connection:
+            return distribution_facts(connection, metadata.tables)
+    finally:
+        engine.dispose()
 
 
 def _open_engine(url: str) -> Engine:
@@ -190,7 +220,7 @@ def _named(engine: Engine) -> Iterator[None]:
         raise kind(f"{name}: {_one_line(getattr(error, 'orig', error))}") from error
 
 
-class _PostgresStore(PostgresUserQueries, SqlStore):
+class PostgresStore(PostgresUserQueries, SqlStore):
     """Sends rows in arrays, and writes a group again after a conflict with another transaction."""
 
     many_writers = True
@@ -199,7 +229,7 @@ class _PostgresStore(PostgresUserQueries, SqlStore):
         with translated(), engine.connect() as connection:
             # Consecutive sessions have different numbers.
             session = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
-            self._writer_slot = session % WRITER_SLOTS
+            self.writer_slot = session % WRITER_SLOTS
         super().__init__(engine)
         self._reader = engine.execution_options(
             isolation_level="REPEATABLE READ", postgresql_readonly=True
@@ -207,7 +237,7 @@ class _PostgresStore(PostgresUserQueries, SqlStore):
 
     def writer(self, connection: Connection) -> PostgresWriter:
         """See `Database.writer`."""
-        return PostgresWriter(connection.info[PIPELINE], self._writer_slot)
+        return PostgresWriter(connection.info[PIPELINE], self.writer_slot)
 
     def tombstone_changes(self, writer: Writer, projects: Collection[str]) -> Result:
         """See `SqlErasures.tombstone_changes`."""
@@ -284,6 +314,17 @@ def _lock_of(project: str) -> int:
 def _on_connect(connection: "psycopg.Connection[object]", record: Any) -> None:
     record.info[_PREPARED] = Prepared()
     _execute(connection, _SET_UP)
+
+
+def _reject_distributed(connection: "psycopg.Connection[object]", _record: Any) -> None:
+    """Reject a database that was distributed since it was opened: it needs other statements."""
+    autocommit, connection.autocommit = connection.autocommit, True
+    found = connection.execute("SELECT to_regclass('pg_dist_partition') IS NOT NULL").fetchone()
+    if found == (True,):
+        query = "SELECT count(*) FROM pg_dist_partition WHERE logicalrelid = 'users'::regclass"
+        if connection.execute(query).fetchone() != (0,):
+            raise psycopg.OperationalError("the database was distributed: restart the server")
+    connection.autocommit = autocommit
 
 
 def _set_idle_timeout(connection: "psycopg.Connection[object]", _record: Any) -> None:

@@ -109,21 +109,25 @@ class Pipeline:
 
         Raises:
             psycopg.Error: the first error of a statement; none has an effect.
-            IncompleteWrite: a statement wrote fewer rows than it must.
+            IncompleteWrite: a statement wrote fewer rows than it must, which may be why a later
+                one has an error.
         """
         if not self._open:
             return
         replies, self._replies = self._replies, []
+        error = None
         for reply, result in zip(replies, self._results(), strict=True):
             if result.status == pq.ExecStatus.FATAL_ERROR:
-                raise psycopg.errors.error_from_result(result)
-            reply.result = result
-        self._prepared.add(self._new)
-        self._new = {}
-        for reply in replies:
-            written = reply.result.command_tuples or 0
+                error = psycopg.errors.error_from_result(result)
+                break
+            written = result.command_tuples or 0
             if written < reply.rows:
                 check_count(reply.statement.decode(), written, reply.rows)
+            reply.result = result
+        if error is not None:
+            raise error
+        self._prepared.add(self._new)
+        self._new = {}
 
     def commit(self) -> None:
         """Flush, then commit: nothing is committed before every statement is checked.

@@ -22,11 +22,20 @@ STATEMENT_BYTES = 16 * 1024 * 1024
 TYPES = {"text": 25, "int8": 20, "bytea": 17}
 """Types of array elements by their numbers in PostgreSQL's catalogue (pg_type.dat)."""
 
-_ARRAY = re.compile(PARAMETER + r"::(\w+)\[\]")
+MARK = "(SELECT ({writer_slot}::int8 << 48) + number FROM marks WHERE lane = {writer_slot})"
+"""The commit number of the transaction, in a statement."""
+
+REVISION = (
+    "(SELECT u.revision FROM users AS u"
+    " WHERE u.project_id = rows.project_id AND u.user_id = rows.user_id)"
+)
+"""The revision of the user of a row, in a statement."""
+
+ARRAY = re.compile(PARAMETER + r"::(\w+)\[\]")
 _HEAD = struct.Struct("!iiIii")
 _LENGTH = struct.Struct("!i")
 _NULL = _LENGTH.pack(-1)
-_INT8 = struct.Struct("!q")
+INT8 = struct.Struct("!q")
 
 
 class Result:
@@ -65,15 +74,15 @@ class PostgresWriter:
     """
 
     def __init__(self, pipeline: Pipeline, writer_slot: int) -> None:
-        self._pipeline = pipeline
+        self.pipeline = pipeline
         self._statements = statements(writer_slot)
         self.flush = pipeline.flush
-        self._writer_slot = writer_slot
+        self.writer_slot = writer_slot
 
     @property
     def commit_number(self) -> Any:
         """See `Writer.commit_number`."""
-        return commit_number(self._writer_slot)
+        return commit_number(self.writer_slot)
 
     def take_commit_number(self) -> None:
         """See `Writer.take_commit_number`."""
@@ -82,9 +91,9 @@ class PostgresWriter:
     def run(self, name: str, rows: Sequence[Row], *, every: bool = True) -> Result:
         """See `Writer.run`."""
         if not rows:
-            return Result(self._pipeline, ())
+            return Result(self.pipeline, ())
         statement = self._statements[name]
-        return Result(self._pipeline, self._send(statement, list(map(statement.pick, rows)), every))
+        return Result(self.pipeline, self._send(statement, list(map(statement.pick, rows)), every))
 
     def _send(
         self,
@@ -98,7 +107,7 @@ class PostgresWriter:
             replies = self._send(statement, values[:half], every)
             return replies + self._send(statement, values[half:], every)
         expected = len(values) if every else 0
-        return [self._pipeline.send(statement.text, arrays, rows=expected)]
+        return [self.pipeline.send(statement.text, arrays, rows=expected)]
 
 
 class Statement:
@@ -110,19 +119,23 @@ class Statement:
     """
 
     def __init__(self, text: str) -> None:
-        types = dict(_ARRAY.findall(text))
+        types = dict(ARRAY.findall(text))
         names = list(types)
         self.pick = picker(names)
         self.types = list(types.values())
         numbers = {name: at for at, name in enumerate(names, 1)}
-        self.text = _ARRAY.sub(lambda found: f"${numbers[found[1]]}::{found[2]}[]", text).encode()
+        self.text = ARRAY.sub(lambda found: f"${numbers[found[1]]}::{found[2]}[]", text).encode()
 
 
 @cache
 def statements(writer_slot: int) -> Mapping[str, Statement]:
     """Return the named statements, for the transactions of a writer slot."""
     return {
-        name: Statement(text.replace("{writer_slot}", str(writer_slot)))
+        name: Statement(
+            text.replace("{mark}", MARK)
+            .replace("{revision}", REVISION)
+            .replace("{writer_slot}", str(writer_slot))
+        )
         for name, text in load("postgresql").items()
     }
 
@@ -133,13 +146,13 @@ def array(kind: str, values: Sequence[Any]) -> bytes:
     head = _HEAD.pack(1, has_nulls, TYPES[kind], len(values), 1)
     if kind == "int8" and not has_nulls:
         return head + struct.pack(
-            "!" + "iq" * len(values), *chain.from_iterable(zip(repeat(_INT8.size), values))
+            "!" + "iq" * len(values), *chain.from_iterable(zip(repeat(INT8.size), values))
         )
     encoded: Sequence[bytes | None] = values
     if kind == "text":
         encoded = [None if value is None else value.encode() for value in values]
     elif kind == "int8":
-        encoded = [None if value is None else _INT8.pack(value) for value in values]
+        encoded = [None if value is None else INT8.pack(value) for value in values]
     parts = [head]
     for element in encoded:
         if element is None:

@@ -7,7 +7,7 @@ a JSON object of names and values unless the new names include all old ones.
 """
 
 import hashlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 
 import msgspec
@@ -21,7 +21,14 @@ from uptake.model.items import (
 )
 from uptake.store import tables as t
 from uptake.store.base import IncompleteWrite
-from uptake.store.database import Result, Row, Writer, batches_of, check_count
+from uptake.store.database import (
+    Result,
+    Row,
+    Writer,
+    WritingDatabase,
+    batches_of,
+    check_count,
+)
 
 MAX_NAME_SETS = 1024
 """Digests of sets of attribute names in memory."""
@@ -137,15 +144,49 @@ class AttributeWrites:
     """Writes attributes. Other attributes of the users stay as they are."""
 
     def __init__(self) -> None:
-        self._known_names: set[tuple[str, bytes]] = set()
+        self._known_names: set[tuple[str, bytes, int]] = set()
 
-    def begin(
-        self, connection: Connection, writer: Writer, updates: AttributeUpdates
-    ) -> Result | None:
+    def add_names(
+        self, database: WritingDatabase, updates: AttributeUpdates, versions: Mapping[str, int]
+    ) -> None:
+        """Store the sets of names that are new, in a transaction of their own.
+
+        An erasure deletes the sets that no user has any more, and changes the version of its
+        project: a group is written only if the versions are still these.
+
+        Args:
+            database: where they are stored.
+            updates: attributes with these names.
+            versions: how often the tombstones of each project had changed.
+        """
+        unseen = [key for key in updates.names if (*key, versions[key[0]]) not in self._known_names]
+        if not unseen:
+            return
+        c = t.attribute_names.c
+        wanted = tuple_(c.project_id, c.digest).in_(unseen)
+        with database.reading() as connection:
+            query = select(c.project_id, c.digest).where(wanted)
+            found = {(project, digest) for project, digest in connection.execute(query)}
+        rows = [
+            {"project_id": project, "digest": digest, "names": _encode(updates.names[key])}
+            for key in sorted(set(unseen) - found)
+            for project, digest in [key]
+        ]
+        if rows:
+            count = select(func.count()).select_from(t.attribute_names).where(wanted)
+            with database.writing() as connection:
+                database.writer(connection).run("add_attribute_names", rows, every=False)
+                # Another process may have stored them: the rows inserted are no measure.
+                stored = connection.scalar(count) or 0
+                check_count("INSERT INTO attribute_names", stored, len(unseen))
+        if len(self._known_names) > MAX_NAME_SETS:
+            self._known_names.clear()
+        self._known_names.update((*key, versions[key[0]]) for key in unseen)
+
+    def begin(self, writer: Writer, updates: AttributeUpdates) -> Result | None:
         """Write the attributes of new users, and those that change. Returns what was written."""
         if not updates.rows:
             return None
-        self._write_names(connection, writer, updates)
         return writer.run("change_attributes", updates.in_order(), every=False)
 
     def finish(
@@ -185,33 +226,6 @@ class AttributeWrites:
             writer.run("replace_attributes", merged)
             same |= unchanged
         return same
-
-    def _write_names(
-        self, connection: Connection, writer: Writer, updates: AttributeUpdates
-    ) -> None:
-        # In the same order for every group, so that writers cannot deadlock.
-        sets = sorted(updates.names)
-        rows = [
-            {
-                "project_id": project,
-                "digest": digest,
-                "names": _encode(updates.names[project, digest]),
-            }
-            for project, digest in sets
-        ]
-        writer.run("add_attribute_names", rows, every=False)
-        # Stored names are not inserted again, so a count does not show whether an insert was lost.
-        unseen = [names for names in sets if names not in self._known_names]
-        if unseen:
-            c = t.attribute_names.c
-            pairs = tuple_(c.project_id, c.digest).in_(unseen)
-            there = connection.scalar(
-                select(func.count()).select_from(t.attribute_names).where(pairs)
-            )
-            check_count("INSERT INTO attribute_names", there or 0, len(unseen))
-            if len(self._known_names) > MAX_NAME_SETS:
-                self._known_names.clear()
-            self._known_names.update(unseen)
 
 
 def _owner(row: Row) -> Owner:

@@ -68,7 +68,9 @@ class SqlSnapshots(Database):
     def snapshot(self, project: str) -> Iterator["SqlSnapshot"]:
         """See `Snapshots.snapshot`."""
         with self.reading() as connection:
-            yield SqlSnapshot(connection, project)
+            snapshot = SqlSnapshot(connection, project)
+            self.begin_snapshot(connection)
+            yield snapshot
 
 
 class SqlSnapshot:

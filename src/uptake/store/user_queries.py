@@ -80,7 +80,9 @@ class SqlUserQueries(Database):
         found = []
         with self.reading() as connection:
             for some in batches_of(user_ids):
-                users = _users(project).where(t.users.c.user_id.in_(some))
+                # Citus cannot combine these aggregates of several nodes. The limit has it read the
+                # users before it aggregates them.
+                users = _users(project).where(t.users.c.user_id.in_(some)).limit(len(some))
                 found += self._joined(connection, project, users, seen=True)[0]
         return found
 

@@ -140,12 +140,19 @@ class SqlCommits(SqlErasures):
                 continue
         raise StoreUnavailable("users' attributes change faster than they can be checked")
 
+    def parts(self, entries: Sequence[Entry]) -> list[Sequence[int]]:
+        """See `Commits.parts`."""
+        return [range(len(entries))]
+
     def _commit(self, entries: Sequence[Entry]) -> list[Committed]:
         projects = {entry.project for entry in entries}
         # The transaction checks at its end whether these are still all tombstones.
         tombstones = self._tombstones.known(projects)
         erased = self._tombstones.among(tombstones, entries)
         group = Group(entries, erased)
+        if group.updates.rows:
+            versions = {project: number for project, (number, _) in tombstones.items()}
+            self._attributes.add_names(self, group.updates, versions)
         with self.writing() as connection:
             writer = self.writer(connection)
             changes = self.tombstone_changes(writer, projects)
@@ -191,7 +198,7 @@ class SqlCommits(SqlErasures):
             for owner, row in group.updates.rows.items():
                 group.users.setdefault(owner, {name: row[name] for name in (*_KEY, *_SEEN)})
         writer.run("touch_users", [group.users[key] for key in sorted(group.users)])
-        changed = self._attributes.begin(connection, writer, group.updates)
+        changed = self._attributes.begin(writer, group.updates)
         batches = list(group.batches.values())
         new = writer.run("add_batches", batches, every=False)
         folded = writer.run("find_folded", batches, every=False)
@@ -285,7 +292,8 @@ def _repeated_in_blocks(
 ) -> set[tuple[int, int]]:
     """Update batches of blocks that were received again. Returns the addresses of their records."""
     found: set[tuple[int, int]] = set()
-    for *names, until, sequence in folded.rows:
+    # Several statements may have found the same block.
+    for *names, until, sequence in dict.fromkeys(folded.rows):
         owner = dict(zip(("project_id", "user_id", "metric"), names, strict=True))
         blocks = t.sample_blocks.c
         same = blocks.until == int(until), blocks.sequence == int(sequence)

@@ -1,12 +1,16 @@
 -- The statements of an upload on PostgreSQL.
 --
 -- Each begins after a line `-- name --`. Each parameter is an array, with an element for each row
--- that is written, and bears its type. `{writer_slot}` is the writer slot of the process.
+-- that is written, and bears its type. `{writer_slot}` is the writer slot of the process, `{mark}`
+-- the commit number of the transaction, and `{revision}` that of the row's user: subqueries. On a
+-- distributed database they are parameters, and each row is written by a statement of its own
+-- (`store/citus_writer.py`).
 
 -- take_commit_number --
 INSERT INTO marks (lane, number)
 VALUES ({writer_slot}, 1)
 ON CONFLICT (lane) DO UPDATE SET number = marks.number + 1
+RETURNING number
 
 -- share_erasure_locks --
 -- An erasure takes the lock of its project for itself.
@@ -23,7 +27,7 @@ WHERE project_id = ANY (:project_id::text[])
 INSERT INTO users (project_id, user_id, revision, first_seen, last_seen, mark)
 SELECT
     project_id, user_id, 1, first_seen, last_seen,
-    (SELECT ({writer_slot}::int8 << 48) + number FROM marks WHERE lane = {writer_slot})
+    {mark}
 FROM unnest(
     :project_id::text[], :user_id::text[], :first_seen::int8[], :last_seen::int8[]
 ) AS rows (project_id, user_id, first_seen, last_seen)
@@ -47,9 +51,7 @@ INSERT INTO users (
 )
 SELECT
     project_id, user_id, 1, first_seen, last_seen,
-    (SELECT ({writer_slot}::int8 << 48) + number FROM marks WHERE lane = {writer_slot}),
-    names, attributes,
-    (SELECT ({writer_slot}::int8 << 48) + number FROM marks WHERE lane = {writer_slot})
+    {mark}, names, attributes, {mark}
 FROM unnest(
     :project_id::text[], :user_id::text[], :first_seen::int8[], :last_seen::int8[],
     :names::bytea[], :attributes::bytea[]
@@ -72,9 +74,7 @@ INSERT INTO users (
 )
 SELECT
     project_id, user_id, 1, first_seen, last_seen,
-    (SELECT ({writer_slot}::int8 << 48) + number FROM marks WHERE lane = {writer_slot}),
-    names, attributes,
-    (SELECT ({writer_slot}::int8 << 48) + number FROM marks WHERE lane = {writer_slot})
+    {mark}, names, attributes, {mark}
 FROM unnest(
     :project_id::text[], :user_id::text[], :first_seen::int8[], :last_seen::int8[],
     :names::bytea[], :attributes::bytea[]
@@ -95,9 +95,7 @@ INSERT INTO users (
 )
 SELECT
     project_id, user_id, 1, first_seen, last_seen,
-    (SELECT ({writer_slot}::int8 << 48) + number FROM marks WHERE lane = {writer_slot}),
-    names, attributes,
-    (SELECT ({writer_slot}::int8 << 48) + number FROM marks WHERE lane = {writer_slot})
+    {mark}, names, attributes, {mark}
 FROM unnest(
     :project_id::text[], :user_id::text[], :first_seen::int8[], :last_seen::int8[],
     :names::bytea[], :attributes::bytea[]
@@ -119,12 +117,9 @@ INSERT INTO sample_batches (
 )
 SELECT
     project_id, user_id, metric, digest,
-    (
-        SELECT u.revision FROM users AS u
-        WHERE u.project_id = rows.project_id AND u.user_id = rows.user_id
-    ) * 65536 + place,
+    {revision} * 65536 + place,
     first, last, count, received_at,
-    (SELECT ({writer_slot}::int8 << 48) + number FROM marks WHERE lane = {writer_slot}),
+    {mark},
     columns, repeats
 FROM unnest(
     :project_id::text[], :user_id::text[], :metric::text[], :digest::bytea[], :place::int8[],
@@ -144,12 +139,9 @@ INSERT INTO sample_batches (
 )
 SELECT
     project_id, user_id, metric, digest,
-    (
-        SELECT u.revision FROM users AS u
-        WHERE u.project_id = rows.project_id AND u.user_id = rows.user_id
-    ) * 65536 + place,
+    {revision} * 65536 + place,
     first, last, count, received_at,
-    (SELECT ({writer_slot}::int8 << 48) + number FROM marks WHERE lane = {writer_slot}),
+    {mark},
     columns, repeats
 FROM unnest(
     :project_id::text[], :user_id::text[], :metric::text[], :digest::bytea[], :place::int8[],
@@ -208,7 +200,7 @@ ON CONFLICT (project_id, upload_id) DO UPDATE SET project_id = uploads.project_i
 INSERT INTO documents (project_id, user_id, upload_id, type, version, received_at, mark, data)
 SELECT
     project_id, user_id, upload_id, type, version, received_at,
-    (SELECT ({writer_slot}::int8 << 48) + number FROM marks WHERE lane = {writer_slot}),
+    {mark},
     data
 FROM unnest(
     :project_id::text[], :user_id::text[], :upload_id::text[], :type::text[],
@@ -223,7 +215,7 @@ INSERT INTO rejections (
 )
 SELECT
     project_id, user_id, rejection_id, request_id, format, key_id, position, received_at,
-    (SELECT ({writer_slot}::int8 << 48) + number FROM marks WHERE lane = {writer_slot}),
+    {mark},
     faults, raw, raw_blob, context, parts
 FROM unnest(
     :project_id::text[], :user_id::text[], :rejection_id::text[], :request_id::text[],

@@ -83,6 +83,9 @@ class ModelStore(ModelTables):
                 self._rows_of(project).changes.append(change)
             return written
 
+    def parts(self, entries: Sequence[Entry]) -> list[Sequence[int]]:
+        return [range(len(entries))]
+
     def _check_names(self, entries: Sequence[Entry]) -> None:
         """Raise for a name of an image that is taken, before anything is written."""
         known = {

@@ -1,0 +1,1 @@
+"""What only a cluster of PostgreSQL with Citus can show; `make test-cluster` runs it."""

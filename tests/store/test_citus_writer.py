@@ -1,0 +1,192 @@
+"""Every statement on distributed data is one that Citus sends to the node of its user.
+
+The statements of a server are recorded on a plain PostgreSQL, with stand-ins for the few functions
+and catalogues of Citus that the store reads. `make test-cluster` runs the suites on a cluster.
+
+The rules are those of Citus's documentation: "SQL Support and Workarounds"
+(docs.citusdata.com/en/stable/develop/reference_workarounds.html), and for inserts and updates
+"Ingesting, Modifying Data" (docs.citusdata.com/en/stable/develop/reference_dml.html).
+"""
+
+import re
+from contextlib import closing
+
+import httpx2
+import pytest
+
+from store.citus_stand_ins import distributed_database
+from uptake.store import postgres
+from uptake.store.citus import CitusStore
+from uptake.store.definitions import RetentionRule
+from uptake.store.distribution import BY_USER, DISTRIBUTED
+from uptake.store.stored import Selection
+from uptake.testing.live import LiveServer, serving
+from uptake.testing.postgres import Postgres
+from uptake.testing.store.making import NOON, attributes, batch, entry, rejection
+
+DATABASE = "citus_statements"
+USER = "7391"
+PNG = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d4944415478da63fcff"
+    "9fa11e000782027f3dc848ef0000000049454e44ae426082"
+)
+
+
+@pytest.fixture(scope="module")
+def database(postgresql: Postgres) -> str:
+    """A database that the store takes for a distributed one."""
+    return distributed_database(postgresql, DATABASE)
+
+
+@pytest.fixture(scope="module")
+def recorded(
+    postgresql: Postgres, database: str, tmp_path_factory: pytest.TempPathFactory
+) -> list[str]:
+    """All statements of a server and of maintenance."""
+    postgresql.execute("ALTER DATABASE citus_statements SET log_statement = 'all'")
+    before = len(postgresql.log)
+    with serving(tmp_path_factory.mktemp("statements") / "data", database=database) as server:
+        _use(server)
+    with closing(postgres.open_store(database)) as store:
+        assert isinstance(store, CitusStore)
+        samples = [batch("42", content) for content in "abcd"]
+        store.commit([entry(*samples, attributes("42", a="1"), rejections=(rejection(),))])
+        store.fold("default", 2, lambda: False)
+        store.commit([entry(samples[0])])
+        store.fold_receipts("default", NOON * 2)
+        with store.snapshot("default") as snapshot:
+            list(snapshot.batches(["steps"], Selection()))
+            list(snapshot.users(Selection()))
+            list(snapshot.documents(None, Selection()))
+            list(snapshot.rejections(Selection()))
+        for kind in ("samples", "documents", "images", "rejections", "receipts"):
+            rule = RetentionRule(kind, 1)
+            store.count_expired("default", rule, NOON * 2)
+            store.expire("default", rule, NOON * 2, (), 10)
+        store.erase("default", "42", "e-1", NOON)
+    return _statements(postgresql.log[before:])
+
+
+def _use(server: LiveServer) -> None:
+    server.command("types", "add", "diary")
+    key = server.create_key(
+        "user-data:write", "profiles:write", "images:write", "samples:write", "data:read",
+        "data:erase", "admin",
+    )  # fmt: skip
+    headers = {"Authorization": f"Bearer {key}", "x-api-key": key, "api-key": key}
+    sample = {"device_name": "a", "start_date": "2024-01-01T00:00:00Z", "value": 1, "unit": "count"}
+    samples = [sample | {"start_date": f"2024-01-01T00:0{i}:00Z"} for i in range(3)]
+    steps = {"user_id": USER, "data_type": "steps", "data": samples}
+    faulty = steps | {"data": [*samples, sample | {"value": 0}]}
+    document = {"user": {"userLabel": USER}, "data": {"a": 1}}
+    with httpx2.Client(base_url=server.url, headers=headers, timeout=30) as client:
+        for body in (steps, faulty, steps):
+            assert client.post("/api/v2.2/samples", json=body).status_code in {200, 207}
+        for once in ({}, {"Idempotency-Key": "k"}, {"Idempotency-Key": "k"}):
+            sent = client.post("/v1/user-data/diary", json=document, headers=once)
+            assert sent.status_code == 200
+        for names in (["user_id", "a"], ["user_id", "a"], ["user_id", "b"]):
+            body = {"field_name": names, "values": [[USER, "1"], ["other", "2"]]}
+            assert client.post("/v1/user/profiles", json=body).status_code == 200
+        for _ in range(2):
+            files = {"file": ("p.png", PNG, "image/png")}
+            assert client.post(f"/a/api/v2/users/{USER}/images", files=files).status_code == 200
+        api = "/uptake/v1"
+        image = client.get(f"{api}/users/{USER}/images").json()["images"][0]
+        assert client.get(httpx2.URL(image["url"]).path).status_code == 200
+        for path in (
+            f"users/{USER}",
+            f"users/{USER}/samples?metric=steps",
+            f"users/{USER}/rollups?metric=steps&every=day",
+            f"users/{USER}/sync?metric=steps",
+            f"documents/{sent.json()['uploadId']}",
+            f"requests/{sent.headers['x-request-id']}",
+            "rejections",
+        ):
+            assert client.get(f"{api}/{path}").status_code == 200
+        assert client.delete(f"{api}/users/{USER}").status_code == 200
+
+
+def _statements(log: str) -> list[str]:
+    """The statements in a server's log; what follows in further lines is led by a tab."""
+    joined = log.replace("\n\t", " ")
+    found = re.findall(r"LOG:  (?:statement|execute [^:]*): (.*)", joined)
+    return [" ".join(statement.split()) for statement in found]
+
+
+ABOUT = re.compile(rf"\b(?:FROM|INTO|UPDATE|JOIN) ({'|'.join(DISTRIBUTED)})\b")
+OF_ONE_USER = re.compile(r"user_id (=|IN)|user_id[^()]*\) (=|IN)")
+
+PROJECT_WIDE = (
+    r"SELECT .* FROM (documents|images|rejections|users|sample_batches|sample_blocks)",
+    r"SELECT .* FROM receipt_blocks WHERE .*\(?receipt_blocks\.timed (=|IN) ",
+    r"DELETE FROM rejections WHERE rejections\.project_id = \$1 AND rejections\.user_id != ",
+)
+"""Lists of a project and what expires are read on every node, receipts are looked up by their day,
+and an erasure deletes the records of bodies about several users."""
+
+
+@pytest.fixture(scope="module")
+def distributed(recorded: list[str]) -> list[str]:
+    """The statements about distributed tables, without those that create them."""
+    found = [one for one in recorded if ABOUT.search(one) and "pg_catalog." not in one]
+    found = [one for one in found if not re.match(r"CREATE|ALTER|COMMENT|DROP", one)]
+    assert {name for one in found for name in ABOUT.findall(one)} == set(DISTRIBUTED)
+    return found
+
+
+def test_inserts_have_the_values_of_one_row(distributed: list[str]) -> None:
+    """Subqueries within INSERT are not supported, and several rows may be of several shards."""
+    inserts = [one for one in distributed if one.startswith("INSERT")]
+    assert {match[1] for one in inserts if (match := ABOUT.search(one))} == set(DISTRIBUTED)
+    for one in inserts:
+        assert re.match(r"INSERT INTO \w+ \([^()]*\) VALUES \(", one), one
+        assert "SELECT" not in one, one
+        assert not re.search(r"\), \(", one), one
+
+
+def test_changes_are_about_one_user(distributed: list[str]) -> None:
+    """An UPDATE or DELETE without the distribution column runs on all shards, in two phases."""
+    changes = [one for one in distributed if one.startswith(("UPDATE", "DELETE"))]
+    assert changes
+    for one in changes:
+        if ABOUT.search(one)[1] in BY_USER and not _is_project_wide(one):  # type: ignore[index]
+            assert OF_ONE_USER.search(one), one
+
+
+def test_rows_are_locked_for_one_user(distributed: list[str]) -> None:
+    """SELECT FOR UPDATE works in single-shard queries only."""
+    locking = [one for one in distributed if "FOR UPDATE" in one]
+    assert locking
+    for one in locking:
+        assert "users.user_id = " in one, one
+
+
+def test_queries_are_about_one_user_or_a_list(distributed: list[str]) -> None:
+    """A query with the distribution column runs on one node."""
+    for one in distributed:
+        tables = set(ABOUT.findall(one)) & set(BY_USER)
+        if one.startswith("SELECT") and tables and not OF_ONE_USER.search(one):
+            assert _is_project_wide(one), one
+
+
+def test_no_subquery_refers_to_the_rows_of_a_function(distributed: list[str]) -> None:
+    """Correlated subqueries are supported only on the distribution column."""
+    assert not [one for one in distributed if "unnest(" in one]
+
+
+def test_uploads_write_a_reference_table_only_for_new_names(recorded: list[str]) -> None:
+    """A write of a reference table runs on every node. It has a transaction of its own.
+
+    Of three sets, the last is the first again: an erasure had deleted it with its last user.
+    """
+    added = [at for at, one in enumerate(recorded) if one.startswith("INSERT INTO attribute_names")]
+    assert len(added) == 3
+    for at in added:
+        assert recorded[at - 1].startswith("BEGIN")
+        assert recorded[at + 1].startswith("SELECT count(*)")
+        assert recorded[at + 2] == "COMMIT"
+
+
+def _is_project_wide(statement: str) -> bool:
+    return any(re.match(pattern, statement) for pattern in PROJECT_WIDE)
