@@ -174,7 +174,7 @@ def check_distribution(url: str) -> DistributionFacts:
     """
     engine = _open_engine(url)
     try:
-        with _named(engine), translated(), engine.connect() as connection:
+        with _named(engine), engine.connect() as connection:
             return distribution_facts(connection, metadata.tables)
     finally:
         engine.dispose()

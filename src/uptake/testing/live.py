@@ -141,7 +141,7 @@ class LiveServer:
             rate=None if rate is None else parse_rate(rate),
             seconds=None if expires is None else parse_duration("--expires", expires),
         )
-        with closing(open_store(Settings(self.data_dir, self.database))) as store:
+        with closing(open_store(Settings(data_dir=self.data_dir, database=self.database))) as store:
             store.add_key(key)
         return secret
 
