@@ -28,8 +28,8 @@ def test_another_database_at_the_same_url_stops_the_run(tmp_path: Path) -> None:
         assert uploader(first, first.create_key(), ledger).send_samples(path).acknowledged == 30
         opened = ledgers.open_ledger(ledger)
         # As if the second server were started at the address of the first.
-        opened.write("UPDATE destinations SET url = ?", second.url)
-        opened.write("UPDATE servers SET url = ?", second.url)
+        opened.write("UPDATE destinations SET url = ?1", second.url)
+        opened.write("UPDATE servers SET url = ?1", second.url)
         opened.close()
         key = second.create_key()
         summary = uploader(second, key, ledger).send_samples(path)

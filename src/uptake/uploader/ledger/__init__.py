@@ -104,12 +104,19 @@ CREATE TABLE IF NOT EXISTS servers (
 those versions ignore it."""
 
 
+_NUMBERS = tuple(map(str, range(1, 32_767)))
+"""The names of numbered placeholders; SQLite takes so many values."""
+
+
 class LedgerUnusable(Exception):
     """The file is not a ledger, or another upload is using it; see the message."""
 
 
 class Ledger:
-    """An open ledger; its methods may be called from several threads."""
+    """An open ledger; its methods may be called from several threads.
+
+    Placeholders of statements are numbered: `?1` is the first value.
+    """
 
     def __init__(self, connection: sqlite3.Connection, lock: IO[str] | None = None) -> None:
         self._connection = connection
@@ -119,17 +126,17 @@ class Ledger:
     def rows(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         """Run a statement; the rows it returns."""
         with self._lock:
-            return self._connection.execute(statement, values).fetchall()
+            return self._connection.execute(statement, _by_number(values)).fetchall()
 
     def write(self, statement: str, *values: Any) -> int:
         """Run a statement; the id of the row it inserted last."""
         with self._lock:
-            return self._connection.execute(statement, values).lastrowid or 0
+            return self._connection.execute(statement, _by_number(values)).lastrowid or 0
 
     def write_all(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
         """Run a statement once for each row of values."""
         with self._lock:
-            self._connection.executemany(statement, rows)
+            self._connection.executemany(statement, map(_by_number, rows))
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -152,6 +159,11 @@ class Ledger:
             self._connection.close()
         if self._file_lock is not None:
             self._file_lock.close()
+
+
+def _by_number(values: Sequence[Any]) -> dict[str, Any]:
+    """The values of numbered placeholders. From Python 3.14 on, these do not take a sequence."""
+    return dict(zip(_NUMBERS, values, strict=False))
 
 
 def open_ledger(path: Path) -> Ledger:

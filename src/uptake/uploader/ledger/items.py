@@ -40,7 +40,7 @@ def known(run: Run, identities: Sequence[bytes]) -> dict[bytes, bytes]:
     found: dict[bytes, bytes] = {}
     for at in range(0, len(identities), AT_ONCE):
         some = identities[at : at + AT_ONCE]
-        marks = ",".join("?" * len(some))
+        marks = ",".join(f"?{number}" for number in range(4, 4 + len(some)))
         found.update(
             run.rows(
                 "SELECT identity, content FROM items WHERE destination = ?1"  # noqa: S608

@@ -81,14 +81,14 @@ def key_digest(key: str) -> str:
 
 def find(ledger: Ledger, url: str, wire: str) -> Run:
     """A destination to look at, without starting a run."""
-    rows = ledger.rows("SELECT id FROM destinations WHERE url = ? AND wire = ?", url, wire)
+    rows = ledger.rows("SELECT id FROM destinations WHERE url = ?1 AND wire = ?2", url, wire)
     return Run(ledger, rows[0][0] if rows else 0, -1)
 
 
 def begin(ledger: Ledger, url: str, wire: str) -> Run:
     """Start a run; items that an earlier run assigned to requests and did not send are removed."""
     with ledger.transaction():
-        ledger.write("INSERT OR IGNORE INTO destinations (url, wire) VALUES (?, ?)", url, wire)
+        ledger.write("INSERT OR IGNORE INTO destinations (url, wire) VALUES (?1, ?2)", url, wire)
         run = find(ledger, url, wire)
         run.write("DELETE FROM samples WHERE destination = ?1 AND state = ?2", PENDING)
         run.write("DELETE FROM items WHERE destination = ?1 AND state = ?2", PENDING)

@@ -188,7 +188,7 @@ def _insert(run: Run, series: Series, row: _Row) -> int:
 def set_sent(run: Run, row: int) -> None:
     """Record, before a request is sent, that it is."""
     run.ledger.write(
-        "UPDATE samples SET state = ?, attempts = attempts + 1 WHERE id = ?", SENT, row
+        "UPDATE samples SET state = ?1, attempts = attempts + 1 WHERE id = ?2", SENT, row
     )
 
 
@@ -197,18 +197,18 @@ def settle(run: Run, row: int, stored: bytes, rejected: Sequence[Rejection]) -> 
     with run.transaction():
         if stored:
             run.ledger.write(
-                "UPDATE samples SET state = ?, count = ?, digests = ? WHERE id = ?",
+                "UPDATE samples SET state = ?1, count = ?2, digests = ?3 WHERE id = ?4",
                 *(ACKNOWLEDGED, len(stored) // DIGEST_BYTES, stored, row),
             )
         else:
-            run.ledger.write("DELETE FROM samples WHERE id = ?", row)
+            run.ledger.write("DELETE FROM samples WHERE id = ?1", row)
         rejections.store(run, rejected)
 
 
 def split(run: Run, series: Series, row: int, parts: Sequence[bytes]) -> list[int]:
     """Replace a request by several; the ids of their rows."""
     with run.transaction():
-        run.ledger.write("DELETE FROM samples WHERE id = ?", row)
+        run.ledger.write("DELETE FROM samples WHERE id = ?1", row)
         return [set_pending(run, series, digests) for digests in parts]
 
 
@@ -227,7 +227,7 @@ def set_corrected(run: Run, series: Series, stored: Index) -> None:
     if rows:
         corrected, _ = stored.find(_identities(b"".join(identity for _, identity in rows)))
         ids = [(row[0],) for row, good in zip(rows, corrected.tolist(), strict=True) if good]
-        run.ledger.write_all("UPDATE refusals SET mended = 1 WHERE id = ?", ids)
+        run.ledger.write_all("UPDATE refusals SET mended = 1 WHERE id = ?1", ids)
 
 
 def _fold(run: Run, series: Series, stored: Index, unknown: Index, attempts: int) -> None:
