@@ -15,7 +15,7 @@ from uptake.cli.commands import COMMANDS, load, visible_commands
 
 from .command_examples import EXAMPLES, FILES
 from .conftest import Done, Uptake
-from .tree import LEAVES, options, type_of
+from .tree import LEAVES, arguments, options, type_of
 
 VERBS = {"create", "list", "show", "update", "delete"}
 
@@ -80,6 +80,22 @@ def test_an_option_has_one_meaning() -> None:
         for name, one in options(command).items():
             meanings[name].add((one.name, type_of(one), one.envvar, one.help, one.rich_help_panel))
     assert {name for name, found in meanings.items() if len(found) > 1} == SEVERAL_MEANINGS
+
+
+def test_names_of_arguments_are_in_capitals() -> None:
+    """As the usage line and the error about a missing argument have them."""
+    for command in LEAVES:
+        for one in arguments(command):
+            assert one.metavar, (command, one.name)
+            assert one.metavar == one.metavar.upper(), (command, one.name)
+
+
+def test_every_option_has_a_meaning() -> None:
+    """Its help is more than its default."""
+    for command in LEAVES:
+        for name, one in options(command).items():
+            assert one.help, (command, name)
+            assert not one.help.startswith("Default:"), (command, name)
 
 
 def test_every_command_prints_json() -> None:

@@ -276,7 +276,7 @@ def _has_values(parameter: Any) -> bool:
 @pytest.mark.parametrize("command", LEAVES)
 def test_every_parameter_with_only_some_values_is_listed_with_another(command: str) -> None:
     """Choices, numbers and times; the message has the name of the parameter."""
-    names = [one.name for one in arguments(command) if _has_values(one)]
+    names = [one.metavar for one in arguments(command) if _has_values(one)]
     for name, one in options(command).items():
         if _has_values(one) or (name in {"--from", "--to"} and not command.startswith("send")):
             names.append(name)

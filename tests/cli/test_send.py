@@ -73,11 +73,37 @@ def test_rejected_or_unreadable_items_exit_with_1_and_are_listed(
     assert done.json["rejected_files"] == [done.json["refused_file"]] == ["uptake-refused.ndjson"]
 
 
+def test_files_that_cannot_be_read_are_to_be_corrected_themselves(
+    uptake: Uptake, live: LiveServer, key: str, tmp_path: Path
+) -> None:
+    """The file of rejected rows has nothing of them that could be corrected."""
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    (folder / "ada.json").write_text('{"mood": ')
+    options = ("--type", "mood", "--to", live.url, "--ledger", "l")
+    themselves = (
+        "uptake: files that are reported without a line number cannot be corrected in"
+        " uptake-refused.ndjson: correct the files themselves and send them again\n"
+    )
+    there = "are in uptake-refused.ndjson, to be corrected and sent again\n"
+    done = uptake("send", "documents", folder, *options, UPTAKE_KEY=key)
+    assert f"uptake: {folder / 'ada.json'}: is not complete JSON\n" in done.err
+    assert themselves in done.err
+    assert there not in done.err
+    (tmp_path / "rows.ndjson").write_text("oh\n")
+    (tmp_path / "uptake-refused.ndjson").unlink()
+    sources = (folder, "rows.ndjson")
+    done = uptake("send", "documents", *sources, *options, "--json", UPTAKE_KEY=key)
+    assert (done.json["unreadable"], done.json["unreadable_files"]) == (2, 1)
+    assert themselves in done.err
+    assert there in done.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (("samples", "no-such-file", "--to", "http://localhost:1"), "no such file"),
-        (("samples", "samples.ndjson", "--to", "localhost:1"), "begins with http://"),
+        (("samples", "samples.ndjson", "--to", "localhost:1"), "expected http://HOST"),
         (("samples", "samples.ndjson", "--to", "http://x", "--as", "sms"), "gerosense-v1.1"),
         (("samples", "samples.ndjson", "--to", "http://x", "--map", "value"), "--map"),
         (("samples", "samples.ndjson", "--to", "http://x", "--key-file", "none"), "cannot be read"),

@@ -78,6 +78,37 @@ def test_standard_input_is_read_from_its_first_byte(tmp_path: Path, path: str) -
 
 
 @pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("-", b"user_id,age\nada,30\n,31\n", "standard input:3: lacks user_id"),
+        (
+            "-/a.csv",
+            zipped({"a.csv": b"user_id,age\n,31\n"}),
+            "standard input/a.csv:2: lacks user_id",
+        ),
+        ("-", b'{\n  "user_id": "ada"\n}\n', "convert it: jq -c . FILE > items.ndjson"),
+        ("-", b"\x89PNG\r\n\x1a\n\0", "standard input: of no kind that can be read"),
+    ],
+    ids=["a row", "an archive", "pretty-printed JSON", "an image"],
+)
+def test_messages_name_standard_input(
+    tmp_path: Path, name: str, content: bytes, message: str
+) -> None:
+    """Not `-`, which is what files with rejected rows name."""
+    done = subprocess.run(
+        command("profiles", "-"),
+        cwd=tmp_path,
+        input=content,
+        capture_output=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert message in done.stderr.decode()
+    for written in tmp_path.glob("uptake-refused.*"):
+        assert f'"{name}"' in written.read_text()
+
+
+@pytest.mark.parametrize(
     ("name", "kind", "count"),
     [
         ("samples.csv", "samples", 104),

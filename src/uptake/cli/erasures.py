@@ -65,6 +65,7 @@ def verify(
     """Check the signature of a receipt. Exits with 1 if it is invalid."""
     import msgspec
 
+    from uptake.model.problems import json_reason
     from uptake.reading import erasures, signatures
 
     if user is not None and public_key is not None:
@@ -72,7 +73,7 @@ def verify(
     try:
         receipt = msgspec.json.decode(_read(receipt_file), type=erasures.ErasureReceipt)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise Failed(f"{receipt_file}: not an erasure receipt: {error}") from None
+        raise Failed(f"{receipt_file}: not an erasure receipt: {json_reason(error)}") from None
     user_hash = None
     if public_key is not None:
         pem = _read(public_key)

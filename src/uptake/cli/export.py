@@ -41,7 +41,10 @@ class SelectionOptions:
     ] = None
     compression: Annotated[
         Compression | None,
-        option("--compression", "Default: by the suffix of the file name; zstd in Parquet."),
+        option(
+            "--compression",
+            "Compression of the files. Default: by the suffix of the file name; zstd in Parquet.",
+        ),
     ] = None
     user: Annotated[str | None, option("--user", "Only data of this user.")] = None
     segment: Annotated[str | None, option("--segment", "Only data of users in this segment.")] = (
@@ -113,7 +116,9 @@ def _bound(name: str, text: str | None) -> "Bound | None":
 
 @expand_groups
 def export(
-    kind: Annotated[Kind, typer.Argument(help=f"Kind of data: {', '.join(KINDS)}.")],
+    kind: Annotated[
+        Kind, typer.Argument(metavar="KIND", help=f"Kind of data: {', '.join(KINDS)}.")
+    ],
     destination: Annotated[
         str, typer.Argument(metavar="DEST", help="File, folder, or - for standard output.")
     ],

@@ -19,7 +19,9 @@ app = typer.Typer(help="Manage projects. Each has its own users, API keys and do
 @app.command()
 @expand_groups
 def create(
-    name: Annotated[str, typer.Argument(help="Letters, digits, dots, dashes; at most 63.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Letters, digits, dots, dashes; at most 63.")
+    ],
     options: StoreOptions,
     *,
     json: Json = False,
@@ -49,7 +51,7 @@ def list_projects(options: StoreOptions, *, json: Json = False) -> None:
 @app.command()
 @expand_groups
 def show(
-    name: Annotated[str, typer.Argument(help="Project name.", show_default=False)],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Project name.", show_default=False)],
     options: StoreOptions,
     *,
     json: Json = False,

@@ -27,7 +27,9 @@ app = typer.Typer(
 class RuleOptions:
     """The data that a rule is about."""
 
-    kind: Annotated[RetentionKind, typer.Argument(help=f"One of {', '.join(KINDS)}.")]
+    kind: Annotated[
+        RetentionKind, typer.Argument(metavar="KIND", help=f"One of {', '.join(KINDS)}.")
+    ]
     type_: Annotated[
         str,
         option("--type", "Metric, document type, or `unknown-user` for rejections. Default: all."),
@@ -42,7 +44,7 @@ class RuleOptions:
 class PutOptions:
     """What a rule becomes, and how that is shown."""
 
-    days: Annotated[int, typer.Argument(help="Number of days.")]
+    days: Annotated[int, typer.Argument(metavar="DAYS", help="Number of days.")]
     dry_run: Annotated[bool, option("--dry-run", "Only show what the rule would delete now.")] = (
         False
     )

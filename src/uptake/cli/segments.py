@@ -31,7 +31,7 @@ DEADLINE_SECONDS = 86_400.0
 """Time limit of an evaluation: at a terminal, the user sees the progress and can interrupt it."""
 
 app = typer.Typer(help="Manage segments: the users that match a filter.")
-Name = Annotated[str, typer.Argument(help="Segment name.", show_default=False)]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Segment name.", show_default=False)]
 Filter = Annotated[
     str, typer.Argument(metavar="FILE", help="Filter file (JSON); - for standard input.")
 ]
@@ -193,6 +193,7 @@ def _opened(options: ProjectOptions, memory: int = MEMORY) -> "Iterator[Segments
     """
     import msgspec
 
+    from uptake.model.problems import json_reason
     from uptake.reading.segments.parse import InvalidFilter
     from uptake.reading.segments.queries import MEGABYTE, Segments
 
@@ -201,7 +202,7 @@ def _opened(options: ProjectOptions, memory: int = MEMORY) -> "Iterator[Segments
         try:
             yield segments
         except msgspec.DecodeError as error:
-            raise Failed(f"the filter is not valid JSON: {error}") from None
+            raise Failed(f"the filter is not valid JSON: {json_reason(error)}") from None
         except InvalidFilter as error:
             raise Failed(f"invalid filter: {error}") from None
         finally:

@@ -31,6 +31,12 @@ COUNTS = {
     "left": "left, neither sent nor answered",
 }
 
+WHOLE_FILES = (
+    "files that are reported without a line number cannot be corrected in {names}: correct the"
+    " files themselves and send them again"
+)
+"""What to do about files that cannot be read, or not to their end: only their names are written."""
+
 TOO_FEW = (
     "a request needs at least 3 samples of one user and metric; name files with more of them in the"
     " same command, also files that were sent before"
@@ -111,7 +117,10 @@ def _print(uploader: "Uploader", summary: "Summary", *, as_json: bool) -> None:
     if summary.rejected_files:
         more = f"all {missed:,} of them are" if missed > len(faults) else "they are"
         names = " and ".join(summary.rejected_files)
-        warn(f"{more} in {names}, to be corrected and sent again")
+        if summary.unreadable_files < missed:
+            warn(f"{more} in {names}, to be corrected and sent again")
+        if summary.unreadable_files:
+            warn(WHOLE_FILES.format(names=names))
     if summary.waiting:
         warn(TOO_FEW)
     if summary.stopped:

@@ -66,7 +66,7 @@ OPTIONS: dict[str, tuple[str, str, dict[str, Any]]] = {
             f"Number of worker processes. {AUTO}: one for each processor, on SQLite at most"
             f" {AUTO_ON_SQLITE}."
         ),
-        {"parser": parse_workers, "metavar": "INTEGER"},
+        {"parser": parse_workers, "metavar": f"NUMBER|{AUTO}"},
     ),
     "public_url": (NETWORK, "Base URL for clients. Default: the address of each request.", {}),
     "metrics_port": (

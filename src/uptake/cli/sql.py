@@ -68,6 +68,7 @@ def sql(
     query: Annotated[
         str | None,
         typer.Argument(
+            metavar="[QUERY]",
             help="SQL query on samples, daily, profiles, documents, rejections and users;"
             " - for standard input.",
             show_default=False,

@@ -30,7 +30,7 @@ SNAPSHOT_SECONDS = 1.0
 
 
 app = typer.Typer(help="Manage document types: the NAME in /v1/user-data/NAME.")
-Name = Annotated[str, typer.Argument(help="Name, as in the upload path.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name, as in the upload path.")]
 
 
 @app.command()

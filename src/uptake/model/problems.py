@@ -92,6 +92,10 @@ DEFAULT_RETRY_AFTER = 1
 """Seconds a client waits unless the problem has its own time: a group commits in far less."""
 
 
+MSGSPEC_TRUNCATED = "Input data was truncated"
+"""The reason that msgspec gives for JSON that ends too early."""
+
+
 def json_reason(error: BaseException) -> str:
     """The reason that JSON is invalid, for its sender; never the text of a Python exception."""
     match error:
@@ -99,4 +103,5 @@ def json_reason(error: BaseException) -> str:
             return "nested too deep"
         case UnicodeDecodeError():
             return f"not UTF-8 (byte {error.start})"
-    return str(error)
+    reason = str(error)
+    return "it is not complete JSON" if reason == MSGSPEC_TRUNCATED else reason

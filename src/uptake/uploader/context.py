@@ -121,7 +121,8 @@ class UploadContext(Generic[WireT]):
 
     def add_unreadable(self, place: Unreadable) -> None:
         """Count and report a place without an item."""
-        self.tally.add(read=1, unreadable=1)
+        is_file = int(not place.line and not place.text)
+        self.tally.add(read=1, unreadable=1, unreadable_files=is_file)
         report = Report((Reason(place.reason),), place.text, is_item=False)
         self._report(place.file, place.line, report)
 

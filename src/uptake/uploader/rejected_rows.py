@@ -23,7 +23,7 @@ import msgspec
 from uptake.uploader.ledger import PRIVATE
 from uptake.uploader.ledger.rejections import Reason
 from uptake.uploader.ledger.reports import Line, Report, Reports
-from uptake.uploader.sources import BROKEN, Mark, Originals, Source
+from uptake.uploader.sources import BROKEN, STANDARD_INPUT, Mark, Originals, Source
 from uptake.uploader.sources.inputs import SUFFIXES
 from uptake.uploader.sources.originals import MISREAD, marked_line
 from uptake.uploader.wires import NAMES_IN_REQUESTS
@@ -136,6 +136,8 @@ class RejectedRows:
 def _mark(file: str, line: int, reports: Sequence[Report]) -> Mark:
     reasons = list(dict.fromkeys(reason for one in reports for reason in one.reasons))
     name = file.encode("utf-8", "replace").decode()
+    if name.split("/", 1)[0] == STANDARD_INPUT:
+        name = f"-{name.removeprefix(STANDARD_INPUT)}"  # as on the command line
     message = " ".join("; ".join(reason.message for reason in reasons).split())
     return Mark(name, line, message, msgspec.json.encode(_Reasons(name, abs(line), reasons)))
 

@@ -17,6 +17,7 @@ class Summary(msgspec.Struct, frozen=True):
     Attributes:
         read: items of the sources, unreadable ones included.
         unreadable: those that cannot be read.
+        unreadable_files: those of `unreadable` that are files as a whole.
         skipped: those that are left out on purpose; `skipped_for` has the counts by reason.
         known: those that were acknowledged before this run.
         repeated: those that are more than once in the sources, or replaced by later ones there.
@@ -57,6 +58,7 @@ class Summary(msgspec.Struct, frozen=True):
     notices: tuple[str, ...] = ()
     skipped: int = 0
     skipped_for: dict[str, int] = {}
+    unreadable_files: int = 0
 
     @property
     def complete(self) -> bool:
@@ -77,6 +79,7 @@ class Tally:
 
     read: int = 0
     unreadable: int = 0
+    unreadable_files: int = 0
     known: int = 0
     repeated: int = 0
     refused_before: int = 0

@@ -351,7 +351,7 @@ def test_damaged_archives_are_reported(tmp_path: Path) -> None:
     rows, unreadable = read_samples(path, user="ada")
     assert 0 < len(rows) < 30_000
     assert unreadable[-1][0] == 0
-    assert unreadable[-1][1].startswith("cannot be read any further: ")
+    assert unreadable[-1][1].startswith("the rest cannot be read: ")
     archive(path, {"a/notes.xml": "<notes/>", "b.txt": "b"})
     with pytest.raises(UnknownSource, match=r"without samples .*; it has a/notes\.xml, b\.txt"):
         opening.samples(path)

@@ -335,7 +335,7 @@ def test_a_damaged_parquet_file_is_reported(tmp_path: Path) -> None:
     path.write_bytes(whole[:4] + b"\xff" * 60 + whole[64:])
     rows, [(place, reason)] = read_samples(path)
     assert (rows, place) == ([], 0)
-    assert reason.startswith("cannot be read any further: ")
+    assert reason.startswith("the rest cannot be read: ")
 
 
 CELLS = st.text(st.sampled_from('ab",;\n\r é'), max_size=6)

@@ -154,7 +154,8 @@ class Sender:
         if now - trial.began > (retry.patience if self._answered else retry.start):
             if self._answered < trial.began:
                 waited = round(now - trial.began)
-                raise Halt(f"{url} has accepted nothing for {waited} s ({reason})")
+                duration = f" for {waited:,} s" if waited else ""
+                raise Halt(f"{url} has accepted nothing{duration} ({reason})")
             del self._trials[id(job)]
             self._tally.add_fault(url, 0, f"a request was given up: {reason}")
             self._schedule.done(job)

@@ -238,6 +238,10 @@ class Source(Generic[Item]):
         return until_broken(self.read(self.progress), self.file)
 
 
+STANDARD_INPUT = "standard input"
+"""The name of the source `-` in messages."""
+
+
 def chained(file: str, parts: Sequence[Source[Item]]) -> Source[Item]:
     """Several sources as one, such as the files of an archive."""
     if len(parts) == 1:
@@ -257,7 +261,7 @@ def until_broken(
     except broken as error:
         text = getattr(error, "strerror", None) or str(error)
         reason = " ".join(text.split()) or type(error).__name__
-        yield Unreadable(file, 0, f"cannot be read any further: {reason}")
+        yield Unreadable(file, 0, f"the rest cannot be read: {reason}")
 
 
 def read_each(

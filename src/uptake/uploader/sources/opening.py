@@ -1,5 +1,6 @@
 """Opens paths as sources: files, folders, streams and zip archives, by what they contain."""
 
+import codecs
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,6 +89,7 @@ class Opener(Generic[Item]):
         source = input_of(path, options.stopped)
         kinds = self.kinds if self.archive is None else (*self.kinds, "zip")
         kind = kind_of(source, self.items, kinds)
+        require_encoding_of_csv(source.file, kind, options)
         if options.reread and kind in TEXT and isinstance(source, StreamInput):
             source.keep_copy()
         if kind == "zip" and self.archive is not None:
@@ -108,7 +110,9 @@ class Opener(Generic[Item]):
                 parts.append(_single(Skipped(member.file, 1, HIDDEN, is_file=True)))
                 continue
             try:
-                parts.append(self.file(member, kind_of(member, self.items, self.kinds), options))
+                kind = kind_of(member, self.items, self.kinds)
+                require_encoding_of_csv(member.file, kind, options)
+                parts.append(self.file(member, kind, options))
             except UnknownSource as error:
                 faults.append(error)
                 reason = str(error).removeprefix(f"{member.file}: ")
@@ -123,6 +127,20 @@ class Opener(Generic[Item]):
                 f"{archive.file}: an archive without {self.items} that can be read; it has {names}"
             )
         return chained(archive.file, parts)
+
+
+def require_encoding_of_csv(file: str, kind: str, options: FileOptions) -> None:
+    """Check that an encoding is not given for JSON, which is UTF-8 (RFC 8259).
+
+    Raises:
+        UnknownSource: it is another one than UTF-8.
+    """
+    encoding = options.encoding
+    if kind == "ndjson" and encoding and codecs.lookup(encoding).name != "utf-8":
+        raise UnknownSource(
+            f"{file}: --encoding is for CSV, and JSON is UTF-8; convert the file:"
+            f" iconv -f {encoding} -t utf-8 FILE > items.ndjson"
+        )
 
 
 def _single(found: Unreadable | Skipped) -> Source[Item]:

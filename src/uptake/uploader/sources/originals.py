@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable, Iterator
 import msgspec
 import numpy as np
 
+from uptake.model.problems import MSGSPEC_TRUNCATED
 from uptake.uploader.sources import Mark, Originals, Progress, Unreadable
 from uptake.uploader.sources.inputs import Input
 from uptake.uploader.sources.streams import line_blocks
@@ -111,7 +112,7 @@ def reason_of(error: Exception) -> str:
             return "is not UTF-8; convert the file to UTF-8"
         case RecursionError(), _:
             return "is nested too deeply"
-        case _, "Input data was truncated":
+        case _, reason if reason == MSGSPEC_TRUNCATED:
             return "is not complete JSON"
         case _, reason if _OTHER_VALUE.fullmatch(reason):
             return "is not a JSON object"

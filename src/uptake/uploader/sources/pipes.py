@@ -11,11 +11,18 @@ import stat
 import sys
 from pathlib import Path
 
-from uptake.uploader.sources import Interrupted, Progress, Stop, UnknownSource, never
+from uptake.uploader.sources import (
+    STANDARD_INPUT,
+    Interrupted,
+    Progress,
+    Stop,
+    UnknownSource,
+    never,
+)
 from uptake.uploader.sources.inputs import FileInput, Input, read_undamaged
 from uptake.uploader.sources.streams import BLOCK_BYTES, Copied, Copy, Prefixed, RawStream
 
-STANDARD_INPUT = frozenset({"-", "/dev/stdin"})
+STANDARD_INPUTS = frozenset({"-", "/dev/stdin"})
 
 WAIT_MILLISECONDS = 200
 """Interval at which a wait for a stream checks whether to stop."""
@@ -105,8 +112,9 @@ def input_of(path: Path, stopped: Stop = never) -> Input:
         OSError: it does not exist, or cannot be opened.
     """
     file = str(path)
-    if file in STANDARD_INPUT:
-        return StreamInput(file, os.dup(0), stopped)
+    if file in STANDARD_INPUTS:
+        name = STANDARD_INPUT if file == "-" else file
+        return StreamInput(name, os.dup(0), stopped)
     mode = path.stat().st_mode
     if stat.S_ISDIR(mode):
         raise UnknownSource(f"{path}: is a folder")

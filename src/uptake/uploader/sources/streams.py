@@ -14,7 +14,7 @@ from typing import IO, Protocol
 
 import pyarrow as pa
 
-from uptake.uploader.sources import Progress, Unreadable
+from uptake.uploader.sources import STANDARD_INPUT, Progress, Unreadable
 
 BLOCK_BYTES = 4 << 20
 """Read at a time: some ten thousand samples, the size of what sources yield."""
@@ -85,7 +85,8 @@ def line_blocks(stream: Readable, file: str) -> Iterator[tuple[int, bytes] | Unr
             chunk = chunk.removeprefix(BOM)
             first = False
             if _PRETTY.match(chunk, 0, PEEKED_BYTES):
-                yield Unreadable(file, 0, PRETTY.format(shlex.quote(file)))
+                name = "FILE" if file == STANDARD_INPUT else shlex.quote(file)
+                yield Unreadable(file, 0, PRETTY.format(name))
                 return
         if skipping:
             end = chunk.find(b"\n") + 1

@@ -84,7 +84,7 @@ NO_USER = "lacks user_id; name a default user with --user"
 
 def user_of(value: Any, default: str | None, file: str, line: int) -> str | Unreadable:
     """The user id of a row, or the default where the row has none."""
-    if value is None:
+    if value is None or value == "":
         return Unreadable(file, line, NO_USER) if default is None else default
     try:
         return id_of(value)
