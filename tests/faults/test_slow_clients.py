@@ -12,7 +12,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from uptake.http.limits import ClientGone, Drain, Patience, read_body
+from uptake.http.limits import ClientGone, Drain, Patience, disconnected, read_body
 from uptake.model.problems import Kinds, Problem
 from uptake.testing.live import LiveServer
 
@@ -201,6 +201,45 @@ def test_a_body_ends_with_its_last_byte(header: tuple[bytes, bytes], messages: i
     scope: Any = {"type": "http", "headers": [header]}
     asyncio.run(Drain(answer)(scope, receive, send))  # type: ignore[arg-type]
     assert len(received) == messages
+
+
+def test_a_cancelled_wait_for_the_client_does_not_disconnect_it() -> None:
+    """The HTTP server reports a client as gone if the reading of a body's end is cancelled."""
+    is_reading, end = asyncio.Event(), asyncio.Event()
+    received: list[str] = []
+
+    async def answer(_scope: Any, receive: Any, send: Any) -> None:
+        await read_body(receive, {}, 100)
+        for _ in range(2):
+            waiting = asyncio.create_task(disconnected(receive))
+            await is_reading.wait()
+            waiting.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await waiting
+        end.set()
+        await disconnected(receive)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def receive() -> dict[str, Any]:
+        number = len(received)
+        received.append("body" if number == 0 else "end" if number == 1 else "disconnected")
+        if number == 1:
+            is_reading.set()
+            try:
+                await end.wait()
+            except asyncio.CancelledError:
+                received.append("cancelled")
+                raise
+        if number > 1:
+            return {"type": "http.disconnect"}
+        return {"type": "http.request", "body": b"" if number else b"{}", "more_body": not number}
+
+    async def send(message: Any) -> None:
+        received.append(message["type"])
+
+    scope: Any = {"type": "http", "headers": [(b"content-length", b"2")]}
+    asyncio.run(Drain(answer)(scope, receive, send))  # type: ignore[arg-type]
+    assert received == ["body", "end", "disconnected", "http.response.start"]
 
 
 def test_a_rejected_body_without_end_ends_the_connection(live: LiveServer) -> None:

@@ -231,9 +231,8 @@ async def disconnected(receive: Receive) -> None:
 class Drain:
     """Middleware that ends a body with its last byte, and reads the rest after an early response.
 
-    Granian sends the end of a body in a message of its own, which costs as much as the body: the
-    event loop and the thread of the connection wait for each other once more. A client that is
-    still sending when the connection is closed sees a broken connection instead of the response.
+    A client that is still sending when the connection is closed sees a broken connection instead of
+    the response.
 
     Args:
         app: the application.
@@ -250,31 +249,70 @@ class Drain:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request; pass on other events."""
-        left = _body_length(scope) if scope["type"] == ScopeType.HTTP else 0.0
-        if not left:
+        length = _body_length(scope) if scope["type"] == ScopeType.HTTP else 0.0
+        if not length:
             await self._app(scope, receive, send)
             return
-
-        async def receive_counted() -> Any:
-            nonlocal left
-            message: Any = await receive()
-            left -= len(message.get("body", b""))
-            if message["type"] != "http.request" or not message.get("more_body", False):
-                left = 0.0
-            elif not left:
-                message["more_body"] = False
-            return message
-
-        await self._app(scope, receive_counted, send)
-        if not left:
+        incoming = _Incoming(receive, length)
+        await self._app(scope, incoming, send)
+        if not incoming.left:
             return
         size = 0
         try:
             async with asyncio.timeout(self._seconds):
-                while left and size < self._limit:
-                    size += len((await receive_counted()).get("body", b""))
+                while incoming.left and size < self._limit:
+                    size += len((await incoming()).get("body", b""))
         except TimeoutError:
             return
+
+
+class _Incoming:
+    """Receives the messages of a request.
+
+    Granian sends the end of a body in a message of its own, which costs as much as the body: the
+    event loop and the thread of the connection wait for each other once more. It is read only
+    before later messages.
+
+    Args:
+        receive: of the HTTP server.
+        length: of the body; infinite if it is not known.
+
+    Attributes:
+        left: bytes of the body that are not received.
+    """
+
+    __slots__ = ("_end", "_has_end", "_receive", "left")
+
+    def __init__(self, receive: Receive, length: float) -> None:
+        self._receive = receive
+        self._end: asyncio.Future[Any] | None = None
+        self._has_end = False
+        self.left = length
+
+    async def __call__(self) -> Any:
+        """The next message."""
+        if not self.left and not self._has_end:
+            # A caller that waits for the client to disconnect is cancelled when its work is done.
+            # If that cancelled the reading of the end, Granian would report at the next call that
+            # the client has disconnected.
+            self._end = self._end or asyncio.ensure_future(self._receive())
+            end = await asyncio.shield(self._end)
+            self._has_end = True
+            if end["type"] != "http.request":
+                return end
+        message: Any = await self._receive()
+        if self.left:
+            self.left -= len(message.get("body", b""))
+            self._has_end = not _has_more(message)
+            if self._has_end:
+                self.left = 0.0
+            elif not self.left:
+                message["more_body"] = False
+        return message
+
+
+def _has_more(message: Any) -> bool:
+    return message["type"] == "http.request" and bool(message.get("more_body", False))
 
 
 def _body_length(scope: HTTPScope) -> float:
