@@ -1,26 +1,14 @@
-"""The stores pass the suites about samples while everything is folded all the time."""
+"""The stores pass their conformance suite while everything is folded all the time."""
 
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from store.test_postgres import OpensPostgres
-from store.test_sqlite import OpensSqlite
+from store.test_postgres import TestPostgresStore as PostgresConformance
+from store.test_sqlite import TestSqliteStore as SqliteConformance
 from uptake.store.base import Store, StoreUnavailable
 from uptake.store.sql_store import SqlStore
-from uptake.testing.store import (
-    BatchQueriesSuite,
-    ChangeFeedSuite,
-    CommitsSuite,
-    ErasuresSuite,
-    FoldingSuite,
-    RetentionSuite,
-    SnapshotsSuite,
-    UserQueriesSuite,
-)
-from uptake.testing.store.concurrency import Concurrency
-from uptake.testing.store.faults import Durability
 from uptake.testing.store.folding import LEAST
 
 PAUSE_SECONDS = 0.002
@@ -54,22 +42,7 @@ def always_folding(store: SqlStore) -> SqlStore:
     return store
 
 
-class Samples(
-    CommitsSuite,
-    BatchQueriesSuite,
-    UserQueriesSuite,
-    ChangeFeedSuite,
-    SnapshotsSuite,
-    ErasuresSuite,
-    RetentionSuite,
-    FoldingSuite,
-    Concurrency,
-    Durability,
-):
-    """The suites that store samples; in the others there is nothing to fold."""
-
-
-class TestSqliteStore(OpensSqlite, Samples):
+class TestSqliteStore(SqliteConformance):
     """On SQLite."""
 
     def open_store(self, place: Path) -> SqlStore:
@@ -77,7 +50,7 @@ class TestSqliteStore(OpensSqlite, Samples):
         return always_folding(super().open_store(place))
 
 
-class TestPostgresStore(OpensPostgres, Samples):
+class TestPostgresStore(PostgresConformance):
     """On PostgreSQL."""
 
     def open_store(self, place: Path) -> SqlStore:
@@ -89,3 +62,6 @@ class TestPostgresStore(OpensPostgres, Samples):
         """Without folds: the suite's way affects connections only that have never read."""
         with FOLDING, super().unwritable(store, place):
             yield
+
+
+del SqliteConformance, PostgresConformance
