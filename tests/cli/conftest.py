@@ -40,7 +40,7 @@ class Done:
 
     def assert_failed(self, status: int, *words: str) -> None:
         """It ended with this status, said why in one line with these words, and nothing else."""
-        assert (self.status, self.out) == (status, "")
+        assert (self.status, self.out) == (status, ""), self
         assert self.err.startswith("uptake: ")
         assert self.err.count("\n") == 1
         assert "Traceback" not in self.err

@@ -118,8 +118,13 @@ def test_days_are_of_the_zone_that_is_named(uptake: Uptake, data: Path) -> None:
     with closing(sqlite.open_store(data / "uptake.db")) as store:
         commit(store, batch("late", [sample("2024-05-01T23:58:00Z")]))
     options = ("rollups", "-", "--user", "late", "--from", "2024-05-02")
-    assert uptake("export", *options).out == ""
-    (row,) = parsed(uptake("export", *options, "--zone", "Europe/Berlin").out.encode())
+    without, berlin = (
+        uptake("export", *options),
+        uptake("export", *options, "--zone", "Europe/Berlin"),
+    )
+    assert (without.status, without.out) == (0, ""), without
+    assert berlin.status == 0, berlin
+    (row,) = parsed(berlin.out.encode())
     assert (row["day"], row["zone"]) == ("2024-05-02", "Europe/Berlin")
 
 

@@ -21,7 +21,8 @@ SEEN = "1970-01-01T00:00:07.000000Z"
 @pytest.fixture
 def three(uptake: Uptake, tmp_path: Path) -> None:
     """Two users with one plan and one with another; and a file with a filter."""
-    uptake("init")
+    made = uptake("init")
+    assert (made.status, made.err) == (0, "")
     with closing(open_store(tmp_path / "uptake-data" / "uptake.db")) as store:
         for user_id, plan in (("carl", "pro"), ("anna", "pro"), ("bert", "free")):
             result = Attributes(user_id, ("plan",), [plan])
