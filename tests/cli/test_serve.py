@@ -289,19 +289,23 @@ def test_the_first_start_prints_how_to_create_a_key(tmp_path: Path) -> None:
 def test_a_terminal_has_a_banner_and_readable_lines(tmp_path: Path) -> None:
     """What clients send is escaped; elsewhere than on a terminal the lines are JSON."""
     leader, follower = pty.openpty()
+    metrics = free_port()
     process = subprocess.Popen(
-        [sys.executable, "-m", "uptake", "serve", "--port", "0"],
+        [sys.executable, "-m", "uptake", "serve", "--port", "0", "--metrics-port", str(metrics)],
         cwd=tmp_path,
         stderr=follower,
         env={**os.environ, "UPTAKE_DATABASE": "", "NO_COLOR": "1"},
     )
     os.close(follower)
     try:
-        text = _read_until(leader, r"API keys yet.*\n")
+        text = _read_until(leader, r"\n  uptake keys create.*\r?\n")
         url = re.search(r"listens on (http://\S+)", text)
         assert url is not None
         assert f"Data folder: {tmp_path / 'uptake-data'}" in text
-        assert "Database:    uptake.db" in text
+        assert "Database:    uptake.db in the data folder" in text
+        assert f"Metrics:     http://127.0.0.1:{metrics}/metrics" in text
+        assert "To stop:     Ctrl-C" in text
+        assert "There are no API keys yet. Create one in another terminal:" in text
         assert f"{url[1]}/openapi.json" in text
         wait_until_ready(url[1])
         with socket.create_connection(("127.0.0.1", int(url[1].rpartition(":")[2]))) as client:

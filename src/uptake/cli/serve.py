@@ -191,19 +191,31 @@ def _banner(settings: Settings, *, has_keys: bool) -> Iterator[str]:
     """What a person who starts a server needs next; only the first line without a terminal."""
     from uptake.wiring import DATABASE_FILE
 
-    name = f"[{settings.host}]" if ":" in settings.host else settings.host
-    url = f"http://{name}:{settings.port}"
+    url = _url(settings.host, settings.port)
     yield f"Uptake listens on {url}"
     if sys.stderr.isatty():
         yield f"  Data folder: {settings.data_dir}"
-        yield f"  Database:    {hide_password(settings.database) or DATABASE_FILE}"
+        own = f"{DATABASE_FILE} in the data folder"
+        yield f"  Database:    {hide_password(settings.database) or own}"
         yield f"  API:         {url}/openapi.json"
+        if settings.metrics is not None:
+            yield f"  Metrics:     {_url(*settings.metrics)}/metrics"
+        yield "  To stop:     Ctrl-C"
     if not has_keys:
         where = f"--data-dir {shlex.quote(str(settings.data_dir))}"
         if settings.database:
             where = "--database URL"
         command = f"uptake keys create --scope samples:write --scope data:read {where}"
-        yield f"There are no API keys yet. Create one: {command}"
+        if sys.stderr.isatty():
+            yield from ("", "There are no API keys yet. Create one in another terminal:", "")
+            yield from (f"  {command}", "")
+        else:
+            yield f"There are no API keys yet. Create one: {command}"
+
+
+def _url(host: str, port: int) -> str:
+    name = f"[{host}]" if ":" in host else host
+    return f"http://{name}:{port}"
 
 
 def _warn_of_readable_data(settings: Settings) -> None:
