@@ -52,7 +52,7 @@ PUBLIC = {
     r"submission\.refusals\b": "a member of vectors",
     r"(?i)\b(?:from|into|table|on|update|exists) refusals\b": "the same table in SQL",
     r"\bmended (?:=|INTEGER)": "a column of the uploader's ledger",
-    r"uptake-refused(?:-2)?\.(?:ndjson|csv)": "the default files of rejected rows",
+    r"uptake-refused(?:-2)?\.(?:ndjson|csv|\*)": "the default files of rejected rows",
     r"(?m)^ +refused: ": "a member of `Summary`, `LedgerStatus` and `Verification`, in docstrings",
     r"waiting +refused\b": "a column of `uptake send status`",
     r"(?m)^ +told: |`told`|\btold='": "a member of `uptake.Outcome`, in docstrings",
