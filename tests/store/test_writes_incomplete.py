@@ -164,13 +164,13 @@ def test_an_insert_that_is_dropped_is_not_acknowledged(store: SqlStore, table: s
 
 
 def test_a_batch_that_stays_in_its_block_is_not_stored_twice(store: SqlStore) -> None:
-    """When it is received again, it is taken out of the block, or nothing is acknowledged."""
+    """When it is received again, its new row is deleted, or nothing is acknowledged."""
     project = unique("project")
     sent = batch("42", "folded"), batch("42", "beside it")
     store.commit([entry(*sent, project=project)])
     store.fold(project, 1, lambda: False)
-    for event in ("DELETE", "INSERT"):
-        with dropping(store, "sample_blocks", event), pytest.raises(StoreUnavailable):
+    for table, event in (("sample_blocks", "UPDATE"), ("sample_batches", "DELETE")):
+        with dropping(store, table, event), pytest.raises(StoreUnavailable):
             store.commit([entry(sent[0], project=project)])
         assert columns_of(store, "42", project=project) == [b"folded", b"beside it"]
     store.commit([entry(sent[0], project=project)])
