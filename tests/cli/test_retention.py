@@ -66,6 +66,8 @@ def test_a_dry_run_creates_nothing(uptake: Uptake) -> None:
     """It states what the rule would take away."""
     result = uptake("retention", "create", "images", "90", "--dry-run", "--json").json
     assert result == [{"kind": "images", "type": "", "days": 90, "due": 0}]
+    done = uptake("retention", "create", "images", "90", "--dry-run")
+    assert done.out.endswith("\nDry run: nothing was changed or deleted.\n")
     assert uptake("retention", "list", "--json").json == DEFAULTS
 
 

@@ -78,23 +78,17 @@ def test_standard_input_is_read_from_its_first_byte(tmp_path: Path, path: str) -
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "message"),
+    ("content", "message"),
     [
-        ("-", b"user_id,age\nada,30\n,31\n", "standard input:3: lacks user_id"),
-        (
-            "-/a.csv",
-            zipped({"a.csv": b"user_id,age\n,31\n"}),
-            "standard input/a.csv:2: lacks user_id",
-        ),
-        ("-", b'{\n  "user_id": "ada"\n}\n', "convert it: jq -c . FILE > items.ndjson"),
-        ("-", b"\x89PNG\r\n\x1a\n\0", "standard input: of no kind that can be read"),
+        (b"user_id,age\nada,30\n,31\n", "standard input:3: lacks user_id"),
+        (zipped({"a.csv": b"user_id,age\n,31\n"}), "standard input/a.csv:2: lacks user_id"),
+        (b'{\n  "user_id": "ada"\n}\n', "convert it: jq -c . FILE > items.ndjson"),
+        (b"\x89PNG\r\n\x1a\n\0", "standard input: of no kind that can be read"),
     ],
     ids=["a row", "an archive", "pretty-printed JSON", "an image"],
 )
-def test_messages_name_standard_input(
-    tmp_path: Path, name: str, content: bytes, message: str
-) -> None:
-    """Not `-`, which is what files with rejected rows name."""
+def test_messages_name_standard_input(tmp_path: Path, content: bytes, message: str) -> None:
+    """Not `-`, as on the command line."""
     done = subprocess.run(
         command("profiles", "-"),
         cwd=tmp_path,
@@ -104,8 +98,27 @@ def test_messages_name_standard_input(
         check=False,
     )
     assert message in done.stderr.decode()
-    for written in tmp_path.glob("uptake-refused.*"):
-        assert f'"{name}"' in written.read_text()
+
+
+@pytest.mark.parametrize("inside", ["", "/a.ndjson"])
+def test_rejected_rows_of_standard_input_name_it_as_on_the_command_line(
+    live: LiveServer, key: str, tmp_path: Path, inside: str
+) -> None:
+    """The member `file` is `-`, also before the name of a file in an archive."""
+    rows = b'{"user_id": "streamed", "age": 3}\noh\n'
+    options = ("--to", live.url, "--ledger", "l", "--refused", "rejected.ndjson")
+    subprocess.run(
+        [sys.executable, "-m", "uptake", "send", "profiles", "-", *options],
+        cwd=tmp_path,
+        env={**os.environ, "UPTAKE_KEY": key},
+        input=zipped({"a.ndjson": rows}) if inside else rows,
+        capture_output=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    reasons, row = (tmp_path / "rejected.ndjson").read_bytes().splitlines()
+    (marked,) = msgspec.json.decode(reasons).values()
+    assert (marked["file"], marked["line"], row) == (f"-{inside}", 2, b"oh")
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,7 @@ def test_users_are_listed(filled: Uptake) -> None:
 def test_a_user_is_shown(filled: Uptake) -> None:
     """As a table, or as the server answers."""
     shown = filled("users", "show", USER)
+    assert shown.out.splitlines()[0].split() == ["user", USER]
     assert shown.status == 0
     for text in (USER, "attribute plan", "plus", "documents"):
         assert text in shown.out

@@ -7,7 +7,7 @@ import msgspec
 import typer
 
 from uptake.cli.options import ProjectOptions, option
-from uptake.cli.terminal import Failed, Json, print_list, print_result
+from uptake.cli.terminal import Failed, Json, echo, print_list, print_result
 from uptake.http.parameter_groups import expand_groups
 from uptake.model import clock
 from uptake.store.definitions import RetentionKind, RetentionRule
@@ -133,6 +133,8 @@ def _put(
         if not wanted.dry_run:
             store.put_retention(options.project, [*others, rule])
         _print(due(store, options.project, [rule], clock.now()), json=wanted.json)
+        if wanted.dry_run and not wanted.json:
+            echo("Dry run: nothing was changed or deleted.")
 
 
 def _others(rules: list[RetentionRule], rule: RetentionRule) -> list[RetentionRule]:

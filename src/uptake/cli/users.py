@@ -60,7 +60,7 @@ def show(user: User, options: ProjectOptions, *, json: Json = False) -> None:
         *((f"{metric} samples", stock.count) for metric, stock in profile.samples.items()),
         *(("attribute " + name, value) for name, value in sorted(profile.attributes.items())),
     )
-    print_list(profile, ("what", user), rows, json=json)
+    print_list(profile, ("user", user), rows, json=json)
 
 
 @app.command()
