@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from uptake.cli.commands import COMMANDS, load, visible_commands
 from uptake.cli.durations import SECONDS
-from uptake.formats.base import Credential, Format, Operation, Place
+from uptake.formats.base import Credential, Format, Operation, Place, UploadOperation
 from uptake.formats.registry import FORMATS
 from uptake.http.access import SCOPES, About
 from uptake.http.api.routes import PREFIX as API_PREFIX
@@ -215,9 +215,10 @@ def _scopes() -> Iterator[str]:
     yield ""
     api = api_operations(GracefulShutdown(lambda: None), Executors(AnswerLimits(), 1))
     rows = [
-        (one.scope, one.method, one.path, f"Upload to {form.vendor}", About.USER_IN_PATH)
+        (scope, one.method, one.path, f"{form.vendor}: {one.summary}", _data_of(one))
         for form in FORMATS
         for one in form.operations
+        for scope in one.scopes
     ] + [
         (permission.scope, one.method, API_PREFIX + path, one.summary, permission.about)
         for one in api
@@ -239,6 +240,13 @@ def _scopes() -> Iterator[str]:
     public = [f"`{method} {path}`" for needed, method, path, *_ in rows if not needed]
     yield f"{', '.join(public)}, `/health/live`, `/health/ready`, `/metrics`, `/openapi.json`, and"
     yield "images, which have addresses that cannot be guessed."
+
+
+def _data_of(operation: Operation) -> About:
+    """The data that a vendor's operation uses."""
+    if isinstance(operation, UploadOperation) or "user" in operation.path:
+        return About.USER_IN_PATH
+    return About.OWNER if "{" in operation.path else About.PROJECT
 
 
 def _errors() -> Iterator[str]:
@@ -321,7 +329,8 @@ def _operation(form: Format, operation: Operation) -> Iterator[str]:
     places = " or ".join(_place(credential) for credential in operation.credentials)
     yield f"## {form.vendor}: {address}"
     yield ""
-    yield f"API key: {places}. Scope: `{operation.scope}`."
+    scopes = " or ".join(f"`{scope}`" for scope in operation.scopes)
+    yield f"API key: {places}. Scope: {scopes}."
     yield ""
     yield _section(form, address)
     yield ""

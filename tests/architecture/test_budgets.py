@@ -102,7 +102,8 @@ def test_endpoints_have_names_and_paths_of_their_own() -> None:
     """All formats are served side by side."""
     operations = [operation for form in FORMATS for operation in form.operations]
     assert len({operation.name for operation in operations}) == len(operations)
-    assert len({operation.path for operation in operations}) == len(operations)
+    addresses = {(operation.method, operation.path) for operation in operations}
+    assert len(addresses) == len(operations)
 
 
 def test_no_file_names_a_folder_of_the_machine_it_was_written_on() -> None:

@@ -77,8 +77,17 @@ def test_a_path_that_does_not_exist_is_404_in_the_vendors_envelope(
         check(404, response.json())
 
 
-@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE"])
-@pytest.mark.parametrize("upload", UPLOADS, ids=str)
+@pytest.mark.parametrize(
+    ("upload", "method"),
+    [
+        (upload, method)
+        for upload in UPLOADS
+        for method in ("GET", "PUT", "PATCH", "DELETE")
+        # QuestionPro lists the images of a user at the same path.
+        if method != "GET" or not upload.name.startswith("questionpro")
+    ],
+    ids=str,
+)
 def test_a_wrong_method_is_405_in_the_vendors_envelope(
     tenant: Tenant, upload: Upload, method: str
 ) -> None:

@@ -9,6 +9,7 @@ import httpx2
 import msgspec
 import pytest
 
+from contract.pictures import PNG
 from contract.tenant import Tenant, new_tenant, sample
 from contract.uploads import UPLOADS, Upload
 from uptake.http.access import SCOPES
@@ -34,12 +35,21 @@ class Expected:
         about: `user`, one user: another user's key gets 403; `own`, a list that a bound key sees
             its own part of; `project`, all users: a bound key gets 403.
         query, body: a sound request.
+        other_scope: a scope that permits it too.
+        key_in_query: the query parameter with the key, if it is not in `Authorization`.
     """
 
     scope: str
     about: str
     query: str = ""
     body: Any = None
+    other_scope: str = ""
+    key_in_query: str = ""
+
+    @property
+    def scopes(self) -> set[str]:
+        """The scopes that permit it."""
+        return {self.scope, self.other_scope}
 
 
 def _user(scope: str = "data:read", query: str = "") -> Expected:
@@ -48,6 +58,11 @@ def _user(scope: str = "data:read", query: str = "") -> Expected:
 
 def _project(scope: str = "data:read", body: Any = None) -> Expected:
     return Expected(scope, "project", body=body)
+
+
+def _image(about: str = "user", other_scope: str = "data:read") -> Expected:
+    """An operation of QuestionPro on stored images."""
+    return Expected("images:write", about, other_scope=other_scope, key_in_query="apiKey")
 
 
 FILTER = {"attribute": "plan", "op": "eq", "value": "pro"}
@@ -99,6 +114,10 @@ EXPECTED = {
     "POST /v1/user-data/{upload_type}": _user("user-data:write"),
     "POST /v1/user/profiles": _user("profiles:write"),
     "POST /a/api/v2/users/{user-id}/images": _user("images:write"),
+    "GET /a/api/v2/users/{user-id}/images": _image(),
+    "GET /a/api/v2/users/{user-id}/images/{image-id}": _image(),
+    "GET /a/api/v2/images": _image("project"),
+    "DELETE /a/api/v2/images/{image-id}": _image(other_scope=""),
     "POST /api/v1.1/samples": Expected("samples:write", "own"),
     "POST /api/v2.2/samples": _user("samples:write"),
 }
@@ -118,17 +137,20 @@ class Target:
         method, template = operation.split(" ")
         expected = EXPECTED[operation]
         upload = UPLOAD_AT.get(template.replace("{upload_type}", "mood"))
-        if upload is not None:
+        if upload is not None and method == "POST":
             return upload.send(self.tenant, secret)
         path = template
         for name, value in self.parts.items():
             path = path.replace(f"{{{name}}}", quote(value, safe=""))
         if template.startswith(f"{V1}/document-types"):
             path = path.replace("/pros", "/mood")
+        query, bearer = expected.query, {"Authorization": f"Bearer {secret}"} if secret else {}
+        if expected.key_in_query:
+            query, bearer = f"{expected.key_in_query}={secret}", {}
         return self.tenant.client.request(
             method,
-            f"{path}?{expected.query}",
-            headers={"Authorization": f"Bearer {secret}"} if secret else {},
+            f"{path}?{query}",
+            headers=bearer,
             content=None if expected.body is None else msgspec.json.encode(expected.body),
         )
 
@@ -141,6 +163,7 @@ def target(tenant: Tenant) -> Target:
     assert sent.status_code == 200
     rejected = tenant.steps(OWNER, sample(0, value=0, device_name=SECRET), sample(1), sample(2))
     assert rejected.status_code == 207
+    image = tenant.picture(OWNER, PNG).json()["response"]
     upload_id = tenant.document(OWNER, {"note": SECRET}).json()["uploadId"]
     operator = {"Authorization": f"Bearer {tenant.key('admin', 'data:erase', 'data:read')}"}
     erased = tenant.client.delete(f"{V1}/users/44", headers=operator).json()
@@ -151,6 +174,8 @@ def target(tenant: Tenant) -> Target:
     (rejection,) = tenant.get("/rejections", params={"user": OWNER}).json()["rejections"]
     parts = {
         "user_id": OWNER,
+        "user-id": OWNER,
+        "image-id": str(image["imageID"]),
         "upload_id": upload_id,
         "rejection_id": rejection["rejection_id"],
         "request_id": rejected.headers["x-request-id"],
@@ -185,7 +210,7 @@ def test_only_the_expected_keys_are_admitted(target: Target, operation: str) -> 
         for scope in SCOPES:
             assert target.send(operation, target.tenant.key(scope)).status_code == 200
         return
-    others = [scope for scope in SCOPES if scope != expected.scope]
+    others = [scope for scope in SCOPES if scope not in expected.scopes]
     for tenant in (target.tenant, target.stranger):
         for user in (None, OWNER, STRANGER):
             assert target.send(operation, tenant.key(*others, user=user)).status_code == 403

@@ -13,7 +13,7 @@ import pytest
 from contract.tenant import Tenant
 from deployments import Deployment
 from uptake.http.problems import Handler
-from uptake.http.semantics import Reply, RouteTable, Semantics, UploadRoute
+from uptake.http.semantics import Reply, RouteTable, Semantics, VendorRoute
 
 ENVELOPES = {
     "/v1/user-data/mood": "detail",
@@ -221,7 +221,7 @@ def test_an_unexpected_error_of_an_upload_is_500_in_the_envelope_of_the_vendor()
     async def fail(*_: object) -> Reply:
         raise RuntimeError("a defect")
 
-    sent = _served(UploadRoute("POST", "/api/v2.2/samples", fail), "/api/v2.2/samples")
+    sent = _served(VendorRoute("POST", "/api/v2.2/samples", fail), "/api/v2.2/samples")
     assert sent[0]["status"] == 500
     assert json.loads(sent[1]["body"])["code"] == "internal"
 
@@ -234,12 +234,12 @@ def test_an_upload_gets_the_parameters_of_its_path_as_they_were_sent() -> None:
         seen.append(list(parameters))
         return Reply(200, [], b"{}")
 
-    route = UploadRoute("POST", "/v1/{type}/of/{user}", serve)
+    route = VendorRoute("POST", "/v1/{type}/of/{user}", serve)
     assert _served(route, "/v1/mood/of/a%2Fb")[0]["status"] == 200
     assert seen == [["mood", "a%2Fb"]]
 
 
-def _served(route: UploadRoute, path: str) -> list[Any]:
+def _served(route: VendorRoute, path: str) -> list[Any]:
     """What `Semantics` sends as the response to a POST, with one upload and no other route."""
     sent: list[Any] = []
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 from uptake.model.problems import Problem, json_reason
-from uptake.model.receipt import Receipt
+from uptake.model.receipt import Receipt, StoredImage
 from uptake.model.submission import Owners, Submission
 
 JSON_LIMIT = 4 * 1024 * 1024
@@ -87,6 +87,7 @@ class WireRequest(msgspec.Struct, frozen=True):
         body: all of it, decompressed; empty when a problem occurred before the body was read.
         credential: where the request carried its API key.
         bound_user: the user that the API key is bound to.
+        query: the query parameters; of a repeated one the first. Empty for uploads.
     """
 
     request_id: str
@@ -98,6 +99,7 @@ class WireRequest(msgspec.Struct, frozen=True):
     body: bytes = b""
     credential: Credential | None = None
     bound_user: str | None = None
+    query: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,7 @@ class Operation:
         summary: one line for the documentation.
         path: template with the vendor's names in braces.
         scope: the scope that the API key needs.
+        other_scopes: scopes of which each permits the operation too.
         credentials: the places that may carry the API key; the first one present is used.
         answers: status to the type of the answer.
         headers: name to description of the request headers that the operation reads.
@@ -139,6 +142,12 @@ class Operation:
     method: Method = "POST"
     headers: Mapping[str, str] = field(default_factory=dict)
     user_from_key: bool = False
+    other_scopes: tuple[str, ...] = ()
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """The scopes of which the API key needs one."""
+        return (self.scope, *self.other_scopes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,6 +203,53 @@ class UploadOperation(Operation):
         return min(status for status in self.answers if status >= 400)
 
 
+class ListImages(msgspec.Struct, frozen=True):
+    """Returns stored images as `list[StoredImage]`, the last stored first.
+
+    Attributes:
+        user_id: the user that has them; None for all images of the project.
+        skip, limit: how many are left out, and how many follow at most.
+    """
+
+    user_id: str | None
+    skip: int
+    limit: int
+
+
+class GetImage(msgspec.Struct, frozen=True):
+    """Returns the `StoredImage` of a user with this number."""
+
+    user_id: str
+    image_id: int
+
+
+class DeleteImage(msgspec.Struct, frozen=True):
+    """Deletes the image with this number, and returns its `StoredImage`."""
+
+    image_id: int
+
+
+Action = ListImages | GetImage | DeleteImage
+"""What the server does for an `ActionOperation`."""
+
+ActionResult = StoredImage | list[StoredImage]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionOperation(Operation):
+    """An operation that reads or deletes what is stored. Its request has no body.
+
+    Attributes:
+        action: returns what the server does; raises `Problem` for an invalid request.
+        answer: returns the answer, from the result of the action.
+        parameters: name of a query parameter to its JSON Schema.
+    """
+
+    action: Callable[[WireRequest], Action]
+    answer: Callable[[Any, WireRequest], WireReply]
+    parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class Format:
     """A vendor's API.
@@ -224,6 +280,11 @@ class Format:
     def uploads(self) -> list[UploadOperation]:
         """The operations that store something."""
         return [one for one in self.operations if isinstance(one, UploadOperation)]
+
+    @property
+    def actions(self) -> list[ActionOperation]:
+        """The operations that read or delete what is stored."""
+        return [one for one in self.operations if isinstance(one, ActionOperation)]
 
 
 class UnusableFormat(Exception):

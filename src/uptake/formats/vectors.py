@@ -116,6 +116,7 @@ class Vector(Struct, frozen=True, forbid_unknown_fields=True):
         submission: what the request of an upload decodes to, in the form of
             `uptake.testing.vectors.canonical`.
         key: the API key that is used.
+        before: names of vectors of the format; their requests are sent first, in order.
         types: document types of the project, with their JSON Schemas or null.
         example: whether the OpenAPI document shows it.
         name: name of the file.
@@ -127,6 +128,7 @@ class Vector(Struct, frozen=True, forbid_unknown_fields=True):
     reply: VectorReply
     submission: dict[str, Any] = {}
     key: VectorKey = VectorKey()
+    before: tuple[str, ...] = ()
     types: dict[str, Any] = {}
     example: bool = False
     name: str = ""

@@ -117,7 +117,7 @@ class Access:
     async def permit(
         self,
         key: Key | None,
-        scope: str,
+        scopes: Sequence[str],
         sent: Credential | None,
         places: Sequence[Credential] = (BEARER,),
     ) -> Key:
@@ -125,7 +125,7 @@ class Access:
 
         Args:
             key: of the request.
-            scope: that the request needs; "" for none.
+            scopes: of which the request needs one; "" needs none.
             sent: where the request had a key.
             places: where it may have one.
 
@@ -143,10 +143,10 @@ class Access:
         ):
             message = f"The API key in {sent.label} is unknown, revoked or expired"
             raise Problem(Kinds.UNAUTHORIZED, message)
-        if not scope:
+        if "" in scopes:
             return key
-        if scope not in key.scopes:
-            raise Problem(Kinds.FORBIDDEN, f"The key does not have the scope {scope}")
+        if not any(scope in key.scopes for scope in scopes):
+            raise Problem(Kinds.FORBIDDEN, f"The key does not have the scope {' or '.join(scopes)}")
         if key.rate is not None:
             await self._spend(key, now)
         return key
@@ -168,14 +168,12 @@ class Access:
             return
         secret = bearer(header_map(connection.scope["headers"]))
         sent = BEARER if secret else None
-        key = await self.permit(await self.find(secret), permission.scope, sent)
+        key = await self.permit(await self.find(secret), (permission.scope,), sent)
         match permission.about:
             case About.USER_IN_PATH:
                 permit_users(key, {unquote(connection.path_params[USER_PARAMETER])})
-            case About.PROJECT if key.user is not None:
-                raise Problem(
-                    Kinds.FORBIDDEN, "A key that is bound to a user cannot use the whole project"
-                )
+            case About.PROJECT:
+                permit_project(key)
         connection.scope["state"]["key"] = key
 
     async def _find(self, secret: str) -> Key | None:
@@ -225,6 +223,17 @@ def permit_users(key: Key, user_ids: Iterable[str | None]) -> None:
     """
     if key.user is not None and set(user_ids) - {key.user}:
         raise Problem(Kinds.FORBIDDEN, "The key is bound to another user")
+
+
+def permit_project(key: Key) -> None:
+    """Check that a key is not bound to a user.
+
+    Raises:
+        Problem: `FORBIDDEN`.
+    """
+    if key.user is not None:
+        message = "A key that is bound to a user cannot use the whole project"
+        raise Problem(Kinds.FORBIDDEN, message)
 
 
 def user_in_query(key: Key, user_id: str | None) -> str | None:

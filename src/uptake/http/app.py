@@ -15,6 +15,7 @@ from uptake import __version__, settings, wiring
 from uptake.formats.registry import FORMATS
 from uptake.http import log, problems, telemetry
 from uptake.http.access import PUBLIC, Access, require_declared
+from uptake.http.actions import Actions
 from uptake.http.api.routes import PREFIX, api_routes
 from uptake.http.cors import Cors
 from uptake.http.error_receipts import ErrorReceipts
@@ -126,8 +127,12 @@ def build(
         for route, _, handler, _ in operations(app.routes)
         if not route.path.startswith(LITESTAR_PAGES)
     )
-    uploads = [ingest.route(form, upload) for form in FORMATS for upload in form.uploads]
-    checked = Semantics(app, RouteTable(app.routes, uploads, LITESTAR_PAGES), handler)
+    actions = Actions(access, services, threads.reads)
+    vendors = [
+        *(ingest.route(form, upload) for form in FORMATS for upload in form.uploads),
+        *(actions.route(form, action) for form in FORMATS for action in form.actions),
+    ]
+    checked = Semantics(app, RouteTable(app.routes, vendors, LITESTAR_PAGES), handler)
     served: ASGIApp = Drain(shutdown.middleware(checked))
     if cors_origins:
         served = Cors(served, cors_origins)

@@ -1,14 +1,12 @@
 """The route of every upload of every format, and the steps of an upload."""
 
 import asyncio
-import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import TypeVar
-from urllib.parse import unquote
 
 from litestar.types import HTTPScope, Receive
 from msgspec.structs import replace
@@ -24,18 +22,18 @@ from uptake.formats.base import (
 )
 from uptake.formats.redecode import context_of
 from uptake.http import limits
-from uptake.http.access import Access, find_credential, header_map, permit_users
+from uptake.http.access import Access, find_credential, permit_users
 from uptake.http.error_receipts import ErrorReceipts, Sender
 from uptake.http.executors import Executors, unless_gone
 from uptake.http.limits import Bodies, Body, Room
 from uptake.http.problems import problem_headers
-from uptake.http.semantics import Reply, UploadRoute, base_url, peer_of
+from uptake.http.semantics import Reply, VendorRoute, peer_of
 from uptake.http.shutdown import GracefulShutdown
+from uptake.http.vendor_routes import vendor_route
 from uptake.intake.commit import CommitWaiter
 from uptake.intake.images import CleanImage, UnusableImage
 from uptake.intake.rejections import MAX_INLINE_RAW
 from uptake.intake.schemas import DocumentTypes, KnownType
-from uptake.model import clock
 from uptake.model.problems import Kinds, Problem
 from uptake.model.receipt import Receipt, StoredAttributes, StoredSamples
 from uptake.model.submission import Fault, Origin, Submission, rejected
@@ -152,26 +150,10 @@ class Ingest:
     threads: UploadThreads
     errors: ErrorReceipts
 
-    def route(self, form: Format, operation: UploadOperation) -> UploadRoute:
+    def route(self, form: Format, operation: UploadOperation) -> VendorRoute:
         """The route of an operation."""
-        names = re.findall(r"{([^}]*)}", operation.path)
-
-        async def serve(scope: HTTPScope, receive: Receive, parameters: Sequence[str]) -> Reply:
-            headers = header_map(scope["headers"])
-            address = base_url(self.services.public_url, scope, headers)
-            wire = WireRequest(
-                request_id=scope["state"]["request_id"],
-                received_at=clock.now(),
-                url=address + scope["path"],
-                public_url=address,
-                path=dict(zip(names, map(unquote, parameters), strict=True)),
-                headers=headers,
-            )
-            return await self._take(form, operation, scope, receive, wire)
-
-        # Litestar's spelling of parameters, which metrics and log lines have had from the start.
-        path = re.sub(r"{[^}]*}", lambda part: part[0].replace("-", "_"), operation.path)
-        return UploadRoute(operation.method, path, serve)
+        take = partial(self._take, form, operation)
+        return vendor_route(operation, self.services.public_url, take)
 
     async def _take(
         self,
@@ -208,7 +190,7 @@ class Ingest:
         credential, secret = find_credential(operation, wire.headers, query)
         sender.key = await self.access.find(secret)
         key = await self.access.permit(
-            sender.key, operation.scope, credential, operation.credentials
+            sender.key, operation.scopes, credential, operation.credentials
         )
         if operation.user_from_key and key.user is None:
             raise Problem(Kinds.FORBIDDEN, "The key is not bound to a user")

@@ -6,7 +6,14 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from uptake.formats.base import JSON, Format, Operation, Place, UploadOperation
+from uptake.formats.base import (
+    JSON,
+    ActionOperation,
+    Format,
+    Operation,
+    Place,
+    UploadOperation,
+)
 from uptake.formats.registry import FORMATS
 from uptake.formats.vectors import Vector, expanded, illustrated, vectors_of
 from uptake.http.ingest import DUPLICATES_HEADER
@@ -21,15 +28,8 @@ _DUPLICATES = {
     "required": True,
     "schema": {"type": "integer", "minimum": 0},
 }
-_PROBLEMS = (
-    Kinds.UNAUTHORIZED,
-    Kinds.FORBIDDEN,
-    Kinds.TIMEOUT,
-    Kinds.TOO_LARGE,
-    Kinds.UNSUPPORTED_ENCODING,
-    Kinds.RATE_LIMITED,
-    Kinds.UNAVAILABLE,
-)
+_PROBLEMS = (Kinds.UNAUTHORIZED, Kinds.FORBIDDEN, Kinds.RATE_LIMITED, Kinds.UNAVAILABLE)
+_BODY_PROBLEMS = (Kinds.TIMEOUT, Kinds.TOO_LARGE, Kinds.UNSUPPORTED_ENCODING)
 
 
 def document(api: dict[str, Any], server_url: str = "") -> dict[str, Any]:
@@ -85,17 +85,19 @@ def _operation(
             for vector in shown
             if vector.reply.status == status
         }
-    for kind in _PROBLEMS:
+    is_upload = isinstance(operation, UploadOperation)
+    for kind in (*_PROBLEMS, *_BODY_PROBLEMS) if is_upload else _PROBLEMS:
         problem = _response(form.name, form.problem_type, schemas, kind.value.title)
         responses.setdefault(str(kind.value.status), problem)
     responses.setdefault("404", _response(form.name, form.problem_type, schemas, "Unknown path"))
-    for response in responses.values():
-        response["headers"] = {DUPLICATES_HEADER: _DUPLICATES}
+    if is_upload:
+        for response in responses.values():
+            response["headers"] = {DUPLICATES_HEADER: _DUPLICATES}
     described: dict[str, Any] = {
         "operationId": operation.name,
         "tags": [form.vendor],
         "summary": operation.summary,
-        "description": f"Scope `{operation.scope}`.",
+        "description": f"Scope {' or '.join(f'`{scope}`' for scope in operation.scopes)}.",
         "parameters": _parameters(operation),
         "security": _security(operation, schemes),
     }
@@ -138,6 +140,11 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
         found.append(
             {"name": name, "in": "header", "description": description, "schema": {"type": "string"}}
         )
+    if isinstance(operation, ActionOperation):
+        found += [
+            {"name": name, "in": "query", "schema": dict(schema)}
+            for name, schema in operation.parameters.items()
+        ]
     return found
 
 

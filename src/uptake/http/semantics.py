@@ -63,7 +63,7 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class UploadRoute:
+class VendorRoute:
     """A route that `Semantics` serves without the framework.
 
     Attributes:
@@ -88,12 +88,12 @@ class PathMethods:
 
     Attributes:
         queries: for each method its query parameters: name, and whether it is repeatable.
-        uploads: the uploads by method.
+        vendors: the routes of vendors by method.
         allow: value of the `Allow` header.
     """
 
     queries: dict[str, dict[str, bool]] = field(default_factory=dict)
-    uploads: dict[str, UploadRoute] = field(default_factory=dict)
+    vendors: dict[str, VendorRoute] = field(default_factory=dict)
     allow: str = ""
 
     def has(self, method: str) -> bool:
@@ -123,22 +123,22 @@ class RouteTable:
 
     Args:
         routes: those of the framework.
-        uploads: those that are served without it.
+        vendors: those that are served without it.
         hidden: path below which no route is served.
     """
 
     def __init__(
-        self, routes: Iterable[BaseRoute], uploads: Iterable[UploadRoute], hidden: str
+        self, routes: Iterable[BaseRoute], vendors: Iterable[VendorRoute], hidden: str
     ) -> None:
         self._root = _Node()
         for route, method, _, query in operations(routes):
             if method not in ADDED_METHODS and not route.path.startswith(hidden):
                 parts = [part if isinstance(part, str) else None for part in route.path_components]
                 self._node(parts).methods.add(method, query)
-        for upload in uploads:
-            methods = self._node(upload.parts).methods
-            methods.add(upload.method, {})
-            methods.uploads[upload.method] = upload
+        for vendor in vendors:
+            methods = self._node(vendor.parts).methods
+            methods.add(vendor.method, {})
+            methods.vendors[vendor.method] = vendor
 
     def _node(self, parts: Iterable[str | None]) -> _Node:
         node = self._root
@@ -197,9 +197,9 @@ class Semantics:
         except Problem as problem:
             await self._answer(scope, problem)(scope, receive, sender)
             return
-        upload = methods.uploads.get(scope["method"])
-        if upload is not None:
-            await self._upload(upload, values, scope, receive, send)
+        route = methods.vendors.get("GET" if head else scope["method"])
+        if route is not None:
+            await self._serve(route, values, scope, receive, sender)
             return
         allow = {"Allow": methods.allow}
         if scope["method"] == "OPTIONS":
@@ -216,9 +216,9 @@ class Semantics:
         scope["state"]["query"] = methods.queries[scope["method"]]
         await self._app(scope, receive, sender)
 
-    async def _upload(
+    async def _serve(
         self,
-        route: UploadRoute,
+        route: VendorRoute,
         values: Sequence[str],
         scope: HTTPScope,
         receive: Receive,

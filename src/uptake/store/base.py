@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from uptake.model.ids import Secrets
 from uptake.samples.metrics import Metric
 from uptake.store.definitions import DocumentType, Key, Rate, RetentionRule, Segment, TypeVersion
+from uptake.store.image_ports import NumberedImages
 from uptake.store.records import Entry, RejectionRecord
 from uptake.store.snapshot_ports import Snapshots
 from uptake.store.stored import (
@@ -368,6 +369,7 @@ class Installation(Protocol):
 class Store(
     Commits,
     ItemQueries,
+    NumberedImages,
     BatchQueries,
     RejectionQueries,
     UserQueries,

@@ -21,7 +21,8 @@ from uptake.store.stored import (
 )
 
 _DOCUMENT = [t.documents.c[name] for name in StoredDocument.__struct_fields__]
-_IMAGE = [t.images.c[name] for name in StoredImage.__struct_fields__]
+IMAGE = [t.images.c[name] for name in StoredImage.__struct_fields__]
+"""The columns of a `StoredImage`."""
 
 
 # These are made once: making one is slower than running it.
@@ -158,7 +159,7 @@ class SqlItemQueries(Database):
     def images(self, project: str, user_id: str, after: int, limit: int) -> list[StoredImage]:
         """See `ItemQueries.images`."""
         query = (
-            select(*_IMAGE)
+            select(*IMAGE)
             .filter_by(project_id=project, user_id=user_id)
             .where(t.images.c.image_id > after)
             .order_by(t.images.c.image_id)
@@ -175,7 +176,7 @@ class SqlItemQueries(Database):
             key = connection.execute(address).mappings().one_or_none()
             if key is None:
                 return None
-            row = connection.execute(select(*_IMAGE).filter_by(**key)).one_or_none()
+            row = connection.execute(select(*IMAGE).filter_by(**key)).one_or_none()
         return None if row is None else StoredImage(*row)
 
 

@@ -9,6 +9,7 @@ from uptake.store.changes import SqlChangeFeed
 from uptake.store.database import delete_all
 from uptake.store.folding import SqlFolding
 from uptake.store.group import Group
+from uptake.store.image_queries import SqlNumberedImages
 from uptake.store.item_queries import SqlItemQueries
 from uptake.store.receipts import SqlReceipts
 from uptake.store.records import Entry, RejectionRecord
@@ -28,6 +29,7 @@ class SqlStore(
     SqlCommits,
     SqlReceipts,
     SqlItemQueries,
+    SqlNumberedImages,
     SqlRejectionQueries,
     SqlUserQueries,
     SqlChangeFeed,

@@ -97,6 +97,7 @@ class StoredImage(Struct, frozen=True):
     width: int
     height: int
     received_at: int
+    uploaded_bytes: int
 
 
 class StoredRejection(Struct, frozen=True):

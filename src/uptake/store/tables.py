@@ -275,6 +275,7 @@ images = Table(
     Column("height", Integer, nullable=False),
     Column("received_at", BigInteger, nullable=False),
     Index("images_by_upload", "project_id", "user_id", "upload_digest", unique=True),
+    Index("images_by_number", "project_id", "image_id"),
     sqlite_with_rowid=False,
 )
 

@@ -9,7 +9,7 @@ import httpx2
 import msgspec
 
 from uptake.formats.base import Credential, Format, Operation, UploadOperation, WireRequest
-from uptake.formats.vectors import PLACEHOLDER, Vector, expanded, operation_of
+from uptake.formats.vectors import PLACEHOLDER, Vector, expanded, operation_of, vectors_of
 from uptake.model.items import Attributes, Document, Image, Item, SampleBatch
 from uptake.model.submission import Fault, Rejection, Submission
 from uptake.samples import columns
@@ -61,22 +61,28 @@ def check_http(form: Format, vector: Vector, client: httpx2.Client, secret: str)
     Raises:
         Mismatch: status or body differ.
     """
-    operation = operation_of(form, vector)
-    credential = credential_of(operation, vector)
-    headers, query = credential.carry(secret)
-    response = client.request(
-        operation.method,
-        path_of(operation, vector),
-        params=dict(vector.request.query) | query,
-        headers=vector.request.all_headers | headers,
-        content=vector.request.content,
-    )
+    known = {one.name: one for one in vectors_of(form)} if vector.before else {}
+    for name in vector.before:
+        _send(form, known[name], client, secret)
+    response = _send(form, vector, client, secret)
     found = differences(vector.reply.status, response.status_code, "status")
     try:
         body = msgspec.json.decode(response.content)
     except msgspec.DecodeError:
         body = response.text
     _raise_for(vector, found + differences(expanded(vector.reply.body), body, "body"))
+
+
+def _send(form: Format, vector: Vector, client: httpx2.Client, secret: str) -> httpx2.Response:
+    operation = operation_of(form, vector)
+    headers, query = credential_of(operation, vector).carry(secret)
+    return client.request(
+        operation.method,
+        path_of(operation, vector),
+        params=dict(vector.request.query) | query,
+        headers=vector.request.all_headers | headers,
+        content=vector.request.content,
+    )
 
 
 def wire_request(form: Format, vector: Vector) -> WireRequest:

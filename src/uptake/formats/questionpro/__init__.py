@@ -1,7 +1,7 @@
 """QuestionPro: images of users."""
 
-from uptake.formats.base import IMAGE_LIMIT, Format, UploadOperation
-from uptake.formats.questionpro import decode, reply, wire
+from uptake.formats.base import IMAGE_LIMIT, ActionOperation, Format, UploadOperation
+from uptake.formats.questionpro import actions, decode, reply, wire
 
 FORMAT = Format(
     package=__name__,
@@ -24,6 +24,55 @@ FORMAT = Format(
             limits={"max_image_bytes": IMAGE_LIMIT},
             first_image_id=wire.FIRST_IMAGE_ID,
             answers={200: wire.Uploaded, 400: wire.Failed},
+        ),
+        ActionOperation(
+            name="questionpro-list-user-images",
+            summary="List the images of a user",
+            method="GET",
+            path="/a/api/v2/users/{user-id}/images",
+            scope="images:write",
+            other_scopes=("data:read",),
+            credentials=(wire.QUERY_KEY, wire.HEADER_KEY),
+            action=actions.list_user_images,
+            answer=reply.listed,
+            parameters=wire.PAGE_PARAMETERS,
+            answers={200: wire.Listed, 400: wire.Failed},
+        ),
+        ActionOperation(
+            name="questionpro-get-user-image",
+            summary="Get an image of a user",
+            method="GET",
+            path="/a/api/v2/users/{user-id}/images/{image-id}",
+            scope="images:write",
+            other_scopes=("data:read",),
+            credentials=(wire.QUERY_KEY, wire.HEADER_KEY),
+            action=actions.get_user_image,
+            answer=reply.found,
+            answers={200: wire.Found, 400: wire.Failed, 404: wire.Failed},
+        ),
+        ActionOperation(
+            name="questionpro-list-images",
+            summary="List the images of all users",
+            method="GET",
+            path="/a/api/v2/images",
+            scope="images:write",
+            other_scopes=("data:read",),
+            credentials=(wire.QUERY_KEY, wire.HEADER_KEY),
+            action=actions.list_images,
+            answer=reply.listed,
+            parameters=wire.PAGE_PARAMETERS,
+            answers={200: wire.Listed, 400: wire.Failed},
+        ),
+        ActionOperation(
+            name="questionpro-delete-image",
+            summary="Delete an image",
+            method="DELETE",
+            path="/a/api/v2/images/{image-id}",
+            scope="images:write",
+            credentials=(wire.QUERY_KEY, wire.HEADER_KEY),
+            action=actions.delete_image,
+            answer=reply.deleted,
+            answers={200: wire.Deleted, 404: wire.Failed},
         ),
     ),
     reject=reply.reject,

@@ -4,7 +4,7 @@ from multipart import parse_options_header
 
 from uptake.formats.base import IMAGE_LIMIT, WireRequest
 from uptake.formats.questionpro.form import BadForm, split
-from uptake.formats.questionpro.wire import is_user_id
+from uptake.formats.questionpro.wire import INVALID_PARAMETERS, number_of
 from uptake.formats.user_search import one_user
 from uptake.model.items import Image
 from uptake.model.problems import Kinds, Problem
@@ -39,8 +39,8 @@ def decode(request: WireRequest) -> Submission:
         Problem: `TOO_LARGE`, when the image alone is larger than `IMAGE_LIMIT`.
     """
     user_id, faults, content = request.path["user-id"], [], b""
-    if not is_user_id(user_id):
-        faults.append(Fault("invalid_user_id", "Invalid URL parameters"))
+    if number_of(user_id) is None:
+        faults.append(Fault("invalid_user_id", INVALID_PARAMETERS))
     try:
         content = _file_of(request)
     except _NoImage as reason:

@@ -6,7 +6,7 @@ import msgspec
 
 from uptake.formats.base import IMAGE_LIMIT, MALFORMED
 from uptake.formats.encoder import ImagesWire, Rejected, Verdict, unreadable
-from uptake.formats.questionpro.wire import MAX_USER_ID, QUERY_KEY, Failed, Uploaded, is_user_id
+from uptake.formats.questionpro.wire import MAX_NUMBER, QUERY_KEY, Failed, Uploaded, number_of
 
 _uploaded = msgspec.json.Decoder(Uploaded)
 _failed = msgspec.json.Decoder(Failed)
@@ -14,9 +14,9 @@ _failed = msgspec.json.Decoder(Failed)
 
 def user_fault(user_id: str) -> str | None:
     """Why the page does not allow a user id, or None: ids in its paths are integers."""
-    if is_user_id(user_id):
+    if number_of(user_id):
         return None
-    return f"the user id must be an integer from 1 to {MAX_USER_ID} without leading zeros"
+    return f"the user id must be an integer from 1 to {MAX_NUMBER} without leading zeros"
 
 
 def form(name: str, content: bytes) -> tuple[str, bytes]:

@@ -31,10 +31,26 @@ FORM_SCHEMA = {
 FIRST_IMAGE_ID = 1_000_001
 """Number of the first image of a project. Numbers of stored images continue from it."""
 
-MAX_USER_ID = (1 << 63) - 1
-"""Largest `user-id`: the vendor documents an integer, and its clients have 64 bits."""
+MAX_NUMBER = (1 << 63) - 1
+"""Largest number in a request: the vendor documents integers, and its clients have 64 bits."""
 
-_USER_ID = re.compile(r"[1-9][0-9]{0,18}")
+MAX_PER_PAGE = 100
+"""Images of a page, and the default, after the vendor's page on limits."""
+
+PAGE_PARAMETERS = {
+    "page": {"type": "integer", "minimum": 1, "maximum": MAX_NUMBER, "default": 1},
+    "perPage": {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": MAX_PER_PAGE,
+        "default": MAX_PER_PAGE,
+    },
+}
+
+_NUMBER = re.compile(r"[1-9][0-9]{0,18}")
+
+INVALID_PARAMETERS = "Invalid URL parameters"
+"""The vendor's message about an invalid path or query."""
 
 DOCS = "www.questionpro.com/api/error-codes.html"
 
@@ -51,6 +67,33 @@ class Uploaded(Struct):
     """The answer: 200; `requestID` only if the API key was in the `api-key` header."""
 
     response: Image
+    requestID: str | UnsetType = UNSET
+
+
+class Listed(Struct):
+    """A page of images, the last uploaded first; `requestID` as in `Uploaded`."""
+
+    response: list[Image]
+    requestID: str | UnsetType = UNSET
+
+
+class Found(Struct):
+    """One image."""
+
+    response: Image
+    requestID: str
+
+
+class ImageNumber(Struct):
+    """The number of a deleted image."""
+
+    imageID: int
+
+
+class Deleted(Struct):
+    """The answer to a deletion; `requestID` as in `Uploaded`."""
+
+    response: ImageNumber
     requestID: str | UnsetType = UNSET
 
 
@@ -100,6 +143,8 @@ MESSAGES = {
 """Messages that the vendor documents."""
 
 
-def is_user_id(text: str) -> bool:
-    """Whether a text is a `user-id`: an integer from 1, without a sign or leading zeros."""
-    return _USER_ID.fullmatch(text) is not None and int(text) <= MAX_USER_ID
+def number_of(text: str) -> int | None:
+    """An integer from 1, written without a sign or leading zeros; None for any other text."""
+    if _NUMBER.fullmatch(text) is None or int(text) > MAX_NUMBER:
+        return None
+    return int(text)

@@ -20,6 +20,7 @@ from uptake.testing.store.concurrency import Concurrency
 from uptake.testing.store.deletion import ErasuresSuite, RetentionSuite
 from uptake.testing.store.faults import Durability, Faults
 from uptake.testing.store.folding import FoldingSuite
+from uptake.testing.store.images import NumberedImagesSuite
 from uptake.testing.store.items import BatchQueriesSuite, Documents, Images
 from uptake.testing.store.making import OpensStore
 from uptake.testing.store.registry import (
@@ -48,6 +49,7 @@ __all__ = [
     "ItemQueriesSuite",
     "KeysSuite",
     "MaintenanceSuite",
+    "NumberedImagesSuite",
     "ProjectsSuite",
     "RejectionQueriesSuite",
     "RetentionSuite",
@@ -65,6 +67,7 @@ class ItemQueriesSuite(Users, Documents, Images):
 class StoreConformance(
     CommitsSuite,
     ItemQueriesSuite,
+    NumberedImagesSuite,
     BatchQueriesSuite,
     RejectionQueriesSuite,
     UserQueriesSuite,

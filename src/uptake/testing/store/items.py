@@ -201,6 +201,7 @@ class Images(OpensStore):
             width=640,
             height=480,
             received_at=NOON,
+            uploaded_bytes=11,
         )
         assert store.images("default", "anna", 0, 10) == [expected]
         assert store.image("one.png") == expected

@@ -131,6 +131,29 @@ class ModelTables:
     def _rows_of(self, project: str) -> Rows:
         return self._rows.setdefault(project, Rows())
 
+    def latest_images(
+        self, project: str, user_id: str | None, skip: int, limit: int
+    ) -> list[StoredImage]:
+        images = self._rows_of(project).images.values()
+        found = [one for one in images if user_id in {None, one.user_id}]
+        found.sort(key=lambda one: -one.image_id)
+        return found[skip : skip + limit]
+
+    def numbered_image(self, project: str, image_id: int) -> StoredImage | None:
+        images = self._rows_of(project).images.values()
+        return next((one for one in images if one.image_id == image_id), None)
+
+    def shares_bytes(self, project: str, image: StoredImage) -> bool:
+        others = [one for one in self._rows_of(project).images.values() if one != image]
+        return (image.user_id, image.blob) in {(one.user_id, one.blob) for one in others}
+
+    def delete_image(self, project: str, image: StoredImage) -> bool:
+        images = self._rows_of(project).images
+        found = [key for key, one in images.items() if one.image_id == image.image_id]
+        for key in found:
+            del images[key]
+        return bool(found)
+
     def secrets(self) -> Secrets:
         return self._secrets
 

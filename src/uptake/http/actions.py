@@ -1,0 +1,140 @@
+"""The operations of formats that read or delete what is stored."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+from urllib.parse import parse_qsl
+
+from litestar.types import HTTPScope, Receive
+from msgspec.structs import replace
+
+from uptake.formats.base import (
+    JSON,
+    Action,
+    ActionOperation,
+    ActionResult,
+    DeleteImage,
+    Format,
+    GetImage,
+    ListImages,
+    WireReply,
+    WireRequest,
+)
+from uptake.http.access import Access, find_credential, permit_project, permit_users
+from uptake.http.executors import BoundedExecutor
+from uptake.http.problems import problem_headers, problem_of
+from uptake.http.semantics import Reply, VendorRoute
+from uptake.http.vendor_routes import vendor_route
+from uptake.intake.delete_image import delete_image
+from uptake.model.problems import Kinds, Problem
+from uptake.model.receipt import StoredImage
+from uptake.store import stored
+from uptake.store.definitions import Key
+from uptake.wiring import Services
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Actions:
+    """Serves the action operations of formats.
+
+    Attributes:
+        executor: threads for them.
+    """
+
+    access: Access
+    services: Services
+    executor: BoundedExecutor
+
+    def route(self, form: Format, operation: ActionOperation) -> VendorRoute:
+        """The route of an operation."""
+
+        async def take(scope: HTTPScope, receive: Receive, wire: WireRequest) -> Reply:
+            try:
+                return _response(await self._answer(operation, wire, scope, receive))
+            except Problem as problem:
+                return _response(form.reject(problem, wire), problem)
+
+        return vendor_route(operation, self.services.public_url, take)
+
+    async def _answer(
+        self, operation: ActionOperation, wire: WireRequest, scope: HTTPScope, receive: Receive
+    ) -> WireReply:
+        """The answer to a request, in the vendor's form.
+
+        Raises:
+            Problem: the request is not permitted or invalid, or fails.
+            ClientGone: the client disconnected.
+        """
+        query = scope["query_string"]
+        credential, secret = find_credential(operation, wire.headers, query)
+        key = await self.access.permit(
+            await self.access.find(secret), operation.scopes, credential, operation.credentials
+        )
+        wire = replace(wire, credential=credential, bound_user=key.user, query=_first_values(query))
+        action = operation.action(wire)
+        work = partial(_problems_of, partial(self._perform, key, action))
+        result = await self.executor.run(
+            work, receive, key_id=key.id, finish=isinstance(action, DeleteImage)
+        )
+        return operation.answer(result, wire)
+
+    def _perform(self, key: Key, action: Action) -> ActionResult:
+        match action:
+            case ListImages(user_id, skip, limit):
+                if user_id is None:
+                    permit_project(key)
+                else:
+                    permit_users(key, {user_id})
+                found = self.services.store.latest_images(key.project, user_id, skip, limit)
+                return [_image(one) for one in found]
+            case GetImage(user_id, image_id):
+                permit_users(key, {user_id})
+                image = self.services.store.numbered_image(key.project, image_id)
+                if image is None or image.user_id != user_id:
+                    raise Problem(Kinds.NOT_FOUND)
+                return _image(image)
+            case DeleteImage(image_id):
+                return self._delete(key, image_id)
+
+    def _delete(self, key: Key, image_id: int) -> StoredImage:
+        services = self.services
+        image = services.store.numbered_image(key.project, image_id)
+        if image is None:
+            raise Problem(Kinds.NOT_FOUND)
+        permit_users(key, {image.user_id})
+        if not delete_image(services.store, services.blobs, key.project, image):
+            raise Problem(Kinds.NOT_FOUND)
+        return _image(image)
+
+
+def _image(image: stored.StoredImage) -> StoredImage:
+    return StoredImage(image.image_id, image.name, image.uploaded_bytes)
+
+
+def _first_values(query: bytes) -> dict[str, str]:
+    """The query parameters; of a repeated one the first value."""
+    found = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+    return dict(reversed(found))
+
+
+def _problems_of(work: Callable[[], Result]) -> Result:
+    try:
+        return work()
+    except Exception as error:
+        problem = problem_of(error)
+        if problem is None:
+            raise
+        raise problem from error
+
+
+def _response(reply: WireReply, problem: Problem | None = None) -> Reply:
+    headers = [
+        (b"content-type", JSON.encode()),
+        (b"content-length", b"%d" % len(reply.body)),
+    ]
+    if problem is not None:
+        headers += [(name.encode(), text.encode()) for name, text in problem_headers(problem)]
+    return Reply(reply.status, headers, reply.body)

@@ -1,0 +1,50 @@
+"""Finds images by number, and deletes them."""
+
+from sqlalchemy import exists, select
+
+from uptake.store import tables as t
+from uptake.store.database import WritingDatabase, delete_all
+from uptake.store.item_queries import IMAGE
+from uptake.store.stored import StoredImage
+
+
+class SqlNumberedImages(WritingDatabase):
+    """The port `NumberedImages`, on SQL."""
+
+    def latest_images(
+        self, project: str, user_id: str | None, skip: int, limit: int
+    ) -> list[StoredImage]:
+        """See `NumberedImages.latest_images`."""
+        query = select(*IMAGE).filter_by(project_id=project)
+        if user_id is not None:
+            query = query.filter_by(user_id=user_id)
+        query = query.order_by(t.images.c.image_id.desc()).offset(skip).limit(limit)
+        with self.reading() as connection:
+            return [StoredImage(*row) for row in connection.execute(query)]
+
+    def numbered_image(self, project: str, image_id: int) -> StoredImage | None:
+        """See `NumberedImages.numbered_image`."""
+        query = select(*IMAGE).filter_by(project_id=project, image_id=image_id)
+        with self.reading() as connection:
+            row = connection.execute(query).one_or_none()
+        return None if row is None else StoredImage(*row)
+
+    def shares_bytes(self, project: str, image: StoredImage) -> bool:
+        """See `NumberedImages.shares_bytes`."""
+        i = t.images.c
+        others = (
+            i.project_id == project,
+            i.user_id == image.user_id,
+            i.image_id != image.image_id,
+            i.blob == image.blob,
+        )
+        with self.reading() as connection:
+            return bool(connection.scalar(select(exists().where(*others))))
+
+    def delete_image(self, project: str, image: StoredImage) -> bool:
+        """See `NumberedImages.delete_image`."""
+        i = t.images.c
+        same = i.project_id == project, i.user_id == image.user_id, i.image_id == image.image_id
+        with self.writing() as connection:
+            delete_all(connection, t.image_names, t.image_names.c.name == image.name)
+            return delete_all(connection, t.images, *same) > 0
