@@ -235,15 +235,22 @@ def _scopes() -> Iterator[str]:
                 if needed == scope
             ),
         )
+    yield "## With any key"
+    yield ""
+    any_key = [f"`{method} {path}`" for _, method, path, _, about in rows if about is About.KEY]
+    yield f"{', '.join(any_key)}"
+    yield ""
     yield "## Without a key"
     yield ""
-    public = [f"`{method} {path}`" for needed, method, path, *_ in rows if not needed]
+    public = [f"`{method} {path}`" for _, method, path, _, about in rows if about is About.NONE]
     yield f"{', '.join(public)}, `/health/live`, `/health/ready`, `/metrics`, `/openapi.json`, and"
     yield "images, which have addresses that cannot be guessed."
 
 
 def _data_of(operation: Operation) -> About:
     """The data that a vendor's operation uses."""
+    if not operation.scope:
+        return About.KEY
     if isinstance(operation, UploadOperation) or "user" in operation.path:
         return About.USER_IN_PATH
     return About.OWNER if "{" in operation.path else About.PROJECT
@@ -329,8 +336,8 @@ def _operation(form: Format, operation: Operation) -> Iterator[str]:
     places = " or ".join(_place(credential) for credential in operation.credentials)
     yield f"## {form.vendor}: {address}"
     yield ""
-    scopes = " or ".join(f"`{scope}`" for scope in operation.scopes)
-    yield f"API key: {places}. Scope: {scopes}."
+    scopes = " or ".join(f"`{scope}`" for scope in operation.scopes if scope)
+    yield f"API key: {places}. Scope: {scopes or 'none'}."
     yield ""
     yield _section(form, address)
     yield ""

@@ -36,7 +36,7 @@ class Expected:
             its own part of; `project`, all users: a bound key gets 403.
         query, body: a sound request.
         other_scope: a scope that permits it too.
-        key_in_query: the query parameter with the key, if it is not in `Authorization`.
+        place: the query parameter or the header with the key, if it is not `Authorization`.
     """
 
     scope: str
@@ -44,7 +44,7 @@ class Expected:
     query: str = ""
     body: Any = None
     other_scope: str = ""
-    key_in_query: str = ""
+    place: str = ""
 
     @property
     def scopes(self) -> set[str]:
@@ -62,7 +62,7 @@ def _project(scope: str = "data:read", body: Any = None) -> Expected:
 
 def _image(about: str = "user", other_scope: str = "data:read") -> Expected:
     """An operation of QuestionPro on stored images."""
-    return Expected("images:write", about, other_scope=other_scope, key_in_query="apiKey")
+    return Expected("images:write", about, other_scope=other_scope, place="apiKey")
 
 
 FILTER = {"attribute": "plan", "op": "eq", "value": "pro"}
@@ -112,6 +112,7 @@ EXPECTED = {
     "GET /health/live": PUBLIC,
     "GET /health/ready": PUBLIC,
     "POST /v1/user-data/{upload_type}": _user("user-data:write"),
+    "GET /v1/account": Expected("", "any", place="x-api-key"),
     "POST /v1/user/profiles": _user("profiles:write"),
     "POST /a/api/v2/users/{user-id}/images": _user("images:write"),
     "GET /a/api/v2/users/{user-id}/images": _image(),
@@ -144,13 +145,15 @@ class Target:
             path = path.replace(f"{{{name}}}", quote(value, safe=""))
         if template.startswith(f"{V1}/document-types"):
             path = path.replace("/pros", "/mood")
-        query, bearer = expected.query, {"Authorization": f"Bearer {secret}"} if secret else {}
-        if expected.key_in_query:
-            query, bearer = f"{expected.key_in_query}={secret}", {}
+        query, headers = expected.query, {"Authorization": f"Bearer {secret}"} if secret else {}
+        if expected.place == "apiKey":
+            query, headers = f"apiKey={secret}", {}
+        elif expected.place:
+            headers = {expected.place: secret}
         return self.tenant.client.request(
             method,
             f"{path}?{query}",
-            headers=bearer,
+            headers=headers,
             content=None if expected.body is None else msgspec.json.encode(expected.body),
         )
 

@@ -1,4 +1,4 @@
-"""Operations of vendors that read and delete: QuestionPro's images after the upload."""
+"""Operations of vendors that read and delete: images of QuestionPro, the account of thymia."""
 
 from itertools import pairwise
 from typing import Any
@@ -192,3 +192,24 @@ def test_no_query_makes_the_server_fail(tenant: Tenant, query: str) -> None:
     answer = tenant.client.get(f"{USER}?apiKey={tenant.secret}&{query}")
     expected = 200 if query in {"page=1&page=0", "a=b"} else 400
     assert answer.status_code == expected
+
+
+def test_an_account_is_the_project_and_the_scopes_of_a_key(tenant: Tenant) -> None:
+    """Also for a bound key; without a valid key 401, and no request counts against the rate."""
+
+    def account(secret: str) -> httpx2.Response:
+        return tenant.client.get("/v1/account", headers={"x-api-key": secret})
+
+    key = tenant.key("samples:write", "data:read", user="42", rate=Rate(1, 86_400))
+    for _ in range(3):
+        assert account(key).json() == {
+            "id": tenant.project,
+            "features": ["samples:write", "data:read"],
+        }
+    for wrong in ("", "wrong"):
+        assert account(wrong).status_code == 401
+        assert list(account(wrong).json()) == ["detail"]
+    head = tenant.client.head("/v1/account", headers={"x-api-key": key})
+    assert (head.status_code, head.content) == (200, b"")
+    asked = tenant.client.options("/v1/account")
+    assert asked.headers["allow"] == "GET, HEAD, OPTIONS"

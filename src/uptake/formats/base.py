@@ -125,7 +125,7 @@ class Operation:
         name: unique among all formats, e.g. `gerosense-v2.2`.
         summary: one line for the documentation.
         path: template with the vendor's names in braces.
-        scope: the scope that the API key needs.
+        scope: the scope that the API key needs; "" if any valid API key may be used.
         other_scopes: scopes of which each permits the operation too.
         credentials: the places that may carry the API key; the first one present is used.
         answers: status to the type of the answer.
@@ -229,10 +229,21 @@ class DeleteImage(msgspec.Struct, frozen=True):
     image_id: int
 
 
-Action = ListImages | GetImage | DeleteImage
+class GetAccount(msgspec.Struct, frozen=True):
+    """Returns the `Account` of the API key."""
+
+
+class Account(msgspec.Struct, frozen=True):
+    """The project of an API key, and the scopes of the key."""
+
+    project: str
+    scopes: tuple[str, ...]
+
+
+Action = ListImages | GetImage | DeleteImage | GetAccount
 """What the server does for an `ActionOperation`."""
 
-ActionResult = StoredImage | list[StoredImage]
+ActionResult = StoredImage | list[StoredImage] | Account
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

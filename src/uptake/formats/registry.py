@@ -86,6 +86,8 @@ else:
 """The name of an upload, as the type of a parameter: the error about others lists all names."""
 
 SCOPES: tuple[str, ...] = tuple(
-    dict.fromkeys(operation.scope for form in FORMATS for operation in form.operations)
+    dict.fromkeys(
+        operation.scope for form in FORMATS for operation in form.operations if operation.scope
+    )
 )
 """The scopes of all operations, each once."""

@@ -11,11 +11,13 @@ from msgspec.structs import replace
 
 from uptake.formats.base import (
     JSON,
+    Account,
     Action,
     ActionOperation,
     ActionResult,
     DeleteImage,
     Format,
+    GetAccount,
     GetImage,
     ListImages,
     WireReply,
@@ -98,6 +100,8 @@ class Actions:
                 return _image(image)
             case DeleteImage(image_id):
                 return self._delete(key, image_id)
+            case GetAccount():
+                return Account(key.project, key.scopes)
 
     def _delete(self, key: Key, image_id: int) -> StoredImage:
         services = self.services

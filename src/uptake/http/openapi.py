@@ -97,7 +97,7 @@ def _operation(
         "operationId": operation.name,
         "tags": [form.vendor],
         "summary": operation.summary,
-        "description": f"Scope {' or '.join(f'`{scope}`' for scope in operation.scopes)}.",
+        "description": f"{_scopes(operation)}.",
         "parameters": _parameters(operation),
         "security": _security(operation, schemes),
     }
@@ -112,6 +112,13 @@ def _operation(
             },
         }
     return {**described, "responses": responses}
+
+
+def _scopes(operation: Operation) -> str:
+    """The API key that an operation needs."""
+    if not operation.scope:
+        return "Any valid API key"
+    return f"Scope {' or '.join(f'`{scope}`' for scope in operation.scopes)}"
 
 
 def _requests(operation: UploadOperation, shown: list[Vector]) -> dict[str, Any]:

@@ -1,7 +1,16 @@
 """thymia: typed JSON documents about a user."""
 
-from uptake.formats.base import Credential, Format, Place, UploadOperation
+from uptake.formats.base import (
+    ActionOperation,
+    Credential,
+    Format,
+    GetAccount,
+    Place,
+    UploadOperation,
+)
 from uptake.formats.thymia import decode, reply, wire
+
+_API_KEY = Credential(Place.HEADER, "x-api-key")
 
 FORMAT = Format(
     package=__name__,
@@ -13,7 +22,7 @@ FORMAT = Format(
             summary="Upload a JSON document of a registered type about one user",
             path="/v1/user-data/{upload_type}",
             scope="user-data:write",
-            credentials=(Credential(Place.HEADER, "x-api-key"),),
+            credentials=(_API_KEY,),
             decode=decode.decode,
             find_users=decode.find,
             reply=reply.reply,
@@ -22,6 +31,17 @@ FORMAT = Format(
             headers={
                 "Idempotency-Key": "Repeating it with the same body gives the first uploadId again."
             },
+        ),
+        ActionOperation(
+            name="thymia-get-account",
+            summary="Get the account of the API key",
+            method="GET",
+            path="/v1/account",
+            scope="",
+            credentials=(_API_KEY,),
+            action=lambda _request: GetAccount(),
+            answer=reply.account,
+            answers={200: wire.Account},
         ),
     ),
     reject=reply.reject,

@@ -1,6 +1,7 @@
 """thymia's answers."""
 
-from uptake.formats.base import WireReply, WireRequest, answer
+from uptake.formats.base import Account, WireReply, WireRequest, answer
+from uptake.formats.thymia import wire
 from uptake.formats.thymia.wire import Detail, Invalid, Uploaded, ValidationError
 from uptake.model.problems import Problem
 from uptake.model.receipt import Receipt, StoredDocument
@@ -21,6 +22,11 @@ def reply(receipt: Receipt, request: WireRequest) -> WireReply:
             return answer(200, Uploaded(stored.upload_id))
     faults = [fault for rejection in receipt.rejections for fault in rejection.faults]
     return answer(422, Invalid([_entry(fault) for fault in faults]))
+
+
+def account(found: Account, request: WireRequest) -> WireReply:
+    """200 with the project and the scopes of the API key."""
+    return answer(200, wire.Account(found.project, list(found.scopes)))
 
 
 def _entry(fault: Fault) -> ValidationError:

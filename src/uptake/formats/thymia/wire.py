@@ -42,6 +42,13 @@ class Uploaded(Struct):
     ]
 
 
+class Account(Struct):
+    """The account of an API key: the project, and what the API key may do."""
+
+    id: str
+    features: list[str]
+
+
 class ValidationError(Struct):
     """One fault; `loc` is its path from `body`, `path` or `header`."""
 
