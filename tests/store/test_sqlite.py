@@ -28,7 +28,8 @@ class OpensSqlite(OpensStore):
     @contextmanager
     def out_of_reach(self, store: Store, place: Path) -> Iterator[None]:
         """Replace the file with a folder, as when the disk is gone."""
-        engine(store).dispose()
+        assert isinstance(store, SqlStore)
+        store.dispose()
         away, path = place / "away", place / "uptake.db"
         path.rename(away)
         path.mkdir()
