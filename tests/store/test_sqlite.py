@@ -2,7 +2,7 @@
 
 import resource
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import pytest
 
 from store.engines import open_sqlite
 from uptake.store import sqlite
-from uptake.store.base import Store
+from uptake.store.base import Store, StoreUnusable
 from uptake.store.sql_store import SqlStore
 from uptake.testing.store import DurableStoreConformance
 from uptake.testing.store.making import OpensStore
@@ -70,3 +70,20 @@ def test_every_connection_waits_for_the_disk(tmp_path: Path, pragma: str) -> Non
         found = connection.exec_driver_sql(f"PRAGMA {pragma}").scalar_one()
     store.close()
     assert PRAGMAS[pragma] == found
+
+
+def test_a_database_without_its_lock_file_is_closed(tmp_path: Path) -> None:
+    """No file of the folder stays open, even while the error is handled."""
+    (tmp_path / "uptake.db.lock").mkdir()
+    with pytest.raises(StoreUnusable, match=r"uptake\.db: ") as raised:
+        open_sqlite(tmp_path / "uptake.db")
+    assert raised.value
+    assert [path for path in _open_files() if path.is_relative_to(tmp_path)] == []
+
+
+def _open_files() -> list[Path]:
+    found = []
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):  # the descriptor that lists the folder
+            found.append(descriptor.readlink())
+    return found

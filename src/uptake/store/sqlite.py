@@ -53,14 +53,20 @@ def open_store(path: Path, *, make: bool = True) -> SqlStore:
     file = _open_file(path, make=make)
     engine = _open_engine(file, path)
     try:
+        _migrate(engine, path, make=make)
+        return SqliteStore(engine, file)
+    except BaseException:
+        engine.dispose()
+        raise
+
+
+def _migrate(engine: sqlalchemy.Engine, path: Path, *, make: bool) -> None:
+    try:
         migrations.upgrade(engine, make=make)
     except sqlalchemy.exc.DBAPIError as error:
-        engine.dispose()
         raise StoreUnusable(f"{path}: {error.orig}") from error
     except StoreUnusable as error:
-        engine.dispose()
         raise type(error)(f"{path}: {error}") from error
-    return SqliteStore(engine, file)
 
 
 def open_contents(path: Path, *, make: bool = False) -> "SqlContents":
