@@ -1,4 +1,4 @@
-"""The statements of the ledger are those that every supported version of Python executes."""
+"""Every supported version of Python executes the ledger's statements, and its files are closed."""
 
 import re
 import sqlite3
@@ -7,6 +7,8 @@ from functools import partial
 from typing import Any
 
 import pytest
+
+from uptake.uploader.ledger import LedgerUnusable
 
 from .sending import Sender, counts_of, some, write
 
@@ -41,3 +43,24 @@ def test_numbered_placeholders_take_values_by_their_numbers(
     table = write(sender.folder / "profiles.ndjson", [{"user_id": user, "age": 30, "city": "Rome"}])
     for count in ("acknowledged", "known"):
         assert counts_of(sender.uploader().send_profiles(table))[count] == 1
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_a_run_without_a_usable_ledger_leaves_no_database_open(
+    sender: Sender, user: str, monkeypatch: pytest.MonkeyPatch, *, dry_run: bool
+) -> None:
+    """Neither the ledger, nor its copy in memory, nor the reports of rejected rows."""
+    opened: list[sqlite3.Connection] = []
+
+    def connect(*arguments: Any, **options: Any) -> sqlite3.Connection:
+        opened.append(sqlite3.dbapi2.connect(*arguments, **options))
+        return opened[-1]
+
+    monkeypatch.setattr(sqlite3, "connect", connect)
+    (sender.folder / "sent.ledger").write_bytes(b"not a database " * 100)
+    with pytest.raises(LedgerUnusable, match="not a ledger"):
+        sender.send(some(user, 1), dry_run=dry_run)
+    assert opened
+    for connection in opened:
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            connection.execute("SELECT 1")

@@ -71,13 +71,17 @@ class RejectedRows:
             return []
         originals = {part.file: part.originals for whole in sources for part in whole.parts}
         with ExitStack() as stack:
-            stack.callback(self._reports.close)
             outputs = _Outputs(self._path, stack)
             for file, lines in self._reports.by_file():
                 source = originals.get(file)
                 for output, text in self._marked(file, lines, source):
                     outputs.write(output, text)
             return outputs.name()
+
+    def close(self) -> None:
+        """Remove the reports."""
+        if self._reports is not None:
+            self._reports.close()
 
     def _marked(
         self, file: str, lines: Iterator[Line], source: Originals | None

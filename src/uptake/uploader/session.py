@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
@@ -94,8 +94,8 @@ class Session:
             LedgerUnusable: the ledger cannot be used.
         """
         options = self._options
-        ledger = (read_ledger if options.dry_run else open_ledger)(options.ledger)
-        try:
+        opening_ledger = read_ledger if options.dry_run else open_ledger
+        with closing(self._rejected_rows), closing(opening_ledger(options.ledger)) as ledger:
             run = begin(ledger, options.to.url, wire.name)
             context: UploadContext[Any] = UploadContext(
                 wire,
@@ -116,8 +116,6 @@ class Session:
             summary = self._summary(run)
             run.end(summary)
             return summary
-        finally:
-            ledger.close()
 
     def _notify_of_users(self, wire: ImagesWire) -> None:
         """Name the images that cannot be sent before others are."""

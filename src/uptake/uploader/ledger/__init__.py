@@ -197,14 +197,15 @@ def read_ledger(path: Path) -> Ledger:
     Raises:
         LedgerUnusable: the file cannot be opened, or is not a ledger.
     """
+    stored = _connect(path) if path.exists() else None
     memory = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-    if not path.exists():
+    if stored is None:
         memory.executescript(f"{SCHEMA}{ADDED}PRAGMA user_version = {VERSION};")
         return Ledger(memory)
-    stored = _connect(path)
     try:
         stored.backup(memory)
     except sqlite3.Error as error:
+        memory.close()
         raise LedgerUnusable(f"the ledger {path} cannot be read: {error}") from error
     finally:
         stored.close()
