@@ -5,6 +5,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -174,7 +175,7 @@ def test_a_flood_without_a_key_leaves_few_receipts_and_uploads_go_on(tmp_path: P
             metrics = client.get("/metrics").text
         server.stop()
 
-        with sqlite3.connect(server.data_dir / "uptake.db") as database:
+        with closing(sqlite3.connect(server.data_dir / "uptake.db")) as database:
             (count,) = database.execute(
                 "SELECT count(*) FROM receipts WHERE key_id = ''"
             ).fetchone()
