@@ -80,19 +80,19 @@ def test_a_database_of_a_newer_version_is_reported(uptake: Uptake, tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    "url",
+    ("url", "status"),
     [
-        "mysql://localhost/x",
-        "postgresql://[",
-        "postgres://host:port/x",
-        "uptake.db",
-        "sqlite://[",
-        "sqlite:///none/such/folder/x.db",
+        ("mysql://localhost/x", 2),
+        ("postgresql://[", 2),
+        ("postgres://host:port/x", 1),
+        ("uptake.db", 2),
+        ("sqlite://[", 2),
+        ("sqlite:///none/such/folder/x.db", 1),
     ],
 )
-def test_an_invalid_database_url_is_reported(uptake: Uptake, url: str) -> None:
-    """An unknown scheme, no URL at all, a folder that is not there: 1 and one line."""
-    uptake("projects", "list", "--database", url).assert_failed(1)
+def test_an_invalid_database_url_is_reported(uptake: Uptake, url: str, status: int) -> None:
+    """An unknown scheme or no URL at all is wrong usage; a folder that does not exist is not."""
+    uptake("projects", "list", "--database", url).assert_failed(status)
 
 
 def test_the_database_can_be_named_by_url(uptake: Uptake, tmp_path: Path) -> None:

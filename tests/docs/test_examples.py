@@ -50,7 +50,7 @@ def test_pages_begin_with_what_is_needed() -> None:
 
 def test_servers_are_started_and_awaited_in_one_way() -> None:
     """By the script of the examples, or with `uptake serve` and a wait that ends."""
-    wait = "curl -sSf --retry 60 --retry-connrefused --retry-delay 1 "
+    wait = "curl -sf --retry 60 --retry-connrefused --retry-delay 1 "
     for document in ["README.md", *DOCUMENTS]:
         commands = "".join(one.commands for one in examples_of(ROOT / document))
         for line in commands.splitlines():

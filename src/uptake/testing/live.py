@@ -21,7 +21,7 @@ from uptake.settings import Settings
 from uptake.store.definitions import DEFAULT_PROJECT
 from uptake.wiring import open_store
 
-START_SECONDS = 30.0
+START_SECONDS = 60.0
 STOP_SECONDS = 30.0
 PROGRAM = (sys.executable, "-m", "uptake")
 ALL_WRITES = ("user-data:write", "profiles:write", "images:write", "samples:write")
@@ -141,7 +141,8 @@ class LiveServer:
             rate=None if rate is None else parse_rate(rate),
             seconds=None if expires is None else parse_duration("--expires", expires),
         )
-        with closing(open_store(Settings(data_dir=self.data_dir, database=self.database))) as store:
+        database = self.database or self.environment.get("UPTAKE_DATABASE", "")
+        with closing(open_store(Settings(data_dir=self.data_dir, database=database))) as store:
             store.add_key(key)
         return secret
 
