@@ -305,10 +305,7 @@ class Intake:
         sha256 = hashlib.sha256(image.content).hexdigest()
         unchanged = image.content is item.content
         upload = bytes.fromhex(sha256) if unchanged else hashlib.sha256(item.content).digest()
-        # With a name of its own: a deletion of the same picture, which another request does at the
-        # same time, must not delete the bytes of this one.
-        own = f"{sha256}-{ids.new_token()}"
-        blob = blob_key(IMAGES, origin.project, self._user_hash(item.user_id), own)
+        blob = blob_key(IMAGES, origin.project, self._user_hash(item.user_id), sha256)
         self._blobs.put(blob, image.content)
         return ImageRecord(
             user_id=item.user_id,

@@ -9,9 +9,9 @@ _OWNER_DIGITS = 40
 """Digits of a user's hash in a key. Earlier versions took 32, of a plain hash."""
 
 
-def blob_key(kind: str, project: str, user_hash: str, name: str) -> str:
+def blob_key(kind: str, project: str, user_hash: str, sha256: str) -> str:
     """The key of some bytes of a user; users share no key, even for equal bytes."""
-    return key_prefix(kind, project, user_hash) + name
+    return key_prefix(kind, project, user_hash) + sha256
 
 
 def key_prefix(kind: str, project: str, user_hash: str) -> str:

@@ -23,7 +23,7 @@ from prometheus_client import Gauge, Histogram
 from uptake.blobs import Blobs, BlobsUnavailable
 from uptake.model.problems import Kinds, Problem
 from uptake.store.base import Commits, RejectionQueries, StoreUnavailable
-from uptake.store.records import Entry, ImageRecord, RejectionRecord, WrittenImage
+from uptake.store.records import Entry, Erased, ImageRecord, RejectionRecord
 from uptake.store.stored import Committed
 
 MAX_WAITING = 512
@@ -234,27 +234,20 @@ def _may_have_unwanted_bytes(entry: Entry, outcome: Committed) -> bool:
     """Whether `_unwanted_bytes` must be called: most entries have no bytes in the blob store."""
     if any(rejection.raw_blob is not None for rejection in entry.rejections):
         return True
-    return any(True for _ in _unwanted_images(entry, outcome))
+    return any(
+        isinstance(record, ImageRecord) and isinstance(written, Erased)
+        for record, written in zip(entry.records, outcome.written, strict=True)
+    )
 
 
 def _unwanted_bytes(store: CommitStore, entry: Entry, outcome: Committed) -> Iterator[str]:
-    """The blobs of an entry that have no stored row.
-
-    The user was erased, or the image is stored already, with other bytes.
-    """
-    yield from _unwanted_images(entry, outcome)
+    """The blobs of an entry that have no stored row, because their user was erased."""
+    for record, written in zip(entry.records, outcome.written, strict=True):
+        if isinstance(record, ImageRecord) and isinstance(written, Erased):
+            yield record.blob
     for rejection in entry.rejections:
         if rejection.raw_blob and not _is_stored(store, entry.project, rejection):
             yield rejection.raw_blob
-
-
-def _unwanted_images(entry: Entry, outcome: Committed) -> Iterator[str]:
-    for record, written in zip(entry.records, outcome.written, strict=True):
-        if isinstance(record, ImageRecord):
-            # A commit that is tried again finds its own image, by its name.
-            is_stored = isinstance(written, WrittenImage) and written.name == record.name
-            if not is_stored:
-                yield record.blob
 
 
 def _is_stored(store: CommitStore, project: str, rejection: RejectionRecord) -> bool:

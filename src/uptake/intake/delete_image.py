@@ -11,7 +11,7 @@ from uptake.store.stored import StoredImage
 def delete_image(store: NumberedImages, blobs: Blobs, project: str, image: StoredImage) -> bool:
     """Delete an image; False if another request has deleted it.
 
-    Bytes that another image of the user has too are left: earlier versions stored equal bytes once.
+    Bytes that another image of the user has too are left.
 
     Raises:
         StoreUnavailable, BlobsUnavailable: some of it is left. Repeat the deletion.
