@@ -1,16 +1,13 @@
 """The operations of formats that read or delete what is stored."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
 from urllib.parse import parse_qsl
 
 from litestar.types import HTTPScope, Receive
 from msgspec.structs import replace
 
 from uptake.formats.base import (
-    JSON,
     Account,
     Action,
     ActionOperation,
@@ -25,17 +22,15 @@ from uptake.formats.base import (
 )
 from uptake.http.access import Access, find_credential, permit_project, permit_users
 from uptake.http.executors import BoundedExecutor
-from uptake.http.problems import problem_headers, problem_of
+from uptake.http.problems import raising_problems
 from uptake.http.semantics import Reply, VendorRoute
-from uptake.http.vendor_routes import vendor_route
+from uptake.http.vendor_routes import response, vendor_route
 from uptake.intake.delete_image import delete_image
 from uptake.model.problems import Kinds, Problem
 from uptake.model.receipt import StoredImage
 from uptake.store import stored
 from uptake.store.definitions import Key
 from uptake.wiring import Services
-
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +50,9 @@ class Actions:
 
         async def take(scope: HTTPScope, receive: Receive, wire: WireRequest) -> Reply:
             try:
-                return _response(await self._answer(operation, wire, scope, receive))
+                return response(await self._answer(operation, wire, scope, receive))
             except Problem as problem:
-                return _response(form.reject(problem, wire), problem)
+                return response(form.reject(problem, wire), problem)
 
         return vendor_route(operation, self.services.public_url, take)
 
@@ -77,7 +72,7 @@ class Actions:
         )
         wire = replace(wire, credential=credential, bound_user=key.user, query=_first_values(query))
         action = operation.action(wire)
-        work = partial(_problems_of, partial(self._perform, key, action))
+        work = partial(raising_problems, self._perform, key, action)
         result = await self.executor.run(
             work, receive, key_id=key.id, finish=isinstance(action, DeleteImage)
         )
@@ -122,23 +117,3 @@ def _first_values(query: bytes) -> dict[str, str]:
     """The query parameters; of a repeated one the first value."""
     found = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
     return dict(reversed(found))
-
-
-def _problems_of(work: Callable[[], Result]) -> Result:
-    try:
-        return work()
-    except Exception as error:
-        problem = problem_of(error)
-        if problem is None:
-            raise
-        raise problem from error
-
-
-def _response(reply: WireReply, problem: Problem | None = None) -> Reply:
-    headers = [
-        (b"content-type", JSON.encode()),
-        (b"content-length", b"%d" % len(reply.body)),
-    ]
-    if problem is not None:
-        headers += [(name.encode(), text.encode()) for name, text in problem_headers(problem)]
-    return Reply(reply.status, headers, reply.body)

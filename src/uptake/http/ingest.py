@@ -13,10 +13,8 @@ from msgspec.structs import replace
 from prometheus_client import Counter
 
 from uptake.formats.base import (
-    JSON,
     Format,
     UploadOperation,
-    WireReply,
     WireRequest,
     without_bom,
 )
@@ -26,10 +24,9 @@ from uptake.http.access import Access, find_credential, permit_users
 from uptake.http.error_receipts import ErrorReceipts, Sender
 from uptake.http.executors import Executors, unless_gone
 from uptake.http.limits import Bodies, Body, Room
-from uptake.http.problems import problem_headers
 from uptake.http.semantics import Reply, VendorRoute, peer_of
 from uptake.http.shutdown import GracefulShutdown
-from uptake.http.vendor_routes import vendor_route
+from uptake.http.vendor_routes import response, vendor_route
 from uptake.intake.commit import CommitWaiter
 from uptake.intake.images import CleanImage, UnusableImage
 from uptake.intake.rejections import MAX_INLINE_RAW
@@ -55,12 +52,9 @@ DUPLICATES_HEADER = "X-Uptake-Duplicates"
 stored."""
 
 _DUPLICATES = DUPLICATES_HEADER.lower().encode()
-_HEADERS = [
-    (b"content-type", JSON.encode()),
-    # What the next request may be encoded with (RFC 9110, 12.5.3). `deflate` is accepted too, but
-    # clients disagree on what it means.
-    (b"accept-encoding", b"gzip"),
-]
+_ACCEPTED = b"accept-encoding", b"gzip"
+"""What the next request may be encoded with (RFC 9110, 12.5.3). `deflate` is accepted too, but
+clients disagree on what it means."""
 
 ITEMS = Counter("uptake_items", "Items by outcome", ["format", "outcome"])
 
@@ -179,10 +173,11 @@ class Ingest:
                     *await self._received(operation, receive, wire, key, room)
                 )
             _count(operation.name, receipt)
-            return _response(operation.reply(receipt, wire), receipt.duplicates)
+            headers = _headers(receipt.duplicates)
+            return response(operation.reply(receipt, wire), headers=headers)
         except Problem as problem:
             await self.errors.record(sender, problem)
-            return _response(form.reject(problem, wire), problem=problem)
+            return response(form.reject(problem, wire), problem, _headers(0))
 
     async def _admit(
         self, operation: UploadOperation, wire: WireRequest, query: bytes, sender: Sender
@@ -230,15 +225,8 @@ def _decode(operation: UploadOperation, wire: WireRequest, key: Key, body: Body)
     return submission
 
 
-def _response(reply: WireReply, duplicates: int = 0, problem: Problem | None = None) -> Reply:
-    headers = [
-        *_HEADERS,
-        (b"content-length", b"%d" % len(reply.body)),
-        (_DUPLICATES, b"%d" % duplicates),
-    ]
-    if problem is not None:
-        headers += [(name.encode(), text.encode()) for name, text in problem_headers(problem)]
-    return Reply(reply.status, headers, reply.body)
+def _headers(duplicates: int) -> tuple[tuple[bytes, bytes], ...]:
+    return _ACCEPTED, (_DUPLICATES, b"%d" % duplicates)
 
 
 def _count(name: str, receipt: Receipt) -> None:

@@ -1,7 +1,7 @@
 """Problems as HTTP responses: in the vendor's envelope below its paths, else RFC 9457."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import structlog
@@ -23,6 +23,8 @@ from uptake.reading.bounds import TooMuch
 from uptake.reading.segments import DeadlineExceeded, TooLarge
 from uptake.reading.segments.parse import InvalidFilter
 from uptake.store.base import StoreUnavailable
+
+Result = TypeVar("Result")
 
 PROBLEM_JSON = "application/problem+json"
 _log = structlog.get_logger()
@@ -128,6 +130,21 @@ def problem_of(error: BaseException, cursor: str = "cursor") -> Problem | None:
         if isinstance(error, kind):
             return to_problem(error)
     return None
+
+
+def raising_problems(function: Callable[..., Result], *args: Any, **values: Any) -> Result:
+    """The result of a function.
+
+    Raises:
+        Problem: for an error of a query (`problem_of`).
+    """
+    try:
+        return function(*args, **values)
+    except Exception as error:
+        problem = problem_of(error)
+        if problem is None:
+            raise
+        raise problem from error
 
 
 class Handler:

@@ -1,4 +1,4 @@
-"""The route of a vendor's operation: its path, and the request as its format sees it."""
+"""The route of a vendor's operation: its path, the request as its format sees it, its response."""
 
 import re
 from collections.abc import Awaitable, Callable, Sequence
@@ -6,10 +6,14 @@ from urllib.parse import unquote
 
 from litestar.types import HTTPScope, Receive
 
-from uptake.formats.base import Operation, WireRequest
+from uptake.formats.base import JSON, Operation, WireReply, WireRequest
 from uptake.http.access import header_map
+from uptake.http.problems import problem_headers
 from uptake.http.semantics import Reply, VendorRoute, base_url
 from uptake.model import clock
+from uptake.model.problems import Problem
+
+_MEDIA = b"content-type", JSON.encode()
 
 
 def vendor_route(
@@ -42,3 +46,19 @@ def vendor_route(
     # Litestar's spelling of parameters, which metrics and log lines have had from the start.
     path = re.sub(r"{[^}]*}", lambda part: part[0].replace("-", "_"), operation.path)
     return VendorRoute(operation.method, path, serve)
+
+
+def response(
+    reply: WireReply, problem: Problem | None = None, headers: Sequence[tuple[bytes, bytes]] = ()
+) -> Reply:
+    """The response with a format's answer.
+
+    Args:
+        reply: the answer.
+        problem: that the answer is about.
+        headers: more of the response.
+    """
+    sent = [_MEDIA, (b"content-length", b"%d" % len(reply.body)), *headers]
+    if problem is not None:
+        sent += [(name.encode(), text.encode()) for name, text in problem_headers(problem)]
+    return Reply(reply.status, sent, reply.body)

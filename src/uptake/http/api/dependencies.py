@@ -32,7 +32,7 @@ from uptake.http import limits
 from uptake.http.access import About, Permission, header_map
 from uptake.http.executors import BoundedExecutor, Executors
 from uptake.http.parameter_groups import expand_groups, set_parameters
-from uptake.http.problems import CHOICES, documented, problem_of
+from uptake.http.problems import CHOICES, documented, raising_problems
 from uptake.http.semantics import AnyRequest, peer_of
 from uptake.model.problems import Kinds, Problem, json_reason
 from uptake.reading import DEFAULT_LIMIT, MAX_LIMIT, Page, Unknown
@@ -168,7 +168,7 @@ class Call:
             Problem: the function failed, or the executor is overloaded.
             ClientGone: the client disconnected.
         """
-        work = partial(_problems_of, function, *args, **values)
+        work = partial(raising_problems, function, *args, **values)
         key = self.request.scope["state"].get("key")
         key_id = None if key is None else key.id
         return await executor.run(work, self.request.receive, key_id=key_id, finish=finish)
@@ -283,16 +283,6 @@ def operation(
 def component(name: str) -> Reference:
     """A schema of the OpenAPI document."""
     return Reference(ref=f"#/components/schemas/{name}")
-
-
-def _problems_of(function: Callable[..., Result], *args: Any, **values: Any) -> Result:
-    try:
-        return function(*args, **values)
-    except Exception as error:
-        problem = problem_of(error)
-        if problem is None:
-            raise
-        raise problem from error
 
 
 async def _read_body(request: AnyRequest, limit: int) -> bytes:
