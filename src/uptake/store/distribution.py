@@ -6,6 +6,7 @@ which writes them in the transaction of an upload without a second node.
 """
 
 from collections.abc import Collection, Iterator, Mapping
+from typing import LiteralString
 
 from msgspec import Struct
 from sqlalchemy import Connection, text
@@ -28,10 +29,13 @@ REFERENCE = ("attribute_names",)
 
 DISTRIBUTED = (*BY_USER, *REFERENCE)
 
-_HAS_CITUS = text("SELECT to_regclass('pg_dist_partition') IS NOT NULL")
-_IS_DISTRIBUTED = text("""
-    SELECT count(*) FROM pg_dist_partition
-    WHERE logicalrelid = 'users'::regclass AND partmethod = 'h'""")
+HAS_CITUS: LiteralString = "SELECT to_regclass('pg_dist_partition') IS NOT NULL"
+"""Whether the tables that `IS_DISTRIBUTED` reads exist."""
+
+IS_DISTRIBUTED: LiteralString = """
+    SELECT count(*) > 0 FROM pg_dist_partition WHERE logicalrelid = 'users'::regclass"""
+"""Whether the data of users is distributed, rightly or not (`misplaced`)."""
+
 _HAS_USERS = text("SELECT to_regclass('users') IS NOT NULL")
 _PLACED = text("""
     SELECT
@@ -127,7 +131,7 @@ def distribution_of(connection: Connection) -> Distribution:
     Raises:
         StoreUnusable: it has no Citus.
     """
-    if not connection.scalar(_HAS_CITUS):
+    if not connection.scalar(text(HAS_CITUS)):
         raise StoreUnusable(
             "the database lacks the extension citus; CREATE EXTENSION citus adds it where it is"
             " installed"
@@ -215,7 +219,7 @@ def require_placed(connection: Connection, tables: Collection[str]) -> None:
 
 def is_distributed(connection: Connection) -> bool:
     """Whether the data of users is distributed."""
-    return bool(connection.scalar(_HAS_CITUS)) and bool(connection.scalar(_IS_DISTRIBUTED))
+    return bool(connection.scalar(text(HAS_CITUS)) and connection.scalar(text(IS_DISTRIBUTED)))
 
 
 def steps(

@@ -319,11 +319,9 @@ def _on_connect(connection: "psycopg.Connection[object]", record: Any) -> None:
 def _reject_distributed(connection: "psycopg.Connection[object]", _record: Any) -> None:
     """Reject a database that was distributed since it was opened: it needs other statements."""
     autocommit, connection.autocommit = connection.autocommit, True
-    found = connection.execute("SELECT to_regclass('pg_dist_partition') IS NOT NULL").fetchone()
-    if found == (True,):
-        query = "SELECT count(*) FROM pg_dist_partition WHERE logicalrelid = 'users'::regclass"
-        if connection.execute(query).fetchone() != (0,):
-            raise psycopg.OperationalError("the database was distributed: restart the server")
+    queries = (distribution.HAS_CITUS, distribution.IS_DISTRIBUTED)
+    if all(connection.execute(query).fetchone() == (True,) for query in queries):
+        raise psycopg.OperationalError("the database was distributed: restart the server")
     connection.autocommit = autocommit
 
 
