@@ -1,7 +1,19 @@
 """QuestionPro: images of users."""
 
+from functools import partial
+
 from uptake.formats.base import IMAGE_LIMIT, ActionOperation, Format, UploadOperation
 from uptake.formats.questionpro import actions, decode, reply, wire
+
+_KEYS = (wire.QUERY_KEY, wire.HEADER_KEY)
+
+_read = partial(
+    ActionOperation,
+    method="GET",
+    scope="images:write",
+    other_scopes=("data:read",),
+    credentials=_KEYS,
+)
 
 FORMAT = Format(
     package=__name__,
@@ -13,7 +25,7 @@ FORMAT = Format(
             summary="Upload an image for a user",
             path="/a/api/v2/users/{user-id}/images",
             scope="images:write",
-            credentials=(wire.QUERY_KEY, wire.HEADER_KEY),
+            credentials=_KEYS,
             decode=decode.decode,
             find_users=decode.find,
             reply=reply.reply,
@@ -25,39 +37,27 @@ FORMAT = Format(
             first_image_id=wire.FIRST_IMAGE_ID,
             answers={200: wire.Uploaded, 400: wire.Failed},
         ),
-        ActionOperation(
+        _read(
             name="questionpro-list-user-images",
             summary="List the images of a user",
-            method="GET",
             path="/a/api/v2/users/{user-id}/images",
-            scope="images:write",
-            other_scopes=("data:read",),
-            credentials=(wire.QUERY_KEY, wire.HEADER_KEY),
             action=actions.list_user_images,
             answer=reply.listed,
             parameters=wire.PAGE_PARAMETERS,
             answers={200: wire.Listed, 400: wire.Failed},
         ),
-        ActionOperation(
+        _read(
             name="questionpro-get-user-image",
             summary="Get an image of a user",
-            method="GET",
             path="/a/api/v2/users/{user-id}/images/{image-id}",
-            scope="images:write",
-            other_scopes=("data:read",),
-            credentials=(wire.QUERY_KEY, wire.HEADER_KEY),
             action=actions.get_user_image,
             answer=reply.found,
             answers={200: wire.Found, 400: wire.Failed, 404: wire.Failed},
         ),
-        ActionOperation(
+        _read(
             name="questionpro-list-images",
             summary="List the images of all users",
-            method="GET",
             path="/a/api/v2/images",
-            scope="images:write",
-            other_scopes=("data:read",),
-            credentials=(wire.QUERY_KEY, wire.HEADER_KEY),
             action=actions.list_images,
             answer=reply.listed,
             parameters=wire.PAGE_PARAMETERS,
@@ -69,7 +69,7 @@ FORMAT = Format(
             method="DELETE",
             path="/a/api/v2/images/{image-id}",
             scope="images:write",
-            credentials=(wire.QUERY_KEY, wire.HEADER_KEY),
+            credentials=_KEYS,
             action=actions.delete_image,
             answer=reply.deleted,
             answers={200: wire.Deleted, 404: wire.Failed},

@@ -1,4 +1,4 @@
-"""The bodies of QuestionPro's image upload, after its published pages and JSON Schemas.
+"""The bodies of QuestionPro's operations on images, after its published pages and JSON Schemas.
 
 By the older page, the API key is in the query and answers have no `requestID`; by the newer page it
 is in the `api-key` header and answers have one.
