@@ -9,9 +9,10 @@ from urllib.parse import quote
 import httpx2
 import msgspec
 
-from uptake.model import clock, ids
+from uptake.cli.keys import new_key
+from uptake.model import clock
 from uptake.store.base import Store
-from uptake.store.definitions import FIRST_VERSION, Key, Rate, TypeVersion
+from uptake.store.definitions import FIRST_VERSION, Rate, TypeVersion
 from uptake.store.stored import StoredRejection
 from uptake.testing.live import ALL_WRITES
 from uptake.time_units import MICROSECONDS_PER_SECOND
@@ -52,17 +53,8 @@ class Tenant:
         seconds: int | None = None,
     ) -> tuple[str, str]:
         """The secret and the id of a new key."""
-        secret, now = ids.new_key(), clock.now()
-        expires_at = None if seconds is None else now + seconds * SECOND
-        key = Key(
-            id=ids.time_ordered(),
-            digest=ids.key_digest(secret),
-            project=self.project,
-            scopes=scopes or EVERYTHING,
-            created_at=now,
-            user=user,
-            rate=rate,
-            expires_at=expires_at,
+        key, secret = new_key(
+            self.project, scopes or EVERYTHING, user=user, rate=rate, seconds=seconds
         )
         self.store.add_key(key)
         return secret, key.id
