@@ -14,7 +14,7 @@ import msgspec
 import structlog
 
 from uptake.blobs import Blobs, BlobsUnavailable
-from uptake.intake.blob_keys import IMAGES, blob_key
+from uptake.intake.blob_keys import IMAGES, new_blob_key
 from uptake.intake.commit import GroupCommit
 from uptake.intake.images import CleanImage, UnusableImage
 from uptake.intake.images.pool import ImagePool
@@ -305,7 +305,7 @@ class Intake:
         sha256 = hashlib.sha256(image.content).hexdigest()
         unchanged = image.content is item.content
         upload = bytes.fromhex(sha256) if unchanged else hashlib.sha256(item.content).digest()
-        blob = blob_key(IMAGES, origin.project, self._user_hash(item.user_id), sha256)
+        blob = new_blob_key(IMAGES, origin.project, self._user_hash(item.user_id), sha256)
         self._blobs.put(blob, image.content)
         return ImageRecord(
             user_id=item.user_id,

@@ -2,6 +2,8 @@
 
 import hashlib
 
+from uptake.model import ids
+
 IMAGES, REJECTED = "images", "rejected"
 """Kinds of bytes: images, and rejected items that are too large for a row."""
 
@@ -9,9 +11,13 @@ _OWNER_DIGITS = 40
 """Digits of a user's hash in a key. Earlier versions took 32, of a plain hash."""
 
 
-def blob_key(kind: str, project: str, user_hash: str, sha256: str) -> str:
-    """The key of some bytes of a user; users share no key, even for equal bytes."""
-    return key_prefix(kind, project, user_hash) + sha256
+def new_blob_key(kind: str, project: str, user_hash: str, sha256: str) -> str:
+    """A key of its own for some bytes of a user.
+
+    Equal bytes have different keys: a deletion of bytes must not delete those that another request
+    is storing at that moment.
+    """
+    return f"{key_prefix(kind, project, user_hash)}{sha256}-{ids.new_token()}"
 
 
 def key_prefix(kind: str, project: str, user_hash: str) -> str:

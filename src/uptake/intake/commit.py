@@ -23,7 +23,8 @@ from prometheus_client import Gauge, Histogram
 from uptake.blobs import Blobs, BlobsUnavailable
 from uptake.model.problems import Kinds, Problem
 from uptake.store.base import Commits, RejectionQueries, StoreUnavailable
-from uptake.store.records import Entry, Erased, ImageRecord, RejectionRecord
+from uptake.store.image_ports import NumberedImages
+from uptake.store.records import Entry, ImageRecord, RejectionRecord, WrittenImage
 from uptake.store.stored import Committed
 
 MAX_WAITING = 512
@@ -65,7 +66,7 @@ Submitted = tuple[Entry, Future[Committed]]
 _log = structlog.get_logger()
 
 
-class CommitStore(Commits, RejectionQueries, Protocol):
+class CommitStore(Commits, RejectionQueries, NumberedImages, Protocol):
     """The ports that entries are written to, and checked against after an erasure."""
 
 
@@ -192,7 +193,7 @@ class GroupCommit:
     def _clean_up(self, submitted: Submitted, outcome: Committed) -> None:
         entry, future = submitted
         try:
-            names = list(_unwanted_bytes(self._store, entry, outcome))
+            names = list(_unwanted_bytes(self._store, self._blobs, entry, outcome))
             if names:
                 self._blobs.delete(names)
         except (StoreUnavailable, BlobsUnavailable) as error:
@@ -234,20 +235,44 @@ def _may_have_unwanted_bytes(entry: Entry, outcome: Committed) -> bool:
     """Whether `_unwanted_bytes` must be called: most entries have no bytes in the blob store."""
     if any(rejection.raw_blob is not None for rejection in entry.rejections):
         return True
-    return any(
-        isinstance(record, ImageRecord) and isinstance(written, Erased)
-        for record, written in zip(entry.records, outcome.written, strict=True)
-    )
+    return any(True for _ in _images_without_row(entry, outcome))
 
 
-def _unwanted_bytes(store: CommitStore, entry: Entry, outcome: Committed) -> Iterator[str]:
-    """The blobs of an entry that have no stored row, because their user was erased."""
-    for record, written in zip(entry.records, outcome.written, strict=True):
-        if isinstance(record, ImageRecord) and isinstance(written, Erased):
+def _unwanted_bytes(
+    store: CommitStore, blobs: Blobs, entry: Entry, outcome: Committed
+) -> Iterator[str]:
+    """The blobs of an entry that no stored row refers to.
+
+    The user was erased, or the image is stored already and has its bytes.
+    """
+    for record, image_id in _images_without_row(entry, outcome):
+        if image_id is None or not _restored(store, blobs, entry.project, image_id, record):
             yield record.blob
     for rejection in entry.rejections:
         if rejection.raw_blob and not _is_stored(store, entry.project, rejection):
             yield rejection.raw_blob
+
+
+def _images_without_row(
+    entry: Entry, outcome: Committed
+) -> Iterator[tuple[ImageRecord, int | None]]:
+    """Images that were not written, each with the number of the same image that was stored."""
+    for record, written in zip(entry.records, outcome.written, strict=True):
+        if isinstance(record, ImageRecord):
+            image_id = written.image_id if isinstance(written, WrittenImage) else None
+            # A commit that is tried again finds its own image, by its name.
+            if not isinstance(written, WrittenImage) or written.name != record.name:
+                yield record, image_id
+
+
+def _restored(
+    store: NumberedImages, blobs: Blobs, project: str, image_id: int, record: ImageRecord
+) -> bool:
+    """Whether a stored image had lost its bytes, and has those of the record now."""
+    image = store.numbered_image(project, image_id)
+    if image is None or blobs.read(image.blob, 0, 1) is not None:
+        return False
+    return store.replace_blob(project, image, record)
 
 
 def _is_stored(store: CommitStore, project: str, rejection: RejectionRecord) -> bool:

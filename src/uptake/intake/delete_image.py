@@ -11,11 +11,17 @@ from uptake.store.stored import StoredImage
 def delete_image(store: NumberedImages, blobs: Blobs, project: str, image: StoredImage) -> bool:
     """Delete an image; False if another request has deleted it.
 
-    Bytes that another image of the user has too are left.
+    Bytes that another image of the user has too are left: earlier versions stored equal bytes once.
 
     Raises:
         StoreUnavailable, BlobsUnavailable: some of it is left. Repeat the deletion.
     """
-    if not store.shares_bytes(project, image):
-        blobs.delete([image.blob])
-    return store.delete_image(project, image)
+    found: StoredImage | None = image
+    while found:
+        if not store.shares_bytes(project, found):
+            blobs.delete([found.blob])
+        if store.delete_image(project, found):
+            return True
+        # The same picture was uploaded in between: the image has new bytes instead of those.
+        found = store.numbered_image(project, image.image_id)
+    return False

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from msgspec.structs import replace
 
 from uptake.blobs import Blobs, BlobsUnavailable
-from uptake.intake.blob_keys import REJECTED, blob_key
+from uptake.intake.blob_keys import REJECTED, new_blob_key
 from uptake.intake.images import UnusableImage
 from uptake.model import ids
 from uptake.model.items import MAX_ATTRIBUTE_BYTES, MAX_ATTRIBUTES, Document, Image
@@ -82,7 +82,7 @@ class Rejections:
         if len(share.raw) <= MAX_INLINE_RAW or share.parts == TIED:
             return share.raw, None
         sha256 = hashlib.sha256(share.raw).hexdigest()
-        blob = blob_key(REJECTED, origin.project, self._user_hash(share.user_id), sha256)
+        blob = new_blob_key(REJECTED, origin.project, self._user_hash(share.user_id), sha256)
         try:
             self._blobs.put(blob, share.raw)
         except BlobsUnavailable:

@@ -89,10 +89,15 @@ def expire(store: Retention, blobs: Blobs, project: str, rule: RetentionRule, no
     before, deleted = now - rule.days * MICROSECONDS_PER_DAY, 0
     after: tuple[Any, ...] = ()
     while True:
+        # Bytes are deleted before their rows: nothing would refer to bytes that a crash left.
+        unused = store.expired_blobs(project, rule, before, after, PAGE)
+        if unused:
+            blobs.delete(unused)
         page = store.expire(project, rule, before, after, PAGE)
         deleted += page.count
-        if page.blobs:
-            blobs.delete(page.blobs)
+        # Images that were uploaded again in between have other bytes.
+        if changed := sorted(set(page.blobs) - set(unused)):
+            blobs.delete(changed)
         if not page.next:
             return deleted
         after = page.next

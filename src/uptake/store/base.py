@@ -244,6 +244,11 @@ class Retention(Protocol):
     ) -> Expired:
         """Delete a page of that data, from the end of the page before; the first from ()."""
 
+    def expired_blobs(
+        self, project: str, rule: RetentionRule, before: int, after: tuple[Any, ...], limit: int
+    ) -> tuple[str, ...]:
+        """Return the blobs that no rows refer to except those of the page."""
+
 
 class Folding(Protocol):
     """Folds small batches into blocks. What is read does not change."""

@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from uptake.store.records import ImageRecord
 from uptake.store.stored import StoredImage
 
 
@@ -22,5 +23,11 @@ class NumberedImages(Protocol):
     def shares_bytes(self, project: str, image: StoredImage) -> bool:
         """Return whether another image of the user has the same blob."""
 
+    def replace_blob(self, project: str, image: StoredImage, record: ImageRecord) -> bool:
+        """Let an image refer to the bytes of a record; False if it is not stored with its blob."""
+
     def delete_image(self, project: str, image: StoredImage) -> bool:
-        """Delete an image; False if it is not stored. Its number is not used again."""
+        """Delete an image; False if it is not stored with this blob.
+
+        Its number is not used again.
+        """

@@ -1,11 +1,17 @@
 """Finds images by number, and deletes them."""
 
+from typing import Any
+
 from sqlalchemy import exists, select
 
 from uptake.store import tables as t
-from uptake.store.database import WritingDatabase, delete_all
+from uptake.store.database import WritingDatabase, delete_all, update_all
 from uptake.store.item_queries import IMAGE
+from uptake.store.records import ImageRecord
 from uptake.store.stored import StoredImage
+
+_OF_BYTES = ("sha256", "bytes", "blob", "media_type", "width", "height")
+"""Columns of an image that are about its bytes."""
 
 
 class SqlNumberedImages(WritingDatabase):
@@ -41,10 +47,25 @@ class SqlNumberedImages(WritingDatabase):
         with self.reading() as connection:
             return bool(connection.scalar(select(exists().where(*others))))
 
+    def replace_blob(self, project: str, image: StoredImage, record: ImageRecord) -> bool:
+        """See `NumberedImages.replace_blob`."""
+        values = {name: getattr(record, name) for name in _OF_BYTES}
+        with self.writing() as connection:
+            return update_all(connection, t.images, _same(project, image), values) > 0
+
     def delete_image(self, project: str, image: StoredImage) -> bool:
         """See `NumberedImages.delete_image`."""
-        i = t.images.c
-        same = i.project_id == project, i.user_id == image.user_id, i.image_id == image.image_id
         with self.writing() as connection:
-            delete_all(connection, t.image_names, t.image_names.c.name == image.name)
-            return delete_all(connection, t.images, *same) > 0
+            if not delete_all(connection, t.images, *_same(project, image)):
+                return False
+            return delete_all(connection, t.image_names, t.image_names.c.name == image.name) > 0
+
+
+def _same(project: str, image: StoredImage) -> list[Any]:
+    i = t.images.c
+    return [
+        i.project_id == project,
+        i.user_id == image.user_id,
+        i.image_id == image.image_id,
+        i.blob == image.blob,
+    ]

@@ -1,11 +1,12 @@
 """Retention rules, and expired data, which is deleted page by page."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, Table, exists, func, select, tuple_
+from sqlalchemy import Connection, RowMapping, Table, func, select, tuple_
 
 from uptake.store import tables as t
 from uptake.store.changes import ChangeLog
@@ -122,27 +123,28 @@ class SqlRetention(SqlErasures):
         if rule.kind == "samples":
             return self._expire_samples(project, rule, before, after, limit)
         kind = _KINDS[rule.kind]
-        key = [kind.table.c[name] for name in kind.key]
-        due = _due(kind.table, project, rule, before)
-        if after:
-            due.append(tuple_(*key) > tuple_(*after))
-        extra = [kind.table.c[kind.blob]] if kind.blob else []
-        page = select(*key, *extra).where(*due).order_by(*key).limit(limit)
         with self.writing() as connection:
-            rows = [row._mapping for row in connection.execute(page)]  # noqa: SLF001 - its name
-            for row in rows:
-                _delete(
-                    connection,
-                    kind,
-                    {"project_id": project} | {name: row[name] for name in kind.key},
-                )
-            freed, more = 0, False
+            due = _due(kind.table, project, rule, before)
+            rows = _rows_after(connection, kind, due, after, limit)
+            blobs = _unshared_blobs(connection, kind, project, rows)
+            freed = sum(_delete(connection, kind, {"project_id": project, **row}) for row in rows)
+            more = False
             if rule.kind == "receipts" and not rule.type and len(rows) < limit:
-                freed, more = _expire_blocks(connection, project, before, limit)
-            blobs = {row[kind.blob] for row in rows} - {None} if kind.blob else set()
-            left = tuple(sorted(b for b in blobs if not _in_use(connection, kind, b)))
+                receipts, more = _expire_blocks(connection, project, before, limit)
+                freed += receipts
         last = tuple(rows[-1][name] for name in kind.key) if len(rows) == limit else ()
-        return Expired(len(rows) + freed, left, _AFTER_ALL_RECEIPTS if more else last)
+        return Expired(freed, blobs, _AFTER_ALL_RECEIPTS if more else last)
+
+    def expired_blobs(
+        self, project: str, rule: RetentionRule, before: int, after: tuple[Any, ...], limit: int
+    ) -> tuple[str, ...]:
+        """See `Retention.expired_blobs`."""
+        if rule.kind == "samples" or not (kind := _KINDS[rule.kind]).blob:
+            return ()
+        with self.reading() as connection:
+            due = _due(kind.table, project, rule, before)
+            rows = _rows_after(connection, kind, due, after, limit)
+            return _unshared_blobs(connection, kind, project, rows)
 
     def _count_samples(self, project: str, rule: RetentionRule, before: int) -> int:
         count = 0
@@ -261,21 +263,52 @@ def _due(table: Table, project: str, rule: RetentionRule, before: int) -> list[A
     return due
 
 
-def _delete(connection: Connection, kind: _Kind, key: dict[str, Any]) -> None:
-    """Delete a row, and the rows that refer to it."""
+def _delete(connection: Connection, kind: _Kind, row: dict[str, Any]) -> int:
+    """Delete a row unless its blob has changed, and the rows that refer to it."""
     if kind.table is t.documents:
-        upload = {"project_id": key["project_id"], "upload_id": key["upload_id"]}
+        upload = {"project_id": row["project_id"], "upload_id": row["upload_id"]}
         delete_all(connection, t.uploads, *_equal(t.uploads, upload))
-    if kind.table is t.images:
+    deleted = delete_all(connection, kind.table, *_equal(kind.table, row))
+    if deleted and kind.table is t.images:
+        key = {name: row[name] for name in ("project_id", *kind.key)}
         delete_all(connection, t.image_names, *_equal(t.image_names, key))
-    delete_all(connection, kind.table, *_equal(kind.table, key))
+    return deleted
 
 
 def _equal(table: Table, key: dict[str, Any]) -> list[Any]:
     return [table.c[name] == value for name, value in key.items()]
 
 
-def _in_use(connection: Connection, kind: _Kind, blob: str) -> bool:
-    """Whether another row of the same user refers to the blob."""
-    column = kind.table.c[kind.blob or ""]
-    return bool(connection.scalar(select(exists().where(column == blob))))
+def _rows_after(
+    connection: Connection, kind: _Kind, due: list[Any], after: tuple[Any, ...], limit: int
+) -> list[RowMapping]:
+    """The first rows that are due after a key: their keys, and their blobs if there are any."""
+    key = [kind.table.c[name] for name in kind.key]
+    if after:
+        due.append(tuple_(*key) > tuple_(*after))
+    extra = [kind.table.c[kind.blob]] if kind.blob else []
+    page = select(*key, *extra).where(*due).order_by(*key).limit(limit)
+    return list(connection.execute(page).mappings())
+
+
+def _unshared_blobs(
+    connection: Connection, kind: _Kind, project: str, rows: Sequence[RowMapping]
+) -> tuple[str, ...]:
+    """The blobs of rows, without those that other rows refer to.
+
+    Earlier versions stored equal bytes of a user once.
+    """
+    if kind.blob is None:
+        return ()
+    found = Counter((row["user_id"], row[kind.blob]) for row in rows if row[kind.blob])
+    columns = kind.table.c
+    unshared = []
+    for (user_id, blob), count in found.items():
+        same = (
+            columns.project_id == project,
+            columns.user_id == user_id,
+            columns[kind.blob] == blob,
+        )
+        if connection.scalar(select(func.count()).where(*same)) == count:
+            unshared.append(blob)
+    return tuple(sorted(unshared))

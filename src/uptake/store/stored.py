@@ -279,7 +279,7 @@ class Expired(Struct, frozen=True):
 
     Attributes:
         count: number of items deleted; samples are counted one by one.
-        blobs: blobs that no row refers to any more.
+        blobs: blobs that no other rows referred to.
         next: where the next page starts; () at the end.
     """
 

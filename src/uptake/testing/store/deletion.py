@@ -214,7 +214,7 @@ class RetentionSuite(OpensStore):
                     image("anna", f"{project} {name}", name=f"{project} {name}.png"),
                     batch("anna", name, count=3),
                     attributes("anna", a=name),
-                    rejections=(rejection(f"{project} {name}", raw_blob=f"raw/{name}"),),
+                    rejections=(rejection(f"{project} {name}", raw_blob=f"{project}/{name}"),),
                     project=project,
                     received_at=NOON - age,
                 )
@@ -228,7 +228,7 @@ class RetentionSuite(OpensStore):
         for kind, count in counts.items():
             assert store.count_expired("default", _rule(kind), NOON) == count
             (page,) = _expire_all(store, _rule(kind), NOON, 10)
-            assert (page.count, len(page.blobs)) == (count, kind == "images")
+            assert (page.count, len(page.blobs)) == (count, kind in {"images", "rejections"})
             assert store.count_expired("default", _rule(kind), NOON) == 0
         assert store.document("default", "default old") is None
         assert store.image("default old.png") is None
@@ -271,11 +271,16 @@ class RetentionSuite(OpensStore):
         assert store.document("default", "u-emil") is not None
 
     def test_blobs_in_use_are_not_returned(self, store: Store) -> None:
-        """Two rejections of the same bytes: the blob goes with the second."""
+        """Two rejections of an earlier version with the same bytes: they go with the second."""
         for age, name in ((9, "r-1"), (0, "r-2")):
             first = rejection(name, raw_blob="raw/x")
             put(store, rejections=(first,), received_at=NOON - age)
+        assert store.expired_blobs("default", _rule("rejections"), NOON, (), 10) == ()
+        assert store.expired_blobs("default", _rule("rejections"), NOON + 1, (), 1) == ()
+        assert store.expired_blobs("default", _rule("rejections"), NOON + 1, (), 2) == ("raw/x",)
         (page,) = _expire_all(store, _rule("rejections"), NOON, 10)
         assert (page.count, page.blobs) == (1, ())
+        assert store.expired_blobs("default", _rule("rejections"), NOON + 1, (), 1) == ("raw/x",)
         (page,) = _expire_all(store, _rule("rejections"), NOON + 1, 10)
         assert (page.count, page.blobs) == (1, ("raw/x",))
+        assert store.expired_blobs("default", _rule("documents"), NOON + 1, (), 1) == ()

@@ -47,6 +47,22 @@ class NumberedImagesSuite(OpensStore):
         assert [one.name for one in store.images("default", "anna", 0, 10)] == ["two.png"]
         assert existing(store.user("default", "anna")).images == 1
 
+    def test_an_image_is_given_other_bytes_once(self, store: Store) -> None:
+        """Only if it has the bytes that the caller knows: they may have been replaced, or deleted.
+
+        So its deletion, by one who knows the earlier bytes, deletes nothing.
+        """
+        put(store, image("anna", "x", name="one.png"))
+        found = existing(store.image("one.png"))
+        other = replace(image("anna", "x"), blob="other", sha256="0" * 64, bytes=9)
+        assert store.replace_blob("default", found, other)
+        assert not store.replace_blob("default", found, other)
+        assert not store.delete_image("default", found)
+        changed = replace(found, blob="other", sha256="0" * 64, bytes=9)
+        assert store.image("one.png") == changed
+        assert store.delete_image("default", changed)
+        assert not store.replace_blob("default", changed, other)
+
     def test_the_upload_of_a_deleted_image_is_a_new_image(self, store: Store) -> None:
         """With the next number, also if the deleted one had the last number."""
         put(store, image("anna", "x", name="one.png"))

@@ -11,7 +11,7 @@ from uptake.model.ids import Secrets
 from uptake.samples.metrics import Metric
 from uptake.store.base import AlreadyExists
 from uptake.store.definitions import DEFAULT_PROJECT, DocumentType, Key, Rate, Segment, TypeVersion
-from uptake.store.records import BatchRecord
+from uptake.store.records import BatchRecord, ImageRecord
 from uptake.store.stored import (
     Change,
     Erasure,
@@ -149,9 +149,16 @@ class ModelTables:
 
     def delete_image(self, project: str, image: StoredImage) -> bool:
         images = self._rows_of(project).images
-        found = [key for key, one in images.items() if one.image_id == image.image_id]
+        found = [key for key, one in images.items() if one == image]
         for key in found:
             del images[key]
+        return bool(found)
+
+    def replace_blob(self, project: str, image: StoredImage, record: ImageRecord) -> bool:
+        images = self._rows_of(project).images
+        found = [key for key, one in images.items() if one == image]
+        for key in found:
+            images[key] = replace(image, sha256=record.sha256, bytes=record.bytes, blob=record.blob)
         return bool(found)
 
     def secrets(self) -> Secrets:
