@@ -61,6 +61,23 @@ def test_the_version_is_one_line(uptake: Uptake) -> None:
     assert (shown.status, shown.out, shown.err) == (0, "uptake 0.1.0\n", "")
 
 
+def test_no_time_goes_into_the_collection_of_garbage() -> None:
+    """Imports leave no garbage, and all memory is freed when the process exits."""
+    program = """if True:
+        import atexit, gc, sys
+        full = []
+        gc.callbacks.append(lambda phase, info: info["generation"] == 2 and full.append(phase))
+        atexit.register(lambda: print(full, gc.get_freeze_count() > 10_000))
+        sys.argv = ["uptake", "send", "--help"]
+        from uptake.cli import main
+        main()
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "[] True"
+
+
 @pytest.mark.parametrize("path", PATHS, ids=" ".join)
 def test_help_has_a_short_form_and_no_python_types(
     path: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
