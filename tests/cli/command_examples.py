@@ -7,6 +7,7 @@ import msgspec
 EXAMPLES: dict[str, list[str]] = {
     "serve": ["--port", "0"],
     "init": [],
+    "console-link": [],
     "demo": ["--once"],
     "send status": [],
     "send verify": ["steps.ndjson"],

@@ -266,6 +266,7 @@ TEXTS = {
     "--format": ("cats", ["gerosense-v2.2", "thymia"]),
     "--cors-origin": ("example.org", ["https://"]),
     "--public-url": ("example.org", ["https://uptake.example"]),
+    "--url": ("example.org", ["https://uptake.example"]),
     "--scope": ("everything", ["samples:write", "data:read"]),
     "--zone": ("Europe/Berln", ["Europe/Berlin"]),
 }

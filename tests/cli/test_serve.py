@@ -305,6 +305,7 @@ def test_a_terminal_has_a_banner_and_readable_lines(tmp_path: Path) -> None:
         assert "Database:    uptake.db in the data folder" in text
         assert f"Metrics:     http://127.0.0.1:{metrics}/metrics" in text
         assert "To stop:     Ctrl-C" in text
+        assert re.search(rf"Console:     {url[1]}/console/link/[\w-]{{43}}\r?\n", text)
         assert "There are no API keys yet. Create one in another terminal:" in text
         assert f"{url[1]}/openapi.json" in text
         wait_until_ready(url[1])

@@ -48,6 +48,9 @@ class Listed(NamedTuple):
 COMMANDS = {
     "serve": Listed("serve", SERVER, "Run the server until it is stopped."),
     "init": Listed("init", SERVER, "Create an empty database, unless it exists already."),
+    "console-link": Listed(
+        "console_link", SERVER, "Print a link that signs a browser in to the console, once."
+    ),
     "demo": Listed(
         "demo",
         SERVER,
@@ -175,7 +178,7 @@ def load(name: str) -> click.Command:
     if hasattr(module, "app"):
         parent.add_typer(module.app, name=name)
     else:
-        parent.command(name)(getattr(module, name))
+        parent.command(name)(getattr(module, name.replace("-", "_")))
     return typer.main.get_group(parent).commands[name]
 
 

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, make_dataclass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,6 +19,10 @@ from uptake.cli.options import InstallationOptions, option
 from uptake.cli.terminal import Failed, note, warn
 from uptake.http.parameter_groups import expand_groups
 from uptake.settings import Settings
+from uptake.store.definitions import DEFAULT_PROJECT
+
+if TYPE_CHECKING:
+    from uptake.store.base import Store
 
 DEFAULTS = Settings()
 MAX_PORT = 65_535
@@ -160,12 +164,13 @@ def serve(
         # Opened here once, so that an error is reported in one line and migrations run once.
         services = wiring.open_services(settings, make=True)
         has_keys = bool(services.store.keys())
+        link = _console_link(settings, services.store) if sys.stderr.isatty() else ""
         services.close()
         run_in_fork(wiring.check_blobs, settings)
         _warn_of_readable_data(settings)
         # A closed or full standard error is no reason not to serve.
         with suppress(OSError):
-            note(*_banner(settings, has_keys=has_keys))
+            note(*_banner(settings, link, has_keys=has_keys))
             sys.stderr.flush()
         serve_forever(settings, _resolve(settings.host)[1])
 
@@ -187,7 +192,15 @@ def _check_log_level() -> None:
         raise typer.BadParameter(str(error)) from None
 
 
-def _banner(settings: Settings, *, has_keys: bool) -> Iterator[str]:
+def _console_link(settings: Settings, store: "Store") -> str:
+    from uptake.cli.console_link import link_to
+    from uptake.console.sessions import Sessions
+
+    secret = Sessions(store).new_link(DEFAULT_PROJECT)
+    return link_to(settings.public_url or _url(settings.host, settings.port), secret)
+
+
+def _banner(settings: Settings, link: str, *, has_keys: bool) -> Iterator[str]:
     """What a person who starts a server needs next; only the first line without a terminal."""
     from uptake.wiring import DATABASE_FILE
 
@@ -198,6 +211,7 @@ def _banner(settings: Settings, *, has_keys: bool) -> Iterator[str]:
         own = f"{DATABASE_FILE} in the data folder"
         yield f"  Database:    {hide_password(settings.database) or own}"
         yield f"  API:         {url}/openapi.json"
+        yield f"  Console:     {link}"
         if settings.metrics is not None:
             yield f"  Metrics:     {_url(*settings.metrics)}/metrics"
         yield "  To stop:     Ctrl-C"

@@ -66,6 +66,10 @@ DECLARED = "permission"
 USER_PARAMETER = "user_id"
 """The path parameter with the user."""
 
+SIGNED_IN = "signed_in"
+"""Name of the key in the state of a request that a page of the console makes: that of its session.
+Requests from clients have none."""
+
 OPTIONS = {"OPTIONS"}
 """The method that Litestar adds to every path."""
 
@@ -166,9 +170,13 @@ class Access:
             raise Problem(Kinds.FORBIDDEN)
         if permission is None or permission.about is About.NONE:
             return
-        secret = bearer(header_map(connection.scope["headers"]))
-        sent = BEARER if secret else None
-        key = await self.permit(await self.find(secret), (permission.scope,), sent)
+        found: Key | None = connection.scope["state"].get(SIGNED_IN)
+        sent: Credential | None = BEARER
+        if found is None:
+            secret = bearer(header_map(connection.scope["headers"]))
+            sent = BEARER if secret else None
+            found = await self.find(secret)
+        key = await self.permit(found, (permission.scope,), sent)
         match permission.about:
             case About.USER_IN_PATH:
                 permit_users(key, {unquote(connection.path_params[USER_PARAMETER])})

@@ -17,6 +17,7 @@ from uptake.http import log, problems, telemetry
 from uptake.http.access import PUBLIC, Access, require_declared
 from uptake.http.actions import Actions
 from uptake.http.api.routes import PREFIX, api_routes
+from uptake.http.console import Console
 from uptake.http.cors import Cors
 from uptake.http.error_receipts import ErrorReceipts
 from uptake.http.executors import Executors
@@ -132,7 +133,10 @@ def build(
         *(ingest.route(form, upload) for form in FORMATS for upload in form.uploads),
         *(actions.route(form, action) for form in FORMATS for action in form.actions),
     ]
-    checked = Semantics(app, RouteTable(app.routes, vendors, LITESTAR_PAGES), handler)
+    console = Console(services, threads, bodies)
+    own_routes = [*vendors, *console.routes()]
+    checked = Semantics(app, RouteTable(app.routes, own_routes, LITESTAR_PAGES), handler)
+    console.connect(checked)
     served: ASGIApp = Drain(shutdown.middleware(checked))
     if cors_origins:
         served = Cors(served, cors_origins)

@@ -162,7 +162,7 @@ class RouteTable:
             if following is None:
                 following = node.parameter
                 values.append(part)
-            if following is None or not part:
+            if following is None or not (part or path == "/"):
                 return None
             node = following
         return (node.methods, values) if node.methods.queries else None

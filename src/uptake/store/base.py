@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from uptake.model.ids import Secrets
 from uptake.samples.metrics import Metric
+from uptake.store.console_ports import ConsoleTokens
 from uptake.store.definitions import DocumentType, Key, Rate, RetentionRule, Segment, TypeVersion
 from uptake.store.image_ports import NumberedImages
 from uptake.store.records import Entry, RejectionRecord
@@ -387,6 +388,7 @@ class Store(
     Keys,
     DocumentTypeRegistry,
     SegmentRegistry,
+    ConsoleTokens,
     Maintenance,
     Installation,
     Protocol,

@@ -6,6 +6,7 @@ from sqlalchemy import Engine, select, update
 
 from uptake.store import tables as t
 from uptake.store.changes import SqlChangeFeed
+from uptake.store.console_tokens import SqlConsoleTokens
 from uptake.store.database import delete_all
 from uptake.store.folding import SqlFolding
 from uptake.store.group import Group
@@ -37,6 +38,7 @@ class SqlStore(
     SqlRetention,
     SqlFolding,
     SqlRegistry,
+    SqlConsoleTokens,
 ):
     """All ports, on any engine with the tables of `tables`."""
 

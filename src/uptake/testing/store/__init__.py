@@ -17,6 +17,7 @@ from typing import Protocol
 from uptake.store.base import Store
 from uptake.testing.store.commits import CommitsSuite, Volume
 from uptake.testing.store.concurrency import Concurrency
+from uptake.testing.store.console import ConsoleTokensSuite
 from uptake.testing.store.deletion import ErasuresSuite, RetentionSuite
 from uptake.testing.store.faults import Durability, Faults
 from uptake.testing.store.folding import FoldingSuite
@@ -41,6 +42,7 @@ __all__ = [
     "BatchQueriesSuite",
     "ChangeFeedSuite",
     "CommitsSuite",
+    "ConsoleTokensSuite",
     "DocumentTypeRegistrySuite",
     "DurableStoreConformance",
     "ErasuresSuite",
@@ -80,6 +82,7 @@ class StoreConformance(
     KeysSuite,
     DocumentTypeRegistrySuite,
     SegmentRegistrySuite,
+    ConsoleTokensSuite,
     MaintenanceSuite,
     InstallationSuite,
     Concurrency,

@@ -1,0 +1,57 @@
+"""What a test sees of the console in a browser: requests, errors, accessibility."""
+
+import importlib.resources
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+AXE = (importlib.resources.files("axe_playwright_python") / "axe.min.js").read_text("utf-8")
+
+NARROW, WIDE = {"width": 360, "height": 740}, {"width": 1600, "height": 1000}
+MAX_BYTES = 300_000
+"""Of a page with its style sheet and scripts."""
+
+CHECK = """async () => {
+    const found = await axe.run(document, {resultTypes: ['violations']})
+    return found.violations.map(
+        one => `${one.id}: ${one.nodes.map(node => node.html).slice(0, 3).join(' ')}`)
+}"""
+
+
+@contextmanager
+def watched(page: Any, origin: str) -> Iterator[list[str]]:
+    """Require that a page requests nothing from elsewhere, and that no script fails."""
+    faults: list[str] = []
+
+    def request(sent: Any) -> None:
+        if not sent.url.startswith(f"{origin}/"):
+            faults.append(f"request to {sent.url}")
+
+    page.on("request", request)
+    page.on("pageerror", lambda error: faults.append(f"error {error}"))
+    page.on("console", lambda one: faults.append(one.text) if one.type == "error" else None)
+    page.on("dialog", lambda dialog: faults.append(f"dialog {dialog.message}"))
+    yield faults
+    assert faults == []
+
+
+def check_page(page: Any) -> None:
+    """Check the page that is open: accessibility in both schemes, both widths, and its size."""
+    for size in (NARROW, WIDE):
+        page.set_viewport_size(size)
+        wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+        assert wide <= 0, f"{page.url} is {wide} pixels wider than {size['width']}"
+        for scheme in ("dark", "light"):
+            page.emulate_media(color_scheme=scheme)
+            # The policy of the page forbids scripts of others: axe comes from the debugger.
+            page.evaluate(AXE)
+            found = page.evaluate(CHECK)
+            assert found == [], f"{page.url} at {size['width']} in {scheme}: {found}"
+    weight = len(page.content().encode())
+    assert weight < MAX_BYTES, f"{page.url} has {weight} bytes"
+
+
+def path_of(page: Any) -> str:
+    """The path of the page that is open."""
+    return str(urlsplit(page.url).path)
