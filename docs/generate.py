@@ -249,6 +249,8 @@ def _scopes() -> Iterator[str]:
 
 def _data_of(operation: Operation) -> About:
     """The data that a vendor's operation uses."""
+    if not operation.credentials:
+        return About.NONE
     if not operation.scope:
         return About.KEY
     if isinstance(operation, UploadOperation) or "user" in operation.path:
@@ -337,7 +339,7 @@ def _operation(form: Format, operation: Operation) -> Iterator[str]:
     yield f"## {form.vendor}: {address}"
     yield ""
     scopes = " or ".join(f"`{scope}`" for scope in operation.scopes if scope)
-    yield f"API key: {places}. Scope: {scopes or 'none'}."
+    yield f"API key: {places or 'none'}. Scope: {scopes or 'none'}."
     yield ""
     yield _section(form, address)
     yield ""

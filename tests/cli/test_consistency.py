@@ -27,6 +27,7 @@ OTHER_VERBS = {
     "erasures": {"verify"},
     "keys": {"revoke"},
     "types": {"add", "versions", "dry-run"},
+    "maintenance": {"on", "off"},
     "db": {"check", "distribute"},
 }
 """Verbs with another meaning. `keys revoke` and `types add` are names of the contract."""

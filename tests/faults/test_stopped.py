@@ -72,6 +72,7 @@ def test_a_stopping_server_finishes_its_requests_and_rejects_new_ones(data_dir: 
         idle.sendall(head + body)
         assert b" 503 Service Unavailable" in idle.recv(4096)
         assert uploads.get("/health/live").status_code == 200
+        assert uploads.get("/api/status").json()["status"] == "Maintenance"
         slow.sendall(body[10:])
         assert b" 200 OK" in slow.recv(4096)
         assert server.process.wait(30) == 0

@@ -119,6 +119,7 @@ EXPECTED = {
     "GET /a/api/v2/users/{user-id}/images/{image-id}": _image(),
     "GET /a/api/v2/images": _image("project"),
     "DELETE /a/api/v2/images/{image-id}": _image(other_scope=""),
+    "GET /api/status": PUBLIC,
     "POST /api/v1.1/samples": Expected("samples:write", "own"),
     "POST /api/v2.2/samples": _user("samples:write"),
 }

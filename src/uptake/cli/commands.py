@@ -88,6 +88,9 @@ COMMANDS = {
         PROJECTS,
         "Manage how many days data is stored after receipt. Servers delete expired data hourly.",
     ),
+    "maintenance": Listed(
+        "maintenance", UPKEEP, "Pause uploads on all nodes: they are answered with 503."
+    ),
     "doctor": Listed(
         "doctor",
         UPKEEP,

@@ -127,7 +127,8 @@ class Operation:
         path: template with the vendor's names in braces.
         scope: the scope that the API key needs; "" if any valid API key may be used.
         other_scopes: scopes of which each permits the operation too.
-        credentials: the places that may carry the API key; the first one present is used.
+        credentials: the places that may carry the API key; the first one present is used. Without
+            any, the operation needs no key.
         answers: status to the type of the answer.
         headers: name to description of the request headers that the operation reads.
         user_from_key: the user is the one that the API key is bound to; 403 for an unbound key.
@@ -240,10 +241,20 @@ class Account(msgspec.Struct, frozen=True):
     scopes: tuple[str, ...]
 
 
-Action = ListImages | GetImage | DeleteImage | GetAccount
+class GetStatus(msgspec.Struct, frozen=True):
+    """Returns the `ServerStatus`; for operations without a key."""
+
+
+class ServerStatus(msgspec.Struct, frozen=True):
+    """Whether the server takes uploads now."""
+
+    accepts_uploads: bool
+
+
+Action = ListImages | GetImage | DeleteImage | GetAccount | GetStatus
 """What the server does for an `ActionOperation`."""
 
-ActionResult = StoredImage | list[StoredImage] | Account
+ActionResult = StoredImage | list[StoredImage] | Account | ServerStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,14 +16,18 @@ from uptake.formats.base import (
     Format,
     GetAccount,
     GetImage,
+    GetStatus,
     ListImages,
+    ServerStatus,
     WireReply,
     WireRequest,
 )
 from uptake.http.access import Access, find_credential, permit_project, permit_users
 from uptake.http.executors import BoundedExecutor
+from uptake.http.maintenance import MaintenanceWatch
 from uptake.http.problems import raising_problems
 from uptake.http.semantics import Reply, VendorRoute
+from uptake.http.shutdown import GracefulShutdown
 from uptake.http.vendor_routes import response, vendor_route
 from uptake.intake.delete_image import delete_image
 from uptake.model.problems import Kinds, Problem
@@ -44,6 +48,8 @@ class Actions:
     access: Access
     services: Services
     executor: BoundedExecutor
+    shutdown: GracefulShutdown
+    maintenance: MaintenanceWatch
 
     def route(self, form: Format, operation: ActionOperation) -> VendorRoute:
         """The route of an operation."""
@@ -66,6 +72,8 @@ class Actions:
             ClientGone: the client disconnected.
         """
         query = scope["query_string"]
+        if not operation.credentials:
+            return operation.answer(self._perform_public(operation.action(wire)), wire)
         credential, secret = find_credential(operation, wire.headers, query)
         key = await self.access.permit(
             await self.access.find(secret), operation.scopes, credential, operation.credentials
@@ -77,6 +85,14 @@ class Actions:
             work, receive, key_id=key.id, finish=isinstance(action, DeleteImage)
         )
         return operation.answer(result, wire)
+
+    def _perform_public(self, action: Action) -> ActionResult:
+        """The result of an action that needs no key, and no disk."""
+        match action:
+            case GetStatus():
+                paused = self.maintenance.is_on or self.shutdown.begun.is_set()
+                return ServerStatus(accepts_uploads=not paused)
+        raise TypeError(f"{type(action).__name__} needs an API key")
 
     def _perform(self, key: Key, action: Action) -> ActionResult:
         match action:
@@ -97,6 +113,7 @@ class Actions:
                 return self._delete(key, image_id)
             case GetAccount():
                 return Account(key.project, key.scopes)
+        raise TypeError(f"{type(action).__name__} needs no API key")
 
     def _delete(self, key: Key, image_id: int) -> StoredImage:
         services = self.services

@@ -25,6 +25,7 @@ from uptake.http.images import image_route
 from uptake.http.ingest import Ingest, UploadThreads
 from uptake.http.limits import Bodies, Drain
 from uptake.http.litestar_internals import operations
+from uptake.http.maintenance import MaintenanceWatch
 from uptake.http.monitoring import MetricsServer, health_routes, metrics_route
 from uptake.http.openapi import document
 from uptake.http.semantics import AnyRequest, RouteTable, Semantics, check_query
@@ -86,16 +87,20 @@ def build(
     shutdown = GracefulShutdown(services.close)
     bodies = Bodies()
     errors = ErrorReceipts(services.commit)
-    ingest = Ingest(access, bodies, services, shutdown, UploadThreads(threads), errors)
+    maintenance = MaintenanceWatch(services.store)
+    uploads = UploadThreads(threads)
+    ingest = Ingest(access, bodies, services, shutdown, maintenance, uploads, errors)
 
     @asynccontextmanager
     async def lifespan(_app: Litestar) -> AsyncIterator[None]:
         shutdown.listen()
         services.upkeep.start()
         services.warm_up.start()
+        maintenance.start()
         shutdown.on_begin(services.images.stop)
         metrics = None if metrics_at is None else MetricsServer(*metrics_at)
         yield
+        maintenance.close()
         shutdown.close()
         if metrics is not None:
             metrics.close()
@@ -128,7 +133,7 @@ def build(
         for route, _, handler, _ in operations(app.routes)
         if not route.path.startswith(LITESTAR_PAGES)
     )
-    actions = Actions(access, services, threads.reads)
+    actions = Actions(access, services, threads.reads, shutdown, maintenance)
     vendors = [
         *(ingest.route(form, upload) for form in FORMATS for upload in form.uploads),
         *(actions.route(form, action) for form in FORMATS for action in form.actions),

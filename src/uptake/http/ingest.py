@@ -24,6 +24,7 @@ from uptake.http.access import Access, find_credential, permit_users
 from uptake.http.error_receipts import ErrorReceipts, Sender
 from uptake.http.executors import Executors, unless_gone
 from uptake.http.limits import Bodies, Body, Room
+from uptake.http.maintenance import RETRY_SECONDS, MaintenanceWatch
 from uptake.http.semantics import Reply, VendorRoute, peer_of
 from uptake.http.shutdown import GracefulShutdown
 from uptake.http.vendor_routes import response, vendor_route
@@ -141,6 +142,7 @@ class Ingest:
     bodies: Bodies
     services: Services
     shutdown: GracefulShutdown
+    maintenance: MaintenanceWatch
     threads: UploadThreads
     errors: ErrorReceipts
 
@@ -189,6 +191,8 @@ class Ingest:
         )
         if operation.user_from_key and key.user is None:
             raise Problem(Kinds.FORBIDDEN, "The key is not bound to a user")
+        if self.maintenance.is_on:
+            raise Problem(Kinds.MAINTENANCE, retry_after=RETRY_SECONDS)
         return key, replace(wire, credential=credential, bound_user=key.user)
 
     async def _received(

@@ -86,7 +86,8 @@ def _operation(
             if vector.reply.status == status
         }
     is_upload = isinstance(operation, UploadOperation)
-    for kind in (*_PROBLEMS, *_BODY_PROBLEMS) if is_upload else _PROBLEMS:
+    problems = (*_PROBLEMS, *_BODY_PROBLEMS) if is_upload else _PROBLEMS
+    for kind in problems if operation.credentials else ():
         problem = _response(form.name, form.problem_type, schemas, kind.value.title)
         responses.setdefault(str(kind.value.status), problem)
     responses.setdefault("404", _response(form.name, form.problem_type, schemas, "Unknown path"))
@@ -116,6 +117,8 @@ def _operation(
 
 def _scopes(operation: Operation) -> str:
     """The API key that an operation needs."""
+    if not operation.credentials:
+        return "No API key"
     if not operation.scope:
         return "Any valid API key"
     return f"Scope {' or '.join(f'`{scope}`' for scope in operation.scopes)}"

@@ -43,6 +43,7 @@ class Kinds(Enum):
     TOO_MUCH = Kind("too_much", 422, "The answer exceeds a limit of the server. Request less data.")
     RATE_LIMITED = Kind("rate_limited", 429, "Too many requests for this API key", retryable=True)
     INTERNAL = Kind("internal", 500, "Internal error. Search the server log for this request id.")
+    MAINTENANCE = Kind("maintenance", 503, "Maintenance: uploads are paused", retryable=True)
     OVERLOADED = Kind("overloaded", 503, "The server is overloaded", retryable=True)
     UNAVAILABLE = Kind("unavailable", 503, "Storage cannot be reached or written", retryable=True)
     UNFINISHED = Kind(

@@ -15,6 +15,7 @@ from uptake.samples.metrics import Metric
 from uptake.store.console_ports import ConsoleTokens
 from uptake.store.definitions import DocumentType, Key, Rate, RetentionRule, Segment, TypeVersion
 from uptake.store.image_ports import NumberedImages
+from uptake.store.operator_ports import MaintenanceMode
 from uptake.store.records import Entry, RejectionRecord
 from uptake.store.snapshot_ports import Snapshots
 from uptake.store.stored import (
@@ -390,6 +391,7 @@ class Store(
     SegmentRegistry,
     ConsoleTokens,
     Maintenance,
+    MaintenanceMode,
     Installation,
     Protocol,
 ):

@@ -12,6 +12,7 @@ from uptake.store.folding import SqlFolding
 from uptake.store.group import Group
 from uptake.store.image_queries import SqlNumberedImages
 from uptake.store.item_queries import SqlItemQueries
+from uptake.store.maintenance_mode import SqlMaintenanceMode
 from uptake.store.receipts import SqlReceipts
 from uptake.store.records import Entry, RejectionRecord
 from uptake.store.registry import SqlRegistry
@@ -39,6 +40,7 @@ class SqlStore(
     SqlFolding,
     SqlRegistry,
     SqlConsoleTokens,
+    SqlMaintenanceMode,
 ):
     """All ports, on any engine with the tables of `tables`."""
 

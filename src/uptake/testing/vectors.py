@@ -75,7 +75,8 @@ def check_http(form: Format, vector: Vector, client: httpx2.Client, secret: str)
 
 def _send(form: Format, vector: Vector, client: httpx2.Client, secret: str) -> httpx2.Response:
     operation = operation_of(form, vector)
-    headers, query = credential_of(operation, vector).carry(secret)
+    credential = credential_of(operation, vector)
+    headers, query = credential.carry(secret) if credential else ({}, {})
     return client.request(
         operation.method,
         path_of(operation, vector),
@@ -108,10 +109,10 @@ def path_of(operation: Operation, vector: Vector) -> str:
     )
 
 
-def credential_of(operation: Operation, vector: Vector) -> Credential:
+def credential_of(operation: Operation, vector: Vector) -> Credential | None:
     """The place of a vector's API key: the one it names, or the first one documented."""
     named = [found for found in operation.credentials if found.name == vector.key.place]
-    return (named or operation.credentials)[0]
+    return next(iter(named or operation.credentials), None)
 
 
 def canonical(submission: Submission) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Gerosense: batches of wearable samples, server to server (v2.2) and per user (v1.1)."""
 
-from uptake.formats.base import BEARER, Format, UploadOperation
+from uptake.formats.base import BEARER, ActionOperation, Format, GetStatus, UploadOperation
 from uptake.formats.gerosense import decode, reply, wire
 
 _LIMITS = {"min_items": wire.MIN_SAMPLES, "max_items": wire.MAX_SAMPLES}
@@ -39,6 +39,17 @@ FORMAT = Format(
             request_type=wire.UploadV22,
             limits=_LIMITS,
             answers=_ANSWERS,
+        ),
+        ActionOperation(
+            name="gerosense-get-status",
+            summary="Check whether uploads are accepted",
+            method="GET",
+            path="/api/status",
+            scope="",
+            credentials=(),
+            action=lambda _request: GetStatus(),
+            answer=reply.status,
+            answers={200: wire.Status},
         ),
     ),
     reject=reply.reject,

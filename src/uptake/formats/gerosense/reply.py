@@ -1,7 +1,15 @@
 """Gerosense's answers."""
 
-from uptake.formats.base import WireReply, WireRequest, answer
-from uptake.formats.gerosense.wire import Failed, Outcome, SampleError
+from typing import Literal
+
+from uptake.formats.base import ServerStatus, WireReply, WireRequest, answer
+from uptake.formats.gerosense.wire import (
+    MINIMAL_API_VERSION,
+    Failed,
+    Outcome,
+    SampleError,
+    Status,
+)
 from uptake.model.problems import Problem
 from uptake.model.receipt import Receipt, StoredSamples
 
@@ -22,6 +30,12 @@ def reply(receipt: Receipt, request: WireRequest) -> WireReply:
     ]
     status = 400 if not accepted else 207 if rejected else 200
     return answer(status, Outcome(accepted, rejected, errors))
+
+
+def status(server: ServerStatus, request: WireRequest) -> WireReply:
+    """200, in maintenance too."""
+    state: Literal["Ok", "Maintenance"] = "Ok" if server.accepts_uploads else "Maintenance"
+    return answer(200, Status(state, MINIMAL_API_VERSION))
 
 
 def reject(problem: Problem, request: WireRequest) -> WireReply:

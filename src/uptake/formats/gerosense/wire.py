@@ -16,6 +16,10 @@ MAX_VALUES = {"count": 30000.0, "count/min": 300.0, "count/s": float("inf")}
 """Limits of the pages: samples in a request, largest value of each unit (none for count/s)."""
 
 
+MINIMAL_API_VERSION = "v1.0"
+"""The oldest version that the vendor's status names."""
+
+
 class Sample(Struct, gc=False):
     """One sample; times are ISO 8601."""
 
@@ -55,6 +59,13 @@ class Outcome(Struct):
     accepted: int
     rejected: int
     errors: list[SampleError]
+
+
+class Status(Struct):
+    """Whether uploads are accepted: a client holds its samples during `Maintenance`."""
+
+    status: Literal["Ok", "Maintenance"]
+    minimal_api_version: str
 
 
 class Failed(Struct):

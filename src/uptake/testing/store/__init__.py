@@ -24,6 +24,7 @@ from uptake.testing.store.folding import FoldingSuite
 from uptake.testing.store.images import NumberedImagesSuite
 from uptake.testing.store.items import BatchQueriesSuite, Documents, Images
 from uptake.testing.store.making import OpensStore
+from uptake.testing.store.operators import MaintenanceModeSuite
 from uptake.testing.store.registry import (
     DocumentTypeRegistrySuite,
     InstallationSuite,
@@ -50,6 +51,7 @@ __all__ = [
     "InstallationSuite",
     "ItemQueriesSuite",
     "KeysSuite",
+    "MaintenanceModeSuite",
     "MaintenanceSuite",
     "NumberedImagesSuite",
     "ProjectsSuite",
@@ -84,6 +86,7 @@ class StoreConformance(
     SegmentRegistrySuite,
     ConsoleTokensSuite,
     MaintenanceSuite,
+    MaintenanceModeSuite,
     InstallationSuite,
     Concurrency,
     Faults,
