@@ -22,6 +22,12 @@ EXAMPLES: dict[str, list[str]] = {
     "users archive": ["ada", "ada.zip"],
     "users erase": ["ada"],
     "users readmit": ["ada", "--after-erasure"],
+    "samples delete": [
+        *("ada", "--metric", "steps", "--from", "2024-05-01", "--to", "2024-05-02"),
+    ],
+    "documents list": ["ada"],
+    "documents delete": ["id"],
+    "images delete": ["ada", "7"],
     "segments list": [],
     "segments create": ["older", "filter.json"],
     "segments show": ["older"],

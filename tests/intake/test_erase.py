@@ -251,3 +251,36 @@ def test_nothing_of_what_was_stored_or_rejected_is_left(tenant: Tenant, saved: S
     assert [one["user_ids"] for one in tenant.get("/rejections").json()["rejections"]] == [
         [OTHER]
     ] * len(stay)
+
+
+def test_nothing_of_a_deleted_record_is_left(tenant: Tenant, saved: Store) -> None:
+    """A document, an image, and samples of a batch of which others stay, folded or not."""
+    user, document = _named(saved, "deleted record")
+    upload_id = tenant.document(user, {"mood": 1, "note": document}).json()["uploadId"]
+    number = tenant.picture(user, PNG).json()["response"]["imageID"]
+    for at, name in enumerate(("folded", "single")):
+        samples = [sample(at, device_name=f"{name}-{n}-{document}") for n in range(3)]
+        samples[0] = sample(at + 10, device_name=f"{name}-0-{document}")
+        assert tenant.steps(user, *samples).status_code == 200
+        if name == "folded":
+            assert tenant.store.fold(tenant.project, 1, lambda: False).batches
+    left = [f"{name}-0-{document}" for name in ("folded", "single")]
+    gone = [f"{name}-{n}-{document}" for name in ("folded", "single") for n in (1, 2)]
+    assert saved.holds(document) == [document]
+    assert saved.blobs_of([tenant.store.user_hash(user)[:40]])
+    headers = {"Authorization": f"Bearer {tenant.secret}"}
+    when = "metric=steps&from=2023-11-01T00:00:00Z&to=2023-11-01T00:10:00Z"
+    for path in (
+        f"documents/{upload_id}",
+        f"users/{user}/images/{number}",
+        f"users/{user}/samples?{when}",
+    ):
+        answer = tenant.client.delete(f"/uptake/v1/{path}", headers=headers)
+        assert answer.status_code in {200, 204}, answer.text
+    assert [one["device_name"] for one in tenant.samples(user)] == left
+    note = f'"note":"{document}"'
+    until = time.monotonic() + SCRUB_SECONDS
+    while saved.holds(*gone, note) and time.monotonic() < until:
+        time.sleep(0.5)
+    assert saved.holds(*gone, note) == []
+    assert saved.blobs_of([tenant.store.user_hash(user)[:40]]) == []

@@ -69,6 +69,9 @@ COMMANDS = {
         "Run a SQL query (DuckDB dialect) on a project's data and print the result.",
     ),
     "users": Listed("users", DATA, "List users; show, archive, erase and readmit one user."),
+    "samples": Listed("samples", DATA, "Delete samples of a user."),
+    "documents": Listed("documents", DATA, "List the documents of a user, and delete one."),
+    "images": Listed("images", DATA, "Delete an image of a user."),
     "segments": Listed("segments", DATA, "Manage segments: the users that match a filter."),
     "rejections": Listed(
         "rejections", DATA, "List rejected items, show the reasons, and replay them."

@@ -12,6 +12,7 @@ from uptake.cli.terminal import Failed, Json
 from uptake.reading import DEFAULT_LIMIT, MAX_LIMIT, BadCursor, Page, Unknown
 from uptake.settings import Settings, variable
 from uptake.store.definitions import DEFAULT_PROJECT
+from uptake.time_units import TICKS_PER_MICROSECOND
 
 if TYPE_CHECKING:
     from uptake.store.base import Projects, Store
@@ -207,6 +208,16 @@ def instant(option: str, text: str | None) -> int | None:
         BadParameter: it is not an ISO 8601 timestamp.
     """
     return None if text is None else zoned_instant(option, text)[0]
+
+
+def moment(option: str, text: str | None) -> int | None:
+    """The time given by an option, in microseconds; None without one.
+
+    Raises:
+        BadParameter: it is not an ISO 8601 timestamp.
+    """
+    ticks = instant(option, text)
+    return None if ticks is None else ticks // TICKS_PER_MICROSECOND
 
 
 def zoned_instant(option: str, text: str) -> tuple[int, bool]:

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from uptake.cli.options import PageOptions, ServicesOptions, instant, option
+from uptake.cli.options import PageOptions, ServicesOptions, moment, option
 from uptake.cli.terminal import Json, counter, echo, print_json, print_list, print_table
 from uptake.http.parameter_groups import expand_groups
 from uptake.reading import Page
-from uptake.time_units import TICKS_PER_MICROSECOND
 
 if TYPE_CHECKING:
     from uptake.formats.base import WireRequest
@@ -69,8 +68,8 @@ class FilterOptions:
             self.user,
             self.request,
             self.code,
-            _microseconds("--from", self.from_),
-            _microseconds("--to", self.to),
+            moment("--from", self.from_),
+            moment("--to", self.to),
             resolved,
         )
 
@@ -80,11 +79,6 @@ class ReplayOptions(FilterOptions):
     """Options that select the rejections to replay."""
 
     all_: Annotated[bool, option("--all", "All unresolved rejections.")] = False
-
-
-def _microseconds(option: str, text: str | None) -> int | None:
-    ticks = instant(option, text)
-    return None if ticks is None else ticks // TICKS_PER_MICROSECOND
 
 
 @app.command("list")

@@ -29,7 +29,7 @@ from uptake.http.problems import raising_problems
 from uptake.http.semantics import Reply, VendorRoute
 from uptake.http.shutdown import GracefulShutdown
 from uptake.http.vendor_routes import response, vendor_route
-from uptake.intake.delete_image import delete_image
+from uptake.intake.deletions import Deleter
 from uptake.model.problems import Kinds, Problem
 from uptake.model.receipt import StoredImage
 from uptake.store import stored
@@ -121,7 +121,7 @@ class Actions:
         if image is None:
             raise Problem(Kinds.NOT_FOUND)
         permit_users(key, {image.user_id})
-        if not delete_image(services.store, services.blobs, key.project, image):
+        if not Deleter(services.store, services.blobs, key.project).image(image):
             raise Problem(Kinds.NOT_FOUND)
         return _image(image)
 

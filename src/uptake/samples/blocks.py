@@ -20,6 +20,7 @@ from uptake.samples.columns import (
     Columns,
     column,
     concatenated,
+    digest,
     from_all_bytes,
     from_bytes,
     in_use,
@@ -83,6 +84,21 @@ class Block:
         shift = _begins(self.count)[places] - _begins(counts)
         samples = np.repeat(shift, counts) + np.arange(counts.sum())
         return Block(self.numbers[:, places], self.digests[places], self.columns.take(samples))
+
+    def without(self, gone: NDArray[np.bool_]) -> "Block":
+        """Return the batches without some samples; one that loses samples gets a new digest.
+
+        Args:
+            gone: whether each sample of the block is removed; at least one stays.
+        """
+        batch = np.repeat(np.arange(len(self)), self.count)
+        numbers, digests = self.numbers.copy(), self.digests.copy()
+        numbers[0] = np.bincount(batch[~gone], minlength=len(self))
+        for place in np.flatnonzero((numbers[0] > 0) & (numbers[0] < self.count)).tolist():
+            left = in_use(self.columns.take(~gone & (batch == place)))
+            digests[place] = np.frombuffer(digest(to_bytes(left)), np.uint8)
+        some = numbers[0] > 0
+        return Block(numbers[:, some], digests[some], self.columns.take(~gone))
 
     def in_order(self) -> "Block":
         """Return the batches in order of their first sample."""

@@ -14,6 +14,7 @@ from uptake.model.ids import Secrets
 from uptake.samples.metrics import Metric
 from uptake.store.console_ports import ConsoleTokens
 from uptake.store.definitions import DocumentType, Key, Rate, RetentionRule, Segment, TypeVersion
+from uptake.store.deletion_ports import Deletions
 from uptake.store.image_ports import NumberedImages
 from uptake.store.operator_ports import MaintenanceMode
 from uptake.store.records import Entry, RejectionRecord
@@ -383,6 +384,7 @@ class Store(
     ChangeFeed,
     Snapshots,
     Erasures,
+    Deletions,
     Retention,
     Folding,
     Projects,

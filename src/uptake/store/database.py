@@ -228,6 +228,9 @@ class WritingDatabase(Database, ABC):
     def writer(self, connection: Connection) -> Writer:
         """Return what runs the named statements of a transaction that writes."""
 
+    def note_deletion(self) -> None:
+        """Note that rows are deleted, so `Erasures.scrub` has something to remove."""
+
 
 def check_count(statement: str, touched: int, rows: int) -> None:
     """Raise `IncompleteWrite` if a statement has written fewer rows than it was given."""

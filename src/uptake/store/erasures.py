@@ -57,6 +57,7 @@ class SqlErasures(SqlInstallation, WritingDatabase):
                 "counts": msgspec.json.encode(counts).decode(),
             }
             connection.execute(self.insert(t.erasures), row)
+            self.note_deletion()
         return erasure
 
     @abstractmethod

@@ -58,6 +58,7 @@ class SqlNumberedImages(WritingDatabase):
         with self.writing() as connection:
             if not delete_all(connection, t.images, *_same(project, image)):
                 return False
+            self.note_deletion()
             return delete_all(connection, t.image_names, t.image_names.c.name == image.name) > 0
 
 

@@ -132,6 +132,8 @@ class SqlRetention(SqlErasures):
             if rule.kind == "receipts" and not rule.type and len(rows) < limit:
                 receipts, more = _expire_blocks(connection, project, before, limit)
                 freed += receipts
+            if freed:
+                self.note_deletion()
         last = tuple(rows[-1][name] for name in kind.key) if len(rows) == limit else ()
         return Expired(freed, blobs, _AFTER_ALL_RECEIPTS if more else last)
 
@@ -176,6 +178,7 @@ class SqlRetention(SqlErasures):
                 blocks = _expire_sample_blocks(connection, project, page, before)
             if owners := {(project, user_id) for user_id in batches.users | blocks.users}:
                 ChangeLog().write(connection, self.writer(connection), owners)
+                self.note_deletion()
         return Expired(batches.samples + blocks.samples, (), batches.next or blocks.next)
 
 

@@ -8,6 +8,7 @@ from uptake.store import tables as t
 from uptake.store.changes import SqlChangeFeed
 from uptake.store.console_tokens import SqlConsoleTokens
 from uptake.store.database import delete_all
+from uptake.store.deletions import SqlDeletions
 from uptake.store.folding import SqlFolding
 from uptake.store.group import Group
 from uptake.store.image_queries import SqlNumberedImages
@@ -37,6 +38,7 @@ class SqlStore(
     SqlChangeFeed,
     SqlSnapshots,
     SqlRetention,
+    SqlDeletions,
     SqlFolding,
     SqlRegistry,
     SqlConsoleTokens,

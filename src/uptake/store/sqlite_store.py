@@ -33,9 +33,7 @@ from uptake.store.database import (
     picker,
     translated,
 )
-from uptake.store.definitions import RetentionRule
 from uptake.store.sql_store import SqlStore
-from uptake.store.stored import Erasure, Expired
 
 BUSY_SECONDS = 30
 """Time limit of waiting for the transaction of another process."""
@@ -305,20 +303,9 @@ class SqliteStore(SqlStore):
         finally:
             driver.execute(f"PRAGMA cache_size = {size}").close()
 
-    def erase(self, project: str, user_id: str, erasure_id: str, moment: int) -> Erasure:
-        """See `Erasures.erase`."""
-        erasure = super().erase(project, user_id, erasure_id, moment)
+    def note_deletion(self) -> None:
+        """See `WritingDatabase.note_deletion`."""
         self._log_holds_deleted = self._pages_hold_deleted = True
-        return erasure
-
-    def expire(
-        self, project: str, rule: RetentionRule, before: int, after: tuple[Any, ...], limit: int
-    ) -> Expired:
-        """See `Retention.expire`."""
-        expired = super().expire(project, rule, before, after, limit)
-        if expired.count:
-            self._log_holds_deleted = self._pages_hold_deleted = True
-        return expired
 
     def scrub(self, *, thorough: bool) -> None:
         """See `Erasures.scrub`.
@@ -342,9 +329,9 @@ class SqliteStore(SqlStore):
                 busy = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
             finally:
                 driver.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}").close()
-        self._log_holds_deleted = bool(busy)
-        if vacuum:
-            self._pages_hold_deleted = False
+            self._log_holds_deleted = bool(busy)
+            if vacuum:
+                self._pages_hold_deleted = False
 
     def close(self) -> None:
         """See `Installation.close`."""

@@ -64,6 +64,8 @@ OneMetric = Annotated[Metric, query("Metric of the samples")]
 READ_USER = Permission("data:read", About.USER_IN_PATH)
 READ_RECORD = Permission("data:read", About.OWNER)
 READ_PROJECT = Permission("data:read", About.PROJECT)
+ERASE_USER = Permission("data:erase", About.USER_IN_PATH)
+ERASE_RECORD = Permission("data:erase", About.OWNER)
 ERASE_PROJECT = Permission("data:erase", About.PROJECT)
 ADMINISTER = Permission("admin", About.PROJECT)
 

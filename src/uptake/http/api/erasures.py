@@ -4,9 +4,10 @@ from typing import Annotated
 
 from msgspec import Struct
 
-from uptake.http.access import PUBLIC, About, Permission
+from uptake.http.access import PUBLIC
 from uptake.http.api.dependencies import (
     ERASE_PROJECT,
+    ERASE_USER,
     Call,
     PageParameters,
     check_id,
@@ -17,8 +18,6 @@ from uptake.intake.erase import Eraser
 from uptake.model.items import user_id_fault
 from uptake.model.problems import Kinds, Problem
 from uptake.reading import Unknown, erasures, signatures
-
-ERASE_USER = Permission("data:erase", About.USER_IN_PATH)
 
 
 class Consent(Struct, frozen=True):

@@ -1,11 +1,16 @@
-"""Users: profiles, samples, documents, images, rollups and synchronisation."""
+"""Users: profiles, samples, documents, images, rollups, synchronisation, and deleted records."""
 
+import re
 from dataclasses import dataclass
 from typing import Annotated
+
+from msgspec import Struct
 
 from uptake.formats.base import IMAGES_PATH
 from uptake.http.access import permit_users
 from uptake.http.api.dependencies import (
+    ERASE_RECORD,
+    ERASE_USER,
     READ_PROJECT,
     READ_RECORD,
     READ_USER,
@@ -14,13 +19,22 @@ from uptake.http.api.dependencies import (
     OneMetric,
     PageParameters,
     Text,
+    check_id,
     operation,
     query,
 )
-from uptake.http.api.time_parameters import TIME, TimeRange, bound, microseconds, zone
+from uptake.http.api.time_parameters import (
+    TIME,
+    TimeRange,
+    bound,
+    instant,
+    microseconds,
+    zone,
+)
 from uptake.http.semantics import base_url
-from uptake.model.problems import Kinds
-from uptake.reading import MAX_LIMIT, SAMPLE_ZONE, rollups, samples, sync, types, users
+from uptake.intake.deletions import Deleter
+from uptake.model.problems import Kinds, Problem
+from uptake.reading import MAX_LIMIT, SAMPLE_ZONE, Unknown, rollups, samples, sync, types, users
 from uptake.reading.rollup_rows import RollupQuery
 from uptake.reading.rollups import HeartRateRollup, StepsRollup
 from uptake.samples.metrics import Metric
@@ -29,6 +43,9 @@ from uptake.store.stored import DocumentFilter
 
 MERGE, EACH = "merge", "each"
 """Values of `devices` that select all devices: merged, or in separate buckets."""
+
+_NUMBER = re.compile(r"[1-9][0-9]{0,17}")
+"""The number of an image, below 2^63."""
 
 _LOCAL = "ISO 8601; without an offset, local time"
 
@@ -100,6 +117,89 @@ def get_document(call: Call, upload_id: str) -> users.Document:
     found = users.document(call.store, call.project, upload_id)
     permit_users(call.key, {found.user_id})
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class DeletedRange:
+    """Parameters that select the samples to delete, by their start."""
+
+    from_: Annotated[str, query(f"Inclusive. {TIME}", name="from")]
+    to: Annotated[str, query(f"Exclusive. {TIME}")]
+
+    def bounds(self) -> tuple[int, int]:
+        """The first instant, and the one after the last.
+
+        Raises:
+            Problem: `BAD_REQUEST`.
+        """
+        start, end = instant("from", self.from_), instant("to", self.to)
+        if start is None or end is None:
+            raise Problem(Kinds.BAD_REQUEST, "from and to must not be empty")
+        return start, end
+
+
+class DeletedSamples(Struct, frozen=True):
+    """The number of deleted samples. A sample that is stored several times counts each time."""
+
+    samples: int
+
+
+@operation(
+    "DELETE",
+    "/users/{user_id:str}/samples",
+    ERASE_USER,
+    "Delete a user's samples of a range of time",
+    slow=True,
+    changes=True,
+)
+def delete_user_samples(
+    call: Call, user_id: str, metric: OneMetric, times: DeletedRange
+) -> DeletedSamples:
+    """Other samples do not change. Samples that are uploaded again are stored again."""
+    start, end = times.bounds()
+    call.user(user_id).require()
+    return DeletedSamples(_deleter(call).samples(user_id, metric, start, end))
+
+
+@operation(
+    "DELETE",
+    "/users/{user_id:str}/images/{image_id:str}",
+    ERASE_USER,
+    "Delete an image",
+    slow=True,
+    changes=True,
+)
+def delete_user_image(
+    call: Call, user_id: str, image_id: Annotated[str, query("`image_id` of the image")]
+) -> None:
+    """Deletes its bytes too: its URL returns 404. The same upload then gets a new number."""
+    number = int(image_id) if _NUMBER.fullmatch(image_id) else 0
+    image = call.store.numbered_image(call.project, number) if number else None
+    if image is None or image.user_id != user_id or not _deleter(call).image(image):
+        raise Unknown("image", image_id)
+
+
+@operation(
+    "DELETE",
+    "/documents/{upload_id:str}",
+    ERASE_RECORD,
+    "Delete a document",
+    slow=True,
+    changes=True,
+)
+def delete_document(call: Call, upload_id: str) -> None:
+    """Its Idempotency-Key can be used again."""
+    check_id("upload", upload_id)
+    found = call.store.document(call.project, upload_id)
+    if found is None:
+        raise Unknown("upload", upload_id)
+    permit_users(call.key, {found.user_id})
+    if not _deleter(call).document(found):
+        raise Unknown("upload", upload_id)
+
+
+def _deleter(call: Call) -> Deleter:
+    return Deleter(call.store, call.services.blobs, call.project)
 
 
 @dataclass(frozen=True, slots=True)

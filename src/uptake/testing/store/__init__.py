@@ -19,6 +19,7 @@ from uptake.testing.store.commits import CommitsSuite, Volume
 from uptake.testing.store.concurrency import Concurrency
 from uptake.testing.store.console import ConsoleTokensSuite
 from uptake.testing.store.deletion import ErasuresSuite, RetentionSuite
+from uptake.testing.store.deletions import DeletionsSuite
 from uptake.testing.store.faults import Durability, Faults
 from uptake.testing.store.folding import FoldingSuite
 from uptake.testing.store.images import NumberedImagesSuite
@@ -44,6 +45,7 @@ __all__ = [
     "ChangeFeedSuite",
     "CommitsSuite",
     "ConsoleTokensSuite",
+    "DeletionsSuite",
     "DocumentTypeRegistrySuite",
     "DurableStoreConformance",
     "ErasuresSuite",
@@ -78,6 +80,7 @@ class StoreConformance(
     ChangeFeedSuite,
     SnapshotsSuite,
     ErasuresSuite,
+    DeletionsSuite,
     RetentionSuite,
     FoldingSuite,
     ProjectsSuite,

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from uptake.model import ids
 from uptake.model.ids import Secrets
+from uptake.samples.columns import digest, from_bytes, in_use, to_bytes
 from uptake.samples.metrics import Metric
 from uptake.store.base import AlreadyExists
 from uptake.store.definitions import DEFAULT_PROJECT, DocumentType, Key, Rate, Segment, TypeVersion
@@ -160,6 +161,38 @@ class ModelTables:
         for key in found:
             images[key] = replace(image, sha256=record.sha256, bytes=record.bytes, blob=record.blob)
         return bool(found)
+
+    def delete_document(self, project: str, document: StoredDocument) -> bool:
+        rows = self._rows_of(project)
+        found = rows.documents.pop(document.upload_id, None) is not None
+        if found:
+            rows.changes.append(Change(ids.time_ordered(), [document.user_id], []))
+        return found
+
+    def delete_samples(
+        self, project: str, user_id: str, metric: Metric, start: int, end: int
+    ) -> int:
+        rows, count = self._rows_of(project), 0
+        for key, (sequence, one) in list(rows.batches.items()):
+            samples = from_bytes(one.columns)
+            gone = (samples.start >= start) & (samples.start < end)
+            if key[:2] != (user_id, metric) or not gone.any():
+                continue
+            count += int(gone.sum())
+            del rows.batches[key]
+            if gone.all():
+                continue
+            left = in_use(samples.take(~gone))
+            columns, first, last = to_bytes(left), int(left.start[0]), int(left.start[-1])
+            new = user_id, metric, digest(columns)
+            values = {"first": first, "last": last, "count": len(left), "columns": columns}
+            # Of batches with the same samples, the one received last is stored.
+            if sequence > rows.batches.get(new, (0, one))[0]:
+                rows.batches[new] = sequence, replace(one, digest=new[2], **values)
+                rows.marks["batch", *new] = rows.marks["batch", *key]
+        if count:
+            rows.changes.append(Change(ids.time_ordered(), [user_id], []))
+        return count
 
     def secrets(self) -> Secrets:
         return self._secrets

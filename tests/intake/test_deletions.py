@@ -11,7 +11,7 @@ from faults.pictures import picture
 from uptake.intake.accept import Intake
 from uptake.intake.blob_keys import new_blob_key
 from uptake.intake.commit import GroupCommit
-from uptake.intake.delete_image import delete_image
+from uptake.intake.deletions import Deleter
 from uptake.intake.retain import expire
 from uptake.model import clock
 from uptake.model.items import Image
@@ -84,7 +84,7 @@ def test_an_upload_during_the_deletion_of_the_same_picture_has_its_bytes(
     """It is a new image, because the deletion was first."""
     _upload(services, "r1")
     (first,) = _images(services)
-    blobs.after_put = lambda: delete_image(services.store, blobs, DEFAULT_PROJECT, first)
+    blobs.after_put = lambda: Deleter(services.store, blobs, DEFAULT_PROJECT).image(first)
     _upload(services, "r2")
     (second,) = _images(services)
     assert second.image_id > first.image_id
@@ -134,7 +134,7 @@ def test_an_upload_between_the_deletion_of_bytes_and_row_leaves_nothing(
     _upload(services, "r1")
     (image,) = _images(services)
     blobs.after_delete = lambda: _upload(services, "r2")
-    assert delete_image(services.store, blobs, DEFAULT_PROJECT, image)
+    assert Deleter(services.store, blobs, DEFAULT_PROJECT).image(image)
     assert _images(services) == []
     assert list(blobs.names("")) == []
 
@@ -182,5 +182,5 @@ def test_bytes_that_images_of_an_earlier_version_share_are_deleted_with_the_last
     _upload(services, "r2", content=png_of(500, b"two"))
     for image in _images(services):
         assert list(blobs.names("")) == [image.blob]
-        assert delete_image(services.store, blobs, DEFAULT_PROJECT, image)
+        assert Deleter(services.store, blobs, DEFAULT_PROJECT).image(image)
     assert list(blobs.names("")) == []
