@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 from uptake.cli.commands import COMMANDS, load, visible_commands
-from uptake.cli.durations import SECONDS
 from uptake.formats.base import Credential, Format, Operation, Place, UploadOperation
 from uptake.formats.registry import FORMATS
 from uptake.http.access import SCOPES, About
@@ -18,6 +17,7 @@ from uptake.http.executors import Executors
 from uptake.http.shutdown import GracefulShutdown
 from uptake.model.problems import Kinds
 from uptake.settings import AnswerLimits, Settings, variable
+from uptake.time_units import DURATION_UNITS
 
 REFERENCE = Path(__file__).parent / "reference"
 MISTAKES = Path(__file__).parents[1] / "tests" / "cli" / "mistakes.toml"
@@ -70,7 +70,7 @@ def _cli() -> Iterator[str]:
     yield "`--json` prints one line of JSON on standard output. `python -m uptake` is the same as"
     yield "`uptake`."
     yield ""
-    spans = ", ".join(f"`{name}` ({seconds} s)" for name, seconds in SECONDS.items())
+    spans = ", ".join(f"`{name}` ({seconds} s)" for name, seconds in DURATION_UNITS.items())
     yield f"A duration is a number and a unit: {spans}. A rate is a number of requests and a"
     yield "duration: `300/60s`."
     yield ""
@@ -220,9 +220,10 @@ def _scopes() -> Iterator[str]:
         for one in form.operations
         for scope in one.scopes
     ] + [
-        (permission.scope, one.method, API_PREFIX + path, one.summary, permission.about)
+        (scope, one.method, API_PREFIX + path, one.summary, permission.about)
         for one in api
         for permission, path in [(one.permission, one.path.replace(":str}", "}"))]
+        for scope in permission.scopes
     ]
     for scope in SCOPES:
         yield f"## `{scope}`"

@@ -47,6 +47,8 @@ EXAMPLES: dict[str, list[str]] = {
     "keys create": ["--scope", "data:read"],
     "keys list": [],
     "keys show": ["id"],
+    "keys update": ["id", "--name", "phone"],
+    "keys rotate": ["id"],
     "keys revoke": ["id"],
     "types add": ["check-in"],
     "types list": [],

@@ -21,6 +21,7 @@ SCOPES = (
     "data:read",
     "data:erase",
     "admin",
+    "operator",
 )
 
 
@@ -158,3 +159,40 @@ def test_a_key_is_shown_without_its_secret(uptake: Uptake) -> None:
     assert re.search(r"^rate +300/60s$", text, re.MULTILINE)
     assert made["key"] not in text
     uptake("keys", "show", "nope").assert_failed(1, "nope", "uptake keys list")
+
+
+def test_a_key_is_updated(uptake: Uptake) -> None:
+    """Only what is given changes; `--no-...` removes it."""
+    made = uptake("keys", "create", "--scope", "data:read", "--name", "one", "--json").json
+    options = ["--user", "42", "--rate", "300/60s", "--rate", "3000/1d", "--expires", "90d"]
+    changed = uptake("keys", "update", made["id"], *options, "--scope", "samples:write", "--json")
+    assert changed.json == uptake("keys", "show", made["id"], "--json").json
+    assert changed.json["name"] == "one"
+    assert changed.json["scopes"] == ["samples:write"]
+    assert changed.json["user"] == "42"
+    assert changed.json["rates"] == ["300/60s", "3000/86400s"]
+    assert changed.json["rate"] == "300/60s"
+    left = datetime.fromisoformat(changed.json["expires_at"]) - datetime.now(UTC)
+    assert timedelta(days=89) < left <= timedelta(days=90)
+    removed = ["--no-name", "--no-user", "--no-rate", "--no-expires"]
+    bare = uptake("keys", "update", made["id"], *removed, "--json").json
+    assert [bare[name] for name in ("name", "user", "rates", "expires_at")] == [
+        None,
+        None,
+        [],
+        None,
+    ]
+    uptake("keys", "update", made["id"], "--scope", "everything").assert_failed(2, "everything")
+
+
+def test_a_key_is_rotated(uptake: Uptake) -> None:
+    """The new secret is printed alone; the id stays. A revoked key is not rotated."""
+    made = uptake("keys", "create", "--scope", "data:read", "--json").json
+    rotated = uptake("keys", "rotate", made["id"])
+    assert (rotated.status, rotated.err) == (0, "")
+    assert re.fullmatch(r"up_[A-Za-z0-9_-]{32}\n", rotated.out)
+    again = uptake("keys", "rotate", made["id"], "--overlap", "0s", "--json").json
+    assert again["id"] == made["id"]
+    assert len({made["key"], rotated.out.strip(), again["key"]}) == 3
+    uptake("keys", "revoke", made["id"])
+    uptake("keys", "rotate", made["id"]).assert_failed(1, "was revoked. Create a new key.")

@@ -65,6 +65,11 @@ def _image(about: str = "user", other_scope: str = "data:read") -> Expected:
     return Expected("images:write", about, other_scope=other_scope, place="apiKey")
 
 
+def _operate(body: Any = None) -> Expected:
+    """An operation of the admin of the project, and of the operator of all projects."""
+    return Expected("admin", "project", body=body, other_scope="operator")
+
+
 FILTER = {"attribute": "plan", "op": "eq", "value": "pro"}
 RULES = {"rules": [{"kind": "rejections", "days": 30}]}
 PUBLIC = Expected("", "public")
@@ -112,6 +117,14 @@ EXPECTED = {
     f"GET {V1}/segments/{{name}}/users": _project(),
     f"PUT {V1}/segments/{{name}}": _project("admin", FILTER),
     f"DELETE {V1}/segments/{{name}}": _project("admin"),
+    f"GET {V1}/projects": _operate(),
+    f"POST {V1}/projects": _project("operator", {"name": "taken"}),
+    f"GET {V1}/keys": _operate(),
+    f"POST {V1}/keys": _operate({"scopes": ["samples:write"]}),
+    f"GET {V1}/keys/{{key_id}}": _operate(),
+    f"PATCH {V1}/keys/{{key_id}}": _operate({"name": "renamed"}),
+    f"DELETE {V1}/keys/{{key_id}}": _operate(),
+    f"POST {V1}/keys/{{key_id}}/rotate": _operate({}),
     f"GET {V1}/health/live": PUBLIC,
     f"GET {V1}/health/ready": PUBLIC,
     "GET /health/live": PUBLIC,
@@ -190,6 +203,7 @@ def target(tenant: Tenant) -> Target:
         "rejection_id": rejection["rejection_id"],
         "request_id": rejected.headers["x-request-id"],
         "erasure_id": erased["erasure_id"],
+        "key_id": tenant.named_key("samples:write")[1],
         "name": "pros",
         "kind": "documents",
     }

@@ -204,7 +204,8 @@ class BothStores(RuleBasedStateMachine):
     @rule(created_at=MOMENTS, rate=st.none() | st.builds(Rate, st.integers(1, 3), st.just(1)))
     def add_key(self, created_at: int, rate: Rate | None) -> None:
         """A new key."""
-        made = key(unique("key"), created_at=created_at, rate=rate)
+        rates = () if rate is None else (rate,)
+        made = key(unique("key"), created_at=created_at, rates=rates)
         self.both("add_key", made)
         self.both("key", made.digest)
 
@@ -283,7 +284,7 @@ class BothStores(RuleBasedStateMachine):
     def count_use(self, name: str, passed: int) -> None:
         """A use of a key, some time after the last one."""
         self.moment += passed
-        self.both("count_use", name, Rate(1, 1), self.moment)
+        self.both("count_use", name, [Rate(1, 1), Rate(2, 2)], self.moment)
 
     @rule(project=PROJECTS, user=USERS, after=st.integers(0, 5), limit=st.integers(1, 4))
     def page(self, project: str, user: str, after: int, limit: int) -> None:

@@ -103,11 +103,19 @@ def _folded(store: SqlStore, project: str) -> None:
     store.fold(project, 1, lambda: False)
 
 
+def _rotated(store: SqlStore, project: str) -> None:
+    """A key with a second secret."""
+    made = key(unique("key"), project=project)
+    store.add_key(made)
+    store.rotate_key(made, digest_of(unique("secret")).hex(), NOON, NOON + 1)
+
+
 Write = Callable[[SqlStore, str], object]
 WRITES: dict[str, Write] = {
     "projects": lambda store, _: store.add_project(unique("project"), NOON),
     "keys": lambda store, project: store.add_key(key(unique("key"), project=project)),
-    "key_uses": lambda store, _: store.count_use(unique("key"), RATE, NOON),
+    "key_uses": lambda store, _: store.count_use(unique("key"), [RATE], NOON),
+    "old_secrets": _rotated,
     "segments": lambda store, project: store.put_segment(
         project, Segment(unique("segment"), "{}", NOON, NOON)
     ),
@@ -184,7 +192,7 @@ def _again(store: SqlStore, project: str) -> None:
 
 UPDATES: dict[str, Write] = {
     "keys": lambda store, _: store.revoke_key("key-to-revoke", NOON),
-    "key_uses": lambda store, _: store.count_use("spent", RATE, NOON),
+    "key_uses": lambda store, _: store.count_use("spent", [RATE], NOON),
     "segments": lambda store, project: store.put_segment(
         project, Segment("there", unique("filter"), NOON, NOON)
     ),
@@ -215,7 +223,7 @@ def test_an_update_that_is_dropped_is_not_acknowledged(store: SqlStore, table: s
     project = unique("project")
     if store.key(digest_of("key-to-revoke").hex()) is None:
         store.add_key(key("key-to-revoke"))
-        store.count_use("spent", RATE, NOON)
+        store.count_use("spent", [RATE], NOON)
     store.put_segment(project, Segment("there", "{}", NOON, NOON))
     store.add_type_version(project, "there", TypeVersion(1, None, NOON))
     store.erase(project, "erased", f"{project}-erasure", NOON)

@@ -15,7 +15,8 @@ from uptake.store.definitions import DEFAULT_PROJECT
 from uptake.time_units import TICKS_PER_MICROSECOND
 
 if TYPE_CHECKING:
-    from uptake.store.base import Projects, Store
+    from uptake.store.base import Store
+    from uptake.store.project_ports import Projects
     from uptake.wiring import Services
 
 

@@ -9,9 +9,7 @@ from uptake.cli.options import StoreOptions, require_project
 from uptake.cli.terminal import Failed, Json, print_list, print_result
 from uptake.http.parameter_groups import expand_groups
 from uptake.model import clock
-
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
-"""Names are used in blob paths and URLs, so their characters are restricted."""
+from uptake.store.definitions import PROJECT_NAME
 
 app = typer.Typer(help="Manage projects. Each has its own users, API keys and document types.")
 
@@ -29,7 +27,7 @@ def create(
     """Create a project."""
     from uptake.store.base import AlreadyExists
 
-    if not NAME.fullmatch(name):
+    if not re.fullmatch(PROJECT_NAME, name):
         raise typer.BadParameter(f"{name!r}: a name has 1 to 63 letters, digits, '.', '_' or '-'")
     with options.open() as store:
         try:

@@ -10,9 +10,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from uptake.model import clock, ids
-from uptake.store.base import Installation, Keys, Projects
+from uptake.store.base import Installation
 from uptake.store.console_ports import ConsoleToken, ConsoleTokens
 from uptake.store.definitions import Key
+from uptake.store.project_ports import Keys, Projects
 from uptake.time_units import MICROSECONDS_PER_SECOND
 
 LINK_SECONDS = 10 * 60

@@ -13,8 +13,9 @@ from uptake.formats import registry
 from uptake.formats.base import BEARER, Credential, Operation, Place
 from uptake.model import clock, ids
 from uptake.model.problems import Kinds, Problem
-from uptake.store.base import Keys, StoreUnavailable
-from uptake.store.definitions import Key
+from uptake.store.base import StoreUnavailable
+from uptake.store.definitions import Key, Rate
+from uptake.store.project_ports import Keys
 from uptake.time_units import MICROSECONDS_PER_SECOND
 
 if TYPE_CHECKING:
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
     from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 
     from uptake.http.executors import BoundedExecutor
+    from uptake.http.key_uses import KeyUses
 
-SCOPES = (*registry.SCOPES, "data:read", "data:erase", "admin")
+SCOPES = (*registry.SCOPES, "data:read", "data:erase", "admin", "operator")
 
 TRUST_SECONDS = 1.0
 """How long a key is cached: for this time a revoked key still works."""
@@ -48,10 +50,22 @@ class About(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """What a request needs: the scope of its key, and the data that the operation uses."""
+    """What a request needs: a scope of its key, and the data that the operation uses.
+
+    Attributes:
+        scope: that permits the operation; "" if any valid key does.
+        about: the data.
+        other_scopes: scopes of which each permits the operation too.
+    """
 
     scope: str
     about: About
+    other_scopes: tuple[str, ...] = ()
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """The scopes of which the key needs one."""
+        return (self.scope, *self.other_scopes)
 
 
 PUBLIC = Permission("", About.NONE)
@@ -101,11 +115,13 @@ class Access:
     Args:
         registry: finds keys and counts their uses.
         executor: threads for that.
+        uses: records when keys were last used.
     """
 
-    def __init__(self, registry: Keys, executor: "BoundedExecutor") -> None:
+    def __init__(self, registry: Keys, executor: "BoundedExecutor", uses: "KeyUses") -> None:
         self._registry = registry
         self._executor = executor
+        self._uses = uses
         self._trusted: dict[str, tuple[float, Key]] = {}
 
     async def find(self, secret: str | None) -> Key | None:
@@ -151,7 +167,7 @@ class Access:
             return key
         if not any(scope in key.scopes for scope in scopes):
             raise Problem(Kinds.FORBIDDEN, f"The key does not have the scope {' or '.join(scopes)}")
-        if key.rate is not None:
+        if key.rates:
             await self._spend(key, now)
         return key
 
@@ -176,7 +192,7 @@ class Access:
             secret = bearer(header_map(connection.scope["headers"]))
             sent = BEARER if secret else None
             found = await self.find(secret)
-        key = await self.permit(found, (permission.scope,), sent)
+        key = await self.permit(found, permission.scopes, sent)
         match permission.about:
             case About.USER_IN_PATH:
                 permit_users(key, {unquote(connection.path_params[USER_PARAMETER])})
@@ -198,22 +214,28 @@ class Access:
             if len(self._trusted) >= MAX_TRUSTED:
                 self._trusted.clear()
             self._trusted[digest] = (monotonic(), key)
+            if key.is_valid(now := clock.now()):
+                self._uses.note(key.id, now)
         return key
 
     async def _spend(self, key: Key, now: int) -> None:
         """Count a use in the store, so that the rate applies across all processes and nodes."""
-        rate = key.rate
-        if rate is None:
-            return
+        count = partial(self._registry.count_use, key.id, key.rates, now)
         try:
-            uses = await self._executor.run(partial(self._registry.count_use, key.id, rate, now))
+            uses = await self._executor.run(count)
         except StoreUnavailable as error:
             raise Problem(Kinds.UNAVAILABLE) from error
-        if uses > rate.requests:
-            length = rate.seconds * MICROSECONDS_PER_SECOND
-            wait = -(-(length - now % length) // MICROSECONDS_PER_SECOND)
+        full = [rate for rate, used in zip(key.rates, uses, strict=True) if used > rate.requests]
+        if full:
+            rate = max(full, key=lambda one: _seconds_left(one, now))
             message = f"This key is limited to {rate.requests} requests in {rate.seconds} seconds"
-            raise Problem(Kinds.RATE_LIMITED, message, retry_after=wait)
+            raise Problem(Kinds.RATE_LIMITED, message, retry_after=_seconds_left(rate, now))
+
+
+def _seconds_left(rate: Rate, now: int) -> int:
+    """The seconds until the current window of a rate is over."""
+    length = rate.seconds * MICROSECONDS_PER_SECOND
+    return -(-(length - now % length) // MICROSECONDS_PER_SECOND)
 
 
 def permit_users(key: Key, user_ids: Iterable[str | None]) -> None:

@@ -23,6 +23,7 @@ from uptake.http.error_receipts import ErrorReceipts
 from uptake.http.executors import Executors
 from uptake.http.images import image_route
 from uptake.http.ingest import Ingest, UploadThreads
+from uptake.http.key_uses import KeyUses
 from uptake.http.limits import Bodies, Drain
 from uptake.http.litestar_internals import operations
 from uptake.http.maintenance import MaintenanceWatch
@@ -83,7 +84,8 @@ def build(
         cors_origins: the origins of which scripts may read.
     """
     threads = Executors(services.answers, services.blobs.parallel)
-    access = Access(services.store, threads.authentication)
+    uses = KeyUses(services.store, threads.reads)
+    access = Access(services.store, threads.authentication, uses)
     shutdown = GracefulShutdown(services.close)
     bodies = Bodies()
     errors = ErrorReceipts(services.commit)
@@ -99,7 +101,8 @@ def build(
         maintenance.start()
         shutdown.on_begin(services.images.stop)
         metrics = None if metrics_at is None else MetricsServer(*metrics_at)
-        yield
+        async with uses.written():
+            yield
         maintenance.close()
         shutdown.close()
         if metrics is not None:

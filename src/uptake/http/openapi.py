@@ -16,6 +16,8 @@ from uptake.formats.base import (
 )
 from uptake.formats.registry import FORMATS
 from uptake.formats.vectors import Vector, expanded, illustrated, vectors_of
+from uptake.http.api.keys import KeyChange, NewKey, Rotation
+from uptake.http.api.projects import NewProject
 from uptake.http.ingest import DUPLICATES_HEADER
 from uptake.model.problems import Kinds
 from uptake.reading.segments.schema import ROOT
@@ -28,6 +30,9 @@ _DUPLICATES = {
     "required": True,
     "schema": {"type": "integer", "minimum": 0},
 }
+REQUESTS = (NewKey, KeyChange, Rotation, NewProject)
+"""The types of bodies that no response has, so that Litestar does not know them."""
+
 _PROBLEMS = (Kinds.UNAUTHORIZED, Kinds.FORBIDDEN, Kinds.RATE_LIMITED, Kinds.UNAVAILABLE)
 _BODY_PROBLEMS = (Kinds.TIMEOUT, Kinds.TOO_LARGE, Kinds.UNSUPPORTED_ENCODING)
 
@@ -47,6 +52,8 @@ def document(api: dict[str, Any], server_url: str = "") -> dict[str, Any]:
         for operation in form.operations:
             path = api["paths"].setdefault(operation.path, {})
             path[operation.method.lower()] = _operation(form, operation, schemas, schemes)
+    for kind in REQUESTS:
+        _schema("", kind, schemas)
     schemas |= filter_schemas(REF)
     schemas["SegmentView"]["properties"]["filter"] = {"$ref": REF.format(name=ROOT)}
     # Any JSON, or null. `oneOf` would be wrong: null matches both.

@@ -8,7 +8,8 @@ from typing import Protocol
 import structlog
 from prometheus_client import Counter
 
-from uptake.store.base import Folding, Projects
+from uptake.store.base import Folding
+from uptake.store.project_ports import Projects
 
 LEAST_BATCHES = 32
 """Small batches of a user and metric that are folded together. Each read opens fewer than these

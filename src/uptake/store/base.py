@@ -13,10 +13,11 @@ from typing import Any, Protocol
 from uptake.model.ids import Secrets
 from uptake.samples.metrics import Metric
 from uptake.store.console_ports import ConsoleTokens
-from uptake.store.definitions import DocumentType, Key, Rate, RetentionRule, Segment, TypeVersion
+from uptake.store.definitions import DocumentType, RetentionRule, Segment, TypeVersion
 from uptake.store.deletion_ports import Deletions
 from uptake.store.image_ports import NumberedImages
 from uptake.store.operator_ports import MaintenanceMode
+from uptake.store.project_ports import Keys, ManagedKeys, Projects
 from uptake.store.records import Entry, RejectionRecord
 from uptake.store.snapshot_ports import Snapshots
 from uptake.store.stored import (
@@ -268,39 +269,6 @@ class Folding(Protocol):
         """
 
 
-class Projects(Protocol):
-    """Projects."""
-
-    def add_project(self, name: str, created_at: int) -> None:
-        """Create a project.
-
-        Raises:
-            AlreadyExists: the name is taken.
-        """
-
-    def projects(self) -> list[str]:
-        """Return the names of all projects, sorted."""
-
-
-class Keys(Protocol):
-    """API keys."""
-
-    def add_key(self, key: Key) -> None:
-        """Store a key; its project exists."""
-
-    def key(self, digest: str) -> Key | None:
-        """Return the key with this digest."""
-
-    def keys(self) -> list[Key]:
-        """Return all keys, in order of creation."""
-
-    def revoke_key(self, key_id: str, moment: int) -> bool:
-        """Revoke a key from a moment on; False if there is none with this id."""
-
-    def count_use(self, key_id: str, rate: Rate, moment: int) -> int:
-        """Count a use of a key; returns the number of uses in the window of this moment."""
-
-
 class DocumentTypeRegistry(Protocol):
     """Document types and their versions."""
 
@@ -389,6 +357,7 @@ class Store(
     Folding,
     Projects,
     Keys,
+    ManagedKeys,
     DocumentTypeRegistry,
     SegmentRegistry,
     ConsoleTokens,

@@ -10,6 +10,9 @@ from msgspec import Struct
 DEFAULT_PROJECT = "default"
 """The project that always exists."""
 
+PROJECT_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
+"""Pattern of the names of projects, which are used in paths of blobs and URLs."""
+
 FIRST_VERSION = 1
 """The first version of a document type."""
 
@@ -19,24 +22,36 @@ UNKNOWN_USER = "unknown-user"
 RetentionKind = Literal["samples", "documents", "images", "rejections", "receipts"]
 
 
+class Project(Struct, frozen=True):
+    """A project: its name, and when it was created."""
+
+    name: str
+    created_at: int
+
+
 class Rate(Struct, frozen=True):
     """At most `requests` in each window of `seconds`."""
 
     requests: int
     seconds: int
 
+    def __str__(self) -> str:
+        return f"{self.requests}/{self.seconds}s"
+
 
 class Key(Struct, frozen=True):
     """An API key, without its secret.
 
     Attributes:
-        id: its name in lists and when it is revoked.
+        id: its identity, which a rotation does not change.
         digest: `ids.key_digest` of the secret.
         project: the project that its requests belong to.
         scopes: what it permits.
         user: the only user it may act for; None for any.
-        rate: its rate limit, if any.
+        rates: its rate limits, each for windows of another length.
         created_at, expires_at, revoked_at: moments.
+        name: chosen by the operator, for lists.
+        last_used_at: moment of a recent use, at most a minute before the last one.
     """
 
     id: str
@@ -45,9 +60,11 @@ class Key(Struct, frozen=True):
     scopes: tuple[str, ...]
     created_at: int
     user: str | None = None
-    rate: Rate | None = None
+    rates: tuple[Rate, ...] = ()
     expires_at: int | None = None
     revoked_at: int | None = None
+    name: str | None = None
+    last_used_at: int | None = None
 
     def is_valid(self, now: int) -> bool:
         """Whether requests with this key are accepted at a moment."""

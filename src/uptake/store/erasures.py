@@ -17,6 +17,7 @@ from uptake.model.shares import TIED
 from uptake.store import tables as t
 from uptake.store.changes import ChangeLog
 from uptake.store.database import Result, Writer, WritingDatabase, batches_of, delete_all
+from uptake.store.keys import delete_keys
 from uptake.store.profiles import forget_names, names_of
 from uptake.store.registry import SqlInstallation
 from uptake.store.rejections import parts_text
@@ -27,7 +28,6 @@ _COUNTED: dict[str, Table] = {
     "images": t.images,
     "rejections": t.rejections,
     "receipts": t.receipts,
-    "keys": t.keys,
 }
 _ERASURE = [t.erasures.c[name] for name in Erasure.__struct_fields__]
 
@@ -148,14 +148,15 @@ def _delete_rows(connection: Connection, user: dict[str, Any]) -> dict[str, int]
     delete_all(connection, t.uploads, *mine)
     names = select(t.images.c.name).filter_by(**user).scalar_subquery()
     delete_all(connection, t.image_names, t.image_names.c.name.in_(names))
-    keys = select(t.keys.c.id).filter_by(**user).scalar_subquery()
-    delete_all(connection, t.key_uses, t.key_uses.c.key_id.in_(keys))
     attributes = names_of(connection, user)
     counts["users"] = take(t.users)
     if attributes:
         forget_names(connection, project, attributes)
     _delete_tied(connection, user)
     counts |= {name: take(table) for name, table in _COUNTED.items()}
+    counts["keys"] = delete_keys(
+        connection, t.keys.c.project_id == project, t.keys.c.user_id == user_id
+    )
     counts["receipts"] += int(connection.scalar(folded) or 0)
     take(t.receipt_blocks)
     return counts

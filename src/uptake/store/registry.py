@@ -1,25 +1,18 @@
-"""Secrets, projects, API keys, document types and segments."""
+"""Secrets, projects, document types and segments."""
 
 from typing import Any
 
 import msgspec
 import sqlalchemy
-from sqlalchemy import Connection, case, func, select
+from sqlalchemy import Connection, func, select
 
 from uptake.model import ids
 from uptake.model.ids import Secrets
 from uptake.store import tables as t
 from uptake.store.base import AlreadyExists
-from uptake.store.database import Database, delete_all, may_touch_none, update_all
-from uptake.store.definitions import (
-    DocumentType,
-    Key,
-    Rate,
-    Segment,
-    TypeVersion,
-)
+from uptake.store.database import Database, delete_all, may_touch_none
+from uptake.store.definitions import DocumentType, Project, Segment, TypeVersion
 from uptake.store.stored import VersionStock
-from uptake.time_units import MICROSECONDS_PER_SECOND
 
 _TYPE = [t.document_types.c[name] for name in DocumentType.__struct_fields__]
 _SEGMENT = [t.segments.c[name] for name in Segment.__struct_fields__]
@@ -62,7 +55,7 @@ class SqlInstallation(Database):
 
 
 class SqlRegistry(SqlInstallation):
-    """The ports `Projects`, `Keys`, `DocumentTypeRegistry` and `SegmentRegistry`, on SQL."""
+    """The ports `Projects`, `DocumentTypeRegistry` and `SegmentRegistry`, on SQL."""
 
     def add_project(self, name: str, created_at: int) -> None:
         """See `Projects.add_project`."""
@@ -79,42 +72,20 @@ class SqlRegistry(SqlInstallation):
         with self.reading() as connection:
             return list(connection.scalars(select(t.projects.c.name).order_by(t.projects.c.name)))
 
-    def add_key(self, key: Key) -> None:
-        """See `Keys.add_key`."""
-        rate = key.rate
-        row = {
-            "id": key.id,
-            "digest": key.digest,
-            "project_id": key.project,
-            "scopes": " ".join(key.scopes),
-            "user_id": key.user,
-            "rate_requests": rate and rate.requests,
-            "rate_seconds": rate and rate.seconds,
-            "created_at": key.created_at,
-            "expires_at": key.expires_at,
-            "revoked_at": key.revoked_at,
-        }
-        with self.writing() as connection:
-            connection.execute(self.insert(t.keys), row)
-
-    def key(self, digest: str) -> Key | None:
-        """See `Keys.key`."""
+    def project(self, name: str) -> Project | None:
+        """See `Projects.project`."""
+        query = select(t.projects.c.name, t.projects.c.created_at).filter_by(name=name)
         with self.reading() as connection:
-            row = connection.execute(select(t.keys).filter_by(digest=digest)).one_or_none()
-        return None if row is None else _key(row)
+            row = connection.execute(query).one_or_none()
+        return None if row is None else Project(*row)
 
-    def keys(self) -> list[Key]:
-        """See `Keys.keys`."""
-        query = select(t.keys).order_by(t.keys.c.created_at, t.keys.c.id)
+    def projects_after(self, after: str, limit: int) -> list[Project]:
+        """See `Projects.projects_after`."""
+        name = t.projects.c.name
+        query = select(name, t.projects.c.created_at).where(name > after)
         with self.reading() as connection:
-            return [_key(row) for row in connection.execute(query)]
-
-    def revoke_key(self, key_id: str, moment: int) -> bool:
-        """See `Keys.revoke_key`."""
-        with self.writing() as connection:
-            return (
-                update_all(connection, t.keys, [t.keys.c.id == key_id], {"revoked_at": moment}) > 0
-            )
+            found = connection.execute(query.order_by(name).limit(limit))
+            return [Project(*row) for row in found]
 
     def add_type_version(
         self, project: str, name: str, version: TypeVersion
@@ -164,21 +135,6 @@ class SqlRegistry(SqlInstallation):
         with self.reading() as connection:
             return [DocumentType(*row) for row in connection.execute(query)]
 
-    def count_use(self, key_id: str, rate: Rate, moment: int) -> int:
-        """See `Keys.count_use`."""
-        window = moment // (rate.seconds * MICROSECONDS_PER_SECOND)
-        statement = self.insert(t.key_uses).values(key_id=key_id, window=window, count=1)
-        in_window = t.key_uses.c.window == statement.excluded.window
-        counted = statement.on_conflict_do_update(
-            index_elements=["key_id"],
-            set_={
-                "window": statement.excluded.window,
-                "count": case((in_window, t.key_uses.c.count + 1), else_=1),
-            },
-        ).returning(t.key_uses.c.count)
-        with self.writing() as connection:
-            return int(connection.execute(counted).scalar_one())
-
     def document_versions(self, project: str, document_type: str) -> list[VersionStock]:
         """See `DocumentTypeRegistry.document_versions`."""
         d = t.documents.c
@@ -223,21 +179,6 @@ class SqlRegistry(SqlInstallation):
         s = t.segments.c
         with self.writing() as connection:
             return delete_all(connection, t.segments, s.project_id == project, s.name == name) > 0
-
-
-def _key(row: Any) -> Key:
-    rate = None if row.rate_requests is None else Rate(row.rate_requests, row.rate_seconds)
-    return Key(
-        id=row.id,
-        digest=row.digest,
-        project=row.project_id,
-        scopes=tuple(row.scopes.split()),
-        created_at=row.created_at,
-        user=row.user_id,
-        rate=rate,
-        expires_at=row.expires_at,
-        revoked_at=row.revoked_at,
-    )
 
 
 def _read_secrets(connection: Connection) -> Secrets:

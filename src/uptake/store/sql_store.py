@@ -13,6 +13,7 @@ from uptake.store.folding import SqlFolding
 from uptake.store.group import Group
 from uptake.store.image_queries import SqlNumberedImages
 from uptake.store.item_queries import SqlItemQueries
+from uptake.store.keys import SqlKeys
 from uptake.store.maintenance_mode import SqlMaintenanceMode
 from uptake.store.receipts import SqlReceipts
 from uptake.store.records import Entry, RejectionRecord
@@ -41,6 +42,7 @@ class SqlStore(
     SqlDeletions,
     SqlFolding,
     SqlRegistry,
+    SqlKeys,
     SqlConsoleTokens,
     SqlMaintenanceMode,
 ):

@@ -1,41 +1,22 @@
 """The tables. Keys of users' data start with `(project_id, user_id)`: they can be distributed."""
 
-import sqlalchemy
 from sqlalchemy import (
     BigInteger,
     Column,
-    Dialect,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     SmallInteger,
     Table,
     Text,
-    TypeDecorator,
     and_,
 )
 
-metadata = MetaData()
+from uptake.store import key_tables, table_types
 
-
-class Name(TypeDecorator[str]):
-    """Text that is ordered by code points, whatever the collation of the database.
-
-    PostgreSQL cannot store a NUL in a text, so no stored name has one. A name with a NUL is passed
-    as NULL, which matches no row.
-    """
-
-    impl = sqlalchemy.String
-    cache_ok = True
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        """See `TypeDecorator`."""
-        del dialect
-        return None if value is None or "\0" in value else value
-
-
-String = sqlalchemy.String().with_variant(Name(collation="C"), "postgresql")
+metadata = table_types.metadata
+String = table_types.String
+keys = key_tables.keys
 
 projects = Table(
     "projects",
@@ -51,21 +32,6 @@ secrets = Table(
     Column("value", LargeBinary, nullable=False),
 )
 
-keys = Table(
-    "keys",
-    metadata,
-    Column("id", String, primary_key=True),
-    Column("digest", String, nullable=False, unique=True),
-    Column("project_id", String, nullable=False),
-    Column("scopes", String, nullable=False),
-    Column("user_id", String),
-    Column("rate_requests", Integer),
-    Column("rate_seconds", BigInteger),
-    Column("created_at", BigInteger, nullable=False),
-    Column("expires_at", BigInteger),
-    Column("revoked_at", BigInteger),
-)
-
 segments = Table(
     "segments",
     metadata,
@@ -74,14 +40,6 @@ segments = Table(
     Column("filter", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("changed_at", BigInteger, nullable=False),
-)
-
-key_uses = Table(
-    "key_uses",
-    metadata,
-    Column("key_id", String, primary_key=True),
-    Column("window", BigInteger, nullable=False),
-    Column("count", Integer, nullable=False),
 )
 
 document_types = Table(

@@ -22,6 +22,7 @@ class TestModelStore(
     suites.ErasuresSuite,
     suites.ProjectsSuite,
     suites.KeysSuite,
+    suites.ManagedKeysSuite,
     suites.DocumentTypeRegistrySuite,
     suites.SegmentRegistrySuite,
 ):

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 from urllib.parse import unquote
 
 import msgspec
-from litestar import delete, get, post, put
+from litestar import delete, get, patch, post, put
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.spec import (
     OpenAPIMediaType,
@@ -68,6 +68,8 @@ ERASE_USER = Permission("data:erase", About.USER_IN_PATH)
 ERASE_RECORD = Permission("data:erase", About.OWNER)
 ERASE_PROJECT = Permission("data:erase", About.PROJECT)
 ADMINISTER = Permission("admin", About.PROJECT)
+OPERATE = Permission("admin", About.PROJECT, ("operator",))
+"""The project of a key with the scope `admin`, or all projects with `operator`."""
 
 PROBLEMS = (
     Kinds.BAD_REQUEST,
@@ -82,7 +84,7 @@ PROBLEMS = (
 BODY_PROBLEMS = (Kinds.TIMEOUT, Kinds.TOO_LARGE, Kinds.UNSUPPORTED_ENCODING)
 """Problems of operations with a body."""
 
-_METHODS = {"GET": get, "POST": post, "PUT": put, "DELETE": delete}
+_METHODS = {"GET": get, "POST": post, "PUT": put, "PATCH": patch, "DELETE": delete}
 _ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
 
 

@@ -4,7 +4,17 @@ from types import ModuleType
 
 from litestar import Router
 
-from uptake.http.api import erasures, rejections, retention, segments, service, types, users
+from uptake.http.api import (
+    erasures,
+    keys,
+    projects,
+    rejections,
+    retention,
+    segments,
+    service,
+    types,
+    users,
+)
 from uptake.http.api.dependencies import ApiOperation
 from uptake.http.api.exports import export_operations
 from uptake.http.executors import Executors
@@ -19,7 +29,7 @@ def api_operations(shutdown: GracefulShutdown, executors: Executors) -> tuple[Ap
     return (
         *_declared(service, users, rejections, erasures, retention),
         *export_operations(shutdown, executors.exports),
-        *_declared(types, segments),
+        *_declared(types, segments, projects, keys),
     )
 
 

@@ -7,7 +7,8 @@ import structlog
 from uptake.model import cancellation
 from uptake.model.cancellation import Cancellation, Cancelled
 from uptake.reading.segments.queries import Segments
-from uptake.store.base import Projects, StoreUnavailable
+from uptake.store.base import StoreUnavailable
+from uptake.store.project_ports import Projects
 
 ALL_PROJECTS = "all"
 """In place of names: all projects."""

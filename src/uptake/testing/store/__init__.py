@@ -31,6 +31,7 @@ from uptake.testing.store.registry import (
     InstallationSuite,
     KeysSuite,
     MaintenanceSuite,
+    ManagedKeysSuite,
     ProjectsSuite,
     SegmentRegistrySuite,
 )
@@ -55,6 +56,7 @@ __all__ = [
     "KeysSuite",
     "MaintenanceModeSuite",
     "MaintenanceSuite",
+    "ManagedKeysSuite",
     "NumberedImagesSuite",
     "ProjectsSuite",
     "RejectionQueriesSuite",
@@ -85,6 +87,7 @@ class StoreConformance(
     FoldingSuite,
     ProjectsSuite,
     KeysSuite,
+    ManagedKeysSuite,
     DocumentTypeRegistrySuite,
     SegmentRegistrySuite,
     ConsoleTokensSuite,

@@ -266,7 +266,8 @@ class Concurrency(OpensStore):
         """No two uses get the same count."""
 
         def spend(number: int) -> list[int]:
-            return [stores[number % OPENED].count_use("k-1", Rate(9, 60), NOON) for _ in range(5)]
+            store, rates = stores[number % OPENED], [Rate(5 * THREADS, 60)]
+            return [store.count_use("k-1", rates, NOON)[0] for _ in range(5)]
 
         counts = [count for counts in at_once(spend) for count in counts]
         assert sorted(counts) == list(range(1, 5 * THREADS + 1))

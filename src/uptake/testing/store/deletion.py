@@ -13,6 +13,7 @@ from uptake.testing.store.making import (
     attributes,
     batch,
     columns_of,
+    digest_of,
     document,
     entry,
     existing,
@@ -93,6 +94,15 @@ class ErasuresSuite(OpensStore):
         assert store.rejection("default", "r-2") is None
         (receipt,) = store.receipts("default", late.request_id)
         assert (receipt.user_id, receipt.rejected) == ("bert", ("r-1", "r-1"))
+
+    def test_the_secrets_of_bound_keys_are_deleted(self, store: Store) -> None:
+        """Also those that were replaced."""
+        bound = key("k-1", user="anna")
+        store.add_key(bound)
+        store.rotate_key(bound, digest_of("second").hex(), NOON, NOON + 9)
+        assert store.erase("default", "anna", "e-1", NOON).counts["keys"] == 1
+        assert store.key(bound.digest) is None
+        assert store.key(digest_of("second").hex()) is None
 
     def test_users_are_hashed_with_a_secret(self, store: Store) -> None:
         """The same for the same user, and not a plain hash of the id."""

@@ -49,12 +49,25 @@ CALLS: dict[str, Callable[[Store], object]] = {
     "document_types": lambda store: store.document_types("default"),
     "type_versions": lambda store: store.type_versions("default", "visit", 0, 9),
     "document_versions": lambda store: store.document_versions("default", "visit"),
-    "count_use": lambda store: store.count_use("k-1", Rate(1, 60), NOON),
+    "key_with_id": lambda store: store.key_with_id("k-1"),
+    "keys_after": lambda store: store.keys_after(None, "", 9),
+    "rotate_key": lambda store: store.rotate_key(key("k-1"), digest_of("k-3").hex(), NOON, NOON),
+    "record_uses": lambda store: store.record_uses({"k-1": NOON}),
+    "count_use": lambda store: store.count_use("k-1", [Rate(1, 60)], NOON),
     "ping": lambda store: store.ping(),
 }
 """One call of each method."""
 
-WRITING = ("commit", "add_project", "add_key", "revoke_key", "add_type_version", "count_use")
+WRITING = (
+    "commit",
+    "add_project",
+    "add_key",
+    "rotate_key",
+    "revoke_key",
+    "record_uses",
+    "add_type_version",
+    "count_use",
+)
 READING = tuple(name for name in CALLS if name not in WRITING)
 
 

@@ -7,7 +7,7 @@ from uptake.store.base import (
     AlreadyExists,
     Store,
 )
-from uptake.store.definitions import DocumentType, Rate, Segment, TypeVersion
+from uptake.store.definitions import DocumentType, Project, Rate, Segment, TypeVersion
 from uptake.testing.store.making import (
     NOON,
     OpensStore,
@@ -37,6 +37,16 @@ class ProjectsSuite(OpensStore):
             store.add_project(name, NOON)
         assert store.projects() == ["Zoo", "a-b", "a.b", "ab", "default", "zoo"]
 
+    def test_projects_are_paged(self, store: Store) -> None:
+        """In order of name, each with the moment of its creation."""
+        for name in ("one", "two"):
+            store.add_project(name, NOON)
+        first, second = store.projects_after("", 2)
+        assert (first.name, second) == ("default", Project("one", NOON))
+        assert store.projects_after("one", 2) == [Project("two", NOON)]
+        assert store.project("one") == Project("one", NOON)
+        assert store.project("three") is None
+
     def test_a_project_name_is_unique(self, store: Store) -> None:
         """Also that of the project that always exists."""
         store.add_project("one", NOON)
@@ -60,13 +70,20 @@ class KeysSuite(OpensStore):
     def test_a_key_is_returned_as_it_was(self, store: Store) -> None:
         """With all that it may have, and with nothing but what it must have."""
         century = 100 * 366 * 86400
-        full = key("k-1", user="anna \u00e9", rate=Rate(10**9, century), expires_at=NOON + SECOND)
+        full = key(
+            "k-1",
+            user="anna \u00e9",
+            rates=(Rate(10**9, century), Rate(1, 1)),
+            expires_at=NOON + SECOND,
+            name="Anna's \U0001f4f1",
+            last_used_at=NOON,
+        )
         bare = msgspec.structs.replace(key("k-2"), scopes=("admin",))
         store.add_key(full)
         store.add_key(bare)
         assert store.key(full.digest) == full
-        assert store.key(bare.digest) == bare
-        assert (bare.user, bare.rate, bare.expires_at, bare.revoked_at) == (None,) * 4
+        assert store.key(bare.digest) == store.key_with_id("k-2") == bare
+        assert store.key_with_id("k-3") is None
 
     def test_an_unknown_digest_is_none(self, store: Store) -> None:
         """And digests are compared as a whole."""
@@ -88,6 +105,15 @@ class KeysSuite(OpensStore):
         revoked = msgspec.structs.replace(stored[1], revoked_at=NOON + 5)
         assert store.keys() == [stored[0], revoked, stored[2]]
 
+    def test_the_last_use_of_a_key_is_recorded(self, store: Store) -> None:
+        """An earlier one changes nothing, and neither does a key that is not there."""
+        for name in ("a", "b", "c"):
+            store.add_key(key(name))
+        store.record_uses({"b": NOON + 2, "a": NOON + 1, "unknown": NOON})
+        store.record_uses({"b": NOON + 1, "a": NOON + 3})
+        found = [store.key(digest_of(name).hex()) for name in ("a", "b", "c")]
+        assert [one.last_used_at for one in found if one] == [NOON + 3, NOON + 2, None]
+
     def test_a_revoked_key_has_the_time_of_revocation(self, store: Store) -> None:
         """And no other key does."""
         store.add_key(key("k-1"))
@@ -101,14 +127,75 @@ class KeysSuite(OpensStore):
         """A window ends when its seconds are over, and the next one begins at one."""
         rate, start = Rate(3, 60), 60 * SECOND * 1000
         moments = [0, 1, 59 * SECOND, 60 * SECOND - 1, 60 * SECOND, 61 * SECOND, 300 * SECOND]
-        counts = [store.count_use("k-1", rate, start + moment) for moment in moments]
-        assert counts == [1, 2, 3, 4, 1, 2, 1]
+        counts = [store.count_use("k-1", [rate], start + moment) for moment in moments]
+        assert counts == [[1], [2], [3], [4], [1], [2], [1]]
+
+    def test_a_use_is_counted_in_all_windows_or_in_none(self, store: Store) -> None:
+        """What one window has no room for does not use up another."""
+        day, minute = Rate(4, 86_400), Rate(2, 60)
+        start = 86_400 * SECOND * 1000
+        moments = [0, 1, 2, 3, 60 * SECOND, 61 * SECOND, 120 * SECOND, 180 * SECOND]
+        counts = [store.count_use("k-1", [day, minute], start + moment) for moment in moments]
+        assert counts == [[1, 1], [2, 2], [3, 3], [3, 3], [3, 1], [4, 2], [5, 1], [5, 1]]
 
     def test_keys_are_counted_separately(self, store: Store) -> None:
         """Uses of one key do not count for another."""
-        rate = Rate(1, 60)
-        spent = [store.count_use(name, rate, NOON) for name in ("a", "b", "a", "A", "b", "a")]
-        assert spent == [1, 1, 2, 1, 2, 3]
+        rates = [Rate(2, 60)]
+        spent = [store.count_use(name, rates, NOON) for name in ("a", "b", "a", "A", "b", "a")]
+        assert spent == [[1], [1], [2], [1], [2], [3]]
+
+
+class ManagedKeysSuite(OpensStore):
+    """API keys are paged, changed and rotated."""
+
+    def test_keys_are_paged_in_order_of_id(self, store: Store) -> None:
+        """Of a project, or of all."""
+        stored = [key(name, project=project) for name, project in zip("abc", "xyx", strict=True)]
+        for one in stored:
+            store.add_key(one)
+        assert store.keys_after("x", "", 9) == [stored[0], stored[2]]
+        assert store.keys_after(None, "", 2) == stored[:2]
+        assert store.keys_after(None, "b", 2) == stored[2:]
+        assert store.keys_after("unknown", "", 9) == []
+
+    def test_a_key_is_changed_as_long_as_it_is_known(self, store: Store) -> None:
+        """Not its id, its project or its secret; with other permissions it is another key."""
+        known = key("k-1")
+        store.add_key(known)
+        store.revoke_key("k-1", NOON + 1)
+        changed = msgspec.structs.replace(
+            known,
+            name="phone",
+            scopes=("admin",),
+            user="anna",
+            rates=(Rate(1, 60),),
+            expires_at=NOON + 9,
+        )
+        assert store.change_key(known, changed)
+        stored = msgspec.structs.replace(changed, revoked_at=NOON + 1)
+        assert store.key_with_id("k-1") == stored
+        assert not store.change_key(known, known)
+        assert not store.change_key(key("k-2"), key("k-2"))
+        assert store.key_with_id("k-1") == stored
+        assert store.keys() == [stored]
+
+    def test_a_replaced_secret_is_valid_until_its_end(self, store: Store) -> None:
+        """Several may be; those that ended are forgotten, and no key outlives its own end."""
+        first = key("k-1", expires_at=NOON + 50)
+        second, third = digest_of("second").hex(), digest_of("third").hex()
+        store.add_key(first)
+        assert store.rotate_key(first, second, NOON, NOON + 10)
+        assert not store.rotate_key(first, third, NOON, NOON + 10)
+        rotated = msgspec.structs.replace(first, digest=second)
+        assert store.key(second) == store.key_with_id("k-1") == rotated
+        assert store.key(first.digest) == msgspec.structs.replace(first, expires_at=NOON + 10)
+        assert store.rotate_key(rotated, third, NOON + 9, NOON + 99)
+        last = msgspec.structs.replace(first, digest=third)
+        assert store.key(first.digest) == msgspec.structs.replace(first, expires_at=NOON + 10)
+        assert store.key(second) == rotated
+        assert store.rotate_key(last, digest_of("fourth").hex(), NOON + 10, NOON + 20)
+        assert store.key(first.digest) is None
+        assert store.key(second) is not None
 
 
 class DocumentTypeRegistrySuite(OpensStore):
