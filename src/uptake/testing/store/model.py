@@ -53,7 +53,8 @@ from uptake.store.stored import (
     StoredRejection,
     User,
 )
-from uptake.testing.store.model_tables import ModelSnapshot, ModelTables, Rows, page
+from uptake.testing.store.model_keys import page
+from uptake.testing.store.model_tables import ModelSnapshot, ModelTables, Rows
 
 Key_ = TypeVar("Key_")
 Value = TypeVar("Value")
