@@ -66,14 +66,19 @@ def examples_of(document: Path) -> list[Example]:
 
 
 def run_examples(
-    documents: str | Sequence[str], folder: Path, others: Mapping[str, str] | None = None
+    documents: str | Sequence[str],
+    folder: Path,
+    others: Mapping[str, str] | None = None,
+    *,
+    programs: Path | None = None,
 ) -> None:
     """Run the examples of documents in a folder; each must succeed and print what is shown.
 
     One shell runs all of them, in order. Documents end what they start: no server is left.
 
     The sample files that ship with the project are in the folder. Other servers that the
-    documents use are in `others`: the shown address and the real one.
+    documents use are in `others`: the shown address and the real one. Programs in `programs` are
+    used instead of those that are installed.
 
     In the shown output, `...` matches anything, and spaces and line breaks do not count.
     """
@@ -95,13 +100,13 @@ def run_examples(
             commands = commands.replace(shown, place)
         lines += [f"echo {i} > {folder}/at", "{ :", commands, f"}} > {folder}/out{i}"]
     lines.append('[ -z "$(jobs -pr)" ] || { echo "a server is left running" >&2; exit 1; }')
-    programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    path = [*([programs] if programs else []), Path(sys.executable).parent, os.environ["PATH"]]
     done = subprocess.run(
         ["bash", "-c", "\n".join(lines)],
         cwd=folder,
         env={
             **os.environ,
-            "PATH": programs,
+            "PATH": os.pathsep.join(map(str, path)),
             "TMPDIR": str(folder),
             "UPTAKE_PORT": str(port),
             "XDG_STATE_HOME": str(folder / "state"),

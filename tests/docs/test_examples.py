@@ -33,10 +33,10 @@ def test_the_tutorial_and_the_how_tos_have_examples() -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_examples_work_as_pasted(
-    document: str, tmp_path: Path, request: pytest.FixtureRequest
+    document: str, tmp_path: Path, programs: Path, request: pytest.FixtureRequest
 ) -> None:
     """In one shell, in an empty folder."""
-    run_examples(document, tmp_path, other_servers([document], request))
+    run_examples(document, tmp_path, other_servers([document], request), programs=programs)
 
 
 def test_pages_begin_with_what_is_needed() -> None:

@@ -26,9 +26,9 @@ def shares(heights: list[float]) -> list[float]:
     return [height / max(heights) for height in heights]
 
 
-def test_the_picture_shows_the_data_of_the_page(tmp_path: Path) -> None:
+def test_the_picture_shows_the_data_of_the_page(tmp_path: Path, programs: Path) -> None:
     """The picture that the code draws, and the one that the page shows."""
-    run_examples(PAGE, tmp_path)
+    run_examples(PAGE, tmp_path, programs=programs)
     (folder,) = {path.parent for path in tmp_path.rglob("plot.py")}
     days: Counter[str] = Counter()
     with (folder / "steps.csv").open() as file:

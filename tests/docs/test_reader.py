@@ -24,11 +24,11 @@ PAGES = (
 """What a new user reads: first steps, then a page or two of each task."""
 
 
-def test_the_pages_work_one_after_another(tmp_path: Path) -> None:
+def test_the_pages_work_one_after_another(tmp_path: Path, programs: Path) -> None:
     """No page depends on what the page before left behind, or leaves a server running."""
-    run_examples(PAGES, tmp_path)
+    run_examples(PAGES, tmp_path, programs=programs)
 
 
-def test_a_page_can_be_followed_twice(tmp_path: Path) -> None:
+def test_a_page_can_be_followed_twice(tmp_path: Path, programs: Path) -> None:
     """Its files and its ledger are new each time."""
-    run_examples(["docs/how-to/resume-and-verify.md"] * 2, tmp_path)
+    run_examples(["docs/how-to/resume-and-verify.md"] * 2, tmp_path, programs=programs)

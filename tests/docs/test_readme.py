@@ -14,7 +14,7 @@ README = (ROOT / "README.md").read_text()
 
 
 def test_every_command_works_as_pasted(tmp_path: Path) -> None:
-    """In order, in one shell, with the answers that are shown."""
+    """In order, in one shell, with the answers that are shown; by the program that is installed."""
     run_examples("README.md", tmp_path)
 
 
