@@ -96,6 +96,7 @@ EXPECTED = {
     f"DELETE {V1}/documents/{{upload_id}}": _user("data:erase"),
     f"GET {V1}/exports/{{kind}}": _user(query="form=ndjson&user=42"),
     f"GET {V1}/rejections": Expected("data:read", "own"),
+    f"GET {V1}/rejections/groups": Expected("data:read", "own"),
     f"GET {V1}/rejections/{{rejection_id}}": _user(),
     f"GET {V1}/requests/{{request_id}}": _user(),
     f"POST {V1}/rejections/{{rejection_id}}/replay": _user("admin"),

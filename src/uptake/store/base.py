@@ -19,6 +19,7 @@ from uptake.store.image_ports import NumberedImages
 from uptake.store.operator_ports import MaintenanceMode
 from uptake.store.project_ports import Keys, ManagedKeys, Projects
 from uptake.store.records import Entry, RejectionRecord
+from uptake.store.rejection_ports import RejectionSummaries
 from uptake.store.snapshot_ports import Snapshots
 from uptake.store.stored import (
     ALL_REJECTIONS,
@@ -360,6 +361,7 @@ class Store(
     ManagedKeys,
     DocumentTypeRegistry,
     SegmentRegistry,
+    RejectionSummaries,
     ConsoleTokens,
     Maintenance,
     MaintenanceMode,

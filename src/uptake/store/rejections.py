@@ -11,17 +11,21 @@ from sqlalchemy import select
 from uptake.model.shares import Part
 from uptake.model.submission import Fault
 from uptake.store import tables as t
-from uptake.store.database import Database, batches_of
+from uptake.store.database import Database, batches_of, streamed
 from uptake.store.records import RejectionRecord
+from uptake.store.rejection_ports import MAX_SUMMARY_BYTES, RejectionSummary
 from uptake.store.stored import (
     ALL_REJECTIONS,
     RejectionFilter,
     StoredRejection,
 )
 
+SUMMARIES_AT_ONCE = 100
+"""Rows in memory at a time, before their faults are decoded."""
+
 
 class SqlRejectionQueries(Database):
-    """The port `RejectionQueries`, on SQL, without receipts."""
+    """The ports `RejectionQueries`, without receipts, and `RejectionSummaries`, on SQL."""
 
     def rejections(
         self, project: str, after: str, limit: int, only: RejectionFilter = ALL_REJECTIONS
@@ -54,6 +58,33 @@ class SqlRejectionQueries(Database):
         with self.reading() as connection:
             rows = connection.execute(query.order_by(t.rejections.c.user_id)).mappings()
             return next(_rejections(rows), None)
+
+    def rejection_summaries(
+        self, project: str, only: RejectionFilter, limit: int
+    ) -> list[RejectionSummary]:
+        """See `RejectionSummaries.rejection_summaries`."""
+        r = t.rejections.c
+        columns = r.rejection_id, r.format, r.faults, r.received_at, r.resolved_by.is_not(None)
+        query = select(*columns).filter_by(project_id=project).where(*_conditions(only))
+        query = query.order_by(r.rejection_id.desc()).limit(limit)
+        decoded: dict[str, tuple[Fault, ...]] = {}
+        found: list[RejectionSummary] = []
+        left = MAX_SUMMARY_BYTES
+        with self.reading() as connection:
+            for rejection_id, format_, text, received_at, is_resolved in streamed(
+                connection, query, SUMMARIES_AT_ONCE
+            ):
+                if text not in decoded:
+                    left -= len(text)
+                    if left < 0:
+                        break
+                    decoded[text] = msgspec.json.decode(text, type=tuple[Fault, ...])
+                found.append(
+                    RejectionSummary(
+                        rejection_id, format_, decoded[text], received_at, bool(is_resolved)
+                    )
+                )
+        return found
 
 
 def _rejections(rows: Iterable[Any]) -> Iterator[StoredRejection]:

@@ -72,6 +72,37 @@ def test_a_rejected_sample_is_found_and_explained(tenant: Tenant) -> None:
     assert listed["resolved_by"] is None
 
 
+def test_rejections_are_counted_by_fault(tenant: Tenant, admin: str) -> None:
+    """By endpoint, code and place; a replayed one is resolved, and other users can be left out."""
+    tenant.steps("42", sample(0), sample(1, value=-5, unit="leagues"), sample(2, value=-1))
+    tenant.steps("43", sample(0, value=-5), sample(1), sample(2))
+    tenant.profiles(["user_id", "plan"], ["44", None], ["45", None])
+    one = _listed(tenant, user="43")[0]["rejection_id"]
+    assert _replay(tenant, admin, one, sample(0)).json()["outcome"] == "accepted"
+
+    def counted(**query: str) -> list[tuple[Any, ...]]:
+        found = tenant.get("/rejections/groups", params=query).json()
+        assert found["complete"] is True
+        return [
+            (group["code"], group["place"], group["open"], group["resolved"])
+            for group in found["groups"]
+        ]
+
+    negative, unit = ("not_positive", "/value", 2, 1), ("unknown_unit", "/unit", 1, 0)
+    cells = ("unacceptable", "/values/*/*", 1, 0)
+    assert counted() == [negative, unit, cells]
+    assert counted(format="gerosense-v2.2") == [negative, unit]
+    assert counted(user="43") == [("not_positive", "/value", 0, 1)]
+    assert counted(resolved="false", code="unknown_unit") == [
+        ("not_positive", "/value", 1, 0),
+        unit,
+    ]
+    group = tenant.get("/rejections/groups").json()["groups"][0]
+    assert group["message"] == "value must be greater than 0"
+    assert sum(group["days"].values()) == 3
+    assert tenant.get("/rejections/groups").json()["examined"] == 4
+
+
 def test_a_corrected_sample_counts_once(tenant: Tenant, admin: str) -> None:
     """However often it is replayed, and its batch mates are not doubled."""
     tenant.steps("42", sample(0), sample(1, value=-5), sample(2))

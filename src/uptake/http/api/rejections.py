@@ -22,7 +22,7 @@ from uptake.http.api.time_parameters import TIME, instant
 from uptake.http.semantics import base_url
 from uptake.model import clock
 from uptake.model.problems import Kinds, Problem
-from uptake.reading import Unknown, rejections
+from uptake.reading import Unknown, rejection_groups, rejections
 from uptake.replay import Actor, Replayed, Replays, replay, replay_page
 from uptake.store.stored import RejectionFilter
 from uptake.time_units import TICKS_PER_MICROSECOND
@@ -101,6 +101,18 @@ def list_rejections(
     """Ordered by time of receipt. A key that is bound to a user sees that user's rejections."""
     only = filters.filter(call, resolved=resolved)
     return rejections.page(call.store, call.project, only, page)
+
+
+@operation("GET", "/rejections/groups", LIST, "Count rejections by fault", slow=True)
+def group_rejections(
+    call: Call,
+    filters: Filters,
+    *,
+    resolved: Annotated[bool | None, query("Whether it was replayed")] = None,
+) -> rejection_groups.RejectionGroups:
+    """Returns groups with the same endpoint, code and place, of the latest rejections."""
+    only = filters.filter(call, resolved=resolved)
+    return rejection_groups.groups(call.store, call.project, only)
 
 
 @operation("GET", "/rejections/{rejection_id:str}", READ_RECORD, "Get a rejection")

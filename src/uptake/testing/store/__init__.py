@@ -35,7 +35,7 @@ from uptake.testing.store.registry import (
     ProjectsSuite,
     SegmentRegistrySuite,
 )
-from uptake.testing.store.rejections import RejectionQueriesSuite
+from uptake.testing.store.rejections import RejectionQueriesSuite, RejectionSummariesSuite
 from uptake.testing.store.snapshots import SnapshotsSuite
 from uptake.testing.store.user_queries import ChangeFeedSuite, UserQueriesSuite
 from uptake.testing.store.users import Users
@@ -60,6 +60,7 @@ __all__ = [
     "NumberedImagesSuite",
     "ProjectsSuite",
     "RejectionQueriesSuite",
+    "RejectionSummariesSuite",
     "RetentionSuite",
     "SegmentRegistrySuite",
     "SnapshotsSuite",
@@ -90,6 +91,7 @@ class StoreConformance(
     ManagedKeysSuite,
     DocumentTypeRegistrySuite,
     SegmentRegistrySuite,
+    RejectionSummariesSuite,
     ConsoleTokensSuite,
     MaintenanceSuite,
     MaintenanceModeSuite,

@@ -191,3 +191,29 @@ class RejectionQueriesSuite(OpensStore):
         for user_id in ("anna", "bert", None):
             only = RejectionFilter(user_id=user_id, resolved=True)
             assert len(store.rejections("default", "", 10, only)) == 1
+
+
+class RejectionSummariesSuite(OpensStore):
+    """The faults of the latest rejections are returned, the newest first."""
+
+    def test_summaries_are_of_the_latest_rejections(self, store: Store) -> None:
+        """With the faults, filtered, and at most `limit`; other projects are not seen."""
+        put(store, rejections=(rejection("r-1"), rejection("r-2", user_id="anna")))
+        store.commit([entry(rejections=(rejection("r-3"),), received_at=NOON + 5)])
+        put(store, rejections=(rejection("r-4"),), project="other")
+        store.commit([entry(document("anna", "x"), resolves=Resolved("r-1", ("",)))])
+        found = store.rejection_summaries("default", RejectionFilter(), 10)
+        assert [(one.rejection_id, one.received_at, one.is_resolved) for one in found] == [
+            ("r-3", NOON + 5, False),
+            ("r-2", NOON, False),
+            ("r-1", NOON, True),
+        ]
+        assert {(one.format, one.faults) for one in found} == {("samples", rejection("r-1").faults)}
+        for only, limit, ids in (
+            (RejectionFilter(), 2, ["r-3", "r-2"]),
+            (RejectionFilter(user_id="anna"), 10, ["r-2"]),
+            (RejectionFilter(resolved=False), 1, ["r-3"]),
+            (RejectionFilter(code="other"), 10, []),
+        ):
+            some = store.rejection_summaries("default", only, limit)
+            assert [one.rejection_id for one in some] == ids
