@@ -3,11 +3,15 @@
 from collections.abc import Iterator
 from typing import Any
 
+import httpx2
 import pytest
 
 from chromium import Chromium
 from console.walking import check_page, path_of, watched
-from uptake.testing.live import LiveServer, serving
+from uptake.testing.live import ALL_WRITES, LiveServer, serving
+
+EVIL = "<script>alert(1)</script>"
+"""Does nothing, wherever it is shown."""
 
 
 @pytest.fixture(scope="module")
@@ -17,9 +21,31 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def secret(server: LiveServer) -> str:
+    """A key that may do everything."""
+    return server.create_key(*ALL_WRITES, "data:read", "admin", "data:erase")
+
+
 def _sign_in(page: Any, server: LiveServer) -> None:
     page.goto(server.command("console-link", "--url", server.url)["url"])
     page.wait_for_url(f"{server.url}/console")
+
+
+def _send_samples(server: LiveServer, secret: str, user: str, *values: float) -> int:
+    """Send a batch of steps; returns the status."""
+    samples = [
+        {
+            "device_name": EVIL,
+            "start_date": f"2026-01-31T08:{number:02d}:00+04:00",
+            "unit": "count",
+            "value": value,
+        }
+        for number, value in enumerate(values)
+    ]
+    body = {"user_id": user, "data_type": "steps", "data": samples}
+    headers = {"Authorization": f"Bearer {secret}"}
+    return httpx2.post(f"{server.url}/api/v2.2/samples", json=body, headers=headers).status_code
 
 
 def test_a_link_leads_to_the_overview(browser: Chromium, server: LiveServer) -> None:
@@ -37,3 +63,65 @@ def test_a_link_leads_to_the_overview(browser: Chromium, server: LiveServer) -> 
             page.wait_for_url("**/console/sign-in")
 
     browser.run(steps)
+
+
+def test_a_rejected_sample_is_corrected_and_replayed(
+    browser: Chromium, server: LiveServer, secret: str
+) -> None:
+    """From the group to the item, rejected again, then accepted; the others in one go."""
+    user = f"ada {EVIL}"
+    assert _send_samples(server, secret, user, 40, -3, 50, 31000, -4) == 207
+
+    def steps(page: Any) -> None:
+        with watched(page, server.url):
+            _sign_in(page, server)
+            page.goto(f"{server.url}/console/rejections")
+            row = page.get_by_role("row").filter(has_text="not_positive")
+            assert "value must be greater than 0" in row.inner_text()
+            check_page(page)
+            row.get_by_role("link", name="not_positive").click()
+            page.wait_for_url("**/rejections/list?*")
+            assert page.get_by_role("row").count() == 3
+            check_page(page)
+            page.get_by_role("rowheader").first.get_by_role("link").click()
+            page.wait_for_url("**/rejections/0*")
+            assert page.locator("mark").inner_text() == '"value": -3'
+            assert EVIL in page.locator("ol").inner_text()
+            check_page(page)
+            _correct(page, "-3", "-2")
+            assert "Rejected again" in page.get_by_role("alert").inner_text()
+            assert page.locator("mark").inner_text() == '"value": -2'
+            check_page(page)
+            _correct(page, "-2", "45")
+            assert "Accepted" in page.get_by_role("status").inner_text()
+            page.get_by_role("link", name="Receipt").click()
+            page.wait_for_url("**/console/requests/*")
+            check_page(page)
+            page.goto(f"{server.url}/console/rejections/list?code=above_limit&place=/value")
+            page.get_by_role("checkbox").first.check()
+            page.get_by_role("button", name="Replay the chosen ones").click()
+            page.wait_for_url("**/rejections/replay?*")
+            assert page.get_by_role("heading", level=1).inner_text() == (
+                "0 accepted, 1 rejected again"
+            )
+            check_page(page)
+            page.goto(f"{server.url}/console/rejections/list?code=not_positive")
+            with page.expect_download() as downloaded:
+                page.get_by_role("link", name="Download").click()
+            lines = downloaded.value.path().read_text("utf-8").splitlines()
+            assert ['"value":-4' in line for line in lines] == [True]
+
+    browser.run(steps)
+    headers = {"Authorization": f"Bearer {secret}"}
+    with httpx2.Client(base_url=f"{server.url}/uptake/v1", headers=headers) as client:
+        groups = client.get("/rejections/groups").json()["groups"]
+    counts = {(one["code"], one["open"], one["resolved"]) for one in groups}
+    assert counts == {("not_positive", 1, 1), ("above_limit", 1, 0)}
+
+
+def _correct(page: Any, before: str, after: str) -> None:
+    """Replace a value in the form, and send it."""
+    text = page.get_by_label("Item to send")
+    text.fill(text.input_value().replace(f'"value": {before}', f'"value": {after}'))
+    with page.expect_navigation():
+        page.get_by_role("button", name="Try again").click()

@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from uptake.console.pages import overview
+from uptake.console.pages import overview, rejections
 from uptake.console.visit import ROOT, Response
 
 Make = Callable[..., Awaitable[Response]]
@@ -33,9 +33,18 @@ class Section(Struct, frozen=True):
     path: str
 
 
-ROUTES = (Route("GET", "", overview.show),)
+ROUTES = (
+    Route("GET", "", overview.show),
+    Route("GET", "/rejections", rejections.show_groups),
+    Route("GET", "/rejections/list", rejections.show_group),
+    Route("GET", "/rejections/download", rejections.download),
+    Route("POST", "/rejections/replay", rejections.replay_group),
+    Route("GET", "/rejections/{rejection_id}", rejections.show_one),
+    Route("POST", "/rejections/{rejection_id}/replay", rejections.replay_one),
+    Route("GET", "/requests/{request_id}", rejections.show_request),
+)
 
-SECTIONS = (Section("Overview", ""),)
+SECTIONS = (Section("Overview", ""), Section("Rejections", "/rejections"))
 
 
 def section_of(path: str) -> Section | None:

@@ -130,8 +130,8 @@ class Visit(Struct, frozen=True):
         return answer.json() if answer.body else None
 
     def chosen(self, *names: str) -> dict[str, str]:
-        """The parameters with these names that are not empty."""
-        return {name: self.query[name] for name in names if self.query.get(name)}
+        """The parameters with these names; empty if the query has none."""
+        return {name: self.query.get(name, "") for name in names}
 
 
 def _text(value: object) -> str:
