@@ -1,6 +1,7 @@
 """The pages of the console in a browser."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2
@@ -8,6 +9,7 @@ import pytest
 
 from chromium import Chromium
 from console.walking import check_page, path_of, watched
+from contract.pictures import PNG
 from uptake.testing.live import ALL_WRITES, LiveServer, serving
 
 EVIL = "<script>alert(1)</script>"
@@ -117,6 +119,125 @@ def test_a_rejected_sample_is_corrected_and_replayed(
         groups = client.get("/rejections/groups").json()["groups"]
     counts = {(one["code"], one["open"], one["resolved"]) for one in groups}
     assert counts == {("not_positive", 1, 1), ("above_limit", 1, 0)}
+
+
+def _send_user(server: LiveServer, secret: str, user: str) -> None:
+    """Send attributes, a document, an image, and steps and heart rates of two devices."""
+    bearer, api_key = {"Authorization": f"Bearer {secret}"}, {"x-api-key": secret}
+    start = datetime(2026, 1, 31, tzinfo=UTC)
+
+    def samples(device: str, unit: str, value: float) -> list[dict[str, Any]]:
+        times = [start + timedelta(hours=6 * number) for number in range(9)]
+        return [
+            {
+                "device_name": device,
+                "start_date": time.isoformat(),
+                "end_date": (time + timedelta(hours=1)).isoformat(),
+                "unit": unit,
+                "value": value + number,
+            }
+            for number, time in enumerate(times)
+        ]
+
+    table = {"field_name": ["user_id", EVIL, "plan"], "values": [[user, EVIL, "pro"]]}
+    document = {"user": {"userLabel": user}, "data": {EVIL: EVIL}}
+    batches = [
+        ("steps", samples(f"Watch {EVIL}", "count", 400)),
+        ("steps", samples("Phone", "count", 300)),
+        ("bpm", samples("Watch", "count/min", 60)),
+    ]
+    server.command("types", "add", "check-in")
+    with httpx2.Client(base_url=server.url) as client:
+        answers = [
+            client.post("/v1/user/profiles", json=table, headers=bearer),
+            client.post("/v1/user-data/check-in", json=document, headers=api_key),
+            client.post(f"/a/api/v2/users/7/images?apiKey={secret}", files={"file": (EVIL, PNG)}),
+            *(
+                client.post(
+                    "/api/v2.2/samples",
+                    json={"user_id": one, "data_type": metric, "data": data},
+                    headers=bearer,
+                )
+                for metric, data in batches
+                for one in (user, "7")
+            ),
+        ]
+    assert [answer.status_code for answer in answers] == [200] * len(answers)
+
+
+def test_a_user_is_looked_at_and_erased(browser: Chromium, server: LiveServer, secret: str) -> None:
+    """Charts, attributes, documents and images; erased only after the id was typed."""
+    user = f"bob/{EVIL}"
+    _send_user(server, secret, user)
+
+    def steps(page: Any) -> None:
+        with watched(page, server.url):
+            _sign_in(page, server)
+            page.goto(f"{server.url}/console/users")
+            check_page(page)
+            page.get_by_label("User id starts with").fill("bob/")
+            page.get_by_role("button", name="Search").click()
+            page.wait_for_url("**prefix=*")
+            page.get_by_role("link", name=user).click()
+            page.wait_for_url("**/console/users/bob*")
+            assert page.get_by_role("heading", level=1).inner_text() == user
+            shown = page.locator("main").inner_text()
+            assert "3\u202f636" in shown
+            check_page(page)
+            charts = page.locator("svg[role=img]")
+            assert charts.nth(0).get_attribute("aria-label") == (
+                "2,736 steps from 2026-01-31 to 2026-02-02, by hour"
+            )
+            assert charts.nth(0).locator("rect.steps").count() == 9
+            assert charts.nth(1).locator("rect.rate").count() == 9
+            page.locator("#from").fill("2025-01-31")
+            page.get_by_role("button", name="Show").click()
+            page.wait_for_url("**from=2025-01-31*")
+            assert charts.nth(0).locator("rect.steps").count() == 3
+            page.locator("summary").click()
+            assert EVIL in page.locator("details").inner_text()
+            with page.expect_download() as downloaded:
+                page.get_by_role("link", name="Download everything").click()
+            assert downloaded.value.path().read_bytes()[:2] == b"PK"
+            page.locator("#confirm").fill("bob")
+            page.get_by_role("button", name="Erase").click()
+            page.wait_for_url("**/erase")
+            assert "Nothing was erased" in page.get_by_role("alert").inner_text()
+            page.locator("#confirm").fill(user)
+            page.get_by_role("button", name="Erase").click()
+            page.wait_for_url("**/console/erasures/*")
+            assert user not in page.content()
+            check_page(page)
+            page.goto(f"{server.url}/console/users/7")
+            image = page.get_by_role("img", name="Image 1000001")
+            image.scroll_into_view_if_needed()
+            page.wait_for_function("document.querySelector('.images img').naturalWidth > 0")
+            check_page(page)
+
+    browser.run(steps)
+    headers = {"Authorization": f"Bearer {secret}"}
+    gone = httpx2.get(f"{server.url}/uptake/v1/users?prefix=bob", headers=headers)
+    assert gone.json()["users"] == []
+
+
+def test_every_page_reads_without_scripts(
+    browser: Chromium, server: LiveServer, secret: str
+) -> None:
+    """Sign-in, navigation and forms."""
+
+    def steps(page: Any) -> None:
+        context = page.context.browser.new_context(java_script_enabled=False)
+        with context, watched(context.new_page(), server.url):
+            still = context.pages[0]
+            still.goto(f"{server.url}/console/users")
+            still.get_by_label("API key").fill(secret)
+            still.get_by_role("button", name="Sign in").click()
+            assert path_of(still) == "/console/users"
+            for section in ("Rejections", "Overview"):
+                still.get_by_role("link", name=section, exact=True).click()
+                assert still.get_by_role("heading", level=1).inner_text() == section
+
+    browser.run(steps)
 
 
 def _correct(page: Any, before: str, after: str) -> None:

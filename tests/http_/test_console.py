@@ -15,7 +15,7 @@ from uptake.store.base import Store
 from uptake.testing.live import LiveServer
 from uptake.wiring import open_store
 
-PAGES = ("/console", "/console/rejections", "/console/rejections/list")
+PAGES = ("/console", "/console/rejections", "/console/rejections/list", "/console/users")
 """Pages that any key which reads may see."""
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from uptake.console.pages import overview, rejections
+from uptake.console.pages import overview, rejections, users
 from uptake.console.visit import ROOT, Response
 
 Make = Callable[..., Awaitable[Response]]
@@ -42,9 +42,18 @@ ROUTES = (
     Route("GET", "/rejections/{rejection_id}", rejections.show_one),
     Route("POST", "/rejections/{rejection_id}/replay", rejections.replay_one),
     Route("GET", "/requests/{request_id}", rejections.show_request),
+    Route("GET", "/users", users.search),
+    Route("GET", "/users/{user_id}", users.show),
+    Route("GET", "/users/{user_id}/archive", users.archive),
+    Route("POST", "/users/{user_id}/erase", users.erase),
+    Route("GET", "/erasures/{erasure_id}", users.show_erasure),
 )
 
-SECTIONS = (Section("Overview", ""), Section("Rejections", "/rejections"))
+SECTIONS = (
+    Section("Overview", ""),
+    Section("Rejections", "/rejections"),
+    Section("Users", "/users"),
+)
 
 
 def section_of(path: str) -> Section | None:

@@ -1,6 +1,6 @@
 """A request for a page, the API that the page is made from, and the response."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -78,7 +78,19 @@ class Download(Struct, frozen=True):
     name: str
 
 
-Response = Page | Redirect | Download
+class Passed(Struct, frozen=True):
+    """The response of an operation of the API, passed on while it is sent.
+
+    Attributes:
+        path: parts of the path.
+        query: parameters.
+    """
+
+    path: tuple[str, ...]
+    query: dict[str, str] = {}
+
+
+Response = Page | Redirect | Download | Passed
 
 
 class Visit(Struct, frozen=True):
@@ -118,7 +130,7 @@ class Visit(Struct, frozen=True):
     async def _call(
         self, method: str, path: tuple[str, ...], query: Mapping[str, object], content: bytes
     ) -> Any:
-        encoded = "/".join([API, *(quote(part, safe="") for part in path)])
+        encoded = api_path(path)
         sent = {
             name.rstrip("_"): _text(value)
             for name, value in query.items()
@@ -132,6 +144,11 @@ class Visit(Struct, frozen=True):
     def chosen(self, *names: str) -> dict[str, str]:
         """The parameters with these names; empty if the query has none."""
         return {name: self.query.get(name, "") for name in names}
+
+
+def api_path(parts: Sequence[str]) -> str:
+    """The path of an operation."""
+    return "/".join([API, *(quote(part, safe="") for part in parts)])
 
 
 def _text(value: object) -> str:

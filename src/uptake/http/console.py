@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
-from litestar.types import ASGIApp, HTTPScope, Receive
+from litestar.types import ASGIApp, HTTPScope, Receive, Send
 
 from uptake.console import site
 from uptake.console.sessions import (
@@ -22,7 +22,17 @@ from uptake.console.sessions import (
     SignInFailed,
     TooManyAttempts,
 )
-from uptake.console.visit import ROOT, ApiFailed, Page, Redirect, Response, Visit
+from uptake.console.visit import (
+    ROOT,
+    ApiFailed,
+    Download,
+    Page,
+    Passed,
+    Redirect,
+    Response,
+    Visit,
+    api_path,
+)
 from uptake.http import limits
 from uptake.http.access import header_map, seen_key
 from uptake.http.console_api import InProcessApi
@@ -106,10 +116,12 @@ class Console:
     def _caught(self, serve: Callable[..., Any]) -> Callable[..., Any]:
         """The function, with a page for each problem."""
 
-        async def caught(scope: HTTPScope, receive: Receive, parameters: Sequence[str]) -> Reply:
+        async def caught(
+            scope: HTTPScope, receive: Receive, parameters: Sequence[str]
+        ) -> Reply | ASGIApp:
             request = _Request(scope, receive, header_map(scope["headers"]))
             try:
-                reply: Reply = await serve(request, [unquote(one) for one in parameters])
+                reply: Reply | ASGIApp = await serve(request, [unquote(one) for one in parameters])
             except _Elsewhere as elsewhere:
                 return elsewhere.reply
             except Problem as problem:
@@ -167,7 +179,7 @@ class Console:
 
     async def _page(
         self, route: site.Route, request: "_Request", parameters: Sequence[str]
-    ) -> Reply:
+    ) -> Reply | ASGIApp:
         visitor = await self._visitor(request)
         session = visitor.session
         with InProcessApi(self._connected(), session.key, request.scope, request.receive) as api:
@@ -176,6 +188,8 @@ class Console:
                 made: Response = await route.make(visit, *parameters)
             except ApiFailed as error:
                 return await self._failure(error.status, error.title, error.detail, session)
+        if isinstance(made, Passed):
+            return partial(self._pass_on, made, session)
         return await self._made(made, session, request.scope["path"])
 
     async def _visitor(self, request: "_Request") -> "_Visitor":
@@ -200,7 +214,21 @@ class Console:
             raise _Elsewhere(await self._failure(403, "Forbidden", message, session))
         return _Visitor(secret, session, form)
 
-    async def _made(self, made: Response, session: Session, path: str) -> Reply:
+    async def _pass_on(
+        self, passed: Passed, session: Session, scope: Any, receive: Receive, send: Send
+    ) -> None:
+        """Send the response of the API with the headers of the console."""
+
+        async def send_with_headers(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *_encoded(HEADERS)]
+            await send(message)
+
+        with InProcessApi(self._connected(), session.key, scope, receive) as api:
+            path = api_path(passed.path)
+            await api.send_to(send_with_headers, scope["method"], path, passed.query)
+
+    async def _made(self, made: Page | Redirect | Download, session: Session, path: str) -> Reply:
         if isinstance(made, Page):
             return await self._rendered(made, session, path)
         if isinstance(made, Redirect):
@@ -348,5 +376,8 @@ def _reply(
     if media_type:
         sent["Content-Type"] = media_type
     sent["Content-Length"] = str(len(content))
-    encoded = [(name.lower().encode(), value.encode("latin-1")) for name, value in sent.items()]
-    return Reply(status, encoded, content)
+    return Reply(status, _encoded(sent), content)
+
+
+def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]

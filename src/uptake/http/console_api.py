@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Self
 from urllib.parse import urlencode
 
-from litestar.types import ASGIApp, HTTPScope, Receive
+from litestar.types import ASGIApp, HTTPScope, Receive, Send
 
 from uptake.console.visit import Answer
 from uptake.http.access import SIGNED_IN
@@ -47,6 +47,27 @@ class InProcessApi:
         self, method: str, path: str, query: Mapping[str, str], content: bytes
     ) -> Answer:
         """See `Api`."""
+        status, parts = 0, []
+
+        async def send(message: Any) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            else:
+                parts.append(message.get("body", b""))
+
+        await self.send_to(send, method, path, query, content)
+        return Answer(status, b"".join(parts))
+
+    async def send_to(
+        self,
+        send: Send,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        content: bytes = b"",
+    ) -> None:
+        """Call an operation, and pass its response on while it is sent."""
         headers = [(name, value) for name, value in self._scope["headers"] if name in FORWARDED]
         if content:
             headers.append((b"content-length", b"%d" % len(content)))
@@ -64,7 +85,6 @@ class InProcessApi:
         scope: Any = {**self._scope, **changed}
         del scope["path_template"]
         body = [{"type": "http.request", "body": content, "more_body": False}]
-        status, parts = 0, []
 
         async def receive() -> Any:
             if body:
@@ -74,12 +94,4 @@ class InProcessApi:
             await asyncio.shield(self._gone)
             return {"type": "http.disconnect"}
 
-        async def send(message: Any) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            else:
-                parts.append(message.get("body", b""))
-
         await self._app(scope, receive, send)
-        return Answer(status, b"".join(parts))

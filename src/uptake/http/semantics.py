@@ -69,12 +69,13 @@ class VendorRoute:
     Attributes:
         method: of the request.
         path: template; a part in braces is a parameter.
-        serve: returns the response, from the request and the encoded parameters of its path.
+        serve: returns the response, from the request and the encoded parameters of its path, or an
+            application that sends it.
     """
 
     method: str
     path: str
-    serve: Callable[[HTTPScope, Receive, Sequence[str]], Awaitable[Reply]]
+    serve: Callable[[HTTPScope, Receive, Sequence[str]], Awaitable[Reply | ASGIApp]]
 
     @property
     def parts(self) -> list[str | None]:
@@ -227,6 +228,9 @@ class Semantics:
         scope["path_template"] = route.path
         try:
             reply = await route.serve(scope, receive, values)
+            if not isinstance(reply, Reply):
+                await reply(scope, receive, send)
+                return
         except Exception as error:  # noqa: BLE001 - every request gets an answer
             request: AnyRequest = Request(scope)
             failed = self._problems(request, error).to_asgi_response(app=None, request=request)
