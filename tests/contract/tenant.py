@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import httpx2
 import msgspec
+from msgspec.structs import replace
 
 from uptake.cli.keys import new_key
 from uptake.model import clock
@@ -44,6 +45,12 @@ class Tenant:
     ) -> str:
         """The secret of a new key; without scopes it may do everything; valid for `seconds`."""
         return self.named_key(*scopes, user=user, rate=rate, seconds=seconds)[0]
+
+    def key_with(self, *scopes: str, **properties: Any) -> str:
+        """The secret of a new key with these properties of a `Key`."""
+        key, secret = new_key(self.project, scopes)
+        self.store.add_key(replace(key, **properties))
+        return secret
 
     def named_key(
         self,

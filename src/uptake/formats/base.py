@@ -171,6 +171,8 @@ class UploadOperation(Operation):
         limits: other limits of a request, by their public names: `min_items`, `max_items`,
             `max_attributes`, `max_image_bytes`.
         first_image_id: the number of the first image of a project, if this operation stores it.
+        rate_windows: names of windows of an API key's rates, by their seconds, for which a response
+            has headers with this name at their end.
     """
 
     decode: Callable[[WireRequest], Submission]
@@ -184,6 +186,7 @@ class UploadOperation(Operation):
     body_limit: int = JSON_LIMIT
     limits: Mapping[str, int] = field(default_factory=dict)
     first_image_id: int = 1
+    rate_windows: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def all_limits(self) -> dict[str, int]:

@@ -11,12 +11,12 @@ from urllib.parse import parse_qs, unquote
 
 from uptake.formats import registry
 from uptake.formats.base import BEARER, Credential, Operation, Place
+from uptake.http.quota import Quota
 from uptake.model import clock, ids
 from uptake.model.problems import Kinds, Problem
 from uptake.store.base import StoreUnavailable
-from uptake.store.definitions import Key, Rate
+from uptake.store.definitions import Key
 from uptake.store.project_ports import Keys
-from uptake.time_units import MICROSECONDS_PER_SECOND
 
 if TYPE_CHECKING:
     from litestar.connection import ASGIConnection
@@ -152,6 +152,29 @@ class Access:
         Raises:
             Problem: `UNAUTHORIZED`, `FORBIDDEN`, `RATE_LIMITED` or `UNAVAILABLE`.
         """
+        checked = self.check(key, scopes, sent, places)
+        if checked.rates and "" not in scopes:
+            (await self.count_use(checked)).check()
+        return checked
+
+    @staticmethod
+    def check(
+        key: Key | None,
+        scopes: Sequence[str],
+        sent: Credential | None,
+        places: Sequence[Credential] = (BEARER,),
+    ) -> Key:
+        """The key, if it is valid and has the scope; the request is not counted.
+
+        Args:
+            key: of the request.
+            scopes: of which the request needs one; "" needs none.
+            sent: where the request had a key.
+            places: where it may have one.
+
+        Raises:
+            Problem: `UNAUTHORIZED` or `FORBIDDEN`.
+        """
         now = clock.now()
         if sent is None:
             expected = " or ".join(place.label for place in places)
@@ -163,13 +186,22 @@ class Access:
         ):
             message = f"The API key in {sent.label} is unknown, revoked or expired"
             raise Problem(Kinds.UNAUTHORIZED, message)
-        if "" in scopes:
-            return key
-        if not any(scope in key.scopes for scope in scopes):
+        if "" not in scopes and not any(scope in key.scopes for scope in scopes):
             raise Problem(Kinds.FORBIDDEN, f"The key does not have the scope {' or '.join(scopes)}")
-        if key.rates:
-            await self._spend(key, now)
         return key
+
+    async def count_use(self, key: Key) -> Quota:
+        """Count a use in the store, so that the rates apply across all processes and nodes.
+
+        Raises:
+            Problem: `UNAVAILABLE`.
+        """
+        now = clock.now()
+        count = partial(self._registry.count_use, key.id, key.rates, now)
+        try:
+            return Quota(key.rates, await self._executor.run(count), now)
+        except StoreUnavailable as error:
+            raise Problem(Kinds.UNAVAILABLE) from error
 
     async def guard(
         self, connection: "ASGIConnection[Any, Any, Any, Any]", handler: "BaseRouteHandler"
@@ -217,25 +249,6 @@ class Access:
             if key.is_valid(now := clock.now()):
                 self._uses.note(key.id, now)
         return key
-
-    async def _spend(self, key: Key, now: int) -> None:
-        """Count a use in the store, so that the rate applies across all processes and nodes."""
-        count = partial(self._registry.count_use, key.id, key.rates, now)
-        try:
-            uses = await self._executor.run(count)
-        except StoreUnavailable as error:
-            raise Problem(Kinds.UNAVAILABLE) from error
-        full = [rate for rate, used in zip(key.rates, uses, strict=True) if used > rate.requests]
-        if full:
-            rate = max(full, key=lambda one: _seconds_left(one, now))
-            message = f"This key is limited to {rate.requests} requests in {rate.seconds} seconds"
-            raise Problem(Kinds.RATE_LIMITED, message, retry_after=_seconds_left(rate, now))
-
-
-def _seconds_left(rate: Rate, now: int) -> int:
-    """The seconds until the current window of a rate is over."""
-    length = rate.seconds * MICROSECONDS_PER_SECOND
-    return -(-(length - now % length) // MICROSECONDS_PER_SECOND)
 
 
 def permit_users(key: Key, user_ids: Iterable[str | None]) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import prometheus_client
 
+from uptake.http.quota import Quota
 from uptake.intake.commit import MAX_WAITING, GroupCommit
 from uptake.model.problems import Kinds, Problem
 from uptake.store.definitions import DEFAULT_PROJECT, Key
@@ -45,12 +46,19 @@ DROPPED = prometheus_client.Counter(
 
 @dataclass
 class Sender:
-    """The source of an upload, as far as it is known; `key` may be invalid."""
+    """The source of an upload, as far as it is known.
+
+    Attributes:
+        format, request_id, received_at: of the request.
+        key: of the request; it may be invalid.
+        quota: of a key with rates, when the request was counted.
+    """
 
     format: str
     request_id: str
     received_at: int
     key: Key | None = None
+    quota: Quota | None = None
 
 
 class ErrorReceipts:

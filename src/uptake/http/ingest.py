@@ -175,20 +175,21 @@ class Ingest:
                     *await self._received(operation, receive, wire, key, room)
                 )
             _count(operation.name, receipt)
-            headers = _headers(receipt.duplicates)
+            headers = _headers(receipt.duplicates, sender, operation)
             return response(operation.reply(receipt, wire), headers=headers)
         except Problem as problem:
             await self.errors.record(sender, problem)
-            return response(form.reject(problem, wire), problem, _headers(0))
+            return response(form.reject(problem, wire), problem, _headers(0, sender, operation))
 
     async def _admit(
         self, operation: UploadOperation, wire: WireRequest, query: bytes, sender: Sender
     ) -> tuple[Key, WireRequest]:
         credential, secret = find_credential(operation, wire.headers, query)
         sender.key = await self.access.find(secret)
-        key = await self.access.permit(
-            sender.key, operation.scopes, credential, operation.credentials
-        )
+        key = self.access.check(sender.key, operation.scopes, credential, operation.credentials)
+        if key.rates:
+            sender.quota = await self.access.count_use(key)
+            sender.quota.check()
         if operation.user_from_key and key.user is None:
             raise Problem(Kinds.FORBIDDEN, "The key is not bound to a user")
         if self.maintenance.is_on:
@@ -229,8 +230,13 @@ def _decode(operation: UploadOperation, wire: WireRequest, key: Key, body: Body)
     return submission
 
 
-def _headers(duplicates: int) -> tuple[tuple[bytes, bytes], ...]:
-    return _ACCEPTED, (_DUPLICATES, b"%d" % duplicates)
+def _headers(
+    duplicates: int, sender: Sender, operation: UploadOperation
+) -> tuple[tuple[bytes, bytes], ...]:
+    headers = _ACCEPTED, (_DUPLICATES, b"%d" % duplicates)
+    if sender.quota is None:
+        return headers
+    return *headers, *sender.quota.headers(operation.rate_windows)
 
 
 def _count(name: str, receipt: Receipt) -> None:

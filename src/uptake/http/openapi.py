@@ -19,6 +19,7 @@ from uptake.formats.vectors import Vector, expanded, illustrated, vectors_of
 from uptake.http.api.keys import KeyChange, NewKey, Rotation
 from uptake.http.api.projects import NewProject
 from uptake.http.ingest import DUPLICATES_HEADER
+from uptake.http.quota import LIMIT, RATE_HEADERS, REMAINING
 from uptake.model.problems import Kinds
 from uptake.reading.segments.schema import ROOT
 from uptake.reading.segments.schema import schemas as filter_schemas
@@ -98,9 +99,9 @@ def _operation(
         problem = _response(form.name, form.problem_type, schemas, kind.value.title)
         responses.setdefault(str(kind.value.status), problem)
     responses.setdefault("404", _response(form.name, form.problem_type, schemas, "Unknown path"))
-    if is_upload:
+    if isinstance(operation, UploadOperation):
         for response in responses.values():
-            response["headers"] = {DUPLICATES_HEADER: _DUPLICATES}
+            response["headers"] = {DUPLICATES_HEADER: _DUPLICATES} | _rate_headers(operation)
     described: dict[str, Any] = {
         "operationId": operation.name,
         "tags": [form.vendor],
@@ -120,6 +121,18 @@ def _operation(
             },
         }
     return {**described, "responses": responses}
+
+
+def _rate_headers(operation: UploadOperation) -> dict[str, Any]:
+    described = RATE_HEADERS | {
+        f"{header}-{name}": f"{RATE_HEADERS[header]}, for windows of {seconds} seconds"
+        for seconds, name in operation.rate_windows.items()
+        for header in (LIMIT, REMAINING)
+    }
+    return {
+        name: {"description": f"{text}; only for keys with rates", "schema": {"type": "integer"}}
+        for name, text in described.items()
+    }
 
 
 def _scopes(operation: Operation) -> str:

@@ -18,6 +18,7 @@ FORMAT = Format(
             find_users=users.find,
             reply=reply.reply,
             request_type=wire.Upload,
+            rate_windows={60: "Minute", 86_400: "Day"},
             limits={"max_items": wire.MAX_ROWS, "max_attributes": wire.MAX_FIELDS - 1},
             answers={200: wire.Answer, 400: wire.Answer},
         ),
