@@ -30,6 +30,16 @@ $(VENV)/programs: $(VENV)/installed
 	test -z "$$packages" || { apt-get update -qq && apt-get install -y -qq $$packages; }
 	@touch $@
 
+# Linters of OpenAPI and generators of clients, which tests run. What they need would not fit into one
+# environment with this project.
+GENERATORS := $(VENV)/generators
+$(GENERATORS)/installed: $(VENV)/installed tests/generators/package.json tests/generators/requirements.txt
+	@mkdir -p $(GENERATORS) && cp tests/generators/package.json $(GENERATORS)
+	@npm=$$(command -v npm || echo $(BIN)/npm); $$npm install --prefix $(GENERATORS) --silent \
+		--ignore-scripts --no-package-lock --no-audit --no-fund
+	@$(INSTALL) --upgrade --target $(GENERATORS)/python --requirement tests/generators/requirements.txt
+	@touch $@
+
 run: $(VENV)/installed ## Run the demo: a server, and data sent to all five endpoints.
 	$(BIN)/uptake demo
 
@@ -63,7 +73,7 @@ PROCESSES ?= 3
 # Hundreds of commands start, each in a new process.
 check test: export PYTHONDONTWRITEBYTECODE =
 
-test: lint $(VENV)/programs ## Everything: style, types, structure and every test.
+test: lint $(VENV)/programs $(GENERATORS)/installed ## Everything: style, types, structure and every test.
 	$(BIN)/pytest -n $(PROCESSES)
 
 # One process: all tests use the same databases. The names of cases say which engine they are about.

@@ -17,7 +17,16 @@ TESTS = ROOT / "tests"
 RENAMED = {"http": "http_"}
 """A folder of tests named `http` would replace the package of Python that has this name."""
 
-OF_THE_WHOLE = {"architecture", "cluster", "contract", "deploy", "docs", "faults", "fuzz"}
+OF_THE_WHOLE = {
+    "architecture",
+    "cluster",
+    "contract",
+    "deploy",
+    "docs",
+    "faults",
+    "fuzz",
+    "generators",
+}
 """Folders of tests that run the complete server or read the complete source."""
 
 MODULES = sorted(path.relative_to(SOURCE) for path in SOURCE.rglob("*.py"))

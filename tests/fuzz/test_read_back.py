@@ -3,7 +3,7 @@
 import hashlib
 import itertools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -112,7 +112,7 @@ def test_samples_read_back_once_each(store: Store, keep: Keep, body: Any) -> Non
     assert starts == sorted(starts)
 
 
-def _identity(sample: dict[str, Any]) -> tuple[Any, ...]:
+def _identity(sample: Mapping[str, Any]) -> tuple[Any, ...]:
     """What makes two samples of a user and a metric the same."""
     end = sample.get("end_date")
     return (
@@ -123,7 +123,7 @@ def _identity(sample: dict[str, Any]) -> tuple[Any, ...]:
     )
 
 
-def _shown(sample: dict[str, Any]) -> tuple[Any, ...]:
+def _shown(sample: Mapping[str, Any]) -> tuple[Any, ...]:
     """What else is reported of a sample."""
     start = datetime.fromisoformat(sample["start_date"])
     return sample["value"], sample.get("device_version"), start.utcoffset()

@@ -1,6 +1,7 @@
 """A user's samples are read in pages that together are exactly what was received."""
 
 import base64
+from typing import Any
 
 import msgspec
 import pytest
@@ -10,12 +11,12 @@ from hypothesis import strategies as st
 from reading.filled import data_of, filled, send
 from samples.making import SentSample, far_samples, latest_by_identity, samples
 from uptake.reading import BadCursor, Page, Unknown
-from uptake.reading.samples import SamplePage, page, summaries
+from uptake.reading.samples import SamplePage, SampleView, page, summaries
 from uptake.reading.series import EARLIEST, LATEST, SampleQuery
 from uptake.samples import times
 from uptake.testing.store.model import ModelStore
 
-Rows = list[dict[str, object]]
+Rows = list[SampleView]
 
 some_samples = st.lists(samples(), min_size=1, max_size=12)
 uploads = st.lists(some_samples | st.lists(far_samples(), min_size=1, max_size=6), max_size=6)
@@ -42,10 +43,11 @@ def walk(store: ModelStore, limit: int, start: int = EARLIEST, end: int = LATEST
 def whole(received: list[list[SentSample]]) -> Rows:
     """What must be shown of uploads, by the law in its plainest form."""
     stored = latest_by_identity([sample for upload in received for sample in upload])
-    return [{"metric": "steps", **row} for row in stored]
+    shown: list[Any] = [{"metric": "steps", **row} for row in stored]
+    return shown
 
 
-def instant(row: dict[str, object]) -> int:
+def instant(row: SampleView) -> int:
     """When a sample starts, in ticks."""
     return times.read(str(row["start_date"]))[0]
 
@@ -98,7 +100,7 @@ def test_a_cursor_stays_valid_while_samples_arrive(
     assert [instant(row) for row in met] == sorted(instant(row) for row in met)
 
 
-def _identity(row: dict[str, object]) -> tuple[object, ...]:
+def _identity(row: SampleView) -> tuple[object, ...]:
     end = None if row["end_date"] is None else times.read(str(row["end_date"]))[0]
     return instant(row), end, row["device_name"], row["unit"]
 

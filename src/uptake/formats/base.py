@@ -132,6 +132,8 @@ class Operation:
         answers: status to the type of the answer.
         headers: name to description of the request headers that the operation reads.
         user_from_key: the user is the one that the API key is bound to; 403 for an unbound key.
+        operation_id: the name of a function that calls it, in a generated client; without it, the
+            name without the format's.
     """
 
     name: str
@@ -144,6 +146,7 @@ class Operation:
     headers: Mapping[str, str] = field(default_factory=dict)
     user_from_key: bool = False
     other_scopes: tuple[str, ...] = ()
+    operation_id: str = ""
 
     @property
     def scopes(self) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from litestar import Litestar, get
 from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
+from litestar.openapi.spec import License
 from litestar.types import ASGIApp
 
 from uptake import __version__, settings, wiring
@@ -28,10 +29,11 @@ from uptake.http.limits import Bodies, Drain
 from uptake.http.litestar_internals import operations
 from uptake.http.maintenance import MaintenanceWatch
 from uptake.http.monitoring import MetricsServer, health_routes, metrics_route
-from uptake.http.openapi import document
+from uptake.http.openapi import document, operation_id
 from uptake.http.semantics import AnyRequest, RouteTable, Semantics, check_query
 from uptake.http.shutdown import GracefulShutdown, exit_with_parent
 from uptake.http.stalled import StalledConnections
+from uptake.model.problems import Kinds
 from uptake.wiring import Services
 
 GC_THRESHOLDS = (20_000, 50, 100)
@@ -123,9 +125,12 @@ def build(
             title="Uptake",
             version=__version__,
             description="A self-hosted intake for user data.",
+            license=License("Apache 2.0", identifier="Apache-2.0"),
             path=LITESTAR_PAGES,
             render_plugins=[],
             create_examples=False,
+            use_handler_docstrings=True,
+            operation_id_creator=operation_id,
         ),
         lifespan=[lifespan],
         request_max_body_size=None,
@@ -154,10 +159,17 @@ def build(
 def _openapi_route(configured_url: str) -> HTTPRouteHandler:
     built: dict[str, Any] = {}
 
-    @get(["/openapi.json", f"{PREFIX}/openapi.json"], include_in_schema=False, permission=PUBLIC)
-    async def openapi(request: AnyRequest) -> dict[str, Any]:
+    @get(
+        ["/openapi.json", f"{PREFIX}/openapi.json"],
+        responses=problems.documented(Kinds.BAD_REQUEST),
+        summary="Get this document",
+        tags=["Service"],
+        permission=PUBLIC,
+    )
+    async def get_openapi(request: AnyRequest) -> dict[str, Any]:
+        """OpenAPI 3.1; clients can be generated from it."""
         if not built:
             built.update(document(request.app.openapi_schema.to_schema(), configured_url))
         return built
 
-    return openapi
+    return get_openapi

@@ -2,17 +2,21 @@
 
 import re
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 
 import structlog
 from litestar import get
 from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, Operation, Schema
+from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
 from litestar.response.base import ASGIResponse
 
 from uptake.blobs import Blobs, BlobsUnavailable
 from uptake.formats.base import IMAGES_PATH
 from uptake.http.access import PUBLIC, header_map
 from uptake.http.executors import BoundedExecutor, Executors
+from uptake.http.problems import documented
 from uptake.http.semantics import AnyRequest, is_head
 from uptake.http.streaming import CutOff, Stream, StreamedResponse
 from uptake.model.problems import Kinds, Problem
@@ -37,6 +41,24 @@ _MAX_DIGITS = 18
 _log = structlog.get_logger()
 
 
+_BINARY = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY))
+_FILE = {f"image/{kind}": _BINARY for kind in ("gif", "jpeg", "png", "webp")}
+
+
+@dataclass
+class _Described(Operation):
+    """The operation in OpenAPI."""
+
+    def __post_init__(self) -> None:
+        self.responses = {
+            **(self.responses or {}),
+            "200": OpenAPIResponse(description="The image", content=dict(_FILE)),
+            "206": OpenAPIResponse(description="The requested range of it", content=dict(_FILE)),
+            "304": OpenAPIResponse(description="The client has it already"),
+            "416": OpenAPIResponse(description="The range is beyond its end"),
+        }
+
+
 def image_route(services: Services, executors: Executors) -> HTTPRouteHandler:
     """The route of all images."""
     reader = _Reader(services.blobs, executors.blobs)
@@ -50,9 +72,17 @@ def image_route(services: Services, executors: Executors) -> HTTPRouteHandler:
             raise Problem(Kinds.NOT_FOUND)
         return image
 
-    @get(IMAGES_PATH + "{name:str}", include_in_schema=False, permission=PUBLIC)
-    async def get_image(request: AnyRequest, name: str) -> ASGIResponse:
-        image = await executors.reads.run(partial(find, name), request.receive)
+    @get(
+        IMAGES_PATH + "{image_name:str}",
+        summary="Download an image",
+        tags=["Images"],
+        responses=documented(Kinds.BAD_REQUEST, Kinds.NOT_FOUND, Kinds.UNAVAILABLE),
+        operation_class=_Described,
+        permission=PUBLIC,
+    )
+    async def download_image(request: AnyRequest, image_name: str) -> ASGIResponse:
+        """The path contains a secret name, so no key is needed. `Range` is supported."""
+        image = await executors.reads.run(partial(find, image_name), request.receive)
         sent = header_map(request.scope["headers"])
         etag = f'"{image.sha256}"'
         headers = {
@@ -81,7 +111,7 @@ def image_route(services: Services, executors: Executors) -> HTTPRouteHandler:
         status = 200 if part is None else 206
         return StreamedResponse(stream, headers, image.media_type, status_code=status)
 
-    return get_image
+    return download_image
 
 
 class _Reader:

@@ -6,7 +6,7 @@ import socketserver
 import threading
 from http.server import HTTPServer
 
-from litestar import Response, get
+from litestar import get
 from litestar.handlers import HTTPRouteHandler
 from msgspec import Struct
 from prometheus_client import (
@@ -46,20 +46,23 @@ def health_routes(
 
     @get(
         ["/health/live", f"{prefix}/health/live"],
+        responses=documented(Kinds.BAD_REQUEST),
         summary="Check that the process runs",
+        tags=["Health"],
         permission=PUBLIC,
     )
-    async def live() -> Health:
+    async def get_liveness() -> Health:
         """Does not use storage: restarting the process would not repair the storage."""
         return Health()
 
     @get(
         ["/health/ready", f"{prefix}/health/ready"],
-        responses=documented(Kinds.UNAVAILABLE),
+        responses=documented(Kinds.BAD_REQUEST, Kinds.UNAVAILABLE),
         summary="Check that requests can be served",
+        tags=["Health"],
         permission=PUBLIC,
     )
-    async def ready() -> Health:
+    async def get_readiness() -> Health:
         """Reads from the database. 503 if that fails, or during a shutdown."""
         shutdown.check()
         try:
@@ -68,7 +71,7 @@ def health_routes(
             raise Problem(Kinds.UNAVAILABLE) from error
         return Health()
 
-    return [live, ready]
+    return [get_liveness, get_readiness]
 
 
 def registry() -> CollectorRegistry:
@@ -83,11 +86,19 @@ def registry() -> CollectorRegistry:
 def metrics_route() -> HTTPRouteHandler:
     """The metrics on the main port."""
 
-    @get(METRICS_PATH, include_in_schema=False, permission=PUBLIC)
-    async def metrics() -> Response[bytes]:
-        return Response(generate_latest(registry()), media_type=CONTENT_TYPE_LATEST)
+    @get(
+        METRICS_PATH,
+        media_type=CONTENT_TYPE_LATEST.removesuffix("; charset=utf-8"),
+        responses=documented(Kinds.BAD_REQUEST),
+        summary="Get the metrics",
+        tags=["Health"],
+        permission=PUBLIC,
+    )
+    async def get_metrics() -> str:
+        """For Prometheus."""
+        return generate_latest(registry()).decode()
 
-    return metrics
+    return get_metrics
 
 
 class _Handler(MetricsHandler):

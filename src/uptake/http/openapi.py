@@ -1,13 +1,18 @@
-"""The OpenAPI 3.1 document: routes of the API, and operations that formats declare."""
+"""The OpenAPI 3.1 document: routes of the API, and operations that formats declare.
+
+Clients are generated from it: names of operations and titles of schemas are unique, and times,
+files and members have their types.
+"""
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
+from litestar.handlers import HTTPRouteHandler
 from msgspec import UNSET
 
 from uptake.formats.base import (
-    JSON,
     ActionOperation,
     Format,
     Operation,
@@ -33,9 +38,53 @@ _DUPLICATES = {
 }
 REQUESTS = (NewKey, KeyChange, Rotation, NewProject)
 """The types of bodies that no response has, so that Litestar does not know them."""
+_REQUEST_ID = {
+    "description": "Id of the request, which its receipt has too",
+    "required": True,
+    "schema": {"type": "string"},
+}
+_RETRY_AFTER = {
+    "description": "Seconds after which the request may be repeated",
+    "schema": {"type": "integer", "minimum": 0},
+}
+_RETRIED = {"429", "503"}
+_MOMENT = re.compile(r"\w+_at|first_seen|last_seen")
+"""Names of members that are RFC 3339 times."""
+
+TAGS = {
+    "Audit": "Changes by operators, and exports.",
+    "Document types": "Types of documents, and the JSON Schema of each.",
+    "Documents": "Single documents.",
+    "Erasures": "Receipts of erasures.",
+    "Exports": "Data as files.",
+    "Health": "What monitoring asks.",
+    "Images": "Stored images.",
+    "Keys": "API keys.",
+    "Projects": "Projects.",
+    "Rejections": "Items that were rejected, and their replay.",
+    "Requests": "The outcome of requests.",
+    "Retention": "How long data is stored.",
+    "Segments": "Users with certain attributes and activity.",
+    "Service": "The server itself.",
+    "Users": "What is stored about a user, and its erasure.",
+} | {form.vendor: f"The API of {form.vendor}." for form in FORMATS}
+"""Groups of operations."""
 
 _PROBLEMS = (Kinds.UNAUTHORIZED, Kinds.FORBIDDEN, Kinds.RATE_LIMITED, Kinds.UNAVAILABLE)
 _BODY_PROBLEMS = (Kinds.TIMEOUT, Kinds.TOO_LARGE, Kinds.UNSUPPORTED_ENCODING)
+
+
+def operation_id(handler: HTTPRouteHandler, _method: str, components: list[Any]) -> str:
+    """The name of a handler's function, in the spelling of OpenAPI's own examples.
+
+    A handler with several paths has it once for each: `V1` is appended below `/uptake/v1`.
+    """
+    is_alias = len(handler.paths) > 1 and components[0] == "uptake"
+    return _camel_case(handler.handler_name.split("_")) + ("V1" if is_alias else "")
+
+
+def _camel_case(words: list[str]) -> str:
+    return words[0] + "".join(word.capitalize() for word in words[1:])
 
 
 def document(api: dict[str, Any], server_url: str = "") -> dict[str, Any]:
@@ -68,11 +117,59 @@ def document(api: dict[str, Any], server_url: str = "") -> dict[str, Any]:
             member for member in schemas[name]["required"] if member not in optional
         ]
     schemes["bearer"] = {"type": "http", "scheme": "bearer"}
-    for path, item in api["paths"].items():
-        for described in item.values():
-            if path.startswith("/uptake/") and "/health/" not in path:
-                described["security"] = [{"bearer": []}]
+    operations = [one for item in api["paths"].values() for one in item.values()]
+    for described in operations:
+        _complete(described)
+    for schema in _within(api):
+        _specify(schema)
+    used = sorted({one["tags"][0] for one in operations})
+    api["tags"] = [{"name": name, "description": TAGS.get(name, name)} for name in used]
     return api
+
+
+def _complete(described: dict[str, Any]) -> None:
+    """Add what all operations have, and remove what no request can contain."""
+    described.setdefault("security", [])
+    for status, response in described["responses"].items():
+        headers = response.setdefault("headers", {})
+        headers["X-Request-Id"] = _REQUEST_ID
+        if status in _RETRIED:
+            headers["Retry-After"] = _RETRY_AFTER
+    for parameter in described.get("parameters", ()):
+        # An optional parameter is left out, never null.
+        schema = parameter["schema"]
+        if isinstance(schema.get("type"), list):
+            (schema["type"],) = set(schema["type"]) - {"null"}
+        if "enum" in schema:
+            schema["enum"] = [value for value in schema["enum"] if value is not None]
+        for either in schema.pop("oneOf", ()):
+            if either != {"type": "null"}:
+                schema |= either
+        if parameter.get("description", "").startswith("Deprecated"):
+            parameter["deprecated"] = True
+
+
+def _within(value: Any) -> Iterator[dict[str, Any]]:
+    """All objects of a document, the outer ones first."""
+    if isinstance(value, dict):
+        yield value
+        for member in value.values():
+            yield from _within(member)
+    elif isinstance(value, list):
+        for member in value:
+            yield from _within(member)
+
+
+def _specify(schema: dict[str, Any]) -> None:
+    """Give members that are times their format, and replace a choice of one by what it is."""
+    members = schema.get("properties", {})
+    for name, member in members.items():
+        if len(member.get("oneOf", ())) == 1:
+            members[name] = member = member["oneOf"][0]  # noqa: PLW2901 - both are changed
+        if _MOMENT.fullmatch(name):
+            for one in member.get("oneOf", [member]):
+                if one.get("type") == "string":
+                    one["format"] = "date-time"
 
 
 def _operation(
@@ -84,7 +181,7 @@ def _operation(
         if vector.example and vector.operation == operation.name
     ]
     responses = {
-        str(status): _response(form.name, kind, schemas, "As documented by the vendor")
+        str(status): _response(form, kind, schemas, "As documented by the vendor")
         for status, kind in operation.answers.items()
     }
     for status in operation.answers:
@@ -96,17 +193,17 @@ def _operation(
     is_upload = isinstance(operation, UploadOperation)
     problems = (*_PROBLEMS, *_BODY_PROBLEMS) if is_upload else _PROBLEMS
     for kind in problems if operation.credentials else ():
-        problem = _response(form.name, form.problem_type, schemas, kind.value.title)
+        problem = _response(form, form.problem_type, schemas, kind.value.title)
         responses.setdefault(str(kind.value.status), problem)
-    responses.setdefault("404", _response(form.name, form.problem_type, schemas, "Unknown path"))
+    responses.setdefault("404", _response(form, form.problem_type, schemas, "Unknown path"))
     if isinstance(operation, UploadOperation):
         for response in responses.values():
             response["headers"] = {DUPLICATES_HEADER: _DUPLICATES} | _rate_headers(operation)
     described: dict[str, Any] = {
-        "operationId": operation.name,
+        "operationId": operation.operation_id or _name_of(form, operation),
         "tags": [form.vendor],
         "summary": operation.summary,
-        "description": f"{_scopes(operation)}.",
+        "description": f"{operation.summary}. {_scopes(operation)}.",
         "parameters": _parameters(operation),
         "security": _security(operation, schemes),
     }
@@ -115,7 +212,7 @@ def _operation(
             "required": True,
             "content": {
                 operation.request_media: {
-                    "schema": _body(form.name, operation, schemas),
+                    "schema": _body(form, operation, schemas),
                     "examples": _requests(operation, shown),
                 }
             },
@@ -135,6 +232,10 @@ def _rate_headers(operation: UploadOperation) -> dict[str, Any]:
     }
 
 
+def _name_of(form: Format, operation: Operation) -> str:
+    return _camel_case(operation.name.removeprefix(f"{form.name}-").split("-"))
+
+
 def _scopes(operation: Operation) -> str:
     """The API key that an operation needs."""
     if not operation.credentials:
@@ -145,13 +246,14 @@ def _scopes(operation: Operation) -> str:
 
 
 def _requests(operation: UploadOperation, shown: list[Vector]) -> dict[str, Any]:
-    """The bodies of vectors that have the operation's media type, by name."""
-    is_json = operation.request_media == JSON
+    """The valid bodies of vectors that have the operation's media type, by name."""
     found = {}
     for vector in shown:
-        if vector.request.body is not UNSET and is_json:
+        if vector.reply.status != 200:
+            continue
+        if vector.request.body is not UNSET and operation.is_json:
             found[vector.name] = _example(vector, expanded(vector.request.body))
-        elif vector.request.multipart and not is_json:
+        elif vector.request.multipart and not operation.is_json:
             parts = {part.name: f"(bytes of {part.filename})" for part in vector.request.multipart}
             found[vector.name] = _example(vector, parts)
     return found
@@ -193,25 +295,28 @@ def _security(operation: Operation, schemes: dict[str, Any]) -> list[dict[str, l
     return [{name: []} for name in names]
 
 
-def _body(vendor: str, operation: UploadOperation, schemas: dict[str, Any]) -> dict[str, Any]:
+def _body(form: Format, operation: UploadOperation, schemas: dict[str, Any]) -> dict[str, Any]:
     if operation.request_type is None:
         return dict(operation.request_schema)
-    return _schema(vendor, operation.request_type, schemas)
+    return _schema(form.vendor, operation.request_type, schemas)
 
 
-def _response(vendor: str, kind: Any, schemas: dict[str, Any], description: str) -> dict[str, Any]:
-    schema = _schema(vendor, kind, schemas)
+def _response(form: Format, kind: Any, schemas: dict[str, Any], description: str) -> dict[str, Any]:
+    schema = _schema(form.vendor, kind, schemas)
     return {"description": description, "content": {"application/json": {"schema": schema}}}
 
 
 def _schema(vendor: str, kind: Any, schemas: dict[str, Any]) -> dict[str, Any]:
-    """A reference to a type's schema; component names start with the format, to be unique."""
+    """A reference to a type's schema; names and titles start with the vendor's, to be unique.
+
+    With "" as the vendor, it is a type of the product's own API.
+    """
     (schema,), found = msgspec.json.schema_components([kind], ref_template=REF)
     renamed = msgspec.json.encode({"schema": schema, "found": found}).decode()
-    for name in found:
-        renamed = renamed.replace(
-            f'"{REF.format(name=name)}"', f'"{REF.format(name=vendor + name)}"'
-        )
+    names = {name: vendor[:1].upper() + vendor[1:] + name for name in found}
+    for name, new in names.items():
+        renamed = renamed.replace(f'"{REF.format(name=name)}"', f'"{REF.format(name=new)}"')
     result = msgspec.json.decode(renamed)
-    schemas.update({vendor + name: value for name, value in result["found"].items()})
+    for name, new in names.items():
+        schemas[new] = result["found"][name] | {"title": new}
     return dict(result["schema"])

@@ -1,7 +1,7 @@
 """Rejections with their reasons, and the outcome of every item of a request."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Literal, NotRequired, TypedDict
 
 import msgspec
 from msgspec import Struct
@@ -69,6 +69,16 @@ class RejectionPage(Struct, frozen=True):
     next: str | None
 
 
+class ItemOutcome(TypedDict):
+    """What became of consecutive items: their number, and for one item what it is stored as."""
+
+    kind: Literal["document", "image", "samples", "attributes", "erased"]
+    count: int
+    upload_id: NotRequired[str]
+    image_id: NotRequired[int]
+    replayed: NotRequired[bool]
+
+
 class Outcomes(Struct, frozen=True, kw_only=True):
     """The outcome of every item of one request.
 
@@ -95,7 +105,7 @@ class Outcomes(Struct, frozen=True, kw_only=True):
     code: str | None
     accepted: int
     duplicates: int
-    items: list[dict[str, Any]]
+    items: list[ItemOutcome]
     rejected: list[Rejection]
 
 
@@ -229,8 +239,8 @@ def _outcomes(
     )
 
 
-def _item(item: ReceiptItem) -> dict[str, Any]:
-    members: dict[str, Any] = {"kind": item.kind, "count": item.count}
+def _item(item: ReceiptItem) -> ItemOutcome:
+    members = ItemOutcome(kind=item.kind, count=item.count)
     if item.kind == "document":
         members |= {"upload_id": item.reference, "replayed": item.repeated}
     if item.kind == "image":

@@ -1,6 +1,6 @@
 """A user's samples, merged from all batches."""
 
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 from msgspec import Struct
@@ -28,10 +28,22 @@ class Summary(Struct, frozen=True):
     last: str
 
 
+class SampleView(TypedDict):
+    """A sample; its times have the offset with which they were sent."""
+
+    metric: Metric
+    device_name: str
+    device_version: str | None
+    start_date: str
+    end_date: str | None
+    value: float
+    unit: str
+
+
 class SamplePage(Struct, frozen=True):
     """Samples in order of start; `next` is the cursor of the next page."""
 
-    samples: list[dict[str, Any]]
+    samples: list[SampleView]
     next: str | None
 
 
@@ -85,7 +97,7 @@ def page(user: UserData, query: SampleQuery, page: Page) -> SamplePage:
         return SamplePage([], None)
     shown = found.take(slice(0, fitting(_sizes(found.take(slice(0, limit))))))
     more = len(found) > len(shown)
-    samples = [{"metric": query.metric, **row} for row in rows(shown)]
+    samples: list[Any] = [{"metric": query.metric, **row} for row in rows(shown)]
     return SamplePage(samples, to_cursor(_position(shown, len(shown) - 1)) if more else None)
 
 

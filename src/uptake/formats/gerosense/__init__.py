@@ -13,6 +13,7 @@ FORMAT = Format(
     operations=(
         UploadOperation(
             name="gerosense-v1.1",
+            operation_id="uploadOwnSamples",
             summary="Upload samples of the user that the key is bound to",
             path="/api/v1.1/samples",
             scope="samples:write",
@@ -28,6 +29,7 @@ FORMAT = Format(
         ),
         UploadOperation(
             name="gerosense-v2.2",
+            operation_id="uploadSamples",
             summary="Upload samples of a user",
             path="/api/v2.2/samples",
             scope="samples:write",

@@ -10,6 +10,7 @@ FORMAT = Format(
     operations=(
         UploadOperation(
             name="ptengine",
+            operation_id="uploadProfiles",
             summary="Set attributes of up to 100 users",
             path="/v1/user/profiles",
             scope="profiles:write",

@@ -22,6 +22,7 @@ FORMAT = Format(
     operations=(
         UploadOperation(
             name="questionpro",
+            operation_id="uploadImage",
             summary="Upload an image for a user",
             path="/a/api/v2/users/{user-id}/images",
             scope="images:write",
@@ -56,6 +57,7 @@ FORMAT = Format(
         ),
         _read(
             name="questionpro-list-images",
+            operation_id="listAllImages",
             summary="List the images of all users",
             path="/a/api/v2/images",
             action=actions.list_images,

@@ -21,7 +21,7 @@ FORM_SCHEMA = {
     "properties": {
         "file": {
             "type": "string",
-            "contentMediaType": "application/octet-stream",
+            "format": "binary",
             "description": "A PNG, JPEG, GIF or WebP image",
         }
     },

@@ -19,6 +19,7 @@ FORMAT = Format(
     operations=(
         UploadOperation(
             name="thymia",
+            operation_id="uploadDocument",
             summary="Upload a JSON document of a registered type about one user",
             path="/v1/user-data/{upload_type}",
             scope="user-data:write",

@@ -24,12 +24,13 @@ from litestar.openapi.spec import (
     Reference,
     RequestBody,
     Schema,
+    SecurityRequirement,
 )
 from litestar.params import Parameter, QueryParameter
 
 from uptake.formats.base import MALFORMED, without_bom
 from uptake.http import limits
-from uptake.http.access import About, Permission, header_map
+from uptake.http.access import PUBLIC, About, Permission, header_map
 from uptake.http.executors import BoundedExecutor, Executors
 from uptake.http.parameter_groups import expand_groups, set_parameters
 from uptake.http.problems import CHOICES, documented, raising_problems
@@ -205,6 +206,11 @@ class ApiOperation:
     response: OpenAPIResponse | None = None
 
     @property
+    def tag(self) -> str:
+        """The group that it belongs to in OpenAPI: what the first part of its path names."""
+        return self.path.split("/")[1].replace("-", " ").capitalize() or "Service"
+
+    @property
     def is_coroutine(self) -> bool:
         """Whether the function runs on the event loop."""
         return iscoroutinefunction(self.function)
@@ -239,6 +245,7 @@ class ApiOperation:
             permission=self.permission,
             responses=documented(*problems),
             summary=self.summary,
+            tags=[self.tag],
             operation_class=self._openapi(),
             **{CHOICES: {one[0]: (_public(one), _choices(one[2])) for one in parameters}},
         )(handle)
@@ -246,10 +253,12 @@ class ApiOperation:
 
     def _openapi(self) -> type[Operation]:
         body, response = self.body, self.response
+        security: list[SecurityRequirement] = [] if self.permission == PUBLIC else [{"bearer": []}]
 
         @dataclass
         class Described(Operation):
             def __post_init__(self) -> None:
+                self.security = security
                 if body is not None:
                     self.request_body = body.openapi()
                 if response is not None:

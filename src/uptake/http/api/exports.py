@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import structlog
 from litestar.openapi.spec import OpenAPIHeader, OpenAPIMediaType, OpenAPIResponse, Schema
-from litestar.openapi.spec.enums import OpenAPIType
+from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
 from litestar.response.base import ASGIResponse
 from msgspec.structs import replace
 
@@ -111,7 +111,8 @@ class ExportOptions:
 
 
 def _content(*media_types: str) -> dict[str, OpenAPIMediaType]:
-    return {name: OpenAPIMediaType(schema=Schema()) for name in media_types}
+    schema = Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY)
+    return {name: OpenAPIMediaType(schema=schema) for name in media_types}
 
 
 FILE = OpenAPIResponse(

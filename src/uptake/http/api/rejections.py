@@ -153,13 +153,13 @@ def _status_of(operation_name: str, accepted: int, rejected: int) -> int:
     changes=True,
     body=ITEM,
 )
-def replay_one(call: Call, rejection_id: str) -> Replayed:
+def replay_rejection(call: Call, rejection_id: str) -> Replayed:
     """Validates the item again, as it was sent. A body replaces the item."""
     return replay(call.services, _actor(call), check_id("rejection", rejection_id), _wire(call))
 
 
 @operation("POST", "/rejections/replay", REPLAY_LIST, "Replay rejections", slow=True, changes=True)
-def replay_many(call: Call, filters: Filters, page: ReplayPage) -> Replays:
+def replay_rejections(call: Call, filters: Filters, page: ReplayPage) -> Replays:
     """Replays a page of unresolved rejections. Repeat with `next` as cursor until it is null."""
     only = filters.filter(call, resolved=False)
     return replay_page(call.services, _actor(call), _wire(call), only, page)

@@ -49,14 +49,14 @@ BODY = Body(MAX_STRUCT, component(Rules.__name__))
 
 
 @operation("GET", "/retention", ADMINISTER, "Get the retention rules")
-def get_rules(call: Call) -> Rules:
+def get_retention(call: Call) -> Rules:
     """Data without a rule is stored without a time limit."""
     found = call.store.retention(call.project)
     return Rules([Rule(rule.kind, rule.days, rule.type) for rule in found])
 
 
 @operation("PUT", "/retention", ADMINISTER, "Replace the retention rules", changes=True, body=BODY)
-def put_rules(call: Call) -> Rules:
+def put_retention(call: Call) -> Rules:
     """Replaces all rules. Servers apply them every hour."""
     rules = _decoded(call)
     call.store.put_retention(call.project, _checked(rules))
@@ -66,7 +66,7 @@ def put_rules(call: Call) -> Rules:
 @operation(
     "POST", "/retention/preview", ADMINISTER, "Preview retention rules", slow=True, body=BODY
 )
-def preview_rules(call: Call) -> RetentionPreview:
+def preview_retention(call: Call) -> RetentionPreview:
     """Returns what the rules would delete now. Nothing is deleted."""
     return RetentionPreview(due(call.store, call.project, _checked(_decoded(call)), clock.now()))
 

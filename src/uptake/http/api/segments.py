@@ -42,7 +42,7 @@ def preview_segment(call: Call, page: PageParameters) -> SegmentPreview:
 
 
 @operation("GET", "/segments", READ_PROJECT, "List segments", slow=True)
-def get_segments(call: Call, page: PageParameters) -> SegmentPage:
+def list_segments(call: Call, page: PageParameters) -> SegmentPage:
     """Ordered by name."""
     return call.services.segments.segments(call.project, page)
 
@@ -61,7 +61,7 @@ def get_segment(call: Call, name: str) -> SegmentView:
     slow=True,
     problems=PROBLEMS,
 )
-def get_segment_users(call: Call, name: str, page: PageParameters) -> Members:
+def list_segment_users(call: Call, name: str, page: PageParameters) -> Members:
     """Returns the current number of users and a page of them, ordered by id."""
     segments = call.services.segments
     return segments.members(call.project, _checked(name), page)

@@ -48,13 +48,13 @@ class DryRun(msgspec.Struct, frozen=True):
 
 
 @operation("GET", "/document-types", READ_PROJECT, "List document types")
-def get_types(call: Call, page: PageParameters) -> types.TypePage:
+def list_document_types(call: Call, page: PageParameters) -> types.TypePage:
     """Ordered by name."""
     return types.page(call.store, call.project, page)
 
 
 @operation("GET", "/document-types/{name:str}", READ_PROJECT, "Get a document type")
-def get_type(call: Call, name: str) -> types.TypeView:
+def get_document_type(call: Call, name: str) -> types.TypeView:
     """Returns the current schema and its version."""
     return types.document_type(call.store, call.project, name)
 
@@ -66,7 +66,7 @@ def get_type(call: Call, name: str) -> types.TypeView:
     "List the versions of a document type",
     slow=True,
 )
-def get_versions(call: Call, name: str, page: PageParameters) -> types.VersionPage:
+def list_document_type_versions(call: Call, name: str, page: PageParameters) -> types.VersionPage:
     """Returns each schema and the number of stored documents that it validated."""
     return types.versions(call.store, call.project, name, page)
 
@@ -82,7 +82,7 @@ def get_versions(call: Call, name: str, page: PageParameters) -> types.VersionPa
     body=BODY,
     problems=PROBLEMS,
 )
-def put_type(call: Call, name: str) -> types.TypeView:
+def put_document_type(call: Call, name: str) -> types.TypeView:
     """A changed schema becomes a new version. Stored documents do not change. Scope `admin`."""
     workers = call.services.schema_workers
     return types.view(register(call.store, call.project, name, _schema(call), workers))
@@ -97,7 +97,7 @@ def put_type(call: Call, name: str) -> types.TypeView:
     body=BODY,
     problems=PROBLEMS,
 )
-def dry_run(call: Call, name: str, cursor: Cursor = None) -> DryRun:
+def dry_run_document_type(call: Call, name: str, cursor: Cursor = None) -> DryRun:
     """Changes nothing. Repeat with `next` as the cursor until it is null. Scope `admin`."""
     text = _schema(call)
     after: Place = from_cursor(cursor, tuple[Name, Uuid]) if cursor else START

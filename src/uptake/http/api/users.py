@@ -70,7 +70,7 @@ class DocumentOptions:
 
 
 @operation("GET", "/users", READ_PROJECT, "List users")
-def get_users(
+def list_users(
     call: Call,
     page: PageParameters,
     *,
@@ -87,7 +87,7 @@ def get_user(call: Call, user_id: str) -> users.Profile:
 
 
 @operation("GET", "/users/{user_id:str}/samples", READ_USER, "List a user's samples", slow=True)
-def get_samples(
+def list_samples(
     call: Call, user_id: str, metric: OneMetric, times: TimeRange, page: PageParameters
 ) -> samples.SamplePage:
     """Ordered by start, without duplicates. Times have the offset with which they were sent."""
@@ -95,7 +95,7 @@ def get_samples(
 
 
 @operation("GET", "/users/{user_id:str}/documents", READ_USER, "List a user's documents", slow=True)
-def get_documents(
+def list_documents(
     call: Call, user_id: str, options: DocumentOptions, page: PageParameters
 ) -> users.DocumentPage:
     """Ordered by upload id. Returns each document as it was uploaded."""
@@ -105,7 +105,7 @@ def get_documents(
 
 
 @operation("GET", "/users/{user_id:str}/images", READ_USER, "List a user's images")
-def get_images(call: Call, user_id: str, page: PageParameters) -> users.ImagePage:
+def list_images(call: Call, user_id: str, page: PageParameters) -> users.ImagePage:
     """Ordered by the time at which each image was first received."""
     url = base_url(call.services.public_url, call.request.scope, call.request.headers) + IMAGES_PATH
     return users.images(call.user(user_id), url, page)
