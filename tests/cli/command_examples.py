@@ -44,6 +44,7 @@ EXAMPLES: dict[str, list[str]] = {
     "projects create": ["acme"],
     "projects list": [],
     "projects show": ["default"],
+    "projects update": ["default", "--require-registration"],
     "keys create": ["--scope", "data:read"],
     "keys list": [],
     "keys show": ["id"],

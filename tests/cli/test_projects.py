@@ -30,9 +30,23 @@ def test_a_project_is_shown(uptake: Uptake) -> None:
     uptake("types", "add", "check-in", *inside)
     uptake("retention", "create", "images", "90", *inside)
     shown = uptake("projects", "show", "acme", "--json").json
-    assert shown == {"name": "acme", "keys": 1, "types": ["check-in"], "retention_rules": 1}
+    assert shown == {
+        "name": "acme",
+        "keys": 1,
+        "types": ["check-in"],
+        "retention_rules": 1,
+        "require_registration": False,
+    }
+    for option, required in (
+        ("--require-registration", True),
+        ("--no-require-registration", False),
+    ):
+        changed = uptake("projects", "update", "acme", option, "--json").json
+        assert changed == {"name": "acme", "require_registration": required}
+        shown = uptake("projects", "show", "acme", "--json").json
+        assert shown["require_registration"] is required
     lines = [line.split("  ") for line in uptake("projects", "show", "acme").out.splitlines()]
-    assert [line[-1].strip() for line in lines] == ["acme", "1", "check-in", "1"]
+    assert [line[-1].strip() for line in lines] == ["acme", "1", "check-in", "1", "no"]
     uptake("projects", "show", "nowhere").assert_failed(1, "nowhere", "uptake projects create")
 
 

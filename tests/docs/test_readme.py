@@ -27,7 +27,7 @@ def test_the_two_commands_are_there() -> None:
 def test_every_endpoint_is_in_the_table_and_has_a_command() -> None:
     """With its vendor and its scope."""
     for form in FORMATS:
-        for operation in form.uploads:
+        for operation in form.endpoints:
             row = next(line for line in README.splitlines() if f"`POST {operation.path}`" in line)
             assert row.startswith(f"| {form.vendor} |")
             assert row.endswith(f"| `{operation.scope}` |")
@@ -42,7 +42,7 @@ def test_the_picture_counts_what_the_demo_sends() -> None:
     printed = re.sub(r"\s+", " ", picture)
     planned = make_plan(generate_people(), Keys("sender", "bound", "reader"))
     for form in FORMATS:
-        for operation in form.uploads:
+        for operation in form.endpoints:
             uploads = planned.uploads[operation.name]
             sent = sum(upload.items for upload in uploads)
             accepted = sum(upload.accepted for upload in uploads)

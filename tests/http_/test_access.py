@@ -70,6 +70,12 @@ def _operate(body: Any = None) -> Expected:
     return Expected("admin", "project", body=body, other_scope="operator")
 
 
+def _result(about: str, query: str = "", body: Any = None) -> Expected:
+    """An operation of Gerosense on results."""
+    return Expected("samples:write", about, query, body, other_scope="data:read")
+
+
+REGISTRATION = {"biological_sex": "Male", "year_of_birth": 1985}
 FILTER = {"attribute": "plan", "op": "eq", "value": "pro"}
 RULES = {"rules": [{"kind": "rejections", "days": 30}]}
 PUBLIC = Expected("", "public")
@@ -143,6 +149,14 @@ EXPECTED = {
     "GET /a/api/v2/images": _image("project"),
     "DELETE /a/api/v2/images/{image-id}": _image(other_scope=""),
     "GET /api/status": PUBLIC,
+    "POST /api/v1.1/user": Expected("samples:write", "own", body=REGISTRATION),
+    "POST /api/v2.2/user": Expected("samples:write", "user", body={"id": OWNER, **REGISTRATION}),
+    "POST /api/v1.1/bioage/calculate": _result("own"),
+    "POST /api/v2.2/bioage/calculate": _result("user", body={"user_id": OWNER}),
+    "GET /api/v1.1/bioage": _result("own"),
+    "GET /api/v2.2/bioage": _result("user", "user_id=42"),
+    "GET /api/v1.1/resilience": _result("own"),
+    "GET /api/v2.2/resilience": _result("user", "user_id=42"),
     "POST /api/v1.1/samples": Expected("samples:write", "own"),
     "POST /api/v2.2/samples": _user("samples:write"),
 }
@@ -250,7 +264,7 @@ def test_only_the_expected_keys_are_admitted(target: Target, operation: str) -> 
     _check_other_project(target, operation)
     bound = target.send(operation, target.tenant.key(expected.scope, user=OWNER))
     assert (bound.status_code in DENIED) == (expected.about == "project")
-    if operation != "POST /api/v1.1/samples":
+    if " /api/v1.1/" not in operation:  # they take the user from the key
         assert target.send(operation, target.tenant.key(expected.scope)).status_code not in DENIED
 
 

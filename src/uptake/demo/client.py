@@ -54,7 +54,7 @@ class Results:
 async def send_and_read(console: Console, url: str, plan: Plan) -> Results:
     """Send all requests, then read every user, sample, document and image."""
     results = Results()
-    paths = {one.name: one.path for form in FORMATS for one in form.uploads}
+    paths = {one.name: one.path for form in FORMATS for one in form.endpoints}
     limits, timeout = httpx2.Limits(max_connections=CONNECTIONS), httpx2.Timeout(SECONDS, pool=None)
     async with httpx2.AsyncClient(base_url=url, limits=limits, timeout=timeout) as client:
         for name, uploads in plan.uploads.items():

@@ -43,7 +43,7 @@ def make_plan(people: list[Person], keys: Keys) -> Plan:
     plan.uploads["gerosense-v1.1"] = user_uploads(plan)
     plan.uploads["gerosense-v2.2"] = server_uploads(plan)
     for form in FORMATS:
-        for operation in form.uploads:
+        for operation in form.endpoints:
             plan.uploads[operation.name] += _faulty_uploads(form, operation, keys)
     return plan
 
@@ -105,7 +105,7 @@ def _print_table(console: Console, results: Results) -> None:
     heading = f"{'Vendor':<{INDENT}}{'Path':<34}{numbers}"
     console.print(Text(heading, style="bold"))
     console.print(Text("─" * len(heading), style="dim"))
-    shown = [(form.vendor, one) for form in FORMATS for one in form.uploads]
+    shown = [(form.vendor, one) for form in FORMATS for one in form.endpoints]
     for vendor, operation in shown:
         sent = results.sent[operation.name]
         cells = (

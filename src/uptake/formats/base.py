@@ -17,6 +17,9 @@ from uptake.model.submission import Owners, Submission
 JSON_LIMIT = 4 * 1024 * 1024
 """Bytes of a JSON body after decompression (wire contract, common rules)."""
 
+ACTION_BODY_LIMIT = 64 * 1024
+"""Bytes of the body of an operation that stores nothing: it has a few members."""
+
 IMAGE_LIMIT = 20 * 1024 * 1024
 """Bytes of an image (wire contract, common rules)."""
 
@@ -134,6 +137,10 @@ class Operation:
         user_from_key: the user is the one that the API key is bound to; 403 for an unbound key.
         operation_id: the name of a function that calls it, in a generated client; without it, the
             name without the format's.
+        request_type: the type of a JSON body.
+        request_schema: the JSON Schema of a body that is not JSON.
+        request_media: media type of the body.
+        body_limit: bytes of the body after decompression.
     """
 
     name: str
@@ -147,6 +154,20 @@ class Operation:
     user_from_key: bool = False
     other_scopes: tuple[str, ...] = ()
     operation_id: str = ""
+    request_type: Any = None
+    request_schema: Mapping[str, Any] = field(default_factory=dict)
+    request_media: str = JSON
+    body_limit: int = JSON_LIMIT
+
+    @property
+    def is_json(self) -> bool:
+        """Whether the body is JSON."""
+        return self.request_media == JSON
+
+    @property
+    def has_body(self) -> bool:
+        """Whether requests have a body."""
+        return self.request_type is not None or bool(self.request_schema)
 
     @property
     def scopes(self) -> tuple[str, ...]:
@@ -165,41 +186,34 @@ class UploadOperation(Operation):
         reply: returns the answer to a request that was decoded and validated.
         decode_item: for operations that validate each item: decodes one rejected item, from
             `Rejection.raw`, its user and its `Rejection.context`.
-        request_type: the type of a JSON body.
-        request_schema: the JSON Schema of a body that is not JSON.
-        request_media: media type of the body.
         inline: whether a small body takes about a millisecond to decode and validate, which the
             server then does on its event loop.
-        body_limit: bytes of the body after decompression.
         limits: other limits of a request, by their public names: `min_items`, `max_items`,
             `max_attributes`, `max_image_bytes`.
         first_image_id: the number of the first image of a project, if this operation stores it.
         rate_windows: names of windows of an API key's rates, by their seconds, for which a response
             has headers with this name at their end.
+        is_endpoint: whether it is one of the endpoints that data is sent to. Other uploads are
+            calls that the vendor's clients make around these.
+        registered_users_only: in a project that requires the registration of users, the users of
+            its items must be known: 404 for others.
     """
 
     decode: Callable[[WireRequest], Submission]
     find_users: Callable[[WireRequest], Owners]
     reply: Callable[[Receipt, WireRequest], WireReply]
     decode_item: Callable[[bytes, str, Mapping[str, str]], Submission] | None = None
-    request_type: Any = None
-    request_schema: Mapping[str, Any] = field(default_factory=dict)
-    request_media: str = JSON
     inline: bool = True
-    body_limit: int = JSON_LIMIT
     limits: Mapping[str, int] = field(default_factory=dict)
     first_image_id: int = 1
     rate_windows: Mapping[int, str] = field(default_factory=dict)
+    is_endpoint: bool = True
+    registered_users_only: bool = False
 
     @property
     def all_limits(self) -> dict[str, int]:
         """The limits of a request, that of its body included."""
         return {"max_body_bytes": self.body_limit, **self.limits}
-
-    @property
-    def is_json(self) -> bool:
-        """Whether the body is JSON."""
-        return self.request_media == JSON
 
     def status_of(self, accepted: int, rejected: int) -> int:
         """The status of the answer to a request with so many accepted and rejected items."""
@@ -247,6 +261,12 @@ class Account(msgspec.Struct, frozen=True):
     scopes: tuple[str, ...]
 
 
+class CheckUser(msgspec.Struct, frozen=True):
+    """Checks that the API key permits the data of a user, and returns None."""
+
+    user_id: str
+
+
 class GetStatus(msgspec.Struct, frozen=True):
     """Returns the `ServerStatus`; for operations without a key."""
 
@@ -257,15 +277,15 @@ class ServerStatus(msgspec.Struct, frozen=True):
     accepts_uploads: bool
 
 
-Action = ListImages | GetImage | DeleteImage | GetAccount | GetStatus
+Action = ListImages | GetImage | DeleteImage | GetAccount | CheckUser | GetStatus
 """What the server does for an `ActionOperation`."""
 
-ActionResult = StoredImage | list[StoredImage] | Account | ServerStatus
+ActionResult = StoredImage | list[StoredImage] | Account | ServerStatus | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionOperation(Operation):
-    """An operation that reads or deletes what is stored. Its request has no body.
+    """An operation that reads or deletes what is stored.
 
     Attributes:
         action: returns what the server does; raises `Problem` for an invalid request.
@@ -276,6 +296,7 @@ class ActionOperation(Operation):
     action: Callable[[WireRequest], Action]
     answer: Callable[[Any, WireRequest], WireReply]
     parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    body_limit: int = ACTION_BODY_LIMIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,6 +329,11 @@ class Format:
     def uploads(self) -> list[UploadOperation]:
         """The operations that store something."""
         return [one for one in self.operations if isinstance(one, UploadOperation)]
+
+    @property
+    def endpoints(self) -> list[UploadOperation]:
+        """The endpoints that data is sent to."""
+        return [one for one in self.uploads if one.is_endpoint]
 
     @property
     def actions(self) -> list[ActionOperation]:

@@ -279,6 +279,16 @@ def permit_project(key: Key) -> None:
         raise Problem(Kinds.FORBIDDEN, message)
 
 
+def require_bound(key: Key) -> None:
+    """Check that a key is bound to a user, for operations that take the user from the key.
+
+    Raises:
+        Problem: `FORBIDDEN`.
+    """
+    if key.user is None:
+        raise Problem(Kinds.FORBIDDEN, "The key is not bound to a user")
+
+
 def user_in_query(key: Key, user_id: str | None) -> str | None:
     """The user to select: the one in the query, else the one to which the key is bound.
 

@@ -12,6 +12,7 @@ from uptake.formats.base import (
     Action,
     ActionOperation,
     ActionResult,
+    CheckUser,
     DeleteImage,
     Format,
     GetAccount,
@@ -21,12 +22,21 @@ from uptake.formats.base import (
     ServerStatus,
     WireReply,
     WireRequest,
+    without_bom,
 )
-from uptake.http.access import Access, find_credential, permit_project, permit_users
+from uptake.http import limits
+from uptake.http.access import (
+    Access,
+    find_credential,
+    permit_project,
+    permit_users,
+    require_bound,
+)
 from uptake.http.executors import BoundedExecutor
-from uptake.http.maintenance import MaintenanceWatch
+from uptake.http.limits import Bodies
+from uptake.http.modes import Modes
 from uptake.http.problems import raising_problems
-from uptake.http.semantics import Reply, VendorRoute
+from uptake.http.semantics import Reply, VendorRoute, peer_of
 from uptake.http.shutdown import GracefulShutdown
 from uptake.http.vendor_routes import response, vendor_route
 from uptake.intake.deletions import Deleter
@@ -49,7 +59,8 @@ class Actions:
     services: Services
     executor: BoundedExecutor
     shutdown: GracefulShutdown
-    maintenance: MaintenanceWatch
+    modes: Modes
+    bodies: Bodies
 
     def route(self, form: Format, operation: ActionOperation) -> VendorRoute:
         """The route of an operation."""
@@ -78,7 +89,11 @@ class Actions:
         key = await self.access.permit(
             await self.access.find(secret), operation.scopes, credential, operation.credentials
         )
+        if operation.user_from_key:
+            require_bound(key)
         wire = replace(wire, credential=credential, bound_user=key.user, query=_first_values(query))
+        if operation.has_body:
+            wire = await self._with_body(operation, wire, key.id, scope, receive)
         action = operation.action(wire)
         work = partial(raising_problems, self._perform, key, action)
         result = await self.executor.run(
@@ -86,11 +101,32 @@ class Actions:
         )
         return operation.answer(result, wire)
 
+    async def _with_body(
+        self,
+        operation: ActionOperation,
+        wire: WireRequest,
+        key_id: str,
+        scope: HTTPScope,
+        receive: Receive,
+    ) -> WireRequest:
+        """The request with its body.
+
+        Raises:
+            Problem: the body cannot be read.
+            ClientGone: the client disconnected.
+        """
+        limits.check_headers(wire.headers, operation.body_limit)
+        with self.bodies.room(key_id, peer_of(scope)) as room:
+            body = await limits.read_body(receive, wire.headers, operation.body_limit, room=room)
+        if body.fault:
+            raise Problem(Kinds.BAD_REQUEST, body.fault)
+        return replace(wire, body=without_bom(body.content))
+
     def _perform_public(self, action: Action) -> ActionResult:
         """The result of an action that needs no key, and no disk."""
         match action:
             case GetStatus():
-                paused = self.maintenance.is_on or self.shutdown.begun.is_set()
+                paused = self.modes.maintenance or self.shutdown.begun.is_set()
                 return ServerStatus(accepts_uploads=not paused)
         raise TypeError(f"{type(action).__name__} needs an API key")
 
@@ -111,6 +147,9 @@ class Actions:
                 return _image(image)
             case DeleteImage(image_id):
                 return self._delete(key, image_id)
+            case CheckUser(user_id):
+                permit_users(key, {user_id})
+                return None
             case GetAccount():
                 return Account(key.project, key.scopes)
         raise TypeError(f"{type(action).__name__} needs no API key")

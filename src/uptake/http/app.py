@@ -27,7 +27,7 @@ from uptake.http.ingest import Ingest, UploadThreads
 from uptake.http.key_uses import KeyUses
 from uptake.http.limits import Bodies, Drain
 from uptake.http.litestar_internals import operations
-from uptake.http.maintenance import MaintenanceWatch
+from uptake.http.modes import Modes
 from uptake.http.monitoring import MetricsServer, health_routes, metrics_route
 from uptake.http.openapi import document, operation_id
 from uptake.http.semantics import AnyRequest, RouteTable, Semantics, check_query
@@ -91,21 +91,21 @@ def build(
     shutdown = GracefulShutdown(services.close)
     bodies = Bodies()
     errors = ErrorReceipts(services.commit)
-    maintenance = MaintenanceWatch(services.store)
+    modes = Modes(services.store)
     uploads = UploadThreads(threads)
-    ingest = Ingest(access, bodies, services, shutdown, maintenance, uploads, errors)
+    ingest = Ingest(access, bodies, services, shutdown, modes, uploads, errors)
 
     @asynccontextmanager
     async def lifespan(_app: Litestar) -> AsyncIterator[None]:
         shutdown.listen()
         services.upkeep.start()
         services.warm_up.start()
-        maintenance.start()
+        modes.start()
         shutdown.on_begin(services.images.stop)
         metrics = None if metrics_at is None else MetricsServer(*metrics_at)
         async with uses.written():
             yield
-        maintenance.close()
+        modes.close()
         shutdown.close()
         if metrics is not None:
             metrics.close()
@@ -121,17 +121,7 @@ def build(
         ],
         guards=[access.guard, check_query],
         exception_handlers={Exception: handler},
-        openapi_config=OpenAPIConfig(
-            title="Uptake",
-            version=__version__,
-            description="A self-hosted intake for user data.",
-            license=License("Apache 2.0", identifier="Apache-2.0"),
-            path=LITESTAR_PAGES,
-            render_plugins=[],
-            create_examples=False,
-            use_handler_docstrings=True,
-            operation_id_creator=operation_id,
-        ),
+        openapi_config=_openapi_config(),
         lifespan=[lifespan],
         request_max_body_size=None,
         state=State({"bodies": bodies}),
@@ -141,7 +131,7 @@ def build(
         for route, _, handler, _ in operations(app.routes)
         if not route.path.startswith(LITESTAR_PAGES)
     )
-    actions = Actions(access, services, threads.reads, shutdown, maintenance)
+    actions = Actions(access, services, threads.reads, shutdown, modes, bodies)
     vendors = [
         *(ingest.route(form, upload) for form in FORMATS for upload in form.uploads),
         *(actions.route(form, action) for form in FORMATS for action in form.actions),
@@ -154,6 +144,21 @@ def build(
     if cors_origins:
         served = Cors(served, cors_origins)
     return telemetry.Telemetry(served, write_line)
+
+
+def _openapi_config() -> OpenAPIConfig:
+    """What Litestar's part of the OpenAPI document has."""
+    return OpenAPIConfig(
+        title="Uptake",
+        version=__version__,
+        description="A self-hosted intake for user data.",
+        license=License("Apache 2.0", identifier="Apache-2.0"),
+        path=LITESTAR_PAGES,
+        render_plugins=[],
+        create_examples=False,
+        use_handler_docstrings=True,
+        operation_id_creator=operation_id,
+    )
 
 
 def _openapi_route(configured_url: str) -> HTTPRouteHandler:

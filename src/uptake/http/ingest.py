@@ -20,11 +20,11 @@ from uptake.formats.base import (
 )
 from uptake.formats.redecode import context_of
 from uptake.http import limits
-from uptake.http.access import Access, find_credential, permit_users
+from uptake.http.access import Access, find_credential, permit_users, require_bound
 from uptake.http.error_receipts import ErrorReceipts, Sender
 from uptake.http.executors import Executors, unless_gone
 from uptake.http.limits import Bodies, Body, Room
-from uptake.http.maintenance import RETRY_SECONDS, MaintenanceWatch
+from uptake.http.modes import RETRY_SECONDS, Modes
 from uptake.http.semantics import Reply, VendorRoute, peer_of
 from uptake.http.shutdown import GracefulShutdown
 from uptake.http.vendor_routes import response, vendor_route
@@ -35,6 +35,7 @@ from uptake.intake.schemas import DocumentTypes, KnownType
 from uptake.model.problems import Kinds, Problem
 from uptake.model.receipt import Receipt, StoredAttributes, StoredSamples
 from uptake.model.submission import Fault, Origin, Submission, rejected
+from uptake.store.base import StoreUnavailable
 from uptake.store.definitions import Key
 from uptake.store.stored import Committed
 from uptake.wiring import Services
@@ -142,7 +143,7 @@ class Ingest:
     bodies: Bodies
     services: Services
     shutdown: GracefulShutdown
-    maintenance: MaintenanceWatch
+    modes: Modes
     threads: UploadThreads
     errors: ErrorReceipts
 
@@ -190,9 +191,9 @@ class Ingest:
         if key.rates:
             sender.quota = await self.access.count_use(key)
             sender.quota.check()
-        if operation.user_from_key and key.user is None:
-            raise Problem(Kinds.FORBIDDEN, "The key is not bound to a user")
-        if self.maintenance.is_on:
+        if operation.user_from_key:
+            require_bound(key)
+        if self.modes.maintenance:
             raise Problem(Kinds.MAINTENANCE, retry_after=RETRY_SECONDS)
         return key, replace(wire, credential=credential, bound_user=key.user)
 
@@ -206,6 +207,8 @@ class Ingest:
             work = UploadWork(self.threads, key.id, receive, inline=inline)
             decode = partial(_decode, operation, wire, key, body)
             submission = decode() if inline else await work.run(decode)
+        if operation.registered_users_only and key.project in self.modes.registering:
+            await work.run(partial(self._check_registered, key.project, submission))
         context = context_of(wire) if submission.rejections or submission.raw else {}
         origin = Origin(
             key.project,
@@ -217,6 +220,24 @@ class Ingest:
             first_image_id=operation.first_image_id,
         )
         return submission, origin, work
+
+    def _check_registered(self, project: str, submission: Submission) -> None:
+        """Check that the users of samples are known.
+
+        Raises:
+            Problem: `NOT_FOUND`.
+        """
+        users = {item.user_id for item in submission.items}
+        users |= {one.user_id for one in submission.rejections if one.index is not None}
+        for user_id in users:
+            try:
+                known = self.services.store.has_user(project, user_id)
+            except StoreUnavailable as error:
+                raise Problem(Kinds.UNAVAILABLE) from error
+            if not known:
+                raise Problem(
+                    Kinds.NOT_FOUND, "The user is not registered; register the user first"
+                )
 
 
 def _decode(operation: UploadOperation, wire: WireRequest, key: Key, body: Body) -> Submission:

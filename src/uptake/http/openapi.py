@@ -191,8 +191,9 @@ def _operation(
             if vector.reply.status == status
         }
     is_upload = isinstance(operation, UploadOperation)
-    problems = (*_PROBLEMS, *_BODY_PROBLEMS) if is_upload else _PROBLEMS
-    for kind in problems if operation.credentials else ():
+    kinds = [*(_PROBLEMS if operation.credentials else ())]
+    kinds += _BODY_PROBLEMS if operation.has_body else ()
+    for kind in kinds:
         problem = _response(form, form.problem_type, schemas, kind.value.title)
         responses.setdefault(str(kind.value.status), problem)
     responses.setdefault("404", _response(form, form.problem_type, schemas, "Unknown path"))
@@ -207,9 +208,9 @@ def _operation(
         "parameters": _parameters(operation),
         "security": _security(operation, schemes),
     }
-    if isinstance(operation, UploadOperation):
+    if operation.has_body:
         described["requestBody"] = {
-            "required": True,
+            "required": is_upload,
             "content": {
                 operation.request_media: {
                     "schema": _body(form, operation, schemas),
@@ -245,7 +246,7 @@ def _scopes(operation: Operation) -> str:
     return f"Scope {' or '.join(f'`{scope}`' for scope in operation.scopes)}"
 
 
-def _requests(operation: UploadOperation, shown: list[Vector]) -> dict[str, Any]:
+def _requests(operation: Operation, shown: list[Vector]) -> dict[str, Any]:
     """The valid bodies of vectors that have the operation's media type, by name."""
     found = {}
     for vector in shown:
@@ -295,7 +296,7 @@ def _security(operation: Operation, schemes: dict[str, Any]) -> list[dict[str, l
     return [{name: []} for name in names]
 
 
-def _body(form: Format, operation: UploadOperation, schemas: dict[str, Any]) -> dict[str, Any]:
+def _body(form: Format, operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
     if operation.request_type is None:
         return dict(operation.request_schema)
     return _schema(form.vendor, operation.request_type, schemas)

@@ -379,7 +379,8 @@ def _receipt(
             case "samples":
                 stored.append(StoredSamples(item.count))
             case "attributes":
-                stored.append(StoredAttributes(item.count))
+                attributes = tuple(one for one in records if isinstance(one, Attributes))
+                stored.append(StoredAttributes(item.count, attributes))
             case "document":
                 stored.append(StoredDocument(item.reference, replayed=item.repeated))
             case "image":

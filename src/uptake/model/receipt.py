@@ -2,6 +2,7 @@
 
 import msgspec
 
+from uptake.model.items import Attributes
 from uptake.model.submission import Rejection
 
 
@@ -13,9 +14,15 @@ class StoredDocument(msgspec.Struct, frozen=True):
 
 
 class StoredAttributes(msgspec.Struct, frozen=True):
-    """The attributes of this many users are stored."""
+    """The attributes of this many users are stored.
+
+    Attributes:
+        count: of the users.
+        items: the attributes, in order of the rows.
+    """
 
     count: int
+    items: tuple[Attributes, ...] = ()
 
 
 class StoredImage(msgspec.Struct, frozen=True):

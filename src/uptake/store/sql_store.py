@@ -17,6 +17,7 @@ from uptake.store.keys import SqlKeys
 from uptake.store.maintenance_mode import SqlMaintenanceMode
 from uptake.store.receipts import SqlReceipts
 from uptake.store.records import Entry, RejectionRecord
+from uptake.store.registration import SqlRegistration
 from uptake.store.registry import SqlRegistry
 from uptake.store.rejections import SqlRejectionQueries, rejection_of
 from uptake.store.retention import SqlRetention
@@ -45,6 +46,7 @@ class SqlStore(
     SqlKeys,
     SqlConsoleTokens,
     SqlMaintenanceMode,
+    SqlRegistration,
 ):
     """All ports, on any engine with the tables of `tables`."""
 

@@ -23,6 +23,8 @@ projects = Table(
     metadata,
     Column("name", String, primary_key=True),
     Column("created_at", BigInteger, nullable=False),
+    # Whether samples of unknown users are rejected: 1 or 0.
+    Column("require_registration", SmallInteger, nullable=False, server_default="0"),
 )
 
 secrets = Table(

@@ -109,14 +109,11 @@ def _validate(body: bytes, bound_user: str | None, find: Callable[[], Owners]) -
         bound_user: the user that the API key is bound to; None if the body names the user.
         find: finds the users of a request that is rejected as a whole.
     """
-    try:
-        members = _members(body)
-    except ValueError as error:
-        return rejected([Fault("json_invalid", f"The body is not JSON: {error}")], body, find())
-    except TypeError:
-        return rejected([Fault("wrong_type", "The body must be a JSON object")], body, find())
+    members = read_members(body)
+    if isinstance(members, Fault):
+        return rejected([members], body, find())
     faults: list[Fault] = []
-    user_id = bound_user if bound_user is not None else _user_id(members, faults)
+    user_id = bound_user if bound_user is not None else read_user_id(members, "user_id", faults)
     metric = _metric(members, faults)
     elements = _elements(members, faults)
     if faults:
@@ -150,6 +147,16 @@ def redecode_sample(element: bytes, user_id: str, context: Mapping[str, str]) ->
     return Submission((SampleBatch(user_id, metric, columns.read([sample]), 1),))
 
 
+def read_members(body: bytes) -> Members | Fault:
+    """The members of a body, or the fault of one that is not a JSON object."""
+    try:
+        return _members(body)
+    except ValueError as error:
+        return Fault("json_invalid", f"The body is not JSON: {error}")
+    except TypeError:
+        return Fault("wrong_type", "The body must be a JSON object")
+
+
 def _members(text: bytes | msgspec.Raw) -> Members:
     """The members of a JSON object.
 
@@ -167,7 +174,7 @@ def _members(text: bytes | msgspec.Raw) -> Members:
         raise ValueError(json_reason(error)) from None
 
 
-def _value(members: Members, name: str) -> Any:
+def read_value(members: Members, name: str) -> Any:
     """A member's value; `...` for a number that Python cannot represent."""
     try:
         return parse(bytes(members[name]))
@@ -175,17 +182,18 @@ def _value(members: Members, name: str) -> Any:
         return ...
 
 
-def _user_id(members: Members, faults: list[Fault]) -> str:
-    user_id = _text(members, "user_id", faults)
+def read_user_id(members: Members, name: str, faults: list[Fault]) -> str:
+    """The user id in a member, or "" and its fault."""
+    user_id = read_text(members, name, faults)
     fault = None if user_id is None else user_id_fault(user_id)
     if user_id is not None and fault is not None:
         code = "blank" if not user_id else "wrong_type" if "\0" in user_id else "above_limit"
-        faults.append(Fault(code, f"user_id {fault}", ("user_id",)))
+        faults.append(Fault(code, f"{name} {fault}", (name,)))
     return user_id or ""
 
 
 def _metric(members: Members, faults: list[Fault]) -> Any:
-    metric = _text(members, "data_type", faults)
+    metric = read_text(members, "data_type", faults)
     if metric is not None and metric not in METRICS:
         message = f"data_type must be one of {', '.join(METRICS)}"
         faults.append(Fault("unknown_data_type", message, ("data_type",)))
@@ -218,14 +226,14 @@ def _validate_sample(element: msgspec.Raw) -> tuple[Sample | None, list[Fault]]:
     except (ValueError, TypeError):
         return None, [Fault("wrong_type", "A sample must be an object")]
     faults: list[Fault] = []
-    device_name = _text(members, "device_name", faults)
+    device_name = read_text(members, "device_name", faults)
     if device_name is not None and not device_name.strip():
         faults.append(Fault("blank", "device_name must not be blank", ("device_name",)))
-    device_version = _text(members, "device_version", faults, optional=True)
-    start_date = _text(members, "start_date", faults)
-    end_date = _text(members, "end_date", faults, optional=True)
+    device_version = read_text(members, "device_version", faults, optional=True)
+    start_date = read_text(members, "start_date", faults)
+    end_date = read_text(members, "end_date", faults, optional=True)
     _check_times(start_date, end_date, faults)
-    unit = _text(members, "unit", faults)
+    unit = read_text(members, "unit", faults)
     if unit is not None and unit not in MAX_VALUES:
         message = f"unit must be one of {', '.join(MAX_VALUES)}"
         faults.append(Fault("unknown_unit", message, ("unit",)))
@@ -235,14 +243,15 @@ def _validate_sample(element: msgspec.Raw) -> tuple[Sample | None, list[Fault]]:
     return Sample(device_name, start_date, unit, value, device_version, end_date), []
 
 
-def _text(
+def read_text(
     members: Members, name: str, faults: list[Fault], *, optional: bool = False
 ) -> str | None:
+    """The text in a member; None if it has none, and its fault."""
     if name not in members:
         if not optional:
             faults.append(Fault("missing", f"{name} is missing", (name,)))
         return None
-    value = _value(members, name)
+    value = read_value(members, name)
     if isinstance(value, str):
         return value
     if value is not None or not optional:

@@ -7,11 +7,27 @@ from uptake.formats.gerosense.wire import (
     MINIMAL_API_VERSION,
     Failed,
     Outcome,
+    Registered,
     SampleError,
     Status,
 )
 from uptake.model.problems import Problem
-from uptake.model.receipt import Receipt, StoredSamples
+from uptake.model.receipt import Receipt, StoredAttributes, StoredSamples
+
+
+def registered(receipt: Receipt, request: WireRequest) -> WireReply:
+    """200 with the user and the attributes, or 400 with every fault."""
+    for one in receipt.stored:
+        if isinstance(one, StoredAttributes):
+            values = one.items[0].mapping()
+            user_id, year = one.items[0].user_id, int(values["year_of_birth"])
+            return answer(200, Registered(user_id, values["biological_sex"], year))
+    return reply(receipt, request)
+
+
+def not_calculated(_nothing: None, request: WireRequest) -> WireReply:
+    """404: this server computes no biological age and no resilience."""
+    return answer(404, Failed("not_calculated", "There is no result for this user"))
 
 
 def reply(receipt: Receipt, request: WireRequest) -> WireReply:

@@ -16,6 +16,22 @@ MAX_VALUES = {"count": 30000.0, "count/min": 300.0, "count/s": float("inf")}
 """Limits of the pages: samples in a request, largest value of each unit (none for count/s)."""
 
 
+MODEL_TYPES = ("steps", "bpm")
+"""The models of the vendor's results."""
+
+RESULT_PARAMETERS = {"model_type": {"type": "string"}, "device_name": {"type": "string"}}
+BIOAGE_PARAMETERS = RESULT_PARAMETERS | {
+    "from_date": {"type": "string"},
+    "to_date": {"type": "string"},
+}
+USER_PARAMETER = {"user_id": {"type": "string", "minLength": 1, "maxLength": MAX_USER_ID}}
+"""The query of requests for results."""
+
+SEXES = ("Male", "Female")
+
+MIN_YEAR_OF_BIRTH = 1900
+"""No living person was born before. The latest year is the current one."""
+
 MINIMAL_API_VERSION = "v1.0"
 """The oldest version that the vendor's status names."""
 
@@ -40,6 +56,41 @@ class UploadV11(Struct):
 
 class UploadV22(UploadV11, kw_only=True):
     """The request of v2.2."""
+
+    user_id: Annotated[str, Meta(min_length=1, max_length=MAX_USER_ID)]
+
+
+class RegistrationV11(Struct):
+    """The request of v1.1: the user is the one that the API key is bound to."""
+
+    biological_sex: Literal["Male", "Female"]
+    year_of_birth: Annotated[
+        int, Meta(ge=MIN_YEAR_OF_BIRTH, description="At most the current year")
+    ]
+
+
+class RegistrationV22(RegistrationV11, kw_only=True):
+    """The request of v2.2."""
+
+    id: Annotated[str, Meta(min_length=1, max_length=MAX_USER_ID)]
+
+
+class Registered(Struct):
+    """The answer to a registration: the user and the attributes."""
+
+    id: str
+    biological_sex: str
+    year_of_birth: int
+
+
+class CalculationV11(Struct):
+    """The request of a calculation in v1.1."""
+
+    model_type: Literal["steps", "bpm"] | None = None
+
+
+class CalculationV22(CalculationV11, kw_only=True):
+    """The request of a calculation in v2.2."""
 
     user_id: Annotated[str, Meta(min_length=1, max_length=MAX_USER_ID)]
 

@@ -25,7 +25,7 @@ from uptake.testing.store.folding import FoldingSuite
 from uptake.testing.store.images import NumberedImagesSuite
 from uptake.testing.store.items import BatchQueriesSuite, Documents, Images
 from uptake.testing.store.making import OpensStore
-from uptake.testing.store.operators import MaintenanceModeSuite
+from uptake.testing.store.operators import MaintenanceModeSuite, RegistrationSuite
 from uptake.testing.store.registry import (
     DocumentTypeRegistrySuite,
     InstallationSuite,
@@ -59,6 +59,7 @@ __all__ = [
     "ManagedKeysSuite",
     "NumberedImagesSuite",
     "ProjectsSuite",
+    "RegistrationSuite",
     "RejectionQueriesSuite",
     "RejectionSummariesSuite",
     "RetentionSuite",
@@ -95,6 +96,7 @@ class StoreConformance(
     ConsoleTokensSuite,
     MaintenanceSuite,
     MaintenanceModeSuite,
+    RegistrationSuite,
     InstallationSuite,
     Concurrency,
     Faults,

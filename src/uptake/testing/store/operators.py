@@ -21,3 +21,19 @@ class MaintenanceModeSuite(OpensStore):
         store.end_maintenance()
         assert store.maintenance_since() is None
         assert store.begin_maintenance(NOON + 9) == NOON + 9
+
+
+class RegistrationSuite(OpensStore):
+    """A project requires the registration of users, or not."""
+
+    def test_registration_is_required_where_it_was_switched_on(self, store: Store) -> None:
+        """A new project does not require it. An unknown project has nothing to switch."""
+        for name in ("one", "two"):
+            store.add_project(name, NOON)
+        assert store.registering_projects() == []
+        for name in ("two", "default", "two"):
+            assert store.require_registration(name, required=True)
+        assert store.registering_projects() == ["default", "two"]
+        assert store.require_registration("two", required=False)
+        assert store.registering_projects() == ["default"]
+        assert not store.require_registration("unknown", required=True)

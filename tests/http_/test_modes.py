@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from contract.tenant import TURNS, Tenant
 from contract.uploads import UPLOADS
 from deployments import Deployment
-from uptake.http.maintenance import LOOK_SECONDS, RETRY_SECONDS
+from uptake.http.modes import LOOK_SECONDS, RETRY_SECONDS
 
 OK = {"status": "Ok", "minimal_api_version": "v1.0"}
 PAUSED = {"status": "Maintenance", "minimal_api_version": "v1.0"}
