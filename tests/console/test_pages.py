@@ -1,5 +1,6 @@
 """The pages of the console in a browser."""
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -218,6 +219,86 @@ def test_a_user_is_looked_at_and_erased(browser: Chromium, server: LiveServer, s
     headers = {"Authorization": f"Bearer {secret}"}
     gone = httpx2.get(f"{server.url}/uptake/v1/users?prefix=bob", headers=headers)
     assert gone.json()["users"] == []
+
+
+def test_a_document_type_is_registered_tried_and_changed(
+    browser: Chromium, server: LiveServer, secret: str
+) -> None:
+    """A wrong schema is reported; the difference of two versions is shown."""
+    document = {"user": {"userLabel": "eve"}, "data": {"mood": EVIL}}
+
+    def steps(page: Any) -> None:
+        schema = page.get_by_label("JSON Schema")
+        with watched(page, server.url):
+            _sign_in(page, server)
+            page.goto(f"{server.url}/console/types")
+            page.get_by_label("Name").fill("mood/2")
+            schema.fill('{"type": "nothing"}')
+            page.get_by_role("button", name="Register").click()
+            assert "nothing" in page.get_by_role("alert").inner_text()
+            assert schema.input_value() == '{"type": "nothing"}'
+            schema.fill("true")
+            page.get_by_role("button", name="Register").click()
+            page.wait_for_url("**/console/types/mood*")
+            sent = httpx2.post(
+                f"{server.url}/v1/user-data/mood%2F2", json=document, headers={"x-api-key": secret}
+            )
+            assert sent.status_code == 200
+            schema.fill('{"properties": {"mood": {"type": "integer"}}}')
+            page.get_by_role("button", name="Try on stored documents").click()
+            page.wait_for_url("**/dry-run")
+            assert "1 of 1 stored documents" in page.get_by_role("status").inner_text()
+            assert EVIL in page.get_by_role("table").first.inner_text()
+            check_page(page)
+            page.get_by_role("button", name="Save").click()
+            page.wait_for_url("**saved=1")
+            assert "Version 2" in page.get_by_role("status").inner_text()
+            page.get_by_role("link", name="from 1 to 2").click()
+            page.wait_for_url("**to=2*")
+            assert page.locator("del").all_inner_texts() == ["-true"]
+            assert '+      "type": "integer"' in page.locator("ins").all_inner_texts()
+            check_page(page)
+            page.get_by_role("link", name="Document types").first.click()
+            check_page(page)
+
+    browser.run(steps)
+
+
+def test_a_segment_is_created_with_a_live_count_and_exported(
+    browser: Chromium, server: LiveServer, secret: str
+) -> None:
+    """The count follows the filter while it is typed; a fault shows its place."""
+    table = {"field_name": ["user_id", "team"], "values": [[f"z{EVIL}", EVIL], ["y", EVIL]]}
+    headers = {"Authorization": f"Bearer {secret}"}
+    assert httpx2.post(f"{server.url}/v1/user/profiles", json=table, headers=headers).is_success
+
+    def steps(page: Any) -> None:
+        with watched(page, server.url):
+            _sign_in(page, server)
+            page.goto(f"{server.url}/console/segments")
+            check_page(page)
+            page.locator("#filter").fill('{"attribute": "team", "op": "is"}')
+            page.wait_for_selector("#preview .bad")
+            page.locator("#filter").fill(
+                json.dumps({"attribute": "team", "op": "eq", "value": EVIL})
+            )
+            page.wait_for_selector("#preview strong")
+            assert page.locator("#preview strong").inner_text() == "2"
+            assert f"z{EVIL}" in page.locator("#preview").inner_text()
+            page.locator("#name").fill("evil-team")
+            page.get_by_role("button", name="Create").click()
+            page.wait_for_url("**/segments/evil-team")
+            assert page.get_by_role("rowheader").all_inner_texts() == ["y", f"z{EVIL}"]
+            check_page(page)
+            with page.expect_download() as downloaded:
+                page.get_by_role("button", name="Download").click()
+            assert len(downloaded.value.path().read_text("utf-8").splitlines()) == 3
+            page.locator("#confirm").fill("evil-team")
+            page.get_by_role("button", name="Delete").click()
+            page.wait_for_url("**/console/segments")
+            assert "There are no segments" in page.locator("main").inner_text()
+
+    browser.run(steps)
 
 
 def test_every_page_reads_without_scripts(

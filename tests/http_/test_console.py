@@ -15,7 +15,14 @@ from uptake.store.base import Store
 from uptake.testing.live import LiveServer
 from uptake.wiring import open_store
 
-PAGES = ("/console", "/console/rejections", "/console/rejections/list", "/console/users")
+PAGES = (
+    "/console",
+    "/console/rejections",
+    "/console/rejections/list",
+    "/console/users",
+    "/console/types",
+    "/console/segments",
+)
 """Pages that any key which reads may see."""
 
 
@@ -124,6 +131,56 @@ def test_a_key_sees_its_project_alone(live: LiveServer, client: httpx2.Client) -
     form = {"csrf": _csrf(page), "project": "default"}
     assert client.post("/console/project", data=form).status_code == 303
     assert 'title="Project">console-tenant<' in client.get("/console").text
+
+
+CHANGES = (
+    ("/console/types", {"name": "from-console", "schema": "true"}),
+    ("/console/types/from-console", {"schema": "true"}),
+    ("/console/types/from-console/dry-run", {"schema": "true"}),
+    ("/console/segments", {"name": "from-console", "filter": '{"and": []}'}),
+    ("/console/segments/from-console", {"filter": '{"and": []}'}),
+    ("/console/segments/from-console/delete", {"confirm": "from-console"}),
+    ("/console/users/from-console/erase", {"confirm": "from-console"}),
+)
+"""Every change but replays."""
+
+
+def test_a_viewer_changes_nothing(live: LiveServer, client: httpx2.Client, store: Store) -> None:
+    """The API rejects it, whatever the page shows; a form without the token is rejected before."""
+    live.command("projects", "create", "console-viewed")
+    _sign_in(client, key=live.create_key("data:read", project="console-viewed"))
+    csrf = _csrf(client.get("/console"))
+    for path, form in CHANGES:
+        sent = client.post(path, data={**form, "csrf": csrf})
+        assert (path, sent.status_code) == (path, 403)
+        assert "does not have the scope" in sent.text
+        assert client.post(path, data=form).status_code == 403
+    assert store.document_types("console-viewed") == []
+    assert store.segments("console-viewed", "", 10) == []
+    assert store.erasures("console-viewed", "", 10) == []
+
+
+def test_a_rejection_of_another_project_is_not_found(
+    live: LiveServer, client: httpx2.Client, key: str
+) -> None:
+    """Neither shown nor replayed."""
+    sent = httpx2.post(
+        f"{live.url}/api/v2.2/samples", headers={"Authorization": f"Bearer {key}"}, content=b"{"
+    )
+    assert sent.status_code == 400
+    request = sent.headers["x-request-id"]
+    _sign_in(client, key=key)
+    shown = client.get(f"/console/requests/{request}").text
+    found = re.search(r"/console/rejections/([0-9a-f-]{36})", shown)
+    assert found is not None
+    assert client.get(found[0]).status_code == 200
+    live.command("projects", "create", "console-other")
+    with httpx2.Client(base_url=live.url) as other:
+        _sign_in(other, key=live.create_key("data:read", "admin", project="console-other"))
+        csrf = _csrf(other.get("/console"))
+        assert other.get(f"/console/requests/{request}").status_code == 404
+        assert other.get(found[0]).status_code == 404
+        assert other.post(f"{found[0]}/replay", data={"csrf": csrf}).status_code == 404
 
 
 @pytest.mark.parametrize("token", ["", "0" * 64, "é", None])

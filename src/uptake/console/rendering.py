@@ -56,7 +56,13 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": number, "time": moment, "json": json_text, "size": size}
+    environment.filters |= {
+        "number": number,
+        "time": moment,
+        "json": json_text,
+        "compact": compact,
+        "size": size,
+    }
     return environment
 
 
@@ -103,6 +109,11 @@ def moment(text: str | None) -> Markup:
         return Markup("<span class=none>none</span>")
     shown = text[:19].replace("T", " ")
     return Markup('<time datetime="{0}" title="{0}">{1}</time>').format(text, shown)
+
+
+def compact(value: object) -> str:
+    """A value as JSON text in one line."""
+    return msgspec.json.encode(value).decode()
 
 
 def json_text(value: object) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from uptake.console.pages import overview, rejections, users
+from uptake.console.pages import overview, rejections, segments, types, users
 from uptake.console.visit import ROOT, Response
 
 Make = Callable[..., Awaitable[Response]]
@@ -47,12 +47,26 @@ ROUTES = (
     Route("GET", "/users/{user_id}/archive", users.archive),
     Route("POST", "/users/{user_id}/erase", users.erase),
     Route("GET", "/erasures/{erasure_id}", users.show_erasure),
+    Route("GET", "/types", types.show_all),
+    Route("POST", "/types", types.register),
+    Route("GET", "/types/{name}", types.show),
+    Route("POST", "/types/{name}", types.save),
+    Route("POST", "/types/{name}/dry-run", types.dry_run),
+    Route("GET", "/segments", segments.show_all),
+    Route("POST", "/segments", segments.create),
+    Route("POST", "/segments/preview", segments.preview),
+    Route("GET", "/segments/{name}", segments.show),
+    Route("POST", "/segments/{name}", segments.save),
+    Route("POST", "/segments/{name}/delete", segments.delete),
+    Route("GET", "/segments/{name}/export", segments.export),
 )
 
 SECTIONS = (
     Section("Overview", ""),
     Section("Rejections", "/rejections"),
     Section("Users", "/users"),
+    Section("Document types", "/types"),
+    Section("Segments", "/segments"),
 )
 
 
@@ -69,4 +83,4 @@ def section_of(path: str) -> Section | None:
 
 def frame(path: str) -> dict[str, Any]:
     """The values that each page needs for its navigation."""
-    return {"sections": SECTIONS, "section": section_of(path)}
+    return {"sections": SECTIONS, "current": section_of(path)}

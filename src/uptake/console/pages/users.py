@@ -22,7 +22,7 @@ DEFAULT_DAYS = 30
 """Days of a chart before the last sample, if the query names no range."""
 
 MAX_BARS = 400
-"""Buckets of a chart: more could not be told from each other."""
+"""Buckets of a chart: more are too narrow to see."""
 
 STEPS, HEART_RATE = "steps", "bpm"
 

@@ -11,3 +11,27 @@ for (const select of document.querySelectorAll("select[data-submit]")) {
 for (const element of document.querySelectorAll("[data-no-script]")) {
   element.hidden = true;
 }
+
+// The number of users that match a filter, while it is typed.
+const PAUSE = 400;
+
+for (const form of document.querySelectorAll("form[data-preview]")) {
+  const filter = form.querySelector("[name=filter]");
+  const result = document.querySelector("[data-preview-result]");
+  let last = 0;
+  const show = async () => {
+    const mine = ++last;
+    const body = new URLSearchParams(new FormData(form));
+    const response = await fetch(form.dataset.preview, { method: "POST", body });
+    const page = new DOMParser().parseFromString(await response.text(), "text/html");
+    const found = page.querySelector("#preview, [role=alert]");
+    if (mine === last && found) {
+      result.replaceChildren(document.adoptNode(found));
+    }
+  };
+  let timer = 0;
+  filter.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = setTimeout(show, PAUSE);
+  });
+}
