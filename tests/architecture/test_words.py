@@ -55,7 +55,6 @@ PUBLIC = {
     r"uptake-refused(?:-2)?\.(?:ndjson|csv|\*)": "the default files of rejected rows",
     r"(?m)^ +refused: ": "a member of `Summary`, `LedgerStatus` and `Verification`, in docstrings",
     r"waiting +refused\b": "a column of `uptake send status`",
-    r"(?m)^ +told: |`told`|\btold='": "a member of `uptake.Outcome`, in docstrings",
     r"--(?:retry-)?refused\b": "options of `uptake send`",
     r'"nobody"': "an account of the operating system",
     r"\b[Cc]onnection refused\b": "the words of the operating system",
@@ -75,7 +74,6 @@ PUBLIC_IN = dict.fromkeys(
     (
         "src/uptake/uploader/client.py",
         "tests/uploader/test_client.py",
-        "tests/uploader/test_client_threads.py",
     ),
     "told",
 )

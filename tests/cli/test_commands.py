@@ -155,7 +155,10 @@ def test_every_option_is_in_its_group() -> None:
 
 @pytest.mark.parametrize(
     ("words", "expected"),
-    [("uptake ba", ["backup"]), ("uptake keys ", ["create", "list", "show", "revoke"])],
+    [
+        ("uptake ba", ["backup"]),
+        ("uptake keys ", ["create", "list", "show", "update", "rotate", "revoke"]),
+    ],
 )
 def test_a_shell_completes_commands(uptake: Uptake, words: str, expected: list[str]) -> None:
     """Bash asks with variables; those below a command are found too."""

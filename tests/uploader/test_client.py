@@ -81,7 +81,8 @@ def test_an_image_has_an_address(client: Client) -> None:
     """A rejected image has a reason."""
     accepted = client.send_image("10001", encoded("PNG", 3, 2), name="a.png")
     assert accepted.accepted
-    assert accepted.told.startswith("http://")
+    assert accepted.reference == accepted.told
+    assert accepted.reference.startswith("http://")
     rejected = client.send_image("ada", encoded("PNG", 3, 2))
     assert rejected.reasons[0].message == "Invalid URL parameters"
 

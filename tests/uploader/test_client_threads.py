@@ -34,7 +34,7 @@ def test_each_thread_gets_its_own_answers(live: LiveServer, tmp_path: Path) -> N
             sent = []
             for number in range(EACH):
                 user, name = str(1000 + thread), f"{thread}-{number}"
-                sent.append((client.send_document("n", user, {"name": name}).told, name))
+                sent.append((client.send_document("n", user, {"name": name}).reference, name))
                 wrong = number % 3
                 values = [-1 if i == wrong else 5 for i in range(3)]
                 start = f"2026-01-31T{number // 60:02d}:{number % 60:02d}:0"
@@ -46,7 +46,7 @@ def test_each_thread_gets_its_own_answers(live: LiveServer, tmp_path: Path) -> N
                 assert [one.accepted for one in outcomes] == [i != wrong for i in range(3)]
                 if number % 50 == 0:
                     image = client.send_image(user, encoded("PNG", thread + 1, number + 1))
-                    assert image.told.startswith("http")
+                    assert image.reference.startswith("http")
             return sent
 
         with ThreadPoolExecutor(THREADS) as pool:
@@ -94,7 +94,7 @@ def test_a_request_that_is_not_idempotent_is_never_sent_twice(answers: int) -> N
     """A document without an idempotency key may have arrived, so the caller gets an exception."""
     with counting(answers) as server, Client(server.url, "k") as client:
         for number in range(answers):
-            assert client.send_document("t", "u", {"n": number}).told == "1"
+            assert client.send_document("t", "u", {"n": number}).reference == "1"
         with pytest.raises(Broken):
             client.send_document("t", "u", {"n": "lost"})
         assert [b"lost" in body for body in server.bodies].count(True) == 1
@@ -104,7 +104,9 @@ def test_an_idempotent_request_is_sent_again_on_a_new_connection() -> None:
     """The server stores a document with an idempotency key once."""
     with counting(1) as server, Client(server.url, "k") as client:
         for number in range(3):
-            assert client.send_document("t", "u", {"n": number}, idempotency_key=f"{number}").told
+            assert client.send_document(
+                "t", "u", {"n": number}, idempotency_key=f"{number}"
+            ).reference
         assert [msgspec.json.decode(body)["data"]["n"] for body in server.bodies] == [0, 1, 1, 2, 2]
 
 

@@ -96,6 +96,8 @@ def test_users_and_images_are_listed(
     assert live.command("segments", "put", "walkers", str(tmp_path / "filter.json"))
     (member,) = client.segment_users("walkers")
     assert (member.user_id, member.attributes["plan"]) == (walked, "pro")
+    (attributes,) = client.segment_users("walkers").to_arrow()["attributes"].to_pylist()
+    assert msgspec.json.decode(attributes)["plan"] == "pro"
     picture = encoded("PNG")
     client.send_image("77", picture)
     image = next(iter(client.images("77")))
@@ -174,3 +176,34 @@ def test_a_list_that_returns_to_an_earlier_page_is_reported() -> None:
 
     with pytest.raises(Broken, match="would never end"):
         list(reader.Rows(get, "/users", {}, "users", User))
+
+
+def test_documents_are_read_with_their_data(live: LiveServer, user: str) -> None:
+    """One by its id, or those of a type and a time; in a table, their data is JSON."""
+    live.command("types", "add", "walk")
+    with Client(live.url, live.create_key("user-data:write", "data:read")) as client:
+        ids = [client.send_document("walk", user, {"n": n}).reference for n in range(2)]
+        found = client.document(ids[0])
+        assert (found.user_id, found.type, found.data) == (user, "walk", {"n": 0})
+        assert [one.upload_id for one in client.documents(user, "walk")] == ids
+        assert list(client.documents(user, end="2020-01-01")) == []
+        assert client.documents(user).to_arrow()["data"].to_pylist() == ['{"n":0}', '{"n":1}']
+        with pytest.raises(RequestFailed, match="404"):
+            client.document("unknown")
+
+
+def test_documents_and_samples_are_deleted(live: LiveServer, user: str) -> None:
+    """A document by its id, samples by the time they start."""
+    live.command("types", "add", "walk")
+    scopes = ("user-data:write", "samples:write", "data:read", "data:erase")
+    with Client(live.url, live.create_key(*scopes)) as client:
+        upload_id = client.send_document("walk", user, {}).reference
+        client.delete_document(upload_id)
+        assert list(client.documents(user)) == []
+        hours = [walk("Watch", f"{hour}:00", f"{hour}:10", 100) for hour in (10, 11, 12)]
+        client.send_samples(user, "steps", hours)
+        start, end = "2026-01-31T11:00:00+01:00", datetime(2026, 1, 31, 11, tzinfo=UTC)
+        assert client.delete_samples(user, "steps", start, end) == 1
+        assert len(list(client.samples(user, "steps"))) == 2
+        with pytest.raises(RequestFailed, match="404"):
+            client.delete_document(upload_id)

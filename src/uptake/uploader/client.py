@@ -21,7 +21,15 @@ from uptake.formats.encoder import (
     Verdict,
 )
 from uptake.uploader.ledger.rejections import Reason
-from uptake.uploader.reader import Reader, with_query
+from uptake.uploader.reader import (
+    Reader,
+    Time,
+    decoded,
+    document_path,
+    text_of,
+    user_path,
+    with_query,
+)
 from uptake.uploader.sending.answers import Broken, first_line, retry_after
 from uptake.uploader.sending.connection import (
     Connection,
@@ -73,16 +81,25 @@ class Outcome(msgspec.Struct, frozen=True):
         accepted: whether the receiver stores it; None where some items of the request are rejected
             and the answer does not name them.
         reasons: why it was rejected, in the receiver's words.
-        told: the receiver's name for it: a document's id, an image's URL.
+        reference: the receiver's name for it: a document's id, an image's URL.
     """
 
     accepted: bool | None
     reasons: tuple[Reason, ...] = ()
-    told: str = ""
+    reference: str = ""
+
+    @property
+    def told(self) -> str:
+        """Deprecated name of `reference`."""
+        return self.reference
 
 
 class _Problem(msgspec.Struct):
     detail: str
+
+
+class _Deleted(msgspec.Struct):
+    samples: int
 
 
 class RequestFailed(Exception):
@@ -201,7 +218,7 @@ class Client(Reader):
                 one nothing is sent twice: after `Broken` the document may have arrived.
 
         Returns:
-            The outcome; `told` is the document's id.
+            The outcome; `reference` is the document's id.
 
         Raises:
             ValueError: it has a number that is NaN or infinite, which JSON cannot express.
@@ -225,7 +242,7 @@ class Client(Reader):
             name: of the file.
 
         Returns:
-            The outcome; `told` is the image's URL.
+            The outcome; `reference` is the image's URL.
 
         Raises:
             RequestFailed: the request was rejected.
@@ -235,6 +252,41 @@ class Client(Reader):
         media, body = wire.form(name, image)
         path = fill(wire.path, wire.user_in_path, user_id)
         return self._send(wire, Request(path, body, media), 1)[0]
+
+    def delete_document(self, upload_id: str) -> None:
+        """Delete a document from Uptake; the key needs the scope `data:erase`.
+
+        Raises:
+            RequestFailed: the document does not exist (404), or the request was rejected.
+            Broken: there is no complete answer.
+        """
+        self._call("DELETE", document_path(upload_id), {})
+
+    def delete_image(self, user_id: str, image_id: int) -> None:
+        """Delete an image and its bytes from Uptake; the key needs the scope `data:erase`.
+
+        Raises:
+            RequestFailed: the image does not exist (404), or the request was rejected.
+            Broken: there is no complete answer.
+        """
+        self._call("DELETE", f"{user_path(user_id)}/images/{image_id}", {})
+
+    def delete_samples(self, user_id: str, metric: str, start: Time, end: Time) -> int:
+        """Delete the samples that start from `start` until before `end` from Uptake.
+
+        The key needs the scope `data:erase`. Other samples do not change.
+
+        Returns:
+            The number of deleted samples.
+
+        Raises:
+            RequestFailed: the user does not exist (404), or the request was rejected.
+            Broken: there is no complete, readable answer.
+        """
+        times = {"from": text_of(start), "to": text_of(end)}
+        query = {"metric": metric, **{name: time for name, time in times.items() if time}}
+        body = self._call("DELETE", f"{user_path(user_id)}/samples", query)
+        return decoded(body, _Deleted).samples
 
     def _send(self, wire: AnyWire, request: Request, count: int) -> list[Outcome]:
         with self._connection(wire.credential) as connection:
@@ -253,10 +305,13 @@ class Client(Reader):
         return [_outcome(verdict, place) for place in range(count)]
 
     def _get(self, path: str, query: Mapping[str, str]) -> bytes:
-        request = Request(with_query(path, query), b"", "", method="GET")
+        return self._call("GET", path, query)
+
+    def _call(self, method: str, path: str, query: Mapping[str, str]) -> bytes:
+        request = Request(with_query(path, query), b"", "", method=method)
         with self._connection(BEARER) as connection:
             answer = connection.send(request)
-        if answer.status != 200:
+        if answer.status not in {200, 204}:
             raise RequestFailed(answer.status, _reason_of_problem(answer.body), retry_after(answer))
         return answer.body
 
@@ -317,7 +372,7 @@ def _outcome(verdict: Verdict, place: int) -> Outcome:
         return Outcome(False, tuple(map(_reason, mine)))
     if verdict.rejected and not verdict.stores_others:
         return Outcome(False, (Reason(ANOTHER),))
-    return Outcome(None if verdict.unnamed else True, told=verdict.reference)
+    return Outcome(None if verdict.unnamed else True, reference=verdict.reference)
 
 
 def _reason(fault: Rejected) -> Reason:

@@ -101,6 +101,16 @@ class Member(msgspec.Struct, frozen=True):
     last_seen: str
 
 
+class Document(msgspec.Struct, frozen=True):
+    """A document as it was uploaded; the time is RFC 3339."""
+
+    upload_id: str
+    user_id: str
+    type: str
+    data: Any
+    received_at: str
+
+
 class Image(msgspec.Struct, frozen=True):
     """An image, which is served from `url`."""
 
@@ -138,7 +148,7 @@ def pages(get: Get, path: str, query: Mapping[str, str], kind: type[Answer]) -> 
         body = get(path, {"limit": str(PAGE), **query, **position})
         if body is None:
             return
-        page = _decode(body, kind)
+        page = decoded(body, kind)
         yield page
         cursor: str | None = page.next  # type: ignore[attr-defined]
         if cursor is None:
@@ -149,7 +159,12 @@ def pages(get: Get, path: str, query: Mapping[str, str], kind: type[Answer]) -> 
         position = {"cursor": cursor}
 
 
-def _decode(body: bytes, kind: type[Answer]) -> Answer:
+def decoded(body: bytes, kind: type[Answer]) -> Answer:
+    """Return the value of an answer.
+
+    Raises:
+        Broken: it is of another type.
+    """
     try:
         return msgspec.json.decode(body, type=kind)
     except MALFORMED as error:
@@ -180,14 +195,19 @@ class Rows(Generic[Row]):
         self._page = msgspec.defstruct("Page", [(member, list[kind]), ("next", str | None)])  # type: ignore[valid-type]
 
     def __iter__(self) -> Iterator[Row]:
+        for page in self.pages():
+            yield from page
+
+    def pages(self) -> Iterator[list[Row]]:
+        """Yield the rows of each page, which is requested when the one before has been used."""
         for page in pages(self._get, self._path, self._query, self._page):
-            yield from getattr(page, self._member)
+            yield getattr(page, self._member)
 
     def to_arrow(self) -> Any:
         """Return all rows as a `pyarrow.Table`.
 
         Times with an offset stay text, and have a second column of timestamps in UTC, such as
-        `start_utc`. It is null after the year 9999.
+        `start_utc`. It is null after the year 9999. Attributes and data of documents are JSON.
 
         Raises:
             ImportError: pyarrow is not installed.
@@ -208,6 +228,8 @@ class Rows(Generic[Row]):
                 columns[field.name] = pa.array(map(_microseconds, values), utc)
                 continue
             name = str(getattr(field.type, "__name__", field.type)).partition(" ")[0]
+            if name not in types:
+                name, values = "str", [msgspec.json.encode(value).decode() for value in values]
             columns[field.name] = pa.array(values, types[name])
             if field.name in UTC_NAMES:
                 added[UTC_NAMES[field.name]] = pa.array(map(_microseconds, values), utc)
@@ -250,7 +272,7 @@ class Reader(ABC):
             RequestFailed: the user does not exist (404), or the request was rejected.
             Broken: there is no complete, readable answer.
         """
-        return _decode(self._get(user_path(user_id), {}), Profile)
+        return decoded(self._get(user_path(user_id), {}), Profile)
 
     def users(self, prefix: str = "") -> Rows[User]:
         """Return the users of the project with an id that starts with `prefix`, in order of id."""
@@ -267,7 +289,7 @@ class Reader(ABC):
             start: samples that start at or after this time.
             end: samples that start before this time.
         """
-        query = {"metric": metric, "from": _text(start), "to": _text(end)}
+        query = {"metric": metric, "from": text_of(start), "to": text_of(end)}
         return Rows(self._get, f"{user_path(user_id)}/samples", query, "samples", StoredSample)
 
     def rollups(  # noqa: PLR0913 - the options of the API
@@ -298,8 +320,8 @@ class Reader(ABC):
             "every": every,
             "zone": zone,
             "devices": devices,
-            "from": _text(start),
-            "to": _text(end),
+            "from": text_of(start),
+            "to": text_of(end),
         }
         return Rows(self._get, f"{user_path(user_id)}/rollups", query, "buckets", Bucket)
 
@@ -307,6 +329,29 @@ class Reader(ABC):
         """Return the users of a segment in order of id."""
         path = f"{PREFIX}/segments/{quote(segment, safe='')}/users"
         return Rows(self._get, path, {}, "users", Member)
+
+    def document(self, upload_id: str) -> Document:
+        """Return a document; `Outcome.reference` of its upload is its id.
+
+        Raises:
+            RequestFailed: the document does not exist (404), or the request was rejected.
+            Broken: there is no complete, readable answer.
+        """
+        return decoded(self._get(document_path(upload_id), {}), Document)
+
+    def documents(
+        self, user_id: str, type_name: str = "", start: Time = None, end: Time = None
+    ) -> Rows[Document]:
+        """Return a user's documents in order of upload id.
+
+        Args:
+            user_id: the user.
+            type_name: only those of this type.
+            start: documents that were received at or after this time.
+            end: documents that were received before this time.
+        """
+        query = {"type": type_name or None, "from": text_of(start), "to": text_of(end)}
+        return Rows(self._get, f"{user_path(user_id)}/documents", query, "documents", Document)
 
     def images(self, user_id: str) -> Rows[Image]:
         """Return a user's images in the order in which they were first received."""
@@ -318,7 +363,13 @@ def user_path(user_id: str) -> str:
     return f"{PREFIX}/users/{quote(user_id, safe='')}"
 
 
-def _text(time: Time) -> str | None:
+def document_path(upload_id: str) -> str:
+    """Return the path of a document."""
+    return f"{PREFIX}/documents/{quote(upload_id, safe='')}"
+
+
+def text_of(time: Time) -> str | None:
+    """Return a time as a parameter of a query."""
     return time.isoformat() if isinstance(time, date) else time
 
 
