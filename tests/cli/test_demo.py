@@ -64,6 +64,11 @@ def test_it_stays_up_until_it_is_stopped(tmp_path: Path) -> None:
         url = re.search(r"http://127\.0\.0\.1:\d+", shown)
         assert url is not None
         assert httpx2.get(f"{url[0]}/openapi.json").status_code == 200
+        link = re.search(rf"^Console +{url[0]}/console/link/(\S+)$", shown, re.MULTILINE)
+        assert link is not None
+        with httpx2.Client(base_url=url[0]) as client:
+            assert client.post("/console/sign-in", data={"link": link[1]}).status_code == 303
+            assert ">10001</a>" in client.get("/console/users").text
         demo.send_signal(signal.SIGINT)
         assert demo.wait(30) == 0
         assert demo.communicate() == ("The server is stopped and its data is deleted.\n", "")

@@ -35,6 +35,15 @@ def test_every_endpoint_is_in_the_table_and_has_a_command() -> None:
             assert re.search(rf'^curl -sS "?\$URL{start}', README, re.MULTILINE)
 
 
+def test_the_pictures_of_the_console_are_small() -> None:
+    """`python docs/screenshots.py` makes them."""
+    for name in ("console-rejection", "console-user"):
+        assert f"](docs/{name}.png)" in README
+        content = (ROOT / "docs" / f"{name}.png").read_bytes()
+        assert content.startswith(b"\x89PNG")
+        assert len(content) < 200_000
+
+
 def test_the_picture_counts_what_the_demo_sends() -> None:
     """The generated data is the same on every run, so the numbers are too."""
     assert "](docs/demo.svg)" in README

@@ -13,8 +13,10 @@ import httpx2
 from rich.console import Console
 
 from uptake import wiring
+from uptake.cli.console_link import link_to
 from uptake.cli.keys import new_key
 from uptake.cli.terminal import Failed
+from uptake.console.sessions import Sessions
 from uptake.demo import records
 from uptake.demo.plan import Keys, generate_people
 from uptake.demo.run import make_plan, print_addresses, run
@@ -54,7 +56,8 @@ def run_demo(*, once: bool) -> None:
             console.print(f"Server: {server.url}\nData: {server.data_dir}\n", markup=False)
             _check(run(console, server.url, plan.result()))
             if not once:
-                print_addresses(console, server.url, str(server.data_dir), plan.result())
+                link = _console_link(server)
+                print_addresses(console, server.url, str(server.data_dir), link, plan.result())
                 _stay(console, server)
             server.stop()
         except NotStarted as error:
@@ -86,6 +89,11 @@ def _set_up(data_dir: Path, bound_user: str) -> Keys:
             bound=add_key("samples:write", user=bound_user),
             reader=add_key("data:read"),
         )
+
+
+def _console_link(server: LiveServer) -> str:
+    with closing(wiring.open_store(Settings(data_dir=server.data_dir))) as store:
+        return link_to(server.url, Sessions(store).new_link(PROJECT))
 
 
 def _check(unexpected: list[str]) -> None:

@@ -89,8 +89,7 @@ def render(template: str, values: dict[str, Any], base: str) -> bytes:
 
 def number(value: float) -> str:
     """A number with groups of thousands, and at most one decimal."""
-    text = f"{value:,.1f}".removesuffix(".0")
-    return text.replace(",", "\u202f")
+    return f"{value:,.1f}".removesuffix(".0")
 
 
 def size(count: int) -> str:

@@ -88,13 +88,14 @@ def run(console: Console, url: str, plan: Plan) -> list[str]:
     return results.wrong
 
 
-def print_addresses(console: Console, url: str, folder: str, plan: Plan) -> None:
-    """Print how to use the server while it runs."""
+def print_addresses(console: Console, url: str, folder: str, link: str, plan: Plan) -> None:
+    """Print how to use the server while it runs; the link signs a browser in to the console."""
     _print_commands(console, url, plan.keys.sender, plan.people[0].user_id)
     for what, where in (
         ("Data", f"{folder} (uptake.db and blobs/)"),
         ("API", f"{url}/openapi.json"),
         ("Metrics", f"{url}/metrics"),
+        ("Console", link),
     ):
         console.print(Text.assemble((f"{what:<9}", "bold"), where), soft_wrap=True)
 
