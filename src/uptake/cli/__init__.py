@@ -11,15 +11,20 @@ PRIVATE = 0o077
 """The umask of every command. Databases, images, backups, exports, ledgers and files of rejected
 items hold personal data: only their owner may read them."""
 
-GC_THRESHOLD = 20_000
+GC_THRESHOLD = 100_000
 """New objects after which Python searches for cycles. With the default, 700, a tenth of a command's
 time would go into searches while modules are imported, which create objects and no garbage."""
+
+BLAS_THREADS = "OPENBLAS_NUM_THREADS"
+"""Without this variable, numpy starts a thread for each processor, and waits for them at the exit.
+Nothing here multiplies matrices."""
 
 
 def main() -> None:
     """Run the command of `sys.argv` and exit with its status."""
     os.umask(PRIVATE)
     gc.set_threshold(GC_THRESHOLD)
+    os.environ.setdefault(BLAS_THREADS, "1")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A character that the terminal's encoding lacks must not abort the command.
