@@ -171,7 +171,7 @@ def make_home(parent: Path, database: Path, live: LiveServer) -> Home:
         archive.writestr("xl/workbook.xml", "<workbook/>")
     for name, scopes in KEY_FILES.items():
         (empty / name).write_text(live.create_key(*scopes))
-    live.command("types", "add", "check-in")
+    live.create_type("check-in")
     folder = shutil.copytree(empty, parent / "home")
     shutil.copytree(database, folder / "uptake-data")
     return Home(folder, empty, live)

@@ -93,7 +93,7 @@ def test_a_terminal_shows_a_count_and_a_bar_that_move(
     """On standard error, while the summary goes to standard output."""
     make, options = SENT[kind]
     path, count = make(tmp_path)
-    live.command("types", "add", "progress")
+    live.create_type("progress")
     status, shown = run_on_a_terminal(
         *("send", *options, path, "--to", live.url, "--ledger", tmp_path / "ledger"),
         UPTAKE_KEY=key,

@@ -38,7 +38,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     """A server with such texts wherever a client can send text."""
     with serving(tmp_path_factory.mktemp("hostile") / "data") as running:
         key = running.create_key()
-        running.command("types", "add", "diary")
+        running.create_type("diary")
         samples = [
             {"device_name": HOSTILE, "start_date": f"2026-01-31T08:0{i}:00Z", "unit": unit}
             | {"value": 5}

@@ -36,7 +36,7 @@ def copy(live: LiveServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Copy]:
     """An empty project."""
     project = unique("copy")
     live.command("projects", "create", project)
-    live.command("types", "add", "mood", "--project", project)
+    live.create_type("mood", project)
     key = live.create_key(project=project)
     monkeypatch.setenv("UPTAKE_KEY", key)
     with closing(open_store(Settings(data_dir=live.data_dir))) as store:

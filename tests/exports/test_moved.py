@@ -24,7 +24,7 @@ def new_project(live: LiveServer) -> str:
     """An empty project that takes documents; a key of it."""
     project = unique("project")
     live.command("projects", "create", project)
-    live.command("types", "add", "diary", "--project", project)
+    live.create_type("diary", project)
     return live.create_key(project=project)
 
 

@@ -147,7 +147,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
     (folder / "work").mkdir()
     found = Seen(server, folder / "work")
     try:
-        server.command("types", "add", "diary")
+        server.create_type("diary")
         every = found.key(
             *("user-data:write", "profiles:write", "images:write", "samples:write"),
             *("data:read", "data:erase", "admin"),

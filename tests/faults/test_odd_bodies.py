@@ -35,7 +35,7 @@ Send = Callable[..., httpx2.Response]
 @pytest.fixture(scope="module")
 def send(live: LiveServer, key: str) -> Send:
     """Sends a body, with the key in every place."""
-    live.command("types", "add", DOCUMENT_TYPE)
+    live.create_type(DOCUMENT_TYPE)
     secrets = {"Authorization": f"Bearer {key}", "x-api-key": key}
 
     def post(path: str, body: Any, **headers: str) -> httpx2.Response:

@@ -131,7 +131,7 @@ def samples(minutes: Sequence[int]) -> list[dict[str, Any]]:
 
 def keys_of(server: LiveServer, bound_user: str) -> tuple[str, str]:
     """A key for everything and one bound to a user; the document type is registered too."""
-    server.command("types", "add", DOCUMENT_TYPE)
+    server.create_type(DOCUMENT_TYPE)
     return server.create_key(), server.create_key("samples:write", user=bound_user)
 
 

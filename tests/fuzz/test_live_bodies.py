@@ -36,7 +36,7 @@ Send = Callable[[str, bytes, str], None]
 @pytest.fixture(scope="module")
 def send(live: LiveServer) -> Iterator[Send]:
     """Sends a body to a path; the answer is JSON, and no failure of the server."""
-    live.command("types", "add", "fuzz")
+    live.create_type("fuzz")
     key = live.create_key(*ALL_WRITES)
     bound = live.create_key("samples:write", user="fuzz")
     with httpx2.Client(base_url=live.url, timeout=60) as client:

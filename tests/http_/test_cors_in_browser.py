@@ -70,7 +70,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, permitted: str) -> Iterator
     """A server that permits one origin."""
     data = tmp_path_factory.mktemp("cors") / "data"
     with serving(data, "--cors-origin", permitted) as server:
-        server.command("types", "add", "check-in")
+        server.create_type("check-in")
         yield server
 
 

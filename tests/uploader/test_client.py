@@ -65,7 +65,7 @@ def test_attributes_are_stored_all_or_none(client: Client, user: str) -> None:
 
 def test_a_document_has_an_id(live: LiveServer, client: Client, user: str) -> None:
     """The same id for the same idempotency key; an unknown type is an error of the request."""
-    live.command("types", "add", user)
+    live.create_type(user)
     first = client.send_document(user, user, {"mood": 4}, idempotency_key="k1")
     assert first.accepted
     assert client.send_document(user, user, {"mood": 4}, idempotency_key="k1") == first

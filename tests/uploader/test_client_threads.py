@@ -25,7 +25,7 @@ EACH = 150
 def test_each_thread_gets_its_own_answers(live: LiveServer, tmp_path: Path) -> None:
     """Sixteen threads use one client: every returned id belongs to the document that was sent."""
     live.command("projects", "create", "threads")
-    live.command("types", "add", "n", "--project", "threads")
+    live.create_type("n", "threads")
     scopes = ("user-data:write", "samples:write", "images:write")
     with Client(live.url, live.create_key(*scopes, project="threads")) as client:
 

@@ -118,7 +118,7 @@ def test_documents_arrive_once(
     sender: Sender, user: str, reader: httpx2.Client, live: LiveServer
 ) -> None:
     """Also with a new ledger: the idempotency key of an upload is derived from its content."""
-    live.command("types", "add", name := f"diary-{user}")
+    live.create_type(name := f"diary-{user}")
     items = [{"user_id": user, "data": {"mood": i % 5, "day": i}} for i in range(40)]
     path = write(sender.folder / "documents.ndjson", [*items, items[0]])
     summary = sender.uploader().send_documents(name, path)

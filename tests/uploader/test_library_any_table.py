@@ -77,7 +77,7 @@ def sender(
     live: LiveServer, key: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Sender]:
     """Sends tables to the live server."""
-    live.command("types", "add", DOCUMENT_TYPE)
+    live.create_type(DOCUMENT_TYPE)
     with client(live.url, {"Authorization": f"Bearer {key}"}) as reader:
         yield Sender(live, key, tmp_path_factory.mktemp("tables"), reader)
 

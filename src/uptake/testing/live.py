@@ -18,8 +18,10 @@ import msgspec
 from uptake.cli.durations import parse_duration
 from uptake.cli.keys import new_key, parse_rate
 from uptake.cli.serve import free_port
+from uptake.model import clock
 from uptake.settings import Settings
-from uptake.store.definitions import DEFAULT_PROJECT
+from uptake.store.base import Store
+from uptake.store.definitions import DEFAULT_PROJECT, FIRST_VERSION, TypeVersion
 from uptake.wiring import open_store
 
 START_SECONDS = 60.0
@@ -147,10 +149,18 @@ class LiveServer:
             rate=None if rate is None else parse_rate(rate),
             seconds=None if expires is None else parse_duration("--expires", expires),
         )
-        database = self.database or self.environment.get("UPTAKE_DATABASE", "")
-        with closing(open_store(Settings(data_dir=self.data_dir, database=database))) as store:
+        with closing(self._store()) as store:
             store.add_key(key)
         return secret
+
+    def create_type(self, name: str, project: str = DEFAULT_PROJECT) -> None:
+        """Create a document type without a schema, as `uptake types add` does."""
+        with closing(self._store()) as store:
+            store.add_type_version(project, name, TypeVersion(FIRST_VERSION, None, clock.now()))
+
+    def _store(self) -> Store:
+        database = self.database or self.environment.get("UPTAKE_DATABASE", "")
+        return open_store(Settings(data_dir=self.data_dir, database=database))
 
     def _where(self) -> list[str]:
         where = ["--data-dir", str(self.data_dir)]
