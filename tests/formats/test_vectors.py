@@ -53,8 +53,8 @@ def test_a_vector_is_answered_with_its_reply(
     for name, schema in vector.types.items():
         tenant.type(name, schema)
     scope = operation_of(form, vector).scope or "user-data:write"
-    secret = tenant.key(scope, user=vector.key.user)
-    check_http(form, vector, client, secret)
+    secret, key_id = tenant.named_key(scope, user=vector.key.user)
+    check_http(form, vector, client, secret, key_id)
 
 
 @pytest.mark.parametrize("form", FORMATS, ids=lambda form: form.name)

@@ -27,6 +27,7 @@ IMAGES_PATH = "/images/"
 """Path below which the server serves images by name."""
 
 JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
 
 PARTIAL = 207
 """Status of an answer to a request of which some items are accepted and others rejected."""
@@ -91,6 +92,7 @@ class WireRequest(msgspec.Struct, frozen=True):
         credential: where the request carried its API key.
         bound_user: the user that the API key is bound to.
         query: the query parameters; of a repeated one the first. Empty for uploads.
+        form: the fields of a body of the type `FORM`; of a repeated one the first.
     """
 
     request_id: str
@@ -103,6 +105,7 @@ class WireRequest(msgspec.Struct, frozen=True):
     credential: Credential | None = None
     bound_user: str | None = None
     query: Mapping[str, str] = msgspec.field(default_factory=dict)
+    form: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +144,7 @@ class Operation:
         request_schema: the JSON Schema of a body that is not JSON.
         request_media: media type of the body.
         body_limit: bytes of the body after decompression.
+        body_required: whether the body must not be empty.
     """
 
     name: str
@@ -158,6 +162,7 @@ class Operation:
     request_schema: Mapping[str, Any] = field(default_factory=dict)
     request_media: str = JSON
     body_limit: int = JSON_LIMIT
+    body_required: bool = True
 
     @property
     def is_json(self) -> bool:
@@ -255,16 +260,33 @@ class GetAccount(msgspec.Struct, frozen=True):
 
 
 class Account(msgspec.Struct, frozen=True):
-    """The project of an API key, and the scopes of the key."""
+    """The project of an API key, and the scopes and the user of the key."""
 
     project: str
     scopes: tuple[str, ...]
+    user: str | None = None
 
 
 class CheckUser(msgspec.Struct, frozen=True):
     """Checks that the API key permits the data of a user, and returns None."""
 
     user_id: str
+
+
+class IssueToken(msgspec.Struct, frozen=True):
+    """Returns a new access token for the API key `secret`; for operations without a key."""
+
+    key_id: str
+    secret: str
+
+    def __repr__(self) -> str:
+        return f"IssueToken(key_id={self.key_id!r})"
+
+
+class AccessToken(msgspec.Struct, frozen=True):
+    """A text that serves as an API key for some time."""
+
+    text: str
 
 
 class GetStatus(msgspec.Struct, frozen=True):
@@ -277,10 +299,10 @@ class ServerStatus(msgspec.Struct, frozen=True):
     accepts_uploads: bool
 
 
-Action = ListImages | GetImage | DeleteImage | GetAccount | CheckUser | GetStatus
+Action = ListImages | GetImage | DeleteImage | GetAccount | CheckUser | GetStatus | IssueToken
 """What the server does for an `ActionOperation`."""
 
-ActionResult = StoredImage | list[StoredImage] | Account | ServerStatus | None
+ActionResult = StoredImage | list[StoredImage] | Account | ServerStatus | AccessToken | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, unquote
 
 from uptake.formats import registry
 from uptake.formats.base import BEARER, Credential, Operation, Place
+from uptake.http.access_tokens import TOKEN_PREFIX, AccessTokens
 from uptake.http.quota import Quota
 from uptake.model import clock, ids
 from uptake.model.problems import Kinds, Problem
@@ -116,23 +117,58 @@ class Access:
         registry: finds keys and counts their uses.
         executor: threads for that.
         uses: records when keys were last used.
+        tokens: reads access tokens.
     """
 
-    def __init__(self, registry: Keys, executor: "BoundedExecutor", uses: "KeyUses") -> None:
+    def __init__(
+        self,
+        registry: Keys,
+        executor: "BoundedExecutor",
+        uses: "KeyUses",
+        tokens: AccessTokens,
+    ) -> None:
         self._registry = registry
+        self._tokens = tokens
         self._executor = executor
         self._uses = uses
         self._trusted: dict[str, tuple[float, Key]] = {}
 
     async def find(self, secret: str | None) -> Key | None:
-        """The key with this secret, valid or not.
+        """The key with this secret or access token, valid or not.
 
         Raises:
-            Problem: `UNAVAILABLE`.
+            Problem: `UNAVAILABLE`; `TOKEN_EXPIRED` for an access token.
         """
-        key = await self._find(secret) if secret else None
+        if secret and secret.startswith(TOKEN_PREFIX):
+            key = await self._key_of_token(secret)
+        else:
+            key = await self._find(ids.key_digest(secret)) if secret else None
         seen_key.set(None if key is None else key.id)
         return key
+
+    async def log_in(self, key_id: str, secret: str) -> str:
+        """A new access token for a key. The request counts against the rates of the key.
+
+        An access token is not accepted as the secret: otherwise it could be renewed for ever.
+
+        Raises:
+            Problem: `UNAUTHORIZED`, `RATE_LIMITED` or `UNAVAILABLE`.
+        """
+        key, now = await self._find(ids.key_digest(secret)), clock.now()
+        if key is None or key.id != key_id or not key.is_valid(now):
+            raise Problem(Kinds.UNAUTHORIZED, "The user name or the password is wrong")
+        seen_key.set(key.id)
+        if key.rates:
+            (await self.count_use(key)).check()
+        return self._tokens.issue(key, now)
+
+    async def _key_of_token(self, text: str) -> Key | None:
+        token = self._tokens.read(text)
+        if token is None:
+            return None
+        if token.expires_at <= clock.now():
+            raise Problem(Kinds.TOKEN_EXPIRED)
+        return await self._find(token.digest)
 
     async def permit(
         self,
@@ -232,8 +268,7 @@ class Access:
                 permit_project(key)
         connection.scope["state"]["key"] = key
 
-    async def _find(self, secret: str) -> Key | None:
-        digest = ids.key_digest(secret)
+    async def _find(self, digest: str) -> Key | None:
         trusted = self._trusted.get(digest)
         if trusted is not None and monotonic() - trusted[0] < TRUST_SECONDS:
             return trusted[1]

@@ -8,6 +8,8 @@ from litestar.types import HTTPScope, Receive
 from msgspec.structs import replace
 
 from uptake.formats.base import (
+    FORM,
+    AccessToken,
     Account,
     Action,
     ActionOperation,
@@ -18,6 +20,7 @@ from uptake.formats.base import (
     GetAccount,
     GetImage,
     GetStatus,
+    IssueToken,
     ListImages,
     ServerStatus,
     WireReply,
@@ -84,7 +87,9 @@ class Actions:
         """
         query = scope["query_string"]
         if not operation.credentials:
-            return operation.answer(self._perform_public(operation.action(wire)), wire)
+            if operation.has_body:
+                wire = await self._with_body(operation, wire, "", scope, receive)
+            return operation.answer(await self._perform_public(operation.action(wire)), wire)
         credential, secret = find_credential(operation, wire.headers, query)
         key = await self.access.permit(
             await self.access.find(secret), operation.scopes, credential, operation.credentials
@@ -120,14 +125,19 @@ class Actions:
             body = await limits.read_body(receive, wire.headers, operation.body_limit, room=room)
         if body.fault:
             raise Problem(Kinds.BAD_REQUEST, body.fault)
-        return replace(wire, body=without_bom(body.content))
+        content = without_bom(body.content)
+        if operation.request_media != FORM:
+            return replace(wire, body=content)
+        return replace(wire, form=_first_values(content))
 
-    def _perform_public(self, action: Action) -> ActionResult:
-        """The result of an action that needs no key, and no disk."""
+    async def _perform_public(self, action: Action) -> ActionResult:
+        """The result of an action that needs no key."""
         match action:
             case GetStatus():
                 paused = self.modes.maintenance or self.shutdown.begun.is_set()
                 return ServerStatus(accepts_uploads=not paused)
+            case IssueToken(key_id, secret):
+                return AccessToken(await self.access.log_in(key_id, secret))
         raise TypeError(f"{type(action).__name__} needs an API key")
 
     def _perform(self, key: Key, action: Action) -> ActionResult:
@@ -151,7 +161,7 @@ class Actions:
                 permit_users(key, {user_id})
                 return None
             case GetAccount():
-                return Account(key.project, key.scopes)
+                return Account(key.project, key.scopes, key.user)
         raise TypeError(f"{type(action).__name__} needs no API key")
 
     def _delete(self, key: Key, image_id: int) -> StoredImage:
@@ -169,7 +179,7 @@ def _image(image: stored.StoredImage) -> StoredImage:
     return StoredImage(image.image_id, image.name, image.uploaded_bytes)
 
 
-def _first_values(query: bytes) -> dict[str, str]:
-    """The query parameters; of a repeated one the first value."""
-    found = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+def _first_values(encoded: bytes) -> dict[str, str]:
+    """The parameters of a query, or the fields of a form; of a repeated one the first value."""
+    found = parse_qsl(encoded.decode("latin-1"), keep_blank_values=True)
     return dict(reversed(found))

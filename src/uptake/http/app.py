@@ -16,6 +16,7 @@ from uptake import __version__, settings, wiring
 from uptake.formats.registry import FORMATS
 from uptake.http import log, problems, telemetry
 from uptake.http.access import PUBLIC, Access, require_declared
+from uptake.http.access_tokens import AccessTokens
 from uptake.http.actions import Actions
 from uptake.http.api.routes import PREFIX, api_routes
 from uptake.http.console import Console
@@ -87,7 +88,8 @@ def build(
     """
     threads = Executors(services.answers, services.blobs.parallel)
     uses = KeyUses(services.store, threads.reads)
-    access = Access(services.store, threads.authentication, uses)
+    tokens = AccessTokens(services.store.secrets())
+    access = Access(services.store, threads.authentication, uses, tokens)
     shutdown = GracefulShutdown(services.close)
     bodies = Bodies()
     errors = ErrorReceipts(services.commit)

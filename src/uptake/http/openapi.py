@@ -190,8 +190,7 @@ def _operation(
             for vector in shown
             if vector.reply.status == status
         }
-    is_upload = isinstance(operation, UploadOperation)
-    kinds = [*(_PROBLEMS if operation.credentials else ())]
+    kinds = [*(_PROBLEMS if operation.credentials or operation.has_body else ())]
     kinds += _BODY_PROBLEMS if operation.has_body else ()
     for kind in kinds:
         problem = _response(form, form.problem_type, schemas, kind.value.title)
@@ -210,7 +209,7 @@ def _operation(
     }
     if operation.has_body:
         described["requestBody"] = {
-            "required": is_upload,
+            "required": operation.body_required,
             "content": {
                 operation.request_media: {
                     "schema": _body(form, operation, schemas),

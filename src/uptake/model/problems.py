@@ -32,6 +32,7 @@ class Kinds(Enum):
     BAD_REQUEST = Kind("bad_request", 400, "Invalid request")
     UNAUTHORIZED = Kind("unauthorized", 401, "The API key is missing, unknown, revoked or expired")
     FORBIDDEN = Kind("forbidden", 403, "The API key does not permit this request")
+    TOKEN_EXPIRED = Kind("token_expired", 403, "The access token has expired. Log in again.")
     ERASED = Kind("erased", 403, "This user was erased. Readmit the user before sending new data.")
     NOT_FOUND = Kind("not_found", 404, "Not found")
     METHOD_NOT_ALLOWED = Kind("method_not_allowed", 405, "Method not allowed")

@@ -48,7 +48,13 @@ def check_decode(form: Format, vector: Vector) -> None:
     _raise_for(vector, found)
 
 
-def check_http(form: Format, vector: Vector, client: httpx2.Client, secret: str) -> None:
+KEY_ID, SECRET = b"<key-id>", b"<key>"
+"""In the body of a request that needs no API key: the id of the API key, and the key."""
+
+
+def check_http(
+    form: Format, vector: Vector, client: httpx2.Client, secret: str, key_id: str = ""
+) -> None:
     """Send a vector's request and compare the answer.
 
     Args:
@@ -57,14 +63,15 @@ def check_http(form: Format, vector: Vector, client: httpx2.Client, secret: str)
         client: its `base_url` is the server's.
         secret: an API key with the operation's scope, bound to the vector's user. Its project has
             the vector's document types alone.
+        key_id: the id of the API key.
 
     Raises:
         Mismatch: status or body differ.
     """
     known = {one.name: one for one in vectors_of(form)} if vector.before else {}
     for name in vector.before:
-        _send(form, known[name], client, secret)
-    response = _send(form, vector, client, secret)
+        _send(form, known[name], client, secret, key_id)
+    response = _send(form, vector, client, secret, key_id)
     found = differences(vector.reply.status, response.status_code, "status")
     try:
         body = msgspec.json.decode(response.content)
@@ -73,16 +80,21 @@ def check_http(form: Format, vector: Vector, client: httpx2.Client, secret: str)
     _raise_for(vector, found + differences(expanded(vector.reply.body), body, "body"))
 
 
-def _send(form: Format, vector: Vector, client: httpx2.Client, secret: str) -> httpx2.Response:
+def _send(
+    form: Format, vector: Vector, client: httpx2.Client, secret: str, key_id: str
+) -> httpx2.Response:
     operation = operation_of(form, vector)
     credential = credential_of(operation, vector)
     headers, query = credential.carry(secret) if credential else ({}, {})
+    content = vector.request.content
+    if credential is None:
+        content = content.replace(KEY_ID, key_id.encode()).replace(SECRET, secret.encode())
     return client.request(
         operation.method,
         path_of(operation, vector),
         params=dict(vector.request.query) | query,
         headers=vector.request.all_headers | headers,
-        content=vector.request.content,
+        content=content,
     )
 
 

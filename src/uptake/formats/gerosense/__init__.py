@@ -2,8 +2,16 @@
 
 from functools import partial
 
-from uptake.formats.base import BEARER, ActionOperation, Format, GetStatus, UploadOperation
-from uptake.formats.gerosense import decode, registration, reply, results, wire
+from uptake.formats.base import (
+    BEARER,
+    FORM,
+    ActionOperation,
+    Format,
+    GetAccount,
+    GetStatus,
+    UploadOperation,
+)
+from uptake.formats.gerosense import decode, login, registration, reply, results, wire
 
 _samples = partial(
     UploadOperation,
@@ -56,6 +64,30 @@ FORMAT = Format(
             answer=reply.status,
             answers={200: wire.Status},
         ),
+        ActionOperation(
+            name="gerosense-access-token",
+            operation_id="logIn",
+            summary="Get an access token for an API key",
+            path="/api/v1.0/login/access-token",
+            scope="",
+            credentials=(),
+            request_media=FORM,
+            request_schema=wire.LOGIN_SCHEMA,
+            action=login.issue_token,
+            answer=reply.access_token,
+            answers={200: wire.Token, 400: wire.Failed, 401: wire.Failed},
+        ),
+        ActionOperation(
+            name="gerosense-test-token",
+            operation_id="testToken",
+            summary="Check an access token or an API key",
+            path="/api/v1.0/login/test-token",
+            scope="",
+            credentials=(BEARER,),
+            action=lambda _request: GetAccount(),
+            answer=reply.tested,
+            answers={200: wire.Tested},
+        ),
         _registration(
             name="gerosense-v1.1-user",
             operation_id="registerOwnUser",
@@ -101,6 +133,7 @@ FORMAT = Format(
             path="/api/v1.1/bioage/calculate",
             action=results.of_bound_user_with_body,
             request_type=wire.CalculationV11,
+            body_required=False,
             user_from_key=True,
         ),
         _result(

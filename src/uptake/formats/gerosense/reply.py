@@ -2,7 +2,14 @@
 
 from typing import Literal
 
-from uptake.formats.base import ServerStatus, WireReply, WireRequest, answer
+from uptake.formats.base import (
+    AccessToken,
+    Account,
+    ServerStatus,
+    WireReply,
+    WireRequest,
+    answer,
+)
 from uptake.formats.gerosense.wire import (
     MINIMAL_API_VERSION,
     Failed,
@@ -10,6 +17,8 @@ from uptake.formats.gerosense.wire import (
     Registered,
     SampleError,
     Status,
+    Tested,
+    Token,
 )
 from uptake.model.problems import Problem
 from uptake.model.receipt import Receipt, StoredAttributes, StoredSamples
@@ -52,6 +61,16 @@ def status(server: ServerStatus, request: WireRequest) -> WireReply:
     """200, in maintenance too."""
     state: Literal["Ok", "Maintenance"] = "Ok" if server.accepts_uploads else "Maintenance"
     return answer(200, Status(state, MINIMAL_API_VERSION))
+
+
+def access_token(token: AccessToken, request: WireRequest) -> WireReply:
+    """200 with the token."""
+    return answer(200, Token(token.text, "Bearer"))
+
+
+def tested(account: Account, request: WireRequest) -> WireReply:
+    """200 with the user and the scopes of the key."""
+    return answer(200, Tested(account.user, list(account.scopes)))
 
 
 def reject(problem: Problem, request: WireRequest) -> WireReply:

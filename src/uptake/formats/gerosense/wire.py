@@ -16,6 +16,15 @@ MAX_VALUES = {"count": 30000.0, "count/min": 300.0, "count/s": float("inf")}
 """Limits of the pages: samples in a request, largest value of each unit (none for count/s)."""
 
 
+LOGIN_SCHEMA = {
+    "type": "object",
+    "properties": {
+        "username": {"type": "string", "description": "The id of an API key"},
+        "password": {"type": "string", "format": "password", "description": "The API key"},
+    },
+    "required": ["username", "password"],
+}
+
 MODEL_TYPES = ("steps", "bpm")
 """The models of the vendor's results."""
 
@@ -117,6 +126,20 @@ class Status(Struct):
 
     status: Literal["Ok", "Maintenance"]
     minimal_api_version: str
+
+
+class Token(Struct):
+    """An access token, which serves as the API key for 24 hours at most."""
+
+    access_token: str
+    token_type: Literal["Bearer"]
+
+
+class Tested(Struct):
+    """The user that an API key is bound to, and its scopes."""
+
+    user: str | None
+    scopes: list[str]
 
 
 class Failed(Struct):
