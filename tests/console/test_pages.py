@@ -1,38 +1,15 @@
 """The pages of the console in a browser."""
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2
-import pytest
 
 from chromium import Chromium
-from console.walking import check_page, path_of, watched
+from console.walking import EVIL, check_page, path_of, sign_in, watched
 from contract.pictures import PNG
-from uptake.testing.live import ALL_WRITES, LiveServer, serving
-
-EVIL = "<script>alert(1)</script>"
-"""Does nothing, wherever it is shown."""
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    """A server with a project of its own."""
-    with serving(tmp_path_factory.mktemp("console") / "data") as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def secret(server: LiveServer) -> str:
-    """A key that may do everything."""
-    return server.create_key(*ALL_WRITES, "data:read", "admin", "data:erase")
-
-
-def _sign_in(page: Any, server: LiveServer) -> None:
-    page.goto(server.command("console-link", "--url", server.url)["url"])
-    page.wait_for_url(f"{server.url}/console")
+from uptake.testing.live import LiveServer
 
 
 def _send_samples(server: LiveServer, secret: str, user: str, *values: float) -> int:
@@ -59,7 +36,7 @@ def test_a_link_leads_to_the_overview(browser: Chromium, server: LiveServer) -> 
             page.goto(server.url)
             assert path_of(page) == "/console/sign-in"
             check_page(page)
-            _sign_in(page, server)
+            sign_in(page, server)
             assert page.get_by_role("heading", level=1).inner_text() == "Overview"
             check_page(page)
             page.get_by_role("button", name="Sign out").click()
@@ -77,7 +54,7 @@ def test_a_rejected_sample_is_corrected_and_replayed(
 
     def steps(page: Any) -> None:
         with watched(page, server.url):
-            _sign_in(page, server)
+            sign_in(page, server)
             page.goto(f"{server.url}/console/rejections")
             row = page.get_by_role("row").filter(has_text="not_positive")
             assert "value must be greater than 0" in row.inner_text()
@@ -173,7 +150,7 @@ def test_a_user_is_looked_at_and_erased(browser: Chromium, server: LiveServer, s
 
     def steps(page: Any) -> None:
         with watched(page, server.url):
-            _sign_in(page, server)
+            sign_in(page, server)
             page.goto(f"{server.url}/console/users")
             check_page(page)
             page.get_by_label("User id starts with").fill("bob/")
@@ -230,7 +207,7 @@ def test_a_document_type_is_registered_tried_and_changed(
     def steps(page: Any) -> None:
         schema = page.get_by_label("JSON Schema")
         with watched(page, server.url):
-            _sign_in(page, server)
+            sign_in(page, server)
             page.goto(f"{server.url}/console/types")
             page.get_by_label("Name").fill("mood/2")
             schema.fill('{"type": "nothing"}')
@@ -274,7 +251,7 @@ def test_a_segment_is_created_with_a_live_count_and_exported(
 
     def steps(page: Any) -> None:
         with watched(page, server.url):
-            _sign_in(page, server)
+            sign_in(page, server)
             page.goto(f"{server.url}/console/segments")
             check_page(page)
             page.locator("#filter").fill('{"attribute": "team", "op": "is"}')

@@ -6,6 +6,11 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
+from uptake.testing.live import LiveServer
+
+EVIL = "<script>alert(1)</script>"
+"""Does nothing, wherever it is shown."""
+
 AXE = (importlib.resources.files("axe_playwright_python") / "axe.min.js").read_text("utf-8")
 
 NARROW, WIDE = {"width": 360, "height": 740}, {"width": 1600, "height": 1000}
@@ -55,6 +60,12 @@ def check_page(page: Any) -> None:
             assert found == [], f"{page.url} at {size['width']} in {scheme}: {found}"
     weight = len(page.content().encode())
     assert weight < MAX_BYTES, f"{page.url} has {weight} bytes"
+
+
+def sign_in(page: Any, server: LiveServer) -> None:
+    """Sign in with a link of the command."""
+    page.goto(server.command("console-link", "--url", server.url)["url"])
+    page.wait_for_url(f"{server.url}/console")
 
 
 def path_of(page: Any) -> str:

@@ -133,7 +133,7 @@ def test_a_key_sees_its_project_alone(live: LiveServer, client: httpx2.Client) -
     assert 'title="Project">console-tenant<' in client.get("/console").text
 
 
-CHANGES = (
+CHANGES: tuple[tuple[str, dict[str, str]], ...] = (
     ("/console/types", {"name": "from-console", "schema": "true"}),
     ("/console/types/from-console", {"schema": "true"}),
     ("/console/types/from-console/dry-run", {"schema": "true"}),
@@ -141,6 +141,11 @@ CHANGES = (
     ("/console/segments/from-console", {"filter": '{"and": []}'}),
     ("/console/segments/from-console/delete", {"confirm": "from-console"}),
     ("/console/users/from-console/erase", {"confirm": "from-console"}),
+    ("/console/retention", {"kind-1": "images", "days-1": "1"}),
+    ("/console/keys", {"scope-data:read": "1"}),
+    ("/console/keys/01a21987-857c-79b9-998f-8ca6f7c19c31/rotate", {}),
+    ("/console/keys/01a21987-857c-79b9-998f-8ca6f7c19c31/revoke", {"confirm": "yes"}),
+    ("/console/projects", {"project_name": "from-console"}),
 )
 """Every change but replays."""
 
@@ -158,6 +163,11 @@ def test_a_viewer_changes_nothing(live: LiveServer, client: httpx2.Client, store
     assert store.document_types("console-viewed") == []
     assert store.segments("console-viewed", "", 10) == []
     assert store.erasures("console-viewed", "", 10) == []
+    assert store.retention("console-viewed") == []
+    assert "from-console" not in store.projects()
+    for path in ("/console/keys", "/console/retention"):
+        assert client.get(path).status_code == 403
+    assert ">API keys</a>" not in client.get("/console").text
 
 
 def test_a_rejection_of_another_project_is_not_found(

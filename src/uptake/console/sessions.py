@@ -24,8 +24,8 @@ SESSION_SECONDS = 12 * 60 * 60
 
 SECRET_BYTES = 32
 
-READ, CHANGE, ERASE = "data:read", "admin", "data:erase"
-OPERATOR_SCOPES = (READ, ERASE, CHANGE, "operator")
+READ, CHANGE, ERASE, OPERATOR = "data:read", "admin", "data:erase", "operator"
+OPERATOR_SCOPES = (READ, ERASE, CHANGE, OPERATOR)
 """What a session of a one-time link permits: who can print a link can read the database too."""
 
 MAX_FAILURES = 10
@@ -68,6 +68,11 @@ class Session(Struct, frozen=True):
     def can_change(self) -> bool:
         """Whether it may change settings and replay rejections."""
         return CHANGE in self.key.scopes
+
+    @property
+    def can_manage_keys(self) -> bool:
+        """Whether it may create, rotate and revoke API keys."""
+        return bool({CHANGE, OPERATOR} & set(self.key.scopes))
 
     @property
     def can_erase(self) -> bool:
@@ -117,8 +122,8 @@ class Sessions:
         key = self.store.key(ids.key_digest(secret))
         if key is None or not key.is_valid(clock.now()):
             raise SignInFailed("The API key is unknown, revoked or expired.")
-        if READ not in key.scopes and CHANGE not in key.scopes:
-            raise SignInFailed("The API key needs the scope `admin` or `data:read`.")
+        if not {READ, CHANGE, OPERATOR} & set(key.scopes):
+            raise SignInFailed("The API key needs the scope `data:read`, `admin` or `operator`.")
         if key.user is not None:
             raise SignInFailed("The API key is bound to a user; the console needs an unbound key.")
         return self._new(SESSION_SECONDS, "session", key.project, key.digest)
@@ -131,9 +136,8 @@ class Sessions:
             return None
         csrf = hmac.digest(secret.encode(), b"csrf", "sha256").hex()
         if token.key_digest is None:
-            key = Key(
-                f"console-{digest[:12]}", digest, token.project, OPERATOR_SCOPES, token.expires_at
-            )
+            # Without an end: keys that it creates may be valid for longer than the session.
+            key = Key(f"console-{digest[:12]}", digest, token.project, OPERATOR_SCOPES, now)
             return Session(key, csrf, tuple(self.store.projects()), is_operator=True)
         found = self.store.key(token.key_digest)
         if found is None or not found.is_valid(now):

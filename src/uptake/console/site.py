@@ -5,7 +5,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from uptake.console.pages import overview, rejections, segments, types, users
+from uptake.console.pages import keys, overview, rejections, retention, segments, types, users
+from uptake.console.sessions import Session
 from uptake.console.visit import ROOT, Response
 
 Make = Callable[..., Awaitable[Response]]
@@ -27,10 +28,17 @@ class Route(Struct, frozen=True):
 
 
 class Section(Struct, frozen=True):
-    """An entry of the navigation."""
+    """An entry of the navigation.
+
+    Attributes:
+        name: as it is shown.
+        path: of its first page, below `ROOT`.
+        is_for: whether a session may see it.
+    """
 
     name: str
     path: str
+    is_for: Callable[[Session], bool] = lambda _session: True
 
 
 ROUTES = (
@@ -59,6 +67,14 @@ ROUTES = (
     Route("POST", "/segments/{name}", segments.save),
     Route("POST", "/segments/{name}/delete", segments.delete),
     Route("GET", "/segments/{name}/export", segments.export),
+    Route("GET", "/retention", retention.show),
+    Route("POST", "/retention", retention.save),
+    Route("GET", "/keys", keys.show_all),
+    Route("POST", "/keys", keys.create),
+    Route("GET", "/keys/{key_id}", keys.show),
+    Route("POST", "/keys/{key_id}/rotate", keys.rotate),
+    Route("POST", "/keys/{key_id}/revoke", keys.revoke),
+    Route("POST", "/projects", keys.create_project),
 )
 
 SECTIONS = (
@@ -67,6 +83,8 @@ SECTIONS = (
     Section("Users", "/users"),
     Section("Document types", "/types"),
     Section("Segments", "/segments"),
+    Section("Retention", "/retention", lambda session: session.can_change),
+    Section("API keys", "/keys", lambda session: session.can_manage_keys),
 )
 
 
@@ -81,6 +99,7 @@ def section_of(path: str) -> Section | None:
     return matching[0] if matching else None
 
 
-def frame(path: str) -> dict[str, Any]:
+def frame(path: str, session: Session | None) -> dict[str, Any]:
     """The values that each page needs for its navigation."""
-    return {"sections": SECTIONS, "current": section_of(path)}
+    shown = [one for one in SECTIONS if session is not None and one.is_for(session)]
+    return {"sections": shown, "current": section_of(path)}

@@ -245,7 +245,7 @@ class Console:
     async def _rendered(
         self, page: Page, session: Session | None = None, path: str = SIGN_IN
     ) -> Reply:
-        values = {"session": session, "error": None, **site.frame(path), **page.values}
+        values = {"session": session, "error": None, **site.frame(path, session), **page.values}
         work = partial(_render, page.template, values, self._base)
         html = await self._executors.reads.run(work)
         return _reply(page.status, html, "text/html; charset=utf-8")
