@@ -2,11 +2,16 @@
 
 import importlib.resources
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
+from uptake.cli.console_link import link_to
+from uptake.console.sessions import Sessions
+from uptake.settings import Settings
+from uptake.store.definitions import DEFAULT_PROJECT
 from uptake.testing.live import LiveServer
+from uptake.wiring import open_store
 
 EVIL = "<script>alert(1)</script>"
 """Does nothing, wherever it is shown."""
@@ -48,23 +53,24 @@ def watched(page: Any, origin: str) -> Iterator[list[str]]:
 
 def check_page(page: Any) -> None:
     """Check the page that is open: accessibility in both schemes, both widths, and its size."""
-    for size in (NARROW, WIDE):
+    # The policy of the page forbids scripts of others: axe comes from the debugger.
+    page.evaluate(AXE)
+    for size, scheme in ((NARROW, "dark"), (WIDE, "light")):
         page.set_viewport_size(size)
+        page.emulate_media(color_scheme=scheme)
         wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
         assert wide <= 0, f"{page.url} is {wide} pixels wider than {size['width']}"
-        for scheme in ("dark", "light"):
-            page.emulate_media(color_scheme=scheme)
-            # The policy of the page forbids scripts of others: axe comes from the debugger.
-            page.evaluate(AXE)
-            found = page.evaluate(CHECK)
-            assert found == [], f"{page.url} at {size['width']} in {scheme}: {found}"
+        found = page.evaluate(CHECK)
+        assert found == [], f"{page.url} at {size['width']} in {scheme}: {found}"
     weight = len(page.content().encode())
     assert weight < MAX_BYTES, f"{page.url} has {weight} bytes"
 
 
 def sign_in(page: Any, server: LiveServer) -> None:
-    """Sign in with a link of the command."""
-    page.goto(server.command("console-link", "--url", server.url)["url"])
+    """Sign in with a link, made as the command makes it."""
+    with closing(open_store(Settings(data_dir=server.data_dir))) as store:
+        link = Sessions(store).new_link(DEFAULT_PROJECT)
+    page.goto(link_to(server.url, link))
     page.wait_for_url(f"{server.url}/console")
 
 

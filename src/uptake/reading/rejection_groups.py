@@ -1,14 +1,16 @@
 """Rejections in groups of the same fault: the endpoint, the code and the place."""
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from msgspec import Struct
 
 from uptake.model import clock
 from uptake.model.submission import Fault
-from uptake.store.rejection_ports import RejectionSummaries
+from uptake.store.rejection_ports import RejectionSummaries, RejectionSummary
 from uptake.store.stored import RejectionFilter
+from uptake.time_units import MICROSECONDS_PER_DAY
 
 MAX_EXAMINED = 10_000
 """Rejections that are counted: reading them takes a tenth of a second."""
@@ -71,7 +73,7 @@ class _Group:
     last: int
     first: int = 0
     states: dict[str, bool] = field(default_factory=dict)
-    days: Counter[str] = field(default_factory=Counter)
+    days: Counter[int] = field(default_factory=Counter)
 
 
 def groups(store: RejectionSummaries, project: str, only: RejectionFilter) -> RejectionGroups:
@@ -79,14 +81,18 @@ def groups(store: RejectionSummaries, project: str, only: RejectionFilter) -> Re
     found = store.rejection_summaries(project, only, MAX_EXAMINED + 1)
     counted = found[:MAX_EXAMINED]
     made: dict[tuple[str, str, str], _Group] = {}
+    # Equal faults are one object (`rejection_summaries`), so their groups are found once.
+    known: dict[tuple[str, int], list[_Group]] = {}
     for one in counted:
-        for fault in one.faults:
-            at = one.format, fault.code, place_text(fault)
-            group = made.setdefault(at, _Group(fault.message, one.received_at))
+        at = one.format, id(one.faults)
+        if at not in known:
+            known[at] = list(_groups_of(one, made))
+        day = one.received_at // MICROSECONDS_PER_DAY
+        for group in known[at]:
             if one.rejection_id not in group.states:
                 group.states[one.rejection_id] = one.is_resolved
                 group.first = one.received_at
-                group.days[clock.iso(one.received_at)[:DATE]] += 1
+                group.days[day] += 1
     views = [_view(*at, group) for at, group in made.items()]
     views.sort(key=lambda group: (-group.open, -group.resolved, group.format, group.code))
     return RejectionGroups(
@@ -94,6 +100,14 @@ def groups(store: RejectionSummaries, project: str, only: RejectionFilter) -> Re
         len({one.rejection_id for one in counted}),
         complete=len(found) <= MAX_EXAMINED and len(views) <= MAX_GROUPS,
     )
+
+
+def _groups_of(one: RejectionSummary, made: dict[tuple[str, str, str], _Group]) -> Iterator[_Group]:
+    """The groups of a rejection, each once; new ones begin with it."""
+    places = {(fault.code, place_text(fault)): fault for fault in reversed(one.faults)}
+    for (code, place), fault in places.items():
+        first = _Group(fault.message, one.received_at)
+        yield made.setdefault((one.format, code, place), first)
 
 
 def _view(format_: str, code: str, place: str, group: _Group) -> RejectionGroup:
@@ -107,5 +121,8 @@ def _view(format_: str, code: str, place: str, group: _Group) -> RejectionGroup:
         resolved,
         clock.iso(group.first),
         clock.iso(group.last),
-        dict(sorted(group.days.items())),
+        {
+            clock.iso(day * MICROSECONDS_PER_DAY)[:DATE]: count
+            for day, count in sorted(group.days.items())
+        },
     )

@@ -20,7 +20,7 @@ from uptake.store.stored import (
     StoredRejection,
 )
 
-SUMMARIES_AT_ONCE = 100
+SUMMARIES_AT_ONCE = 1000
 """Rows in memory at a time, before their faults are decoded."""
 
 
