@@ -103,6 +103,7 @@ FILES = command_examples.FILES | {
     "empty.json": b"",
     "noise.bin": bytes(range(256)) * 4,
     "damaged.parquet": b"PAR1" + bytes(100),
+    "export.xml": b"<HealthData></HealthData>",
     "damaged.gz": b"\x1f\x8b\x08\0\0\0\0\0xx",
     "broken.json": b'{"type": ',
     "bad-schema.json": b'{"type": "cat"}',

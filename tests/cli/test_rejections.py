@@ -62,6 +62,24 @@ def test_what_was_rejected_is_listed(uptake: Uptake, rejected: list[dict[str, An
     assert len(lines) == 3
 
 
+def test_a_code_that_no_rejection_has_is_an_error(
+    uptake: Uptake, rejected: list[dict[str, Any]]
+) -> None:
+    """The message lists the codes of the project's rejections; other options may find nothing."""
+    assert (
+        uptake("rejections", "list", "--code", "required", "--json").json["rejections"] == rejected
+    )
+    none = uptake("rejections", "list", "--code", "required", "--user", "carl", "--json")
+    assert none.json == {"rejections": [], "next": None}
+    failed = uptake("rejections", "list", "--code", "requird")
+    failed.assert_failed(
+        1, "project 'default' has no rejection with the code 'requird'; it has: required"
+    )
+    uptake("projects", "create", "acme")
+    empty = uptake("rejections", "list", "--code", "requird", "--project", "acme", "--json")
+    assert empty.json == {"rejections": [], "next": None}
+
+
 def test_a_list_goes_on_at_its_cursor(uptake: Uptake, rejected: list[dict[str, Any]]) -> None:
     """Which the table shows in its last line."""
     page = uptake("rejections", "list", "--limit", "2", "--json").json
@@ -85,7 +103,7 @@ def test_a_list_is_filtered(uptake: Uptake, rejected: list[dict[str, Any]]) -> N
     assert users("--key", "k-2") == ["bert"]
     assert users("--request", rejected[1]["request_id"]) == ["anna"]
     assert users("--code", "required", "--format", "thymia") == ["anna", "anna", "bert"]
-    assert users("--code", "type") == []
+    assert users("--code", "required", "--key", "k-3") == []
     assert users("--format", "ptengine") == []
     assert users("--from", rejected[2]["received_at"]) == ["bert"]
     assert users("--to", rejected[2]["received_at"]) == ["anna", "anna"]

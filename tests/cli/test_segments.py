@@ -98,7 +98,7 @@ def test_a_segment_is_stored_changed_listed_and_deleted(uptake: Uptake, tmp_path
     again = uptake("segments", "create", "pros", "rest.json")
     again.assert_failed(1, "'pros' already exists", "uptake segments update")
     assert uptake("segments", "update", "pros", "rest.json").status == 0
-    assert uptake("segments", "users", "pros").out.splitlines()[0] == "1 users"
+    assert uptake("segments", "users", "pros").out.splitlines()[0] == "1 user"
     listed = uptake("segments", "list", "--json").json
     assert [one["filter"] for one in listed["segments"]] == [{"not": PRO}]
     assert uptake("segments", "list").out.splitlines()[1].split()[0] == "pros"

@@ -35,7 +35,7 @@ def test_a_complete_upload_exits_with_0(
         "send", "samples", path, "--to", live.url, "--key-file", "key", XDG_STATE_HOME=state
     )
     assert (done.status, done.err) == (0, "")
-    assert done.out.startswith("7 read\n7 acknowledged now\n1 requests, ")
+    assert done.out.startswith("7 read\n7 acknowledged now\n1 request, ")
     done = uptake("send", "samples", path, "--to", live.url, XDG_STATE_HOME=state, UPTAKE_KEY=key)
     assert (done.status, done.out) == (0, "7 read\n7 acknowledged before\n")
     (ledger,) = (tmp_path / "state" / "uptake").glob("*.ledger")

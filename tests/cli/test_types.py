@@ -181,7 +181,7 @@ def test_a_dry_run_that_all_would_pass_is_done(uptake: Uptake, tmp_path: Path) -
     assert (done.status, done.out) == (0, "None of 0 documents would be rejected.\n")
     _send(tmp_path, '{"mood": 3}')
     done = uptake("types", "dry-run", "check-in", "--schema", "schema.json")
-    assert (done.status, done.out) == (0, "None of 1 documents would be rejected.\n")
+    assert (done.status, done.out) == (0, "None of 1 document would be rejected.\n")
 
 
 def test_what_cannot_be_tried_is_reported(uptake: Uptake, tmp_path: Path) -> None:

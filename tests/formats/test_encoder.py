@@ -194,7 +194,10 @@ def test_answers_about_documents_are_read() -> None:
     answer = b'{"detail":[{"loc":["body","data","mood"],"msg":"no","type":"maximum"}]}'
     assert thymia.read(422, answer, 1) == Verdict((Rejected(0, "maximum", "no", "body.data.mood"),))
     answer = b'{"detail":[{"loc":["path","upload_type"],"msg":"no","type":"unknown_type"}]}'
-    assert thymia.read(422, answer, 1) == Verdict(halt="the document type is not accepted: no")
+    assert thymia.read(422, answer, 1) == Verdict(
+        halt="the document type is not accepted: no; on an Uptake server, create it:"
+        " uptake types add NAME"
+    )
     with pytest.raises(Unclear):
         thymia.read(200, b"{}", 1)
 

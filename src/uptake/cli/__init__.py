@@ -16,8 +16,8 @@ GC_THRESHOLD = 100_000
 time would go into searches while modules are imported, which create objects and no garbage."""
 
 BLAS_THREADS = "OPENBLAS_NUM_THREADS"
-"""Without this variable, numpy starts a thread for each processor, and waits for them at the exit.
-Nothing here multiplies matrices."""
+"""Without this variable, numpy starts a thread for each processor (see `uptake.samples`). It is set
+here because a command may import numpy first."""
 
 
 def main() -> None:

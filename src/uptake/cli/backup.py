@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from uptake.cli.options import InstallationOptions, option
-from uptake.cli.terminal import Failed, Json, Yes, confirm, print_result, progress
+from uptake.cli.terminal import Failed, Json, Yes, confirm, print_result, progress, quantity
 from uptake.http.parameter_groups import expand_groups
 
 if TYPE_CHECKING:
@@ -45,7 +45,8 @@ def backup(
             contents.close()
     _print(created.manifest, f"{folder}: stored", json=json)
     if missing := created.missing:
-        count = f"{len(missing)} of {len(missing) + created.manifest.blobs.rows} blobs"
+        blobs = quantity(len(missing) + created.manifest.blobs.rows, "blob")
+        count = f"{len(missing):,} of {blobs}"
         raise Failed(
             f"missing although rows refer to them: {count}, {', '.join(missing[:MAX_LISTED])}"
         )
@@ -80,7 +81,9 @@ def restore(
         manifest = read_manifest(folder)  # fails before the database is created
     settings = options.settings
     place = "the database" if settings.database else settings.data_dir.resolve()
-    confirm(f"Restore {manifest.rows:,} rows of {manifest.created_at} into {place}?", yes=yes)
+    confirm(
+        f"Restore {quantity(manifest.rows, 'row')} of {manifest.created_at} into {place}?", yes=yes
+    )
     with _watched() as watcher:
         contents = wiring.open_contents(settings, make=True)
         try:
@@ -128,6 +131,6 @@ def _print(manifest: "Manifest", what: str, *, json: bool) -> None:
         "blobs": manifest.blobs.rows,
         "bytes": manifest.bytes,
     }
-    count = f"{manifest.rows:,} rows and {manifest.blobs.rows:,} blobs"
-    shown = f"{what} {count} as of {manifest.created_at}, {manifest.bytes:,} bytes"
+    count = f"{quantity(manifest.rows, 'row')} and {quantity(manifest.blobs.rows, 'blob')}"
+    shown = f"{what} {count} as of {manifest.created_at}, {quantity(manifest.bytes, 'byte')}"
     print_result(value, shown, json=json)

@@ -1,12 +1,15 @@
 """`uptake db`: maintenance of the database."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from uptake.cli.options import StoreOptions
-from uptake.cli.terminal import Json, echo, print_result
+from uptake.cli.terminal import Json, echo, print_result, quantity
 from uptake.http.parameter_groups import expand_groups
+
+if TYPE_CHECKING:
+    from uptake.store.distribution import DistributionFacts
 
 MAX_SHARDS = 10_000
 """Most shards of a table: a query of a whole project has a task for each."""
@@ -40,8 +43,9 @@ def distribute(options: StoreOptions, *, shards: Shards = None, json: Json = Fal
         if not json:
             echo(f"{name}: {statement}")
     facts = wiring.check_distribution(options.settings)
-    summary = f"Distributed {len(done)} tables" if done else "All tables are already distributed"
-    print_result(done, f"{summary}: {facts.shards} shards, {facts.copies} copy of each.", json=json)
+    tables = quantity(len(done), "table")
+    summary = f"Distributed {tables}" if done else "All tables are already distributed"
+    print_result(done, f"{summary}: {_shards(facts)}.", json=json)
 
 
 @app.command()
@@ -64,7 +68,11 @@ def check(options: StoreOptions, *, json: Json = False) -> None:
         for fault in facts.faults:
             echo(f"{fault}.")
     problems = len(facts.misplaced) + len(facts.faults)
-    summary = f"{facts.shards} shards, {facts.copies} copy of each; {problems} problems."
+    summary = f"{_shards(facts)}; {quantity(problems, 'problem')}."
     print_result(facts, summary, json=json)
     if problems:
         raise typer.Exit(1)
+
+
+def _shards(facts: "DistributionFacts") -> str:
+    return f"{quantity(facts.shards, 'shard')}, {quantity(facts.copies, 'copy', 'copies')} of each"

@@ -10,7 +10,16 @@ import typer
 from msgspec.structs import replace
 
 from uptake.cli.options import ServicesOptions, option, zone_of, zoned_instant
-from uptake.cli.terminal import Failed, Json, binary_output, echo, note, print_json, spinner
+from uptake.cli.terminal import (
+    Failed,
+    Json,
+    binary_output,
+    echo,
+    note,
+    print_json,
+    quantity,
+    spinner,
+)
 from uptake.exports import KINDS, Export, ExportQuery, InvalidExport, Kind, Progress
 from uptake.exports.forms import FORMS, Compression, FormName, compression_of, form_of_file
 from uptake.http.parameter_groups import expand_groups
@@ -159,8 +168,9 @@ def export(
     else:
         files = ""
         if "files" in result:
-            files = f" in {result['files']:,} file{'' if result['files'] == 1 else 's'}"
-        echo(f"{destination}: {result['rows']:,} {kind}{files}, {result['bytes']:,} bytes.")
+            files = f" in {quantity(result['files'], 'file')}"
+        rows = quantity(result["rows"], kind.removesuffix("s"))
+        echo(f"{destination}: {rows}{files}, {quantity(result['bytes'], 'byte')}.")
         echo(f"Next incremental export: --since {result['cursor']}")
 
 

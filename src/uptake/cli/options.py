@@ -160,12 +160,12 @@ class ServicesOptions(InstallationOptions, ProjectOptions):
 
 
 LISTS = {
-    "document type": "uptake types list",
+    "document type": "uptake types list; create one: uptake types add NAME",
     "segment": "uptake segments list",
     "rejection": "uptake rejections list",
     "erasure": "uptake erasures list",
 }
-"""The command that lists what there is, by what does not exist."""
+"""The command that lists what there is, by what does not exist; that of types also what to do."""
 
 
 @contextmanager

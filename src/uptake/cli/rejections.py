@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from uptake.cli.options import PageOptions, ServicesOptions, moment, option
-from uptake.cli.terminal import Json, counter, echo, print_json, print_list, print_table
+from uptake.cli.terminal import Json, counter, echo, print_json, print_list, print_table, quantity
 from uptake.http.parameter_groups import expand_groups
-from uptake.reading import Page
+from uptake.reading import Page, Unknown
 
 if TYPE_CHECKING:
     from uptake.formats.base import WireRequest
     from uptake.model.submission import Fault
     from uptake.replay import Replayed
+    from uptake.store.rejection_ports import RejectionSummaries
     from uptake.store.stored import RejectionFilter
     from uptake.wiring import Services
 
@@ -99,6 +100,8 @@ def list_rejections(
     only = filters.filter(resolved=resolved)
     with options.open_services() as services:
         page = rejections.page(services.store, options.project, only, paging)
+        if only.code is not None and not page.rejections:
+            _require_code(services.store, options.project, only.code)
     rows = (
         (
             one.rejection_id,
@@ -112,6 +115,21 @@ def list_rejections(
     )
     headings = ["id", "received", "format", "user", "resolved", "faults"]
     print_list(page, headings, rows, json=paging.json, cursor=page.next)
+
+
+def _require_code(store: "RejectionSummaries", project: str, code: str) -> None:
+    """Check that some rejection has a code. All codes cannot be listed: schemas have their own.
+
+    Raises:
+        Unknown: no rejection of the project has it, but some have others.
+    """
+    from uptake.reading.rejection_groups import MAX_EXAMINED
+    from uptake.store.stored import RejectionFilter
+
+    found = store.rejection_summaries(project, RejectionFilter(), MAX_EXAMINED)
+    codes = {fault.code for one in found for fault in one.faults}
+    if codes and code not in codes:
+        raise Unknown("rejection with the code", code, sorted(codes))
 
 
 @app.command()
@@ -146,7 +164,7 @@ def show(rejection_id: Id, options: ServicesOptions, *, json: Json = False) -> N
         print_json(found.item, indent=True)
     else:
         size = len(found.raw_base64 or b"")
-        echo(f"{size:,} bytes that are not JSON. Use --json to print them in base64.")
+        echo(f"{quantity(size, 'byte')} that are not JSON. Use --json to print them in base64.")
 
 
 @app.command("replay")

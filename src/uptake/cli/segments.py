@@ -19,6 +19,7 @@ from uptake.cli.terminal import (
     print_next_cursor,
     print_result,
     print_table,
+    quantity,
     spinner,
 )
 from uptake.http.parameter_groups import expand_groups
@@ -160,14 +161,14 @@ def _print_users(found: "Members | SegmentPreview", *, json: bool) -> None:
     if json:
         print_json(found)
         return
-    echo(f"{found.count:,} users")
+    echo(quantity(found.count, "user"))
     if found.users:
         rows = [(one.user_id, one.first_seen, one.last_seen) for one in found.users]
         print_table(["user", "first seen", "last seen"], rows)
     print_next_cursor(found.next)
     if found.unreadable:
-        noun = "value" if found.unreadable == 1 else "values"
-        echo(f"{found.unreadable:,} {noun} cannot be read as the filter's dates or numbers")
+        values = quantity(found.unreadable, "value")
+        echo(f"{values} cannot be read as the filter's dates or numbers")
 
 
 def _read(file: str) -> bytes:

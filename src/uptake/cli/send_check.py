@@ -8,7 +8,7 @@ import typer
 
 from uptake.cli.send_options import LedgerFile, Receiver, SampleFiles, Sources, receiver_option
 from uptake.cli.send_run import translated_errors
-from uptake.cli.terminal import Json, echo, print_json, print_table, warn
+from uptake.cli.terminal import Json, echo, print_json, print_table, quantity, warn
 
 if TYPE_CHECKING:
     from uptake.uploader.verify.check import Gap, Verification
@@ -109,7 +109,9 @@ def verify(
 
 
 def _print(result: "Verification") -> None:
-    echo(f"{result.expected:,} samples of {result.users:,} users are expected")
+    samples = quantity(result.expected, "sample")
+    verb = "is" if result.expected == 1 else "are"
+    echo(f"{samples} of {quantity(result.users, 'user')} {verb} expected")
     for name, words in COUNTS.items():
         count = getattr(result, name)
         if count or name == "found":

@@ -12,7 +12,7 @@ from msgspec import structs
 
 from uptake.cli.send_options import SendOptions
 from uptake.cli.send_progress import showing
-from uptake.cli.terminal import Failed, echo, note, print_json, warn
+from uptake.cli.terminal import Failed, echo, note, print_json, quantity, warn
 
 # The uploader is loaded only to send: it would double the start-up time of other commands.
 if TYPE_CHECKING:
@@ -136,9 +136,9 @@ def _print_counts(summary: "Summary") -> None:
     for count, words in lines:
         echo(f"{count:>{width}} {words}")
     rate = round(summary.acknowledged / max(summary.seconds, 0.001))
-    retries = f", {summary.retries:,} retries" if summary.retries else ""
+    retries = f", {quantity(summary.retries, 'retry', 'retries')}" if summary.retries else ""
     if summary.acknowledged:
-        took = f"{summary.seconds:.1f} s, {rate:,} items a second"
-        echo(f"{summary.requests:,} requests{retries}, {took}")
+        took = f"{summary.seconds:.1f} s, {quantity(rate, 'item')} a second"
+        echo(f"{quantity(summary.requests, 'request')}{retries}, {took}")
     elif summary.dry_run:
-        echo(f"{summary.requests:,} requests would be made")
+        echo(f"{quantity(summary.requests, 'request')} would be made")

@@ -107,6 +107,11 @@ def note(*lines: str) -> None:
     sys.stderr.write("".join(f"{safe(line)}\n" for line in lines))
 
 
+def quantity(count: int, noun: str, plural: str = "") -> str:
+    """A number and its noun, such as `1 user` and `1,200 users`."""
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+
+
 def print_json(value: object, *, indent: bool = False) -> None:
     """Print a value as JSON, on one line or indented."""
     text = msgspec.json.encode(value)

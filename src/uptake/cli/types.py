@@ -16,6 +16,7 @@ from uptake.cli.terminal import (
     print_list,
     print_result,
     print_table,
+    quantity,
 )
 from uptake.http.parameter_groups import expand_groups
 from uptake.reading import Unknown
@@ -160,7 +161,7 @@ def _try(trial: "SchemaTrial", advance: Callable[[int], None]) -> "Trial":
 
 def _print_trial(trial: "Trial") -> None:
     failing = f"{trial.failing:,}" if trial.failing else "None"
-    echo(f"{failing} of {trial.documents:,} documents would be rejected.")
+    echo(f"{failing} of {quantity(trial.documents, 'document')} would be rejected.")
     if not trial.examples:
         return
     rows = [

@@ -16,6 +16,7 @@ from uptake.cli.terminal import (
     print_list,
     print_result,
     print_table,
+    quantity,
     spinner,
 )
 from uptake.http.parameter_groups import expand_groups
@@ -83,7 +84,7 @@ def archive(
             raise Failed(f"{destination} already exists")
         with open_archive(services.store, services.blobs, options.project, user) as export:
             written = write_file(export, destination, spinner("writing the archive"))
-    print_result(written, f"{destination}: {written['bytes']:,} bytes", json=json)
+    print_result(written, f"{destination}: {quantity(written['bytes'], 'byte')}", json=json)
 
 
 @app.command()

@@ -13,6 +13,8 @@ _invalid = msgspec.json.Decoder(Invalid)
 
 TYPE_AT_FAULT = ["path", "upload_type"]
 
+CREATE = "on an Uptake server, create it: uptake types add NAME"
+
 
 def headers(key: str) -> Mapping[str, str]:
     """The header by which Uptake recognises a repeated upload; the vendor has no such header."""
@@ -33,7 +35,7 @@ def read(status: int, body: bytes, count: int) -> Verdict:  # noqa: ARG001 - one
         return unreadable(status, body, 0)
     for entry in entries:
         if entry.loc == TYPE_AT_FAULT:
-            return Verdict(halt=f"the document type is not accepted: {entry.msg}")
+            return Verdict(halt=f"the document type is not accepted: {entry.msg}; {CREATE}")
     return Verdict(
         tuple(
             Rejected(0, entry.type, entry.msg, ".".join(map(str, entry.loc))) for entry in entries

@@ -39,6 +39,13 @@ from uptake.uploader.sources.sample_tables import sample_table
 TEXT = ("csv", "ndjson")
 """Kinds of files with rows of text, which are written to a file as they are if rejected."""
 
+UTF8 = {
+    "ndjson": ("JSON", "convert the file: iconv -f {} -t utf-8 FILE > items.ndjson"),
+    "parquet": ("text in Parquet", "leave it out"),
+    "xml": ("an Apple Health export", "leave it out"),
+}
+"""Kinds of files that have only one encoding, their names, and what to do about another one."""
+
 NAMED = 5
 """Files of an archive that a message names."""
 
@@ -130,17 +137,18 @@ class Opener(Generic[Item]):
 
 
 def require_encoding_of_csv(file: str, kind: str, options: FileOptions) -> None:
-    """Check that an encoding is not given for JSON, which is UTF-8 (RFC 8259).
+    """Check that an encoding is not given for a file that has its own: JSON is UTF-8 (RFC 8259).
 
     Raises:
         UnknownSource: it is another one than UTF-8.
     """
     encoding = options.encoding
-    if kind == "ndjson" and encoding and codecs.lookup(encoding).name != "utf-8":
-        raise UnknownSource(
-            f"{file}: --encoding is for CSV, and JSON is UTF-8; convert the file:"
-            f" iconv -f {encoding} -t utf-8 FILE > items.ndjson"
-        )
+    if encoding is None or kind not in UTF8 or codecs.lookup(encoding).name == "utf-8":
+        return
+    name, action = UTF8[kind]
+    raise UnknownSource(
+        f"{file}: --encoding is for CSV, and {name} is UTF-8; {action.format(encoding)}"
+    )
 
 
 def _single(found: Unreadable | Skipped) -> Source[Item]:
