@@ -46,7 +46,7 @@ def test_the_operation_is_served_and_documented(package: PackageCopy, tmp_path: 
         assert (wrong.status_code, wrong.headers["allow"]) == (405, "OPTIONS, PUT")
         document = httpx2.get(f"{server.url}/openapi.json").json()
     operation = document["paths"][PATH]["put"]
-    assert operation["operationId"] == "ptengine-profile"
+    assert operation["operationId"] == "profile"
     (shown,) = operation["requestBody"]["content"].values()
     assert shown["examples"]["profile"]["value"] == body
 
