@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from contextlib import closing
 from html import unescape
+from urllib.parse import quote
 
 import httpx2
 import pytest
@@ -253,6 +254,60 @@ def test_every_response_has_strict_headers(client: httpx2.Client, key: str) -> N
 def test_other_paths_are_not_found(client: httpx2.Client, path: str) -> None:
     """A path has one spelling."""
     assert client.get(path).status_code == 404
+
+
+HOSTILE = ("\0", "%", "..", "\u202e", "9" * 5000, "-1", "null", "<script>", "/", "\U0001f600" * 300)
+READS = (
+    "/console/rejections?user={}",
+    "/console/rejections/list?code={}",
+    "/console/rejections/list?place={}",
+    "/console/rejections/list?cursor={}",
+    "/console/rejections/download?request={}",
+    "/console/rejections/{}",
+    "/console/requests/{}",
+    "/console/users?prefix={}",
+    "/console/users?cursor={}",
+    "/console/users/{}",
+    "/console/users/{}/archive",
+    "/console/users/console-hostile?from={}&to={}",
+    "/console/erasures/{}",
+    "/console/types/{}",
+    "/console/types/console-hostile?from={}&to={}",
+    "/console/segments/{}",
+    "/console/segments/{}/export?kind={}&format={}",
+    "/console/keys/{}",
+    "/console/keys?cursor={}",
+    "/console/link/{}",
+    "/console/static/{}",
+)
+
+
+def test_a_hostile_address_is_answered(live: LiveServer, client: httpx2.Client) -> None:
+    """In every part of a path and in every parameter; never with a fault of the server."""
+    live.command("types", "add", "console-hostile")
+    _sign_in(client, key=live.create_key("profiles:write", "data:read", "admin", "data:erase"))
+    assert client.head("/console/users/console-none/archive").status_code == 404
+    statuses = set()
+    for template in READS:
+        for text in HOSTILE:
+            sent = client.get(template.replace("{}", quote(text, safe="")))
+            assert sent.status_code < 500, (template, text)
+            assert "<script>" not in sent.text
+            statuses.add(sent.status_code)
+    assert statuses <= {200, 400, 404}, statuses
+
+
+def test_a_hostile_field_is_answered(live: LiveServer, client: httpx2.Client) -> None:
+    """In every field of every form, with the token of the session."""
+    live.command("projects", "create", "console-fields")
+    scopes = ("data:read", "admin", "data:erase")
+    _sign_in(client, key=live.create_key(*scopes, project="console-fields"))
+    csrf = _csrf(client.get("/console"))
+    for path, form in CHANGES:
+        for text in HOSTILE:
+            sent = client.post(path, data={**dict.fromkeys(form, text), "csrf": csrf})
+            assert sent.status_code < 500, (path, text)
+            assert "<script>" not in sent.text
 
 
 @pytest.mark.parametrize(

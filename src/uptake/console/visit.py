@@ -1,5 +1,6 @@
 """A request for a page, the API that the page is made from, and the response."""
 
+from asyncio import to_thread
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -11,6 +12,9 @@ from uptake.console.sessions import Session
 
 API = "/uptake/v1"
 ROOT = "/console"
+
+MAX_INLINE = 64 * 1024
+"""Bytes of an answer that are decoded on the event loop, which takes less than a millisecond."""
 
 
 class Answer(Struct, frozen=True):
@@ -139,6 +143,8 @@ class Visit(Struct, frozen=True):
         answer = await self.api(method, encoded, sent, content)
         if answer.status >= 400:
             raise ApiFailed(answer)
+        if len(answer.body) > MAX_INLINE:
+            return await to_thread(answer.json)
         return answer.json() if answer.body else None
 
     def chosen(self, *names: str) -> dict[str, str]:

@@ -24,6 +24,7 @@ from uptake.console.sessions import (
 )
 from uptake.console.visit import (
     ROOT,
+    Answer,
     ApiFailed,
     Download,
     Page,
@@ -217,16 +218,29 @@ class Console:
     async def _pass_on(
         self, passed: Passed, session: Session, scope: Any, receive: Receive, send: Send
     ) -> None:
-        """Send the response of the API with the headers of the console."""
+        """Send the response of the API with the headers of the console; a page for a problem."""
+        status, problem, head = 0, b"", scope["method"] == "HEAD"
 
-        async def send_with_headers(message: Any) -> None:
+        async def send_if_sound(message: Any) -> None:
+            nonlocal status, problem
             if message["type"] == "http.response.start":
+                status = message["status"]
                 message["headers"] = [*message["headers"], *_encoded(HEADERS)]
-            await send(message)
+            if status < 400 or head:
+                await send(message)
+            else:
+                problem += message.get("body", b"")
 
         with InProcessApi(self._connected(), session.key, scope, receive) as api:
             path = api_path(passed.path)
-            await api.send_to(send_with_headers, scope["method"], path, passed.query)
+            await api.send_to(send_if_sound, scope["method"], path, passed.query)
+        if problem:
+            error = ApiFailed(Answer(status, problem))
+            page = await self._failure(error.status, error.title, error.detail, session)
+            await send(
+                {"type": "http.response.start", "status": page.status, "headers": page.headers}
+            )
+            await send({"type": "http.response.body", "body": page.body, "more_body": False})
 
     async def _made(self, made: Page | Redirect | Download, session: Session, path: str) -> Reply:
         if isinstance(made, Page):

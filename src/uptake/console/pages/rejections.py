@@ -1,5 +1,6 @@
 """Rejections: groups of the same fault, one group, one item, and replays."""
 
+from asyncio import to_thread
 from base64 import b64decode
 from collections.abc import Mapping
 from typing import Any
@@ -21,6 +22,9 @@ AT_ONCE = 100
 
 DOWNLOADED = 500
 """Rejections of a file: each item is read on its own."""
+
+MAX_DOWNLOAD = 16 << 20
+"""Bytes of a file, after which no other rejection is added."""
 
 MAX_SHOWN = 64 * 1024
 """Characters of an item that a page shows and lets correct."""
@@ -51,14 +55,14 @@ async def show_group(visit: Visit) -> Page:
 async def show_one(visit: Visit, rejection_id: str) -> Page:
     """An item with its faults, and a form to correct it."""
     one = await visit.get("rejections", rejection_id)
-    return Page("rejection.html", _item(one))
+    return Page("rejection.html", await to_thread(_item, one))
 
 
 async def replay_one(visit: Visit, rejection_id: str) -> Page:
     """Replay an item, corrected or as it was uploaded."""
     one = await visit.get("rejections", rejection_id)
     sent = visit.form.get("item", "")
-    shown = _item(one)
+    shown = await to_thread(_item, one)
     is_same = not sent or sent.replace("\r\n", "\n") == shown["text"]
     content = b"" if is_same else sent.encode()
     values: dict[str, Any] = {"sent": sent or shown["text"]}
@@ -69,11 +73,12 @@ async def replay_one(visit: Visit, rejection_id: str) -> Page:
             raise
         return Page("rejection.html", {**shown, **values, "error": error.detail}, error.status)
     if done["outcome"] != "refused":
-        return Page("rejection.html", {**_item(one), "done": done})
+        return Page("rejection.html", {**shown, "done": done})
     again = {**one, "faults": done["faults"]}
     if not is_same:
         again |= {"item": _decoded(sent), "raw_base64": None}
-    return Page("rejection.html", {**_item(again), **values, "done": done})
+    found = await to_thread(_item, again)
+    return Page("rejection.html", {**found, **values, "done": done})
 
 
 async def replay_group(visit: Visit) -> Page:
@@ -94,9 +99,13 @@ async def replay_group(visit: Visit) -> Page:
 async def download(visit: Visit) -> Download:
     """The rejections of a group with their items, one JSON object in each line."""
     found = await _listed(visit, DOWNLOADED, resolved=False)
-    items = [await visit.get("rejections", one["rejection_id"]) for one in found["rejections"]]
-    content = b"".join(msgspec.json.encode(one) + b"\n" for one in items)
-    return Download(content, "application/x-ndjson", "rejections.ndjson")
+    content = bytearray()
+    for one in found["rejections"]:
+        item = await visit.get("rejections", one["rejection_id"])
+        content += await to_thread(msgspec.json.encode, item) + b"\n"
+        if len(content) > MAX_DOWNLOAD:
+            break
+    return Download(bytes(content), "application/x-ndjson", "rejections.ndjson")
 
 
 async def show_request(visit: Visit, request_id: str) -> Page:
@@ -136,7 +145,10 @@ def _group(visit: Visit) -> dict[str, Any]:
 
 
 def _item(one: Mapping[str, Any]) -> dict[str, Any]:
-    """A rejection with its item as text and, if it is JSON, as lines with the faults."""
+    """A rejection with its item as text and, if it is JSON, as lines with the faults.
+
+    It runs in a thread, because an item may be large.
+    """
     lines, is_text = [], True
     if one["raw_base64"] is None:
         text = msgspec.json.format(msgspec.json.encode(one["item"]), indent=2).decode()

@@ -1,7 +1,7 @@
 """Document types: schemas, their versions and differences, and dry runs on stored documents."""
 
 import difflib
-from asyncio import gather
+from asyncio import gather, to_thread
 from typing import Any
 from urllib.parse import quote
 
@@ -100,7 +100,7 @@ async def _one(
     difference = None
     if newer is not None and older is not None:
         schemas = {version["version"]: _text(version["schema"]) for version in found}
-        difference = _difference(schemas[older], schemas[newer])
+        difference = await to_thread(_difference, schemas[older], schemas[newer])
     current = _text(one["schema"])
     values = {
         "type": one,
@@ -124,8 +124,7 @@ def _with_before(versions: list[dict[str, Any]]) -> list[tuple[dict[str, Any], i
 
 
 def _number(text: str | None, known: list[int]) -> int | None:
-    number = int(text) if text and text.isascii() and text.isdigit() else None
-    return number if number in known else None
+    return next((number for number in known if str(number) == text), None)
 
 
 def _text(schema: Any) -> str:

@@ -1,6 +1,6 @@
 """Users: a search, the data of one user with charts, archive and erasure."""
 
-from asyncio import gather
+from asyncio import gather, to_thread
 from datetime import date, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -53,7 +53,7 @@ async def show(visit: Visit, user_id: str) -> Page:
         "rates": rates,
         "images": [{**one, "path": urlsplit(one["url"]).path} for one in images["images"]],
         "more_images": images["next"] is not None,
-        "documents": [_document(one) for one in documents["documents"]],
+        "documents": await to_thread(_documents, documents["documents"]),
         "more_documents": documents["next"],
         "devices": devices,
         "confirmed": None,
@@ -164,6 +164,10 @@ async def _devices(visit: Visit, user_id: str, metrics: list[str]) -> list[dict[
     ]
 
 
-def _document(one: dict[str, Any]) -> dict[str, Any]:
-    text = msgspec.json.format(msgspec.json.encode(one["data"]), indent=2).decode()
-    return {**one, "text": text[:SHOWN], "is_cut": len(text) > SHOWN}
+def _documents(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The documents with the start of their text; in a thread, because they may be large."""
+    shown = []
+    for one in found:
+        text = msgspec.json.format(msgspec.json.encode(one["data"]), indent=2).decode()
+        shown.append({**one, "text": text[:SHOWN], "is_cut": len(text) > SHOWN})
+    return shown
