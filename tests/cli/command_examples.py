@@ -51,6 +51,12 @@ EXAMPLES: dict[str, list[str]] = {
     "keys update": ["id", "--name", "phone"],
     "keys rotate": ["id"],
     "keys revoke": ["id"],
+    "issuers add": [
+        *("phones", "--issuer", "https://issuer.example", "--jwks", "https://issuer.example/keys"),
+        *("--audience", "app", "--scope", "samples:write"),
+    ],
+    "issuers list": [],
+    "issuers remove": ["phones"],
     "types add": ["check-in"],
     "types list": [],
     "types show": ["check-in"],

@@ -26,6 +26,7 @@ OTHER_VERBS = {
     "rejections": {"replay"},
     "erasures": {"verify"},
     "keys": {"revoke", "rotate"},
+    "issuers": {"add", "remove"},
     "types": {"add", "versions", "dry-run"},
     "maintenance": {"on", "off"},
     "db": {"check", "distribute"},
@@ -275,6 +276,7 @@ TEXTS = {
 """A wrong value for every option of which the values have a form, and what the message names."""
 
 FREE = {
+    *("--audience", "--issuer", "--jwks", "--user-claim"),
     *(
         "--blobs",
         "--code",

@@ -85,6 +85,9 @@ COMMANDS = {
     "keys": Listed(
         "keys", PROJECTS, "Manage API keys. A key is shown once; only its hash is stored."
     ),
+    "issuers": Listed(
+        "issuers", PROJECTS, "Manage issuers: their tokens serve as API keys of single users."
+    ),
     "types": Listed("types", PROJECTS, "Manage document types: the NAME in /v1/user-data/NAME."),
     "retention": Listed(
         "retention",

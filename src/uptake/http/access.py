@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from uptake.http.executors import BoundedExecutor
     from uptake.http.key_uses import KeyUses
+    from uptake.http.user_tokens import UserTokens
 
 SCOPES = (*registry.SCOPES, "data:read", "data:erase", "admin", "operator")
 
@@ -118,6 +119,7 @@ class Access:
         executor: threads for that.
         uses: records when keys were last used.
         tokens: reads access tokens.
+        user_tokens: checks tokens of end users.
     """
 
     def __init__(
@@ -126,7 +128,9 @@ class Access:
         executor: "BoundedExecutor",
         uses: "KeyUses",
         tokens: AccessTokens,
+        user_tokens: "UserTokens",
     ) -> None:
+        self._user_tokens = user_tokens
         self._registry = registry
         self._tokens = tokens
         self._executor = executor
@@ -137,10 +141,13 @@ class Access:
         """The key with this secret or access token, valid or not.
 
         Raises:
-            Problem: `UNAVAILABLE`; `TOKEN_EXPIRED` for an access token.
+            Problem: `UNAVAILABLE`; `TOKEN_EXPIRED` for an access token; `UNAUTHORIZED` for an
+                invalid token of an end user.
         """
         if secret and secret.startswith(TOKEN_PREFIX):
             key = await self._key_of_token(secret)
+        elif secret and "." in secret:  # keys have no dot
+            key = await self._key_of_user(secret)
         else:
             key = await self._find(ids.key_digest(secret)) if secret else None
         seen_key.set(None if key is None else key.id)
@@ -268,19 +275,37 @@ class Access:
                 permit_project(key)
         connection.scope["state"]["key"] = key
 
-    async def _find(self, digest: str) -> Key | None:
+    async def _key_of_user(self, token: str) -> Key:
+        # No digest of a key begins like this, so that a token is never found as a key.
+        digest = "token " + ids.key_digest(token)
+        key = self._trusted_key(digest)
+        if key is None:
+            key = await self._user_tokens.key_of(token)
+            self._trust(digest, key)
+        return key
+
+    def _trusted_key(self, digest: str) -> Key | None:
         trusted = self._trusted.get(digest)
         if trusted is not None and monotonic() - trusted[0] < TRUST_SECONDS:
             return trusted[1]
+        return None
+
+    def _trust(self, digest: str, key: Key) -> None:
+        if len(self._trusted) >= MAX_TRUSTED:
+            self._trusted.clear()
+        self._trusted[digest] = (monotonic(), key)
+
+    async def _find(self, digest: str) -> Key | None:
+        trusted = self._trusted_key(digest)
+        if trusted is not None:
+            return trusted
         try:
             key = await self._executor.run(partial(self._registry.key, digest))
         except StoreUnavailable as error:
             raise Problem(Kinds.UNAVAILABLE) from error
         self._trusted.pop(digest, None)
         if key is not None:
-            if len(self._trusted) >= MAX_TRUSTED:
-                self._trusted.clear()
-            self._trusted[digest] = (monotonic(), key)
+            self._trust(digest, key)
             if key.is_valid(now := clock.now()):
                 self._uses.note(key.id, now)
         return key

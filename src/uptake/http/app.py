@@ -34,6 +34,7 @@ from uptake.http.openapi import document, operation_id
 from uptake.http.semantics import AnyRequest, RouteTable, Semantics, check_query
 from uptake.http.shutdown import GracefulShutdown, exit_with_parent
 from uptake.http.stalled import StalledConnections
+from uptake.http.user_tokens import UserTokens
 from uptake.model.problems import Kinds
 from uptake.wiring import Services
 
@@ -89,7 +90,8 @@ def build(
     threads = Executors(services.answers, services.blobs.parallel)
     uses = KeyUses(services.store, threads.reads)
     tokens = AccessTokens(services.store.secrets())
-    access = Access(services.store, threads.authentication, uses, tokens)
+    user_tokens = UserTokens(services.store, threads.authentication, threads.issuers)
+    access = Access(services.store, threads.authentication, uses, tokens, user_tokens)
     shutdown = GracefulShutdown(services.close)
     bodies = Bodies()
     errors = ErrorReceipts(services.commit)

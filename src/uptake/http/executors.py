@@ -255,6 +255,9 @@ async def unless_gone(future: asyncio.Future[Result], receive: Receive) -> Resul
 AUTHENTICATION = Bounds(threads=2, queue=1000, start_seconds=10)
 """A look-up takes at most a millisecond, and each key needs one a second."""
 
+ISSUERS = Bounds(threads=2, queue=100, start_seconds=10)
+"""A fetch takes seconds if the issuer does not answer; there is one a minute for each issuer."""
+
 HEALTH = Bounds(threads=1, queue=100, start_seconds=5)
 
 UPLOAD_QUEUE = 500
@@ -289,6 +292,7 @@ class Executors:
 
     Attributes:
         authentication: key look-ups and rate counters.
+        issuers: fetches of the key sets of issuers.
         health: the readiness check.
         uploads: validation of large bodies, and writes to the blob store.
         schemas: waits for the processes that validate complex documents; shared out among keys.
@@ -307,6 +311,7 @@ class Executors:
         of_schemas = Shares(SCHEMA_SHARES, UPLOAD_QUEUE // 2)
         of_slow = Shares(per_key, SLOW_WAITING_PER_KEY)
         self.authentication = BoundedExecutor("authentication", AUTHENTICATION)
+        self.issuers = BoundedExecutor("issuers", ISSUERS)
         self.health = BoundedExecutor("health", HEALTH)
         self.uploads = BoundedExecutor("uploads", uploads)
         self.schemas = BoundedExecutor("schemas", schemas, of_schemas)

@@ -16,7 +16,7 @@ from uptake.store.console_ports import ConsoleTokens
 from uptake.store.definitions import DocumentType, RetentionRule, Segment, TypeVersion
 from uptake.store.deletion_ports import Deletions
 from uptake.store.image_ports import NumberedImages
-from uptake.store.operator_ports import MaintenanceMode, Registration
+from uptake.store.operator_ports import Issuers, MaintenanceMode, Registration
 from uptake.store.project_ports import Keys, ManagedKeys, Projects
 from uptake.store.records import Entry, RejectionRecord
 from uptake.store.rejection_ports import RejectionSummaries
@@ -366,6 +366,7 @@ class Store(
     Maintenance,
     MaintenanceMode,
     Registration,
+    Issuers,
     Installation,
     Protocol,
 ):

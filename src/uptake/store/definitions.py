@@ -117,3 +117,34 @@ class RetentionRule(Struct, frozen=True):
     kind: RetentionKind
     days: int
     type: str = ""
+
+
+class Issuer(Struct, frozen=True):
+    """An issuer of end users' tokens that a project trusts.
+
+    Attributes:
+        id: its identity.
+        project: the project of its users.
+        name: unique in the project.
+        issuer, audience: the claims `iss` and `aud` of its tokens.
+        source: the URL of its key set.
+        user_claim: the claim with the user id.
+        scopes: what its tokens permit.
+        created_at: moment.
+        key_set: the key set that was read last, if any.
+        read_at: moment at which it was read.
+        tried_at: moment at which that was last tried.
+    """
+
+    id: str
+    project: str
+    name: str
+    issuer: str
+    audience: str
+    source: str
+    user_claim: str
+    scopes: tuple[str, ...]
+    created_at: int
+    key_set: str | None = None
+    read_at: int | None = None
+    tried_at: int | None = None

@@ -2,6 +2,8 @@
 
 from typing import Protocol
 
+from uptake.store.definitions import Issuer
+
 
 class MaintenanceMode(Protocol):
     """Whether uploads are paused on all nodes."""
@@ -24,3 +26,26 @@ class Registration(Protocol):
 
     def registering_projects(self) -> list[str]:
         """Return the projects that require it, sorted by name."""
+
+
+class Issuers(Protocol):
+    """The issuers of end users' tokens that projects trust."""
+
+    def add_issuer(self, issuer: Issuer) -> None:
+        """Store an issuer; its project exists.
+
+        Raises:
+            AlreadyExists: its name is taken in the project, or its issuer and audience are.
+        """
+
+    def remove_issuer(self, project: str, name: str) -> bool:
+        """Delete an issuer; False if the project has none with this name."""
+
+    def issuers(self, project: str) -> list[Issuer]:
+        """Return the issuers of a project, sorted by name."""
+
+    def issuers_of(self, issuer: str) -> list[Issuer]:
+        """Return the issuers with this claim `iss`, of all projects."""
+
+    def put_key_set(self, issuer_id: str, key_set: str | None, moment: int) -> None:
+        """Store the key set that was read at a moment; None if it could not be read."""

@@ -12,6 +12,7 @@ from uptake.store.deletions import SqlDeletions
 from uptake.store.folding import SqlFolding
 from uptake.store.group import Group
 from uptake.store.image_queries import SqlNumberedImages
+from uptake.store.issuers import SqlIssuers
 from uptake.store.item_queries import SqlItemQueries
 from uptake.store.keys import SqlKeys
 from uptake.store.maintenance_mode import SqlMaintenanceMode
@@ -47,6 +48,7 @@ class SqlStore(
     SqlConsoleTokens,
     SqlMaintenanceMode,
     SqlRegistration,
+    SqlIssuers,
 ):
     """All ports, on any engine with the tables of `tables`."""
 

@@ -25,7 +25,11 @@ from uptake.testing.store.folding import FoldingSuite
 from uptake.testing.store.images import NumberedImagesSuite
 from uptake.testing.store.items import BatchQueriesSuite, Documents, Images
 from uptake.testing.store.making import OpensStore
-from uptake.testing.store.operators import MaintenanceModeSuite, RegistrationSuite
+from uptake.testing.store.operators import (
+    IssuersSuite,
+    MaintenanceModeSuite,
+    RegistrationSuite,
+)
 from uptake.testing.store.registry import (
     DocumentTypeRegistrySuite,
     InstallationSuite,
@@ -52,6 +56,7 @@ __all__ = [
     "ErasuresSuite",
     "FoldingSuite",
     "InstallationSuite",
+    "IssuersSuite",
     "ItemQueriesSuite",
     "KeysSuite",
     "MaintenanceModeSuite",
@@ -97,6 +102,7 @@ class StoreConformance(
     MaintenanceSuite,
     MaintenanceModeSuite,
     RegistrationSuite,
+    IssuersSuite,
     InstallationSuite,
     Concurrency,
     Faults,
