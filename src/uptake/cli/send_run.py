@@ -138,7 +138,7 @@ def _print_counts(summary: "Summary") -> None:
     rate = round(summary.acknowledged / max(summary.seconds, 0.001))
     retries = f", {quantity(summary.retries, 'retry', 'retries')}" if summary.retries else ""
     if summary.acknowledged:
-        took = f"{summary.seconds:.1f} s, {quantity(rate, 'item')} a second"
+        took = f"{summary.seconds:.1f} s, {rate:,} items a second"
         echo(f"{quantity(summary.requests, 'request')}{retries}, {took}")
     elif summary.dry_run:
         echo(f"{quantity(summary.requests, 'request')} would be made")
