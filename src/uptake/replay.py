@@ -12,7 +12,7 @@ from uptake.formats.base import WireRequest
 from uptake.formats.redecode import object_fault, redecode
 from uptake.formats.registry import UPLOADS
 from uptake.intake.rejections import item_from_rejection
-from uptake.model import clock
+from uptake.model import acting, clock
 from uptake.model.items import Document, Item
 from uptake.model.problems import Kinds, Problem
 from uptake.model.submission import Fault, Origin, Rejection, Resolved, Submission
@@ -102,6 +102,7 @@ def replay(services: Services, actor: Actor, rejection_id: str, wire: WireReques
         stored.record.context,
         Resolved(rejection_id, tuple(record.user_id for record in stored.records)),
         1 if operation is None else operation.first_image_id,
+        acting.current(),
     )
     receipt = services.intake.accept_blocking(submission, origin)
     faults = tuple(fault for rejection in receipt.rejections for fault in rejection.faults)

@@ -57,6 +57,8 @@ EXAMPLES: dict[str, list[str]] = {
     ],
     "issuers list": [],
     "issuers remove": ["phones"],
+    "audit list": [],
+    "audit verify": [],
     "types add": ["check-in"],
     "types list": [],
     "types show": ["check-in"],

@@ -27,6 +27,7 @@ OTHER_VERBS = {
     "erasures": {"verify"},
     "keys": {"revoke", "rotate"},
     "issuers": {"add", "remove"},
+    "audit": {"verify"},
     "types": {"add", "versions", "dry-run"},
     "maintenance": {"on", "off"},
     "db": {"check", "distribute"},
@@ -278,12 +279,15 @@ TEXTS = {
 FREE = {
     *("--audience", "--issuer", "--jwks", "--user-claim"),
     *(
+        "--action",
+        "--actor",
         "--blobs",
         "--code",
         "--cursor",
         "--database",
         "--device",
         "--from",
+        "--head",
         "--host",
         "--key",
         "--metrics-host",

@@ -20,6 +20,7 @@ def test_the_tutorial_and_the_how_tos_have_examples() -> None:
         "docs/how-to/document-types.md",
         "docs/how-to/export.md",
         "docs/how-to/keys.md",
+        "docs/how-to/audit.md",
         "docs/how-to/metrics-and-logs.md",
         "docs/how-to/segments.md",
         "docs/how-to/nodes.md",

@@ -16,8 +16,9 @@ from alembic.runtime.migration import MigrationContext
 
 from uptake.store import sqlite, tables
 from uptake.store.base import StoreUnusable
+from uptake.store.definitions import Rate
 from uptake.store.migrations import HEAD
-from uptake.store.migrations.running import revisions
+from uptake.store.migrations.running import revisions, upgrade_to
 from uptake.testing.store.making import NOON
 
 OPENERS = 4
@@ -72,6 +73,28 @@ def _schema(engine: sqlalchemy.Engine) -> dict[str, object]:
 
 def _index(connection: sqlalchemy.Connection, name: str) -> list[tuple[object, ...]]:
     return [tuple(row) for row in connection.exec_driver_sql(f"PRAGMA index_xinfo('{name}')")]
+
+
+def test_keys_of_an_earlier_version_have_their_rate(tmp_path: Path) -> None:
+    """And everything else that they had."""
+    path = tmp_path / "uptake.db"
+    engine = sqlalchemy.create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        upgrade_to(connection, "0008")
+        for name, rate in (("a", (300, 60)), ("b", (None, None))):
+            values = (name, f"digest-{name}", "default", "admin data:read", *rate, NOON)
+            connection.exec_driver_sql(
+                "INSERT INTO keys (id, digest, project_id, scopes, rate_requests, rate_seconds,"
+                " created_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                values,
+            )
+    engine.dispose()
+    with closing(sqlite.open_store(path)) as store:
+        found = [store.key(f"digest-{name}") for name in "ab"]
+    assert [one and (one.id, one.scopes, one.rates, one.created_at) for one in found] == [
+        ("a", ("admin", "data:read"), (Rate(300, 60),), NOON),
+        ("b", ("admin", "data:read"), (), NOON),
+    ]
 
 
 def test_a_store_opened_again_is_not_migrated_again(tmp_path: Path) -> None:

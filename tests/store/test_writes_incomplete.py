@@ -11,9 +11,11 @@ import pytest
 from sqlalchemy import text
 
 from store.engines import ENGINES, new_database
+from uptake.model.acting import Act, acting
 from uptake.model.submission import Resolved
 from uptake.store.base import StoreUnavailable
-from uptake.store.definitions import Rate, RetentionRule, Segment, TypeVersion
+from uptake.store.console_ports import ConsoleToken
+from uptake.store.definitions import Issuer, Rate, RetentionRule, Segment, TypeVersion
 from uptake.store.sql_store import SqlStore
 from uptake.store.tables import metadata
 from uptake.testing.store.making import (
@@ -103,6 +105,12 @@ def _folded(store: SqlStore, project: str) -> None:
     store.fold(project, 1, lambda: False)
 
 
+def _acted(store: SqlStore, project: str) -> None:
+    """An entry of the audit log."""
+    with acting(Act("key")):
+        store.record_act(project, "export")
+
+
 def _rotated(store: SqlStore, project: str) -> None:
     """A key with a second secret."""
     made = key(unique("key"), project=project)
@@ -115,7 +123,15 @@ WRITES: dict[str, Write] = {
     "projects": lambda store, _: store.add_project(unique("project"), NOON),
     "keys": lambda store, project: store.add_key(key(unique("key"), project=project)),
     "key_uses": lambda store, _: store.count_use(unique("key"), [RATE], NOON),
+    "console_tokens": lambda store, project: store.put_console_token(
+        ConsoleToken(unique("link"), "link", project, None, NOON + 1), NOON
+    ),
+    "maintenance_mode": lambda store, _: store.begin_maintenance(NOON),
+    "issuers": lambda store, project: store.add_issuer(
+        Issuer(unique("i"), project, "phones", unique("iss"), "a", "b", "sub", ("x",), NOON)
+    ),
     "old_secrets": _rotated,
+    **dict.fromkeys(("audit", "audit_head"), _acted),
     "segments": lambda store, project: store.put_segment(
         project, Segment(unique("segment"), "{}", NOON, NOON)
     ),

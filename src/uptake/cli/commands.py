@@ -88,6 +88,9 @@ COMMANDS = {
     "issuers": Listed(
         "issuers", PROJECTS, "Manage issuers: their tokens serve as API keys of single users."
     ),
+    "audit": Listed(
+        "audit", PROJECTS, "List and verify the audit log: who changed or exported what."
+    ),
     "types": Listed("types", PROJECTS, "Manage document types: the NAME in /v1/user-data/NAME."),
     "retention": Listed(
         "retention",

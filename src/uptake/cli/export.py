@@ -140,6 +140,8 @@ def export(
 
     A folder gets Parquet files (for samples, one for each metric and month) and a manifest.
     """
+    from uptake.reading.audit import record_export
+
     if selection.user is not None and selection.segment is not None:
         raise typer.BadParameter("--user and --segment are mutually exclusive")
     if selection.zone is not None and kind != "rollups":
@@ -154,6 +156,8 @@ def export(
         )
     with options.open_services() as services, _reporting_errors(options.project):
         query = selection.query(kind, services, options.project)
+        selected = {"kind": kind, "format": form, "segment": selection.segment}
+        record_export(services.store, options.project, selection.user, selected)
         if destination == "-":
             result = _to_output(services, query, selection)
         elif form is None or path.is_dir():

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from uptake.cli.terminal import Failed, Json
+from uptake.model.acting import COMMAND_LINE, Act, acting
 from uptake.reading import DEFAULT_LIMIT, MAX_LIMIT, BadCursor, Page, Unknown
 from uptake.settings import Settings, variable
 from uptake.store.definitions import DEFAULT_PROJECT
@@ -98,7 +99,8 @@ class StoreOptions:
 
         store = wiring.open_store(self.settings)
         try:
-            yield store
+            with acting(Act(COMMAND_LINE)):
+                yield store
         finally:
             store.close()
 
@@ -152,7 +154,7 @@ class ServicesOptions(InstallationOptions, ProjectOptions):
         structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
         services = wiring.open_services(self.settings)
         try:
-            with reporting_errors(self.project):
+            with reporting_errors(self.project), acting(Act(COMMAND_LINE)):
                 require_project(services.store, self.project)
                 yield services
         finally:

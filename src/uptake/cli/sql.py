@@ -92,6 +92,7 @@ def sql(
     The query is read-only. All tables are of the same snapshot.
     """
     from uptake.exports.query import QueryFailed, print_csv, print_json, rows_of, run_query
+    from uptake.reading.audit import record_export
 
     form = result.form()
     if (query is None) != interactive:
@@ -105,6 +106,7 @@ def sql(
 
         def run(text: str) -> None:
             store, blobs = services.store, services.blobs
+            record_export(store, options.project, None, {"kind": "sql"})
             with run_query(store, blobs, options.project, text, clock) as batches:
                 if form == "csv":
                     print_csv(batches, binary_output())

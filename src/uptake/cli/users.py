@@ -78,10 +78,12 @@ def archive(
     """Write all data of a user to a zip file."""
     from uptake.cli.export import write_file
     from uptake.exports.archive import open_archive
+    from uptake.reading.audit import record_export
 
     with options.open_services() as services:
         if destination.exists():
             raise Failed(f"{destination} already exists")
+        record_export(services.store, options.project, user, {"kind": "archive"})
         with open_archive(services.store, services.blobs, options.project, user) as export:
             written = write_file(export, destination, spinner("writing the archive"))
     print_result(written, f"{destination}: {quantity(written['bytes'], 'byte')}", json=json)

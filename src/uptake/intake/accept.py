@@ -265,6 +265,7 @@ class Intake:
             origin.format,
             origin.key_id,
             origin.resolves,
+            act=origin.act,
         )
         raw, find_users = submission.raw, submission.find_users
         return ValidatedSubmission(entry, tuple(rejections), raw, find_users)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 from msgspec.structs import force_setattr
 
+from uptake.model.acting import Act
 from uptake.model.items import Document, Item
 
 MAX_MESSAGE = 500
@@ -123,6 +124,7 @@ class Origin(msgspec.Struct, frozen=True):
         context: what is needed to decode the request again if it is rejected as a whole.
         resolves: the rejection that this submission replays.
         first_image_id: the number of the first image of a project.
+        act: the actor that replays a rejection.
     """
 
     project: str
@@ -133,6 +135,7 @@ class Origin(msgspec.Struct, frozen=True):
     context: dict[str, str] = {}
     resolves: Resolved | None = None
     first_image_id: int = 1
+    act: Act | None = None
 
 
 class Rejection(msgspec.Struct, frozen=True):

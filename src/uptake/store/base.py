@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from uptake.model.ids import Secrets
 from uptake.samples.metrics import Metric
+from uptake.store.audit_ports import AuditLog
 from uptake.store.console_ports import ConsoleTokens
 from uptake.store.definitions import DocumentType, RetentionRule, Segment, TypeVersion
 from uptake.store.deletion_ports import Deletions
@@ -367,6 +368,7 @@ class Store(
     MaintenanceMode,
     Registration,
     Issuers,
+    AuditLog,
     Installation,
     Protocol,
 ):

@@ -41,7 +41,7 @@ PARAMETER = r"(?<!:):([a-z_0-9]+)"
 
 _HEADER = re.compile(r"^-- ([a-z_]+) --$", re.MULTILINE)
 _COMMENT = re.compile(r"^--.*\n", re.MULTILINE)
-_INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
 @cache
@@ -128,7 +128,7 @@ class Database:
         # Stays open: to check one out and in again takes as long as to write a few rows.
         self._spare: list[Connection] = []
         self._driver_error: type[Exception] = engine.dialect.loaded_dbapi.Error
-        self.insert: Any = _INSERTS[engine.dialect.name]
+        self.insert: Any = INSERTS[engine.dialect.name]
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Table, and_, func, not_, select, tuple_
 from uptake.samples.columns import Columns, digest, from_bytes, in_use, to_bytes
 from uptake.samples.metrics import Metric
 from uptake.store import tables as t
+from uptake.store.audit import record
 from uptake.store.changes import ChangeLog
 from uptake.store.database import Row, delete_all, update_all
 from uptake.store.erasures import SqlErasures
@@ -41,6 +42,7 @@ class SqlDeletions(SqlErasures):
             found = delete_all(connection, t.documents, d.project_id == project, *mine) > 0
             if found:
                 self._changed(connection, project, document.user_id)
+                record(connection, project, "document.delete", document.upload_id)
         return found
 
     def delete_samples(
@@ -62,6 +64,8 @@ class SqlDeletions(SqlErasures):
                     found += sum(samples.delete_part(connection, row) for row in rows)
                     if found:
                         self._changed(connection, project, user_id)
+                        target = self.user_hash(user_id)
+                        record(connection, project, "samples.delete", target, samples=found)
                 count += found
                 after = samples.key_of(rows[-1]) if len(rows) == samples.at_once else None
         return count

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Table, func, select, update
 
 from uptake.model.shares import TIED
 from uptake.store import tables as t
+from uptake.store.audit import record
 from uptake.store.changes import ChangeLog
 from uptake.store.database import Result, Writer, WritingDatabase, batches_of, delete_all
 from uptake.store.keys import delete_keys
@@ -57,6 +58,7 @@ class SqlErasures(SqlInstallation, WritingDatabase):
                 "counts": msgspec.json.encode(counts).decode(),
             }
             connection.execute(self.insert(t.erasures), row)
+            record(connection, project, "user.erase", user_hash, erasure_id=erasure_id)
             self.note_deletion()
         return erasure
 
@@ -87,10 +89,14 @@ class SqlErasures(SqlInstallation, WritingDatabase):
     def readmit(self, project: str, user_id: str) -> bool:
         """See `Erasures.readmit`."""
         c = t.tombstones.c
-        this = c.project_id == project, c.user_hash == self.user_hash(user_id)
+        user_hash = self.user_hash(user_id)
+        this = c.project_id == project, c.user_hash == user_hash
         with self.writing() as connection:
             self._change(connection, project)
-            return delete_all(connection, t.tombstones, *this) > 0
+            found = delete_all(connection, t.tombstones, *this) > 0
+            if found:
+                record(connection, project, "user.readmit", user_hash)
+        return found
 
     def finish_erasure(self, project: str, erasure_id: str, moment: int) -> None:
         """See `Erasures.finish_erasure`."""

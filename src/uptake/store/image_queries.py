@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import exists, select
 
 from uptake.store import tables as t
+from uptake.store.audit import record
 from uptake.store.database import WritingDatabase, delete_all, update_all
 from uptake.store.item_queries import IMAGE
 from uptake.store.records import ImageRecord
@@ -59,7 +60,9 @@ class SqlNumberedImages(WritingDatabase):
             if not delete_all(connection, t.images, *_same(project, image)):
                 return False
             self.note_deletion()
-            return delete_all(connection, t.image_names, t.image_names.c.name == image.name) > 0
+            found = delete_all(connection, t.image_names, t.image_names.c.name == image.name) > 0
+            record(connection, project, "image.delete", str(image.image_id))
+        return found
 
 
 def _same(project: str, image: StoredImage) -> list[Any]:

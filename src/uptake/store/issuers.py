@@ -5,6 +5,7 @@ from typing import Any
 import sqlalchemy
 from sqlalchemy import BigInteger, Column, Table, Text, UniqueConstraint, select
 
+from uptake.store.audit import record
 from uptake.store.base import AlreadyExists
 from uptake.store.database import Database, delete_all, update_all
 from uptake.store.definitions import Issuer
@@ -41,6 +42,7 @@ class SqlIssuers(Database):
         try:
             with self.writing() as connection:
                 connection.execute(self.insert(issuers), row)
+                record(connection, issuer.project, "issuer.add", issuer.name, scopes=issuer.scopes)
         except sqlalchemy.exc.IntegrityError:
             raise AlreadyExists(issuer.name) from None
 
@@ -48,7 +50,10 @@ class SqlIssuers(Database):
         """See `Issuers.remove_issuer`."""
         i = issuers.c
         with self.writing() as connection:
-            return delete_all(connection, issuers, i.project_id == project, i.name == name) > 0
+            found = delete_all(connection, issuers, i.project_id == project, i.name == name) > 0
+            if found:
+                record(connection, project, "issuer.remove", name)
+        return found
 
     def issuers(self, project: str) -> list[Issuer]:
         """See `Issuers.issuers`."""

@@ -7,6 +7,7 @@ import msgspec
 from sqlalchemy import case, or_, select, update
 
 from uptake.store import key_tables as t
+from uptake.store.audit import record
 from uptake.store.base import IncompleteWrite
 from uptake.store.database import Database, Row, delete_all, may_touch_none, update_all
 from uptake.store.definitions import Key, Rate
@@ -23,6 +24,7 @@ class SqlKeys(Database):
         """See `Keys.add_key`."""
         with self.writing() as connection:
             connection.execute(self.insert(t.keys), _row(key))
+            record(connection, key.project, "key.create", key.id, scopes=key.scopes)
 
     def key(self, digest: str) -> Key | None:
         """See `Keys.key`."""
@@ -68,7 +70,12 @@ class SqlKeys(Database):
         row = _row(changed)
         values = {name: row[name] for name in _CHANGEABLE}
         with self.writing() as connection:
-            return update_all(connection, t.keys, _same(known), values) > 0
+            if not update_all(connection, t.keys, _same(known), values):
+                return False
+            names = [name for name in _CHANGEABLE if row[name] != _row(known)[name]]
+            at = connection, known.project, "key.change", known.id
+            record(*at, changed=names, scopes=changed.scopes)
+        return True
 
     def rotate_key(self, known: Key, digest: str, moment: int, until: int) -> bool:
         """See `Keys.rotate_key`."""
@@ -80,14 +87,18 @@ class SqlKeys(Database):
             ended = old.key_id == known.id, old.until <= moment
             delete_all(connection, t.old_secrets, *ended)
             connection.execute(self.insert(t.old_secrets), row)
+            record(connection, known.project, "key.rotate", known.id, old_valid_until=until)
         return True
 
     def revoke_key(self, key_id: str, moment: int) -> bool:
         """See `Keys.revoke_key`."""
+        this = t.keys.c.id == key_id
         with self.writing() as connection:
-            return (
-                update_all(connection, t.keys, [t.keys.c.id == key_id], {"revoked_at": moment}) > 0
-            )
+            if not update_all(connection, t.keys, [this], {"revoked_at": moment}):
+                return False
+            project = connection.execute(select(t.keys.c.project_id).where(this)).scalar_one()
+            record(connection, project, "key.revoke", key_id)
+        return True
 
     def record_uses(self, uses: Mapping[str, int]) -> None:
         """See `Keys.record_uses`."""

@@ -2,6 +2,7 @@
 
 from sqlalchemy import BigInteger, Column, Table, select
 
+from uptake.store.audit import record
 from uptake.store.database import Database, delete_all, may_touch_none
 from uptake.store.tables import String, metadata
 
@@ -25,12 +26,15 @@ class SqlMaintenanceMode(Database):
         insert = self.insert(maintenance_mode).values(name=_UPLOADS, since=moment)
         with self.writing() as connection:
             connection.execute(may_touch_none(insert.on_conflict_do_nothing()))
-            return int(connection.execute(_SINCE).scalar_one())
+            since = int(connection.execute(_SINCE).scalar_one())
+            record(connection, "", "maintenance.begin")
+        return since
 
     def end_maintenance(self) -> None:
         """See `MaintenanceMode.end_maintenance`."""
         with self.writing() as connection:
-            delete_all(connection, maintenance_mode)
+            if delete_all(connection, maintenance_mode):
+                record(connection, "", "maintenance.end")
 
     def maintenance_since(self) -> int | None:
         """See `MaintenanceMode.maintenance_since`."""

@@ -7,6 +7,7 @@ from typing import TypeGuard
 
 from msgspec import Struct
 
+from uptake.model.acting import Act
 from uptake.model.items import Attributes
 from uptake.model.shares import Part
 from uptake.model.submission import Fault, Resolved
@@ -139,6 +140,7 @@ class Entry(Struct, frozen=True):
         rejections: the rejected items.
         resolves: the rejection that this entry replays.
         error: the error of a request without records and rejections.
+        act: the actor that replays a rejection, for the audit log.
     """
 
     project: str
@@ -150,6 +152,7 @@ class Entry(Struct, frozen=True):
     key_id: str = ""
     resolves: Resolved | None = None
     error: RequestError | None = None
+    act: Act | None = None
 
 
 class WrittenDocument(Struct, frozen=True):

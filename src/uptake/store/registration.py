@@ -3,6 +3,7 @@
 from sqlalchemy import select
 
 from uptake.store import tables as t
+from uptake.store.audit import record
 from uptake.store.database import Database, update_all
 
 
@@ -12,8 +13,13 @@ class SqlRegistration(Database):
     def require_registration(self, project: str, *, required: bool) -> bool:
         """See `Registration.require_registration`."""
         values = {"require_registration": int(required)}
+        this = t.projects.c.name == project
         with self.writing() as connection:
-            return update_all(connection, t.projects, [t.projects.c.name == project], values) > 0
+            if not update_all(connection, t.projects, [this], values):
+                return False
+            change = "project.change"
+            record(connection, project, change, project, require_registration=required)
+        return True
 
     def registering_projects(self) -> list[str]:
         """See `Registration.registering_projects`."""

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, func, select
 from uptake.model import ids
 from uptake.model.ids import Secrets
 from uptake.store import tables as t
+from uptake.store.audit import record
 from uptake.store.base import AlreadyExists
 from uptake.store.database import Database, delete_all, may_touch_none
 from uptake.store.definitions import DocumentType, Project, Segment, TypeVersion
@@ -64,6 +65,7 @@ class SqlRegistry(SqlInstallation):
                 connection.execute(
                     self.insert(t.projects), {"name": name, "created_at": created_at}
                 )
+                record(connection, name, "project.create", name)
         except sqlalchemy.exc.IntegrityError:
             raise AlreadyExists(name) from None
 
@@ -103,7 +105,9 @@ class SqlRegistry(SqlInstallation):
                 # Without that version, the insert was dropped: `one` raises.
                 connection.execute(known).one()
                 return None
-            return DocumentType(*connection.execute(put.returning(*_TYPE)).one())
+            stored = DocumentType(*connection.execute(put.returning(*_TYPE)).one())
+            record(connection, project, "document_type.put", name, version=stored.version)
+        return stored
 
     def type_versions(self, project: str, name: str, after: int, limit: int) -> list[TypeVersion]:
         """See `DocumentTypeRegistry.type_versions`."""
@@ -158,7 +162,9 @@ class SqlRegistry(SqlInstallation):
             set_={"filter": excluded.filter, "changed_at": excluded.changed_at},
         ).returning(*_SEGMENT)
         with self.writing() as connection:
-            return Segment(*connection.execute(stored).one())
+            put = Segment(*connection.execute(stored).one())
+            record(connection, project, "segment.put", segment.name)
+        return put
 
     def segment(self, project: str, name: str) -> Segment | None:
         """See `SegmentRegistry.segment`."""
@@ -178,7 +184,10 @@ class SqlRegistry(SqlInstallation):
         """See `SegmentRegistry.delete_segment`."""
         s = t.segments.c
         with self.writing() as connection:
-            return delete_all(connection, t.segments, s.project_id == project, s.name == name) > 0
+            found = delete_all(connection, t.segments, s.project_id == project, s.name == name) > 0
+            if found:
+                record(connection, project, "segment.delete", name)
+        return found
 
 
 def _read_secrets(connection: Connection) -> Secrets:

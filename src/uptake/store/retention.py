@@ -9,6 +9,7 @@ import msgspec
 from sqlalchemy import Connection, RowMapping, Table, func, select, tuple_
 
 from uptake.store import tables as t
+from uptake.store.audit import record
 from uptake.store.changes import ChangeLog
 from uptake.store.database import Row, delete_all, streamed
 from uptake.store.definitions import RetentionRule
@@ -91,6 +92,8 @@ class SqlRetention(SqlErasures):
             delete_all(connection, t.retention_rules, t.retention_rules.c.project_id == project)
             if rows:
                 connection.execute(self.insert(t.retention_rules), rows)
+            shown = [f"{rule.kind} {rule.type}".strip() + f" {rule.days}d" for rule in rules]
+            record(connection, project, "retention.replace", rules=shown)
 
     def retention(self, project: str) -> list[RetentionRule]:
         """See `Retention.retention`."""

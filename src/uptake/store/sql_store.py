@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import Engine, select, update
 
 from uptake.store import tables as t
+from uptake.store.audit import SqlAuditLog
 from uptake.store.changes import SqlChangeFeed
 from uptake.store.console_tokens import SqlConsoleTokens
 from uptake.store.database import delete_all
@@ -49,6 +50,7 @@ class SqlStore(
     SqlMaintenanceMode,
     SqlRegistration,
     SqlIssuers,
+    SqlAuditLog,
 ):
     """All ports, on any engine with the tables of `tables`."""
 

@@ -9,6 +9,7 @@ from operator import itemgetter
 
 from sqlalchemy import Connection, Engine, select
 
+from uptake.store import audit
 from uptake.store import tables as t
 from uptake.store.attribute_admission import EVERYTHING, Admission, examine
 from uptake.store.base import StoreUnavailable
@@ -165,6 +166,10 @@ class SqlCommits(SqlErasures):
             outcomes = self._write(connection, writer, group, admission)
             if self._tombstones.update(connection, tombstones, changes):
                 raise TombstonesChanged
+            for entry in entries:
+                if entry.act is not None and entry.resolves is not None:
+                    replayed = entry.project, "rejection.replay", entry.resolves.rejection_id
+                    audit.record(connection, *replayed, act=entry.act, request_id=entry.request_id)
             return outcomes
 
     def _write(

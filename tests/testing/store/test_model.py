@@ -26,7 +26,7 @@ class TestModelStore(
     suites.DocumentTypeRegistrySuite,
     suites.SegmentRegistrySuite,
 ):
-    """All ports but `Retention`, `Folding`, `Maintenance` and `Installation`."""
+    """All ports but `Retention`, `Folding`, `Maintenance`, `AuditLog` and `Installation`."""
 
     @pytest.fixture(autouse=True)
     def _places(self) -> None:

@@ -35,6 +35,7 @@ from uptake.http.executors import BoundedExecutor, Executors
 from uptake.http.parameter_groups import expand_groups, set_parameters
 from uptake.http.problems import CHOICES, documented, raising_problems
 from uptake.http.semantics import AnyRequest, peer_of
+from uptake.model.acting import Act, acting
 from uptake.model.problems import Kinds, Problem, json_reason
 from uptake.reading import DEFAULT_LIMIT, MAX_LIMIT, Page, Unknown
 from uptake.reading.bounds import ANSWER_MEMORY
@@ -173,10 +174,16 @@ class Call:
             Problem: the function failed, or the executor is overloaded.
             ClientGone: the client disconnected.
         """
-        work = partial(raising_problems, function, *args, **values)
         key = self.request.scope["state"].get("key")
         key_id = None if key is None else key.id
+        act = None if key is None else Act(key.id, peer_of(self.request.scope))
+        work = partial(_on_behalf, act, partial(function, *args, **values))
         return await executor.run(work, self.request.receive, key_id=key_id, finish=finish)
+
+
+def _on_behalf(act: Act | None, work: Callable[[], Result]) -> Result:
+    with acting(act):
+        return raising_problems(work)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Exports of a project as files, generated while they are sent."""
 
-from collections.abc import AsyncIterator, Generator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -39,6 +39,7 @@ from uptake.http.shutdown import GracefulShutdown
 from uptake.http.streaming import CutOff, Stream, StreamedResponse
 from uptake.model.problems import Kinds, Problem
 from uptake.reading import SAMPLE_ZONE, types
+from uptake.reading.audit import record_export
 from uptake.reading.bounds import TooMuch
 from uptake.reading.segments.queries import NAME
 from uptake.samples.metrics import METRICS, Metric
@@ -227,8 +228,8 @@ def export_operations(
             raise Problem(Kinds.BAD_REQUEST, "`user` and `segment` are mutually exclusive")
         if segment is not None and not NAME.fullmatch(segment):
             raise Problem(Kinds.NOT_FOUND, f"This project has no segment {segment!r}")
-        await call.run(call.executors.reads, _require, call, kind, user, options.type_name)
         question = options.query(kind, key.project)
+        await call.run(call.executors.reads, _begin, call, user, question, options)
         if user is not None:
             question = replace(question, users=lambda: [user])
         opening = _opened(call.services, question, segment, form, packed)
@@ -244,24 +245,48 @@ def export_operations(
     )
     async def get_archive(call: Call, user_id: str) -> ASGIResponse:
         """A zip file with the profile, samples, documents, images, rejections and a description."""
-        if is_head(call.request.scope):
-            await call.run(call.executors.reads, call.user(user_id).require)
+        await call.run(call.executors.reads, _begin_archive, call, user_id)
         opening = _archived(call.services, call.project, user_id)
         return await streams.response(call, opening, ZIP, f"{user_id}.zip")
 
     return get_export, get_archive
 
 
-def _require(call: Call, kind: Kind, user: str | None, type_name: str | None) -> None:
-    """Check that the selected user and type exist; a key of a user may not see the types.
+def _begin(call: Call, user: str | None, question: ExportQuery, options: ExportOptions) -> None:
+    """Check that the selected user and type exist, and record the export in the audit log.
+
+    A key of a user may not see the types.
 
     Raises:
-        Unknown: one of them does not.
+        Unknown: one of them does not exist.
     """
     if user is not None:
         call.user(user).require()
-    if kind == "documents" and type_name is not None and call.key.user is None:
-        types.require(call.store, call.project, type_name)
+    name = question.type_name
+    if question.kind == "documents" and name is not None and call.key.user is None:
+        types.require(call.store, call.project, name)
+    selected = {
+        "kind": question.kind,
+        "format": options.format_name(),
+        "segment": options.segment,
+    }
+    _record(call, user, selected)
+
+
+def _begin_archive(call: Call, user_id: str) -> None:
+    """Check that the user exists, and record the archive in the audit log.
+
+    Raises:
+        Unknown: the user does not exist.
+    """
+    call.user(user_id).require()
+    _record(call, user_id, {"kind": "archive"})
+
+
+def _record(call: Call, user: str | None, selected: Mapping[str, str | None]) -> None:
+    """Record an export; HEAD exports nothing."""
+    if not is_head(call.request.scope):
+        record_export(call.store, call.project, user, selected)
 
 
 @contextmanager

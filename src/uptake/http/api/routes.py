@@ -5,6 +5,7 @@ from types import ModuleType
 from litestar import Router
 
 from uptake.http.api import (
+    audit,
     erasures,
     keys,
     projects,
@@ -29,7 +30,7 @@ def api_operations(shutdown: GracefulShutdown, executors: Executors) -> tuple[Ap
     return (
         *_declared(service, users, rejections, erasures, retention),
         *export_operations(shutdown, executors.exports),
-        *_declared(types, segments, projects, keys),
+        *_declared(types, segments, projects, keys, audit),
     )
 
 

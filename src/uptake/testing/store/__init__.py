@@ -15,6 +15,7 @@ suites of all ports also use `Commits`, to fill the store.
 from typing import Protocol
 
 from uptake.store.base import Store
+from uptake.testing.store.audit import AuditLogSuite
 from uptake.testing.store.commits import CommitsSuite, Volume
 from uptake.testing.store.concurrency import Concurrency
 from uptake.testing.store.console import ConsoleTokensSuite
@@ -46,6 +47,7 @@ from uptake.testing.store.users import Users
 
 __all__ = [
     "SUITES",
+    "AuditLogSuite",
     "BatchQueriesSuite",
     "ChangeFeedSuite",
     "CommitsSuite",
@@ -103,6 +105,7 @@ class StoreConformance(
     MaintenanceModeSuite,
     RegistrationSuite,
     IssuersSuite,
+    AuditLogSuite,
     InstallationSuite,
     Concurrency,
     Faults,

@@ -11,6 +11,8 @@ from typing import TypeVar
 
 import pytest
 
+from uptake.model.acting import Act, acting
+from uptake.reading.audit import check
 from uptake.store.base import AlreadyExists, Store
 from uptake.store.definitions import Rate, RetentionRule, TypeVersion
 from uptake.store.records import Entry, Record, Written, WrittenDocument, WrittenImage
@@ -271,6 +273,18 @@ class Concurrency(OpensStore):
 
         counts = [count for counts in at_once(spend) for count in counts]
         assert sorted(counts) == list(range(1, 5 * THREADS + 1))
+
+    def test_entries_of_the_audit_log_are_one_chain(self, stores: Sequence[Store]) -> None:
+        """None is lost, and no two have the same number."""
+
+        def act(number: int) -> None:
+            with acting(Act(f"k-{number}")):
+                for _ in range(5):
+                    stores[number % OPENED].record_act("default", "export")
+
+        at_once(act)
+        checked = check(stores[0])
+        assert (checked.entries, checked.faults) == (5 * THREADS, [])
 
     def test_a_project_is_made_once(self, stores: Sequence[Store]) -> None:
         """All but one learn that it exists."""

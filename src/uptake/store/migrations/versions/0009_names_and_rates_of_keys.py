@@ -13,8 +13,14 @@ depends_on = None
 NAME = sa.String().with_variant(sa.String(collation="C"), "postgresql")
 
 
+UNCHANGED = (
+    *("id", "digest", "project_id", "scopes", "user_id"),
+    *("created_at", "expires_at", "revoked_at"),
+)
+
+
 def upgrade() -> None:
-    _add_columns()
+    _replace_keys()
     op.create_table(
         "old_secrets",
         sa.Column("digest", NAME, primary_key=True),
@@ -33,16 +39,29 @@ def upgrade() -> None:
     )
 
 
-def _add_columns() -> None:
-    op.add_column("keys", sa.Column("name", sa.Text(), nullable=True))
-    op.add_column("keys", sa.Column("rates", sa.Text(), nullable=False, server_default="[]"))
-    op.add_column("keys", sa.Column("last_used_at", sa.BigInteger(), nullable=True))
-    columns = ("id", "rate_requests", "rate_seconds", "rates")
-    keys = sa.table("keys", *map(sa.column, columns))
+def _replace_keys() -> None:
+    """Create the table again: on PostgreSQL, columns that are dropped keep their numbers."""
     connection = op.get_bind()
-    limited = sa.select(keys).where(keys.c.rate_requests.is_not(None))
-    for row in connection.execute(limited).mappings().all():
-        rates = json.dumps([[row["rate_requests"], row["rate_seconds"]]], separators=(",", ":"))
-        connection.execute(keys.update().where(keys.c.id == row["id"]).values(rates=rates))
-    op.drop_column("keys", "rate_requests")
-    op.drop_column("keys", "rate_seconds")
+    old = sa.table("keys", *map(sa.column, (*UNCHANGED, "rate_requests", "rate_seconds")))
+    rows = [dict(row) for row in connection.execute(sa.select(old)).mappings()]
+    for row in rows:
+        rate = [row.pop("rate_requests"), row.pop("rate_seconds")]
+        row["rates"] = json.dumps([rate] if rate[0] is not None else [], separators=(",", ":"))
+    op.drop_table("keys")
+    keys = op.create_table(
+        "keys",
+        sa.Column("id", NAME, nullable=False),
+        sa.Column("digest", NAME, nullable=False),
+        sa.Column("project_id", NAME, nullable=False),
+        sa.Column("scopes", NAME, nullable=False),
+        sa.Column("user_id", NAME, nullable=True),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=True),
+        sa.Column("revoked_at", sa.BigInteger(), nullable=True),
+        sa.Column("name", sa.Text(), nullable=True),
+        sa.Column("rates", sa.Text(), nullable=False, server_default="[]"),
+        sa.Column("last_used_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("digest"),
+    )
+    op.bulk_insert(keys, rows)
