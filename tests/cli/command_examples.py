@@ -35,6 +35,7 @@ EXAMPLES: dict[str, list[str]] = {
     "segments delete": ["older"],
     "segments users": ["older"],
     "segments preview": ["filter.json"],
+    "requests list": [],
     "rejections list": [],
     "rejections show": ["id"],
     "rejections replay": ["--all"],

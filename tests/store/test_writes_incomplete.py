@@ -28,6 +28,7 @@ from uptake.testing.store.making import (
     entry,
     image,
     key,
+    put,
     rejection,
     unique,
 )
@@ -145,9 +146,12 @@ WRITES: dict[str, Write] = {
         project, [RetentionRule("samples", 30)]
     ),
     "claims": lambda store, _: store.claim(unique("chore"), NOON, NOON + 1) or _not_done(),
-    "receipt_blocks": lambda store, project: (
-        _upload(store, project, unique("user"), unique("content")),
-        store.fold_receipts(project, NOON + MICROSECONDS_PER_DAY),
+    **dict.fromkeys(
+        ("receipt_blocks", "request_pages", "request_users"),
+        lambda store, project: (
+            put(store, batch(unique("user"), unique("content")), project=project),
+            store.fold_receipts(project, NOON + MICROSECONDS_PER_DAY),
+        ),
     ),
     **dict.fromkeys(("sample_blocks", "folded"), _folded),
     **dict.fromkeys(

@@ -73,6 +73,7 @@ COMMANDS = {
     "documents": Listed("documents", DATA, "List the documents of a user, and delete one."),
     "images": Listed("images", DATA, "Delete an image of a user."),
     "segments": Listed("segments", DATA, "Manage segments: the users that match a filter."),
+    "requests": Listed("requests", DATA, "List requests and what became of each."),
     "rejections": Listed(
         "rejections", DATA, "List rejected items, show the reasons, and replay them."
     ),

@@ -161,6 +161,42 @@ class ServicesOptions(InstallationOptions, ProjectOptions):
             services.close()
 
 
+@dataclass(frozen=True)
+class ReceivedOptions:
+    """Options that select what was received."""
+
+    format_: Annotated[
+        str | None, option("--format", "Only from this endpoint, e.g. gerosense-v2.2.")
+    ] = None
+    key: Annotated[str | None, option("--key", "Only sent with this key id.")] = None
+    user: Annotated[str | None, option("--user", "Only of this user.")] = None
+    from_: Annotated[
+        str | None, option("--from", "Received at or after this time (ISO 8601; default zone UTC).")
+    ] = None
+    to: Annotated[str | None, option("--to", "Received before this time.")] = None
+
+    def check(self) -> None:
+        """Check the endpoint.
+
+        Raises:
+            BadParameter: it does not exist.
+        """
+        from uptake.formats.registry import UPLOADS
+
+        if self.format_ is not None and self.format_ not in UPLOADS:
+            raise typer.BadParameter(
+                f"--format: must be one of {', '.join(UPLOADS)} (got {self.format_!r})"
+            )
+
+    def times(self) -> tuple[int | None, int | None]:
+        """The times, in microseconds.
+
+        Raises:
+            BadParameter: a time is not ISO 8601.
+        """
+        return moment("--from", self.from_), moment("--to", self.to)
+
+
 LISTS = {
     "document type": "uptake types list; create one: uptake types add NAME",
     "segment": "uptake segments list",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from uptake.cli.options import PageOptions, ServicesOptions, moment, option
+from uptake.cli.options import PageOptions, ReceivedOptions, ServicesOptions, option
 from uptake.cli.terminal import Json, counter, echo, print_json, print_list, print_table, quantity
 from uptake.http.parameter_groups import expand_groups
 from uptake.reading import Page, Unknown
@@ -33,22 +33,13 @@ Id = Annotated[str, typer.Argument(metavar="ID", help="Rejection id.", show_defa
 
 
 @dataclass(frozen=True)
-class FilterOptions:
+class FilterOptions(ReceivedOptions):
     """Options that select rejections."""
 
-    format_: Annotated[
-        str | None, option("--format", "Only from this endpoint, e.g. gerosense-v2.2.")
-    ] = None
     code: Annotated[
         str | None, option("--code", "Only with this error code, e.g. above_limit.")
     ] = None
-    key: Annotated[str | None, option("--key", "Only sent with this key id.")] = None
-    user: Annotated[str | None, option("--user", "Only of this user.")] = None
     request: Annotated[str | None, option("--request", "Only from this request id.")] = None
-    from_: Annotated[
-        str | None, option("--from", "Received at or after this time (ISO 8601; default zone UTC).")
-    ] = None
-    to: Annotated[str | None, option("--to", "Received before this time.")] = None
 
     def filter(self, *, resolved: bool | None) -> "RejectionFilter":
         """The filter of these options.
@@ -56,21 +47,16 @@ class FilterOptions:
         Raises:
             BadParameter: a time is not ISO 8601, or the endpoint does not exist.
         """
-        from uptake.formats.registry import UPLOADS
         from uptake.store.stored import RejectionFilter
 
-        if self.format_ is not None and self.format_ not in UPLOADS:
-            raise typer.BadParameter(
-                f"--format: must be one of {', '.join(UPLOADS)} (got {self.format_!r})"
-            )
+        self.check()
         return RejectionFilter(
             self.format_,
             self.key,
             self.user,
             self.request,
             self.code,
-            moment("--from", self.from_),
-            moment("--to", self.to),
+            *self.times(),
             resolved,
         )
 

@@ -79,6 +79,13 @@ UPLOADS: dict[str, UploadOperation] = {
 }
 """Every upload by its name."""
 
+
+def status_of(name: str, accepted: int, rejected: int) -> int:
+    """The status of the answer to an upload with so many accepted and rejected items."""
+    known = UPLOADS.get(name)
+    return 200 if known is None else known.status_of(accepted, rejected)
+
+
 if TYPE_CHECKING:
     UploadName = str
 else:

@@ -18,14 +18,17 @@ from traceback import format_tb
 from typing import Protocol
 
 import structlog
+from msgspec.structs import replace
 from prometheus_client import Gauge, Histogram
 
 from uptake.blobs import Blobs, BlobsUnavailable
+from uptake.model import clock
 from uptake.model.problems import Kinds, Problem
 from uptake.store.base import Commits, RejectionQueries, StoreUnavailable
 from uptake.store.image_ports import NumberedImages
 from uptake.store.records import Entry, ImageRecord, RejectionRecord, WrittenImage
 from uptake.store.stored import Committed
+from uptake.time_units import MICROSECONDS_PER_MILLISECOND
 
 MAX_WAITING = 512
 """Submissions that may wait; further ones are answered with 503. The server accepts up to 1024
@@ -47,6 +50,9 @@ STOP_SECONDS = 30
 
 WATCH_SECONDS = 0.5
 """How often a `CommitWaiter` looks for submissions that have waited too long."""
+
+MAX_MS = (1 << 31) - 1
+"""The largest duration in a receipt: a 32-bit column. A clock that is set may exceed it."""
 
 GROUP_SIZE = Histogram(
     "uptake_commit_group_size",
@@ -177,7 +183,8 @@ class GroupCommit:
     def _write_part(self, group: Sequence[Submitted]) -> None:
         started = perf_counter()
         try:
-            outcomes = self._store.commit([entry for entry, _ in group])
+            now = clock.now()
+            outcomes = self._store.commit([_timed(entry, now) for entry, _ in group])
         except Exception as error:  # noqa: BLE001 - the waiting requests must get an answer
             self._fail(group, error)
             return
@@ -223,6 +230,11 @@ class GroupCommit:
             )
         for _, future in group:
             future.set_exception(_unavailable(error))
+
+
+def _timed(entry: Entry, now: int) -> Entry:
+    waited = max(now - entry.received_at, 0) // MICROSECONDS_PER_MILLISECOND
+    return replace(entry, ms=min(waited, MAX_MS))
 
 
 def _unavailable(error: Exception) -> Problem:

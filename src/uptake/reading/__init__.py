@@ -36,6 +36,9 @@ Uuid = Annotated[
 ]
 """An id of an upload, a rejection or an erasure."""
 
+RequestId = Annotated[str, msgspec.Meta(max_length=64, pattern=r"^[A-Za-z0-9-]*$")]
+"""The id of a request, which clients may choose; "" for a position between requests."""
+
 DeviceName = Annotated[str, msgspec.Meta(max_length=MAX_CURSOR)]
 """The name of a device, or "" for all devices; never sent to a database."""
 

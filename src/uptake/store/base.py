@@ -1,8 +1,7 @@
 """The ports of a store: small protocols by role, and the whole of them.
 
-Callers depend on the ports they use. Most ports have callers on both sides of intake and reading,
-which do not import each other, so they are declared here. A store has no policy: intake has
-validated what it writes. `uptake.testing.store` has a conformance suite for each port.
+Most ports have callers in intake and in reading, which do not import each other. A store has no
+policy: intake has validated what it writes. `uptake.testing.store` has a suite for each port.
 
 Every method may raise `StoreUnavailable`.
 """
@@ -21,6 +20,7 @@ from uptake.store.operator_ports import Issuers, MaintenanceMode, Registration
 from uptake.store.project_ports import Keys, ManagedKeys, Projects
 from uptake.store.records import Entry, RejectionRecord
 from uptake.store.rejection_ports import RejectionSummaries
+from uptake.store.request_ports import RequestQueries
 from uptake.store.snapshot_ports import Snapshots
 from uptake.store.stored import (
     ALL_REJECTIONS,
@@ -45,8 +45,7 @@ from uptake.store.stored import (
 )
 
 MAX_RECEIPTS = 20
-"""Receipts returned for one request id. Ids are unique unless a client repeats its own, and each
-receipt may list a thousand rejected items."""
+"""Receipts returned for one request id, which is unique unless a client repeats its own."""
 
 
 class StoreUnavailable(Exception):
@@ -350,6 +349,7 @@ class Store(
     NumberedImages,
     BatchQueries,
     RejectionQueries,
+    RequestQueries,
     UserQueries,
     ChangeFeed,
     Snapshots,

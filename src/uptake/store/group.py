@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 import msgspec
 
 from uptake.model.items import Attributes
-from uptake.model.shares import TIED
+from uptake.model.shares import OTHER_PART, TIED
 from uptake.store.database import Row
 from uptake.store.profiles import AttributeUpdates, Owner
 from uptake.store.records import (
@@ -193,7 +193,6 @@ def receipt_of(
     The answer to the request is derived from it, so that both report the same outcomes.
     """
     users: set[str] = set()
-    rejected: list[str] = []
     items: list[ReceiptItem] = []
     gone = attributes = duplicates = 0
     status, code = 0, ""
@@ -201,9 +200,8 @@ def receipt_of(
         status, code = error.status, error.code
         if (entry.project, error.user_id) not in erased:
             users.add(error.user_id)
-    for rejection in stored_rejections(entry, erased):
-        users.add(rejection.user_id)
-        rejected.append(rejection.rejection_id)
+    rejections = stored_rejections(entry, erased)
+    users.update(rejection.user_id for rejection in rejections)
     for record, outcome in zip(entry.records, written, strict=True):
         if isinstance(outcome, Erased):
             gone += record.received if isinstance(record, BatchRecord) else 1
@@ -216,11 +214,12 @@ def receipt_of(
             items.append(ReceiptItem("samples", record.received))
             duplicates += record.received - (record.count if outcome is None else 0)
         elif has_other_content(record, outcome):
-            rejected += [record.otherwise.rejection_id] if record.otherwise else []
+            rejections += [record.otherwise] if record.otherwise else []
         else:
             item = _single_item(record, outcome)
             items.append(item)
             duplicates += item.repeated
+    rejected = {rejection.rejection_id for rejection in rejections}
     counted = [ReceiptItem("erased", gone)] if gone else []
     if attributes:
         counted.append(ReceiptItem("attributes", attributes))
@@ -235,7 +234,19 @@ def receipt_of(
         duplicates,
         status,
         code,
+        entry.ms,
+        len(rejected) or None,
+        _first_code(rejections),
     )
+
+
+def _first_code(rejections: Sequence[RejectionRecord]) -> str | None:
+    """The code of the first fault, if there is any."""
+    for rejection in rejections:
+        for fault in rejection.faults:
+            if fault != OTHER_PART:
+                return fault.code
+    return None
 
 
 def _single_item(record: DocumentRecord | ImageRecord, outcome: Written) -> ReceiptItem:

@@ -9,7 +9,7 @@ import re
 import zlib
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -34,9 +34,23 @@ class Placed(NamedTuple):
     receipt: StoredReceipt
 
 
-_Rest = tuple[int, str, str, tuple[ReceiptItem, ...], tuple[str, str] | None, int, int, str]
-"""Place, then the values of a receipt after `received_at` without the user. Those of most receipts
-in a block are equal, so they compress to little; the times do not."""
+class _Rest(msgspec.Struct, array_like=True, gc=False):
+    """Values of a receipt. Those of an earlier version end with `code`.
+
+    Those of most receipts in a block are equal, so they compress to little; the times do not.
+    """
+
+    place: int
+    format: str
+    key_id: str
+    items: tuple[ReceiptItem, ...]
+    rejected: tuple[str, str] | None
+    duplicates: int
+    status: int
+    code: str
+    ms: int | None = None
+    rejected_items: int | None = None
+    fault: str | None = None
 
 
 class _Columns(msgspec.Struct, array_like=True):
@@ -55,6 +69,7 @@ class _Columns(msgspec.Struct, array_like=True):
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(_Columns).decode
+_decode_items = msgspec.msgpack.Decoder(tuple[ReceiptItem, ...]).decode
 _decode_ids = msgspec.msgpack.Decoder(list[str]).decode
 
 
@@ -106,7 +121,7 @@ def encode(placed: Sequence[Placed], *, timed: bool) -> tuple[bytes, bytes]:
 def _rest_of(placed: Placed) -> _Rest:
     one = placed.receipt
     more = one.items, one.rejected, one.duplicates, one.status, one.code
-    return (placed.place, one.format, one.key_id, *more)
+    return _Rest(placed.place, one.format, one.key_id, *more, one.ms, one.rejected_items, one.fault)
 
 
 def decode(user_id: str, ids: bytes, data: bytes, *, timed: bool) -> list[Placed]:
@@ -123,9 +138,15 @@ def decode(user_id: str, ids: bytes, data: bytes, *, timed: bool) -> list[Placed
     else:
         request_ids = _decode_ids(ids)
     return [
-        Placed(moment, rest[0], StoredReceipt(one_id, moment, rest[1], rest[2], user_id, *rest[3:]))
+        Placed(moment, rest.place, _receipt(one_id, moment, user_id, rest))
         for one_id, moment, rest in zip(request_ids, moments, columns.rest, strict=True)
     ]
+
+
+def _receipt(request_id: str, moment: int, user_id: str, rest: _Rest) -> StoredReceipt:
+    more = rest.items, rest.rejected, rest.duplicates, rest.status, rest.code
+    own = request_id, moment, rest.format, rest.key_id, user_id
+    return StoredReceipt(*own, *more, rest.ms, rest.rejected_items, rest.fault)
 
 
 def _milliseconds(request_id: str) -> int:
@@ -139,3 +160,11 @@ def _id_rest(request_id: str) -> bytes:
 def _uuid(milliseconds: int, rest: bytes) -> str:
     text = f"{milliseconds:0{_TIME_DIGITS}x}{rest.hex()}"
     return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
+
+
+def placed_of(row: dict[str, Any]) -> Placed:
+    """Return the receipt of a row of `receipts`."""
+    first, last = row["first_refused"], row["last_refused"]
+    values = {name: row[name] for name in StoredReceipt.__struct_fields__ if name in row}
+    values |= {"items": _decode_items(row["items"]), "rejected": first and (first, last)}
+    return Placed(row["received_at"], row["place"], StoredReceipt(**values))

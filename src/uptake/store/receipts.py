@@ -2,9 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import Any
 
-import msgspec
 from sqlalchemy import Connection, and_, bindparam, delete, func, or_, select, update
 
 from uptake.model.problems import Kinds
@@ -13,8 +11,9 @@ from uptake.store import tables as t
 from uptake.store.base import MAX_RECEIPTS
 from uptake.store.database import Row, batches_of, check_count, streamed
 from uptake.store.erasures import SqlErasures
-from uptake.store.receipt_blocks import BLOCK_RECEIPTS, Placed, day_of
-from uptake.store.stored import ReceiptItem, StoredReceipt
+from uptake.store.receipt_blocks import BLOCK_RECEIPTS, Placed, day_of, placed_of
+from uptake.store.request_queries import add_page
+from uptake.store.stored import StoredReceipt
 
 PAGE = 500
 """Receipts that are folded in one transaction, in about 20 ms, while uploads wait on SQLite. With
@@ -28,8 +27,6 @@ _BLOCK_KEY = ("project_id", "user_id", "day", "timed", "part")
 
 _Block = tuple[str, int, bool]
 """User, day, and whether the ids have the time of the day."""
-
-_decode_items = msgspec.msgpack.Decoder(tuple[ReceiptItem, ...]).decode
 
 
 class SqlReceipts(SqlErasures):
@@ -46,7 +43,7 @@ class SqlReceipts(SqlErasures):
         )
         with self.reading() as connection:
             # Rows before blocks: what is folded in between is in both, and returned once.
-            rows = [_placed(dict(row)) for row in connection.execute(query).mappings()]
+            rows = [placed_of(dict(row)) for row in connection.execute(query).mappings()]
             found = {(one.received_at, one.place): one for one in rows}
             for one in self._folded(connection, project, request_id):
                 found.setdefault((one.received_at, one.place), one)
@@ -97,7 +94,9 @@ class SqlReceipts(SqlErasures):
             ended = any(day_of(row["received_at"]) < day_of(now) for row in rows)
             if len(rows) < PAGE and not ended:
                 return 0
-            _fold(connection, project, [_placed(row) for row in rows])
+            placed = [placed_of(row) for row in rows]
+            _fold(connection, project, placed)
+            add_page(connection, project, placed)
             keys = [{f"{name}_": row[name] for name in _ROW_KEY} for row in rows]
             these = [r[name] == bindparam(f"{name}_") for name in _ROW_KEY]
             deleted = connection.execute(delete(t.receipts).where(*these), keys)
@@ -155,10 +154,3 @@ def _last_blocks(
             if (key := (user_id, day, bool(timed))) in wanted:
                 found[key] = tuple(block)
     return found
-
-
-def _placed(row: dict[str, Any]) -> Placed:
-    first, last = row["first_refused"], row["last_refused"]
-    values = {name: row[name] for name in StoredReceipt.__struct_fields__ if name in row}
-    values |= {"items": _decode_items(row["items"]), "rejected": first and (first, last)}
-    return Placed(row["received_at"], row["place"], StoredReceipt(**values))

@@ -141,6 +141,7 @@ class Entry(Struct, frozen=True):
         resolves: the rejection that this entry replays.
         error: the error of a request without records and rejections.
         act: the actor that replays a rejection, for the audit log.
+        ms: milliseconds from the arrival of the request to the begin of the transaction.
     """
 
     project: str
@@ -153,6 +154,7 @@ class Entry(Struct, frozen=True):
     resolves: Resolved | None = None
     error: RequestError | None = None
     act: Act | None = None
+    ms: int | None = None
 
 
 class WrittenDocument(Struct, frozen=True):

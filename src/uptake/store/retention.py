@@ -14,6 +14,7 @@ from uptake.store.changes import ChangeLog
 from uptake.store.database import Row, delete_all, streamed
 from uptake.store.definitions import RetentionRule
 from uptake.store.erasures import SqlErasures
+from uptake.store.request_tables import request_pages
 from uptake.store.sample_blocks import block_of, lock_users, rows_of, take_out
 from uptake.store.stored import Expired
 from uptake.time_units import MICROSECONDS_PER_DAY
@@ -227,6 +228,10 @@ def _expire_blocks(
     for *values, _ in rows:
         these = [column == value for column, value in zip(key, values, strict=True)]
         delete_all(connection, t.receipt_blocks, b.project_id == project, *these)
+    # Pages end later than the receipts of a day; they are counted as receipts already.
+    p = request_pages.c
+    start = before - before % MICROSECONDS_PER_DAY
+    delete_all(connection, request_pages, p.project_id == project, p.last < start)
     return sum(row[-1] for row in rows), len(rows) == limit
 
 

@@ -184,6 +184,9 @@ class StoredReceipt(Struct, frozen=True):
         rejected: ids of the first and the last of its rejections; the others are between them.
         duplicates: items that changed nothing, because they were stored already.
         status, code: of an error that was returned before any item was validated; else 0 and "".
+        ms: see `Entry`; None if unknown.
+        rejected_items: how many; None if none, and in receipts of an earlier version.
+        fault: code of the first fault of the first rejected item.
     """
 
     request_id: str
@@ -196,6 +199,9 @@ class StoredReceipt(Struct, frozen=True):
     duplicates: int = 0
     status: int = 0
     code: str = ""
+    ms: int | None = None
+    rejected_items: int | None = None
+    fault: str | None = None
 
 
 class Committed(Struct, frozen=True):

@@ -281,6 +281,10 @@ receipts = Table(
     # Of an error that was returned before any item was validated; else 0 and "".
     Column("status", SmallInteger, nullable=False, server_default="0"),
     Column("code", String, nullable=False, server_default=""),
+    # NULL in receipts of an earlier version, as are the next two.
+    Column("ms", Integer),
+    Column("rejected_items", Integer),
+    Column("fault", String),
     sqlite_with_rowid=False,
 )
 

@@ -6,7 +6,7 @@ from typing import Annotated
 from litestar.openapi.spec import Schema
 
 from uptake.formats.base import JSON_LIMIT, WireRequest
-from uptake.formats.registry import UPLOADS, UploadName
+from uptake.formats.registry import UploadName, status_of
 from uptake.http.access import About, Permission, permit_users, user_in_query
 from uptake.http.api.dependencies import (
     READ_RECORD,
@@ -130,18 +130,13 @@ def get_request(call: Call, request_id: str) -> rejections.Receipts:
     """Returns the outcome of every item, by the `X-Request-Id` of the response."""
     key = call.key
     check_id("request", request_id)
-    found = rejections.receipts(call.store, key.project, request_id, _status_of)
+    found = rejections.receipts(call.store, key.project, request_id, status_of)
     permit_users(key, [outcomes.user_id for outcomes in found.submissions])
     # Without a known key, the project that the sender meant is unknown.
     stray = any(one.code == _UNAUTHORIZED and not one.key_id for one in found.submissions)
     if stray and ADMIN not in key.scopes:
         raise Unknown("request", request_id)
     return found
-
-
-def _status_of(operation_name: str, accepted: int, rejected: int) -> int:
-    known = UPLOADS.get(operation_name)
-    return 200 if known is None else known.status_of(accepted, rejected)
 
 
 @operation(

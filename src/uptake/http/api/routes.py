@@ -10,6 +10,7 @@ from uptake.http.api import (
     keys,
     projects,
     rejections,
+    requests,
     retention,
     segments,
     service,
@@ -28,7 +29,7 @@ PREFIX = "/uptake/v1"
 def api_operations(shutdown: GracefulShutdown, executors: Executors) -> tuple[ApiOperation, ...]:
     """All operations; each declares its permission."""
     return (
-        *_declared(service, users, rejections, erasures, retention),
+        *_declared(service, users, rejections, requests, erasures, retention),
         *export_operations(shutdown, executors.exports),
         *_declared(types, segments, projects, keys, audit),
     )

@@ -254,19 +254,19 @@ FROM unnest(
 -- Run again for receipts with a corrected number of duplicates.
 INSERT INTO receipts (
     project_id, request_id, received_at, place, format, key_id, user_id, items, first_refused,
-    last_refused, duplicates, status, code
+    last_refused, duplicates, status, code, ms, rejected_items, fault
 )
 SELECT
     project_id, request_id, received_at, place, format, key_id, user_id, items, first_refused,
-    last_refused, duplicates, status, code
+    last_refused, duplicates, status, code, ms, rejected_items, fault
 FROM unnest(
     :project_id::text[], :request_id::text[], :received_at::int8[], :place::int8[],
     :format::text[], :key_id::text[], :user_id::text[], :items::bytea[],
     :first_refused::text[], :last_refused::text[], :duplicates::int8[], :status::int8[],
-    :code::text[]
+    :code::text[], :ms::int8[], :rejected_items::int8[], :fault::text[]
 ) AS rows (
     project_id, request_id, received_at, place, format, key_id, user_id, items, first_refused,
-    last_refused, duplicates, status, code
+    last_refused, duplicates, status, code, ms, rejected_items, fault
 )
 ON CONFLICT (project_id, request_id, received_at, place) DO UPDATE SET
     duplicates = excluded.duplicates

@@ -41,6 +41,7 @@ from uptake.testing.store.registry import (
     SegmentRegistrySuite,
 )
 from uptake.testing.store.rejections import RejectionQueriesSuite, RejectionSummariesSuite
+from uptake.testing.store.requests import RequestQueriesSuite
 from uptake.testing.store.snapshots import SnapshotsSuite
 from uptake.testing.store.user_queries import ChangeFeedSuite, UserQueriesSuite
 from uptake.testing.store.users import Users
@@ -69,6 +70,7 @@ __all__ = [
     "RegistrationSuite",
     "RejectionQueriesSuite",
     "RejectionSummariesSuite",
+    "RequestQueriesSuite",
     "RetentionSuite",
     "SegmentRegistrySuite",
     "SnapshotsSuite",
@@ -87,6 +89,7 @@ class StoreConformance(
     NumberedImagesSuite,
     BatchQueriesSuite,
     RejectionQueriesSuite,
+    RequestQueriesSuite,
     UserQueriesSuite,
     ChangeFeedSuite,
     SnapshotsSuite,

@@ -126,6 +126,8 @@ class RejectionQueriesSuite(OpensStore):
             ),
             ("r-1", "r-2"),
             duplicates=2,
+            rejected_items=2,
+            fault="missing",
         )
         assert receipt == expected
         (table,) = store.receipts("default", profiles.request_id)

@@ -1,0 +1,134 @@
+"""Pages of requests in order of time: what a list shows of folded receipts.
+
+Receipts are folded by user and day, so that an erasure finds them. A list would have to read the
+blocks of all users. So each fold also writes a page with a few values of each request. Users have
+numbers in it: an erasure deletes the number, and the list leaves out what the number names.
+"""
+
+import re
+import zlib
+from collections.abc import Mapping, Sequence
+from itertools import accumulate, pairwise
+from uuid import UUID
+
+import msgspec
+
+from uptake.store.requests import Outcome, RequestFilter, StoredRequest, has_status
+
+_UUID_FORM = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_NO_ID = bytes(16)
+
+
+class _Columns(msgspec.Struct, array_like=True, gc=False):
+    """The values of each request.
+
+    Attributes:
+        moments: when the first was received, then the differences from one to the next.
+        ids: of the requests that are UUIDs, in 16 bytes each; zeros for the others.
+        other_ids: those, by the place of the request.
+        users: numbers; 0 for no user.
+        kinds: indexes into `table`.
+        table: format, key, outcome, status and fault of requests.
+    """
+
+    moments: list[int]
+    ids: bytes
+    other_ids: dict[int, str]
+    places: list[int]
+    users: list[int]
+    kinds: list[int]
+    accepted: list[int]
+    rejected: list[int | None]
+    ms: list[int | None]
+    table: list[tuple[str, str, int, int, str | None]]
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_Columns).decode
+
+
+def encode(requests: Sequence[StoredRequest], numbers: Mapping[str, int]) -> bytes:
+    """Encode requests in order of time.
+
+    Args:
+        requests: at least one.
+        numbers: of their users.
+    """
+    table: dict[tuple[str, str, int, int, str | None], int] = {}
+    kinds = [
+        table.setdefault(
+            (one.format, one.key_id, int(one.outcome), one.status, one.fault), len(table)
+        )
+        for one in requests
+    ]
+    moments = [one.received_at for one in requests]
+    packed_ids = [_packed(one.request_id) for one in requests]
+    columns = _Columns(
+        [moments[0], *(after - before for before, after in pairwise(moments))],
+        b"".join(packed or _NO_ID for packed in packed_ids),
+        {at: requests[at].request_id for at, packed in enumerate(packed_ids) if packed is None},
+        [one.place for one in requests],
+        [numbers[one.user_id] if one.user_id else 0 for one in requests],
+        kinds,
+        [one.accepted for one in requests],
+        [one.rejected for one in requests],
+        [one.ms for one in requests],
+        list(table),
+    )
+    return zlib.compress(_encode(columns))
+
+
+def selected(project: str, data: bytes, only: RequestFilter) -> list[StoredRequest]:
+    """Return the requests of a page that a filter without a user selects.
+
+    They have the number of their user instead of the id.
+    """
+    columns = _decode(zlib.decompress(data))
+    kinds = {
+        number: kind
+        for number, kind in enumerate(columns.table)
+        if only.format in {None, kind[0]}
+        and only.key_id in {None, kind[1]}
+        and (only.status is None or has_status(only.status, Outcome(kind[2]), kind[3], kind[0]))
+    }
+    if not kinds:
+        return []
+    since, until = only.since or 0, only.until
+    found = []
+    for at, moment in enumerate(accumulate(columns.moments)):
+        kind = kinds.get(columns.kinds[at])
+        if kind is None or moment < since or (until is not None and moment >= until):
+            continue
+        format_name, key_id, outcome, status, fault = kind
+        found.append(
+            StoredRequest(
+                project,
+                _id_at(columns, at),
+                moment,
+                columns.places[at],
+                format_name,
+                key_id,
+                "",
+                Outcome(outcome),
+                columns.accepted[at],
+                columns.rejected[at],
+                status,
+                fault,
+                columns.ms[at],
+                columns.users[at],
+            )
+        )
+    return found
+
+
+def _packed(request_id: str) -> bytes | None:
+    """The bytes of a UUID in its usual form; None for other ids."""
+    if _UUID_FORM.fullmatch(request_id) is None:
+        return None
+    return bytes.fromhex(request_id.replace("-", ""))
+
+
+def _id_at(columns: _Columns, at: int) -> str:
+    other = columns.other_ids.get(at)
+    start = at * len(_NO_ID)
+    return other or str(UUID(bytes=columns.ids[start : start + len(_NO_ID)]))

@@ -1,0 +1,32 @@
+"""`uptake requests`: requests are listed."""
+
+import pytest
+
+from .conftest import Uptake
+
+
+@pytest.mark.usefixtures("data")
+def test_requests_are_listed(in_process: Uptake) -> None:
+    """The newest first, page by page, and by each option."""
+    listed = in_process("requests", "list")
+    headings, *rows = (line.split() for line in listed.out.splitlines())
+    assert headings[:4] == ["request", "received", "format", "status"]
+    received = [row[1] for row in rows]
+    assert received == sorted(received, reverse=True)
+    assert len(received) == 7
+    page = in_process("requests", "list", "--limit", "3", "--json").json
+    assert [one["accepted"] for one in page["requests"]] == [0, 1, 1]
+    assert page["requests"][0]["rejected"] == 3
+    rest = in_process("requests", "list", "--cursor", page["next"], "--json").json
+    assert (len(rest["requests"]), rest["next"]) == (4, None)
+    for options, count in (
+        (("--user", "bert"), 2),
+        (("--status", "404"), 0),
+        (("--format", "thymia"), 0),
+        (("--key", "none"), 0),
+        (("--from", "2023-11-14T22:13:25Z"), 2),
+        (("--to", "2023-11-14T22:13:25Z"), 5),
+    ):
+        found = in_process("requests", "list", *options, "--json").json["requests"]
+        assert len(found) == count, options
+    in_process("requests", "list", "--status", "99").assert_failed(2, "--status")
