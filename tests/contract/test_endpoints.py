@@ -107,7 +107,7 @@ def test_a_wrong_method_is_405_in_the_vendors_envelope(
         ("/uptake/v1/nothing", 404),
         ("/images/nothing.png", 404),
         ("/nothing", 404),
-        ("/", 404),
+        ("/", 303),
         ("/api/v2.2/samples", 405),
     ],
 )

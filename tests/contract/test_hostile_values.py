@@ -137,7 +137,7 @@ def _send(
 
 def _required(parameters: list[dict[str, Any]]) -> dict[str, str]:
     """Sound values of the query parameters that an operation insists on."""
-    sound = {"metric": "steps", "after_erasure": "true"}
+    sound = {"metric": "steps", "after_erasure": "true", "from": "2026-01-01", "to": "2026-01-02"}
     return {
         one["name"]: sound[one["name"]]
         for one in parameters

@@ -24,7 +24,7 @@ from uptake.formats.registry import FORMATS
 from uptake.formats.thymia import encode as thymia
 from uptake.model.items import Attributes, Document, Image
 
-OPERATIONS = {operation.name: operation for form in FORMATS for operation in form.uploads}
+OPERATIONS = {operation.name: operation for form in FORMATS for operation in form.endpoints}
 WIRES: dict[str, AnyWire] = {
     wire.name: wire for form in FORMATS for wire in import_module(f"{form.package}.encode").WIRES
 }
@@ -36,7 +36,7 @@ def decoded(operation: UploadOperation, body: bytes, **parts: Any) -> Any:
     return operation.decode(WireRequest("id", 0, "http://here", "http://here", body=body, **parts))
 
 
-def test_every_upload_has_an_encoder() -> None:
+def test_every_endpoint_has_an_encoder() -> None:
     """With the same name and path, and one of its credentials."""
     assert WIRES.keys() == OPERATIONS.keys()
     for name, wire in WIRES.items():

@@ -28,15 +28,22 @@ class ProjectPage(Struct, frozen=True):
     next: str | None
 
 
-def page(store: Projects, page: Page) -> ProjectPage:
-    """Return a page of all projects.
+def page(store: Projects, page: Page, only: str | None = None) -> ProjectPage:
+    """Return a page of all projects, or of the one that is named.
 
     Raises:
         BadCursor: this server did not issue the cursor.
+        Unknown: the named project does not exist.
     """
-    listing = Listing(
-        fetch=store.projects_after, key=lambda one: one.name, cursor_type=Name, start=""
-    )
+
+    def named(after: str, _count: int) -> list[Project]:
+        found = store.project(only or "")
+        if found is None:
+            raise Unknown("project", only or "")
+        return [found] if found.name > after else []
+
+    fetch = store.projects_after if only is None else named
+    listing = Listing(fetch=fetch, key=lambda one: one.name, cursor_type=Name, start="")
     found, following = listing.page(page)
     return ProjectPage([view(one) for one in found], following)
 

@@ -40,9 +40,8 @@ NEW = Body(MAX_STRUCT, component(NewProject.__name__))
 @operation("GET", "/projects", OPERATE, "List projects")
 def list_projects(call: Call, page: PageParameters) -> ProjectPage:
     """In order of name: all for the scope `operator`, else the project of the key."""
-    if OPERATOR in call.key.scopes:
-        return projects.page(call.store, page)
-    return ProjectPage([projects.project(call.store, call.project)], None)
+    only = None if OPERATOR in call.key.scopes else call.project
+    return projects.page(call.store, page, only)
 
 
 @operation("POST", "/projects", OPERATE_ALL, "Create a project", changes=True, body=NEW)

@@ -50,6 +50,7 @@ def get_service(call: Call) -> ServiceView:
     endpoints = [
         EndpointView(one.name, one.method, one.path, one.scope, one.all_limits)
         for one in UPLOADS.values()
+        if one.is_endpoint
     ]
     instance = call.store.secrets().instance
     scopes = sorted(call.key.scopes)
