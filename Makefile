@@ -37,7 +37,7 @@ $(GENERATORS)/installed: $(VENV)/installed tests/generators/package.json tests/g
 	@mkdir -p $(GENERATORS) && cp tests/generators/package.json $(GENERATORS)
 	@npm=$$(command -v npm || echo $(BIN)/npm); $$npm install --prefix $(GENERATORS) --silent \
 		--ignore-scripts --no-package-lock --no-audit --no-fund
-	@$(INSTALL) --upgrade --target $(GENERATORS)/python --requirement tests/generators/requirements.txt
+	@$(INSTALL) --no-warn-conflicts --upgrade --target $(GENERATORS)/python --requirement tests/generators/requirements.txt
 	@touch $@
 
 run: $(VENV)/installed ## Run the demo: a server, and data sent to all five endpoints.

@@ -22,8 +22,11 @@ BLOCK_RECEIPTS = 4096
 _TIME_ORDERED = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 _TIME_DIGITS = 12
 """The first hexadecimal digits of such a UUID: its time in milliseconds."""
-_REST_BYTES = 10
-_MILLISECOND = 1000
+REST_BYTES = 10
+"""The bytes after the time."""
+
+MILLISECOND = 1000
+"""In microseconds."""
 
 
 class Placed(NamedTuple):
@@ -82,7 +85,7 @@ def day_of_id(request_id: str) -> int | None:
     """Return the day of a request id that has its time; None for other ids."""
     if _TIME_ORDERED.fullmatch(request_id) is None:
         return None
-    return day_of(_milliseconds(request_id) * _MILLISECOND)
+    return day_of(milliseconds(request_id) * MILLISECOND)
 
 
 def has_own_time(receipt: StoredReceipt) -> bool:
@@ -92,7 +95,7 @@ def has_own_time(receipt: StoredReceipt) -> bool:
 
 def needle(request_id: str, *, timed: bool) -> bytes:
     """Return the bytes by which an id is found in the ids of a block."""
-    return _id_rest(request_id) if timed else _encode(request_id)
+    return id_rest(request_id) if timed else _encode(request_id)
 
 
 def encode(placed: Sequence[Placed], *, timed: bool) -> tuple[bytes, bytes]:
@@ -106,9 +109,9 @@ def encode(placed: Sequence[Placed], *, timed: bool) -> tuple[bytes, bytes]:
     request_ids = [one.receipt.request_id for one in placed]
     id_times: list[int] = []
     if timed:
-        ids = b"".join(map(_id_rest, request_ids))
+        ids = b"".join(map(id_rest, request_ids))
         id_times = [
-            moment // _MILLISECOND - _milliseconds(request_id)
+            moment // MILLISECOND - milliseconds(request_id)
             for moment, request_id in zip(moments, request_ids, strict=True)
         ]
     else:
@@ -129,12 +132,12 @@ def decode(user_id: str, ids: bytes, data: bytes, *, timed: bool) -> list[Placed
     columns = _decode(zlib.decompress(data))
     moments = list(accumulate(columns.moments))
     if timed:
-        rests = (ids[at : at + _REST_BYTES] for at in range(0, len(ids), _REST_BYTES))
+        rests = (ids[at : at + REST_BYTES] for at in range(0, len(ids), REST_BYTES))
         times = (
-            moment // _MILLISECOND - before
+            moment // MILLISECOND - before
             for moment, before in zip(moments, columns.id_times, strict=True)
         )
-        request_ids = list(map(_uuid, times, rests))
+        request_ids = list(map(uuid_of, times, rests))
     else:
         request_ids = _decode_ids(ids)
     return [
@@ -149,16 +152,19 @@ def _receipt(request_id: str, moment: int, user_id: str, rest: _Rest) -> StoredR
     return StoredReceipt(*own, *more, rest.ms, rest.rejected_items, rest.fault)
 
 
-def _milliseconds(request_id: str) -> int:
+def milliseconds(request_id: str) -> int:
+    """Return the time in a request id that has one, in milliseconds since the epoch."""
     return int(request_id.replace("-", "", 1)[:_TIME_DIGITS], 16)
 
 
-def _id_rest(request_id: str) -> bytes:
+def id_rest(request_id: str) -> bytes:
+    """Return the bytes of a request id after its time."""
     return bytes.fromhex(request_id.replace("-", "")[_TIME_DIGITS:])
 
 
-def _uuid(milliseconds: int, rest: bytes) -> str:
-    text = f"{milliseconds:0{_TIME_DIGITS}x}{rest.hex()}"
+def uuid_of(time: int, rest: bytes) -> str:
+    """Return the request id with a time in milliseconds, and with the bytes after it."""
+    text = f"{time:0{_TIME_DIGITS}x}{rest.hex()}"
     return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
 
 

@@ -5,18 +5,23 @@ blocks of all users. So each fold also writes a page with a few values of each r
 numbers in it: an erasure deletes the number, and the list leaves out what the number names.
 """
 
-import re
 import zlib
 from collections.abc import Mapping, Sequence
 from itertools import accumulate, pairwise
-from uuid import UUID
 
 import msgspec
 
+from uptake.store.receipt_blocks import (
+    MILLISECOND,
+    REST_BYTES,
+    day_of_id,
+    id_rest,
+    milliseconds,
+    uuid_of,
+)
 from uptake.store.requests import Outcome, RequestFilter, StoredRequest, has_status
 
-_UUID_FORM = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_NO_ID = bytes(16)
+_NO_ID = bytes(REST_BYTES)
 
 
 class _Columns(msgspec.Struct, array_like=True, gc=False):
@@ -24,7 +29,8 @@ class _Columns(msgspec.Struct, array_like=True, gc=False):
 
     Attributes:
         moments: when the first was received, then the differences from one to the next.
-        ids: of the requests that are UUIDs, in 16 bytes each; zeros for the others.
+        ids: of the requests that have a time, without it; zeros for the others.
+        id_times: milliseconds from the time of each id to its receipt; 0 for the others.
         other_ids: those, by the place of the request.
         users: numbers; 0 for no user.
         kinds: indexes into `table`.
@@ -33,6 +39,7 @@ class _Columns(msgspec.Struct, array_like=True, gc=False):
 
     moments: list[int]
     ids: bytes
+    id_times: list[int]
     other_ids: dict[int, str]
     places: list[int]
     users: list[int]
@@ -62,11 +69,18 @@ def encode(requests: Sequence[StoredRequest], numbers: Mapping[str, int]) -> byt
         for one in requests
     ]
     moments = [one.received_at for one in requests]
-    packed_ids = [_packed(one.request_id) for one in requests]
+    has_time = [day_of_id(one.request_id) is not None for one in requests]
     columns = _Columns(
         [moments[0], *(after - before for before, after in pairwise(moments))],
-        b"".join(packed or _NO_ID for packed in packed_ids),
-        {at: requests[at].request_id for at, packed in enumerate(packed_ids) if packed is None},
+        b"".join(
+            id_rest(one.request_id) if timed else _NO_ID
+            for one, timed in zip(requests, has_time, strict=True)
+        ),
+        [
+            one.received_at // MILLISECOND - milliseconds(one.request_id) if timed else 0
+            for one, timed in zip(requests, has_time, strict=True)
+        ],
+        {at: requests[at].request_id for at, timed in enumerate(has_time) if not timed},
         [one.place for one in requests],
         [numbers[one.user_id] if one.user_id else 0 for one in requests],
         kinds,
@@ -103,7 +117,7 @@ def selected(project: str, data: bytes, only: RequestFilter) -> list[StoredReque
         found.append(
             StoredRequest(
                 project,
-                _id_at(columns, at),
+                _id_at(columns, at, moment),
                 moment,
                 columns.places[at],
                 format_name,
@@ -121,14 +135,9 @@ def selected(project: str, data: bytes, only: RequestFilter) -> list[StoredReque
     return found
 
 
-def _packed(request_id: str) -> bytes | None:
-    """The bytes of a UUID in its usual form; None for other ids."""
-    if _UUID_FORM.fullmatch(request_id) is None:
-        return None
-    return bytes.fromhex(request_id.replace("-", ""))
-
-
-def _id_at(columns: _Columns, at: int) -> str:
+def _id_at(columns: _Columns, at: int, moment: int) -> str:
     other = columns.other_ids.get(at)
-    start = at * len(_NO_ID)
-    return other or str(UUID(bytes=columns.ids[start : start + len(_NO_ID)]))
+    if other is not None:
+        return other
+    rest = columns.ids[at * REST_BYTES : (at + 1) * REST_BYTES]
+    return uuid_of(moment // MILLISECOND - columns.id_times[at], rest)
