@@ -43,6 +43,7 @@ MADE_ONCE = (projects, secrets)
 """Tables with rows from the first migration."""
 
 _DELETE_OTHER_PROJECTS = sql.SQL("DELETE FROM projects WHERE name <> {}")
+_RESET_PROJECTS = "UPDATE projects SET require_registration = 0"
 
 
 class PostgresFailed(Exception):
@@ -160,6 +161,7 @@ class Postgres:
         tables = sql.SQL(", ").join(map(sql.Identifier, names))
         self.execute(sql.SQL("TRUNCATE {}").format(tables), database)
         self.execute(_DELETE_OTHER_PROJECTS.format(sql.Literal(DEFAULT_PROJECT)), database)
+        self.execute(_RESET_PROJECTS, database)
         return self.url(database)
 
     def disconnect(self, database: str) -> None:

@@ -156,7 +156,7 @@ def test_an_address_or_method_that_is_not_there_is_a_problem(tenant: Tenant) -> 
     _is_problem(tenant.get("/nothing"), 404)
     _is_problem(tenant.client.get("/nothing"), 404)
     _is_problem(tenant.client.post("/uptake/v1/users/42"), 405)
-    _is_problem(tenant.client.delete("/uptake/v1/documents/42"), 405)
+    _is_problem(tenant.client.put("/uptake/v1/documents/42"), 405)
 
 
 def test_samples_are_ordered_by_start(tenant: Tenant) -> None:
