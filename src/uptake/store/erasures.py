@@ -22,7 +22,7 @@ from uptake.store.keys import delete_keys
 from uptake.store.profiles import forget_names, names_of
 from uptake.store.registry import SqlInstallation
 from uptake.store.rejections import parts_text
-from uptake.store.request_tables import request_users
+from uptake.store.request_queries import delete_number
 from uptake.store.stored import Erasure
 
 _COUNTED: dict[str, Table] = {
@@ -166,7 +166,7 @@ def _delete_rows(connection: Connection, user: dict[str, Any]) -> dict[str, int]
     )
     counts["receipts"] += int(connection.scalar(folded) or 0)
     take(t.receipt_blocks)
-    take(request_users)
+    delete_number(connection, project, user_id)
     return counts
 
 

@@ -21,7 +21,7 @@ from uptake.model import cancellation, ids
 from uptake.store import receipt_blocks, request_pages
 from uptake.store import request_tables as rt
 from uptake.store import tables as t
-from uptake.store.database import Database, batches_of, streamed
+from uptake.store.database import Database, batches_of, delete_all, streamed, update_all
 from uptake.store.receipt_blocks import Placed, placed_of
 from uptake.store.requests import (
     Outcome,
@@ -35,6 +35,9 @@ from uptake.store.requests import (
 from uptake.time_units import MICROSECONDS_PER_DAY
 
 PAGES_AT_ONCE = 64
+NO_USER = ""
+"""The user of the highest number, if that user was erased."""
+
 MAX_PAGES = 1000
 """Pages of folded requests that one call reads, in about 0.2 s: 500,000 requests."""
 
@@ -227,7 +230,7 @@ def _with_users(connection: Connection, found: Sequence[StoredRequest]) -> list[
     for some in batches_of(numbers):
         projects = {one.project for one in found}
         query = select(u.project_id, u.number, u.user_id)
-        query = query.where(u.project_id.in_(projects), u.number.in_(some))
+        query = query.where(u.project_id.in_(projects), u.number.in_(some), u.user_id != NO_USER)
         names |= {(row[0], row[1]): row[2] for row in connection.execute(query)}
     return [
         msgspec.structs.replace(one, user_id=names[one.project, one.user_number], user_number=0)
@@ -276,3 +279,20 @@ def _numbers(connection: Connection, project: str, users: set[str]) -> dict[str,
         connection.execute(insert(rt.request_users), rows)
         numbers |= added
     return numbers
+
+
+def delete_number(connection: Connection, project: str, user_id: str) -> None:
+    """Delete the number of a user who is erased.
+
+    The highest number stays, without its user: the next new user would get it again, and with it
+    the requests of the erased one.
+    """
+    u = rt.request_users.c
+    mine = [u.project_id == project, u.user_id == user_id]
+    highest = select(u.user_id).filter_by(project_id=project).order_by(u.number.desc()).limit(1)
+    if connection.scalar(highest) == user_id:
+        placeholder = u.project_id == project, u.user_id == NO_USER
+        delete_all(connection, rt.request_users, *placeholder)
+        update_all(connection, rt.request_users, mine, {"user_id": NO_USER})
+    else:
+        delete_all(connection, rt.request_users, *mine)

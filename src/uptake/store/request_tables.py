@@ -16,7 +16,8 @@ request_pages = Table(
     Column("data", LargeBinary, nullable=False),
 )
 
-# Users have a number in these pages. After an erasure, the number leads to no user.
+# Users have a number in these pages. After an erasure, the number leads to no user; it is not given
+# again.
 request_users = Table(
     "request_users",
     metadata,

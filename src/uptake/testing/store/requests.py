@@ -148,6 +148,11 @@ class RequestQueriesSuite(OpensStore):
         put(store, batch("anna", "3"), received_at=NOON + 4)
         store.fold_receipts(DEFAULT_PROJECT, TOMORROW)
         assert [one.user_id for one in listed(store)] == ["anna", "", "bert"]
+        store.erase(DEFAULT_PROJECT, "anna", "e-2", NOON)
+        store.erase(DEFAULT_PROJECT, "bert", "e-3", NOON)
+        put(store, batch("carl", "1"), received_at=NOON + 5)
+        store.fold_receipts(DEFAULT_PROJECT, TOMORROW)
+        assert [one.user_id for one in listed(store)] == ["carl", ""]
         rule = RetentionRule("receipts", 1)
         store.expire(DEFAULT_PROJECT, rule, NOON + 2 * MICROSECONDS_PER_DAY, (), 100)
         assert listed(store) == []
