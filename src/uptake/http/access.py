@@ -184,13 +184,7 @@ class Access:
         sent: Credential | None,
         places: Sequence[Credential] = (BEARER,),
     ) -> Key:
-        """The key, if it is valid and has the scope.
-
-        Args:
-            key: of the request.
-            scopes: of which the request needs one; "" needs none.
-            sent: where the request had a key.
-            places: where it may have one.
+        """The key, as `check`; the request counts against its rates, unless it needs no scope.
 
         Raises:
             Problem: `UNAUTHORIZED`, `FORBIDDEN`, `RATE_LIMITED` or `UNAVAILABLE`.

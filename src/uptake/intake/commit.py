@@ -271,10 +271,10 @@ def _images_without_row(
     """Images that were not written, each with the number of the same image that was stored."""
     for record, written in zip(entry.records, outcome.written, strict=True):
         if isinstance(record, ImageRecord):
-            image_id = written.image_id if isinstance(written, WrittenImage) else None
+            stored = written if isinstance(written, WrittenImage) else None
             # A commit that is tried again finds its own image, by its name.
-            if not isinstance(written, WrittenImage) or written.name != record.name:
-                yield record, image_id
+            if stored is None or stored.name != record.name:
+                yield record, None if stored is None else stored.image_id
 
 
 def _restored(

@@ -36,13 +36,11 @@ def page(store: Projects, page: Page, only: str | None = None) -> ProjectPage:
         Unknown: the named project does not exist.
     """
 
-    def named(after: str, _count: int) -> list[Project]:
-        found = store.project(only or "")
-        if found is None:
-            raise Unknown("project", only or "")
-        return [found] if found.name > after else []
+    def fetch(after: str, count: int) -> list[Project]:
+        if only is None:
+            return store.projects_after(after, count)
+        return [_existing(store, only)] if only > after else []
 
-    fetch = store.projects_after if only is None else named
     listing = Listing(fetch=fetch, key=lambda one: one.name, cursor_type=Name, start="")
     found, following = listing.page(page)
     return ProjectPage([view(one) for one in found], following)
@@ -54,10 +52,14 @@ def project(store: Projects, name: str) -> ProjectView:
     Raises:
         Unknown: it does not exist.
     """
+    return view(_existing(store, name))
+
+
+def _existing(store: Projects, name: str) -> Project:
     found = store.project(name)
     if found is None:
         raise Unknown("project", name)
-    return view(found)
+    return found
 
 
 def view(project: Project) -> ProjectView:

@@ -25,9 +25,8 @@ class AsyncRows(Generic[Row]):
         self._threads = threads
 
     async def __aiter__(self) -> AsyncIterator[Row]:
-        pages = self._rows.pages()
-        loop = asyncio.get_running_loop()
-        while (page := await loop.run_in_executor(self._threads, next, pages, None)) is not None:
+        following = partial(next, self._rows.pages(), None)
+        while (page := await _run(self._threads, following)) is not None:
             for row in page:
                 yield row
 
