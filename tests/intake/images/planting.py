@@ -134,6 +134,8 @@ def _changed(kind: bytes, change: Callable[[bytes], bytes]) -> Planter:
 
 
 def _more_rows(data: bytes) -> bytes:
+    if data == SECRET:  # planted in another place: no pixels
+        return data
     return zlib.compress(zlib.decompress(data) + SECRET * 20)
 
 
