@@ -15,6 +15,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from benchmarks import console as pages
 from benchmarks import erasure, exports, phone_year, report, rollups, segments, uploads
 from benchmarks.apple_health import measure_apple_health
 from benchmarks.load import generator
@@ -31,7 +32,7 @@ MAX_ROUNDS = 20
 MAX_WORKERS = 64
 _INTERRUPTED = 130
 UPLOADER, ROLLUPS = "uploader", "rollups"
-BESIDE = (segments.PART, UPLOADER, ROLLUPS, phone_year.PART, exports.PART, erasure.PART)
+BESIDE = (segments.PART, UPLOADER, ROLLUPS, phone_year.PART, exports.PART, erasure.PART, pages.PART)
 """The parts that are measured after the servers."""
 LEAST_SAMPLES = exports.OF_USER
 
@@ -140,6 +141,9 @@ def _beside(settings: Settings) -> list[Callable[[], None]]:
         count = settings.samples or erasure.SAMPLES
         erased = [found for one in engines for found in erasure.measure(scratch, one, count)]
         shown.append(partial(erasure.show, erased, console))
+    if pages.PART in parts:
+        visited = [found for one in engines for found in pages.measure(scratch, one)]
+        shown.append(partial(pages.show, visited, console))
     return shown
 
 

@@ -144,19 +144,23 @@ def _log(text: str) -> None:
     print(f"[{PART}] {text}", file=sys.stderr, flush=True)
 
 
-def _fill(server: Server, copies: int = 0) -> None:
-    """Write a million users directly to the store, and copies: uploads are measured elsewhere."""
-    began = time.monotonic()
+def add_users(server: Server) -> None:
+    """Write a million users directly to the store: uploads are measured elsewhere."""
     random = Random(SEED)
     address = "" if server.database is None else server.database.url(servers.NAME)
-    store = wiring.open_store(Settings(data_dir=server.data, database=address))
-    for first in range(0, USERS, GROUP):
-        users = range(first, first + GROUP)
-        records = tuple(Attributes(f"user-{i:07d}", NAMES, _values(i, random)) for i in users)
-        store.commit([Entry("default", "benchmark", time.time_ns() // 1000, records)])
-        if first % (USERS // 4) == 0:
-            _log(f"{first:,} of {USERS:,} users written")
-    store.close()
+    with closing(wiring.open_store(Settings(data_dir=server.data, database=address))) as store:
+        for first in range(0, USERS, GROUP):
+            users = range(first, first + GROUP)
+            records = tuple(Attributes(f"user-{i:07d}", NAMES, _values(i, random)) for i in users)
+            store.commit([Entry("default", "benchmark", time.time_ns() // 1000, records)])
+            if first % (USERS // 4) == 0:
+                _log(f"{first:,} of {USERS:,} users written")
+
+
+def _fill(server: Server, copies: int = 0) -> None:
+    """Write a million users, and copies of them."""
+    began = time.monotonic()
+    add_users(server)
     for number in range(copies):
         statement = _COPY.format(number)
         if server.database is None:

@@ -30,9 +30,9 @@ ENTRIES = 200
 
 def fill(server: Server, users: Iterable[str], batches: int, per_batch: int) -> None:
     """Write batches of samples for each user, from a watch and a phone."""
-    with closing(_store(server)) as store:
+    with closing(open_store_of(server)) as store:
         waiting = []
-        for entry in _entries(users, batches, per_batch):
+        for entry in entries(users, batches, per_batch):
             waiting.append(entry)
             if len(waiting) == ENTRIES:
                 store.commit(waiting)
@@ -43,18 +43,20 @@ def fill(server: Server, users: Iterable[str], batches: int, per_batch: int) -> 
 def add_keys(server: Server, users: Sequence[str]) -> tuple[str, ...]:
     """Create a key for each user, with which the user sends samples."""
     made = [new_key(DEFAULT_PROJECT, ["samples:write"], user=user) for user in users]
-    with closing(_store(server)) as store:
+    with closing(open_store_of(server)) as store:
         for key, _ in made:
             store.add_key(key)
     return tuple(secret for _, secret in made)
 
 
-def _store(server: Server) -> Store:
+def open_store_of(server: Server) -> Store:
+    """Open the store of a server."""
     address = "" if server.database is None else server.database.url(servers.NAME)
     return open_store(Settings(data_dir=server.data, database=address))
 
 
-def _entries(users: Iterable[str], batches: int, per_batch: int) -> Iterator[Entry]:
+def entries(users: Iterable[str], batches: int, per_batch: int) -> Iterator[Entry]:
+    """Yield the entries of batches of steps, from a watch and a phone."""
     chance = np.random.default_rng(SEED)
     begin, winter = times.read("2026-01-01T00:00:00+01:00")
     _, summer = times.read("2026-07-01T00:00:00+02:00")

@@ -39,7 +39,7 @@ class Replayed(msgspec.Struct, frozen=True):
         rejection_id: the rejection that was replayed.
         outcome: `accepted`, in full or in part; `refused`, when it was rejected again and nothing
             changed; `resolved`, when an earlier replay succeeded.
-        request_id: the request id of the receipt.
+        request_id: the request id of the receipt; null after a dry run.
         faults: why the item, or a part of it, was rejected again.
     """
 
@@ -56,10 +56,16 @@ class Replays(msgspec.Struct, frozen=True):
     next: str | None
 
 
-def replay_page(
-    services: Services, actor: Actor, wire: WireRequest, only: RejectionFilter, page: Page
+def replay_page(  # noqa: PLR0913 - which rejections, for which key, and how
+    services: Services,
+    actor: Actor,
+    wire: WireRequest,
+    only: RejectionFilter,
+    page: Page,
+    *,
+    dry_run: bool = False,
 ) -> Replays:
-    """Replay a page of rejections, each as it was uploaded.
+    """Replay a page of rejections, each as it was uploaded. For `dry_run`, see `replay`.
 
     Raises:
         BadCursor: the cursor is not one of this server's.
@@ -69,14 +75,29 @@ def replay_page(
     found = rejections.page(services.store, actor.project, only, page)
     replays = [
         # Each has its own moment, as they share a request id.
-        replay(services, actor, rejection.rejection_id, replace(wire, received_at=clock.now()))
+        replay(
+            services,
+            actor,
+            rejection.rejection_id,
+            replace(wire, received_at=clock.now()),
+            dry_run=dry_run,
+        )
         for rejection in found.rejections
     ]
     return Replays(replays, found.next)
 
 
-def replay(services: Services, actor: Actor, rejection_id: str, wire: WireRequest) -> Replayed:
+def replay(
+    services: Services,
+    actor: Actor,
+    rejection_id: str,
+    wire: WireRequest,
+    *,
+    dry_run: bool = False,
+) -> Replayed:
     """Replay a rejection, with the body of `wire` in place of the item if it has one.
+
+    A dry run returns what the outcome would be, and stores nothing.
 
     Raises:
         Unknown: there is no such rejection.
@@ -104,11 +125,12 @@ def replay(services: Services, actor: Actor, rejection_id: str, wire: WireReques
         1 if operation is None else operation.first_image_id,
         acting.current(),
     )
-    receipt = services.intake.accept_blocking(submission, origin)
+    intake = services.rehearsal if dry_run else services.intake
+    receipt = intake.accept_blocking(submission, origin)
     faults = tuple(fault for rejection in receipt.rejections for fault in rejection.faults)
     if not receipt.committed:
         return Replayed(rejection_id, "refused", None, faults)
-    return Replayed(rejection_id, "accepted", wire.request_id, faults)
+    return Replayed(rejection_id, "accepted", None if dry_run else wire.request_id, faults)
 
 
 def _permit(actor: Actor, user_ids: set[str]) -> None:

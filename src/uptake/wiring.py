@@ -46,11 +46,16 @@ class Missing(Unusable):
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The parts of a server."""
+    """The parts of a server.
+
+    Attributes:
+        rehearsal: accepts submissions as `intake` does, and stores nothing.
+    """
 
     store: Store
     blobs: Blobs
     intake: "Intake"
+    rehearsal: "Intake"
     commit: "GroupCommit"
     upkeep: "Upkeep"
     public_url: str
@@ -294,6 +299,7 @@ def open_services(settings: Settings, *, make: bool = False) -> Services:
     from uptake.intake.accept import Intake  # noqa: PLC0415
     from uptake.intake.commit import GroupCommit  # noqa: PLC0415
     from uptake.intake.images.pool import ImagePool  # noqa: PLC0415
+    from uptake.intake.rehearsal import NoBlobs, Rehearsal  # noqa: PLC0415
     from uptake.intake.schemas import DocumentTypes, SchemaWorkers  # noqa: PLC0415
     from uptake.intake.upkeep import Upkeep, chores  # noqa: PLC0415
     from uptake.reading.segments.queries import MEGABYTE, Segments  # noqa: PLC0415
@@ -316,6 +322,7 @@ def open_services(settings: Settings, *, make: bool = False) -> Services:
         store,
         blobs,
         intake,
+        Intake(types, images, NoBlobs(), Rehearsal(store), store.user_hash),
         commit,
         Upkeep(store, chores(store, blobs, intake.rejections, find_users, stop), stop),
         settings.public_url.rstrip("/"),

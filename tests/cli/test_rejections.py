@@ -135,6 +135,8 @@ def test_one_is_replayed_with_a_corrected_item(
     assert (again.status, again.out.splitlines()[0]) == (1, "Rejected again.")
     (tmp_path / "corrected.json").write_text('{"n": 1, "mood": 4}')
     corrected = ("rejections", "replay", rejection_id, "--item", "corrected.json", "--json")
+    tried = uptake(*corrected[:-1], "--dry-run")
+    assert (tried.status, tried.out) == (0, "Dry run, nothing is stored: it would be accepted.\n")
     accepted = uptake(*corrected)
     assert (accepted.status, accepted.json["outcome"]) == (0, "accepted")
     resolved = uptake(*corrected)
@@ -153,6 +155,9 @@ def test_all_of_a_filter_are_replayed(
     """Once the schema was corrected; what is rejected again is reported: 1."""
     (tmp_path / "schema.json").write_text('{"properties": {"n": {"maximum": 1}}}')
     uptake("types", "add", "mood", "--schema", "schema.json")
+    tried = uptake("rejections", "replay", "--user", "anna", "--dry-run")
+    sentence = "Dry run, nothing is stored: 1 accepted, 1 rejected again."
+    assert (tried.status, tried.out.splitlines()[0]) == (1, sentence)
     some = uptake("rejections", "replay", "--user", "anna")
     assert some.status == 1
     sentence, _, again = some.out.splitlines()

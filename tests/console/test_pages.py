@@ -72,19 +72,16 @@ def test_a_rejected_sample_is_corrected_and_replayed(
             assert "Rejected again" in page.get_by_role("alert").inner_text()
             assert page.locator("mark").inner_text() == '"value": -2'
             check_page(page)
+            _correct(page, "-2", "45", "Dry run")
+            assert "would be accepted" in page.get_by_role("status").inner_text()
+            check_page(page)
             _correct(page, "-2", "45")
             assert "Accepted" in page.get_by_role("status").inner_text()
             page.get_by_role("link", name="Receipt").click()
             page.wait_for_url("**/console/requests/*")
             check_page(page)
             page.goto(f"{server.url}/console/rejections/list?code=above_limit&place=/value")
-            page.get_by_role("checkbox").first.check()
-            page.get_by_role("button", name="Replay the chosen ones").click()
-            page.wait_for_url("**/rejections/replay?*")
-            assert page.get_by_role("heading", level=1).inner_text() == (
-                "0 accepted, 1 rejected again"
-            )
-            check_page(page)
+            _replay_chosen(page)
             page.goto(f"{server.url}/console/rejections/list?code=not_positive")
             with page.expect_download() as downloaded:
                 page.get_by_role("link", name="Download").click()
@@ -298,9 +295,25 @@ def test_every_page_reads_without_scripts(
     browser.run(steps)
 
 
-def _correct(page: Any, before: str, after: str) -> None:
+def _replay_chosen(page: Any) -> None:
+    """Try all rejections of a group, then replay the first."""
+    page.get_by_role("button", name="Dry run of all").click()
+    page.wait_for_url("**/rejections/replay?*")
+    assert page.get_by_role("heading", level=1).inner_text() == (
+        "Dry run: 0 accepted, 1 rejected again"
+    )
+    check_page(page)
+    page.go_back()
+    page.get_by_role("checkbox").first.check()
+    page.get_by_role("button", name="Replay the chosen ones").click()
+    page.wait_for_url("**/rejections/replay?*")
+    assert page.get_by_role("heading", level=1).inner_text() == ("0 accepted, 1 rejected again")
+    check_page(page)
+
+
+def _correct(page: Any, before: str, after: str, button: str = "Replay") -> None:
     """Replace a value in the form, and send it."""
     text = page.get_by_label("Item to send")
     text.fill(text.input_value().replace(f'"value": {before}', f'"value": {after}'))
     with page.expect_navigation():
-        page.get_by_role("button", name="Try again").click()
+        page.get_by_role("button", name=button, exact=True).click()

@@ -32,6 +32,13 @@ def is_name(name: object) -> bool:
     )
 
 
+class BlobSink(Protocol):
+    """Takes blobs; see `Blobs.put`."""
+
+    def put(self, name: str, content: bytes) -> None:
+        """Store a blob."""
+
+
 class Blobs(Protocol):
     """Blobs by name; a name is a path of printable ASCII without empty parts, `.` or `..`.
 

@@ -66,6 +66,7 @@ class ReplayOptions(FilterOptions):
     """Options that select the rejections to replay."""
 
     all_: Annotated[bool, option("--all", "All unresolved rejections.")] = False
+    dry_run: Annotated[bool, option("--dry-run", "Show the outcome, and store nothing.")] = False
 
 
 @app.command("list")
@@ -183,17 +184,22 @@ def replay_rejections(
         raise typer.BadParameter("--item needs the ID of the rejection that it replaces")
     with options.open_services() as services:
         if rejection_id is None:
-            return _replay_all(services, options.project, only, json=json)
+            return _replay_all(
+                services, options.project, only, dry_run=selection.dry_run, json=json
+            )
         wire = _wire(b"" if item is None else without_bom(item.read_bytes()))
-        result = replay(services, Actor(options.project, NO_KEY), rejection_id, wire)
+        actor = Actor(options.project, NO_KEY)
+        result = replay(services, actor, rejection_id, wire, dry_run=selection.dry_run)
     if json:
         print_json(result)
     else:
-        _print_result(result)
+        _print_result(result, dry_run=selection.dry_run)
     return 1 if result.outcome == "refused" else 0
 
 
-def _replay_all(services: "Services", project: str, only: "RejectionFilter", *, json: bool) -> int:
+def _replay_all(
+    services: "Services", project: str, only: "RejectionFilter", *, dry_run: bool, json: bool
+) -> int:
     from uptake.replay import Actor, replay_page
 
     counts = {"accepted": 0, "refused": 0, "resolved": 0}
@@ -201,7 +207,7 @@ def _replay_all(services: "Services", project: str, only: "RejectionFilter", *, 
     actor, page = Actor(project, NO_KEY), Page(limit=REPLAY_PAGE)
     with counter("rejections", None) as advance:
         while True:
-            replayed = replay_page(services, actor, _wire(b""), only, page)
+            replayed = replay_page(services, actor, _wire(b""), only, page, dry_run=dry_run)
             for result in replayed.replays:
                 counts[result.outcome] += 1
                 if result.outcome == "refused" and len(rejected) < MAX_SHOWN:
@@ -214,15 +220,21 @@ def _replay_all(services: "Services", project: str, only: "RejectionFilter", *, 
         print_json({**counts, "refusals": rejected})
     else:
         accepted, again = counts["accepted"], counts["refused"]
-        echo(f"{accepted:,} accepted, {again:,} rejected again.")
+        echo(f"{_mode(dry_run)}{accepted:,} accepted, {again:,} rejected again.")
         if rejected:
             rows = [(result.rejection_id, _codes(result.faults)) for result in rejected]
             print_table(["id", "faults"], rows)
     return 1 if counts["refused"] else 0
 
 
-def _print_result(result: "Replayed") -> None:
+def _mode(dry_run: bool) -> str:  # noqa: FBT001 - its only argument
+    return "Dry run, nothing is stored: " if dry_run else ""
+
+
+def _print_result(result: "Replayed", *, dry_run: bool) -> None:
     match result.outcome:
+        case "accepted" if dry_run:
+            echo(f"{_mode(dry_run)}it would be accepted.")
         case "accepted":
             echo(f"Accepted. The receipt has the request id {result.request_id}.")
         case "resolved":

@@ -13,9 +13,9 @@ from typing import Final, Protocol, TypeVar
 import msgspec
 import structlog
 
-from uptake.blobs import Blobs, BlobsUnavailable
+from uptake.blobs import BlobSink, BlobsUnavailable
 from uptake.intake.blob_keys import IMAGES, new_blob_key
-from uptake.intake.commit import GroupCommit
+from uptake.intake.commit import Committer
 from uptake.intake.images import CleanImage, UnusableImage
 from uptake.intake.images.pool import ImagePool
 from uptake.intake.rejections import (
@@ -136,8 +136,8 @@ class Intake:
         self,
         types: DocumentTypes,
         images: ImagePool,
-        blobs: Blobs,
-        commit: GroupCommit,
+        blobs: BlobSink,
+        commit: Committer,
         user_hash: Callable[[str], str],
     ) -> None:
         self._types = types

@@ -11,7 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 from time import monotonic, perf_counter
 from traceback import format_tb
@@ -70,6 +70,17 @@ QUEUE_DEPTH = Gauge(
 
 Submitted = tuple[Entry, Future[Committed]]
 _log = structlog.get_logger()
+
+
+class Committer(Protocol):
+    """Writes submitted entries; see `GroupCommit`."""
+
+    @property
+    def arriving(self) -> AbstractContextManager[None]:
+        """A block in which a submission arrives."""
+
+    def submit(self, entry: Entry) -> Future[Committed]:
+        """Queue an entry."""
 
 
 class CommitStore(Commits, RejectionQueries, NumberedImages, Protocol):

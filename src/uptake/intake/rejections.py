@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from msgspec.structs import replace
 
-from uptake.blobs import Blobs, BlobsUnavailable
+from uptake.blobs import Blobs, BlobSink, BlobsUnavailable
 from uptake.intake.blob_keys import REJECTED, new_blob_key
 from uptake.intake.images import UnusableImage
 from uptake.model import ids
@@ -41,7 +41,7 @@ class Rejections:
         user_hash: `ChangeFeed.user_hash`.
     """
 
-    def __init__(self, blobs: Blobs, user_hash: Callable[[str], str]) -> None:
+    def __init__(self, blobs: BlobSink, user_hash: Callable[[str], str]) -> None:
         self._blobs = blobs
         self._user_hash = user_hash
 

@@ -88,6 +88,9 @@ class Commits(Protocol):
             For each entry, the outcome of each of its records, and its receipt.
         """
 
+    def rehearse(self, entry: Entry) -> Committed:
+        """Return what `commit` would return for this entry alone, and store nothing."""
+
     def parts(self, entries: Sequence[Entry]) -> list[Sequence[int]]:
         """Divide entries into those that are best committed together: by their numbers, in order.
 

@@ -167,11 +167,7 @@ class AttributeWrites:
         with database.reading() as connection:
             query = select(c.project_id, c.digest).where(wanted)
             found = {(project, digest) for project, digest in connection.execute(query)}
-        rows = [
-            {"project_id": project, "digest": digest, "names": _encode(updates.names[key])}
-            for key in sorted(set(unseen) - found)
-            for project, digest in [key]
-        ]
+        rows = names_rows(updates, set(unseen) - found)
         if rows:
             count = select(func.count()).select_from(t.attribute_names).where(wanted)
             with database.writing() as connection:
@@ -226,6 +222,21 @@ class AttributeWrites:
             writer.run("replace_attributes", merged)
             same |= unchanged
         return same
+
+
+def names_rows(
+    updates: AttributeUpdates, only: Collection[tuple[str, bytes]] | None = None
+) -> list[Row]:
+    """Return the rows of the table `attribute_names` for updates, in order.
+
+    Args:
+        updates: the attributes.
+        only: the projects and digests of the sets to return; all by default.
+    """
+    return [
+        {"project_id": project, "digest": digest, "names": _encode(updates.names[project, digest])}
+        for project, digest in sorted(updates.names if only is None else only)
+    ]
 
 
 def _owner(row: Row) -> Owner:

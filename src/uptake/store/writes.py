@@ -18,7 +18,7 @@ from uptake.store.database import Result, Row, Writer, check_count, update_all
 from uptake.store.erasures import SqlErasures
 from uptake.store.group import Group, receipt_of, receipt_row, upload_row
 from uptake.store.images import ImageWrites
-from uptake.store.profiles import AttributeUpdates, AttributeWrites, OverLimit, Owner
+from uptake.store.profiles import AttributeUpdates, AttributeWrites, OverLimit, Owner, names_rows
 from uptake.store.records import DocumentRecord, Entry, Erased, Unchanged, Written, WrittenDocument
 from uptake.store.sample_blocks import receive_again, rows_of
 from uptake.store.stored import Committed, StoredReceipt
@@ -98,6 +98,18 @@ def _owners(entries: Iterable[Entry]) -> set[Owner]:
     }
 
 
+class _Undone(Exception):
+    """A rehearsal has its outcome; the transaction is rolled back.
+
+    Attributes:
+        outcome: of the entry.
+    """
+
+    def __init__(self, outcome: Committed) -> None:
+        super().__init__()
+        self.outcome = outcome
+
+
 class NearLimit:
     """The users to examine before their attributes are written."""
 
@@ -132,9 +144,20 @@ class SqlCommits(SqlErasures):
 
     def commit(self, entries: Sequence[Entry]) -> list[Committed]:
         """See `Commits.commit`."""
+        return self._attempt(entries)
+
+    def rehearse(self, entry: Entry) -> Committed:
+        """See `Commits.rehearse`."""
+        try:
+            self._attempt([entry], undo=True)
+        except _Undone as undone:
+            return undone.outcome
+        raise RuntimeError("a rehearsal was stored")
+
+    def _attempt(self, entries: Sequence[Entry], *, undo: bool = False) -> list[Committed]:
         for _ in range(ATTEMPTS):
             try:
-                return self._commit(entries)
+                return self._commit(entries, undo=undo)
             except OverLimit as found:
                 self._near_limit.add(found.owners)
             except TombstonesChanged:
@@ -145,18 +168,20 @@ class SqlCommits(SqlErasures):
         """See `Commits.parts`."""
         return [range(len(entries))]
 
-    def _commit(self, entries: Sequence[Entry]) -> list[Committed]:
+    def _commit(self, entries: Sequence[Entry], *, undo: bool) -> list[Committed]:
         projects = {entry.project for entry in entries}
         # The transaction checks at its end whether these are still all tombstones.
         tombstones = self._tombstones.known(projects)
         erased = self._tombstones.among(tombstones, entries)
         group = Group(entries, erased)
-        if group.updates.rows:
+        if group.updates.rows and not undo:
             versions = {project: number for project, (number, _) in tombstones.items()}
             self._attributes.add_names(self, group.updates, versions)
         with self.writing() as connection:
             writer = self.writer(connection)
             changes = self.tombstone_changes(writer, projects)
+            if undo:
+                writer.run("add_attribute_names", names_rows(group.updates), every=False)
             owners = self._near_limit.among(group.updates)
             admission = EVERYTHING
             if owners:
@@ -166,6 +191,8 @@ class SqlCommits(SqlErasures):
             outcomes = self._write(connection, writer, group, admission)
             if self._tombstones.update(connection, tombstones, changes):
                 raise TombstonesChanged
+            if undo:
+                raise _Undone(outcomes[0])
             for entry in entries:
                 if entry.act is not None and entry.resolves is not None:
                     replayed = entry.project, "rejection.replay", entry.resolves.rejection_id

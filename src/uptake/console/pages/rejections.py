@@ -16,6 +16,9 @@ from uptake.model import clock
 FILTERS = ("format", "code", "user", "request")
 """Parameters of the API that the pages have too."""
 
+DRY_RUN = "dry_run"
+"""The name of the button that tries a replay and stores nothing."""
+
 PAGE_SIZE = 50
 AT_ONCE = 100
 """Rejections that one click replays: about a second."""
@@ -59,21 +62,25 @@ async def show_one(visit: Visit, rejection_id: str) -> Page:
 
 
 async def replay_one(visit: Visit, rejection_id: str) -> Page:
-    """Replay an item, corrected or as it was uploaded."""
+    """Replay an item, corrected or as it was uploaded; or only try it."""
     one = await visit.get("rejections", rejection_id)
     sent = visit.form.get("item", "")
     shown = await to_thread(_item, one)
     is_same = not sent or sent.replace("\r\n", "\n") == shown["text"]
     content = b"" if is_same else sent.encode()
-    values: dict[str, Any] = {"sent": sent or shown["text"]}
+    dry_run = DRY_RUN in visit.form
+    values: dict[str, Any] = {"sent": sent or shown["text"], "dry_run": dry_run}
     try:
-        done = await visit.send("POST", "rejections", rejection_id, "replay", content=content)
+        done = await visit.send(
+            "POST", "rejections", rejection_id, "replay", content=content, dry_run=dry_run
+        )
     except ApiFailed as error:
         if not error.is_of_the_input:
             raise
         return Page("rejection.html", {**shown, **values, "error": error.detail}, error.status)
     if done["outcome"] != "refused":
-        return Page("rejection.html", {**shown, "done": done})
+        form = values if dry_run else {}
+        return Page("rejection.html", {**shown, **form, "done": done})
     again = {**one, "faults": done["faults"]}
     if not is_same:
         again |= {"item": _decoded(sent), "raw_base64": None}
@@ -82,7 +89,7 @@ async def replay_one(visit: Visit, rejection_id: str) -> Page:
 
 
 async def replay_group(visit: Visit) -> Page:
-    """Replay the chosen rejections, or a page of a group."""
+    """Replay the chosen rejections, or a page of a group; or only try it."""
     ids = [name.removeprefix("id-") for name in visit.form if name.startswith("id-")]
     following = None
     if not ids:
@@ -90,9 +97,19 @@ async def replay_group(visit: Visit) -> Page:
         found = await _listed(source, AT_ONCE, resolved=False)
         ids = [one["rejection_id"] for one in found["rejections"]]
         following = found["next"]
-    replays = [await visit.send("POST", "rejections", one, "replay") for one in ids[:AT_ONCE]]
+    dry_run = DRY_RUN in visit.form
+    replays = [
+        await visit.send("POST", "rejections", one, "replay", dry_run=dry_run)
+        for one in ids[:AT_ONCE]
+    ]
     accepted = sum(one["outcome"] != "refused" for one in replays)
-    values = {"replays": replays, "accepted": accepted, "next": following}
+    values = {
+        "replays": replays,
+        "accepted": accepted,
+        "passing": [one["rejection_id"] for one in replays if one["outcome"] == "accepted"],
+        "next": following,
+        "dry_run": dry_run,
+    }
     return Page("replays.html", {**_group(visit), **values})
 
 
@@ -163,6 +180,7 @@ def _item(one: Mapping[str, Any]) -> dict[str, Any]:
         "sent": None,
         "can_edit": is_text and len(text) <= MAX_SHOWN,
         "done": None,
+        "dry_run": False,
         "error": None,
     }
 

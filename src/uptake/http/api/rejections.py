@@ -39,6 +39,8 @@ _UNAUTHORIZED = Kinds.UNAUTHORIZED.value.code
 REPLAY_LIMIT = 100
 """Maximum and default number of rejections that one request replays."""
 
+DryRun = Annotated[bool, query("Whether to return the outcome without storing anything")]
+
 ITEM = Body(JSON_LIMIT, Schema(description="The corrected item"), required=False)
 
 
@@ -148,16 +150,19 @@ def get_request(call: Call, request_id: str) -> rejections.Receipts:
     changes=True,
     body=ITEM,
 )
-def replay_rejection(call: Call, rejection_id: str) -> Replayed:
+def replay_rejection(call: Call, rejection_id: str, *, dry_run: DryRun = False) -> Replayed:
     """Validates the item again, as it was sent. A body replaces the item."""
-    return replay(call.services, _actor(call), check_id("rejection", rejection_id), _wire(call))
+    rejection_id = check_id("rejection", rejection_id)
+    return replay(call.services, _actor(call), rejection_id, _wire(call), dry_run=dry_run)
 
 
 @operation("POST", "/rejections/replay", REPLAY_LIST, "Replay rejections", slow=True, changes=True)
-def replay_rejections(call: Call, filters: Filters, page: ReplayPage) -> Replays:
+def replay_rejections(
+    call: Call, filters: Filters, page: ReplayPage, *, dry_run: DryRun = False
+) -> Replays:
     """Replays a page of unresolved rejections. Repeat with `next` as cursor until it is null."""
-    only = filters.filter(call, resolved=False)
-    return replay_page(call.services, _actor(call), _wire(call), only, page)
+    only, actor = filters.filter(call, resolved=False), _actor(call)
+    return replay_page(call.services, actor, _wire(call), only, page, dry_run=dry_run)
 
 
 def _actor(call: Call) -> Actor:

@@ -4,9 +4,12 @@ import time
 
 import pytest
 
+from uptake.model.items import MAX_ATTRIBUTES
+from uptake.model.submission import Resolved
 from uptake.store.base import Store
 from uptake.store.records import WrittenDocument, WrittenImage
 from uptake.testing.store.making import (
+    NOON,
     OpensStore,
     attributes,
     batch,
@@ -86,6 +89,44 @@ class CommitsSuite(OpensStore):
                 WrittenImage(1_000_002, "free.png", new=True),
             )
         ]
+
+    def test_a_rehearsal_has_the_outcome_of_the_commit(self, store: Store) -> None:
+        """And stores nothing: neither data nor receipts, numbers or resolved rejections."""
+        keyed, other = digest_of("x"), rejection("r-2", user_id="anna")
+        many = {f"name {number}": "1" for number in range(MAX_ATTRIBUTES)}
+        put(store, attributes("anna", a="1"), batch("anna", "x"), rejections=(rejection("r-1"),))
+        put(store, document("anna", "keyed", digest=keyed), image("anna", "x", name="one.png"))
+        put(store, document("bert", "gone"))
+        store.erase("default", "bert", "erasure", NOON)
+        resolves = Resolved("r-1", ("",))
+        for rehearsed in (
+            entry(attributes("anna", a="1"), batch("anna", "x"), resolves=resolves),
+            entry(attributes("anna", b="2"), batch("anna", "y"), rejections=(rejection("r-3"),)),
+            entry(attributes("carl", a="1"), image("carl", "z", name="two.png")),
+            entry(document("anna", "keyed", digest=keyed), image("anna", "x", name="3.png")),
+            entry(document("anna", "keyed", digest=digest_of("y"), otherwise=other)),
+            entry(document("dora", "new", digest=digest_of("z")), document("dora")),
+            entry(attributes("anna", **many)),
+            entry(document("bert"), attributes("anna", a="2")),
+        ):
+            before = _all_of(store)
+            outcome = store.rehearse(rehearsed)
+            assert _all_of(store) == before
+            assert store.receipts("default", rehearsed.request_id) == []
+            assert store.commit([rehearsed]) == [outcome]
+            stored = [] if outcome.receipt is None else [outcome.receipt]
+            assert store.receipts("default", rehearsed.request_id) == stored
+
+
+def _all_of(store: Store) -> tuple[object, ...]:
+    """What is stored of the users of a test."""
+    users = ("anna", "bert", "carl", "dora")
+    return (
+        [store.user("default", one) for one in users],
+        [store.spans("default", one) for one in users],
+        [store.images("default", one, 0, 10) for one in users],
+        store.rejections("default", "", 10),
+    )
 
 
 ROWS = 20_000

@@ -8,7 +8,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from copy import copy
+from copy import copy, deepcopy
 from dataclasses import fields
 from typing import Any, TypeVar
 
@@ -83,6 +83,12 @@ class ModelStore(ModelTables):
                 change = Change(ids.time_ordered(), sorted(users), [])
                 self._rows_of(project).changes.append(change)
             return written
+
+    def rehearse(self, entry: Entry) -> Committed:
+        before = deepcopy((self._rows, self._commits, self._sequence))
+        outcome = self.commit([entry])[0]
+        self._rows, self._commits, self._sequence = before
+        return outcome
 
     def parts(self, entries: Sequence[Entry]) -> list[Sequence[int]]:
         return [range(len(entries))]
