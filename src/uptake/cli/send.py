@@ -25,7 +25,7 @@ app.command("status")(send_check.status)
 app.command("verify")(expand_groups(send_check.verify))
 
 COMMANDS: dict[str, tuple[type[ItemFiles], str]] = {
-    "samples": (SampleFiles, "Send samples: Apple Health exports, NDJSON, CSV, Parquet."),
+    "samples": (SampleFiles, "Send samples: exports of devices and apps, NDJSON, CSV, Parquet."),
     "profiles": (
         TableFiles,
         "Send attributes: CSV, NDJSON or Parquet with user_id and a column for each attribute.",

@@ -5,32 +5,17 @@ A package outside of this one adds a format with an entry point of the group `up
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from importlib import import_module
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Literal
 
 from uptake.formats.base import Format, UnusableFormat, UploadOperation
+from uptake.plugins import installed
 
 GROUP = "uptake.formats"
 
 RESERVED = ("/uptake", "/images", "/metrics", "/openapi.json", "/schema")
 """Paths of the server itself."""
-
-
-def _installed() -> Iterator[Format]:
-    """The formats of other packages, in order of their names."""
-    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
-        try:
-            form = point.load()
-        except Exception as error:
-            reason = f"{type(error).__name__}: {error}"
-            raise UnusableFormat(
-                f"format {point.name!r}: {point.value} cannot be loaded: {reason}"
-            ) from error
-        if not isinstance(form, Format):
-            raise UnusableFormat(f"format {point.name!r}: {point.value} is not a Format")
-        yield form
 
 
 def check(formats: Sequence[Format]) -> None:
@@ -70,7 +55,7 @@ VENDORS = (
 
 FORMATS: tuple[Format, ...] = (
     *(import_module(f"uptake.formats.{vendor}").FORMAT for vendor in VENDORS),
-    *_installed(),
+    *installed(GROUP, "format", Format, UnusableFormat),
 )
 check(FORMATS)
 

@@ -98,7 +98,7 @@ class Uploader:
     def send_samples(
         self, *sources: Path | str, wire: str | None = None, **options: Unpack[SampleOptions]
     ) -> Summary:
-        """Send samples: Apple Health exports, NDJSON, CSV, Parquet.
+        """Send samples: exports of devices and apps, NDJSON, CSV, Parquet.
 
         Args:
             sources: files, `-` for standard input, zip archives, or folders of exports.

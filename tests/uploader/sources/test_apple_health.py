@@ -332,7 +332,7 @@ def test_an_unpacked_archive_is_read(tmp_path: Path) -> None:
     inner = tmp_path / "apple_health_export"
     inner.mkdir()
     (inner / "a_cda.xml").write_text("<ClinicalDocument/>")
-    with pytest.raises(UnknownSource, match="a folder without an Apple Health export"):
+    with pytest.raises(UnknownSource, match="a folder without an export that can be read"):
         opening.samples(tmp_path)
     (inner / "export.xml").write_text(export(record()))
     for folder in (inner, tmp_path):

@@ -77,11 +77,7 @@ def looks_like_export(source: Input) -> bool:
 
 
 def exports_in_folder(folder: Path) -> list[Input]:
-    """The exports in a folder, as unpacking `export.zip` makes one, in order of name.
-
-    Raises:
-        UnknownSource: there is none.
-    """
+    """The exports in a folder, as unpacking `export.zip` makes one, in order of name."""
     found: list[Input] = []
     for path in sorted([*folder.glob("*.xml"), *folder.glob("*/*.xml")]):
         try:
@@ -90,8 +86,6 @@ def exports_in_folder(folder: Path) -> list[Input]:
             continue
         if _is_export(beginning):
             found.append(FileInput(path))
-    if not found:
-        raise UnknownSource(f"{folder}: a folder without an Apple Health export")
     return found
 
 

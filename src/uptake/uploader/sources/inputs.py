@@ -182,34 +182,36 @@ class FileInput(Input):
 
 
 class MemberInput(Input):
-    """A file in a zip archive."""
+    """A file in a zip archive.
 
-    def __init__(self, archive: Input, member: zipfile.ZipInfo) -> None:
+    All members of an archive share its open file and its list, because there may be some ten
+    thousand, and reading the list takes as long as reading a small member.
+    """
+
+    def __init__(self, archive: Input, opened: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
         self.inside = PurePosixPath(member.filename)
         file = f"{archive.file}/{member.filename}"
         super().__init__(file, self.inside.name, member.compress_size)
-        self._archive = archive
+        self._archive = archive  # closes `opened` when it is no longer used
+        self._opened = opened
         self._member = member
 
     def _raw(self, progress: Progress) -> io.RawIOBase:
-        packed = self._archive.seekable()
-        if isinstance(packed, str):
-            return _Member(Counted(Path(packed).open("rb", buffering=0), progress), self._member)
-        return _Member(packed, self._member)
+        return _Member(self._opened, self._member, progress)
 
 
 class _Member(RawStream):
     """A member's content; where it is damaged, `read` raises an `OSError`."""
 
-    def __init__(self, packed: IO[bytes] | io.RawIOBase, member: zipfile.ZipInfo) -> None:
-        # A temporary file is read by others too, and stays open.
-        self.inner = packed if isinstance(packed, Counted) else None
-        self._size = member.compress_size
+    def __init__(
+        self, archive: zipfile.ZipFile, member: zipfile.ZipInfo, progress: Progress
+    ) -> None:
+        self._member = member
+        self._progress = progress
         self._count = 0
         try:
-            self._archive = zipfile.ZipFile(packed)
-            self._content = self._archive.open(member)
-        except DAMAGED_ZIP as error:
+            self._content = archive.open(member)
+        except (*DAMAGED_ZIP, ValueError) as error:
             raise OSError(None, f"the archive cannot be read: {error}") from error
 
     def read(self, size: int = -1, /) -> bytes:
@@ -219,14 +221,15 @@ class _Member(RawStream):
         except DAMAGED_ZIP as error:
             raise OSError(None, f"the archive is damaged: {error}") from error
         self._count += len(chunk)
-        require_plausible(self._size, self._count)
+        packed, whole = self._member.compress_size, max(self._member.file_size, 1)
+        require_plausible(packed, self._count)
+        self._progress.position = packed * min(self._count, whole) // whole
         return chunk
 
     def close(self) -> None:
-        """Close the archive too."""
+        """Close it; the archive stays open."""
         if not self.closed:
             self._content.close()
-            self._archive.close()
         super().close()
 
 
@@ -237,16 +240,18 @@ def members_of(archive: Input) -> list[MemberInput]:
         UnknownSource: the archive cannot be read.
     """
     try:
-        with zipfile.ZipFile(archive.seekable()) as opened:
-            found = [member for member in opened.infolist() if not member.is_dir()]
+        opened = zipfile.ZipFile(archive.seekable())
     except (*DAMAGED_ZIP, ValueError) as error:
         raise UnknownSource(
             f"{archive.file}: the archive cannot be read: damaged or incomplete ({error});"
             " copy it again"
         ) from error
+    weakref.finalize(archive, opened.close)
+    found = [member for member in opened.infolist() if not member.is_dir()]
     if any(member.filename == "xl/workbook.xml" for member in found):
         raise UnknownSource(f"{archive.file}: is an Excel workbook; save its sheet as CSV (UTF-8)")
-    return [MemberInput(archive, member) for member in sorted(found, key=lambda one: one.filename)]
+    found.sort(key=lambda member: member.filename)
+    return [MemberInput(archive, opened, member) for member in found]
 
 
 def is_hidden(inside: PurePath) -> bool:

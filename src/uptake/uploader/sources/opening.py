@@ -1,7 +1,7 @@
 """Opens paths as sources: files, folders, streams and zip archives, by what they contain."""
 
 import codecs
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic
@@ -19,6 +19,7 @@ from uptake.uploader.sources import (
     UnknownSource,
     Unreadable,
     chained,
+    exports,
 )
 from uptake.uploader.sources.apple_health import apple_health, exports_in_folder, looks_like_export
 from uptake.uploader.sources.documents import document_archive, document_file, document_folder
@@ -60,6 +61,8 @@ class Opener(Generic[Item]):
         file: opens a file of one of these kinds.
         archive: opens a zip archive; None if archives are not read.
         folder: opens a folder; None if folders are not read.
+        export: the sources in a file that is an export of a device, an app or a service, which
+            need not be of one of these kinds; None if no exports are read.
     """
 
     items: str
@@ -67,6 +70,7 @@ class Opener(Generic[Item]):
     file: Callable[[Input, str, FileOptions], Source[Item]]
     archive: Callable[[Input, FileOptions], Source[Item]] | None = None
     folder: Callable[[Path, FileOptions], Source[Item]] | None = None
+    export: Callable[[Input, FileOptions], Sequence[Source[Item]]] | None = None
 
     def __call__(self, path: Path, **options: Any) -> Source[Item]:
         """Open a file, a zip archive, a folder, or `-`, which is standard input.
@@ -94,6 +98,8 @@ class Opener(Generic[Item]):
                 raise UnknownSource(f"{path}: is a folder; {readable(self.items, self.kinds)}")
             return self.folder(path, options)
         source = input_of(path, options.stopped)
+        if self.export is not None and (parts := self.export(source, options)):
+            return chained(source.file, parts)
         kinds = self.kinds if self.archive is None else (*self.kinds, "zip")
         kind = kind_of(source, self.items, kinds)
         require_encoding_of_csv(source.file, kind, options)
@@ -166,15 +172,18 @@ def _sample_file(source: Input, kind: str, options: FileOptions) -> Source[pa.Re
 
 def _sample_archive(archive: Input, options: FileOptions) -> Source[pa.RecordBatch]:
     # Other files in the archive of an export (recordings, routes) have no samples.
-    exports = [member for member in members_of(archive) if looks_like_export(member)]
-    if exports:
-        return chained(archive.file, [apple_health(export, options) for export in exports])
-    return samples.members(archive, options)
+    members = members_of(archive)
+    apple = [apple_health(one, options) for one in members if looks_like_export(one)]
+    parts = [*apple, *exports.in_archive(members, options)]
+    return chained(archive.file, parts) if parts else samples.members(archive, options)
 
 
 def _sample_folder(folder: Path, options: FileOptions) -> Source[pa.RecordBatch]:
-    exports = exports_in_folder(folder)
-    return chained(str(folder), [apple_health(export, options) for export in exports])
+    apple = [apple_health(one, options) for one in exports_in_folder(folder)]
+    parts = [*apple, *exports.in_folder(folder, options)]
+    if not parts:
+        raise UnknownSource(f"{folder}: a folder without an export that can be read")
+    return chained(str(folder), parts)
 
 
 _TABLES = ("csv", "ndjson", "parquet")
@@ -185,8 +194,9 @@ samples: Opener[pa.RecordBatch] = Opener(
     file=_sample_file,
     archive=_sample_archive,
     folder=_sample_folder,
+    export=exports.in_file,
 )
-"""Samples from Apple Health exports, NDJSON, CSV or Parquet."""
+"""Samples from exports of devices and apps, NDJSON, CSV or Parquet."""
 
 
 def _profile_archive(archive: Input, options: FileOptions) -> Source[ProfileRow]:

@@ -1,0 +1,116 @@
+"""Readings of devices, as the readers of exports find them one by one, in batches of samples.
+
+An export has the data of one person without a user id. The unit of a reading is that of its metric.
+Times that are numbers become ISO 8601 in the offset that the export has for them, or end in `Z`
+where it has none.
+"""
+
+import math
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from uptake.samples.metrics import METRICS, Metric
+from uptake.time_units import SECONDS_PER_DAY
+from uptake.uploader.sources import LEFT_OUT, FileOptions, Found
+from uptake.uploader.sources.sample_tables import batch, not_a_number, without_zeros
+from uptake.uploader.sources.values import with_ends
+
+BATCH_READINGS = 16_384
+"""Readings in a batch: some megabytes, and so many that a batch costs nothing."""
+
+MILLISECONDS, NANOSECONDS = 3, 9
+"""Decimal places by which units of epoch times are less than a second."""
+
+SECONDS_PER_MINUTE = 60
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - arithmetic is on local clock readings
+
+
+def finite(value: object) -> float:
+    """A value of a file as a number.
+
+    Raises:
+        ValueError: it is none; the message is the reason.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(not_a_number(value))
+    return float(value)
+
+
+class Reading(NamedTuple):
+    """A sample with the names of `SAMPLES`, and its place in the file."""
+
+    line: int
+    metric: Metric
+    device_name: str
+    device_version: str | None
+    start_date: str
+    end_date: str | None
+    value: float
+
+
+def batches(
+    found: Iterable[Found[Reading]], file: str, options: FileOptions
+) -> Iterator[Found[pa.RecordBatch]]:
+    """Batches of readings; what is unreadable or skipped comes before the readings around it."""
+    readings: list[Reading] = []
+    for one in found:
+        if isinstance(one, LEFT_OUT):
+            yield one
+            continue
+        readings.append(one)
+        if len(readings) == BATCH_READINGS:
+            yield from _batch(readings, file, options)
+            readings.clear()
+    if readings:
+        yield from _batch(readings, file, options)
+
+
+def _batch(
+    readings: list[Reading], file: str, options: FileOptions
+) -> Iterator[Found[pa.RecordBatch]]:
+    lines, metrics, names, versions, starts, ends, values = zip(*readings, strict=True)
+    columns = {
+        "user_id": pa.repeat(pa.scalar(options.user, pa.string()), len(readings)),
+        "metric": pa.array(metrics, pa.string()),
+        "device_name": pa.array(names, pa.string()),
+        "device_version": pa.array(versions, pa.string()),
+        "start_date": pa.array(starts, pa.string()),
+        "end_date": pa.array(ends, pa.string()),
+        "value": pa.array(values, pa.float64()),
+        "unit": pa.array([METRICS[metric].unit for metric in metrics], pa.string()),
+    }
+    columns["end_date"] = with_ends(columns["start_date"], columns["end_date"], options.duration)
+    yield from without_zeros(batch(columns, pa.array(lines, pa.int64())), file)
+
+
+def iso_of_epoch(time: int, places: int, offset: int | None = None) -> str:
+    """A time since 1970 as ISO 8601, with every digit of its fraction.
+
+    Args:
+        time: in units of which 10^places are a second.
+        places: as above.
+        offset: seconds east of UTC; one that ISO 8601 cannot express is UTC.
+
+    Raises:
+        ValueError: it is outside the years 1 to 9999.
+    """
+    seconds, fraction = divmod(time, 10**places)
+    if offset is None or offset % SECONDS_PER_MINUTE or abs(offset) >= SECONDS_PER_DAY:
+        seconds_east, zone = 0, "Z"
+    else:
+        seconds_east, zone = offset, offset_of(offset)
+    try:
+        clock = (_EPOCH + timedelta(seconds=seconds + seconds_east)).isoformat()
+    except OverflowError:
+        raise ValueError(f"the time {time} is outside the years 1 to 9999") from None
+    digits = f".{fraction:0{places}d}".rstrip("0") if fraction else ""
+    return f"{clock}{digits}{zone}"
+
+
+def offset_of(seconds: int) -> str:
+    """Seconds east of UTC, in whole minutes, as `+01:00`."""
+    hours, minutes = divmod(abs(seconds) // SECONDS_PER_MINUTE, 60)
+    return f"{'-' if seconds < 0 else '+'}{hours:02d}:{minutes:02d}"

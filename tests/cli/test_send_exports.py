@@ -1,0 +1,77 @@
+"""`uptake send samples` with exports of devices and apps: all their samples are stored."""
+
+from collections.abc import Callable
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from uploader.sending import held
+from uploader.sources import health_connect
+from uptake.testing.live import LiveServer
+
+from .conftest import Uptake
+
+Row = tuple[str, str, str | None, float]
+"""Device, start, end and value of a sample."""
+
+DAY = "2024-03-05T"
+
+
+def health_connect_export(folder: Path) -> Path:
+    """Three rows of steps and a series of three heart rates."""
+    start = health_connect.START
+    walks = [
+        health_connect.steps(start_time=start + 600_000 * i, end_time=start + 600_000 * (i + 1))
+        for i in range(3)
+    ]
+    series = health_connect.beats([(start + 5_000 * i, 61 + i) for i in range(3)])
+    return health_connect.export(folder / "health_connect_export.db", walks, [series])
+
+
+EXPORTS: dict[str, tuple[Callable[[Path], Path], list[Row], list[Row]]] = {
+    "health_connect": (
+        health_connect_export,
+        [
+            ("com.google.android.apps.fitness (Google Pixel 8)", start, end, 12)
+            for start, end in (
+                (f"{DAY}07:08:09+01:00", f"{DAY}07:18:09+01:00"),
+                (f"{DAY}07:18:09+01:00", f"{DAY}07:28:09+01:00"),
+                (f"{DAY}07:28:09+01:00", f"{DAY}07:38:09+01:00"),
+            )
+        ],
+        [
+            (
+                "com.fitbit.FitbitMobile (Fitbit Charge 6)",
+                f"{DAY}07:08:{9 + 5 * i:02}+01:00",
+                None,
+                value,
+            )
+            for i, value in enumerate((61, 62, 63))
+        ],
+    ),
+}
+"""By name: a function that makes the export in a folder, its steps and its heart rates."""
+
+
+@pytest.mark.parametrize("name", EXPORTS)
+def test_an_export_is_sent_once(
+    name: str, uptake: Uptake, live: LiveServer, key: str, tmp_path: Path
+) -> None:
+    """Every sample is stored; sent again, nothing is."""
+    make, steps, beats = EXPORTS[name]
+    folder = tmp_path / "export"
+    folder.mkdir()
+    path, user = make(folder), f"u-{uuid4()}"
+    command = ("send", "samples", path, "--user", user, "--to", live.url, "--ledger", "l")
+    done = uptake(*command, "--json", UPTAKE_KEY=key)
+    assert (done.status, done.err) == (0, "")
+    assert done.json["acknowledged"] == len(steps) + len(beats)
+    for metric, expected in (("steps", steps), ("bpm", beats)):
+        names = ("device_name", "start_date", "end_date", "value")
+        stored = [tuple(one[name] for name in names) for one in held(live.url, key, user, metric)]
+        assert stored == expected
+    done = uptake(*command, UPTAKE_KEY=key)
+    assert done.status == 0
+    assert f"{len(steps) + len(beats)} acknowledged before\n" in done.out
+    assert "acknowledged now" not in done.out
