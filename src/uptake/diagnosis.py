@@ -120,7 +120,7 @@ def diagnose(settings: Settings) -> Iterator[Check]:
 def _check_folder(folder: Path, *, has_database: bool) -> Iterator[Check]:
     yield _check_owners(folder)
     yield _check_mode(folder)
-    yield _check_space(folder)
+    yield check_space(folder)
     kind = _file_system(folder)
     if kind in VOLATILE:
         yield Check(
@@ -181,7 +181,8 @@ def _check_mode(folder: Path) -> Check:
     return Check("permissions", "ok", f"only its owner can enter {folder}")
 
 
-def _check_space(folder: Path) -> Check:
+def check_space(folder: Path) -> Check:
+    """Check the free space of the disk with a folder."""
     usage, system = shutil.disk_usage(folder), os.statvfs(folder)
     found = f"{_size(usage.free)} of {_size(usage.total)} are free in {folder}"
     action = "Free or add space, or delete old data with `uptake retention`."

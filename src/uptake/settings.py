@@ -1,6 +1,7 @@
 """The settings of a server; each is also an environment variable."""
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,15 @@ from typing import Any
 import msgspec
 
 PREFIX = "UPTAKE_"
+
+
+_PASSWORD = re.compile(r"(://[^/@:]*:).*@")
+_PARAMETER = re.compile(r"([?&][^=&]*(?:pass|secret|token|key)[^=&]*=)[^&]*", re.IGNORECASE)
+
+
+def hide_secrets(url: str) -> str:
+    """A URL to show: without its password, and without parameters that may be secret."""
+    return _PARAMETER.sub(r"\1***", _PASSWORD.sub(r"\1***@", url))
 
 
 def variable(name: str) -> str:

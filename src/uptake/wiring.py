@@ -65,6 +65,7 @@ class Services:
     images: "ImagePool"
     types: "DocumentTypes"
     schema_workers: "SchemaWorkers"
+    settings: Settings
 
     def close(self) -> None:
         """Write waiting submissions, and close the store."""
@@ -332,4 +333,5 @@ def open_services(settings: Settings, *, make: bool = False) -> Services:
         images,
         types,
         schema_workers,
+        settings,
     )

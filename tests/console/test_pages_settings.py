@@ -61,6 +61,39 @@ def test_keys_and_projects_are_managed(browser: Chromium, server: LiveServer) ->
     browser.run(steps)
 
 
+def test_the_settings_and_the_audit_log_are_read(browser: Chromium, server: LiveServer) -> None:
+    """The state of the server without secrets; entries by action, with links to their targets."""
+    server.command("types", "add", EVIL)
+
+    def steps(page: Any) -> None:
+        with watched(page, server.url):
+            sign_in(page, server)
+            page.get_by_role("link", name="Settings").click()
+            page.wait_for_url("**/console/settings")
+            shown = page.locator("main").inner_text()
+            assert "SQLite 3." in shown
+            assert "ok blobs: the blob store answers" in shown
+            row = page.get_by_role("row").filter(has_text="data-dir").inner_text()
+            assert str(server.data_dir) in row
+            check_page(page)
+            page.get_by_role("link", name="Audit log").click()
+            page.wait_for_url("**/console/audit")
+            assert "uptake audit verify --head" in page.locator("pre").inner_text()
+            check_page(page)
+            page.get_by_label("Action").fill("document_type.put")
+            page.get_by_role("button", name="Filter").click()
+            page.wait_for_url("**action=document_type.put*")
+            page.get_by_role("link", name=EVIL).click()
+            page.wait_for_url("**/console/types/*")
+            page.goto(f"{server.url}/console/audit?from=never")
+            assert "from" in page.get_by_role("alert").inner_text()
+            page.goto(f"{server.url}/console/audit?actor=none")
+            assert "No entry matches" in page.locator("main").inner_text()
+            check_page(page)
+
+    browser.run(steps)
+
+
 def test_retention_rules_are_previewed_and_saved(browser: Chromium, server: LiveServer) -> None:
     """A rule without days is removed; a wrong one is reported and changes nothing."""
 

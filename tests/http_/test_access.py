@@ -128,6 +128,7 @@ EXPECTED = {
     f"GET {V1}/projects": _operate(),
     f"POST {V1}/projects": _project("operator", {"name": "taken"}),
     f"GET {V1}/audit": _operate(),
+    f"GET {V1}/server": _project("operator"),
     f"GET {V1}/keys": _operate(),
     f"POST {V1}/keys": _operate({"scopes": ["samples:write"]}),
     f"GET {V1}/keys/{{key_id}}": _operate(),

@@ -1,7 +1,6 @@
 """`uptake.toml`: settings in a file, with the names of the options; `uptake config` shows them."""
 
 import os
-import re
 import tomllib
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 import typer
 
 from uptake.cli.terminal import Json, print_json, print_table
-from uptake.settings import Settings, variable
+from uptake.settings import Settings, hide_secrets, variable
 
 FILE = "uptake.toml"
 MAX_BYTES = 1 << 20
@@ -25,8 +24,6 @@ DEFAULTS = {
 
 PATHS = ("data-dir", "key-file")
 """Settings that are paths: in the file they are relative to its folder."""
-
-_PASSWORD = re.compile(r"(://[^/@:]*:).*@")
 
 app = typer.Typer(help="Show the settings and where each value comes from.")
 
@@ -55,11 +52,6 @@ def load_file(path: Path | None, environment: MutableMapping[str, str]) -> Mappi
             environment[envvar] = str(path.parent.resolve() / text) if name in PATHS else text
             added[envvar] = path
     return added
-
-
-def hide_password(url: str) -> str:
-    """A URL to show."""
-    return _PASSWORD.sub(r"\1***@", url)
 
 
 def _read(path: Path) -> dict[str, str | int]:
@@ -96,7 +88,7 @@ def show(context: typer.Context, *, json: Json = False) -> None:
         envvar = variable(name)
         value = os.environ.get(envvar)
         source = str(context.obj.get(envvar) or envvar) if value else "default"
-        rows.append((name, hide_password(value or str(default)), source))
+        rows.append((name, hide_secrets(value or str(default)), source))
     if json:
         print_json([dict(zip(("name", "value", "source"), row, strict=True)) for row in rows])
     else:

@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from uptake.cli.config import hide_password
 from uptake.cli.options import InstallationOptions, option
 from uptake.cli.terminal import Failed, note, warn
 from uptake.http.parameter_groups import expand_groups
-from uptake.settings import Settings
+from uptake.settings import Settings, hide_secrets
 from uptake.store.definitions import DEFAULT_PROJECT
 
 if TYPE_CHECKING:
@@ -209,7 +208,7 @@ def _banner(settings: Settings, link: str, *, has_keys: bool) -> Iterator[str]:
     if sys.stderr.isatty():
         yield f"  Data folder: {settings.data_dir}"
         own = f"{DATABASE_FILE} in the data folder"
-        yield f"  Database:    {hide_password(settings.database) or own}"
+        yield f"  Database:    {hide_secrets(settings.database) or own}"
         yield f"  API:         {url}/openapi.json"
         yield f"  Console:     {link}"
         if settings.metrics is not None:

@@ -75,6 +75,11 @@ class Session(Struct, frozen=True):
         return bool({CHANGE, OPERATOR} & set(self.key.scopes))
 
     @property
+    def is_server_operator(self) -> bool:
+        """Whether it may see the settings and the state of the server."""
+        return OPERATOR in self.key.scopes
+
+    @property
     def can_erase(self) -> bool:
         """Whether it may erase users."""
         return ERASE in self.key.scopes

@@ -5,7 +5,17 @@ from typing import Any
 
 from msgspec import Struct
 
-from uptake.console.pages import keys, overview, rejections, retention, segments, types, users
+from uptake.console.pages import (
+    audit,
+    keys,
+    overview,
+    rejections,
+    retention,
+    segments,
+    settings,
+    types,
+    users,
+)
 from uptake.console.sessions import Session
 from uptake.console.visit import ROOT, Response
 
@@ -75,6 +85,8 @@ ROUTES = (
     Route("POST", "/keys/{key_id}/rotate", keys.rotate),
     Route("POST", "/keys/{key_id}/revoke", keys.revoke),
     Route("POST", "/projects", keys.create_project),
+    Route("GET", "/audit", audit.show),
+    Route("GET", "/settings", settings.show),
 )
 
 SECTIONS = (
@@ -85,6 +97,8 @@ SECTIONS = (
     Section("Segments", "/segments"),
     Section("Retention", "/retention", lambda session: session.can_change),
     Section("API keys", "/keys", lambda session: session.can_manage_keys),
+    Section("Audit log", "/audit", lambda session: session.can_manage_keys),
+    Section("Settings", "/settings", lambda session: session.is_server_operator),
 )
 
 

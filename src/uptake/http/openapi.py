@@ -65,6 +65,7 @@ TAGS = {
     "Requests": "The outcome of requests.",
     "Retention": "How long data is stored.",
     "Segments": "Users with certain attributes and activity.",
+    "Server": "The settings and the state of the server.",
     "Service": "The server itself.",
     "Users": "What is stored about a user, and its erasure.",
 } | {form.vendor: f"The API of {form.vendor}." for form in FORMATS}

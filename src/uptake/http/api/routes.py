@@ -13,6 +13,7 @@ from uptake.http.api import (
     requests,
     retention,
     segments,
+    server,
     service,
     types,
     users,
@@ -31,7 +32,7 @@ def api_operations(shutdown: GracefulShutdown, executors: Executors) -> tuple[Ap
     return (
         *_declared(service, users, rejections, requests, erasures, retention),
         *export_operations(shutdown, executors.exports),
-        *_declared(types, segments, projects, keys, audit),
+        *_declared(types, segments, projects, keys, audit, server),
     )
 
 
