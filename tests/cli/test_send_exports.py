@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from uploader.sending import held
-from uploader.sources import health_connect
+from uploader.sources import health_connect, takeout
 from uptake.testing.live import LiveServer
 
 from .conftest import Uptake
@@ -27,6 +27,29 @@ def health_connect_export(folder: Path) -> Path:
     ]
     series = health_connect.beats([(start + 5_000 * i, 61 + i) for i in range(3)])
     return health_connect.export(folder / "health_connect_export.db", walks, [series])
+
+
+def google_fit_export(folder: Path) -> Path:
+    """Merged steps and heart rates, in an archive."""
+    minute = 60 * takeout.SECOND
+    steps = [takeout.point(12 + i, takeout.START + i * minute) for i in range(3)]
+    beats = [takeout.point(61.5 + i, takeout.START + i * minute, seconds=0) for i in range(3)]
+    files = {
+        f"{takeout.FIT}derived_{name}_com.google.json": takeout.stream(takeout.MERGED[name], points)
+        for name, points in ((takeout.STEPS, steps), (takeout.BEATS, beats))
+    }
+    return takeout.archive(folder / "takeout.zip", files)
+
+
+def fitbit_export(folder: Path) -> Path:
+    """A folder of files of the tracker."""
+    files = {
+        f"{takeout.GLOBAL}{metric}-2024-03-05.json": takeout.fitbit(
+            metric, [(f"03/05/24 07:08:0{i}", 61 + i) for i in range(3)]
+        )
+        for metric in ("steps", "heart_rate")
+    }
+    return takeout.folder(folder, files)
 
 
 EXPORTS: dict[str, tuple[Callable[[Path], Path], list[Row], list[Row]]] = {
@@ -49,6 +72,31 @@ EXPORTS: dict[str, tuple[Callable[[Path], Path], list[Row], list[Row]]] = {
             )
             for i, value in enumerate((61, 62, 63))
         ],
+    ),
+    "google_fit": (
+        google_fit_export,
+        [
+            (
+                "com.google.android.gms (Google Pixel 8)",
+                f"{DAY}{start}:09Z",
+                f"{DAY}{end}:09Z",
+                value,
+            )
+            for start, end, value in (
+                ("06:08", "06:09", 12),
+                ("06:09", "06:10", 13),
+                ("06:10", "06:11", 14),
+            )
+        ],
+        [
+            ("com.fossil.wear (Fossil Gen 6)", f"{DAY}06:{8 + i:02}:09Z", None, 61.5 + i)
+            for i in range(3)
+        ],
+    ),
+    "fitbit": (
+        fitbit_export,
+        [("Fitbit", f"{DAY}07:08:0{i}Z", f"{DAY}07:09:0{i}Z", 61 + i) for i in range(3)],
+        [("Fitbit", f"{DAY}07:08:0{i}Z", None, 61 + i) for i in range(3)],
     ),
 }
 """By name: a function that makes the export in a folder, its steps and its heart rates."""

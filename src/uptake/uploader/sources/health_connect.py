@@ -18,19 +18,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pyarrow as pa
 
 from uptake.samples.metrics import Metric
-from uptake.uploader.sources import FileOptions, Found, Progress, Source, UnknownSource, Unreadable
+from uptake.uploader.sources import FileOptions, Found, Progress, Source, UnknownSource
 from uptake.uploader.sources.exports import ExportFile, SampleExport
 from uptake.uploader.sources.inputs import Input
 from uptake.uploader.sources.readings import (
     MILLISECONDS,
     Reading,
     batches,
-    finite,
     iso_of_epoch,
+    made,
+    numeric,
 )
 from uptake.uploader.sources.streams import BLOCK_BYTES
 
@@ -51,13 +51,11 @@ class _Records:
 
     Attributes:
         metric: theirs.
-        value: the column of the value.
         tables: the columns that are read, by table; the first has a row for each sample.
         select: the rows: device, app, start and its offset, end and its offset, value.
     """
 
     metric: Metric
-    value: str
     tables: Mapping[str, tuple[str, ...]]
     select: str
 
@@ -66,7 +64,6 @@ _ORIGIN = ("row_id", "device_info_id", "app_info_id")
 
 _STEPS = _Records(
     "steps",
-    "count",
     {
         "steps_record_table": (
             *_ORIGIN,
@@ -78,7 +75,6 @@ _STEPS = _Records(
 )
 _BEATS = _Records(
     "bpm",
-    "beats_per_minute",
     {
         "heart_rate_record_series_table": ("parent_key", "epoch_millis", "beats_per_minute"),
         "heart_rate_record_table": (*_ORIGIN, "start_zone_offset"),
@@ -231,25 +227,22 @@ def _texts(database: sqlite3.Connection, table: str, *columns: str) -> dict[obje
 def _readings(
     rows: Iterator[tuple[Any, ...]], records: _Records, names: _Names, file: str
 ) -> Iterator[Found[Reading]]:
-    for line, (device, app, start, start_offset, end, end_offset, value) in enumerate(rows, 1):
-        try:
-            yield Reading(
-                line,
-                records.metric,
-                names.of(device, app),
-                None,
-                _time(start, start_offset),
-                None if end is None else _time(end, end_offset),
-                finite(value),
-            )
-        except ValueError as error:
-            text = msgspec.json.encode(
-                {"time": start, records.value: value}, enc_hook=repr, order="deterministic"
-            )
-            yield Unreadable(file, line, str(error), text)
+    def make(line: int, row: tuple[Any, ...]) -> Iterator[Reading]:
+        device, app, start, start_offset, end, end_offset, value = row
+        yield Reading(
+            line,
+            records.metric,
+            names.of(device, app),
+            None,
+            _time(start, start_offset),
+            None if end is None else _time(end, end_offset),
+            numeric(value),
+        )
+
+    return made(enumerate(rows, 1), make, file)
 
 
 def _time(milliseconds: object, offset: object) -> str:
     if not isinstance(milliseconds, int):
-        raise ValueError(f"the time {milliseconds!r} is not a number")  # noqa: TRY004 - as above
+        raise ValueError(f"the time {milliseconds!r} is not a number")  # noqa: TRY004 - of a file
     return iso_of_epoch(milliseconds, MILLISECONDS, offset if isinstance(offset, int) else None)

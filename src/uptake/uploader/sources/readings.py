@@ -6,16 +6,26 @@ where it has none.
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
+import msgspec
 import pyarrow as pa
 
 from uptake.samples.metrics import METRICS, Metric
 from uptake.time_units import SECONDS_PER_DAY
-from uptake.uploader.sources import LEFT_OUT, FileOptions, Found
-from uptake.uploader.sources.sample_tables import batch, not_a_number, without_zeros
+from uptake.uploader.sources import (
+    LEFT_OUT,
+    FileOptions,
+    Found,
+    Progress,
+    Unreadable,
+    read_each,
+)
+from uptake.uploader.sources.csv_tables import CsvTable, Part
+from uptake.uploader.sources.inputs import Input
+from uptake.uploader.sources.sample_tables import batch, not_a_number, number, without_zeros
 from uptake.uploader.sources.values import with_ends
 
 BATCH_READINGS = 16_384
@@ -28,14 +38,20 @@ SECONDS_PER_MINUTE = 60
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - arithmetic is on local clock readings
 
 
-def finite(value: object) -> float:
-    """A value of a file as a number.
+Row = TypeVar("Row")
+
+
+def numeric(value: object) -> float:
+    """A value of a file, a number or the text of one, as a number.
 
     Raises:
         ValueError: it is none; the message is the reason.
     """
+    given = value
+    if isinstance(value, str):
+        value = number(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(not_a_number(value))
+        raise ValueError(not_a_number(given))
     return float(value)
 
 
@@ -49,6 +65,66 @@ class Reading(NamedTuple):
     start_date: str
     end_date: str | None
     value: float
+
+
+def made(
+    rows: Iterable[Found[tuple[int, Row]]],
+    make: Callable[[int, Row], Iterable[Found[Reading]]],
+    file: str,
+) -> Iterator[Found[Reading]]:
+    """The readings of rows; one of which `make` raises a `ValueError` is reported as a whole."""
+    for one in rows:
+        if isinstance(one, LEFT_OUT):
+            yield one
+            continue
+        line, row = one
+        try:
+            yield from make(line, row)
+        except (ValueError, OverflowError) as error:
+            yield Unreadable(file, line, str(error), _text_of(row))
+
+
+def _text_of(row: object) -> bytes:
+    """A row as JSON; none if it cannot be."""
+    try:
+        return msgspec.json.encode(row, enc_hook=repr)
+    except (ValueError, OverflowError, RecursionError):
+        return b""
+
+
+def member(row: Any, *names: str) -> Any:
+    """A member of a row; of members of members if there are several names.
+
+    Raises:
+        ValueError: there is none; the message is the reason.
+    """
+    for name in names:
+        row = row.get(name) if isinstance(row, dict) else None
+        if row is None:
+            raise ValueError(f"lacks {name}")
+    return row
+
+
+Cells = dict[str, str | None]
+"""A row of a table."""
+
+
+def table_rows(
+    source: Input, wanted: Sequence[str], *, delimiter: str = ",", skip_rows: int = 0
+) -> Callable[[Progress], Iterator[Found[tuple[int, Cells]]]]:
+    """Reads the rows of a CSV file with a header.
+
+    Raises:
+        UnknownSource: there is no header that can be read.
+        OSError: the file cannot be opened.
+    """
+    form = FileOptions(delimiter=delimiter, skip_rows=skip_rows)
+    table = CsvTable(source, form, wanted, quoted_empty=False)
+
+    def rows_of(part: Part) -> Iterator[Found[tuple[int, Cells]]]:
+        yield from zip(part.lines.to_pylist(), part.batch.to_pylist(), strict=True)
+
+    return lambda progress: read_each(table.parts(progress), rows_of)
 
 
 def batches(
