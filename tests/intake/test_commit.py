@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from uptake.intake.commit import MAX_WAITING, GroupCommit
+from uptake.intake.commit import MAX_WAITING, WRITERS, GroupCommit
 from uptake.model.items import Attributes
 from uptake.model.problems import Kinds, Problem
 from uptake.store import sqlite
@@ -103,6 +103,54 @@ def test_what_waits_is_written_together(store: Store) -> None:
         future.result(SECONDS)
     commit.close()
     assert [len(group) for group in gated.groups] == [1, 100]
+
+
+class PartedStore(GatedStore):
+    """Takes each entry of a group for a part.
+
+    Attributes:
+        together: so many parts are written at the same time.
+        late: set when the entry of the next group was submitted.
+        events: the begins of groups and the ends of parts, in order.
+    """
+
+    def __init__(self, store: Store, together: int) -> None:
+        super().__init__(store)
+        self.together = threading.Barrier(together)
+        self.late = threading.Event()
+        self.events: list[str] = []
+
+    def parts(self, entries: Sequence[Entry]) -> list[Sequence[int]]:
+        """See `Commits.parts`."""
+        self.events.append("group")
+        return [[number] for number in range(len(entries))]
+
+    def commit(self, entries: Sequence[Entry]) -> list[Committed]:
+        """See `Commits.commit`."""
+        number = int(entries[0].request_id[1:])
+        if 0 <= number < WRITERS:
+            self.together.wait(SECONDS)
+        if number == 1:
+            assert self.late.wait(SECONDS)
+        written = super().commit(entries)
+        self.events.append("part")
+        return written
+
+
+def test_the_parts_of_a_group_are_written_at_the_same_time(store: Store) -> None:
+    """The next group begins when all of them are written."""
+    parted = PartedStore(store, WRITERS)
+    commit, first = _started(parted)
+    waiting = [commit.submit(_entry(number)) for number in range(WRITERS)]
+    parted.gate.set()
+    for future in (first, waiting[0]):
+        future.result(SECONDS)
+    late = commit.submit(_entry(WRITERS))
+    parted.late.set()
+    for future in (*waiting, late):
+        assert future.result(SECONDS).written == (None,)
+    commit.close()
+    assert parted.events == ["group", "part", "group", *["part"] * WRITERS, "group", "part"]
 
 
 def test_an_entry_that_cannot_be_written_fails_alone(store: Store) -> None:

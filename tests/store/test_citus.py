@@ -10,6 +10,7 @@ from store.citus_stand_ins import distributed_database, stand_in
 from uptake.store import citus, postgres
 from uptake.store.base import StoreUnavailable, StoreUnusable
 from uptake.store.citus import CitusStore
+from uptake.store.writes import SqlCommits
 from uptake.testing.postgres import Postgres
 from uptake.testing.store.making import attributes, batch, entry, rejection
 
@@ -53,6 +54,36 @@ def test_an_entry_without_users_joins_another(store: CitusStore) -> None:
 def test_entries_of_one_user_need_no_query(store: CitusStore) -> None:
     """They are one part, wherever the user is."""
     assert store.parts([entry(batch(ODD, "x")), entry(batch(ODD, "y"))]) == [range(2)]
+
+
+def test_the_nodes_of_users_are_remembered_until_a_commit_fails(
+    store: CitusStore, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A shard that was moved is noticed later: until then, two nodes may be written together."""
+    entries = [entry(batch(user_id, "x")) for user_id in (EVEN, ODD)]
+    assert sorted(map(list, store.parts(entries))) == [[0], [1]]
+    with closing(psycopg.connect(database, autocommit=True)) as connection:
+        connection.execute("UPDATE pg_dist_placement SET groupid = 1")
+        try:
+            assert sorted(map(list, store.parts(entries))) == [[0], [1]]
+
+            def fail(*_: object) -> None:
+                raise StoreUnavailable("node:5432: connection refused")
+
+            monkeypatch.setattr(SqlCommits, "commit", fail)
+            with pytest.raises(StoreUnavailable):
+                store.commit(entries)
+            assert store.parts(entries) == [[0, 1]]
+        finally:
+            connection.execute("UPDATE pg_dist_placement SET groupid = 2 WHERE shardid = 1")
+            monkeypatch.setattr(citus, "NODES_SECONDS", -1)
+            store.parts(entries)
+
+
+def test_each_connection_has_a_writer_slot(store: CitusStore) -> None:
+    """Parts that are written at the same time do not wait for each other's commit number."""
+    with store.writing() as one, store.writing() as two, store.writing() as three:
+        assert len({store.writer(each).writer_slot for each in (one, two, three)}) > 1
 
 
 @contextmanager

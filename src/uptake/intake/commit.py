@@ -10,7 +10,7 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, suppress
 from functools import partial
 from time import monotonic, perf_counter
@@ -44,6 +44,10 @@ processor time of a batch of 1000 samples (measured)."""
 CLEANERS = 2
 """Threads that remove unwanted bytes, so that the committing thread does not wait for the blob
 store. Such entries are rare, so two are enough."""
+
+WRITERS = 8
+"""Parts of a group that are written at the same time. On a distributed database each waits for
+another node."""
 
 STOP_SECONDS = 30
 """How long a stop waits until the queue is written."""
@@ -118,6 +122,7 @@ class GroupCommit:
         self._store = store
         self._blobs = blobs
         self._cleaners = ThreadPoolExecutor(CLEANERS, thread_name_prefix="unwanted-bytes")
+        self._writers = ThreadPoolExecutor(WRITERS - 1, thread_name_prefix="commit-part")
         self._waiting: queue.SimpleQueue[Submitted | None] = queue.SimpleQueue()
         self.arriving = Arrivals()
         self._closed = False
@@ -151,6 +156,7 @@ class GroupCommit:
         self._closed = True
         self._waiting.put(None)
         self._thread.join(STOP_SECONDS)
+        self._writers.shutdown()
         self._cleaners.shutdown()
 
     def _run(self) -> None:
@@ -182,14 +188,17 @@ class GroupCommit:
         return group, False
 
     def _write(self, group: Sequence[Submitted]) -> None:
-        """Write a group. On a distributed database, each part of it fails on its own."""
+        """Write a group. Each part of it is written, and fails, on its own."""
         try:
             parts = self._store.parts([entry for entry, _ in group])
         except Exception as error:  # noqa: BLE001 - the waiting requests must get an answer
             self._fail(group, error)
             return
-        for numbers in parts:
-            self._write_part([group[number] for number in numbers])
+        first, *others = ([group[number] for number in numbers] for numbers in parts)
+        written = [self._writers.submit(self._write_part, part) for part in others]
+        self._write_part(first)
+        # The next group may have entries of the same users.
+        wait(written)
 
     def _write_part(self, group: Sequence[Submitted]) -> None:
         started = perf_counter()

@@ -94,8 +94,8 @@ class Commits(Protocol):
     def parts(self, entries: Sequence[Entry]) -> list[Sequence[int]]:
         """Divide entries into those that are best committed together: by their numbers, in order.
 
-        On a distributed database those of each node are a part. Parts may be committed in any order
-        and fail independently.
+        On a distributed database those of each node are a part. Parts may be committed in any
+        order, also at the same time, and fail independently.
         """
 
 

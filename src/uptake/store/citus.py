@@ -12,14 +12,15 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Engine, text
 
 from uptake.store.base import StoreUnavailable
 from uptake.store.citus_writer import CitusWriter
+from uptake.store.commit_sequence import WRITER_SLOTS
 from uptake.store.database import translated
 from uptake.store.postgres import PIPELINE, PostgresStore
 from uptake.store.records import Entry
-from uptake.store.stored import ProfilePages
+from uptake.store.stored import Committed, ProfilePages
 from uptake.store.user_queries import SqlUserQueries
 
 SETTLE_SECONDS = 10.0
@@ -27,6 +28,13 @@ SETTLE_SECONDS = 10.0
 it within `citus.recover_2pc_interval`, a minute by default: callers retry."""
 
 SETTLE_PAUSE_SECONDS = 0.02
+
+NODES_SECONDS = 10.0
+"""How long the nodes of users are remembered. A shard may be moved: until then, its users may be
+committed with those of another node, in two phases."""
+
+MAX_NODES = 65_536
+"""Users with a remembered node: 10 MB."""
 
 _ONE_CONNECTION = text("SELECT set_config('citus.max_adaptive_executor_pool_size', '1', true)")
 """To each node. By default Citus opens more, with transactions that begin later."""
@@ -55,9 +63,21 @@ _PREPARED = text("""
 class CitusStore(PostgresStore):
     """See `PostgresStore`."""
 
+    spare_writers = 4
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine)
+        self._nodes: dict[str, int] = {}
+        self._forget_at = 0.0
+
     def writer(self, connection: Connection) -> CitusWriter:
-        """See `Database.writer`."""
-        return CitusWriter(connection.info[PIPELINE], self.writer_slot)
+        """See `Database.writer`.
+
+        Parts of a group are written at the same time. Each connection has its own writer slot: with
+        the same slot, the parts would wait for each other.
+        """
+        pipeline = connection.info[PIPELINE]
+        return CitusWriter(pipeline, pipeline.session % WRITER_SLOTS)
 
     def parts(self, entries: Sequence[Entry]) -> list[Sequence[int]]:
         """See `Commits.parts`."""
@@ -68,10 +88,24 @@ class CitusStore(PostgresStore):
         nodes = self._nodes_of(everyone)
         return _joined([{nodes[user] for user in some if user in nodes} for some in users])
 
+    def commit(self, entries: Sequence[Entry]) -> list[Committed]:
+        """See `Commits.commit`."""
+        try:
+            return super().commit(entries)
+        except StoreUnavailable:
+            # A node failed: only its users shall wait for it.
+            self._forget_at = 0.0
+            raise
+
     def _nodes_of(self, users: Collection[str]) -> dict[str, int]:
-        with translated(), self._statements() as connection:
-            found = connection.execute(_NODES, {"user_ids": list(users)})
-            return {row.user_id: row.node for row in found}
+        now = time.monotonic()
+        if now > self._forget_at or len(self._nodes) > MAX_NODES:
+            self._nodes, self._forget_at = {}, now + NODES_SECONDS
+        if unknown := [user for user in users if user not in self._nodes]:
+            with translated(), self._statements() as connection:
+                found = connection.execute(_NODES, {"user_ids": unknown})
+                self._nodes |= {row.user_id: row.node for row in found}
+        return self._nodes
 
     def settle(self) -> None:
         """See `Database.settle`."""

@@ -115,9 +115,11 @@ class Database:
 
     Attributes:
         many_writers: whether transactions that write may run at the same time.
+        spare_writers: connections for writing that stay open when no transaction uses them.
     """
 
     many_writers = False
+    spare_writers = 1
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -125,7 +127,7 @@ class Database:
         self._writer = engine.execution_options(**{WRITES: True, COUNTED: True})
         if not event.contains(engine, "after_cursor_execute", _check_rows):
             event.listen(engine, "after_cursor_execute", _check_rows)
-        # Stays open: to check one out and in again takes as long as to write a few rows.
+        # They stay open: to check one out and in again takes as long as to write a few rows.
         self._spare: list[Connection] = []
         self._driver_error: type[Exception] = engine.dialect.loaded_dbapi.Error
         self.insert: Any = INSERTS[engine.dialect.name]
@@ -167,7 +169,7 @@ class Database:
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
-        """A transaction that writes, on the spare connection if no other uses it."""
+        """A transaction that writes, on a spare connection if there is one."""
         try:
             connection = self._spare.pop()
         except IndexError:
@@ -183,10 +185,10 @@ class Database:
         except BaseException:
             self.close_writer(connection)
             raise
-        if self._spare:
-            self.close_writer(connection)
-        else:
+        if len(self._spare) < self.spare_writers:
             self._spare.append(connection)
+        else:
+            self.close_writer(connection)
 
     def settle(self) -> None:
         """Wait until everything that the log of changes and the commit sequence have is visible.

@@ -73,10 +73,14 @@ class Pipeline:
     Args:
         connection: psycopg's; no transaction need have begun.
         prepared: what this connection has prepared; statements are added to it.
+
+    Attributes:
+        session: the server's number of the connection.
     """
 
     def __init__(self, connection: "psycopg.Connection[object]", prepared: Prepared) -> None:
         self._pg = connection.pgconn
+        self.session = self._pg.backend_pid
         self._prepared = prepared
         self._new: dict[bytes, bytes] = {}
         self._replies: list[Reply] = []

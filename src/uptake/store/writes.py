@@ -6,6 +6,7 @@ with the same user wait for each other there, and others do not.
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
+from threading import Lock
 
 from sqlalchemy import Connection, Engine, select
 
@@ -114,21 +115,24 @@ class NearLimit:
     """The users to examine before their attributes are written."""
 
     def __init__(self) -> None:
+        # Several parts of a group may be written at the same time.
+        self._lock = Lock()
         self._owners: dict[Owner, None] = {}
 
     def add(self, owners: Collection[Owner]) -> None:
         """Add users, and forget the oldest."""
-        for owner in owners:
-            self._owners.pop(owner, None)
-            self._owners[owner] = None
-        while len(self._owners) > MAX_REMEMBERED:
-            del self._owners[next(iter(self._owners))]
+        with self._lock:
+            for owner in owners:
+                self._owners.pop(owner, None)
+                self._owners[owner] = None
+            while len(self._owners) > MAX_REMEMBERED:
+                del self._owners[next(iter(self._owners))]
 
     def among(self, updates: AttributeUpdates) -> set[Owner]:
         """Return the users of a group to examine."""
         if not self._owners:
             return updates.to_examine
-        return updates.to_examine | {owner for owner in self._owners if owner in updates.rows}
+        return updates.to_examine | {owner for owner in list(self._owners) if owner in updates.rows}
 
 
 class SqlCommits(SqlErasures):

@@ -10,9 +10,15 @@ from urllib.parse import quote, urlsplit
 import psycopg
 from psycopg import sql
 
+from uptake.store.definitions import DEFAULT_PROJECT
 from uptake.store.postgres import distribute, open_store
 from uptake.store.tables import metadata
-from uptake.testing.postgres import MADE_ONCE, Postgres
+from uptake.testing.postgres import (
+    DELETE_OTHER_PROJECTS,
+    MADE_ONCE,
+    RESET_PROJECTS,
+    Postgres,
+)
 
 SHARDS = 4
 """Shards of each table: to empty the tables takes a task for each."""
@@ -87,7 +93,8 @@ class Cluster(Postgres):
                 if table not in MADE_ONCE:
                     name = sql.Identifier(table.name)
                     connection.execute(sql.SQL("DELETE FROM {}").format(name))
-            connection.execute("DELETE FROM projects WHERE name <> 'default'")
+            connection.execute(DELETE_OTHER_PROJECTS.format(sql.Literal(DEFAULT_PROJECT)))
+            connection.execute(RESET_PROJECTS)
         return self.url(database)
 
     def dump(self, database: str) -> bytes:

@@ -42,8 +42,8 @@ _TERMINATE = sql.SQL(
 MADE_ONCE = (projects, secrets)
 """Tables with rows from the first migration."""
 
-_DELETE_OTHER_PROJECTS = sql.SQL("DELETE FROM projects WHERE name <> {}")
-_RESET_PROJECTS = "UPDATE projects SET require_registration = 0"
+DELETE_OTHER_PROJECTS = sql.SQL("DELETE FROM projects WHERE name <> {}")
+RESET_PROJECTS = "UPDATE projects SET require_registration = 0"
 
 
 class PostgresFailed(Exception):
@@ -160,8 +160,8 @@ class Postgres:
         names = [table.name for table in metadata.sorted_tables if table not in MADE_ONCE]
         tables = sql.SQL(", ").join(map(sql.Identifier, names))
         self.execute(sql.SQL("TRUNCATE {}").format(tables), database)
-        self.execute(_DELETE_OTHER_PROJECTS.format(sql.Literal(DEFAULT_PROJECT)), database)
-        self.execute(_RESET_PROJECTS, database)
+        self.execute(DELETE_OTHER_PROJECTS.format(sql.Literal(DEFAULT_PROJECT)), database)
+        self.execute(RESET_PROJECTS, database)
         return self.url(database)
 
     def disconnect(self, database: str) -> None:
