@@ -1,12 +1,14 @@
 """Requests: when each was received, from which key, and what became of its items."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from uptake.model import clock
 from uptake.model.problems import Kinds
-from uptake.reading import Number, Page, RequestId, to_cursor
+from uptake.reading import Number, Page, RequestId, from_cursor, to_cursor
+from uptake.store.commit_sequence import NUMBER_BITS, WRITER_SLOTS
 from uptake.store.request_ports import RequestQueries
 from uptake.store.requests import (
     NEWEST,
@@ -19,6 +21,11 @@ from uptake.store.requests import (
 
 _Position = tuple[Number, RequestId, Number]
 """See `RequestPosition`."""
+
+_Commits = dict[
+    Annotated[int, Meta(ge=0, lt=WRITER_SLOTS)], Annotated[int, Meta(ge=0, lt=1 << NUMBER_BITS)]
+]
+"""A position in the sequence of commits; see `NewRequests`."""
 
 StatusOf = Callable[[str, int, int], int]
 """Returns the HTTP status of an endpoint for these numbers of accepted and rejected items."""
@@ -76,6 +83,21 @@ def status_filter(status: int, formats: Collection[str], status_of: StatusOf) ->
         for outcome, items in _ITEMS.items()
     }
     return StatusFilter(status, found, erased=status == Kinds.ERASED.value.status)
+
+
+def cursor_of(commits: Mapping[int, int]) -> str:
+    """Return the cursor of a position in the sequence of commits."""
+    return to_cursor(dict(sorted(commits.items())))
+
+
+def commits_of(cursor: str) -> dict[int, int]:
+    """Return the position that a cursor contains.
+
+    Raises:
+        BadCursor: this server did not issue it.
+    """
+    commits: dict[int, int] = from_cursor(cursor, _Commits)
+    return commits
 
 
 def page(

@@ -46,6 +46,12 @@ def commit_number(writer_slot: int) -> ScalarSelect[int]:
     return select(number).where(t.marks.c.lane == writer_slot).scalar_subquery()
 
 
+def last_numbers(connection: Connection) -> CommitSequence:
+    """Return the commits that a transaction sees."""
+    found = connection.execute(select(t.marks.c.lane, t.marks.c.number))
+    return {row.lane: row.number for row in found}
+
+
 def skip_ahead(connection: Connection, insert: Any, *, many_writers: bool) -> None:
     """Continue all writer slots after a restore with numbers that were never used.
 
@@ -67,6 +73,12 @@ def received(
         if number > since.get(slot, 0)
     ]
     return or_(*ranges) if ranges else false()
+
+
+def is_between(mark: int, since: CommitSequence, until: CommitSequence) -> bool:
+    """Whether one mark meets the condition `received`."""
+    slot, number = divmod(mark, 1 << NUMBER_BITS)
+    return since.get(slot, 0) < number <= until.get(slot, 0)
 
 
 def is_received(marks: Int64s, since: CommitSequence, until: CommitSequence) -> NDArray[np.bool_]:

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, delete, func, select
 from uptake.samples.blocks import Block, joined
 from uptake.samples.columns import DIGEST_BYTES
 from uptake.store import tables as t
-from uptake.store.commit_sequence import NUMBER_BITS, CommitSequence
+from uptake.store.commit_sequence import NUMBER_BITS, CommitSequence, last_numbers
 from uptake.store.database import batches_of
 from uptake.store.erasures import SqlErasures
 from uptake.store.sample_blocks import (
@@ -134,9 +134,8 @@ class SqlFolding(SqlErasures):
         """See `Folding.fold`."""
         total = Folded()
         with self.reading() as connection:
-            marks = select(t.marks.c.lane, t.marks.c.number)
             before = select(t.folded.c.lane, t.folded.c.number).filter_by(project_id=project)
-            until_now: CommitSequence = {row.lane: row.number for row in connection.execute(marks)}
+            until_now: CommitSequence = last_numbers(connection)
             done: CommitSequence = {row.lane: row.number for row in connection.execute(before)}
         for slot, number in until_now.items():
             after = done.get(slot, 0)

@@ -88,7 +88,8 @@ class SqlReceipts(SqlErasures):
         )
         with self.writing() as connection:
             # No user can be erased until the transaction ends; the result is not needed.
-            _ = self.tombstone_changes(self.writer(connection), {project}).rows
+            writer = self.writer(connection)
+            _ = self.tombstone_changes(writer, {project}).rows
             connection.execute(alone)
             rows = [dict(row) for row in connection.execute(page).mappings()]
             ended = any(day_of(row["received_at"]) < day_of(now) for row in rows)
@@ -96,7 +97,7 @@ class SqlReceipts(SqlErasures):
                 return 0
             placed = [placed_of(row) for row in rows]
             _fold(connection, project, placed)
-            add_page(connection, project, placed)
+            add_page(connection, project, rows, writer)
             keys = [{f"{name}_": row[name] for name in _ROW_KEY} for row in rows]
             these = [r[name] == bindparam(f"{name}_") for name in _ROW_KEY]
             deleted = connection.execute(delete(t.receipts).where(*these), keys)

@@ -35,6 +35,7 @@ class _Columns(msgspec.Struct, array_like=True, gc=False):
         users: numbers; 0 for no user.
         kinds: indexes into `table`.
         table: format, key, outcome, status and fault of requests.
+        marks: the first, then the differences; [] in pages of an earlier version.
     """
 
     moments: list[int]
@@ -48,6 +49,7 @@ class _Columns(msgspec.Struct, array_like=True, gc=False):
     rejected: list[int | None]
     ms: list[int | None]
     table: list[tuple[str, str, int, int, str | None]]
+    marks: list[int] = []
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -71,7 +73,7 @@ def encode(requests: Sequence[StoredRequest], numbers: Mapping[str, int]) -> byt
     moments = [one.received_at for one in requests]
     has_time = [day_of_id(one.request_id) is not None for one in requests]
     columns = _Columns(
-        [moments[0], *(after - before for before, after in pairwise(moments))],
+        _differences(moments),
         b"".join(
             id_rest(one.request_id) if timed else _NO_ID
             for one, timed in zip(requests, has_time, strict=True)
@@ -88,8 +90,13 @@ def encode(requests: Sequence[StoredRequest], numbers: Mapping[str, int]) -> byt
         [one.rejected for one in requests],
         [one.ms for one in requests],
         list(table),
+        _differences([one.mark for one in requests]),
     )
     return zlib.compress(_encode(columns))
+
+
+def _differences(values: Sequence[int]) -> list[int]:
+    return [values[0], *(after - before for before, after in pairwise(values))]
 
 
 def selected(project: str, data: bytes, only: RequestFilter) -> list[StoredRequest]:
@@ -108,6 +115,7 @@ def selected(project: str, data: bytes, only: RequestFilter) -> list[StoredReque
     if not kinds:
         return []
     since, until = only.since or 0, only.until
+    marks = list(accumulate(columns.marks)) or [0] * len(columns.moments)
     found = []
     for at, moment in enumerate(accumulate(columns.moments)):
         kind = kinds.get(columns.kinds[at])
@@ -130,6 +138,7 @@ def selected(project: str, data: bytes, only: RequestFilter) -> list[StoredReque
                 fault,
                 columns.ms[at],
                 columns.users[at],
+                marks[at],
             )
         )
     return found

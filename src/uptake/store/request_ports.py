@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from uptake.store.requests import RequestFilter, RequestPosition, Requests
+from uptake.store.requests import NewRequests, RequestFilter, RequestPosition, Requests
 
 
 class RequestQueries(Protocol):
@@ -15,4 +15,28 @@ class RequestQueries(Protocol):
         """Return requests with a position below `before`, the newest first.
 
         A call ends early when it has read many receipts that the filter does not match.
+        """
+
+    def request_commits(self) -> dict[int, int]:
+        """Return the commits so far (`store.commit_sequence`): new requests come after them."""
+
+    def new_requests(
+        self,
+        projects: Sequence[str] | None,
+        only: RequestFilter,
+        since: dict[int, int],
+        until: dict[int, int] | None,
+        limit: int,
+    ) -> NewRequests:
+        """Return requests that were stored after `since`, at most the newest `limit`.
+
+        Each request is in exactly one of the results of consecutive intervals, whichever process
+        stores it and whenever it is folded.
+
+        Args:
+            projects: None for all.
+            only: which requests.
+            since: an earlier result of `request_commits`, or a `position`.
+            until: the same, later; None for now.
+            limit: see above.
         """

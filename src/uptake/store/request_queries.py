@@ -1,7 +1,7 @@
 """Lists requests: receipts in rows, and pages of those that were folded."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import (
@@ -21,9 +21,11 @@ from uptake.model import cancellation, ids
 from uptake.store import receipt_blocks, request_pages
 from uptake.store import request_tables as rt
 from uptake.store import tables as t
-from uptake.store.database import Database, batches_of, delete_all, streamed, update_all
+from uptake.store.commit_sequence import CommitSequence, is_between, last_numbers, received
+from uptake.store.database import Database, Writer, batches_of, delete_all, streamed, update_all
 from uptake.store.receipt_blocks import Placed, placed_of
 from uptake.store.requests import (
+    NewRequests,
     Outcome,
     RequestFilter,
     RequestPosition,
@@ -40,6 +42,9 @@ NO_USER = ""
 
 MAX_PAGES = 1000
 """Pages of folded requests that one call reads, in about 0.2 s: 500,000 requests."""
+
+MAX_NEW_PAGES = 100
+"""Pages from which new requests are read at a time, in about 20 ms: 50,000 requests."""
 
 _NOTHING = msgspec.msgpack.encode(())
 _ERASED = msgspec.msgpack.encode([["erased", 0, "", False]])[:9]
@@ -65,6 +70,33 @@ class SqlRequests(Database):
         if len(found) > limit:
             return Requests(found[:limit], found[limit - 1].position)
         return Requests(found, following)
+
+    def request_commits(self) -> CommitSequence:
+        """See `RequestQueries.request_commits`."""
+        with self.reading() as connection:
+            return last_numbers(connection)
+
+    def new_requests(
+        self,
+        projects: Sequence[str] | None,
+        only: RequestFilter,
+        since: CommitSequence,
+        until: CommitSequence | None,
+        limit: int,
+    ) -> NewRequests:
+        """See `RequestQueries.new_requests`."""
+        with self.reading() as connection:
+            now = last_numbers(connection)
+            until = now if until is None else until
+            if since == until:
+                return NewRequests([], until)
+            found = _new_rows(connection, projects, only, (since, until), limit)
+            pages = _new_pages(connection, projects, only, (since, now))
+            for some in pages.found:
+                found += [one for one in some if is_between(one.mark, since, until)]
+            found = sorted(_with_users(connection, found), key=lambda one: one.position)
+        found = [one for one in found if only.matches(one)]
+        return NewRequests(found[-limit:], until, len(found) > limit or pages.truncated)
 
 
 class _Listing:
@@ -151,13 +183,9 @@ class _Listing:
             .order_by(*(column.desc() for column in place))
             .limit(self._count)
         )
-        for name in ("format", "key_id", "user_id"):
-            if (value := getattr(self._only, name)) is not None:
-                query = query.where(r[name] == value)
-        if self._only.status is not None:
-            query = query.where(_has_status(self._only.status))
+        query = query.where(*_matching(self._only))
         rows = self._connection.execute(query).mappings()
-        return [_request(row["project_id"], placed_of(dict(row))) for row in rows]
+        return [_of_row(dict(row)) for row in rows]
 
     def _of_pages(self) -> Iterator[tuple[int, Any]]:
         """Yield when the last request of a page was received, and what returns its requests."""
@@ -206,6 +234,64 @@ def _request(project: str, placed: Placed) -> StoredRequest:
     return request_of(project, placed.place, placed.receipt)
 
 
+def _of_row(row: dict[str, Any]) -> StoredRequest:
+    placed = placed_of(row)
+    return request_of(row["project_id"], placed.place, placed.receipt, row["mark"])
+
+
+def _matching(only: RequestFilter) -> list[ColumnElement[bool]]:
+    """Conditions of the rows that a filter selects, without those of its times."""
+    r = t.receipts.c
+    named = {name: getattr(only, name) for name in ("format", "key_id", "user_id")}
+    found = [r[name] == value for name, value in named.items() if value is not None]
+    return found if only.status is None else [*found, _has_status(only.status)]
+
+
+def _new_rows(
+    connection: Connection,
+    projects: Sequence[str] | None,
+    only: RequestFilter,
+    between: tuple[CommitSequence, CommitSequence],
+    limit: int,
+) -> list[StoredRequest]:
+    """The newest requests between two positions of the commit sequence, of rows.
+
+    No index is read: there are few rows, and an entry for each would make uploads slower.
+    """
+    r = t.receipts.c
+    query = select(t.receipts).where(received(r.mark, *between), *_matching(only))
+    if projects is not None:
+        query = query.where(r.project_id.in_(projects))
+    query = query.order_by(r.received_at.desc()).limit(limit + 1)
+    return [_of_row(dict(row)) for row in connection.execute(query).mappings()]
+
+
+class _NewPages(NamedTuple):
+    """Requests of each page, and whether there are more pages."""
+
+    found: list[list[StoredRequest]]
+    truncated: bool
+
+
+def _new_pages(
+    connection: Connection,
+    projects: Sequence[str] | None,
+    only: RequestFilter,
+    between: tuple[CommitSequence, CommitSequence],
+) -> _NewPages:
+    """The requests of the newest pages that were written between two positions."""
+    p = rt.request_pages.c
+    query = select(p.project_id, p.data).where(received(p.mark, *between))
+    if projects is not None:
+        query = query.where(p.project_id.in_(projects))
+    query = query.order_by(p.last.desc()).limit(MAX_NEW_PAGES + 1)
+    pages = connection.execute(query).all()
+    # Users are numbers there, so the filter by user follows.
+    everyone = msgspec.structs.replace(only, user_id=None)
+    found = [request_pages.selected(*page, everyone) for page in pages[:MAX_NEW_PAGES]]
+    return _NewPages(found, len(pages) > MAX_NEW_PAGES)
+
+
 def _has_status(wanted: StatusFilter) -> ColumnElement[bool]:
     """The condition of `requests.has_status`."""
     r = t.receipts.c
@@ -241,15 +327,18 @@ def _with_users(connection: Connection, found: Sequence[StoredRequest]) -> list[
     ]
 
 
-def add_page(connection: Connection, project: str, placed: Sequence[Placed]) -> None:
+def add_page(
+    connection: Connection, project: str, rows: Sequence[dict[str, Any]], writer: Writer
+) -> None:
     """Add a page of receipts that are folded.
 
     Args:
         connection: in a transaction that writes, and has locked the project.
         project: of the receipts.
-        placed: the receipts.
+        rows: the receipts.
+        writer: of the transaction.
     """
-    requests = sorted((_request(project, one) for one in placed), key=lambda one: one.position)
+    requests = sorted((_of_row(row) for row in rows), key=lambda one: one.position)
     numbers = _numbers(connection, project, {one.user_id for one in requests} - {""})
     row = {
         "project_id": project,
@@ -258,7 +347,10 @@ def add_page(connection: Connection, project: str, placed: Sequence[Placed]) -> 
         "first": requests[0].received_at,
         "data": request_pages.encode(requests, numbers),
     }
-    connection.execute(insert(rt.request_pages), [row])
+    # Last, because it blocks the uploads of this process until the commit.
+    writer.take_commit_number()
+    writer.flush()
+    connection.execute(insert(rt.request_pages).values(**row, mark=writer.commit_number))
 
 
 def _numbers(connection: Connection, project: str, users: set[str]) -> dict[str, int]:

@@ -14,6 +14,9 @@ request_pages = Table(
     Column("page_id", String, primary_key=True),
     Column("first", BigInteger, nullable=False),
     Column("data", LargeBinary, nullable=False),
+    # Of the transaction that folded the receipts.
+    Column("mark", BigInteger, nullable=False, server_default="0"),
+    Index("request_pages_by_mark", "mark"),
 )
 
 # Users have a number in these pages. After an erasure, the number leads to no user; it is not given

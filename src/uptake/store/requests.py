@@ -45,6 +45,8 @@ class StoredRequest(Struct, frozen=True, gc=False):
         fault: code of the error, or of the first fault of the first rejected item.
         ms: see `Entry`.
         user_number: in a page that was read, instead of the user.
+        mark: of the transaction that stored it; 0 if an earlier version did, and in lists of one
+            user.
     """
 
     project: str
@@ -61,6 +63,7 @@ class StoredRequest(Struct, frozen=True, gc=False):
     fault: str | None
     ms: int | None
     user_number: int = 0
+    mark: int = 0
 
     @property
     def position(self) -> RequestPosition:
@@ -131,7 +134,21 @@ class Requests(Struct, frozen=True):
     next: RequestPosition | None
 
 
-def request_of(project: str, place: int, receipt: StoredReceipt) -> StoredRequest:
+class NewRequests(Struct, frozen=True):
+    """Requests that were stored after one position of the commit sequence, up to another.
+
+    Attributes:
+        requests: in order of their places in a list, the oldest first.
+        position: up to which they were read.
+        truncated: whether these are only the newest.
+    """
+
+    requests: list[StoredRequest]
+    position: dict[int, int]
+    truncated: bool = False
+
+
+def request_of(project: str, place: int, receipt: StoredReceipt, mark: int = 0) -> StoredRequest:
     """Return the request of a receipt."""
     accepted = sum(item.count for item in receipt.items if item.kind != "erased")
     if receipt.status:
@@ -156,4 +173,5 @@ def request_of(project: str, place: int, receipt: StoredReceipt) -> StoredReques
         receipt.status,
         receipt.code or receipt.fault,
         receipt.ms,
+        mark=mark,
     )

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Select, Table, select, tuple_,
 
 from uptake.samples.metrics import METRICS, Metric
 from uptake.store import tables as t
-from uptake.store.commit_sequence import CommitSequence, is_received, received
+from uptake.store.commit_sequence import is_received, last_numbers, received
 from uptake.store.database import Database, batches_of, streamed, translated
 from uptake.store.profiles import attributes_of
 from uptake.store.rejections import rejection_of
@@ -84,8 +84,7 @@ class SqlSnapshot:
     def __init__(self, connection: Connection, project: str) -> None:
         self._connection = connection
         self._project = project
-        found = connection.execute(select(t.marks.c.lane, t.marks.c.number))
-        self.commit_sequence: CommitSequence = {row.lane: row.number for row in found}
+        self.commit_sequence = last_numbers(connection)
 
     def batches(self, metrics: Sequence[Metric], only: Selection) -> Iterator[StoredBatch]:
         """See `Snapshot.batches`."""

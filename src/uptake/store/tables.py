@@ -285,6 +285,8 @@ receipts = Table(
     Column("ms", Integer),
     Column("rejected_items", Integer),
     Column("fault", String),
+    # 0 in receipts of an earlier version.
+    Column("mark", BigInteger, nullable=False, server_default="0"),
     sqlite_with_rowid=False,
 )
 

@@ -19,6 +19,8 @@ from uptake.model.problems import Kinds, Problem
 from uptake.reading import requests
 from uptake.store.requests import RequestFilter
 
+ALL_PROJECTS = "Only requests of this project. Default for `operator`: all"
+
 
 @dataclass(frozen=True, slots=True)
 class RequestParameters:
@@ -57,9 +59,7 @@ def list_requests(
     filters: RequestParameters,
     page: PageParameters,
     *,
-    project: Annotated[
-        Text, query("Only requests of this project. Default for `operator`: all")
-    ] = None,
+    project: Annotated[Text, query(ALL_PROJECTS)] = None,
 ) -> requests.RequestPage:
     """The newest first, with the outcome of each. Scope `admin` or `operator`."""
     projects = permitted_projects(call, project)

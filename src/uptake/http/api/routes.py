@@ -20,7 +20,9 @@ from uptake.http.api import (
 )
 from uptake.http.api.dependencies import ApiOperation
 from uptake.http.api.exports import export_operations
+from uptake.http.api.request_stream import stream_operations
 from uptake.http.executors import Executors
+from uptake.http.request_feed import RequestFeed
 from uptake.http.shutdown import GracefulShutdown
 from uptake.wiring import Services
 
@@ -32,6 +34,7 @@ def api_operations(shutdown: GracefulShutdown, executors: Executors) -> tuple[Ap
     return (
         *_declared(service, users, rejections, requests, erasures, retention),
         *export_operations(shutdown, executors.exports),
+        *stream_operations(shutdown, RequestFeed(executors.reads)),
         *_declared(types, segments, projects, keys, audit, server),
     )
 

@@ -254,11 +254,12 @@ FROM unnest(
 -- Run again for receipts with a corrected number of duplicates.
 INSERT INTO receipts (
     project_id, request_id, received_at, place, format, key_id, user_id, items, first_refused,
-    last_refused, duplicates, status, code, ms, rejected_items, fault
+    last_refused, duplicates, status, code, ms, rejected_items, fault, mark
 )
 SELECT
     project_id, request_id, received_at, place, format, key_id, user_id, items, first_refused,
-    last_refused, duplicates, status, code, ms, rejected_items, fault
+    last_refused, duplicates, status, code, ms, rejected_items, fault,
+    {mark}
 FROM unnest(
     :project_id::text[], :request_id::text[], :received_at::int8[], :place::int8[],
     :format::text[], :key_id::text[], :user_id::text[], :items::bytea[],

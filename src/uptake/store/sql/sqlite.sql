@@ -176,11 +176,12 @@ VALUES (:name, :project_id, :user_id, :image_id)
 -- Run again for receipts with a corrected number of duplicates.
 INSERT INTO receipts (
     project_id, request_id, received_at, place, format, key_id, user_id, items, first_refused,
-    last_refused, duplicates, status, code, ms, rejected_items, fault
+    last_refused, duplicates, status, code, ms, rejected_items, fault, mark
 )
 VALUES (
     :project_id, :request_id, :received_at, :place, :format, :key_id, :user_id, :items,
-    :first_refused, :last_refused, :duplicates, :status, :code, :ms, :rejected_items, :fault
+    :first_refused, :last_refused, :duplicates, :status, :code, :ms, :rejected_items, :fault,
+    :mark
 )
 ON CONFLICT (project_id, request_id, received_at, place) DO UPDATE SET
     duplicates = excluded.duplicates

@@ -1,6 +1,7 @@
 """Conformance suite: requests are listed newest first, folded or not."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from msgspec.structs import replace
 
@@ -133,6 +134,45 @@ class RequestQueriesSuite(OpensStore):
             if at != 15:
                 store.fold_receipts(DEFAULT_PROJECT, TOMORROW)
         assert ids(listed(store)) == [one.request_id for one in reversed(made)]
+
+    def test_new_requests_are_found_once(self, store: Store) -> None:
+        """In consecutive intervals, folded between them or not, by every filter."""
+        others = RequestFilter(user_id="bert")
+        begin = position = store.request_commits()
+        assert store.new_requests(None, ALL_REQUESTS, begin, None, SOME).requests == []
+        made, steps = [], [begin]
+        for number in range(3):
+            # Received in reverse: only the order of commits counts.
+            received = NOON - number
+            some = [
+                entry(batch("anna", f"{number}"), received_at=received),
+                entry(batch("bert", f"{number}"), received_at=received),
+                entry(batch("anna", f"{number}"), received_at=received, project="other"),
+            ]
+            store.commit(some)
+            if number != 1:
+                store.fold_receipts(DEFAULT_PROJECT, TOMORROW)
+            found = store.new_requests([DEFAULT_PROJECT], ALL_REQUESTS, position, None, SOME)
+            assert sorted(ids(found.requests)) == sorted(one.request_id for one in some[:2])
+            assert [one.user_id for one in found.requests] == [
+                one.records[0].user_id for one in sorted(some[:2], key=lambda one: one.request_id)
+            ]
+            everything = store.new_requests(None, ALL_REQUESTS, position, None, SOME)
+            assert {one.project for one in everything.requests} == {DEFAULT_PROJECT, "other"}
+            assert not everything.truncated
+            position = found.position
+            steps.append(position)
+            made += some[:2]
+        for at, (since, until) in enumerate(pairwise(steps)):
+            found = store.new_requests([DEFAULT_PROJECT], others, since, until, SOME)
+            assert found.position == until
+            assert ids(found.requests) == [made[2 * at + 1].request_id]
+        assert store.new_requests(None, ALL_REQUESTS, position, None, SOME).requests == []
+        newest = store.new_requests([DEFAULT_PROJECT], ALL_REQUESTS, begin, None, SOME)
+        assert ids(newest.requests) == ids(listed(store)[:SOME][::-1])
+        assert newest.truncated
+        store.erase(DEFAULT_PROJECT, "bert", "e-1", NOON)
+        assert store.new_requests([DEFAULT_PROJECT], others, begin, None, SOME).requests == []
 
     def test_requests_of_an_erased_user_are_not_listed(self, store: Store) -> None:
         """Folded or not; those about others, or about several users, are. Nor are expired ones."""
