@@ -61,23 +61,21 @@ def test_the_nodes_of_users_are_remembered_until_a_commit_fails(
 ) -> None:
     """A shard that was moved is noticed later: until then, two nodes may be written together."""
     entries = [entry(batch(user_id, "x")) for user_id in (EVEN, ODD)]
+
+    def fail(*_: object) -> None:
+        raise StoreUnavailable("node:5432: connection refused")
+
+    monkeypatch.setattr(SqlCommits, "commit", fail)
     assert sorted(map(list, store.parts(entries))) == [[0], [1]]
     with closing(psycopg.connect(database, autocommit=True)) as connection:
-        connection.execute("UPDATE pg_dist_placement SET groupid = 1")
-        try:
-            assert sorted(map(list, store.parts(entries))) == [[0], [1]]
-
-            def fail(*_: object) -> None:
-                raise StoreUnavailable("node:5432: connection refused")
-
-            monkeypatch.setattr(SqlCommits, "commit", fail)
+        for node, parts in ((1, [[0, 1]]), (2, [[0], [1]])):
+            before = sorted(map(list, store.parts(entries)))
+            move = "UPDATE pg_dist_placement SET groupid = %s WHERE shardid = 1"
+            connection.execute(move, (node,))
+            assert sorted(map(list, store.parts(entries))) == before
             with pytest.raises(StoreUnavailable):
                 store.commit(entries)
-            assert store.parts(entries) == [[0, 1]]
-        finally:
-            connection.execute("UPDATE pg_dist_placement SET groupid = 2 WHERE shardid = 1")
-            monkeypatch.setattr(citus, "NODES_SECONDS", -1)
-            store.parts(entries)
+            assert sorted(map(list, store.parts(entries))) == parts
 
 
 def test_each_connection_has_a_writer_slot(store: CitusStore) -> None:
