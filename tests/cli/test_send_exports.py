@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from uploader.sending import held
-from uploader.sources import health_connect, takeout
+from uploader.sources import health_connect, samsung, takeout
 from uptake.testing.live import LiveServer
 
 from .conftest import Uptake
@@ -50,6 +50,25 @@ def fitbit_export(folder: Path) -> Path:
         for metric in ("steps", "heart_rate")
     }
     return takeout.folder(folder, files)
+
+
+def samsung_health_export(folder: Path) -> Path:
+    """The steps of three minutes, and a heart rate with the JSON file of three."""
+    minutes = [
+        {
+            "start_time": f"2024-03-05 06:0{minute}:00.000",
+            "end_time": f"2024-03-05 06:0{minute + 1}:00.000",
+        }
+        for minute in range(3)
+    ]
+    tables = {
+        "com.samsung.shealth.tracker.pedometer_step_count": [
+            samsung.steps(12 + i, **minute) for i, minute in enumerate(minutes)
+        ],
+        "com.samsung.shealth.tracker.heart_rate": [samsung.beats(62, "a.binning_data.json")],
+    }
+    rates = samsung.values((0, 9, 61), (10, 19, 62), (20, 29, 63))
+    return samsung.export(folder / "samsunghealth.zip", tables, {"a.binning_data.json": rates})
 
 
 EXPORTS: dict[str, tuple[Callable[[Path], Path], list[Row], list[Row]]] = {
@@ -97,6 +116,17 @@ EXPORTS: dict[str, tuple[Callable[[Path], Path], list[Row], list[Row]]] = {
         fitbit_export,
         [("Fitbit", f"{DAY}07:08:0{i}Z", f"{DAY}07:09:0{i}Z", 61 + i) for i in range(3)],
         [("Fitbit", f"{DAY}07:08:0{i}Z", None, 61 + i) for i in range(3)],
+    ),
+    "samsung_health": (
+        samsung_health_export,
+        [
+            ("samsung SM-S911B", f"{DAY}07:0{i}:00+01:00", f"{DAY}07:0{i + 1}:00+01:00", 12 + i)
+            for i in range(3)
+        ],
+        [
+            ("Samsung SM-R870", f"{DAY}07:08:{start}+01:00", f"{DAY}07:08:{end}+01:00", value)
+            for start, end, value in (("09", "18", 61), ("19", "28", 62), ("29", "38", 63))
+        ],
     ),
 }
 """By name: a function that makes the export in a folder, its steps and its heart rates."""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from uptake.uploader.sources import UnknownSource, opening
 
-from . import takeout
+from . import found, takeout
 from .found import read_samples, skipped
 from .takeout import ACTIVITY, GLOBAL, fitbit
 
@@ -44,17 +44,8 @@ Start Time,End Time
 
 def row(line: int, value: float, start: str, end: str | None, **differing: Any) -> dict[str, Any]:
     """A row of steps."""
-    return {
-        "user_id": "ada",
-        "metric": "steps",
-        "device_name": "Fitbit",
-        "device_version": None,
-        "start_date": start,
-        "end_date": end,
-        "value": value,
-        "unit": "count",
-        "line": line,
-    } | differing
+    usual = {"device_name": "Fitbit", "start_date": start, "end_date": end, "value": value}
+    return found.steps(line, **usual | differing)
 
 
 BEAT = {"metric": "bpm", "unit": "count/min"}

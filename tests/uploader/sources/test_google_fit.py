@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from uptake.uploader.sources import opening
 
-from . import takeout
+from . import found, takeout
 from .found import read_samples, skipped
 from .takeout import BEATS, DAYS, FIT, MERGED, PHONE, SECOND, START, STEPS, point, stream
 
@@ -26,17 +26,8 @@ QUARTERS = """Start time,End time,Move Minutes count,Average heart rate (bpm),St
 
 def row(line: int, value: float, **differing: Any) -> dict[str, Any]:
     """The row that is read from a point of steps."""
-    return {
-        "user_id": "ada",
-        "metric": "steps",
-        "device_name": PIXEL,
-        "device_version": None,
-        "start_date": "2024-03-05T06:08:09Z",
-        "end_date": "2024-03-05T06:09:09Z",
-        "value": value,
-        "unit": "count",
-        "line": line,
-    } | differing
+    times = {"start_date": "2024-03-05T06:08:09Z", "end_date": "2024-03-05T06:09:09Z"}
+    return found.steps(line, value=value, device_name=PIXEL, **times) | differing
 
 
 def beat(line: int, value: float, time: str, **differing: Any) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from uptake.uploader.sources import UnknownSource, opening
 
+from . import found
 from .found import read_samples, skipped
 from .health_connect import START, beats, export, steps
 
@@ -22,17 +23,8 @@ BAND = "com.fitbit.FitbitMobile (Fitbit Charge 6)"
 
 def row(line: int, **differing: Any) -> dict[str, Any]:
     """The row that is read from the usual steps."""
-    return {
-        "user_id": "ada",
-        "metric": "steps",
-        "device_name": PHONE,
-        "device_version": None,
-        "start_date": "2024-03-05T07:08:09+01:00",
-        "end_date": "2024-03-05T07:18:09+01:00",
-        "value": 12.0,
-        "unit": "count",
-        "line": line,
-    } | differing
+    usual = {"device_name": PHONE, "end_date": "2024-03-05T07:18:09+01:00"}
+    return found.steps(line, **usual | differing)
 
 
 def beat(line: int, time: str, value: float, **differing: Any) -> dict[str, Any]:

@@ -28,14 +28,14 @@ from uptake.samples.metrics import Metric
 from uptake.uploader.sources import FileOptions, Found, Progress, Skipped, Source
 from uptake.uploader.sources.exports import ExportFile, SampleExport
 from uptake.uploader.sources.inputs import Input
-from uptake.uploader.sources.json_arrays import items
+from uptake.uploader.sources.json_arrays import item_rows
 from uptake.uploader.sources.readings import (
     Cells,
     Reading,
-    batches,
-    made,
     member,
     numeric,
+    skipped_file,
+    source_of,
     table_rows,
 )
 from uptake.uploader.sources.streams import read_up_to
@@ -67,7 +67,7 @@ def _open(files: Sequence[ExportFile], options: FileOptions) -> Sequence[Source[
         if source.file in tables:
             found.append(_table(source, tables[source.file], options))
         elif metric in tables.values():
-            found.append(_repeated(source.file))
+            found.append(skipped_file(source.file, REPEATED))
         elif metric is not None:
             found.append(_json(source, metric, options))
         elif _DAYS.search(_text(file)):
@@ -98,10 +98,6 @@ def _of_json(file: ExportFile) -> Metric | None:
     return metric if metric and _ITEMS.match(_text(file)) else None
 
 
-def _repeated(file: str) -> Source[pa.RecordBatch]:
-    return Source(file, 0, lambda _: iter((Skipped(file, 1, REPEATED, is_file=True),)))
-
-
 def _table(source: Input, metric: Metric, options: FileOptions) -> Source[pa.RecordBatch]:
     file, column = source.file, _COLUMNS[metric]
     rows = table_rows(source, ["timestamp", column, _SOURCE])
@@ -114,10 +110,7 @@ def _table(source: Input, metric: Metric, options: FileOptions) -> Source[pa.Rec
         name = row.get(_SOURCE) or options.device or DEVICE
         yield Reading(line, metric, name, None, member(row, "timestamp"), None, numeric(value))
 
-    def read(progress: Progress) -> Iterator[Found[pa.RecordBatch]]:
-        yield from batches(made(rows(progress), make, file), file, options)
-
-    return Source(file, source.size, read)
+    return source_of(source, rows, make, options)
 
 
 def _json(source: Input, metric: Metric, options: FileOptions) -> Source[pa.RecordBatch]:
@@ -132,11 +125,7 @@ def _json(source: Input, metric: Metric, options: FileOptions) -> Source[pa.Reco
         end = f"{(start + timedelta(minutes=1)).isoformat()}Z" if metric == "steps" else None
         yield Reading(line, metric, name, None, f"{start.isoformat()}Z", end, value)
 
-    def read(progress: Progress) -> Iterator[Found[pa.RecordBatch]]:
-        with source.open(progress) as stream:
-            yield from batches(made(items(stream, file), make, file), file, options)
-
-    return Source(file, source.size, read)
+    return source_of(source, item_rows(source), make, options)
 
 
 def _time(text: object) -> datetime:
@@ -148,10 +137,10 @@ def _time(text: object) -> datetime:
 
 
 def _days(source: Input, options: FileOptions) -> Source[pa.RecordBatch]:
-    file, name = source.file, options.device or DEVICE
+    name = options.device or DEVICE
 
-    def rows() -> Iterator[tuple[int, Cells]]:
-        with source.open(Progress()) as stream:
+    def rows(progress: Progress) -> Iterator[tuple[int, Cells]]:
+        with source.open(progress) as stream:
             text = read_up_to(stream, MAX_EXPORT_BYTES).decode("utf-8-sig", "replace")
         begun = _DAYS.search(text)
         start = begun.end() if begun else len(text)
@@ -176,4 +165,4 @@ def _days(source: Input, options: FileOptions) -> Source[pa.RecordBatch]:
         end = f"{begun + timedelta(days=1)}T00:00:00"
         yield Reading(line, "steps", name, None, f"{begun}T00:00:00", end, steps)
 
-    return Source(file, source.size, lambda _: batches(made(rows(), make, file), file, options))
+    return source_of(source, rows, make, options)

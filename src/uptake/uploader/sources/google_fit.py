@@ -19,18 +19,18 @@ from typing import Any
 import pyarrow as pa
 
 from uptake.samples.metrics import Metric
-from uptake.uploader.sources import FileOptions, Found, Progress, Skipped, Source
+from uptake.uploader.sources import FileOptions, Found, Source
 from uptake.uploader.sources.exports import ExportFile, SampleExport
-from uptake.uploader.sources.json_arrays import items
+from uptake.uploader.sources.json_arrays import item_rows
 from uptake.uploader.sources.readings import (
     NANOSECONDS,
     Cells,
     Reading,
-    batches,
     iso_of_epoch,
-    made,
     member,
     numeric,
+    skipped_file,
+    source_of,
     table_rows,
 )
 
@@ -75,8 +75,7 @@ def _source(
     file: ExportFile, metrics: Sequence[Metric], options: FileOptions
 ) -> Source[pa.RecordBatch]:
     if not metrics:
-        skipped = Skipped(file.source.file, 1, REPEATED, is_file=True)
-        return Source(skipped.file, 0, lambda _: iter((skipped,)))
+        return skipped_file(file.source.file, REPEATED)
     if _DAY.fullmatch(file.inside.name):
         return _quarters(file, metrics, options)
     return _points(file, metrics[0], options)
@@ -102,8 +101,6 @@ def _ranks(file: ExportFile) -> Iterable[tuple[Metric, int]]:
 
 
 def _points(file: ExportFile, metric: Metric, options: FileOptions) -> Source[pa.RecordBatch]:
-    source, name = file.source, file.source.file
-
     def make(line: int, point: Any) -> Iterator[Found[Reading]]:
         start, end = (_nanoseconds(point, f"{which}TimeNanos") for which in ("start", "end"))
         ended = None if start == end else iso_of_epoch(end, NANOSECONDS)
@@ -111,12 +108,7 @@ def _points(file: ExportFile, metric: Metric, options: FileOptions) -> Source[pa
         begun = iso_of_epoch(start, NANOSECONDS)
         yield Reading(line, metric, device, None, begun, ended, _value(point))
 
-    def read(progress: Progress) -> Iterator[Found[pa.RecordBatch]]:
-        with source.open(progress) as stream:
-            rows = items(stream, name, _POINTS)
-            yield from batches(made(rows, make, name), name, options)
-
-    return Source(name, source.size, read)
+    return source_of(file.source, item_rows(file.source, _POINTS), make, options)
 
 
 def _nanoseconds(point: object, name: str) -> int:
@@ -152,9 +144,8 @@ def _device(stream: object, options: FileOptions) -> str:
 def _quarters(
     file: ExportFile, metrics: Sequence[Metric], options: FileOptions
 ) -> Source[pa.RecordBatch]:
-    source, name = file.source, file.source.file
     day = file.inside.stem
-    rows = table_rows(source, [*_QUARTERS, *_COLUMNS.values()])
+    rows = table_rows(file.source, [*_QUARTERS, *_COLUMNS.values()])
     device = options.device or DEVICE
 
     def make(line: int, row: Cells) -> Iterator[Found[Reading]]:
@@ -166,7 +157,4 @@ def _quarters(
                 begun, ended = f"{day}T{start}", f"{end_day}T{end}"
                 yield Reading(line, metric, device, None, begun, ended, numeric(value))
 
-    def read(progress: Progress) -> Iterator[Found[pa.RecordBatch]]:
-        yield from batches(made(rows(progress), make, name), name, options)
-
-    return Source(name, source.size, read)
+    return source_of(file.source, rows, make, options)

@@ -3,10 +3,11 @@
 import codecs
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from uptake.uploader.sources import Unreadable
+from uptake.uploader.sources import Progress, Unreadable
+from uptake.uploader.sources.inputs import Input
 from uptake.uploader.sources.streams import Readable, read_up_to
 
 CHUNK_BYTES = 1 << 20
@@ -63,6 +64,18 @@ def items(
             is_valid = "\\ud" not in text[at:end].lower()
             yield line, item if is_valid else _without_lone_surrogates(item)
             at = end
+
+
+def item_rows(
+    source: Input, beginning: re.Pattern[str] = ARRAY
+) -> Callable[[Progress], Iterator[tuple[int, Any] | Unreadable]]:
+    """The items of the array in a file, as `items` reads them."""
+
+    def rows(progress: Progress) -> Iterator[tuple[int, Any] | Unreadable]:
+        with source.open(progress) as stream:
+            yield from items(stream, source.file, beginning)
+
+    return rows
 
 
 def _without_lone_surrogates(item: Any) -> Any:

@@ -20,6 +20,8 @@ from uptake.uploader.sources import (
     FileOptions,
     Found,
     Progress,
+    Skipped,
+    Source,
     Unreadable,
     read_each,
 )
@@ -105,14 +107,37 @@ def member(row: Any, *names: str) -> Any:
     return row
 
 
+Rows = Callable[[Progress], Iterator[Found[tuple[int, Row]]]]
+"""Reads the rows of a file, each with its line."""
+
+
+def source_of(
+    source: Input,
+    rows: Rows[Row],
+    make: Callable[[int, Row], Iterable[Found[Reading]]],
+    options: FileOptions,
+) -> Source[pa.RecordBatch]:
+    """The source of the readings that `make` makes of each row, as in `made`."""
+    file = source.file
+    return Source(
+        file, source.size, lambda progress: batches(made(rows(progress), make, file), file, options)
+    )
+
+
+def skipped_file(file: str, reason: str) -> Source[pa.RecordBatch]:
+    """The source of a file that is left out on purpose."""
+    skipped = Skipped(file, 1, reason, is_file=True)
+    return Source(file, 0, lambda _: iter((skipped,)))
+
+
 Cells = dict[str, str | None]
 """A row of a table."""
 
 
 def table_rows(
     source: Input, wanted: Sequence[str], *, delimiter: str = ",", skip_rows: int = 0
-) -> Callable[[Progress], Iterator[Found[tuple[int, Cells]]]]:
-    """Reads the rows of a CSV file with a header.
+) -> Rows[Cells]:
+    """The rows of a CSV file with a header.
 
     Raises:
         UnknownSource: there is no header that can be read.
