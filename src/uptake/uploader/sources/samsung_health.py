@@ -1,17 +1,17 @@
 """Samsung Health's *Download personal data*: a folder of CSV files and `jsons`, or a zip of it.
 
-Layout: the first line of a CSV file names its data type, the second the columns, some of them after
-the name of a type of the Samsung Health SDK for Android, whose documentation explains them. A cell
-`binning_data` names a JSON file with the values of short spans: those of a heart rate have their
-times in milliseconds since 1970; those of a day of steps are 144 spans of ten minutes, in the order
-of the day, as Samsung's example `StepDiary` reads them.
+Layout: the first line of a CSV file names its data type, the second the columns. Some columns begin
+with the name of a type of the Samsung Health SDK for Android, which documents them. A cell
+`binning_data` names a JSON file with the values of short spans. The spans of a heart rate have
+times in milliseconds since 1970. A day of steps has 144 spans of ten minutes, in the order of the
+day, as Samsung's example `StepDiary` reads them.
 
 Steps are those that each device counted (`pedometer_step_count`). Only if there are none, the
 merged steps of `step_daily_trend` are read; else that file is counted as skipped.
 
-Times of CSV files are in UTC, and `time_offset` is the offset of the place. Some versions are said
-to write local times: the time of a heart rate with its JSON file, which has no such doubt, decides
-for an export.
+Times of CSV files are in UTC, and `time_offset` is the offset of the place. Some versions of the
+app are reported to write local times. A heart rate with a JSON file has its time in both forms, and
+shows which of them an export has.
 """
 
 import re
