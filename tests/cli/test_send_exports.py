@@ -71,6 +71,17 @@ def samsung_health_export(folder: Path) -> Path:
     return samsung.export(folder / "samsunghealth.zip", tables, {"a.binning_data.json": rates})
 
 
+def oura_export(folder: Path) -> Path:
+    """Three days, and three heart rates, in an archive."""
+    days = "".join(f"x;1;2024-03-0{day};{9000 + day}\n" for day in (5, 6, 7))
+    beats = "".join(f"2024-03-05T07:08:0{i}Z;{61 + i};rest\n" for i in range(3))
+    files = {
+        "App Data/dailyactivity.csv": f"id;active_calories;day;steps\n{days}",
+        "App Data/heartrate.csv": f"timestamp;bpm;source\n{beats}",
+    }
+    return takeout.archive(folder / "data.zip", files)
+
+
 EXPORTS: dict[str, tuple[Callable[[Path], Path], list[Row], list[Row]]] = {
     "health_connect": (
         health_connect_export,
@@ -127,6 +138,14 @@ EXPORTS: dict[str, tuple[Callable[[Path], Path], list[Row], list[Row]]] = {
             ("Samsung SM-R870", f"{DAY}07:08:{start}+01:00", f"{DAY}07:08:{end}+01:00", value)
             for start, end, value in (("09", "18", 61), ("19", "28", 62), ("29", "38", 63))
         ],
+    ),
+    "oura": (
+        oura_export,
+        [
+            ("Oura Ring", f"2024-03-0{day}T04:00:00Z", f"2024-03-0{day + 1}T04:00:00Z", 9000 + day)
+            for day in (5, 6, 7)
+        ],
+        [("Oura Ring", f"{DAY}07:08:0{i}Z", None, 61 + i) for i in range(3)],
     ),
 }
 """By name: a function that makes the export in a folder, its steps and its heart rates."""

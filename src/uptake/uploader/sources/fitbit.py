@@ -19,7 +19,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -32,6 +32,7 @@ from uptake.uploader.sources.json_arrays import item_rows
 from uptake.uploader.sources.readings import (
     Cells,
     Reading,
+    day_of,
     member,
     numeric,
     skipped_file,
@@ -154,13 +155,7 @@ def _days(source: Input, options: FileOptions) -> Source[pa.RecordBatch]:
             yield first + reader.line_num - 1, dict(zip(header, cells, strict=True))
 
     def make(line: int, row: Cells) -> Iterator[Found[Reading]]:
-        day = member(row, "Date")
-        try:
-            begun = date.fromisoformat(day)
-        except ValueError:
-            raise ValueError(
-                f"the date {day!r:.60} is not like 2024-03-05, and may have day or month first"
-            ) from None
+        begun = day_of(member(row, "Date"))
         steps = numeric(member(row, "Steps").replace(",", ""))
         end = f"{begun + timedelta(days=1)}T00:00:00"
         yield Reading(line, "steps", name, None, f"{begun}T00:00:00", end, steps)

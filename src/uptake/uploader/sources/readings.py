@@ -7,7 +7,7 @@ where it has none.
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
@@ -185,6 +185,18 @@ def _batch(
     }
     columns["end_date"] = with_ends(columns["start_date"], columns["end_date"], options.duration)
     yield from without_zeros(batch(columns, pa.array(lines, pa.int64())), file)
+
+
+def day_of(text: str) -> date:
+    """A day of a file.
+
+    Raises:
+        ValueError: it is none, or has the day or the month first, in an order that is not known.
+    """
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"the date {text!r:.60} is not like 2024-03-05") from None
 
 
 def iso_of_epoch(time: int, places: int, offset: int | None = None) -> str:
