@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import UUID
 
 import msgspec
 
@@ -25,7 +26,6 @@ from benchmarks.subjects import POSTGRESQL, PRODUCTS
 from benchmarks.tables import table
 from benchmarks.verdicts import verdict
 from uptake.intake.fold import LEAST_BATCHES
-from uptake.model import ids
 from uptake.reading import Page, rollups, samples, sync, users
 from uptake.reading.rollup_rows import Bound, RollupQuery
 from uptake.reading.series import SampleQuery, UserData
@@ -38,6 +38,7 @@ from uptake.store.records import BatchRecord, Entry
 from uptake.testing.postgres import Postgres, PostgresFailed, postgres
 from uptake.time_units import (
     MICROSECONDS_PER_DAY,
+    MICROSECONDS_PER_MILLISECOND,
     MICROSECONDS_PER_SECOND,
     TICKS_PER_DAY,
     TICKS_PER_SECOND,
@@ -60,6 +61,9 @@ GAP = 90
 
 USER = "42"
 DATABASE = "phone"
+ID_MILLISECONDS = 20
+"""Milliseconds at most from the time in the id of a request to its receipt."""
+
 GROUP = 32
 """Batches of one commit at most, as if other users had sent them too."""
 
@@ -171,9 +175,15 @@ def year() -> Iterator[Entry]:
         received = BEGIN + (number + 1) * EVERY + timedelta(milliseconds=chance.randint(500, 9000))
         moment = int(received.timestamp() * MICROSECONDS_PER_SECOND)
         record = batch(number, chance)
-        yield Entry(
-            DEFAULT_PROJECT, ids.time_ordered(), moment, (record,), (), "gerosense-v2.2", "key-1"
-        )
+        made = moment // MICROSECONDS_PER_MILLISECOND - chance.randint(1, ID_MILLISECONDS)
+        request_id = _request_id(made, chance)
+        yield Entry(DEFAULT_PROJECT, request_id, moment, (record,), (), "gerosense-v2.2", "key-1")
+
+
+def _request_id(milliseconds: int, chance: random.Random) -> str:
+    """The id that a server gives a request at this time: a UUID of version 7."""
+    bits = milliseconds << 80 | 0x7 << 76 | chance.getrandbits(12) << 64
+    return str(UUID(int=bits | 0b10 << 62 | chance.getrandbits(62)))
 
 
 class Stored(NamedTuple):
@@ -183,12 +193,14 @@ class Stored(NamedTuple):
         subject: which store.
         state: how much is folded.
         bytes: on the disk, with receipts.
+        empty: of these, the ones that the store had before.
         written: bytes of blocks that were written, in all.
     """
 
     subject: str
     state: State
     bytes: int
+    empty: int
     written: int
 
 
@@ -247,10 +259,12 @@ def measure(scratch: Path, engines: Sequence[str]) -> tuple[list[Figure], list[S
     for engine in engines:
         for state in STATES:
             with _opened(scratch, engine) as (open_store, size):
+                open_store().close()
+                empty = size()
                 store = open_store()
                 written = _send(store, state.unfolded)
                 store.close()
-                stored.append(Stored(PRODUCTS[engine], state, size(), written))
+                stored.append(Stored(PRODUCTS[engine], state, size(), empty, written))
                 store = open_store()
                 user = UserData(store, DEFAULT_PROJECT, USER)
                 for read in READS:
@@ -291,13 +305,15 @@ def show(measured: tuple[Sequence[Figure], Sequence[Stored]], console: Console) 
         )
     console.print(shown)
     sizes = table("A phone's year on the disk, with its receipts")
-    for name in ("store", "batches", "bytes a sample", "bytes of blocks written, a sample"):
+    names = "bytes a sample", "of an empty database", "bytes of blocks written, a sample"
+    for name in ("store", "batches", *names):
         sizes.add_column(name, justify="left" if name in {"store", "batches"} else "right")
     for year_of in stored:
         sizes.add_row(
             year_of.subject,
             year_of.state.name,
-            f"{year_of.bytes / count:.1f}",
+            f"{(year_of.bytes - year_of.empty) / count:.1f}",
+            f"{year_of.empty / count:.1f}",
             f"{year_of.written / count:.1f}",
         )
     console.print(sizes)

@@ -18,6 +18,9 @@ COUNT = 2000
 BYTES = 30
 """At most for each receipt of one user, of which 10 are random."""
 
+PAGE_BYTES = 10
+"""At most for each of its entries in the pages by which requests are listed."""
+
 KEY = "018bcfe5-6800-7abc-9000-000000000000"
 
 
@@ -45,10 +48,14 @@ def test_folded_receipts_are_small_on_sqlite(tmp_path: Path) -> None:
     """With their indexes and the free space of their pages."""
     with closing(sqlite.open_store(tmp_path / "uptake.db")) as store:
         _fill(store)
+        query = "SELECT sum(pgsize) FROM dbstat WHERE name LIKE '%{}%'"
         with store.reading() as connection:
-            query = "SELECT sum(pgsize) FROM dbstat WHERE name LIKE '%receipt%'"
-            size = connection.exec_driver_sql(query).scalar_one()
+            size, pages = (
+                connection.exec_driver_sql(query.format(name)).scalar_one()
+                for name in ("receipt", "request_pages")
+            )
     assert size < BYTES * COUNT
+    assert pages < PAGE_BYTES * COUNT
 
 
 def test_folded_receipts_are_small_on_postgresql(postgresql: Postgres) -> None:
@@ -57,13 +64,14 @@ def test_folded_receipts_are_small_on_postgresql(postgresql: Postgres) -> None:
     url = postgresql.create(name)
     with closing(postgres.open_store(url)) as store:
         _fill(store)
-    size = 0
-    for table in ("receipts", "receipt_blocks"):
+    sizes = {}
+    for table in ("receipts", "receipt_blocks", "request_pages"):
         postgresql.execute(f"VACUUM FULL {table}", name)
-        [[bytes_of]] = postgresql.execute(f"SELECT pg_total_relation_size('{table}')", name)
-        size += bytes_of
-    # Three empty indexes and their tables have 8 KiB each.
-    assert size < BYTES * COUNT + 6 * 8192
+        [[sizes[table]]] = postgresql.execute(f"SELECT pg_total_relation_size('{table}')", name)
+    pages = sizes.pop("request_pages")
+    # Three empty indexes and their tables have 8 KiB each; the pages have two.
+    assert sum(sizes.values()) < BYTES * COUNT + 6 * 8192
+    assert pages < PAGE_BYTES * COUNT + 4 * 8192
 
 
 @pytest.mark.parametrize("request_id", ["018bcfe5-6800-7abc-9000-000000000001", "chosen"])

@@ -310,7 +310,7 @@ def test_folding_of_which_a_part_is_dropped_changes_nothing(
     store.commit([folded])
     if event == "UPDATE":
         assert store.fold_receipts(project, later) == 1
-    made = entry(batch("42", "second"), project=project)
+    made = entry(batch("42", "second"), project=project, received_at=NOON + 1)
     store.commit([made])
     with dropping(store, table, event), pytest.raises(StoreUnavailable):
         store.fold_receipts(project, later)

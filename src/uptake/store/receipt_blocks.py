@@ -7,7 +7,7 @@ are in blocks of their own.
 
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
@@ -17,7 +17,8 @@ from uptake.store.stored import ReceiptItem, StoredReceipt
 from uptake.time_units import MICROSECONDS_PER_DAY
 
 BLOCK_RECEIPTS = 4096
-"""Receipts in a block, so that a user's block of a day is quickly read and rewritten: 90 KB."""
+"""Receipts in a block, so that a user's block of a day is quickly read and rewritten: 90 KB. No two
+have the same time and place, by which pages of requests refer to them."""
 
 _TIME_ORDERED = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 _TIME_DIGITS = 12
@@ -29,12 +30,29 @@ MILLISECOND = 1000
 """In microseconds."""
 
 
+Place = tuple[int, int]
+"""When a request was received, and the place of its entry in a group."""
+
+
 class Placed(NamedTuple):
-    """A receipt, and the place of its entry in a group; in the order in which they are returned."""
+    """A receipt of a group, in the order in which they are returned.
+
+    Attributes:
+        received_at: when its request was received.
+        place: of its entry in the group.
+        receipt: the receipt.
+        mark: of the transaction that stored it; 0 in blocks, and in rows of an earlier version.
+    """
 
     received_at: int
     place: int
     receipt: StoredReceipt
+    mark: int = 0
+
+    @property
+    def key(self) -> Place:
+        """What distinguishes it from the other receipts of its block."""
+        return self.received_at, self.place
 
 
 class _Rest(msgspec.Struct, array_like=True, gc=False):
@@ -70,8 +88,23 @@ class _Columns(msgspec.Struct, array_like=True):
     rest: list[_Rest]
 
 
+class _PlaceOnly(msgspec.Struct, array_like=True, gc=False):
+    """The first value of `_Rest`; the others are skipped."""
+
+    place: int
+
+
+class _Places(msgspec.Struct, array_like=True):
+    """As `_Columns`, to find receipts without decoding them."""
+
+    moments: list[int]
+    id_times: list[int]
+    rest: list[_PlaceOnly]
+
+
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(_Columns).decode
+_decode_places = msgspec.msgpack.Decoder(_Places).decode
 _decode_items = msgspec.msgpack.Decoder(tuple[ReceiptItem, ...]).decode
 _decode_ids = msgspec.msgpack.Decoder(list[str]).decode
 
@@ -146,6 +179,23 @@ def decode(user_id: str, ids: bytes, data: bytes, *, timed: bool) -> list[Placed
     ]
 
 
+def ids_at(wanted: Collection[Place], ids: bytes, data: bytes, *, timed: bool) -> dict[Place, str]:
+    """Return the request ids of those receipts of a block that are at some places."""
+    columns = _decode_places(zlib.decompress(data))
+    request_ids = [] if timed else _decode_ids(ids)
+    moments = {moment for moment, _ in wanted}
+    found = {}
+    for at, moment in enumerate(accumulate(columns.moments)):
+        if moment not in moments or (place := (moment, columns.rest[at].place)) not in wanted:
+            continue
+        if timed:
+            rest = ids[at * REST_BYTES : (at + 1) * REST_BYTES]
+            found[place] = uuid_of(moment // MILLISECOND - columns.id_times[at], rest)
+        else:
+            found[place] = request_ids[at]
+    return found
+
+
 def _receipt(request_id: str, moment: int, user_id: str, rest: _Rest) -> StoredReceipt:
     more = rest.items, rest.rejected, rest.duplicates, rest.status, rest.code
     own = request_id, moment, rest.format, rest.key_id, user_id
@@ -173,4 +223,4 @@ def placed_of(row: dict[str, Any]) -> Placed:
     first, last = row["first_refused"], row["last_refused"]
     values = {name: row[name] for name in StoredReceipt.__struct_fields__ if name in row}
     values |= {"items": _decode_items(row["items"]), "rejected": first and (first, last)}
-    return Placed(row["received_at"], row["place"], StoredReceipt(**values))
+    return Placed(row["received_at"], row["place"], StoredReceipt(**values), row["mark"])

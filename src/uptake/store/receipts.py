@@ -12,6 +12,7 @@ from uptake.store.base import MAX_RECEIPTS
 from uptake.store.database import Row, batches_of, check_count, streamed
 from uptake.store.erasures import SqlErasures
 from uptake.store.receipt_blocks import BLOCK_RECEIPTS, Placed, day_of, placed_of
+from uptake.store.request_pages import Folded
 from uptake.store.request_queries import add_page
 from uptake.store.stored import StoredReceipt
 
@@ -96,8 +97,7 @@ class SqlReceipts(SqlErasures):
             if len(rows) < PAGE and not ended:
                 return 0
             placed = [placed_of(row) for row in rows]
-            _fold(connection, project, placed)
-            add_page(connection, project, rows, writer)
+            add_page(connection, project, _fold(connection, project, placed), writer)
             keys = [{f"{name}_": row[name] for name in _ROW_KEY} for row in rows]
             these = [r[name] == bindparam(f"{name}_") for name in _ROW_KEY]
             deleted = connection.execute(delete(t.receipts).where(*these), keys)
@@ -105,7 +105,7 @@ class SqlReceipts(SqlErasures):
         return len(rows)
 
 
-def _fold(connection: Connection, project: str, rows: Sequence[Placed]) -> None:
+def _fold(connection: Connection, project: str, rows: Sequence[Placed]) -> list[Folded]:
     """Add receipts to the last block of their user and day, and begin further blocks."""
     new: dict[_Block, list[Placed]] = defaultdict(list)
     for one in rows:
@@ -115,17 +115,21 @@ def _fold(connection: Connection, project: str, rows: Sequence[Placed]) -> None:
     last = _last_blocks(connection, project, new)
     changed: list[Row] = []
     added: list[Row] = []
+    folded: list[Folded] = []
     for (user_id, day, timed), receipts in new.items():
         part, ids, data = last.get((user_id, day, timed), (0, b"", b""))
         before = blocks.decode(user_id, ids, data, timed=timed) if ids else []
-        placed = sorted([*before, *receipts], key=lambda one: one[:2])
         key = {"project_id": project, "user_id": user_id, "day": day, "timed": int(timed)}
-        for at in range(0, len(placed), BLOCK_RECEIPTS):
-            some = placed[at : at + BLOCK_RECEIPTS]
-            new_ids, new_data = blocks.encode(some, timed=timed)
-            row = key | {"part": part, "count": len(some), "ids": new_ids, "data": new_data}
-            (changed if before and at == 0 else added).append(row)
-            part += 1
+        left = receipts
+        while left:
+            taken, left = _fitting(before, left)
+            if taken:
+                some = sorted([*before, *taken], key=lambda one: one.key)
+                new_ids, new_data = blocks.encode(some, timed=timed)
+                row = key | {"part": part, "count": len(some), "ids": new_ids, "data": new_data}
+                (changed if before else added).append(row)
+                folded += [Folded(one, timed, part) for one in taken]
+            before, part = [], part + 1
     b = t.receipt_blocks.c
     if changed:
         these = [b[name] == bindparam(f"{name}_") for name in _BLOCK_KEY]
@@ -134,6 +138,22 @@ def _fold(connection: Connection, project: str, rows: Sequence[Placed]) -> None:
         connection.execute(statement, [{f"{k}_": v for k, v in row.items()} for row in changed])
     if added:
         connection.execute(t.receipt_blocks.insert(), added)
+    return folded
+
+
+def _fitting(
+    before: Sequence[Placed], receipts: Sequence[Placed]
+) -> tuple[list[Placed], list[Placed]]:
+    """Divide receipts into those that fit into a block beside others, and the rest."""
+    keys = {one.key for one in before}
+    taken: list[Placed] = []
+    left: list[Placed] = []
+    for one in receipts:
+        fits = len(keys) < BLOCK_RECEIPTS and one.key not in keys
+        (taken if fits else left).append(one)
+        if fits:
+            keys.add(one.key)
+    return taken, left
 
 
 def _last_blocks(

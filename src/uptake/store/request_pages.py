@@ -1,27 +1,48 @@
-"""Pages of requests in order of time: what a list shows of folded receipts.
+"""Pages of requests in order of time: what a list shows of folded receipts, without their ids.
 
 Receipts are folded by user and day, so that an erasure finds them. A list would have to read the
-blocks of all users. So each fold also writes a page with a few values of each request. Users have
-numbers in it: an erasure deletes the number, and the list leaves out what the number names.
+blocks of all users. So each fold also writes a page with a few values of each request, and the
+block that has its id. Users have numbers in pages: an erasure deletes the number and the blocks,
+and the list leaves out what has neither.
 """
 
 import zlib
 from collections.abc import Mapping, Sequence
 from itertools import accumulate, pairwise
+from typing import NamedTuple
 
 import msgspec
 
-from uptake.store.receipt_blocks import (
-    MILLISECOND,
-    REST_BYTES,
-    day_of_id,
-    id_rest,
-    milliseconds,
-    uuid_of,
-)
-from uptake.store.requests import Outcome, RequestFilter, StoredRequest, has_status
+from uptake.store.receipt_blocks import MILLISECOND, REST_BYTES, Placed, day_of, uuid_of
+from uptake.store.requests import Outcome, RequestFilter, StoredRequest, has_status, request_of
 
-_NO_ID = bytes(REST_BYTES)
+
+class Folded(NamedTuple):
+    """A receipt that was folded, and the block of its user and day that has it.
+
+    Attributes:
+        placed: the receipt.
+        timed, part: of the block.
+    """
+
+    placed: Placed
+    timed: bool
+    part: int
+
+
+class Entry(NamedTuple):
+    """A request of a page.
+
+    Attributes:
+        request: without its user; without its id if `block` has it.
+        user: the number of the user; 0 for no user.
+        block: day, whether ids have the time of the day, and part of the block that has the id;
+            None if the page is of an earlier version, which has the id.
+    """
+
+    request: StoredRequest
+    user: int
+    block: tuple[int, bool, int] | None
 
 
 class _Columns(msgspec.Struct, array_like=True, gc=False):
@@ -29,9 +50,10 @@ class _Columns(msgspec.Struct, array_like=True, gc=False):
 
     Attributes:
         moments: when the first was received, then the differences from one to the next.
-        ids: of the requests that have a time, without it; zeros for the others.
-        id_times: milliseconds from the time of each id to its receipt; 0 for the others.
-        other_ids: those, by the place of the request.
+        ids: empty; in a page of an earlier version, the ids without their time.
+        parts: of the blocks that have the ids; those without times have negative ones, from -1 on.
+            In a page of an earlier version, milliseconds from the time of each id to its receipt.
+        other_ids: in a page of an earlier version, ids without a time, by the place of the request.
         users: numbers; 0 for no user.
         kinds: indexes into `table`.
         table: format, key, outcome, status and fault of requests.
@@ -40,7 +62,7 @@ class _Columns(msgspec.Struct, array_like=True, gc=False):
 
     moments: list[int]
     ids: bytes
-    id_times: list[int]
+    parts: list[int]
     other_ids: dict[int, str]
     places: list[int]
     users: list[int]
@@ -56,13 +78,14 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(_Columns).decode
 
 
-def encode(requests: Sequence[StoredRequest], numbers: Mapping[str, int]) -> bytes:
-    """Encode requests in order of time.
+def encode(folded: Sequence[Folded], numbers: Mapping[str, int]) -> bytes:
+    """Encode requests.
 
     Args:
-        requests: at least one.
+        folded: their receipts, at least one, in order of time.
         numbers: of their users.
     """
+    requests = [request_of("", one.placed.place, one.placed.receipt) for one in folded]
     table: dict[tuple[str, str, int, int, str | None], int] = {}
     kinds = [
         table.setdefault(
@@ -70,19 +93,11 @@ def encode(requests: Sequence[StoredRequest], numbers: Mapping[str, int]) -> byt
         )
         for one in requests
     ]
-    moments = [one.received_at for one in requests]
-    has_time = [day_of_id(one.request_id) is not None for one in requests]
     columns = _Columns(
-        _differences(moments),
-        b"".join(
-            id_rest(one.request_id) if timed else _NO_ID
-            for one, timed in zip(requests, has_time, strict=True)
-        ),
-        [
-            one.received_at // MILLISECOND - milliseconds(one.request_id) if timed else 0
-            for one, timed in zip(requests, has_time, strict=True)
-        ],
-        {at: requests[at].request_id for at, timed in enumerate(has_time) if not timed},
+        _differences([one.received_at for one in requests]),
+        b"",
+        [one.part if one.timed else -1 - one.part for one in folded],
+        {},
         [one.place for one in requests],
         [numbers[one.user_id] if one.user_id else 0 for one in requests],
         kinds,
@@ -90,7 +105,7 @@ def encode(requests: Sequence[StoredRequest], numbers: Mapping[str, int]) -> byt
         [one.rejected for one in requests],
         [one.ms for one in requests],
         list(table),
-        _differences([one.mark for one in requests]),
+        _differences([one.placed.mark for one in folded]),
     )
     return zlib.compress(_encode(columns))
 
@@ -99,11 +114,8 @@ def _differences(values: Sequence[int]) -> list[int]:
     return [values[0], *(after - before for before, after in pairwise(values))]
 
 
-def selected(project: str, data: bytes, only: RequestFilter) -> list[StoredRequest]:
-    """Return the requests of a page that a filter without a user selects.
-
-    They have the number of their user instead of the id.
-    """
+def selected(project: str, data: bytes, only: RequestFilter) -> list[Entry]:
+    """Return the requests of a page that a filter without a user selects, in order of time."""
     columns = _decode(zlib.decompress(data))
     kinds = {
         number: kind
@@ -122,31 +134,32 @@ def selected(project: str, data: bytes, only: RequestFilter) -> list[StoredReque
         if kind is None or moment < since or (until is not None and moment >= until):
             continue
         format_name, key_id, outcome, status, fault = kind
-        found.append(
-            StoredRequest(
-                project,
-                _id_at(columns, at, moment),
-                moment,
-                columns.places[at],
-                format_name,
-                key_id,
-                "",
-                Outcome(outcome),
-                columns.accepted[at],
-                columns.rejected[at],
-                status,
-                fault,
-                columns.ms[at],
-                columns.users[at],
-                marks[at],
-            )
+        part = columns.parts[at]
+        block = day_of(moment), part >= 0, part if part >= 0 else -1 - part
+        request = StoredRequest(
+            project,
+            _id_at(columns, at, moment) if columns.ids else "",
+            moment,
+            columns.places[at],
+            format_name,
+            key_id,
+            "",
+            Outcome(outcome),
+            columns.accepted[at],
+            columns.rejected[at],
+            status,
+            fault,
+            columns.ms[at],
+            marks[at],
         )
+        found.append(Entry(request, columns.users[at], None if columns.ids else block))
     return found
 
 
 def _id_at(columns: _Columns, at: int, moment: int) -> str:
+    """Return the id of a request in a page of an earlier version."""
     other = columns.other_ids.get(at)
     if other is not None:
         return other
     rest = columns.ids[at * REST_BYTES : (at + 1) * REST_BYTES]
-    return uuid_of(moment // MILLISECOND - columns.id_times[at], rest)
+    return uuid_of(moment // MILLISECOND - columns.parts[at], rest)

@@ -1,6 +1,8 @@
 """Lists requests: receipts in rows, and pages of those that were folded."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from itertools import chain
 from typing import Any, NamedTuple
 
 import msgspec
@@ -23,7 +25,9 @@ from uptake.store import request_tables as rt
 from uptake.store import tables as t
 from uptake.store.commit_sequence import CommitSequence, is_between, last_numbers, received
 from uptake.store.database import Database, Writer, batches_of, delete_all, streamed, update_all
-from uptake.store.receipt_blocks import Placed, placed_of
+from uptake.store.receipt_blocks import placed_of
+from uptake.store.request_lookups import NO_USER, newest, with_ids, with_users
+from uptake.store.request_pages import Entry, Folded
 from uptake.store.requests import (
     NewRequests,
     Outcome,
@@ -37,8 +41,6 @@ from uptake.store.requests import (
 from uptake.time_units import MICROSECONDS_PER_DAY
 
 PAGES_AT_ONCE = 64
-NO_USER = ""
-"""The user of the highest number, if that user was erased."""
 
 MAX_PAGES = 1000
 """Pages of folded requests that one call reads, in about 0.2 s: 500,000 requests."""
@@ -58,18 +60,12 @@ class SqlRequests(Database):
         self, projects: Sequence[str], only: RequestFilter, before: RequestPosition, limit: int
     ) -> Requests:
         """See `RequestQueries.requests`."""
-        found: list[StoredRequest] = []
-        following: RequestPosition | None = before
-        left = MAX_PAGES
         with self.reading() as connection:
-            # A request of an erased user is left out, so that further ones must be read.
-            while following is not None and len(found) <= limit and left > 0:
-                more = _Listing(connection, projects, only, following, limit + 1, left)
-                found += _with_users(connection, more.newest())
-                following, left = more.next, left - max(more.pages, 1)
+            listing = _Listing(connection, projects, only, before, limit + 1)
+            found = listing.newest()
         if len(found) > limit:
             return Requests(found[:limit], found[limit - 1].position)
-        return Requests(found, following)
+        return Requests(found, listing.next)
 
     def request_commits(self) -> CommitSequence:
         """See `RequestQueries.request_commits`."""
@@ -92,10 +88,13 @@ class SqlRequests(Database):
                 return NewRequests([], until)
             found = _new_rows(connection, projects, only, (since, until), limit)
             pages = _new_pages(connection, projects, only, (since, now))
-            for some in pages.found:
-                found += [one for one in some if is_between(one.mark, since, until)]
-            found = sorted(_with_users(connection, found), key=lambda one: one.position)
+            new = [one for one in pages.entries if is_between(one.request.mark, since, until)]
+            new = with_users(connection, new)
+            new = [one for one in new if only.user_id in {None, one.request.user_id}]
+            new.sort(key=lambda one: one.request.received_at)
+            found += with_ids(connection, newest(new, limit + 1))
         found = [one for one in found if only.matches(one)]
+        found.sort(key=lambda one: one.position)
         return NewRequests(found[-limit:], until, len(found) > limit or pages.truncated)
 
 
@@ -108,47 +107,44 @@ class _Listing:
         only: which requests.
         before: their positions are below it.
         count: how many are wanted.
-        most: pages to read.
 
     Attributes:
-        pages: number of pages read.
         next: where to continue; None if there are no more requests.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917 - one call
+    def __init__(
         self,
         connection: Connection,
         projects: Sequence[str],
         only: RequestFilter,
         before: RequestPosition,
         count: int,
-        most: int,
     ) -> None:
         self._connection = connection
         self._projects = projects
         self._only = only
         self._before = before
         self._count = count
-        self._most = most
         self._found: dict[tuple[RequestPosition, str], StoredRequest] = {}
-        self.pages = 0
+        # Of pages, in order of time: not looked up yet.
+        self._waiting: list[Entry] = []
         self.next: RequestPosition | None = None
 
     def newest(self) -> list[StoredRequest]:
-        """Return at most `count` requests, the newest first; those of pages have no user yet."""
+        """Return at most `count` requests, the newest first."""
         # Rows before what they are folded into: what is folded in between is found twice.
         self._add(self._rows())
         folded = self._of_pages() if self._only.user_id is None else self._of_blocks()
         read_to = 0
-        for last, requests in folded:
+        for number, (last, read) in enumerate(folded):
             cancellation.check()
             if self._is_complete(last):
                 break
-            if self.pages == self._most:
+            if number == MAX_PAGES:
                 read_to = last + 1
                 break
-            self.pages += 1
-            self._add(requests())
+            read()
+        self._look_up()
         found = [one for one in self._sorted() if one.received_at >= read_to]
         if len(found) >= self._count:
             found = found[: self._count]
@@ -160,18 +156,36 @@ class _Listing:
     def _sorted(self) -> list[StoredRequest]:
         return sorted(self._found.values(), key=lambda one: one.position, reverse=True)
 
-    def _add(self, requests: Sequence[StoredRequest]) -> None:
+    def _add(self, requests: Iterable[StoredRequest]) -> None:
         for one in requests:
             if one.position < self._before:
                 self._found.setdefault((one.position, one.project), one)
 
     def _is_complete(self, last: int) -> bool:
         """Whether no request that was received at this moment or before belongs to the result."""
+        if len(self._found) + len(self._waiting) < self._count:
+            return False
+        self._look_up()
         if len(self._found) < self._count:
             return False
-        newest = self._sorted()[: self._count]
-        self._found = {(one.position, one.project): one for one in newest}
-        return newest[-1].received_at > last
+        found = self._sorted()[: self._count]
+        self._found = {(one.position, one.project): one for one in found}
+        self._waiting.clear()
+        return found[-1].received_at > last
+
+    def _look_up(self) -> None:
+        """Find the newest requests of those that wait, until the others are too old.
+
+        Requests of erased users are left out, so more than the newest may be looked up.
+        """
+        while self._waiting:
+            found = self._sorted()[: self._count]
+            last = self._waiting[-1].request.received_at
+            if len(found) == self._count and found[-1].received_at > last:
+                return
+            some = newest(self._waiting, self._count)
+            del self._waiting[-len(some) :]
+            self._add(with_ids(self._connection, with_users(self._connection, some)))
 
     def _rows(self) -> list[StoredRequest]:
         r = t.receipts.c
@@ -187,15 +201,21 @@ class _Listing:
         rows = self._connection.execute(query).mappings()
         return [_of_row(dict(row)) for row in rows]
 
-    def _of_pages(self) -> Iterator[tuple[int, Any]]:
-        """Yield when the last request of a page was received, and what returns its requests."""
+    def _of_pages(self) -> Iterator[tuple[int, Callable[[], None]]]:
+        """Yield when the last request of a page was received, and what reads the page."""
         p = rt.request_pages.c
         query = select(p.project_id, p.last, p.data).where(p.project_id.in_(self._projects))
         query = query.where(*self._times(p.last, p.first)).order_by(p.last.desc())
         for project, last, data in streamed(self._connection, query, PAGES_AT_ONCE):
-            yield last, lambda: request_pages.selected(project, data, self._only)  # noqa: B023
+            yield last, partial(self._read_page, project, data)
 
-    def _of_blocks(self) -> Iterator[tuple[int, Any]]:
+    def _read_page(self, project: str, data: bytes) -> None:
+        until = self._before.received_at
+        selected = request_pages.selected(project, data, self._only)
+        self._waiting += [one for one in selected if one.request.received_at <= until]
+        self._waiting.sort(key=lambda one: one.request.received_at)
+
+    def _of_blocks(self) -> Iterator[tuple[int, Callable[[], None]]]:
         """The same of a user's blocks of receipts."""
         b = t.receipt_blocks.c
         query = (
@@ -206,12 +226,12 @@ class _Listing:
         )
         for project, day, timed, *block in streamed(self._connection, query, PAGES_AT_ONCE):
             end = (day + 1) * MICROSECONDS_PER_DAY - 1
-            yield end, lambda: self._of_block(project, bool(timed), block)  # noqa: B023
+            yield end, partial(self._read_block, project, bool(timed), block)
 
-    def _of_block(self, project: str, timed: bool, block: Any) -> list[StoredRequest]:  # noqa: FBT001
+    def _read_block(self, project: str, timed: bool, block: Any) -> None:  # noqa: FBT001
         placed = receipt_blocks.decode(self._only.user_id or "", *block, timed=timed)
-        requests = [_request(project, one) for one in placed]
-        return [one for one in requests if self._only.matches(one)]
+        requests = [request_of(project, one.place, one.receipt) for one in placed]
+        self._add([one for one in requests if self._only.matches(one)])
 
     def _times(
         self, last: ColumnElement[int], first: ColumnElement[int], unit: int = 1
@@ -230,13 +250,9 @@ class _Listing:
         return [first <= until // unit, *since]
 
 
-def _request(project: str, placed: Placed) -> StoredRequest:
-    return request_of(project, placed.place, placed.receipt)
-
-
 def _of_row(row: dict[str, Any]) -> StoredRequest:
     placed = placed_of(row)
-    return request_of(row["project_id"], placed.place, placed.receipt, row["mark"])
+    return request_of(row["project_id"], placed.place, placed.receipt, placed.mark)
 
 
 def _matching(only: RequestFilter) -> list[ColumnElement[bool]]:
@@ -267,9 +283,9 @@ def _new_rows(
 
 
 class _NewPages(NamedTuple):
-    """Requests of each page, and whether there are more pages."""
+    """Requests of pages, and whether there are more pages."""
 
-    found: list[list[StoredRequest]]
+    entries: list[Entry]
     truncated: bool
 
 
@@ -289,7 +305,7 @@ def _new_pages(
     # Users are numbers there, so the filter by user follows.
     everyone = msgspec.structs.replace(only, user_id=None)
     found = [request_pages.selected(*page, everyone) for page in pages[:MAX_NEW_PAGES]]
-    return _NewPages(found, len(pages) > MAX_NEW_PAGES)
+    return _NewPages(list(chain(*found)), len(pages) > MAX_NEW_PAGES)
 
 
 def _has_status(wanted: StatusFilter) -> ColumnElement[bool]:
@@ -308,44 +324,25 @@ def _has_status(wanted: StatusFilter) -> ColumnElement[bool]:
     return or_(r.status == wanted.status, and_(r.status == 0, or_(false(), *some)))
 
 
-def _with_users(connection: Connection, found: Sequence[StoredRequest]) -> list[StoredRequest]:
-    """Replace numbers by user ids; without the requests of erased users."""
-    u = rt.request_users.c
-    numbers = sorted({one.user_number for one in found} - {0})
-    names: dict[tuple[str, int], str] = {}
-    for some in batches_of(numbers):
-        projects = {one.project for one in found}
-        query = select(u.project_id, u.number, u.user_id)
-        query = query.where(u.project_id.in_(projects), u.number.in_(some), u.user_id != NO_USER)
-        names |= {(row[0], row[1]): row[2] for row in connection.execute(query)}
-    return [
-        msgspec.structs.replace(one, user_id=names[one.project, one.user_number], user_number=0)
-        if one.user_number
-        else one
-        for one in found
-        if not one.user_number or (one.project, one.user_number) in names
-    ]
-
-
 def add_page(
-    connection: Connection, project: str, rows: Sequence[dict[str, Any]], writer: Writer
+    connection: Connection, project: str, folded: Sequence[Folded], writer: Writer
 ) -> None:
     """Add a page of receipts that are folded.
 
     Args:
         connection: in a transaction that writes, and has locked the project.
         project: of the receipts.
-        rows: the receipts.
+        folded: the receipts.
         writer: of the transaction.
     """
-    requests = sorted((_of_row(row) for row in rows), key=lambda one: one.position)
-    numbers = _numbers(connection, project, {one.user_id for one in requests} - {""})
+    in_order = sorted(folded, key=lambda one: one.placed.key)
+    users = {one.placed.receipt.user_id for one in in_order} - {""}
     row = {
         "project_id": project,
-        "last": requests[-1].received_at,
+        "last": in_order[-1].placed.received_at,
         "page_id": ids.time_ordered(),
-        "first": requests[0].received_at,
-        "data": request_pages.encode(requests, numbers),
+        "first": in_order[0].placed.received_at,
+        "data": request_pages.encode(in_order, _numbers(connection, project, users)),
     }
     # Last, because it blocks the uploads of this process until the commit.
     writer.take_commit_number()

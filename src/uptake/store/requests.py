@@ -44,7 +44,6 @@ class StoredRequest(Struct, frozen=True, gc=False):
         status: of an error before any item was validated; else 0.
         fault: code of the error, or of the first fault of the first rejected item.
         ms: see `Entry`.
-        user_number: in a page that was read, instead of the user.
         mark: of the transaction that stored it; 0 if an earlier version did, and in lists of one
             user.
     """
@@ -62,7 +61,6 @@ class StoredRequest(Struct, frozen=True, gc=False):
     status: int
     fault: str | None
     ms: int | None
-    user_number: int = 0
     mark: int = 0
 
     @property

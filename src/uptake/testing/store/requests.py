@@ -26,6 +26,7 @@ from uptake.testing.store.making import (
     put,
     rejection,
 )
+from uptake.testing.store.receipts import time_ordered
 from uptake.time_units import MICROSECONDS_PER_DAY
 
 TOMORROW = NOON + MICROSECONDS_PER_DAY
@@ -174,6 +175,29 @@ class RequestQueriesSuite(OpensStore):
         store.erase(DEFAULT_PROJECT, "bert", "e-1", NOON)
         assert store.new_requests([DEFAULT_PROJECT], others, begin, None, SOME).requests == []
 
+    def test_requests_of_one_moment_are_each_listed(self, store: Store) -> None:
+        """Of one user, of others and of none, folded together, one by one or not."""
+        made = [
+            replace(
+                entry(*(batch(user, f"{number}") for user in users)),
+                received_at=NOON,
+                key_id=f"key-{number}",
+                request_id=f"request-{number}" if number % 2 else time_ordered(number),
+            )
+            for number, users in enumerate([["anna"], ["anna", "bert"], ["bert"], ["anna"]] * 3)
+        ]
+        for number, one in enumerate(made):
+            store.commit([one])
+            if number in {1, 4, 5, 9}:
+                store.fold_receipts(DEFAULT_PROJECT, TOMORROW)
+        expected = sorted((one.request_id, one.key_id) for one in made)
+        found = listed(store)
+        assert [(one.request_id, one.key_id) for one in reversed(found)] == expected
+        for one in made:
+            (only,) = listed(store, RequestFilter(key_id=one.key_id))
+            assert only.request_id == one.request_id
+            assert len(store.receipts(DEFAULT_PROJECT, one.request_id)) == 1
+
     def test_requests_of_an_erased_user_are_not_listed(self, store: Store) -> None:
         """Folded or not; those about others, or about several users, are. Nor are expired ones."""
         both = entry(batch("anna", "b"), batch("bert", "b"), received_at=NOON + 2)
@@ -196,3 +220,17 @@ class RequestQueriesSuite(OpensStore):
         rule = RetentionRule("receipts", 1)
         store.expire(DEFAULT_PROJECT, rule, NOON + 2 * MICROSECONDS_PER_DAY, (), 100)
         assert listed(store) == []
+
+    def test_a_page_is_full_although_the_newest_requests_are_of_an_erased_user(
+        self, store: Store
+    ) -> None:
+        """However many those are, in one fold with others."""
+        users = ["bert"] * 9 + ["anna"] * 9 + ["bert"] + ["anna"] * 9
+        made = [entry(batch(user, f"{n}"), received_at=NOON + n) for n, user in enumerate(users)]
+        store.commit(made)
+        store.fold_receipts(DEFAULT_PROJECT, TOMORROW)
+        store.erase(DEFAULT_PROJECT, "anna", "e-1", NOON)
+        page = store.requests([DEFAULT_PROJECT], ALL_REQUESTS, NEWEST, SOME)
+        of_bert = [one.request_id for one in reversed(made) if one.records[0].user_id == "bert"]
+        assert ids(page.requests) == of_bert[:SOME]
+        assert ids(listed(store)) == of_bert
