@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from uploader.sending import held
-from uploader.sources import health_connect, samsung, takeout
+from uploader.sources import fit, health_connect, samsung, takeout
 from uptake.testing.live import LiveServer
 
 from .conftest import Uptake
@@ -82,6 +82,20 @@ def oura_export(folder: Path) -> Path:
     return takeout.archive(folder / "data.zip", files)
 
 
+def fit_file(folder: Path) -> Path:
+    """A file of monitoring with steps and heart rates, which begins at midnight."""
+    local = fit.START - fit.START % 86_400
+    messages = [
+        fit.WATCH,
+        (fit.MONITORING_INFO, {"timestamp": local - 3600, "local": local}),
+        *(fit.monitoring(60 * i, cycles=10 + 12 * i, activity=6) for i in range(3)),
+        *(fit.monitoring(60 * i, heart_rate=61 + i) for i in range(3)),
+    ]
+    path = folder / "M3500000.FIT"
+    path.write_bytes(fit.file(messages))
+    return path
+
+
 EXPORTS: dict[str, tuple[Callable[[Path], Path], list[Row], list[Row]]] = {
     "health_connect": (
         health_connect_export,
@@ -146,6 +160,21 @@ EXPORTS: dict[str, tuple[Callable[[Path], Path], list[Row], list[Row]]] = {
             for day in (5, 6, 7)
         ],
         [("Oura Ring", f"{DAY}07:08:0{i}Z", None, 61 + i) for i in range(3)],
+    ),
+    "garmin_fit": (
+        fit_file,
+        [
+            ("garmin fr945", f"{DAY}{start}+01:00", f"{DAY}{end}+01:00", value)
+            for start, end, value in (
+                ("00:00:00", "07:08:09", 10),
+                ("07:08:09", "07:09:09", 12),
+                ("07:09:09", "07:10:09", 12),
+            )
+        ],
+        [
+            ("garmin fr945", f"{DAY}07:{minute}:09+01:00", None, value)
+            for minute, value in (("08", 61), ("09", 62), ("10", 63))
+        ],
     ),
 }
 """By name: a function that makes the export in a folder, its steps and its heart rates."""

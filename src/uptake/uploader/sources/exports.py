@@ -25,7 +25,14 @@ GROUP = "uptake.sample_exports"
 HEAD_BYTES = 4096
 """Of each file that may belong to an export, to see whether it does."""
 
-MODULES = ("health_connect", "google_fit", "fitbit", "samsung_health", "oura")
+MODULES = (
+    "health_connect",
+    "google_fit",
+    "fitbit",
+    "samsung_health",
+    "oura",
+    "garmin_fit",
+)
 """The exports of this package: modules with a `SampleExport` named `EXPORT`."""
 
 
