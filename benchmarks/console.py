@@ -109,6 +109,8 @@ def measure(scratch: Path, engine: str) -> list[Figures]:
 
 PAGES = {
     "overview": "",
+    "requests": "/requests",
+    "requests with a status that none has": "/requests?status=413",
     "groups of rejections": "/rejections",
     "groups, one format": f"/rejections?format={FORMAT}",
     "a group of rejections": f"/rejections/list?format={FORMAT}&code=above_limit&place=/value",
@@ -124,6 +126,9 @@ PAGES = {
     "a segment": "/segments/pro",
     "retention": "/retention",
     "API keys": "/keys",
+    "audit log": "/audit",
+    "audit log, an actor without entries": "/audit?actor=none",
+    "settings": "/settings",
 }
 
 

@@ -45,6 +45,43 @@ def test_a_link_leads_to_the_overview(browser: Chromium, server: LiveServer) -> 
     browser.run(steps)
 
 
+def test_the_requests_of_a_project_are_counted_and_listed(
+    browser: Chromium, server: LiveServer
+) -> None:
+    """The numbers of the overview lead to the list, which selects by each of its filters."""
+    server.command("projects", "create", "counted")
+    key = server.create_key("samples:write", "data:read", "admin", project="counted")
+    assert _send_samples(server, key, EVIL, 40, -3, 50) == 207
+
+    def steps(page: Any) -> None:
+        with watched(page, server.url):
+            page.goto(f"{server.url}/console/sign-in")
+            page.get_by_label("API key").fill(key)
+            page.get_by_role("button", name="Sign in").click()
+            page.wait_for_url("**/console")
+            charts = page.locator("svg.timeline")
+            labels = [one.get_attribute("aria-label") for one in charts.all()]
+            assert labels == ["Requests in the last hour: 1", "Requests in the last day: 1"]
+            assert charts.first.locator("rect.rejected").count() == 1
+            assert page.get_by_role("link", name=EVIL).is_visible()
+            row = page.get_by_role("row").filter(has_text="gerosense-v2.2").first
+            assert "33.3 %" in row.inner_text()
+            check_page(page)
+            row.get_by_role("link").first.click()
+            page.wait_for_url("**/console/requests?*")
+            assert page.get_by_role("row").count() == 2
+            check_page(page)
+            page.get_by_label("Status").fill("none")
+            page.get_by_role("button", name="Filter").click()
+            page.wait_for_url("**status=none*")
+            assert "status" in page.get_by_role("alert").inner_text()
+            page.goto(f"{server.url}/console/requests?status=413")
+            assert "No request matches" in page.locator("main").inner_text()
+            assert page.get_by_role("link", name="Settings").count() == 0
+
+    browser.run(steps)
+
+
 def test_a_rejected_sample_is_corrected_and_replayed(
     browser: Chromium, server: LiveServer, secret: str
 ) -> None:

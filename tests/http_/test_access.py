@@ -106,6 +106,7 @@ EXPECTED = {
     f"GET {V1}/rejections/{{rejection_id}}": _user(),
     f"GET {V1}/requests": _operate(),
     f"GET {V1}/requests/stream": _operate(),
+    f"GET {V1}/requests/counts": _operate(),
     f"GET {V1}/requests/{{request_id}}": _user(),
     f"POST {V1}/rejections/{{rejection_id}}/replay": _user("admin"),
     f"POST {V1}/rejections/replay": Expected("admin", "own"),

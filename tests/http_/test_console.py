@@ -166,7 +166,13 @@ def test_a_viewer_changes_nothing(live: LiveServer, client: httpx2.Client, store
     assert store.erasures("console-viewed", "", 10) == []
     assert store.retention("console-viewed") == []
     assert "from-console" not in store.projects()
-    for path in ("/console/keys", "/console/retention", "/console/audit", "/console/settings"):
+    for path in (
+        "/console/keys",
+        "/console/retention",
+        "/console/audit",
+        "/console/settings",
+        "/console/requests",
+    ):
         assert client.get(path).status_code == 403
     assert ">API keys</a>" not in client.get("/console").text
 
@@ -265,6 +271,9 @@ READS = (
     "/console/rejections/download?request={}",
     "/console/rejections/{}",
     "/console/requests/{}",
+    "/console/requests?format={}&status={}",
+    "/console/requests?user={}&key={}&cursor={}",
+    "/console/requests?from={}&to={}",
     "/console/users?prefix={}",
     "/console/users?cursor={}",
     "/console/users/{}",

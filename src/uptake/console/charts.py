@@ -1,7 +1,7 @@
 """Charts as values for SVG templates: positions and labels, no markup."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from msgspec import Struct
@@ -32,6 +32,23 @@ def spark(days: Mapping[str, int], last: str) -> list[Bar]:
         Bar(x, days[day] / most, f"{day}: {days[day]}")
         for x, day in enumerate(shown)
         if days.get(day, 0)
+    ]
+
+
+def timeline(values: Sequence[int], begin: datetime, end: datetime, noun: str) -> list[Bar]:
+    """The bars of equal parts of an interval; parts without a value have none.
+
+    Args:
+        values: of each part.
+        begin: of the interval.
+        end: of the interval.
+        noun: what is counted, for labels.
+    """
+    most, part = max(values, default=0), (end - begin) / max(1, len(values))
+    return [
+        Bar(x, value / most, f"{begin + part * x:%m-%d %H:%M}: {value:,} {noun}")
+        for x, value in enumerate(values)
+        if value
     ]
 
 

@@ -58,6 +58,7 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters |= {
         "number": number,
+        "rate": rate,
         "time": moment,
         "json": json_text,
         "compact": compact,
@@ -90,6 +91,11 @@ def render(template: str, values: dict[str, Any], base: str) -> bytes:
 def number(value: float) -> str:
     """A number with groups of thousands, and at most one decimal."""
     return f"{value:,.1f}".removesuffix(".0")
+
+
+def rate(value: float) -> str:
+    """A number to two digits, which may be far below one."""
+    return number(value) if value >= 10 else f"{value:.2g}"
 
 
 def size(count: int) -> str:

@@ -10,6 +10,7 @@ from uptake.console.pages import (
     keys,
     overview,
     rejections,
+    requests,
     retention,
     segments,
     settings,
@@ -59,6 +60,7 @@ ROUTES = (
     Route("POST", "/rejections/replay", rejections.replay_group),
     Route("GET", "/rejections/{rejection_id}", rejections.show_one),
     Route("POST", "/rejections/{rejection_id}/replay", rejections.replay_one),
+    Route("GET", "/requests", requests.show),
     Route("GET", "/requests/{request_id}", rejections.show_request),
     Route("GET", "/users", users.search),
     Route("GET", "/users/{user_id}", users.show),
@@ -91,6 +93,7 @@ ROUTES = (
 
 SECTIONS = (
     Section("Overview", ""),
+    Section("Requests", "/requests", lambda session: session.can_manage_keys),
     Section("Rejections", "/rejections"),
     Section("Users", "/users"),
     Section("Document types", "/types"),

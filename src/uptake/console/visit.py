@@ -123,6 +123,33 @@ class Visit(Struct, frozen=True):
         """
         return await self._call("GET", path, query, b"")
 
+    async def filtered(
+        self, path: str, entries: str, filters: Sequence[str], limit: int
+    ) -> tuple[dict[str, Any], dict[str, str], str]:
+        """Read a page of a list of the project, selected by the query of the visit.
+
+        Args:
+            path: of the operation.
+            entries: the member of the answer with the entries.
+            filters: parameters of the API that the page has too.
+            limit: maximum entries.
+
+        Returns:
+            The page, which is empty if the API rejects a filter; the filters; and why it does.
+
+        Raises:
+            ApiFailed: it answered with another problem.
+        """
+        chosen = self.chosen(*filters)
+        query = {f"{name}_" if name == "from" else name: value for name, value in chosen.items()}
+        query |= {"project": self.session.key.project, "cursor": self.query.get("cursor", "")}
+        try:
+            return await self.get(path, limit=limit, **query), chosen, ""
+        except ApiFailed as error:
+            if not error.is_of_the_input:
+                raise
+            return {entries: [], "next": None}, chosen, error.detail
+
     async def send(self, method: str, *path: str, content: bytes = b"", **query: object) -> Any:
         """Call an operation of the API; see `get`. Returns None without a body.
 

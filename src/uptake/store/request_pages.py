@@ -12,8 +12,10 @@ from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 import msgspec
+import numpy as np
 
 from uptake.store.receipt_blocks import MILLISECOND, REST_BYTES, Placed, day_of, uuid_of
+from uptake.store.request_count_ports import NO_MS, CountedRequests
 from uptake.store.requests import Outcome, RequestFilter, StoredRequest, has_status, request_of
 
 
@@ -112,6 +114,19 @@ def encode(folded: Sequence[Folded], numbers: Mapping[str, int]) -> bytes:
 
 def _differences(values: Sequence[int]) -> list[int]:
     return [values[0], *(after - before for before, after in pairwise(values))]
+
+
+def counted(data: bytes) -> CountedRequests:
+    """Return what is counted of the requests of a page."""
+    columns = _decode(zlib.decompress(data))
+    return CountedRequests(
+        [(format_name, key_id, Outcome(one)) for format_name, key_id, one, *_ in columns.table],
+        np.array(columns.kinds, np.int64),
+        np.cumsum(np.array(columns.moments, np.int64)),
+        np.array(columns.accepted, np.int64),
+        np.array([one or 0 for one in columns.rejected], np.int64),
+        np.array([NO_MS if one is None else one for one in columns.ms], np.int64),
+    )
 
 
 def selected(project: str, data: bytes, only: RequestFilter) -> list[Entry]:

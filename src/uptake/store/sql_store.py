@@ -22,6 +22,7 @@ from uptake.store.records import Entry, RejectionRecord
 from uptake.store.registration import SqlRegistration
 from uptake.store.registry import SqlRegistry
 from uptake.store.rejections import SqlRejectionQueries, rejection_of
+from uptake.store.request_counts import SqlRequestCounts
 from uptake.store.request_queries import SqlRequests
 from uptake.store.retention import SqlRetention
 from uptake.store.snapshots import SqlSnapshots
@@ -37,6 +38,7 @@ class SqlStore(
     SqlCommits,
     SqlReceipts,
     SqlRequests,
+    SqlRequestCounts,
     SqlItemQueries,
     SqlNumberedImages,
     SqlRejectionQueries,

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from uptake.console.visit import ApiFailed, Page, Visit
+from uptake.console.visit import Page, Visit
 
 PAGE_SIZE = 100
 FILTERS = ("actor", "action", "from", "to")
@@ -27,23 +27,7 @@ PAGES = {
 
 async def show(visit: Visit) -> Page:
     """A page of entries, the latest first."""
-    chosen = visit.chosen(*FILTERS)
-    query: dict[str, Any] = {**chosen, "from_": chosen["from"]}
-    del query["from"]
-    found: dict[str, Any] = {"entries": [], "next": None}
-    error = ""
-    try:
-        found = await visit.get(
-            "audit",
-            project=visit.session.key.project,
-            limit=PAGE_SIZE,
-            cursor=visit.query.get("cursor"),
-            **query,
-        )
-    except ApiFailed as failed:
-        if not failed.is_of_the_input:
-            raise
-        error = failed.detail
+    found, chosen, error = await visit.filtered("audit", "entries", FILTERS, PAGE_SIZE)
     entries = [{**one, "section": _section(one)} for one in found["entries"]]
     is_latest = not any(chosen.values()) and "cursor" not in visit.query
     values = {

@@ -13,7 +13,7 @@ from uptake.console.marked_json import marked_lines
 from uptake.console.visit import ApiFailed, Download, Page, Visit
 from uptake.model import clock
 
-FILTERS = ("format", "code", "user", "request")
+FILTERS = ("format", "code", "user", "request", "key")
 """Parameters of the API that the pages have too."""
 
 DRY_RUN = "dry_run"

@@ -10,6 +10,7 @@ from uptake.http.api import (
     keys,
     projects,
     rejections,
+    request_counts,
     requests,
     retention,
     segments,
@@ -32,7 +33,7 @@ PREFIX = "/uptake/v1"
 def api_operations(shutdown: GracefulShutdown, executors: Executors) -> tuple[ApiOperation, ...]:
     """All operations; each declares its permission."""
     return (
-        *_declared(service, users, rejections, requests, erasures, retention),
+        *_declared(service, users, rejections, request_counts, requests, erasures, retention),
         *export_operations(shutdown, executors.exports),
         *stream_operations(shutdown, RequestFeed(executors.reads)),
         *_declared(types, segments, projects, keys, audit, server),

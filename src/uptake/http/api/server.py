@@ -85,6 +85,10 @@ def _checks(call: Call) -> Iterator[Check]:
     except BlobsUnavailable as error:
         action = "Check the URL, the credentials and the permissions; until then, images fail."
         yield Check("blobs", "fault", str(error), action)
-    for folder in sorted({one for one in local_folders(services.settings) if one is not None}):
-        if folder.is_dir():
+    database, blobs = local_folders(services.settings)
+    # By default, the blobs are inside of the folder of the database.
+    if blobs is not None and database is not None and database in blobs.parents:
+        blobs = None
+    for folder in dict.fromkeys((database, blobs)):
+        if folder is not None and folder.is_dir():
             yield check_space(folder)
