@@ -58,7 +58,7 @@ QUICK := tests/architecture tests/samples tests/http_/test_executors.py \
 	tests/testing tests/store/test_changes.py tests/blobs/test_opening.py \
 	tests/exports/test_query.py tests/exports/test_increments.py tests/backup/test_restore.py \
 	tests/uploader/samples tests/uploader/sources/test_sample_lines.py \
-	tests/console/test_sessions.py tests/cli/test_keys.py tests/cli/test_demo.py tests/http_/test_semantics.py tests/http_/test_openapi.py
+	tests/console/test_sessions.py tests/cli/test_keys.py tests/cli/test_demo.py tests/delivery/test_jobs.py tests/http_/test_semantics.py tests/http_/test_openapi.py
 WITHOUT_SERVICES := not postgres and not ObjectStore and not seaweed
 WITHOUT_SLOW := not stays_up and not restored_s and not fit_into_a_block and not lost_all_its_answers \
 	and not many_names_are_all_found and not pruned_to_its_limit and not processed_at_a_time \

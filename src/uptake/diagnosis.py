@@ -14,7 +14,8 @@ import msgspec
 from uptake import wiring
 from uptake.model import clock
 from uptake.settings import Settings
-from uptake.store.base import StoreUnavailable
+from uptake.store.base import Store, StoreUnavailable
+from uptake.store.relay_ports import OutboxState, Relay
 from uptake.time_units import MICROSECONDS_PER_SECOND
 
 if TYPE_CHECKING:
@@ -81,6 +82,9 @@ ACTIONS = {
     ),
 }
 """What to do about another value."""
+
+RELAY_BEHIND_SECONDS = 600
+"""Age of an entry of a relay of which the receiver does not just fail for a moment."""
 
 Status = Literal["ok", "warning", "fault"]
 
@@ -252,7 +256,7 @@ def _check_database(settings: Settings) -> Iterator[Check]:
         yield _check_server_clock(facts.clock)
     yield _check_schema(facts)
     if facts.revision == facts.newest:
-        yield _check_keys(settings)
+        yield from _check_contents(settings)
 
 
 def _check_settings(facts: "DatabaseFacts") -> Iterator[Check]:
@@ -299,18 +303,25 @@ def _check_schema(facts: "DatabaseFacts") -> Check:
     return Check("schema", "ok", f"revision {facts.revision} is the newest")
 
 
-def _check_keys(settings: Settings) -> Check:
+def _check_contents(settings: Settings) -> Iterator[Check]:
     try:
         store = wiring.open_store(settings)
     except wiring.Unusable as error:
-        return Check("keys", "fault", str(error))
+        yield Check("keys", "fault", str(error))
+        return
     try:
-        now = clock.now()
-        valid = sum(key.is_valid(now) for key in store.keys())  # noqa: SIM118 - not a dict
+        yield _check_keys(store)
+        for relay in store.relays():
+            yield _check_relay(relay, store.outbox_state(relay))
     except StoreUnavailable as error:
-        return Check("keys", "fault", str(error))
+        yield Check("keys", "fault", str(error))
     finally:
         store.close()
+
+
+def _check_keys(store: Store) -> Check:
+    now = clock.now()
+    valid = sum(key.is_valid(now) for key in store.keys())  # noqa: SIM118 - not a dict
     if not valid:
         return Check(
             "keys",
@@ -319,6 +330,22 @@ def _check_keys(settings: Settings) -> Check:
             "Create one: uptake keys create --scope samples:write",
         )
     return Check("keys", "ok", f"{valid} valid API {'key' if valid == 1 else 'keys'}")
+
+
+def _check_relay(relay: Relay, state: OutboxState) -> Check:
+    seconds = 0 if state.oldest is None else (clock.now() - state.oldest) // MICROSECONDS_PER_SECOND
+    found = f"{relay.name} of {relay.project}: {state.pending:,} to send, {state.dead:,} dead"
+    if relay.paused_at is not None:
+        reason = f": {relay.reason}" if relay.reason else ""
+        action = f"uptake relay resume {relay.name} --project {relay.project}"
+        return Check("relay", "warning", f"{found}; paused{reason}", action)
+    if seconds > RELAY_BEHIND_SECONDS:
+        found += f", the oldest for {seconds:,} s" + (f" ({relay.reason})" if relay.reason else "")
+        return Check("relay", "warning", found, f"Check that servers run, and {relay.url}.")
+    if state.dead:
+        action = f"uptake relay outbox {relay.name} --dead --project {relay.project}"
+        return Check("relay", "warning", found, action)
+    return Check("relay", "ok", found)
 
 
 def _check_blobs(settings: Settings, folder: Path | None) -> Check:

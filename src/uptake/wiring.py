@@ -16,6 +16,7 @@ from uptake.store.base import NoDatabase, Store, StoreUnusable
 # Commands start faster without these: most of them only open a store, and only one kind of it.
 if TYPE_CHECKING:
     from uptake.backup.ports import Contents
+    from uptake.delivery.relaying import Relaying
     from uptake.intake.accept import Intake
     from uptake.intake.commit import GroupCommit
     from uptake.intake.images.pool import ImagePool
@@ -66,11 +67,13 @@ class Services:
     types: "DocumentTypes"
     schema_workers: "SchemaWorkers"
     settings: Settings
+    relaying: "Relaying"
 
     def close(self) -> None:
         """Write waiting submissions, and close the store."""
         self.images.close()
         self.upkeep.close()
+        self.relaying.close()
         self.commit.close()
         self.warm_up.close()
         self.segments.pool.close()
@@ -296,7 +299,8 @@ def open_services(settings: Settings, *, make: bool = False) -> Services:
         Unusable: the store or the blobs cannot be opened.
         UnusableFormat: an installed format cannot be served.
     """
-    from uptake.formats.redecode import find_users  # noqa: PLC0415 - as above
+    from uptake.delivery.relaying import Relaying  # noqa: PLC0415 - as above
+    from uptake.formats.redecode import find_users  # noqa: PLC0415
     from uptake.intake.accept import Intake  # noqa: PLC0415
     from uptake.intake.commit import GroupCommit  # noqa: PLC0415
     from uptake.intake.images.pool import ImagePool  # noqa: PLC0415
@@ -319,6 +323,8 @@ def open_services(settings: Settings, *, make: bool = False) -> Services:
     segments = Segments(store, settings.segment_memory * MEGABYTE)
     stop = threading.Event()
     intake = Intake(types, images, blobs, commit, store.user_hash)
+    relaying = Relaying(store, blobs, intake.send_to)
+    relaying.follow()
     return Services(
         store,
         blobs,
@@ -334,4 +340,5 @@ def open_services(settings: Settings, *, make: bool = False) -> Services:
         types,
         schema_workers,
         settings,
+        relaying,
     )

@@ -58,6 +58,16 @@ EXAMPLES: dict[str, list[str]] = {
     ],
     "issuers list": [],
     "issuers remove": ["phones"],
+    "relay add": [
+        *("vendor", "--format", "gerosense-v2.2", "--to", "https://vendor.example"),
+        *("--key-file", "vendor.key"),
+    ],
+    "relay list": [],
+    "relay pause": ["vendor"],
+    "relay resume": ["vendor"],
+    "relay retry": ["vendor"],
+    "relay remove": ["vendor"],
+    "relay outbox": ["vendor"],
     "audit list": [],
     "audit verify": [],
     "types add": ["check-in"],
@@ -110,5 +120,6 @@ FILES = {
     "filter.json": b'{"attribute": "age", "op": "exists"}',
     "schema.json": b'{"type": "object"}',
     "receipt.json": b"{}",
+    "vendor.key": b"a-key-of-the-vendor\n",
 }
 """Files that the examples name, of which the content does not matter."""

@@ -27,6 +27,7 @@ OTHER_VERBS = {
     "erasures": {"verify"},
     "keys": {"revoke", "rotate"},
     "issuers": {"add", "remove"},
+    "relay": {"add", "pause", "resume", "retry", "remove", "outbox"},
     "audit": {"verify"},
     "types": {"add", "versions", "dry-run"},
     "maintenance": {"on", "off"},
@@ -190,7 +191,7 @@ MOMENTS = [
     (command, name)
     for command in LEAVES
     for name in ("--from", "--to")
-    if name in options(command) and not command.startswith("send")
+    if name in options(command) and not command.startswith(("send", "relay"))
 ]
 
 
@@ -210,8 +211,8 @@ def test_a_time_that_is_none_is_reported(
 def test_a_wrong_cursor_is_reported(uptake: Uptake, command: str) -> None:
     """Before or after what is listed is found: 2, or 1 if that does not exist."""
     done = uptake(*command.split(), *EXAMPLES[command], "--cursor", "!")
-    if command == "segments users":
-        _assert_helpful(done, 1, "no segment 'older'")
+    if command in {"segments users", "relay outbox"}:
+        _assert_helpful(done, 1, f"no {command.split(maxsplit=1)[0].removesuffix('s')} '")
     else:
         _assert_helpful(done, 2, "--cursor")
 
@@ -302,6 +303,7 @@ FREE = {
         "--since",
         "--to",
         "--type",
+        "--types",
         "--user",
     ),
 }

@@ -19,10 +19,12 @@ from uptake.store import postgres
 from uptake.store.citus import CitusStore
 from uptake.store.definitions import RetentionRule
 from uptake.store.distribution import BY_USER, DISTRIBUTED
+from uptake.store.relay_ports import Postponed, Settled
 from uptake.store.stored import Selection
 from uptake.testing.live import LiveServer, serving
 from uptake.testing.postgres import Postgres
 from uptake.testing.store.making import NOON, attributes, batch, entry, rejection
+from uptake.testing.store.relays import pending, relay, send
 
 DATABASE = "citus_statements"
 USER = "7391"
@@ -53,6 +55,7 @@ def recorded(
         store.commit([entry(*samples, attributes("42", a="1"), rejections=(rejection(),))])
         store.fold("default", 2, lambda: False)
         store.commit([entry(samples[0])])
+        _relay(store)
         store.fold_receipts("default", NOON * 2)
         with store.snapshot("default") as snapshot:
             list(snapshot.batches(["steps"], Selection()))
@@ -66,6 +69,23 @@ def recorded(
             store.expire("default", rule, NOON * 2, (), 10)
         store.erase("default", "42", "e-1", NOON)
     return _statements(postgresql.log[before:])
+
+
+def _relay(store: CitusStore) -> None:
+    """Everything that a relay and its operator do."""
+    made = relay()
+    store.add_relay(made)
+    store.commit([send(made, batch("42", "x"), batch("42", "y"))])
+    first, second = (one.sequence for one in pending(store, made))
+    assert store.still_in_outbox(made, "42", [first, second])
+    store.postpone_outbox(made, [Postponed("42", first, 1, NOON, NOON, "no answer")])
+    store.settle_outbox(made, [Settled("42", (first, second), "rejected", b"x", 1)])
+    assert len(store.list_outbox(made, ("", -1), 9, dead=True)) == 1
+    assert store.retry_dead("default", made.name) == 1
+    assert store.outbox_state(made).pending == 1
+    assert store.delete_unsent_samples("default", "42", "bpm", 0, 1) == 0
+    store.clear_outbox()
+    store.remove_relay("default", made.name)
 
 
 def _use(server: LiveServer) -> None:
@@ -135,11 +155,13 @@ OF_ONE_USER = re.compile(r"user_id (=|IN)|user_id[^()]*\) (=|IN)")
 
 PROJECT_WIDE = (
     r"SELECT .* FROM (documents|images|rejections|users|sample_batches|sample_blocks)",
+    r"SELECT .* FROM outbox",
+    r"(UPDATE|DELETE FROM) outbox (SET .* )?WHERE .*outbox\.destination_id = ",
     r"SELECT .* FROM receipt_blocks WHERE .*\(?receipt_blocks\.timed (=|IN) ",
     r"DELETE FROM rejections WHERE rejections\.project_id = \$1 AND rejections\.user_id != ",
 )
 """Lists of a project and what expires are read on every node, receipts are looked up by their day,
-and an erasure deletes the records of bodies about several users."""
+an erasure deletes the records of bodies about several users, and a relay sends for all users."""
 
 
 @pytest.fixture(scope="module")

@@ -32,6 +32,7 @@ from uptake.testing.store.making import (
     rejection,
     unique,
 )
+from uptake.testing.store.relays import relay, send
 from uptake.time_units import MICROSECONDS_PER_DAY
 
 EVENTS = ("INSERT", "UPDATE", "DELETE")
@@ -130,6 +131,10 @@ WRITES: dict[str, Write] = {
     "maintenance_mode": lambda store, _: store.begin_maintenance(NOON),
     "issuers": lambda store, project: store.add_issuer(
         Issuer(unique("i"), project, "phones", unique("iss"), "a", "b", "sub", ("x",), NOON)
+    ),
+    "destinations": lambda store, project: store.add_relay(relay(project=project)),
+    "outbox": lambda store, project: store.commit(
+        [send(relay(project=project), batch(unique("user"), "content"))]
     ),
     "old_secrets": _rotated,
     **dict.fromkeys(("audit", "audit_head"), _acted),

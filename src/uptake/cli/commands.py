@@ -89,6 +89,9 @@ COMMANDS = {
     "issuers": Listed(
         "issuers", PROJECTS, "Manage issuers: their tokens serve as API keys of single users."
     ),
+    "relay": Listed(
+        "relay", PROJECTS, "Manage relays: they send what is accepted to another server too."
+    ),
     "audit": Listed(
         "audit", PROJECTS, "List and verify the audit log: who changed or exported what."
     ),

@@ -202,6 +202,7 @@ LISTS = {
     "segment": "uptake segments list",
     "rejection": "uptake rejections list",
     "erasure": "uptake erasures list",
+    "relay": "uptake relay list",
 }
 """The command that lists what there is, by what does not exist; that of types also what to do."""
 

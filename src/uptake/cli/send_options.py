@@ -44,8 +44,8 @@ LedgerFile = Annotated[
 
 
 @dataclass(frozen=True, slots=True)
-class Receiver:
-    """Where to send, and with which key and ledger."""
+class Target:
+    """Where to send, and with which key."""
 
     to: Annotated[
         str,
@@ -64,7 +64,6 @@ class Receiver:
             help=f"File with the key; default: the variable {KEY_VARIABLE}.",
         ),
     ] = None
-    ledger: LedgerFile = None
 
     def key(self) -> str:
         """The key, from its file or the environment.
@@ -95,6 +94,13 @@ class Receiver:
             return checked_key(key)
         except InvalidKey as error:
             raise typer.BadParameter(f"{where}: {error}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver(Target):
+    """Where to send, and with which key and ledger."""
+
+    ledger: LedgerFile = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,6 +103,7 @@ def build(
     async def lifespan(_app: Litestar) -> AsyncIterator[None]:
         shutdown.listen()
         services.upkeep.start()
+        services.relaying.start()
         services.warm_up.start()
         modes.start()
         shutdown.on_begin(services.images.stop)

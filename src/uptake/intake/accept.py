@@ -47,6 +47,7 @@ from uptake.store.records import (
     DocumentRecord,
     Entry,
     ImageRecord,
+    Outgoing,
     Record,
     Written,
     WrittenImage,
@@ -145,6 +146,7 @@ class Intake:
         self._blobs = blobs
         self._commit = commit
         self._user_hash = user_hash
+        self._outgoing: Mapping[tuple[str, str], tuple[Outgoing, ...]] = {}
         self.rejections = Rejections(blobs, user_hash)
 
     async def accept(self, submission: Submission, origin: Origin, work: Work) -> Receipt:
@@ -167,6 +169,10 @@ class Intake:
             rejection = await work.run(partial(_beyond_limits, validated, committed))
             return await self.accept(rejection, origin, work)
         return _receipt(validated, committed.written, committed.receipt)
+
+    def send_to(self, outgoing: Mapping[tuple[str, str], tuple[Outgoing, ...]]) -> None:
+        """Set the destinations of accepted items, by project and format."""
+        self._outgoing = outgoing
 
     def accept_blocking(self, submission: Submission, origin: Origin) -> Receipt:
         """`accept`, for a thread that may wait."""
@@ -256,19 +262,11 @@ class Intake:
         except BlobsUnavailable as error:
             _log.error("blobs unavailable", reason=str(error), request_id=origin.request_id)
             raise Problem(Kinds.UNAVAILABLE) from error
-        entry = Entry(
-            origin.project,
-            origin.request_id,
-            origin.received_at,
-            tuple(records),
-            tuple(stored),
-            origin.format,
-            origin.key_id,
-            origin.resolves,
-            act=origin.act,
-        )
-        raw, find_users = submission.raw, submission.find_users
-        return ValidatedSubmission(entry, tuple(rejections), raw, find_users)
+        request = origin.project, origin.request_id, origin.received_at
+        items, sender = (tuple(records), tuple(stored)), (origin.format, origin.key_id)
+        to = self._outgoing.get((origin.project, origin.format), ())
+        entry = Entry(*request, *items, *sender, origin.resolves, act=origin.act, outgoing=to)
+        return ValidatedSubmission(entry, tuple(rejections), submission.raw, submission.find_users)
 
     def _document(
         self,

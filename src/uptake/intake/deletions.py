@@ -53,6 +53,7 @@ class Deleter:
         A sample that is stored several times counts each time.
         """
         with self._scrubbing():
+            self.store.delete_unsent_samples(self.project, user_id, metric, start, end)
             return self.store.delete_samples(self.project, user_id, metric, start, end)
 
     @contextmanager

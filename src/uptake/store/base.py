@@ -20,6 +20,7 @@ from uptake.store.operator_ports import Issuers, MaintenanceMode, Registration
 from uptake.store.project_ports import Keys, ManagedKeys, Projects
 from uptake.store.records import Entry, RejectionRecord
 from uptake.store.rejection_ports import RejectionSummaries
+from uptake.store.relay_ports import Outbox, OutboxUpkeep, RelayLeases, Relays
 from uptake.store.request_count_ports import RequestCounts
 from uptake.store.request_ports import RequestQueries
 from uptake.store.snapshot_ports import Snapshots
@@ -373,6 +374,10 @@ class Store(
     MaintenanceMode,
     Registration,
     Issuers,
+    Relays,
+    RelayLeases,
+    Outbox,
+    OutboxUpkeep,
     AuditLog,
     Installation,
     Protocol,

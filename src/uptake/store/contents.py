@@ -13,6 +13,7 @@ from uptake.store.commit_sequence import skip_ahead
 from uptake.store.database import Database, streamed
 from uptake.store.migrations import HEAD, revision_of
 from uptake.store.migrations.running import check_known, tables_at, upgrade_to
+from uptake.store.relays import pause_restored
 from uptake.store.tables import changes
 
 AT_ONCE = 32
@@ -59,6 +60,7 @@ class SqlContents(Database):
                 upgrade_to(connection, HEAD)
                 many_writers = self.engine.dialect.name == "postgresql"
                 skip_ahead(connection, self.insert, many_writers=many_writers)
+                pause_restored(connection)
         except (sqlalchemy.exc.IntegrityError, sqlalchemy.exc.DataError) as error:
             raise StoreUnusable(f"the database rejects a row: {error.orig}") from error
 

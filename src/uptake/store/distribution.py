@@ -21,6 +21,7 @@ BY_USER = (
     "images",
     "rejections",
     "receipt_blocks",
+    "outbox",
 )
 """Distributed by `user_id`, so that rows of a user are on one node."""
 

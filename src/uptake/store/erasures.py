@@ -166,6 +166,7 @@ def _delete_rows(connection: Connection, user: dict[str, Any]) -> dict[str, int]
     )
     counts["receipts"] += int(connection.scalar(folded) or 0)
     take(t.receipt_blocks)
+    take(t.outbox)
     delete_number(connection, project, user_id)
     return counts
 

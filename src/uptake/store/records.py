@@ -130,6 +130,24 @@ class RequestError(Struct, frozen=True):
     user_id: str = ""
 
 
+class Outgoing(Struct, frozen=True):
+    """A destination that items of an entry are sent to.
+
+    Attributes:
+        destination_id: its identity.
+        kind: the kind of items: `samples`, `attributes`, `document` or `image`.
+        types: the metrics or document types that are sent; empty for all.
+    """
+
+    destination_id: str
+    kind: str
+    types: tuple[str, ...] = ()
+
+    def takes(self, kind: str, of_type: str) -> bool:
+        """Whether an item is sent to it."""
+        return kind == self.kind and (not self.types or of_type in self.types)
+
+
 class Entry(Struct, frozen=True):
     """A submission as it is written: all of it or nothing.
 
@@ -142,6 +160,7 @@ class Entry(Struct, frozen=True):
         error: the error of a request without records and rejections.
         act: the actor that replays a rejection, for the audit log.
         ms: milliseconds from the arrival of the request to the begin of the transaction.
+        outgoing: the destinations that accepted items are sent to.
     """
 
     project: str
@@ -155,6 +174,7 @@ class Entry(Struct, frozen=True):
     error: RequestError | None = None
     act: Act | None = None
     ms: int | None = None
+    outgoing: tuple[Outgoing, ...] = ()
 
 
 class WrittenDocument(Struct, frozen=True):

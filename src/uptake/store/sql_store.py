@@ -17,6 +17,7 @@ from uptake.store.issuers import SqlIssuers
 from uptake.store.item_queries import SqlItemQueries
 from uptake.store.keys import SqlKeys
 from uptake.store.maintenance_mode import SqlMaintenanceMode
+from uptake.store.outbox import SqlOutbox
 from uptake.store.receipts import SqlReceipts
 from uptake.store.records import Entry, RejectionRecord
 from uptake.store.registration import SqlRegistration
@@ -54,6 +55,7 @@ class SqlStore(
     SqlMaintenanceMode,
     SqlRegistration,
     SqlIssuers,
+    SqlOutbox,
     SqlAuditLog,
 ):
     """All ports, on any engine with the tables of `tables`."""

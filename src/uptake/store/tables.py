@@ -12,11 +12,12 @@ from sqlalchemy import (
     and_,
 )
 
-from uptake.store import key_tables, table_types
+from uptake.store import key_tables, outbox_tables, table_types
 
 metadata = table_types.metadata
 String = table_types.String
 keys = key_tables.keys
+outbox = outbox_tables.outbox
 
 projects = Table(
     "projects",

@@ -19,6 +19,7 @@ from uptake.store.database import Result, Row, Writer, check_count, update_all
 from uptake.store.erasures import SqlErasures
 from uptake.store.group import Group, receipt_of, receipt_row, upload_row
 from uptake.store.images import ImageWrites
+from uptake.store.outgoing import outbox_rows
 from uptake.store.profiles import AttributeUpdates, AttributeWrites, OverLimit, Owner, names_rows
 from uptake.store.records import DocumentRecord, Entry, Erased, Unchanged, Written, WrittenDocument
 from uptake.store.sample_blocks import receive_again, rows_of
@@ -245,6 +246,8 @@ class SqlCommits(SqlErasures):
         _resolve(connection, writer, group)
         for number, place in admission.unchanged | group.repeated:
             written[number][place] = _UNCHANGED
+        if any(entry.outgoing for entry in group.entries):
+            writer.run("add_outbox", list(outbox_rows(group, written)))
         receipts = _receipts(group, written, range(len(group.entries)))
         writer.run("add_receipts", _receipt_rows(group, receipts))
         self._change_log.write(connection, writer, group.owners)

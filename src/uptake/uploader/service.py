@@ -16,9 +16,9 @@ from uptake.uploader.context import UploadOptions
 from uptake.uploader.ledger.runs import Run
 from uptake.uploader.reader import PREFIX
 from uptake.uploader.sending.answers import Broken, first_line
+from uptake.uploader.sending.attempts import RETRYABLE
 from uptake.uploader.sending.connection import Connection, Request
 from uptake.uploader.sending.schedule import Halt
-from uptake.uploader.sending.sender import RETRYABLE
 
 SECONDS = 10.0
 """Time limit of the answer: it is short, and the server does not compute it."""

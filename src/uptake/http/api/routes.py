@@ -10,6 +10,7 @@ from uptake.http.api import (
     keys,
     projects,
     rejections,
+    relays,
     request_counts,
     requests,
     retention,
@@ -36,7 +37,7 @@ def api_operations(shutdown: GracefulShutdown, executors: Executors) -> tuple[Ap
         *_declared(service, users, rejections, request_counts, requests, erasures, retention),
         *export_operations(shutdown, executors.exports),
         *stream_operations(shutdown, RequestFeed(executors.reads)),
-        *_declared(types, segments, projects, keys, audit, server),
+        *_declared(types, segments, projects, keys, relays, audit, server),
     )
 
 

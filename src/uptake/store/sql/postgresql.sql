@@ -250,6 +250,22 @@ FROM unnest(
     :name::text[], :project_id::text[], :user_id::text[], :image_id::int8[]
 ) AS rows (name, project_id, user_id, image_id)
 
+-- add_outbox --
+-- The sequence is made as that of a batch.
+INSERT INTO outbox (
+    project_id, user_id, destination_id, sequence, kind, type, content, count, received_at
+)
+SELECT
+    project_id, user_id, destination_id,
+    {revision} * 65536 + place,
+    kind, type, content, count, received_at
+FROM unnest(
+    :project_id::text[], :user_id::text[], :destination_id::text[], :place::int8[],
+    :kind::text[], :type::text[], :content::bytea[], :count::int8[], :received_at::int8[]
+) AS rows (
+    project_id, user_id, destination_id, place, kind, type, content, count, received_at
+)
+
 -- add_receipts --
 -- Run again for receipts with a corrected number of duplicates.
 INSERT INTO receipts (

@@ -172,6 +172,19 @@ VALUES (
 INSERT INTO image_names (name, project_id, user_id, image_id)
 VALUES (:name, :project_id, :user_id, :image_id)
 
+-- add_outbox --
+-- The sequence is made as that of a batch.
+INSERT INTO outbox (
+    project_id, user_id, destination_id, sequence, kind, type, content, count, received_at
+)
+VALUES (
+    :project_id, :user_id, :destination_id,
+    (
+        SELECT revision FROM users WHERE project_id = :project_id AND user_id = :user_id
+    ) * 65536 + :place,
+    :kind, :type, :content, :count, :received_at
+)
+
 -- add_receipts --
 -- Run again for receipts with a corrected number of duplicates.
 INSERT INTO receipts (

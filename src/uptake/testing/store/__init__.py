@@ -41,6 +41,12 @@ from uptake.testing.store.registry import (
     SegmentRegistrySuite,
 )
 from uptake.testing.store.rejections import RejectionQueriesSuite, RejectionSummariesSuite
+from uptake.testing.store.relays import (
+    OutboxSuite,
+    OutboxUpkeepSuite,
+    RelayLeasesSuite,
+    RelaysSuite,
+)
 from uptake.testing.store.requests import RequestQueriesSuite
 from uptake.testing.store.snapshots import SnapshotsSuite
 from uptake.testing.store.user_queries import ChangeFeedSuite, UserQueriesSuite
@@ -66,10 +72,14 @@ __all__ = [
     "MaintenanceSuite",
     "ManagedKeysSuite",
     "NumberedImagesSuite",
+    "OutboxSuite",
+    "OutboxUpkeepSuite",
     "ProjectsSuite",
     "RegistrationSuite",
     "RejectionQueriesSuite",
     "RejectionSummariesSuite",
+    "RelayLeasesSuite",
+    "RelaysSuite",
     "RequestQueriesSuite",
     "RetentionSuite",
     "SegmentRegistrySuite",
@@ -108,6 +118,10 @@ class StoreConformance(
     MaintenanceModeSuite,
     RegistrationSuite,
     IssuersSuite,
+    RelaysSuite,
+    RelayLeasesSuite,
+    OutboxSuite,
+    OutboxUpkeepSuite,
     AuditLogSuite,
     InstallationSuite,
     Concurrency,

@@ -13,9 +13,9 @@ from uptake.samples.digests import DayDigest, digests, identities
 from uptake.uploader.reader import pages, user_path, with_query
 from uptake.uploader.samples.index import Index
 from uptake.uploader.sending.answers import Broken, first_line, retry_after
+from uptake.uploader.sending.attempts import RETRYABLE
 from uptake.uploader.sending.connection import Connection, Request, Unreachable
 from uptake.uploader.sending.schedule import Halt
-from uptake.uploader.sending.sender import RETRYABLE
 
 UNKNOWN_USER = b"urn:uptake:problem:not_found"
 """The read API's problem type for a user without data; no other server uses it."""

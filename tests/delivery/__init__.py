@@ -1,0 +1,1 @@
+"""Tests of relays: what the receivers get."""
