@@ -10,6 +10,7 @@ The rules are those of Citus's documentation: "SQL Support and Workarounds"
 
 import re
 from contextlib import closing
+from operator import itemgetter
 
 import httpx2
 import pytest
@@ -144,10 +145,14 @@ def _use(server: LiveServer) -> None:
 
 
 def _statements(log: str) -> list[str]:
-    """The statements in a server's log; what follows in further lines is led by a tab."""
+    """The statements in a server's log, session by session: others look for work in between.
+
+    What follows in further lines is led by a tab.
+    """
     joined = log.replace("\n\t", " ")
-    found = re.findall(r"LOG:  (?:statement|execute [^:]*): (.*)", joined)
-    return [" ".join(statement.split()) for statement in found]
+    found = re.findall(r"\[(\d+)\] LOG:  (?:statement|execute [^:]*): (.*)", joined)
+    found.sort(key=itemgetter(0))
+    return [" ".join(statement.split()) for _, statement in found]
 
 
 ABOUT = re.compile(rf"\b(?:FROM|INTO|UPDATE|JOIN) ({'|'.join(DISTRIBUTED)})\b")
