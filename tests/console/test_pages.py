@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 import httpx2
 
@@ -87,11 +88,14 @@ def test_a_rejected_sample_is_corrected_and_replayed(
 ) -> None:
     """From the group to the item, rejected again, then accepted; the others in one go."""
     user = f"ada {EVIL}"
+    user_page = f"{server.url}/console/users/{quote(user, safe='')}"
+    day = "from 2026-01-31 to 2026-01-31, by hour"
     assert _send_samples(server, secret, user, 40, -3, 50, 31000, -4) == 207
 
     def steps(page: Any) -> None:
         with watched(page, server.url):
             sign_in(page, server)
+            assert _chart_on(page, user_page) == f"90 steps {day}"
             page.goto(f"{server.url}/console/rejections")
             row = page.get_by_role("row").filter(has_text="not_positive")
             assert "value must be greater than 0" in row.inner_text()
@@ -117,6 +121,7 @@ def test_a_rejected_sample_is_corrected_and_replayed(
             page.get_by_role("link", name="Receipt").click()
             page.wait_for_url("**/console/requests/*")
             check_page(page)
+            assert _chart_on(page, user_page) == f"135 steps {day}"
             page.goto(f"{server.url}/console/rejections/list?code=above_limit&place=/value")
             _replay_chosen(page)
             page.goto(f"{server.url}/console/rejections/list?code=not_positive")
@@ -346,6 +351,12 @@ def _replay_chosen(page: Any) -> None:
     page.wait_for_url("**/rejections/replay?*")
     assert page.get_by_role("heading", level=1).inner_text() == ("0 accepted, 1 rejected again")
     check_page(page)
+
+
+def _chart_on(page: Any, url: str) -> str:
+    """What a screen reader reads of the first chart of a page."""
+    page.goto(url)
+    return str(page.locator("svg[role=img]").first.get_attribute("aria-label"))
 
 
 def _correct(page: Any, before: str, after: str, button: str = "Replay") -> None:
