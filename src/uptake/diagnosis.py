@@ -312,7 +312,7 @@ def _check_contents(settings: Settings) -> Iterator[Check]:
     try:
         yield _check_keys(store)
         for relay in store.relays():
-            yield _check_relay(relay, store.outbox_state(relay))
+            yield check_relay(relay, store.outbox_state(relay))
     except StoreUnavailable as error:
         yield Check("keys", "fault", str(error))
     finally:
@@ -332,7 +332,8 @@ def _check_keys(store: Store) -> Check:
     return Check("keys", "ok", f"{valid} valid API {'key' if valid == 1 else 'keys'}")
 
 
-def _check_relay(relay: Relay, state: OutboxState) -> Check:
+def check_relay(relay: Relay, state: OutboxState) -> Check:
+    """Check whether a relay sends what it has to send."""
     seconds = 0 if state.oldest is None else (clock.now() - state.oldest) // MICROSECONDS_PER_SECOND
     found = f"{relay.name} of {relay.project}: {state.pending:,} to send, {state.dead:,} dead"
     if relay.paused_at is not None:

@@ -3,7 +3,10 @@
 import httpx2
 import pytest
 
+from contract.tenant import Tenant
+from uptake.model import clock
 from uptake.settings import hide_secrets
+from uptake.store.relay_ports import Relay
 from uptake.testing.live import LiveServer
 
 
@@ -18,6 +21,23 @@ def test_an_operator_reads_the_settings_and_the_state(live: LiveServer) -> None:
     checks = {one["name"]: one for one in found["checks"]}
     assert {checks[name]["status"] for name in ("database", "blobs")} == {"ok"}
     assert "are free in" in checks["disk"]["found"]
+
+
+def test_a_paused_relay_is_a_warning(tenant: Tenant) -> None:
+    """With what is to be done."""
+    now = clock.now()
+    made = Relay("1", tenant.project, "vendor", "thymia", "https://localhost", "", (), now, now)
+    tenant.store.add_relay(made)
+    found = tenant.get("/server", tenant.key("operator")).json()["checks"]
+    assert tenant.store.remove_relay(tenant.project, "vendor")
+    name = f"vendor of {tenant.project}"
+    (check,) = (one for one in found if one["found"].startswith(name))
+    assert check == {
+        "name": "relay",
+        "status": "warning",
+        "found": f"{name}: 0 to send, 0 dead; paused",
+        "action": f"uptake relay resume vendor --project {tenant.project}",
+    }
 
 
 @pytest.mark.parametrize(

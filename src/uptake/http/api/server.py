@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from uptake import __version__
 from uptake.blobs import BlobsUnavailable
-from uptake.diagnosis import Check, check_space
+from uptake.diagnosis import Check, check_relay, check_space
 from uptake.http.api.dependencies import Call, operation
 from uptake.http.api.projects import OPERATE_ALL
 from uptake.settings import Settings, hide_secrets
@@ -39,7 +39,7 @@ class ServerView(Struct, frozen=True):
         version: of the program.
         database: the engine and its version; empty if it cannot be read.
         settings: with which the process was started.
-        checks: of the database, the blob store, and the disks of local folders.
+        checks: of the database, the relays, the blob store, and the disks of local folders.
     """
 
     version: str
@@ -74,9 +74,12 @@ def _database(settings: Settings) -> str:
 
 def _checks(call: Call) -> Iterator[Check]:
     services = call.services
+    store = services.store
     try:
-        services.store.ping()
+        store.ping()
         yield Check("database", "ok", "answers")
+        for relay in store.relays():
+            yield check_relay(relay, store.outbox_state(relay))
     except StoreUnavailable as error:
         yield Check("database", "fault", str(error))
     try:
