@@ -47,6 +47,7 @@ from uptake.testing.store.relays import (
     RelayLeasesSuite,
     RelaysSuite,
 )
+from uptake.testing.store.request_counts import RequestCountsSuite
 from uptake.testing.store.requests import RequestQueriesSuite
 from uptake.testing.store.snapshots import SnapshotsSuite
 from uptake.testing.store.user_queries import ChangeFeedSuite, UserQueriesSuite
@@ -80,6 +81,7 @@ __all__ = [
     "RejectionSummariesSuite",
     "RelayLeasesSuite",
     "RelaysSuite",
+    "RequestCountsSuite",
     "RequestQueriesSuite",
     "RetentionSuite",
     "SegmentRegistrySuite",
@@ -100,6 +102,7 @@ class StoreConformance(
     BatchQueriesSuite,
     RejectionQueriesSuite,
     RequestQueriesSuite,
+    RequestCountsSuite,
     UserQueriesSuite,
     ChangeFeedSuite,
     SnapshotsSuite,
