@@ -83,6 +83,7 @@ EXAMPLES: dict[str, list[str]] = {
     "maintenance off": [],
     "maintenance show": [],
     "doctor": [],
+    "blobs prune": [],
     "backup": ["monday"],
     "restore": ["monday"],
     "config show": [],

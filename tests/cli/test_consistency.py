@@ -31,6 +31,7 @@ OTHER_VERBS = {
     "audit": {"verify"},
     "types": {"add", "versions", "dry-run"},
     "maintenance": {"on", "off"},
+    "blobs": {"prune"},
     "db": {"check", "distribute"},
 }
 """Verbs with another meaning. `keys revoke` and `types add` are names of the contract."""

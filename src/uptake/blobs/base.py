@@ -90,10 +90,14 @@ class Blobs(Protocol):
             BlobsUnavailable: some of them may still exist.
         """
 
-    def names(self, prefix: str) -> Iterator[str]:
+    def names(self, prefix: str, before: int | None = None) -> Iterator[str]:
         """Iterate over the names that begin with these characters, in any order.
 
         This scans all names in the folder of the prefix.
+
+        Args:
+            prefix: the characters.
+            before: only of blobs last written before this moment, by the clock of the store.
 
         Raises:
             BlobsUnavailable: they cannot be listed; also during the iteration.

@@ -59,10 +59,10 @@ class FolderBlobs(ObjectBlobs):
         except OSError as error:
             raise BlobsUnavailable(str(error)) from error
 
-    def names(self, prefix: str) -> Iterator[str]:
+    def names(self, prefix: str, before: int | None = None) -> Iterator[str]:
         """See `Blobs.names`."""
         self._check_folder()
-        yield from super().names(prefix)
+        yield from super().names(prefix, before)
 
     def _check_folder(self) -> None:
         # Without its disk, a read would find nothing, and a write would create a folder that the

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 
 import obstore
 from obstore.exceptions import BaseError, GenericError
@@ -13,6 +14,8 @@ from uptake.blobs.reasons import is_missing_bucket, reason
 from uptake.circuit_breaker import CircuitBreaker
 
 CHECKED = b"uptake"
+
+EPOCH = datetime.fromtimestamp(0, UTC)
 
 NETWORK_PARALLEL = 8
 """Concurrent calls over a network. Each may hold an image twice: as uploaded, and cleaned."""
@@ -85,9 +88,10 @@ class ObjectBlobs:
                 with suppress(FileNotFoundError):
                     obstore.delete(self._store, name)
 
-    def names(self, prefix: str) -> Iterator[str]:
+    def names(self, prefix: str, before: int | None = None) -> Iterator[str]:
         """See `Blobs.names`; fetched a page at a time."""
         folder = prefix.rpartition("/")[0]
+        end = None if before is None else EPOCH + timedelta(microseconds=before)
         with self._calling():
             pages = obstore.list(self._store, folder or None)
         while True:
@@ -95,7 +99,10 @@ class ObjectBlobs:
                 page = next(pages, None)
             if page is None:
                 return
-            yield from (found["path"] for found in page if found["path"].startswith(prefix))
+            for found in page:
+                in_time = end is None or found["last_modified"] < end
+                if in_time and found["path"].startswith(prefix):
+                    yield found["path"]
 
     @contextmanager
     def _calling(self) -> Iterator[None]:

@@ -113,6 +113,7 @@ COMMANDS = {
     "restore": Listed(
         "backup", UPKEEP, "Restore a backup into an empty database, of the same engine or another."
     ),
+    "blobs": Listed("blobs", UPKEEP, "Delete blobs that no row refers to."),
     "config": Listed("config", UPKEEP, "Show the settings and where each value comes from."),
     "db": Listed("db", UPKEEP, "Maintain the database."),
 }

@@ -18,6 +18,8 @@ from time import monotonic
 import pytest
 
 from uptake.blobs import Blobs, BlobsUnavailable
+from uptake.model import clock
+from uptake.time_units import MICROSECONDS_PER_SECOND
 
 LARGE = 20 * 1024 * 1024
 """Bytes of the largest image."""
@@ -47,6 +49,8 @@ STORED = {
 }
 MANY = 1100
 """More than a page of a listing, which is 1000 names in S3 (ListObjectsV2, MaxKeys)."""
+
+HOUR = 3600 * MICROSECONDS_PER_SECOND
 
 THREADS = 8
 
@@ -203,6 +207,14 @@ class BlobsConformance:
         found = list(blobs.names(prefix))
         assert {name for name in STORED if name.startswith(prefix)} == set(found)
         assert len(found) == count
+
+    def test_names_are_found_by_the_time_they_were_written(self, blobs: Blobs) -> None:
+        """By the clock of the store, which may differ by minutes from this one."""
+        for name in ("some/name", "other/name"):
+            blobs.put(name, b"x")
+        hour_ago, in_an_hour = clock.now() - HOUR, clock.now() + HOUR
+        assert list(blobs.names("some/", in_an_hour)) == ["some/name"]
+        assert list(blobs.names("", hour_ago)) == []
 
     def test_many_names_are_all_found(self, blobs: Blobs) -> None:
         """Once each, over several pages."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from uptake.blobs.base import BlobsUnavailable, is_name
+from uptake.model import clock
 
 
 class MemoryBlobs:
@@ -13,6 +14,7 @@ class MemoryBlobs:
     def __init__(self) -> None:
         self.reachable = True
         self._contents: dict[str, bytes] = {}
+        self._written: dict[str, int] = {}
 
     def check(self) -> None:
         self._reach()
@@ -20,6 +22,7 @@ class MemoryBlobs:
     def put(self, name: str, content: bytes) -> None:
         self._reach(name)
         self._contents[name] = content
+        self._written[name] = clock.now()
 
     def get(self, name: str) -> bytes | None:
         self._reach(name)
@@ -34,9 +37,11 @@ class MemoryBlobs:
         for name in names:
             self._contents.pop(name, None)
 
-    def names(self, prefix: str) -> Iterator[str]:
+    def names(self, prefix: str, before: int | None = None) -> Iterator[str]:
         self._reach()
-        yield from [name for name in self._contents if name.startswith(prefix)]
+        for name in [name for name in self._contents if name.startswith(prefix)]:
+            if before is None or self._written[name] < before:
+                yield name
 
     def _reach(self, *names: str) -> None:
         for name in names:
