@@ -8,25 +8,9 @@ from urllib.parse import quote
 import httpx2
 
 from chromium import Chromium
-from console.walking import EVIL, check_page, path_of, sign_in, watched
+from console.walking import EVIL, check_page, path_of, send_samples, sign_in, watched
 from contract.pictures import PNG
 from uptake.testing.live import LiveServer
-
-
-def _send_samples(server: LiveServer, secret: str, user: str, *values: float) -> int:
-    """Send a batch of steps; returns the status."""
-    samples = [
-        {
-            "device_name": EVIL,
-            "start_date": f"2026-01-31T08:{number:02d}:00+04:00",
-            "unit": "count",
-            "value": value,
-        }
-        for number, value in enumerate(values)
-    ]
-    body = {"user_id": user, "data_type": "steps", "data": samples}
-    headers = {"Authorization": f"Bearer {secret}"}
-    return httpx2.post(f"{server.url}/api/v2.2/samples", json=body, headers=headers).status_code
 
 
 def test_a_link_leads_to_the_overview(browser: Chromium, server: LiveServer) -> None:
@@ -52,7 +36,7 @@ def test_the_requests_of_a_project_are_counted_and_listed(
     """The numbers of the overview lead to the list, which selects by each of its filters."""
     server.command("projects", "create", "counted")
     key = server.create_key("samples:write", "data:read", "admin", project="counted")
-    assert _send_samples(server, key, EVIL, 40, -3, 50) == 207
+    assert send_samples(server, key, EVIL, 40, -3, 50) == 207
 
     def steps(page: Any) -> None:
         with watched(page, server.url):
@@ -90,7 +74,7 @@ def test_a_rejected_sample_is_corrected_and_replayed(
     user = f"ada {EVIL}"
     user_page = f"{server.url}/console/users/{quote(user, safe='')}"
     day = "from 2026-01-31 to 2026-01-31, by hour"
-    assert _send_samples(server, secret, user, 40, -3, 50, 31000, -4) == 207
+    assert send_samples(server, secret, user, 40, -3, 50, 31000, -4) == 207
 
     def steps(page: Any) -> None:
         with watched(page, server.url):
@@ -330,7 +314,7 @@ def test_every_page_reads_without_scripts(
             still.get_by_label("API key").fill(secret)
             still.get_by_role("button", name="Sign in").click()
             assert path_of(still) == "/console/users"
-            for section in ("Rejections", "Overview"):
+            for section in ("Rejections", "Live", "Overview"):
                 still.get_by_role("link", name=section, exact=True).click()
                 assert still.get_by_role("heading", level=1).inner_text() == section
 

@@ -30,7 +30,7 @@ def test_keys_and_projects_are_managed(browser: Chromium, server: LiveServer) ->
             page.wait_for_url("**/console")
             assert "No data was accepted yet" in page.locator("main").inner_text()
             check_page(page)
-            page.get_by_role("link", name="Create an API key").click()
+            page.get_by_role("link", name="create an API key").click()
             page.locator("#name").fill(EVIL)
             page.locator("#rates").fill("often")
             page.get_by_label("data:read").check()

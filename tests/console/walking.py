@@ -6,6 +6,8 @@ from contextlib import closing, contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx2
+
 from uptake.cli.console_link import link_to
 from uptake.console.sessions import Sessions
 from uptake.settings import Settings
@@ -77,3 +79,19 @@ def sign_in(page: Any, server: LiveServer) -> None:
 def path_of(page: Any) -> str:
     """The path of the page that is open."""
     return str(urlsplit(page.url).path)
+
+
+def send_samples(server: LiveServer, secret: str, user: str, *values: float) -> int:
+    """Send a batch of steps; returns the status."""
+    samples = [
+        {
+            "device_name": EVIL,
+            "start_date": f"2026-01-31T08:{number:02d}:00+04:00",
+            "unit": "count",
+            "value": value,
+        }
+        for number, value in enumerate(values)
+    ]
+    body = {"user_id": user, "data_type": "steps", "data": samples}
+    headers = {"Authorization": f"Bearer {secret}"}
+    return httpx2.post(f"{server.url}/api/v2.2/samples", json=body, headers=headers).status_code

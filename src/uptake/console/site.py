@@ -8,12 +8,14 @@ from msgspec import Struct
 from uptake.console.pages import (
     audit,
     keys,
+    live,
     overview,
     rejections,
     requests,
     retention,
     segments,
     settings,
+    setup,
     types,
     users,
 )
@@ -60,8 +62,12 @@ ROUTES = (
     Route("POST", "/rejections/replay", rejections.replay_group),
     Route("GET", "/rejections/{rejection_id}", rejections.show_one),
     Route("POST", "/rejections/{rejection_id}/replay", rejections.replay_one),
+    Route("GET", "/live", live.show),
+    Route("GET", "/live/stream", live.stream),
     Route("GET", "/requests", requests.show),
-    Route("GET", "/requests/{request_id}", rejections.show_request),
+    Route("GET", "/requests/{request_id}", requests.show_one),
+    Route("GET", "/setup", setup.show),
+    Route("POST", "/setup", setup.create_key),
     Route("GET", "/users", users.search),
     Route("GET", "/users/{user_id}", users.show),
     Route("GET", "/users/{user_id}/archive", users.archive),
@@ -93,7 +99,7 @@ ROUTES = (
 
 SECTIONS = (
     Section("Overview", ""),
-    Section("Requests", "/requests", lambda session: session.can_manage_keys),
+    Section("Live", "/live", lambda session: session.can_manage_keys),
     Section("Rejections", "/rejections"),
     Section("Users", "/users"),
     Section("Document types", "/types"),

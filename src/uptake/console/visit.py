@@ -104,12 +104,14 @@ class Visit(Struct, frozen=True):
         session: the page has its permissions.
         api: the API with these permissions.
         query, form: parameters; of several with a name, the last.
+        origin: URL of the server.
     """
 
     session: Session
     api: Api
     query: dict[str, str]
     form: dict[str, str]
+    origin: str
 
     async def get(self, *path: str, **query: object) -> Any:
         """Read from the API.

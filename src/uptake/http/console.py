@@ -40,7 +40,7 @@ from uptake.http.console_api import InProcessApi
 from uptake.http.executors import BoundedExecutor, Executors
 from uptake.http.limits import Bodies
 from uptake.http.problems import raising_problems
-from uptake.http.semantics import Reply, VendorRoute, peer_of
+from uptake.http.semantics import Reply, VendorRoute, base_url, peer_of
 from uptake.model.problems import Problem
 from uptake.wiring import Services
 
@@ -184,7 +184,8 @@ class Console:
         visitor = await self._visitor(request)
         session = visitor.session
         with InProcessApi(self._connected(), session.key, request.scope, request.receive) as api:
-            visit = Visit(session, api, request.query, visitor.form)
+            origin = base_url(self._public_url, request.scope, request.headers)
+            visit = Visit(session, api, request.query, visitor.form, origin)
             try:
                 made: Response = await route.make(visit, *parameters)
             except ApiFailed as error:

@@ -12,7 +12,7 @@ from uptake.http.access import SIGNED_IN
 from uptake.http.limits import disconnected
 from uptake.store.definitions import Key
 
-FORWARDED = (b"host", b"x-forwarded-proto")
+FORWARDED = (b"host", b"x-forwarded-proto", b"accept", b"last-event-id")
 """Headers of the browser's request that its requests to the API have too."""
 
 

@@ -125,11 +125,6 @@ async def download(visit: Visit) -> Download:
     return Download(bytes(content), "application/x-ndjson", "rejections.ndjson")
 
 
-async def show_request(visit: Visit, request_id: str) -> Page:
-    """The receipt of a request."""
-    return Page("request.html", {"receipt": await visit.get("requests", request_id)})
-
-
 async def _listed(visit: Visit, limit: int, *, resolved: bool) -> dict[str, Any]:
     """A page of rejections that match the query of the visit."""
     cursor = visit.query.get("cursor")
@@ -171,8 +166,7 @@ def _item(one: Mapping[str, Any]) -> dict[str, Any]:
         text = msgspec.json.format(msgspec.json.encode(one["item"]), indent=2).decode()
         lines = marked_lines(one["item"], one["faults"]) if len(text) <= MAX_SHOWN else []
     else:
-        raw = b64decode(one["raw_base64"])
-        text, is_text = raw.decode("utf-8", "replace"), _is_text(raw)
+        text, is_text = item_text(one["raw_base64"])
     return {
         "rejection": one,
         "lines": lines,
@@ -183,6 +177,12 @@ def _item(one: Mapping[str, Any]) -> dict[str, Any]:
         "dry_run": False,
         "error": None,
     }
+
+
+def item_text(raw_base64: str) -> tuple[str, bool]:
+    """The text of an item that is not JSON, and whether it is text."""
+    raw = b64decode(raw_base64)
+    return raw.decode("utf-8", "replace"), _is_text(raw)
 
 
 def _is_text(raw: bytes) -> bool:

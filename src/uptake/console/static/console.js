@@ -12,6 +12,18 @@ for (const element of document.querySelectorAll("[data-no-script]")) {
   element.hidden = true;
 }
 
+for (const button of document.querySelectorAll("[data-copy]")) {
+  // Browsers let pages of HTTPS and of the own machine write to the clipboard.
+  button.hidden = !navigator.clipboard;
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(button.previousElementSibling.textContent);
+    button.textContent = "Copied";
+    setTimeout(() => {
+      button.textContent = "Copy";
+    }, 1500);
+  });
+}
+
 // The number of users that match a filter, while it is typed.
 const PAUSE = 400;
 
