@@ -69,6 +69,9 @@ def test_it_stays_up_until_it_is_stopped(tmp_path: Path) -> None:
         with httpx2.Client(base_url=url[0]) as client:
             assert client.post("/console/sign-in", data={"link": link[1]}).status_code == 303
             assert ">10001</a>" in client.get("/console/users").text
+            events = {"Accept": "text/event-stream"}
+            with client.stream("GET", "/console/live/stream", headers=events) as stream:
+                assert any('"requests":[{' in line for line in stream.iter_lines())
         demo.send_signal(signal.SIGINT)
         assert demo.wait(30) == 0
         assert demo.communicate() == ("The server is stopped and its data is deleted.\n", "")

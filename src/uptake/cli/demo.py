@@ -11,7 +11,7 @@ def demo(
 ) -> None:
     """Start a server in a temporary folder, send it a week of generated data and show the results.
 
-    The server runs until Ctrl-C; then the folder is deleted.
+    The server runs, and gets a request each second, until Ctrl-C; then the folder is deleted.
     """
     from uptake.cli.demo_run import run_demo
 

@@ -5,7 +5,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
@@ -18,8 +18,9 @@ from uptake.cli.keys import new_key
 from uptake.cli.terminal import Failed
 from uptake.console.sessions import Sessions
 from uptake.demo import records
-from uptake.demo.plan import Keys, generate_people
+from uptake.demo.plan import Keys, Plan, generate_people
 from uptake.demo.run import make_plan, print_addresses, run
+from uptake.demo.trickle import trickle
 from uptake.model import clock
 from uptake.settings import Settings
 from uptake.store.definitions import FIRST_VERSION, TypeVersion
@@ -29,7 +30,8 @@ PROJECT = "demo"
 MAX_LISTED = 3
 """Unexpected results listed in an error."""
 
-POLL_SECONDS = 0.5
+PAUSE_SECONDS = 1.0
+"""Between requests while the server runs."""
 
 
 def run_demo(*, once: bool) -> None:
@@ -58,7 +60,7 @@ def run_demo(*, once: bool) -> None:
             if not once:
                 link = _console_link(server)
                 print_addresses(console, server.url, str(server.data_dir), link, plan.result())
-                _stay(console, server)
+                _stay(console, server, plan.result())
             server.stop()
         except NotStarted as error:
             raise Failed(f"the server did not start: {_last_line(str(error))}") from error
@@ -103,20 +105,26 @@ def _check(unexpected: list[str]) -> None:
         raise Failed(f"unexpected results: {'; '.join(unexpected[:MAX_LISTED])}{more}")
 
 
-def _stay(console: Console, server: LiveServer) -> None:
-    """Wait for Ctrl-C.
+def _stay(console: Console, server: LiveServer, plan: Plan) -> None:
+    """Send a request each second until Ctrl-C.
 
     Raises:
         Failed: the server exited.
     """
     console.print(
-        "\nThe server is running. Press Ctrl-C to stop it and delete its data."
+        "\nThe server is running, and gets a request each second: see Live in the console."
+        " Press Ctrl-C to stop it and delete its data."
         " Nothing else is left.",
         soft_wrap=True,
     )
+    uploads = trickle(plan)
     try:
-        while server.process is not None and server.process.poll() is None:
-            time.sleep(POLL_SECONDS)
+        with httpx2.Client(base_url=server.url) as client:
+            while server.process is not None and server.process.poll() is None:
+                one = next(uploads)
+                with suppress(httpx2.HTTPError):
+                    client.post(one.path, headers=one.headers, content=one.body)
+                time.sleep(PAUSE_SECONDS)
     except KeyboardInterrupt:
         return
     raise Failed(f"the server exited: {_last_line(server.log)}")
