@@ -19,6 +19,7 @@ from uptake.store.relay_ports import OutboxState, Relay
 from uptake.time_units import MICROSECONDS_PER_SECOND
 
 if TYPE_CHECKING:
+    from uptake.store.distribution import DistributionFacts
     from uptake.store.facts import DatabaseFacts
 
 FAULT_FREE_BYTES = 200 << 20
@@ -255,6 +256,8 @@ def _check_database(settings: Settings) -> Iterator[Check]:
     if facts.clock is not None:
         yield _check_server_clock(facts.clock)
     yield _check_schema(facts)
+    if facts.distribution is not None:
+        yield from _check_distribution(facts.distribution)
     if facts.revision == facts.newest:
         yield from _check_contents(settings)
 
@@ -274,6 +277,16 @@ def _check_settings(facts: "DatabaseFacts") -> Iterator[Check]:
             yield Check(name, "fault", f"{name} is {value}", ACTIONS[name])
             continue
         yield Check(name, "ok", f"{name} is {value}")
+
+
+def _check_distribution(facts: "DistributionFacts") -> Iterator[Check]:
+    name = "distribution"
+    for table, found in facts.misplaced.items():
+        yield Check(name, "fault", f"{table} is {found}", "Run `uptake db distribute`.")
+    for fault in facts.faults:
+        yield Check(name, "fault", fault)
+    if not facts.misplaced and not facts.faults:
+        yield Check(name, "ok", f"{facts.shards} shards on {len(facts.nodes)} nodes")
 
 
 def _check_server_clock(moment: int) -> Check:

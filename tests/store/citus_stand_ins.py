@@ -32,6 +32,17 @@ STAND_INS = b"""
     CREATE FUNCTION run_command_on_workers(text)
         RETURNS TABLE (nodename text, nodeport int, success bool, result text)
         LANGUAGE sql AS $$SELECT 'node', 5432, answers.success, answers.result FROM answers$$;
+    CREATE TABLE pg_dist_node (
+        nodeid int, groupid int, nodename text, nodeport int, isactive bool, shouldhaveshards bool,
+        noderole text
+    );
+    INSERT INTO pg_dist_node VALUES
+        (1, 1, 'one', 5432, true, true, 'primary'), (2, 2, 'two', 5432, true, true, 'primary');
+    CREATE FUNCTION run_command_on_all_nodes(text)
+        RETURNS TABLE (nodeid int, success bool, result text)
+        LANGUAGE sql AS $$SELECT 1, answers.success, answers.result FROM answers$$;
+    CREATE FUNCTION undistribute_table(text) RETURNS void
+        LANGUAGE sql AS 'DELETE FROM pg_dist_partition WHERE logicalrelid = $1::regclass';
 """
 """The functions and catalogues of Citus that the store reads: two nodes, the second with the users
 that have an id of odd length. `answers` has what each node answers to a command."""

@@ -2,17 +2,22 @@
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 
 import psycopg
 import pytest
 
 from store.citus_stand_ins import distributed_database, stand_in
+from uptake.diagnosis import diagnose
+from uptake.model.acting import Act, acting
+from uptake.settings import Settings
 from uptake.store import citus, postgres
 from uptake.store.base import StoreUnavailable, StoreUnusable
 from uptake.store.citus import CitusStore
+from uptake.store.records import Unchanged
 from uptake.store.writes import SqlCommits
 from uptake.testing.postgres import Postgres
-from uptake.testing.store.making import attributes, batch, entry, rejection
+from uptake.testing.store.making import NOON, attributes, batch, entry, rejection
 
 EVEN, ODD = "anna", "dora!"
 """Users of the first node and of the second."""
@@ -84,6 +89,24 @@ def test_each_connection_has_a_writer_slot(store: CitusStore) -> None:
         assert len({store.writer(each).writer_slot for each in (one, two, three)}) > 1
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_a_folded_batch_is_recognised(store: CitusStore, database: str, *, known: bool) -> None:
+    """By the end of the user's blocks; an earlier version did not store it."""
+    user_id = f"folded {known}"
+    first, second = (batch(user_id, name, NOON, NOON + 5) for name in "ab")
+    store.commit([entry(first), entry(second)])
+    store.fold("default", 2, lambda: False)
+    end = "SELECT folded_until FROM users WHERE user_id = %s"
+    with closing(psycopg.connect(database, autocommit=True)) as connection:
+        assert connection.execute(end, (user_id,)).fetchone() == (NOON + 6,)
+        if not known:
+            forget = "UPDATE users SET folded_until = NULL WHERE user_id = %s"
+            connection.execute(forget, (user_id,))
+    later = batch(user_id, "c", NOON + 7)
+    outcomes = [one.written for one in store.commit([entry(first), entry(later)])]
+    assert outcomes == [(Unchanged(),), (None,)]
+
+
 @contextmanager
 def _answering(database: str, success: str, result: str) -> Iterator[None]:
     """Have the nodes answer this while the block runs, after a commit on several of them."""
@@ -141,3 +164,29 @@ def test_a_database_with_misplaced_tables_is_not_opened(postgresql: Postgres) ->
         connection.execute("INSERT INTO pg_dist_partition VALUES ('marks', 'n', 't', NULL, 2)")
     with pytest.raises(StoreUnusable, match=r"\(marks\); run `uptake db distribute`"):
         postgres.open_store(url)
+
+
+def test_misplaced_tables_are_reported_and_distributed_once(
+    postgresql: Postgres, tmp_path: Path
+) -> None:
+    """By the doctor; the audit log has each table that was moved."""
+    url = distributed_database(postgresql, "citus_distributed_again")
+    settings = Settings(data_dir=tmp_path, database=url)
+    with closing(psycopg.connect(url, autocommit=True)) as connection:
+        connection.execute("INSERT INTO pg_dist_partition VALUES ('marks', 'n', 't', NULL, 2)")
+        connection.execute("UPDATE answers SET result = 'fsync=off'")
+    checks = [check for check in diagnose(settings) if check.name == "distribution"]
+    assert [(check.status, check.found, check.action) for check in checks] == [
+        ("fault", "marks is reference", "Run `uptake db distribute`."),
+        ("fault", "one:5432 has fsync=off: set fsync = on", ""),
+    ]
+    with acting(Act("cli")):
+        for moved in (["marks"], []):
+            assert [name for name, _ in postgres.distribute(url)] == moved
+    with closing(psycopg.connect(url, autocommit=True)) as connection:
+        connection.execute("UPDATE answers SET result = 'fsync=on'")
+    (check,) = [check for check in diagnose(settings) if check.name == "distribution"]
+    assert (check.status, check.found) == ("ok", "2 shards on 2 nodes")
+    with closing(postgres.open_store(url)) as store:
+        (logged,) = store.audit_chain(0, 10)
+    assert (logged.actor, logged.action, logged.target) == ("cli", "database.distribute", "marks")

@@ -52,10 +52,10 @@ def recorded(
         _use(server)
     with closing(postgres.open_store(database)) as store:
         assert isinstance(store, CitusStore)
-        samples = [batch("42", content) for content in "abcd"]
+        samples = [batch("42", content, NOON) for content in "abcd"]
         store.commit([entry(*samples, attributes("42", a="1"), rejections=(rejection(),))])
         store.fold("default", 2, lambda: False)
-        store.commit([entry(samples[0])])
+        store.commit([entry(samples[0]), entry(batch("42", "later", NOON + 9))])
         _relay(store)
         store.fold_receipts("default", NOON * 2)
         with store.snapshot("default") as snapshot:
@@ -76,7 +76,7 @@ def _relay(store: CitusStore) -> None:
     """Everything that a relay and its operator do."""
     made = relay()
     store.add_relay(made)
-    store.commit([send(made, batch("42", "x"), batch("42", "y"))])
+    store.commit([send(made, batch("42", "x", NOON + 9), batch("42", "y", NOON + 9))])
     first, second = (one.sequence for one in pending(store, made))
     assert store.still_in_outbox(made, "42", [first, second])
     store.postpone_outbox(made, [Postponed("42", first, 1, NOON, NOON, "no answer")])
@@ -211,6 +211,12 @@ def test_queries_are_about_one_user_or_a_list(distributed: list[str]) -> None:
         tables = set(ABOUT.findall(one)) & set(BY_USER)
         if one.startswith("SELECT") and tables and not OF_ONE_USER.search(one):
             assert _is_project_wide(one), one
+
+
+def test_blocks_are_searched_for_a_batch_that_is_not_later_than_all(recorded: list[str]) -> None:
+    """Of one batch: most are of new users, or later than all blocks of the user."""
+    searches = [one for one in recorded if "position($" in one and "FROM sample_blocks" in one]
+    assert len(searches) == 1
 
 
 def test_no_subquery_refers_to_the_rows_of_a_function(distributed: list[str]) -> None:

@@ -7,6 +7,7 @@ import typer
 from uptake.cli.options import StoreOptions
 from uptake.cli.terminal import Json, echo, print_result, quantity
 from uptake.http.parameter_groups import expand_groups
+from uptake.model.acting import COMMAND_LINE, Act, acting
 
 if TYPE_CHECKING:
     from uptake.store.distribution import DistributionFacts
@@ -38,10 +39,11 @@ def distribute(options: StoreOptions, *, shards: Shards = None, json: Json = Fal
     from uptake import wiring
 
     done = []
-    for name, statement in wiring.distribute(options.settings, shards):
-        done.append({"table": name, "statement": statement})
-        if not json:
-            echo(f"{name}: {statement}")
+    with acting(Act(COMMAND_LINE)):
+        for name, statement in wiring.distribute(options.settings, shards):
+            done.append({"table": name, "statement": statement})
+            if not json:
+                echo(f"{name}: {statement}")
     facts = wiring.check_distribution(options.settings)
     tables = quantity(len(done), "table")
     summary = f"Distributed {tables}" if done else "All tables are already distributed"

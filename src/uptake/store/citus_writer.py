@@ -38,6 +38,7 @@ class CitusWriter(PostgresWriter):
         self._mark = 0
         self._touched: tuple[Sequence[Row], Result] | None = None
         self._revisions: dict[Owner, int] = {}
+        self._folded_until: dict[Owner, int | None] = {}
 
     @property
     def commit_number(self) -> int:
@@ -55,6 +56,8 @@ class CitusWriter(PostgresWriter):
     def run(self, name: str, rows: Sequence[Row], *, every: bool = True) -> Result:
         """See `Writer.run`."""
         statement = statements().get(name)
+        if name == "find_folded":
+            rows = [row for row in rows if self._may_be_folded(row)]
         if statement is None or not rows:
             return super().run(name, rows, every=every)
         if "mark" in statement.names:
@@ -72,12 +75,27 @@ class CitusWriter(PostgresWriter):
         return result
 
     def _revision_of(self, row: Row) -> int:
-        if self._touched is not None:
-            touched, result = self._touched
-            self._touched = None
-            for user, (revision,) in zip(touched, result.rows, strict=True):
-                self._revisions[user["project_id"], user["user_id"]] = int(revision)
-        return self._revisions[row["project_id"], row["user_id"]]
+        self._read_touched()
+        return self._revisions[_owner(row)]
+
+    def _may_be_folded(self, row: Row) -> bool:
+        """Whether a block of the user may have a batch: most batches are later than all blocks."""
+        self._read_touched()
+        until = self._folded_until[_owner(row)]
+        return until is None or until >= row["last"]
+
+    def _read_touched(self) -> None:
+        if self._touched is None:
+            return
+        touched, result = self._touched
+        self._touched = None
+        for row, (revision, until) in zip(touched, result.rows, strict=True):
+            self._revisions[_owner(row)] = int(revision)
+            self._folded_until[_owner(row)] = int(until) if until else None
+
+
+def _owner(row: Row) -> Owner:
+    return row["project_id"], row["user_id"]
 
 
 class RowStatement:
@@ -129,5 +147,5 @@ def _of_row(name: str, insert: re.Match[str]) -> str:
     values = values.replace("{revision}", ":revision::int8")
     own = re.compile(rf"(?<!:)\b({'|'.join(types)})\b")
     values = own.sub(lambda found: f":{found[1]}::{types[found[1]]}", values)
-    returned = "\nRETURNING revision" if name == "touch_users" else ""
+    returned = "\nRETURNING revision, folded_until" if name == "touch_users" else ""
     return f"{insert['into']}\nVALUES ({values}){insert['conflict']}{returned}"

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from uptake.store.distribution import DistributionFacts
 from uptake.store.migrations import HEAD, revision_of
 
 SYNCHRONOUS = {0: "OFF", 1: "NORMAL", 2: "FULL", 3: "EXTRA"}
@@ -29,6 +30,7 @@ class DatabaseFacts:
         settings: settings of the engine that writes and their durability depend on.
         is_read_only: whether the server accepts no writes, as a standby does.
         clock: the time of the server in microseconds since 1970; None without a server.
+        distribution: over the nodes of a cluster, if the database is distributed.
     """
 
     engine: str
@@ -38,6 +40,7 @@ class DatabaseFacts:
     settings: dict[str, str]
     is_read_only: bool = False
     clock: int | None = None
+    distribution: DistributionFacts | None = None
 
 
 def sqlite_facts(connection: Connection) -> DatabaseFacts:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, delete, func, select, update
 
 from uptake.samples.blocks import Block, joined
 from uptake.samples.columns import DIGEST_BYTES
@@ -239,7 +239,15 @@ class SqlFolding(SqlErasures):
                 if connection.execute(removed).rowcount != len(some):
                     raise Changed
             size = add(connection, owner, writer.commit_number, block)
+            _store_end(connection, owner)
         return Folded(len(node.batches), 1, size)
+
+
+def _store_end(connection: Connection, owner: Owner) -> None:
+    """Store the end of a user's blocks in the user's row."""
+    user = {name: owner[name] for name in ("project_id", "user_id")}
+    end = connection.scalar(select(func.max(t.sample_blocks.c.until)).filter_by(**user))
+    connection.execute(update(t.users).filter_by(**user).values(folded_until=end))
 
 
 def _read(connection: Connection, owner: Owner, node: Node) -> Iterable[Block]:

@@ -5,6 +5,7 @@ import random
 import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from select import POLLIN, poll
 from typing import TYPE_CHECKING, Any, LiteralString
 
@@ -13,7 +14,7 @@ import sqlalchemy
 from sqlalchemy import Connection, Engine, event, func, select
 
 from uptake.circuit_breaker import CircuitBreaker
-from uptake.store import distribution, migrations
+from uptake.store import audit, distribution, migrations
 from uptake.store.base import NoDatabase, StoreUnavailable, StoreUnusable
 from uptake.store.commit_sequence import WRITER_SLOTS
 from uptake.store.database import BINARY, Result, Writer, load, translated
@@ -139,6 +140,9 @@ def inspect(url: str) -> DatabaseFacts:
     engine = _open_engine(url)
     with _named(engine), engine.connect() as connection:
         facts = postgresql_facts(connection)
+        if is_distributed(connection):
+            found = distribution_facts(connection, metadata.tables)
+            facts = replace(facts, distribution=found)
     engine.dispose()
     return facts
 
@@ -161,7 +165,10 @@ def distribute(url: str, shards: int | None = None) -> Iterator[tuple[str, str]]
         # Each statement in a transaction of its own: a second run continues where one failed.
         with translated(), engine.connect() as connection:
             connection.execution_options(isolation_level="AUTOCOMMIT")
-            yield from distribution.distribute(connection, metadata.tables, shards)
+            for name, statement in distribution.distribute(connection, metadata.tables, shards):
+                with engine.begin() as other:
+                    audit.record(other, "", "database.distribute", name)
+                yield name, statement
     finally:
         engine.dispose()
 

@@ -87,6 +87,8 @@ users = Table(
     Column("attributes", LargeBinary),
     # Whether all attributes of the last upload were stored already: 1 or 0.
     Column("attributes_mark", BigInteger),
+    # No block of the user ends later. NULL: unknown.
+    Column("folded_until", BigInteger),
     # Each sync replaces each row. With free space on its page, an update needs no index entries,
     # and the table has a third of the size (measured).
     postgresql_with={"fillfactor": 50},

@@ -12,7 +12,8 @@ ACTIONS = (
     *("issuer.add", "issuer.remove", "document_type.put", "segment.put", "segment.delete"),
     *("retention.replace", "rejection.replay", "document.delete", "image.delete"),
     *("samples.delete", "user.erase", "user.readmit", "maintenance.begin", "maintenance.end"),
-    *("relay.add", "relay.remove", "relay.pause", "relay.resume", "relay.retry", "export"),
+    *("relay.add", "relay.remove", "relay.pause", "relay.resume", "relay.retry"),
+    *("export", "database.distribute"),
 )
 """Suggestions; the field takes any other."""
 

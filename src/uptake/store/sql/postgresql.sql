@@ -24,10 +24,10 @@ FROM tombstone_changes
 WHERE project_id = ANY (:project_id::text[])
 
 -- touch_users --
-INSERT INTO users (project_id, user_id, revision, first_seen, last_seen, mark)
+INSERT INTO users (project_id, user_id, revision, first_seen, last_seen, mark, folded_until)
 SELECT
     project_id, user_id, 1, first_seen, last_seen,
-    {mark}
+    {mark}, 0
 FROM unnest(
     :project_id::text[], :user_id::text[], :first_seen::int8[], :last_seen::int8[]
 ) AS rows (project_id, user_id, first_seen, last_seen)
@@ -47,11 +47,12 @@ ON CONFLICT DO NOTHING
 -- change_attributes --
 -- Skips users that have the same values already, and users with other attribute names.
 INSERT INTO users (
-    project_id, user_id, revision, first_seen, last_seen, mark, names, attributes, attributes_mark
+    project_id, user_id, revision, first_seen, last_seen, mark, names, attributes, attributes_mark,
+    folded_until
 )
 SELECT
     project_id, user_id, 1, first_seen, last_seen,
-    {mark}, names, attributes, {mark}
+    {mark}, names, attributes, {mark}, 0
 FROM unnest(
     :project_id::text[], :user_id::text[], :first_seen::int8[], :last_seen::int8[],
     :names::bytea[], :attributes::bytea[]
@@ -70,11 +71,12 @@ WHERE users.attributes IS NULL
 -- confirm_attributes --
 -- Touches and returns the users that had the same attributes before the transaction.
 INSERT INTO users (
-    project_id, user_id, revision, first_seen, last_seen, mark, names, attributes, attributes_mark
+    project_id, user_id, revision, first_seen, last_seen, mark, names, attributes, attributes_mark,
+    folded_until
 )
 SELECT
     project_id, user_id, 1, first_seen, last_seen,
-    {mark}, names, attributes, {mark}
+    {mark}, names, attributes, {mark}, 0
 FROM unnest(
     :project_id::text[], :user_id::text[], :first_seen::int8[], :last_seen::int8[],
     :names::bytea[], :attributes::bytea[]
@@ -91,11 +93,12 @@ RETURNING project_id, user_id
 
 -- replace_attributes --
 INSERT INTO users (
-    project_id, user_id, revision, first_seen, last_seen, mark, names, attributes, attributes_mark
+    project_id, user_id, revision, first_seen, last_seen, mark, names, attributes, attributes_mark,
+    folded_until
 )
 SELECT
     project_id, user_id, 1, first_seen, last_seen,
-    {mark}, names, attributes, {mark}
+    {mark}, names, attributes, {mark}, 0
 FROM unnest(
     :project_id::text[], :user_id::text[], :first_seen::int8[], :last_seen::int8[],
     :names::bytea[], :attributes::bytea[]
