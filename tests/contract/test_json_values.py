@@ -142,22 +142,22 @@ def test_what_json_has_not_is_rejected_wherever_json_is_read(tenant: Tenant, val
     assert tenant.user("7")["attributes"] == {}
 
 
-@pytest.mark.parametrize("body", ["NaN", "[1]", "1e999", '"text"', '{"a": NaN}', "{", "null"])
-def test_a_document_is_replaced_by_an_object_alone(tenant: Tenant, body: str) -> None:
+def test_a_document_is_replaced_by_an_object_alone(tenant: Tenant) -> None:
     """What takes its place in a replay is read as strictly as an upload."""
     tenant.type("strict", {"required": ["mood"]})
     assert _upload(tenant, "{}", "strict")[0] == 422
     (rejection,) = tenant.get("/rejections").json()["rejections"]
     tenant.type("strict")
     time.sleep(TRUST_SECONDS)
-    answer = tenant.client.post(
-        f"{V1}/rejections/{rejection['rejection_id']}/replay",
-        content=body.encode(),
-        headers={"Authorization": f"Bearer {tenant.key('admin')}"},
-    )
-    assert (answer.status_code, answer.json()["outcome"]) == (200, "refused")
-    assert answer.json()["faults"][0]["code"] in {"json_invalid", "dict_type"}
-    assert tenant.user("42").get("documents", 0) == 0
+    for body in ("NaN", "[1]", "1e999", '"text"', '{"a": NaN}', "{", "null"):
+        answer = tenant.client.post(
+            f"{V1}/rejections/{rejection['rejection_id']}/replay",
+            content=body.encode(),
+            headers={"Authorization": f"Bearer {tenant.key('admin')}"},
+        )
+        assert (answer.status_code, answer.json()["outcome"]) == (200, "refused"), body
+        assert answer.json()["faults"][0]["code"] in {"json_invalid", "dict_type"}, body
+        assert tenant.user("42").get("documents", 0) == 0
 
 
 @pytest.mark.parametrize("value", NOT_JSON)

@@ -6,7 +6,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from contract.tenant import Tenant
+from contract.tenant import TURNS, Tenant
 from contract.uploads import SAMPLES_V1, SAMPLES_V2, UPLOADS, check_gerosense
 from deployments import Deployment
 from uptake.http.access_tokens import LIFE_SECONDS, AccessTokens
@@ -103,15 +103,31 @@ def test_a_changed_token_is_401(tenant: Tenant, change: int) -> None:
 
 
 def test_a_token_ends_no_later_than_its_key(tenant: Tenant) -> None:
-    """With a key that expires, and within two seconds of a revocation."""
-    token, _ = _token(tenant, "samples:write", seconds=2)
+    """With a key that expires."""
+    tokens = AccessTokens(tenant.store.secrets())
+    before = clock.now()
+    token, _ = _token(tenant, "samples:write", seconds=60)
+    issued = tokens.read(token)
+    assert issued is not None
+    assert before + 60 * SECOND <= issued.expires_at <= clock.now() + 60 * SECOND
     assert _test(tenant, token).status_code == 200
-    revoked, key_id = _token(tenant, "samples:write")
-    assert _test(tenant, revoked).status_code == 200
+    digest = ids.key_digest(tenant.key("samples:write"))
+    expired = Key("k", digest, tenant.project, (), 0, expires_at=before)
+    assert _test(tenant, tokens.issue(expired, before)).status_code == 403
+
+
+def test_a_token_ends_with_the_revocation_of_its_key(tenant: Tenant) -> None:
+    """Within two seconds, on every process."""
+    token, key_id = _token(tenant, "samples:write")
+    assert _test(tenant, token).status_code == 200
     tenant.store.revoke_key(key_id, clock.now())
-    time.sleep(REVOKED_WITHIN)
-    assert _test(tenant, revoked).status_code == 401
-    assert _test(tenant, token).status_code == 403
+    until, in_a_row = time.monotonic() + REVOKED_WITHIN, 0
+    while in_a_row < TURNS:
+        sent = time.monotonic()
+        in_a_row = in_a_row + 1 if _test(tenant, token).status_code == 401 else 0
+        # What is sent later is rejected, however long the answer takes.
+        assert in_a_row or sent < until
+        time.sleep(0.05)
 
 
 def test_a_login_counts_against_the_rate_of_the_key(tenant: Tenant) -> None:
