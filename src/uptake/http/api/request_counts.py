@@ -25,10 +25,12 @@ def get_request_counts(
     ] = None,
 ) -> RequestCountView:
     """By endpoint and by API key: requests, items, and milliseconds. The newest are counted."""
-    end = microseconds("to", to)
-    until = clock.now() if end is None else end
-    begin = microseconds("from", since)
+    now = clock.now()
+    end, begin = microseconds("to", to), microseconds("from", since)
+    until = now if end is None else min(end, now)
     begin = until - MICROSECONDS_PER_HOUR if begin is None else begin
+    # Nothing was received before 1970; the result has times that RFC 3339 can name.
+    begin = max(begin, 0)
     if begin >= until:
-        raise Problem(Kinds.BAD_REQUEST, "from must be before to")
+        raise Problem(Kinds.BAD_REQUEST, "from must be before to, and in the past")
     return request_counts.counts(call.store, permitted_projects(call, project), begin, until)

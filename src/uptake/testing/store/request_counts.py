@@ -1,35 +1,56 @@
-"""Conformance suite: the requests of an interval are counted, folded or not."""
+"""Conformance suite: what is counted of requests, folded or not."""
+
+from collections.abc import Sequence
+
+from msgspec.structs import replace
 
 from uptake.store.base import Store
-from uptake.testing.store.making import NOON, OpensStore, attributes, batch, put, rejection
+from uptake.store.definitions import DEFAULT_PROJECT
+from uptake.store.records import RequestError
+from uptake.store.request_count_ports import NO_MS
+from uptake.store.requests import Outcome
+from uptake.testing.store.making import NOON, OpensStore, attributes, batch, entry, rejection
 from uptake.time_units import MICROSECONDS_PER_DAY
+
+TOMORROW = NOON + MICROSECONDS_PER_DAY
+
+Counted = tuple[str, str, Outcome, int, int, int, int]
+
+
+def counted(store: Store, projects: Sequence[str], since: int, until: int) -> list[Counted]:
+    """What is counted of the requests of an interval, in order of time."""
+    found, begin = store.counted_requests(projects, since, until)
+    assert begin == since
+    columns = found.kinds, found.moments, found.accepted, found.rejected, found.ms
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    return sorted(((*found.table[kind], *row) for kind, *row in rows), key=lambda one: one[3])
 
 
 class RequestCountsSuite(OpensStore):
-    """Requests are returned in columns, without their ids and users."""
+    """Counts do not depend on which receipts are folded, nor on how often they are read."""
 
-    def test_requests_of_an_interval_are_counted(self, store: Store) -> None:
-        """Those of the named projects, from its begin and before its end; also once folded."""
-        store.add_project("counted", NOON)
-        put(store, batch("7", "a"), project="counted", received_at=NOON)
-        put(store, batch("7", "b"), project="counted", received_at=NOON + 1)
-        put(store, attributes("8", a="1"), project="default", received_at=NOON + 1)
-        rejected = (rejection(user_id="7"),)
-        put(store, project="counted", received_at=NOON + 2, rejections=rejected)
-        put(store, batch("7", "c"), project="counted", received_at=NOON + 3)
-        for _ in range(2):
-            found, since = store.counted_requests(["counted"], NOON + 1, NOON + 3)
-            assert since == NOON + 1
-            counted = sorted(
-                zip(
-                    found.moments.tolist(),
-                    found.accepted.tolist(),
-                    found.rejected.tolist(),
-                    strict=True,
-                )
-            )
-            assert counted == [(NOON + 1, 2, 0), (NOON + 2, 0, 1)]
-            assert {found.table[kind][:2] for kind in found.kinds} == {("samples", "key-1")}
-            store.fold_receipts("counted", NOON + MICROSECONDS_PER_DAY)
-        found, _ = store.counted_requests(["unknown"], NOON, NOON + 3)
-        assert len(found.moments) == 0
+    def test_the_requests_of_an_interval_are_counted(self, store: Store) -> None:
+        """With endpoint, key, outcome, items and milliseconds, of one project or several."""
+        made = [
+            replace(entry(batch("anna", "1", count=2)), ms=7),
+            entry(attributes("anna", a="1"), rejections=(rejection("r-1", user_id="anna"),)),
+            replace(entry(), error=RequestError(429, "rate_limited", "anna"), key_id="key-2"),
+            entry(batch("anna", "1"), project="other"),
+        ]
+        store.commit([replace(one, received_at=NOON + at) for at, one in enumerate(made)])
+        key, other = ("samples", "key-1"), ("samples", "key-2")
+        expected: list[Counted] = [
+            (*key, Outcome.ACCEPTED, NOON, 3, 0, 7),
+            (*key, Outcome.PARTIAL, NOON + 1, 1, 1, NO_MS),
+            (*other, Outcome.ERROR, NOON + 2, 0, 0, NO_MS),
+            (*key, Outcome.ACCEPTED, NOON + 3, 2, 0, NO_MS),
+        ]
+        both = (DEFAULT_PROJECT, "other")
+        for fold in (False, True, True):
+            assert counted(store, both, NOON, TOMORROW) == expected
+            assert counted(store, both[:1], NOON, TOMORROW) == expected[:3]
+            assert counted(store, both, NOON + 1, NOON + 3) == expected[1:3]
+            assert counted(store, both, TOMORROW, TOMORROW + 1) == []
+            if fold:
+                for project in both:
+                    store.fold_receipts(project, TOMORROW)
