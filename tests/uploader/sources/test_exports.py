@@ -3,14 +3,15 @@
 import subprocess
 import sys
 from pathlib import Path
-from zipfile import ZipFile
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
 
 from uptake.uploader.sources import UnknownSource, opening
 
+from . import fit, samsung
 from .found import read_samples
-from .health_connect import beats, export, steps
+from .health_connect import START, beats, export, steps
 
 MODULE = '''
 """Watches of the maker Tick write a line for each reading: its time, a tab, and its value."""
@@ -103,6 +104,24 @@ def test_other_files_beside_an_export_are_ignored(tmp_path: Path) -> None:
     (tmp_path / "a.db").unlink()
     with pytest.raises(UnknownSource, match="a folder without an export that can be read"):
         opening.samples(tmp_path)
+
+
+def test_exports_are_read_from_streams(tmp_path: Path) -> None:
+    """Also those that must be read at random, which are copied to a temporary file."""
+    database = export(tmp_path / "a.db", [steps()], [beats([(START, 61), (START, 62)])])
+    archive = tmp_path / "a.zip"
+    with ZipFile(archive, "w", ZIP_DEFLATED) as packed:
+        packed.write(database, "a.db")
+    table = tmp_path / "a.csv"
+    rows = [samsung.beats(value) for value in (61, 62, 63)]
+    table.write_text(samsung.table("com.samsung.shealth.tracker.heart_rate", rows))
+    activity = tmp_path / "a.fit"
+    activity.write_bytes(fit.file([fit.WATCH, *(fit.record(i, 61 + i) for i in range(3))]))
+    for path in (database, archive, table, activity):
+        with subprocess.Popen(["cat", path], stdout=subprocess.PIPE) as stream:
+            assert stream.stdout is not None
+            rows, unreadable = read_samples(Path(f"/dev/fd/{stream.stdout.fileno()}"))
+        assert (len(rows), unreadable) == (3, [])
 
 
 def test_a_link_to_a_file_outside_of_a_folder_is_not_followed(tmp_path: Path) -> None:

@@ -155,6 +155,8 @@ class _Export:
     @cached_property
     def is_local(self) -> bool:
         """Whether times of tables are local, as the JSON file of a heart rate shows."""
+        if not self.jsons:
+            return False  # nor can a table from a stream be read twice
         for one in self.beats:
             rows = table_rows(one, [_PREFIXES["bpm"] + "start_time", "start_time"], skip_rows=1)
             for found in islice(rows(Progress()), COMPARED_ROWS):
