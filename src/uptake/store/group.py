@@ -25,7 +25,7 @@ from uptake.store.rejections import parts_text
 from uptake.store.stored import ReceiptItem, StoredReceipt
 
 _BATCH = ("metric", "digest", "first", "last", "count", "columns")
-_DOCUMENT = ("upload_id", "type", "version", "data")
+_WITH_OUTCOME = (DocumentRecord, ImageRecord)
 
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -70,7 +70,7 @@ class Group:
                 continue
             for place, record in enumerate(entry.records):
                 gone = self.is_erased(entry, record.user_id)
-                if gone or isinstance(record, DocumentRecord | ImageRecord):
+                if gone or isinstance(record, _WITH_OUTCOME):
                     self.with_outcome.append((number, place, record))
                 if not gone:
                     self._add(entry, record, number, place)
@@ -104,10 +104,15 @@ class Group:
 
     def _touch(self, entry: Entry, user_id: str) -> Row:
         key = {"project_id": entry.project, "user_id": user_id}
-        seen = {"first_seen": entry.received_at, "last_seen": entry.received_at}
-        user = self.users.setdefault((entry.project, user_id), {**key, **seen})
-        user["first_seen"] = min(user["first_seen"], entry.received_at)
-        user["last_seen"] = max(user["last_seen"], entry.received_at)
+        moment = entry.received_at
+        user = self.users.get((entry.project, user_id))
+        if user is None:
+            seen = {"first_seen": moment, "last_seen": moment}
+            self.users[entry.project, user_id] = key | seen
+        elif moment < user["first_seen"]:
+            user["first_seen"] = moment
+        elif moment > user["last_seen"]:
+            user["last_seen"] = moment
         return key
 
     @property
@@ -146,9 +151,16 @@ class Group:
 
     def add_document(self, entry: Entry, record: DocumentRecord) -> None:
         """Add a document. Its upload id is claimed already."""
-        row = self._touch(entry, record.user_id)
-        row |= {name: getattr(record, name) for name in _DOCUMENT}
-        self.documents.append(row | {"received_at": entry.received_at})
+        self.documents.append(
+            {
+                **self._touch(entry, record.user_id),
+                "upload_id": record.upload_id,
+                "type": record.type,
+                "version": record.version,
+                "received_at": entry.received_at,
+                "data": record.data,
+            }
+        )
 
     def reject(self, entry: Entry, rejection: RejectionRecord) -> None:
         """Add a rejection."""
