@@ -221,6 +221,19 @@ def uuid_of(time: int, rest: bytes) -> str:
 def placed_of(row: dict[str, Any]) -> Placed:
     """Return the receipt of a row of `receipts`."""
     first, last = row["first_refused"], row["last_refused"]
-    values = {name: row[name] for name in StoredReceipt.__struct_fields__ if name in row}
-    values |= {"items": _decode_items(row["items"]), "rejected": first and (first, last)}
-    return Placed(row["received_at"], row["place"], StoredReceipt(**values), row["mark"])
+    receipt = StoredReceipt(
+        row["request_id"],
+        row["received_at"],
+        row["format"],
+        row["key_id"],
+        row["user_id"],
+        _decode_items(row["items"]),
+        first and (first, last),
+        row["duplicates"],
+        row["status"],
+        row["code"],
+        row["ms"],
+        row["rejected_items"],
+        row["fault"],
+    )
+    return Placed(receipt.received_at, row["place"], receipt, row["mark"])

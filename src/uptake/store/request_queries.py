@@ -29,6 +29,7 @@ from uptake.store.receipt_blocks import placed_of
 from uptake.store.request_lookups import NO_USER, newest, with_ids, with_users
 from uptake.store.request_pages import Entry, Folded
 from uptake.store.requests import (
+    ALL_REQUESTS,
     NewRequests,
     Outcome,
     RequestFilter,
@@ -93,7 +94,8 @@ class SqlRequests(Database):
             new = [one for one in new if only.user_id in {None, one.request.user_id}]
             new.sort(key=lambda one: one.request.received_at)
             found += with_ids(connection, newest(new, limit + 1))
-        found = [one for one in found if only.matches(one)]
+        if only != ALL_REQUESTS:
+            found = [one for one in found if only.matches(one)]
         found.sort(key=lambda one: one.position)
         return NewRequests(found[-limit:], until, len(found) > limit or pages.truncated)
 
@@ -198,8 +200,7 @@ class _Listing:
             .limit(self._count)
         )
         query = query.where(*_matching(self._only))
-        rows = self._connection.execute(query).mappings()
-        return [_of_row(dict(row)) for row in rows]
+        return _requests_of(self._connection, query)
 
     def _of_pages(self) -> Iterator[tuple[int, Callable[[], None]]]:
         """Yield when the last request of a page was received, and what reads the page."""
@@ -250,6 +251,14 @@ class _Listing:
         return [first <= until // unit, *since]
 
 
+def _requests_of(connection: Connection, query: Any) -> list[StoredRequest]:
+    """The requests of a query of all columns of receipts."""
+    result = connection.execute(query)
+    # Half the time of `mappings`.
+    names = tuple(result.keys())
+    return [_of_row(dict(zip(names, row, strict=True))) for row in result.all()]
+
+
 def _of_row(row: dict[str, Any]) -> StoredRequest:
     placed = placed_of(row)
     return request_of(row["project_id"], placed.place, placed.receipt, placed.mark)
@@ -279,7 +288,7 @@ def _new_rows(
     if projects is not None:
         query = query.where(r.project_id.in_(projects))
     query = query.order_by(r.received_at.desc()).limit(limit + 1)
-    return [_of_row(dict(row)) for row in connection.execute(query).mappings()]
+    return _requests_of(connection, query)
 
 
 class _NewPages(NamedTuple):
