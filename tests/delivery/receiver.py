@@ -79,8 +79,13 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: "_Server"
 
+    def do_GET(self) -> None:
+        """Answer as to an upload."""
+        self.do_POST()
+
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
+        """Answer as the test wants."""
+        body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
         one = Received(self.path, {k.lower(): v for k, v in self.headers.items()}, body)
         receiver = self.server.receiver
         with receiver.lock:

@@ -9,7 +9,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from uptake.formats.base import Format, UnusableFormat
+from uptake.formats import UnusableFormat
+from uptake.formats.base import Format
 from uptake.formats.registry import FORMATS, check
 from uptake.testing.live import serving
 

@@ -11,7 +11,7 @@ DONE, WRONG_USAGE, INTERRUPTED = 0, 2, 130
 
 EXPECTED = (
     ("uptake.cli.terminal", "Failed"),
-    ("uptake.formats.base", "UnusableFormat"),
+    ("uptake.formats", "UnusableFormat"),
     ("uptake.store.base", "StoreUnavailable"),
     ("uptake.wiring", "Unusable"),
 )

@@ -9,8 +9,10 @@ import structlog
 from prometheus_client import Gauge
 
 from uptake.blobs import Blobs
+from uptake.delivery.asking import ask
 from uptake.delivery.batching import KINDS
 from uptake.delivery.turn import DRAIN_SECONDS, DeliveryStore, Turn
+from uptake.formats.base import AskVendor, Method, WireReply
 from uptake.formats.encoder import AnyWire
 from uptake.formats.registry import FORMATS
 from uptake.model import clock, ids
@@ -132,6 +134,19 @@ class Relaying:
             self._publish(destinations_of(relays))
             self._relays = relays
         return relays
+
+    def ask(self, project: str, method: Method, request: AskVendor) -> WireReply | None:
+        """Return the vendor's answer to a request; None without an active relay to the vendor.
+
+        Raises:
+            Problem: see `asking.ask`.
+        """
+        wire = wire_named(request.format)
+        for relay in self._relays or ():
+            is_asked = (relay.project, relay.format) == (project, request.format)
+            if wire is not None and is_asked and relay.paused_at is None:
+                return ask(relay, wire, method, request)
+        return None
 
     def start(self) -> None:
         """Start to send."""

@@ -267,10 +267,15 @@ class Account(msgspec.Struct, frozen=True):
     user: str | None = None
 
 
-class CheckUser(msgspec.Struct, frozen=True):
-    """Checks that the API key permits the data of a user, and returns None."""
+class AskVendor(msgspec.Struct, frozen=True):
+    """Returns the `WireReply` of the vendor of a relay; None without one. A `fault` is an error."""
 
     user_id: str
+    format: str
+    path: str
+    query: Mapping[str, str] = {}
+    body: bytes = b""
+    fault: str = ""
 
 
 class IssueToken(msgspec.Struct, frozen=True):
@@ -299,10 +304,10 @@ class ServerStatus(msgspec.Struct, frozen=True):
     accepts_uploads: bool
 
 
-Action = ListImages | GetImage | DeleteImage | GetAccount | CheckUser | GetStatus | IssueToken
+Action = ListImages | GetImage | DeleteImage | GetAccount | AskVendor | GetStatus | IssueToken
 """What the server does for an `ActionOperation`."""
 
-ActionResult = StoredImage | list[StoredImage] | Account | ServerStatus | AccessToken | None
+ActionResult = StoredImage | list[StoredImage] | Account | ServerStatus | AccessToken | WireReply
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -361,10 +366,6 @@ class Format:
     def actions(self) -> list[ActionOperation]:
         """The operations that read or delete what is stored."""
         return [one for one in self.operations if isinstance(one, ActionOperation)]
-
-
-class UnusableFormat(Exception):
-    """A format cannot be served; the message names it and the reason."""
 
 
 BOM = b"\xef\xbb\xbf"

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Literal
 
-from uptake.formats.base import Format, UnusableFormat, UploadOperation
+from uptake.formats import UnusableFormat
+from uptake.formats.base import Format, UploadOperation
 from uptake.plugins import installed
 
 GROUP = "uptake.formats"

@@ -14,7 +14,7 @@ from uptake.formats.base import (
     Action,
     ActionOperation,
     ActionResult,
-    CheckUser,
+    AskVendor,
     DeleteImage,
     Format,
     GetAccount,
@@ -56,11 +56,13 @@ class Actions:
 
     Attributes:
         executor: threads for them.
+        slow: threads for those that wait for a vendor.
     """
 
     access: Access
     services: Services
     executor: BoundedExecutor
+    slow: BoundedExecutor
     shutdown: GracefulShutdown
     modes: Modes
     bodies: Bodies
@@ -100,8 +102,9 @@ class Actions:
         if operation.has_body:
             wire = await self._with_body(operation, wire, key.id, scope, receive)
         action = operation.action(wire)
-        work = partial(raising_problems, self._perform, key, action)
-        result = await self.executor.run(
+        work = partial(raising_problems, self._perform, key, operation, action)
+        executor = self.slow if isinstance(action, AskVendor) else self.executor
+        result = await executor.run(
             work, receive, key_id=key.id, finish=isinstance(action, DeleteImage)
         )
         return operation.answer(result, wire)
@@ -130,7 +133,7 @@ class Actions:
             return replace(wire, body=content)
         return replace(wire, form=_first_values(content))
 
-    async def _perform_public(self, action: Action) -> ActionResult:
+    async def _perform_public(self, action: Action) -> ActionResult | None:
         """The result of an action that needs no key."""
         match action:
             case GetStatus():
@@ -140,7 +143,7 @@ class Actions:
                 return AccessToken(await self.access.log_in(key_id, secret))
         raise TypeError(f"{type(action).__name__} needs an API key")
 
-    def _perform(self, key: Key, action: Action) -> ActionResult:
+    def _perform(self, key: Key, operation: ActionOperation, action: Action) -> ActionResult | None:
         match action:
             case ListImages(user_id, skip, limit):
                 if user_id is None:
@@ -157,9 +160,10 @@ class Actions:
                 return _image(image)
             case DeleteImage(image_id):
                 return self._delete(key, image_id)
-            case CheckUser(user_id):
-                permit_users(key, {user_id})
-                return None
+            case AskVendor():
+                if action.user_id:
+                    permit_users(key, {action.user_id})
+                return self.services.relaying.ask(key.project, operation.method, action)
             case GetAccount():
                 return Account(key.project, key.scopes, key.user)
         raise TypeError(f"{type(action).__name__} needs no API key")

@@ -136,7 +136,7 @@ def build(
         for route, _, handler, _ in operations(app.routes)
         if not route.path.startswith(LITESTAR_PAGES)
     )
-    actions = Actions(access, services, threads.reads, shutdown, modes, bodies)
+    actions = Actions(access, services, threads.reads, threads.slow, shutdown, modes, bodies)
     vendors = [
         *(ingest.route(form, upload) for form in FORMATS for upload in form.uploads),
         *(actions.route(form, action) for form in FORMATS for action in form.actions),

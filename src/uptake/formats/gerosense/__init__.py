@@ -36,17 +36,15 @@ _result = partial(
     scope="samples:write",
     other_scopes=("data:read",),
     credentials=(BEARER,),
-    answer=reply.not_calculated,
-    answers={400: wire.Failed, 404: wire.Failed},
+    answer=reply.result,
+    answers={200: wire.Result, 400: wire.Failed, 404: wire.Failed},
 )
 _get_result = partial(_result, method="GET")
 _get_result_v1_1 = partial(
     _get_result,
-    action=results.of_bound_user,
     user_from_key=True,
-    answers={404: wire.Failed},
+    answers={200: wire.Result, 404: wire.Failed},
 )
-_get_result_v2_2 = partial(_get_result, action=results.of_user_in_query)
 
 FORMAT = Format(
     package=__name__,
@@ -131,7 +129,7 @@ FORMAT = Format(
             operation_id="calculateOwnBioage",
             summary="Calculate the biological age of the user that the key is bound to",
             path="/api/v1.1/bioage/calculate",
-            action=results.of_bound_user_with_body,
+            action=results.calculate_of_bound_user,
             request_type=wire.CalculationV11,
             body_required=False,
             user_from_key=True,
@@ -141,7 +139,7 @@ FORMAT = Format(
             operation_id="calculateBioage",
             summary="Calculate the biological age of a user",
             path="/api/v2.2/bioage/calculate",
-            action=results.of_user_in_body,
+            action=results.calculate,
             request_type=wire.CalculationV22,
         ),
         _get_result_v1_1(
@@ -149,13 +147,15 @@ FORMAT = Format(
             operation_id="getOwnBioage",
             summary="Get the biological age of the user that the key is bound to",
             path="/api/v1.1/bioage",
+            action=partial(results.of_bound_user, results.BIOAGE),
             parameters=wire.BIOAGE_PARAMETERS,
         ),
-        _get_result_v2_2(
+        _get_result(
             name="gerosense-v2.2-get-bioage",
             operation_id="getBioage",
             summary="Get the biological age of a user",
             path="/api/v2.2/bioage",
+            action=partial(results.of_user_in_query, results.BIOAGE),
             parameters=wire.USER_PARAMETER | wire.BIOAGE_PARAMETERS,
         ),
         _get_result_v1_1(
@@ -163,13 +163,15 @@ FORMAT = Format(
             operation_id="getOwnResilience",
             summary="Get the resilience of the user that the key is bound to",
             path="/api/v1.1/resilience",
+            action=partial(results.of_bound_user, results.RESILIENCE),
             parameters=wire.RESULT_PARAMETERS,
         ),
-        _get_result_v2_2(
+        _get_result(
             name="gerosense-v2.2-get-resilience",
             operation_id="getResilience",
             summary="Get the resilience of a user",
             path="/api/v2.2/resilience",
+            action=partial(results.of_user_in_query, results.RESILIENCE),
             parameters=wire.USER_PARAMETER | wire.RESULT_PARAMETERS,
         ),
     ),

@@ -34,9 +34,9 @@ def registered(receipt: Receipt, request: WireRequest) -> WireReply:
     return reply(receipt, request)
 
 
-def not_calculated(_nothing: None, request: WireRequest) -> WireReply:
-    """404: this server computes no biological age and no resilience."""
-    return answer(404, Failed("not_calculated", "There is no result for this user"))
+def result(found: WireReply | None, request: WireRequest) -> WireReply:
+    """The vendor's answer; 404 without one: this server computes no biological age."""
+    return found or answer(404, Failed("not_calculated", "There is no result for this user"))
 
 
 def reply(receipt: Receipt, request: WireRequest) -> WireReply:

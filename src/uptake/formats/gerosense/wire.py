@@ -104,6 +104,14 @@ class CalculationV22(CalculationV11, kw_only=True):
     user_id: Annotated[str, Meta(min_length=1, max_length=MAX_USER_ID)]
 
 
+class Result(Struct):
+    """What the vendor computed, as the vendor answers it; with further members."""
+
+    user_id: str | None = None
+    device_name: str | None = None
+    model_type: str | None = None
+
+
 class SampleError(Struct):
     """One fault; `index` is the sample's position in `data`, null for the request as a whole."""
 
