@@ -124,6 +124,20 @@ def test_exports_are_read_from_streams(tmp_path: Path) -> None:
         assert (len(rows), unreadable) == (3, [])
 
 
+def test_a_damaged_file_beside_others_is_reported(tmp_path: Path) -> None:
+    """It may have been part of the export."""
+    path = tmp_path / "a.zip"
+    with ZipFile(path, "w") as packed:
+        for name in ("a.fit", "b.fit", "c.html"):
+            packed.writestr(name, fit.file([fit.WATCH, fit.record(0, 61)]))
+    content = path.read_bytes()
+    place = content.index(b".FIT")
+    path.write_bytes(content[:place] + b"!" + content[place + 1 :])
+    rows, [(line, reason)] = read_samples(path)
+    assert (len(rows), line) == (1, 0)
+    assert reason.startswith("the archive is damaged: ")
+
+
 def test_a_link_to_a_file_outside_of_a_folder_is_not_followed(tmp_path: Path) -> None:
     """As in other folders of files."""
     folder = tmp_path / "folder"

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from uptake.files import files_below
 from uptake.plugins import installed
-from uptake.uploader.sources import FileOptions, Source, UnknownSource
+from uptake.uploader.sources import FileOptions, Source, UnknownSource, Unreadable
 from uptake.uploader.sources.inputs import FileInput, Input, MemberInput, is_hidden
 
 GROUP = "uptake.sample_exports"
@@ -48,13 +48,22 @@ class ExportFile:
     source: Input
     inside: PurePath
 
-    @cached_property
+    @property
     def head(self) -> bytes:
         """The beginning of its content; empty if it cannot be read."""
+        return self._beginning[0]
+
+    @property
+    def fault(self) -> str:
+        """Why it cannot be read; empty if its beginning can be."""
+        return self._beginning[1]
+
+    @cached_property
+    def _beginning(self) -> tuple[bytes, str]:
         try:
-            return self.source.peek(HEAD_BYTES)
-        except OSError:
-            return b""
+            return self.source.peek(HEAD_BYTES), ""
+        except OSError as error:
+            return b"", error.strerror or str(error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +101,10 @@ def in_file(source: Input, options: FileOptions) -> Sequence[Source[pa.RecordBat
 def in_archive(
     members: Sequence[MemberInput], options: FileOptions
 ) -> Sequence[Source[pa.RecordBatch]]:
-    """The sources of the exports in a zip archive; none if there are none."""
+    """The sources of the exports in a zip archive; none if there are none.
+
+    If there are some, files that may belong to them and cannot be read are reported.
+    """
     files = [ExportFile(one, one.inside) for one in members if not is_hidden(one.inside)]
     return _open(files, options, by_suffix=True)
 
@@ -116,4 +128,15 @@ def _open(
         ]
         if suited:
             found += export.open(suited, options)
+    if found:
+        suffixes = frozenset[str]().union(*(export.suffixes for export in _all()))
+        found += [
+            _unreadable(one.source.file, one.fault)
+            for one in files
+            if one.inside.suffix.lower() in suffixes and one.fault
+        ]
     return found
+
+
+def _unreadable(file: str, reason: str) -> Source[pa.RecordBatch]:
+    return Source(file, 0, lambda _: iter((Unreadable(file, 0, reason),)))

@@ -103,7 +103,12 @@ class Input(ABC):
             OSError: it cannot be opened, or is damaged from its beginning.
         """
         with self.open(Progress()) as content:
-            return read_undamaged(content, count) or content.read(1)
+            head = read_undamaged(content, count)
+        if head:
+            return head
+        # Of a small file, the damage may only be found after its last byte.
+        with self.open(Progress()) as content:
+            return content.read(count)
 
     def seekable(self) -> str | IO[bytes]:
         """The content as a file with random access: a path, or an open file."""
