@@ -17,6 +17,7 @@ from uptake.store.base import NoDatabase, Store, StoreUnusable
 if TYPE_CHECKING:
     from uptake.backup.ports import Contents
     from uptake.delivery.relaying import Relaying
+    from uptake.delivery.webhooks import EventDelivery
     from uptake.intake.accept import Intake
     from uptake.intake.commit import GroupCommit
     from uptake.intake.images.pool import ImagePool
@@ -68,12 +69,14 @@ class Services:
     schema_workers: "SchemaWorkers"
     settings: Settings
     relaying: "Relaying"
+    webhooks: "EventDelivery"
 
     def close(self) -> None:
         """Write waiting submissions, and close the store."""
         self.images.close()
         self.upkeep.close()
         self.relaying.close()
+        self.webhooks.close()
         self.commit.close()
         self.warm_up.close()
         self.segments.pool.close()
@@ -300,14 +303,16 @@ def open_services(settings: Settings, *, make: bool = False) -> Services:
         UnusableFormat: an installed format cannot be served.
     """
     from uptake.delivery.relaying import Relaying  # noqa: PLC0415 - as above
+    from uptake.delivery.webhooks import EventDelivery, Outlets  # noqa: PLC0415
     from uptake.formats.redecode import find_users  # noqa: PLC0415
     from uptake.intake.accept import Intake  # noqa: PLC0415
     from uptake.intake.commit import GroupCommit  # noqa: PLC0415
     from uptake.intake.images.pool import ImagePool  # noqa: PLC0415
     from uptake.intake.rehearsal import NoBlobs, Rehearsal  # noqa: PLC0415
     from uptake.intake.schemas import DocumentTypes, SchemaWorkers  # noqa: PLC0415
-    from uptake.intake.upkeep import Upkeep, chores  # noqa: PLC0415
+    from uptake.intake.upkeep import SEGMENTS_SECONDS, Chore, Upkeep, chores  # noqa: PLC0415
     from uptake.reading.segments.queries import MEGABYTE, Segments  # noqa: PLC0415
+    from uptake.reading.segments.transitions import Transitions  # noqa: PLC0415
     from uptake.reading.segments.warm_up import WarmUp  # noqa: PLC0415
 
     store = open_store(settings, make=make)
@@ -323,15 +328,20 @@ def open_services(settings: Settings, *, make: bool = False) -> Services:
     segments = Segments(store, settings.segment_memory * MEGABYTE)
     stop = threading.Event()
     intake = Intake(types, images, blobs, commit, store.user_hash)
-    relaying = Relaying(store, blobs, intake.send_to)
-    relaying.follow()
+    outlets = Outlets(intake.send_to)
+    relaying = Relaying(store, blobs, outlets.of("relays"))
+    webhooks = EventDelivery(store, outlets.of("webhooks"))
+    for follower in (relaying, webhooks):
+        follower.follow()
+    transitions = Transitions(store, segments, stop.is_set)
+    background = chores(store, blobs, intake.rejections, find_users, stop)
     return Services(
         store,
         blobs,
         intake,
         Intake(types, images, NoBlobs(), Rehearsal(store), store.user_hash),
         commit,
-        Upkeep(store, chores(store, blobs, intake.rejections, find_users, stop), stop),
+        Upkeep(store, (*background, Chore("segments", SEGMENTS_SECONDS, transitions.look)), stop),
         settings.public_url.rstrip("/"),
         segments,
         WarmUp(store, segments, settings.segment_warm),
@@ -341,4 +351,5 @@ def open_services(settings: Settings, *, make: bool = False) -> Services:
         schema_workers,
         settings,
         relaying,
+        webhooks,
     )

@@ -28,6 +28,7 @@ OTHER_VERBS = {
     "keys": {"revoke", "rotate"},
     "issuers": {"add", "remove"},
     "relay": {"add", "pause", "resume", "retry", "remove", "outbox"},
+    "webhooks": {"add", "remove", "rotate", "resume", "failed", "redeliver", "test"},
     "audit": {"verify"},
     "types": {"add", "versions", "dry-run"},
     "maintenance": {"on", "off"},
@@ -48,6 +49,7 @@ SEVERAL_MEANINGS = {
     "--from",  # received, and measured
     "--metric",  # default, and selected
     "--schema",  # stored, and tried
+    "--segment",  # of an export, and of events
     "--to",  # end of a period, and receiver
     "--type",  # of documents, of samples, and default
     "--user",  # selected, bound, and default
@@ -212,7 +214,7 @@ def test_a_time_that_is_none_is_reported(
 def test_a_wrong_cursor_is_reported(uptake: Uptake, command: str) -> None:
     """Before or after what is listed is found: 2, or 1 if that does not exist."""
     done = uptake(*command.split(), *EXAMPLES[command], "--cursor", "!")
-    if command in {"segments users", "relay outbox"}:
+    if command in {"segments users", "relay outbox", "webhooks failed"}:
         _assert_helpful(done, 1, f"no {command.split(maxsplit=1)[0].removesuffix('s')} '")
     else:
         _assert_helpful(done, 2, "--cursor")
@@ -288,6 +290,8 @@ FREE = {
         "--cursor",
         "--database",
         "--device",
+        "--event",
+        "--event-id",
         "--from",
         "--head",
         "--host",

@@ -1,6 +1,5 @@
 """Every operation of the OpenAPI document, with every scope, for bound and unbound keys."""
 
-import time
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -11,9 +10,9 @@ import pytest
 
 from contract.pictures import PNG
 from contract.tenant import Tenant, new_tenant, sample
-from contract.uploads import UPLOADS, Upload
+from contract.uploads import UPLOADS
+from uptake.delivery.webhook_changes import Wanted, add_webhook
 from uptake.http.access import SCOPES
-from uptake.intake.schemas import TRUST_SECONDS, register
 
 pytestmark = pytest.mark.usefixtures("served_throughout")
 
@@ -77,6 +76,9 @@ def _result(about: str, query: str = "", body: Any = None) -> Expected:
 
 REGISTRATION = {"biological_sex": "Male", "year_of_birth": 1985}
 FILTER = {"attribute": "plan", "op": "eq", "value": "pro"}
+RECEIVER = Wanted("http://127.0.0.1:9/", ["user.erased"], allow_private=True)
+"""Nothing listens there."""
+WEBHOOK = {"url": "https://receiver.example/", "events": ["user.erased"]}
 RULES = {"rules": [{"kind": "rejections", "days": 30}]}
 PUBLIC = Expected("", "public")
 ANY_KEY = Expected("", "any")
@@ -134,6 +136,15 @@ EXPECTED = {
     f"POST {V1}/relays/{{name}}/pause": _project("admin"),
     f"POST {V1}/relays/{{name}}/resume": _project("admin"),
     f"POST {V1}/relays/{{name}}/retry": _project("admin"),
+    f"GET {V1}/webhooks": _project("admin"),
+    f"POST {V1}/webhooks": _project("admin", WEBHOOK),
+    f"GET {V1}/webhooks/{{webhook_id}}": _project("admin"),
+    f"DELETE {V1}/webhooks/{{webhook_id}}": _project("admin"),
+    f"POST {V1}/webhooks/{{webhook_id}}/rotate": _project("admin", {}),
+    f"POST {V1}/webhooks/{{webhook_id}}/resume": _project("admin"),
+    f"GET {V1}/webhooks/{{webhook_id}}/failed": _project("admin"),
+    f"POST {V1}/webhooks/{{webhook_id}}/redeliver": _project("admin", {}),
+    f"POST {V1}/webhooks/{{webhook_id}}/test": _project("admin"),
     f"GET {V1}/audit": _operate(),
     f"GET {V1}/server": _project("operator"),
     f"GET {V1}/keys": _operate(),
@@ -238,6 +249,7 @@ def target(tenant: Tenant) -> Target:
         "key_id": tenant.named_key("samples:write")[1],
         "name": "pros",
         "kind": "documents",
+        "webhook_id": add_webhook(tenant.store, tenant.project, RECEIVER).id,
     }
     stranger = new_tenant(tenant.client, tenant.store)
     stranger.type("mood")
@@ -312,87 +324,3 @@ def _check_untouched(target: Target) -> None:
     assert tenant.get("/segments/pros").status_code == 200
     admin = {"Authorization": f"Bearer {tenant.key('admin')}"}
     assert tenant.client.get(f"{V1}/retention", headers=admin).json() == {"rules": []}
-
-
-def _rejection(tenant: Tenant, user_id: str) -> str:
-    (found,) = tenant.get("/rejections", params={"user": user_id}).json()["rejections"]
-    return str(found["rejection_id"])
-
-
-def _replay(tenant: Tenant, secret: str, rejection_id: str, body: Any) -> httpx2.Response:
-    return tenant.client.post(
-        f"{V1}/rejections/{rejection_id}/replay",
-        headers={"Authorization": f"Bearer {secret}"},
-        content=msgspec.json.encode(body),
-    )
-
-
-CORRECTED: list[tuple[Upload, Any, Any]] = [
-    (
-        upload,
-        {"user_id": OWNER, "data_type": "steps", "data": []},
-        {
-            "user_id": STRANGER,
-            "data_type": "steps",
-            "data": [sample(0), sample(1), sample(2)],
-        },
-    )
-    for upload in UPLOADS
-    if upload.name == "gerosense-v2.2"
-] + [
-    (
-        upload,
-        {"user": {"userLabel": OWNER}, "data": []},
-        {"user": {"userLabel": STRANGER}, "data": {}},
-    )
-    for upload in UPLOADS
-    if upload.name == "thymia"
-]
-
-
-@pytest.mark.parametrize(("upload", "broken", "corrected"), CORRECTED, ids=["gerosense", "thymia"])
-def test_a_bound_key_replays_nothing_about_anybody_else(
-    tenant: Tenant, upload: Upload, broken: Any, corrected: Any
-) -> None:
-    """A body that takes the place of its own rejected request may not name another user."""
-    upload.send(tenant, tenant.secret, msgspec.json.encode(broken))
-    rejection_id = _rejection(tenant, OWNER)
-    bound = tenant.key("admin", user=OWNER)
-    assert _replay(tenant, bound, rejection_id, corrected).status_code == 403
-    assert tenant.get(f"/users/{STRANGER}").status_code == 404
-    assert _replay(tenant, tenant.key("admin"), rejection_id, corrected).json()["outcome"] == (
-        "accepted"
-    )
-
-
-def test_a_bound_key_replays_its_own_rejections(tenant: Tenant) -> None:
-    """One by one, and all at once; those of others stay open."""
-    register(tenant.store, tenant.project, "mood", '{"required": ["mood"]}')
-    for user in (OWNER, STRANGER):
-        assert tenant.document(user, {"wrong": 1}).status_code == 422
-    register(tenant.store, tenant.project, "mood", "{}")
-    bound = {"Authorization": f"Bearer {tenant.key('admin', user=OWNER)}"}
-    path = f"{V1}/rejections/replay"
-    assert tenant.client.post(f"{path}?user={STRANGER}", headers=bound).status_code == 403
-    time.sleep(TRUST_SECONDS)
-    replays = tenant.client.post(path, headers=bound).json()["replays"]
-    assert [replay["outcome"] for replay in replays] == ["accepted"]
-    assert tenant.get(f"/users/{STRANGER}").status_code == 404
-    assert tenant.user(OWNER)["documents"] == 1
-
-
-def test_an_idempotency_key_belongs_to_the_user_that_the_key_is_bound_to(tenant: Tenant) -> None:
-    """A device that guesses another's does not make the rightful upload fail."""
-    for user in (OWNER, STRANGER):
-        secret = tenant.key("user-data:write", user=user)
-        headers = {"x-api-key": secret, "Idempotency-Key": "order-1001"}
-        body = {"user": {"userLabel": user}, "data": {"of": user}}
-        first = tenant.client.post(MOOD, json=body, headers=headers)
-        again = tenant.client.post(MOOD, json=body, headers=headers)
-        assert first.status_code == 200
-        assert first.json() == again.json()
-    ours = tenant.document(OWNER, {"mood": 1}, **{"Idempotency-Key": "order-1001"})
-    assert ours.status_code == 200
-    assert tenant.user(OWNER)["documents"] == 2
-    other = tenant.document(STRANGER, {"mood": 2}, **{"Idempotency-Key": "order-1001"})
-    assert other.status_code == 422

@@ -15,7 +15,7 @@ STAND_INS = b"""
     SELECT name::regclass, 'h', 's', 'user_id', 1
     FROM unnest(ARRAY[
         'users', 'sample_batches', 'sample_blocks', 'documents', 'images', 'rejections',
-        'receipt_blocks', 'outbox'
+        'receipt_blocks', 'outbox', 'segment_members'
     ]) AS tables (name);
     INSERT INTO pg_dist_partition VALUES ('attribute_names', 'n', 't', NULL, 2);
     CREATE FUNCTION column_to_column_name(regclass, text) RETURNS text

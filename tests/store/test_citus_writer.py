@@ -14,18 +14,22 @@ from operator import itemgetter
 
 import httpx2
 import pytest
+from msgspec.structs import replace
 
 from store.citus_stand_ins import distributed_database
 from uptake.store import postgres
 from uptake.store.citus import CitusStore
 from uptake.store.definitions import RetentionRule
 from uptake.store.distribution import BY_USER, DISTRIBUTED
+from uptake.store.events import EVENT
+from uptake.store.records import Outgoing
 from uptake.store.relay_ports import Postponed, Settled
 from uptake.store.stored import Selection
 from uptake.testing.live import LiveServer, serving
 from uptake.testing.postgres import Postgres
 from uptake.testing.store.making import NOON, attributes, batch, entry, rejection
 from uptake.testing.store.relays import pending, relay, send
+from uptake.testing.store.webhooks import webhook
 
 DATABASE = "citus_statements"
 USER = "7391"
@@ -57,6 +61,7 @@ def recorded(
         store.fold("default", 2, lambda: False)
         store.commit([entry(samples[0]), entry(batch("42", "later", NOON + 9))])
         _relay(store)
+        _webhook(store)
         store.fold_receipts("default", NOON * 2)
         with store.snapshot("default") as snapshot:
             list(snapshot.batches(["steps"], Selection()))
@@ -87,6 +92,25 @@ def _relay(store: CitusStore) -> None:
     assert store.delete_unsent_samples("default", "42", "bpm", 0, 1) == 0
     store.clear_outbox()
     store.remove_relay("default", made.name)
+
+
+def _webhook(store: CitusStore) -> None:
+    """Everything that a webhook and its operator do, and a look at a segment."""
+    made = webhook()
+    store.add_webhook(made)
+    sent = entry(batch("42", "z"), rejections=(rejection(user_id="42"),))
+    store.commit([replace(sent, outgoing=(Outgoing(made.id, EVENT),))])
+    assert store.give_up_events(made, NOON + 1, "no answer") == 2
+    (first, _) = store.list_outbox(made, ("", -1), 9, dead=True)
+    assert store.redeliver(made, [("42", first.sequence)], NOON) == 1
+    assert store.redeliver(made, None, NOON) == 1
+    for notify in (True, False):
+        store.change_members("default", "pro", ["42"], [], notify=notify)
+        assert store.stored_members("default", "pro", "", 9) == ["42"]
+        assert store.stored_members_among("default", "pro", ["42"]) == {"42"}
+        store.change_members("default", "pro", [], ["42"], notify=notify)
+    store.drop_segment_watch("default", "pro")
+    store.remove_webhook("default", made.id)
 
 
 def _use(server: LiveServer) -> None:
@@ -162,11 +186,13 @@ PROJECT_WIDE = (
     r"SELECT .* FROM (documents|images|rejections|users|sample_batches|sample_blocks)",
     r"SELECT .* FROM outbox",
     r"(UPDATE|DELETE FROM) outbox (SET .* )?WHERE .*outbox\.destination_id = ",
+    r"(SELECT .*|DELETE) FROM segment_members WHERE .*segment_members\.segment = ",
     r"SELECT .* FROM receipt_blocks WHERE .*\(?receipt_blocks\.timed (=|IN) ",
     r"DELETE FROM rejections WHERE rejections\.project_id = \$1 AND rejections\.user_id != ",
 )
 """Lists of a project and what expires are read on every node, receipts are looked up by their day,
-an erasure deletes the records of bodies about several users, and a relay sends for all users."""
+an erasure deletes the records of bodies about several users, and a relay sends for all users.
+A segment has users of every node."""
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,7 @@ from uptake.store.console_ports import ConsoleToken
 from uptake.store.definitions import Issuer, Rate, RetentionRule, Segment, TypeVersion
 from uptake.store.sql_store import SqlStore
 from uptake.store.tables import metadata
+from uptake.store.webhook_ports import SegmentWatch
 from uptake.testing.store.making import (
     NOON,
     attributes,
@@ -120,6 +121,13 @@ def _rotated(store: SqlStore, project: str) -> None:
     store.rotate_key(made, digest_of(unique("secret")).hex(), NOON, NOON + 1)
 
 
+def _entered(store: SqlStore, project: str) -> None:
+    """A user who enters a segment."""
+    user = unique("user")
+    _upload(store, project, user, unique("content"))
+    store.change_members(project, "pro", [user], [], notify=False)
+
+
 Write = Callable[[SqlStore, str], object]
 WRITES: dict[str, Write] = {
     "projects": lambda store, _: store.add_project(unique("project"), NOON),
@@ -136,6 +144,10 @@ WRITES: dict[str, Write] = {
     "outbox": lambda store, project: store.commit(
         [send(relay(project=project), batch(unique("user"), "content"))]
     ),
+    "segment_watches": lambda store, project: store.put_segment_watch(
+        project, SegmentWatch("pro", "{}", None, NOON)
+    ),
+    "segment_members": _entered,
     "old_secrets": _rotated,
     **dict.fromkeys(("audit", "audit_head"), _acted),
     "segments": lambda store, project: store.put_segment(

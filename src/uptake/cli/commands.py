@@ -92,6 +92,7 @@ COMMANDS = {
     "relay": Listed(
         "relay", PROJECTS, "Manage relays: they send what is accepted to another server too."
     ),
+    "webhooks": Listed("webhooks", PROJECTS, "Manage webhooks: signed events are sent to a URL."),
     "audit": Listed(
         "audit", PROJECTS, "List and verify the audit log: who changed or exported what."
     ),

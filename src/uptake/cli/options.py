@@ -203,6 +203,8 @@ LISTS = {
     "rejection": "uptake rejections list",
     "erasure": "uptake erasures list",
     "relay": "uptake relay list",
+    "webhook": "uptake webhooks list",
+    "failed event": "uptake webhooks failed ID",
 }
 """The command that lists what there is, by what does not exist; that of types also what to do."""
 

@@ -104,6 +104,7 @@ def build(
         shutdown.listen()
         services.upkeep.start()
         services.relaying.start()
+        services.webhooks.start()
         services.warm_up.start()
         modes.start()
         shutdown.on_begin(services.images.stop)

@@ -23,6 +23,7 @@ from uptake.formats.registry import FORMATS
 from uptake.formats.vectors import Vector, expanded, illustrated, vectors_of
 from uptake.http.api.keys import KeyChange, NewKey, Rotation
 from uptake.http.api.projects import NewProject
+from uptake.http.api.webhooks import EventSelection, NewWebhook
 from uptake.http.ingest import DUPLICATES_HEADER
 from uptake.http.quota import LIMIT, RATE_HEADERS, REMAINING
 from uptake.model.problems import Kinds
@@ -36,7 +37,7 @@ _DUPLICATES = {
     "required": True,
     "schema": {"type": "integer", "minimum": 0},
 }
-REQUESTS = (NewKey, KeyChange, Rotation, NewProject)
+REQUESTS = (NewKey, KeyChange, Rotation, NewProject, NewWebhook, EventSelection)
 """The types of bodies that no response has, so that Litestar does not know them."""
 _REQUEST_ID = {
     "description": "Id of the request, which its receipt has too",
@@ -68,6 +69,7 @@ TAGS = {
     "Server": "The settings and the state of the server.",
     "Service": "The server itself.",
     "Users": "What is stored about a user, and its erasure.",
+    "Webhooks": "Receivers of signed events.",
 } | {form.vendor: f"The API of {form.vendor}." for form in FORMATS}
 """Groups of operations."""
 

@@ -34,6 +34,7 @@ requests reads all of them."""
 ERASURES_SECONDS = 60
 EXAMINATION_SECONDS = 600
 RETENTION_SECONDS = 3600
+SEGMENTS_SECONDS = 10
 
 FOLDED_PAGES = 400
 """Pages of receipts that are folded at a time for a project, so that other chores do not wait long:

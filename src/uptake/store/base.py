@@ -45,6 +45,7 @@ from uptake.store.stored import (
     User,
     VersionStock,
 )
+from uptake.store.webhook_ports import FailedEvents, SegmentWatches, Webhooks
 
 MAX_RECEIPTS = 20
 """Receipts returned for one request id, which is unique unless a client repeats its own."""
@@ -378,6 +379,9 @@ class Store(
     RelayLeases,
     Outbox,
     OutboxUpkeep,
+    Webhooks,
+    FailedEvents,
+    SegmentWatches,
     AuditLog,
     Installation,
     Protocol,

@@ -6,11 +6,12 @@ from itertools import islice
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import Connection, MetaData, Table, delete, select
+from sqlalchemy import Connection, MetaData, Table, delete, select, update
 
 from uptake.store.base import StoreUnusable
 from uptake.store.commit_sequence import skip_ahead
-from uptake.store.database import Database, streamed
+from uptake.store.database import Database, may_touch_none, streamed
+from uptake.store.member_tables import segment_watches
 from uptake.store.migrations import HEAD, revision_of
 from uptake.store.migrations.running import check_known, tables_at, upgrade_to
 from uptake.store.relays import pause_restored
@@ -58,6 +59,8 @@ class SqlContents(Database):
                 upgrade_to(connection, revision)
                 yield EmptyTables(connection, revision)
                 upgrade_to(connection, HEAD)
+                # A backup does not have the log of changes.
+                connection.execute(may_touch_none(update(segment_watches).values(position=None)))
                 many_writers = self.engine.dialect.name == "postgresql"
                 skip_ahead(connection, self.insert, many_writers=many_writers)
                 pause_restored(connection)

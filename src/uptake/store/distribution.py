@@ -22,6 +22,7 @@ BY_USER = (
     "rejections",
     "receipt_blocks",
     "outbox",
+    "segment_members",
 )
 """Distributed by `user_id`, so that rows of a user are on one node."""
 

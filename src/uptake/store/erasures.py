@@ -18,12 +18,14 @@ from uptake.store import tables as t
 from uptake.store.audit import record
 from uptake.store.changes import ChangeLog
 from uptake.store.database import Result, Writer, WritingDatabase, batches_of, delete_all
+from uptake.store.events import add_events
 from uptake.store.keys import delete_keys
 from uptake.store.profiles import forget_names, names_of
 from uptake.store.registry import SqlInstallation
 from uptake.store.rejections import parts_text
 from uptake.store.request_queries import delete_number
 from uptake.store.stored import Erasure
+from uptake.store.webhook_ports import USER_ERASED
 
 _COUNTED: dict[str, Table] = {
     "documents": t.documents,
@@ -60,6 +62,8 @@ class SqlErasures(SqlInstallation, WritingDatabase):
             }
             connection.execute(self.insert(t.erasures), row)
             record(connection, project, "user.erase", user_hash, erasure_id=erasure_id)
+            erased = {"user_id": user_id, "erasure_id": erasure_id}
+            add_events(connection, project, USER_ERASED, [(user_id, erased)])
             self.note_deletion()
         return erasure
 
@@ -167,6 +171,7 @@ def _delete_rows(connection: Connection, user: dict[str, Any]) -> dict[str, int]
     counts["receipts"] += int(connection.scalar(folded) or 0)
     take(t.receipt_blocks)
     take(t.outbox)
+    take(t.segment_members)
     delete_number(connection, project, user_id)
     return counts
 

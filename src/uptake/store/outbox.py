@@ -17,9 +17,11 @@ from uptake.store.database import (
     streamed,
     update_all,
 )
+from uptake.store.events import add_events
 from uptake.store.outbox_tables import destinations, outbox
-from uptake.store.relay_ports import OutboxEntry, OutboxState, Postponed, Relay, Settled
+from uptake.store.relay_ports import OutboxEntry, OutboxState, Postponed, Relay, Settled, Target
 from uptake.store.relays import SqlRelays
+from uptake.store.webhook_ports import RELAY_FAILED
 
 PAGE_BYTES = 4 * 1024 * 1024
 """Bytes of the contents of a page, which ends with the entry that exceeds them."""
@@ -39,7 +41,7 @@ _COLUMNS = [
 class SqlOutbox(SqlRelays, WritingDatabase):
     """The ports `Outbox` and `OutboxUpkeep`, on SQL."""
 
-    def outbox_page(self, relay: Relay, after: tuple[str, int], limit: int) -> list[OutboxEntry]:
+    def outbox_page(self, relay: Target, after: tuple[str, int], limit: int) -> list[OutboxEntry]:
         """See `Outbox.outbox_page`."""
         query = _page(relay, after, PENDING).add_columns(outbox.c.content).limit(limit)
         entries: list[OutboxEntry] = []
@@ -53,14 +55,14 @@ class SqlOutbox(SqlRelays, WritingDatabase):
         return entries
 
     def list_outbox(
-        self, relay: Relay, after: tuple[str, int], limit: int, *, dead: bool
+        self, relay: Target, after: tuple[str, int], limit: int, *, dead: bool
     ) -> list[OutboxEntry]:
         """See `OutboxUpkeep.list_outbox`."""
         query = _page(relay, after, DEAD if dead else PENDING).limit(limit)
         with self.reading() as connection:
             return [_entry(row) for row in connection.execute(query)]
 
-    def still_in_outbox(self, relay: Relay, user_id: str, sequences: Sequence[int]) -> bool:
+    def still_in_outbox(self, relay: Target, user_id: str, sequences: Sequence[int]) -> bool:
         """See `Outbox.still_in_outbox`."""
         count = 0
         with self.reading() as connection:
@@ -69,7 +71,7 @@ class SqlOutbox(SqlRelays, WritingDatabase):
                 count += connection.scalar(select(func.count()).where(*own)) or 0
         return count == len(sequences)
 
-    def settle_outbox(self, relay: Relay, outcomes: Sequence[Settled]) -> None:
+    def settle_outbox(self, relay: Target, outcomes: Sequence[Settled]) -> None:
         """See `Outbox.settle_outbox`."""
         sent: dict[str, list[int]] = defaultdict(list)
         with self.writing() as connection:
@@ -79,14 +81,17 @@ class SqlOutbox(SqlRelays, WritingDatabase):
                     this = [*_of(relay, one.user_id), outbox.c.sequence == sequences.pop()]
                     values: dict[str, Any] = {"state": DEAD, "reason": one.reason, "due": 0}
                     values |= {"content": one.content, "count": one.count}
-                    update_all(connection, outbox, this, values)
+                    if update_all(connection, outbox, this, values) and isinstance(relay, Relay):
+                        data = {"user_id": one.user_id, "relay": relay.name, "items": one.count}
+                        failed = relay.project, RELAY_FAILED, [(one.user_id, data)]
+                        add_events(connection, *failed)
                 sent[one.user_id] += sequences
             for user_id, sequences in sent.items():
                 for some in batches_of(sequences):
                     own = [*_of(relay, user_id), outbox.c.sequence.in_(some)]
                     delete_all(connection, outbox, *own)
 
-    def postpone_outbox(self, relay: Relay, failures: Sequence[Postponed]) -> None:
+    def postpone_outbox(self, relay: Target, failures: Sequence[Postponed]) -> None:
         """See `Outbox.postpone_outbox`."""
         with self.writing() as connection:
             for one in failures:
@@ -112,7 +117,7 @@ class SqlOutbox(SqlRelays, WritingDatabase):
             record(connection, project, "relay.retry", name, entries=count)
         return count
 
-    def outbox_state(self, relay: Relay) -> OutboxState:
+    def outbox_state(self, relay: Target) -> OutboxState:
         """See `OutboxUpkeep.outbox_state`."""
         # Both in one scan of the index.
         oldest = func.min(case((outbox.c.state == PENDING, outbox.c.received_at)))
@@ -171,13 +176,13 @@ class SqlOutbox(SqlRelays, WritingDatabase):
             after = rows[-1].destination_id, rows[-1].sequence
 
 
-def _of(relay: Relay, user_id: str | None = None) -> list[Any]:
+def _of(relay: Target, user_id: str | None = None) -> list[Any]:
     """The condition of the entries of a relay, or of one user's."""
     own = [outbox.c.project_id == relay.project, outbox.c.destination_id == relay.id]
     return own if user_id is None else [*own, outbox.c.user_id == user_id]
 
 
-def _page(relay: Relay, after: tuple[str, int], state: int) -> Any:
+def _page(relay: Target, after: tuple[str, int], state: int) -> Any:
     key = outbox.c.user_id, outbox.c.sequence
     query = select(*_COLUMNS).where(*_of(relay), outbox.c.state == state)
     return query.where(tuple_(*key) > tuple_(*after)).order_by(*key)

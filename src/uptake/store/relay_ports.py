@@ -129,6 +129,18 @@ class OutboxState(Struct, frozen=True):
     oldest: int | None = None
 
 
+class Target(Protocol):
+    """A destination: a relay or a webhook."""
+
+    @property
+    def id(self) -> str:
+        """Its identity."""
+
+    @property
+    def project(self) -> str:
+        """The project of its entries."""
+
+
 class Relays(Protocol):
     """The relays of projects."""
 
@@ -170,22 +182,22 @@ class RelayLeases(Protocol):
 class Outbox(Protocol):
     """What is to be sent. Entries are added by `Commits.commit`, with the items."""
 
-    def outbox_page(self, relay: Relay, after: tuple[str, int], limit: int) -> list[OutboxEntry]:
+    def outbox_page(self, relay: Target, after: tuple[str, int], limit: int) -> list[OutboxEntry]:
         """Return entries to be sent after a user id and a sequence, in this order.
 
         The page ends earlier after a few megabytes; the last page is empty.
         """
 
-    def still_in_outbox(self, relay: Relay, user_id: str, sequences: Sequence[int]) -> bool:
+    def still_in_outbox(self, relay: Target, user_id: str, sequences: Sequence[int]) -> bool:
         """Return whether a user still has all of these entries."""
 
-    def settle_outbox(self, relay: Relay, outcomes: Sequence[Settled]) -> None:
+    def settle_outbox(self, relay: Target, outcomes: Sequence[Settled]) -> None:
         """Delete sent entries; rejected items of them stay as one dead entry.
 
         Entries that do not exist any more, because their user was erased, are not stored again.
         """
 
-    def postpone_outbox(self, relay: Relay, failures: Sequence[Postponed]) -> None:
+    def postpone_outbox(self, relay: Target, failures: Sequence[Postponed]) -> None:
         """Record failed attempts to send entries."""
 
 
@@ -193,11 +205,11 @@ class OutboxUpkeep(Protocol):
     """What operators do with the outbox, and what else empties it."""
 
     def list_outbox(
-        self, relay: Relay, after: tuple[str, int], limit: int, *, dead: bool
+        self, relay: Target, after: tuple[str, int], limit: int, *, dead: bool
     ) -> list[OutboxEntry]:
         """Return entries to be sent, or dead ones, in the same order, without their contents."""
 
-    def outbox_state(self, relay: Relay) -> OutboxState:
+    def outbox_state(self, relay: Target) -> OutboxState:
         """Count the entries of a relay."""
 
     def retry_dead(self, project: str, name: str) -> int | None:

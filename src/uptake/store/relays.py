@@ -10,8 +10,10 @@ from uptake.model import clock
 from uptake.store.audit import record
 from uptake.store.base import AlreadyExists
 from uptake.store.database import WritingDatabase, delete_all, may_touch_none, update_all
+from uptake.store.events import add_events
 from uptake.store.outbox_tables import destinations, outbox
 from uptake.store.relay_ports import Relay
+from uptake.store.webhook_ports import RELAY_FAILED
 
 RELAY = "relay"
 
@@ -98,6 +100,9 @@ class SqlRelays(WritingDatabase):
             this = [destinations.c.id == found.id, *only]
             if update_all(connection, destinations, this, values):
                 record(connection, project, action, name)
+                if values.get("paused_at") and values["reason"]:
+                    data = {"user_id": None, "relay": name, "reason": values["reason"]}
+                    add_events(connection, project, RELAY_FAILED, [("", data)])
         return True
 
     def lease_relay(self, relay_id: str, process: str, now: int, until: int) -> bool:

@@ -26,9 +26,11 @@ from uptake.store.rejections import SqlRejectionQueries, rejection_of
 from uptake.store.request_counts import SqlRequestCounts
 from uptake.store.request_queries import SqlRequests
 from uptake.store.retention import SqlRetention
+from uptake.store.segment_members import SqlSegmentWatches
 from uptake.store.snapshots import SqlSnapshots
 from uptake.store.stored import StoredRejection
 from uptake.store.user_queries import SqlUserQueries
+from uptake.store.webhooks import SqlWebhooks
 from uptake.store.writes import SqlCommits
 
 UNEXAMINED = "null"
@@ -56,6 +58,8 @@ class SqlStore(
     SqlRegistration,
     SqlIssuers,
     SqlOutbox,
+    SqlWebhooks,
+    SqlSegmentWatches,
     SqlAuditLog,
 ):
     """All ports, on any engine with the tables of `tables`."""

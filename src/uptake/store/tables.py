@@ -12,12 +12,13 @@ from sqlalchemy import (
     and_,
 )
 
-from uptake.store import key_tables, outbox_tables, table_types
+from uptake.store import key_tables, member_tables, outbox_tables, table_types
 
 metadata = table_types.metadata
 String = table_types.String
 keys = key_tables.keys
 outbox = outbox_tables.outbox
+segment_members = member_tables.segment_members
 
 projects = Table(
     "projects",

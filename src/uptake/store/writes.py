@@ -17,6 +17,7 @@ from uptake.store.base import StoreUnavailable
 from uptake.store.changes import ChangeLog
 from uptake.store.database import Result, Row, Writer, check_count, update_all
 from uptake.store.erasures import SqlErasures
+from uptake.store.events import upload_rows
 from uptake.store.group import Group, receipt_of, receipt_row, upload_row
 from uptake.store.images import ImageWrites
 from uptake.store.outgoing import outbox_rows
@@ -248,6 +249,7 @@ class SqlCommits(SqlErasures):
             written[number][place] = _UNCHANGED
         if any(entry.outgoing for entry in group.entries):
             writer.run("add_outbox", list(outbox_rows(group, written)))
+            writer.run("add_events", list(upload_rows(group, written)))
         receipts = _receipts(group, written, range(len(group.entries)))
         writer.run("add_receipts", _receipt_rows(group, receipts))
         self._change_log.write(connection, writer, group.owners)

@@ -13,6 +13,7 @@ ACTIONS = (
     *("retention.replace", "rejection.replay", "document.delete", "image.delete"),
     *("samples.delete", "user.erase", "user.readmit", "maintenance.begin", "maintenance.end"),
     *("relay.add", "relay.remove", "relay.pause", "relay.resume", "relay.retry"),
+    *("webhook.add", "webhook.remove", "webhook.rotate", "webhook.resume", "webhook.redeliver"),
     *("export", "database.distribute"),
 )
 """Suggestions; the field takes any other."""

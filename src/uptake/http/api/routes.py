@@ -19,6 +19,7 @@ from uptake.http.api import (
     service,
     types,
     users,
+    webhooks,
 )
 from uptake.http.api.dependencies import ApiOperation
 from uptake.http.api.exports import export_operations
@@ -37,7 +38,7 @@ def api_operations(shutdown: GracefulShutdown, executors: Executors) -> tuple[Ap
         *_declared(service, users, rejections, request_counts, requests, erasures, retention),
         *export_operations(shutdown, executors.exports),
         *stream_operations(shutdown, RequestFeed(executors.reads)),
-        *_declared(types, segments, projects, keys, relays, audit, server),
+        *_declared(types, segments, projects, keys, relays, webhooks, audit, server),
     )
 
 

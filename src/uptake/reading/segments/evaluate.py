@@ -125,6 +125,25 @@ def every(found: Iterable[Matched], memory: int) -> Callable[[], Iterator[str]]:
     return listed
 
 
+def every_of(
+    store: BehaviourStore, project: str, wanted: f.Filter, user_ids: Sequence[str], until: float
+) -> set[str]:
+    """Return those of these users that match a filter; only these are read.
+
+    Raises:
+        DeadlineExceeded: the deadline has passed.
+    """
+    builder = Builder(f.fields(wanted))
+    for profiles in store.profiles_of(project, user_ids):
+        builder.add(profiles)
+    if not len(builder):
+        return set()
+    block = builder.block()
+    behaviour = Behaviour(store, project, clock.now(), until)
+    found = matches(wanted, block, np.ones(len(block), np.bool_), behaviour)
+    return set(block.ids.filter(pa.array(found)).to_pylist())
+
+
 def members(store: UserQueries, project: str, user_ids: Sequence[str]) -> list[Member]:
     """Return users with their attributes; those that do not exist any more are left out."""
     builder = Builder(f.ALL_FIELDS)

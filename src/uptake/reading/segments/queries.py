@@ -2,7 +2,7 @@
 
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from time import monotonic
@@ -248,6 +248,29 @@ class Segments:
         from uptake.reading.segments.evaluate import every  # noqa: PLC0415 - see above
 
         return every(self._find(project, self._filter(project, name)), self.pool.memory)
+
+    def all_matching(self, project: str, text: str) -> Callable[[], Iterator[str]]:
+        """Find the users that match a stored filter; each call of the result yields their ids.
+
+        Raises:
+            InvalidFilter: an earlier version stored the filter.
+            DeadlineExceeded: see `UserIndex.parts`.
+            TooLarge: their ids take more memory than is available.
+        """
+        from uptake.reading.segments.evaluate import every  # noqa: PLC0415 - see above
+
+        return every(self._find(project, parse.read(text.encode())), self.pool.memory)
+
+    def matching_among(self, project: str, text: str, user_ids: Sequence[str]) -> set[str]:
+        """Return those of these users that match a stored filter, as they are now.
+
+        Raises:
+            InvalidFilter, DeadlineExceeded: see `all_matching`.
+        """
+        from uptake.reading.segments.evaluate import every_of  # noqa: PLC0415 - see above
+
+        until = monotonic() + self._seconds
+        return every_of(self._store, project, parse.read(text.encode()), user_ids, until)
 
     def warm(self, project: str) -> None:
         """Read a project's users into memory, with the fields of its segments."""

@@ -269,6 +269,19 @@ FROM unnest(
     project_id, user_id, destination_id, place, kind, type, content, count, received_at
 )
 
+-- add_events --
+INSERT INTO outbox (
+    project_id, user_id, destination_id, sequence, kind, type, content, count, received_at
+)
+SELECT
+    project_id, user_id, destination_id, sequence, kind, type, content, count, received_at
+FROM unnest(
+    :project_id::text[], :user_id::text[], :destination_id::text[], :sequence::int8[],
+    :kind::text[], :type::text[], :content::bytea[], :count::int8[], :received_at::int8[]
+) AS rows (
+    project_id, user_id, destination_id, sequence, kind, type, content, count, received_at
+)
+
 -- add_receipts --
 -- Run again for receipts with a corrected number of duplicates.
 INSERT INTO receipts (

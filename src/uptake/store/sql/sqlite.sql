@@ -185,6 +185,14 @@ VALUES (
     :kind, :type, :content, :count, :received_at
 )
 
+-- add_events --
+INSERT INTO outbox (
+    project_id, user_id, destination_id, sequence, kind, type, content, count, received_at
+)
+VALUES (
+    :project_id, :user_id, :destination_id, :sequence, :kind, :type, :content, :count, :received_at
+)
+
 -- add_receipts --
 -- Run again for receipts with a corrected number of duplicates.
 INSERT INTO receipts (

@@ -52,6 +52,7 @@ from uptake.testing.store.requests import RequestQueriesSuite
 from uptake.testing.store.snapshots import SnapshotsSuite
 from uptake.testing.store.user_queries import ChangeFeedSuite, UserQueriesSuite
 from uptake.testing.store.users import Users
+from uptake.testing.store.webhooks import FailedEventsSuite, SegmentWatchesSuite, WebhooksSuite
 
 __all__ = [
     "SUITES",
@@ -64,6 +65,7 @@ __all__ = [
     "DocumentTypeRegistrySuite",
     "DurableStoreConformance",
     "ErasuresSuite",
+    "FailedEventsSuite",
     "FoldingSuite",
     "InstallationSuite",
     "IssuersSuite",
@@ -85,9 +87,11 @@ __all__ = [
     "RequestQueriesSuite",
     "RetentionSuite",
     "SegmentRegistrySuite",
+    "SegmentWatchesSuite",
     "SnapshotsSuite",
     "StoreConformance",
     "UserQueriesSuite",
+    "WebhooksSuite",
 ]
 
 
@@ -125,6 +129,9 @@ class StoreConformance(
     RelayLeasesSuite,
     OutboxSuite,
     OutboxUpkeepSuite,
+    WebhooksSuite,
+    FailedEventsSuite,
+    SegmentWatchesSuite,
     AuditLogSuite,
     InstallationSuite,
     Concurrency,

@@ -21,6 +21,7 @@ from uptake.testing.store.making import (
     put,
     rejection,
 )
+from uptake.testing.store.webhooks import webhook
 
 EVERYTHING = AuditFilter()
 LAST = 1 << 62
@@ -50,6 +51,11 @@ CHANGES: dict[str, Callable[[Store], object]] = {
         Issuer("i-1", "default", "phones", "https://a", "b", "https://c", "sub", ("x",), NOON)
     ),
     "issuer.remove": lambda store: store.remove_issuer("default", "phones"),
+    "webhook.add": lambda store: store.add_webhook(webhook(id="w-1")),
+    "webhook.rotate": lambda store: store.rotate_webhook("default", "w-0", "whsec_BBBB", NOON),
+    "webhook.resume": lambda store: store.resume_webhook("default", "w-0"),
+    "webhook.redeliver": lambda store: store.redeliver(webhook(id="w-0"), None, NOON),
+    "webhook.remove": lambda store: store.remove_webhook("default", "w-1"),
     "document_type.put": lambda store: store.add_type_version(
         "default", "visit", TypeVersion(1, None, NOON)
     ),
@@ -76,6 +82,7 @@ ORDER = ("document.delete", "rejection.replay", "user.erase")
 def fill(store: Store) -> None:
     """Store what the changes change."""
     store.add_key(key("k-1"))
+    store.add_webhook(webhook(id="w-0"))
     store.put_segment("default", Segment("s-0", "{}", NOON, NOON))
     store.erase("default", "bert", "e-0", NOON)
     put(store, document("anna", "anna"), rejections=(rejection("r-1", user_id="anna"),))
