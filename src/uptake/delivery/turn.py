@@ -17,6 +17,7 @@ from uptake.model import clock
 from uptake.store.base import StoreUnavailable
 from uptake.store.relay_ports import Outbox, OutboxUpkeep, Relay, RelayLeases, Relays, Settled
 from uptake.time_units import MICROSECONDS_PER_SECOND
+from uptake.uploader.sending.attempts import FAILED
 from uptake.uploader.sending.connection import destination
 from uptake.uploader.sending.schedule import Schedule, Stopped
 
@@ -157,6 +158,10 @@ class Turn:
                 # Others may send once the lease has ended.
                 if monotonic() - renewed > LEASE_SECONDS / 2:
                     self._sender.stop("the store cannot be reached")
+            except Exception:
+                # Without renewal, another process would send at the same time.
+                self._sender.stop("outcomes cannot be recorded")
+                raise
 
     def _flush(self) -> None:
         with self._lock:
@@ -180,9 +185,12 @@ class Turn:
         if sender.rejected_key:
             _log.error("relay paused", **where, reason=sender.rejected_key)
             self._store.pause_relay(relay.project, relay.name, now, sender.rejected_key)
-        elif sender.wait is not None:
+        elif sender.wait is not None or sender.halted.startswith(FAILED):
             failures, reason = relay.failures + 1, sender.halted
-            seconds = max(sender.wait, backoff(failures))
+            if sender.wait is None:
+                # Without the message of an error of this program, which may have data.
+                reason = reason.partition("(")[0]
+            seconds = max(sender.wait or 0.0, backoff(failures))
             retry_at = now + int(seconds * MICROSECONDS_PER_SECOND)
             _log.warning("relay failed", **where, reason=reason, retry_in=round(seconds, 1))
         self._store.release_relay(relay.id, self._process, failures, retry_at, reason)

@@ -15,6 +15,10 @@ RETRYABLE = {408, 425, 429}
 """Besides 5xx, statuses after which the same request may succeed (RFC 9110, 6585, 8470)."""
 
 
+FAILED = "sending has failed"
+"""Begin of the reason after an error of this program."""
+
+
 class Receiver(Protocol):
     """Where requests are sent, and how."""
 
@@ -107,7 +111,7 @@ class RequestSender(ABC):
                 except Halt as halt:
                     self.stop(str(halt))
         except Exception as error:  # noqa: BLE001 - the run ends with this message
-            self.stop(f"sending has failed: {error!r}")
+            self.stop(f"{FAILED}: {error!r}")
         finally:
             connection.close()
 
