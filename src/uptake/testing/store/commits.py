@@ -8,6 +8,7 @@ from uptake.model.items import MAX_ATTRIBUTES
 from uptake.model.submission import Resolved
 from uptake.store.base import Store
 from uptake.store.records import WrittenDocument, WrittenImage
+from uptake.testing.store.folding import everything
 from uptake.testing.store.making import (
     NOON,
     OpensStore,
@@ -123,7 +124,7 @@ def _all_of(store: Store) -> tuple[object, ...]:
     users = ("anna", "bert", "carl", "dora")
     return (
         [store.user("default", one) for one in users],
-        [store.spans("default", one) for one in users],
+        everything(store),
         [store.images("default", one, 0, 10) for one in users],
         store.rejections("default", "", 10),
     )
