@@ -41,10 +41,10 @@ def test_old_blobs_without_a_row_are_deleted(
     in_process: Uptake, data: Path, images: list[str]
 ) -> None:
     """Those of images and of rejected items; not those with a row, nor of uploads in progress."""
-    old = [
+    old = sorted(
         _put(data, new_blob_key(kind, "default", "0" * 64, "1" * 64), TWO_DAYS_AGO)
         for kind in (IMAGES, REJECTED)
-    ]
+    )
     new = _put(data, new_blob_key(IMAGES, "default", "0" * 64, "1" * 64), DAY_AGO + 600)
     other = _put(data, "other/file", TWO_DAYS_AGO)
     before = set(blobs_in(data).names(""))

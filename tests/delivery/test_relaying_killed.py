@@ -7,6 +7,7 @@ from pathlib import Path
 from random import Random
 
 import httpx2
+import pytest
 
 from contract.tenant import Tenant, sample
 from uptake.settings import Settings
@@ -36,6 +37,7 @@ def faulty(random: Random) -> "dict[str, Reply | None]":
     }
 
 
+@pytest.mark.timeout(300)
 def test_every_accepted_sample_reaches_the_receiver(tmp_path: Path, receiver: Receiver) -> None:
     """In each user's order; 429, 500, 503, closed connections and twenty kills lose nothing."""
     random = Random(16)

@@ -110,7 +110,8 @@ class SqlSegmentWatches(SqlErasures):
         if not notify:
             connection.execute(add, rows)
             return []
-        return [row["user_id"] for row in rows if connection.execute(add, row).rowcount]
+        added = add.returning(segment_members.c.user_id)
+        return [one for row in rows for one in connection.scalars(added, row)]
 
 
 def _data(user_id: str, segment: str) -> dict[str, Any]:
