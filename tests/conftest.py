@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,6 +57,24 @@ class Scheduling(LoadScopeScheduling):  # type: ignore[misc]
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
         return nodeid if file in SPREAD else file
+
+
+WAITING = ("faults/", "delivery/", "deploy/", "console/", "uploader/test_sending_killed.py")
+"""Tests that mostly wait, for servers to start and to stop. They run first: at the end, the other
+processes would have nothing to run beside them."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Order the files, after their tests are shuffled: those that wait, then the largest first."""
+    sizes = Counter(item.path for item in items)
+    root = Path(__file__).parent
+
+    def place(item: pytest.Item) -> tuple[bool, int, str]:
+        inside = item.path.relative_to(root).as_posix()
+        return not inside.startswith(WAITING), -sizes[item.path], inside
+
+    items.sort(key=place)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling:
