@@ -36,7 +36,7 @@ def test_what_is_no_key_set_is_not_read(
     server: KeyServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each for its reason; redirects are not followed, and a server that hangs ends the wait."""
-    monkeypatch.setattr(key_sets, "FETCH_SECONDS", 0.3)
+    monkeypatch.setattr(key_sets, "FETCH_SECONDS", 2.0)
     server.answers |= {
         "/keys": SOUND,
         "/redirect": f"{server.url}/keys",

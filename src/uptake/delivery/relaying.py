@@ -28,6 +28,9 @@ LOOK_SECONDS = 1.0
 IDLE_SECONDS = 2.0
 """Pause after a turn in which all entries had to wait."""
 
+QUIET_SECONDS = 5.0
+"""Longest pause after looks that found nothing; each of them makes it a second longer."""
+
 COUNT_SECONDS = 30.0
 """How often a process counts the entries of a relay for the metrics: it reads an index."""
 
@@ -119,6 +122,7 @@ class Relaying:
         self._turns: dict[str, Turn] = {}
         self._cursors: dict[str, str] = {}
         self._waits: dict[str, float] = {}
+        self._quiet: dict[str, float] = {}
         self._counted: dict[str, float] = {}
         self._cleared = 0.0
         self._relays: list[Relay] | None = None
@@ -198,7 +202,11 @@ class Relaying:
             return False
         if self._waits.get(relay.id, 0.0) > now or wire_named(relay.format) is None:
             return False
-        return bool(self._store.list_outbox(relay, ("", -1), 1, dead=False))
+        found = bool(self._store.list_outbox(relay, ("", -1), 1, dead=False))
+        pause = min(self._quiet.get(relay.id, 0.0) + LOOK_SECONDS, QUIET_SECONDS)
+        self._quiet[relay.id] = 0.0 if found else pause
+        self._waits[relay.id] = now + self._quiet[relay.id]
+        return found
 
     def _send(self, relay: Relay) -> None:
         wire = wire_named(relay.format)

@@ -24,6 +24,9 @@ LOOK_SECONDS = 1.0
 IDLE_SECONDS = 2.0
 """Pause after a turn in which all events had to wait."""
 
+QUIET_SECONDS = 5.0
+"""Longest pause after looks that found nothing; each of them makes it a second longer."""
+
 COUNT_SECONDS = 30.0
 """How often a process counts the events of a webhook for the metrics: it reads an index."""
 
@@ -141,6 +144,7 @@ class EventDelivery:
         self._thread = threading.Thread(target=self._run, name="webhooks", daemon=True)
         self._sending: dict[str, threading.Thread] = {}
         self._waits: dict[str, float] = {}
+        self._quiet: dict[str, float] = {}
         self._counted: dict[str, float] = {}
         self._published: Destinations | None = None
 
@@ -204,7 +208,11 @@ class EventDelivery:
             return False
         if self._waits.get(webhook.id, 0.0) > now:
             return False
-        return bool(self._store.list_outbox(webhook, ("", -1), 1, dead=False))
+        found = bool(self._store.list_outbox(webhook, ("", -1), 1, dead=False))
+        pause = min(self._quiet.get(webhook.id, 0.0) + LOOK_SECONDS, QUIET_SECONDS)
+        self._quiet[webhook.id] = 0.0 if found else pause
+        self._waits[webhook.id] = now + self._quiet[webhook.id]
+        return found
 
     def _send(self, webhook: Webhook) -> None:
         try:

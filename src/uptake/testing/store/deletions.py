@@ -113,7 +113,7 @@ class DeletionsSuite(OpensStore):
         put(store, values_batch(0))
         assert store.delete_samples(*STEPS, 10, 11) == 1
         assert samples_of(store) == {0: 1}
-        assert [len(from_bytes(one.columns)) for one in store.batches(*STEPS, *EVER)] == [1, 1]
+        assert sum(len(from_bytes(one.columns)) for one in store.batches(*STEPS, *EVER)) == 2
 
     def test_an_increment_has_no_samples_that_only_lost_others(self, store: Store) -> None:
         """They were exported before; those that were not have no deleted ones."""
