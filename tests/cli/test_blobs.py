@@ -45,7 +45,7 @@ def test_old_blobs_without_a_row_are_deleted(
         _put(data, new_blob_key(kind, "default", "0" * 64, "1" * 64), TWO_DAYS_AGO)
         for kind in (IMAGES, REJECTED)
     )
-    new = _put(data, new_blob_key(IMAGES, "default", "0" * 64, "1" * 64), DAY_AGO + 600)
+    new = _put(data, new_blob_key(IMAGES, "default", "0" * 64, "1" * 64), DAY_AGO + 43_200)
     other = _put(data, "other/file", TWO_DAYS_AGO)
     before = set(blobs_in(data).names(""))
     assert before > {*images, *old, new, other}

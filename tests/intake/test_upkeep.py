@@ -4,19 +4,22 @@ import hashlib
 import json
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import sqlalchemy
 
 from uptake.formats.redecode import find_users
-from uptake.intake.upkeep import chores
+from uptake.intake.upkeep import AfterCommits, chores
 from uptake.model import clock
 from uptake.settings import Settings
+from uptake.store import sqlite
 from uptake.store.migrations.running import upgrade_to
 from uptake.store.records import Entry, Erased
 from uptake.store.stored import ReceiptItem, StoredReceipt
-from uptake.testing.store.making import NOON, attributes, written_by
+from uptake.testing.store.making import NOON, attributes, put, written_by
 from uptake.wiring import Services, open_services
 
 TABLE = {"field_name": ["user_id", "a"], "values": [["88", None], ["gone", "x"], ["89", "y"]]}
@@ -119,3 +122,17 @@ def test_rejections_are_stored_under_their_users(services: Services) -> None:
     assert stored is not None
     assert (stored.request_id, stored.received_at) == ("request", NOON)
     assert [b"88" in one.raw or b"gone" in one.raw for one in stored.records] == [False]
+
+
+def test_work_is_done_only_after_commits(tmp_path: Path) -> None:
+    """Once more if it was not complete, or if anything was committed in between."""
+    work = Mock(side_effect=[False, True, True])
+    with closing(sqlite.open_store(tmp_path / "uptake.db")) as store:
+        chore = AfterCommits(store, work)
+        for done in (1, 2, 2):
+            chore()
+            assert work.call_count == done
+        put(store, attributes("7", a="1"))
+        for _ in range(2):
+            chore()
+            assert work.call_count == 3

@@ -18,7 +18,8 @@ from uptake.model import clock
 from uptake.model.problems import Kinds
 from uptake.store.base import Erasures, Maintenance, Store, StoreUnavailable
 from uptake.store.definitions import RetentionRule
-from uptake.time_units import MICROSECONDS_PER_SECOND
+from uptake.store.request_ports import RequestQueries
+from uptake.time_units import MICROSECONDS_PER_DAY, MICROSECONDS_PER_SECOND
 
 LOOK_SECONDS = 5.0
 """Interval at which a process looks for chores that are due."""
@@ -133,11 +134,10 @@ def chores(
                     _log.info("retention", kind=rule.kind, type=rule.type, taken=taken)
             expire(store, blobs, project, UNAUTHORIZED_RECEIPTS, now)
 
-    def fold_samples() -> None:
-        fold(store, stop.is_set)
-
+    fold_receipts = AfterCommits(store, partial(_fold_receipts, store, stop.is_set))
+    fold_samples = AfterCommits(store, partial(fold, store, stop.is_set))
     return (
-        Chore("receipts", RECEIPTS_SECONDS, partial(_fold_receipts, store, stop.is_set)),
+        Chore("receipts", RECEIPTS_SECONDS, fold_receipts),
         Chore("erasures", ERASURES_SECONDS, finish_erasures),
         Chore("examination", EXAMINATION_SECONDS, examine_rejections),
         Chore("retention", RETENTION_SECONDS, apply_retention),
@@ -145,9 +145,39 @@ def chores(
     )
 
 
-def _fold_receipts(store: Store, stopping: Callable[[], bool]) -> None:
+class AfterCommits:
+    """Work on what was committed since the work was last complete, on any node, or on an ended day.
+
+    Args:
+        store: has the numbers of commits.
+        do: the work; returns whether it is complete.
+    """
+
+    def __init__(self, store: RequestQueries, do: Callable[[], bool]) -> None:
+        self._store = store
+        self._do = do
+        self._done: tuple[dict[int, int], int] | None = None
+
+    def __call__(self) -> None:
+        """Do the work unless there is none: a server without uploads reads a single row."""
+        state = self._store.request_commits(), clock.now() // MICROSECONDS_PER_DAY
+        if state != self._done and self._do():
+            self._done = state
+
+
+def _fold_receipts(store: Store, stopping: Callable[[], bool]) -> bool:
     now = clock.now()
+    complete = True
     for project in store.projects():
-        for _ in range(FOLDED_PAGES):
-            if stopping() or not store.fold_receipts(project, now):
-                break
+        complete &= _folded_receipts(store, project, now, stopping)
+    return complete
+
+
+def _folded_receipts(store: Store, project: str, now: int, stopping: Callable[[], bool]) -> bool:
+    """Fold the receipts of a project, as many as one turn may. Returns whether all are folded."""
+    for _ in range(FOLDED_PAGES):
+        if stopping():
+            return False
+        if not store.fold_receipts(project, now):
+            return True
+    return False
