@@ -46,6 +46,9 @@ class _Store:
     def request_commits(self) -> dict[int, int]:
         return {0: len(self.stored)}
 
+    def projects_with_requests(self, *_: object) -> Any:
+        raise NotImplementedError
+
     def new_requests(
         self, projects: Any, only: RequestFilter, since: Any, until: Any, limit: int
     ) -> NewRequests:

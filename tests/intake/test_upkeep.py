@@ -3,7 +3,7 @@
 import hashlib
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from unittest.mock import Mock
@@ -12,14 +12,16 @@ import pytest
 import sqlalchemy
 
 from uptake.formats.redecode import find_users
-from uptake.intake.upkeep import AfterCommits, chores
+from uptake.intake import upkeep
+from uptake.intake.upkeep import AfterRequests, chores
 from uptake.model import clock
 from uptake.settings import Settings
 from uptake.store import sqlite
+from uptake.store.base import Store, StoreUnavailable
 from uptake.store.migrations.running import upgrade_to
 from uptake.store.records import Entry, Erased
 from uptake.store.stored import ReceiptItem, StoredReceipt
-from uptake.testing.store.making import NOON, attributes, put, written_by
+from uptake.testing.store.making import NOON, attributes, batch, entry, written_by
 from uptake.wiring import Services, open_services
 
 TABLE = {"field_name": ["user_id", "a"], "values": [["88", None], ["gone", "x"], ["89", "y"]]}
@@ -124,15 +126,75 @@ def test_rejections_are_stored_under_their_users(services: Services) -> None:
     assert [b"88" in one.raw or b"gone" in one.raw for one in stored.records] == [False]
 
 
-def test_work_is_done_only_after_commits(tmp_path: Path) -> None:
-    """Once more if it was not complete, or if anything was committed in between."""
-    work = Mock(side_effect=[False, True, True])
+def _requests(store: Store, *projects: str) -> None:
+    """Commit an upload to each project."""
+    for project in projects:
+        store.commit([entry(batch("anna", "1"), project=project)])
+
+
+def test_work_is_done_for_projects_with_new_requests(tmp_path: Path) -> None:
+    """For all after a start; in later turns for those with new requests, folded or not."""
+    done: list[str] = []
+
+    def work(project: str, until: Callable[[], bool]) -> bool:
+        assert not until()
+        done.append(project)
+        return done.count(project) != 2
+
+    def turn() -> list[str]:
+        done_before = len(done)
+        chore()
+        return done[done_before:]
+
     with closing(sqlite.open_store(tmp_path / "uptake.db")) as store:
-        chore = AfterCommits(store, work)
-        for done in (1, 2, 2):
+        for number in range(50):
+            store.add_project(f"p{number}", NOON)
+        chore = AfterRequests(store, work, lambda: False)
+        assert sorted(turn()) == store.projects()
+        assert turn() == []
+        _requests(store, "p7", "p3")
+        store.fold_receipts("p3", clock.now())
+        # Their work is not complete then.
+        assert turn() == ["p3", "p7"]
+        assert turn() == ["p3", "p7"]
+        _requests(store, "p7")
+        assert turn() == ["p7"]
+        assert turn() == []
+
+
+def test_work_that_a_turn_has_no_time_for_is_done_in_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No project has to wait for another that is never complete."""
+    seconds = iter(range(1000))
+    monkeypatch.setattr(upkeep, "monotonic", lambda: next(seconds))
+    done: list[str] = []
+    with closing(sqlite.open_store(tmp_path / "uptake.db")) as store:
+        for number in range(20):
+            store.add_project(f"p{number}", NOON)
+
+        def work(project: str, _until: Callable[[], bool]) -> bool:
+            done.append(project)
+            return project != "p0"
+
+        chore = AfterRequests(store, work, lambda: False)
+        for _ in range(9):
+            before = len(done)
             chore()
-            assert work.call_count == done
-        put(store, attributes("7", a="1"))
-        for _ in range(2):
+            assert 0 < len(done) - before <= upkeep.TURN_SECONDS + 1
+    assert set(done) == {"default", *(f"p{number}" for number in range(20))}
+    assert done.count("p0") > 1
+
+
+def test_a_failure_leaves_the_work_to_the_next_turn(tmp_path: Path) -> None:
+    """Of the project, after the others."""
+    work = Mock(side_effect=[StoreUnavailable("down"), True, True, True])
+    with closing(sqlite.open_store(tmp_path / "uptake.db")) as store:
+        store.add_project("other", NOON)
+        chore = AfterRequests(store, work, lambda: False)
+        with pytest.raises(StoreUnavailable):
             chore()
-            assert work.call_count == 3
+        chore()
+        assert [call.args[0] for call in work.call_args_list] == ["default", "other", "default"]
+        chore()
+        assert work.call_count == 3

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from time import monotonic
 from typing import Protocol
 
 import structlog
@@ -18,6 +19,7 @@ from uptake.model import clock
 from uptake.model.problems import Kinds
 from uptake.store.base import Erasures, Maintenance, Store, StoreUnavailable
 from uptake.store.definitions import RetentionRule
+from uptake.store.project_ports import Projects
 from uptake.store.request_ports import RequestQueries
 from uptake.time_units import MICROSECONDS_PER_DAY, MICROSECONDS_PER_SECOND
 
@@ -37,9 +39,9 @@ EXAMINATION_SECONDS = 600
 RETENTION_SECONDS = 3600
 SEGMENTS_SECONDS = 10
 
-FOLDED_PAGES = 400
-"""Pages of receipts that are folded at a time for a project, so that other chores do not wait long:
-200,000 receipts, more than a server accepts in `RECEIPTS_SECONDS`."""
+TURN_SECONDS = 5.0
+"""Time of one turn of folding, so that the other chores and the processor have time in between: a
+turn folds more receipts than a server accepts in `RECEIPTS_SECONDS`."""
 
 UNAUTHORIZED_RECEIPTS = RetentionRule("receipts", 3, Kinds.UNAUTHORIZED.value.code)
 """Receipts of requests without a valid API key are stored for three days, whatever the rules of the
@@ -134,8 +136,8 @@ def chores(
                     _log.info("retention", kind=rule.kind, type=rule.type, taken=taken)
             expire(store, blobs, project, UNAUTHORIZED_RECEIPTS, now)
 
-    fold_receipts = AfterCommits(store, partial(_fold_receipts, store, stop.is_set))
-    fold_samples = AfterCommits(store, partial(fold, store, stop.is_set))
+    fold_receipts = AfterRequests(store, partial(_fold_receipts, store), stop.is_set)
+    fold_samples = AfterRequests(store, partial(fold, store), stop.is_set)
     return (
         Chore("receipts", RECEIPTS_SECONDS, fold_receipts),
         Chore("erasures", ERASURES_SECONDS, finish_erasures),
@@ -145,39 +147,65 @@ def chores(
     )
 
 
-class AfterCommits:
-    """Work on what was committed since the work was last complete, on any node, or on an ended day.
+class RequestStore(RequestQueries, Projects, Protocol):
+    """The ports that find projects with new requests."""
+
+
+class AfterRequests:
+    """Work on the projects with new requests, on any node; on all after a start and an ended day.
 
     Args:
-        store: has the numbers of commits.
-        do: the work; returns whether it is complete.
+        store: has the requests.
+        do: the work on a project, until it is to end early; returns whether it is complete.
+        stopping: whether the process stops.
     """
 
-    def __init__(self, store: RequestQueries, do: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        store: RequestStore,
+        do: Callable[[str, Callable[[], bool]], bool],
+        stopping: Callable[[], bool],
+    ) -> None:
         self._store = store
         self._do = do
-        self._done: tuple[dict[int, int], int] | None = None
+        self._stopping = stopping
+        self._seen: tuple[dict[int, int], int] | None = None
+        self._due: dict[str, None] = {}
 
     def __call__(self) -> None:
-        """Do the work unless there is none: a server without uploads reads a single row."""
-        state = self._store.request_commits(), clock.now() // MICROSECONDS_PER_DAY
-        if state != self._done and self._do():
-            self._done = state
+        """Work until the turn ends. What is left comes first in the next turn."""
+        self._look()
+        end = monotonic() + TURN_SECONDS
+
+        def until() -> bool:
+            return self._stopping() or monotonic() > end
+
+        for project in list(self._due):
+            if until():
+                return
+            # Behind the others, which do not wait for one that fails or is never complete.
+            del self._due[project]
+            self._due[project] = None
+            if self._do(project, until):
+                del self._due[project]
+
+    def _look(self) -> None:
+        """Find the projects with work. A server without uploads reads a single row."""
+        commits, today = self._store.request_commits(), clock.now() // MICROSECONDS_PER_DAY
+        if self._seen is None or self._seen[1] != today:
+            found = self._store.projects()
+        elif self._seen[0] != commits:
+            found = self._store.projects_with_requests(self._seen[0])
+        else:
+            found = []
+        self._due.update(dict.fromkeys(found))
+        self._seen = commits, today
 
 
-def _fold_receipts(store: Store, stopping: Callable[[], bool]) -> bool:
+def _fold_receipts(store: Store, project: str, until: Callable[[], bool]) -> bool:
+    """Fold the receipts of a project. Returns whether all are folded."""
     now = clock.now()
-    complete = True
-    for project in store.projects():
-        complete &= _folded_receipts(store, project, now, stopping)
-    return complete
-
-
-def _folded_receipts(store: Store, project: str, now: int, stopping: Callable[[], bool]) -> bool:
-    """Fold the receipts of a project, as many as one turn may. Returns whether all are folded."""
-    for _ in range(FOLDED_PAGES):
-        if stopping():
-            return False
+    while not until():
         if not store.fold_receipts(project, now):
             return True
     return False

@@ -20,6 +20,9 @@ class RequestQueries(Protocol):
     def request_commits(self) -> dict[int, int]:
         """Return the commits so far (`store.commit_sequence`): new requests come after them."""
 
+    def projects_with_requests(self, since: dict[int, int]) -> list[str]:
+        """Return the projects with requests that were stored after `since`, sorted."""
+
     def new_requests(
         self,
         projects: Sequence[str] | None,

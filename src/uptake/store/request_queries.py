@@ -73,6 +73,20 @@ class SqlRequests(Database):
         with self.reading() as connection:
             return last_numbers(connection)
 
+    def projects_with_requests(self, since: CommitSequence) -> list[str]:
+        """See `RequestQueries.projects_with_requests`."""
+        with self.reading() as connection:
+            now = last_numbers(connection)
+            # Rows before the pages into which they are folded.
+            found = {
+                name
+                for table in (t.receipts, rt.request_pages)
+                for name in connection.scalars(
+                    select(table.c.project_id).where(received(table.c.mark, since, now)).distinct()
+                )
+            }
+        return sorted(found)
+
     def new_requests(
         self,
         projects: Sequence[str] | None,

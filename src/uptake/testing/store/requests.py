@@ -161,6 +161,7 @@ class RequestQueriesSuite(OpensStore):
             everything = store.new_requests(None, ALL_REQUESTS, position, None, SOME)
             assert {one.project for one in everything.requests} == {DEFAULT_PROJECT, "other"}
             assert not everything.truncated
+            assert store.projects_with_requests(position) == [DEFAULT_PROJECT, "other"]
             position = found.position
             steps.append(position)
             made += some[:2]
@@ -174,6 +175,16 @@ class RequestQueriesSuite(OpensStore):
         assert newest.truncated
         store.erase(DEFAULT_PROJECT, "bert", "e-1", NOON)
         assert store.new_requests([DEFAULT_PROJECT], others, begin, None, SOME).requests == []
+
+    def test_projects_with_new_requests_are_found(self, store: Store) -> None:
+        """Folded or not."""
+        for project in ("other", DEFAULT_PROJECT):
+            position = store.request_commits()
+            assert store.projects_with_requests(position) == []
+            store.commit([entry(batch("anna", "1"), project=project)])
+            assert store.projects_with_requests(position) == [project]
+            assert store.fold_receipts(project, TOMORROW) == 1
+            assert store.projects_with_requests(position) == [project]
 
     def test_requests_of_one_moment_are_each_listed(self, store: Store) -> None:
         """Of one user, of others and of none, folded together, one by one or not."""
