@@ -59,20 +59,25 @@ class Scheduling(LoadScopeScheduling):  # type: ignore[misc]
         return nodeid if file in SPREAD else file
 
 
-WAITING = ("faults/", "delivery/", "deploy/", "console/", "uploader/test_sending_killed.py")
-"""Tests that mostly wait, for servers to start and to stop. They run first: at the end, the other
+FIRST = (
+    *("faults/", "delivery/", "deploy/", "console/", "uploader/test_sending_killed.py"),
+    *("contract/test_hostile_walk.py", "docs/test_add_a_store.py", "docs/test_reader.py"),
+    *("docs/test_site.py", "reading/segments/test_user_index.py"),
+)
+"""Tests that mostly wait, for servers to start and to stop, then long ones. At the end, the other
 processes would have nothing to run beside them."""
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Order the files, after their tests are shuffled: those that wait, then the largest first."""
+    """Order the files, after their tests are shuffled: the first ones, then the largest first."""
     sizes = Counter(item.path for item in items)
     root = Path(__file__).parent
 
-    def place(item: pytest.Item) -> tuple[bool, int, str]:
+    def place(item: pytest.Item) -> tuple[int, int, str]:
         inside = item.path.relative_to(root).as_posix()
-        return not inside.startswith(WAITING), -sizes[item.path], inside
+        first = (at for at, start in enumerate(FIRST) if inside.startswith(start))
+        return next(first, len(FIRST)), -sizes[item.path], inside
 
     items.sort(key=place)
 
