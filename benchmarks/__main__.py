@@ -12,11 +12,12 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
 from benchmarks import console as pages
-from benchmarks import erasure, exports, phone_year, report, rollups, segments, uploads
+from benchmarks import erasure, exports, forwarding, phone_year, report, rollups, segments, uploads
 from benchmarks.apple_health import measure_apple_health
 from benchmarks.load import generator
 from benchmarks.results import Settings
@@ -32,7 +33,10 @@ MAX_ROUNDS = 20
 MAX_WORKERS = 64
 _INTERRUPTED = 130
 UPLOADER, ROLLUPS = "uploader", "rollups"
-BESIDE = (segments.PART, UPLOADER, ROLLUPS, phone_year.PART, exports.PART, erasure.PART, pages.PART)
+BESIDE = (
+    *(segments.PART, UPLOADER, ROLLUPS, phone_year.PART, exports.PART, erasure.PART, pages.PART),
+    forwarding.PART,
+)
 """The parts that are measured after the servers."""
 LEAST_SAMPLES = exports.OF_USER
 
@@ -133,17 +137,18 @@ def _beside(settings: Settings) -> list[Callable[[], None]]:
         shown.append(partial(rollups.show, rollups.measure(scratch, engines), console))
     if phone_year.PART in parts:
         shown.append(partial(phone_year.show, phone_year.measure(scratch, engines), console))
-    if exports.PART in parts:
-        count = settings.samples or exports.SAMPLES
-        exported = [found for one in engines for found in exports.measure(scratch, one, count)]
-        shown.append(partial(exports.show, exported, console))
-    if erasure.PART in parts:
-        count = settings.samples or erasure.SAMPLES
-        erased = [found for one in engines for found in erasure.measure(scratch, one, count)]
-        shown.append(partial(erasure.show, erased, console))
-    if pages.PART in parts:
-        visited = [found for one in engines for found in pages.measure(scratch, one)]
-        shown.append(partial(pages.show, visited, console))
+    exported = partial(exports.measure, samples=settings.samples or exports.SAMPLES)
+    erased = partial(erasure.measure, samples=settings.samples or erasure.SAMPLES)
+    by_engine: tuple[tuple[str, Callable[..., list[Any]], Callable[..., None]], ...] = (
+        (exports.PART, exported, exports.show),
+        (erasure.PART, erased, erasure.show),
+        (forwarding.PART, forwarding.measure_engine, forwarding.show),
+        (pages.PART, pages.measure, pages.show),
+    )
+    for part, measure, show in by_engine:
+        if part in parts:
+            found = [figures for one in engines for figures in measure(scratch, one)]
+            shown.append(partial(show, found, console))
     return shown
 
 

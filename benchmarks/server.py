@@ -129,7 +129,8 @@ def _tail(output: Path) -> str:
     return output.read_bytes()[-TAIL_BYTES:].decode("utf-8", "replace").strip()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port on which nothing listens."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]
@@ -243,6 +244,15 @@ def _run(program: Path, *arguments: str) -> str:
     return done.stdout
 
 
+def command(*words: str) -> None:
+    """Run a command of the product.
+
+    Raises:
+        ServerError: it failed.
+    """
+    _run(_program("uptake"), *words)
+
+
 def _program(name: str) -> Path:
     program = Path(sys.executable).with_name(name)
     if not program.exists():
@@ -278,7 +288,7 @@ def uptake(
     """
     program = program or _program("uptake")
     with _folder(parent) as folder, _database(parent, engine) as database:
-        port, data = _free_port(), folder / "data"
+        port, data = free_port(), folder / "data"
         scopes = [word for scope in SCOPES for word in ("--scope", scope)]
         place = [*_flags(data_dir=data), *_address(database)]
         with suppress(ServerError):  # earlier builds have no `init`
@@ -296,7 +306,7 @@ def uptake(
 def yardstick(parent: Path, workers: int, engine: str, style: str) -> Iterator[Server]:
     """What it is measured against."""
     with _folder(parent) as folder, _database(parent, engine) as database:
-        port = _free_port()
+        port = free_port()
         flags = _flags(port=port, workers=workers, style=style)
         if database is None:
             place = ["benchmarks.yardstick", *_flags(data_dir=folder / "data")]
@@ -316,7 +326,7 @@ def pocketbase(parent: Path) -> Iterator[Server]:
     """
     program = _program("pocketbase")
     with _folder(parent) as folder:
-        port, data = _free_port(), folder / "data"
+        port, data = free_port(), folder / "data"
         place = _flags(dir=data)
         _run(program, "superuser", "upsert", *_ADMIN.values(), *place)
         command = [str(program), "serve", *_flags(http=f"{HOST}:{port}"), *place]
@@ -332,10 +342,10 @@ def pocketbase(parent: Path) -> Iterator[Server]:
 
 
 @contextmanager
-def discard(parent: Path, workers: int) -> Iterator[Server]:
-    """The server that only reads requests."""
+def discard(parent: Path, workers: int, port: int = 0) -> Iterator[Server]:
+    """The server that only reads requests, on a port; 0 for any."""
     with _folder(parent) as folder:
-        port = _free_port()
+        port = port or free_port()
         flags = _flags(interface="rsgi", host=HOST, port=port, workers=workers)
         command = [sys.executable, "-m", "granian", *flags, "benchmarks.discard:app"]
         with _running(command, port, folder) as server:

@@ -18,8 +18,8 @@ from uptake import Broken, Client, Sample
 from uptake.testing.live import LiveServer
 
 THREADS = 16
-EACH = 150
-"""Documents that each thread sends, and as many requests of other kinds."""
+EACH = 313
+"""Documents that each thread sends, and as many batches of samples: 10,016 uploads in all."""
 
 
 def test_each_thread_gets_its_own_answers(live: LiveServer, tmp_path: Path) -> None:
