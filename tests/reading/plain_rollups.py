@@ -36,6 +36,12 @@ class Sample:
     offset: timedelta
     unit: str
     value: Fraction
+    has_end: bool
+
+    @property
+    def order(self) -> tuple[int, int, str, str]:
+        """Its place among all: a sample without an end comes before one that ends at its start."""
+        return self.start, self.length if self.has_end else -1, self.device, self.unit
 
     @property
     def length(self) -> int:
@@ -65,7 +71,8 @@ def plain(sent: SentSample) -> Sample:
     start = times.read(sent.start)[0]
     end = start if sent.end is None else times.read(sent.end)[0]
     offset = datetime.fromisoformat(sent.start).utcoffset() or timedelta()
-    return Sample(sent.device, start, end, offset, sent.unit, Fraction(sent.value))
+    has_end = sent.end is not None
+    return Sample(sent.device, start, end, offset, sent.unit, Fraction(sent.value), has_end)
 
 
 @dataclass(frozen=True)
@@ -145,7 +152,7 @@ class Share:
 class Bucket:
     """What samples come to in a bucket; the shares are by device."""
 
-    touching: list[tuple[object, ...]] = field(default_factory=list)
+    touching: list[Sample] = field(default_factory=list)
     shares: dict[str, Share] = field(default_factory=lambda: defaultdict(Share))
 
 
@@ -163,8 +170,7 @@ class Rollup:
         self, sent: list[SentSample], clock: Clock, priority: list[str], *, each: bool
     ) -> None:
         self.samples = sorted(
-            {one.identity: plain(one) for one in sent}.values(),
-            key=lambda s: (s.start, s.length, s.device, s.unit),
+            {one.identity: plain(one) for one in sent}.values(), key=lambda s: s.order
         )
         self.clock, self.priority, self.each = clock, priority, each
         self.buckets: dict[Key, Bucket] = defaultdict(Bucket)
@@ -197,7 +203,7 @@ class Rollup:
 
     def _share(self, at: int, sample: Sample) -> Share:
         bucket = self.buckets[self._key(at, sample)]
-        bucket.touching.append((sample.start, sample.length, sample.device, sample.unit, sample))
+        bucket.touching.append(sample)
         return bucket.shares[sample.device]
 
     def _place(self, at: int, sample: Sample) -> tuple[object, ...]:
@@ -251,10 +257,8 @@ class Rollup:
         self, key: Key, metric: str, *, explain: bool
     ) -> tuple[tuple[object, ...], dict[str, object]]:
         bucket = self.buckets[key]
-        touching = sorted(bucket.touching, key=lambda entry: entry[:4])
-        first, last = touching[0][4], touching[-1][4]
-        assert isinstance(first, Sample)
-        assert isinstance(last, Sample)
+        touching = sorted(bucket.touching, key=lambda sample: sample.order)
+        first, last = touching[0], touching[-1]
         start, end = key[0], key[1]
         if isinstance(start, datetime) and isinstance(end, datetime):
             order: tuple[object, ...] = (start, timedelta())

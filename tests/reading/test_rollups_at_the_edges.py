@@ -178,3 +178,16 @@ def test_a_forged_cursor_is_a_position_or_is_rejected(
     store = filled([[one("2026-01-31T10:00:00Z", "2026-02-01T10:00:00Z")]])
     found, _ = page(store, RollupQuery("steps", every, zone), 5, to_cursor(place))
     assert len(found) <= 5
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_samples_that_start_together_have_an_order(reverse: bool) -> None:
+    """Of offsets of one moment, a day begins with that of the sample without an end."""
+    start = "2026-03-29T00:30:00+00:00"
+    sent = [one(start, start), one("2026-03-29T01:30:00+01:00", None)]
+    for batches in ([sent[::-1] if reverse else sent], [[each] for each in sent]):
+        store = filled(batches, "steps")
+        found, _ = page(store, RollupQuery("steps", "day", None))
+        assert [(row["start"], row["end"], row["count"]) for row in found] == [
+            ("2026-03-29T00:00:00+01:00", "2026-03-30T00:00:00+00:00", 2)
+        ]

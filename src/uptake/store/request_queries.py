@@ -2,8 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from sqlalchemy import (
@@ -23,14 +22,11 @@ from uptake.model import cancellation, ids
 from uptake.store import receipt_blocks, request_pages
 from uptake.store import request_tables as rt
 from uptake.store import tables as t
-from uptake.store.commit_sequence import CommitSequence, is_between, last_numbers, received
 from uptake.store.database import Database, Writer, batches_of, delete_all, streamed, update_all
 from uptake.store.receipt_blocks import placed_of
 from uptake.store.request_lookups import NO_USER, newest, with_ids, with_users
 from uptake.store.request_pages import Entry, Folded
 from uptake.store.requests import (
-    ALL_REQUESTS,
-    NewRequests,
     Outcome,
     RequestFilter,
     RequestPosition,
@@ -46,16 +42,13 @@ PAGES_AT_ONCE = 64
 MAX_PAGES = 1000
 """Pages of folded requests that one call reads, in about 0.2 s: 500,000 requests."""
 
-MAX_NEW_PAGES = 100
-"""Pages from which new requests are read at a time, in about 20 ms: 50,000 requests."""
-
 _NOTHING = msgspec.msgpack.encode(())
 _ERASED = msgspec.msgpack.encode([["erased", 0, "", False]])[:9]
 """The `items` of a receipt without accepted items; the begin of those with only erased ones."""
 
 
 class SqlRequests(Database):
-    """The port `RequestQueries`, on SQL."""
+    """The part of the port `RequestQueries` that lists requests, on SQL."""
 
     def requests(
         self, projects: Sequence[str], only: RequestFilter, before: RequestPosition, limit: int
@@ -67,51 +60,6 @@ class SqlRequests(Database):
         if len(found) > limit:
             return Requests(found[:limit], found[limit - 1].position)
         return Requests(found, listing.next)
-
-    def request_commits(self) -> CommitSequence:
-        """See `RequestQueries.request_commits`."""
-        with self.reading() as connection:
-            return last_numbers(connection)
-
-    def projects_with_requests(self, since: CommitSequence) -> list[str]:
-        """See `RequestQueries.projects_with_requests`."""
-        with self.reading() as connection:
-            now = last_numbers(connection)
-            # Rows before the pages into which they are folded.
-            found = {
-                name
-                for table in (t.receipts, rt.request_pages)
-                for name in connection.scalars(
-                    select(table.c.project_id).where(received(table.c.mark, since, now)).distinct()
-                )
-            }
-        return sorted(found)
-
-    def new_requests(
-        self,
-        projects: Sequence[str] | None,
-        only: RequestFilter,
-        since: CommitSequence,
-        until: CommitSequence | None,
-        limit: int,
-    ) -> NewRequests:
-        """See `RequestQueries.new_requests`."""
-        with self.reading() as connection:
-            now = last_numbers(connection)
-            until = now if until is None else until
-            if since == until:
-                return NewRequests([], until)
-            found = _new_rows(connection, projects, only, (since, until), limit)
-            pages = _new_pages(connection, projects, only, (since, now))
-            new = [one for one in pages.entries if is_between(one.request.mark, since, until)]
-            new = with_users(connection, new)
-            new = [one for one in new if only.user_id in {None, one.request.user_id}]
-            new.sort(key=lambda one: one.request.received_at)
-            found += with_ids(connection, newest(new, limit + 1))
-        if only != ALL_REQUESTS:
-            found = [one for one in found if only.matches(one)]
-        found.sort(key=lambda one: one.position)
-        return NewRequests(found[-limit:], until, len(found) > limit or pages.truncated)
 
 
 class _Listing:
@@ -213,8 +161,8 @@ class _Listing:
             .order_by(*(column.desc() for column in place))
             .limit(self._count)
         )
-        query = query.where(*_matching(self._only))
-        return _requests_of(self._connection, query)
+        query = query.where(*matching(self._only))
+        return requests_of(self._connection, query)
 
     def _of_pages(self) -> Iterator[tuple[int, Callable[[], None]]]:
         """Yield when the last request of a page was received, and what reads the page."""
@@ -265,7 +213,7 @@ class _Listing:
         return [first <= until // unit, *since]
 
 
-def _requests_of(connection: Connection, query: Any) -> list[StoredRequest]:
+def requests_of(connection: Connection, query: Any) -> list[StoredRequest]:
     """The requests of a query of all columns of receipts."""
     result = connection.execute(query)
     # Half the time of `mappings`.
@@ -278,57 +226,12 @@ def _of_row(row: dict[str, Any]) -> StoredRequest:
     return request_of(row["project_id"], placed.place, placed.receipt, placed.mark)
 
 
-def _matching(only: RequestFilter) -> list[ColumnElement[bool]]:
+def matching(only: RequestFilter) -> list[ColumnElement[bool]]:
     """Conditions of the rows that a filter selects, without those of its times."""
     r = t.receipts.c
     named = {name: getattr(only, name) for name in ("format", "key_id", "user_id")}
     found = [r[name] == value for name, value in named.items() if value is not None]
     return found if only.status is None else [*found, _has_status(only.status)]
-
-
-def _new_rows(
-    connection: Connection,
-    projects: Sequence[str] | None,
-    only: RequestFilter,
-    between: tuple[CommitSequence, CommitSequence],
-    limit: int,
-) -> list[StoredRequest]:
-    """The newest requests between two positions of the commit sequence, of rows.
-
-    No index is read: there are few rows, and an entry for each would make uploads slower.
-    """
-    r = t.receipts.c
-    query = select(t.receipts).where(received(r.mark, *between), *_matching(only))
-    if projects is not None:
-        query = query.where(r.project_id.in_(projects))
-    query = query.order_by(r.received_at.desc()).limit(limit + 1)
-    return _requests_of(connection, query)
-
-
-class _NewPages(NamedTuple):
-    """Requests of pages, and whether there are more pages."""
-
-    entries: list[Entry]
-    truncated: bool
-
-
-def _new_pages(
-    connection: Connection,
-    projects: Sequence[str] | None,
-    only: RequestFilter,
-    between: tuple[CommitSequence, CommitSequence],
-) -> _NewPages:
-    """The requests of the newest pages that were written between two positions."""
-    p = rt.request_pages.c
-    query = select(p.project_id, p.data).where(received(p.mark, *between))
-    if projects is not None:
-        query = query.where(p.project_id.in_(projects))
-    query = query.order_by(p.last.desc()).limit(MAX_NEW_PAGES + 1)
-    pages = connection.execute(query).all()
-    # Users are numbers there, so the filter by user follows.
-    everyone = msgspec.structs.replace(only, user_id=None)
-    found = [request_pages.selected(*page, everyone) for page in pages[:MAX_NEW_PAGES]]
-    return _NewPages(list(chain(*found)), len(pages) > MAX_NEW_PAGES)
 
 
 def _has_status(wanted: StatusFilter) -> ColumnElement[bool]:

@@ -17,6 +17,7 @@ from uptake.store.issuers import SqlIssuers
 from uptake.store.item_queries import SqlItemQueries
 from uptake.store.keys import SqlKeys
 from uptake.store.maintenance_mode import SqlMaintenanceMode
+from uptake.store.new_requests import SqlNewRequests
 from uptake.store.outbox import SqlOutbox
 from uptake.store.receipts import SqlReceipts
 from uptake.store.records import Entry, RejectionRecord
@@ -41,6 +42,7 @@ class SqlStore(
     SqlCommits,
     SqlReceipts,
     SqlRequests,
+    SqlNewRequests,
     SqlRequestCounts,
     SqlItemQueries,
     SqlNumberedImages,
