@@ -203,13 +203,15 @@ def test_a_body_ends_with_its_last_byte(header: tuple[bytes, bytes], messages: i
     assert len(received) == messages
 
 
-def test_a_cancelled_wait_for_the_client_does_not_disconnect_it() -> None:
+@pytest.mark.parametrize("body", [b"{}", b""], ids=["with a body", "without a body"])
+def test_a_cancelled_wait_for_the_client_does_not_disconnect_it(body: bytes) -> None:
     """The HTTP server reports a client as gone if the reading of a body's end is cancelled."""
     is_reading, end = asyncio.Event(), asyncio.Event()
+    messages = iter(["body", "end", "disconnected"] if body else ["end", "disconnected"])
     received: list[str] = []
 
     async def answer(_scope: Any, receive: Any, send: Any) -> None:
-        await read_body(receive, {}, 100)
+        assert (await read_body(receive, {}, 100)).content == body
         for _ in range(2):
             waiting = asyncio.create_task(disconnected(receive))
             await is_reading.wait()
@@ -221,25 +223,26 @@ def test_a_cancelled_wait_for_the_client_does_not_disconnect_it() -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
 
     async def receive() -> dict[str, Any]:
-        number = len(received)
-        received.append("body" if number == 0 else "end" if number == 1 else "disconnected")
-        if number == 1:
-            is_reading.set()
-            try:
-                await end.wait()
-            except asyncio.CancelledError:
-                received.append("cancelled")
-                raise
-        if number > 1:
+        received.append(next(messages))
+        if received[-1] == "disconnected":
             return {"type": "http.disconnect"}
-        return {"type": "http.request", "body": b"" if number else b"{}", "more_body": not number}
+        if received[-1] == "body":
+            return {"type": "http.request", "body": body, "more_body": True}
+        is_reading.set()
+        try:
+            await end.wait()
+        except asyncio.CancelledError:
+            received.append("cancelled")
+            raise
+        return {"type": "http.request", "body": b"", "more_body": False}
 
     async def send(message: Any) -> None:
         received.append(message["type"])
 
-    scope: Any = {"type": "http", "headers": [(b"content-length", b"2")]}
+    scope: Any = {"type": "http", "headers": [(b"content-length", b"%d" % len(body))]}
     asyncio.run(Drain(answer)(scope, receive, send))  # type: ignore[arg-type]
-    assert received == ["body", "end", "disconnected", "http.response.start"]
+    begin = ["body"] if body else []
+    assert received == [*begin, "end", "disconnected", "http.response.start"]
 
 
 def test_a_rejected_body_without_end_ends_the_connection(live: LiveServer) -> None:

@@ -1,5 +1,7 @@
 """How the bytes of an image reach a client: whole, in part, and not at all."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from contract.pictures import PNG, noise
@@ -22,6 +24,15 @@ def test_an_image_of_any_size_comes_whole(tenant: Tenant, size: int) -> None:
     assert str(size) == answer.headers["content-length"]
     assert answer.headers["accept-ranges"] == "bytes"
     assert content == answer.content
+
+
+def test_no_download_of_many_is_cut_off(tenant: Tenant) -> None:
+    """Also while others are sent: the server may not take a client for gone that is there."""
+    content = noise(MIB)
+    url = _url(tenant, content)
+    with ThreadPoolExecutor(4) as pool:
+        answers = pool.map(lambda _: tenant.client.get(url), range(200))
+        assert {answer.content == content for answer in answers} == {True}
 
 
 @pytest.mark.parametrize(

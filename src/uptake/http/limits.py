@@ -249,11 +249,10 @@ class Drain:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request; pass on other events."""
-        length = _body_length(scope) if scope["type"] == ScopeType.HTTP else 0.0
-        if not length:
+        if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
-        incoming = _Incoming(receive, length)
+        incoming = _Incoming(receive, _body_length(scope))
         await self._app(scope, incoming, send)
         if not incoming.left:
             return
@@ -275,22 +274,26 @@ class _Incoming:
 
     Args:
         receive: of the HTTP server.
-        length: of the body; infinite if it is not known.
+        length: of the body; infinite if it is not known, 0 if there is none.
 
     Attributes:
         left: bytes of the body that are not received.
     """
 
-    __slots__ = ("_end", "_has_end", "_receive", "left")
+    __slots__ = ("_end", "_has_end", "_is_empty", "_receive", "left")
 
     def __init__(self, receive: Receive, length: float) -> None:
         self._receive = receive
+        self._is_empty = not length
         self._end: asyncio.Future[Any] | None = None
         self._has_end = False
         self.left = length
 
     async def __call__(self) -> Any:
         """The next message."""
+        if self._is_empty:
+            self._is_empty = False
+            return {"type": "http.request", "body": b"", "more_body": False}
         if not self.left and not self._has_end:
             # A caller that waits for the client to disconnect is cancelled when its work is done.
             # If that cancelled the reading of the end, Granian would report at the next call that
