@@ -68,8 +68,8 @@ WITHOUT_SLOW := not stays_up and not restored_s and not fit_into_a_block and not
 check: lint ## Style, types, structure, and fast tests of every package.
 	$(BIN)/pytest -q -n 2 -k '$(WITHOUT_SERVICES) and $(WITHOUT_SLOW)' $(QUICK)
 
-# One more than the two cores of a small machine: some tests wait for a disk or a time limit.
-PROCESSES ?= 3
+# Twice the two cores of a small machine: many tests wait for a process, a disk or a time limit.
+PROCESSES ?= 4
 # Hundreds of commands start, each in a new process.
 check test: export PYTHONDONTWRITEBYTECODE =
 
