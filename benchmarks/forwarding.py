@@ -120,8 +120,8 @@ def _measure_costs(
     """Measure uploads to servers that send them on in different ways, in turns."""
     with ExitStack() as stack:
         running = {way: stack.enter_context(servers.uptake(scratch, 1, engine)) for way in WAYS}
-        nobody = f"http://{HOST}:{servers.free_port()}"
-        _add_relay(running[RELAYED], nobody)
+        unreachable = f"http://{HOST}:{servers.free_port()}"
+        _add_relay(running[RELAYED], unreachable)
         port = servers.free_port()
         _command(
             running[EVENTS],
@@ -182,7 +182,7 @@ def _command(server: Server, *words: str) -> None:
     servers.command(*words, *place)
 
 
-def _add_relay(server: Server, url: str, key: str = "nobody") -> None:
+def _add_relay(server: Server, url: str, key: str = "none") -> None:
     path = server.data.parent / "receiver.key"
     path.write_text(key)
     _command(

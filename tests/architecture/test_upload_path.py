@@ -94,7 +94,11 @@ async def _upload(app: Any) -> int:
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)
 
-    headers = {"host": "localhost", "authorization": f"Bearer {SECRET}"}
+    headers = {
+        "host": "localhost",
+        "authorization": f"Bearer {SECRET}",
+        "content-length": str(len(body)),
+    }
     scope = {
         "type": "http",
         "asgi": {"version": "3.0"},
