@@ -342,10 +342,10 @@ def pocketbase(parent: Path) -> Iterator[Server]:
 
 
 @contextmanager
-def discard(parent: Path, workers: int, port: int = 0) -> Iterator[Server]:
-    """The server that only reads requests, on a port; 0 for any."""
+def discard(parent: Path, workers: int) -> Iterator[Server]:
+    """The server that only reads requests."""
     with _folder(parent) as folder:
-        port = port or free_port()
+        port = free_port()
         flags = _flags(interface="rsgi", host=HOST, port=port, workers=workers)
         command = [sys.executable, "-m", "granian", *flags, "benchmarks.discard:app"]
         with _running(command, port, folder) as server:
