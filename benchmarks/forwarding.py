@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -27,6 +27,7 @@ from benchmarks.server import Server, ServerError
 from benchmarks.subjects import PRODUCTS
 from benchmarks.tables import table
 from benchmarks.workloads import DOCUMENTS, ITEMS, SAMPLES, TITLES
+from uptake.cli.serve import free_port
 from uptake.store.definitions import DEFAULT_PROJECT
 
 PART = "forwarding"
@@ -118,9 +119,9 @@ def _measure_costs(
     """Measure uploads to servers that send them on in different ways, in turns."""
     with ExitStack() as stack:
         running = {way: stack.enter_context(servers.uptake(scratch, 1, engine)) for way in WAYS}
-        unreachable = f"http://{HOST}:{servers.free_port()}"
+        unreachable = f"http://{HOST}:{free_port(HOST)}"
         _add_relay(running[RELAYED], unreachable)
-        _command(
+        servers.command(
             running[EVENTS],
             *("webhooks", "add", f"{unreachable}/", "--event", "upload.accepted"),
             "--allow-private",
@@ -152,10 +153,10 @@ def _relayed(
         servers.uptake(scratch, 1) as receiver,
     ):
         _add_relay(server, receiver.url, receiver.key)
-        _command(server, "relay", "pause", RELAY)
+        servers.command(server, "relay", "pause", RELAY)
         time.sleep(FOLLOW_SECONDS)
         sent = _send(process, server, name, seconds, 0)
-        _command(server, "relay", "resume", RELAY)
+        servers.command(server, "relay", "resume", RELAY)
         return _drained(server, TITLES[name], sent.issued * ITEMS[name])
 
 
@@ -170,17 +171,10 @@ def _send(
     return seen
 
 
-def _command(server: Server, *words: str) -> None:
-    place = ["--data-dir", str(server.data)]
-    if server.database is not None:
-        place += ["--database", server.database.url(servers.NAME)]
-    servers.command(*words, *place)
-
-
 def _add_relay(server: Server, url: str, key: str = "none") -> None:
     path = server.data.parent / "receiver.key"
     path.write_text(key)
-    _command(
+    servers.command(
         server, "relay", "add", RELAY, "--format", FORMAT, "--to", url, "--key-file", str(path)
     )
 
@@ -195,7 +189,8 @@ def _listening(server: Server) -> Iterator[None]:
         url = f"{server.url}/uptake/v1/requests/stream"
         with httpx2.Client(headers=headers, trust_env=False, timeout=PATIENCE_SECONDS) as client:
             while not stop.is_set():
-                with client.stream("GET", url) as answer:
+                # The server may end first.
+                with suppress(httpx2.TransportError), client.stream("GET", url) as answer:
                     for _ in answer.iter_raw():
                         if stop.is_set():
                             return

@@ -9,7 +9,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -24,6 +23,7 @@ import httpx2
 from benchmarks.bodies import DOCUMENT_TYPE
 from benchmarks.load import HOST
 from benchmarks.memory import MemoryLog
+from uptake.cli.serve import free_port
 from uptake.testing.postgres import Postgres, PostgresFailed, postgres
 
 START_SECONDS = 30.0
@@ -127,14 +127,6 @@ def _group_lives(leader: int) -> bool:
 
 def _tail(output: Path) -> str:
     return output.read_bytes()[-TAIL_BYTES:].decode("utf-8", "replace").strip()
-
-
-def free_port() -> int:
-    """A port on which nothing listens."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _environment() -> dict[str, str]:
@@ -244,13 +236,14 @@ def _run(program: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def command(*words: str) -> None:
-    """Run a command of the product.
+def command(server: Server, *words: str) -> None:
+    """Run a command of the product on the data of a server.
 
     Raises:
         ServerError: it failed.
     """
-    _run(_program("uptake"), *words)
+    place = [*_flags(data_dir=server.data), *_address(server.database)]
+    _run(_program("uptake"), *words, *place)
 
 
 def _program(name: str) -> Path:
@@ -288,7 +281,7 @@ def uptake(
     """
     program = program or _program("uptake")
     with _folder(parent) as folder, _database(parent, engine) as database:
-        port, data = free_port(), folder / "data"
+        port, data = free_port(HOST), folder / "data"
         scopes = [word for scope in SCOPES for word in ("--scope", scope)]
         place = [*_flags(data_dir=data), *_address(database)]
         with suppress(ServerError):  # earlier builds have no `init`
@@ -306,7 +299,7 @@ def uptake(
 def yardstick(parent: Path, workers: int, engine: str, style: str) -> Iterator[Server]:
     """What it is measured against."""
     with _folder(parent) as folder, _database(parent, engine) as database:
-        port = free_port()
+        port = free_port(HOST)
         flags = _flags(port=port, workers=workers, style=style)
         if database is None:
             place = ["benchmarks.yardstick", *_flags(data_dir=folder / "data")]
@@ -326,7 +319,7 @@ def pocketbase(parent: Path) -> Iterator[Server]:
     """
     program = _program("pocketbase")
     with _folder(parent) as folder:
-        port, data = free_port(), folder / "data"
+        port, data = free_port(HOST), folder / "data"
         place = _flags(dir=data)
         _run(program, "superuser", "upsert", *_ADMIN.values(), *place)
         command = [str(program), "serve", *_flags(http=f"{HOST}:{port}"), *place]
@@ -345,7 +338,7 @@ def pocketbase(parent: Path) -> Iterator[Server]:
 def discard(parent: Path, workers: int) -> Iterator[Server]:
     """The server that only reads requests."""
     with _folder(parent) as folder:
-        port = free_port()
+        port = free_port(HOST)
         flags = _flags(interface="rsgi", host=HOST, port=port, workers=workers)
         command = [sys.executable, "-m", "granian", *flags, "benchmarks.discard:app"]
         with _running(command, port, folder) as server:

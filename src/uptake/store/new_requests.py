@@ -5,10 +5,7 @@ from itertools import chain
 from typing import NamedTuple
 
 import msgspec
-from sqlalchemy import (
-    Connection,
-    select,
-)
+from sqlalchemy import Connection, select
 
 from uptake.store import request_pages
 from uptake.store import request_tables as rt
@@ -18,12 +15,7 @@ from uptake.store.database import Database
 from uptake.store.request_lookups import newest, with_ids, with_users
 from uptake.store.request_pages import Entry
 from uptake.store.request_queries import matching, requests_of
-from uptake.store.requests import (
-    ALL_REQUESTS,
-    NewRequests,
-    RequestFilter,
-    StoredRequest,
-)
+from uptake.store.requests import ALL_REQUESTS, NewRequests, RequestFilter, StoredRequest
 
 MAX_NEW_PAGES = 100
 """Pages from which new requests are read at a time, in about 20 ms: 50,000 requests."""
