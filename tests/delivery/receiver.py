@@ -45,6 +45,8 @@ def accept(one: Received) -> Reply:
     """The vendors' answers to requests in which everything is accepted."""
     if one.path == "/api/v2.2/samples":
         return 200, {"accepted": len(one.values), "rejected": 0, "errors": []}, {}
+    if one.path == "/api/v2.2/user":
+        return 200, one.json, {}
     if one.path.startswith("/v1/user-data/"):
         return 200, {"uploadId": "id"}, {}
     if one.path == "/v1/user/profiles":

@@ -32,6 +32,14 @@ def sent(tenant: Tenant, *users: str, value: int = 1, count: int = 3) -> None:
         assert tenant.steps(user_id, *some).status_code == 200
 
 
+def register(tenant: Tenant, user_id: str, year: int, key: str = "", version: str = "v2.2") -> None:
+    """Register a user."""
+    body = {"id": user_id, "biological_sex": "Female", "year_of_birth": year}
+    headers = {"Authorization": f"Bearer {key or tenant.secret}"}
+    answer = tenant.client.post(f"/api/{version}/user", json=body, headers=headers)
+    assert answer.status_code == 200, answer.text
+
+
 def drained(tenant: Tenant) -> None:
     """Wait until nothing is left to send."""
     wait_until(lambda: not any(_pending(tenant)))
@@ -89,6 +97,50 @@ def test_samples_of_a_bound_key_are_sent_with_their_user(
     (received,) = receiver.accepted
     assert received.json["user_id"] == "42"
     assert received.json["data"] == [sample(0, unit="count/min")] * 3
+
+
+def test_users_are_registered_before_their_samples(tenant: Tenant, receiver: Receiver) -> None:
+    """In the order received, at both versions; a rejected registration is dead, with its reason."""
+    admin = tenant.key("admin")
+
+    def answer(one: Received) -> Reply:
+        if one.path == "/api/v2.2/user" and one.json["id"] == "8":
+            return 400, {"message": "no such country"}, {}
+        if one.path == "/api/v2.2/user" and one.json["year_of_birth"] == 1970:
+            return 409, {"message": "registered already"}, {}
+        return accept(one)
+
+    receiver.answer = answer
+    relay = relay_to(receiver, tenant, "gerosense-v2.2", "steps")
+    tenant.store.pause_relay(tenant.project, relay.name, clock.now(), "")
+    for first, year in ((1, 1985), (11, 1970)):
+        sent(tenant, "7", value=first)
+        register(tenant, "7", year)
+    register(tenant, "8", 1990)
+    sent(tenant, "8")
+    register(tenant, "42", 2000, key=tenant.key("samples:write", user="42"), version="v1.1")
+    tenant.store.resume_relay(tenant.project, relay.name)
+    drained(tenant)
+    found = {
+        user: [one.json for one in receiver.requests if user in one.json.values()] for user in "78"
+    }
+    assert [one.get("year_of_birth") for one in found["7"]] == [None, 1985, None, 1970]
+    assert found["7"][1] == {"id": "7", "biological_sex": "Female", "year_of_birth": 1985}
+    assert [one.get("year_of_birth") for one in found["8"]] == [1990, None]
+    assert {"id": "42", "biological_sex": "Female", "year_of_birth": 2000} in [
+        one.json for one in receiver.accepted
+    ]
+    (dead,) = api(tenant, "GET", "/gerosense-v2.2/outbox?state=dead", admin).json()["entries"]
+    assert (dead["user_id"], dead["kind"]) == ("8", "attributes")
+    assert "no such country" in dead["reason"]
+    receiver.answer = accept
+    assert api(tenant, "POST", "/gerosense-v2.2/retry", admin).status_code == 200
+    drained(tenant)
+    assert receiver.accepted[-1].json == {
+        "id": "8",
+        "biological_sex": "Female",
+        "year_of_birth": 1990,
+    }
 
 
 def test_rejected_items_are_dead_and_stop_nothing(tenant: Tenant, receiver: Receiver) -> None:

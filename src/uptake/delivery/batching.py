@@ -22,6 +22,7 @@ from uptake.delivery.jobs import (
     image_request,
     item_content,
     profiles_request,
+    registration_request,
     samples_content,
 )
 from uptake.formats.encoder import (
@@ -97,8 +98,15 @@ def _bundle(
     return Bundle(first.user_id, sequences, content, settle, first.attempts, first.failed_at)
 
 
+def _attributes_of(entry: OutboxEntry) -> dict[str, str]:
+    return dict(zip(*_attributes.decode(entry.content), strict=True))
+
+
 class _Samples(Batching):
-    """Joins the entries of a user and a metric, up to the number that a request may have."""
+    """Joins the samples of a user and a metric, up to the number that a request may have.
+
+    A registration is sent after the samples that were received before it.
+    """
 
     def __init__(self, wire: SamplesWire, settle: Callable[[Settled], None]) -> None:
         super().__init__(settle)
@@ -106,6 +114,14 @@ class _Samples(Batching):
         self._waiting: dict[str, list[OutboxEntry]] = {}
 
     def put(self, entry: OutboxEntry) -> Iterator[RelayJob]:
+        registration = self._wire.registration
+        if registration is not None and entry.kind == KINDS[ProfilesWire]:
+            yield from self.end_user()
+            bundle = _bundle([entry], attributes_content, self._settle)
+            part = ItemPart(bundle, _attributes_of(entry))
+            build = partial(registration_request, registration)
+            yield ItemsJob(registration.read, build, [part], 2 * len(entry.content))
+            return
         some = self._waiting.setdefault(entry.type, [])
         if some and sum(one.count for one in some) + entry.count > self._wire.most:
             yield from self._jobs(entry.type, some)
@@ -141,7 +157,7 @@ class _Profiles(Batching):
 
     def put(self, entry: OutboxEntry) -> Iterator[RelayJob]:
         self._entries.append(entry)
-        self._attributes |= zip(*_attributes.decode(entry.content), strict=True)
+        self._attributes |= _attributes_of(entry)
         yield from ()
 
     def end_user(self) -> Iterator[RelayJob]:

@@ -12,6 +12,7 @@ from uptake.formats.encoder import (
     DocumentsWire,
     ImagesWire,
     ProfilesWire,
+    RegistrationWire,
     Rejected,
     SamplesWire,
     Verdict,
@@ -314,6 +315,12 @@ def profiles_request(wire: ProfilesWire, items: Sequence[ItemPart]) -> Request:
     names = list(items[0].content)
     users = [(item.bundle.user_id, list(item.content.values())) for item in items]
     return Request(wire.path, wire.body(names, users), wire.media)
+
+
+def registration_request(wire: RegistrationWire, items: Sequence[ItemPart]) -> Request:
+    """A request that registers a user."""
+    (item,) = items
+    return Request(wire.path, wire.body(item.bundle.user_id, item.content), wire.media)
 
 
 def document_request(

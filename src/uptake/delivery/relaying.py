@@ -13,7 +13,7 @@ from uptake.delivery.asking import ask
 from uptake.delivery.batching import KINDS
 from uptake.delivery.turn import DRAIN_SECONDS, DeliveryStore, Turn
 from uptake.formats.base import AskVendor, Method, WireReply
-from uptake.formats.encoder import AnyWire
+from uptake.formats.encoder import AnyWire, ProfilesWire, SamplesWire
 from uptake.formats.registry import FORMATS
 from uptake.model import clock, ids
 from uptake.store.base import StoreUnavailable
@@ -88,15 +88,22 @@ def sources_of(name: str) -> list[str]:
 
 
 def destinations_of(relays: Sequence[Relay]) -> Destinations:
-    """The destinations of accepted items."""
+    """The destinations of accepted items, and of registrations."""
     found: Destinations = {}
+
+    def add(project: str, sources: Sequence[str], target: Outgoing) -> None:
+        for source in sources:
+            found[project, source] = (*found.get((project, source), ()), target)
+
     for relay in relays:
         wire = wire_named(relay.format)
-        if wire is not None:
-            target = Outgoing(relay.id, KINDS[type(wire)], relay.types)
-            for source in sources_of(relay.format):
-                key = relay.project, source
-                found[key] = (*found.get(key, ()), target)
+        if wire is None:
+            continue
+        items = Outgoing(relay.id, KINDS[type(wire)], relay.types)
+        add(relay.project, sources_of(relay.format), items)
+        if isinstance(wire, SamplesWire) and wire.registration is not None:
+            users = Outgoing(relay.id, KINDS[ProfilesWire])
+            add(relay.project, wire.registration.sources, users)
     return found
 
 

@@ -106,6 +106,20 @@ class Wire:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RegistrationWire(Wire):
+    """A wire that registers one user with attributes. Relays send to it.
+
+    Attributes:
+        sources: operations of which the accepted attributes are sent.
+        body: the body, from the user and the attributes.
+    """
+
+    sources: tuple[str, ...]
+    body: Callable[[str, Mapping[str, str]], bytes]
+    media: str = JSON
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SamplesWire(Wire):
     """A wire that takes a JSON object with a list of samples of one user and one metric.
 
@@ -119,6 +133,7 @@ class SamplesWire(Wire):
         metric_member, samples_member: the members with the metric and with the list.
         user_member: the member with the user; None if requests do not name the user, who is the one
             that the API key is bound to.
+        registration: registers the users of samples; None if the vendor does not require it.
     """
 
     least: int
@@ -127,6 +142,7 @@ class SamplesWire(Wire):
     metric_member: str
     samples_member: str
     user_member: str | None
+    registration: RegistrationWire | None = None
     media: str = JSON
 
     @property
