@@ -7,17 +7,19 @@ the first two are down, so the cost is that of the outbox. What waits for anothe
 
 from __future__ import annotations
 
+import json
+import socket
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-import httpx2
 from rich.console import Console
 
 from benchmarks import processor, stored
@@ -32,10 +34,11 @@ from uptake.store.definitions import DEFAULT_PROJECT
 
 PART = "forwarding"
 ROUNDS = 6
-SECONDS = 1.5
+SECONDS = 2.7
 WARM_SECONDS = 0.3
 CONNECTIONS = 32
 LISTENERS = 10
+RECEIVED_BYTES = 1 << 20
 
 SMALL_SAMPLES = "samples-10"
 UPLOADS = (DOCUMENTS, SMALL_SAMPLES, SAMPLES)
@@ -49,7 +52,9 @@ FOLLOW_SECONDS = 1.5
 """After this time, a server has seen a new relay or webhook."""
 
 ALONE, RELAYED, EVENTS, STREAMED = "alone", "relay", "webhook", f"{LISTENERS} listeners"
-WAYS = (ALONE, RELAYED, EVENTS, STREAMED)
+WAYS = (ALONE, STREAMED, RELAYED, EVENTS)
+SERVERS = (ALONE, RELAYED, EVENTS)
+"""Listeners come and go, so they follow the server that sends nothing on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +123,8 @@ def _measure_costs(
 ) -> None:
     """Measure uploads to servers that send them on in different ways, in turns."""
     with ExitStack() as stack:
-        running = {way: stack.enter_context(servers.uptake(scratch, 1, engine)) for way in WAYS}
+        running = {way: stack.enter_context(servers.uptake(scratch, 1, engine)) for way in SERVERS}
+        running[STREAMED] = running[ALONE]
         unreachable = f"http://{HOST}:{free_port(HOST)}"
         _add_relay(running[RELAYED], unreachable)
         servers.command(
@@ -126,18 +132,20 @@ def _measure_costs(
             *("webhooks", "add", f"{unreachable}/", "--event", "upload.accepted"),
             "--allow-private",
         )
-        stack.enter_context(_listening(running[STREAMED]))
+        made = servers.command(running[STREAMED], "keys", "create", "--scope", "admin", "--json")
+        admin = json.loads(made)["key"]
         time.sleep(FOLLOW_SECONDS)
-        first = dict.fromkeys(WAYS, 0)
+        first: Counter[str] = Counter()
         for number in range(ROUNDS):
             for name in UPLOADS:
                 # Each is measured first as often as last.
                 for way in WAYS if number % 2 else reversed(WAYS):
                     server = running[way]
-                    used = processor.seconds(server)
-                    seen = _send(process, server, name, SECONDS, first[way])
-                    used = processor.seconds(server) - used
-                    first[way] += seen.issued
+                    with _listening(server, admin) if way == STREAMED else nullcontext():
+                        used = processor.seconds(server)
+                        seen = _send(process, server, name, SECONDS, first[server.url])
+                        used = processor.seconds(server) - used
+                    first[server.url] += seen.issued
                     cost = found.costs.setdefault((name, way), Cost())
                     cost.microseconds.append(used / seen.issued * 1e6)
                     cost.rates.append(seen.requests_per_second)
@@ -180,29 +188,29 @@ def _add_relay(server: Server, url: str, key: str = "none") -> None:
 
 
 @contextmanager
-def _listening(server: Server) -> Iterator[None]:
+def _listening(server: Server, key: str) -> Iterator[None]:
     """Follow the requests of a server, as some pages of the console do."""
-    stop = threading.Event()
-
-    def listen() -> None:
-        headers = {"Authorization": f"Bearer {server.key}", "Accept": "text/event-stream"}
-        url = f"{server.url}/uptake/v1/requests/stream"
-        with httpx2.Client(headers=headers, trust_env=False, timeout=PATIENCE_SECONDS) as client:
-            while not stop.is_set():
-                # The server may end first.
-                with suppress(httpx2.TransportError), client.stream("GET", url) as answer:
-                    for _ in answer.iter_raw():
-                        if stop.is_set():
-                            return
-
-    threads = [threading.Thread(target=listen, daemon=True) for _ in range(LISTENERS)]
-    for thread in threads:
-        thread.start()
-    try:
+    request = (
+        "GET /uptake/v1/requests/stream HTTP/1.1\r\n"
+        f"Host: {HOST}\r\nAuthorization: Bearer {key}\r\nAccept: text/event-stream\r\n\r\n"
+    )
+    with ExitStack() as stack:
+        for _ in range(LISTENERS):
+            client = stack.enter_context(socket.create_connection((HOST, server.port)))
+            client.sendall(request.encode())
+            if not client.recv(RECEIVED_BYTES).startswith(b"HTTP/1.1 200"):
+                raise ServerError("the stream of requests was not answered with 200")
+            thread = threading.Thread(target=_receive, args=(client,))
+            thread.start()
+            stack.callback(thread.join)
+            stack.callback(client.shutdown, socket.SHUT_RDWR)
         yield
-    finally:
-        # Each ends with what it gets next, or with the server.
-        stop.set()
+
+
+def _receive(client: socket.socket) -> None:
+    with suppress(ConnectionError):
+        while client.recv(RECEIVED_BYTES):
+            pass
 
 
 def _drained(server: Server, title: str, items: int) -> Drain:

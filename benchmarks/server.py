@@ -236,14 +236,14 @@ def _run(program: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def command(server: Server, *words: str) -> None:
-    """Run a command of the product on the data of a server.
+def command(server: Server, *words: str) -> str:
+    """Run a command of the product on the data of a server, and return its output.
 
     Raises:
         ServerError: it failed.
     """
     place = [*_flags(data_dir=server.data), *_address(server.database)]
-    _run(_program("uptake"), *words, *place)
+    return _run(_program("uptake"), *words, *place)
 
 
 def _program(name: str) -> Path:
