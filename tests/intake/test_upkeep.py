@@ -3,6 +3,7 @@
 import hashlib
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -102,6 +103,22 @@ def test_a_stop_ends_the_folding_of_receipts(services: Services) -> None:
     stop.set()
     _do(services, "receipts", stop)
     assert services.store.fold_receipts("default", clock.now()) == 1
+
+
+def test_uploads_have_time_between_the_steps_of_folding(services: Services) -> None:
+    """As much as each step takes, because they wait for it."""
+    pauses: list[float | None] = []
+
+    class Stop(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            pauses.append(timeout)
+            return False
+
+    began = time.monotonic()
+    _do(services, "receipts", Stop())
+    (pause,) = pauses
+    assert pause is not None
+    assert 0 < pause <= time.monotonic() - began
 
 
 def test_rejections_are_stored_under_their_users(services: Services) -> None:

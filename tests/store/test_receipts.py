@@ -2,14 +2,16 @@
 
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy
 from msgspec.structs import replace
-from sqlalchemy import event
+from sqlalchemy import event, select
 
 from uptake.store import postgres, sqlite
 from uptake.store.sql_store import SqlStore
+from uptake.store.tables import receipt_blocks
 from uptake.testing.postgres import Postgres
 from uptake.testing.store.making import NOON, batch, entry
 from uptake.testing.store.receipts import MOMENT, TOMORROW, fold, receipts_of, time_ordered
@@ -20,6 +22,9 @@ BYTES = 30
 
 PAGE_BYTES = 10
 """At most for each of its entries in the pages by which requests are listed."""
+
+TIMES, MANY_BLOCKS = 5, 30
+"""How often a receipt is written at most, and how many small blocks of a day are too many."""
 
 KEY = "018bcfe5-6800-7abc-9000-000000000000"
 
@@ -72,6 +77,27 @@ def test_folded_receipts_are_small_on_postgresql(postgresql: Postgres) -> None:
     # Three empty indexes and their tables have 8 KiB each; the pages have two.
     assert sum(sizes.values()) < BYTES * COUNT + 6 * 8192
     assert pages < PAGE_BYTES * COUNT + 4 * 8192
+
+
+def test_receipts_of_a_user_are_written_a_few_times_at_most(tmp_path: Path) -> None:
+    """However often some are folded; few blocks are small."""
+    count, sizes = 600, list[int]()
+
+    def note(_: object, __: object, statement: str, values: Any, *___: object) -> None:
+        if statement.startswith("INSERT INTO receipt_blocks"):
+            rows = [values] if isinstance(values[0], str) else values
+            sizes.extend(row[5] for row in rows)
+
+    with closing(sqlite.open_store(tmp_path / "uptake.db")) as store:
+        event.listen(store.engine, "before_cursor_execute", note)
+        for number in range(count):
+            store.commit([entry(batch("anna", f"{number}"), received_at=NOON + number)])
+            assert store.fold_receipts("default", TOMORROW) == 1
+        with store.reading() as connection:
+            left = connection.execute(select(receipt_blocks.c["count"])).scalars().all()
+    assert sum(left) == count
+    assert len(left) < MANY_BLOCKS
+    assert count < sum(sizes) <= TIMES * count
 
 
 @pytest.mark.parametrize("request_id", ["018bcfe5-6800-7abc-9000-000000000001", "chosen"])

@@ -1,6 +1,8 @@
 """SQLite passes the conformance suite of stores."""
 
 import resource
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,6 +14,7 @@ from store.engines import open_sqlite
 from uptake.store import sqlite
 from uptake.store.base import Store, StoreUnusable
 from uptake.store.sql_store import SqlStore
+from uptake.store.sqlite_store import WriterLock
 from uptake.testing.store import DurableStoreConformance
 from uptake.testing.store.making import OpensStore
 
@@ -70,6 +73,28 @@ def test_every_connection_waits_for_the_disk(tmp_path: Path, pragma: str) -> Non
         found = connection.exec_driver_sql(f"PRAGMA {pragma}").scalar_one()
     store.close()
     assert PRAGMAS[pragma] == found
+
+
+def test_threads_write_in_the_order_in_which_they_wait(tmp_path: Path) -> None:
+    """One that writes again and again does not keep the others from writing."""
+    lock = WriterLock(tmp_path / "lock")
+    order: list[str] = []
+
+    def write(name: str, times: int) -> None:
+        for _ in range(times):
+            with lock.held():
+                order.append(name)
+
+    threads = [threading.Thread(target=write, args=one) for one in (("again", 3), ("once", 1))]
+    with lock.held():
+        for number, thread in enumerate(threads, 1):
+            thread.start()
+            while len(lock._waiting) < number:
+                time.sleep(0.001)
+    for thread in threads:
+        thread.join()
+    lock.close()
+    assert order == ["again", "once", "again", "again"]
 
 
 def test_a_database_without_its_lock_file_is_closed(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """Looks up what pages of requests do not have: the users of numbers, and the ids of requests."""
 
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from msgspec.structs import replace
 from sqlalchemy import Connection, select
@@ -79,12 +80,37 @@ def with_ids(connection: Connection, entries: Sequence[Entry]) -> Iterator[Store
         else:
             places = wanted[request.project].setdefault((request.user_id, *one.block), {})
             places[request.received_at, request.place] = request
-    for project, by_block in wanted.items():
+    for project, references in wanted.items():
+        by_block = _merged(connection, project, references)
         for block, ids, data in _blocks(connection, project, by_block):
             places = by_block[block]
             found = receipt_blocks.ids_at(places, ids, data, timed=block[2])
             for place, request_id in found.items():
                 yield replace(places[place], request_id=request_id)
+
+
+def _merged(
+    connection: Connection, project: str, wanted: Mapping[_Block, dict[Place, StoredRequest]]
+) -> dict[_Block, dict[Place, StoredRequest]]:
+    """Return the blocks that have these requests: each, or the next, with which it was merged."""
+    b = t.receipt_blocks.c
+    numbers: dict[tuple[str, int, bool], list[int]] = defaultdict(list)
+    days = {day for _, day, _, _ in wanted}
+    for some in batches_of(sorted({user_id for user_id, *_ in wanted})):
+        query = (
+            select(b.user_id, b.day, b.timed, b.part)
+            .where(b.project_id == project, b.user_id.in_(some), b.day.in_(days))
+            .order_by(b.part)
+        )
+        for user_id, day, timed, part in connection.execute(query):
+            numbers[user_id, day, bool(timed)].append(part)
+    found: dict[_Block, dict[Place, StoredRequest]] = defaultdict(dict)
+    for (user_id, day, timed, part), places in wanted.items():
+        parts = numbers[user_id, day, timed]
+        at = bisect_left(parts, part)
+        if at < len(parts):
+            found[user_id, day, timed, parts[at]] |= places
+    return found
 
 
 def _blocks(

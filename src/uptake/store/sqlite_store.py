@@ -8,6 +8,7 @@ import os
 import re
 import sqlite3
 import threading
+from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -123,17 +124,40 @@ class WriterLock:
     """A lock among the processes and threads that write to a file.
 
     SQLite itself polls with growing pauses, so that of two busy processes one waits for seconds.
-    The operating system wakes the next waiter of this lock at once.
+    The operating system wakes the next waiter of this lock at once. Threads get it in the order in
+    which they wait: one that writes again and again would otherwise always be the first.
     """
 
     def __init__(self, path: Path) -> None:
         self._file = os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, PRIVATE), "ab")
-        self._threads = threading.Lock()
+        self._guard = threading.Lock()
+        self._is_held = False
+        self._waiting: deque[threading.Lock] = deque()
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Wait for the threads that came before."""
+        turn = threading.Lock()
+        with self._guard:
+            if self._is_held:
+                turn.acquire()
+                self._waiting.append(turn)
+            self._is_held = True
+        # Held until the thread before passes the lock on.
+        turn.acquire()
+        try:
+            yield
+        finally:
+            with self._guard:
+                if self._waiting:
+                    self._waiting.popleft().release()
+                else:
+                    self._is_held = False
 
     @contextmanager
     def held(self) -> Iterator[None]:
         """Hold the lock while the block runs."""
-        with self._threads:
+        with self._turn():
             fcntl.flock(self._file, fcntl.LOCK_EX)
             try:
                 yield

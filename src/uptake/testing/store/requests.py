@@ -136,6 +136,30 @@ class RequestQueriesSuite(OpensStore):
                 store.fold_receipts(DEFAULT_PROJECT, TOMORROW)
         assert ids(listed(store)) == [one.request_id for one in reversed(made)]
 
+    def test_requests_that_are_folded_one_by_one_are_found(self, store: Store) -> None:
+        """In blocks that are merged, unless they have receipts of one moment."""
+        error = RequestError(429, "rate_limited", "anna")
+        made = [
+            replace(
+                entry(received_at=NOON + (20 if 20 <= number < 23 else number)),
+                request_id=time_ordered(number) if number % 3 else f"chosen {number:03}",
+                error=error,
+            )
+            for number in range(100)
+        ]
+        for one in made:
+            store.commit([one])
+            assert store.fold_receipts(DEFAULT_PROJECT, TOMORROW) == 1
+        for one in made:
+            (found,) = store.receipts(DEFAULT_PROJECT, one.request_id)
+            assert (found.received_at, found.user_id) == (one.received_at, "anna")
+        in_order = sorted(made, key=lambda one: (one.received_at, one.request_id), reverse=True)
+        expected = [one.request_id for one in in_order]
+        assert ids(listed(store)) == expected
+        assert ids(listed(store, RequestFilter(user_id="anna"))) == expected
+        rule = RetentionRule("receipts", 1)
+        assert store.count_expired(DEFAULT_PROJECT, rule, TOMORROW) == len(made)
+
     def test_new_requests_are_found_once(self, store: Store) -> None:
         """In consecutive intervals, folded between them or not, by every filter."""
         others = RequestFilter(user_id="bert")
