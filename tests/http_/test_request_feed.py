@@ -27,6 +27,12 @@ def _request(number: int, user: str = "") -> StoredRequest:
     return request_of("p", 0, StoredReceipt(f"r-{number}", number, "thymia", "key", user, (), None))
 
 
+def test_the_pause_is_longer_after_a_long_reading() -> None:
+    """But a request is still seen within two seconds."""
+    pauses = [request_feed.pause_after(seconds) for seconds in (0.0, 0.01, 0.015, 60.0)]
+    assert pauses == pytest.approx([1.0, 1.0, 1.5, 1.8])
+
+
 class _Store:
     """Requests, of which each read finds one more; counts the reads.
 

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
+from time import monotonic
 
 import msgspec
 import structlog
@@ -22,7 +23,11 @@ from uptake.store.request_ports import RequestQueries
 from uptake.store.requests import ALL_REQUESTS, NewRequests, RequestFilter, StoredRequest
 
 POLL_SECONDS = 1.0
-"""How often the database is asked. A request is streamed within two seconds."""
+LONGEST_POLL_SECONDS = 1.8
+"""Pause before the database is asked again. A request is streamed within two seconds."""
+
+READING_SHARE = 0.01
+"""Of the time, for reading. The pause is longer after a reading that took long."""
 
 MAX_LISTENERS = 50
 """Listeners of a process: each has a connection, and a batch of requests."""
@@ -103,6 +108,11 @@ class Listener:
         return batch
 
 
+def pause_after(seconds: float) -> float:
+    """Return how long to wait after a reading that took so many seconds."""
+    return min(max(POLL_SECONDS, seconds / READING_SHARE), LONGEST_POLL_SECONDS)
+
+
 class RequestFeed:
     """Reads new requests while there are listeners.
 
@@ -147,6 +157,7 @@ class RequestFeed:
     async def _run(self, store: RequestQueries) -> None:
         while True:
             self._joined.clear()
+            began = monotonic()
             scopes = dict.fromkeys(one.projects for one in self._listeners)
             self._positions = {one: at for one, at in self._positions.items() if one in scopes}
             for projects in scopes:
@@ -157,7 +168,7 @@ class RequestFeed:
                 except Exception as error:  # noqa: BLE001 - listeners would wait for nothing
                     _log.error("requests cannot be read", exc_info=error)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._joined.wait(), POLL_SECONDS)
+                await asyncio.wait_for(self._joined.wait(), pause_after(monotonic() - began))
 
     async def _serve(self, store: RequestQueries, projects: Projects) -> None:
         """Read what is new in projects, and deliver it to their listeners."""
