@@ -31,6 +31,7 @@ from uptake.samples.packed import (
     unpack,
     unpack_all,
 )
+from uptake.samples.time_formats import time_texts
 from uptake.samples.times import Int64s
 
 UNITS = ("count", "count/min", "count/s")
@@ -240,22 +241,29 @@ def _used(table: tuple[Name, ...], places: Int64s) -> tuple[tuple[Name, ...], In
 
 def rows(columns: Columns) -> list[dict[str, Any]]:
     """The samples as dicts with the names of the wire."""
-    shown = []
-    for (start, duration, start_format, end_format, device, version, unit), value in zip(
-        columns.numbers.T.tolist(), columns.value.tolist(), strict=True
-    ):
-        end = None if duration == NO_END else times.format_time(start + duration, end_format)
-        shown.append(
-            {
-                "device_name": columns.devices[device],
-                "device_version": columns.versions[version],
-                "start_date": times.format_time(start, start_format),
-                "end_date": end,
-                "value": int(value) if value.is_integer() else value,
-                "unit": UNITS[unit],
-            }
+    starts = time_texts(columns.start, columns.start_format)
+    has_end = columns.duration != NO_END
+    ends = np.full(len(columns), None, object)
+    ends[has_end] = time_texts(
+        (columns.start + columns.duration)[has_end], columns.end_format[has_end]
+    )
+    return [
+        {
+            "device_name": columns.devices[device],
+            "device_version": columns.versions[version],
+            "start_date": start,
+            "end_date": end,
+            "value": int(value) if value.is_integer() else value,
+            "unit": UNITS[unit],
+        }
+        for start, end, device, version, unit, value in zip(
+            starts,
+            ends.tolist(),
+            *columns.numbers[4:7].tolist(),
+            columns.value.tolist(),
+            strict=True,
         )
-    return shown
+    ]
 
 
 def digest(encoded: bytes) -> bytes:

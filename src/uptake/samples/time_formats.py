@@ -1,6 +1,7 @@
 """Formats arrays of instants, each in its original format."""
 
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,13 @@ def format_times(ticks: Int64s, formats: Int64s) -> Texts:
         chars = _format_same_shape(ticks, minutes, first >> 1, zoned=bool(first & 1))
         return chars.ravel(), np.arange(len(ticks) + 1) * chars.shape[1]
     return _mixed(ticks, minutes, shape)
+
+
+def time_texts(ticks: Int64s, formats: Int64s) -> list[str]:
+    """Returns instants as text, each as `times.format_time` formats it."""
+    chars, begins = format_times(ticks, formats)
+    text = chars.tobytes().decode("ascii")
+    return [text[begin:end] for begin, end in pairwise(begins.tolist())]
 
 
 def _mixed(ticks: Int64s, minutes: Int64s, shape: Int64s) -> Texts:
