@@ -1,15 +1,33 @@
-"""The stores pass their conformance suite while everything is folded all the time."""
+"""The stores pass the suites that store samples while everything is folded all the time."""
 
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from store.test_postgres import TestPostgresStore as PostgresConformance
-from store.test_sqlite import TestSqliteStore as SqliteConformance
+from store.test_postgres import OpensPostgres
+from store.test_sqlite import OpensSqlite
 from uptake.store.base import Store, StoreUnavailable
 from uptake.store.sql_store import SqlStore
+from uptake.testing.store import (
+    BatchQueriesSuite,
+    ChangeFeedSuite,
+    CommitsSuite,
+    DeletionsSuite,
+    ErasuresSuite,
+    FoldingSuite,
+    OutboxSuite,
+    OutboxUpkeepSuite,
+    RetentionSuite,
+    SegmentWatchesSuite,
+    SnapshotsSuite,
+    UserQueriesSuite,
+)
+from uptake.testing.store.commits import Volume
+from uptake.testing.store.concurrency import Concurrency
+from uptake.testing.store.faults import Durability
 from uptake.testing.store.folding import LEAST
+from uptake.testing.store.users import Users
 
 PAUSE_SECONDS = 0.002
 """Between two folds."""
@@ -42,23 +60,36 @@ def always_folding(store: SqlStore) -> SqlStore:
     return store
 
 
-class TestSqliteStore(SqliteConformance):
+class WithSamples(
+    CommitsSuite,
+    Users,
+    BatchQueriesSuite,
+    UserQueriesSuite,
+    ChangeFeedSuite,
+    SnapshotsSuite,
+    ErasuresSuite,
+    DeletionsSuite,
+    RetentionSuite,
+    FoldingSuite,
+    OutboxSuite,
+    OutboxUpkeepSuite,
+    SegmentWatchesSuite,
+    Concurrency,
+    Durability,
+    Volume,
+):
+    """What stores samples, reads them, or deletes them; nothing else is folded."""
+
+
+class TestSqliteStore(OpensSqlite, WithSamples):
     """On SQLite."""
 
     def open_store(self, place: Path) -> SqlStore:
         """The same store."""
         return always_folding(super().open_store(place))
 
-    @contextmanager
-    def out_of_reach(self, store: Store, place: Path) -> Iterator[None]:
-        """Between two folds: a connection in use would not be closed with the others."""
-        with ExitStack() as stack:
-            with FOLDING:
-                stack.enter_context(super().out_of_reach(store, place))
-            yield
 
-
-class TestPostgresStore(PostgresConformance):
+class TestPostgresStore(OpensPostgres, WithSamples):
     """On PostgreSQL."""
 
     def open_store(self, place: Path) -> SqlStore:
@@ -70,6 +101,3 @@ class TestPostgresStore(PostgresConformance):
         """Without folds: the suite's way affects connections only that have never read."""
         with FOLDING, super().unwritable(store, place):
             yield
-
-
-del SqliteConformance, PostgresConformance
