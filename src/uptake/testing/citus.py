@@ -10,15 +10,9 @@ from urllib.parse import quote, urlsplit
 import psycopg
 from psycopg import sql
 
-from uptake.store.definitions import DEFAULT_PROJECT
 from uptake.store.postgres import distribute, open_store
 from uptake.store.tables import metadata
-from uptake.testing.postgres import (
-    DELETE_OTHER_PROJECTS,
-    MADE_ONCE,
-    RESET_PROJECTS,
-    Postgres,
-)
+from uptake.testing.postgres import Postgres
 
 SHARDS = 4
 """Shards of each table: to empty the tables takes a task for each."""
@@ -79,23 +73,10 @@ class Cluster(Postgres):
 
     def drop(self, database: str) -> None:
         """See `Postgres.drop`."""
+        self.made.discard(database)
         statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
         for node in self._nodes():
             self._on(node, MAINTENANCE, statement.format(sql.Identifier(database)))
-
-    def emptied(self, database: str) -> str:
-        """See `Postgres.emptied`."""
-        known = sql.SQL("SELECT 1 FROM pg_database WHERE datname = {}")
-        if not self.execute(known.format(sql.Literal(database))):
-            return self.create(database)
-        with closing(psycopg.connect(self.url(database), autocommit=True)) as connection:
-            for table in metadata.sorted_tables:
-                if table not in MADE_ONCE:
-                    name = sql.Identifier(table.name)
-                    connection.execute(sql.SQL("DELETE FROM {}").format(name))
-            connection.execute(DELETE_OTHER_PROJECTS.format(sql.Literal(DEFAULT_PROJECT)))
-            connection.execute(RESET_PROJECTS)
-        return self.url(database)
 
     def dump(self, database: str) -> bytes:
         """See `Postgres.dump`: all rows as text.

@@ -42,7 +42,16 @@ _TERMINATE = sql.SQL(
 MADE_ONCE = (projects, secrets)
 """Tables with rows from the first migration."""
 
-DELETE_OTHER_PROJECTS = sql.SQL("DELETE FROM projects WHERE name <> {}")
+EMPTY = [
+    (sql.SQL("DELETE FROM {}").format(name), sql.SQL("TRUNCATE {}").format(name))
+    for name in (sql.Identifier(one.name) for one in metadata.sorted_tables if one not in MADE_ONCE)
+]
+"""Two ways to empty each of the others."""
+
+MANY_ROWS = 1000
+"""Deleted rows that the next tests would have to read past."""
+
+DELETE_OTHER_PROJECTS = sql.SQL("DELETE FROM projects WHERE name <> {}").format(DEFAULT_PROJECT)
 RESET_PROJECTS = "UPDATE projects SET require_registration = 0"
 
 
@@ -58,12 +67,15 @@ class Postgres:
         folder: its data and log, and the programs if they had to be copied.
         settings: configuration parameters that differ from the defaults.
         port: its port on 127.0.0.1; the same after a restart.
+        process: its first process, while it runs.
+        made: databases that `emptied` has found or created.
     """
 
     folder: Path
     settings: Mapping[str, str] = field(default_factory=dict)
     port: int = 0
     process: subprocess.Popen[bytes] | None = None
+    made: set[str] = field(default_factory=set)
 
     def make(self) -> None:
         """Create the data folder, with one superuser."""
@@ -78,7 +90,8 @@ class Postgres:
             "initdb",
             *("--pgdata", str(self._data), "--username", USER, "--pwfile", str(secret)),
             *("--auth", "scram-sha-256", "--encoding", "utf8", "--locale", "C.UTF-8"),
-            "--no-sync",
+            # To hash the password 4096 times for each connection would take half of its time.
+            *("--no-sync", "--set", "scram_iterations=1"),
         )
         self.port = free_port(HOST)
 
@@ -147,21 +160,27 @@ class Postgres:
 
     def drop(self, database: str) -> None:
         """Drop a database, and close its connections."""
+        self.made.discard(database)
         statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
         self.execute(statement.format(sql.Identifier(database)))
 
     def emptied(self, database: str) -> str:
         """Empty the tables of a database, and return its URL; create it if it does not exist.
 
-        This takes a tenth of the time of a new database for each test.
+        This takes much less time than a new database for each test.
         """
-        if not self.execute(_EXISTS.format(sql.Literal(database))):
-            open_store(self.create(database)).close()
-        names = [table.name for table in metadata.sorted_tables if table not in MADE_ONCE]
-        tables = sql.SQL(", ").join(map(sql.Identifier, names))
-        self.execute(sql.SQL("TRUNCATE {}").format(tables), database)
-        self.execute(DELETE_OTHER_PROJECTS.format(sql.Literal(DEFAULT_PROJECT)), database)
-        self.execute(RESET_PROJECTS, database)
+        if database not in self.made:
+            if not self.execute(_EXISTS.format(sql.Literal(database))):
+                open_store(self.create(database)).close()
+            self.made.add(database)
+        with closing(psycopg.connect(self.url(database), autocommit=True)) as connection:
+            connection.execute("SET synchronous_commit = off")
+            for delete, truncate in EMPTY:
+                # To truncate a table costs more than to delete a few rows.
+                if connection.execute(delete).rowcount > MANY_ROWS:
+                    connection.execute(truncate)
+            connection.execute(DELETE_OTHER_PROJECTS)
+            connection.execute(RESET_PROJECTS)
         return self.url(database)
 
     def disconnect(self, database: str) -> None:
