@@ -16,9 +16,9 @@ import pytest
 from exports.project import blobs_in, fill
 from uptake.settings import Settings
 from uptake.store import sqlite
+from uptake.testing.forked import run_forked
 from uptake.wiring import open_store
 
-from .forked import run_forked
 from .in_process import run_in_process
 
 SECONDS = 60.0

@@ -19,7 +19,7 @@ from pathlib import Path
 from selectors import EVENT_READ, DefaultSelector
 from typing import NoReturn
 
-from cli.forked import LOADED
+from uptake.testing.forked import LOADED
 
 TESTS = Path(__file__).parents[1]
 

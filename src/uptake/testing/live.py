@@ -22,10 +22,12 @@ from uptake.model import clock
 from uptake.settings import Settings
 from uptake.store.base import Store
 from uptake.store.definitions import DEFAULT_PROJECT, FIRST_VERSION, TypeVersion
+from uptake.testing.forked import run_forked
 from uptake.wiring import open_store
 
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
+COMMAND_SECONDS = 60.0
 PROGRAM = (sys.executable, "-m", "uptake")
 ALL_WRITES = ("user-data:write", "profiles:write", "images:write", "samples:write")
 
@@ -125,13 +127,18 @@ class LiveServer:
         Raises:
             subprocess.CalledProcessError: the command failed.
         """
-        done = subprocess.run(
-            [*PROGRAM, *arguments, *self._where(), "--json"],
-            capture_output=True,
-            check=True,
-            env={**os.environ, **self.environment},
-        )
-        return msgspec.json.decode(done.stdout)
+        command = [*arguments, *self._where(), "--json"]
+        environment = {**os.environ, **self.environment}
+        # What is loaded depends on it.
+        if "PYTHONPATH" in self.environment:
+            done = subprocess.run(
+                [*PROGRAM, *command], capture_output=True, check=True, env=environment
+            )
+            return msgspec.json.decode(done.stdout)
+        status, out, err = run_forked(command, Path.cwd(), environment, COMMAND_SECONDS)
+        if status:
+            raise subprocess.CalledProcessError(status, ["uptake", *command], out, err)
+        return msgspec.json.decode(out)
 
     def create_key(
         self,

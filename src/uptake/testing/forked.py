@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from uptake.cli import main
 from uptake.cli.commands import COMMANDS
 
 LOADED = [
@@ -64,6 +65,4 @@ def _run(arguments: list[str], folder: str, environment: dict[str, str], places:
     os.environ.clear()
     os.environ.update(environment)
     sys.argv = ["uptake", *arguments]
-    from uptake.cli import main
-
     main()
