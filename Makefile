@@ -5,6 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
+# What a target needs is prepared in parallel.
+MAKEFLAGS += --jobs=2
+
 .PHONY: help run check lint test test-cluster bench docs lock clean
 
 help: ## Show this.
