@@ -35,3 +35,17 @@ def test_an_error_of_the_program_delays_the_relay_and_loses_nothing(
         assert (after.failures, after.reason) == (1, "sending has failed: ValueError")
         assert (after.leased_by, after.retry_at > 0, after.paused_at) == ("", True, None)
         assert len(pending(store, one)) == 1
+
+
+def test_a_key_that_no_header_can_carry_delays_the_relay(tmp_path: Path) -> None:
+    """The turn ends, although no sender could begin."""
+    one = relay(url="http://127.0.0.1:9", secret="two words")
+    wire = wire_named(one.format)
+    assert wire is not None
+    with closing(open_store(tmp_path / "uptake.db", make=True)) as store:
+        store.add_relay(one)
+        store.commit([send(one, batch("7", "a"))])
+        assert Turn(store, cast("Any", None), one, wire, "process").run("") == (0, "")
+        (after,) = store.relays()
+        assert (after.failures, after.reason) == (1, "sending has failed: InvalidKey")
+        assert len(pending(store, one)) == 1

@@ -3,6 +3,7 @@
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from contextlib import closing
 from typing import Protocol
 
 from uptake.formats.base import Credential
@@ -101,19 +102,17 @@ class RequestSender(ABC):
         """
 
     def _work(self) -> None:
-        receiver = self._receiver
-        connection = Connection(receiver.to, self._credential, receiver.key, receiver.seconds)
+        to, key, seconds = self._receiver.to, self._receiver.key, self._receiver.seconds
         try:
-            while job := self._schedule.take():
-                try:
-                    if self.begin(job):
-                        self._attempt(connection, job)
-                except Halt as halt:
-                    self.stop(str(halt))
+            with closing(Connection(to, self._credential, key, seconds)) as connection:
+                while job := self._schedule.take():
+                    try:
+                        if self.begin(job):
+                            self._attempt(connection, job)
+                    except Halt as halt:
+                        self.stop(str(halt))
         except Exception as error:  # noqa: BLE001 - the run ends with this message
             self.stop(f"{FAILED}: {error!r}")
-        finally:
-            connection.close()
 
     def _attempt(self, connection: Connection, job: Job) -> None:
         compressed = self._compressed
