@@ -66,6 +66,8 @@ WITHOUT_SERVICES := not postgres and not ObjectStore and not seaweed
 WITHOUT_SLOW := not stays_up and not restored_s and not fit_into_a_block and not lost_all_its_answers \
 	and not many_names_are_all_found and not pruned_to_its_limit and not processed_at_a_time \
 	and not during_a_backup and not environment_variables and not termination_leaves and not about_a_hundred \
+	and not plain_evaluation and not of_one_shape and not no_longer_in_the_log and not device_and_day \
+	and not that_lost_all_answers and not each_sample_once \
 	and not test_merge and not test_upload_path and not loads_only_what_it_needs and not starts_without_arrow and not test_user_index
 
 check: lint ## Style, types, structure, and fast tests of every package.
