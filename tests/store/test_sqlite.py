@@ -89,7 +89,8 @@ def test_threads_write_in_the_order_in_which_they_wait(tmp_path: Path) -> None:
     with lock.held():
         for number, thread in enumerate(threads, 1):
             thread.start()
-            while len(lock._waiting) < number:
+            # With the turn of this thread, which holds the lock.
+            while len(lock._turns) <= number:
                 time.sleep(0.001)
     for thread in threads:
         thread.join()

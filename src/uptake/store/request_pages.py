@@ -38,8 +38,9 @@ class Entry(NamedTuple):
     Attributes:
         request: without its user; without its id if `block` has it.
         user: the number of the user; 0 for no user.
-        block: day, whether ids have the time of the day, and part of the block that has the id;
-            None if the page is of an earlier version, which has the id.
+        block: day, whether ids have the time of the day, and part of the block that has the id,
+            unless it was merged: then the next part has it. None if the page is of an earlier
+            version, which has the id.
     """
 
     request: StoredRequest

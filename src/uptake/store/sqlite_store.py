@@ -131,28 +131,26 @@ class WriterLock:
     def __init__(self, path: Path) -> None:
         self._file = os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, PRIVATE), "ab")
         self._guard = threading.Lock()
-        self._is_held = False
-        self._waiting: deque[threading.Lock] = deque()
+        # Of the thread that holds the lock, then of those that wait.
+        self._turns: deque[threading.Lock] = deque()
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
         """Wait for the threads that came before."""
         turn = threading.Lock()
         with self._guard:
-            if self._is_held:
+            if self._turns:
                 turn.acquire()
-                self._waiting.append(turn)
-            self._is_held = True
+            self._turns.append(turn)
         # Held until the thread before passes the lock on.
         turn.acquire()
         try:
             yield
         finally:
             with self._guard:
-                if self._waiting:
-                    self._waiting.popleft().release()
-                else:
-                    self._is_held = False
+                self._turns.popleft()
+                if self._turns:
+                    self._turns[0].release()
 
     @contextmanager
     def held(self) -> Iterator[None]:
